@@ -1,0 +1,28 @@
+"""Adaptive label perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
+
+from aslp_lib.method.adaptive import AdaptiveAlpha, alpha_gradient
+from aslp_lib.method.loss import sc_bce_with_logits
+from aslp_lib.method.perturbation import (
+    DYNAMIC_MODERATION,
+    HARD_INVERSION,
+    MODERATION,
+    RELEASE,
+    SOFT_INVERSION,
+    Technique,
+    expected_targets,
+    sampled_targets,
+)
+
+__all__ = [
+    "DYNAMIC_MODERATION",
+    "HARD_INVERSION",
+    "MODERATION",
+    "RELEASE",
+    "SOFT_INVERSION",
+    "AdaptiveAlpha",
+    "Technique",
+    "alpha_gradient",
+    "expected_targets",
+    "sampled_targets",
+    "sc_bce_with_logits",
+]

@@ -1,0 +1,160 @@
+"""The command line: `aslp [COMMAND] [--preset NAME] [settings]`; without arguments, everything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from aslp_lib.config import EMBEDDED, METHOD_LABELS, PRESETS, Settings, default_preset
+from aslp_lib.data.base import DataSets
+from aslp_lib.data.textures import prepare_textures
+from aslp_lib.evaluation import as_table, evaluate_run
+from aslp_lib.prediction import predict_run
+from aslp_lib.report import write_report
+from aslp_lib.runs import Run, write
+from aslp_lib.training import train
+
+USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
+
+    main_ASLP.py [--preset demo|small] [--resume RUN] [settings]   all steps, one after another
+    main_ASLP.py train [the same]             only train
+    main_ASLP.py test RUN                     predict the maps of a trained run's test sets
+    main_ASLP.py evaluate RUN                 score those maps, print the table, write the report
+    main_ASLP.py textures --dtd DIR           prepare the 500 textures of DTD
+
+Without --preset: "small" if Dataset/ holds DUTS-TR, else "demo", on the embedded data set.
+Every setting and its default: main_ASLP.py --preset NAME --help
+"""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `run` and `train` are asked for."""
+
+    settings: tyro.conf.OmitArgPrefixes[Settings]
+    out: Path | None = None
+    """The run's folder; default runs/PRESET. A taken one gets a number."""
+    resume: Path | None = None
+    """Go on with the run in this folder, with its own settings."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. A user's mistake is one line, not a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command = words.pop(0) if words and not words[0].startswith("-") else "run"
+    try:
+        if command in ("run", "train"):
+            _run(words, everything=command == "run")
+        elif command in STEPS:
+            STEPS[command](words)
+        else:
+            print(f"there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
+            return 2
+    except KeyboardInterrupt:
+        print("\nstopped; go on with --resume RUN", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(words: list[str], everything: bool) -> None:
+    preset, words = _preset(words)
+    if words in (["--help"], ["-h"]):
+        print(USAGE)
+    request = tyro.cli(Request, args=words, default=Request(PRESETS[preset]))
+    if request.resume is not None:
+        run = Run.open(request.resume)
+        _announce(f"going on with {run.path}, with its own settings")
+    else:
+        run = Run.create(request.out or Path("runs") / preset, request.settings)
+    data = run.settings.load_data()
+    _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
+    if run.settings.data == EMBEDDED and default_preset() == "demo":
+        _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
+    _describe(data)
+    for name, part in (("train", data.train), ("validation", data.validation)):
+        write(run.path / f"{name}.txt", "".join(f"{stem}\n" for stem in part.stems))
+    for method in run.settings.methods:
+        train(run.settings, data, method, run.method(method))
+    if everything:
+        _test(run, data)
+        _evaluate(run, data)
+
+
+def _preset(words: list[str]) -> tuple[str, list[str]]:
+    """The preset, taken out of the words: it decides the defaults that the rest is read with."""
+    for i, word in enumerate(words):
+        if word.split("=")[0] == "--preset":
+            value = word.partition("=")[2] or "".join(words[i + 1 : i + 2])
+            if value not in PRESETS:
+                raise ValueError(f"there is no preset {value!r}: choose of {', '.join(PRESETS)}")
+            return value, words[:i] + words[i + (1 if "=" in word else 2) :]
+    return default_preset(), words
+
+
+def _test(run: Run, data: DataSets) -> None:
+    for method in run.settings.methods:
+        predict_run(run.settings, data, method, run.method(method))
+
+
+def _evaluate(run: Run, data: DataSets) -> None:
+    results = evaluate_run(run, data)
+    write_report(run, data, results)
+    print(f"\n{as_table(results, METHOD_LABELS)}\n\nreport: {run.report}")
+
+
+def _on_run(step):
+    """A command on a finished training: `COMMAND RUN`."""
+
+    def command(words: list[str]) -> None:
+        run = Run.open(tyro.cli(_RunFolder, args=words).run)
+        data = run.settings.load_data()
+        _describe(data)
+        step(run, data)
+
+    return command
+
+
+@dataclass(frozen=True)
+class _RunFolder:
+    run: tyro.conf.Positional[Path]
+    """A trained run's folder."""
+
+
+@dataclass(frozen=True)
+class _Textures:
+    """Copy the paper's 500 textures out of DTD and write their all-background masks."""
+
+    dtd: Path
+    """The unpacked Describable Textures Dataset."""
+    names: Path = Path("Dataset/Texture_Image_Names.txt")
+    """One file name a line."""
+    target: Path = Path("Dataset/Test/DTD_Texture_500")
+    """The folder to make."""
+
+
+def textures(words: list[str], default: _Textures | None = None) -> None:
+    """The command `textures`."""
+    asked = tyro.cli(_Textures, args=words, default=default)
+    made = prepare_textures(asked.dtd, asked.names, asked.target)
+    print(f"{made} textures in {asked.target}")
+
+
+STEPS = {"test": _on_run(_test), "evaluate": _on_run(_evaluate), "textures": textures}
+
+
+def _describe(data: DataSets) -> None:
+    sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
+    _announce(f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}")
+    for note in data.notes:
+        _announce(f"note: {note}")
+
+
+def _announce(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,164 @@
+"""All settings of a run in one dataclass, and the named presets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from aslp_lib.data.base import DataSets, augmentation
+from aslp_lib.data.folders import TRAIN, Grey, paper_layout
+from aslp_lib.data.shapes import embedded
+from aslp_lib.method.adaptive import AdaptiveAlpha, Dynamics
+from aslp_lib.method.perturbation import RELEASE, TECHNIQUES, Technique
+
+Method = Literal["bce", "calibration", "entropy", "gap"]
+METHOD_LABELS = {
+    "bce": "BCE",
+    "calibration": "ASLP (MC)",
+    "entropy": "ASLP (ME)",
+    "gap": "ASLP (measured gap)",
+}
+EMBEDDED = "embedded"
+
+
+def _check(name: str, value: object, good: bool, expected: str) -> None:
+    if not good:
+        raise ValueError(f"{name} is {value!r}, but must be {expected}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run trains, on what, and how."""
+
+    data: str = EMBEDDED
+    """The paper's folders (a path), or "embedded"."""
+    network: Literal["tiny", "mobilenet_v2"] = "tiny"
+    weights: str | None = None
+    """torchvision's name of the encoder's pretrained weights; None: random ones."""
+    methods: tuple[Method, ...] = ("bce", "calibration")
+    """What to train, one after another: plain BCE, and ASLP by the rule of that name."""
+    size: int = 48
+    """Side of the square images that the network sees, in pixels."""
+    epochs: int = 140
+    batch_size: int = 10
+    learning_rate: float = 2e-3
+    encoder_rate: float = 0.1
+    """The pretrained encoder's share of the learning rate."""
+    schedule: Literal["constant", "cosine", "one_cycle"] = "cosine"
+    augment: bool = False
+    """Random flip, crop and rotation, as the release's in proportion to the size."""
+    technique: str = "M"
+    """How labels are perturbed: HI, SI, M, DM, or release (with --dynamics release)."""
+    beta: float | None = None
+    """A strength in [0, 2] instead of the technique's own."""
+    step: float = 0.002
+    """eta: how fast alphas climb."""
+    weight: float = 200.0
+    """lambda: how hard the rule's constraint holds them."""
+    gain: float = 0.15
+    """How fast the rule "gap" moves its bound."""
+    alpha_warm_up: int = 5
+    """Epochs before alphas move."""
+    dynamics: Dynamics = "stable"
+    expected: bool = False
+    """Train on the expected target instead of drawing the switch."""
+    seed: int = 0
+    data_seed: int = 0
+    """Which embedded data set."""
+    limit: int | None = None
+    """Use only the first so many images of each set."""
+    grey: Grey = "refuse"
+    """What to do with masks that are not binary."""
+    hold: bool = True
+    """Keep the resized training and validation images in memory."""
+    workers: int = 0
+    """Processes that load images; 0 loads in the main process."""
+    device: Literal["auto", "cpu"] = "auto"
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Mixed precision."""
+
+    def __post_init__(self) -> None:
+        for name in ("size", "epochs", "batch_size"):
+            _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        for name in ("alpha_warm_up", "workers", "seed", "data_seed"):
+            _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
+        for name in ("learning_rate", "encoder_rate"):
+            _check(name, getattr(self, name), 0 < getattr(self, name) < float("inf"), "positive")
+        _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
+        _check("methods", self.methods, bool(self.methods), "one method or more")
+        for method in self.methods:
+            _check("methods", method, method in METHOD_LABELS, f"of {', '.join(METHOD_LABELS)}")
+        if self.technique not in TECHNIQUES:
+            raise ValueError(
+                f"technique is {self.technique!r}, but must be one of {', '.join(TECHNIQUES)}"
+            )
+        for method in self.methods:  # so that a bad value stops a run before it trains
+            self.adaptive_alpha(1, method)
+
+    @property
+    def perturbation(self) -> Technique:
+        """The technique, with `beta` in the place of its own where one is given."""
+        technique = TECHNIQUES[self.technique]
+        if self.beta is None:
+            return technique
+        return Technique(f"{technique.name}, beta = {self.beta:g}", self.beta, technique.noise)
+
+    def adaptive_alpha(self, images: int, method: Method) -> AdaptiveAlpha | None:
+        """The perturbation levels of a training set under `method`; None for plain BCE."""
+        if method == "bce":
+            return None
+        return AdaptiveAlpha(
+            images,
+            self.perturbation,
+            method,
+            step=self.step,
+            weight=self.weight,
+            gain=self.gain,
+            warm_up=self.alpha_warm_up,
+            dynamics=self.dynamics,
+        )
+
+    def load_data(self) -> DataSets:
+        """The data sets that these settings name."""
+        augment = None
+        if self.augment:
+            augment = augmentation(self.size, crop=round(self.size * 60 / 384), degrees=15)
+        common = {"augment": augment, "seed": self.seed, "limit": self.limit}
+        if self.data == EMBEDDED:
+            return embedded(self.size, data_seed=self.data_seed, **common)
+        return paper_layout(Path(self.data), self.size, grey=self.grey, **common)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> Settings:
+        """Raises ValueError on a setting that this version does not know."""
+        values = json.loads(text)
+        if unknown := values.keys() - {field.name for field in fields(cls)}:
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+        return cls(**{**values, "methods": tuple(values["methods"])})
+
+
+PRESETS = {
+    "demo": Settings(),
+    "small": Settings(
+        data="Dataset",
+        network="mobilenet_v2",
+        weights="IMAGENET1K_V1",
+        size=128,
+        epochs=10,
+        learning_rate=1e-3,
+        schedule="one_cycle",
+        augment=True,
+    ),
+}
+"""demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
+with a small network and small images, minutes on a CPU."""
+
+
+def default_preset() -> str:
+    """"small" where `Dataset/` holds the paper's training set, else "demo"."""
+    return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"

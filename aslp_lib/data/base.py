@@ -1,0 +1,108 @@
+"""What every data set here is: an ordered list of stems, each with an image and a binary mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+from tqdm.auto import tqdm
+
+
+class SaliencySet(Dataset):
+    """Items `(image, label, index)`; the index names the image's alpha.
+
+    `image` is (3, S, S) uint8, `label` (1, S, S) float in {0, 1}. Augmentation draws from
+    (seed, epoch, index) alone, so an item does not depend on how many workers load it or in what
+    order, and a resumed run sees what an unbroken one would have seen.
+
+    Args:
+        name: the set's name, for messages, tables and folders.
+        stems: one name an image, in the order of the indices.
+        augment: a torchvision v2 transform of (image, mask), or None.
+    """
+
+    def __init__(
+        self, name: str, stems: Sequence[str], augment: Callable | None = None, seed: int = 0
+    ) -> None:
+        self.name, self.stems = name, list(stems)
+        self.augment, self.seed, self.epoch = augment, seed, 0
+        self._held: list[tuple[Tensor, Tensor]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.stems)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
+        image, mask = self._held[index] if self._held is not None else self.load(index)
+        if self.augment is not None:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(derived_seed(self.seed, self.epoch, index))
+                image, mask = self.augment(tv_tensors.Image(image), tv_tensors.Mask(mask))
+        return image.as_subclass(Tensor), mask.as_subclass(Tensor).float(), index
+
+    def load(self, index: int) -> tuple[Tensor, Tensor]:
+        """Image (3, S, S) uint8 and mask (1, S, S) uint8 in {0, 1}, before augmentation."""
+        raise NotImplementedError
+
+    def shape(self, index: int) -> tuple[int, int]:
+        """(H, W) of the image as it is stored: the size of its predicted map."""
+        raise NotImplementedError
+
+    def mask(self, index: int) -> np.ndarray:
+        """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
+        raise NotImplementedError
+
+    def hold(self, progress: bool = False) -> None:
+        """Load all items once and keep them in memory (S * S * 4 bytes each)."""
+        with ThreadPoolExecutor() as pool:
+            items = pool.map(self.load, range(len(self)))
+            bar = tqdm(
+                items, total=len(self), desc=f"reading {self.name}", disable=not progress, leave=False
+            )
+            self._held = list(bar)
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """All that a run trains, validates and tests on.
+
+    Args:
+        origin: where it comes from, in words.
+        tests: test sets by name.
+        notes: what the user should be told: lists made up, sets not found.
+    """
+
+    origin: str
+    train: SaliencySet
+    validation: SaliencySet
+    tests: dict[str, SaliencySet]
+    notes: list[str] = field(default_factory=list)
+
+
+def augmentation(size: int, crop: int = 0, degrees: int = 0) -> v2.Transform:
+    """Random flip, and as asked a crop and a rotation with probability 0.2.
+
+    Args:
+        size: side of the (square) items.
+        crop: the crop cuts up to this many pixels off each side length, then resizes back.
+        degrees: the rotation's range, +-degrees.
+    """
+    steps: list[v2.Transform] = [v2.RandomHorizontalFlip()]
+    if crop:
+        scale = ((size - crop) / size) ** 2
+        steps.append(v2.RandomResizedCrop(size, scale=(scale, 1.0), ratio=(1.0, 1.0)))
+    if degrees:
+        rotation = v2.RandomRotation(degrees, interpolation=v2.InterpolationMode.BILINEAR)
+        steps.append(v2.RandomApply([rotation], p=0.2))
+    return v2.Compose(steps)
+
+
+def derived_seed(*parts: int) -> int:
+    """One seed from several numbers, well mixed."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])

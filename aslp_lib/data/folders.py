@@ -1,0 +1,229 @@
+"""The paper's folders: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}` and two lists of stems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as TF
+
+from aslp_lib.data.base import DataSets, SaliencySet
+
+TRAIN = Path("Train/DUTS-TR")
+TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
+TEST_SETS = ("DUTS-TE", "DUT-OMRON", "PASCAL-S", "SOD", "ECSSD", "HKU-IS")
+TEXTURES = "DTD_Texture_500"
+SUFFIXES = (".jpg", ".jpeg", ".png")
+VALIDATION_SHARE = 1000 / 10553
+"""The release's split of DUTS-TR."""
+
+GREY_LIMIT = 0.10
+"""Masks with a larger share of grey pixels are pictures or graded votes, not binary masks."""
+
+Grey = Literal["refuse", "threshold"]
+
+
+class Folder(SaliencySet):
+    """Images and masks on disk, matched by stem.
+
+    Args:
+        name, augment, seed: as `SaliencySet`.
+        images: stem -> image file.
+        masks: stem -> mask file; None for images without an object, whose masks are all background.
+        size: side S of the items; images and masks are resized to (S, S).
+        grey: masks are cut at 128. One with more than 10 % of grey pixels is refused, unless this
+            is "threshold" (masks that grade the agreement of several annotators).
+
+    Raises:
+        ValueError: no images, or images and masks that do not match; names them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: dict[str, Path],
+        masks: dict[str, Path] | None,
+        size: int,
+        *,
+        augment: Callable | None = None,
+        seed: int = 0,
+        grey: Grey = "refuse",
+    ) -> None:
+        super().__init__(name, sorted(images), augment, seed)
+        if not images:
+            raise ValueError(f"the set {name} is empty: put its images where the README says")
+        if masks is not None:
+            _refuse(f"images of {name} without a mask", images.keys() - masks.keys())
+        self.images, self.masks, self.size, self.grey = images, masks, size, grey
+
+    def load(self, index: int) -> tuple[Tensor, Tensor]:
+        path = self.images[self.stems[index]]
+        image = _decode(path, ImageReadMode.RGB)
+        mask = torch.from_numpy(self.mask(index)).unsqueeze(0)
+        if mask.shape[-2:] != image.shape[-2:]:
+            raise ValueError(
+                f"{path} is {_size(image)}, but its mask is {_size(mask)}: resize one to match"
+            )
+        side = [self.size, self.size]
+        return TF.resize(image, side, antialias=True), TF.resize(
+            mask, side, interpolation=InterpolationMode.NEAREST
+        )
+
+    def shape(self, index: int) -> tuple[int, int]:
+        path = self.images[self.stems[index]]
+        with _opened(path) as picture:
+            return picture.height, picture.width
+
+    def mask(self, index: int) -> np.ndarray:
+        if self.masks is None:
+            return np.zeros(self.shape(index), np.uint8)
+        return read_mask(self.masks[self.stems[index]], self.grey)
+
+
+def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
+    """(H, W) uint8 in {0, 1}: the mask cut at 128. Raises ValueError on a grey one, as `Folder`."""
+    values = _decode(path, ImageReadMode.GRAY)[0].numpy()
+    if grey == "refuse":
+        share = np.mean((values > 31) & (values < 224))
+        if share > GREY_LIMIT:
+            raise ValueError(
+                f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "
+                "its levels grade the annotators' agreement, cut it at 128 with --grey threshold"
+            )
+    return (values >= 128).astype(np.uint8)
+
+
+def find_images(folder: Path) -> dict[str, Path]:
+    """Stem -> file of the images in a folder, sorted. Raises FileNotFoundError, ValueError."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}: see Dataset/README.md for the layout")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
+            if path.stem in found:
+                raise ValueError(f"{found[path.stem]} and {path} share one stem: remove one")
+            found[path.stem] = path
+    return found
+
+
+def read_list(path: Path) -> list[str]:
+    """Stems of a list, one a line; a known image suffix is cut off. Raises on an empty list."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
+    if not stems:
+        raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
+    repeated = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(
+        stems
+    ) else set()
+    _refuse(f"stems twice in {path}", repeated)
+    return stems
+
+
+def paper_layout(
+    root: Path,
+    size: int,
+    *,
+    augment: Callable | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    grey: Grey = "refuse",
+) -> DataSets:
+    """The paper's sets under `root`, as many test sets as are there.
+
+    Train and validation come from the lists beside `Train/`; without lists, from a split of the
+    release's proportions that depends on the sorted stems alone.
+
+    Args:
+        size, augment, seed, grey: as `Folder`.
+        limit: use only the first so many images of each set.
+    """
+    root, notes = Path(root), []
+    images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
+    if not images:
+        raise ValueError(f"{root / TRAIN / 'Image'} holds no images (jpg, png)")
+    train, validation = _split(root, sorted(images), notes)
+
+    def part(name: str, stems: list[str], transform: Callable | None) -> Folder:
+        _refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
+        chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
+        return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
+
+    tests: dict[str, SaliencySet] = {}
+    present = sorted(p.name for p in (root / "Test").glob("*") if p.is_dir())
+    known = [name for name in (*TEST_SETS, TEXTURES) if name in present]
+    for name in known + [name for name in present if name not in known]:
+        tests[name] = _test_set(root / "Test" / name, size, limit, grey)
+    if missing := [name for name in (*TEST_SETS, TEXTURES) if name not in present]:
+        notes.append(f"not in {root / 'Test'}, so left out: {', '.join(missing)}")
+    if not tests:
+        raise FileNotFoundError(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
+    return DataSets(
+        origin=f"the paper's layout in {root}",
+        train=part("train", train, augment),
+        validation=part("validation", validation, None),
+        tests=tests,
+        notes=notes,
+    )
+
+
+def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:
+    paths = [root / TRAIN_LIST, root / VALIDATION_LIST]
+    if all(path.exists() for path in paths):
+        train, validation = (read_list(path) for path in paths)
+        _refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", set(train) & set(validation))
+        return train, validation
+    if any(path.exists() for path in paths):
+        absent = next(path for path in paths if not path.exists())
+        raise FileNotFoundError(f"{absent} is missing, but the other list is there: add it")
+    held = max(1, round(VALIDATION_SHARE * len(stems)))
+    if held == len(stems):
+        raise ValueError(f"{root / TRAIN} holds one image: at least two are needed to validate")
+    order = np.random.default_rng(0).permutation(len(stems))
+    chosen = {stems[i] for i in order[:held]}
+    notes.append(
+        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - held} to train "
+        f"and {held} to validate; the run's folder keeps the lists"
+    )
+    return [s for s in stems if s not in chosen], sorted(chosen)
+
+
+def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
+    images = dict(list(find_images(root / "Image").items())[:limit])
+    # Textures have no object: their masks need not be on disk.
+    if root.name == TEXTURES and not (root / "GT").is_dir():
+        return Folder(root.name, images, None, size)
+    masks = find_images(root / "GT")
+    if limit is None:
+        _refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
+    return Folder(root.name, images, masks, size, grey=grey)
+
+
+def _refuse(what: str, stems: set[str]) -> None:
+    if stems:
+        shown = ", ".join(sorted(stems)[:5]) + (", ..." if len(stems) > 5 else "")
+        raise ValueError(f"{len(stems)} {what}: {shown}")
+
+
+def _decode(path: Path, mode: ImageReadMode) -> Tensor:
+    try:
+        return decode_image(str(path), mode=mode)
+    except RuntimeError as error:
+        raise ValueError(f"{path} cannot be read, it is damaged or no image: {error}") from error
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read, it is damaged or no image: {error}") from error
+
+
+def _size(image: Tensor) -> str:
+    return f"{image.shape[-1]} x {image.shape[-2]}"

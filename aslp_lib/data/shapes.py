@@ -1,0 +1,191 @@
+"""The embedded data set: shapes on textures, made from a seed, whose true posterior is known.
+
+An image shows one to three shapes on a textured background. Shape k stands out by its contrast c_k
+and is labelled salient with probability `q_k = sigmoid(sharpness * (c_k - threshold))`, drawn once
+an image. So some images are ambiguous, a network can only memorise what their annotator chose, and
+`P(y = 1 | x)` of every pixel is known: q_k on shape k, 0 on the background.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aslp_lib.data.base import DataSets, SaliencySet, derived_seed
+
+SIZE = 48
+CONTRAST = (0.08, 0.60)
+
+
+@dataclass(frozen=True)
+class Annotators:
+    """Who labels: how sharply saliency depends on contrast, and how far annotators agree.
+
+    `agreement` in [0, 1] pulls every q_k towards 1/2: `q' = 1/2 + agreement * (q - 1/2)`. At 1 they
+    are the training set's; at 0 each shape is a coin toss.
+    """
+
+    sharpness: float = 12.0
+    threshold: float = 0.34
+    agreement: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.agreement <= 1.0:
+            raise ValueError(f"agreement is {self.agreement}, but must lie in [0, 1]")
+
+    def salience(self, contrast: np.ndarray) -> np.ndarray:
+        """Probability that a shape of this contrast is labelled salient."""
+        q = 1 / (1 + np.exp(-self.sharpness * (contrast - self.threshold)))
+        return 0.5 + self.agreement * (q - 0.5)
+
+
+SHIFTED = Annotators(agreement=0.85)
+
+
+class Shapes(SaliencySet):
+    """A set of `images` shapes, all in memory.
+
+    Args:
+        name, augment: as `SaliencySet`.
+        images: how many.
+        seed: fixes the images and labels, on every machine.
+        annotators: who labels them.
+        size: side in pixels.
+
+    Attributes:
+        posterior: (images, size, size) float32, `P(y = 1 | x)` of every pixel.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        images: int,
+        seed: int,
+        annotators: Annotators = Annotators(),  # noqa: B008  (frozen)
+        size: int = SIZE,
+        augment=None,
+        augment_seed: int = 0,
+    ) -> None:
+        super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
+        drawn = [_draw(np.random.default_rng([seed, i]), size, annotators) for i in range(images)]
+        pictures, masks, posteriors = zip(*drawn, strict=True)
+        self.images = torch.from_numpy(np.stack(pictures))
+        self.masks = torch.from_numpy(np.stack(masks)).unsqueeze(1)
+        self.posterior = np.stack(posteriors)
+
+    def load(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.images[index], self.masks[index]
+
+    def shape(self, index: int) -> tuple[int, int]:
+        return tuple(self.masks.shape[-2:])
+
+    def mask(self, index: int) -> np.ndarray:
+        return self.masks[index, 0].numpy()
+
+
+class ShapelessTextures(Shapes):
+    """Out of distribution: regular textures without an object, all background."""
+
+    def __init__(self, name: str, images: int, seed: int, size: int = SIZE) -> None:
+        SaliencySet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
+        pictures = [_texture(np.random.default_rng([seed, i]), size) for i in range(images)]
+        self.images = torch.from_numpy(np.stack(pictures))
+        self.masks = torch.zeros(images, 1, size, size, dtype=torch.uint8)
+        self.posterior = np.zeros((images, size, size), np.float32)
+
+
+def embedded(
+    size: int = SIZE, *, augment=None, seed: int = 0, data_seed: int = 0, limit: int | None = None
+) -> DataSets:
+    """The embedded sets: 160 images to train on, and four to measure on.
+
+    `test` is drawn as the training set; `shifted` shows the same images to annotators who agree
+    less, as SOD's do beside DUTS's; `textures` show no shape.
+
+    Args:
+        size: side in pixels.
+        augment, seed: as `SaliencySet`, for training.
+        data_seed: which data set.
+        limit: at most so many images a set.
+    """
+
+    def count(images: int) -> int:
+        return min(images, limit or images)
+
+    def shapes(name: str, images: int, part: int, **kwargs) -> Shapes:
+        return Shapes(name, count(images), _seed(part), size=size, **kwargs)
+
+    def _seed(part: int) -> int:
+        return derived_seed(data_seed, part)
+
+    return DataSets(
+        origin=f"the embedded set (shapes, seed {data_seed})",
+        train=shapes("train", 160, 0, augment=augment, augment_seed=seed),
+        validation=shapes("validation", 100, 1),
+        tests={
+            "test": shapes("test", 300, 2),
+            "shifted": shapes("shifted", 300, 2, annotators=SHIFTED),
+            "textures": ShapelessTextures("textures", count(100), _seed(3), size),
+        },
+    )
+
+
+def _draw(
+    rng: np.random.Generator, size: int, annotators: Annotators
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One image (3, size, size) uint8, its mask (size, size) uint8 and its posterior."""
+    shade = rng.uniform(0.3, 0.7, (3, 1, 1))
+    picture = shade + 0.10 * _clouds(rng, size, 6) + 0.04 * rng.standard_normal((3, size, size))
+    mask = np.zeros((size, size), np.uint8)
+    posterior = np.zeros((size, size), np.float32)
+    for _ in range(rng.integers(1, 4)):
+        inside = _outline(rng, size)
+        contrast = rng.uniform(*CONTRAST)
+        direction = rng.standard_normal((3, 1, 1))
+        direction *= contrast / np.abs(direction).mean()
+        paint = shade + direction + 0.05 * _clouds(rng, size, 10)
+        picture = np.where(inside, paint, picture)
+        q = annotators.salience(np.asarray(contrast))
+        mask[inside] = rng.random() < q
+        posterior[inside] = q
+    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8), mask, posterior
+
+
+def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, size) bool: an ellipse, a rectangle or a triangle, turned, 1/3 to 2/3 of a side."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    cx, cy = rng.uniform(0.25, 0.75, 2)
+    angle, (a, b) = rng.uniform(0, np.pi), rng.uniform(0.22, 0.42, 2)
+    u = ((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)) / a
+    v = ((y - cy) * np.cos(angle) - (x - cx) * np.sin(angle)) / b
+    kind = rng.integers(3)
+    if kind == 0:
+        return u**2 + v**2 <= 1
+    if kind == 1:
+        return np.maximum(np.abs(u), np.abs(v)) <= 0.9
+    return (v >= -0.8) & (2 * np.abs(u) + v <= 1.2)
+
+
+def _clouds(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
+    """(1, size, size) smooth noise of unit variance at its nodes, `cells` nodes a side."""
+    nodes = torch.from_numpy(rng.standard_normal((1, 1, cells, cells)))
+    smooth = F.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True)
+    return smooth[0].numpy()
+
+
+def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
+    """One texture (3, size, size) uint8: stripes, a grid, dots or clouds in two colours."""
+    y, x = np.mgrid[0:size, 0:size] / size
+    angle, period = rng.uniform(0, np.pi), rng.uniform(3, 9)
+    u = np.sin(2 * np.pi * period * (x * np.cos(angle) + y * np.sin(angle)))
+    v = np.sin(2 * np.pi * period * (y * np.cos(angle) - x * np.sin(angle)))
+    kind = rng.integers(4)
+    pattern = (u, np.sign(u * v), (u + v) / 2, _clouds(rng, size, 12)[0])[kind]
+    shade = rng.uniform(0.3, 0.7, (3, 1, 1))
+    colour = rng.uniform(-0.35, 0.35, (3, 1, 1))
+    picture = shade + colour * pattern + 0.04 * rng.standard_normal((3, size, size))
+    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8)

@@ -1,0 +1,132 @@
+"""Evaluation: a folder of maps and a set's masks become counts, and counts become every score."""
+
+from __future__ import annotations
+
+import json
+import math
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.runs import Run, write, write_csv
+
+SCORES = {
+    "ece": calibration.ece,
+    "oe": calibration.oe,
+    "gap": calibration.gap,
+    "accuracy": calibration.accuracy,
+    "confidence": calibration.confidence,
+    "brier": calibration.brier,
+    "nll": calibration.nll,
+    "mae": saliency.mae,
+    "max_f": saliency.max_f,
+    "mean_f": saliency.mean_f,
+}
+"""Every score by its name in metrics.json; shares in [0, 1], but nll in nats a pixel."""
+
+Results = dict[str, dict[str, Counts]]
+"""Counts by test set and method."""
+
+
+def count_maps(maps: Path, dataset: SaliencySet, *, progress: bool = True) -> Counts:
+    """Counts of a folder of 8-bit maps `STEM.png` against a set's masks, read in parallel.
+
+    Raises:
+        FileNotFoundError: maps that are missing; names them.
+        ValueError: a map that is not 8-bit greyscale, damaged, or not of its mask's size.
+    """
+    paths = [Path(maps) / f"{stem}.png" for stem in dataset.stems]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise FileNotFoundError(
+            f"{len(missing)} of {len(paths)} maps of {dataset.name} are not in {maps}: "
+            f"{', '.join(missing[:5])}"
+        )
+
+    def count(index: int) -> Counts:
+        try:
+            return Counts.from_map(read_map(paths[index]), dataset.mask(index))
+        except ValueError as error:
+            raise ValueError(f"{paths[index]}: {error}") from error
+
+    with ThreadPoolExecutor() as pool:
+        parts = pool.map(count, range(len(paths)))
+        bar = tqdm(
+            parts,
+            total=len(paths),
+            desc=f"reading maps of {dataset.name}",
+            disable=not progress,
+            leave=False,
+        )
+        return Counts.join(list(bar))
+
+
+def read_map(path: Path) -> np.ndarray:
+    """(H, W) uint8. Raises ValueError if the file is damaged or not 8-bit greyscale."""
+    try:
+        with Image.open(path) as picture:
+            if picture.mode != "L":
+                raise ValueError(
+                    f"a map must be an 8-bit greyscale PNG, but this one's mode is {picture.mode}"
+                )
+            return np.asarray(picture)
+    except OSError as error:
+        raise ValueError(f"it is damaged or no image: {error}") from error
+
+
+def scores(counts: Counts) -> dict[str, float]:
+    """Every score of `SCORES`; NaN where one is not defined (F without foreground)."""
+    return {name: score(counts) for name, score in SCORES.items()}
+
+
+def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
+    """Count the maps of every method and test set; write metrics.json and metrics.csv."""
+    results: Results = {
+        name: {
+            method: count_maps(run.method(method).maps(name), dataset, progress=progress)
+            for method in run.settings.methods
+        }
+        for name, dataset in data.tests.items()
+    }
+    table = {
+        name: {method: scores(counts) for method, counts in methods.items()}
+        for name, methods in results.items()
+    }
+    # JSON has no NaN: an undefined score is null.
+    finite = {
+        name: {
+            method: {k: v if math.isfinite(v) else None for k, v in row.items()}
+            for method, row in methods.items()
+        }
+        for name, methods in table.items()
+    }
+    write(run.metrics, json.dumps(finite, indent=2, allow_nan=False))
+    write_csv(
+        run.metrics.with_suffix(".csv"),
+        ["set", "method", "images", *SCORES],
+        [
+            [name, method, len(results[name][method]), *row.values()]
+            for name, methods in table.items()
+            for method, row in methods.items()
+        ],
+    )
+    return results
+
+
+def as_table(results: Results, labels: dict[str, str]) -> str:
+    """The main scores in percent (MAE and max F as they are), for a terminal."""
+    columns = {"ece": "ECE %", "oe": "OE %", "accuracy": "acc %", "confidence": "conf %"}
+    plain = {"mae": "MAE", "max_f": "max F"}
+    lines = [f"{'set':<16}{'method':<22}" + "".join(f"{c:>9}" for c in [*columns.values(), *plain.values()])]
+    for name, methods in results.items():
+        for method, counts in methods.items():
+            row = scores(counts)
+            cells = [f"{100 * row[key]:9.2f}" for key in columns]
+            cells += [f"{row[key]:9.3f}" if math.isfinite(row[key]) else f"{'-':>9}" for key in plain]
+            lines.append(f"{name:<16}{labels[method]:<22}" + "".join(cells))
+    return "\n".join(lines)

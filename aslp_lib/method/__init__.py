@@ -1,0 +1,1 @@
+"""The paper, nothing else: label perturbation, SC-BCE and the adaptive rules."""

@@ -1,0 +1,166 @@
+"""Label perturbation: one family of label maps, `p(y, beta)`, drawn by one switch per image.
+
+Source: Liu et al., ICCV 2023, method figure. Beta is the figure's: 2 inverts a label, 1 erases it,
+0 leaves it alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Technique:
+    """How a label map is perturbed when its switch is on.
+
+    Args:
+        name: what the technique is called.
+        beta: strength in [0, 2]; background becomes `beta/2`, foreground `1 - beta/2`.
+        noise: half-width of per-pixel noise (standard normal, truncated to +-noise); perturbed
+            labels must stay inside [0, 1].
+        unbounded: admit a beta beyond 2. The targets then leave [0, 1] and binary cross entropy
+            has no lower bound; only `RELEASE` needs it.
+    """
+
+    name: str
+    beta: float
+    noise: float = 0.0
+    unbounded: bool = False
+
+    def __post_init__(self) -> None:
+        if not (0.0 <= self.beta <= 2.0 or (self.unbounded and self.beta > 2.0)):
+            raise ValueError(
+                f"beta is {self.beta}, but must lie in [0, 2]: 0 keeps the label, 1 erases it, "
+                "2 inverts it"
+            )
+        room = min(self.beta, 2 - self.beta) / 2
+        if not 0.0 <= self.noise <= max(room, 0.0):
+            raise ValueError(
+                f"noise is {self.noise}, but with beta = {self.beta} the perturbed labels stay "
+                f"inside [0, 1] only for noise in [0, {max(room, 0.0):g}]"
+            )
+
+    @property
+    def alpha_limit(self) -> float:
+        """Largest alpha that is a probability and keeps the decision, `min(1, 1/beta)`."""
+        return min(1.0, 1.0 / self.beta) if self.beta > 0 else 1.0
+
+    @property
+    def noise_variance(self) -> float:
+        """Variance of the per-pixel noise: a standard normal truncated to +-noise."""
+        if self.noise == 0:
+            return 0.0
+        half = torch.tensor(self.noise, dtype=torch.float64)
+        density = torch.exp(-(half**2) / 2) / (2 * torch.pi) ** 0.5
+        mass = torch.erf(half / 2**0.5)
+        return float(1 - 2 * half * density / mass)
+
+
+HARD_INVERSION = Technique("HI", beta=2.0)
+SOFT_INVERSION = Technique("SI", beta=1.5)
+MODERATION = Technique("M", beta=1.0)
+DYNAMIC_MODERATION = Technique("DM", beta=1.0, noise=0.25)
+RELEASE = Technique("release", beta=4.0, unbounded=True)
+"""What the authors' released code does at its default `--beta 2.0`: targets 2 and -1."""
+
+TECHNIQUES = {
+    t.name: t
+    for t in (HARD_INVERSION, SOFT_INVERSION, MODERATION, DYNAMIC_MODERATION, RELEASE)
+}
+
+
+def label_smoothing(epsilon: float) -> tuple[float, Technique]:
+    """Label smoothing (Szegedy et al., 2016) as `(alpha, technique)`: always on, beta = epsilon."""
+    return 1.0, Technique("LS", beta=epsilon)
+
+
+def disturb_label(rate: float) -> tuple[float, Technique]:
+    """DisturbLabel (Xie et al., 2016) as `(alpha, technique)`.
+
+    With probability `rate` the label becomes a uniformly random class; half of these draws change
+    nothing, so the expected label is hard inversion's at `alpha = rate / 2`.
+    """
+    if not 0.0 <= rate <= 1.0:
+        raise ValueError(f"rate is {rate}, but is a probability and must lie in [0, 1]")
+    return rate / 2, HARD_INVERSION
+
+
+def perturb(
+    labels: Tensor, technique: Technique, generator: torch.Generator | None = None
+) -> Tensor:
+    """Perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus the technique's noise.
+
+    Args:
+        labels: `y` in {0, 1} (any float tensor).
+        generator: source of the noise; its device may differ from the labels'.
+    """
+    perturbed = (1 - technique.beta) * labels + technique.beta / 2
+    if technique.noise:
+        device = generator.device if generator is not None else labels.device
+        noise = torch.empty(labels.shape, dtype=labels.dtype, device=device)
+        torch.nn.init.trunc_normal_(
+            noise, a=-technique.noise, b=technique.noise, generator=generator
+        )
+        perturbed = perturbed + noise.to(labels.device, non_blocking=True)
+    return perturbed
+
+
+def sampled_targets(
+    labels: Tensor,
+    alpha: Tensor | float,
+    technique: Technique,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Targets of one training step: each image's map is perturbed with probability `alpha_i`.
+
+    One switch `Z_i ~ Bernoulli(alpha_i)` per image, not per pixel.
+
+    Args:
+        labels: (N, ...) in {0, 1}.
+        alpha: (N,) or one number for all, in [0, 1].
+        generator: source of the switches and the noise.
+    """
+    alpha = _per_image(alpha, labels)
+    device = generator.device if generator is not None else labels.device
+    draw = torch.rand(alpha.shape, generator=generator, device=device)
+    switch = draw.to(labels.device, non_blocking=True) < alpha
+    return torch.where(switch, perturb(labels, technique, generator), labels)
+
+
+def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
+    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Shapes as there."""
+    strength = _per_image(alpha, labels) * technique.beta
+    return (1 - strength) * labels + strength / 2
+
+
+def target_variance(alpha: Tensor | float, technique: Technique) -> Tensor:
+    """Variance of a pixel's sampled target, which is also its logit gradient's.
+
+    `alpha * (1 - alpha) * (beta * (y - 1/2))^2` (equal for y = 0 and 1), plus `alpha` times the
+    noise's variance.
+    """
+    alpha = torch.as_tensor(alpha)
+    return alpha * (1 - alpha) * (technique.beta / 2) ** 2 + alpha * technique.noise_variance
+
+
+def expected_confidence(alpha: Tensor | float, technique: Technique) -> Tensor:
+    """Confidence of the expected target, `1 - alpha*beta/2`: where SC-BCE's minimiser sits."""
+    return 1 - torch.as_tensor(alpha) * technique.beta / 2
+
+
+def _per_image(alpha: Tensor | float, labels: Tensor) -> Tensor:
+    """Alpha shaped to broadcast over each image's pixels, checked where that costs no sync."""
+    alpha = torch.as_tensor(alpha, dtype=labels.dtype)
+    if alpha.device.type == "cpu" and not bool(((alpha >= 0) & (alpha <= 1)).all()):
+        raise ValueError(f"alpha must lie in [0, 1], but spans [{alpha.min():g}, {alpha.max():g}]")
+    if alpha.dim() == 0:
+        alpha = alpha.expand(labels.shape[:1])
+    if alpha.shape != labels.shape[:1]:
+        raise ValueError(
+            f"alpha has shape {tuple(alpha.shape)}, but there are {len(labels)} images: give one "
+            "number, or one for each image"
+        )
+    return alpha.to(labels.device).view(-1, *[1] * (labels.dim() - 1))

@@ -1,0 +1,1 @@
+"""Calibration and saliency metrics of dense binary maps, all read from one joint histogram."""

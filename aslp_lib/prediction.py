@@ -1,0 +1,100 @@
+"""Prediction: 8-bit maps of a set, at each image's own size, unscaled."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from aslp_lib import networks
+from aslp_lib.config import METHOD_LABELS, Method, Settings
+from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.runs import MethodFolder, load_weights, write
+from aslp_lib.training import accelerator_for, loader
+
+
+def load_network(settings: Settings, weights: Path) -> nn.Module:
+    """The settings' network with trained weights, in eval mode. Raises as `load_weights`."""
+    network = networks.build(settings.network)
+    load_weights(network, weights)
+    return network.eval()
+
+
+def predict_run(
+    settings: Settings,
+    data: DataSets,
+    method: Method,
+    folder: MethodFolder,
+    *,
+    progress: bool = True,
+) -> None:
+    """Maps of every test set that has none yet.
+
+    Raises:
+        FileNotFoundError: the method was not trained to its end.
+    """
+    if not folder.weights.exists():
+        raise FileNotFoundError(
+            f"there is no {folder.weights}: train {METHOD_LABELS[method]} to its end first"
+        )
+    network = load_network(settings, folder.weights)
+    for name, dataset in data.tests.items():
+        if not folder.maps(name).is_dir():
+            predict(network, dataset, folder.maps(name), settings, progress=progress)
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    dataset: SaliencySet,
+    target: Path,
+    settings: Settings,
+    *,
+    progress: bool = True,
+) -> None:
+    """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
+
+    The folder appears only when it is whole: it is filled beside itself and renamed. Maps are the
+    raw probabilities; they are not min-max normalised, which would change every confidence.
+    """
+    accelerator = accelerator_for(settings)
+    network = network.to(accelerator.device).eval()
+    partial = target.with_name(target.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    bar = tqdm(total=len(dataset), desc=f"maps of {dataset.name}", disable=not progress, leave=False)
+    with bar, ThreadPoolExecutor() as pool:
+        written: list[Future] = []
+        for images, _, indices in loader(dataset, settings, accelerator, list(range(len(dataset)))):
+            with accelerator.autocast():
+                logits = network(images)
+            for logit, index in zip(logits.float().cpu(), indices.tolist(), strict=True):
+                probability = to_size(torch.sigmoid(logit), dataset.shape(index))
+                path = partial / f"{dataset.stems[index]}.png"
+                written.append(pool.submit(write, path, to_png(probability)))
+            bar.update(len(images))
+        for future in written:
+            future.result()  # raises what the writing raised
+    partial.rename(target)
+
+
+def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
+    """A (1, S, S) probability at an image's (H, W), float32."""
+    resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
+    return resized[0, 0].numpy()
+
+
+def to_png(probability: np.ndarray) -> bytes:
+    """An (H, W) probability as an 8-bit greyscale PNG."""
+    buffer = io.BytesIO()
+    levels = np.rint(255 * probability).astype(np.uint8)
+    Image.fromarray(levels).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()

@@ -1,0 +1,112 @@
+"""A run's report: one self-contained HTML page with its scores and pictures."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import html
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib import figures
+from aslp_lib.config import METHOD_LABELS
+from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.evaluation import Results, read_map, scores
+from aslp_lib.runs import MethodFolder, Run, write
+
+EXAMPLES = 4
+COLUMNS = {
+    "ece": "ECE %",
+    "oe": "OE %",
+    "gap": "conf - acc %",
+    "accuracy": "accuracy %",
+    "brier": "Brier %",
+    "nll": "NLL nats",
+    "mae": "MAE",
+    "max_f": "max F",
+    "mean_f": "mean F",
+}
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
+color:#222}img{max-width:100%}table{border-collapse:collapse}td,th{padding:.25rem .7rem;
+border-bottom:1px solid #ccc;text-align:right}td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}
+pre{background:#f4f4f4;padding:1rem;overflow:auto}"""
+
+
+def write_report(run: Run, data: DataSets, results: Results) -> None:
+    """Write `report.html` of an evaluated run."""
+    labels = {method: METHOD_LABELS[method] for method in run.settings.methods}
+    logs = {label: read_log(run.method(method)) for method, label in labels.items()}
+    parts = [
+        "<h1>Calibration report</h1>",
+        f"<p>{html.escape(' and '.join(labels.values()))}, trained on {html.escape(data.origin)}: "
+        f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
+        "<h2>Scores</h2>",
+        _table(results, labels),
+        "<p>ECE: expected calibration error; OE: its over-confident part, weighted by confidence "
+        "(10 equal bins of max(p, 1-p), pooled pixels of 8-bit maps). F: mean over the images that "
+        "have foreground.</p>",
+        "<h2>Training</h2>",
+        _picture(figures.training_history(logs)),
+    ]
+    for name, methods in results.items():
+        named = {labels[method]: counts for method, counts in methods.items()}
+        parts += [
+            f"<h2>{html.escape(name)}</h2>",
+            _picture(figures.reliability_diagrams(named, name)),
+            _picture(figures.joint_density(named, name)),
+            _picture(examples(run, data.tests[name])),
+        ]
+    parts += ["<h2>Settings</h2>", f"<pre>{html.escape(run.settings.to_json())}</pre>"]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Calibration report'
+        f"</title><style>{STYLE}</style></head><body>{''.join(parts)}</body></html>"
+    )
+    write(run.report, page)
+
+
+def examples(run: Run, dataset: SaliencySet, count: int = EXAMPLES) -> Figure:
+    """The set's first images beside their masks and the run's maps of them."""
+    chosen = range(min(count, len(dataset)))
+    posterior = getattr(dataset, "posterior", None)
+    return figures.map_gallery(
+        [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in chosen],
+        [dataset.mask(i) for i in chosen],
+        {
+            METHOD_LABELS[method]: [
+                read_map(run.method(method).maps(dataset.name) / f"{dataset.stems[i]}.png")
+                for i in chosen
+            ]
+            for method in run.settings.methods
+        },
+        None if posterior is None else [np.asarray(posterior[i]) for i in chosen],
+    )
+
+
+def read_log(folder: MethodFolder) -> list[dict[str, float]]:
+    """The rows of a method's log."""
+    with folder.log.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+
+def _table(results: Results, labels: dict[str, str]) -> str:
+    head = "".join(f"<th>{title}</th>" for title in ("set", "method", *COLUMNS.values()))
+    rows = []
+    for name, methods in results.items():
+        for method, counts in methods.items():
+            row = scores(counts)
+            cells = "".join(f"<td>{_cell(row[key], title)}</td>" for key, title in COLUMNS.items())
+            rows.append(f"<tr><td>{html.escape(name)}</td><td>{labels[method]}</td>{cells}</tr>")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _cell(value: float, title: str) -> str:
+    if not math.isfinite(value):
+        return "&ndash;"
+    return f"{100 * value:.2f}" if title.endswith("%") else f"{value:.3f}"
+
+
+def _picture(figure: Figure) -> str:
+    data = base64.b64encode(figures.to_png(figure)).decode()
+    return f'<p><img src="data:image/png;base64,{data}" alt="{html.escape(figures.alt(figure))}"></p>'

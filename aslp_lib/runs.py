@@ -1,0 +1,162 @@
+"""A run's folder, and files that are either whole or not there.
+
+    settings.json  train.txt  validation.txt
+    METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
+                   maps/SET/STEM.png
+    metrics.json  metrics.csv  report.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import Tensor, nn
+
+from aslp_lib.config import Settings
+
+
+@dataclass(frozen=True)
+class MethodFolder:
+    """Where one method's files lie."""
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.csv"
+
+    @property
+    def alphas(self) -> Path:
+        return self.path / "alphas.csv"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "last.safetensors"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    def maps(self, name: str) -> Path:
+        return self.path / "maps" / name
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and the settings it was made with."""
+
+    path: Path
+    settings: Settings
+
+    @classmethod
+    def create(cls, path: Path, settings: Settings) -> Run:
+        """A new run at `path`, or at `path-2`, `path-3`, ... if that is taken."""
+        chosen, number = Path(path), 1
+        while chosen.exists():
+            number += 1
+            chosen = Path(f"{path}-{number}")
+        write(chosen / "settings.json", settings.to_json())
+        return cls(chosen, settings)
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """The run at `path`, with its own settings. Raises FileNotFoundError, ValueError."""
+        file = Path(path) / "settings.json"
+        if not file.is_file():
+            raise FileNotFoundError(f"{path} is no run: it has no settings.json")
+        try:
+            return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{file} cannot be used: {error}") from error
+
+    def method(self, name: str) -> MethodFolder:
+        return MethodFolder(self.path / name)
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file whole: to a temporary name first, then renamed over the old one.
+
+    Raises:
+        OSError: it could not be written (a full disk); what was there before is untouched.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise OSError(
+            error.errno, f"could not write {path} ({error.strerror}); its last version is untouched"
+        ) from error
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table whole; floats with 6 significant digits."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(header)
+    for row in rows:
+        table.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
+    write(path, buffer.getvalue())
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
+    """Write tensors with facts about them (JSON values) in the file's header."""
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write(path, to_bytes(whole, {name: json.dumps(value) for name, value in facts.items()}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """Tensors and facts of a file. Raises FileNotFoundError, ValueError on a damaged one."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            facts = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+    return tensors, facts
+
+
+def load_weights(network: nn.Module, path: Path) -> dict[str, object]:
+    """Fill a network from a weights file and return its facts.
+
+    Raises:
+        ValueError: the file is another network's; names what differs.
+    """
+    tensors, facts = load_tensors(path)
+    own = network.state_dict()
+    wrong = sorted(own.keys() ^ tensors.keys()) or sorted(
+        name for name in own if own[name].shape != tensors[name].shape
+    )
+    if wrong:
+        raise ValueError(
+            f"{path} holds the weights of another network ({facts.get('network', 'unnamed')}): "
+            f"{len(wrong)} entries are missing, unknown or of another shape, as {wrong[0]}"
+        )
+    network.load_state_dict(tensors)
+    return facts

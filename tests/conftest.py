@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aslp_lib.data.shapes import Shapes
+
+# The tests' networks are tiny: threads would wait for each other longer than they compute.
+torch.set_num_threads(1)
+
+
+def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:
+    """`images` pairs of the embedded set as `Image/*.jpg` and `GT/*.png`, not square."""
+    (folder / "Image").mkdir(parents=True)
+    (folder / "GT").mkdir()
+    shapes = Shapes(folder.name, images, seed, size=size)
+    for i, stem in enumerate(shapes.stems):
+        picture = shapes.images[i].permute(1, 2, 0).numpy()[: size - 8]
+        mask = 255 * shapes.mask(i)[: size - 8]
+        Image.fromarray(picture).save(folder / "Image" / f"{stem}.jpg", quality=95)
+        Image.fromarray(mask).save(folder / "GT" / f"{stem}.png")
+
+
+@pytest.fixture
+def paper_root(tmp_path) -> Path:
+    """The paper's layout in small: 12 training pairs, SOD, and textures without a GT folder."""
+    root = tmp_path / "Dataset"
+    write_pairs(root / "Train" / "DUTS-TR", 12, seed=1)
+    write_pairs(root / "Test" / "SOD", 5, seed=2)
+    textures = root / "Test" / "DTD_Texture_500" / "Image"
+    textures.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        Image.fromarray(rng.integers(0, 256, (30, 50, 3), dtype=np.uint8)).save(
+            textures / f"banded_{i:04d}.jpg"
+        )
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Real images in the paper's layout: `ASLP_DATA`, or a folder beside the project."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    root = Path(os.environ.get("ASLP_DATA", default))
+    if not (root / "Train" / "DUTS-TR").is_dir():
+        pytest.skip(f"no real images in {root}; set ASLP_DATA to a folder in the paper's layout")
+    return root

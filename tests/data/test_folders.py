@@ -1,0 +1,189 @@
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aslp_lib.data.folders import VALIDATION_SHARE, find_images, paper_layout, read_list, read_mask
+from aslp_lib.data.shapes import Shapes
+
+
+def test_the_paper_s_layout(paper_root):
+    data = paper_layout(paper_root, size=32)
+    assert list(data.tests) == ["SOD", "DTD_Texture_500"]
+    assert len(data.train) + len(data.validation) == 12
+    assert not set(data.train.stems) & set(data.validation.stems)
+    image, label, index = data.train[3]
+    assert image.shape == (3, 32, 32)
+    assert image.dtype == torch.uint8
+    assert label.shape == (1, 32, 32)
+    assert index == 3
+    assert any("DUTS-TE" in note for note in data.notes)
+
+
+def test_image_and_mask_of_an_item_belong_together(paper_root):
+    data = paper_layout(paper_root, size=40)
+    shapes = Shapes("SOD", 5, seed=2, size=40)
+    sod = data.tests["SOD"]
+    for i, stem in enumerate(sod.stems):
+        k = shapes.stems.index(stem)
+        np.testing.assert_array_equal(sod.mask(i), shapes.mask(k)[:32])
+        picture = sod.load(i)[0].float().mean((1, 2))
+        # JPEG and resizing keep an image's mean colour to a level or so.
+        torch.testing.assert_close(
+            picture, shapes.images[k, :, :32].float().mean((1, 2)), atol=2, rtol=0
+        )
+    assert sod.shape(0) == (32, 40)
+
+
+def test_textures_without_masks_are_all_background(paper_root):
+    textures = paper_layout(paper_root, size=32).tests["DTD_Texture_500"]
+    assert textures.mask(0).shape == (30, 50)
+    assert textures.mask(0).sum() == 0
+    assert textures[0][1].sum() == 0
+
+
+def test_the_split_is_the_release_s_share_and_always_the_same(paper_root):
+    first, second = paper_layout(paper_root, size=32), paper_layout(paper_root, size=16)
+    assert first.validation.stems == second.validation.stems
+    assert len(first.validation) == max(1, round(VALIDATION_SHARE * 12))
+    assert any("split 12 images" in note for note in first.notes)
+
+
+def test_lists_are_followed(paper_root):
+    stems = sorted(find_images(paper_root / "Train/DUTS-TR/Image"))
+    (paper_root / "DUTS-TR-Train.txt").write_text("\n".join(f"{s}.jpg" for s in stems[4:8]))
+    (paper_root / "DUTS-TR-Validation.txt").write_text("\r\n".join(stems[:2]) + "\n\n")
+    data = paper_layout(paper_root, size=32)
+    assert data.train.stems == stems[4:8]
+    assert data.validation.stems == stems[:2]
+
+
+def test_limit(paper_root):
+    data = paper_layout(paper_root, size=32, limit=2)
+    assert len(data.train) == 2
+    assert [len(part) for part in data.tests.values()] == [2, 2]
+
+
+def test_masks_are_cut_at_128(tmp_path):
+    values = np.tile(np.array([0, 127, 128, 254, 255], np.uint8), (60, 1))
+    wide = np.concatenate([values, np.zeros((60, 40), np.uint8)], axis=1)
+    path = tmp_path / "m.png"
+    wide[:, 1:3] = np.where(np.arange(60)[:, None] < 20, wide[:, 1:3], 0)
+    Image.fromarray(wide).save(path)
+    np.testing.assert_array_equal(read_mask(path), wide >= 128)
+
+
+def test_grey_masks_are_refused_unless_they_are_to_be_cut(tmp_path):
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (20, 1))
+    path = tmp_path / "grey.png"
+    Image.fromarray(ramp).save(path)
+    with pytest.raises(ValueError, match=r"grey\.png is no binary mask: 75%.*--grey threshold"):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(path, "threshold"), ramp >= 128)
+
+
+def test_a_colour_mask_is_read_as_grey(tmp_path):
+    mask = np.zeros((6, 6, 3), np.uint8)
+    mask[2:4] = 255
+    Image.fromarray(mask).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), mask[..., 0] > 0)
+
+
+def spoil(root, what):
+    """Break the layout in one way; returns a pattern of the error."""
+    train, sod = root / "Train/DUTS-TR", root / "Test/SOD"
+    image = sorted((train / "Image").iterdir())[0]
+    mask = train / "GT" / f"{image.stem}.png"
+    match what:
+        case "no training folder":
+            shutil.rmtree(train / "Image")
+            return r"no folder .*Image.*README"
+        case "no masks folder":
+            shutil.rmtree(train / "GT")
+            return r"no folder .*GT"
+        case "empty training folder":
+            for path in (train / "Image").iterdir():
+                path.unlink()
+            return r"holds no images"
+        case "image without mask":
+            mask.unlink()
+            return rf"1 images of .* without a mask: {image.stem}"
+        case "test mask without image":
+            path = sorted((sod / "Image").iterdir())[0]
+            path.unlink()
+            return rf"1 masks of SOD without an image: {path.stem}"
+        case "empty test set":
+            shutil.rmtree(sod)
+            (sod / "Image").mkdir(parents=True)
+            (sod / "GT").mkdir()
+            return r"SOD is empty"
+        case "no test sets":
+            shutil.rmtree(root / "Test")
+            return r"no test set in"
+        case "two files of one stem":
+            shutil.copy(image, image.with_suffix(".png"))
+            return r"share one stem"
+        case "one list only":
+            (root / "DUTS-TR-Train.txt").write_text(image.stem)
+            return r"Validation\.txt is missing"
+        case "listed but not there":
+            (root / "DUTS-TR-Train.txt").write_text("ghost")
+            (root / "DUTS-TR-Validation.txt").write_text(image.stem)
+            return r"listed for train, but not in .*: ghost"
+        case "in both lists":
+            for name in ("Train", "Validation"):
+                (root / f"DUTS-TR-{name}.txt").write_text(image.stem)
+            return r"both in .*: " + image.stem
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "no training folder",
+        "no masks folder",
+        "empty training folder",
+        "image without mask",
+        "test mask without image",
+        "empty test set",
+        "no test sets",
+        "two files of one stem",
+        "one list only",
+        "listed but not there",
+        "in both lists",
+    ],
+)
+def test_a_broken_layout_is_refused_by_name(paper_root, what):
+    pattern = spoil(paper_root, what)
+    with pytest.raises((ValueError, FileNotFoundError), match=pattern):
+        paper_layout(paper_root, size=32)
+
+
+@pytest.mark.parametrize("kind", ["Image", "GT"])
+@pytest.mark.parametrize("damage", ["truncated", "text"])
+def test_damaged_files_are_named(paper_root, kind, damage):
+    sod = paper_layout(paper_root, size=32).tests["SOD"]
+    path = sorted((paper_root / "Test/SOD" / kind).iterdir())[1]
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"no picture")
+    with pytest.raises(ValueError, match=rf"{path.name} cannot be read"):
+        sod.load(1)
+
+
+def test_sizes_that_differ_are_named(paper_root):
+    sod = paper_layout(paper_root, size=32).tests["SOD"]
+    path = sorted((paper_root / "Test/SOD/GT").iterdir())[0]
+    Image.fromarray(np.zeros((10, 20), np.uint8)).save(path)
+    with pytest.raises(ValueError, match=r"is 40 x 32, but its mask is 20 x 10"):
+        sod.load(0)
+
+
+def test_bad_lists(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("\n\n")
+    with pytest.raises(ValueError, match="empty"):
+        read_list(path)
+    path.write_text("a\nb\na\n")
+    with pytest.raises(ValueError, match=r"twice in .*: a"):
+        read_list(path)

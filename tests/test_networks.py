@@ -1,0 +1,59 @@
+import pytest
+import torch
+
+from aslp_lib import networks
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+@pytest.mark.parametrize("size", [(48, 48), (37, 61), (8, 5)])
+def test_logits_have_the_images_size(name, size):
+    network = networks.build(name).eval()
+    assert network(torch.rand(2, 3, *size)).shape == (2, 1, *size)
+
+
+def test_bytes_and_floats_are_the_same_image():
+    network = networks.build("tiny").eval()
+    images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
+    torch.testing.assert_close(network(images), network(images.float() / 255))
+
+
+def test_padding_does_not_touch_images_that_need_none():
+    network = networks.build("tiny").eval()
+    images = torch.rand(1, 3, 32, 40)
+    normal = (images - network.mean) / network.std
+    torch.testing.assert_close(network(images), network.segment(normal))
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_every_parameter_takes_part(name):
+    network = networks.build(name)
+    network(torch.rand(2, 3, 64, 64)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+def test_only_the_pretrained_part_is_the_encoder():
+    network = networks.build("mobilenet_v2")
+    encoder = {id(p) for p in network.encoder_parameters()}
+    named = {n for n, p in network.named_parameters() if id(p) in encoder}
+    assert named == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
+
+
+def test_bad_names_and_images():
+    with pytest.raises(ValueError, match="no network 'huge'"):
+        networks.build("huge")
+    with pytest.raises(ValueError, match="no pretrained weights"):
+        networks.build("tiny", "IMAGENET1K_V1")
+    with pytest.raises(ValueError, match=r"\(N, 3, H, W\)"):
+        networks.build("tiny")(torch.rand(3, 16, 16))
+
+
+def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def refuse(*args, **kwargs):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    with pytest.raises(RuntimeError, match="--weights None") as error:
+        networks.build("mobilenet_v2", "IMAGENET1K_V1")
+    assert str(tmp_path) in str(error.value)
