@@ -84,6 +84,11 @@ def scores(counts: Counts) -> dict[str, float]:
     return {name: score(counts) for name, score in SCORES.items()}
 
 
+def finite(row: dict[str, float]) -> dict[str, float | None]:
+    """Scores for JSON, which has no NaN: null where one is not defined."""
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}
+
+
 def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
     """Count the maps of every method and test set; write metrics.json and metrics.csv."""
     results: Results = {
@@ -97,15 +102,11 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
         name: {method: scores(counts) for method, counts in methods.items()}
         for name, methods in results.items()
     }
-    # JSON has no NaN: an undefined score is null.
-    finite = {
-        name: {
-            method: {k: v if math.isfinite(v) else None for k, v in row.items()}
-            for method, row in methods.items()
-        }
+    rows = {
+        name: {method: finite(row) for method, row in methods.items()}
         for name, methods in table.items()
     }
-    write(run.metrics, json.dumps(finite, indent=2, allow_nan=False))
+    write(run.metrics, json.dumps(rows, indent=2, allow_nan=False))
     write_csv(
         run.metrics.with_suffix(".csv"),
         ["set", "method", "images", *SCORES],

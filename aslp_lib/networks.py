@@ -92,11 +92,14 @@ class TinyUNet(DenseNetwork):
 
 
 class MobileNetFPN(DenseNetwork):
-    """MobileNetV2 (Sandler et al., CVPR 2018) under a feature pyramid (Lin et al., CVPR 2017)."""
+    """MobileNetV2 (Sandler et al., CVPR 2018) under a feature pyramid (Lin et al., CVPR 2017).
+
+    The pyramid ends at 1/4 of the size: one more level would double the work of the whole network.
+    """
 
     stride = 32
-    stages = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 18))
-    channels = (16, 24, 32, 96, 320)
+    stages = ((0, 4), (4, 7), (7, 14), (14, 18))
+    channels = (24, 32, 96, 320)
 
     def __init__(self, weights: str | None, width: int = 64) -> None:
         super().__init__()

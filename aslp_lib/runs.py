@@ -126,7 +126,8 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
     """Write tensors with facts about them (JSON values) in the file's header."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write(path, to_bytes(whole, {name: json.dumps(value) for name, value in facts.items()}))
+    # One entry: several would be written in an order that changes from process to process.
+    write(path, to_bytes(whole, {"facts": json.dumps(facts)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -136,7 +137,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = {k: json.loads(v) for k, v in (file.metadata() or {}).items()}
+            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
     return tensors, facts

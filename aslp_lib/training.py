@@ -167,7 +167,7 @@ def _epoch(
     dataset.epoch = epoch
     batches = loader(dataset, settings, accelerator, order)
     network.train()
-    total, rate = torch.zeros((), device=accelerator.device), 0.0
+    total = torch.zeros((), device=accelerator.device)
     for step, (images, labels, index) in enumerate(batches):
         share = schedule(settings.schedule, (epoch + step / len(batches)) / settings.epochs)
         for group in optimizer.param_groups:
@@ -193,10 +193,9 @@ def _epoch(
         if step % REFRESH == 0:
             _check_finite(loss.item(), epoch, settings)
             bar.set_postfix(epoch=epoch + 1, loss=f"{loss.item():.3f}", **_alpha(state.alphas))
-    rate = settings.learning_rate * share
     mean = total.item() / len(dataset)
     _check_finite(mean, epoch, settings)
-    return mean, rate
+    return mean, settings.learning_rate * share
 
 
 def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
@@ -269,10 +268,14 @@ def _restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer
     state.network.load_state_dict(part("network."))
     if state.alphas is not None:
         state.alphas.load_state_dict(part("alphas."))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in part("optimizer.").items():
-        number, key = name.split(".")
-        moments.setdefault(int(number), {})[key] = tensor
+        number, key = int(name.split(".")[0]), name.split(".")[1]
+        if tensor.shape == parameters[number].shape:
+            # The fused step walks memory: a moment must be laid out as its parameter is.
+            tensor = torch.empty_like(parameters[number]).copy_(tensor)
+        moments.setdefault(number, {})[key] = tensor.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     state.log.extend(facts["log"])
     # A kill between the two files of an epoch leaves a log that is one row short.

@@ -10,7 +10,7 @@ def dtd(tmp_path):
     folder = tmp_path / "dtd" / "images" / "banded"
     folder.mkdir(parents=True)
     for i in (2, 7):
-        Image.fromarray(np.full((6, 9, 3), 40 * i, np.uint8)).save(folder / f"banded_{i:04d}.jpg")
+        Image.fromarray(np.full((6, 9, 3), 30 * i, np.uint8)).save(folder / f"banded_{i:04d}.jpg")
     names = tmp_path / "names.txt"
     names.write_text("banded_0007.jpg\nbanded_0002.jpg\n")
     return tmp_path / "dtd", names, tmp_path / "Test" / "DTD_Texture_500"

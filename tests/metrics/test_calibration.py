@@ -81,11 +81,12 @@ def test_the_other_scores_equal_a_loop_over_pixels(kind):
 
 
 def test_ece_equals_torchmetrics_on_the_same_definition():
-    """Its two-class form bins the predicted class's confidence, as here; it sums in float32."""
+    """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
+    with 7, 11 or 13 bins no level lies on an edge. It sums in float32."""
     levels, labels = maps("random")
     p = torch.from_numpy(levels.astype(np.float32).ravel() / 255)
     y = torch.from_numpy(labels.ravel().astype(np.int64))
-    for bins in (10, 20):
+    for bins in (7, 11, 13):
         theirs = MulticlassCalibrationError(num_classes=2, n_bins=bins)(
             torch.stack([1 - p, p], 1), y
         )

@@ -1,0 +1,116 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aslp_lib import evaluation, prediction
+from aslp_lib.config import PRESETS
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.networks import DenseNetwork
+from aslp_lib.runs import MethodFolder
+
+SETTINGS = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
+
+
+class Brightness(DenseNetwork):
+    """Says 1/4 + an image's own red channel / 2: its map is known, and never sure."""
+
+    def forward(self, images):
+        return torch.logit(0.25 + images[:, :1].float() / 255 / 2)
+
+
+@pytest.fixture
+def sod(paper_root):
+    return paper_layout(paper_root, size=32).tests["SOD"]
+
+
+def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
+    prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert sorted(p.stem for p in (tmp_path / "SOD").iterdir()) == sod.stems
+    for i, stem in enumerate(sod.stems):
+        level_map = evaluation.read_map(tmp_path / "SOD" / f"{stem}.png")
+        assert level_map.shape == sod.shape(i)
+        small = 0.25 + sod.load(i)[0][0].float() / 255 / 2
+        oracle = torch.nn.functional.interpolate(
+            small[None, None], size=sod.shape(i), mode="bilinear", align_corners=False
+        )[0, 0]
+        assert np.abs(level_map / 255 - oracle.numpy()).max() < 0.5 / 255 + 1e-4
+        assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
+
+
+def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
+    prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    ours = evaluation.count_maps(tmp_path / "SOD", sod, progress=False)
+    each = [
+        Counts.from_map(np.asarray(Image.open(tmp_path / "SOD" / f"{stem}.png")), sod.mask(i))
+        for i, stem in enumerate(sod.stems)
+    ]
+    np.testing.assert_array_equal(ours.table, Counts.join(each).table)
+    row = evaluation.scores(ours)
+    assert row["ece"] == calibration.ece(ours)
+    assert row.keys() == evaluation.SCORES.keys()
+    assert all(math.isfinite(v) for v in row.values())
+
+
+def test_a_prediction_cut_short_leaves_no_folder(sod, tmp_path, monkeypatch):
+    calls = []
+
+    def fail(path, data):
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError("disk full")
+        path.write_bytes(data)
+
+    monkeypatch.setattr(prediction, "write", fail)
+    with pytest.raises(OSError, match="disk full"):
+        prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert not (tmp_path / "SOD").exists()
+    monkeypatch.undo()
+    prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert len(list((tmp_path / "SOD").iterdir())) == 5
+
+
+def test_maps_that_do_not_fit_are_named(sod, tmp_path):
+    maps = tmp_path / "SOD"
+    prediction.predict(Brightness(), sod, maps, SETTINGS, progress=False)
+    victim = maps / f"{sod.stems[2]}.png"
+    good = victim.read_bytes()
+    for damage, pattern in {
+        "size": r"shape \(4, 4\), its mask \(32, 40\)",
+        "colour": "greyscale PNG, but this one's mode is RGB",
+        "cut": "damaged",
+    }.items():
+        if damage == "size":
+            Image.fromarray(np.zeros((4, 4), np.uint8)).save(victim)
+        elif damage == "colour":
+            Image.fromarray(np.zeros((32, 40, 3), np.uint8)).save(victim)
+        else:
+            victim.write_bytes(good[: len(good) // 2])
+        with pytest.raises(ValueError, match=rf"{victim.name}: .*{pattern}"):
+            evaluation.count_maps(maps, sod, progress=False)
+    victim.unlink()
+    with pytest.raises(FileNotFoundError, match=rf"1 of 5 maps of SOD are not in .*{victim.name}"):
+        evaluation.count_maps(maps, sod, progress=False)
+
+
+def test_a_method_must_be_trained_before_it_predicts(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train BCE to its end first"):
+        prediction.predict_run(
+            SETTINGS, replace(SETTINGS, limit=2).load_data(), "bce", MethodFolder(tmp_path)
+        )
+
+
+def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
+    counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
+    row = evaluation.scores(counts)
+    assert math.isnan(row["max_f"])
+    text = evaluation.as_table({"textures": {"bce": counts}}, {"bce": "BCE"})
+    assert text.splitlines()[1].endswith("-")
+    json.dumps(evaluation.finite(row), allow_nan=False)
+    assert evaluation.finite(row)["max_f"] is None

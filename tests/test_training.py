@@ -1,0 +1,153 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from aslp_lib import training
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.runs import MethodFolder, load_tensors
+
+SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
+
+
+def fit(settings: Settings, method="calibration", folder=None):
+    return training.train(settings, settings.load_data(), method, folder, progress=False)
+
+
+def same(first, second) -> bool:
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+def test_a_seed_fixes_a_run():
+    first, second = fit(SHORT), fit(SHORT)
+    assert same(first.network, second.network)
+    assert torch.equal(first.alphas.alpha, second.alphas.alpha)
+    assert not same(first.network, fit(replace(SHORT, seed=1)).network)
+
+
+def test_loading_workers_change_nothing():
+    settings = replace(SHORT, epochs=2, augment=True)
+    assert same(fit(settings).network, fit(replace(settings, workers=2, hold=False)).network)
+
+
+def test_bce_is_aslp_whose_alphas_never_move():
+    frozen = fit(replace(SHORT, alpha_warm_up=100))
+    assert same(frozen.network, fit(SHORT, "bce").network)
+
+
+def test_training_learns():
+    log = fit(replace(SHORT, epochs=80, limit=20), "bce").log
+    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+
+
+@pytest.mark.parametrize("method", ["calibration", "entropy", "gap"])
+def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
+    folder = MethodFolder(tmp_path / method)
+    trained = fit(replace(SHORT, weight=0.0, gain=1.0, limit=40), method, folder)
+    with folder.alphas.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stem"] for row in rows] == [f"train_{i:04d}" for i in range(40)]
+    for row, alpha in zip(rows, trained.alphas.alpha.tolist(), strict=True):
+        assert float(row["alpha"]) == pytest.approx(alpha, rel=1e-5)
+    with folder.log.open() as file:
+        log = list(csv.DictReader(file))
+    assert [int(float(row["epoch"])) for row in log] == [1, 2, 3, 4]
+    assert float(log[-1]["alpha_mean"]) == pytest.approx(trained.log[-1]["alpha_mean"], rel=1e-5)
+
+
+def test_an_alpha_follows_its_own_image():
+    """One image's labels are noise: the network cannot be right and sure there, so its alpha stays
+    behind all others'."""
+    settings = replace(SHORT, epochs=30, weight=0.0)
+    data = settings.load_data()
+    data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
+    alphas = training.train(settings, data, "calibration", progress=False).alphas.alpha
+    assert alphas.argmin() == 7
+
+
+def test_schedules():
+    assert training.schedule("constant", 0.7) == 1
+    assert training.schedule("cosine", 0) == 1
+    assert training.schedule("cosine", 1) == pytest.approx(0)
+    assert training.schedule("one_cycle", 0) == pytest.approx(0.04)
+    assert training.schedule("one_cycle", 0.3) == pytest.approx(1)
+    assert training.schedule("one_cycle", 1) == pytest.approx(0)
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+    folder = MethodFolder(tmp_path)
+    fit(replace(SHORT, epochs=4), folder=folder)
+    before = folder.checkpoint.read_bytes()
+    settings = replace(SHORT, epochs=4, learning_rate=1e38)
+    with pytest.raises(FloatingPointError, match="lower --learning-rate"):
+        fit(settings, folder=MethodFolder(tmp_path / "other"))
+    assert folder.checkpoint.read_bytes() == before
+    assert not (tmp_path / "other" / "weights.safetensors").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    folder = MethodFolder(tmp_path)
+    fit(replace(SHORT, epochs=1), folder=folder)
+    with pytest.raises(ValueError, match="other settings"):
+        fit(replace(SHORT, epochs=1, seed=9), folder=folder)
+
+
+ARGUMENTS = "--epochs 12 --limit 40 --size 16 --alpha-warm-up 1 --device cpu --augment".split()
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "aslp_lib", "train", *map(str, arguments)]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments) -> None:
+    subprocess.run(
+        command(*arguments), check=True, capture_output=True, timeout=200, env=ENVIRONMENT
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
+    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
+    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "gap", "--out"]
+    run(*start, tmp_path / "whole")
+    checkpoint = tmp_path / "cut" / "gap" / "last.safetensors"
+    process = subprocess.Popen(
+        command(*start, tmp_path / "cut"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=ENVIRONMENT,
+    )
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(sent)
+    output = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
+    done = len(load_tensors(checkpoint)[1]["log"])
+    assert 1 <= done < 12
+    run("--resume", tmp_path / "cut")
+    for name in ("bce", "gap"):
+        for file in ("weights.safetensors", "alphas.csv", "log.csv"):
+            whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
+            if name == "gap" or file != "alphas.csv":
+                assert cut.read_bytes() == whole.read_bytes(), file
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_same_loop_trains_on_cuda():
+    trained = fit(replace(SHORT, epochs=80, device="auto", precision="bf16"))
+    assert next(trained.network.parameters()).is_cuda
+    assert trained.alphas.alpha.is_cuda
+    assert trained.log[-1]["loss"] < 0.5 * trained.log[0]["loss"]
