@@ -20,7 +20,7 @@ lint: $(STAMP)
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()"
 
 weights: $(STAMP)  ## make the shipped weights again
-	$(PYTHON) -m aslp_lib.weights.make
+	$(PYTHON) -m aslp_lib.shipped
 
 .venv/.installed: pyproject.toml
 	python3 -m venv .venv

@@ -128,7 +128,7 @@ class _RunFolder:
 
 
 @dataclass(frozen=True)
-class _Textures:
+class Textures:
     """Copy the paper's 500 textures out of DTD and write their all-background masks."""
 
     dtd: Path
@@ -139,9 +139,9 @@ class _Textures:
     """The folder to make."""
 
 
-def textures(words: list[str], default: _Textures | None = None) -> None:
+def textures(words: list[str], default: Textures | None = None) -> None:
     """The command `textures`."""
-    asked = tyro.cli(_Textures, args=words, default=default)
+    asked = tyro.cli(Textures, args=words, default=default)
     made = prepare_textures(asked.dtd, asked.names, asked.target)
     print(f"{made} textures in {asked.target}")
 
@@ -151,7 +151,9 @@ STEPS = {"test": _on_run(_test), "evaluate": _on_run(_evaluate), "textures": tex
 
 def _describe(data: DataSets) -> None:
     sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
-    _announce(f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}")
+    _announce(
+        f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"
+    )
     for note in data.notes:
         _announce(f"note: {note}")
 

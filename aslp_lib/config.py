@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from aslp_lib.data.base import DataSets, augmentation
 from aslp_lib.data.folders import TRAIN, Grey, paper_layout
 from aslp_lib.data.shapes import embedded
 from aslp_lib.method.adaptive import AdaptiveAlpha, Dynamics
-from aslp_lib.method.perturbation import RELEASE, TECHNIQUES, Technique
+from aslp_lib.method.perturbation import TECHNIQUES, Technique
 
 Method = Literal["bce", "calibration", "entropy", "gap"]
 METHOD_LABELS = {
@@ -160,5 +160,5 @@ with a small network and small images, minutes on a CPU."""
 
 
 def default_preset() -> str:
-    """"small" where `Dataset/` holds the paper's training set, else "demo"."""
+    """ "small" where `Dataset/` holds the paper's training set, else "demo"."""
     return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"

@@ -123,11 +123,16 @@ def as_table(results: Results, labels: dict[str, str]) -> str:
     """The main scores in percent (MAE and max F as they are), for a terminal."""
     columns = {"ece": "ECE %", "oe": "OE %", "accuracy": "acc %", "confidence": "conf %"}
     plain = {"mae": "MAE", "max_f": "max F"}
-    lines = [f"{'set':<16}{'method':<22}" + "".join(f"{c:>9}" for c in [*columns.values(), *plain.values()])]
+    lines = [
+        f"{'set':<16}{'method':<22}"
+        + "".join(f"{c:>9}" for c in [*columns.values(), *plain.values()])
+    ]
     for name, methods in results.items():
         for method, counts in methods.items():
             row = scores(counts)
             cells = [f"{100 * row[key]:9.2f}" for key in columns]
-            cells += [f"{row[key]:9.3f}" if math.isfinite(row[key]) else f"{'-':>9}" for key in plain]
+            cells += [
+                f"{row[key]:9.3f}" if math.isfinite(row[key]) else f"{'-':>9}" for key in plain
+            ]
             lines.append(f"{name:<16}{labels[method]:<22}" + "".join(cells))
     return "\n".join(lines)

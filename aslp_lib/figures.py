@@ -55,9 +55,7 @@ def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = 
         methods: label -> counts of the same set.
     """
     figure = _figure(3.4 * len(methods) + 0.4, 4.6, title)
-    top, bottom = figure.subplots(
-        2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1)
-    )
+    top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
     notes = []
     for column, (label, counts) in enumerate(methods.items()):
         table = calibration.reliability(counts, bins)

@@ -70,7 +70,9 @@ def predict(
     partial = target.with_name(target.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    bar = tqdm(total=len(dataset), desc=f"maps of {dataset.name}", disable=not progress, leave=False)
+    bar = tqdm(
+        total=len(dataset), desc=f"maps of {dataset.name}", disable=not progress, leave=False
+    )
     with bar, ThreadPoolExecutor() as pool:
         written: list[Future] = []
         for images, _, indices in loader(dataset, settings, accelerator, list(range(len(dataset)))):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import csv
 import html
 import math
 
@@ -14,7 +13,7 @@ from aslp_lib import figures
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.evaluation import Results, read_map, scores
-from aslp_lib.runs import MethodFolder, Run, write
+from aslp_lib.runs import Run, read_log, write
 
 EXAMPLES = 4
 COLUMNS = {
@@ -37,7 +36,7 @@ pre{background:#f4f4f4;padding:1rem;overflow:auto}"""
 def write_report(run: Run, data: DataSets, results: Results) -> None:
     """Write `report.html` of an evaluated run."""
     labels = {method: METHOD_LABELS[method] for method in run.settings.methods}
-    logs = {label: read_log(run.method(method)) for method, label in labels.items()}
+    logs = {label: read_log(run.method(method).log) for method, label in labels.items()}
     parts = [
         "<h1>Calibration report</h1>",
         f"<p>{html.escape(' and '.join(labels.values()))}, trained on {html.escape(data.origin)}: "
@@ -84,12 +83,6 @@ def examples(run: Run, dataset: SaliencySet, count: int = EXAMPLES) -> Figure:
     )
 
 
-def read_log(folder: MethodFolder) -> list[dict[str, float]]:
-    """The rows of a method's log."""
-    with folder.log.open(newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
 def _table(results: Results, labels: dict[str, str]) -> str:
     head = "".join(f"<th>{title}</th>" for title in ("set", "method", *COLUMNS.values()))
     rows = []
@@ -109,4 +102,6 @@ def _cell(value: float, title: str) -> str:
 
 def _picture(figure: Figure) -> str:
     data = base64.b64encode(figures.to_png(figure)).decode()
-    return f'<p><img src="data:image/png;base64,{data}" alt="{html.escape(figures.alt(figure))}"></p>'
+    return (
+        f'<p><img src="data:image/png;base64,{data}" alt="{html.escape(figures.alt(figure))}"></p>'
+    )

@@ -1,9 +1,9 @@
 """A run's folder, and files that are either whole or not there.
 
-    settings.json  train.txt  validation.txt
-    METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
-                   maps/SET/STEM.png
-    metrics.json  metrics.csv  report.html
+settings.json  train.txt  validation.txt
+METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
+               maps/SET/STEM.png
+metrics.json  metrics.csv  report.html
 """
 
 from __future__ import annotations
@@ -121,6 +121,12 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     for row in rows:
         table.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
     write(path, buffer.getvalue())
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a training log, one an epoch."""
+    with path.open(newline="") as file:
+        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:

@@ -202,8 +202,8 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss is {loss} in epoch {epoch + 1}, at a learning rate of "
-            f"{settings.learning_rate:g}: lower --learning-rate. The checkpoint of the epoch before "
-            "is kept"
+            f"{settings.learning_rate:g}: lower --learning-rate. The checkpoint of the epoch "
+            "before is kept"
         )
 
 

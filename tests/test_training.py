@@ -101,7 +101,10 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
 
 
-ARGUMENTS = "--epochs 12 --limit 40 --size 16 --alpha-warm-up 1 --device cpu --augment".split()
+ARGUMENTS = [
+    *("--epochs", "12", "--limit", "40", "--size", "16", "--alpha-warm-up", "1"),
+    *("--device", "cpu", "--augment"),
+]
 
 
 def command(*arguments) -> list[str]:

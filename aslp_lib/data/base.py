@@ -63,7 +63,11 @@ class SaliencySet(Dataset):
         with ThreadPoolExecutor() as pool:
             items = pool.map(self.load, range(len(self)))
             bar = tqdm(
-                items, total=len(self), desc=f"reading {self.name}", disable=not progress, leave=False
+                items,
+                total=len(self),
+                desc=f"reading {self.name}",
+                disable=not progress,
+                leave=False,
             )
             self._held = list(bar)
 

@@ -1,4 +1,4 @@
-"""The paper's folders: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}` and two lists of stems."""
+"""The paper's folders: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists of stems."""
 
 from __future__ import annotations
 
@@ -103,7 +103,9 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
 def find_images(folder: Path) -> dict[str, Path]:
     """Stem -> file of the images in a folder, sorted. Raises FileNotFoundError, ValueError."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}: see Dataset/README.md for the layout")
+        raise FileNotFoundError(
+            f"there is no folder {folder}: see Dataset/README.md for the layout"
+        )
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
@@ -119,9 +121,9 @@ def read_list(path: Path) -> list[str]:
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
         raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
-    repeated = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(
-        stems
-    ) else set()
+    repeated = (
+        {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
+    )
     _refuse(f"stems twice in {path}", repeated)
     return stems
 

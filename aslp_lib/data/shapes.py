@@ -65,7 +65,7 @@ class Shapes(SaliencySet):
         name: str,
         images: int,
         seed: int,
-        annotators: Annotators = Annotators(),  # noqa: B008  (frozen)
+        annotators: Annotators = Annotators(),
         size: int = SIZE,
         augment=None,
         augment_seed: int = 0,

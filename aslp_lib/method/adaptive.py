@@ -126,8 +126,10 @@ class AdaptiveAlpha(nn.Module):
         index = index.to(self.alpha.device)
         old = self.alpha[index]
         gradient = alpha_gradient(logits, labels, self.technique).to(old.device)
-        new = self._release(old, gradient) if self.dynamics == "release" else self._stable(
-            old, gradient
+        new = (
+            self._release(old, gradient)
+            if self.dynamics == "release"
+            else self._stable(old, gradient)
         )
         # No `if`: reading the counter on the host would synchronise the device at every step.
         self.alpha[index] = torch.where(self.observed >= self.warm_up, new, old)

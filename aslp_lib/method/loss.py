@@ -37,7 +37,8 @@ def sc_bce_with_logits(
     """
     if logits.shape != labels.shape:
         raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: they must agree"
+            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
+            "they must agree"
         )
     labels = labels.to(logits.dtype)
     if expected:

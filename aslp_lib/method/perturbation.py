@@ -67,8 +67,7 @@ RELEASE = Technique("release", beta=4.0, unbounded=True)
 """What the authors' released code does at its default `--beta 2.0`: targets 2 and -1."""
 
 TECHNIQUES = {
-    t.name: t
-    for t in (HARD_INVERSION, SOFT_INVERSION, MODERATION, DYNAMIC_MODERATION, RELEASE)
+    t.name: t for t in (HARD_INVERSION, SOFT_INVERSION, MODERATION, DYNAMIC_MODERATION, RELEASE)
 }
 
 

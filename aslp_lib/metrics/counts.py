@@ -1,7 +1,7 @@
 """The joint histogram of labels and predictions: the one statistic that every metric reads.
 
-`table[image, label, level]` counts an image's pixels by label (0, 1) and predicted level. Level v of
-L means the foreground probability `v / (L - 1)`; with an even L no level is 1/2, and a pixel is
+`table[image, label, level]` counts an image's pixels by label (0, 1) and predicted level. Level v
+of L means the foreground probability `v / (L - 1)`; with an even L no level is 1/2, and a pixel is
 predicted foreground iff `v >= L / 2` (128 of an 8-bit map's 256). Tables of several batches,
 processes or machines are joined along the images; resampling images gives confidence intervals.
 """

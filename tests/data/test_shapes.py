@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aslp_lib.data.base import augmentation
-from aslp_lib.data.shapes import SHIFTED, Annotators, Shapes, ShapelessTextures, embedded
+from aslp_lib.data.shapes import SHIFTED, Annotators, ShapelessTextures, Shapes, embedded
 
 
 def test_the_seed_fixes_the_set_on_every_machine():
@@ -53,7 +53,7 @@ def test_salience_by_hand():
     assert annotators.salience(np.array(0.4)) == pytest.approx(1 / (1 + math.exp(-1)))
     half = Annotators(sharpness=10, threshold=0.3, agreement=0.5)
     assert half.salience(np.array(0.4)) == pytest.approx(0.25 + 0.5 / (1 + math.exp(-1)))
-    with pytest.raises(ValueError, match="agreement is 1.5"):
+    with pytest.raises(ValueError, match=r"agreement is 1\.5"):
         Annotators(agreement=1.5)
 
 

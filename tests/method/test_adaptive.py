@@ -101,9 +101,7 @@ def test_the_stable_step_is_the_implicit_solution():
 
 def test_the_release_s_step_saw_tooths():
     """Gain eta * lambda * beta / 2 = 8 > 2: alpha climbs, is thrown down, and climbs again."""
-    alphas = AdaptiveAlpha(
-        1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release"
-    )
+    alphas = AdaptiveAlpha(1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release")
     trace = feed(alphas, [5.0], 400)[200:, 0]
     assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
     assert (trace.diff() > 0).sum() > 100

@@ -103,12 +103,8 @@ def test_the_release_s_targets_have_no_lower_bound():
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_reductions(batch, reduction):
     logits, labels = batch
-    whole = sc_bce_with_logits(
-        logits, labels, 0.2, P.MODERATION, expected=True, reduction="none"
-    )
-    ours = sc_bce_with_logits(
-        logits, labels, 0.2, P.MODERATION, expected=True, reduction=reduction
-    )
+    whole = sc_bce_with_logits(logits, labels, 0.2, P.MODERATION, expected=True, reduction="none")
+    ours = sc_bce_with_logits(logits, labels, 0.2, P.MODERATION, expected=True, reduction=reduction)
     oracle = {"mean": whole.mean(), "sum": whole.sum(), "none": whole}[reduction]
     torch.testing.assert_close(ours, oracle)
 

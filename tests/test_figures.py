@@ -1,0 +1,72 @@
+"""What is drawn equals what was computed."""
+
+import numpy as np
+import pytest
+
+from aslp_lib import figures
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+
+
+@pytest.fixture
+def counts():
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 256, (20, 20)).astype(np.uint8)
+    return Counts.from_map(levels, (rng.random((20, 20)) < levels / 300).astype(np.uint8))
+
+
+def test_a_reliability_diagram_draws_the_table(counts):
+    figure = figures.reliability_diagrams({"A": counts, "B": counts}, "set")
+    table = calibration.reliability(counts)
+    top, bottom = figure.axes[0], figure.axes[2]
+    drawn = [bar.get_height() for bar in top.patches[:10]]
+    np.testing.assert_allclose(drawn, np.nan_to_num(table.accuracy))
+    over = [bar.get_height() for bar in top.patches[10:20]]
+    expected = np.maximum(np.nan_to_num(table.confidence) - np.nan_to_num(table.accuracy), 0)
+    np.testing.assert_allclose(over, expected)
+    np.testing.assert_allclose([bar.get_height() for bar in bottom.patches[:10]], table.share)
+    marks = [line.get_xdata()[0] for line in bottom.lines]
+    assert marks == [calibration.confidence(counts), calibration.accuracy(counts)]
+    assert f"ECE {100 * calibration.ece(counts):.1f} %" in figures.alt(figure)
+
+
+def test_the_joint_density_is_over_the_full_bins(counts):
+    figure = figures.joint_density({"A": counts}, "set")
+    table = calibration.reliability(counts)
+    full = table.pixels > 0
+    points = figure.axes[0].collections[-1].get_offsets()
+    np.testing.assert_allclose(points, np.c_[table.confidence[full], table.accuracy[full]])
+
+
+def test_one_full_bin_still_makes_a_picture():
+    sure = Counts.from_map(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
+    for draw in (figures.joint_density, figures.reliability_diagrams):
+        assert figures.to_png(draw({"A": sure}, "textures")).startswith(b"\x89PNG")
+
+
+def test_the_history_draws_the_log():
+    keys = ("epoch", "confidence", "accuracy", "ece", "alpha_mean", "alpha_p10", "alpha_p90")
+    log = [dict.fromkeys(keys, 0.1 * i) | {"epoch": i} for i in range(1, 4)]
+    figure = figures.training_history({"ASLP": log})
+    share, error, level = figure.axes
+    np.testing.assert_allclose(share.lines[0].get_ydata(), [10, 20, 30])
+    np.testing.assert_allclose(error.lines[0].get_ydata(), [10, 20, 30])
+    np.testing.assert_allclose(level.lines[0].get_ydata(), [0.1, 0.2, 0.3])
+    assert "mean alpha 0.300" in figures.alt(figure)
+
+
+def test_a_gallery_shows_what_it_is_given():
+    image = np.zeros((4, 4, 3), np.uint8)
+    ramp = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17
+    figure = figures.map_gallery([image], [ramp > 99], {"BCE": [ramp]}, [ramp / 255])
+    shown = [axis.images[0].get_array() for axis in figure.axes]
+    np.testing.assert_array_equal(shown[1], ramp > 99)
+    np.testing.assert_allclose(shown[3], ramp / 255)
+    assert [axis.get_title() for axis in figure.axes] == ["image", "mask", "true P(y=1)", "BCE"]
+
+
+def test_a_shown_figure_carries_its_words(counts):
+    figure = figures.reliability_diagrams({"A": counts}, "set")
+    picture = figures.show(figure)
+    assert repr(picture) == figures.alt(figure)
+    assert picture._repr_mimebundle_()[1]["image/png"]["alt"] == figures.alt(figure)

@@ -1,0 +1,98 @@
+"""Rules of the project that a reader relies on."""
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# Nothing of this machine's: notebooks under test and hidden folders are left out.
+SOURCES = sorted(
+    p
+    for folder in ("aslp_lib", "tests", "benchmarks", "Dataset")
+    for p in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_is_long(path):
+    assert len(path.read_text().splitlines()) <= 300
+
+
+def test_imports_run_downward():
+    command = "from importlinter.cli import lint_imports_command as lint; lint()"
+    result = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_environment_yml_names_what_pyproject_names():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    plain = [d for d in environment["dependencies"] if isinstance(d, str)]
+    (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
+    python = next(Requirement(d) for d in plain if d.startswith("python"))
+    assert str(python.specifier) == PROJECT["requires-python"]
+    extras = re.fullmatch(r"-e \.\[(.+)\]", pip[0])[1].split(",")
+    assert set(extras) <= PROJECT["optional-dependencies"].keys()
+    assert len(pip) == 1
+
+
+def code_cells(path):
+    cells = json.loads(path.read_text())["cells"]
+    return [c for c in cells if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
+class TestNotebook:
+    def test_it_is_thin(self, path):
+        sources = ["".join(cell["source"]) for cell in code_cells(path)]
+        lengths = [
+            sum(bool(line.strip()) and not line.strip().startswith("#") for line in s.splitlines())
+            for s in sources
+        ]
+        assert max(lengths) <= 15
+        assert statistics.median(lengths) <= 4
+        assert not any(re.search(r"^\s*(def|class) ", s, re.M) for s in sources)
+
+    def test_every_cell_was_run_without_errors(self, path):
+        """nbval passes a cell without output: one that was never run must not count as tested."""
+        for number, cell in enumerate(code_cells(path), start=1):
+            assert cell["execution_count"] == number
+            for output in cell["outputs"]:
+                assert output["output_type"] != "error"
+                ignored = "nbval-ignore-output" in cell["metadata"].get("tags", [])
+                assert output.get("name") != "stderr" or ignored
+
+    def test_every_picture_has_alt_text(self, path):
+        for cell in code_cells(path):
+            for output in cell["outputs"]:
+                if "image/png" in output.get("data", {}):
+                    assert output["metadata"]["image/png"]["alt"]
+
+    def test_it_opens_and_closes_as_a_lesson(self, path):
+        cells = json.loads(path.read_text())["cells"]
+        first, last = "".join(cells[0]["source"]), "".join(cells[-1]["source"])
+        for word in ("You will", "You need", "Time"):
+            assert word in first
+        for word in ("Recap", "References"):
+            assert word in last
+
+
+def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones():
+    text = (ROOT / "README.md").read_text()
+    for path in NOTEBOOKS:
+        assert path.name in text
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from embedded import RESULTS, table
+
+    assert table(json.loads(RESULTS.read_text())["runs"]) in text

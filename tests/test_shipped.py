@@ -1,0 +1,33 @@
+import json
+
+import pytest
+import torch
+
+from aslp_lib import shipped
+from aslp_lib.evaluation import scores
+from aslp_lib.training import accelerator_for, validate
+
+
+@pytest.mark.parametrize("method", shipped.METHODS)
+def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
+    how = json.loads((shipped.FOLDER / "how.json").read_text())
+    network = shipped.load(method)
+    for name, part in shipped.SETTINGS.load_data().tests.items():
+        counts = validate(network, part, shipped.SETTINGS, accelerator_for(shipped.SETTINGS))
+        for key in ("ece", "oe", "accuracy"):
+            assert scores(counts)[key] == pytest.approx(how["scores"][name][method][key], abs=2e-4)
+
+
+def test_they_were_made_with_the_settings_of_today():
+    how = json.loads((shipped.FOLDER / "how.json").read_text())
+    today = json.loads(shipped.SETTINGS.to_json()) | {"methods": list(shipped.METHODS)}
+    assert how["settings"] == today
+    assert len(shipped.load_log("bce")) == shipped.SETTINGS.epochs
+
+
+def test_they_are_small_and_ready():
+    assert sum(path.stat().st_size for path in shipped.FOLDER.glob("*.safetensors")) < 2e6
+    assert not shipped.load("bce").training
+    assert shipped.load("gap")(torch.zeros(1, 3, 8, 8)).shape == (1, 1, 8, 8)
+    with pytest.raises(ValueError, match="no weights are shipped for 'entropy'"):
+        shipped.load("entropy")
