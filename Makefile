@@ -8,7 +8,7 @@ run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedd
 	$(PYTHON) main_ASLP.py
 
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
-	$(PYTHON) -m pytest tests
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
 
 lab: $(STAMP)  ## the course
@@ -19,8 +19,9 @@ lint: $(STAMP)
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()"
 
-weights: $(STAMP)  ## make the shipped weights again
+weights: $(STAMP)  ## make the shipped weights and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped
+	$(PYTHON) benchmarks/readme_picture.py
 
 .venv/.installed: pyproject.toml
 	python3 -m venv .venv

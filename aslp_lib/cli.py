@@ -9,15 +9,16 @@ from pathlib import Path
 
 import tyro
 
-from aslp_lib.config import EMBEDDED, METHOD_LABELS, PRESETS, Settings, default_preset
+from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
 from aslp_lib.data.textures import prepare_textures
-from aslp_lib.evaluation import as_table, evaluate_run
+from aslp_lib.evaluation import as_table, evaluate_run, labelled
 from aslp_lib.prediction import predict_run
 from aslp_lib.report import write_report
 from aslp_lib.runs import Run, write
 from aslp_lib.training import train
 
+PROGRAM = "main_ASLP.py"
 USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
 
     main_ASLP.py [--preset demo|small] [--resume RUN] [settings]   all steps, one after another
@@ -67,14 +68,15 @@ def _run(words: list[str], everything: bool) -> None:
     preset, words = _preset(words)
     if words in (["--help"], ["-h"]):
         print(USAGE)
-    request = tyro.cli(Request, args=words, default=Request(PRESETS[preset]))
+    request = tyro.cli(Request, prog=PROGRAM, args=words, default=Request(PRESETS[preset]))
     if request.resume is not None:
         run = Run.open(request.resume)
-        _announce(f"going on with {run.path}, with its own settings")
+        data = run.settings.load_data()
+        _announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
     else:
+        data = request.settings.load_data()  # first: bad data leaves no empty run behind
         run = Run.create(request.out or Path("runs") / preset, request.settings)
-    data = run.settings.load_data()
-    _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
+        _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
     if run.settings.data == EMBEDDED and default_preset() == "demo":
         _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
     _describe(data)
@@ -106,14 +108,14 @@ def _test(run: Run, data: DataSets) -> None:
 def _evaluate(run: Run, data: DataSets) -> None:
     results = evaluate_run(run, data)
     write_report(run, data, results)
-    print(f"\n{as_table(results, METHOD_LABELS)}\n\nreport: {run.report}")
+    print(f"\n{as_table(labelled(results))}\n\nreport: {run.report}")
 
 
 def _on_run(step):
     """A command on a finished training: `COMMAND RUN`."""
 
     def command(words: list[str]) -> None:
-        run = Run.open(tyro.cli(_RunFolder, args=words).run)
+        run = Run.open(tyro.cli(_RunFolder, prog=PROGRAM, args=words).run)
         data = run.settings.load_data()
         _describe(data)
         step(run, data)
@@ -141,7 +143,7 @@ class Textures:
 
 def textures(words: list[str], default: Textures | None = None) -> None:
     """The command `textures`."""
-    asked = tyro.cli(Textures, args=words, default=default)
+    asked = tyro.cli(Textures, prog=PROGRAM, args=words, default=default)
     made = prepare_textures(asked.dtd, asked.names, asked.target)
     print(f"{made} textures in {asked.target}")
 

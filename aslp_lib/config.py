@@ -53,10 +53,11 @@ class Settings:
     """How labels are perturbed: HI, SI, M, DM, or release (with --dynamics release)."""
     beta: float | None = None
     """A strength in [0, 2] instead of the technique's own."""
-    step: float = 0.002
-    """eta: how fast alphas climb."""
+    step: float = 0.005
+    """eta: how fast alphas climb. The paper's 0.002 needs more steps than a short run has."""
     weight: float = 200.0
-    """lambda: how hard the rule's constraint holds them."""
+    """lambda: how hard the rule's constraint holds them. The paper's 2000 leaves them no room to
+    differ between images."""
     gain: float = 0.15
     """How fast the rule "gap" moves its bound."""
     alpha_warm_up: int = 5
@@ -151,6 +152,8 @@ PRESETS = {
         size=128,
         epochs=10,
         learning_rate=1e-3,
+        technique="HI",
+        alpha_warm_up=2,
         schedule="one_cycle",
         augment=True,
     ),

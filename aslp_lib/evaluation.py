@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
+from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.counts import Counts
@@ -119,7 +120,15 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
     return results
 
 
-def as_table(results: Results, labels: dict[str, str]) -> str:
+def labelled(results: Results) -> Results:
+    """The results with the methods' labels in the place of their names."""
+    return {
+        name: {METHOD_LABELS[method]: counts for method, counts in methods.items()}
+        for name, methods in results.items()
+    }
+
+
+def as_table(results: Results) -> str:
     """The main scores in percent (MAE and max F as they are), for a terminal."""
     columns = {"ece": "ECE %", "oe": "OE %", "accuracy": "acc %", "confidence": "conf %"}
     plain = {"mae": "MAE", "max_f": "max F"}
@@ -134,5 +143,5 @@ def as_table(results: Results, labels: dict[str, str]) -> str:
             cells += [
                 f"{row[key]:9.3f}" if math.isfinite(row[key]) else f"{'-':>9}" for key in plain
             ]
-            lines.append(f"{name:<16}{labels[method]:<22}" + "".join(cells))
+            lines.append(f"{name:<16}{method:<22}" + "".join(cells))
     return "\n".join(lines)

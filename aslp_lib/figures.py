@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aslp_lib.data.base import SaliencySet
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
@@ -128,33 +129,33 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     return figure
 
 
-def map_gallery(
-    images: Sequence[np.ndarray],
-    masks: Sequence[np.ndarray],
-    maps: Mapping[str, Sequence[np.ndarray]],
-    posteriors: Sequence[np.ndarray] | None = None,
+def gallery(
+    dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
 ) -> Figure:
-    """One row an image: the image, its mask, the true posterior if known, and the methods' maps.
+    """One row an image: the image, its mask, its true posterior where known, and maps of it.
 
     Args:
-        images: (H, W, 3) uint8 each.
-        masks, posteriors: (H, W) in [0, 1] each.
-        maps: label -> (H, W) uint8 each.
+        indices: which images of the set.
+        maps: label -> (H, W) uint8 maps, in the order of `indices`.
     """
-    columns: dict[str, Sequence[np.ndarray]] = {"image": images, "mask": masks}
-    if posteriors is not None:
-        columns["true P(y=1)"] = posteriors
+    columns: dict[str, list[np.ndarray]] = {
+        "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
+        "mask": [dataset.mask(i) for i in indices],
+    }
+    if (posterior := getattr(dataset, "posterior", None)) is not None:
+        columns["true P(y=1)"] = [posterior[i] for i in indices]
     columns |= {label: [m / 255 for m in stack] for label, stack in maps.items()}
-    figure = _figure(1.5 * len(columns), 1.45 * len(images) + 0.5, None)
-    grid = figure.subplots(len(images), len(columns), squeeze=False)
+    rows = len(indices)
+    figure = _figure(1.5 * len(columns), 1.45 * rows + 0.5, None)
+    grid = figure.subplots(rows, len(columns), squeeze=False)
     for axes, (title, pictures) in zip(grid.T, columns.items(), strict=True):
         axes[0].set_title(title, fontsize=9)
         for axis, picture in zip(axes, pictures, strict=True):
             axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
             axis.set_axis_off()
     figure.set_label(
-        f"{len(images)} examples, a row each, from left to right: {', '.join(columns)}. White is "
-        "foreground; the greyer a map, the less sure."
+        f"{rows} images of {dataset.name}, a row each, from left to right: {', '.join(columns)}. "
+        "White is foreground; the greyer a map, the less sure."
     )
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -88,15 +89,32 @@ def predict(
     partial.rename(target)
 
 
+@torch.inference_mode()
+def level_maps(
+    network: nn.Module, dataset: SaliencySet, indices: Sequence[int]
+) -> list[np.ndarray]:
+    """The 8-bit maps (H, W) of some of a set's images, in memory."""
+    device = next(network.parameters()).device
+    images = torch.stack([dataset[i][0] for i in indices]).to(device)
+    probabilities = torch.sigmoid(network.eval()(images)).cpu()
+    return [
+        to_levels(to_size(p, dataset.shape(i))) for p, i in zip(probabilities, indices, strict=True)
+    ]
+
+
 def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     """A (1, S, S) probability at an image's (H, W), float32."""
     resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].numpy()
 
 
+def to_levels(probability: np.ndarray) -> np.ndarray:
+    """Probabilities as 8-bit levels, `round(255 * p)`."""
+    return np.rint(255 * probability).astype(np.uint8)
+
+
 def to_png(probability: np.ndarray) -> bytes:
     """An (H, W) probability as an 8-bit greyscale PNG."""
     buffer = io.BytesIO()
-    levels = np.rint(255 * probability).astype(np.uint8)
-    Image.fromarray(levels).save(buffer, format="png", compress_level=1)
+    Image.fromarray(to_levels(probability)).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()

@@ -6,13 +6,12 @@ import base64
 import html
 import math
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib import figures
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
-from aslp_lib.evaluation import Results, read_map, scores
+from aslp_lib.evaluation import Results, labelled, read_map, scores
 from aslp_lib.runs import Run, read_log, write
 
 EXAMPLES = 4
@@ -35,14 +34,14 @@ pre{background:#f4f4f4;padding:1rem;overflow:auto}"""
 
 def write_report(run: Run, data: DataSets, results: Results) -> None:
     """Write `report.html` of an evaluated run."""
-    labels = {method: METHOD_LABELS[method] for method in run.settings.methods}
-    logs = {label: read_log(run.method(method).log) for method, label in labels.items()}
+    logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
+    results = labelled(results)
     parts = [
         "<h1>Calibration report</h1>",
-        f"<p>{html.escape(' and '.join(labels.values()))}, trained on {html.escape(data.origin)}: "
+        f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
         f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
         "<h2>Scores</h2>",
-        _table(results, labels),
+        _table(results),
         "<p>ECE: expected calibration error; OE: its over-confident part, weighted by confidence "
         "(10 equal bins of max(p, 1-p), pooled pixels of 8-bit maps). F: mean over the images that "
         "have foreground.</p>",
@@ -50,12 +49,11 @@ def write_report(run: Run, data: DataSets, results: Results) -> None:
         _picture(figures.training_history(logs)),
     ]
     for name, methods in results.items():
-        named = {labels[method]: counts for method, counts in methods.items()}
         parts += [
             f"<h2>{html.escape(name)}</h2>",
-            _picture(figures.reliability_diagrams(named, name)),
-            _picture(figures.joint_density(named, name)),
-            _picture(examples(run, data.tests[name])),
+            _picture(figures.reliability_diagrams(methods, name)),
+            _picture(figures.joint_density(methods, name)),
+            _picture(_examples(run, data.tests[name])),
         ]
     parts += ["<h2>Settings</h2>", f"<pre>{html.escape(run.settings.to_json())}</pre>"]
     page = (
@@ -65,32 +63,29 @@ def write_report(run: Run, data: DataSets, results: Results) -> None:
     write(run.report, page)
 
 
-def examples(run: Run, dataset: SaliencySet, count: int = EXAMPLES) -> Figure:
+def _examples(run: Run, dataset: SaliencySet) -> Figure:
     """The set's first images beside their masks and the run's maps of them."""
-    chosen = range(min(count, len(dataset)))
-    posterior = getattr(dataset, "posterior", None)
-    return figures.map_gallery(
-        [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in chosen],
-        [dataset.mask(i) for i in chosen],
-        {
-            METHOD_LABELS[method]: [
-                read_map(run.method(method).maps(dataset.name) / f"{dataset.stems[i]}.png")
-                for i in chosen
-            ]
-            for method in run.settings.methods
-        },
-        None if posterior is None else [np.asarray(posterior[i]) for i in chosen],
-    )
+    chosen = range(min(EXAMPLES, len(dataset)))
+    maps = {
+        METHOD_LABELS[method]: [
+            read_map(run.method(method).maps(dataset.name) / f"{dataset.stems[i]}.png")
+            for i in chosen
+        ]
+        for method in run.settings.methods
+    }
+    return figures.gallery(dataset, chosen, maps)
 
 
-def _table(results: Results, labels: dict[str, str]) -> str:
+def _table(results: Results) -> str:
     head = "".join(f"<th>{title}</th>" for title in ("set", "method", *COLUMNS.values()))
     rows = []
     for name, methods in results.items():
         for method, counts in methods.items():
             row = scores(counts)
             cells = "".join(f"<td>{_cell(row[key], title)}</td>" for key, title in COLUMNS.items())
-            rows.append(f"<tr><td>{html.escape(name)}</td><td>{labels[method]}</td>{cells}</tr>")
+            rows.append(
+                f"<tr><td>{html.escape(name)}</td><td>{html.escape(method)}</td>{cells}</tr>"
+            )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 

@@ -7,37 +7,28 @@ learning rate is a function of the step.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from aslp_lib import networks
+from aslp_lib import checkpoints, networks
+from aslp_lib.checkpoints import Trained
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet, derived_seed
 from aslp_lib.method.adaptive import AdaptiveAlpha
 from aslp_lib.method.loss import sc_bce_with_logits
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.runs import MethodFolder, load_tensors, save_tensors, write_csv
+from aslp_lib.runs import MethodFolder
 
 INIT, ORDER, SWITCHES = range(3)
 """What a derived seed is for."""
 
 REFRESH = 20
 """Steps between two readings of the loss: each one waits for the device."""
-
-
-@dataclass
-class Trained:
-    """What training leaves: the network (in eval mode), its alphas and one log row an epoch."""
-
-    network: nn.Module
-    alphas: AdaptiveAlpha | None
-    log: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(
@@ -64,13 +55,13 @@ def train(
         network = networks.build(settings.network, settings.weights)
     network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
     alphas = settings.adaptive_alpha(len(data.train), method)
-    optimizer = _optimizer(network, settings)
+    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
     network, optimizer = accelerator.prepare(network, optimizer)
     state = Trained(accelerator.unwrap_model(network), alphas)
     if alphas is not None:
         alphas.to(accelerator.device)
     if folder is not None and folder.checkpoint.exists():
-        _restore(folder, settings, state, optimizer)
+        checkpoints.restore(folder, settings, state, optimizer)
     if settings.hold:
         for part in (data.train, data.validation):
             part.hold(progress)
@@ -87,14 +78,14 @@ def train(
     with bar:
         for epoch in range(done, settings.epochs):
             loss, rate = _epoch(epoch, settings, data.train, network, optimizer, state, bar)
-            counts = validate(network, data.validation, settings, accelerator)
+            counts = validate(network, data.validation, settings)
             state.log.append(_row(epoch, loss, rate, counts, alphas))
             if alphas is not None:
                 alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
             if folder is not None:
-                _save(folder, settings, method, state, optimizer)
+                checkpoints.save(folder, settings, method, state, optimizer)
     if folder is not None:
-        _finish(folder, settings, method, state, data.train)
+        checkpoints.finish(folder, settings, method, state, data.train)
     state.network.eval()
     return state
 
@@ -120,11 +111,10 @@ def loader(
 
 
 @torch.inference_mode()
-def validate(
-    network: nn.Module, dataset: SaliencySet, settings: Settings, accelerator: Accelerator
-) -> Counts:
+def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
     """Counts of a set at the network's size, from float probabilities."""
-    network.eval()
+    accelerator = accelerator_for(settings)
+    network.to(accelerator.device).eval()
     parts = []
     for images, labels, _ in loader(dataset, settings, accelerator, list(range(len(dataset)))):
         with accelerator.autocast():
@@ -230,7 +220,9 @@ def _row(
     }
 
 
-def _optimizer(network: networks.DenseNetwork, settings: Settings) -> torch.optim.Optimizer:
+def _optimizer(
+    network: networks.DenseNetwork, settings: Settings, fused: bool
+) -> torch.optim.Optimizer:
     encoder = network.encoder_parameters()
     known = {id(p) for p in encoder}
     rest = [p for p in network.parameters() if id(p) not in known]
@@ -238,63 +230,4 @@ def _optimizer(network: networks.DenseNetwork, settings: Settings) -> torch.opti
     groups = [{"params": rest, "peak": rate}]
     if encoder:
         groups.append({"params": encoder, "peak": rate * settings.encoder_rate})
-    return torch.optim.Adam(groups, lr=rate, fused=True)
-
-
-def _save(
-    folder: MethodFolder, settings: Settings, method: Method, state: Trained, optimizer
-) -> None:
-    tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
-    if state.alphas is not None:
-        tensors |= {f"alphas.{k}": v for k, v in state.alphas.state_dict().items()}
-    for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-    facts = {"method": method, "settings": settings.to_json(), "log": state.log}
-    save_tensors(folder.checkpoint, tensors, facts)
-    _write_log(folder, state)
-
-
-def _restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer) -> None:
-    tensors, facts = load_tensors(folder.checkpoint)
-    if facts.get("settings") != settings.to_json():
-        raise ValueError(
-            f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
-            "another --out"
-        )
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-    state.network.load_state_dict(part("network."))
-    if state.alphas is not None:
-        state.alphas.load_state_dict(part("alphas."))
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in part("optimizer.").items():
-        number, key = int(name.split(".")[0]), name.split(".")[1]
-        if tensor.shape == parameters[number].shape:
-            # The fused step walks memory: a moment must be laid out as its parameter is.
-            tensor = torch.empty_like(parameters[number]).copy_(tensor)
-        moments.setdefault(number, {})[key] = tensor.detach()
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    state.log.extend(facts["log"])
-    # A kill between the two files of an epoch leaves a log that is one row short.
-    _write_log(folder, state)
-
-
-def _write_log(folder: MethodFolder, state: Trained) -> None:
-    write_csv(folder.log, list(state.log[0]), [list(row.values()) for row in state.log])
-
-
-def _finish(
-    folder: MethodFolder,
-    settings: Settings,
-    method: Method,
-    state: Trained,
-    dataset: SaliencySet,
-) -> None:
-    if state.alphas is not None:
-        rows = zip(dataset.stems, state.alphas.alpha.tolist(), strict=True)
-        write_csv(folder.alphas, ["stem", "alpha"], rows)
-    facts = {"network": settings.network, "method": method, "settings": settings.to_json()}
-    save_tensors(folder.weights, state.network.state_dict(), facts)
+    return torch.optim.Adam(groups, lr=rate, fused=fused)

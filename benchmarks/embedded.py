@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from aslp_lib.config import METHOD_LABELS, PRESETS
 from aslp_lib.evaluation import scores
-from aslp_lib.training import accelerator_for, train, validate
+from aslp_lib.training import train, validate
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy"}
@@ -35,15 +35,13 @@ def one(job: tuple[str, int]) -> dict:
     settings = replace(PRESETS["demo"], seed=seed, data_seed=seed, device="cpu")
     data = settings.load_data()
     trained = train(settings, data, method, progress=False)
-    accelerator = accelerator_for(settings)
     sets = {"validation": data.validation, **data.tests}
     return {
         "method": method,
         "seed": seed,
         "alpha": 0.0 if trained.alphas is None else trained.alphas.alpha.mean().item(),
         "scores": {
-            name: scores(validate(trained.network, part, settings, accelerator))
-            for name, part in sets.items()
+            name: scores(validate(trained.network, part, settings)) for name, part in sets.items()
         },
     }
 

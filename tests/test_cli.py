@@ -72,10 +72,8 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere):
     [
         (["--preset", "huge"], "no preset 'huge': choose of demo, small"),
         (["--data", "nowhere"], "no folder nowhere"),
-        (["--epochs", "0"], "epochs is 0"),
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),
-        (["--technique", "XX"], "technique is 'XX'"),
         (["textures", "--dtd", "nowhere"], "download DTD"),
     ],
 )
@@ -84,6 +82,25 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+    assert not (elsewhere / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--epochs", "0"], "epochs is 0"),
+        (["--technique", "XX"], "technique is 'XX'"),
+        (["--epochs", "many"], "epochs"),
+        (["--colour", "red"], "--colour"),
+        (["evaluate"], "run"),
+    ],
+)
+def test_a_bad_setting_is_explained_and_nothing_is_made(elsewhere, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err.lower().replace("'xx'", "'XX'")
+    assert not (elsewhere / "runs").exists()
 
 
 def test_an_unknown_command_shows_the_usage(elsewhere, capsys):

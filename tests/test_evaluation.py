@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib import evaluation, prediction
+from aslp_lib import evaluation, networks, prediction
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.metrics import calibration
@@ -110,7 +110,19 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
     row = evaluation.scores(counts)
     assert math.isnan(row["max_f"])
-    text = evaluation.as_table({"textures": {"bce": counts}}, {"bce": "BCE"})
+    text = evaluation.as_table(evaluation.labelled({"textures": {"bce": counts}}))
+    assert "BCE" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("-")
     json.dumps(evaluation.finite(row), allow_nan=False)
     assert evaluation.finite(row)["max_f"] is None
+
+
+def test_maps_in_memory_are_the_written_ones(tmp_path):
+    dataset = replace(SETTINGS, limit=3).load_data().tests["test"]
+    network = networks.build("tiny")
+    prediction.predict(network, dataset, tmp_path / "test", SETTINGS, progress=False)
+    for level_map, stem in zip(
+        prediction.level_maps(network, dataset, range(3)), dataset.stems, strict=True
+    ):
+        written = evaluation.read_map(tmp_path / "test" / f"{stem}.png").astype(int)
+        assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from aslp_lib import figures
+from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -56,13 +57,16 @@ def test_the_history_draws_the_log():
 
 
 def test_a_gallery_shows_what_it_is_given():
-    image = np.zeros((4, 4, 3), np.uint8)
-    ramp = np.arange(16, dtype=np.uint8).reshape(4, 4) * 17
-    figure = figures.map_gallery([image], [ramp > 99], {"BCE": [ramp]}, [ramp / 255])
+    shapes = Shapes("x", 3, seed=0, size=16)
+    level_map = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    figure = figures.gallery(shapes, [2], {"BCE": [level_map]})
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles == ["image", "mask", "true P(y=1)", "BCE"]
     shown = [axis.images[0].get_array() for axis in figure.axes]
-    np.testing.assert_array_equal(shown[1], ramp > 99)
-    np.testing.assert_allclose(shown[3], ramp / 255)
-    assert [axis.get_title() for axis in figure.axes] == ["image", "mask", "true P(y=1)", "BCE"]
+    np.testing.assert_array_equal(shown[0], shapes.images[2].permute(1, 2, 0).numpy())
+    np.testing.assert_array_equal(shown[1], shapes.mask(2))
+    np.testing.assert_allclose(shown[2], shapes.posterior[2])
+    np.testing.assert_allclose(shown[3], level_map / 255)
 
 
 def test_a_shown_figure_carries_its_words(counts):

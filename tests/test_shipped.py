@@ -5,7 +5,7 @@ import torch
 
 from aslp_lib import shipped
 from aslp_lib.evaluation import scores
-from aslp_lib.training import accelerator_for, validate
+from aslp_lib.training import validate
 
 
 @pytest.mark.parametrize("method", shipped.METHODS)
@@ -13,7 +13,7 @@ def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
     how = json.loads((shipped.FOLDER / "how.json").read_text())
     network = shipped.load(method)
     for name, part in shipped.SETTINGS.load_data().tests.items():
-        counts = validate(network, part, shipped.SETTINGS, accelerator_for(shipped.SETTINGS))
+        counts = validate(network, part, shipped.SETTINGS)
         for key in ("ece", "oe", "accuracy"):
             assert scores(counts)[key] == pytest.approx(how["scores"][name][method][key], abs=2e-4)
 

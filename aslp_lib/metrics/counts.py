@@ -66,6 +66,7 @@ class Counts:
         Args:
             probabilities: (N, ...) foreground probability in [0, 1].
             labels: the same shape, in {0, 1}.
+            levels: a multiple of 4.
 
         Raises:
             ValueError: shapes that differ, or probabilities that are NaN or outside [0, 1].
@@ -75,11 +76,13 @@ class Counts:
                 f"probabilities have shape {tuple(probabilities.shape)}, labels "
                 f"{tuple(labels.shape)}: they must agree"
             )
+        if levels % 4:
+            raise ValueError(f"levels is {levels}, but must be a multiple of 4")
         if not bool(((probabilities >= 0) & (probabilities <= 1)).all()):
             raise ValueError("probabilities must lie in [0, 1] and not be NaN")
         n = len(probabilities)
-        # float64: a float32 product could round a probability just below 1/2 up to it.
-        scaled = probabilities.reshape(n, -1).double() * (levels - 1)
+        # With a multiple of 4, 1/2 falls between two levels and rounds (half to even) upwards.
+        scaled = probabilities.reshape(n, -1).float() * (levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
         joint = (2 * image + labels.reshape(n, -1).long()) * levels + scaled.round().long()
         table = torch.bincount(joint.ravel(), minlength=2 * n * levels)

@@ -10,7 +10,7 @@ import torch
 from aslp_lib.evaluation import finite, scores
 from aslp_lib.runs import MethodFolder, write
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
-from aslp_lib.training import accelerator_for, train, validate
+from aslp_lib.training import train, validate
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
             folder = MethodFolder(Path(temporary) / method)
             network = train(SETTINGS, data, method, folder).network
             made[method] = {
-                name: finite(scores(validate(network, part, SETTINGS, accelerator_for(SETTINGS))))
+                name: finite(scores(validate(network, part, SETTINGS)))
                 for name, part in data.tests.items()
             }
         for method in METHODS:

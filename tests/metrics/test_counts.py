@@ -21,19 +21,21 @@ def test_probabilities_at_256_levels_equal_the_map_they_round_to():
     p = torch.rand(3, 1, 9, 9, generator=generator)
     labels = (torch.rand(3, 1, 9, 9, generator=generator) > 0.5).float()
     ours = Counts.from_probabilities(p, labels, levels=256)
-    maps = np.rint(255 * p[:, 0].double().numpy()).astype(np.uint8)
+    maps = np.rint(255 * p[:, 0].numpy()).astype(np.uint8)
     each = [Counts.from_map(m, y) for m, y in zip(maps, labels[:, 0].numpy() > 0.5, strict=True)]
     np.testing.assert_array_equal(ours.table, Counts.join(each).table)
 
 
-def test_a_probability_just_below_one_half_is_background():
+@pytest.mark.parametrize("levels", [4, 256, 1024, 4096])
+def test_a_probability_just_below_one_half_is_background(levels):
     below = torch.tensor([[np.nextafter(np.float32(0.5), np.float32(0))]])
-    table = Counts.from_probabilities(below, torch.zeros(1, 1)).table
+    table = Counts.from_probabilities(below, torch.zeros(1, 1), levels).table
     assert table[0, 0, : table.shape[2] // 2].sum() == 1
 
 
-def test_one_half_itself_is_foreground():
-    table = Counts.from_probabilities(torch.full((1, 1), 0.5), torch.zeros(1, 1)).table
+@pytest.mark.parametrize("levels", [4, 256, 1024, 4096])
+def test_one_half_itself_is_foreground(levels):
+    table = Counts.from_probabilities(torch.full((1, 1), 0.5), torch.zeros(1, 1), levels).table
     assert table[0, 0, table.shape[2] // 2 :].sum() == 1
 
 
@@ -68,5 +70,7 @@ def test_bad_probabilities(value):
 def test_nothing_to_count():
     with pytest.raises(ValueError, match="no images"):
         Counts.join([])
+    with pytest.raises(ValueError, match="multiple of 4"):
+        Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), levels=10)
     with pytest.raises(ValueError, match="must be int64"):
         Counts(np.zeros((1, 2, 256)))

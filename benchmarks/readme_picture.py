@@ -1,0 +1,18 @@
+"""Draw the README's picture from the shipped weights: `docs/reliability.png`."""
+
+from pathlib import Path
+
+from aslp_lib import figures, shipped
+from aslp_lib.config import METHOD_LABELS
+from aslp_lib.runs import write
+from aslp_lib.training import validate
+
+if __name__ == "__main__":
+    test = shipped.SETTINGS.load_data().tests["test"]
+    counts = {
+        METHOD_LABELS[method]: validate(shipped.load(method), test, shipped.SETTINGS)
+        for method in ("bce", "calibration")
+    }
+    picture = figures.reliability_diagrams(counts, "embedded test images")
+    path = Path(__file__).parents[1] / "docs" / "reliability.png"
+    write(path, figures.to_png(picture, dpi=110))
