@@ -2,14 +2,17 @@
 PYTHON ?= .venv/bin/python
 STAMP := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 
+# Two test processes with two threads each would wait for one another on two cores.
+ONE_THREAD := OMP_NUM_THREADS=1
+
 .PHONY: run test lab lint weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
 
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
-	OMP_NUM_THREADS=1 $(PYTHON) -m pytest tests -n 2 --dist loadfile
-	$(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
+	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
 
 lab: $(STAMP)  ## the course
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb

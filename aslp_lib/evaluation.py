@@ -19,7 +19,12 @@ from aslp_lib.runs import Run, write, write_csv
 
 SCORES = {
     "ece": calibration.ece,
+    "ece_equal_mass": calibration.ece_equal_mass,
+    "ece_sweep": calibration.ece_sweep,
+    "ece_debiased": calibration.ece_debiased,
     "oe": calibration.oe,
+    "mce": calibration.mce,
+    "ks": calibration.ks,
     "gap": calibration.gap,
     "accuracy": calibration.accuracy,
     "confidence": calibration.confidence,

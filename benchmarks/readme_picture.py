@@ -11,7 +11,7 @@ if __name__ == "__main__":
     test = shipped.SETTINGS.load_data().tests["test"]
     counts = {
         METHOD_LABELS[method]: validate(shipped.load(method), test, shipped.SETTINGS)
-        for method in ("bce", "calibration")
+        for method in shipped.METHODS
     }
     picture = figures.reliability_diagrams(counts, "embedded test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"

@@ -1,20 +1,30 @@
 """Calibration of dense binary maps, pooled over all pixels of a set.
 
-Conventions: a pixel's confidence is that of its predicted class, `max(p, 1 - p)`; its accuracy is
-whether that class is the label. Bins are equally wide over [0, 1], `(low, high]`, and a level's bin
-is found in integers, so that no level falls on the wrong side of an edge by rounding. Every value
-is a share in [0, 1] unless a docstring says otherwise.
+Two readings of "confidence", chosen by `of`:
+
+- "prediction" (default): a pixel's confidence is that of its predicted class, `max(p, 1 - p)`, and
+  its outcome is whether that class is the label; mean outcome is accuracy.
+- "foreground": confidence is `p = P(y = 1)`, the outcome the label, its mean the frequency of
+  foreground.
+
+Bins of equal width cover [0, 1], `(low, high]`; a level's bin is found in integers, so that no
+level falls on the wrong side of an edge by rounding. Bins of equal mass hold equally many pixels; a
+level that spans an edge is shared between its bins by count. Every value is a share in [0, 1]
+unless a docstring says otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean
+confidence and mean outcome.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
 
 BINS = 10
+Of = Literal["prediction", "foreground"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +33,9 @@ class Reliability:
 
     Args:
         edges: (bins + 1,) confidence.
-        pixels: (bins,) int64.
+        pixels: (bins,) how many; not whole where a level is shared between equal-mass bins.
         confidence: (bins,) mean confidence of the bin's pixels.
-        accuracy: (bins,) share of them whose predicted class is the label.
+        accuracy: (bins,) their mean outcome.
     """
 
     edges: np.ndarray
@@ -38,52 +48,128 @@ class Reliability:
         """(bins,) share of all pixels."""
         return self.pixels / self.pixels.sum()
 
+    @property
+    def gap(self) -> np.ndarray:
+        """(bins,) confidence less accuracy; 0 in an empty bin."""
+        return np.nan_to_num(self.confidence - self.accuracy)
 
-def reliability(counts: Counts, bins: int = BINS) -> Reliability:
-    """Pixels, mean confidence and accuracy of each confidence bin."""
-    if bins < 1:
-        raise ValueError(f"bins is {bins}, but at least 1 is needed")
-    confidence, correct, total = _by_confidence(counts)
-    # Confidence is an integer over levels - 1; (low, high] is then a ceiling division.
+
+def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
+    """Pixels, mean confidence and mean outcome of each bin of equal width."""
+    _check_bins(bins)
+    forecast = _forecast(counts, of)
+    # A confidence is an integer over levels - 1; (low, high] is then a ceiling division.
     top = counts.levels - 1
-    level = np.arange(counts.levels // 2, counts.levels)
-    which = (level * bins + top - 1) // top - 1
-    pixels = np.bincount(which, total, minlength=bins).astype(np.int64)
+    level = np.arange(counts.levels - len(forecast.confidence), counts.levels)
+    which = np.maximum((level * bins + top - 1) // top - 1, 0)
+    pixels = np.bincount(which, forecast.pixels, minlength=bins)
+    sure = np.bincount(which, forecast.pixels * forecast.confidence, minlength=bins)
+    positive = np.bincount(which, forecast.positive, minlength=bins)
     with np.errstate(invalid="ignore"):
-        return Reliability(
-            edges=np.arange(bins + 1) / bins,
-            pixels=pixels,
-            confidence=np.bincount(which, total * confidence, minlength=bins) / pixels,
-            accuracy=np.bincount(which, correct, minlength=bins) / pixels,
-        )
+        return Reliability(np.arange(bins + 1) / bins, pixels, sure / pixels, positive / pixels)
 
 
-def ece(counts: Counts, bins: int = BINS) -> float:
+def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
+    """The same for bins that hold equally many pixels each."""
+    _check_bins(bins)
+    forecast = _forecast(counts, of)
+    full = forecast.pixels > 0
+    confidence, positive, pixels = (column[full] for column in forecast)
+    mass = np.concatenate([[0], np.cumsum(pixels)])
+    edges = mass[-1] * np.arange(bins + 1) / bins
+    # Sums up to a pixel's rank are linear within a level: that is the sharing.
+    sure = np.interp(edges, mass, np.concatenate([[0], np.cumsum(pixels * confidence)]))
+    right = np.interp(edges, mass, np.concatenate([[0], np.cumsum(positive)]))
+    size = mass[-1] / bins
+    at = confidence[np.minimum(np.searchsorted(mass[1:], edges), len(confidence) - 1)]
+    return Reliability(at, np.full(bins, size), np.diff(sure) / size, np.diff(right) / size)
+
+
+def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     """Expected calibration error, `sum_k w_k * |acc_k - conf_k|` (Naeini et al., AAAI 2015)."""
-    table = reliability(counts, bins)
-    return float(np.nansum(table.share * np.abs(table.accuracy - table.confidence)))
+    return _ece(reliability(counts, bins, of))
 
 
-def oe(counts: Counts, bins: int = BINS) -> float:
+def ece_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+    """ECE over bins of equal mass (Nguyen & O'Connor, EMNLP 2015)."""
+    return _ece(reliability_equal_mass(counts, bins, of))
+
+
+def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
+    """ECE over as many equal-mass bins as keep accuracy monotone (Roelofs et al., AISTATS 2022).
+
+    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a level
+    nothing new can be seen.
+    """
+    best = reliability_equal_mass(counts, 1, of)
+    for bins in range(2, int((_forecast(counts, of).pixels > 0).sum()) + 1):
+        table = reliability_equal_mass(counts, bins, of)
+        if (np.diff(table.accuracy) < -1e-12).any():  # rounding within a shared level is no fall
+            break
+        best = table
+    return _ece(best)
+
+
+def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+    """Squared calibration error less its expected excess: unbiased, so it may be negative.
+
+    `sum_k w_k * ((acc_k - conf_k)^2 - acc_k * (1 - acc_k) / (n_k - 1))` over bins of equal width
+    (Broecker 2012; Kumar et al., NeurIPS 2019); a bin with one pixel has no estimate of its
+    variance and keeps its squared gap. It takes pixels for independent: on real maps, where they
+    are not, the excess is larger than what it subtracts.
+    """
+    table = reliability(counts, bins, of)
+    accuracy = np.nan_to_num(table.accuracy)
+    excess = np.divide(
+        accuracy * (1 - accuracy),
+        table.pixels - 1,
+        out=np.zeros(bins),
+        where=table.pixels > 1,
+    )
+    return float(np.sum(table.share * (table.gap**2 - excess)))
+
+
+def ece_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+    """Root of the debiased squared error, 0 where that is negative (Kumar et al., NeurIPS 2019)."""
+    return float(np.sqrt(max(squared_error_debiased(counts, bins, of), 0.0)))
+
+
+def oe(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     """Over-confidence error, `sum_k w_k * conf_k * max(conf_k - acc_k, 0)`.
 
     Source: Thulasidasan et al., NeurIPS 2019, as the paper's release computes it.
     """
-    table = reliability(counts, bins)
-    excess = np.maximum(table.confidence - table.accuracy, 0)
-    return float(np.nansum(table.share * table.confidence * excess))
+    table = reliability(counts, bins, of)
+    weight = table.share * np.nan_to_num(table.confidence)
+    return float(np.sum(weight * np.maximum(table.gap, 0)))
+
+
+def mce(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
+    """Maximum calibration error, `max_k |acc_k - conf_k|` over bins with pixels (Naeini, 2015)."""
+    return float(np.abs(reliability(counts, bins, of).gap).max())
+
+
+def ks(counts: Counts, of: Of = "prediction") -> float:
+    """Kolmogorov-Smirnov calibration error (Gupta et al., ICLR 2021): no bins.
+
+    Largest distance between the running sums of confidence and outcome, least sure pixels first,
+    over the number of pixels.
+    """
+    forecast = _forecast(counts, of)
+    surplus = np.cumsum(forecast.pixels * forecast.confidence - forecast.positive)
+    return float(np.abs(surplus).max() / forecast.pixels.sum())
 
 
 def accuracy(counts: Counts) -> float:
     """Share of pixels whose predicted class is the label."""
-    _, correct, total = _by_confidence(counts)
-    return float(correct.sum() / total.sum())
+    forecast = _forecast(counts, "prediction")
+    return float(forecast.positive.sum() / forecast.pixels.sum())
 
 
 def confidence(counts: Counts) -> float:
     """Mean confidence, `mean(max(p, 1 - p))`."""
-    values, _, total = _by_confidence(counts)
-    return float(values @ total / total.sum())
+    forecast = _forecast(counts, "prediction")
+    return float(forecast.confidence @ forecast.pixels / forecast.pixels.sum())
 
 
 def gap(counts: Counts) -> float:
@@ -98,6 +184,32 @@ def brier(counts: Counts) -> float:
     return float((background @ p**2 + foreground @ (1 - p) ** 2) / counts.pixels)
 
 
+class BrierParts(NamedTuple):
+    """`brier = reliability - resolution + uncertainty`."""
+
+    reliability: float
+    resolution: float
+    uncertainty: float
+
+
+def brier_parts(counts: Counts) -> BrierParts:
+    """Murphy's decomposition (1973), exact: each level of p is a bin of its own.
+
+    With w_v, y_v the share and foreground frequency of level v and y the whole set's frequency:
+    `sum_v w_v (p_v - y_v)^2`, `sum_v w_v (y_v - y)^2` and `y (1 - y)`.
+    """
+    forecast = _forecast(counts, "foreground")
+    full = forecast.pixels > 0
+    p, positive, pixels = (column[full] for column in forecast)
+    share, frequency = pixels / pixels.sum(), positive / pixels
+    base = positive.sum() / pixels.sum()
+    return BrierParts(
+        reliability=float(share @ (p - frequency) ** 2),
+        resolution=float(share @ (frequency - base) ** 2),
+        uncertainty=float(base * (1 - base)),
+    )
+
+
 def nll(counts: Counts) -> float:
     """Negative log-likelihood in nats per pixel.
 
@@ -109,12 +221,32 @@ def nll(counts: Counts) -> float:
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-def _by_confidence(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Confidence, correct pixels and all pixels of the levels folded at 1/2, least sure first."""
+class _Forecast(NamedTuple):
+    """Confidence of each level, least first; its pixels' positive outcomes; its pixels."""
+
+    confidence: np.ndarray
+    positive: np.ndarray
+    pixels: np.ndarray
+
+
+def _forecast(counts: Counts, of: Of) -> _Forecast:
     background, foreground = counts.pooled
-    half = counts.levels // 2
     if background.sum() + foreground.sum() == 0:
         raise ValueError("there is nothing to measure: the set has no pixels")
+    if of == "foreground":
+        return _Forecast(counts.probabilities, foreground, background + foreground)
+    if of != "prediction":
+        raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
+    half = counts.levels // 2
     correct = foreground[half:] + background[:half][::-1]
     wrong = background[half:] + foreground[:half][::-1]
-    return counts.probabilities[half:], correct, correct + wrong
+    return _Forecast(counts.probabilities[half:], correct, correct + wrong)
+
+
+def _ece(table: Reliability) -> float:
+    return float(np.sum(table.share * np.abs(table.gap)))
+
+
+def _check_bins(bins: int) -> None:
+    if bins < 1:
+        raise ValueError(f"bins is {bins}, but at least 1 is needed")

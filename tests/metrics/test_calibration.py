@@ -138,3 +138,126 @@ def test_nothing_to_measure():
         calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
     with pytest.raises(ValueError, match="bins is 0"):
         calibration.ece(counted(*maps("random")), bins=0)
+
+
+def forecasts(levels, labels, of):
+    """(numerator of confidence over 255, outcome) of every pixel."""
+    numerator, correct, _, y = pixels(levels, labels)
+    if of == "prediction":
+        return numerator, correct
+    return levels.ravel().astype(int), y.astype(float)
+
+
+def brute_equal_mass(levels, labels, bins, of):
+    """Bins of equal mass by repeating every pixel `bins` times: then they split evenly. Pixels of
+    one level have no order, so each carries its level's mean outcome."""
+    numerator, outcome = forecasts(levels, labels, of)
+    for v in np.unique(numerator):
+        outcome[numerator == v] = outcome[numerator == v].mean()
+    order = np.argsort(numerator, kind="stable").repeat(bins)
+    for part in np.split(order, bins):
+        yield (numerator[part] / 255).mean(), outcome[part].mean()
+
+
+OF = ["prediction", "foreground"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("of", OF)
+@pytest.mark.parametrize("bins", [1, 3, 10])
+def test_equal_mass_equals_a_loop_over_pixels(kind, of, bins):
+    levels, labels = maps(kind)
+    oracle = np.mean([abs(a - c) for c, a in brute_equal_mass(levels, labels, bins, of)])
+    ours = calibration.ece_equal_mass(counted(levels, labels), bins, of)
+    assert ours == pytest.approx(oracle, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("of", OF)
+def test_the_sweep_takes_the_last_monotone_number_of_bins(kind, of):
+    levels, labels = maps(kind)
+    best = None
+    for bins in range(1, len(np.unique(forecasts(levels, labels, of)[0])) + 1):
+        rows = np.array(list(brute_equal_mass(levels, labels, bins, of)))
+        if (np.diff(rows[:, 1]) < -1e-12).any():
+            break
+        best = np.abs(rows[:, 0] - rows[:, 1]).mean()
+    ours = calibration.ece_sweep(counted(levels, labels), of)
+    assert ours == pytest.approx(best, abs=1e-9)
+
+
+def test_the_sweep_uses_more_than_one_bin_where_accuracy_rises():
+    """Two levels, the surer one right more often: two bins, and the error of each is seen."""
+    levels = np.array([[153] * 10 + [255] * 10], np.uint8)
+    labels = np.array([[1] * 5 + [0] * 5 + [1] * 9 + [0]], np.uint8)
+    ours = calibration.ece_sweep(Counts.from_map(levels, labels))
+    assert ours == pytest.approx((abs(0.6 - 0.5) + abs(1.0 - 0.9)) / 2)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("of", OF)
+def test_the_foreground_s_equal_width_bins(kind, of):
+    levels, labels = maps(kind)
+    numerator, outcome = forecasts(levels, labels, of)
+    ece = squared = worst = 0.0
+    for k in range(10):
+        inside = (255 * k < 10 * numerator) & (10 * numerator <= 255 * (k + 1))
+        inside |= (numerator == 0) if k == 0 else False
+        if n := inside.sum():
+            c, a = (numerator[inside] / 255).mean(), outcome[inside].mean()
+            ece += n / inside.size * abs(c - a)
+            worst = max(worst, abs(c - a))
+            squared += n / inside.size * ((c - a) ** 2 - (a * (1 - a) / (n - 1) if n > 1 else 0))
+    counts = counted(levels, labels)
+    assert calibration.ece(counts, of=of) == pytest.approx(ece, abs=1e-9)
+    assert calibration.mce(counts, of=of) == pytest.approx(worst, abs=1e-9)
+    assert calibration.squared_error_debiased(counts, of=of) == pytest.approx(squared, abs=1e-9)
+    debiased = math.sqrt(max(squared, 0))
+    assert calibration.ece_debiased(counts, of=of) == pytest.approx(debiased, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("of", OF)
+def test_ks_is_the_largest_distance_of_the_running_sums(kind, of):
+    levels, labels = maps(kind)
+    numerator, outcome = forecasts(levels, labels, of)
+    oracle = max(
+        abs((numerator / 255 - outcome)[numerator <= v].sum()) / outcome.size
+        for v in np.unique(numerator)
+    )
+    assert calibration.ks(counted(levels, labels), of) == pytest.approx(oracle, abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_brier_s_parts(kind):
+    levels, labels = maps(kind)
+    counts, (_, _, p, y) = counted(levels, labels), pixels(levels, labels)
+    means = {v: y[p == v].mean() for v in np.unique(p)}
+    frequency = np.array([means[v] for v in p])
+    parts = calibration.brier_parts(counts)
+    assert parts.reliability == pytest.approx(((p - frequency) ** 2).mean(), abs=1e-9)
+    assert parts.resolution == pytest.approx(((frequency - y.mean()) ** 2).mean(), abs=1e-9)
+    assert parts.uncertainty == pytest.approx(y.var(), abs=1e-9)
+    total = parts.reliability - parts.resolution + parts.uncertainty
+    assert total == pytest.approx(calibration.brier(counts), abs=1e-9)
+
+
+def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
+    """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to
+    0 within its standard error; the plain ECE cannot."""
+    rng = np.random.default_rng(0)
+    squared, plain = [], []
+    for _ in range(2000):
+        levels = rng.integers(0, 256, (20, 20)).astype(np.uint8)
+        labels = (rng.random((20, 20)) < levels / 255).astype(np.uint8)
+        counts = Counts.from_map(levels, labels)
+        squared.append(calibration.squared_error_debiased(counts))
+        plain.append(calibration.ece(counts))
+    error = np.std(squared) / math.sqrt(len(squared))
+    assert abs(np.mean(squared)) < 4 * error
+    assert np.mean(plain) > 0.02
+
+
+def test_an_unknown_reading_is_refused():
+    with pytest.raises(ValueError, match="of is 'both'"):
+        calibration.ece(counted(*maps("random")), of="both")
