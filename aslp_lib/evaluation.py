@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import Run, write, write_csv
 
@@ -33,8 +34,16 @@ SCORES = {
     "mae": saliency.mae,
     "max_f": saliency.max_f,
     "mean_f": saliency.mean_f,
+    "adaptive_f": saliency.adaptive_f,
+    "max_e": saliency.max_e,
+    "mean_e": saliency.mean_e,
+    "iou": saliency.iou,
+    "ap": saliency.average_precision,
+    "auc": saliency.auc,
 }
 """Every score by its name in metrics.json; shares in [0, 1], but nll in nats a pixel."""
+
+INTERVALS = ("ece", "oe", "gap", "accuracy")
 
 Results = dict[str, dict[str, Counts]]
 """Counts by test set and method."""
@@ -95,6 +104,14 @@ def finite(row: dict[str, float]) -> dict[str, float | None]:
     return {name: value if math.isfinite(value) else None for name, value in row.items()}
 
 
+def intervals(counts: Counts) -> dict[str, tuple[float, float]]:
+    """95 % intervals over images of the scores in `INTERVALS`; none for a set of one image."""
+    if len(counts) < 2:
+        return {}
+    found = {name: interval(counts, SCORES[name]) for name in INTERVALS}
+    return {name: (each.low, each.high) for name, each in found.items()}
+
+
 def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
     """Count the maps of every method and test set; write metrics.json and metrics.csv."""
     results: Results = {
@@ -109,7 +126,10 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
         for name, methods in results.items()
     }
     rows = {
-        name: {method: finite(row) for method, row in methods.items()}
+        name: {
+            method: finite(row) | {"intervals": intervals(results[name][method])}
+            for method, row in methods.items()
+        }
         for name, methods in table.items()
     }
     write(run.metrics, json.dumps(rows, indent=2, allow_nan=False))

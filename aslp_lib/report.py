@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from aslp_lib import figures
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
-from aslp_lib.evaluation import Results, labelled, read_map, scores
+from aslp_lib.evaluation import INTERVALS, SCORES, Results, labelled, read_map, scores
+from aslp_lib.metrics.bootstrap import difference
 from aslp_lib.runs import Run, read_log, write
 
 EXAMPLES = 4
@@ -45,6 +46,7 @@ def write_report(run: Run, data: DataSets, results: Results) -> None:
         "<p>ECE: expected calibration error; OE: its over-confident part, weighted by confidence "
         "(10 equal bins of max(p, 1-p), pooled pixels of 8-bit maps). F: mean over the images that "
         "have foreground.</p>",
+        *_differences(results),
         "<h2>Training</h2>",
         _picture(figures.training_history(logs)),
     ]
@@ -87,6 +89,30 @@ def _table(results: Results) -> str:
                 f"<tr><td>{html.escape(name)}</td><td>{html.escape(method)}</td>{cells}</tr>"
             )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _differences(results: Results) -> list[str]:
+    """What each method changes against the first, with paired intervals over images."""
+    rows = []
+    for name, methods in results.items():
+        (base, reference), *others = methods.items()
+        for method, counts in others if len(reference) > 1 else []:
+            cells = ""
+            for score in INTERVALS:
+                found = difference(counts, reference, SCORES[score])
+                low, high = 100 * found.low, 100 * found.high
+                cells += f"<td>{100 * found.value:+.2f} [{low:+.2f}, {high:+.2f}]</td>"
+            change = f"{html.escape(method)} &minus; {html.escape(base)}"
+            rows.append(f"<tr><td>{html.escape(name)}</td><td>{change}</td>{cells}</tr>")
+    if not rows:
+        return []
+    head = "".join(f"<th>{title}</th>" for title in ("set", "change", *map(COLUMNS.get, INTERVALS)))
+    return [
+        "<h2>What changes</h2>",
+        f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+        "<p>In points, with 95 % intervals over images, both methods on the same resampled images. "
+        "They say what other test images could change, not what another training could.</p>",
+    ]
 
 
 def _cell(value: float, title: str) -> str:

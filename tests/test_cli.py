@@ -33,6 +33,9 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics.keys() == {"test", "shifted", "textures"}
     assert metrics["textures"]["bce"]["max_f"] is None
+    row = metrics["test"]["bce"]
+    low, high = row["intervals"]["ece"]
+    assert low <= row["ece"] <= high
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
@@ -40,6 +43,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 10
+    assert "ASLP (MC) &minus; BCE" in page
     assert "http" not in page  # self-contained
 
 

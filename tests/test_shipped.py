@@ -15,7 +15,7 @@ def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
     for name, part in shipped.SETTINGS.load_data().tests.items():
         counts = validate(network, part, shipped.SETTINGS)
         for key in ("ece", "oe", "accuracy"):
-            assert scores(counts)[key] == pytest.approx(how["scores"][name][method][key], abs=2e-4)
+            assert scores(counts)[key] == pytest.approx(how["scores"][method][name][key], abs=2e-4)
 
 
 def test_they_were_made_with_the_settings_of_today():

@@ -1,4 +1,5 @@
 import csv
+import functools
 import os
 import signal
 import subprocess
@@ -131,6 +132,8 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         env=ENVIRONMENT,
+        # A background shell has its children ignore Ctrl-C: undo that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not checkpoint.exists() and time.monotonic() < deadline:

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import difference, interval
+from aslp_lib.metrics.counts import Counts
+
+
+def simulate(rng, images, pixels=60, spread=0.15):
+    """Maps at 0.8 everywhere whose images are right with a rate of their own, 0.8 +- spread: pixels
+    of an image are alike, as on real maps. The true gap is 0."""
+    rates = np.clip(0.8 + spread * rng.uniform(-1, 1, images), 0, 1)
+    table = np.zeros((images, 2, 256), np.int64)
+    table[:, 1, 204] = rng.binomial(pixels, rates)
+    table[:, 0, 204] = pixels - table[:, 1, 204]
+    return Counts(table)
+
+
+def test_resampling_counts_equals_resampling_images():
+    rng = np.random.default_rng(0)
+    counts = simulate(rng, 12)
+    ours = interval(counts, calibration.ece, resamples=50, seed=3)
+    draws = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=50)
+    oracle = [calibration.ece(counts[np.repeat(np.arange(12), d)]) for d in draws]
+    assert ours.low == pytest.approx(np.quantile(oracle, 0.025))
+    assert ours.high == pytest.approx(np.quantile(oracle, 0.975))
+    assert ours.value == calibration.ece(counts)
+
+
+def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
+    rng = np.random.default_rng(1)
+    covered = {"images": 0, "pixels": 0}
+    for _ in range(200):
+        counts = simulate(rng, 40)
+        over_images = interval(counts, calibration.gap, resamples=300)
+        covered["images"] += over_images.low <= 0 <= over_images.high
+        p = calibration.accuracy(counts)
+        half = 1.96 * np.sqrt(p * (1 - p) / counts.pixels)
+        covered["pixels"] += abs(calibration.gap(counts)) <= half
+    assert covered["images"] >= 0.9 * 200
+    assert covered["pixels"] < 0.8 * 200
+
+
+def test_pairs_cancel_what_images_do_to_both():
+    """The second method is the first, with one pixel an image less right: always the same gain."""
+    first = simulate(np.random.default_rng(2), 30)
+    table = first.table.copy()
+    table[:, 1, 204] -= 1
+    table[:, 0, 204] += 1
+    gain = difference(first, Counts(table), calibration.accuracy)
+    assert gain.value == pytest.approx(1 / 60)
+    assert gain.low == pytest.approx(1 / 60)
+    assert gain.high == pytest.approx(1 / 60)
+    alone = interval(first, calibration.accuracy)
+    assert alone.high - alone.low > 0.03
+
+
+def test_the_seed_fixes_the_interval():
+    counts = simulate(np.random.default_rng(4), 10)
+    assert interval(counts, calibration.ece) == interval(counts, calibration.ece)
+    assert interval(counts, calibration.ece) != interval(counts, calibration.ece, seed=1)
+
+
+def test_bad_arguments():
+    counts = simulate(np.random.default_rng(5), 3)
+    with pytest.raises(ValueError, match="two or more, not 1"):
+        interval(counts[:1], calibration.ece)
+    with pytest.raises(ValueError, match="level 1"):
+        interval(counts, calibration.ece, level=1.0)
+    with pytest.raises(ValueError, match="resamples is 0"):
+        interval(counts, calibration.ece, resamples=0)
+    with pytest.raises(ValueError, match="3 and 2 images"):
+        difference(counts, counts[:2], calibration.ece)
