@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ import tyro
 
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
+from aslp_lib.data.folders import Grey, find_images
 from aslp_lib.data.textures import prepare_textures
-from aslp_lib.evaluation import as_table, evaluate_run, labelled
+from aslp_lib.evaluation import as_table, count_folders, evaluate_run, labelled, record
 from aslp_lib.prediction import predict_run
 from aslp_lib.report import write_report
 from aslp_lib.runs import Run, write
@@ -25,6 +27,7 @@ USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
     main_ASLP.py train [the same]             only train
     main_ASLP.py test RUN                     predict the maps of a trained run's test sets
     main_ASLP.py evaluate RUN                 score those maps, print the table, write the report
+    main_ASLP.py evaluate --maps DIR --masks DIR [--out FILE.json]   score anyone's maps
     main_ASLP.py textures --dtd DIR           prepare the 500 textures of DTD
 
 Without --preset: "small" if Dataset/ holds DUTS-TR, else "demo", on the embedded data set.
@@ -130,6 +133,42 @@ class _RunFolder:
 
 
 @dataclass(frozen=True)
+class _Evaluate:
+    """Score a trained run's maps, or with --maps and --masks anyone's."""
+
+    run: tyro.conf.Positional[Path | None] = None
+    """A run whose maps were predicted."""
+    maps: Path | None = None
+    """A folder of 8-bit greyscale maps, 255 = surely foreground."""
+    masks: Path | None = None
+    """A folder of masks of the same stems and sizes."""
+    out: Path | None = None
+    """With --maps: a JSON file for the scores and their intervals over images."""
+    allow_missing: bool = False
+    """Leave masks without a map out, instead of refusing them."""
+    grey: Grey = "refuse"
+    """What to do with masks that are not binary."""
+
+
+def evaluate(words: list[str]) -> None:
+    """The command `evaluate`."""
+    asked = tyro.cli(_Evaluate, prog=PROGRAM, args=words)
+    if asked.run is not None and asked.maps is None and asked.masks is None:
+        return _on_run(_evaluate)([str(asked.run)])
+    if asked.run is not None or asked.maps is None or asked.masks is None:
+        raise ValueError("evaluate needs a run's folder, or --maps and --masks together")
+    counts = count_folders(
+        asked.maps, asked.masks, allow_missing=asked.allow_missing, grey=asked.grey
+    )
+    if asked.allow_missing and (left := len(find_images(asked.masks)) - len(counts)):
+        _announce(f"note: {left} masks have no map and are left out")
+    print(as_table({asked.masks.parent.name or "masks": {asked.maps.name: counts}}))
+    if asked.out is not None:
+        write(asked.out, json.dumps(record(counts), indent=2, allow_nan=False))
+    return None
+
+
+@dataclass(frozen=True)
 class Textures:
     """Copy the paper's 500 textures out of DTD and write their all-background masks."""
 
@@ -148,7 +187,7 @@ def textures(words: list[str], default: Textures | None = None) -> None:
     print(f"{made} textures in {asked.target}")
 
 
-STEPS = {"test": _on_run(_test), "evaluate": _on_run(_evaluate), "textures": textures}
+STEPS = {"test": _on_run(_test), "evaluate": evaluate, "textures": textures}
 
 
 def _describe(data: DataSets) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.folders import Grey, find_images, read_mask, refuse
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.counts import Counts
@@ -53,30 +55,65 @@ def count_maps(maps: Path, dataset: SaliencySet, *, progress: bool = True) -> Co
     """Counts of a folder of 8-bit maps `STEM.png` against a set's masks, read in parallel.
 
     Raises:
-        FileNotFoundError: maps that are missing; names them.
-        ValueError: a map that is not 8-bit greyscale, damaged, or not of its mask's size.
+        ValueError: maps that are missing, not 8-bit greyscale, damaged, or not of their mask's
+            size; names them.
     """
-    paths = [Path(maps) / f"{stem}.png" for stem in dataset.stems]
-    if missing := [path.name for path in paths if not path.is_file()]:
-        raise FileNotFoundError(
-            f"{len(missing)} of {len(paths)} maps of {dataset.name} are not in {maps}: "
-            f"{', '.join(missing[:5])}"
+    paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
+    missing = {stem for stem, path in paths.items() if not path.is_file()}
+    refuse(f"maps of {dataset.name} missing from {maps}", missing)
+    return _count(list(paths.values()), dataset.mask, dataset.name, progress)
+
+
+def count_folders(
+    maps: Path,
+    masks: Path,
+    *,
+    allow_missing: bool = False,
+    grey: Grey = "refuse",
+    progress: bool = True,
+) -> Counts:
+    """Counts of anyone's maps: two folders, files matched by stem, in the order of the stems.
+
+    Args:
+        allow_missing: leave masks without a map out instead of refusing; maps without a mask are
+            always refused.
+        grey: as `read_mask`.
+
+    Raises:
+        FileNotFoundError: no such folder.
+        ValueError: files that do not match, damaged ones, sizes that differ; names them.
+    """
+    predicted, labelled_by = find_images(Path(maps)), find_images(Path(masks))
+    refuse(f"maps in {maps} without a mask", predicted.keys() - labelled_by.keys())
+    if not allow_missing:
+        refuse(
+            f"masks in {masks} without a map (--allow-missing leaves them out)",
+            labelled_by.keys() - predicted.keys(),
         )
+    stems = sorted(predicted)
+    paths = [predicted[stem] for stem in stems]
+
+    def mask(index: int) -> np.ndarray:
+        return read_mask(labelled_by[stems[index]], grey)
+
+    return _count(paths, mask, Path(maps).name, progress)
+
+
+def _count(
+    paths: list[Path], mask: Callable[[int], np.ndarray], name: str, progress: bool
+) -> Counts:
+    """Counts of map files against `mask(index)`, read in parallel."""
 
     def count(index: int) -> Counts:
         try:
-            return Counts.from_map(read_map(paths[index]), dataset.mask(index))
+            return Counts.from_map(read_map(paths[index]), mask(index))
         except ValueError as error:
             raise ValueError(f"{paths[index]}: {error}") from error
 
     with ThreadPoolExecutor() as pool:
         parts = pool.map(count, range(len(paths)))
         bar = tqdm(
-            parts,
-            total=len(paths),
-            desc=f"reading maps of {dataset.name}",
-            disable=not progress,
-            leave=False,
+            parts, total=len(paths), desc=f"maps of {name}", disable=not progress, leave=False
         )
         return Counts.join(list(bar))
 
@@ -112,6 +149,11 @@ def intervals(counts: Counts) -> dict[str, tuple[float, float]]:
     return {name: (each.low, each.high) for name, each in found.items()}
 
 
+def record(counts: Counts) -> dict:
+    """What metrics.json keeps of a set of maps: every score, and the intervals."""
+    return finite(scores(counts)) | {"images": len(counts), "intervals": intervals(counts)}
+
+
 def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
     """Count the maps of every method and test set; write metrics.json and metrics.csv."""
     results: Results = {
@@ -126,11 +168,8 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
         for name, methods in results.items()
     }
     rows = {
-        name: {
-            method: finite(row) | {"intervals": intervals(results[name][method])}
-            for method, row in methods.items()
-        }
-        for name, methods in table.items()
+        name: {method: record(counts) for method, counts in methods.items()}
+        for name, methods in results.items()
     }
     write(run.metrics, json.dumps(rows, indent=2, allow_nan=False))
     write_csv(

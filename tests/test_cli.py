@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from aslp_lib.cli import main
+from aslp_lib.evaluation import scores
+from aslp_lib.metrics.counts import Counts
 
 QUICK = ["--epochs", "2", "--size", "32", "--alpha-warm-up", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[1]
@@ -78,6 +80,9 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere):
         (["--data", "nowhere"], "no folder nowhere"),
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),
+        (["evaluate"], "needs a run's folder, or --maps and --masks"),
+        (["evaluate", "--maps", "x"], "needs a run's folder, or --maps and --masks"),
+        (["evaluate", "--maps", "x", "--masks", "y"], "no folder x"),
         (["textures", "--dtd", "nowhere"], "download DTD"),
     ],
 )
@@ -96,7 +101,6 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
         (["--technique", "XX"], "technique is 'XX'"),
         (["--epochs", "many"], "epochs"),
         (["--colour", "red"], "--colour"),
-        (["evaluate"], "run"),
     ],
 )
 def test_a_bad_setting_is_explained_and_nothing_is_made(elsewhere, capsys, arguments, message):
@@ -150,3 +154,32 @@ def test_real_images_train_and_evaluate(elsewhere, real_data):
     assert main([*arguments, "--network", "tiny", "--weights", "None"]) == 0
     metrics = json.loads(Path("runs/small/metrics.json").read_text())
     assert {"SOD", "DTD_Texture_500"} <= metrics.keys()
+
+
+def test_anyone_s_maps_are_scored(elsewhere, capsys):
+    rng = np.random.default_rng(0)
+    for folder in ("maps", "SOD/GT"):
+        Path(folder).mkdir(parents=True)
+    tables = []
+    for stem in ("b", "a", "c"):
+        level_map = rng.integers(0, 256, (7, 9), dtype=np.uint8)
+        mask = rng.integers(0, 2, (7, 9), dtype=np.uint8)
+        Image.fromarray(level_map).save(f"maps/{stem}.png")
+        Image.fromarray(255 * mask).save(f"SOD/GT/{stem}.png")
+        tables.append(Counts.from_map(level_map, mask))
+    arguments = ["evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]
+    assert main(arguments) == 0
+    row = json.loads(Path("scores.json").read_text())
+    oracle = scores(Counts.join(tables))
+    assert row["images"] == 3
+    assert {k: row[k] for k in oracle} == pytest.approx(oracle)
+    assert row["intervals"].keys() == {"ece", "oe", "gap", "accuracy"}
+
+    Path("maps/c.png").unlink()
+    assert main(arguments) == 1
+    assert "1 masks in SOD/GT without a map (--allow-missing" in capsys.readouterr().err
+    assert main([*arguments, "--allow-missing"]) == 0
+    assert "1 masks have no map" in capsys.readouterr().out
+    Path("SOD/GT/a.png").unlink()
+    assert main([*arguments, "--allow-missing"]) == 1
+    assert "1 maps in maps without a mask: a" in capsys.readouterr().err

@@ -95,7 +95,7 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
         with pytest.raises(ValueError, match=rf"{victim.name}: .*{pattern}"):
             evaluation.count_maps(maps, sod, progress=False)
     victim.unlink()
-    with pytest.raises(FileNotFoundError, match=rf"1 of 5 maps of SOD are not in .*{victim.name}"):
+    with pytest.raises(ValueError, match=rf"1 maps of SOD missing from .*: {victim.stem}"):
         evaluation.count_maps(maps, sod, progress=False)
 
 

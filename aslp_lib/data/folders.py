@@ -60,7 +60,7 @@ class Folder(SaliencySet):
         if not images:
             raise ValueError(f"the set {name} is empty: put its images where the README says")
         if masks is not None:
-            _refuse(f"images of {name} without a mask", images.keys() - masks.keys())
+            refuse(f"images of {name} without a mask", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
@@ -124,7 +124,7 @@ def read_list(path: Path) -> list[str]:
     repeated = (
         {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
     )
-    _refuse(f"stems twice in {path}", repeated)
+    refuse(f"stems twice in {path}", repeated)
     return stems
 
 
@@ -153,7 +153,7 @@ def paper_layout(
     train, validation = _split(root, sorted(images), notes)
 
     def part(name: str, stems: list[str], transform: Callable | None) -> Folder:
-        _refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
+        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
         chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
         return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
 
@@ -179,7 +179,7 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
     paths = [root / TRAIN_LIST, root / VALIDATION_LIST]
     if all(path.exists() for path in paths):
         train, validation = (read_list(path) for path in paths)
-        _refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", set(train) & set(validation))
+        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", set(train) & set(validation))
         return train, validation
     if any(path.exists() for path in paths):
         absent = next(path for path in paths if not path.exists())
@@ -203,11 +203,12 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
         return Folder(root.name, images, None, size)
     masks = find_images(root / "GT")
     if limit is None:
-        _refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
+        refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
     return Folder(root.name, images, masks, size, grey=grey)
 
 
-def _refuse(what: str, stems: set[str]) -> None:
+def refuse(what: str, stems: set[str]) -> None:
+    """Raise ValueError if there are such stems; says how many and names the first."""
     if stems:
         shown = ", ".join(sorted(stems)[:5]) + (", ..." if len(stems) > 5 else "")
         raise ValueError(f"{len(stems)} {what}: {shown}")
