@@ -10,6 +10,7 @@ from pathlib import Path
 
 import tyro
 
+from aslp_lib import networks
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
 from aslp_lib.data.folders import Grey, find_images
@@ -59,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
             return 2
     except KeyboardInterrupt:
-        print("\nstopped; go on with --resume RUN", file=sys.stderr)
+        resume = "; a run that had begun goes on with --resume and its folder"
+        print(f"\nstopped{resume if command in ('run', 'train') else ''}", file=sys.stderr)
         return 130
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -73,18 +75,21 @@ def _run(words: list[str], everything: bool) -> None:
         print(USAGE)
     request = tyro.cli(Request, prog=PROGRAM, args=words, default=Request(PRESETS[preset]))
     if request.resume is not None:
+        if request.settings != PRESETS[preset] or request.out is not None:
+            raise ValueError("--resume goes on with the run's own settings: leave the others out")
         run = Run.open(request.resume)
         data = run.settings.load_data()
+        run.check_lists(data)
         _announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
     else:
-        data = request.settings.load_data()  # first: bad data leaves no empty run behind
+        data = request.settings.load_data()  # first: bad data leave no empty run
+        networks.build(request.settings.network, request.settings.weights)  # so do bad weights
         run = Run.create(request.out or Path("runs") / preset, request.settings)
         _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
     if run.settings.data == EMBEDDED and default_preset() == "demo":
         _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
     _describe(data)
-    for name, part in (("train", data.train), ("validation", data.validation)):
-        write(run.path / f"{name}.txt", "".join(f"{stem}\n" for stem in part.stems))
+    run.keep_lists(data)
     for method in run.settings.methods:
         train(run.settings, data, method, run.method(method))
     if everything:
@@ -110,8 +115,9 @@ def _test(run: Run, data: DataSets) -> None:
 
 def _evaluate(run: Run, data: DataSets) -> None:
     results = evaluate_run(run, data)
+    print(f"\n{as_table(labelled(results))}\n")
     write_report(run, data, results)
-    print(f"\n{as_table(labelled(results))}\n\nreport: {run.report}")
+    print(f"report: {run.report}")
 
 
 def _on_run(step):

@@ -48,7 +48,7 @@ class Settings:
     """The pretrained encoder's share of the learning rate."""
     schedule: Literal["constant", "cosine", "one_cycle"] = "cosine"
     augment: bool = False
-    """Random flip, crop and rotation, as the release's in proportion to the size."""
+    """Random flip, crop and rotation, as far as the release's in proportion to the size."""
     technique: str = "M"
     """How labels are perturbed: HI, SI, M, DM, or release (with --dynamics release)."""
     beta: float | None = None
@@ -77,7 +77,7 @@ class Settings:
     workers: int = 0
     """Processes that load images; 0 loads in the main process."""
     device: Literal["auto", "cpu"] = "auto"
-    precision: Literal["no", "bf16", "fp16"] = "no"
+    precision: Literal["no", "bf16"] = "no"
     """Mixed precision."""
 
     def __post_init__(self) -> None:

@@ -60,7 +60,7 @@ def count_maps(maps: Path, dataset: SaliencySet, *, progress: bool = True) -> Co
     """
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
-    refuse(f"maps of {dataset.name} missing from {maps}", missing)
+    refuse(f"maps of {dataset.name} missing from {maps} (the command test makes them)", missing)
     return _count(list(paths.values()), dataset.mask, dataset.name, progress)
 
 

@@ -83,7 +83,7 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
         table = calibration.reliability(counts, bins)
         full = table.pixels > 0
         x, y, weights = table.confidence[full], table.accuracy[full], table.share[full]
-        if len(x) > 1:
+        if _spreads(x, y, weights):
             sns.kdeplot(
                 x=x, y=y, weights=weights, fill=True, cmap="Blues", levels=20, ax=axis,
                 clip=((0.5, 1), (0, 1)), bw_adjust=0.7,
@@ -166,6 +166,13 @@ def _figure(width: float, height: float, title: str | None) -> Figure:
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
+
+
+def _spreads(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether weighted points lie on no line, so that they have a density in the plane."""
+    if len(x) < 3:
+        return False
+    return bool(np.linalg.det(np.cov(x, y, aweights=weights)) > 1e-12)
 
 
 def _draw_reliability(axis: Axes, table: Reliability) -> None:

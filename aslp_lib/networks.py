@@ -6,10 +6,12 @@ Each takes RGB images (N, 3, H, W), uint8 or float in [0, 1], of any H and W, an
 
 from __future__ import annotations
 
+import pickle
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import mobilenet_v2
+from torchvision.models import get_model_weights, mobilenet_v2
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NETWORKS = ("tiny", "mobilenet_v2")
@@ -24,8 +26,8 @@ def build(name: str, weights: str | None = None) -> DenseNetwork:
             for random ones. `tiny` has none.
 
     Raises:
-        ValueError: an unknown name, or weights for a network that has none.
-        RuntimeError: weights that can be neither found nor downloaded.
+        ValueError: an unknown name, or weights that the network does not have.
+        RuntimeError: weights that can be neither found nor downloaded, or are damaged.
     """
     if name == "tiny":
         if weights is not None:
@@ -126,12 +128,25 @@ class MobileNetFPN(DenseNetwork):
 
 def _pretrained(constructor, weights: str | None) -> nn.Module:
     """A torchvision model with weights by name, or an error that says how to get or skip them."""
+    model = constructor(weights=None)
+    if weights is None:
+        return model
+    known = get_model_weights(constructor)
+    if weights not in known.__members__:
+        raise ValueError(
+            f"{constructor.__name__} has no weights {weights!r}: choose of "
+            f"{', '.join(known.__members__)}, or None"
+        )
     try:
-        return constructor(weights=weights)
-    except OSError as error:  # urllib's errors and a full disk are OSErrors
+        state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
+        model.load_state_dict(state)
+        return model
+    # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
             f"the pretrained weights {weights!r} of {constructor.__name__} are not in "
-            f"{torch.hub.get_dir()}/checkpoints and could not be downloaded ({error}). Connect to "
+            f"{torch.hub.get_dir()}/checkpoints and could not be downloaded or read ({error}). "
+            "Connect to "
             "the internet once, put the file there by hand, or train from random weights with "
             "--weights None"
         ) from error

@@ -37,7 +37,7 @@ def predict_run(
     *,
     progress: bool = True,
 ) -> None:
-    """Maps of every test set that has none yet.
+    """Maps of every test set that does not have them all yet.
 
     Raises:
         FileNotFoundError: the method was not trained to its end.
@@ -48,8 +48,10 @@ def predict_run(
         )
     network = load_network(settings, folder.weights)
     for name, dataset in data.tests.items():
-        if not folder.maps(name).is_dir():
-            predict(network, dataset, folder.maps(name), settings, progress=progress)
+        maps = folder.maps(name)
+        if not all((maps / f"{stem}.png").is_file() for stem in dataset.stems):
+            shutil.rmtree(maps, ignore_errors=True)  # of another version of the set
+            predict(network, dataset, maps, settings, progress=progress)
 
 
 @torch.inference_mode()

@@ -22,6 +22,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from aslp_lib.config import Settings
+from aslp_lib.data.base import DataSets
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,22 @@ class Run:
             return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{file} cannot be used: {error}") from error
+
+    def keep_lists(self, data: DataSets) -> None:
+        """Write down which images train and which validate."""
+        for part in (data.train, data.validation):
+            write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
+
+    def check_lists(self, data: DataSets) -> None:
+        """Raise ValueError if the data are not those that the run began with."""
+        for part in (data.train, data.validation):
+            file = self.path / f"{part.name}.txt"
+            kept = file.read_text(encoding="utf-8").splitlines() if file.exists() else part.stems
+            if changed := sorted(set(kept) ^ set(part.stems)):
+                raise ValueError(
+                    f"{len(changed)} images to {part.name} came or went since {self.path} began, "
+                    f"as {changed[0]}: bring the data and lists back, or start a new run"
+                )
 
     def method(self, name: str) -> MethodFolder:
         return MethodFolder(self.path / name)

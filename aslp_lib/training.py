@@ -10,6 +10,7 @@ import math
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -91,9 +92,21 @@ def train(
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
-    """The device and precision that the settings ask for."""
-    precision = None if settings.precision == "no" else settings.precision
-    return Accelerator(cpu=settings.device == "cpu", mixed_precision=precision)
+    """The device and precision that the settings ask for.
+
+    Raises:
+        RuntimeError: several processes were launched; alphas are not shared between them yet.
+    """
+    cpu = settings.device == "cpu"
+    # accelerate keeps one state a process; other settings in the same notebook need a new one.
+    if AcceleratorState._shared_state:
+        state = AcceleratorState()
+        if state.mixed_precision != settings.precision or bool(state._cpu) != cpu:
+            AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.precision)
+    if accelerator.num_processes > 1:
+        raise RuntimeError("training runs in one process: start it without `accelerate launch`")
+    return accelerator
 
 
 def loader(
@@ -192,8 +205,8 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss is {loss} in epoch {epoch + 1}, at a learning rate of "
-            f"{settings.learning_rate:g}: lower --learning-rate. The checkpoint of the epoch "
-            "before is kept"
+            f"{settings.learning_rate:g}: lower --learning-rate. The last checkpoint, if "
+            "there was one, is kept"
         )
 
 

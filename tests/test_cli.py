@@ -156,6 +156,30 @@ def test_real_images_train_and_evaluate(elsewhere, real_data):
     assert {"SOD", "DTD_Texture_500"} <= metrics.keys()
 
 
+def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
+    paper_root.rename(elsewhere / "Dataset")
+    small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
+    assert main(["train", *QUICK, *small]) == 0
+    image = sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0]
+    image.rename(f"{image.stem}.bak")
+    assert main(["--resume", "runs/small"]) == 1
+    assert "came or went since runs/small began, as DUTS-TR" in capsys.readouterr().err
+    Path(f"{image.stem}.bak").rename(image)
+    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
+    assert "leave the others out" in capsys.readouterr().err
+    assert main(["--resume", "runs/small"]) == 0
+
+
+def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
+    assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
+    assert main(["evaluate", "runs/demo"]) == 1
+    assert "(the command test makes them)" in capsys.readouterr().err
+    assert main(["test", "runs/demo"]) == 0
+    next(Path("runs/demo/bce/maps/test").iterdir()).unlink()
+    assert main(["test", "runs/demo"]) == 0
+    assert main(["evaluate", "runs/demo"]) == 0
+
+
 def test_anyone_s_maps_are_scored(elsewhere, capsys):
     rng = np.random.default_rng(0)
     for folder in ("maps", "SOD/GT"):

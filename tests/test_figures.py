@@ -45,6 +45,16 @@ def test_one_full_bin_still_makes_a_picture():
         assert figures.to_png(draw({"A": sure}, "textures")).startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("levels", [[250, 200], [250, 220, 190]])
+def test_points_on_a_line_have_no_density_but_a_picture(levels):
+    table = np.zeros((1, 2, 256), np.int64)
+    table[0, 1, levels] = 90
+    if len(levels) == 2:
+        table[0, 0, levels] = 10, 40
+    figure = figures.joint_density({"A": Counts(table)}, "set")
+    assert figures.to_png(figure).startswith(b"\x89PNG")
+
+
 def test_the_history_draws_the_log():
     keys = ("epoch", "confidence", "accuracy", "ece", "alpha_mean", "alpha_p10", "alpha_p90")
     log = [dict.fromkeys(keys, 0.1 * i) | {"epoch": i} for i in range(1, 4)]

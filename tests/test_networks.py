@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torchvision.models import mobilenet_v2
 
 from aslp_lib import networks
 
@@ -57,3 +58,41 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="--weights None") as error:
         networks.build("mobilenet_v2", "IMAGENET1K_V1")
     assert str(tmp_path) in str(error.value)
+
+
+def test_pretrained_weights_are_the_file_s_and_a_damaged_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    source = mobilenet_v2(weights=None)
+    path = folder / "mobilenet_v2-b0353104.pth"
+    torch.save(source.state_dict(), path)
+    network = networks.build("mobilenet_v2", "IMAGENET1K_V1")
+    for ours, theirs in zip(network.encoder[0], source.features[:4], strict=True):
+        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(a, b)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(RuntimeError, match="could not be downloaded or read"):
+        networks.build("mobilenet_v2", "IMAGENET1K_V1")
+    with pytest.raises(ValueError, match="no weights 'V9': choose of IMAGENET1K_V1"):
+        networks.build("mobilenet_v2", "V9")
+
+
+def test_nothing_in_a_weights_file_is_executed(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save({"x": Executes(tmp_path / "executed")}, folder / "mobilenet_v2-b0353104.pth")
+    with pytest.raises(RuntimeError, match="could not be downloaded or read"):
+        networks.build("mobilenet_v2", "IMAGENET1K_V1")
+    assert not (tmp_path / "executed").exists()
+
+
+class Executes:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (type(self.path).touch, (self.path,))

@@ -35,6 +35,13 @@ def test_a_seed_fixes_a_run():
     assert not same(first.network, fit(replace(SHORT, seed=1)).network)
 
 
+def test_other_precisions_in_one_process_do_not_stick():
+    settings = replace(SHORT, epochs=1)
+    plain = fit(settings, "bce").network
+    fit(replace(settings, precision="bf16"), "bce")
+    assert same(plain, fit(settings, "bce").network)
+
+
 def test_loading_workers_change_nothing():
     settings = replace(SHORT, epochs=2, augment=True)
     assert same(fit(settings).network, fit(replace(settings, workers=2, hold=False)).network)

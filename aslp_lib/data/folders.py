@@ -90,6 +90,11 @@ class Folder(SaliencySet):
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     """(H, W) uint8 in {0, 1}: the mask cut at 128. Raises ValueError on a grey one, as `Folder`."""
     values = _decode(path, ImageReadMode.GRAY)[0].numpy()
+    if 0 < values.max() < 32:
+        raise ValueError(
+            f"{path} goes from 0 to {values.max()} only, which would all be background: store "
+            "foreground as 255"
+        )
     if grey == "refuse":
         share = np.mean((values > 31) & (values < 224))
         if share > GREY_LIMIT:
@@ -158,7 +163,11 @@ def paper_layout(
         return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
 
     tests: dict[str, SaliencySet] = {}
-    present = sorted(p.name for p in (root / "Test").glob("*") if p.is_dir())
+    present = sorted(p.parent.name for p in (root / "Test").glob("*/Image") if p.is_dir())
+    present = [n for n in present if not n.startswith(".") and not n.endswith(".partial")]
+    others = {p.name for p in (root / "Test").glob("[!.]*") if p.is_dir()} - set(present)
+    if others:
+        notes.append(f"no test sets (no Image folder, or half made): {', '.join(sorted(others))}")
     known = [name for name in (*TEST_SETS, TEXTURES) if name in present]
     for name in known + [name for name in present if name not in known]:
         tests[name] = _test_set(root / "Test" / name, size, limit, grey)

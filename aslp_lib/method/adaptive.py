@@ -30,6 +30,11 @@ def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tens
         logits: (N, ...) raw network outputs z.
         labels: the same shape, in {0, 1}.
     """
+    if logits.shape != labels.shape:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
+            "they must agree"
+        )
     margin = (labels.to(torch.float32) - 0.5) * logits.to(torch.float32)
     return technique.beta * margin.flatten(1).mean(dim=1)
 
@@ -140,12 +145,12 @@ class AdaptiveAlpha(nn.Module):
         for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} is {value}, but must be a share in [0, 1]")
+        if self.rule == "gap" and confidence is None:
+            raise ValueError("the rule 'gap' needs the mean confidence of the validation too")
         self.observed += 1
         self.accuracy.fill_(accuracy)
         self.best_accuracy.clamp_(min=accuracy)
         if self.rule == "gap":
-            if confidence is None:
-                raise ValueError("the rule 'gap' needs the mean confidence of the validation too")
             ceiling = min(2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self._limit)
             moved = self.bound + self.gain * (confidence - accuracy)
             warm = self.observed >= self.warm_up

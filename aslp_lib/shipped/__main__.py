@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from aslp_lib.evaluation import finite, scores
+from aslp_lib.evaluation import SCORES
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder, write
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
 from aslp_lib.training import train, validate
@@ -21,8 +22,7 @@ def main() -> None:
             folder = MethodFolder(Path(temporary) / method)
             network = train(SETTINGS, data, method, folder).network
             made[method] = {
-                name: finite(scores(validate(network, part, SETTINGS)))
-                for name, part in data.tests.items()
+                name: _row(validate(network, part, SETTINGS)) for name, part in data.tests.items()
             }
         for method in METHODS:
             folder = MethodFolder(Path(temporary) / method)
@@ -36,6 +36,10 @@ def main() -> None:
         "scores": made,
     }
     write(FOLDER / "how.json", json.dumps(how, indent=2) + "\n")
+
+
+def _row(counts: Counts) -> dict[str, float]:
+    return {name: SCORES[name](counts) for name in ("ece", "oe", "accuracy", "confidence")}
 
 
 if __name__ == "__main__":

@@ -84,6 +84,21 @@ def test_grey_masks_are_refused_unless_they_are_to_be_cut(tmp_path):
     np.testing.assert_array_equal(read_mask(path, "threshold"), ramp >= 128)
 
 
+def test_a_mask_of_zeros_and_ones_is_refused(tmp_path):
+    Image.fromarray(np.eye(6, dtype=np.uint8)).save(tmp_path / "m.png")
+    with pytest.raises(ValueError, match=r"m\.png goes from 0 to 1 only.*255"):
+        read_mask(tmp_path / "m.png")
+
+
+def test_half_made_and_stray_folders_are_no_test_sets(paper_root):
+    (paper_root / "Test/DTD_Texture_500").rename(paper_root / "Test/DTD_Texture_500.partial")
+    (paper_root / "Test/.ipynb_checkpoints").mkdir()
+    (paper_root / "Test/notes").mkdir()
+    data = paper_layout(paper_root, size=32)
+    assert list(data.tests) == ["SOD"]
+    assert any("DTD_Texture_500.partial, notes" in note for note in data.notes)
+
+
 def test_a_colour_mask_is_read_as_grey(tmp_path):
     mask = np.zeros((6, 6, 3), np.uint8)
     mask[2:4] = 255

@@ -178,6 +178,11 @@ def test_state_survives_safetensors_and_only_named_images_move():
     assert torch.equal(alphas.bound, other.bound)
 
 
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match="must agree"):
+        alpha_gradient(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4), P.MODERATION)
+
+
 def test_alphas_of_another_training_set_do_not_load():
     with pytest.raises(RuntimeError, match="size mismatch"):
         AdaptiveAlpha(4, P.MODERATION).load_state_dict(AdaptiveAlpha(5, P.MODERATION).state_dict())
