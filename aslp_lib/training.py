@@ -74,6 +74,7 @@ def train(
         initial=done * steps,
         desc=METHOD_LABELS[method],
         unit="step",
+        mininterval=1.0,  # each refresh is several messages in a notebook, whose queue is finite
         disable=not progress,
     )
     with bar:
@@ -195,7 +196,8 @@ def _epoch(
         bar.update()
         if step % REFRESH == 0:
             _check_finite(loss.item(), epoch, settings)
-            bar.set_postfix(epoch=epoch + 1, loss=f"{loss.item():.3f}", **_alpha(state.alphas))
+            facts = {"epoch": epoch + 1, "loss": f"{loss.item():.3f}", **_alpha(state.alphas)}
+            bar.set_postfix(facts, refresh=False)
     mean = total.item() / len(dataset)
     _check_finite(mean, epoch, settings)
     return mean, settings.learning_rate * share
