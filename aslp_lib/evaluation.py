@@ -163,10 +163,6 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
         }
         for name, dataset in data.tests.items()
     }
-    table = {
-        name: {method: scores(counts) for method, counts in methods.items()}
-        for name, methods in results.items()
-    }
     rows = {
         name: {method: record(counts) for method, counts in methods.items()}
         for name, methods in results.items()
@@ -176,8 +172,8 @@ def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
         run.metrics.with_suffix(".csv"),
         ["set", "method", "images", *SCORES],
         [
-            [name, method, len(results[name][method]), *row.values()]
-            for name, methods in table.items()
+            [name, method, *(row[key] for key in ("images", *SCORES))]
+            for name, methods in rows.items()
             for method, row in methods.items()
         ],
     )

@@ -99,7 +99,7 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
     [
         (["--epochs", "0"], "epochs is 0"),
         (["--technique", "XX"], "technique is 'XX'"),
-        (["--epochs", "many"], "epochs"),
+        (["--epochs", "many"], "--epochs"),
         (["--colour", "red"], "--colour"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_bad_setting_is_explained_and_nothing_is_made(elsewhere, capsys, argum
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert message in capsys.readouterr().err.lower().replace("'xx'", "'XX'")
+    assert message in capsys.readouterr().err
     assert not (elsewhere / "runs").exists()
 
 
