@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from aslp_lib.config import Method, Settings
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.files import write_csv
 from aslp_lib.method.adaptive import AdaptiveAlpha
-from aslp_lib.runs import MethodFolder, load_tensors, save_tensors, write_csv
+from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
 
 
 @dataclass

@@ -11,14 +11,19 @@ from pathlib import Path
 import tyro
 
 from aslp_lib import networks
+from aslp_lib.comparison import count_methods, parse_methods, set_name
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
 from aslp_lib.data.folders import Grey, find_images
 from aslp_lib.data.textures import prepare_textures
-from aslp_lib.evaluation import as_table, count_folders, evaluate_run, labelled, record
+from aslp_lib.evaluation import SCORES, evaluate_run, flat, labelled, record
+from aslp_lib.files import write, write_csv
+from aslp_lib.maps import WEIGHTED_F, Reading
+from aslp_lib.metrics.calibration import BINS
 from aslp_lib.prediction import predict_run
-from aslp_lib.report import write_report
-from aslp_lib.runs import Run, write
+from aslp_lib.report import write_comparison, write_report
+from aslp_lib.runs import Run
+from aslp_lib.tables import as_table, latex, markdown
 from aslp_lib.training import train
 
 PROGRAM = "main_ASLP.py"
@@ -28,7 +33,8 @@ USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
     main_ASLP.py train [the same]             only train
     main_ASLP.py test RUN                     predict the maps of a trained run's test sets
     main_ASLP.py evaluate RUN                 score those maps, print the table, write the report
-    main_ASLP.py evaluate --maps DIR --masks DIR [--out FILE.json]   score anyone's maps
+    main_ASLP.py evaluate --maps DIR ... --masks DIR ... [--out FILE.json] [--table FILE.tex]
+                 [--report FILE.html] [--bins 10]           score and compare anyone's maps
     main_ASLP.py textures --dtd DIR           prepare the 500 textures of DTD
 
 Without --preset: "small" if Dataset/ holds DUTS-TR, else "demo", on the embedded data set.
@@ -144,34 +150,84 @@ class _Evaluate:
 
     run: tyro.conf.Positional[Path | None] = None
     """A run whose maps were predicted."""
-    maps: Path | None = None
-    """A folder of 8-bit greyscale maps, 255 = surely foreground."""
-    masks: Path | None = None
-    """A folder of masks of the same stems and sizes."""
+    maps: tuple[str, ...] = ()
+    """Folders of 8-bit greyscale maps (255 = surely foreground), one a method: DIR or LABEL=DIR.
+    Maps lie in DIR/SET, or for one set in DIR itself."""
+    masks: tuple[Path, ...] = ()
+    """Folders of masks of the same stems and sizes, one a set."""
     out: Path | None = None
-    """With --maps: a JSON file for the scores and their intervals over images."""
+    """A JSON file for every score and its interval over images."""
+    table: tuple[Path, ...] = ()
+    """Files for the comparison table: .csv (every score), .md, .tex."""
+    report: Path | None = None
+    """An HTML page with tables and figures."""
+    bins: int = BINS
+    """Bins of the calibration scores and diagrams."""
+    min_max: bool = False
+    """Stretch each map to the full range first, as the authors' release did. It changes every
+    confidence: only to compare with numbers made that way."""
     allow_missing: bool = False
     """Leave masks without a map out, instead of refusing them."""
     grey: Grey = "refuse"
     """What to do with masks that are not binary."""
+    workers: int | None = None
+    """Threads that read; default: one a processor."""
 
 
 def evaluate(words: list[str]) -> None:
     """The command `evaluate`."""
     asked = tyro.cli(_Evaluate, prog=PROGRAM, args=words)
-    if asked.run is not None and asked.maps is None and asked.masks is None:
+    if asked.run is not None and asked == _Evaluate(asked.run):
         return _on_run(_evaluate)([str(asked.run)])
-    if asked.run is not None or asked.maps is None or asked.masks is None:
-        raise ValueError("evaluate needs a run's folder, or --maps and --masks together")
-    counts = count_folders(
-        asked.maps, asked.masks, allow_missing=asked.allow_missing, grey=asked.grey
+    if asked.run is not None or not asked.maps or not asked.masks:
+        raise ValueError("evaluate needs a run's folder alone, or --maps and --masks together")
+    return _compare(asked)
+
+
+def _compare(asked: _Evaluate) -> None:
+    """Score anyone's maps."""
+    if unknown := [path for path in asked.table if path.suffix not in (".csv", ".md", ".tex")]:
+        raise ValueError(f"--table writes .csv, .md or .tex, not {unknown[0].name}")
+    if asked.bins < 1:
+        raise ValueError(f"bins is {asked.bins}, but at least 1 is needed")
+    notes = []
+    if asked.min_max:
+        notes.append("maps were stretched to the full range: not the network's confidences")
+    if not WEIGHTED_F:
+        notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
+    reading = Reading(
+        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, workers=asked.workers
     )
-    if asked.allow_missing and (left := len(find_images(asked.masks)) - len(counts)):
-        _announce(f"note: {left} masks have no map and are left out")
-    print(as_table({asked.masks.parent.name or "masks": {asked.maps.name: counts}}))
+    results = count_methods(parse_methods(asked.maps), asked.masks, reading)
+    masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}
+    for name, methods in results.items():
+        for label, counts in methods.items():
+            if left := masks[name] - len(counts):
+                notes.append(f"{name}: {left} masks have no map of {label} and are left out")
+        if len({counts.names for counts in methods.values()}) > 1:
+            notes.append(f"{name}: the methods have maps of different images, so none is paired")
+    for note in notes:
+        _announce(f"note: {note}")
+    print(as_table(results, asked.bins))
+    if asked.out is None and not asked.table and asked.report is None:
+        return
+    names = SCORES if asked.out else ()
+    records = {
+        name: {label: record(counts, names, asked.bins) for label, counts in methods.items()}
+        for name, methods in results.items()
+    }
     if asked.out is not None:
-        write(asked.out, json.dumps(record(counts), indent=2, allow_nan=False))
-    return None
+        single = len(results) == len(asked.maps) == 1
+        content = next(iter(next(iter(records.values())).values())) if single else records
+        write(asked.out, json.dumps(content, indent=2, allow_nan=False))
+    for path in asked.table:
+        if path.suffix == ".csv":
+            write_csv(path, *flat(records))
+        else:
+            write(path, markdown(records) if path.suffix == ".md" else latex(records))
+    if asked.report is not None:
+        write_comparison(asked.report, results, asked.bins, notes)
+        print(f"report: {asked.report}")
 
 
 @dataclass(frozen=True)

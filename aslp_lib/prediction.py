@@ -18,7 +18,8 @@ from tqdm.auto import tqdm
 from aslp_lib import networks
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet
-from aslp_lib.runs import MethodFolder, load_weights, write
+from aslp_lib.files import write
+from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.training import accelerator_for, loader
 
 

@@ -48,3 +48,12 @@ def real_data() -> Path:
     if not (root / "Train" / "DUTS-TR").is_dir():
         pytest.skip(f"no real images in {root}; set ASLP_DATA to a folder in the paper's layout")
     return root
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A working folder without data."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib import evaluation, networks, prediction
+from aslp_lib import evaluation, maps, networks, prediction, tables
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.metrics import calibration
@@ -34,7 +34,7 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
     prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
     assert sorted(p.stem for p in (tmp_path / "SOD").iterdir()) == sod.stems
     for i, stem in enumerate(sod.stems):
-        level_map = evaluation.read_map(tmp_path / "SOD" / f"{stem}.png")
+        level_map = maps.read_map(tmp_path / "SOD" / f"{stem}.png")
         assert level_map.shape == sod.shape(i)
         small = 0.25 + sod.load(i)[0][0].float() / 255 / 2
         oracle = torch.nn.functional.interpolate(
@@ -46,7 +46,7 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
 
 def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
     prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
-    ours = evaluation.count_maps(tmp_path / "SOD", sod, progress=False)
+    ours = maps.count_maps(tmp_path / "SOD", sod, progress=False)
     each = [
         Counts.from_map(np.asarray(Image.open(tmp_path / "SOD" / f"{stem}.png")), sod.mask(i))
         for i, stem in enumerate(sod.stems)
@@ -77,9 +77,9 @@ def test_a_prediction_cut_short_leaves_no_folder(sod, tmp_path, monkeypatch):
 
 
 def test_maps_that_do_not_fit_are_named(sod, tmp_path):
-    maps = tmp_path / "SOD"
-    prediction.predict(Brightness(), sod, maps, SETTINGS, progress=False)
-    victim = maps / f"{sod.stems[2]}.png"
+    folder = tmp_path / "SOD"
+    prediction.predict(Brightness(), sod, folder, SETTINGS, progress=False)
+    victim = folder / f"{sod.stems[2]}.png"
     good = victim.read_bytes()
     for damage, pattern in {
         "size": r"shape \(4, 4\), its mask \(32, 40\)",
@@ -93,10 +93,10 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
         else:
             victim.write_bytes(good[: len(good) // 2])
         with pytest.raises(ValueError, match=rf"{victim.name}: .*{pattern}"):
-            evaluation.count_maps(maps, sod, progress=False)
+            maps.count_maps(folder, sod, progress=False)
     victim.unlink()
     with pytest.raises(ValueError, match=rf"1 maps of SOD missing from .*: {victim.stem}"):
-        evaluation.count_maps(maps, sod, progress=False)
+        maps.count_maps(folder, sod, progress=False)
 
 
 def test_a_method_must_be_trained_before_it_predicts(tmp_path):
@@ -110,7 +110,7 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
     row = evaluation.scores(counts)
     assert math.isnan(row["max_f"])
-    text = evaluation.as_table(evaluation.labelled({"textures": {"bce": counts}}))
+    text = tables.as_table(evaluation.labelled({"textures": {"bce": counts}}))
     assert "BCE" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("-")
     json.dumps(evaluation.finite(row), allow_nan=False)
@@ -124,5 +124,5 @@ def test_maps_in_memory_are_the_written_ones(tmp_path):
     for level_map, stem in zip(
         prediction.level_maps(network, dataset, range(3)), dataset.stems, strict=True
     ):
-        written = evaluation.read_map(tmp_path / "test" / f"{stem}.png").astype(int)
+        written = maps.read_map(tmp_path / "test" / f"{stem}.png").astype(int)
         assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch

@@ -1,4 +1,3 @@
-import errno
 import json
 from dataclasses import replace
 
@@ -28,20 +27,6 @@ def test_a_folder_that_is_no_run(tmp_path):
     (tmp_path / "settings.json").write_text('{"methods": ["bc')
     with pytest.raises(ValueError, match="cannot be used"):
         runs.Run.open(tmp_path)
-
-
-def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch):
-    path = tmp_path / "log.csv"
-    runs.write(path, "old")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(runs.os, "fsync", full)
-    with pytest.raises(OSError, match=r"could not write .*log\.csv \(No space left"):
-        runs.write(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
 
 
 def test_tensors_and_facts_survive(tmp_path):

@@ -96,7 +96,7 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
             "foreground as 255"
         )
     if grey == "refuse":
-        share = np.mean((values > 31) & (values < 224))
+        share = np.count_nonzero((values > 31) & (values < 224)) / values.size
         if share > GREY_LIMIT:
             raise ValueError(
                 f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "

@@ -5,6 +5,7 @@ it with the image. Colours are Okabe and Ito's, safe for colour-blind readers, a
 lightness.
 """
 
+from aslp_lib.figures.comparison import detection_curves, image_scatter, reliability_overlay
 from aslp_lib.figures.images import gallery
 from aslp_lib.figures.reliability import joint_density, reliability_diagrams
 from aslp_lib.figures.style import alt, show, to_png
@@ -12,9 +13,12 @@ from aslp_lib.figures.training import training_history
 
 __all__ = [
     "alt",
+    "detection_curves",
     "gallery",
+    "image_scatter",
     "joint_density",
     "reliability_diagrams",
+    "reliability_overlay",
     "show",
     "to_png",
     "training_history",

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.figures.style import BLUE, GREY, ORANGE, new_figure
 from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
@@ -18,8 +19,9 @@ from aslp_lib.metrics.counts import Counts
 def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
     """Reliability diagrams side by side, each over its histogram of confidence.
 
-    Bars: accuracy of the bin's pixels. Line: perfect calibration. Hatched: confidence beyond
-    accuracy. Below: the bins' shares of all pixels, with mean confidence and accuracy marked.
+    Bars: accuracy of the bin's pixels, with its 95 % interval over images. Line: perfect
+    calibration. Hatched: confidence beyond accuracy. Below: the bins' shares of all pixels, with
+    mean confidence and accuracy marked.
 
     Args:
         methods: label -> counts of the same set.
@@ -31,6 +33,8 @@ def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = 
         table = calibration.reliability(counts, bins)
         ece, oe = calibration.ece(counts, bins), calibration.oe(counts, bins)
         _draw_reliability(top[column], table)
+        if len(counts) > 1:
+            _draw_interval(top[column], table, *reliability_interval(counts, bins))
         top[column].set_title(f"{label}\nECE {100 * ece:.1f} %, OE {100 * oe:.1f} %", fontsize=10)
         _draw_histogram(bottom[column], table, counts)
         notes.append(
@@ -87,6 +91,15 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     axis.set(xlim=(0.5, 1), ylim=(0, 1))
     axis.legend(fontsize=7, loc="upper left")
+
+
+def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
+    middle = (table.edges[:-1] + table.edges[1:]) / 2
+    # A resampled bin need not straddle the set's own value by rounding: lengths are cut at 0.
+    lengths = np.maximum([table.accuracy - low, high - table.accuracy], 0)
+    axis.errorbar(
+        middle, table.accuracy, lengths, fmt="none", color="black", linewidth=1, capsize=2
+    )
 
 
 def _draw_histogram(axis: Axes, table: Reliability, counts: Counts) -> None:

@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#767676"
 METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK)
+STYLES, MARKS = ("-", "--", "-.", ":"), ("o", "s", "^", "D")
+"""A second sign beside the colour, for greyscale."""
 
 
 def alt(figure: Figure) -> str:

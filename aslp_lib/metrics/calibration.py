@@ -57,14 +57,14 @@ class Reliability:
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
     _check_bins(bins)
-    forecast = _forecast(counts, of)
+    found = forecast(counts, of)
     # A confidence is an integer over levels - 1; (low, high] is then a ceiling division.
     top = counts.levels - 1
-    level = np.arange(counts.levels - len(forecast.confidence), counts.levels)
+    level = np.arange(counts.levels - len(found.confidence), counts.levels)
     which = np.maximum((level * bins + top - 1) // top - 1, 0)
-    pixels = np.bincount(which, forecast.pixels, minlength=bins)
-    sure = np.bincount(which, forecast.pixels * forecast.confidence, minlength=bins)
-    positive = np.bincount(which, forecast.positive, minlength=bins)
+    pixels = np.bincount(which, found.pixels, minlength=bins)
+    sure = np.bincount(which, found.pixels * found.confidence, minlength=bins)
+    positive = np.bincount(which, found.positive, minlength=bins)
     with np.errstate(invalid="ignore"):
         return Reliability(np.arange(bins + 1) / bins, pixels, sure / pixels, positive / pixels)
 
@@ -72,17 +72,11 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """The same for bins that hold equally many pixels each."""
     _check_bins(bins)
-    forecast = _forecast(counts, of)
-    full = forecast.pixels > 0
-    confidence, positive, pixels = (column[full] for column in forecast)
-    mass = np.concatenate([[0], np.cumsum(pixels)])
-    edges = mass[-1] * np.arange(bins + 1) / bins
-    # Sums up to a pixel's rank are linear within a level: that is the sharing.
-    sure = np.interp(edges, mass, np.concatenate([[0], np.cumsum(pixels * confidence)]))
-    right = np.interp(edges, mass, np.concatenate([[0], np.cumsum(positive)]))
-    size = mass[-1] / bins
-    at = confidence[np.minimum(np.searchsorted(mass[1:], edges), len(confidence) - 1)]
-    return Reliability(at, np.full(bins, size), np.diff(sure) / size, np.diff(right) / size)
+    ladder = _Ladder.of(counts, of)
+    sure, right = ladder.means(bins)
+    upper = np.searchsorted(ladder.mass[1:], ladder.ranks(bins))
+    edges = ladder.confidence[np.minimum(upper, len(ladder.confidence) - 1)]
+    return Reliability(edges, np.full(bins, ladder.mass[-1] / bins), sure, right)
 
 
 def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
@@ -101,13 +95,14 @@ def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
     Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a level
     nothing new can be seen.
     """
-    best = reliability_equal_mass(counts, 1, of)
-    for bins in range(2, int((_forecast(counts, of).pixels > 0).sum()) + 1):
-        table = reliability_equal_mass(counts, bins, of)
-        if (np.diff(table.accuracy) < -1e-12).any():  # rounding within a shared level is no fall
+    ladder = _Ladder.of(counts, of)
+    sure, right = ladder.means(1)
+    for bins in range(2, len(ladder.confidence) + 1):
+        finer = ladder.means(bins)
+        if (np.diff(finer[1]) < -1e-12).any():  # rounding within a shared level is no fall
             break
-        best = table
-    return _ece(best)
+        sure, right = finer
+    return float(np.abs(right - sure).mean())
 
 
 def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
@@ -155,21 +150,21 @@ def ks(counts: Counts, of: Of = "prediction") -> float:
     Largest distance between the running sums of confidence and outcome, least sure pixels first,
     over the number of pixels.
     """
-    forecast = _forecast(counts, of)
-    surplus = np.cumsum(forecast.pixels * forecast.confidence - forecast.positive)
-    return float(np.abs(surplus).max() / forecast.pixels.sum())
+    found = forecast(counts, of)
+    surplus = np.cumsum(found.pixels * found.confidence - found.positive)
+    return float(np.abs(surplus).max() / found.pixels.sum())
 
 
 def accuracy(counts: Counts) -> float:
     """Share of pixels whose predicted class is the label."""
-    forecast = _forecast(counts, "prediction")
-    return float(forecast.positive.sum() / forecast.pixels.sum())
+    found = forecast(counts, "prediction")
+    return float(found.positive.sum() / found.pixels.sum())
 
 
 def confidence(counts: Counts) -> float:
     """Mean confidence, `mean(max(p, 1 - p))`."""
-    forecast = _forecast(counts, "prediction")
-    return float(forecast.confidence @ forecast.pixels / forecast.pixels.sum())
+    found = forecast(counts, "prediction")
+    return float(found.confidence @ found.pixels / found.pixels.sum())
 
 
 def gap(counts: Counts) -> float:
@@ -198,9 +193,9 @@ def brier_parts(counts: Counts) -> BrierParts:
     With w_v, y_v the share and foreground frequency of level v and y the whole set's frequency:
     `sum_v w_v (p_v - y_v)^2`, `sum_v w_v (y_v - y)^2` and `y (1 - y)`.
     """
-    forecast = _forecast(counts, "foreground")
-    full = forecast.pixels > 0
-    p, positive, pixels = (column[full] for column in forecast)
+    found = forecast(counts, "foreground")
+    full = found.pixels > 0
+    p, positive, pixels = (column[full] for column in found)
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = positive.sum() / pixels.sum()
     return BrierParts(
@@ -221,7 +216,7 @@ def nll(counts: Counts) -> float:
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-class _Forecast(NamedTuple):
+class Forecast(NamedTuple):
     """Confidence of each level, least first; its pixels' positive outcomes; its pixels."""
 
     confidence: np.ndarray
@@ -229,18 +224,48 @@ class _Forecast(NamedTuple):
     pixels: np.ndarray
 
 
-def _forecast(counts: Counts, of: Of) -> _Forecast:
+def forecast(counts: Counts, of: Of) -> Forecast:
+    """The pooled pixels by confidence. Raises ValueError on a set without pixels."""
     background, foreground = counts.pooled
     if background.sum() + foreground.sum() == 0:
         raise ValueError("there is nothing to measure: the set has no pixels")
     if of == "foreground":
-        return _Forecast(counts.probabilities, foreground, background + foreground)
+        return Forecast(counts.probabilities, foreground, background + foreground)
     if of != "prediction":
         raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
     half = counts.levels // 2
     correct = foreground[half:] + background[:half][::-1]
     wrong = background[half:] + foreground[:half][::-1]
-    return _Forecast(counts.probabilities[half:], correct, correct + wrong)
+    return Forecast(counts.probabilities[half:], correct, correct + wrong)
+
+
+class _Ladder(NamedTuple):
+    """Pixels in the order of their confidence, as running sums over the levels that have any."""
+
+    confidence: np.ndarray  # of each level
+    mass: np.ndarray  # (levels + 1,) pixels below each level, and all
+    sure: np.ndarray  # the same of confidence
+    right: np.ndarray  # and of positive outcomes
+
+    @classmethod
+    def of(cls, counts: Counts, of: Of) -> _Ladder:
+        found = forecast(counts, of)
+        confidence, positive, pixels = (column[found.pixels > 0] for column in found)
+        sums = np.zeros((3, len(pixels) + 1))
+        np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
+        return cls(confidence, *sums)
+
+    def ranks(self, bins: int) -> np.ndarray:
+        """(bins + 1,) how many pixels lie below each edge of bins of equal mass."""
+        return self.mass[-1] * np.arange(bins + 1) / bins
+
+    def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
+        """(bins,) mean confidence and outcome of bins of equal mass."""
+        edges, size = self.ranks(bins), self.mass[-1] / bins
+        # Sums up to a pixel's rank are linear within a level: that is the sharing.
+        sums = (np.interp(edges, self.mass, column) for column in (self.sure, self.right))
+        sure, right = (np.diff(column) / size for column in sums)
+        return sure, right
 
 
 def _ece(table: Reliability) -> float:

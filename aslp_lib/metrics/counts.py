@@ -8,12 +8,18 @@ processes or machines are joined along the images; resampling images gives confi
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from aslp_lib.files import write
+from aslp_lib.metrics.structure import centroid, moments
 
 MAP_LEVELS = 256
 FLOAT_LEVELS = 4096
@@ -25,22 +31,41 @@ class Counts:
     """Joint histogram of a set of predicted maps and their masks.
 
     Args:
-        table: (images, 2, levels) int64, not negative; `levels` even.
+        table: (images, 2, levels), not negative; `levels` even. int64, or float64 for numbers that
+            are expected, not counted.
+        quadrants: (images, 4, 2, 3) int64, for the S-measure: `structure.moments` of each quadrant
+            and label; None where the maps' geometry is not known.
+        weighted_f: (images,) weighted F, which needs the pixels themselves; None if not measured.
+        names: the images' names, in order; empty if not known.
     """
 
     table: np.ndarray
+    quadrants: np.ndarray | None = None
+    weighted_f: np.ndarray | None = None
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        shape = self.table.shape
-        if len(shape) != 3 or shape[1] != 2 or shape[2] % 2 or self.table.dtype != np.int64:
+        shape, n = self.table.shape, len(self.table)
+        if (
+            len(shape) != 3
+            or shape[1] != 2
+            or shape[2] % 2
+            or self.table.dtype not in (np.int64, np.float64)
+        ):
             raise ValueError(
-                f"counts must be int64 of shape (images, 2, an even number of levels), not "
-                f"{self.table.dtype} of shape {shape}"
+                f"counts must be int64 (or float64) of shape (images, 2, an even number of "
+                f"levels), not {self.table.dtype} of shape {shape}"
             )
+        if self.quadrants is not None and self.quadrants.shape != (n, 4, 2, 3):
+            raise ValueError(f"quadrants have shape {self.quadrants.shape}, not {(n, 4, 2, 3)}")
+        if self.weighted_f is not None and self.weighted_f.shape != (n,):
+            raise ValueError(f"weighted_f has shape {self.weighted_f.shape}, not {(n,)}")
+        if self.names and len(self.names) != n:
+            raise ValueError(f"there are {len(self.names)} names for {n} images")
 
     @classmethod
     def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
-        """Counts of one image.
+        """Counts of one image, with its quadrants.
 
         Args:
             prediction: (H, W) uint8, 255 = surely foreground.
@@ -53,9 +78,18 @@ class Counts:
             )
         if prediction.dtype != np.uint8:
             raise ValueError(f"the map is {prediction.dtype}, but must be 8-bit (uint8)")
-        joint = prediction.astype(np.int16) + MAP_LEVELS * mask.astype(np.int16)
-        table = np.bincount(joint.ravel(), minlength=2 * MAP_LEVELS)
-        return cls(table.reshape(1, 2, MAP_LEVELS))
+        joint = np.left_shift(mask, 8, dtype=np.int16)
+        joint |= prediction
+        row, column = centroid(mask)
+        parts = [
+            joint[rows, columns].ravel()
+            for rows in (slice(row), slice(row, None))
+            for columns in (slice(column), slice(column, None))
+        ]
+        # torch counts 16-bit numbers as they are, and lets other threads run meanwhile.
+        counted = [torch.bincount(torch.from_numpy(p), minlength=2 * MAP_LEVELS) for p in parts]
+        quadrants = torch.stack(counted).numpy().reshape(1, 4, 2, MAP_LEVELS)
+        return cls(quadrants.sum(axis=1), moments(quadrants))
 
     @classmethod
     def from_probabilities(
@@ -65,11 +99,12 @@ class Counts:
 
         Args:
             probabilities: (N, ...) foreground probability in [0, 1].
-            labels: the same shape, in {0, 1}.
+            labels: the same shape, in {0, 1}; or anywhere between, as the true posterior is: the
+                table then holds expected numbers (float64), free of the labels' noise.
             levels: a multiple of 4.
 
         Raises:
-            ValueError: shapes that differ, or probabilities that are NaN or outside [0, 1].
+            ValueError: shapes that differ, values that are NaN or outside [0, 1].
         """
         if probabilities.shape != labels.shape:
             raise ValueError(
@@ -78,29 +113,69 @@ class Counts:
             )
         if levels % 4:
             raise ValueError(f"levels is {levels}, but must be a multiple of 4")
-        if not bool(((probabilities >= 0) & (probabilities <= 1)).all()):
-            raise ValueError("probabilities must lie in [0, 1] and not be NaN")
+        for name, values in (("probabilities", probabilities), ("labels", labels)):
+            if not bool(((values >= 0) & (values <= 1)).all()):
+                raise ValueError(f"{name} must lie in [0, 1] and not be NaN")
         n = len(probabilities)
         # With a multiple of 4, 1/2 falls between two levels and rounds (half to even) upwards.
         scaled = probabilities.reshape(n, -1).float() * (levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        joint = (2 * image + labels.reshape(n, -1).long()) * levels + scaled.round().long()
-        table = torch.bincount(joint.ravel(), minlength=2 * n * levels)
-        return cls(table.view(n, 2, levels).cpu().numpy())
+        cell = (image * levels + scaled.round().long()).ravel()
+        foreground, size = labels.reshape(-1), n * levels
+        if bool(((foreground == 0) | (foreground == 1)).all()):
+            joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
+        else:
+            shares = torch.stack([1 - foreground, foreground]).double()
+            joint = torch.stack([torch.bincount(cell, w, minlength=size) for w in shares])
+        table = joint.view(2, n, levels).transpose(0, 1).cpu().numpy()
+        return cls(np.ascontiguousarray(table))
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
-        """One set from several, images in order."""
+        """One set from several, images in order; what one of them lacks, the set lacks."""
         if not parts:
             raise ValueError("there is nothing to count: no images were given")
-        return cls(np.concatenate([part.table for part in parts]))
+
+        def joined(field: str) -> np.ndarray | None:
+            arrays = [getattr(part, field) for part in parts]
+            return None if any(a is None for a in arrays) else np.concatenate(arrays)
+
+        names = tuple(name for part in parts for name in part.names)
+        known = all(part.names for part in parts)
+        return cls(
+            joined("table"), joined("quadrants"), joined("weighted_f"), names if known else ()
+        )
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, images: slice | np.ndarray) -> Counts:
         """The set of the chosen images (a slice, a mask or an index array)."""
-        return Counts(self.table[images])
+        return Counts(
+            self.table[images],
+            None if self.quadrants is None else self.quadrants[images],
+            None if self.weighted_f is None else self.weighted_f[images],
+            tuple(np.array(self.names, dtype=object)[images]) if self.names else (),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write as .npz: numbers and text, nothing executable. Raises as `files.write`."""
+        fields = {"table": self.table, "quadrants": self.quadrants, "weighted_f": self.weighted_f}
+        present = {name: array for name, array in fields.items() if array is not None}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, names=np.array(self.names, dtype=np.str_), **present)
+        write(Path(path), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> Counts:
+        """Read what `save` wrote. Raises FileNotFoundError; ValueError if it is something else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                held = {key: file[key] for key in file}
+            names = tuple(str(name) for name in held.pop("names"))
+            return cls(**held, names=names)
+        except (ValueError, KeyError, TypeError, EOFError, BadZipFile, AttributeError) as error:
+            raise ValueError(f"{path} holds no counts: {error}") from error
 
     @property
     def levels(self) -> int:
@@ -112,10 +187,25 @@ class Counts:
         return np.arange(self.levels) / (self.levels - 1)
 
     @property
-    def pixels(self) -> int:
-        return int(self.table.sum())
+    def pixels(self) -> float:
+        """How many pixels; whole unless the numbers are expected ones."""
+        return self.table.sum().item()
 
     @property
     def pooled(self) -> np.ndarray:
         """(2, levels) histogram over all images' pixels."""
         return self.table.sum(axis=0)
+
+
+def min_max(prediction: np.ndarray) -> np.ndarray:
+    """A map stretched to the full range, as the release did before it measured: legacy.
+
+    It changes every confidence, so that calibration is no longer the network's. A constant map
+    becomes 0.
+
+    Args:
+        prediction: (H, W) uint8.
+    """
+    low, high = int(prediction.min()), int(prediction.max())
+    stretched = np.rint(255.0 * (np.arange(256) - low) / max(high - low, 1))
+    return np.clip(stretched, 0, 255).astype(np.uint8)[prediction]

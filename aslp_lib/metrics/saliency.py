@@ -11,76 +11,86 @@ from __future__ import annotations
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import ImageMean
+from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
 
 
-def mae(counts: Counts) -> float:
-    """Mean absolute error, `mean_i mean_pixels |p - y|`."""
+def _absolute_error(counts: Counts) -> np.ndarray:
     p = counts.probabilities
     error = counts.table[:, 0] @ p + counts.table[:, 1] @ (1 - p)
-    return float(np.mean(error / counts.table.sum(axis=(1, 2))))
+    return error / counts.table.sum(axis=(1, 2))
 
 
-def f_curve(counts: Counts) -> np.ndarray:
-    """(levels,) F at every threshold, mean over images; 0 where nothing is found.
+def f_curves(counts: Counts) -> np.ndarray:
+    """(images, levels) F of each image at every threshold; 0 where nothing is found, NaN for an
+    image without foreground.
 
     `F = (1 + b) * P * R / (b * P + R)`, b = 0.3 (Achanta et al., CVPR 2009).
     """
-    found = _found(_with_foreground(counts))
-    if not len(found):
-        return np.full(counts.levels, np.nan)
-    return _f(found[:, 0], found[:, 1]).mean(axis=0)
+    found = _found(counts.table)
+    # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
+    bottom = BETA_SQUARED * found[:, 1, :1] + found[:, 0] + found[:, 1]
+    return _or_nan(counts, (1 + BETA_SQUARED) * found[:, 1], bottom)
 
 
-def max_f(counts: Counts) -> float:
-    """Largest value of the mean F curve."""
-    return float(f_curve(counts).max())
+def _adaptive_f(counts: Counts) -> np.ndarray:
+    pooled = counts.table.sum(axis=1)
+    twice = 2 * (pooled @ np.arange(counts.levels)) / pooled.sum(axis=1)
+    threshold = np.ceil(np.minimum(twice, counts.levels - 1)).astype(int)
+    return f_curves(counts)[np.arange(len(counts)), threshold]
 
 
-def mean_f(counts: Counts) -> float:
-    """Mean of the F curve over thresholds."""
-    return float(f_curve(counts).mean())
-
-
-def adaptive_f(counts: Counts) -> float:
-    """Mean over images of F at the image's own threshold, twice its mean level, at most the top."""
-    table = _with_foreground(counts)
-    if not len(table):
-        return float("nan")
-    found = _found(table)
-    index = (np.arange(len(table)), _adaptive_threshold(table))
-    return float(_f(found[:, 0], found[:, 1])[index].mean())
-
-
-def e_curve(counts: Counts) -> np.ndarray:
-    """(levels,) enhanced alignment E at every threshold, mean over images (Fan et al., IJCAI 2018).
+def e_curves(counts: Counts) -> np.ndarray:
+    """(images, levels) enhanced alignment E of each image at every threshold (Fan et al., IJCAI
+    2018).
 
     With d, g the binary map and mask less their means, `a = 2 d g / (d^2 + g^2)` and
     `E = sum (a + 1)^2 / 4 / (pixels - 1)`. A mask of one class has no d g: E is then the share of
     pixels that agree with it (as PySODMetrics).
     """
-    return _e(counts.table).mean(axis=0)
+    # In parts, so that the work space stays small whatever the number of images.
+    parts = [_e(counts.table[i : i + 256]) for i in range(0, len(counts), 256)]
+    return np.concatenate(parts)
 
 
-def max_e(counts: Counts) -> float:
-    """Largest value of the mean E curve."""
-    return float(e_curve(counts).max())
-
-
-def mean_e(counts: Counts) -> float:
-    """Mean of the E curve over thresholds."""
-    return float(e_curve(counts).mean())
-
-
-def iou(counts: Counts) -> float:
-    """Mean over images of intersection over union at one half."""
-    found = _found(_with_foreground(counts))
-    if not len(found):
-        return float("nan")
+def _iou(counts: Counts) -> np.ndarray:
     half = counts.levels // 2
-    true, false = found[:, 1, half], found[:, 0, half]
-    return float((true / (found[:, 1, 0] + false)).mean())
+    true = counts.table[:, 1, half:].sum(axis=1)
+    false = counts.table[:, 0, half:].sum(axis=1)
+    return _or_nan(counts, true, counts.table[:, 1].sum(axis=1) + false)
+
+
+def _structure(counts: Counts) -> np.ndarray:
+    if counts.quadrants is None:
+        return np.full(len(counts), np.nan)
+    return s_measures(counts.quadrants, counts.levels - 1)
+
+
+def _weighted_f(counts: Counts) -> np.ndarray:
+    if counts.weighted_f is None:
+        return np.full(len(counts), np.nan)
+    return counts.weighted_f
+
+
+mae = ImageMean(_absolute_error, None, "mean absolute error, `mean |p - y|`")
+max_f = ImageMean(f_curves, np.max, "largest value of the mean F curve")
+mean_f = ImageMean(f_curves, np.mean, "mean of the F curve over thresholds")
+adaptive_f = ImageMean(
+    _adaptive_f, None, "F at each image's own threshold, twice its mean level, at most the top"
+)
+max_e = ImageMean(e_curves, np.max, "largest value of the mean E curve")
+mean_e = ImageMean(e_curves, np.mean, "mean of the E curve over thresholds")
+iou = ImageMean(_iou, None, "intersection over union at one half")
+s_measure = ImageMean(
+    _structure, None, "structure measure S (`structure.s_measures`); NaN without quadrants"
+)
+weighted_f = ImageMean(
+    _weighted_f,
+    None,
+    "weighted F (Margolin et al., CVPR 2014), by PySODMetrics; NaN where it was not measured",
+)
 
 
 def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
@@ -113,28 +123,16 @@ def average_precision(counts: Counts) -> float:
     return float(np.diff(recall, prepend=0.0) @ precision)
 
 
-def _with_foreground(counts: Counts) -> np.ndarray:
-    return counts.table[counts.table[:, 1].any(axis=1)]
+def _or_nan(counts: Counts, above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The quotient, NaN for images without foreground."""
+    empty = ~counts.table[:, 1].any(axis=1)
+    below = np.where(empty.reshape(-1, *[1] * (below.ndim - 1)), np.nan, below)
+    return above / below
 
 
 def _found(table: np.ndarray) -> np.ndarray:
     """(images, 2, levels): background and foreground pixels at or above each level."""
     return table[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
-
-
-def _f(false_positive: np.ndarray, true_positive: np.ndarray) -> np.ndarray:
-    positives = true_positive[:, :1]
-    # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
-    bottom = BETA_SQUARED * positives + true_positive + false_positive
-    return (1 + BETA_SQUARED) * true_positive / bottom
-
-
-def _adaptive_threshold(table: np.ndarray) -> np.ndarray:
-    """(images,) lowest level at or above twice the mean level."""
-    levels = table.shape[2]
-    pooled = table.sum(axis=1)
-    twice = 2 * (pooled @ np.arange(levels)) / pooled.sum(axis=1)
-    return np.ceil(np.minimum(twice, levels - 1)).astype(int)
 
 
 def _e(table: np.ndarray) -> np.ndarray:

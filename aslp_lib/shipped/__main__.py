@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from aslp_lib.evaluation import SCORES
+from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.runs import MethodFolder, write
+from aslp_lib.runs import MethodFolder
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
 from aslp_lib.training import train, validate
 

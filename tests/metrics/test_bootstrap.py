@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.bootstrap import difference, interval
+from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.bootstrap import difference, interval, reliability_interval
 from aslp_lib.metrics.counts import Counts
 
 
@@ -25,6 +25,36 @@ def test_resampling_counts_equals_resampling_images():
     assert ours.low == pytest.approx(np.quantile(oracle, 0.025))
     assert ours.high == pytest.approx(np.quantile(oracle, 0.975))
     assert ours.value == calibration.ece(counts)
+
+
+def random_counts(images=9):
+    rng = np.random.default_rng(6)
+    table = rng.integers(0, 4, (images, 2, 256))
+    table[2, 1] = 0  # no foreground: no F
+    return Counts(table)
+
+
+@pytest.mark.parametrize("score", [saliency.max_f, saliency.mean_e, saliency.mae, saliency.auc])
+def test_image_means_are_resampled_as_images_are(score):
+    counts = random_counts()
+    draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), size=40)
+    oracle = [score(counts[np.repeat(np.arange(9), d)]) for d in draws]
+    ours = interval(counts, score, resamples=40)
+    assert ours.value == pytest.approx(score(counts))
+    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.025, 0.975])))
+
+
+def test_a_score_that_the_set_does_not_have_has_no_interval():
+    found = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
+    assert not found.defined
+
+
+def test_intervals_of_a_diagram_s_bins():
+    counts = simulate(np.random.default_rng(7), 20)
+    low, high = reliability_interval(counts, resamples=200)
+    assert np.isnan(np.delete(low, 7)).all()  # all pixels are at 0.8
+    whole = interval(counts, calibration.accuracy, resamples=200)
+    assert (low[7], high[7]) == pytest.approx((whole.low, whole.high))
 
 
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
@@ -71,3 +101,6 @@ def test_bad_arguments():
         interval(counts, calibration.ece, resamples=0)
     with pytest.raises(ValueError, match="3 and 2 images"):
         difference(counts, counts[:2], calibration.ece)
+    first, second = (Counts(counts.table, names=names) for names in (("a", "b", "c"), "abd"))
+    with pytest.raises(ValueError, match="not the same ones"):
+        difference(first, second, calibration.ece)

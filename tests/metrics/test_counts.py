@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts, min_max
 
 
 def test_every_pixel_is_counted_once_where_it_belongs():
@@ -73,4 +74,105 @@ def test_nothing_to_count():
     with pytest.raises(ValueError, match="multiple of 4"):
         Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), levels=10)
     with pytest.raises(ValueError, match="must be int64"):
-        Counts(np.zeros((1, 2, 256)))
+        Counts(np.zeros((1, 2, 256), np.float32))
+
+
+def test_expected_labels_share_a_pixel():
+    """One pixel at 1/255 * 200, foreground with probability 1/4."""
+    counts = Counts.from_probabilities(
+        torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), levels=256
+    )
+    assert counts.table[0, :, 200].tolist() == [0.75, 0.25]
+    assert counts.pixels == 1
+    assert calibration.ece(counts) == pytest.approx(200 / 255 - 0.25)
+
+
+def test_the_true_posterior_is_calibrated_in_expectation_alone():
+    generator = torch.Generator().manual_seed(0)
+    posterior = torch.randint(0, 256, (4, 500), generator=generator) / 255
+    labels = torch.bernoulli(posterior, generator=generator)
+    assert calibration.ece(Counts.from_probabilities(posterior, posterior, 256)) < 1e-6
+    assert calibration.ece(Counts.from_probabilities(posterior, labels, 256)) > 0.005
+
+
+def test_labels_out_of_range_are_refused():
+    with pytest.raises(ValueError, match="labels must lie in"):
+        Counts.from_probabilities(torch.zeros(1, 2), torch.full((1, 2), 255.0))
+
+
+def named(images=3):
+    rng = np.random.default_rng(2)
+    parts = [
+        Counts.from_map(
+            rng.integers(0, 256, (6, 7), dtype=np.uint8), rng.integers(0, 2, (6, 7), dtype=np.uint8)
+        )
+        for _ in range(images)
+    ]
+    whole = Counts.join(parts)
+    return Counts(whole.table, whole.quadrants, np.linspace(0, 1, images), tuple("abc"[:images]))
+
+
+def equal(a: Counts, b: Counts):
+    np.testing.assert_array_equal(a.table, b.table)
+    np.testing.assert_array_equal(a.quadrants, b.quadrants)
+    np.testing.assert_array_equal(a.weighted_f, b.weighted_f)
+    assert a.names == b.names
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    counts = named()
+    counts.save(tmp_path / "sod.npz")
+    equal(Counts.load(tmp_path / "sod.npz"), counts)
+    bare = Counts(counts.table)
+    bare.save(tmp_path / "bare.npz")
+    again = Counts.load(tmp_path / "bare.npz")
+    assert again.quadrants is None
+    assert again.names == ()
+    np.testing.assert_array_equal(again.table, counts.table)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bare.npz", "sod.npz"]
+
+
+def test_what_holds_no_counts_is_refused(tmp_path):
+    path = tmp_path / "x.npz"
+    for content in (b"", b"PK of nothing", b"\x93NUMPY"):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"x\.npz holds no counts"):
+            Counts.load(path)
+    np.savez(path, table=np.zeros((1, 2, 256), np.int64))
+    with pytest.raises(ValueError, match="holds no counts"):
+        Counts.load(path)
+    np.savez(path, table=np.array([{"a": 1}], dtype=object), names=np.array(["a"]))
+    with pytest.raises(ValueError, match="holds no counts"):  # it would take a pickle to read
+        Counts.load(path)
+    with pytest.raises(FileNotFoundError):
+        Counts.load(tmp_path / "absent.npz")
+
+
+def test_parts_keep_what_belongs_to_each_image():
+    counts = named()
+    equal(Counts.join([counts[:1], counts[1:]]), counts)
+    chosen = counts[np.array([2, 0, 2])]
+    assert chosen.names == ("c", "a", "c")
+    assert chosen.weighted_f.tolist() == [1.0, 0.0, 1.0]
+    np.testing.assert_array_equal(chosen.quadrants[1], counts.quadrants[0])
+    assert Counts.join([counts, Counts(counts.table)]).quadrants is None
+    assert Counts.join([counts, Counts(counts.table)]).names == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("quadrants", np.zeros((2, 4, 2, 3), np.int64), "quadrants have shape"),
+        ("weighted_f", np.zeros(2), "weighted_f has shape"),
+        ("names", ("a",), "1 names for 3 images"),
+    ],
+)
+def test_parts_that_do_not_fit(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        Counts(named().table, **{field: value})
+
+
+def test_a_map_stretched_by_hand():
+    stretched = min_max(np.array([[100, 150, 200]], np.uint8))
+    assert stretched.tolist() == [[0, 128, 255]]  # 127.5 rounds to the even neighbour
+    assert min_max(np.full((2, 2), 77, np.uint8)).tolist() == [[0, 0], [0, 0]]

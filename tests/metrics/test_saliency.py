@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from aslp_lib import maps
 from aslp_lib.metrics import saliency
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import per_image
 
 
 def images(seed=3, n=4):
@@ -46,14 +48,14 @@ def test_f_equals_the_definition_at_every_threshold():
     levels, labels = images()
     oracle = np.mean([brute_f(m, y) for m, y in zip(levels, labels, strict=True)], axis=0)
     counts = counted(levels, labels)
-    np.testing.assert_allclose(saliency.f_curve(counts), oracle, atol=1e-12)
+    np.testing.assert_allclose(saliency.max_f.mean(counts), oracle, atol=1e-12)
     assert saliency.max_f(counts) == pytest.approx(oracle.max())
     assert saliency.mean_f(counts) == pytest.approx(oracle.mean())
 
 
 def test_a_map_that_finds_nothing_scores_zero():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.eye(3, dtype=np.uint8))
-    curve = saliency.f_curve(counts)
+    curve = saliency.max_f.mean(counts)
     assert curve[1:].tolist() == [0.0] * 255
     assert curve[0] == pytest.approx(1.3 * (1 / 3) / (0.3 / 3 + 1))
 
@@ -88,7 +90,7 @@ def test_e_equals_the_definition_at_every_threshold():
     labels[2] = 1
     oracle = np.mean([brute_e(m, y) for m, y in zip(levels, labels, strict=True)], axis=0)
     counts = counted(levels, labels)
-    np.testing.assert_allclose(saliency.e_curve(counts), oracle, atol=1e-9)
+    np.testing.assert_allclose(saliency.max_e.mean(counts), oracle, atol=1e-9)
     assert saliency.max_e(counts) == pytest.approx(oracle.max())
     assert saliency.mean_e(counts) == pytest.approx(oracle.mean())
 
@@ -127,6 +129,12 @@ def test_curves_of_one_class_are_undefined():
     assert saliency.mean_e(counts) > 0
 
 
+def test_thresholds_of_many_images_are_worked_in_parts():
+    levels, labels = images(n=4)
+    counts = counted(np.tile(levels, (70, 1, 1)), np.tile(labels, (70, 1, 1)))
+    assert saliency.mean_e(counts) == pytest.approx(saliency.mean_e(counted(levels, labels)))
+
+
 def test_agreement_with_pysodmetrics():
     """Where the extra `saliency` is installed. Its maps are min-max normalised: these span 0 to 255
     already, and every mask has foreground."""
@@ -141,6 +149,113 @@ def test_agreement_with_pysodmetrics():
     f, e = theirs["Fmeasure"].get_results()["fm"], theirs["Emeasure"].get_results()["em"]
     assert saliency.mae(counts) == pytest.approx(theirs["MAE"].get_results()["mae"], abs=1e-6)
     # Their thresholds run from 255 down.
-    np.testing.assert_allclose(saliency.f_curve(counts), f["curve"][::-1], atol=1e-6)
-    np.testing.assert_allclose(saliency.e_curve(counts), e["curve"][::-1], atol=1e-6)
+    np.testing.assert_allclose(saliency.max_f.mean(counts), f["curve"][::-1], atol=1e-6)
+    np.testing.assert_allclose(saliency.max_e.mean(counts), e["curve"][::-1], atol=1e-6)
     assert saliency.adaptive_f(counts) == pytest.approx(f["adp"], abs=1e-6)
+
+
+def special(kind):
+    """A map and a mask with foreground, background, and a centroid in an odd place."""
+    rng = np.random.default_rng(5)
+    level_map = rng.integers(0, 256, (13, 10)).astype(np.uint8)
+    mask = np.zeros((13, 10), np.uint8)
+    if kind == "one pixel":
+        mask[4, 6] = 1
+    if kind == "first pixel":
+        mask[0, 0] = 1
+    if kind == "all but one":
+        mask[:] = 1
+        mask[3, 3] = 0
+    if kind == "foreground":
+        mask[:] = 1
+    if kind == "block":
+        mask[2:7, 3:9] = 1
+    if kind == "certain":
+        mask[2:7, 3:9] = 1
+        level_map = 255 * mask
+    if kind == "inverted":
+        mask[2:7, 3:9] = 1
+        level_map = 255 * (1 - mask)
+    return level_map, mask
+
+
+KINDS = ["one pixel", "first pixel", "all but one", "background", "foreground", "block",
+         "certain", "inverted"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_s_and_weighted_f_agree_with_pysodmetrics(kind):
+    sod = pytest.importorskip("py_sod_metrics", reason="the extra 'saliency' is not installed")
+    level_map, mask = special(kind)
+    theirs = sod.Smeasure().cal_sm(level_map / 255, mask.astype(bool))
+    assert saliency.s_measure(Counts.from_map(level_map, mask)) == pytest.approx(theirs, abs=1e-9)
+    ours = maps.weighted_f(level_map, mask)
+    if not mask.any():
+        assert np.isnan(ours)
+    else:
+        metric = sod.WeightedFmeasure()
+        metric.step(level_map / 255, mask.astype(bool), normalize=False)
+        assert ours == pytest.approx(metric.weighted_fms[0])
+
+
+def brute_s(level_map, mask):
+    """S from its definition (Fan et al., 2017), pixel by pixel; empty quadrants weigh 0."""
+    p, y = level_map / 255, mask.astype(float)
+    if y.mean() in (0, 1):
+        return p.mean() if y.all() else 1 - p.mean()
+
+    def alike(x):
+        spread = x.std(ddof=1) if x.size > 1 else 0.0
+        return 2 * x.mean() / (x.mean() ** 2 + 1 + spread)
+
+    whole = y.mean() * alike(p[y == 1]) + (1 - y.mean()) * alike(1 - p[y == 0])
+    row, column = (int(np.round(c.mean())) + 1 for c in np.nonzero(mask))
+    region = 0.0
+    for rows in (slice(row), slice(row, None)):
+        for columns in (slice(column), slice(column, None)):
+            x, g = p[rows, columns].ravel(), y[rows, columns].ravel()
+            if x.size == 0:
+                continue
+            free = max(x.size - 1, np.spacing(1))
+            var = ((x - x.mean()) ** 2).sum() / free, ((g - g.mean()) ** 2).sum() / free
+            above = 4 * x.mean() * g.mean() * ((x - x.mean()) * (g - g.mean())).sum() / free
+            below = (x.mean() ** 2 + g.mean() ** 2) * sum(var)
+            flat = max(var) < 1e-20
+            region += x.size / p.size * (float(flat) if below < 1e-20 else above / below)
+    return max(0.0, whole / 2 + region / 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_s_equals_the_definition(seed):
+    rng = np.random.default_rng(seed)
+    level_map = rng.integers(0, 256, (12, 17)).astype(np.uint8)
+    mask = np.zeros((12, 17), np.uint8)
+    top, left = rng.integers(0, 8, 2)
+    mask[top : top + 4, left : left + 8] = 1
+    assert saliency.s_measure(Counts.from_map(level_map, mask)) == pytest.approx(
+        brute_s(level_map, mask), abs=1e-9
+    )
+
+
+def test_a_centroid_at_the_edge_leaves_quadrants_empty_and_s_finite():
+    """Where PySODMetrics' is NaN."""
+    mask = np.zeros((6, 9), np.uint8)
+    mask[5, 8] = 1
+    level_map = np.arange(54, dtype=np.uint8).reshape(6, 9)
+    ours = saliency.s_measure(Counts.from_map(level_map, mask))
+    assert ours == pytest.approx(brute_s(level_map, mask), abs=1e-9)
+    assert 0 < ours < 1
+
+
+def test_without_quadrants_there_is_no_s():
+    assert np.isnan(saliency.s_measure(Counts(np.ones((2, 2, 256), np.int64))))
+    assert np.isnan(saliency.weighted_f(Counts(np.ones((2, 2, 256), np.int64))))
+
+
+def test_scores_of_single_images_average_to_the_set_s():
+    counts = counted(*images())
+    for score in (saliency.mae, saliency.iou, saliency.s_measure, saliency.adaptive_f):
+        assert per_image(counts, score).mean() == pytest.approx(score(counts))
+    alone = [saliency.max_f(counts[i : i + 1]) for i in range(len(counts))]
+    np.testing.assert_allclose(per_image(counts, saliency.max_f), alone)
+    assert np.mean(alone) > saliency.max_f(counts)  # one threshold for all

@@ -1,0 +1,74 @@
+"""Smooth calibration error: no bins, and no width to choose (Blasiok & Nakkiran, ICLR 2024)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aslp_lib.metrics.calibration import Of, forecast
+from aslp_lib.metrics.counts import Counts
+
+POINTS_A_LEVEL = 8
+NARROWEST = 0.25
+"""In level spacings: narrower kernels no longer touch the neighbouring level."""
+
+
+def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
+    """Smooth expected calibration error.
+
+    Each level's residual, (outcome - confidence) times its share of pixels, is spread by a Gaussian
+    of width s, reflected at 0 and 1; the error at width s is the integral of the absolute sum. It
+    falls with s, and the score is where the two are equal: the width it needs is its own size.
+    """
+    residual = _residuals(counts, of)
+    low, high = NARROWEST / (counts.levels - 1), 1.0
+    if np.abs(residual).sum() <= low:
+        return float(np.abs(residual).sum())  # nothing overlaps at a width this small
+    # False position: the excess falls in s, and where it keeps an end twice, that end's is halved.
+    excess_low, excess_high, side = _error(residual, low) - low, _error(residual, high) - high, 0
+    while high - low > 1e-12:
+        width = (low * excess_high - high * excess_low) / (excess_high - excess_low)
+        excess = _error(residual, width) - width
+        if abs(excess) < 1e-13:
+            return width
+        if excess > 0:
+            low, excess_low = width, excess
+            excess_high /= 2 if side > 0 else 1
+            side = 1
+        else:
+            high, excess_high = width, excess
+            excess_low /= 2 if side < 0 else 1
+            side = -1
+    return high
+
+
+def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
+    """The same error at a given width of the Gaussian, in (0, 1], in units of confidence."""
+    if not 0 < width <= 1:
+        raise ValueError(f"width is {width}, but must lie in (0, 1]")
+    return _error(_residuals(counts, of), width)
+
+
+def _residuals(counts: Counts, of: Of) -> np.ndarray:
+    """(levels,) each level's (outcome - confidence), times its share of all pixels."""
+    found = forecast(counts, of)
+    residual = np.zeros(counts.levels)
+    offset = counts.levels - len(found.confidence)
+    residual[offset:] = (found.positive - found.pixels * found.confidence) / found.pixels.sum()
+    return residual
+
+
+def _error(residual: np.ndarray, width: float) -> float:
+    """Integral over [0, 1] of the smoothed residual's absolute value, by the trapezoidal rule.
+
+    On a circle of twice the length, even about 0 and 1, a plain Gaussian is the reflected one; its
+    Fourier coefficients are known.
+    """
+    points = POINTS_A_LEVEL * (len(residual) - 1)
+    circle = np.zeros(2 * points)
+    at = np.arange(len(residual)) * POINTS_A_LEVEL
+    np.add.at(circle, at, residual)
+    np.add.at(circle, -at, residual)  # a level at an end meets its own reflection: it counts twice
+    frequency = np.arange(points + 1)
+    gaussian = np.exp(-((np.pi * frequency * width) ** 2) / 2)
+    smoothed = np.abs(np.fft.irfft(np.fft.rfft(circle) * gaussian, 2 * points)[: points + 1])
+    return float(smoothed.sum() - (smoothed[0] + smoothed[-1]) / 2)
