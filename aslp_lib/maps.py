@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
+from torchvision.io import ImageReadMode
 from tqdm.auto import tqdm
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.folders import Grey, find_images, read_mask, refuse
+from aslp_lib.data.folders import Grey, decode, find_images, read_mask, refuse
 from aslp_lib.metrics.counts import Counts, min_max
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
@@ -88,15 +89,13 @@ def count_folders(
 
 def read_map(path: Path) -> np.ndarray:
     """(H, W) uint8. Raises ValueError if the file is damaged or not 8-bit greyscale."""
-    try:
-        with Image.open(path) as picture:
-            if picture.mode != "L":
-                raise ValueError(
-                    f"a map must be an 8-bit greyscale PNG, but this one's mode is {picture.mode}"
-                )
-            return np.asarray(picture)
-    except OSError as error:
-        raise ValueError(f"it is damaged or no image: {error}") from error
+    picture = decode(path, ImageReadMode.UNCHANGED)
+    if picture.dtype != torch.uint8 or len(picture) != 1:
+        raise ValueError(
+            f"{path}: a map must be an 8-bit greyscale PNG, but this one has {len(picture)} "
+            f"channels of {8 * picture.element_size()} bits"
+        )
+    return picture[0].numpy()
 
 
 def _count(
@@ -111,11 +110,10 @@ def _count(
 
     def count(index: int) -> Counts:
         path = paths[stems[index]]
-        labels = mask(index)  # its errors name the mask's file
+        labels, prediction = mask(index), read_map(path)
+        if reading.min_max:
+            prediction = min_max(prediction)
         try:
-            prediction = read_map(path)
-            if reading.min_max:
-                prediction = min_max(prediction)
             counted = Counts.from_map(prediction, labels)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
@@ -123,8 +121,10 @@ def _count(
             return replace(counted, weighted_f=np.array([weighted_f(prediction, labels)]))
         return counted
 
-    with ThreadPoolExecutor(reading.workers or os.cpu_count()) as pool:
-        parts = pool.map(count, range(len(stems)))
+    workers = reading.workers or os.cpu_count()
+    with ThreadPoolExecutor(workers) as pool:
+        # One worker is this thread: handing work over costs more than it gives.
+        parts = (pool.map if workers > 1 else map)(count, range(len(stems)))
         bar = tqdm(
             parts, total=len(stems), desc=f"maps of {name}", disable=not progress, leave=False
         )

@@ -19,6 +19,7 @@ from aslp_lib import networks
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.files import write
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.training import accelerator_for, loader
 
@@ -103,6 +104,12 @@ def level_maps(
     return [
         to_levels(to_size(p, dataset.shape(i))) for p, i in zip(probabilities, indices, strict=True)
     ]
+
+
+def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
+    """Counts of a set's 8-bit maps, in memory."""
+    indices = range(len(dataset))
+    return Counts.from_maps(level_maps(network, dataset, indices), map(dataset.mask, indices))
 
 
 def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:

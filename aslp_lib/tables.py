@@ -55,12 +55,14 @@ TERMINAL = ("ece", "oe", "gap", "accuracy", "mae", "max_f")
 
 def as_table(results: Results, bins: int = BINS) -> str:
     """The main scores, for a terminal."""
-    lines = [f"{'set':<16}{'method':<22}" + "".join(f"{COLUMNS[k].title:>14}" for k in TERMINAL)]
+    widths = {key: max(len(COLUMNS[key].title) + 2, 8) for key in TERMINAL}
+    head = "".join(f"{COLUMNS[key].title:>{width}}" for key, width in widths.items())
+    lines = [f"{'set':<16}{'method':<20}" + head]
     for name, methods in results.items():
         for method, counts in methods.items():
             row = scores(counts, bins)
-            cells = "".join(f"{COLUMNS[key].text(row[key]):>14}" for key in TERMINAL)
-            lines.append(f"{name:<16}{method:<22}" + cells)
+            cells = "".join(f"{COLUMNS[k].text(row[k]):>{width}}" for k, width in widths.items())
+            lines.append(f"{name:<16}{method:<20}" + cells)
     return "\n".join(lines)
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from aslp_lib import figures
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.counts import Counts
 
 
@@ -84,3 +85,67 @@ def test_a_shown_figure_carries_its_words(counts):
     picture = figures.show(figure)
     assert repr(picture) == figures.alt(figure)
     assert picture._repr_mimebundle_()[1]["image/png"]["alt"] == figures.alt(figure)
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(1)
+    levels = rng.integers(0, 256, (5, 12, 12)).astype(np.uint8)
+    labels = (rng.random(levels.shape) < levels / 300).astype(np.uint8)
+    return Counts.join([Counts.from_map(m, y) for m, y in zip(levels, labels, strict=True)])
+
+
+def test_a_diagram_s_intervals_are_the_bootstrap_s(images):
+    figure = figures.reliability_diagrams({"A": images}, "set")
+    low, high = reliability_interval(images)
+    filled = ~np.isnan(low)
+    segments = figure.axes[0].collections[0].get_segments()
+    drawn = np.array([np.array(segment)[:, 1] for segment in segments if len(segment)])
+    np.testing.assert_allclose(drawn, np.c_[low, high][filled])
+
+
+def test_the_overlay_draws_confidence_less_accuracy(images):
+    figure = figures.reliability_overlay({"A": images, "B": images[:2]}, "set")
+    for line, counts in zip(figure.axes[0].lines, (images, images[:2]), strict=False):
+        table = calibration.reliability(counts)
+        np.testing.assert_allclose(line.get_xdata(), 100 * table.confidence)
+        np.testing.assert_allclose(line.get_ydata(), 100 * (table.confidence - table.accuracy))
+    worst = np.argmax(np.abs(calibration.reliability(images).gap) * table.share)
+    assert f"{100 * calibration.reliability(images).gap[worst]:+.0f} points" in figures.alt(figure)
+    first, second = figure.axes[0].lines[:2]
+    assert first.get_linestyle() != second.get_linestyle()
+
+
+def test_the_detection_curves_are_the_metrics(images):
+    figure = figures.detection_curves({"A": images}, "set")
+    left, right = figure.axes
+    precision, recall = saliency.precision_recall(images)
+    np.testing.assert_allclose(left.lines[0].get_data(), [recall, precision])
+    np.testing.assert_allclose(right.lines[0].get_data(), saliency.roc(images))
+    assert f"AUC {saliency.auc(images):.3f}" in figures.alt(figure)
+
+
+def test_the_scatter_has_a_point_an_image(images):
+    figure = figures.image_scatter({"A": images}, "set")
+    points = figure.axes[0].collections[0].get_offsets()
+    for point, one in zip(points, (images[i : i + 1] for i in range(5)), strict=True):
+        expected = 100 * calibration.confidence(one), 100 * calibration.accuracy(one)
+        assert tuple(point) == pytest.approx(expected)
+
+
+def test_bias_curves_are_the_means():
+    found = {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}
+    figure = figures.estimator_bias([100, 1000], found, 0.02, "Bias")
+    line, truth = figure.axes[0].lines
+    np.testing.assert_allclose(line.get_data(), [[100, 1000], [15, 6]])
+    assert set(truth.get_ydata()) == {2.0}
+    assert "ece goes from 15.0 % to 6.0 %" in figures.alt(figure)
+
+
+def test_intervals_that_miss_are_drawn_apart():
+    ends = np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])
+    figure = figures.interval_coverage(0.2, {"images": ends}, "Coverage")
+    hits, misses = figure.axes[0].collections
+    assert len(hits.get_segments()) == 1
+    assert len(misses.get_segments()) == 2
+    assert "1 of 3 intervals hold the truth" in figures.alt(figure)

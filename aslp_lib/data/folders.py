@@ -65,7 +65,7 @@ class Folder(SaliencySet):
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         path = self.images[self.stems[index]]
-        image = _decode(path, ImageReadMode.RGB)
+        image = decode(path, ImageReadMode.RGB)
         mask = torch.from_numpy(self.mask(index)).unsqueeze(0)
         if mask.shape[-2:] != image.shape[-2:]:
             raise ValueError(
@@ -89,20 +89,21 @@ class Folder(SaliencySet):
 
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     """(H, W) uint8 in {0, 1}: the mask cut at 128. Raises ValueError on a grey one, as `Folder`."""
-    values = _decode(path, ImageReadMode.GRAY)[0].numpy()
+    values = decode(path, ImageReadMode.GRAY)[0].numpy()
     if 0 < values.max() < 32:
         raise ValueError(
             f"{path} goes from 0 to {values.max()} only, which would all be background: store "
             "foreground as 255"
         )
     if grey == "refuse":
-        share = np.count_nonzero((values > 31) & (values < 224)) / values.size
+        # One comparison: under 32 an 8-bit difference wraps round to 224 and above.
+        share = np.count_nonzero(values - np.uint8(32) < 192) / values.size
         if share > GREY_LIMIT:
             raise ValueError(
                 f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "
                 "its levels grade the annotators' agreement, cut it at 128 with --grey threshold"
             )
-    return (values >= 128).astype(np.uint8)
+    return (values >= 128).view(np.uint8)
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -223,7 +224,8 @@ def refuse(what: str, stems: set[str]) -> None:
         raise ValueError(f"{len(stems)} {what}: {shown}")
 
 
-def _decode(path: Path, mode: ImageReadMode) -> Tensor:
+def decode(path: Path, mode: ImageReadMode) -> Tensor:
+    """(channels, H, W) uint8. Raises ValueError on a damaged file."""
     try:
         return decode_image(str(path), mode=mode)
     except RuntimeError as error:

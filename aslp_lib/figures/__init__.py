@@ -8,14 +8,17 @@ lightness.
 from aslp_lib.figures.comparison import detection_curves, image_scatter, reliability_overlay
 from aslp_lib.figures.images import gallery
 from aslp_lib.figures.reliability import joint_density, reliability_diagrams
+from aslp_lib.figures.studies import estimator_bias, interval_coverage
 from aslp_lib.figures.style import alt, show, to_png
 from aslp_lib.figures.training import training_history
 
 __all__ = [
     "alt",
     "detection_curves",
+    "estimator_bias",
     "gallery",
     "image_scatter",
+    "interval_coverage",
     "joint_density",
     "reliability_diagrams",
     "reliability_overlay",

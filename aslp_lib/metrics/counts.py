@@ -9,7 +9,7 @@ processes or machines are joined along the images; resampling images gives confi
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -90,6 +90,12 @@ class Counts:
         counted = [torch.bincount(torch.from_numpy(p), minlength=2 * MAP_LEVELS) for p in parts]
         quadrants = torch.stack(counted).numpy().reshape(1, 4, 2, MAP_LEVELS)
         return cls(quadrants.sum(axis=1), moments(quadrants))
+
+    @classmethod
+    def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
+        """Counts of several images, each as `from_map`; as many masks as maps."""
+        pairs = zip(predictions, masks, strict=True)
+        return cls.join([cls.from_map(prediction, mask) for prediction, mask in pairs])
 
     @classmethod
     def from_probabilities(

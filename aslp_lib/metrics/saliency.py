@@ -8,6 +8,8 @@ there are none. Values are in [0, 1].
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
@@ -29,10 +31,7 @@ def f_curves(counts: Counts) -> np.ndarray:
 
     `F = (1 + b) * P * R / (b * P + R)`, b = 0.3 (Achanta et al., CVPR 2009).
     """
-    found = _found(counts.table)
-    # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
-    bottom = BETA_SQUARED * found[:, 1, :1] + found[:, 0] + found[:, 1]
-    return _or_nan(counts, (1 + BETA_SQUARED) * found[:, 1], bottom)
+    return _in_parts(_f, counts.table)
 
 
 def _adaptive_f(counts: Counts) -> np.ndarray:
@@ -50,16 +49,15 @@ def e_curves(counts: Counts) -> np.ndarray:
     `E = sum (a + 1)^2 / 4 / (pixels - 1)`. A mask of one class has no d g: E is then the share of
     pixels that agree with it (as PySODMetrics).
     """
-    # In parts, so that the work space stays small whatever the number of images.
-    parts = [_e(counts.table[i : i + 256]) for i in range(0, len(counts), 256)]
-    return np.concatenate(parts)
+    return _in_parts(_e, counts.table)
 
 
 def _iou(counts: Counts) -> np.ndarray:
     half = counts.levels // 2
     true = counts.table[:, 1, half:].sum(axis=1)
     false = counts.table[:, 0, half:].sum(axis=1)
-    return _or_nan(counts, true, counts.table[:, 1].sum(axis=1) + false)
+    positives = counts.table[:, 1].sum(axis=1)
+    return true / np.where(positives > 0, positives + false, np.nan)
 
 
 def _structure(counts: Counts) -> np.ndarray:
@@ -123,16 +121,23 @@ def average_precision(counts: Counts) -> float:
     return float(np.diff(recall, prepend=0.0) @ precision)
 
 
-def _or_nan(counts: Counts, above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    """The quotient, NaN for images without foreground."""
-    empty = ~counts.table[:, 1].any(axis=1)
-    below = np.where(empty.reshape(-1, *[1] * (below.ndim - 1)), np.nan, below)
-    return above / below
+def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> np.ndarray:
+    """Curves of all images, some at a time: the work space does not grow with the set."""
+    return np.concatenate([curves(table[i : i + 64]) for i in range(0, len(table), 64)])
 
 
 def _found(table: np.ndarray) -> np.ndarray:
     """(images, 2, levels): background and foreground pixels at or above each level."""
     return table[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
+
+
+def _f(table: np.ndarray) -> np.ndarray:
+    """(images, levels) F of each image at each threshold."""
+    found = _found(table)
+    positives = found[:, 1, :1]
+    # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
+    below = BETA_SQUARED * positives + found[:, 0] + found[:, 1]
+    return (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
 
 
 def _e(table: np.ndarray) -> np.ndarray:

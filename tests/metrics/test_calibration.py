@@ -34,7 +34,7 @@ KINDS = ["random", "ties", "certain", "background", "foreground", "one pixel"]
 
 
 def counted(levels, labels) -> Counts:
-    return Counts.join([Counts.from_map(m, y) for m, y in zip(levels, labels, strict=True)])
+    return Counts.from_maps(levels, labels)
 
 
 def pixels(levels, labels):

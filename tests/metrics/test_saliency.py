@@ -16,7 +16,7 @@ def images(seed=3, n=4):
 
 
 def counted(levels, labels):
-    return Counts.join([Counts.from_map(m, y) for m, y in zip(levels, labels, strict=True)])
+    return Counts.from_maps(levels, labels)
 
 
 def brute_f(level_map, label_map):
