@@ -11,7 +11,10 @@ QUIET = Crowd(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 """Margins that stand still from the first epoch on, and so does accuracy."""
 
 
-def run(crowd=Crowd(), technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
+PAPER = Crowd()
+
+
+def run(crowd=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
     return simulate(AdaptiveAlpha(crowd.images, technique, rule, **arguments), crowd, epochs)
 
 
