@@ -1,7 +1,6 @@
 """Every exercise: its right answer, equals of it, its typical mistakes, and what is no answer."""
 
 import math
-import re
 from fractions import Fraction
 
 import numpy as np
@@ -140,44 +139,3 @@ class TestFunction:
 def test_an_unknown_name_is_refused_with_the_names_there_are():
     with pytest.raises(ValueError, match=r"no exercise '03/nothing': there are .*03/confidence"):
         exercises.check("03/nothing", 1)
-
-
-# Worked out by hand: the right answer first, then typical mistakes and words of their hints.
-BY_HAND = {
-    "03/confidence": (
-        1 - 0.2 * 1.5 / 2,
-        {
-            0.15: r"P\(y=1\)",
-            0.7: "Half of it goes",
-            0.925: "release's units",
-            0.75: "perturbed label",
-            1: "plain BCE",
-        },
-    ),
-    "03/floor": (
-        -0.1 * math.log(0.1) - 0.9 * math.log(0.9),
-        {
-            -0.1 * math.log2(0.1) - 0.9 * math.log2(0.9): "bits",
-            0.1 * math.log(0.1) + 0.9 * math.log(0.9): "wrong sign",
-            0.230: "one term",
-            0.105: "switch is off",
-            -0.2 * math.log(0.2) - 0.8 * math.log(0.8): "alpha / 2|alpha \\* beta / 2",
-            -0.05 * math.log(0.05) - 0.95 * math.log(0.95): "release",
-        },
-    ),
-    "03/variance": (
-        2.25,
-        {0.444: "upside down", 1.5: "Square it", 1: "scatter", 4: "switch itself", 2: "1 - alpha"},
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BY_HAND)
-def test_the_answers_worked_out_by_hand(name):
-    right, mistakes = BY_HAND[name]
-    assert exercises.check(name, right).kind == "right"
-    for wrong, words in mistakes.items():
-        verdict = exercises.check(name, wrong)
-        assert verdict.kind == "mistake"
-        assert re.search(words, verdict.text), (wrong, verdict.text)
-    assert {e.name for e in NUMBERS} == set(BY_HAND)
