@@ -39,9 +39,9 @@ def sure_and_wrong(
         ):
             axis.imshow(shown, cmap="gray", vmin=low, vmax=1)
             axis.set(xticks=[], yticks=[])
-        sure = f", {100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
+        sure = f",\n{100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
         row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{sure}", fontsize=8)
-        notes.append(f"{100 * wrong.mean():.0f} % wrong{sure}")
+        notes.append(row[-1].get_xlabel().replace("\n", " "))
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
     figure.set_label(
