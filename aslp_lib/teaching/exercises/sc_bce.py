@@ -67,8 +67,7 @@ is trained on it to the end. **How confident is it in its prediction?** Give a s
     why="The mean target is alpha*beta/2 on background, so the predicted class, background, has "
     "confidence 1 - alpha*beta/2.",
     solution="""
-alpha, beta = 0.2, 1.5
-foreground = alpha * beta / 2  # mean target of a background pixel
+foreground = 0.2 * 1.5 / 2  # alpha * beta / 2, mean target of a background pixel
 answer = max(foreground, 1 - foreground)
 """,
 )
