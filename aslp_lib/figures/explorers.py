@@ -64,18 +64,20 @@ def perturbation_plane(
     expected: np.ndarray,
     alpha: float,
     beta: float,
+    name: str,
     techniques: Mapping[str, float],
 ) -> Figure:
     """A label map, perturbed, and on average; and where (alpha, beta) lies in the plane.
 
     Args:
         plain, perturbed, expected: (H, W) targets in [0, 1].
+        name: what the perturbation is called.
         techniques: name -> beta of the techniques to mark.
     """
     panels = Panels(9.6)
     for left, values, title in (
         (0.15, plain, f"switch off: {1 - alpha:.0%}"),
-        (2.05, perturbed, f"switch on: {alpha:.0%}"),
+        (2.05, perturbed, f"{name}, on: {alpha:.0%}"),
         (3.95, expected, "on average"),
     ):
         panels.map(left, 1.8, values, title)
@@ -97,7 +99,7 @@ def perturbation_plane(
     plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
     plane.legend(fontsize=6, loc="lower left")
     panels.figure.set_label(
-        f"A label map, its perturbed version (background {beta / 2:.2f}, foreground "
+        f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
         f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
         f"({alpha:.2f}, {beta:.2f}) {where} the bound alpha*beta = 1."
     )

@@ -208,7 +208,7 @@ def test_every_readout_of_the_loss_is_the_formula():
     for alpha, beta, pi in product(alphas[::2], betas[::2], posteriors[::2]):
         text = explorer.readout(alpha=alpha, beta=beta, posterior=pi)
         best = (1 - alpha * beta) * pi + alpha * beta / 2
-        expected = [best, entropy(best), pi, alpha * beta, 1 - alpha * beta / 2]
+        expected = [alpha, beta, pi, best, entropy(best), pi, alpha * beta, 1 - alpha * beta / 2]
         assert numbers(text) == pytest.approx(expected, abs=0.0051)
         sides = [
             "neither" if abs(f - 0.5) < 1e-6 else ("fore", "back")[f < 0.5] for f in (best, pi)

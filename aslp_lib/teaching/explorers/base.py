@@ -75,6 +75,7 @@ class Explorer(widgets.VBox):
         self.words, self.image = widgets.HTML(), widgets.HTML()
         self._linking = False
         super().__init__([*controls.values(), self.words, self.image])
+        self.add_class("explorer")
         for name, control in controls.items():
             control.observe(lambda _, name=name: self._moved(name), "value")
         self._draw()

@@ -60,6 +60,7 @@ def _readout(rule: Rule, dynamics: str, step: float, weight: float, beta: float)
     (low, high), order = trace.spread, trace.correlation
     ordered = "" if np.isnan(order) else f" Rank correlation with the own margins: {order:z.2f}."
     return (
+        f"eta = {step:g}, lambda = {weight:g}, beta = {beta:.2f}. "
         f"{_about_the_step(rule, dynamics, step * weight * beta / 2, beta)} After {EPOCHS} epochs "
         f"the mean level is {trace.alpha[-1].mean():.3f}, 10 % to 90 % of the images from "
         f"{low:.3f} to {high:.3f}; the target's confidence would meet accuracy at "

@@ -56,10 +56,10 @@ def _readout(alpha: float, beta: float, posterior: float) -> str:
     best, floor = _lowest(alpha, beta, posterior)
     sure = expected_confidence(alpha, Technique("own", beta)).item()
     return (
-        f"The mean loss is lowest at f* = {best:.3f}, where it is {floor:z.3f} nats: a decision "
-        f"for {_decision(best)}. Plain BCE would learn {posterior:.3f}, a decision for "
-        f"{_decision(posterior)}. alpha*beta = {alpha * beta:.2f}: the expected target's "
-        f"confidence is {sure:.3f}."
+        f"alpha = {alpha:.2f}, beta = {beta:.1f}, pi = {posterior:.2f}: the mean loss is lowest at "
+        f"f* = {best:.3f}, where it is {floor:z.3f} nats: a decision for {_decision(best)}. Plain "
+        f"BCE would learn {posterior:.3f}, a decision for {_decision(posterior)}. alpha*beta = "
+        f"{alpha * beta:.2f}: the expected target's confidence is {sure:.3f}."
     )
 
 

@@ -68,6 +68,7 @@ def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figur
         expected_targets(labels[None], alpha, kind)[0].numpy(),
         alpha,
         beta,
+        kind.name,
         {"HI": HARD_INVERSION.beta, "SI": SOFT_INVERSION.beta, "M, DM": MODERATION.beta},
     )
 
