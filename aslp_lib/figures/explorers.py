@@ -166,9 +166,9 @@ def feedback_loop(
     panels = Panels(10.2)
     epochs = len(alpha)
     epoch = np.arange(1, epochs + 1)
-    time = ("epoch", tuple(range(0, epochs + 1, max(epochs // 4, 1))))
+    time = ("epoch", (0, epochs // 2, epochs))
     top = next((t for t in _TOPS if t >= alpha.max()), 1.0)
-    levels = ("level alpha", tuple(np.linspace(0, top, 6).round(4)))
+    levels = ("level alpha", tuple(np.linspace(0, top, 3).round(4)))
     left = panels.plot(0.65, 2.9, time, levels, title)
     left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
     order = np.argsort(margins)
@@ -181,13 +181,13 @@ def feedback_loop(
         left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
     left.legend(fontsize=6, loc="lower right")
     middle = panels.plot(
-        4.25, 2.4, time, ("validation, % of pixels", (50, 60, 70, 80, 90, 100)), "the response"
+        4.25, 2.4, time, ("validation, % of pixels", (50, 75, 100)), "the response"
     )
     middle.plot(epoch, 100 * confidence, color=ORANGE, label="confidence")
     middle.plot(epoch, 100 * accuracy, ":", color="black", label="accuracy")
     middle.legend(fontsize=7, loc="lower right")
     right = panels.plot(
-        7.4, 2.5, ("own margin, nats", (-5, 0, 5, 10, 15)), levels, f"after epoch {epochs}"
+        7.4, 2.5, ("own margin, nats", (-5, 5, 15)), levels, f"after epoch {epochs}"
     )
     right.plot(margins, alpha[-1], ".", color=BLUE, markersize=3)
     right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
