@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import GREY, MARKS, METHOD_COLOURS, STYLES, new_figure
+from aslp_lib.figures.style import GREY, LINES, MARKS, METHOD_COLOURS, new_figure
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
@@ -93,5 +93,5 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
 
 def _looks(methods: Mapping[str, Counts]) -> tuple[list[str], ...]:
     """Colour, line and mark of each method; they come round again after the last."""
-    kinds = (METHOD_COLOURS, STYLES, MARKS)
+    kinds = (METHOD_COLOURS, LINES, MARKS)
     return tuple([kind[i % len(kind)] for i in range(len(methods))] for kind in kinds)

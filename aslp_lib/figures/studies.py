@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, MARKS, METHOD_COLOURS, ORANGE, STYLES, new_figure
+from aslp_lib.figures.style import BLUE, LINES, MARKS, METHOD_COLOURS, ORANGE, new_figure
 
 
 def estimator_bias(
@@ -28,10 +28,10 @@ def estimator_bias(
     axis = figure.subplots()
     notes = []
     for i, (name, values) in enumerate(found.items()):
-        colour, k = METHOD_COLOURS[i % len(METHOD_COLOURS)], i % len(STYLES)
+        colour, k = METHOD_COLOURS[i % len(METHOD_COLOURS)], i % len(LINES)
         mean = 100 * values.mean(axis=1)
         low, high = 100 * np.quantile(values, [0.1, 0.9], axis=1)
-        axis.plot(sizes, mean, STYLES[k], marker=MARKS[k], color=colour, label=name)
+        axis.plot(sizes, mean, LINES[k], marker=MARKS[k], color=colour, label=name)
         axis.fill_between(sizes, low, high, color=colour, alpha=0.15)
         notes.append(f"{name} goes from {mean[0]:.1f} % to {mean[-1]:.1f} %")
     axis.axhline(100 * truth, color="black", linestyle=":", label="truth")

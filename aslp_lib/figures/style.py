@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#767676"
 METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK)
-STYLES, MARKS = ("-", "--", "-.", ":"), ("o", "s", "^", "D")
-"""A second sign beside the colour, for greyscale."""
+LINES, MARKS = ("-", "--", "-.", ":"), ("o", "s", "^", "D")
+"""Beside the colours, so that curves differ without them."""
 
 
 def alt(figure: Figure) -> str:

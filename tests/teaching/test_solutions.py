@@ -1,0 +1,41 @@
+"""Exercises stand in the notebooks in their own words, and the solutions are made from them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aslp_lib.teaching.exercises import MODULES
+from aslp_lib.teaching.solutions import FOLDER, solutions
+
+ROOT = Path(__file__).parents[2]
+
+
+def sources(path: Path) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.NOTEBOOK)
+class TestNotebook:
+    def test_the_solutions_are_what_the_generator_makes_now(self, module):
+        path = ROOT / FOLDER / f"{module.NOTEBOOK}.ipynb"
+        assert sources(path) == [cell.source for cell in solutions(module).cells]
+
+    def test_every_solution_was_told_it_is_right(self, module):
+        path = ROOT / FOLDER / f"{module.NOTEBOOK}.ipynb"
+        cells = json.loads(path.read_text())["cells"]
+        checks = [c for c in cells if "exercises.check" in "".join(c["source"])]
+        assert len(checks) == len(module.EXERCISES)
+        for cell in checks:
+            (output,) = cell["outputs"]
+            assert "".join(output["data"]["text/plain"]).startswith("Right:")
+
+    def test_the_notebook_asks_the_exercises_in_their_own_words(self, module):
+        path = ROOT / "notebooks" / f"{module.NOTEBOOK}.ipynb"
+        if not path.exists():
+            pytest.skip("not written yet")
+        cells = sources(path)
+        asked = [i for i, cell in enumerate(cells) if cell.startswith("### Exercise: ")]
+        assert [cells[i] for i in asked] == [e.markdown for e in module.EXERCISES]
+        assert [cells[i + 1] for i in asked] == [e.cell for e in module.EXERCISES]
+        assert len(asked) >= 3
