@@ -75,6 +75,14 @@ NUMBERS = {
         2.25,
         {0.444: "upside down", 1.5: "Square it", 1: "scatter", 4: "switch itself", 2: "1 - alpha"},
     ),
+    "06/sample": (
+        0.063 / 4,
+        {0.0039: "square root", 0: "absolute", 0.0627: "25 pixels", 0.0314: "four times"},
+    ),
+    "06/brier": (
+        0.3 * 0.64 + 0.7 * 0.04,
+        {0.21: "uncertainty alone", 0.01: "reliability alone", 0.38: "absolute", 0.1: "gap"},
+    ),
 }
 """Right answer, then typical mistakes with words of their hints."""
 
@@ -107,12 +115,21 @@ FUNCTIONS = {
             (lambda p, a, b: 1 - a * b / 2, "surely foreground"),
         ],
     ),
+    "06/stretch": (
+        lambda p, low, high: (p - low) / (high - low),
+        [
+            (lambda p, low, high: p / high, "leaves the least"),
+            (lambda p, low, high: p - low, "greatest must become 1"),
+            (lambda p, low, high: low + p * (high - low), "way back"),
+            (lambda p, low, high: p / high - low / high, "whole range"),
+        ],
+    ),
 }
 
 
 def test_none_is_forgotten():
     assert set(EXERCISES) >= NUMBERS.keys() | FUNCTIONS.keys()
-    mine = {name for name in EXERCISES if name[:2] in ("01", "02", "03")}
+    mine = {name for name in EXERCISES if name[:2] in ("01", "02", "03", "06")}
     assert mine == NUMBERS.keys() | FUNCTIONS.keys()
 
 
