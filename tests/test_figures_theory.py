@@ -143,7 +143,10 @@ def test_a_descent_is_its_trace():
     figure = figures.descent({"HI": [0.5, 0.6, 0.8, 0.9]}, 0.85)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [0.5, 0.6, 0.8, 0.9])
     assert figure.axes[0].lines[1].get_ydata()[0] == 0.85
-    assert "HI: mean 0.85" in figures.alt(figure)
+    (bar,) = figure.axes[1].containers
+    assert bar[0].get_ydata()[0] == pytest.approx(0.85)
+    np.testing.assert_allclose(bar[2][0].get_segments()[0][:, 1], [0.8, 0.9])
+    assert "HI: 0.85 ± 0.050" in figures.alt(figure)
 
 
 def test_noise_measured_and_by_the_formula():

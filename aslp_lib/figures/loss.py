@@ -71,23 +71,35 @@ def loss_surface(technique: Technique) -> Figure:
 def descent(traces: Mapping[str, Sequence[float]], predicted: float) -> Figure:
     """Probability of the one-parameter model over training steps, beside the prediction.
 
+    Right: its mean and standard deviation over the second half of the steps.
+
     Args:
         traces: label -> f after each step.
         predicted: where the minimiser is.
     """
-    figure = new_figure(6.4, 3.6, None)
-    axis = figure.subplots()
-    for colour, line, (label, trace) in zip(METHOD_COLOURS, LINES, traces.items(), strict=False):
-        axis.plot(np.arange(1, len(trace) + 1), trace, line, color=colour, label=label, linewidth=1)
-    axis.axhline(predicted, color="black", label=f"predicted {predicted:.2f}")
-    axis.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=(0.5, 1))
-    axis.legend(fontsize=8, loc="lower right")
-    last = "; ".join(
-        f"{label}: mean {np.mean(trace[len(trace) // 2 :]):.2f}" for label, trace in traces.items()
+    figure = new_figure(8.6, 3.6, None)
+    path, end = figure.subplots(1, 2, width_ratios=(2, 1))
+    late = {label: np.array(trace[len(trace) // 2 :]) for label, trace in traces.items()}
+    for i, (colour, line, (label, trace)) in enumerate(
+        zip(METHOD_COLOURS, LINES, traces.items(), strict=False)
+    ):
+        path.plot(np.arange(1, len(trace) + 1), trace, line, color=colour, label=label, linewidth=1)
+        end.errorbar(
+            i, late[label].mean(), late[label].std(), fmt="o", color=colour, ms=8, capsize=6,
+            markeredgecolor="black",
+        )  # fmt: skip
+    for axis in (path, end):
+        axis.axhline(predicted, color="black", linewidth=1, label=f"predicted {predicted:.2f}")
+    path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=(0.5, 1))
+    path.legend(fontsize=8, loc="lower right")
+    end.set_xticks(range(len(traces)), traces)
+    end.set(
+        xlabel="technique", ylabel="f, second half of the steps", xlim=(-0.5, len(traces) - 0.5)
     )
+    found = "; ".join(f"{label}: {f.mean():.2f} ± {f.std():.3f}" for label, f in late.items())
     figure.set_label(
         f"One logit trained on SC-BCE, predicted to end at {predicted:.2f}. Second half of the "
-        f"steps, {last}."
+        f"steps, mean and standard deviation, {found}."
     )
     return figure
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import sys
 from importlib import metadata
 
-COURSE = ("aslp-lib", "torch", "torchvision", "numpy", "matplotlib", "seaborn", "ipywidgets")
+COURSE = (
+    "aslp-lib",
+    "torch",
+    "torchvision",
+    "numpy",
+    "matplotlib",
+    "seaborn",
+    "ipywidgets",
+    "sympy",
+)
 
 
 def check_environment() -> str:

@@ -79,8 +79,8 @@ Give a share in [0, 1].
     solution="""
 import numpy as np
 
-p = np.array([0.9, 0.8, 0.3, 0.1])
-answer = np.maximum(p, 1 - p).mean()
+four = np.array([0.9, 0.8, 0.3, 0.1])
+answer = np.maximum(four, 1 - four).mean()
 """,
 )
 
