@@ -131,6 +131,9 @@ def test_the_scatter_has_a_point_an_image(images):
     for point, one in zip(points, (images[i : i + 1] for i in range(5)), strict=True):
         expected = 100 * calibration.confidence(one), 100 * calibration.accuracy(one)
         assert tuple(point) == pytest.approx(expected)
+    (pooled,) = figure.axes[0].lines[0].get_xydata()
+    expected = 100 * calibration.confidence(images), 100 * calibration.accuracy(images)
+    assert tuple(pooled) == pytest.approx(expected)
 
 
 def test_bias_curves_are_the_means():

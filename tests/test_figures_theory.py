@@ -54,16 +54,6 @@ def test_both_readings_are_the_tables(counts):
         assert f"ECE {100 * calibration.ece(counts, of=of):.1f} %" in figures.alt(figure)
 
 
-def test_each_image_is_a_point_and_the_pooled_pixels_another(counts):
-    figure = figures.per_image(counts, "set")
-    axis = figure.axes[0]
-    points = axis.collections[0].get_offsets()
-    table = counts.table[2]
-    top = counts.levels // 2
-    assert points[2, 1] == pytest.approx((table[1, top:].sum() + table[0, :top].sum()) / 256)
-    assert axis.lines[0].get_xydata()[0] == pytest.approx(points.mean(axis=0))  # equal sizes
-
-
 def test_what_is_said_of_pixels_of_known_probability():
     posterior = np.array([[[0.0, 0.0, 0.5, 0.5, 1.0]]])
     said = np.array([[[0.1, 0.3, 0.2, 0.4, 0.9]]])

@@ -6,7 +6,7 @@ lightness.
 """
 
 from aslp_lib.figures.comparison import detection_curves, image_scatter, reliability_overlay
-from aslp_lib.figures.confidence import against_truth, per_image, readings, sure_and_wrong
+from aslp_lib.figures.confidence import against_truth, readings, sure_and_wrong
 from aslp_lib.figures.explorers import (
     feedback_loop,
     loss_over_f,
@@ -45,7 +45,6 @@ __all__ = [
     "loss_curves",
     "loss_over_f",
     "loss_surface",
-    "per_image",
     "perturbation_plane",
     "plane",
     "posterior_lines",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import GREY, LINES, MARKS, METHOD_COLOURS, new_figure
+from aslp_lib.figures.style import BLUE, GREY, LINES, MARKS, METHOD_COLOURS, ORANGE, new_figure
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
@@ -70,22 +70,31 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
 
 
 def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
-    """Mean confidence against accuracy, a point an image, a panel a method."""
+    """Mean confidence against accuracy: a point an image, all pixels pooled, a panel a method."""
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Images, {title}")
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         sure = 100 * per_image(counts, calibration.confidence)
         right = 100 * per_image(counts, calibration.accuracy)
-        axis.scatter(sure, right, s=12, color=METHOD_COLOURS[0], alpha=0.5, linewidth=0)
-        low = min(50.0, right.min())
-        axis.plot([50, 100], [50, 100], "--", color="black", linewidth=1)
-        axis.set(xlim=(50, 100.5), ylim=(low, 101), xlabel="mean confidence, %", title=label)
-        notes.append(f"{label} is surer than right on {100 * np.mean(sure > right):.0f} % of them")
+        axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
+        pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
+        axis.plot(
+            *pooled, "D", color=ORANGE, ms=9, markeredgecolor="black", linestyle="none",
+            label="all pixels",
+        )  # fmt: skip
+        axis.plot([0, 100], [0, 100], "--", color="black", linewidth=1, label="calibrated")
+        axis.set(xlim=(50, 101), ylim=(0, 102), xlabel="mean confidence, %", title=label)
+        notes.append(
+            f"{label}: accuracy runs from {right.min():.0f} % to {right.max():.0f} %, confidence "
+            f"from {sure.min():.0f} % to {sure.max():.0f} %; surer than right on "
+            f"{100 * np.mean(sure > right):.0f} % of the images"
+        )
     axes[0].set_ylabel("accuracy, %")
+    axes[0].legend(fontsize=7, loc="lower left")
     count = len(next(iter(methods.values())))
     figure.set_label(
-        f"Accuracy against mean confidence of each of {count} images, {title}: {'; '.join(notes)}. "
+        f"Accuracy against mean confidence of each of {count} images, {title}. {'; '.join(notes)}. "
         "Images under the dashed line are over-confident."
     )
     return figure

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.figures.style import BLUE, GREY, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, GREY, METHOD_COLOURS, new_figure
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -83,32 +83,6 @@ def readings(counts: Counts, title: str) -> Figure:
     figure.set_label(
         f"Reliability by the predicted class's confidence and by P(y=1), {title}. "
         f"{'; '.join(notes)}."
-    )
-    return figure
-
-
-def per_image(counts: Counts, title: str) -> Figure:
-    """Each image's mean confidence and accuracy, and those of all pixels pooled."""
-    ones = [counts[i : i + 1] for i in range(len(counts))]
-    sure = np.array([calibration.confidence(one) for one in ones])
-    right = np.array([calibration.accuracy(one) for one in ones])
-    pooled = calibration.confidence(counts), calibration.accuracy(counts)
-    figure = new_figure(4.6, 4.2, title)
-    axis = figure.subplots()
-    axis.scatter(sure, right, s=14, color=BLUE, alpha=0.5, linewidth=0, label="one image")
-    axis.plot(
-        *pooled, "D", color=ORANGE, ms=10, markeredgecolor="black", linestyle="none",
-        label="all pixels pooled",
-    )  # fmt: skip
-    axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
-    low = min(sure.min(), 0.9) - 0.02
-    axis.set(xlim=(low, 1.005), ylim=(0, 1.02))
-    axis.set(xlabel="mean confidence of the image", ylabel="accuracy in the image")
-    axis.legend(fontsize=8, loc="lower left")
-    figure.set_label(
-        f"Confidence and accuracy of {len(counts)} images, {title}. Accuracy runs from "
-        f"{right.min():.2f} to {right.max():.2f}, confidence only from {sure.min():.2f} to "
-        f"{sure.max():.2f}; pooled: confidence {pooled[0]:.2f}, accuracy {pooled[1]:.2f}."
     )
     return figure
 
