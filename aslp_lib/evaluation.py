@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
+
+from tqdm.auto import tqdm
 
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets
@@ -73,18 +75,19 @@ def finite(row: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def intervals(
-    counts: Counts, names: Iterable[str], bins: int = BINS
+    counts: Counts, names: Collection[str], bins: int = BINS
 ) -> dict[str, tuple[float, float] | None]:
     """95 % intervals over images of the named scores, null where a score is not defined; none for a
     set of one image."""
     if len(counts) < 2:
         return {}
     chosen = scores_with(bins)
-    found = {name: interval(counts, chosen[name]) for name in names}
+    bar = tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
+    found = {name: interval(counts, chosen[name]) for name in bar}
     return {n: (each.low, each.high) if each.defined else None for n, each in found.items()}
 
 
-def record(counts: Counts, names: Iterable[str] = MAIN, bins: int = BINS) -> dict:
+def record(counts: Counts, names: Collection[str] = MAIN, bins: int = BINS) -> dict:
     """What JSON keeps of a set of maps: every score, and the named scores' intervals."""
     return finite(scores(counts, bins)) | {
         "images": len(counts),
