@@ -1,0 +1,144 @@
+"""The study on real images: every rule, several seeds, preset "small".
+
+    python benchmarks/real.py --data DIR [--seeds 3]
+
+A seed draws the head's weights, the order, the augmentation and the switches; the images and the
+pretrained encoder stay. Test sets are scored from 8-bit maps at the images' own sizes. Each
+finished training is added to `benchmarks/results/real.json` at once, and a second call trains only
+what is missing. Prints the table of `benchmarks/README.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+
+from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
+from aslp_lib.data.base import DataSets
+from aslp_lib.evaluation import scores
+from aslp_lib.files import write
+from aslp_lib.maps import Reading, count_maps
+from aslp_lib.method.adaptive import alpha_gradient
+from aslp_lib.prediction import predict
+from aslp_lib.training import accelerator_for, loader, train, validate
+
+RESULTS = Path(__file__).parent / "results" / "real.json"
+SMALL = replace(PRESETS["small"], device="cpu")
+VARIANTS: dict[str, tuple[str, Settings]] = {
+    label: (method, SMALL) for method, label in METHOD_LABELS.items()
+}
+VARIANTS["ASLP (MC), release's step"] = (
+    "calibration",
+    replace(SMALL, dynamics="release", step=0.002, weight=2000.0),
+)
+COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy", "mae": "MAE", "max_f": "max F"}
+
+
+def one(variant: str, seed: int, data: DataSets) -> dict:
+    """Train one variant with one seed and score it."""
+    method, settings = VARIANTS[variant]
+    settings = replace(settings, seed=seed)
+    trained = train(settings, data, method)
+    rows = {"validation": scores(validate(trained.network, data.validation, settings))}
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, part in data.tests.items():
+            predict(trained.network, part, Path(temporary) / name, settings)
+            counts = count_maps(Path(temporary) / name, part, Reading(weighted_f=False))
+            rows[name] = scores(counts)
+    return {
+        "variant": variant,
+        "seed": seed,
+        "torch": torch.__version__.split("+")[0],
+        "alpha": None if trained.alphas is None else spread(trained.alphas.alpha),
+        "correlation": correlation(trained, data, settings),
+        "scores": {
+            name: {key: row[key] if np.isfinite(row[key]) else None for key in COLUMNS}
+            for name, row in rows.items()
+        },
+    }
+
+
+def spread(alpha: torch.Tensor) -> dict[str, float]:
+    """Mean, 10 % and 90 % of the final levels."""
+    low, high = torch.quantile(alpha.double(), torch.tensor([0.1, 0.9]).double())
+    return {"mean": alpha.mean().item(), "p10": low.item(), "p90": high.item()}
+
+
+@torch.inference_mode()
+def correlation(trained, data: DataSets, settings: Settings) -> float | None:
+    """Of the final levels with the images' own margins under the final network, unaugmented; None
+    where all levels are equal."""
+    if trained.alphas is None:
+        return None
+    train_set, margins = data.train, []
+    augment, train_set.augment = train_set.augment, None
+    accelerator, network = accelerator_for(settings), trained.network.eval()
+    for images, labels, _ in loader(train_set, settings, accelerator, list(range(len(train_set)))):
+        margins.append(alpha_gradient(network(images), labels, settings.perturbation))
+    train_set.augment = augment
+    levels = trained.alphas.alpha.numpy()
+    if np.ptp(levels) == 0:
+        return None
+    return float(np.corrcoef(levels, torch.cat(margins).numpy())[0, 1])
+
+
+def table(runs: list[dict]) -> str:
+    """Markdown: percent (MAE and max F as they are), mean +- standard deviation over seeds."""
+    sets = list(runs[0]["scores"])
+    lines = []
+    for name in sets:
+        shown = {k: t for k, t in COLUMNS.items() if runs[0]["scores"][name][k] is not None}
+        lines += [
+            f"| {name} | " + " | ".join(shown.values()) + " |",
+            "|---" * (len(shown) + 1) + "|",
+        ]
+        for variant in VARIANTS:
+            rows = [run["scores"][name] for run in runs if run["variant"] == variant]
+            cells = [cell([row[k] for row in rows], k) for k in shown]
+            lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+        lines.append("")
+    lines += ["| levels | mean | 10 % | 90 % | correlation with the margin |", "|---" * 5 + "|"]
+    for variant in VARIANTS:
+        rows = [r for r in runs if r["variant"] == variant and r["alpha"]]
+        if rows:
+            cells = [cell([r["alpha"][k] for r in rows], "alpha") for k in ("mean", "p10", "p90")]
+            found = [r["correlation"] for r in rows if r["correlation"] is not None]
+            cells.append(cell(found, "correlation") if found else "all equal")
+            lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def cell(values: list[float], key: str) -> str:
+    """Mean +- standard deviation; the value alone of one seed, a dash of none."""
+    if not values:
+        return "-"
+    factor, digits = (100, 2) if key in ("ece", "oe", "accuracy") else (1, 3)
+    text = f"{factor * mean(values):.{digits}f}"
+    return text + (f" ± {factor * stdev(values):.{digits}f}" if len(values) > 1 else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    arguments = parser.parse_args()
+    runs = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    done = {(run["variant"], run["seed"]) for run in runs}
+    jobs = [(v, seed) for seed in range(arguments.seeds) for v in VARIANTS if (v, seed) not in done]
+    for number, (variant, seed) in enumerate(jobs, start=1):
+        print(f"training {number} of {len(jobs)}: {variant}, seed {seed}", flush=True)
+        data = replace(SMALL, data=str(arguments.data), seed=seed).load_data()
+        runs.append(one(variant, seed, data))
+        write(RESULTS, json.dumps(runs, indent=1) + "\n")
+    print(table(runs))
+
+
+if __name__ == "__main__":
+    main()
