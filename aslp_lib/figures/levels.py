@@ -76,7 +76,7 @@ def lambda_trade(
     """Over lambda: how far levels rest beyond the bound, how far they differ, and the theory.
 
     Args:
-        excess: mean level less the bound.
+        excess: median level less the bound.
         spread: 90 % less 10 % quantile of the levels.
         predicted: the excess that `2/beta * grad / lambda` predicts.
     """
@@ -85,12 +85,12 @@ def lambda_trade(
     axis.loglog(
         weights, predicted, color=GREY, linewidth=4, label="predicted, 2/beta * grad / lambda"
     )
-    axis.loglog(weights, excess, "o" + LINES[1], color=BLUE, label="mean level beyond the bound")
+    axis.loglog(weights, excess, "o" + LINES[1], color=BLUE, label="median level beyond the bound")
     axis.loglog(weights, spread, "s" + LINES[3], color=ORANGE, label="spread of the levels")
     axis.set(xlabel="weight lambda", ylabel="level alpha")
     axis.legend(fontsize=8)
     figure.set_label(
-        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the mean level's distance from the "
+        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the median level's distance from the "
         f"bound falls from {excess[0]:.4f} to {excess[-1]:.4f}, and the spread of the levels from "
         f"{spread[0]:.4f} to {spread[-1]:.4f}."
     )

@@ -163,45 +163,6 @@ def answer(accuracy, beta):
 """,
 )
 
-STEP = Exercise(
-    name="04/step",
-    title="the largest lambda",
-    question="""
-The explicit step, soft inversion (beta = 1.5), eta = 0.002. **Beyond which lambda do the levels no
-longer settle?**
-""",
-    right=_largest_weight,
-    tolerance=1.0,
-    expects="a number of nats per unit of R, such as 500",
-    mistakes=(
-        Mistake(
-            lambda: _largest_weight() / 2,
-            "That is where the gain is 1: until there a level does not even overshoot. It settles, "
-            "swinging, up to 2.",
-        ),
-        Mistake(
-            lambda: 2 / 0.002,
-            "You left beta/2 out of the gain: confidence falls by beta/2 per unit of alpha, and "
-            "that is what lambda answers to.",
-        ),
-        Mistake(
-            lambda: 2 / (1.5 / 2),
-            "You left eta out of the gain: lambda acts through a step of that size.",
-        ),
-        Mistake(
-            lambda: 0.002 * 1.5 / 2 / 2,
-            "That is the ratio upside down: a smaller eta admits a larger lambda.",
-        ),
-    ),
-    hint="A level that is e beyond the bound is next at (1 - eta*lambda*beta/2) * e beyond it. "
-    "When does that shrink?",
-    why="The excess is multiplied by 1 - eta*lambda*beta/2 in each step, and shrinks while the "
-    "gain is under 2: lambda < 4 / (eta*beta).",
-    solution="""
-answer = 2 / (0.002 * 1.5 / 2)  # eta * lambda * beta / 2 = 2
-""",
-)
-
 GAP = Exercise(
     name="04/gap",
     title="one move of the measured-gap rule",
@@ -243,10 +204,49 @@ this validation?**
     why="Confidence is (0.9 + 0.8 + 0.6 + 0.7) / 4 = 0.75, accuracy 2/4: the gap of 0.25 moves "
     "the bound by 0.15 times that, far under its ceiling 2 (1 - A) / beta.",
     solution="""
-probabilities, labels = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
-confidence = sum(max(p, 1 - p) for p in probabilities) / 4
-accuracy = sum((p >= 0.5) == (y == 1) for p, y in zip(probabilities, labels)) / 4
-answer = 0.05 + 0.15 * (confidence - accuracy)
+foreground, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
+sure = sum(max(p, 1 - p) for p in foreground) / 4
+right = sum((p >= 0.5) == (y == 1) for p, y in zip(foreground, truth, strict=True)) / 4
+answer = 0.05 + 0.15 * (sure - right)
+""",
+)
+
+STEP = Exercise(
+    name="04/step",
+    title="the largest lambda",
+    question="""
+The explicit step, soft inversion (beta = 1.5), eta = 0.002. **Beyond which lambda do the levels no
+longer settle?**
+""",
+    right=_largest_weight,
+    tolerance=1.0,
+    expects="a number of nats per unit of R, such as 500",
+    mistakes=(
+        Mistake(
+            lambda: _largest_weight() / 2,
+            "That is where the gain is 1: until there a level does not even overshoot. It settles, "
+            "swinging, up to 2.",
+        ),
+        Mistake(
+            lambda: 2 / 0.002,
+            "You left beta/2 out of the gain: confidence falls by beta/2 per unit of alpha, and "
+            "that is what lambda answers to.",
+        ),
+        Mistake(
+            lambda: 2 / (1.5 / 2),
+            "You left eta out of the gain: lambda acts through a step of that size.",
+        ),
+        Mistake(
+            lambda: 0.002 * 1.5 / 2 / 2,
+            "That is the ratio upside down: a smaller eta admits a larger lambda.",
+        ),
+    ),
+    hint="A level that is e beyond the bound is next at (1 - eta*lambda*beta/2) * e beyond it. "
+    "When does that shrink?",
+    why="The excess is multiplied by 1 - eta*lambda*beta/2 in each step, and shrinks while the "
+    "gain is under 2: lambda < 4 / (eta*beta).",
+    solution="""
+answer = 2 / (0.002 * 1.5 / 2)  # eta * lambda * beta / 2 = 2
 """,
 )
 
@@ -286,9 +286,9 @@ nats and stays there. **At which alpha does its level rest?** Three decimals.
     hint="At rest 0 = grad + lambda * (1 - beta*alpha/2 - A), with grad = beta/2 times the margin.",
     why="alpha = 2/beta * (1 - A + grad/lambda): the bound of 0.300 and 2 * 0.8 / 200 beyond it.",
     solution="""
-gradient = 1.0 / 2 * 1.6
-answer = 2 / 1.0 * (1 - 0.85 + gradient / 200)
+push = 1.0 / 2 * 1.6  # the gradient: beta/2 times the margin
+answer = 2 / 1.0 * (1 - 0.85 + push / 200)
 """,
 )
 
-EXERCISES = (GRADIENT, BOUND, STEP, GAP, REST)
+EXERCISES = (GRADIENT, BOUND, GAP, STEP, REST)
