@@ -14,6 +14,7 @@ from aslp_lib.figures.explorers import (
     reliability_gaps,
 )
 from aslp_lib.figures.images import gallery
+from aslp_lib.figures.levels import lambda_trade, levels_over_epochs, levels_over_margins
 from aslp_lib.figures.loss import (
     descent,
     gradient_noise,
@@ -42,6 +43,9 @@ __all__ = [
     "joint_density",
     "label_grid",
     "label_maps",
+    "lambda_trade",
+    "levels_over_epochs",
+    "levels_over_margins",
     "loss_curves",
     "loss_over_f",
     "loss_surface",
