@@ -13,10 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from pathlib import Path
 
-import nbformat
 import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -37,28 +36,19 @@ FLAGS = [
         "disable-dev-shm-usage",
     )
 ]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all outputs are in the page
+}
 TOKEN = "explorers"
-CELLS = {
-    "estimators": """
-import numpy as np
-from aslp_lib.metrics.counts import Counts
-from aslp_lib.teaching import explorers
-
-rng = np.random.default_rng(0)
-levels = rng.integers(0, 256, (2, 30, 30)).astype(np.uint8)
-masks = (rng.random(levels.shape) < levels / 300).astype(np.uint8)
-explorers.estimators({n: Counts.from_map(p, m) for n, p, m in zip("AB", levels, masks)})
-""",
-    "perturbation": "explorers.perturbation(masks[0])",
-    "loss": "explorers.loss()",
-    "feedback": "explorers.feedback()",
-}
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 CONTROLS = {
-    "estimators": ["predictions", "estimator", "bins"],
-    "perturbation": ["technique", "level alpha", "strength beta"],
-    "loss": ["level alpha", "strength beta", "true posterior pi"],
-    "feedback": ["rule", "dynamics", "step eta", "weight lambda", "strength beta"],
+    "01_confidence_and_calibration": ["predictions", "estimator", "bins"],
+    "02_label_perturbation": ["technique", "level alpha", "strength beta"],
+    "03_sc_bce": ["level alpha", "strength beta", "true posterior pi"],
+    "04_adaptive_alpha": ["rule", "dynamics", "step eta", "weight lambda", "strength beta"],
 }
+"""Notebook -> labels of its explorer's controls, in order."""
 
 
 def free_port() -> int:
@@ -72,10 +62,11 @@ def lab(tmp_path_factory):
     """A JupyterLab with settings of its own, over an empty folder: (its address, the folder)."""
     tmp = tmp_path_factory.mktemp("lab")
     root, log, port = tmp / "root", tmp / "lab.log", free_port()
-    quiet = tmp / "set/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     root.mkdir()
-    quiet.parent.mkdir(parents=True)
-    quiet.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    for name, settings in SETTINGS.items():
+        path = tmp / "set/@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
     places = {
         "JUPYTER_CONFIG_DIR": "cfg",
         "JUPYTER_RUNTIME_DIR": "run",
@@ -118,25 +109,25 @@ def page():
         browser.close()
 
 
-def run_all(page, lab, name: str, explorers: int, seconds: float) -> list:
-    """Open a notebook of the lab's folder, run it, and return its explorers."""
+def run_all(page, lab, name: str, seconds: float):
+    """Open a notebook of the lab's folder, run it, and return its explorer."""
     page.goto(f"{lab[0]}/lab/tree/{name}?token={TOKEN}&reset")
     expect = sync_api.expect
     expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
     idle = page.get_by_role("button", name="Python 3 (ipykernel) | Idle")
     expect(idle).to_be_visible(timeout=60_000)
-    found = page.locator(".jp-Notebook .explorer")
+    explorer = page.locator(".jp-Notebook .explorer")
     for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            found.nth(explorers - 1).wait_for(state="attached", timeout=1000 * seconds)
+            explorer.wait_for(state="attached", timeout=1000 * seconds)
             break
         except sync_api.TimeoutError:
             continue
-    expect(found).to_have_count(explorers)
+    expect(explorer).to_have_count(1)
     expect(idle).to_be_visible(timeout=1000 * seconds)
-    return found.all()
+    return explorer
 
 
 def drive(page, explorer) -> list[str]:
@@ -145,14 +136,16 @@ def drive(page, explorer) -> list[str]:
     picture, words = explorer.locator("img"), explorer.get_by_role("status")
     labels = []
     for control in explorer.locator(".widget-dropdown, .widget-slider").all():
-        labels.append(control.locator("label").inner_text())
+        label = control.locator("label")
+        sync_api.expect(label).not_to_have_text("")
+        labels.append(label.inner_text())
         handle = control.locator("select, [role=slider]")
         # Lists end on their first entry, sliders on their largest value: no control is without
         # effect at those of the others.
         ends = ["Home", "End"] if control.locator("select").count() else ["End", "Home"]
         handle.focus()
         page.keyboard.press(ends[0])
-        page.wait_for_timeout(500)  # it may have been there already
+        page.wait_for_timeout(300)  # it may have been there already
         for key in (ends[1], ends[0]):
             before = words.inner_text(), picture.get_attribute("src")
             page.keyboard.press(key)
@@ -170,12 +163,15 @@ def errors(page) -> list[str]:
     return outputs.all_inner_texts()
 
 
-def test_every_control_of_every_explorer_moves_by_keyboard(page, lab):
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-    nbformat.write(notebook, lab[1] / "all.ipynb")
-    found = run_all(page, lab, "all.ipynb", len(CELLS), 30)
-    for explorer, expected in zip(found, CONTROLS.values(), strict=True):
-        assert drive(page, explorer) == expected
+@pytest.mark.parametrize("name", CONTROLS)
+def test_every_control_of_the_notebook_s_explorer_moves_by_keyboard(page, lab, name):
+    # Lab saves what it runs: a copy.
+    shutil.copy(NOTEBOOKS / f"{name}.ipynb", lab[1])
+    explorer = run_all(page, lab, f"{name}.ipynb", 60)
+    assert drive(page, explorer) == CONTROLS[name]
     assert errors(page) == []
+
+
+def test_every_notebook_with_an_explorer_is_driven():
+    having = {p.stem for p in NOTEBOOKS.glob("*.ipynb") if "explorers." in p.read_text()}
+    assert having == CONTROLS.keys()
