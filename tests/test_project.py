@@ -90,6 +90,13 @@ class TestNotebook:
             assert word in last
 
 
+def test_few_cells_ignore_their_output():
+    """Trained numbers differ between machines; everything else is compared."""
+    cells = [cell for path in NOTEBOOKS for cell in code_cells(path)]
+    ignoring = [c for c in cells if "nbval-ignore-output" in c["metadata"].get("tags", [])]
+    assert len(ignoring) <= 0.05 * len(cells)
+
+
 def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones():
     text = (ROOT / "README.md").read_text()
     for path in NOTEBOOKS:
