@@ -5,20 +5,25 @@ A layout that is solved for and ticks that are searched for take longer than all
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from aslp_lib.figures.style import alt
+
 HEIGHT = 3.1
+DPI = 90
 
 
 class Panels:
     """A figure of panels from left to right, sizes in inches."""
 
     def __init__(self, width: float) -> None:
-        self.figure = Figure(figsize=(width, HEIGHT))
+        self.figure = Figure(figsize=(width, HEIGHT), dpi=DPI)
         self.width = width
 
     def plot(
@@ -50,3 +55,10 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         axis.set_title(title, fontsize=9)
         return axis
+
+
+def drawn_once(figure: Figure) -> bytes:
+    """The PNG that `to_png` makes, for panels: `savefig` draws twice, once to find the layout."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Description": alt(figure)})
+    return buffer.getvalue()

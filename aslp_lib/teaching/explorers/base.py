@@ -17,7 +17,8 @@ from html import escape
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import alt, to_png
+from aslp_lib.figures.panels import drawn_once
+from aslp_lib.figures.style import alt
 
 _WIDE = {"description_width": "9em"}
 _LAYOUT = {"width": "32em"}
@@ -104,7 +105,7 @@ class Explorer(widgets.VBox):
     def _draw(self) -> None:
         with _garbage_kept_young():
             figure = self.picture(**self.values)
-            self.png, self.alt = to_png(figure), alt(figure)
+            self.png, self.alt = drawn_once(figure), alt(figure)
             del figure
         self.text = self.readout(**self.values)
         # Words first: they are the smaller message.
