@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tyro
 
-from aslp_lib import networks
+from aslp_lib import networks, processes
 from aslp_lib.comparison import count_methods, parse_methods, set_name
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
@@ -18,6 +18,7 @@ from aslp_lib.data.folders import Grey, find_images
 from aslp_lib.data.textures import prepare_textures
 from aslp_lib.evaluation import SCORES, evaluate_run, flat, labelled, record
 from aslp_lib.files import write, write_csv
+from aslp_lib.loading import accelerator_for
 from aslp_lib.maps import WEIGHTED_F, Reading
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.prediction import predict_run
@@ -36,6 +37,7 @@ USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
     main_ASLP.py evaluate --maps DIR ... --masks DIR ... [--out FILE.json] [--table FILE.tex]
                  [--report FILE.html] [--bins 10]           score and compare anyone's maps
     main_ASLP.py textures --dtd DIR           prepare the 500 textures of DTD
+    accelerate launch --num_processes 4 main_ASLP.py ...       train and test on several GPUs
 
 Without --preset: "small" if Dataset/ holds DUTS-TR, else "demo", on the embedded data set.
 Every setting and its default: main_ASLP.py --preset NAME --help
@@ -61,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command in ("run", "train"):
             _run(words, everything=command == "run")
         elif command in STEPS:
-            STEPS[command](words)
+            if command == "test" or processes.is_main():
+                STEPS[command](words)
         else:
             print(f"there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
             return 2
@@ -90,17 +93,21 @@ def _run(words: list[str], everything: bool) -> None:
     else:
         data = request.settings.load_data()  # first: bad data leave no empty run
         networks.build(request.settings.network, request.settings.weights)  # so do bad weights
-        run = Run.create(request.out or Path("runs") / preset, request.settings)
+        path = request.out or Path("runs") / preset
+        accelerator_for(request.settings)  # joins the processes, so that the main one names the run
+        run = processes.from_main(lambda: Run.create(path, request.settings))
         _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
     if run.settings.data == EMBEDDED and default_preset() == "demo":
         _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
     _describe(data)
-    run.keep_lists(data)
+    if processes.is_main():
+        run.keep_lists(data)
     for method in run.settings.methods:
         train(run.settings, data, method, run.method(method))
     if everything:
         _test(run, data)
-        _evaluate(run, data)
+        if processes.is_main():
+            _evaluate(run, data)
 
 
 def _preset(words: list[str]) -> tuple[str, list[str]]:
@@ -262,4 +269,5 @@ def _describe(data: DataSets) -> None:
 
 
 def _announce(text: str) -> None:
-    print(text, flush=True)
+    if processes.is_main():
+        print(text, flush=True)

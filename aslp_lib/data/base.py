@@ -32,11 +32,22 @@ class SaliencySet(Dataset):
         self, name: str, stems: Sequence[str], augment: Callable | None = None, seed: int = 0
     ) -> None:
         self.name, self.stems = name, list(stems)
-        self.augment, self.seed, self.epoch = augment, seed, 0
+        self.augment, self.seed = augment, seed
+        # In shared memory, for worker processes that live from epoch to epoch.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
         self._held: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
+
+    @property
+    def epoch(self) -> int:
+        """What augmentation draws from besides the seed and the index."""
+        return self._epoch.item()
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         image, mask = self._held[index] if self._held is not None else self.load(index)
