@@ -18,6 +18,7 @@ from aslp_lib import checkpoints, networks, processes
 from aslp_lib.checkpoints import Trained
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, derived_seed
+from aslp_lib.files import discard_halves
 from aslp_lib.loading import Batches, accelerator_for, in_batches
 from aslp_lib.method.adaptive import AdaptiveAlpha
 from aslp_lib.method.loss import sc_bce_with_logits
@@ -74,6 +75,8 @@ def train(
     state = Trained(accelerator.unwrap_model(network), alphas)
     if alphas is not None:
         alphas.to(accelerator.device)
+    if folder is not None and main:
+        discard_halves(folder.path)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
     if settings.hold:

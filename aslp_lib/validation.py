@@ -13,7 +13,6 @@ from aslp_lib.loading import accelerator_for, loader
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 
 
-@torch.inference_mode()
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
     """Counts of a set at the network's size, from float probabilities.
 
@@ -24,9 +23,8 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     part = processes.rows(len(dataset), accelerator)
     tables = [np.zeros((0, 2, FLOAT_LEVELS), np.int64)]  # of more processes than images
     for images, labels, _ in loader(dataset, settings, accelerator, range(len(dataset))[part]):
-        with accelerator.autocast():
-            logits = network(images)
-        probabilities = torch.sigmoid(logits.float())
+        with torch.inference_mode(), accelerator.autocast():
+            probabilities = torch.sigmoid(network(images).float())
         if not bool(torch.isfinite(probabilities).all()):
             raise FloatingPointError(
                 f"the network's output on {dataset.name} is not finite: lower --learning-rate"

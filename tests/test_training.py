@@ -1,4 +1,5 @@
 import csv
+import errno
 import functools
 import os
 import signal
@@ -6,13 +7,18 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
+from tqdm import tqdm
 
-from aslp_lib import training
+from aslp_lib import files, networks, training
+from aslp_lib.checkpoints import Trained
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.runs import MethodFolder, load_tensors
+from aslp_lib.loading import Batches
+from aslp_lib.runs import MethodFolder, Run, load_tensors
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
 
@@ -156,6 +162,119 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
             whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
             if name == "gap" or file != "alphas.csv":
                 assert cut.read_bytes() == whole.read_bytes(), file
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from aslp_lib import cli, files
+
+fsync, written = files.os.fsync, []
+
+def stuck(descriptor):
+    name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+    if "last.safetensors" in name:
+        written.append(name)
+        if len(written) == 3:
+            files.os.truncate(descriptor, 1000)
+            Path(sys.argv[1]).touch()
+            time.sleep(600)
+    fsync(descriptor)
+
+files.os.fsync = stuck
+cli.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
+    flag, path = tmp_path / "writing", tmp_path / "cut"
+    arguments = ["train", "--preset", "demo", *ARGUMENTS, "--methods", "gap", "--epochs", "5"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, flag, *arguments, "--out", path],
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    deadline = time.monotonic() + 60
+    while not flag.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    folder = Run.open(path).method("gap")
+    (half,) = folder.path.glob(".last.safetensors.*.partial")
+    assert half.stat().st_size == 1000
+    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
+    settings = Run.open(path).settings
+    assert same(fit(settings, "gap", folder).network, fit(settings, "gap").network)
+    assert not half.exists()
+
+
+def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
+    folder, calls = MethodFolder(tmp_path / "run"), []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 5:  # each epoch writes the checkpoint, then the log
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(OSError, match=r"could not write .*last\.safetensors \(No space left"):
+            fit(SHORT, folder=folder)
+    assert {p.name for p in folder.path.iterdir()} == {"last.safetensors", "log.csv"}
+    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
+    assert same(fit(SHORT, folder=folder).network, fit(SHORT).network)
+
+
+class WithoutValues(Accelerator):
+    """On the meta device, whose tensors have no values: what reads one fails."""
+
+    device = torch.device("meta")
+
+
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "gap"])
+def test_no_step_reads_the_device(monkeypatch, method, technique):
+    """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
+    until all that was asked of the device is done."""
+    settings = replace(SHORT, technique=technique, limit=40, batch_size=2)
+    data, accelerator = settings.load_data(), WithoutValues(cpu=True)
+    reads = []
+    monkeypatch.setattr(training, "_read", lambda value: reads.append(value) or 0.5)
+    monkeypatch.setattr(training, "REFRESH", 5)
+    network = networks.build("tiny").to("meta")
+    alphas = settings.adaptive_alpha(40, method)
+    state = Trained(network, alphas if alphas is None else alphas.to("meta"))
+    optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
+    batches = Batches(data.train, 0, accelerator)
+    training._epoch(0, settings, batches, network, optimizer, state, tqdm(disable=True))
+    assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
+    with pytest.raises(RuntimeError, match="meta"):
+        reads[0].item()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+def test_no_step_waits_for_cuda(monkeypatch, technique):
+    """The whole loop, with fused Adam, mixed precision and loading processes."""
+
+    def read(value):
+        torch.cuda.set_sync_debug_mode("default")
+        number = value.item()
+        torch.cuda.set_sync_debug_mode("error")
+        return number
+
+    def watched(*arguments):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return epoch(*arguments)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    epoch = training._epoch
+    monkeypatch.setattr(training, "_read", read)
+    monkeypatch.setattr(training, "_epoch", watched)
+    fit(replace(SHORT, technique=technique, device="auto", precision="bf16", workers=2, hold=False))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
