@@ -65,16 +65,8 @@ def train(
             "processes: each needs an image of every batch (shares may differ by one)"
         )
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(settings.seed, INIT))
-        network = networks.build(settings.network, settings.weights)
-    network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
-    alphas = settings.adaptive_alpha(len(data.train), method)
-    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
-    network, optimizer = accelerator.prepare(_synchronised(network, accelerator), optimizer)
-    state = Trained(accelerator.unwrap_model(network), alphas)
-    if alphas is not None:
-        alphas.to(accelerator.device)
+    network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
+    alphas = state.alphas
     if folder is not None and main:
         discard_halves(folder.path)
     if folder is not None and folder.checkpoint.exists():
@@ -96,7 +88,7 @@ def train(
     )
     with bar:
         for epoch in range(done, settings.epochs):
-            loss, rate = _epoch(epoch, settings, batches, network, optimizer, state, bar)
+            loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
             counts = validate(state.network, data.validation, settings)
             state.log.append(_row(epoch, loss, rate, counts, alphas))
             if alphas is not None:
@@ -122,7 +114,26 @@ def schedule(name: str, progress: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def _epoch(
+def prepare(
+    settings: Settings, method: Method, images: int, accelerator: Accelerator
+) -> tuple[nn.Module, torch.optim.Optimizer, Trained]:
+    """The network as it is trained, its optimizer, and the state that training starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(settings.seed, INIT))
+        network = networks.build(settings.network, settings.weights)
+    network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        # BatchNorm over the whole batch; a CPU has no such layer.
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
+    network, optimizer = accelerator.prepare(network, optimizer)
+    alphas = settings.adaptive_alpha(images, method)
+    if alphas is not None:
+        alphas.to(accelerator.device)
+    return network, optimizer, Trained(accelerator.unwrap_model(network), alphas)
+
+
+def run_epoch(
     epoch: int,
     settings: Settings,
     batches: Batches,
@@ -222,13 +233,6 @@ def _row(
         "alpha_p10": low,
         "alpha_p90": high,
     }
-
-
-def _synchronised(network: nn.Module, accelerator: Accelerator) -> nn.Module:
-    """With BatchNorm over the whole batch where several GPUs share it: CPUs have no such layer."""
-    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    return network
 
 
 def _optimizer(

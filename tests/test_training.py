@@ -247,7 +247,7 @@ def test_no_step_reads_the_device(monkeypatch, method, technique):
     state = Trained(network, alphas if alphas is None else alphas.to("meta"))
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
     batches = Batches(data.train, 0, accelerator)
-    training._epoch(0, settings, batches, network, optimizer, state, tqdm(disable=True))
+    training.run_epoch(0, settings, batches, network, optimizer, state, tqdm(disable=True))
     assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
     with pytest.raises(RuntimeError, match="meta"):
         reads[0].item()
@@ -271,9 +271,9 @@ def test_no_step_waits_for_cuda(monkeypatch, technique):
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
-    epoch = training._epoch
+    epoch = training.run_epoch
     monkeypatch.setattr(training, "_read", read)
-    monkeypatch.setattr(training, "_epoch", watched)
+    monkeypatch.setattr(training, "run_epoch", watched)
     fit(replace(SHORT, technique=technique, device="auto", precision="bf16", workers=2, hold=False))
 
 
