@@ -34,7 +34,7 @@ class Settings:
 
     data: str = EMBEDDED
     """The paper's folders (a path), or "embedded"."""
-    network: Literal["tiny", "mobilenet_v2"] = "tiny"
+    network: Literal["tiny", "mobilenet_v2", "resnet50"] = "tiny"
     weights: str | None = None
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
     methods: tuple[Method, ...] = ("bce", "calibration")
