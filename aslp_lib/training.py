@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
-from aslp_lib import checkpoints, networks
+from aslp_lib import checkpoints, networks, optimization
 from aslp_lib.checkpoints import Trained
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet, derived_seed
@@ -56,7 +56,10 @@ def train(
         network = networks.build(settings.network, settings.weights)
     network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
     alphas = settings.adaptive_alpha(len(data.train), method)
-    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
+    if settings.compile:
+        network.compile()  # in place: the names in the checkpoint stay
+    fused = accelerator.device.type in ("cpu", "cuda")
+    optimizer = optimization.adam(network, settings, fused)
     network, optimizer = accelerator.prepare(network, optimizer)
     state = Trained(accelerator.unwrap_model(network), alphas)
     if alphas is not None:
@@ -79,7 +82,9 @@ def train(
     )
     with bar:
         for epoch in range(done, settings.epochs):
-            loss, rate = _epoch(epoch, settings, data.train, network, optimizer, state, bar)
+            loss, rate = _epoch(
+                epoch, settings, data.train, network, optimizer, state, bar, accelerator
+            )
             counts = validate(network, data.validation, settings)
             state.log.append(_row(epoch, loss, rate, counts, alphas))
             if alphas is not None:
@@ -102,9 +107,9 @@ def accelerator_for(settings: Settings) -> Accelerator:
     # accelerate keeps one state a process; other settings in the same notebook need a new one.
     if AcceleratorState._shared_state:
         state = AcceleratorState()
-        if state.mixed_precision != settings.precision or bool(state._cpu) != cpu:
+        if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
             AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.precision)
+    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
     if accelerator.num_processes > 1:
         raise RuntimeError("training runs in one process: start it without `accelerate launch`")
     return accelerator
@@ -118,7 +123,7 @@ def loader(
         dataset,
         settings.batch_size,
         sampler=order,
-        num_workers=settings.workers,
+        num_workers=settings.loading_workers,
         pin_memory=accelerator.device.type == "cuda",
     )
     return accelerator.prepare(batches)
@@ -142,18 +147,6 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     return Counts.join(parts)
 
 
-def schedule(name: str, progress: float) -> float:
-    """The learning rate's share of its peak, at `progress` in [0, 1] of the training."""
-    if name == "constant":
-        return 1.0
-    if name == "one_cycle":
-        warm = 0.3
-        if progress < warm:
-            return 0.04 + 0.96 * progress / warm
-        progress = (progress - warm) / (1 - warm)
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def _epoch(
     epoch: int,
     settings: Settings,
@@ -162,9 +155,9 @@ def _epoch(
     optimizer,
     state: Trained,
     bar: tqdm,
+    accelerator: Accelerator,
 ) -> tuple[float, float]:
     """One pass over the training set; its mean loss and last learning rate."""
-    accelerator = accelerator_for(settings)
     generator = torch.Generator().manual_seed(derived_seed(settings.seed, ORDER, epoch))
     order = torch.randperm(len(dataset), generator=generator).tolist()
     switches = torch.Generator().manual_seed(derived_seed(settings.seed, SWITCHES, epoch))
@@ -172,10 +165,10 @@ def _epoch(
     batches = loader(dataset, settings, accelerator, order)
     network.train()
     total = torch.zeros((), device=accelerator.device)
+    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulate)
     for step, (images, labels, index) in enumerate(batches):
-        share = schedule(settings.schedule, (epoch + step / len(batches)) / settings.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+        part = plan[step]
+        share = optimization.set_rate(optimizer, settings, epoch + part.done)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
@@ -187,9 +180,9 @@ def _epoch(
             expected=settings.expected,
             generator=switches,
         )
-        accelerator.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
+        accelerator.backward(loss * part.weight)
+        if part.last:
+            optimization.take_step(accelerator, network, optimizer, settings.clip)
         if state.alphas is not None:
             state.alphas.update(index, logits.detach(), labels)
         total += loss.detach() * len(images)
@@ -233,16 +226,3 @@ def _row(
         "alpha_p10": low,
         "alpha_p90": high,
     }
-
-
-def _optimizer(
-    network: networks.DenseNetwork, settings: Settings, fused: bool
-) -> torch.optim.Optimizer:
-    encoder = network.encoder_parameters()
-    known = {id(p) for p in encoder}
-    rest = [p for p in network.parameters() if id(p) not in known]
-    rate = settings.learning_rate
-    groups = [{"params": rest, "peak": rate}]
-    if encoder:
-        groups.append({"params": encoder, "peak": rate * settings.encoder_rate})
-    return torch.optim.Adam(groups, lr=rate, fused=fused)

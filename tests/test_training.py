@@ -1,17 +1,22 @@
 import csv
 import functools
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from aslp_lib import training
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, load_tensors
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
@@ -82,13 +87,49 @@ def test_an_alpha_follows_its_own_image():
     assert alphas.argmin() == 7
 
 
-def test_schedules():
-    assert training.schedule("constant", 0.7) == 1
-    assert training.schedule("cosine", 0) == 1
-    assert training.schedule("cosine", 1) == pytest.approx(0)
-    assert training.schedule("one_cycle", 0) == pytest.approx(0.04)
-    assert training.schedule("one_cycle", 0.3) == pytest.approx(1)
-    assert training.schedule("one_cycle", 1) == pytest.approx(0)
+class Plain(DenseNetwork):
+    """No BatchNorm: an image's logits do not depend on its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+
+    def segment(self, x):
+        return self.layers(x)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(training.networks, "build", lambda *_: Plain())
+
+
+@pytest.mark.parametrize("limit", [20, 23])
+def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
+    """So do alphas, which move after each batch by what the network said of their images: between
+    two steps it stays the same network."""
+    settings = replace(SHORT, limit=limit, weight=0.0, step=0.2)
+    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulate=2))
+    assert whole.alphas.alpha.max() > 0.01
+    torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.log, whole.log, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    single = fit(replace(settings, batch_size=5))
+    assert abs(single.log[-1]["loss"] - whole.log[-1]["loss"]) > 1e-4  # the test can tell
+
+
+@pytest.mark.skipif(
+    not shutil.which("g++") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and Python's headers",
+)
+def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
+    settings = replace(SHORT, epochs=1)
+    eager = fit(settings, "bce")
+    compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
+    assert compiled.log[0]["loss"] == pytest.approx(eager.log[0]["loss"], rel=1e-5)
+    saved = load_tensors(tmp_path / "weights.safetensors")[0]
+    assert saved.keys() == eager.network.state_dict().keys()
 
 
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
