@@ -24,9 +24,9 @@ def accelerator_for(settings: Settings) -> Accelerator:
     # accelerate keeps one state a process; other settings in the same notebook need a new one.
     if AcceleratorState._shared_state:
         state = AcceleratorState()
-        if state.mixed_precision != settings.precision or bool(state._cpu) != cpu:
+        if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
             AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.precision)
+    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
     if accelerator.num_processes != processes.launched():
         raise RuntimeError(
             f"{processes.launched()} processes were launched, but only {accelerator.num_processes} "
@@ -72,5 +72,5 @@ def loader(
     dataset: SaliencySet, settings: Settings, accelerator: Accelerator, order: Sequence[int]
 ) -> Iterator[tuple[Tensor, ...]]:
     """Batches of the items `order`, on the accelerator's device."""
-    batches = Batches(dataset, settings.workers, accelerator)
+    batches = Batches(dataset, settings.loading_workers, accelerator)
     return batches(in_batches(order, settings.batch_size))

@@ -76,8 +76,8 @@ def predict(
     """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
 
     The folder appears only when it is whole: it is filled beside itself, by all processes, and
-    renamed by the main one. Maps are the raw probabilities; they are not min-max normalised, which
-    would change every confidence.
+    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` asks for
+    what the release wrote.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
@@ -100,6 +100,8 @@ def predict(
                 logits = network(images)
             for logit, index in zip(logits.float().cpu(), indices.tolist(), strict=True):
                 probability = to_size(torch.sigmoid(logit), dataset.shape(index))
+                if settings.min_max_maps:
+                    probability = min_max(probability)
                 path = partial / f"{dataset.stems[index]}.png"
                 written.append(pool.submit(write, path, to_png(probability)))
             bar.update(len(images))
@@ -134,6 +136,15 @@ def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     """A (1, S, S) probability at an image's (H, W), float32."""
     resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].numpy()
+
+
+def min_max(probability: np.ndarray) -> np.ndarray:
+    """A map stretched to [0, 1], as the release did before it wrote it; a constant one becomes 0.
+
+    It changes every confidence, so that calibration is no longer the network's.
+    """
+    low, high = probability.min(), probability.max()
+    return (probability - low) / (high - low + 1e-8)
 
 
 def to_levels(probability: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from aslp_lib import checkpoints, networks, processes
+from aslp_lib import checkpoints, networks, optimization, processes
 from aslp_lib.checkpoints import Trained
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, derived_seed
@@ -77,7 +77,7 @@ def train(
 
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
-    batches = Batches(data.train, settings.workers, accelerator)
+    batches = Batches(data.train, settings.loading_workers, accelerator)
     bar = tqdm(
         total=settings.epochs * steps,
         initial=done * steps,
@@ -102,18 +102,6 @@ def train(
     return state
 
 
-def schedule(name: str, progress: float) -> float:
-    """The learning rate's share of its peak, at `progress` in [0, 1] of the training."""
-    if name == "constant":
-        return 1.0
-    if name == "one_cycle":
-        warm = 0.3
-        if progress < warm:
-            return 0.04 + 0.96 * progress / warm
-        progress = (progress - warm) / (1 - warm)
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def prepare(
     settings: Settings, method: Method, images: int, accelerator: Accelerator
 ) -> tuple[nn.Module, torch.optim.Optimizer, Trained]:
@@ -125,7 +113,10 @@ def prepare(
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         # BatchNorm over the whole batch; a CPU has no such layer.
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
+    if settings.compile:
+        network.compile()  # in place: the names in the checkpoint stay
+    fused = accelerator.device.type in ("cpu", "cuda")
+    optimizer = optimization.adam(network, settings, fused)
     network, optimizer = accelerator.prepare(network, optimizer)
     alphas = settings.adaptive_alpha(images, method)
     if alphas is not None:
@@ -156,10 +147,9 @@ def run_epoch(
     loaded = batches([mine or batch[:1] for mine, batch in zip(own, whole, strict=True)])
     network.train()
     total = torch.zeros((), device=accelerator.device)
+    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulate)
     for step, (images, labels, index) in enumerate(loaded):
-        share = schedule(settings.schedule, (epoch + step / len(whole)) / settings.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+        share = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
@@ -178,9 +168,10 @@ def run_epoch(
             expected=settings.expected,
             generator=switches,
         )
-        accelerator.backward(loss * accelerator.num_processes)  # gradients are averaged
-        optimizer.step()
-        optimizer.zero_grad()
+        # Processes' gradients are averaged.
+        accelerator.backward(loss * (plan[step].weight * accelerator.num_processes))
+        if plan[step].last:
+            optimization.take_step(accelerator, network, optimizer, settings.clip)
         if state.alphas is not None:
             state.alphas.update(index, logits.detach(), labels)
         total += loss.detach() * size
@@ -233,16 +224,3 @@ def _row(
         "alpha_p10": low,
         "alpha_p90": high,
     }
-
-
-def _optimizer(
-    network: networks.DenseNetwork, settings: Settings, fused: bool
-) -> torch.optim.Optimizer:
-    encoder = network.encoder_parameters()
-    known = {id(p) for p in encoder}
-    rest = [p for p in network.parameters() if id(p) not in known]
-    rate = settings.learning_rate
-    groups = [{"params": rest, "peak": rate}]
-    if encoder:
-        groups.append({"params": encoder, "peak": rate * settings.encoder_rate})
-    return torch.optim.Adam(groups, lr=rate, fused=fused)

@@ -53,7 +53,7 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
         workers=arguments.workers,
         alpha_warm_up=0,
         epochs=10_000,
-        precision="bf16" if torch.cuda.is_available() else "no",
+        precision="auto",
     )
 
 
@@ -177,7 +177,7 @@ def measure(settings: Settings, repeats: int) -> dict:
         "repeats": repeats,
         "workers": settings.workers,
         "threads": torch.get_num_threads(),
-        "precision": settings.precision,
+        "precision": settings.mixed_precision,
         "images_per_second": {name: images / value for name, value in seconds.items()},
         "peak_megabytes": {name: peak(name) for name in LOOPS},
         "alpha_share": alpha_seconds(settings, images) / step,

@@ -1,24 +1,21 @@
 import csv
-import errno
-import functools
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
+import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import nn
 from tqdm import tqdm
 
-from aslp_lib import files, networks, training
+from aslp_lib import networks, training
 from aslp_lib.checkpoints import Trained
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.loading import Batches
-from aslp_lib.runs import MethodFolder, Run, load_tensors
+from aslp_lib.networks import DenseNetwork
+from aslp_lib.runs import MethodFolder, load_tensors
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
 
@@ -88,13 +85,49 @@ def test_an_alpha_follows_its_own_image():
     assert alphas.argmin() == 7
 
 
-def test_schedules():
-    assert training.schedule("constant", 0.7) == 1
-    assert training.schedule("cosine", 0) == 1
-    assert training.schedule("cosine", 1) == pytest.approx(0)
-    assert training.schedule("one_cycle", 0) == pytest.approx(0.04)
-    assert training.schedule("one_cycle", 0.3) == pytest.approx(1)
-    assert training.schedule("one_cycle", 1) == pytest.approx(0)
+class Plain(DenseNetwork):
+    """No BatchNorm: an image's logits do not depend on its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+
+    def segment(self, x):
+        return self.layers(x)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(training.networks, "build", lambda *_: Plain())
+
+
+@pytest.mark.parametrize("limit", [20, 23])
+def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
+    """So do alphas, which move after each batch by what the network said of their images: between
+    two steps it stays the same network."""
+    settings = replace(SHORT, limit=limit, weight=0.0, step=0.2)
+    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulate=2))
+    assert whole.alphas.alpha.max() > 0.01
+    torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.log, whole.log, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    single = fit(replace(settings, batch_size=5))
+    assert abs(single.log[-1]["loss"] - whole.log[-1]["loss"]) > 1e-4  # the test can tell
+
+
+@pytest.mark.skipif(
+    not shutil.which("g++") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and Python's headers",
+)
+def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
+    settings = replace(SHORT, epochs=1)
+    eager = fit(settings, "bce")
+    compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
+    assert compiled.log[0]["loss"] == pytest.approx(eager.log[0]["loss"], rel=1e-5)
+    saved = load_tensors(tmp_path / "weights.safetensors")[0]
+    assert saved.keys() == eager.network.state_dict().keys()
 
 
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
@@ -113,117 +146,6 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     fit(replace(SHORT, epochs=1), folder=folder)
     with pytest.raises(ValueError, match="other settings"):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
-
-
-ARGUMENTS = [
-    *("--epochs", "12", "--limit", "40", "--size", "16", "--alpha-warm-up", "1"),
-    *("--device", "cpu", "--augment"),
-]
-
-
-def command(*arguments) -> list[str]:
-    return [sys.executable, "-m", "aslp_lib", "train", *map(str, arguments)]
-
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
-
-
-def run(*arguments) -> None:
-    subprocess.run(
-        command(*arguments), check=True, capture_output=True, timeout=200, env=ENVIRONMENT
-    )
-
-
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
-    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
-    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "gap", "--out"]
-    run(*start, tmp_path / "whole")
-    checkpoint = tmp_path / "cut" / "gap" / "last.safetensors"
-    process = subprocess.Popen(
-        command(*start, tmp_path / "cut"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=ENVIRONMENT,
-        # A background shell has its children ignore Ctrl-C: undo that.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(sent)
-    output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
-    done = len(load_tensors(checkpoint)[1]["log"])
-    assert 1 <= done < 12
-    run("--resume", tmp_path / "cut")
-    for name in ("bce", "gap"):
-        for file in ("weights.safetensors", "alphas.csv", "log.csv"):
-            whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
-            if name == "gap" or file != "alphas.csv":
-                assert cut.read_bytes() == whole.read_bytes(), file
-
-
-INTERRUPTED = """
-import sys, time
-from pathlib import Path
-from aslp_lib import cli, files
-
-fsync, written = files.os.fsync, []
-
-def stuck(descriptor):
-    name = Path(f"/proc/self/fd/{descriptor}").readlink().name
-    if "last.safetensors" in name:
-        written.append(name)
-        if len(written) == 3:
-            files.os.truncate(descriptor, 1000)
-            Path(sys.argv[1]).touch()
-            time.sleep(600)
-    fsync(descriptor)
-
-files.os.fsync = stuck
-cli.main(sys.argv[2:])
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
-def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
-    flag, path = tmp_path / "writing", tmp_path / "cut"
-    arguments = ["train", "--preset", "demo", *ARGUMENTS, "--methods", "gap", "--epochs", "5"]
-    process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, flag, *arguments, "--out", path],
-        stderr=subprocess.DEVNULL,
-        env=ENVIRONMENT,
-    )
-    deadline = time.monotonic() + 60
-    while not flag.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
-    folder = Run.open(path).method("gap")
-    (half,) = folder.path.glob(".last.safetensors.*.partial")
-    assert half.stat().st_size == 1000
-    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
-    settings = Run.open(path).settings
-    assert same(fit(settings, "gap", folder).network, fit(settings, "gap").network)
-    assert not half.exists()
-
-
-def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
-    folder, calls = MethodFolder(tmp_path / "run"), []
-
-    def full(descriptor):
-        calls.append(descriptor)
-        if len(calls) == 5:  # each epoch writes the checkpoint, then the log
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
-        with pytest.raises(OSError, match=r"could not write .*last\.safetensors \(No space left"):
-            fit(SHORT, folder=folder)
-    assert {p.name for p in folder.path.iterdir()} == {"last.safetensors", "log.csv"}
-    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
-    assert same(fit(SHORT, folder=folder).network, fit(SHORT).network)
 
 
 class WithoutValues(Accelerator):
