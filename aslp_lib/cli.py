@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import tyro
 
-from aslp_lib import networks
-from aslp_lib.comparison import count_methods, parse_methods, set_name
+from aslp_lib import networks, processes
+from aslp_lib.cli_evaluate import Evaluate, compare
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
-from aslp_lib.data.folders import Grey, find_images
+from aslp_lib.data.folders import Grey, paper_tests
 from aslp_lib.data.textures import prepare_textures
-from aslp_lib.evaluation import SCORES, evaluate_run, flat, labelled, record
-from aslp_lib.files import write, write_csv
-from aslp_lib.maps import WEIGHTED_F, Reading
-from aslp_lib.metrics.calibration import BINS
-from aslp_lib.prediction import predict_run
-from aslp_lib.report import write_comparison, write_report
+from aslp_lib.evaluation import evaluate_run, labelled
+from aslp_lib.loading import accelerator_for
+from aslp_lib.maps import STRETCHED
+from aslp_lib.prediction import predict, predict_run
+from aslp_lib.report import write_report
 from aslp_lib.runs import Run
-from aslp_lib.tables import as_table, latex, markdown
+from aslp_lib.tables import as_table
 from aslp_lib.training import train
 
 PROGRAM = "main_ASLP.py"
 USAGE = """Train, test and evaluate adaptive label perturbation (ASLP).
 
-    main_ASLP.py [--preset demo|small] [--resume RUN] [settings]   all steps, one after another
+    main_ASLP.py [--preset NAME] [--resume RUN] [settings]   all steps, one after another
     main_ASLP.py train [the same]             only train
     main_ASLP.py test RUN                     predict the maps of a trained run's test sets
+    main_ASLP.py test --official FILE.pth --data DIR --out MAPS
+                                              the same by an authors' checkpoint
     main_ASLP.py evaluate RUN                 score those maps, print the table, write the report
     main_ASLP.py evaluate --maps DIR ... --masks DIR ... [--out FILE.json] [--table FILE.tex]
                  [--report FILE.html] [--bins 10]           score and compare anyone's maps
     main_ASLP.py textures --dtd DIR           prepare the 500 textures of DTD
+    accelerate launch --num_processes 4 main_ASLP.py ...       train and test on several GPUs
 
 Without --preset: "small" if Dataset/ holds DUTS-TR, else "demo", on the embedded data set.
 Every setting and its default: main_ASLP.py --preset NAME --help
@@ -61,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if command in ("run", "train"):
             _run(words, everything=command == "run")
         elif command in STEPS:
-            STEPS[command](words)
+            if command == "test" or processes.is_main():
+                STEPS[command](words)
         else:
             print(f"there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
             return 2
@@ -90,17 +93,21 @@ def _run(words: list[str], everything: bool) -> None:
     else:
         data = request.settings.load_data()  # first: bad data leave no empty run
         networks.build(request.settings.network, request.settings.weights)  # so do bad weights
-        run = Run.create(request.out or Path("runs") / preset, request.settings)
+        path = request.out or Path("runs") / preset
+        accelerator_for(request.settings)  # joins the processes, so that the main one names the run
+        run = processes.from_main(lambda: Run.create(path, request.settings))
         _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
     if run.settings.data == EMBEDDED and default_preset() == "demo":
         _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
     _describe(data)
-    run.keep_lists(data)
+    if processes.is_main():
+        run.keep_lists(data)
     for method in run.settings.methods:
         train(run.settings, data, method, run.method(method))
     if everything:
         _test(run, data)
-        _evaluate(run, data)
+        if processes.is_main():
+            _evaluate(run, data)
 
 
 def _preset(words: list[str]) -> tuple[str, list[str]]:
@@ -122,6 +129,8 @@ def _test(run: Run, data: DataSets) -> None:
 def _evaluate(run: Run, data: DataSets) -> None:
     results = evaluate_run(run, data)
     print(f"\n{as_table(labelled(results))}\n")
+    if run.settings.min_max_maps:
+        _announce(f"note: {STRETCHED}")
     write_report(run, data, results)
     print(f"report: {run.report}")
 
@@ -139,95 +148,60 @@ def _on_run(step):
 
 
 @dataclass(frozen=True)
+class _Official:
+    """Predict the maps of the test sets in DATA/Test with an authors' checkpoint."""
+
+    official: Path
+    """The authors' `Model_30_Gen.pth`."""
+    out: Path
+    """A new folder for the maps, OUT/SET/STEM.png."""
+    data: Path = Path("Dataset")
+    """The paper's folders, of which only Test is needed."""
+    size: int = 384
+    """Side of the square images that the network sees, in pixels."""
+    batch_size: int = 10
+    limit: int | None = None
+    """Use only the first so many images of each set."""
+    grey: Grey = "refuse"
+    """What to do with masks that are not binary."""
+    device: Literal["auto", "cpu"] = "auto"
+    min_max_maps: bool = False
+    """Stretch each map to the full range, as the authors did before they scored it."""
+
+
+def test(words: list[str]) -> None:
+    """The command `test`."""
+    if not any(word.split("=")[0] == "--official" for word in words):
+        return _on_run(_test)(words)
+    asked = tyro.cli(_Official, prog=PROGRAM, args=words)
+    chosen = {k: v for k, v in vars(asked).items() if k not in ("official", "out", "data")}
+    settings = replace(PRESETS["paper"], precision="no", data=str(asked.data), **chosen)
+    accelerator_for(settings)  # joins the processes, so that they look before one of them writes
+    if processes.from_main(asked.out.exists):
+        raise FileExistsError(f"{asked.out} is there: choose a new folder for the maps")
+    network = networks.load_official(asked.official)
+    tests, notes = paper_tests(asked.data, asked.size, limit=asked.limit, grey=asked.grey)
+    for note in notes:
+        _announce(f"note: {note}")
+    for name, dataset in tests.items():
+        predict(network, dataset, asked.out / name, settings)
+    _announce(f"maps of {', '.join(tests)}: {asked.out}; score them with evaluate --maps --masks")
+
+
+@dataclass(frozen=True)
 class _RunFolder:
     run: tyro.conf.Positional[Path]
     """A trained run's folder."""
 
 
-@dataclass(frozen=True)
-class _Evaluate:
-    """Score a trained run's maps, or with --maps and --masks anyone's."""
-
-    run: tyro.conf.Positional[Path | None] = None
-    """A run whose maps were predicted."""
-    maps: tuple[str, ...] = ()
-    """Folders of 8-bit greyscale maps (255 = surely foreground), one a method: DIR or LABEL=DIR.
-    Maps lie in DIR/SET, or for one set in DIR itself."""
-    masks: tuple[Path, ...] = ()
-    """Folders of masks of the same stems and sizes, one a set."""
-    out: Path | None = None
-    """A JSON file for every score and its interval over images."""
-    table: tuple[Path, ...] = ()
-    """Files for the comparison table: .csv (every score), .md, .tex."""
-    report: Path | None = None
-    """An HTML page with tables and figures."""
-    bins: int = BINS
-    """Bins of the calibration scores and diagrams."""
-    min_max: bool = False
-    """Stretch each map to the full range first, as the authors' release did. It changes every
-    confidence: only to compare with numbers made that way."""
-    allow_missing: bool = False
-    """Leave masks without a map out, instead of refusing them."""
-    grey: Grey = "refuse"
-    """What to do with masks that are not binary."""
-    workers: int | None = None
-    """Threads that read; default: one a processor."""
-
-
 def evaluate(words: list[str]) -> None:
     """The command `evaluate`."""
-    asked = tyro.cli(_Evaluate, prog=PROGRAM, args=words)
-    if asked.run is not None and asked == _Evaluate(asked.run):
+    asked = tyro.cli(Evaluate, prog=PROGRAM, args=words)
+    if asked.run is not None and asked == Evaluate(asked.run):
         return _on_run(_evaluate)([str(asked.run)])
     if asked.run is not None or not asked.maps or not asked.masks:
         raise ValueError("evaluate needs a run's folder alone, or --maps and --masks together")
-    return _compare(asked)
-
-
-def _compare(asked: _Evaluate) -> None:
-    """Score anyone's maps."""
-    if unknown := [path for path in asked.table if path.suffix not in (".csv", ".md", ".tex")]:
-        raise ValueError(f"--table writes .csv, .md or .tex, not {unknown[0].name}")
-    if asked.bins < 1:
-        raise ValueError(f"bins is {asked.bins}, but at least 1 is needed")
-    notes = []
-    if asked.min_max:
-        notes.append("maps were stretched to the full range: not the network's confidences")
-    if not WEIGHTED_F:
-        notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-    reading = Reading(
-        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, workers=asked.workers
-    )
-    results = count_methods(parse_methods(asked.maps), asked.masks, reading)
-    masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}
-    for name, methods in results.items():
-        for label, counts in methods.items():
-            if left := masks[name] - len(counts):
-                notes.append(f"{name}: {left} masks have no map of {label} and are left out")
-        if len({counts.names for counts in methods.values()}) > 1:
-            notes.append(f"{name}: the methods have maps of different images, so none is paired")
-    for note in notes:
-        _announce(f"note: {note}")
-    print(as_table(results, asked.bins))
-    if asked.out is None and not asked.table and asked.report is None:
-        return
-    names = SCORES if asked.out else ()
-    records = {
-        name: {label: record(counts, names, asked.bins) for label, counts in methods.items()}
-        for name, methods in results.items()
-    }
-    if asked.out is not None:
-        single = len(results) == len(asked.maps) == 1
-        content = next(iter(next(iter(records.values())).values())) if single else records
-        write(asked.out, json.dumps(content, indent=2, allow_nan=False))
-    for path in asked.table:
-        if path.suffix == ".csv":
-            write_csv(path, *flat(records))
-        else:
-            write(path, markdown(records) if path.suffix == ".md" else latex(records))
-    if asked.report is not None:
-        write_comparison(asked.report, results, asked.bins, notes)
-        print(f"report: {asked.report}")
+    return compare(asked)
 
 
 @dataclass(frozen=True)
@@ -249,7 +223,7 @@ def textures(words: list[str], default: Textures | None = None) -> None:
     print(f"{made} textures in {asked.target}")
 
 
-STEPS = {"test": _on_run(_test), "evaluate": evaluate, "textures": textures}
+STEPS = {"test": test, "evaluate": evaluate, "textures": textures}
 
 
 def _describe(data: DataSets) -> None:
@@ -262,4 +236,5 @@ def _describe(data: DataSets) -> None:
 
 
 def _announce(text: str) -> None:
-    print(text, flush=True)
+    if processes.is_main():
+        print(text, flush=True)

@@ -33,6 +33,12 @@ def write(path: Path, content: str | bytes) -> None:
         ) from error
 
 
+def discard_halves(folder: Path) -> None:
+    """Remove what processes that were killed while they wrote left in a folder."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table whole; floats with 6 significant digits."""
     buffer = io.StringIO()

@@ -21,6 +21,9 @@ from aslp_lib.metrics.counts import Counts, min_max
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
 """Whether weighted F can be measured: it takes the optional extra `saliency` (PySODMetrics)."""
 
+STRETCHED = "maps were stretched to the full range: not the network's confidences"
+"""What must be said of scores of min-max-normalised maps."""
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -15,13 +15,13 @@ from torch import nn
 from torch.nn import functional as F
 from tqdm.auto import tqdm
 
-from aslp_lib import networks
+from aslp_lib import networks, processes
 from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.files import write
+from aslp_lib.loading import accelerator_for, loader
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder, load_weights
-from aslp_lib.training import accelerator_for, loader
 
 
 def load_network(settings: Settings, weights: Path) -> nn.Module:
@@ -49,11 +49,19 @@ def predict_run(
             f"there is no {folder.weights}: train {METHOD_LABELS[method]} to its end first"
         )
     network = load_network(settings, folder.weights)
+    accelerator_for(settings)  # joins the processes
     for name, dataset in data.tests.items():
         maps = folder.maps(name)
-        if not all((maps / f"{stem}.png").is_file() for stem in dataset.stems):
-            shutil.rmtree(maps, ignore_errors=True)  # of another version of the set
+        if not processes.from_main(lambda m=maps, d=dataset: _whole(m, d)):
             predict(network, dataset, maps, settings, progress=progress)
+
+
+def _whole(maps: Path, dataset: SaliencySet) -> bool:
+    """Whether all maps are there; removes those of another version of the set."""
+    if all((maps / f"{stem}.png").is_file() for stem in dataset.stems):
+        return True
+    shutil.rmtree(maps, ignore_errors=True)
+    return False
 
 
 @torch.inference_mode()
@@ -67,30 +75,42 @@ def predict(
 ) -> None:
     """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
 
-    The folder appears only when it is whole: it is filled beside itself and renamed. Maps are the
-    raw probabilities; they are not min-max normalised, which would change every confidence.
+    The folder appears only when it is whole: it is filled beside itself, by all processes, and
+    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` asks for
+    what the release wrote.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
     partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    accelerator.wait_for_everyone()
+    own = range(len(dataset))[processes.rows(len(dataset), accelerator)]
     bar = tqdm(
-        total=len(dataset), desc=f"maps of {dataset.name}", disable=not progress, leave=False
+        total=len(own),
+        desc=f"maps of {dataset.name}",
+        disable=not (progress and accelerator.is_main_process),
+        leave=False,
     )
     with bar, ThreadPoolExecutor() as pool:
         written: list[Future] = []
-        for images, _, indices in loader(dataset, settings, accelerator, list(range(len(dataset)))):
+        for images, _, indices in loader(dataset, settings, accelerator, own):
             with accelerator.autocast():
                 logits = network(images)
             for logit, index in zip(logits.float().cpu(), indices.tolist(), strict=True):
                 probability = to_size(torch.sigmoid(logit), dataset.shape(index))
+                if settings.min_max_maps:
+                    probability = min_max(probability)
                 path = partial / f"{dataset.stems[index]}.png"
                 written.append(pool.submit(write, path, to_png(probability)))
             bar.update(len(images))
         for future in written:
             future.result()  # raises what the writing raised
-    partial.rename(target)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        partial.rename(target)
+    accelerator.wait_for_everyone()
 
 
 @torch.inference_mode()
@@ -116,6 +136,15 @@ def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     """A (1, S, S) probability at an image's (H, W), float32."""
     resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].numpy()
+
+
+def min_max(probability: np.ndarray) -> np.ndarray:
+    """A map stretched to [0, 1], as the release did before it wrote it; a constant one becomes 0.
+
+    It changes every confidence, so that calibration is no longer the network's.
+    """
+    low, high = probability.min(), probability.max()
+    return (probability - low) / (high - low + 1e-8)
 
 
 def to_levels(probability: np.ndarray) -> np.ndarray:

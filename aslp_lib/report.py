@@ -14,7 +14,7 @@ from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.evaluation import MAIN, Results, labelled, scores, scores_with
 from aslp_lib.files import write
-from aslp_lib.maps import read_map
+from aslp_lib.maps import STRETCHED, read_map
 from aslp_lib.metrics.bootstrap import difference
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.runs import Run, read_log
@@ -34,6 +34,7 @@ def write_report(run: Run, data: DataSets, results: Results) -> None:
     parts = [
         f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
         f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
+        *([f"<p>{html.escape(STRETCHED)}</p>"] if run.settings.min_max_maps else []),
         *_scores(results, BINS),
         "<h2>Training</h2>",
         _picture(figures.training_history(logs)),

@@ -1,7 +1,8 @@
 """Training: BCE or ASLP, with a checkpoint every epoch from which a run goes on bit for bit.
 
 All randomness comes from (seed, purpose, epoch), so no generator's state needs saving, and the
-learning rate is a function of the step.
+learning rate is a function of the step. Several processes share each batch and do with it what one
+would; BatchNorm's statistics are of the whole batch on CUDA, of each process's share on a CPU.
 """
 
 from __future__ import annotations
@@ -10,26 +11,30 @@ import math
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from aslp_lib import checkpoints, networks
+from aslp_lib import checkpoints, networks, optimization, processes
 from aslp_lib.checkpoints import Trained
 from aslp_lib.config import METHOD_LABELS, Method, Settings
-from aslp_lib.data.base import DataSets, SaliencySet, derived_seed
+from aslp_lib.data.base import DataSets, derived_seed
+from aslp_lib.files import discard_halves
+from aslp_lib.loading import Batches, accelerator_for, in_batches
 from aslp_lib.method.adaptive import AdaptiveAlpha
 from aslp_lib.method.loss import sc_bce_with_logits
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
+from aslp_lib.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
 """What a derived seed is for."""
 
 REFRESH = 20
 """Steps between two readings of the loss: each one waits for the device."""
+
+SURELY_BACKGROUND = -1e4
+"""A logit whose loss on a background label is exactly 0."""
 
 
 def train(
@@ -42,25 +47,28 @@ def train(
 ) -> Trained:
     """Train one method.
 
+    Of several processes each returns the same, and the main one writes.
+
     Args:
         folder: where the log, the alphas, the checkpoint and the weights go; None keeps nothing. A
             checkpoint that lies there is gone on from.
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
-        ValueError: the folder's checkpoint belongs to other settings.
+        ValueError: the folder's checkpoint belongs to other settings; or there are more processes
+            than images in a batch.
     """
     accelerator = accelerator_for(settings)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(settings.seed, INIT))
-        network = networks.build(settings.network, settings.weights)
-    network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
-    alphas = settings.adaptive_alpha(len(data.train), method)
-    optimizer = _optimizer(network, settings, fused=accelerator.device.type in ("cpu", "cuda"))
-    network, optimizer = accelerator.prepare(network, optimizer)
-    state = Trained(accelerator.unwrap_model(network), alphas)
-    if alphas is not None:
-        alphas.to(accelerator.device)
+    if settings.batch_size < accelerator.num_processes:
+        raise ValueError(
+            f"batch_size is {settings.batch_size}, shared by {accelerator.num_processes} "
+            "processes: each needs an image of every batch (shares may differ by one)"
+        )
+    main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
+    network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
+    alphas = state.alphas
+    if folder is not None and main:
+        discard_halves(folder.path)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
     if settings.hold:
@@ -69,6 +77,7 @@ def train(
 
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
+    batches = Batches(data.train, settings.loading_workers, accelerator)
     bar = tqdm(
         total=settings.epochs * steps,
         initial=done * steps,
@@ -79,128 +88,110 @@ def train(
     )
     with bar:
         for epoch in range(done, settings.epochs):
-            loss, rate = _epoch(epoch, settings, data.train, network, optimizer, state, bar)
-            counts = validate(network, data.validation, settings)
+            loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
+            counts = validate(state.network, data.validation, settings)
             state.log.append(_row(epoch, loss, rate, counts, alphas))
             if alphas is not None:
                 alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
-            if folder is not None:
+            if folder is not None and main:
                 checkpoints.save(folder, settings, method, state, optimizer)
-    if folder is not None:
+    if folder is not None and main:
         checkpoints.finish(folder, settings, method, state, data.train)
+    accelerator.wait_for_everyone()
     state.network.eval()
     return state
 
 
-def accelerator_for(settings: Settings) -> Accelerator:
-    """The device and precision that the settings ask for.
-
-    Raises:
-        RuntimeError: several processes were launched; alphas are not shared between them yet.
-    """
-    cpu = settings.device == "cpu"
-    # accelerate keeps one state a process; other settings in the same notebook need a new one.
-    if AcceleratorState._shared_state:
-        state = AcceleratorState()
-        if state.mixed_precision != settings.precision or bool(state._cpu) != cpu:
-            AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=cpu, mixed_precision=settings.precision)
-    if accelerator.num_processes > 1:
-        raise RuntimeError("training runs in one process: start it without `accelerate launch`")
-    return accelerator
-
-
-def loader(
-    dataset: SaliencySet, settings: Settings, accelerator: Accelerator, order: list[int]
-) -> DataLoader:
-    """Batches of the items `order`, on the accelerator's device."""
-    batches = DataLoader(
-        dataset,
-        settings.batch_size,
-        sampler=order,
-        num_workers=settings.workers,
-        pin_memory=accelerator.device.type == "cuda",
-    )
-    return accelerator.prepare(batches)
+def prepare(
+    settings: Settings, method: Method, images: int, accelerator: Accelerator
+) -> tuple[nn.Module, torch.optim.Optimizer, Trained]:
+    """The network as it is trained, its optimizer, and the state that training starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derived_seed(settings.seed, INIT))
+        network = networks.build(settings.network, settings.weights)
+    network.to(memory_format=torch.channels_last)  # a fifth faster on a CPU, needed by tensor cores
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        # BatchNorm over the whole batch; a CPU has no such layer.
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    if settings.compile:
+        network.compile()  # in place: the names in the checkpoint stay
+    fused = accelerator.device.type in ("cpu", "cuda")
+    optimizer = optimization.adam(network, settings, fused)
+    network, optimizer = accelerator.prepare(network, optimizer)
+    alphas = settings.adaptive_alpha(images, method)
+    if alphas is not None:
+        alphas.to(accelerator.device)
+    return network, optimizer, Trained(accelerator.unwrap_model(network), alphas)
 
 
-@torch.inference_mode()
-def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
-    """Counts of a set at the network's size, from float probabilities."""
-    accelerator = accelerator_for(settings)
-    network.to(accelerator.device).eval()
-    parts = []
-    for images, labels, _ in loader(dataset, settings, accelerator, list(range(len(dataset)))):
-        with accelerator.autocast():
-            logits = network(images)
-        probabilities = torch.sigmoid(logits.float())
-        if not bool(torch.isfinite(probabilities).all()):
-            raise FloatingPointError(
-                f"the network's output on {dataset.name} is not finite: lower --learning-rate"
-            )
-        parts.append(Counts.from_probabilities(probabilities, labels))
-    return Counts.join(parts)
-
-
-def schedule(name: str, progress: float) -> float:
-    """The learning rate's share of its peak, at `progress` in [0, 1] of the training."""
-    if name == "constant":
-        return 1.0
-    if name == "one_cycle":
-        warm = 0.3
-        if progress < warm:
-            return 0.04 + 0.96 * progress / warm
-        progress = (progress - warm) / (1 - warm)
-    return 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def _epoch(
+def run_epoch(
     epoch: int,
     settings: Settings,
-    dataset: SaliencySet,
+    batches: Batches,
     network: nn.Module,
     optimizer,
     state: Trained,
     bar: tqdm,
 ) -> tuple[float, float]:
     """One pass over the training set; its mean loss and last learning rate."""
-    accelerator = accelerator_for(settings)
+    dataset, accelerator = batches.dataset, batches.accelerator
     generator = torch.Generator().manual_seed(derived_seed(settings.seed, ORDER, epoch))
     order = torch.randperm(len(dataset), generator=generator).tolist()
     switches = torch.Generator().manual_seed(derived_seed(settings.seed, SWITCHES, epoch))
     dataset.epoch = epoch
-    batches = loader(dataset, settings, accelerator, order)
+    whole = in_batches(order, settings.batch_size)
+    parts = [processes.rows(len(batch), accelerator) for batch in whole]
+    own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
+    # A process without an image of a small last batch runs one all the same, as the others wait
+    # for its gradient, but leaves it out of the loss.
+    loaded = batches([mine or batch[:1] for mine, batch in zip(own, whole, strict=True)])
     network.train()
     total = torch.zeros((), device=accelerator.device)
-    for step, (images, labels, index) in enumerate(batches):
-        share = schedule(settings.schedule, (epoch + step / len(batches)) / settings.epochs)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * share
+    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulate)
+    for step, (images, labels, index) in enumerate(loaded):
+        share = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
+        size, mine = len(whole[step]), len(own[step])
+        if mine == 0:
+            logits, labels, index = logits[:0], labels[:0], index[:0]
+        alpha = 0.0
+        if state.alphas is not None:
+            alpha = processes.widen(state.alphas[index], parts[step], size, 0.0)
+        # Every process draws the whole batch's switches; the other rows add nothing to its loss.
         loss = sc_bce_with_logits(
-            logits,
-            labels,
-            0.0 if state.alphas is None else state.alphas[index],
+            processes.widen(logits, parts[step], size, SURELY_BACKGROUND),
+            processes.widen(labels, parts[step], size, 0.0),
+            alpha,
             settings.perturbation,
             expected=settings.expected,
             generator=switches,
         )
-        accelerator.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
+        # Processes' gradients are averaged.
+        accelerator.backward(loss * (plan[step].weight * accelerator.num_processes))
+        if plan[step].last:
+            optimization.take_step(accelerator, network, optimizer, settings.clip)
         if state.alphas is not None:
             state.alphas.update(index, logits.detach(), labels)
-        total += loss.detach() * len(images)
+        total += loss.detach() * size
         bar.update()
-        if step % REFRESH == 0:
-            _check_finite(loss.item(), epoch, settings)
-            facts = {"epoch": epoch + 1, "loss": f"{loss.item():.3f}", **_alpha(state.alphas)}
+        if step % REFRESH == 0 and mine:
+            now = _read(loss) * size / mine
+            _check_finite(now, epoch, settings)
+            facts = {"epoch": epoch + 1, "loss": f"{now:.3f}", **_alpha(state.alphas)}
             bar.set_postfix(facts, refresh=False)
-    mean = total.item() / len(dataset)
+    mean = _read(processes.total(total, accelerator)) / len(dataset)
     _check_finite(mean, epoch, settings)
+    processes.share_buffers(state.network, accelerator)
+    if state.alphas is not None:
+        processes.share_items(state.alphas.alpha, [i for batch in own for i in batch], accelerator)
     return mean, settings.learning_rate * share
+
+
+def _read(value: Tensor) -> float:
+    """A number from the device. It waits for the device, and in a step nothing else does."""
+    return value.item()
 
 
 def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
@@ -213,7 +204,7 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
 
 
 def _alpha(alphas: AdaptiveAlpha | None) -> dict[str, str]:
-    return {} if alphas is None else {"alpha": f"{alphas.alpha.mean().item():.3f}"}
+    return {} if alphas is None else {"alpha": f"{_read(alphas.alpha.mean()):.3f}"}
 
 
 def _row(
@@ -233,16 +224,3 @@ def _row(
         "alpha_p10": low,
         "alpha_p90": high,
     }
-
-
-def _optimizer(
-    network: networks.DenseNetwork, settings: Settings, fused: bool
-) -> torch.optim.Optimizer:
-    encoder = network.encoder_parameters()
-    known = {id(p) for p in encoder}
-    rest = [p for p in network.parameters() if id(p) not in known]
-    rate = settings.learning_rate
-    groups = [{"params": rest, "peak": rate}]
-    if encoder:
-        groups.append({"params": encoder, "peak": rate * settings.encoder_rate})
-    return torch.optim.Adam(groups, lr=rate, fused=fused)

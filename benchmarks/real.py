@@ -24,10 +24,11 @@ from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
 from aslp_lib.data.base import DataSets
 from aslp_lib.evaluation import scores
 from aslp_lib.files import write
+from aslp_lib.loading import accelerator_for, loader
 from aslp_lib.maps import Reading, count_maps
 from aslp_lib.method.adaptive import alpha_gradient
 from aslp_lib.prediction import predict
-from aslp_lib.training import accelerator_for, loader, train, validate
+from aslp_lib.training import train, validate
 
 RESULTS = Path(__file__).parent / "results" / "real.json"
 SMALL = replace(PRESETS["small"], device="cpu")

@@ -65,7 +65,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "huge"], "no preset 'huge': choose of demo, small"),
+        (["--preset", "huge"], "no preset 'huge': choose of demo, small, paper, release"),
         (["--data", "nowhere"], "no folder nowhere"),
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),

@@ -59,7 +59,7 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
 
 
 def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, monkeypatch):
-    monkeypatch.setattr("aslp_lib.cli.WEIGHTED_F", False)
+    monkeypatch.setattr("aslp_lib.cli_evaluate.WEIGHTED_F", False)
     write_set(["a", "b"], "SOD/GT")
     arguments = ["evaluate", "--maps", "a", "b", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main(arguments) == 0

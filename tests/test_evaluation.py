@@ -44,6 +44,23 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
         assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
 
 
+def test_maps_stretched_as_the_release_did(sod, tmp_path):
+    settings = replace(SETTINGS, min_max_maps=True)
+    prediction.predict(Brightness(), sod, tmp_path / "SOD", settings, progress=False)
+    prediction.predict(Brightness(), sod, tmp_path / "raw", SETTINGS, progress=False)
+    for stem in sod.stems:
+        stretched = maps.read_map(tmp_path / "SOD" / f"{stem}.png").astype(float)
+        raw = maps.read_map(tmp_path / "raw" / f"{stem}.png").astype(float)
+        assert (stretched.min(), stretched.max()) == (0, 255)
+        slope = 255 / (raw.max() - raw.min())
+        # A raw level is rounded by up to a half, and so are the two ends.
+        assert np.abs(stretched - slope * (raw - raw.min())).max() <= 1.5 * slope + 0.5
+
+
+def test_a_constant_map_is_stretched_to_nothing():
+    assert not prediction.min_max(np.full((2, 3), 0.7, np.float32)).any()
+
+
 def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
     prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
     ours = maps.count_maps(tmp_path / "SOD", sod, progress=False)

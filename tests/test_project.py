@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -10,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from packaging.requirements import Requirement
 
@@ -105,10 +107,26 @@ def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones()
     assert embedded.table(json.loads(embedded.RESULTS.read_text())["runs"]) in text
 
 
-def test_the_benchmarks_table_is_of_the_recorded_results():
-    evaluation = benchmark("evaluation")
-    recorded = json.loads(evaluation.RESULTS.read_text())
-    assert evaluation.table(recorded) in (ROOT / "benchmarks" / "README.md").read_text()
+@pytest.mark.parametrize("name", ["evaluation", "training"])
+def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other
+    script = benchmark(name)
+    recorded = json.loads(script.RESULTS.read_text())
+    assert script.table(recorded) in (ROOT / "benchmarks" / "README.md").read_text()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="it would run for minutes")
+def test_without_cuda_the_gpu_check_says_so_and_writes_nothing():
+    before = sorted((ROOT / "benchmarks" / "results").iterdir())
+    result = subprocess.run(
+        ["bash", str(ROOT / "benchmarks" / "gpu_check.sh")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHON": sys.executable},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "no CUDA device" in result.stdout
+    assert sorted((ROOT / "benchmarks" / "results").iterdir()) == before
 
 
 def benchmark(name):

@@ -1,17 +1,20 @@
 import csv
-import functools
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
+import sysconfig
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
+from torch import nn
+from tqdm import tqdm
 
-from aslp_lib import training
+from aslp_lib import networks, training
+from aslp_lib.checkpoints import Trained
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.loading import Batches
+from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, load_tensors
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
@@ -82,13 +85,49 @@ def test_an_alpha_follows_its_own_image():
     assert alphas.argmin() == 7
 
 
-def test_schedules():
-    assert training.schedule("constant", 0.7) == 1
-    assert training.schedule("cosine", 0) == 1
-    assert training.schedule("cosine", 1) == pytest.approx(0)
-    assert training.schedule("one_cycle", 0) == pytest.approx(0.04)
-    assert training.schedule("one_cycle", 0.3) == pytest.approx(1)
-    assert training.schedule("one_cycle", 1) == pytest.approx(0)
+class Plain(DenseNetwork):
+    """No BatchNorm: an image's logits do not depend on its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+
+    def segment(self, x):
+        return self.layers(x)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(training.networks, "build", lambda *_: Plain())
+
+
+@pytest.mark.parametrize("limit", [20, 23])
+def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
+    """So do alphas, which move after each batch by what the network said of their images: between
+    two steps it stays the same network."""
+    settings = replace(SHORT, limit=limit, weight=0.0, step=0.2)
+    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulate=2))
+    assert whole.alphas.alpha.max() > 0.01
+    torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.log, whole.log, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    single = fit(replace(settings, batch_size=5))
+    assert abs(single.log[-1]["loss"] - whole.log[-1]["loss"]) > 1e-4  # the test can tell
+
+
+@pytest.mark.skipif(
+    not shutil.which("g++") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and Python's headers",
+)
+def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
+    settings = replace(SHORT, epochs=1)
+    eager = fit(settings, "bce")
+    compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
+    assert compiled.log[0]["loss"] == pytest.approx(eager.log[0]["loss"], rel=1e-5)
+    saved = load_tensors(tmp_path / "weights.safetensors")[0]
+    assert saved.keys() == eager.network.state_dict().keys()
 
 
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
@@ -109,53 +148,55 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
 
 
-ARGUMENTS = [
-    *("--epochs", "12", "--limit", "40", "--size", "16", "--alpha-warm-up", "1"),
-    *("--device", "cpu", "--augment"),
-]
+class WithoutValues(Accelerator):
+    """On the meta device, whose tensors have no values: what reads one fails."""
+
+    device = torch.device("meta")
 
 
-def command(*arguments) -> list[str]:
-    return [sys.executable, "-m", "aslp_lib", "train", *map(str, arguments)]
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "gap"])
+def test_no_step_reads_the_device(monkeypatch, method, technique):
+    """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
+    until all that was asked of the device is done."""
+    settings = replace(SHORT, technique=technique, limit=40, batch_size=2)
+    data, accelerator = settings.load_data(), WithoutValues(cpu=True)
+    reads = []
+    monkeypatch.setattr(training, "_read", lambda value: reads.append(value) or 0.5)
+    monkeypatch.setattr(training, "REFRESH", 5)
+    network = networks.build("tiny").to("meta")
+    alphas = settings.adaptive_alpha(40, method)
+    state = Trained(network, alphas if alphas is None else alphas.to("meta"))
+    optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
+    batches = Batches(data.train, 0, accelerator)
+    training.run_epoch(0, settings, batches, network, optimizer, state, tqdm(disable=True))
+    assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
+    with pytest.raises(RuntimeError, match="meta"):
+        reads[0].item()
 
 
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+def test_no_step_waits_for_cuda(monkeypatch, technique):
+    """The whole loop, with fused Adam, mixed precision and loading processes."""
 
+    def read(value):
+        torch.cuda.set_sync_debug_mode("default")
+        number = value.item()
+        torch.cuda.set_sync_debug_mode("error")
+        return number
 
-def run(*arguments) -> None:
-    subprocess.run(
-        command(*arguments), check=True, capture_output=True, timeout=200, env=ENVIRONMENT
-    )
+    def watched(*arguments):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return epoch(*arguments)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
-
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
-    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
-    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "gap", "--out"]
-    run(*start, tmp_path / "whole")
-    checkpoint = tmp_path / "cut" / "gap" / "last.safetensors"
-    process = subprocess.Popen(
-        command(*start, tmp_path / "cut"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=ENVIRONMENT,
-        # A background shell has its children ignore Ctrl-C: undo that.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    process.send_signal(sent)
-    output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
-    done = len(load_tensors(checkpoint)[1]["log"])
-    assert 1 <= done < 12
-    run("--resume", tmp_path / "cut")
-    for name in ("bce", "gap"):
-        for file in ("weights.safetensors", "alphas.csv", "log.csv"):
-            whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
-            if name == "gap" or file != "alphas.csv":
-                assert cut.read_bytes() == whole.read_bytes(), file
+    epoch = training.run_epoch
+    monkeypatch.setattr(training, "_read", read)
+    monkeypatch.setattr(training, "run_epoch", watched)
+    fit(replace(SHORT, technique=technique, device="auto", precision="bf16", workers=2, hold=False))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -163,6 +163,25 @@ def paper_layout(
         chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
         return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
 
+    tests, more = paper_tests(root, size, limit=limit, grey=grey)
+    return DataSets(
+        origin=f"the paper's layout in {root}",
+        train=part("train", train, augment),
+        validation=part("validation", validation, None),
+        tests=tests,
+        notes=notes + more,
+    )
+
+
+def paper_tests(
+    root: Path, size: int, *, limit: int | None = None, grey: Grey = "refuse"
+) -> tuple[dict[str, SaliencySet], list[str]]:
+    """The test sets under `root / "Test"` by name, and notes on those that are not there.
+
+    Args:
+        size, limit, grey: as `paper_layout`.
+    """
+    notes: list[str] = []
     tests: dict[str, SaliencySet] = {}
     present = sorted(p.parent.name for p in (root / "Test").glob("*/Image") if p.is_dir())
     present = [n for n in present if not n.startswith(".") and not n.endswith(".partial")]
@@ -176,13 +195,7 @@ def paper_layout(
         notes.append(f"not in {root / 'Test'}, so left out: {', '.join(missing)}")
     if not tests:
         raise FileNotFoundError(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
-    return DataSets(
-        origin=f"the paper's layout in {root}",
-        train=part("train", train, augment),
-        validation=part("validation", validation, None),
-        tests=tests,
-        notes=notes,
-    )
+    return tests, notes
 
 
 def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,83 @@
+"""What every network shares: normalisation, padding, pretrained encoders, and a few layers."""
+
+from __future__ import annotations
+
+import pickle
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import get_model_weights
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class DenseNetwork(nn.Module):
+    """Normalises, pads to a multiple of `stride`, calls `segment`, crops back."""
+
+    stride = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        if images.dim() != 4 or images.shape[1] != 3:
+            raise ValueError(f"images must be (N, 3, H, W), not {tuple(images.shape)}")
+        if images.dtype == torch.uint8:
+            images = images.float() / 255
+        height, width = images.shape[-2:]
+        x = (images - self.mean) / self.std
+        x = F.pad(x, (0, -width % self.stride, 0, -height % self.stride), mode="replicate")
+        return self.segment(x)[..., :height, :width]
+
+    def segment(self, x: Tensor) -> Tensor:
+        """Logits (N, 1, H, W) of normalised images whose sides are multiples of `stride`."""
+        raise NotImplementedError
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        """Pretrained parameters, which train at a smaller learning rate; none by default."""
+        return []
+
+
+def pretrained(constructor, weights: str | None) -> nn.Module:
+    """A torchvision model with weights by name, or an error that says how to get or skip them."""
+    model = constructor(weights=None)
+    if weights is None:
+        return model
+    known = get_model_weights(constructor)
+    if weights not in known.__members__:
+        raise ValueError(
+            f"{constructor.__name__} has no weights {weights!r}: choose of "
+            f"{', '.join(known.__members__)}, or None"
+        )
+    try:
+        state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
+        model.load_state_dict(state)
+        return model
+    # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        raise RuntimeError(
+            f"the pretrained weights {weights!r} of {constructor.__name__} are not in "
+            f"{torch.hub.get_dir()}/checkpoints and could not be downloaded or read ({error}). "
+            "Connect to "
+            "the internet once, put the file there by hand, or train from random weights with "
+            "--weights None"
+        ) from error
+
+
+def conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def double_conv(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(conv(inputs, outputs), conv(outputs, outputs))
+
+
+def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,108 @@
+"""The authors' checkpoints (`Model_30_Gen.pth`) in this library's network."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from aslp_lib.networks.resnet import ResNetFusion
+
+UNUSED = ("resnet.layer3_2.", "resnet.layer4_2.", "path4.resConfUnit1.")
+"""Parts of the release's network that never run; their entries are not read."""
+
+PREFIXES = {
+    "encoder.0.0.": "resnet.conv1.",
+    "encoder.0.1.": "resnet.bn1.",
+    "encoder.0.4.": "resnet.layer1.",
+    "encoder.1.": "resnet.layer2.",
+    "encoder.2.": "resnet.layer3_1.",
+    "encoder.3.": "resnet.layer4_1.",
+    "head.": "output_conv.",
+} | {
+    ours: theirs
+    for stage in range(4)
+    for ours, theirs in (
+        *((f"reduce.{stage}.convs.{i}.", f"conv{stage + 1}.conv2d_list.{i}.") for i in range(4)),
+        (f"fuse.{stage}.level.", f"path{stage + 1}.resConfUnit1."),
+        (f"fuse.{stage}.merged.", f"path{stage + 1}.resConfUnit2."),
+    )
+}
+"""Our names -> the release's, whose stages count from 1."""
+
+
+def load_official(path: Path | str) -> ResNetFusion:
+    """The network of an authors' checkpoint, on the CPU and in eval mode.
+
+    The file is a dictionary of tensors, 562 of them of which 384 are used. Nothing in it is
+    executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a damaged file, one that holds more than tensors, or entries that are missing,
+            unknown or of another shape; names the file and the entries.
+    """
+    path = Path(path)
+    tensors = _used(path, _read(path))
+    network = ResNetFusion(weights=None)
+    own = network.state_dict()
+    theirs = {_official_name(name): name for name in own}
+    _refuse(path, "missing", [name for name in theirs if name not in tensors])
+    _refuse(path, "unknown", [name for name in tensors if name not in theirs])
+    shapes = [
+        f"{name} {tuple(tensors[name].shape)} instead of {tuple(own[mine].shape)}"
+        for name, mine in theirs.items()
+        if tensors[name].shape != own[mine].shape
+    ]
+    _refuse(path, "of another shape", shapes)
+    network.load_state_dict({mine: tensors[name] for name, mine in theirs.items()})
+    return network.eval()
+
+
+def _read(path: Path) -> object:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        _check_sums(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged pickle raises whatever its bytes happen to mean; the file is at fault in each case.
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"{path} is damaged, no PyTorch file, or holds more than tensors, and was not loaded "
+            f"({reason})"
+        ) from error
+
+
+def _check_sums(path: Path) -> None:
+    """Compare the file's checksums, which `torch.load` does not; the oldest format has none."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise ValueError(f"the checksum of its part {damaged} differs")
+
+
+def _used(path: Path, content: object) -> dict[str, Tensor]:
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} holds no dictionary of tensors, but a {type(content).__name__}")
+    used = {k: v for k, v in content.items() if not str(k).startswith(UNUSED)}
+    _refuse(path, "no tensors", [str(k) for k, v in used.items() if not isinstance(v, Tensor)])
+    return used
+
+
+def _refuse(path: Path, what: str, entries: list[str]) -> None:
+    if entries:
+        shown = ", ".join(map(str, entries[:5])) + (", ..." if len(entries) > 5 else "")
+        raise ValueError(
+            f"{path} is no checkpoint of the authors' network: {len(entries)} entries are {what}: "
+            f"{shown}"
+        )
+
+
+def _official_name(name: str) -> str:
+    """What the release calls an entry of our state dict."""
+    ours = next(prefix for prefix in PREFIXES if name.startswith(prefix))
+    return PREFIXES[ours] + name.removeprefix(ours)

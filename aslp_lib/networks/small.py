@@ -1,0 +1,69 @@
+"""The small networks: a U-Net for the embedded data, and MobileNetV2 under a feature pyramid."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.models import mobilenet_v2
+
+from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained, resize
+
+
+class TinyUNet(DenseNetwork):
+    """A U-Net for the embedded data, working on 2x2 patches to be quick on a CPU.
+
+    Scales of 1/2, 1/4 and 1/8 with `width`, 2 `width` and 4 `width` channels.
+    """
+
+    stride = 8
+
+    def __init__(self, width: int = 16) -> None:
+        super().__init__()
+        self.down1 = double_conv(3 * 4, width)
+        self.down2 = double_conv(width, 2 * width)
+        self.down3 = double_conv(2 * width, 4 * width)
+        self.up2 = double_conv(6 * width, 2 * width)
+        self.up1 = double_conv(3 * width, width)
+        self.head = nn.Conv2d(width, 4, 1)
+
+    def segment(self, x: Tensor) -> Tensor:
+        fine = self.down1(F.pixel_unshuffle(x, 2))
+        middle = self.down2(F.max_pool2d(fine, 2))
+        coarse = self.down3(F.max_pool2d(middle, 2))
+        middle = self.up2(torch.cat([F.interpolate(coarse, scale_factor=2), middle], dim=1))
+        fine = self.up1(torch.cat([F.interpolate(middle, scale_factor=2), fine], dim=1))
+        return F.pixel_shuffle(self.head(fine), 2)
+
+
+class MobileNetFPN(DenseNetwork):
+    """MobileNetV2 (Sandler et al., CVPR 2018) under a feature pyramid (Lin et al., CVPR 2017).
+
+    The pyramid ends at 1/4 of the size: one more level would double the work of the whole network.
+    """
+
+    stride = 32
+    stages = ((0, 4), (4, 7), (7, 14), (14, 18))
+    channels = (24, 32, 96, 320)
+
+    def __init__(self, weights: str | None, width: int = 64) -> None:
+        super().__init__()
+        features = pretrained(mobilenet_v2, weights).features
+        self.encoder = nn.ModuleList(features[start:end] for start, end in self.stages)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in self.channels)
+        self.smooth = nn.ModuleList(conv(width, width) for _ in self.channels)
+        self.head = nn.Conv2d(width, 1, 1)
+
+    def segment(self, x: Tensor) -> Tensor:
+        size = x.shape[-2:]
+        levels = []
+        for stage, lateral in zip(self.encoder, self.lateral, strict=True):
+            x = stage(x)
+            levels.append(lateral(x))
+        merged = self.smooth[-1](levels[-1])
+        for level, smooth in zip(levels[-2::-1], self.smooth[-2::-1], strict=True):
+            merged = smooth(resize(merged, level.shape[-2:]) + level)
+        return resize(self.head(merged), size)
+
+    def encoder_parameters(self) -> list[nn.Parameter]:
+        return list(self.encoder.parameters())

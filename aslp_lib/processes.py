@@ -1,0 +1,84 @@
+"""Several processes, one a device, that train and test as one would.
+
+Started by `accelerate launch` or `torchrun`. Each process takes its rows of every batch; what they
+make of them is added up. Everything here is a no-op in a single process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast, broadcast_object_list, parse_flag_from_env
+from torch import Tensor, nn
+
+T = TypeVar("T")
+
+
+def is_main() -> bool:
+    """Whether this process writes and prints, as the launcher numbered it."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def launched() -> int:
+    """How many processes the launcher started."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def on_cpu(device: str) -> bool:
+    """Whether a setting of "auto" or "cpu" means the CPU, told to accelerate by hand: it leaves
+    several processes without a GPU each alone."""
+    alone = launched() > 1 and not torch.cuda.is_available()
+    return device == "cpu" or alone or parse_flag_from_env("ACCELERATE_USE_CPU")
+
+
+def rows(images: int, accelerator: Accelerator) -> slice:
+    """This process's rows of so many images: parts as equal as can be, the first ones larger."""
+    size, more = divmod(images, accelerator.num_processes)
+    rank = accelerator.process_index
+    start = rank * size + min(rank, more)
+    return slice(start, start + size + (rank < more))
+
+
+def widen(values: Tensor, part: slice, images: int, fill: float) -> Tensor:
+    """The rows `part` among all `images` of a batch, with `fill` in the other processes' rows."""
+    if len(values) == images:
+        return values
+    before = values.new_full((part.start, *values.shape[1:]), fill)
+    after = values.new_full((images - part.stop, *values.shape[1:]), fill)
+    return torch.cat([before, values, after])
+
+
+def total(values: Tensor, accelerator: Accelerator) -> Tensor:
+    """The sum over all processes, on each of them."""
+    return values if accelerator.num_processes == 1 else accelerator.reduce(values, "sum")
+
+
+def joined(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
+    """All processes' rows, on each of them: (images, ...) from this one's rows `part`."""
+    return total(widen(values, part, images, 0), accelerator)
+
+
+def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:
+    """Give every process the items that others changed: each item is one process's own."""
+    if accelerator.num_processes > 1:
+        index = torch.tensor(own, dtype=torch.long, device=values.device)
+        mine = torch.zeros_like(values).index_copy_(0, index, values[index])
+        values.copy_(total(mine, accelerator))
+
+
+def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
+    """Give every process the main one's buffers, such as BatchNorm's running statistics."""
+    if accelerator.num_processes > 1:
+        broadcast(list(network.buffers()))
+
+
+def from_main(make: Callable[[], T]) -> T:
+    """What `make` gives the main process, on each of them; the others do not call it."""
+    if launched() == 1:
+        return make()
+    box = [make() if is_main() else None]
+    return broadcast_object_list(box)[0]

@@ -1,0 +1,123 @@
+"""The steps of gpu_check.sh, one after another; every result goes into one JSON file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+from timing import facts
+from tqdm import tqdm
+
+from aslp_lib.data.shapes import Shapes
+from aslp_lib.files import write
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+LINES = 15
+"""Of each step's output, the last so many are kept."""
+
+
+def write_embedded(root: Path, train: int = 1000, test: int = 100) -> None:
+    """The embedded set as JPEGs of 400 x 300 in the paper's layout."""
+    for number, (folder, images) in enumerate({"Train/DUTS-TR": train, "Test/SOD": test}.items()):
+        for kind in ("Image", "GT"):
+            (root / folder / kind).mkdir(parents=True)
+        shapes = Shapes(folder, images, number, size=400)
+        for i in tqdm(range(images), desc=f"writing {folder}", mininterval=5):
+            picture = shapes.images[i].permute(1, 2, 0).numpy()[:300]
+            Image.fromarray(picture).save(root / folder / "Image" / f"{i:05d}.jpg", quality=95)
+            mask = 255 * shapes.mask(i)[:300]
+            Image.fromarray(mask).save(root / folder / "GT" / f"{i:05d}.png")
+
+
+def steps(data: Path, run: Path, images: int) -> dict[str, list[str]]:
+    """Commands by name, without the interpreter."""
+    workers = str(min(8, os.cpu_count() or 1))
+    bench = ["benchmarks/training.py", "--data", str(data), "--workers", workers]
+    small = ["--preset", "small", "--data", str(data), "--weights", "None", "--limit", str(images)]
+    train = [*small, "--epochs", "5", "--precision", "bf16", "--out"]
+    found = {
+        "CUDA tests": ["-m", "pytest", "-q", "tests", "-k", "cuda"],
+        "benchmark, mobilenet_v2": [*bench, "--images", str(images)],
+        "benchmark, resnet50": [
+            *(*bench, "--images", str(min(images, 400))),
+            *("--network", "resnet50", "--size", "384"),
+        ],
+        "training": ["main_ASLP.py", *train, str(run)],
+    }
+    if (cards := torch.cuda.device_count()) > 1:
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(cards)]
+        found[f"training on {cards} cards"] = [*launcher, "main_ASLP.py", *train, f"{run}-several"]
+    return found
+
+
+def perform(name: str, command: list[str]) -> dict:
+    """Run a step and show it; what is kept of it."""
+    print(f"\n== {name}", flush=True)
+    start, lines = time.perf_counter(), []
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:  # a bar's states end with \r, which reads as the end of a line
+        print(line, end="", flush=True)
+        lines.append(line.rstrip())
+    status = process.wait()
+    return {
+        "step": name,
+        "passed": status == 0,
+        "exit_status": status,
+        "seconds": round(time.perf_counter() - start, 1),
+        "output": [line for line in lines if line and "%|" not in line][-LINES:],
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, nargs="?", help="the paper's folders; else made up")
+    parser.add_argument("--images", type=int, default=1000, help="to train on, at most")
+    arguments = parser.parse_args()
+    properties = torch.cuda.get_device_properties(0)
+    with tempfile.TemporaryDirectory() as temporary:
+        data, run = arguments.data, Path(temporary) / "run"
+        if data is None:
+            data = Path(temporary) / "embedded"
+            write_embedded(data)
+        done = [perform(*step) for step in steps(data.resolve(), run, arguments.images).items()]
+        metrics = run / "metrics.json"
+        scores = json.loads(metrics.read_text()) if metrics.exists() else None
+    recorded = RESULTS / "training.json"
+    benchmarks = json.loads(recorded.read_text()) if recorded.exists() else []
+    known = facts()
+    result = {
+        **known,
+        "cuda": torch.version.cuda,
+        "cards": torch.cuda.device_count(),
+        "gigabytes": round(properties.total_memory / 2**30, 1),
+        "images": "the embedded set" if arguments.data is None else "given",
+        "passed": all(step["passed"] for step in done),
+        "steps": done,
+        "benchmarks": [each for each in benchmarks if each["device"] == known["device"]],
+        "scores": scores,
+    }
+    write(RESULTS / "gpu.json", json.dumps(result, indent=1) + "\n")
+    for step in done:
+        print(f"{'passed' if step['passed'] else 'FAILED'}  {step['step']}, {step['seconds']} s")
+    print(f"written: {RESULTS / 'gpu.json'}")
+    return 0 if result["passed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

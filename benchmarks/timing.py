@@ -1,0 +1,72 @@
+"""What the benchmarks of training share: timing in turn, and what a result is of."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+
+def rounds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median seconds of each job, run in turn; the first round warms up and is left out."""
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in tqdm(range(repeats + 1), desc="rounds", mininterval=5):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            if number:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def wait() -> None:
+    """Until the device has done all that it was asked."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def facts() -> dict:
+    """Device, versions, date and commit of a result."""
+    return {
+        "device": device_name(),
+        "versions": {name: version(name) for name in ("torch", "torchvision", "accelerate")},
+        "date": str(date.today()),
+        "commit": commit(),
+    }
+
+
+def device_name() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    info = Path("/proc/cpuinfo")
+    models = [
+        line.partition(":")[2].strip()
+        for line in (info.read_text().splitlines() if info.exists() else [])
+        if line.startswith("model name")
+    ]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} processors"
+
+
+def commit() -> str | None:
+    """The short hash of the code that is measured, with a + if it was changed since."""
+    git = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--abbrev=7",
+        "--dirty=+",
+        "--exclude=*",
+    ]
+    found = subprocess.run(git, capture_output=True, text=True)
+    return found.stdout.strip() or None

@@ -1,0 +1,251 @@
+"""What the training loop costs against a plain one (plain.py), and what is left to gain.
+
+    python benchmarks/training.py --data DIR [--network mobilenet_v2] [--size 128]
+                                  [--images 100] [--repeats 5] [--workers 0]
+
+Both loops train the same network on the same images in batches of 10, an epoch each in turn, round
+after round, on the CUDA device if there is one (there ours computes in bf16); medians are reported,
+and each loop's peak memory in a process of its own. Then the alpha update alone, and the loader
+alone with 2 workers against 2 workers that only decode the same JPEG bytes. Adds its result to
+`benchmarks/results/training.json` and the table in `benchmarks/README.md`, in the place of an
+earlier one of the same device, network and size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from plain import Plain
+from timing import facts, rounds, wait
+from torch.utils.data import DataLoader, Dataset
+from torchvision.io import ImageReadMode, decode_jpeg, read_file
+from tqdm import tqdm
+
+from aslp_lib import networks
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.data.folders import Folder
+from aslp_lib.files import write
+from aslp_lib.loading import Batches, accelerator_for, in_batches
+from aslp_lib.training import prepare, run_epoch
+
+FOLDER = Path(__file__).parent
+RESULTS, README = FOLDER / "results" / "training.json", FOLDER / "README.md"
+START, END = "<!-- training -->", "<!-- end of training -->"
+LOADING_WORKERS = 2
+
+
+def settings_for(arguments: argparse.Namespace) -> Settings:
+    return replace(
+        PRESETS["small"],
+        data=str(arguments.data),
+        network=arguments.network,
+        weights=None,
+        size=arguments.size,
+        limit=arguments.images,
+        workers=arguments.workers,
+        alpha_warm_up=0,
+        epochs=10_000,
+        precision="auto",
+    )
+
+
+def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
+    network = networks.build(settings.network)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Plain(network, folder, settings.batch_size, settings.workers, device).epoch
+
+
+def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
+    """As `training.train`, from the files: nothing is held in memory."""
+    accelerator = accelerator_for(settings)
+    network, optimizer, state = prepare(settings, "calibration", len(folder), accelerator)
+    state.alphas.observe(0.95)
+    batches = Batches(folder, settings.workers, accelerator)
+    epochs = iter(range(settings.epochs))
+
+    def epoch() -> None:
+        bar = tqdm(disable=True)
+        run_epoch(next(epochs), settings, batches, network, optimizer, state, bar)
+
+    return epoch
+
+
+def ours_held(settings: Settings, folder: Folder) -> Callable[[], object]:
+    """The same, decoded once and held in memory, as the presets have it."""
+    folder.hold()
+    return ours(settings, folder)
+
+
+LOOPS = {"plain": plain, "ours": ours, "ours_held": ours_held}
+
+
+def peak(name: str) -> float:
+    """A loop's peak memory in a process of its own, in MB: the device's, or on a CPU its own."""
+    command = [sys.executable, *sys.argv, "--peak", name]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def print_peak(name: str, settings: Settings) -> None:
+    LOOPS[name](settings, settings.load_data().train)()
+    if torch.cuda.is_available():
+        print(torch.cuda.max_memory_allocated() / 2**20)
+    else:
+        status = Path("/proc/self/status").read_text()  # getrusage's peak includes the parent's
+        print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+
+
+def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
+    """Seconds that a step's levels take: reading them, and moving them."""
+    accelerator = accelerator_for(settings)
+    device, batch = accelerator.device, min(settings.batch_size, images)
+    alphas = settings.adaptive_alpha(images, "calibration").to(device)
+    alphas.observe(0.95)
+    logits = torch.randn(batch, 1, settings.size, settings.size, device=device)
+    labels, index = (logits > 0).float(), torch.arange(batch, device=device)
+    for number in range(2 * updates):
+        if number == updates:  # the first half warms up
+            wait()
+            start = time.perf_counter()
+        alphas[index]
+        alphas.update(index, logits, labels)
+    wait()
+    return (time.perf_counter() - start) / updates
+
+
+class Bytes(Dataset):
+    """The floor: JPEG bytes in memory, decoded, nothing done with the pixels."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.bytes = [read_file(str(folder.images[stem])) for stem in folder.stems]
+
+    def __len__(self) -> int:
+        return len(self.bytes)
+
+    def __getitem__(self, index: int) -> int:
+        return decode_jpeg(self.bytes[index], mode=ImageReadMode.RGB).shape[-1]
+
+
+def loading(settings: Settings, repeats: int) -> dict[str, float]:
+    """Images a second that 2 workers bring to this process, from files and from memory, with
+    augmentation and without; and the floor."""
+    cpu = accelerator_for(replace(settings, device="cpu", precision="no"))
+
+    def batches(hold: bool, augment: bool) -> Callable[[], object]:
+        folder = replace(settings, augment=augment).load_data().train
+        if hold:
+            folder.hold()
+        loader = Batches(folder, LOADING_WORKERS, cpu)
+        return lambda: list(map(len, loader(in_batches(range(len(folder)), settings.batch_size))))
+
+    folder = settings.load_data().train
+    floor = DataLoader(
+        Bytes(folder),
+        settings.batch_size,
+        num_workers=LOADING_WORKERS,
+        persistent_workers=True,
+    )
+    jobs = {
+        "decoder": lambda: list(floor),
+        "files": batches(hold=False, augment=False),
+        "files_augmented": batches(hold=False, augment=True),
+        "held": batches(hold=True, augment=False),
+        "held_augmented": batches(hold=True, augment=True),
+    }
+    return {name: len(folder) / seconds for name, seconds in rounds(jobs, repeats).items()}
+
+
+def measure(settings: Settings, repeats: int) -> dict:
+    torch.backends.cuda.matmul.allow_tf32 = False  # plain is float32, as the release
+    jobs = {name: loop(settings, settings.load_data().train) for name, loop in LOOPS.items()}
+    images = len(settings.load_data().train)
+    seconds = rounds(jobs, repeats)
+    step = seconds["ours_held"] * settings.batch_size / images
+    return {
+        **facts(),
+        "network": settings.network,
+        "size": settings.size,
+        "batch": settings.batch_size,
+        "images": images,
+        "repeats": repeats,
+        "workers": settings.workers,
+        "threads": torch.get_num_threads(),
+        "precision": settings.mixed_precision,
+        "images_per_second": {name: images / value for name, value in seconds.items()},
+        "peak_megabytes": {name: peak(name) for name in LOOPS},
+        "alpha_share": alpha_seconds(settings, images) / step,
+        "loading": loading(settings, repeats),
+    }
+
+
+def table(records: list[dict]) -> str:
+    """Markdown."""
+    lines = [
+        "| device, network, size | plain, images/s | ours | ours, images held "
+        "| peak MB: plain | ours | alphas' share of a step |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for r in records:
+        rate, memory = r["images_per_second"], r["peak_megabytes"]
+        times = [f"{rate[name] / rate['plain']:.2f} x" for name in ("ours", "ours_held")]
+        lines.append(
+            f"| {r['device']}; {r['network']}, {r['size']} px | {rate['plain']:.1f} | "
+            f"{' | '.join(times)} | {memory['plain']:.0f} | {memory['ours']:.0f} | "
+            f"{100 * r['alpha_share']:.2f} % |"
+        )
+    lines += [
+        "",
+        "| loader, 2 workers | bare decoder, images/s "
+        "| from files | augmented | held | augmented |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for r in records:
+        rate = dict(r["loading"])
+        floor = rate.pop("decoder")
+        cells = " | ".join(f"{value / floor:.2f} x" for value in rate.values())
+        lines.append(f"| {r['device']}; {r['size']} px | {floor:.0f} | {cells} |")
+    lines.append("")
+    lines += [
+        f"{r['device']}, {r['network']}: {r['images']} images in batches of {r['batch']}, medians "
+        f"of {r['repeats']} rounds, {r['threads']} threads, {r['workers']} workers, precision "
+        f"{r['precision']}; {', '.join(f'{k} {v}' for k, v in r['versions'].items())}; "
+        f"{r['date']}, commit {r['commit']}.  "
+        for r in records
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the paper's folders")
+    parser.add_argument("--network", choices=networks.NETWORKS, default="mobilenet_v2")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--images", type=int, default=100)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--workers", type=int, default=0, help="of the loops that are timed")
+    parser.add_argument("--peak", choices=LOOPS, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    settings = settings_for(arguments)
+    if arguments.peak:
+        print_peak(arguments.peak, settings)
+        return
+    record = measure(settings, arguments.repeats)
+    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    same = [all(r[k] == record[k] for k in ("device", "network", "size")) for r in records]
+    records = [r for r, known in zip(records, same, strict=True) if not known] + [record]
+    write(RESULTS, json.dumps(records, indent=1) + "\n")
+    text = README.read_text(encoding="utf-8")
+    before, after = text.split(START)[0], text.split(END)[1]
+    write(README, f"{before}{START}\n{table(records)}\n{END}{after}")
+    print(table(records))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The paper's network against a twin that is written as the release describes itself: its names,
+its parts that never run, its in-place steps. Both must say the same of equal weights."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+from torchvision.models import resnet50
+
+from aslp_lib import networks
+from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
+
+
+class Unit(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = (nn.Conv2d(256, 256, 3, padding=1) for _ in range(2))
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.conv2(self.relu(self.conv1(self.relu(x)))) + x  # x is relu(x) by now
+
+
+class Path(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.resConfUnit1, self.resConfUnit2 = Unit(), Unit()
+
+    def forward(self, x, level=None):
+        if level is not None:
+            x = x + self.resConfUnit1(level)
+        x = self.resConfUnit2(x)
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+
+
+class Dilated(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.conv2d_list = nn.ModuleList(
+            nn.Conv2d(inputs, 256, 3, padding=d, dilation=d) for d in (3, 6, 12, 18)
+        )
+
+    def forward(self, x):
+        return torch.stack([conv(x) for conv in self.conv2d_list]).sum(0)
+
+
+class Upsample(nn.Module):
+    def forward(self, x):
+        return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Twin(nn.Module):
+    """The release's network; normalised images whose sides are multiples of 32."""
+
+    def __init__(self):
+        super().__init__()
+        self.resnet, second = resnet50(weights=None), resnet50(weights=None)
+        self.resnet.layer3_1, self.resnet.layer4_1 = self.resnet.layer3, self.resnet.layer4
+        self.resnet.layer3_2, self.resnet.layer4_2 = second.layer3, second.layer4
+        del self.resnet.layer3, self.resnet.layer4, self.resnet.fc
+        for stage, channels in enumerate((256, 512, 1024, 2048), start=1):
+            setattr(self, f"conv{stage}", Dilated(channels))
+            setattr(self, f"path{stage}", Path())
+        self.output_conv = nn.Sequential(
+            nn.Conv2d(256, 128, 3, padding=1),
+            Upsample(),
+            nn.Conv2d(128, 32, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(32, 1, 1),
+        )
+
+    def forward(self, x):
+        r = self.resnet
+        x1 = r.layer1(r.maxpool(r.relu(r.bn1(r.conv1(x)))))
+        x2 = r.layer2(x1)
+        x3 = r.layer3_1(x2)
+        x4 = r.layer4_1(x3)
+        x = self.path4(self.conv4(x4))
+        x = self.path3(x, self.conv3(x3))
+        x = self.path2(x, self.conv2(x2))
+        x = self.path1(x, self.conv1(x1))
+        return self.output_conv(x)
+
+
+@pytest.fixture(scope="module")
+def twin():
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = Twin()
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                for tensor in (part.weight, part.running_var):
+                    nn.init.uniform_(tensor, 0.5, 1.5)
+                for tensor in (part.bias, part.running_mean):
+                    nn.init.uniform_(tensor, -0.5, 0.5)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(twin, tmp_path_factory):
+    path = tmp_path_factory.mktemp("official") / "Model_30_Gen.pth"
+    torch.save(twin.state_dict(), path)
+    yield path
+    path.unlink()
+
+
+def test_the_twin_is_the_release_in_numbers(twin):
+    assert len(twin.state_dict()) == 562
+    assert sum(p.numel() for p in twin.parameters()) == 90_737_921
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(64, 64), (96, 160)])
+def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, size):
+    network = networks.load_official(checkpoint)
+    assert not network.training
+    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    theirs = twin((images - mean) / std)
+    assert theirs.std() > 0.01  # there is something to compare
+    torch.testing.assert_close(network(images), theirs, rtol=1e-4, atol=1e-4 * theirs.std().item())
+
+
+def test_parameters_and_work_are_those_of_the_paper_s_network():
+    """195.6 GFLOP an image of 384 x 384, a multiply-add counted as two; parts that never run do
+    none."""
+    with torch.device("meta"):
+        network = networks.build("resnet50").eval()
+        with FlopCounterMode(display=False) as counter:
+            logits = network(torch.rand(1, 3, 384, 384))
+    assert logits.shape == (1, 1, 384, 384)
+    assert sum(p.numel() for p in network.parameters()) == 67_494_657
+    assert counter.get_total_flops() / 1e9 == pytest.approx(195.6, abs=0.05)
+
+
+def small_file(path, **changes):
+    """A checkpoint of no weight on the disk: its tensors repeat one number."""
+    with torch.device("meta"):
+        shapes = {k: v.shape for k, v in Twin().state_dict().items()}
+    state = {k: torch.zeros(()).expand(shape) for k, shape in shapes.items()} | changes
+    torch.save({k: v for k, v in state.items() if v is not None}, path)
+    return path
+
+
+def test_parts_that_never_run_may_be_absent(tmp_path):
+    gone = ("resnet.layer3_2.0.conv1.weight", "path4.resConfUnit1.conv2.bias")
+    networks.load_official(small_file(tmp_path / "m.pth", **dict.fromkeys(gone)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"conv3.conv2d_list.2.bias": None}, r"missing: conv3\.conv2d_list\.2\.bias"),
+        ({"head.weight": torch.ones(2)}, r"unknown: head\.weight"),
+        (
+            {"output_conv.4.weight": torch.ones(1, 16, 1, 1)},
+            r"of another shape: output_conv\.4\.weight \(1, 16, 1, 1\) instead of \(1, 32, 1, 1\)",
+        ),
+        ({"resnet.bn1.bias": 3}, r"no tensors: resnet\.bn1\.bias"),
+    ],
+)
+def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=rf"m\.pth is no checkpoint .* 1 entries are {message}"):
+        networks.load_official(small_file(tmp_path / "m.pth", **changes))
+
+
+class Executes:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (type(self.path).touch, (self.path,))
+
+
+def test_nothing_in_a_checkpoint_is_executed(tmp_path):
+    path = small_file(tmp_path / "m.pth", surprise=Executes(tmp_path / "executed"))
+    with pytest.raises(ValueError, match=r"m\.pth is damaged, no PyTorch file, or holds more"):
+        networks.load_official(path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_files_that_are_no_checkpoints_are_named(tmp_path):
+    path = tmp_path / "m.pth"
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*m\.pth"):
+        networks.load_official(path)
+    whole = small_file(path).read_bytes()
+    for content in (b"", b"no weights", whole[:1000], whole[: len(whole) // 2]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"m\.pth is damaged"):
+            networks.load_official(path)
+    weights = torch.arange(1000.0)
+    torch.save({"weights": weights}, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(weights.numpy().tobytes(), (weights + 1).numpy().tobytes()))
+    with pytest.raises(ValueError, match=r"m\.pth is damaged.*checksum"):
+        networks.load_official(path)
+    torch.save([torch.ones(1)], path)
+    with pytest.raises(ValueError, match=r"m\.pth holds no dictionary of tensors, but a list"):
+        networks.load_official(path)
