@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from aslp_lib.config import METHOD_LABELS, PRESETS
 from aslp_lib.evaluation import scores
-from aslp_lib.training import train, validate
+from aslp_lib.training import train
+from aslp_lib.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy"}

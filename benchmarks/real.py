@@ -28,7 +28,8 @@ from aslp_lib.loading import accelerator_for, loader
 from aslp_lib.maps import Reading, count_maps
 from aslp_lib.method.adaptive import alpha_gradient
 from aslp_lib.prediction import predict
-from aslp_lib.training import train, validate
+from aslp_lib.training import train
+from aslp_lib.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "real.json"
 SMALL = replace(PRESETS["small"], device="cpu")

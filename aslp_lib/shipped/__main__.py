@@ -12,7 +12,8 @@ from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
-from aslp_lib.training import train, validate
+from aslp_lib.training import train
+from aslp_lib.validation import validate
 
 
 def main() -> None:
