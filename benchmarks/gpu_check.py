@@ -59,8 +59,8 @@ def steps(data: Path, run: Path, images: int) -> dict[str, list[str]]:
     return found
 
 
-def perform(name: str, command: list[str]) -> dict:
-    """Run a step and show it; what is kept of it."""
+def perform(name: str, command: list[str], hidden: Path) -> dict:
+    """Run a step and show it; what is kept of it, without where the images lie."""
     print(f"\n== {name}", flush=True)
     start, lines = time.perf_counter(), []
     process = subprocess.Popen(
@@ -73,7 +73,7 @@ def perform(name: str, command: list[str]) -> dict:
     )
     for line in process.stdout:  # a bar's states end with \r, which reads as the end of a line
         print(line, end="", flush=True)
-        lines.append(line.rstrip())
+        lines.append(line.rstrip().replace(str(hidden), "DATA"))
     status = process.wait()
     return {
         "step": name,
@@ -95,7 +95,8 @@ def main() -> int:
         if data is None:
             data = Path(temporary) / "embedded"
             write_embedded(data)
-        done = [perform(*step) for step in steps(data.resolve(), run, arguments.images).items()]
+        data = data.resolve()
+        done = [perform(*step, data) for step in steps(data, run, arguments.images).items()]
         metrics = run / "metrics.json"
         scores = json.loads(metrics.read_text()) if metrics.exists() else None
     recorded = RESULTS / "training.json"

@@ -2,17 +2,19 @@
 
     torchrun --nproc-per-node 2 tests/one_of_several.py FOLDER [arguments of main_ASLP.py]
 
+With STUCK_AFTER in the environment, it stops for good after so many checkpoints, to be killed.
 GroupNorm replaces BatchNorm, whose statistics on a CPU are of a process's share of the batch.
 """
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
-from aslp_lib import cli, networks
+from aslp_lib import checkpoints, cli, networks
 from aslp_lib.training import train
 from aslp_lib.validation import validate
 
@@ -37,6 +39,14 @@ def train_and_keep(settings, data, method, folder):
     return trained
 
 
+def save_and_wait(*arguments):
+    save(*arguments)
+    saved.append(1)
+    if len(saved) == int(os.environ["STUCK_AFTER"]):
+        (kept / "stuck").touch()
+        time.sleep(600)
+
+
 if __name__ == "__main__":
     kept = Path(sys.argv[1])
     kept.mkdir(exist_ok=True)
@@ -44,4 +54,6 @@ if __name__ == "__main__":
     build = networks.build
     networks.build = lambda *arguments: without_batch_statistics(build(*arguments))
     cli.train = train_and_keep
+    if "STUCK_AFTER" in os.environ:
+        saved, save, checkpoints.save = [], checkpoints.save, save_and_wait
     sys.exit(cli.main(sys.argv[2:]))

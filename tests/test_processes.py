@@ -18,6 +18,7 @@ from PIL import Image
 
 from aslp_lib import processes, training
 from aslp_lib.config import Settings
+from aslp_lib.runs import load_tensors
 
 WORKER = Path(__file__).with_name("one_of_several.py")
 LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -30,13 +31,13 @@ ARGUMENTS = [
 ]
 
 
-def start(launcher: list, *arguments) -> subprocess.Popen:
+def start(launcher: list, *arguments, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
         [*launcher, str(WORKER), *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environment},
     )
 
 
@@ -98,15 +99,16 @@ def test_two_processes_write_what_one_writes(runs):
 def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     folder, _ = runs
     checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"
-    process = start(LAUNCHER, tmp_path, "train", *ARGUMENTS, "--out", tmp_path / "run")
+    train = ["train", *ARGUMENTS, "--out", tmp_path / "run"]
+    process = start(LAUNCHER, tmp_path, *train, STUCK_AFTER="6")  # epoch 2 of the second method
     deadline = time.monotonic() + 60
-    while not checkpoint.exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
+    while not (tmp_path / "stuck").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
     process.kill()  # the launcher first: it would have the others stop in good order
     for file in tmp_path.glob("*.pid"):
         os.kill(int(file.read_text()), signal.SIGKILL)
     process.communicate()
-    assert not (checkpoint.parent / "weights.safetensors").exists()
+    assert len(load_tensors(checkpoint)[1]["log"]) == 2
     finish(start(LAUNCHER, tmp_path, "train", "--resume", tmp_path / "run"))
     for file in ("weights.safetensors", "alphas.csv", "log.csv"):
         whole = folder / "two" / "run" / "calibration" / file
