@@ -5,7 +5,7 @@
 A seed draws the head's weights, the order, the augmentation and the switches; the images and the
 pretrained encoder stay. Test sets are scored from 8-bit maps at the images' own sizes. Each
 finished training is added to `benchmarks/results/real.json` at once, and a second call trains only
-what is missing. Prints the table of `benchmarks/README.md`.
+what is missing. Prints the tables and keeps them in `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from aslp_lib.prediction import predict
 from aslp_lib.training import train
 from aslp_lib.validation import validate
 
-RESULTS = Path(__file__).parent / "results" / "real.json"
+FOLDER = Path(__file__).parent
+RESULTS, README = FOLDER / "results" / "real.json", FOLDER / "README.md"
+START, END = "<!-- real -->", "<!-- end of real -->"
 SMALL = replace(PRESETS["small"], device="cpu")
 VARIANTS: dict[str, tuple[str, Settings]] = {
     label: (method, SMALL) for method, label in METHOD_LABELS.items()
@@ -93,34 +95,30 @@ def correlation(trained, data: DataSets, settings: Settings) -> float | None:
 
 def table(runs: list[dict]) -> str:
     """Markdown: percent (MAE and max F as they are), mean +- standard deviation over seeds."""
-    sets = list(runs[0]["scores"])
+    done = {v: rows for v in VARIANTS if (rows := [run for run in runs if run["variant"] == v])}
     lines = []
-    for name in sets:
-        shown = {k: t for k, t in COLUMNS.items() if runs[0]["scores"][name][k] is not None}
+    for name, first in runs[0]["scores"].items():
+        shown = {key: title for key, title in COLUMNS.items() if first[key] is not None}
         lines += [
-            f"| {name} | " + " | ".join(shown.values()) + " |",
-            "|---" * (len(shown) + 1) + "|",
+            f"| {' | '.join([name, 'seeds', *shown.values()])} |",
+            "|---" * (len(shown) + 2) + "|",
         ]
-        for variant in VARIANTS:
-            rows = [run["scores"][name] for run in runs if run["variant"] == variant]
-            cells = [cell([row[k] for row in rows], k) for k in shown]
-            lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+        for variant, rows in done.items():
+            cells = [cell([run["scores"][name][key] for run in rows], key) for key in shown]
+            lines.append(f"| {variant} | {len(rows)} | " + " | ".join(cells) + " |")
         lines.append("")
     lines += ["| levels | mean | 10 % | 90 % | correlation with the margin |", "|---" * 5 + "|"]
-    for variant in VARIANTS:
-        rows = [r for r in runs if r["variant"] == variant and r["alpha"]]
-        if rows:
+    for variant, rows in done.items():
+        if all(run["alpha"] for run in rows):
             cells = [cell([r["alpha"][k] for r in rows], "alpha") for k in ("mean", "p10", "p90")]
             found = [r["correlation"] for r in rows if r["correlation"] is not None]
-            cells.append(cell(found, "correlation") if found else "all equal")
+            cells.append(cell(found, "correlation") if found else "all levels equal")
             lines.append(f"| {variant} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def cell(values: list[float], key: str) -> str:
-    """Mean +- standard deviation; the value alone of one seed, a dash of none."""
-    if not values:
-        return "-"
+    """Mean +- standard deviation; the value alone of one seed."""
     factor, digits = (100, 2) if key in ("ece", "oe", "accuracy") else (1, 3)
     text = f"{factor * mean(values):.{digits}f}"
     return text + (f" ± {factor * stdev(values):.{digits}f}" if len(values) > 1 else "")
@@ -139,6 +137,9 @@ def main() -> None:
         data = replace(SMALL, data=str(arguments.data), seed=seed).load_data()
         runs.append(one(variant, seed, data))
         write(RESULTS, json.dumps(runs, indent=1) + "\n")
+        text = README.read_text(encoding="utf-8")
+        before, after = text.split(START)[0], text.split(END)[1]
+        write(README, f"{before}{START}\n{table(runs)}\n{END}{after}")
     print(table(runs))
 
 
