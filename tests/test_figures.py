@@ -5,6 +5,7 @@ import pytest
 
 from aslp_lib import figures
 from aslp_lib.data.shapes import Shapes
+from aslp_lib.method.perturbation import MODERATION
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.counts import Counts
@@ -152,3 +153,14 @@ def test_intervals_that_miss_are_drawn_apart():
     assert len(hits.get_segments()) == 1
     assert len(misses.get_segments()) == 2
     assert "1 of 3 intervals hold the truth" in figures.alt(figure)
+
+
+def test_a_fifth_curve_is_drawn_too():
+    """There are four colours; they come round again, and no curve is left out."""
+    alphas = (0.0, 0.1, 0.2, 0.3, 0.4)
+    axis = figures.loss_curves(alphas, MODERATION).axes[0]
+    labels = [line.get_label() for line in axis.lines if not line.get_label().startswith("_")]
+    assert labels == [f"alpha = {alpha:g}" for alpha in alphas]
+    said = {f"network {i}": np.full((1, 2, 2), 0.1 * i) for i in range(5)}
+    titles = [a.get_title() for a in figures.against_truth(np.zeros((1, 2, 2)), said).axes]
+    assert titles == list(said)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, GREY, LINES, MARKS, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, GREY, ORANGE, looks, new_figure
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
@@ -24,10 +24,10 @@ def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = B
     figure = new_figure(6.4, 4.2, f"Confidence less accuracy, {title}")
     axis = figure.subplots()
     notes = []
-    for (label, counts), colour, style, mark in zip(methods.items(), *_looks(methods), strict=True):
+    for (label, counts), (colour, line, mark) in zip(methods.items(), looks(), strict=False):
         table = calibration.reliability(counts, bins)
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
-        axis.plot(x, y, style, color=colour, linewidth=1.2)
+        axis.plot(x, y, line, color=colour, linewidth=1.2)
         sizes = 15 + 250 * table.share
         axis.scatter(x, y, s=sizes, marker=mark, color=colour, edgecolor="white", label=label)
         if len(counts) > 1:
@@ -52,10 +52,10 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     figure = new_figure(9.0, 4.0, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
     notes = []
-    for (label, counts), colour, style, _ in zip(methods.items(), *_looks(methods), strict=True):
+    for (label, counts), (colour, line, _) in zip(methods.items(), looks(), strict=False):
         precision, recall = saliency.precision_recall(counts)
-        left.plot(recall, precision, style, color=colour, label=label)
-        right.plot(*saliency.roc(counts), style, color=colour, label=label)
+        left.plot(recall, precision, line, color=colour, label=label)
+        right.plot(*saliency.roc(counts), line, color=colour, label=label)
         notes.append(
             f"{label}: AP {saliency.average_precision(counts):.3f}, AUC {saliency.auc(counts):.3f}"
         )
@@ -98,9 +98,3 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
         "Images under the dashed line are over-confident."
     )
     return figure
-
-
-def _looks(methods: Mapping[str, Counts]) -> tuple[list[str], ...]:
-    """Colour, line and mark of each method; they come round again after the last."""
-    kinds = (METHOD_COLOURS, LINES, MARKS)
-    return tuple([kind[i % len(kind)] for i in range(len(methods))] for kind in kinds)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.figures.style import BLUE, GREY, METHOD_COLOURS, new_figure
+from aslp_lib.figures.style import BLUE, GREY, looks, new_figure
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -103,7 +103,7 @@ def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figu
     figure = new_figure(3.4 * len(maps) + 0.4, 3.8, None)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     notes = []
-    for axis, colour, (label, p) in zip(axes, METHOD_COLOURS, maps.items(), strict=False):
+    for axis, (label, p), (colour, *_) in zip(axes, maps.items(), looks(), strict=False):
         said = [p.ravel()[which == k] for k in present]
         mean = np.array([values.mean() for values in said])
         low, high = np.array([np.quantile(values, (0.1, 0.9)) for values in said]).T

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, GREY, LINES, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, GREY, LINES, ORANGE, looks, new_figure
 
 
 def levels_over_epochs(
@@ -24,10 +24,8 @@ def levels_over_epochs(
     for axis, (title, (alpha, bound)) in zip(panels, runs.items(), strict=True):
         epoch = np.arange(1, len(alpha) + 1)
         axis.plot(epoch, bound, color="black", linewidth=1, label="bound")
-        for (name, image), colour, dash in zip(
-            images.items(), METHOD_COLOURS, ("-", "--", ":", "-."), strict=False
-        ):
-            axis.plot(epoch, alpha[:, image], dash, color=colour, label=name)
+        for (name, image), (colour, line, _) in zip(images.items(), looks(), strict=False):
+            axis.plot(epoch, alpha[:, image], line, color=colour, label=name)
         axis.set(xlabel="epoch", title=title)
     top = max(alpha.max() for alpha, _ in runs.values())
     panels[0].set(ylabel="level alpha", ylim=(0, 1.1 * top))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, GREY, LINES, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, GREY, ORANGE, looks, new_figure
 from aslp_lib.method.loss import loss_floor, minimiser, sc_bce_with_logits
 from aslp_lib.method.perturbation import Technique
 
@@ -27,7 +27,7 @@ def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
     axis = figure.subplots()
     f = np.linspace(0.002, 0.998, 499)
     notes = []
-    for colour, line, alpha in zip(METHOD_COLOURS, LINES, alphas, strict=False):
+    for alpha, (colour, line, _) in zip(alphas, looks(), strict=False):
         best, floor = float(minimiser(1.0, alpha, technique)), float(loss_floor(alpha, technique))
         label = f"alpha = {alpha:g}"
         axis.plot(f, expected_loss(f, alpha, technique), line, color=colour, label=label)
@@ -80,8 +80,8 @@ def descent(traces: Mapping[str, Sequence[float]], predicted: float) -> Figure:
     figure = new_figure(8.6, 3.6, None)
     path, end = figure.subplots(1, 2, width_ratios=(2, 1))
     late = {label: np.array(trace[len(trace) // 2 :]) for label, trace in traces.items()}
-    for i, (colour, line, (label, trace)) in enumerate(
-        zip(METHOD_COLOURS, LINES, traces.items(), strict=False)
+    for i, ((label, trace), (colour, line, _)) in enumerate(
+        zip(traces.items(), looks(), strict=False)
     ):
         path.plot(np.arange(1, len(trace) + 1), trace, line, color=colour, label=label, linewidth=1)
         end.errorbar(
@@ -134,7 +134,7 @@ def posterior_lines(strengths: Sequence[float]) -> Figure:
     axis = figure.subplots()
     posterior = torch.linspace(0, 1, 101)
     notes = []
-    for colour, line, strength in zip(METHOD_COLOURS, LINES, strengths, strict=False):
+    for strength, (colour, line, _) in zip(strengths, looks(), strict=False):
         best = minimiser(posterior, 1.0, Technique("fixed", strength))
         axis.plot(posterior, best, line, color=colour, label=f"alpha*beta = {strength:g}")
         notes.append(f"alpha*beta = {strength:g}: from {best[0]:.2f} to {best[-1]:.2f}")

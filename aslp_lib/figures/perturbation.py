@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, GREY, LINES, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, GREY, ORANGE, looks, new_figure
 from aslp_lib.method.perturbation import Technique, expected_targets
 
 
@@ -62,7 +62,7 @@ def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
     figure = new_figure(6.4, 3.4, None)
     axis = figure.subplots()
     notes = []
-    for colour, line, (label, targets) in zip(METHOD_COLOURS, LINES, draws.items(), strict=False):
+    for (label, targets), (colour, line, _) in zip(draws.items(), looks(), strict=False):
         number = np.arange(1, len(targets) + 1)
         mean = np.cumsum(targets) / number
         axis.plot(number, mean, line, color=colour, label=label)
@@ -116,7 +116,7 @@ def decisions(techniques: Sequence[Technique]) -> Figure:
     figure = new_figure(6.4, 3.6, None)
     axis = figure.subplots()
     alpha = torch.linspace(0, 1, 101)
-    for colour, line, technique in zip(METHOD_COLOURS, LINES, techniques, strict=False):
+    for technique, (colour, line, _) in zip(techniques, looks(), strict=False):
         target = expected_targets(torch.ones(len(alpha)), alpha, technique)
         label = f"{technique.name}, beta = {technique.beta:g}"
         axis.plot(alpha, target, line, color=colour, label=label)

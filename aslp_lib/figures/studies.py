@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import BLUE, LINES, MARKS, METHOD_COLOURS, ORANGE, new_figure
+from aslp_lib.figures.style import BLUE, ORANGE, looks, new_figure
 
 
 def estimator_bias(
@@ -27,11 +27,10 @@ def estimator_bias(
     figure = new_figure(6.6, 4.0, title)
     axis = figure.subplots()
     notes = []
-    for i, (name, values) in enumerate(found.items()):
-        colour, k = METHOD_COLOURS[i % len(METHOD_COLOURS)], i % len(LINES)
+    for (name, values), (colour, line, mark) in zip(found.items(), looks(), strict=False):
         mean = 100 * values.mean(axis=1)
         low, high = 100 * np.quantile(values, [0.1, 0.9], axis=1)
-        axis.plot(sizes, mean, LINES[k], marker=MARKS[k], color=colour, label=name)
+        axis.plot(sizes, mean, line, marker=mark, color=colour, label=name)
         axis.fill_between(sizes, low, high, color=colour, alpha=0.15)
         notes.append(f"{name} goes from {mean[0]:.1f} % to {mean[-1]:.1f} %")
     axis.axhline(100 * truth, color="black", linestyle=":", label="truth")

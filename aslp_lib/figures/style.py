@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Iterator
 
 from matplotlib.figure import Figure
 
@@ -10,6 +12,11 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#
 METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK)
 LINES, MARKS = ("-", "--", "-.", ":"), ("o", "s", "^", "D")
 """Beside the colours, so that curves differ without them."""
+
+
+def looks() -> Iterator[tuple[str, str, str]]:
+    """Colour, line and mark of one curve after another; they come round again."""
+    return itertools.cycle(zip(METHOD_COLOURS, LINES, MARKS, strict=True))
 
 
 def alt(figure: Figure) -> str:

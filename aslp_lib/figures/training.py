@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.figures.style import METHOD_COLOURS, new_figure
+from aslp_lib.figures.style import looks, new_figure
 
 
 def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
@@ -18,7 +18,7 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     """
     figure = new_figure(10.5, 3.4, "Training")
     share, error, level = figure.subplots(1, 3)
-    for colour, (label, log) in zip(METHOD_COLOURS, logs.items(), strict=False):
+    for (label, log), (colour, *_) in zip(logs.items(), looks(), strict=False):
         column = {key: np.array([row[key] for row in log]) for key in log[0]}
         epoch = column["epoch"]
         share.plot(epoch, 100 * column["confidence"], color=colour, label=f"{label}, confidence")
