@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from aslp_lib.metrics.calibration import brier_parts
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import MAP_LEVELS, Counts
 
 
 class TruthParts(NamedTuple):
@@ -27,34 +28,18 @@ def against_posterior(level_maps: np.ndarray, posterior: np.ndarray) -> TruthPar
     share one prediction. The second is invisible to every reliability diagram.
 
     Args:
-        level_maps: uint8, any shape; level v predicts v / 255.
+        level_maps: (images, ...) uint8; level v predicts v / 255.
         posterior: the same shape, in [0, 1].
+
+    Raises:
+        ValueError: maps that are not 8-bit; and as `Counts.from_probabilities`.
     """
+    if level_maps.dtype != np.uint8:
+        raise ValueError(f"maps are {level_maps.dtype}, but must be 8-bit (uint8)")
     p = level_maps / 255
+    expected = Counts.from_probabilities(
+        torch.from_numpy(p), torch.from_numpy(posterior), levels=MAP_LEVELS
+    )
     total = float(np.mean((p - posterior) ** 2))
-    calibration = brier_parts(expected_counts(level_maps, posterior)).reliability
+    calibration = brier_parts(expected).reliability
     return TruthParts(total, calibration, total - calibration)
-
-
-def expected_counts(level_maps: np.ndarray, posterior: np.ndarray) -> Counts:
-    """Counts in expectation over the labels: every score of `calibration` free of their noise.
-
-    Args:
-        level_maps: (images, ...) uint8.
-        posterior: the same shape, in [0, 1].
-    """
-    if level_maps.shape != posterior.shape or level_maps.dtype != np.uint8:
-        raise ValueError(
-            f"maps are {level_maps.dtype} of shape {level_maps.shape}, the posterior's shape is "
-            f"{posterior.shape}: they must agree, and maps be 8-bit (uint8)"
-        )
-    if not ((posterior >= 0) & (posterior <= 1)).all():
-        raise ValueError("the posterior must lie in [0, 1] and not be NaN")
-    n = len(level_maps)
-    cell = level_maps.reshape(n, -1) + 256 * np.arange(n)[:, None]
-    truth = posterior.reshape(n, -1).astype(np.float64)
-    table = [
-        np.bincount(cell.ravel(), share.ravel(), minlength=256 * n).reshape(n, 256)
-        for share in (1 - truth, truth)
-    ]
-    return Counts(np.stack(table, axis=1))
