@@ -90,19 +90,23 @@ def ece_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> f
 
 
 def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
-    """ECE over as many equal-mass bins as keep accuracy monotone (Roelofs et al., AISTATS 2022).
+    """ECE over as many equal-mass bins as keep accuracy monotone (Roelofs et al., AISTATS 2022)."""
+    return ece_equal_mass(counts, sweep_bins(counts, of), of)
+
+
+def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
+    """How many bins the sweep takes.
 
     Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a level
     nothing new can be seen.
     """
     ladder = _Ladder.of(counts, of)
-    sure, right = ladder.means(1)
-    for bins in range(2, len(ladder.confidence) + 1):
-        finer = ladder.means(bins)
-        if (np.diff(finer[1]) < -1e-12).any():  # rounding within a shared level is no fall
-            break
-        sure, right = finer
-    return float(np.abs(right - sure).mean())
+    most = len(ladder.confidence)
+    for bins in range(2, most + 1):
+        _, right = ladder.means(bins)
+        if (np.diff(right) < -1e-12).any():  # rounding within a shared level is no fall
+            return bins - 1
+    return most
 
 
 def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:

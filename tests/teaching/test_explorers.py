@@ -13,7 +13,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.teaching import explorers
 from aslp_lib.teaching.explorers import loop
 from aslp_lib.teaching.explorers.base import sureness
-from aslp_lib.teaching.explorers.reliability import _sweep_bins
+from aslp_lib.teaching.explorers.reliability import _sweep_diagram
 
 
 def some_counts(seed, sharpness):
@@ -124,7 +124,7 @@ def test_every_readout_of_the_estimators_is_the_library_s():
 
 def test_the_sweep_s_bins_are_those_it_reads():
     for counts in COUNTS.values():
-        table = _sweep_bins(counts, 10)
+        table = _sweep_diagram(counts, 10)
         bins = len(table.pixels)
         assert calibration.ece_sweep(counts) == pytest.approx(
             calibration.ece_equal_mass(counts, bins)

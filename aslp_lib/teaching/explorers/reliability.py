@@ -15,15 +15,9 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.teaching.explorers.base import Explorer, choice, slider, sureness
 
 
-def _sweep_bins(counts: Counts, bins: int) -> Reliability:
-    """The sweep's own bins: as many of equal mass as keep accuracy from falling."""
-    table = calibration.reliability_equal_mass(counts, 1)
-    for more in range(2, counts.levels):
-        finer = calibration.reliability_equal_mass(counts, more)
-        if (np.diff(finer.accuracy) < -1e-12).any():
-            break
-        table = finer
-    return table
+def _sweep_diagram(counts: Counts, bins: int) -> Reliability:
+    """The bins that the sweep finds itself."""
+    return calibration.reliability_equal_mass(counts, calibration.sweep_bins(counts))
 
 
 def _sweep(counts: Counts, bins: int) -> float:
@@ -39,7 +33,7 @@ ESTIMATORS: dict[
         calibration.ece_equal_mass,
         calibration.reliability_equal_mass,
     ),
-    "sweep": ("ECE sweep", _sweep, _sweep_bins),
+    "sweep": ("ECE sweep", _sweep, _sweep_diagram),
     "debiased": (
         "debiased error (rms)",
         calibration.ece_debiased,
