@@ -15,19 +15,20 @@ import importlib.util
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from timing import peak_megabytes, put_in_readme, rounds
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -37,7 +38,7 @@ from aslp_lib.maps import Reading, count_folders
 from aslp_lib.metrics.counts import Counts
 
 FOLDER = Path(__file__).parent
-RESULTS, README = FOLDER / "results" / "evaluation.json", FOLDER / "README.md"
+RESULTS = FOLDER / "results" / "evaluation.json"
 START, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 
 
@@ -150,14 +151,7 @@ def peak(name: str, folder: Path) -> float:
 
 def measure(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
     there = [n for n, (_, module) in CONTENDERS.items() if not module or _installed(module)]
-    seconds: dict[str, list[float]] = {name: [] for name in there}
-    for round_number in tqdm(range(repeats + 1), desc="rounds", mininterval=5):
-        for name in there:
-            start = time.perf_counter()
-            CONTENDERS[name][0](folder)
-            if round_number:  # the first warms caches up
-                seconds[name].append(time.perf_counter() - start)
-    median = {name: statistics.median(values) for name, values in seconds.items()}
+    median = rounds({name: partial(CONTENDERS[name][0], folder) for name in there}, repeats)
     memory = {name: peak(name, folder) for name in there}
     return {
         name: {
@@ -207,8 +201,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if arguments.peak:
         CONTENDERS[arguments.peak[0]][0](Path(arguments.peak[1]))
-        status = Path("/proc/self/status").read_text()  # getrusage's peak includes the parent's
-        print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+        print(peak_megabytes())
         return
     with tempfile.TemporaryDirectory() as temporary:
         few, many = Path(temporary) / "few", Path(temporary) / "many"
@@ -240,9 +233,7 @@ def main() -> None:
         },
     }
     write(RESULTS, json.dumps(results, indent=1) + "\n")
-    text = README.read_text(encoding="utf-8")
-    before, after = text.split(START)[0], text.split(END)[1]
-    write(README, f"{before}{START}\n{table(results)}\n{END}{after}")
+    put_in_readme(table(results), START, END)
     print(table(results))
 
 

@@ -19,6 +19,7 @@ from statistics import mean, stdev
 
 import numpy as np
 import torch
+from timing import put_in_readme
 
 from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
 from aslp_lib.data.base import DataSets
@@ -31,8 +32,7 @@ from aslp_lib.prediction import predict
 from aslp_lib.training import train
 from aslp_lib.validation import validate
 
-FOLDER = Path(__file__).parent
-RESULTS, README = FOLDER / "results" / "real.json", FOLDER / "README.md"
+RESULTS = Path(__file__).parent / "results" / "real.json"
 START, END = "<!-- real -->", "<!-- end of real -->"
 SMALL = replace(PRESETS["small"], device="cpu")
 VARIANTS: dict[str, tuple[str, Settings]] = {
@@ -137,9 +137,7 @@ def main() -> None:
         data = replace(SMALL, data=str(arguments.data), seed=seed).load_data()
         runs.append(one(variant, seed, data))
         write(RESULTS, json.dumps(runs, indent=1) + "\n")
-        text = README.read_text(encoding="utf-8")
-        before, after = text.split(START)[0], text.split(END)[1]
-        write(README, f"{before}{START}\n{table(runs)}\n{END}{after}")
+        put_in_readme(table(runs), START, END)
     print(table(runs))
 
 

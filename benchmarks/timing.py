@@ -1,4 +1,4 @@
-"""What the benchmarks of training share: timing in turn, and what a result is of."""
+"""What benchmarks share: timing in turn, peak memory, what a result is of, the tables of README."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from aslp_lib.files import write
+
 
 def rounds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
     """Median seconds of each job, run in turn; the first round warms up and is left out."""
@@ -26,6 +28,20 @@ def rounds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, flo
             if number:
                 seconds[name].append(time.perf_counter() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def peak_megabytes() -> float:
+    """This process's peak memory (Linux; getrusage's would include the parent's)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def put_in_readme(table: str, start: str, end: str) -> None:
+    """Replace what stands between two markers in `benchmarks/README.md`."""
+    readme = Path(__file__).parent / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    before, after = text.split(start)[0], text.split(end)[1]
+    write(readme, f"{before}{start}\n{table}\n{end}{after}")
 
 
 def wait() -> None:

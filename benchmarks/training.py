@@ -24,7 +24,7 @@ from pathlib import Path
 
 import torch
 from plain import Plain
-from timing import facts, rounds, wait
+from timing import facts, peak_megabytes, put_in_readme, rounds, wait
 from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from tqdm import tqdm
@@ -37,7 +37,7 @@ from aslp_lib.loading import Batches, accelerator_for, in_batches
 from aslp_lib.training import prepare, run_epoch
 
 FOLDER = Path(__file__).parent
-RESULTS, README = FOLDER / "results" / "training.json", FOLDER / "README.md"
+RESULTS = FOLDER / "results" / "training.json"
 START, END = "<!-- training -->", "<!-- end of training -->"
 LOADING_WORKERS = 2
 
@@ -103,8 +103,7 @@ def print_peak(name: str, settings: Settings) -> None:
     if torch.cuda.is_available():
         print(torch.cuda.max_memory_allocated() / 2**20)
     else:
-        status = Path("/proc/self/status").read_text()  # getrusage's peak includes the parent's
-        print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+        print(peak_megabytes())
 
 
 def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
@@ -245,9 +244,7 @@ def main() -> None:
     same = [all(r[k] == record[k] for k in ("device", "network", "size")) for r in records]
     records = [r for r, known in zip(records, same, strict=True) if not known] + [record]
     write(RESULTS, json.dumps(records, indent=1) + "\n")
-    text = README.read_text(encoding="utf-8")
-    before, after = text.split(START)[0], text.split(END)[1]
-    write(README, f"{before}{START}\n{table(records)}\n{END}{after}")
+    put_in_readme(table(records), START, END)
     print(table(records))
 
 
