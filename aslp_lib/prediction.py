@@ -20,7 +20,7 @@ from aslp_lib.config import METHOD_LABELS, Method, Settings
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.loading import accelerator_for, loader
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.runs import MethodFolder, load_weights
 
 
@@ -136,15 +136,6 @@ def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     """A (1, S, S) probability at an image's (H, W), float32."""
     resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].numpy()
-
-
-def min_max(probability: np.ndarray) -> np.ndarray:
-    """A map stretched to [0, 1], as the release did before it wrote it; a constant one becomes 0.
-
-    It changes every confidence, so that calibration is no longer the network's.
-    """
-    low, high = probability.min(), probability.max()
-    return (probability - low) / (high - low + 1e-8)
 
 
 def to_levels(probability: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from aslp_lib import evaluation, maps, networks, prediction, tables
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder
 
@@ -58,7 +58,7 @@ def test_maps_stretched_as_the_release_did(sod, tmp_path):
 
 
 def test_a_constant_map_is_stretched_to_nothing():
-    assert not prediction.min_max(np.full((2, 3), 0.7, np.float32)).any()
+    assert not min_max(np.full((2, 3), 0.7, np.float32)).any()
 
 
 def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):

@@ -204,14 +204,16 @@ class Counts:
 
 
 def min_max(prediction: np.ndarray) -> np.ndarray:
-    """A map stretched to the full range, as the release did before it measured: legacy.
+    """A map stretched to the full range, as the release did before it wrote maps: legacy.
 
     It changes every confidence, so that calibration is no longer the network's. A constant map
     becomes 0.
 
     Args:
-        prediction: (H, W) uint8.
+        prediction: (H, W), uint8 levels or floating-point probabilities; so is the result.
     """
-    low, high = int(prediction.min()), int(prediction.max())
-    stretched = np.rint(255.0 * (np.arange(256) - low) / max(high - low, 1))
-    return np.clip(stretched, 0, 255).astype(np.uint8)[prediction]
+    low, high = float(prediction.min()), float(prediction.max())
+    stretched = (prediction - low) / (high - low) if high > low else np.zeros(prediction.shape)
+    if prediction.dtype == np.uint8:
+        stretched = np.rint(255 * stretched)
+    return stretched.astype(prediction.dtype)

@@ -176,3 +176,6 @@ def test_a_map_stretched_by_hand():
     stretched = min_max(np.array([[100, 150, 200]], np.uint8))
     assert stretched.tolist() == [[0, 128, 255]]  # 127.5 rounds to the even neighbour
     assert min_max(np.full((2, 2), 77, np.uint8)).tolist() == [[0, 0], [0, 0]]
+    probabilities = min_max(np.array([[0.25, 0.5, 0.75]], np.float32))
+    assert probabilities.tolist() == [[0, 0.5, 1]]
+    assert probabilities.dtype == np.float32
