@@ -77,7 +77,10 @@ def compare(asked: Evaluate) -> None:
         return
     names = SCORES if asked.out else ()
     records = {
-        name: {label: record(counts, names, asked.bins) for label, counts in methods.items()}
+        name: {
+            label: record(counts, names, asked.bins) | {"notes": notes}
+            for label, counts in methods.items()
+        }
         for name, methods in results.items()
     }
     if asked.out is not None:

@@ -124,7 +124,7 @@ def _count(
             return replace(counted, weighted_f=np.array([weighted_f(prediction, labels)]))
         return counted
 
-    workers = reading.workers or os.cpu_count()
+    workers = reading.workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         # One worker is this thread: handing work over costs more than it gives.
         parts = (pool.map if workers > 1 else map)(count, range(len(stems)))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.evaluation import scores
-from aslp_lib.maps import WEIGHTED_F
+from aslp_lib.maps import STRETCHED, WEIGHTED_F
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -128,7 +128,9 @@ def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
     capsys.readouterr()
     assert main([*arguments, "--min-max"]) == 0
     assert "stretched to the full range" in capsys.readouterr().out
-    assert json.loads(Path("scores.json").read_text())["confidence"] > narrow + 0.05
+    row = json.loads(Path("scores.json").read_text())
+    assert row["confidence"] > narrow + 0.05
+    assert STRETCHED in row["notes"]  # no such number goes unmarked
 
 
 @pytest.mark.parametrize(
