@@ -34,11 +34,15 @@ def save(
         tensors |= {f"optimizer.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     facts = {"method": method, "settings": settings.to_json(), "log": state.log}
     save_tensors(folder.checkpoint, tensors, facts)
-    _write_log(folder, state)
+    write_log(folder, state)
 
 
 def restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer) -> None:
-    """Fill network, alphas, optimizer and log. Raises ValueError if made with other settings."""
+    """Fill network, alphas, optimizer and log; writes nothing, so that every process may.
+
+    Raises:
+        ValueError: the checkpoint was made with other settings.
+    """
     tensors, facts = load_tensors(folder.checkpoint)
     if facts.get("settings") != settings.to_json():
         raise ValueError(
@@ -62,11 +66,10 @@ def restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer)
         moments.setdefault(number, {})[key] = tensor.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     state.log.extend(facts["log"])
-    # A kill between the two files of an epoch leaves a log that is one row short.
-    _write_log(folder, state)
 
 
-def _write_log(folder: MethodFolder, state: Trained) -> None:
+def write_log(folder: MethodFolder, state: Trained) -> None:
+    """Write the log, whole."""
     write_csv(folder.log, list(state.log[0]), [list(row.values()) for row in state.log])
 
 

@@ -71,6 +71,8 @@ def train(
         discard_halves(folder.path)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
+        if main:  # a kill between the two files of an epoch leaves a log that is one row short
+            checkpoints.write_log(folder, state)
     if settings.hold:
         for part in (data.train, data.validation):
             part.hold(progress)

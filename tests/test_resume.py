@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from test_training import SHORT, fit, same
 
-from aslp_lib import files
+from aslp_lib import checkpoints, files, training
+from aslp_lib.loading import accelerator_for
 from aslp_lib.runs import MethodFolder, Run, load_tensors
 
 ARGUMENTS = [
@@ -107,6 +108,19 @@ def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(t
     settings = Run.open(path).settings
     assert same(fit(settings, "gap", folder).network, fit(settings, "gap").network)
     assert not half.exists()
+
+
+def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
+    """What another process wrote, the main one would take for a half of a killed process's."""
+    folder = MethodFolder(tmp_path / "run")
+    fit(SHORT, folder=folder)
+    folder.log.unlink()
+    _, optimizer, state = training.prepare(SHORT, "calibration", 20, accelerator_for(SHORT))
+    checkpoints.restore(folder, SHORT, state, optimizer)
+    assert len(state.log) == SHORT.epochs
+    assert not folder.log.exists()
+    fit(SHORT, folder=folder)
+    assert len(folder.log.read_text().splitlines()) == SHORT.epochs + 1
 
 
 def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
