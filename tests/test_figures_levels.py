@@ -1,6 +1,7 @@
 """The figures of the levels: what is drawn equals what was computed."""
 
 import numpy as np
+import pytest
 
 from aslp_lib import figures
 
@@ -13,8 +14,10 @@ def test_levels_over_epochs_are_the_chosen_images():
         drawn_bound, drawn = (line.get_ydata() for line in axis.lines)
         np.testing.assert_array_equal(drawn_bound, bound)
         np.testing.assert_array_equal(drawn, factor * alpha[:, 4])
-    low, high = alpha[-10:, 4].min(), alpha[-10:, 4].max()
-    assert f"between {low:.3f} and {high:.3f}" in figures.alt(figure)
+    assert figures.alt(figure).count("in the last 10 epochs they swing") == 2
+    at_rest = np.full((20, 6), 0.25)
+    figure = figures.levels_over_epochs({"A": (at_rest, bound)}, {"x": 4})
+    assert "they rest between 0.250 and 0.250" in figures.alt(figure)
 
 
 def test_levels_over_margins_are_points_of_both():
@@ -23,12 +26,27 @@ def test_levels_over_margins_are_points_of_both():
     np.testing.assert_array_equal(axis.lines[0].get_xydata(), np.c_[margins, alpha])
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.29, 0.31, "around 0.30, which hardly differ"),
+        (0.25, 0.35, "around 0.30, which differ."),
+        (0.1, 0.5, "around 0.30, which differ widely"),
+        (0.0, 0.0, "around 0.00, which hardly differ"),
+    ],
+)
+def test_how_much_levels_differ_is_said_in_words(low, high, words):
+    alpha = np.linspace(low, high, 21)
+    figure = figures.levels_over_margins({"A": (np.arange(21), alpha)})
+    assert words in figures.alt(figure)
+
+
 def test_the_trade_draws_its_three_curves():
     weights, excess, spread, predicted = [10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]
     figure = figures.lambda_trade(weights, excess, spread, predicted)
     drawn = {line.get_label(): line.get_ydata().tolist() for line in figure.axes[0].lines}
     assert list(drawn.values()) == [predicted, excess, spread]
-    assert "from 0.2000 to 0.0200" in figures.alt(figure)
+    assert "from 0.2 to 0.02" in figures.alt(figure)
 
 
 def test_the_feedback_loop_draws_its_trace():

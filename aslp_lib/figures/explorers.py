@@ -193,7 +193,7 @@ def feedback_loop(
     right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
     panels.figure.set_label(
         f"{title}. Levels of three images over {epochs} epochs with their bound, ending at a mean "
-        f"of {alpha[-1].mean():.3f}; confidence {100 * confidence[-1]:.1f} % and accuracy "
-        f"{100 * accuracy[-1]:.1f} % at the end; the last levels against the images' own margins."
+        f"of {alpha[-1].mean():.2f}; confidence {100 * confidence[-1]:.0f} % and accuracy "
+        f"{100 * accuracy[-1]:.0f} % at the end; the last levels against the images' own margins."
     )
     return panels.figure

@@ -34,9 +34,12 @@ def levels_over_epochs(
     notes = []
     for title, (alpha, bound) in runs.items():
         late = alpha[-10:, chosen]
+        # In words where they swing: how high and low is another number on another processor.
+        swing = np.ptp(late, axis=0).max() > 0.2 * late.mean()
         notes.append(
-            f"{title}: in the last 10 epochs between {late.min():.3f} and {late.max():.3f}, bound "
-            f"{bound[-1]:.3f}"
+            f"{title}: in the last 10 epochs they "
+            + ("swing" if swing else f"rest between {late.min():.3f} and {late.max():.3f}")
+            + f", bound {bound[-1]:.3f}"
         )
     figure.set_label(
         f"Levels of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
@@ -54,11 +57,10 @@ def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     panels = figure.subplots(1, len(runs), sharex=True, squeeze=False)[0]
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         axis.plot(margins, alpha, ".", color=BLUE, markersize=2)
-        axis.set(xlabel="own margin, nats", title=title, ylim=(0, 1.1 * alpha.max()))
+        axis.set(xlabel="own margin, nats", title=title, ylim=(0, 1.1 * max(alpha.max(), 0.01)))
     panels[0].set_ylabel("level alpha")
     notes = "; ".join(
-        f"{title}: levels from {np.quantile(alpha, 0.1):.3f} to {np.quantile(alpha, 0.9):.3f} "
-        "(10 % to 90 %)"
+        f"{title}: levels around {alpha.mean():.2f}, which {_how_different(alpha)}"
         for title, (_, alpha) in runs.items()
     )
     figure.set_label(f"Levels against the images' own margins. {notes}.")
@@ -89,7 +91,13 @@ def lambda_trade(
     axis.legend(fontsize=8)
     figure.set_label(
         f"Over lambda from {weights[0]:g} to {weights[-1]:g} the median level's distance from the "
-        f"bound falls from {excess[0]:.4f} to {excess[-1]:.4f}, and the spread of the levels from "
-        f"{spread[0]:.4f} to {spread[-1]:.4f}."
+        f"bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the levels from "
+        f"{spread[0]:.1g} to {spread[-1]:.1g}."
     )
     return figure
+
+
+def _how_different(alpha: np.ndarray) -> str:
+    """In words, for their 10 to 90 % range: of chaotic levels only the mean has digits to show."""
+    share = np.ptp(np.quantile(alpha, [0.1, 0.9])) / max(alpha.mean(), 1e-9)
+    return "hardly differ" if share < 0.1 else "differ" if share < 0.4 else "differ widely"

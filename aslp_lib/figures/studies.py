@@ -32,7 +32,8 @@ def estimator_bias(
         low, high = 100 * np.quantile(values, [0.1, 0.9], axis=1)
         axis.plot(sizes, mean, line, marker=mark, color=colour, label=name)
         axis.fill_between(sizes, low, high, color=colour, alpha=0.15)
-        notes.append(f"{name} goes from {mean[0]:.1f} % to {mean[-1]:.1f} %")
+        # Whole percents: NumPy's versions draw other samples.
+        notes.append(f"{name} goes from {mean[0]:.0f} % to {mean[-1]:.0f} %")
     axis.axhline(100 * truth, color="black", linestyle=":", label="truth")
     axis.set(xscale="log", xlabel=xlabel, ylabel="estimate, %")
     axis.legend(fontsize=8)
@@ -59,8 +60,15 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
         axis.hlines(row[hit], low[hit], high[hit], color=BLUE, linewidth=1)
         axis.hlines(row[~hit], low[~hit], high[~hit], color=ORANGE, linewidth=2.5)
         axis.axvline(100 * truth, color="black", linestyle="--", linewidth=1)
-        axis.set(xlabel="score, %", yticks=[], title=f"{kind}: {hit.sum()} of {len(ends)} hold it")
-        notes.append(f"resampling {kind}, {hit.sum()} of {len(ends)} intervals hold the truth")
+        share = _tenths(hit)
+        axis.set(xlabel="score, %", yticks=[], title=f"{kind}: {share} hold it")
+        notes.append(f"resampling {kind}, {share} of the intervals hold the truth")
     axes[0].set_ylabel("data sets")
     figure.set_label(f"{title}. {'; '.join(notes).capitalize()}; thick ones miss it.")
     return figure
+
+
+def _tenths(hit: np.ndarray) -> str:
+    """A share between two tenths: single intervals end just beside the truth."""
+    low = min(10 * hit.sum() // len(hit), 9)
+    return f"{10 * low} to {10 * low + 10} %"

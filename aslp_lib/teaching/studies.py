@@ -36,11 +36,13 @@ def bias_study(
     Returns:
         name -> (sizes, repeats).
     """
-    rng = np.random.default_rng(seed)
     shares = population.pooled.ravel() / population.pooled.sum()
     found = {name: np.empty((len(sizes), repeats)) for name in estimators}
     for i, size in enumerate(sizes):
-        for j, drawn in enumerate(rng.multinomial(size, shares, size=repeats)):
+        for j in range(repeats):
+            # A generator each: shares that differ in the last bit may take up another number of
+            # random bits, and so change one sample, but not all that follow.
+            drawn = np.random.default_rng([seed, i, j]).multinomial(size, shares)
             sample = Counts(drawn.reshape(1, 2, population.levels))
             for name, estimator in estimators.items():
                 found[name][i, j] = estimator(sample)
@@ -79,9 +81,10 @@ def coverage_study(
         population: many images; each data set is a draw of some, with replacement.
         score: a score of pooled pixels.
     """
-    rng = np.random.default_rng(seed)
     found: dict[str, list] = {"images": [], "pixels": []}
     for number in range(datasets):
+        # A generator each, for the same reason.
+        rng = np.random.default_rng([seed, number])
         sample = population[rng.integers(0, len(population), images)]
         over = interval(sample, score, resamples=resamples, seed=number)
         found["images"].append((over.low, over.high))

@@ -243,12 +243,16 @@ def test_the_readouts_of_the_feedback_are_the_trace_s():
         low, high = np.quantile(last, [0.1, 0.9])
         bound = figure.axes[0].lines[0].get_ydata()[-1]
         sure, right = (line.get_ydata()[-1] for line in figure.axes[1].lines)
+        chaos = values["weight"] == 2000  # digits of what rests, and fewer of what does not
+        few, more = (0, 2) if chaos else (1, 3)
         for part in (
-            f"mean level is {last.mean():.3f}",
-            f"from {low:.3f} to {high:.3f}",
-            f"meet accuracy at {bound:.3f}",
-            f"Confidence {sure:.1f} %, accuracy {right:.1f} %",
-            sureness((sure - right) / 100),
+            f"mean level is {last.mean():.{more}f}",
+            f"from {low:.3f} to {high:.3f}"
+            if not chaos
+            else "which image has a large one is chance",
+            f"meet accuracy at {bound:.{more}f}",
+            f"Confidence {sure:.{few}f} %, accuracy {right:.{few}f} %",
+            sureness((sure - right) / 100, few),
         ):
             assert part in text
         assert bound == pytest.approx(2 * (1 - right / 100) / values["beta"], abs=1e-6)
@@ -275,3 +279,4 @@ def test_words_for_a_gap():
     assert sureness(0.0312) == "over-confident by 3.1 points"
     assert sureness(-0.0312) == "under-confident by 3.1 points"
     assert sureness(-0.0002) == "calibrated on average"
+    assert sureness(-0.0149, digits=0) == "under-confident by 1 point"

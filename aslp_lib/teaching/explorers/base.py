@@ -46,12 +46,13 @@ def choice(label: str, options: Mapping[str, str], value: str) -> widgets.Widget
     )
 
 
-def sureness(gap: float) -> str:
+def sureness(gap: float, digits: int = 1) -> str:
     """In words, for confidence less accuracy in [-1, 1]."""
-    points = round(100 * gap, 1)
+    points = round(100 * gap, digits)
     if points == 0:
         return "calibrated on average"
-    return f"{'over' if points > 0 else 'under'}-confident by {abs(points):.1f} points"
+    size = f"{abs(points):.{digits}f} point{'' if abs(points) == 1 else 's'}"
+    return f"{'over' if points > 0 else 'under'}-confident by {size}"
 
 
 class Explorer(widgets.VBox):
