@@ -1,0 +1,1 @@
+"""The notebooks and the numeric tests on other processors: `python tests/portable`."""

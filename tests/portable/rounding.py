@@ -1,0 +1,54 @@
+"""A processor that does not exist: its sums and transcendental functions round otherwise.
+
+Processors agree on single additions and multiplications. They differ in the last bit of what is
+made of many: sums in another order, convolutions, exponentials by another polynomial.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+OTHERWISE = {
+    "addmm", "baddbmm", "batch_norm", "binary_cross_entropy_with_logits", "bmm", "conv2d",
+    "convolution", "convolution_backward", "cumsum", "dot", "exp", "expm1", "log", "log1p",
+    "log_sigmoid_forward", "logit", "mean", "mm", "mv", "native_batch_norm",
+    "native_batch_norm_backward", "normal_", "pow", "randn", "rsqrt", "sigmoid", "softplus", "std",
+    "sum", "tanh", "upsample_bilinear2d", "upsample_bilinear2d_backward", "var",
+}  # fmt: skip
+
+
+class RoundsOtherwise(TorchDispatchMode):
+    """Moves each result of `OTHERWISE` by at most one unit in its last place, at random."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.draws = torch.Generator().manual_seed(seed)
+        # Drawn once, read from anywhere: drawing anew would take longer than the training.
+        noise = 2 * torch.rand(1 << 20, generator=self.draws, dtype=torch.float64) - 1
+        self.factors = {
+            kind: (1 + torch.finfo(kind).eps * noise).to(kind)
+            for kind in (torch.float32, torch.float64)
+        }
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        name = function.__name__.split(".")[0]
+        if name in OTHERWISE:
+            for each in result if isinstance(result, tuple) else (result,):
+                if isinstance(each, torch.Tensor) and each.dtype in self.factors:
+                    moved = each * self._factors(each)
+                    if name in ("sum", "mean"):
+                        # Sums of whole numbers are exact on every processor.
+                        count = args[0].numel() // each.numel() if name == "mean" else 1
+                        exact = (each * count).round() / count == each
+                        moved = torch.where(exact, each, moved)
+                    each.copy_(moved)
+        return result
+
+    def _factors(self, result: torch.Tensor) -> torch.Tensor:
+        factors, size = self.factors[result.dtype], result.numel()
+        if size > len(factors) // 2:
+            factors = factors.repeat(2 * size // len(factors) + 1)
+        start = int(torch.randint(len(factors) - size + 1, (), generator=self.draws))
+        return factors[start : start + size].view(result.shape)
