@@ -89,7 +89,7 @@ def lab(tmp_path_factory):
         for _ in range(120):
             assert process.poll() is None, log.read_text()
             try:
-                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2)
+                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
                 break
             except OSError:
                 time.sleep(0.5)
