@@ -20,7 +20,7 @@ test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
 
-test-lowest: $(filter .venv-uv/%,$(UV))  ## the same with the oldest packages that pyproject allows
+test-lowest: $(filter .venv-uv/%,$(UV))  ## lint and test with the oldest packages that pyproject allows
 	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)
 
 test-newest: $(filter .venv-uv/%,$(UV))  ## the same with the newest, whatever pip is told to hold back
@@ -53,5 +53,5 @@ weights: $(STAMP)  ## make the shipped weights and the README's picture again
 define test_in
 $(UV) venv --quiet --allow-existing --python $(2) $(1)
 $(UV) pip install --quiet --python $(1) --exact --upgrade --resolution $(3) --editable '.[course,test]'
-$(MAKE) PYTHON=$(1)/bin/python test
+$(MAKE) PYTHON=$(1)/bin/python lint test
 endef
