@@ -2,10 +2,16 @@
 PYTHON ?= .venv/bin/python
 STAMP := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 
+# Where the ranges in pyproject end. uv installs them, and the Python if it is missing: pip cannot ask
+# for the oldest packages. `make UV=uv test-lowest` uses a uv that is there already.
+UV ?= .venv-uv/bin/uv
+LOWEST_PYTHON ?= 3.11
+NEWEST_PYTHON ?= 3.13
+
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test lab lint weights
+.PHONY: run test test-lowest test-newest lab lint weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -13,6 +19,12 @@ run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedd
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+
+test-lowest: $(filter .venv-uv/%,$(UV))  ## lint and test with the oldest packages that pyproject allows
+	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)
+
+test-newest: $(filter .venv-uv/%,$(UV))  ## the same with the newest, whatever pip is told to hold back
+	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest)
 
 lab: $(STAMP)  ## the course
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
@@ -31,3 +43,15 @@ weights: $(STAMP)  ## make the shipped weights and the README's picture again
 	.venv/bin/python -m pip install --quiet --upgrade pip
 	.venv/bin/python -m pip install --quiet --editable '.[course,test]'
 	touch $@
+
+.venv-uv/bin/uv:
+	python3 -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet uv
+
+# Environment, Python, which end. Resolved anew each time: pyproject may have changed, and the newest
+# packages are those of today.
+define test_in
+$(UV) venv --quiet --allow-existing --python $(2) $(1)
+$(UV) pip install --quiet --python $(1) --exact --upgrade --resolution $(3) --editable '.[course,test]'
+$(MAKE) PYTHON=$(1)/bin/python lint test
+endef

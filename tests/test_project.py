@@ -1,5 +1,7 @@
 """Rules of the project that a reader relies on."""
 
+import ast
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -14,6 +16,7 @@ import pytest
 import torch
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -48,6 +51,26 @@ def test_environment_yml_names_what_pyproject_names():
     extras = re.fullmatch(r"-e \.\[(.+)\]", pip[0])[1].split(",")
     assert set(extras) <= PROJECT["optional-dependencies"].keys()
     assert len(pip) == 1
+
+
+def imported(path):
+    """Top-level names of what a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module.partition(".")[0]
+
+
+def test_every_package_that_the_code_imports_is_declared():
+    extras = PROJECT["optional-dependencies"].values()
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    declared |= {"aslp-lib", "netcal"}  # a benchmark measures netcal where it is installed
+    packages = importlib.metadata.packages_distributions()
+    for path in SOURCES:
+        for name in set(imported(path)) & packages.keys():
+            assert declared & {canonicalize_name(d) for d in packages[name]}, f"{path}: {name}"
 
 
 def code_cells(path):

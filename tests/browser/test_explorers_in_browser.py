@@ -89,7 +89,7 @@ def lab(tmp_path_factory):
         for _ in range(120):
             assert process.poll() is None, log.read_text()
             try:
-                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2)
+                urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
                 break
             except OSError:
                 time.sleep(0.5)
@@ -114,7 +114,9 @@ def run_all(page, lab, name: str, seconds: float):
     page.goto(f"{lab[0]}/lab/tree/{name}?token={TOKEN}&reset")
     expect = sync_api.expect
     expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
-    idle = page.get_by_role("button", name="Python 3 (ipykernel) | Idle")
+    # A notebook that has no kernel yet is called idle too: "Run All" would ask for one.
+    toolbar = page.locator(".jp-NotebookPanel-toolbar").filter(has_text="Python 3 (ipykernel)")
+    idle = toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     expect(idle).to_be_visible(timeout=60_000)
     explorer = page.locator(".jp-Notebook .explorer")
     for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again

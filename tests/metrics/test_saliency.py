@@ -141,17 +141,20 @@ def test_agreement_with_pysodmetrics():
     sod = pytest.importorskip("py_sod_metrics", reason="the extra 'saliency' is not installed")
     levels, labels = images(n=6)
     levels[:, 0, 0], levels[:, 0, 1] = 0, 255
-    theirs = {name: getattr(sod, name)() for name in ("MAE", "Fmeasure", "Emeasure")}
-    for metric in theirs.values():
+    f_curves = sod.FmeasureHandler(with_dynamic=True, with_adaptive=True, beta=0.3)
+    theirs = [sod.MAE(), sod.FmeasureV2({"fm": f_curves}), sod.Emeasure()]
+    for metric in theirs:
         for m, y in zip(levels, labels, strict=True):
             metric.step(pred=m, gt=255 * y)
     counts = counted(levels, labels)
-    f, e = theirs["Fmeasure"].get_results()["fm"], theirs["Emeasure"].get_results()["em"]
-    assert saliency.mae(counts) == pytest.approx(theirs["MAE"].get_results()["mae"], abs=1e-6)
+    mae, f, e = (
+        metric.get_results()[name] for metric, name in zip(theirs, ("mae", "fm", "em"), strict=True)
+    )
+    assert saliency.mae(counts) == pytest.approx(mae, abs=1e-6)
     # Their thresholds run from 255 down.
-    np.testing.assert_allclose(saliency.max_f.mean(counts), f["curve"][::-1], atol=1e-6)
+    np.testing.assert_allclose(saliency.max_f.mean(counts), f["dynamic"][::-1], atol=1e-6)
     np.testing.assert_allclose(saliency.max_e.mean(counts), e["curve"][::-1], atol=1e-6)
-    assert saliency.adaptive_f(counts) == pytest.approx(f["adp"], abs=1e-6)
+    assert saliency.adaptive_f(counts) == pytest.approx(f["adaptive"], abs=1e-6)
 
 
 def special(kind):
