@@ -14,7 +14,8 @@ from aslp_lib import networks, processes
 from aslp_lib.cli_evaluate import Evaluate, compare
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
-from aslp_lib.data.folders import Grey, paper_tests
+from aslp_lib.data.folders import paper_tests
+from aslp_lib.data.images import Grey
 from aslp_lib.data.textures import prepare_textures
 from aslp_lib.evaluation import evaluate_run, labelled
 from aslp_lib.loading import accelerator_for

@@ -9,7 +9,8 @@ from pathlib import Path
 import tyro
 
 from aslp_lib.comparison import count_methods, parse_methods, set_name
-from aslp_lib.data.folders import Grey, find_images
+from aslp_lib.data.folders import find_images
+from aslp_lib.data.images import Grey
 from aslp_lib.evaluation import SCORES, flat, record
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps import STRETCHED, WEIGHTED_F, Reading

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import torch
 
 from aslp_lib.data.base import DataSets, augmentation
-from aslp_lib.data.folders import TRAIN, Grey, paper_layout
+from aslp_lib.data.folders import TRAIN, paper_layout
+from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 from aslp_lib.method.adaptive import AdaptiveAlpha, Dynamics
 from aslp_lib.method.perturbation import TECHNIQUES, Technique

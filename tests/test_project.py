@@ -39,6 +39,13 @@ def test_imports_run_downward():
     assert result.returncode == 0, result.stdout
 
 
+def test_image_files_are_opened_in_one_place():
+    """And not by torchvision.io, whose decoders are deprecated."""
+    opens = re.compile(r"Image\.open\(|ImageFile\b|torchvision\.io|imread|decode_image|decode_jpeg")
+    found = [p.name for p in (ROOT / "aslp_lib").rglob("*.py") if opens.search(p.read_text())]
+    assert found == ["images.py"]
+
+
 def test_environment_yml_names_what_pyproject_names():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     plain = [d for d in environment["dependencies"] if isinstance(d, str)]
