@@ -21,7 +21,6 @@ from aslp_lib.evaluation import evaluate_run, labelled
 from aslp_lib.loading import accelerator_for
 from aslp_lib.maps import STRETCHED
 from aslp_lib.prediction import predict, predict_run
-from aslp_lib.report import write_report
 from aslp_lib.runs import Run
 from aslp_lib.tables import as_table
 from aslp_lib.training import train
@@ -132,6 +131,8 @@ def _evaluate(run: Run, data: DataSets) -> None:
     print(f"\n{as_table(labelled(results))}\n")
     if run.settings.min_max_maps:
         _announce(f"note: {STRETCHED}")
+    from aslp_lib.report import write_report  # matplotlib and seaborn
+
     write_report(run, data, results)
     print(f"report: {run.report}")
 

@@ -15,7 +15,6 @@ from aslp_lib.evaluation import SCORES, flat, record
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps import STRETCHED, WEIGHTED_F, Reading
 from aslp_lib.metrics.calibration import BINS
-from aslp_lib.report import write_comparison
 from aslp_lib.tables import as_table, latex, markdown
 
 
@@ -94,5 +93,7 @@ def compare(asked: Evaluate) -> None:
         else:
             write(path, markdown(records) if path.suffix == ".md" else latex(records))
     if asked.report is not None:
+        from aslp_lib.report import write_comparison  # matplotlib and seaborn
+
         write_comparison(asked.report, results, asked.bins, notes)
         print(f"report: {asked.report}")

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import torch
 
-from aslp_lib.data.base import DataSets, augmentation
+from aslp_lib.data.base import DataSets
 from aslp_lib.data.folders import TRAIN, paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
@@ -174,6 +174,8 @@ class Settings:
         """The data sets that these settings name."""
         augment = None
         if self.augment:
+            from aslp_lib.data.augmentation import augmentation  # torchvision
+
             cut = 30 if self.crop == "centred" else 60
             augment = augmentation(
                 self.size,

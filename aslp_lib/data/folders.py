@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as TF
 
 from aslp_lib.data.base import DataSets, SaliencySet
 from aslp_lib.data.images import Grey, read_image, read_mask, stored_size
@@ -57,6 +55,10 @@ class Folder(SaliencySet):
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
+        # Here, so that reading maps and masks does without torchvision.
+        from torchvision.transforms.v2 import InterpolationMode
+        from torchvision.transforms.v2 import functional as TF
+
         path = self.images[self.stems[index]]
         image, mask = read_image(path), self.mask(index)
         if mask.shape != image.shape[:2]:
