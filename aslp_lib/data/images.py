@@ -2,7 +2,8 @@
 
 What a file holds decides, not its suffix: JPEG, PNG, or one frame of a TIFF, GIF or WebP. It is
 read as a viewer shows it, the EXIF orientation and the palette applied, 16 bits scaled to 8, or
-refused by its name; never in part, and never as something that one would not see.
+refused by its name; never in part, and never as something that one would not see. (A JPEG has no
+checksums: if some of its bits are wrong, but none is missing, nobody can tell.)
 """
 
 from __future__ import annotations

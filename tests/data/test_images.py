@@ -43,7 +43,7 @@ def with_alpha(picture, alpha):
 
 def in_palette(*colours):
     """LEVELS cut into two colours of a palette."""
-    picture = Image.fromarray((LEVELS > 127).astype(np.uint8), mode="P")
+    picture = Image.fromarray((LEVELS > 127).astype(np.uint8))
     picture.putpalette(np.ravel(colours).tolist())
     return picture
 
@@ -75,7 +75,7 @@ LATE_EXIF = PNG[:-12] + chunk(b"eXIf", TURNED.tobytes()[6:]) + PNG[-12:]
 # What shows the grey picture LEVELS (or that, turned), however it is stored.
 AS_GREY = {
     "grey": (PNG, LEVELS),
-    "two frames' first, of one frame": (saved(GREY, "GIF"), LEVELS),
+    "a GIF of one frame": (saved(GREY, "GIF"), LEVELS),
     "a lossless WebP": (saved(GREY.convert("RGB"), "WEBP", lossless=True), LEVELS),
     "grey in RGB": (saved(GREY.convert("RGB")), LEVELS),
     "grey and opaque in RGBA": (saved(with_alpha(GREY.convert("RGB"), 255)), LEVELS),
