@@ -14,13 +14,13 @@ from aslp_lib import networks, processes
 from aslp_lib.cli_evaluate import Evaluate, compare
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSets
-from aslp_lib.data.folders import Grey, paper_tests
+from aslp_lib.data.folders import paper_tests
+from aslp_lib.data.images import Grey
 from aslp_lib.data.textures import prepare_textures
 from aslp_lib.evaluation import evaluate_run, labelled
 from aslp_lib.loading import accelerator_for
 from aslp_lib.maps import STRETCHED
 from aslp_lib.prediction import predict, predict_run
-from aslp_lib.report import write_report
 from aslp_lib.runs import Run
 from aslp_lib.tables import as_table
 from aslp_lib.training import train
@@ -131,6 +131,8 @@ def _evaluate(run: Run, data: DataSets) -> None:
     print(f"\n{as_table(labelled(results))}\n")
     if run.settings.min_max_maps:
         _announce(f"note: {STRETCHED}")
+    from aslp_lib.report import write_report  # matplotlib and seaborn
+
     write_report(run, data, results)
     print(f"report: {run.report}")
 

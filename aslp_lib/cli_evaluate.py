@@ -9,12 +9,12 @@ from pathlib import Path
 import tyro
 
 from aslp_lib.comparison import count_methods, parse_methods, set_name
-from aslp_lib.data.folders import Grey, find_images
+from aslp_lib.data.folders import find_images
+from aslp_lib.data.images import Grey
 from aslp_lib.evaluation import SCORES, flat, record
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps import STRETCHED, WEIGHTED_F, Reading
 from aslp_lib.metrics.calibration import BINS
-from aslp_lib.report import write_comparison
 from aslp_lib.tables import as_table, latex, markdown
 
 
@@ -93,5 +93,7 @@ def compare(asked: Evaluate) -> None:
         else:
             write(path, markdown(records) if path.suffix == ".md" else latex(records))
     if asked.report is not None:
+        from aslp_lib.report import write_comparison  # matplotlib and seaborn
+
         write_comparison(asked.report, results, asked.bins, notes)
         print(f"report: {asked.report}")

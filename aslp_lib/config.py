@@ -10,8 +10,9 @@ from typing import Literal, get_args
 
 import torch
 
-from aslp_lib.data.base import DataSets, augmentation
-from aslp_lib.data.folders import TRAIN, Grey, paper_layout
+from aslp_lib.data.base import DataSets
+from aslp_lib.data.folders import TRAIN, paper_layout
+from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 from aslp_lib.method.adaptive import AdaptiveAlpha, Dynamics
 from aslp_lib.method.perturbation import TECHNIQUES, Technique
@@ -173,6 +174,8 @@ class Settings:
         """The data sets that these settings name."""
         augment = None
         if self.augment:
+            from aslp_lib.data.augmentation import augmentation  # torchvision
+
             cut = 30 if self.crop == "centred" else 60
             augment = augmentation(
                 self.size,

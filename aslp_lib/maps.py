@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torchvision.io import ImageReadMode
 from tqdm.auto import tqdm
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.folders import Grey, decode, find_images, read_mask, refuse
+from aslp_lib.data.folders import find_images, refuse
+from aslp_lib.data.images import Grey, read_map, read_mask
 from aslp_lib.metrics.counts import Counts, min_max
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
@@ -55,7 +54,7 @@ def count_maps(
     """Counts of a folder of 8-bit maps `STEM.png` against a set's masks.
 
     Raises:
-        ValueError: maps that are missing, not 8-bit greyscale, damaged, or not of their mask's
+        ValueError: maps that are missing, not grey, damaged, or not of their mask's
             size; names them.
     """
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
@@ -88,17 +87,6 @@ def count_folders(
         return read_mask(labelled_by[stems[index]], reading.grey)
 
     return _count({s: predicted[s] for s in stems}, mask, reading, Path(maps).name, progress)
-
-
-def read_map(path: Path) -> np.ndarray:
-    """(H, W) uint8. Raises ValueError if the file is damaged or not 8-bit greyscale."""
-    picture = decode(path, ImageReadMode.UNCHANGED)
-    if picture.dtype != torch.uint8 or len(picture) != 1:
-        raise ValueError(
-            f"{path}: a map must be an 8-bit greyscale PNG, but this one has {len(picture)} "
-            f"channels of {8 * picture.element_size()} bits"
-        )
-    return picture[0].numpy()
 
 
 def _count(

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from aslp_lib import figures
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import MAIN, Results, labelled, scores, scores_with
 from aslp_lib.files import write
-from aslp_lib.maps import STRETCHED, read_map
+from aslp_lib.maps import STRETCHED
 from aslp_lib.metrics.bootstrap import difference
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.runs import Run, read_log

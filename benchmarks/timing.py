@@ -11,22 +11,29 @@ from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from tqdm import tqdm
 
 from aslp_lib.files import write
 
+T = TypeVar("T")
 
-def rounds(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+
+def rounds(
+    jobs: dict[T, Callable[[], object]],
+    repeats: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[T, float]:
     """Median seconds of each job, run in turn; the first round warms up and is left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    seconds: dict[T, list[float]] = {name: [] for name in jobs}
     for number in tqdm(range(repeats + 1), desc="rounds", mininterval=5):
         for name, job in jobs.items():
-            start = time.perf_counter()
+            start = clock()
             job()
             if number:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

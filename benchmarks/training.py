@@ -14,6 +14,7 @@ earlier one of the same device, network and size.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import subprocess
 import sys
@@ -22,11 +23,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from plain import Plain
 from timing import facts, peak_megabytes, put_in_readme, rounds, wait
 from torch.utils.data import DataLoader, Dataset
-from torchvision.io import ImageReadMode, decode_jpeg, read_file
 from tqdm import tqdm
 
 from aslp_lib import networks
@@ -128,13 +130,14 @@ class Bytes(Dataset):
     """The floor: JPEG bytes in memory, decoded, nothing done with the pixels."""
 
     def __init__(self, folder: Folder) -> None:
-        self.bytes = [read_file(str(folder.images[stem])) for stem in folder.stems]
+        self.bytes = [folder.images[stem].read_bytes() for stem in folder.stems]
 
     def __len__(self) -> int:
         return len(self.bytes)
 
     def __getitem__(self, index: int) -> int:
-        return decode_jpeg(self.bytes[index], mode=ImageReadMode.RGB).shape[-1]
+        with Image.open(io.BytesIO(self.bytes[index])) as picture:
+            return np.asarray(picture).shape[1]
 
 
 def loading(settings: Settings, repeats: int) -> dict[str, float]:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.maps import read_map
+from aslp_lib.data.images import read_map
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
 
 TINY = ["--limit", "2", "--size", "64", "--device", "cpu"]

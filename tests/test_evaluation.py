@@ -10,6 +10,7 @@ from PIL import Image
 from aslp_lib import evaluation, maps, networks, prediction, tables
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.images import read_map
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.networks import DenseNetwork
@@ -34,7 +35,7 @@ def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
     prediction.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
     assert sorted(p.stem for p in (tmp_path / "SOD").iterdir()) == sod.stems
     for i, stem in enumerate(sod.stems):
-        level_map = maps.read_map(tmp_path / "SOD" / f"{stem}.png")
+        level_map = read_map(tmp_path / "SOD" / f"{stem}.png")
         assert level_map.shape == sod.shape(i)
         small = 0.25 + sod.load(i)[0][0].float() / 255 / 2
         oracle = torch.nn.functional.interpolate(
@@ -49,8 +50,8 @@ def test_maps_stretched_as_the_release_did(sod, tmp_path):
     prediction.predict(Brightness(), sod, tmp_path / "SOD", settings, progress=False)
     prediction.predict(Brightness(), sod, tmp_path / "raw", SETTINGS, progress=False)
     for stem in sod.stems:
-        stretched = maps.read_map(tmp_path / "SOD" / f"{stem}.png").astype(float)
-        raw = maps.read_map(tmp_path / "raw" / f"{stem}.png").astype(float)
+        stretched = read_map(tmp_path / "SOD" / f"{stem}.png").astype(float)
+        raw = read_map(tmp_path / "raw" / f"{stem}.png").astype(float)
         assert (stretched.min(), stretched.max()) == (0, 255)
         slope = 255 / (raw.max() - raw.min())
         # A raw level is rounded by up to a half, and so are the two ends.
@@ -109,13 +110,13 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
     good = victim.read_bytes()
     for damage, pattern in {
         "size": r"shape \(4, 4\), its mask \(32, 40\)",
-        "colour": "greyscale PNG, but this one has 3 channels of 8 bits",
+        "colour": "has colours, but a map must be grey",
         "cut": "damaged",
     }.items():
         if damage == "size":
             Image.fromarray(np.zeros((4, 4), np.uint8)).save(victim)
         elif damage == "colour":
-            Image.fromarray(np.zeros((32, 40, 3), np.uint8)).save(victim)
+            Image.new("RGB", (40, 32), "red").save(victim)
         else:
             victim.write_bytes(good[: len(good) // 2])
         with pytest.raises(ValueError, match=rf"{victim.name}.*{pattern}"):
@@ -150,5 +151,5 @@ def test_maps_in_memory_are_the_written_ones(tmp_path):
     for level_map, stem in zip(
         prediction.level_maps(network, dataset, range(3)), dataset.stems, strict=True
     ):
-        written = maps.read_map(tmp_path / "test" / f"{stem}.png").astype(int)
+        written = read_map(tmp_path / "test" / f"{stem}.png").astype(int)
         assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch

@@ -42,6 +42,13 @@ def test_imports_run_downward():
     assert result.returncode == 0, result.stdout
 
 
+def test_image_files_are_opened_in_one_place():
+    """And not by torchvision.io, whose decoders are deprecated."""
+    opens = re.compile(r"Image\.open\(|ImageFile\b|torchvision\.io|imread|decode_image|decode_jpeg")
+    found = [p.name for p in (ROOT / "aslp_lib").rglob("*.py") if opens.search(p.read_text())]
+    assert found == ["images.py"]
+
+
 def test_environment_yml_names_what_pyproject_names():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     plain = [d for d in environment["dependencies"] if isinstance(d, str)]
@@ -130,7 +137,7 @@ def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones()
     assert embedded.table(json.loads(embedded.RESULTS.read_text())["runs"]) in text
 
 
-@pytest.mark.parametrize("name", ["evaluation", "training", "real"])
+@pytest.mark.parametrize("name", ["evaluation", "decoding", "training", "real"])
 def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other
     script = benchmark(name)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_image
-from torchvision.transforms.v2 import InterpolationMode
-from torchvision.transforms.v2 import functional as TF
 
 from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.images import Grey, read_image, read_mask, stored_size
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
@@ -23,11 +19,6 @@ TEXTURES = "DTD_Texture_500"
 SUFFIXES = (".jpg", ".jpeg", ".png")
 VALIDATION_SHARE = 1000 / 10553
 """The release's split of DUTS-TR."""
-
-GREY_LIMIT = 0.10
-"""Masks with a larger share of grey pixels are pictures or graded votes, not binary masks."""
-
-Grey = Literal["refuse", "threshold"]
 
 
 class Folder(SaliencySet):
@@ -64,46 +55,31 @@ class Folder(SaliencySet):
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
+        # Here, so that reading maps and masks does without torchvision.
+        from torchvision.transforms.v2 import InterpolationMode
+        from torchvision.transforms.v2 import functional as TF
+
         path = self.images[self.stems[index]]
-        image = decode(path, ImageReadMode.RGB)
-        mask = torch.from_numpy(self.mask(index)).unsqueeze(0)
-        if mask.shape[-2:] != image.shape[-2:]:
+        image, mask = read_image(path), self.mask(index)
+        if mask.shape != image.shape[:2]:
+            turned = mask.shape == image.shape[1::-1]
             raise ValueError(
-                f"{path} is {_size(image)}, but its mask is {_size(mask)}: resize one to match"
+                f"{path} is {_size(image)}, but its mask is {_size(mask)}: "
+                + ("turn one to match (EXIF counts)" if turned else "resize one to match")
             )
         side = [self.size, self.size]
-        return TF.resize(image, side, antialias=True), TF.resize(
-            mask, side, interpolation=InterpolationMode.NEAREST
+        pixels = torch.from_numpy(image).permute(2, 0, 1)
+        return TF.resize(pixels, side, antialias=True), TF.resize(
+            torch.from_numpy(mask).unsqueeze(0), side, interpolation=InterpolationMode.NEAREST
         )
 
     def shape(self, index: int) -> tuple[int, int]:
-        path = self.images[self.stems[index]]
-        with _opened(path) as picture:
-            return picture.height, picture.width
+        return stored_size(self.images[self.stems[index]])
 
     def mask(self, index: int) -> np.ndarray:
         if self.masks is None:
             return np.zeros(self.shape(index), np.uint8)
         return read_mask(self.masks[self.stems[index]], self.grey)
-
-
-def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """(H, W) uint8 in {0, 1}: the mask cut at 128. Raises ValueError on a grey one, as `Folder`."""
-    values = decode(path, ImageReadMode.GRAY)[0].numpy()
-    if 0 < values.max() < 32:
-        raise ValueError(
-            f"{path} goes from 0 to {values.max()} only, which would all be background: store "
-            "foreground as 255"
-        )
-    if grey == "refuse":
-        # One comparison: under 32 an 8-bit difference wraps round to 224 and above.
-        share = np.count_nonzero(values - np.uint8(32) < 192) / values.size
-        if share > GREY_LIMIT:
-            raise ValueError(
-                f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "
-                "its levels grade the annotators' agreement, cut it at 128 with --grey threshold"
-            )
-    return (values >= 128).view(np.uint8)
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -237,20 +213,5 @@ def refuse(what: str, stems: set[str]) -> None:
         raise ValueError(f"{len(stems)} {what}: {shown}")
 
 
-def decode(path: Path, mode: ImageReadMode) -> Tensor:
-    """(channels, H, W) uint8. Raises ValueError on a damaged file."""
-    try:
-        return decode_image(str(path), mode=mode)
-    except RuntimeError as error:
-        raise ValueError(f"{path} cannot be read, it is damaged or no image: {error}") from error
-
-
-def _opened(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read, it is damaged or no image: {error}") from error
-
-
-def _size(image: Tensor) -> str:
-    return f"{image.shape[-1]} x {image.shape[-2]}"
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]} x {image.shape[0]}"

@@ -10,6 +10,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from aslp_lib.data.folders import read_list
+from aslp_lib.data.images import read_image
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
@@ -50,12 +51,7 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
         (partial / folder).mkdir(parents=True)
     for source in tqdm(sources, desc=target.name, disable=not progress):
         shutil.copyfile(source, partial / "Image" / source.name)
-        try:
-            with Image.open(source) as picture:
-                picture.load()
-                blank = np.zeros((picture.height, picture.width), np.uint8)
-        except OSError as error:
-            raise ValueError(f"{source} cannot be read: {error}") from error
+        blank = np.zeros(read_image(source).shape[:2], np.uint8)
         Image.fromarray(blank).save(partial / "GT" / f"{source.stem}.png")
     partial.rename(target)
     return len(sources)

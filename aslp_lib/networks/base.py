@@ -7,7 +7,6 @@ import pickle
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import get_model_weights
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -41,16 +40,17 @@ class DenseNetwork(nn.Module):
         return []
 
 
-def pretrained(constructor, weights: str | None) -> nn.Module:
+def pretrained(name: str, weights: str | None) -> nn.Module:
     """A torchvision model with weights by name, or an error that says how to get or skip them."""
-    model = constructor(weights=None)
+    from torchvision import models  # takes as long to import as torch: only who builds one waits
+
+    model = models.get_model(name, weights=None)
     if weights is None:
         return model
-    known = get_model_weights(constructor)
+    known = models.get_model_weights(name)
     if weights not in known.__members__:
         raise ValueError(
-            f"{constructor.__name__} has no weights {weights!r}: choose of "
-            f"{', '.join(known.__members__)}, or None"
+            f"{name} has no weights {weights!r}: choose of {', '.join(known.__members__)}, or None"
         )
     try:
         state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -59,7 +59,7 @@ def pretrained(constructor, weights: str | None) -> nn.Module:
     # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
     except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
-            f"the pretrained weights {weights!r} of {constructor.__name__} are not in "
+            f"the pretrained weights {weights!r} of {name} are not in "
             f"{torch.hub.get_dir()}/checkpoints and could not be downloaded or read ({error}). "
             "Connect to "
             "the internet once, put the file there by hand, or train from random weights with "

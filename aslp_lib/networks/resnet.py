@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import resnet50
 
 from aslp_lib.networks.base import DenseNetwork, pretrained
 
@@ -30,7 +29,7 @@ class ResNetFusion(DenseNetwork):
 
     def __init__(self, weights: str | None, width: int = 256) -> None:
         super().__init__()
-        resnet = pretrained(resnet50, weights)
+        resnet = pretrained("resnet50", weights)
         stem = (resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
         self.encoder = nn.ModuleList(
             [nn.Sequential(*stem, resnet.layer1), resnet.layer2, resnet.layer3, resnet.layer4]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.models import mobilenet_v2
 
 from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained, resize
 
@@ -48,7 +47,7 @@ class MobileNetFPN(DenseNetwork):
 
     def __init__(self, weights: str | None, width: int = 64) -> None:
         super().__init__()
-        features = pretrained(mobilenet_v2, weights).features
+        features = pretrained("mobilenet_v2", weights).features
         self.encoder = nn.ModuleList(features[start:end] for start, end in self.stages)
         self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1) for c in self.channels)
         self.smooth = nn.ModuleList(conv(width, width) for _ in self.channels)

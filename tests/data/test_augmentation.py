@@ -1,7 +1,7 @@
 import torch
 from torchvision import tv_tensors
 
-from aslp_lib.data.base import CentredCrop
+from aslp_lib.data.augmentation import CentredCrop
 
 
 def test_a_centred_crop_keeps_the_middle_and_cuts_each_side_by_its_own_draw():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib.data.folders import VALIDATION_SHARE, find_images, paper_layout, read_list, read_mask
+from aslp_lib.data.folders import VALIDATION_SHARE, find_images, paper_layout, read_list
 from aslp_lib.data.shapes import Shapes
 
 
@@ -66,30 +66,6 @@ def test_limit(paper_root):
     assert [len(part) for part in data.tests.values()] == [2, 2]
 
 
-def test_masks_are_cut_at_128(tmp_path):
-    values = np.tile(np.array([0, 127, 128, 254, 255], np.uint8), (60, 1))
-    wide = np.concatenate([values, np.zeros((60, 40), np.uint8)], axis=1)
-    path = tmp_path / "m.png"
-    wide[:, 1:3] = np.where(np.arange(60)[:, None] < 20, wide[:, 1:3], 0)
-    Image.fromarray(wide).save(path)
-    np.testing.assert_array_equal(read_mask(path), wide >= 128)
-
-
-def test_grey_masks_are_refused_unless_they_are_to_be_cut(tmp_path):
-    ramp = np.tile(np.arange(256, dtype=np.uint8), (20, 1))
-    path = tmp_path / "grey.png"
-    Image.fromarray(ramp).save(path)
-    with pytest.raises(ValueError, match=r"grey\.png is no binary mask: 75%.*--grey threshold"):
-        read_mask(path)
-    np.testing.assert_array_equal(read_mask(path, "threshold"), ramp >= 128)
-
-
-def test_a_mask_of_zeros_and_ones_is_refused(tmp_path):
-    Image.fromarray(np.eye(6, dtype=np.uint8)).save(tmp_path / "m.png")
-    with pytest.raises(ValueError, match=r"m\.png goes from 0 to 1 only.*255"):
-        read_mask(tmp_path / "m.png")
-
-
 def test_half_made_and_stray_folders_are_no_test_sets(paper_root):
     (paper_root / "Test/DTD_Texture_500").rename(paper_root / "Test/DTD_Texture_500.partial")
     (paper_root / "Test/.ipynb_checkpoints").mkdir()
@@ -97,13 +73,6 @@ def test_half_made_and_stray_folders_are_no_test_sets(paper_root):
     data = paper_layout(paper_root, size=32)
     assert list(data.tests) == ["SOD"]
     assert any("DTD_Texture_500.partial, notes" in note for note in data.notes)
-
-
-def test_a_colour_mask_is_read_as_grey(tmp_path):
-    mask = np.zeros((6, 6, 3), np.uint8)
-    mask[2:4] = 255
-    Image.fromarray(mask).save(tmp_path / "m.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), mask[..., 0] > 0)
 
 
 def spoil(root, what):

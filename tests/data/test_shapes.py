@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.data.base import augmentation
+from aslp_lib.data.augmentation import augmentation
 from aslp_lib.data.shapes import SHIFTED, Annotators, ShapelessTextures, Shapes, embedded
 
 

@@ -1,0 +1,267 @@
+"""Every kind of image file is read as it looks, or refused by its name."""
+
+import io
+import re
+import struct
+import warnings
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
+
+# Not square, without a symmetry, and small steps that only a lossless file keeps.
+LEVELS = np.zeros((24, 40), np.uint8)
+LEVELS[4:16, 8:30] = 255
+LEVELS[4:6, 8:12] = 250
+GREY = Image.fromarray(LEVELS)
+COLOURS = Image.merge("RGB", [GREY, GREY.transpose(Image.Transpose.ROTATE_180), GREY])
+BLACK = Image.new("L", GREY.size)
+TURNED = Image.Exif()
+TURNED[0x0112] = 6  # to be turned by 90 degrees to the right
+UPRIGHT = np.rot90(LEVELS, -1)
+
+
+def saved(picture, kind="PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def scaled(top, dtype=np.uint8):
+    """LEVELS, with `top` in the place of 255."""
+    return Image.fromarray((LEVELS.astype(float) * top / 255).round().astype(dtype))
+
+
+def with_alpha(picture, alpha):
+    picture = picture.copy()
+    picture.putalpha(alpha)
+    return picture
+
+
+def in_palette(*colours):
+    """LEVELS cut into two colours of a palette."""
+    picture = Image.fromarray((LEVELS > 127).astype(np.uint8))
+    picture.putpalette(np.ravel(colours).tolist())
+    return picture
+
+
+def several(kind):
+    return saved(GREY, kind, save_all=True, append_images=[Image.new("L", GREY.size, 90)])
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, bits, colour, rows):
+    """A PNG by hand, of what Pillow does not write."""
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
+    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def flipped(data):
+    """One bit of the pixels is wrong."""
+    place = data.index(b"IDAT") + 14
+    return data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+
+
+PNG, JPEG = saved(GREY), saved(COLOURS, "JPEG", quality=95)
+LATE_EXIF = PNG[:-12] + chunk(b"eXIf", TURNED.tobytes()[6:]) + PNG[-12:]
+
+# What shows the grey picture LEVELS (or that, turned), however it is stored.
+AS_GREY = {
+    "grey": (PNG, LEVELS),
+    "a GIF of one frame": (saved(GREY, "GIF"), LEVELS),
+    "a lossless WebP": (saved(GREY.convert("RGB"), "WEBP", lossless=True), LEVELS),
+    "grey in RGB": (saved(GREY.convert("RGB")), LEVELS),
+    "grey and opaque in RGBA": (saved(with_alpha(GREY.convert("RGB"), 255)), LEVELS),
+    "grey and opaque in LA": (saved(GREY.convert("LA")), LEVELS),
+    "a palette": (saved(GREY.convert("P")), LEVELS),
+    "a palette out of order": (
+        saved(GREY.convert("P").remap_palette(list(range(255, -1, -1)))),
+        LEVELS,
+    ),
+    "a palette with a transparent colour that no pixel has": (
+        saved(GREY.convert("P"), transparency=77),
+        LEVELS,
+    ),
+    "a palette with opaque colours": (
+        saved(GREY.convert("P"), transparency=bytes([255] * 256)),
+        LEVELS,
+    ),
+    "a transparent level that no pixel has": (saved(GREY, transparency=3), LEVELS),
+    "16 bits": (saved(scaled(65535, np.uint16)), LEVELS),
+    "16 bits in a TIFF": (saved(scaled(65535, np.uint16), "TIFF"), LEVELS),
+    "16 bits in 32": (saved(scaled(65535, np.int32), "TIFF"), LEVELS),
+    "EXIF": (saved(GREY, exif=TURNED), UPRIGHT),
+    "EXIF after the pixels": (LATE_EXIF, UPRIGHT),
+    "EXIF in a TIFF": (saved(GREY, "TIFF", exif=TURNED), UPRIGHT),
+    "damaged EXIF": (saved(GREY, exif=b"Exif\0\0nonsense"), LEVELS),
+}
+
+# What is refused as whatever it is read, and why.
+REFUSED = {
+    "a mask in the alpha channel": (saved(with_alpha(BLACK.convert("RGB"), GREY)), "transparent"),
+    "transparent in LA": (saved(with_alpha(GREY, GREY)), "transparent"),
+    "a palette with a transparent colour": (
+        saved(GREY.convert("P"), transparency=0),
+        "transparent pixels.*without an alpha channel",
+    ),
+    "a transparent level": (saved(GREY, transparency=0), "transparent"),
+    "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "goes to 255 of 65535.*in 8 bits"),
+    "colours of 16 bits": (png(2, 2, 16, 2, bytes(26)), "RGB of 16 bits: save it as an 8-bit"),
+    "32 bits": (saved(scaled(10**6, np.int32), "TIFF"), "floats or 32 bits.*range is not known"),
+    "floats": (saved(scaled(1, np.float32), "TIFF"), "floats or 32 bits"),
+    "LAB": (saved(Image.new("LAB", (8, 8)), "TIFF"), "LAB of 8 bits"),
+    "an animated GIF": (several("GIF"), "2 frames: save the one"),
+    "an animated PNG": (several("PNG"), "2 frames"),
+    "an animated WebP": (several("WEBP"), "2 frames"),
+    "a TIFF of pages": (several("TIFF"), "2 frames"),
+    "a PNG cut off": (PNG[: len(PNG) // 2], "it is cut off"),
+    "a PNG without its end": (PNG[:-12], "it is cut off"),
+    "a damaged PNG": (flipped(PNG), "checksum of its part b'IDAT' is wrong"),
+    "a JPEG cut off": (JPEG[:-40], "truncated"),
+    "a progressive JPEG cut off": (saved(COLOURS, "JPEG", progressive=True)[:-40], "truncated"),
+    "the beginning of a JPEG": (JPEG[:4], "cannot be read"),
+    "nothing": (b"", "it is empty"),
+    "text": (b"no picture", "cannot be read, it is damaged or no image"),
+    "a format that runs a program": (saved(GREY, "EPS"), "it begins as no JPEG or PNG"),
+    "no pixels": (png(0, 9, 8, 0, b""), "cannot be read"),
+    "more pixels than memory": (png(200_000, 200_000, 8, 0, b""), "200000 x 200000, more than"),
+    "more pixels than allowed": (png(20_000, 5_001, 8, 0, b""), "more than 100 million.*smaller"),
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(data):
+        path = tmp_path / "one.png"  # whatever it is
+        path.write_bytes(data)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("kind", AS_GREY)
+def test_a_grey_picture_is_read_as_it_looks(file, kind):
+    data, levels = AS_GREY[kind]
+    path = file(data)
+    np.testing.assert_array_equal(read_map(path), levels)
+    np.testing.assert_array_equal(read_mask(path), levels > 127)
+    np.testing.assert_array_equal(read_image(path), np.stack([levels] * 3, axis=2))
+    assert stored_size(path) == levels.shape
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+@pytest.mark.parametrize("read", [read_image, read_mask, read_map])
+def test_what_cannot_be_read_for_what_it_shows_is_refused_by_name(file, kind, read):
+    data, why = REFUSED[kind]
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(ValueError) as refused:
+        read(file(data))
+    assert re.search(rf"one\.png .*{why}", str(refused.value))
+    assert not warned
+
+
+def test_1_bit_is_black_and_white(file):
+    path = file(saved(GREY.convert("1", dither=Image.Dither.NONE)))
+    np.testing.assert_array_equal(read_map(path), 255 * (LEVELS > 127))
+    np.testing.assert_array_equal(read_mask(path), LEVELS > 127)
+
+
+def test_16_bits_are_rounded(file):
+    values = np.array([[0, 127, 129, 32767, 32768, 65406, 65407, 65535]], np.uint16)
+    exact = (values * (255 / 65535)).round()
+    np.testing.assert_array_equal(read_map(file(saved(Image.fromarray(values)))), exact)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation(file, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    plain = read_image(file(JPEG))
+    path = file(saved(COLOURS, "JPEG", quality=95, exif=exif))
+    seen = read_image(path)
+    turns = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}  # to the left
+    mirrored = plain[:, ::-1] if orientation in (2, 4, 5, 7) else plain
+    np.testing.assert_array_equal(seen, np.rot90(mirrored, turns[orientation]))
+    assert stored_size(path) == seen.shape[:2]
+
+
+def test_colours_of_an_image(file):
+    for picture in (COLOURS, with_alpha(COLOURS, 255), COLOURS.quantize(8)):
+        np.testing.assert_array_equal(read_image(file(saved(picture))), np.asarray(COLOURS))
+    cmyk = read_image(file(saved(COLOURS.convert("CMYK"), "JPEG", quality=100)))
+    assert np.abs(cmyk.astype(int) - np.asarray(COLOURS)).mean() < 4
+    assert read_image(file(JPEG)).flags.writeable  # or torch warns
+
+
+def test_of_a_telephone_s_several_pictures_the_first_is_read(file):
+    data = saved(COLOURS, "MPO", quality=95, save_all=True, append_images=[BLACK.convert("RGB")])
+    np.testing.assert_array_equal(read_image(file(data)), read_image(file(JPEG)))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        in_palette((0, 0, 0), (128, 0, 0)),  # VOC's
+        Image.merge("RGB", [GREY, BLACK, BLACK]),
+        Image.merge("RGB", [GREY, GREY, scaled(254)]),
+    ],
+    ids=["VOC palette", "red", "almost grey"],
+)
+def test_colours_are_no_mask_and_no_map(file, picture):
+    with pytest.raises(ValueError, match=r"one\.png has colours, but a mask .*object as 255"):
+        read_mask(file(saved(picture)))
+    with pytest.raises(ValueError, match=r"one\.png has colours, but a map .*round\(255 \* p\)"):
+        read_map(file(saved(picture)))
+
+
+@pytest.mark.parametrize("top", [1, 31, 32, 100, 127])
+def test_a_mask_that_would_all_be_background_is_refused(file, top):
+    path = file(saved(scaled(top)))
+    with pytest.raises(ValueError, match=rf"one\.png goes from 0 to {top} only.*object as 255"):
+        read_mask(path)
+    if top < 32:
+        with pytest.raises(ValueError, match="all be background"):
+            read_mask(path, "threshold")
+    else:  # annotators who nowhere agree
+        assert not read_mask(path, "threshold").any()
+
+
+def test_black_and_white_masks_are_masks(file):
+    assert not read_mask(file(saved(BLACK))).any()
+    assert read_mask(file(saved(Image.new("L", (5, 4), 255)))).all()
+
+
+def test_masks_are_cut_at_128(file):
+    """Few grey pixels, as at smooth edges, are no reason to refuse a mask."""
+    wide = np.zeros((60, 45), np.uint8)
+    wide[:, 3:5] = 254, 255
+    wide[:20, 1:3] = 127, 128
+    np.testing.assert_array_equal(read_mask(file(saved(Image.fromarray(wide)))), wide >= 128)
+
+
+def test_grey_masks_are_refused_unless_they_are_to_be_cut(file):
+    ramp = np.tile(np.arange(256, dtype=np.uint8), (20, 1))
+    path = file(saved(Image.fromarray(ramp)))
+    with pytest.raises(ValueError, match=r"one\.png is no binary mask: 75%.*--grey threshold"):
+        read_mask(path)
+    np.testing.assert_array_equal(read_mask(path, "threshold"), ramp >= 128)
+
+
+def test_a_missing_file_is_missing(tmp_path):
+    for read in (read_image, read_mask, read_map, stored_size):
+        with pytest.raises(FileNotFoundError, match=r"none\.png"):
+            read(tmp_path / "none.png")
+
+
+def test_the_size_of_an_image_is_known_without_decoding_it(file, monkeypatch):
+    decoded = []
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: decoded.append(self))
+    for data in (JPEG, PNG, saved(GREY, exif=TURNED), saved(COLOURS, "JPEG", exif=TURNED)):
+        stored_size(file(data))
+    assert not decoded

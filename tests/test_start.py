@@ -1,0 +1,57 @@
+"""What a command imports: not what another one needs, which would take longer than the command."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+HEAVY = ("torchvision", "matplotlib", "seaborn", "pandas", "scipy", "torch._dynamo")
+RUN = """
+import sys
+import aslp_lib.cli_evaluate
+from aslp_lib.cli import main
+aslp_lib.cli_evaluate.WEIGHTED_F = False  # PySODMetrics needs SciPy
+try:
+    status = main(sys.argv[1:])
+except SystemExit as stop:  # of --help
+    status = stop.code
+print("imported", *sys.modules)
+sys.exit(status)
+"""
+
+
+def imported(arguments, folder):
+    result = subprocess.run(
+        [sys.executable, "-c", RUN, *arguments], capture_output=True, text=True, cwd=folder
+    )
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.splitlines()[-1].split())
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """A folder with a map and its mask."""
+    for name in ("maps", "SOD/GT"):
+        (tmp_path / name).mkdir(parents=True)
+        picture = Image.new("L", (30, 20))
+        picture.paste(255, (5, 5, 15, 15))
+        for stem in "ab":
+            picture.save(tmp_path / name / f"{stem}.png")
+    return tmp_path
+
+
+MAPS = ("evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md")
+
+
+@pytest.mark.parametrize("arguments", [("evaluate", "--help"), MAPS], ids=["help", "maps"])
+def test_evaluation_imports_no_pictures_and_no_networks(scored, arguments):
+    modules = imported(arguments, scored)
+    assert "aslp_lib.evaluation" in modules
+    assert not modules & set(HEAVY)
+    assert (scored / "s.json").exists() == ("--out" in arguments)
+
+
+def test_a_report_imports_what_draws_it(scored):
+    assert {"matplotlib", "seaborn"} <= imported([*MAPS, "--report", "r.html"], scored)
+    assert (scored / "r.html").stat().st_size > 10_000
