@@ -11,7 +11,7 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test test-lowest test-newest lab lint weights
+.PHONY: run test portable test-lowest test-newest lab lint weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -19,6 +19,9 @@ run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedd
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+
+portable: $(STAMP)  ## notebooks, explorers and unit tests on every processor that can be emulated here
+	$(PYTHON) tests/portable
 
 test-lowest: $(filter .venv-uv/%,$(UV))  ## lint and test with the oldest packages that pyproject allows
 	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)
