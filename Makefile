@@ -20,7 +20,7 @@ test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
 
-portable: $(STAMP)  ## notebooks, explorers and unit tests on every processor that can be emulated here
+portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
 	$(PYTHON) tests/portable
 
 test-lowest: $(filter .venv-uv/%,$(UV))  ## lint and test with the oldest packages that pyproject allows
