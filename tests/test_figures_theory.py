@@ -130,7 +130,8 @@ def test_the_surface_and_its_floor():
 
 
 def test_a_descent_is_its_trace():
-    figure = figures.descent({"HI": [0.5, 0.6, 0.8, 0.9]}, 0.85)
+    two = np.array([[0.5, 0.5], [0.6, 0.5], [0.8, 0.9], [0.9, 0.8]])
+    figure = figures.descent({"HI": two}, 0.85)
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_ydata(), [0.5, 0.6, 0.8, 0.9])
     assert figure.axes[0].lines[1].get_ydata()[0] == 0.85
     (bar,) = figure.axes[1].containers

@@ -68,22 +68,24 @@ def loss_surface(technique: Technique) -> Figure:
     return figure
 
 
-def descent(traces: Mapping[str, Sequence[float]], predicted: float) -> Figure:
+def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
     """Probability of the one-parameter model over training steps, beside the prediction.
 
-    Right: its mean and standard deviation over the second half of the steps.
+    Left: the first model's. Right: mean and standard deviation of all of them over the second half
+    of the steps.
 
     Args:
-        traces: label -> f after each step.
+        traces: label -> (steps, models) f after each step.
         predicted: where the minimiser is.
     """
     figure = new_figure(8.6, 3.6, None)
     path, end = figure.subplots(1, 2, width_ratios=(2, 1))
-    late = {label: np.array(trace[len(trace) // 2 :]) for label, trace in traces.items()}
+    late = {label: trace[len(trace) // 2 :] for label, trace in traces.items()}
     for i, ((label, trace), (colour, line, _)) in enumerate(
         zip(traces.items(), looks(), strict=False)
     ):
-        path.plot(np.arange(1, len(trace) + 1), trace, line, color=colour, label=label, linewidth=1)
+        step = np.arange(1, len(trace) + 1)
+        path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1)
         end.errorbar(
             i, late[label].mean(), late[label].std(), fmt="o", color=colour, ms=8, capsize=6,
             markeredgecolor="black",
