@@ -28,7 +28,6 @@ from portable.processors import PROCESSORS, environment
 ROOT = Path(__file__).parents[2]
 NUMERIC = ["data", "method", "metrics", "teaching", "test_networks.py", "test_training.py"]
 """Of tests/: what works numbers out. The others write, ask and resume."""
-PYTEST = ["-m", "pytest", "-q", "-n", "2", "--dist", "loadfile"]
 
 
 def run(words: list[str], variables: dict[str, str]) -> tuple[bool, str]:
@@ -44,8 +43,11 @@ def run(words: list[str], variables: dict[str, str]) -> tuple[bool, str]:
 def visit(name: str, place: Path, notebooks_only: bool) -> tuple[bool, str, list[digits.Run]]:
     """Whether all passed on one processor, a line on it, and what notebooks and explorers said."""
     start, variables = time.monotonic(), environment(name)
+    # As many threads as two cores have: more would wait for each other.
+    processes = 2 // int(variables["OMP_NUM_THREADS"])
+    pytest = ["-m", "pytest", "-q", "-n", str(processes), "--dist", "loadfile"]
     watched = variables | startup(place, place / "notebooks")
-    steps = [([*PYTEST, "--nbval", "notebooks"], watched)]
+    steps = [([*pytest, "--nbval", "notebooks"], watched)]
     (place / "explorers").mkdir()
     if not notebooks_only:
         sweep = place / "explorers" / "explorers.jsonl"
@@ -53,7 +55,7 @@ def visit(name: str, place: Path, notebooks_only: bool) -> tuple[bool, str, list
         # These hold sums against others to 1e-9 and better: real processors pass, one that does
         # not exist need not.
         if "ROUNDS_OTHERWISE" not in variables:
-            steps.append(([*PYTEST, *(f"tests/{name}" for name in NUMERIC)], variables))
+            steps.append(([*pytest, *(f"tests/{name}" for name in NUMERIC)], variables))
     passed, lines = zip(*(run(words, each) for words, each in steps), strict=True)
     line = f"{name:20} {time.monotonic() - start:5.0f} s  {'; '.join(lines)}"
     numbers = [digits.read(place / kind) for kind in ("notebooks", "explorers")]
