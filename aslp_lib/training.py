@@ -181,8 +181,9 @@ def run_epoch(
         if step % REFRESH == 0 and mine:
             now = _read(loss) * size / mine
             _check_finite(now, epoch, settings)
-            facts = {"epoch": epoch + 1, "loss": f"{now:.3f}", **_alpha(state.alphas)}
-            bar.set_postfix(facts, refresh=False)
+            if not bar.disable:
+                facts = {"epoch": epoch + 1, "loss": f"{now:.3f}", **_alpha(state.alphas)}
+                bar.set_postfix(facts, refresh=False)
     mean = _read(processes.total(total, accelerator)) / len(dataset)
     _check_finite(mean, epoch, settings)
     processes.share_buffers(state.network, accelerator)
