@@ -1,4 +1,5 @@
 import csv
+import io
 import shutil
 import sysconfig
 from dataclasses import replace
@@ -169,7 +170,8 @@ def test_no_step_reads_the_device(monkeypatch, method, technique):
     state = Trained(network, alphas if alphas is None else alphas.to("meta"))
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
     batches = Batches(data.train, 0, accelerator)
-    training.run_epoch(0, settings, batches, network, optimizer, state, tqdm(disable=True))
+    bar = tqdm(file=io.StringIO())
+    training.run_epoch(0, settings, batches, network, optimizer, state, bar)
     assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
     with pytest.raises(RuntimeError, match="meta"):
         reads[0].item()

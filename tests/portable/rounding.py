@@ -36,7 +36,8 @@ class RoundsOtherwise(TorchDispatchMode):
         name = function.__name__.split(".")[0]
         if name in OTHERWISE:
             for each in result if isinstance(result, tuple) else (result,):
-                if isinstance(each, torch.Tensor) and each.dtype in self.factors:
+                # Not of tensors without numbers, by which operations are counted.
+                if getattr(each, "dtype", None) in self.factors and each.device.type != "meta":
                     moved = each * self._factors(each)
                     if name in ("sum", "mean"):
                         # Sums of whole numbers are exact on every processor.
