@@ -123,7 +123,7 @@ def test_the_detection_curves_are_the_metrics(images):
     precision, recall = saliency.precision_recall(images)
     np.testing.assert_allclose(left.lines[0].get_data(), [recall, precision])
     np.testing.assert_allclose(right.lines[0].get_data(), saliency.roc(images))
-    assert f"AUC {saliency.auc(images):.3f}" in figures.alt(figure)
+    assert f"AUC {saliency.auc(images):.2f}" in figures.alt(figure)
 
 
 def test_the_scatter_has_a_point_an_image(images):

@@ -57,7 +57,7 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
         left.plot(recall, precision, line, color=colour, label=label)
         right.plot(*saliency.roc(counts), line, color=colour, label=label)
         notes.append(
-            f"{label}: AP {saliency.average_precision(counts):.3f}, AUC {saliency.auc(counts):.3f}"
+            f"{label}: AP {saliency.average_precision(counts):.2f}, AUC {saliency.auc(counts):.2f}"
         )
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
