@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from portable import digits
-from portable.processors import PROCESSORS
+from portable.kernel import name_of
+from portable.processors import PROCESSORS, environment
 from portable.rounding import RoundsOtherwise
 
 WATCHED = """
@@ -86,14 +87,20 @@ def test_another_seed_rounds_otherwise_again():
     assert torch.equal(found[0], found[2]) and not torch.equal(found[0], found[1])
 
 
-def test_the_variables_reach_torch():
-    code = "import torch; print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())"
-    from portable.processors import environment
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_the_variables_reach_torch(name):
+    code = "import torch; print(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(name), capture_output=True, text=True
+    )
+    threads, capability = result.stdout.strip().split(" ", 1)
+    assert threads == PROCESSORS[name]["OMP_NUM_THREADS"]
+    assert not name.startswith("plain") or capability in ("DEFAULT", "NO AVX")
 
-    for name in PROCESSORS:
-        out = subprocess.run(
-            [sys.executable, "-c", code], env=environment(name), capture_output=True, text=True
-        )
-        *capability, threads = out.stdout.split()
-        assert threads == name.split(",")[1].split()[0] or name.startswith("rounds")
-        assert not name.startswith("plain") or capability in (["DEFAULT"], ["NO", "AVX"])
+
+def test_every_notebook_has_a_file_of_its_own():
+    """Those of the solutions are called as the notebooks are."""
+    root = Path(__file__).parents[1]
+    names = [name_of(path.relative_to(root)) for path in (root / "notebooks").rglob("*.ipynb")]
+    assert {"04_adaptive_alpha", "solutions.04_adaptive_alpha"} <= set(names)
+    assert len(names) == len(set(names))

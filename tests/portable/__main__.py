@@ -23,7 +23,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1]))
 
 from portable import digits
-from portable.kernel import startup
+from portable.kernel import name_of, startup
 from portable.processors import PROCESSORS, environment
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def visit(name: str, place: Path, notebooks_only: bool) -> tuple[bool, str, list
 def ignored() -> set[tuple[str, int]]:
     """Notebook and cell of the trainings, whose output nbval does not compare either."""
     return {
-        (path.stem, number)
+        (name_of(path.relative_to(ROOT)), number)
         for path in (ROOT / "notebooks").rglob("*.ipynb")
         for number, cell in enumerate(
             cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"

@@ -26,13 +26,18 @@ def startup(folder: Path, numbers: Path) -> dict[str, str]:
     return {"IPYTHONDIR": str(folder), "PORTABLE_NUMBERS": str(numbers)}
 
 
+def name_of(notebook: Path) -> str:
+    """`04_adaptive_alpha`, or `solutions.04_adaptive_alpha`; the path is the project's own."""
+    return ".".join(notebook.with_suffix("").parts[1:])
+
+
 def install(shell) -> None:
     """Do in this kernel what the variables ask for."""
     from portable import digits
 
     # nbval starts a notebook's kernel while its first cell is being tested.
-    notebook = Path(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0])
-    digits.watch_cells(shell, Path(os.environ["PORTABLE_NUMBERS"]) / f"{notebook.stem}.jsonl")
+    notebook = name_of(Path(os.environ["PYTEST_CURRENT_TEST"].partition("::")[0]))
+    digits.watch_cells(shell, Path(os.environ["PORTABLE_NUMBERS"]) / f"{notebook}.jsonl")
     if seed := os.environ.get("ROUNDS_OTHERWISE"):
         from portable.rounding import RoundsOtherwise
 

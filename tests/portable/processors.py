@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 
-try:
-    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
-except ImportError:  # NumPy 1
-    from numpy.core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 _NUMPY = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
 _BEYOND_AVX2 = [name for name in _NUMPY if name.startswith("AVX512") or name.endswith("V4")]
