@@ -124,7 +124,7 @@ def gradient_noise(rows: Mapping[str, tuple[float, float]]) -> Figure:
     axis.legend(fontsize=8)
     figure.set_label(
         "Variance of the gradient in a logit, measured and by the formula. "
-        + "; ".join(f"{label}: {m:.3f}, {v:.3f}" for label, (m, v) in rows.items())
+        + "; ".join(f"{label}: {m:z.3f}, {v:.3f}" for label, (m, v) in rows.items())
         + "."
     )
     return figure

@@ -245,8 +245,9 @@ def test_the_readouts_of_the_feedback_are_the_trace_s():
         sure, right = (line.get_ydata()[-1] for line in figure.axes[1].lines)
         chaos = values["weight"] == 2000  # digits of what rests, and fewer of what does not
         few, more = (0, 2) if chaos else (1, 3)
+        mean = loop._trace(**values).alpha[-10:].mean() if chaos else last.mean()
         for part in (
-            f"mean level is {last.mean():.{more}f}",
+            f"mean level is {mean:.{more}f}",
             f"from {low:.3f} to {high:.3f}"
             if not chaos
             else "which image has a large one is chance",

@@ -60,7 +60,7 @@ def _readout(rule: Rule, dynamics: str, step: float, weight: float, beta: float)
     swings = rule == "calibration" and dynamics == "release" and gain >= 2
     return (
         f"eta = {step:g}, lambda = {weight:g}, beta = {beta:.2f}. "
-        f"{_about_the_step(rule, dynamics, gain, beta)} After {EPOCHS} epochs the mean level is "
+        f"{_about_the_step(rule, dynamics, gain, beta)} "
         f"{_in_chaos(trace) if swings else _at_rest(trace)}."
     )
 
@@ -69,22 +69,23 @@ def _at_rest(trace: Trace) -> str:
     (low, high), order = trace.spread, trace.correlation
     ordered = "" if np.isnan(order) else f" Rank correlation with the own margins: {order:z.2f}."
     return (
-        f"{trace.alpha[-1].mean():.3f}, 10 % to 90 % of the images from {low:.3f} to {high:.3f}; "
-        f"the target's confidence would meet accuracy at {trace.bound[-1]:.3f}.{ordered} From "
-        f"epoch 11 on a level fell by a fifth or more {_drops(trace):.1f} times an image. "
-        f"Confidence {100 * trace.confidence[-1]:.1f} %, accuracy {100 * trace.accuracy[-1]:.1f} "
-        f"%: {sureness(trace.confidence[-1] - trace.accuracy[-1])}"
+        f"After {EPOCHS} epochs the mean level is {trace.alpha[-1].mean():.3f}, 10 % to 90 % of "
+        f"the images from {low:.3f} to {high:.3f}; the target's confidence would meet accuracy at "
+        f"{trace.bound[-1]:.3f}.{ordered} From epoch 11 on a level fell by a fifth or more "
+        f"{_drops(trace):.1f} times an image. Confidence {100 * trace.confidence[-1]:.1f} %, "
+        f"accuracy {100 * trace.accuracy[-1]:.1f} %: "
+        f"{sureness(trace.confidence[-1] - trace.accuracy[-1])}"
     )
 
 
 def _in_chaos(trace: Trace) -> str:
     """Fewer digits: the last bit of a sum decides the others, another one on each machine."""
+    fell = "several times" if _drops(trace) > 2 else "at most now and then"
     return (
-        f"{trace.alpha[-1].mean():.2f}; the target's confidence would meet accuracy at "
-        f"{trace.bound[-1]:.2f}. From epoch 11 on a level fell by a fifth or more "
-        f"{'several times' if _drops(trace) > 2 else 'at most now and then'}, and which image has "
-        f"a large one is chance. Confidence {100 * trace.confidence[-1]:.0f} %, accuracy "
-        f"{100 * trace.accuracy[-1]:.0f} %: "
+        f"In the last 10 epochs the mean level is {trace.alpha[-10:].mean():.2f}; the target's "
+        f"confidence would meet accuracy at {trace.bound[-1]:.2f}. From epoch 11 on a level fell "
+        f"by a fifth or more {fell}, and which image has a large one is chance. Confidence "
+        f"{100 * trace.confidence[-1]:.0f} %, accuracy {100 * trace.accuracy[-1]:.0f} %: "
         f"{sureness(trace.confidence[-1] - trace.accuracy[-1], digits=0)}"
     )
 
