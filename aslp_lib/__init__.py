@@ -1,8 +1,8 @@
 """Adaptive label perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
 
-from aslp_lib.method.adaptive import AdaptiveAlpha, alpha_gradient
-from aslp_lib.method.loss import sc_bce_with_logits
-from aslp_lib.method.perturbation import (
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods.aslp.perturbation import (
     DYNAMIC_MODERATION,
     HARD_INVERSION,
     MODERATION,

@@ -14,8 +14,8 @@ from aslp_lib.data.base import DataSets
 from aslp_lib.data.folders import TRAIN, paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
-from aslp_lib.method.adaptive import AdaptiveAlpha, Dynamics
-from aslp_lib.method.perturbation import TECHNIQUES, Technique
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
+from aslp_lib.methods.aslp.perturbation import TECHNIQUES, Technique
 
 Method = Literal["bce", "calibration", "entropy", "gap"]
 METHOD_LABELS = {

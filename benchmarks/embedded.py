@@ -21,9 +21,9 @@ import torch
 from tqdm import tqdm
 
 from aslp_lib.config import METHOD_LABELS, PRESETS
-from aslp_lib.evaluation import scores
-from aslp_lib.training import train
-from aslp_lib.validation import validate
+from aslp_lib.evaluation.scores import scores
+from aslp_lib.training.loop import train
+from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy"}

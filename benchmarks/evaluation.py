@@ -32,9 +32,9 @@ from timing import peak_megabytes, put_in_readme, rounds
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from aslp_lib.evaluation import SCORES
+from aslp_lib.evaluation.maps import Reading, count_folders
+from aslp_lib.evaluation.scores import SCORES
 from aslp_lib.files import write
-from aslp_lib.maps import Reading, count_folders
 from aslp_lib.metrics.counts import Counts
 
 FOLDER = Path(__file__).parent

@@ -9,8 +9,8 @@ from itertools import cycle, islice
 
 from aslp_lib import shipped
 from aslp_lib.config import METHOD_LABELS
-from aslp_lib.teaching import explorers
-from aslp_lib.validation import validate
+from aslp_lib.course import explorers
+from aslp_lib.training.validation import validate
 
 MOVES = 40
 """Moves of each control, up and down its grid."""

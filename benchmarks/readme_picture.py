@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from aslp_lib import figures, shipped
+from aslp_lib import shipped
 from aslp_lib.config import METHOD_LABELS
+from aslp_lib.evaluation import figures
 from aslp_lib.runs import write
-from aslp_lib.validation import validate
+from aslp_lib.training.validation import validate
 
 if __name__ == "__main__":
     test = shipped.SETTINGS.load_data().tests["test"]

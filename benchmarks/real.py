@@ -23,14 +23,14 @@ from timing import put_in_readme
 
 from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
 from aslp_lib.data.base import DataSets
-from aslp_lib.evaluation import scores
+from aslp_lib.evaluation.maps import Reading, count_maps
+from aslp_lib.evaluation.predict import predict
+from aslp_lib.evaluation.scores import scores
 from aslp_lib.files import write
-from aslp_lib.loading import accelerator_for, loader
-from aslp_lib.maps import Reading, count_maps
-from aslp_lib.method.adaptive import alpha_gradient
-from aslp_lib.prediction import predict
-from aslp_lib.training import train
-from aslp_lib.validation import validate
+from aslp_lib.methods.aslp.alphas import alpha_gradient
+from aslp_lib.training.batches import accelerator_for, loader
+from aslp_lib.training.loop import train
+from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "real.json"
 START, END = "<!-- real -->", "<!-- end of real -->"

@@ -35,8 +35,8 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.folders import Folder
 from aslp_lib.files import write
-from aslp_lib.loading import Batches, accelerator_for, in_batches
-from aslp_lib.training import prepare, run_epoch
+from aslp_lib.training.batches import Batches, accelerator_for, in_batches
+from aslp_lib.training.loop import prepare, run_epoch
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results" / "training.json"

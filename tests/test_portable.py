@@ -18,7 +18,7 @@ sys.path.append("tests")
 from portable import digits
 found = []
 digits.watch(lambda value, spec: found.append((value, spec)))
-from aslp_lib.teaching.explorers.base import sureness
+from aslp_lib.course.explorers.base import sureness
 print(json.dumps([sureness(0.0312), found]))
 """
 

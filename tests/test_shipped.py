@@ -6,8 +6,8 @@ import torch
 
 from aslp_lib import shipped
 from aslp_lib.config import Settings
-from aslp_lib.evaluation import scores
-from aslp_lib.validation import validate
+from aslp_lib.evaluation.scores import scores
+from aslp_lib.training.validation import validate
 
 
 @pytest.mark.parametrize("method", shipped.METHODS)

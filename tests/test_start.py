@@ -9,9 +9,9 @@ from PIL import Image
 HEAVY = ("torchvision", "matplotlib", "seaborn", "pandas", "scipy", "torch._dynamo")
 RUN = """
 import sys
-import aslp_lib.cli_evaluate
+import aslp_lib.cli.score
 from aslp_lib.cli import main
-aslp_lib.cli_evaluate.WEIGHTED_F = False  # PySODMetrics needs SciPy
+aslp_lib.cli.score.WEIGHTED_F = False  # PySODMetrics needs SciPy
 try:
     status = main(sys.argv[1:])
 except SystemExit as stop:  # of --help
@@ -47,7 +47,7 @@ MAPS = ("evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "-
 @pytest.mark.parametrize("arguments", [("evaluate", "--help"), MAPS], ids=["help", "maps"])
 def test_evaluation_imports_no_pictures_and_no_networks(scored, arguments):
     modules = imported(arguments, scored)
-    assert "aslp_lib.evaluation" in modules
+    assert "aslp_lib.evaluation.scores" in modules
     assert not modules & set(HEAVY)
     assert (scored / "s.json").exists() == ("--out" in arguments)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import nn
 
 from aslp_lib.config import PRESETS, Method
-from aslp_lib.prediction import load_network
+from aslp_lib.evaluation.predict import load_network
 from aslp_lib.runs import read_log
 
 FOLDER = Path(__file__).parent

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from aslp_lib.evaluation import SCORES
+from aslp_lib.evaluation.scores import SCORES
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
-from aslp_lib.training import train
-from aslp_lib.validation import validate
+from aslp_lib.training.loop import train
+from aslp_lib.training.validation import validate
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib import prediction
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_tests
-from aslp_lib.maps import Reading, count_folders
+from aslp_lib.evaluation import predict
+from aslp_lib.evaluation.maps import Reading, count_folders
 from aslp_lib.networks import TinyUNet
 
 PLAIN = Reading(weighted_f=False, workers=2)
@@ -41,7 +41,7 @@ def test_the_map_of_an_image_on_its_side_is_upright(turned, tmp_path):
     root, picture = turned
     sod = paper_tests(root, 32)[0]["SOD"]
     settings = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
-    prediction.predict(TinyUNet(), sod, tmp_path / "SOD", settings, progress=False)
+    predict.predict(TinyUNet(), sod, tmp_path / "SOD", settings, progress=False)
     with Image.open(tmp_path / "SOD" / f"{sod.stems[1]}.png") as level_map:
         assert (level_map.height, level_map.width) == picture.shape[:2]
     count_folders(tmp_path / "SOD", root / "Test/SOD/GT", PLAIN, progress=False)

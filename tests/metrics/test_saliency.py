@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from aslp_lib import maps
+from aslp_lib.evaluation import maps
 from aslp_lib.metrics import saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image

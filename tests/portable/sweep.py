@@ -28,8 +28,8 @@ def main(path: Path) -> None:
     digits.watch(lambda value, spec: said.append((value, spec)))
     # Now, so that the library's own code is watched.
     from aslp_lib import shipped
-    from aslp_lib.teaching import explorers
-    from aslp_lib.validation import validate
+    from aslp_lib.course import explorers
+    from aslp_lib.training.validation import validate
     from portable.rounding import RoundsOtherwise
 
     seed = os.environ.get("ROUNDS_OTHERWISE")

@@ -1,0 +1,99 @@
+"""The command `evaluate` on anyone's maps: read, count, print, write."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from aslp_lib.data.folders import find_images
+from aslp_lib.data.images import Grey
+from aslp_lib.evaluation.comparison import count_methods, parse_methods, set_name
+from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, Reading
+from aslp_lib.evaluation.scores import SCORES, flat, record
+from aslp_lib.evaluation.tables import as_table, latex, markdown
+from aslp_lib.files import write, write_csv
+from aslp_lib.metrics.calibration import BINS
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Score a trained run's maps, or with --maps and --masks anyone's."""
+
+    run: tyro.conf.Positional[Path | None] = None
+    """A run whose maps were predicted."""
+    maps: tuple[str, ...] = ()
+    """Folders of 8-bit greyscale maps (255 = surely foreground), one a method: DIR or LABEL=DIR.
+    Maps lie in DIR/SET, or for one set in DIR itself."""
+    masks: tuple[Path, ...] = ()
+    """Folders of masks of the same stems and sizes, one a set."""
+    out: Path | None = None
+    """A JSON file for every score and its interval over images."""
+    table: tuple[Path, ...] = ()
+    """Files for the comparison table: .csv (every score), .md, .tex."""
+    report: Path | None = None
+    """An HTML page with tables and figures."""
+    bins: int = BINS
+    """Bins of the calibration scores and diagrams."""
+    min_max: bool = False
+    """Stretch each map to the full range first, as the authors' release did. It changes every
+    confidence: only to compare with numbers made that way."""
+    allow_missing: bool = False
+    """Leave masks without a map out, instead of refusing them."""
+    grey: Grey = "refuse"
+    """What to do with masks that are not binary."""
+    workers: int | None = None
+    """Threads that read; default: one a processor."""
+
+
+def compare(asked: Evaluate) -> None:
+    """Score and compare anyone's maps. Raises ValueError, FileNotFoundError as `count_methods`."""
+    if unknown := [path for path in asked.table if path.suffix not in (".csv", ".md", ".tex")]:
+        raise ValueError(f"--table writes .csv, .md or .tex, not {unknown[0].name}")
+    if asked.bins < 1:
+        raise ValueError(f"bins is {asked.bins}, but at least 1 is needed")
+    notes = []
+    if asked.min_max:
+        notes.append(STRETCHED)
+    if not WEIGHTED_F:
+        notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
+    reading = Reading(
+        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, workers=asked.workers
+    )
+    results = count_methods(parse_methods(asked.maps), asked.masks, reading)
+    masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}
+    for name, methods in results.items():
+        for label, counts in methods.items():
+            if left := masks[name] - len(counts):
+                notes.append(f"{name}: {left} masks have no map of {label} and are left out")
+        if len({counts.names for counts in methods.values()}) > 1:
+            notes.append(f"{name}: the methods have maps of different images, so none is paired")
+    for note in notes:
+        print(f"note: {note}", flush=True)
+    print(as_table(results, asked.bins))
+    if asked.out is None and not asked.table and asked.report is None:
+        return
+    names = SCORES if asked.out else ()
+    records = {
+        name: {
+            label: record(counts, names, asked.bins) | {"notes": notes}
+            for label, counts in methods.items()
+        }
+        for name, methods in results.items()
+    }
+    if asked.out is not None:
+        single = len(results) == len(asked.maps) == 1
+        content = next(iter(next(iter(records.values())).values())) if single else records
+        write(asked.out, json.dumps(content, indent=2, allow_nan=False))
+    for path in asked.table:
+        if path.suffix == ".csv":
+            write_csv(path, *flat(records))
+        else:
+            write(path, markdown(records) if path.suffix == ".md" else latex(records))
+    if asked.report is not None:
+        from aslp_lib.evaluation.report import write_comparison  # matplotlib and seaborn
+
+        write_comparison(asked.report, results, asked.bins, notes)
+        print(f"report: {asked.report}")

@@ -1,0 +1,267 @@
+"""Exercises of notebook 01: confidence, calibration error, and how pixels are averaged."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
+
+NOTEBOOK = "01_confidence_and_calibration"
+
+_FOUR = Counts.from_probabilities(
+    torch.tensor([[0.9, 0.8, 0.3, 0.1]]), torch.tensor([[1, 0, 0, 0]])
+)
+
+
+def _bins(*rows: tuple[float, int, int]) -> Counts:
+    """Counts of one image from (confidence, pixels, how many of them are right)."""
+    table = np.zeros((1, 2, FLOAT_LEVELS), np.int64)
+    for confidence, pixels, right in rows:
+        level = round(confidence * (FLOAT_LEVELS - 1))
+        table[0, :, level] += pixels - right, right
+    return Counts(table)
+
+
+_THREE_BINS = _bins((0.65, 100, 60), (0.85, 300, 270), (0.95, 600, 480))
+_TEXTURE = Counts.from_probabilities(torch.full((1, 100), 0.2), torch.zeros(1, 100))
+_IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
+
+
+def _mean(score, counts: Counts) -> float:
+    return float(np.mean([score(counts[i : i + 1]) for i in range(len(counts))]))
+
+
+def _foreground_mean(counts: Counts) -> float:
+    return float(calibration.reliability(counts, 1, of="foreground").confidence[0])
+
+
+PIXELS = Exercise(
+    name="01/pixels",
+    title="four pixels",
+    question="""
+A network says P(y=1) = 0.9, 0.8, 0.3 and 0.1 of four pixels. **What is its mean confidence?**
+Give a share in [0, 1].
+""",
+    right=lambda: calibration.confidence(_FOUR),
+    tolerance=0.004,
+    expects="a share in [0, 1], such as 0.75",
+    mistakes=(
+        Mistake(
+            lambda: _foreground_mean(_FOUR),
+            "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and "
+            "the network is 0.9 sure of that: take max(p, 1 - p).",
+        ),
+        Mistake(
+            lambda: 1 - _foreground_mean(_FOUR),
+            "That is the mean probability of background. The predicted class differs from pixel "
+            "to pixel: take max(p, 1 - p) of each.",
+        ),
+        Mistake(
+            lambda: 1 - calibration.confidence(_FOUR),
+            "That is the mean of min(p, 1 - p), the probability of the class that was not "
+            "predicted.",
+        ),
+        Mistake(
+            lambda: round(100 * calibration.confidence(_FOUR), 1),
+            "The right number in percent. Asked is a share in [0, 1].",
+        ),
+        Mistake(
+            lambda: (0.9 + 0.8) / 2,
+            "That is the mean over the pixels predicted foreground. The other two count as well: "
+            "they are predicted background.",
+        ),
+    ),
+    hint="Each pixel's confidence is max(p, 1 - p); then take the mean of the four.",
+    why="The last two pixels are predicted background with confidence 0.7 and 0.9.",
+    solution="""
+import numpy as np
+
+four = np.array([0.9, 0.8, 0.3, 0.1])
+answer = np.maximum(four, 1 - four).mean()
+""",
+)
+
+ECE = Exercise(
+    name="01/ece",
+    title="ECE by hand",
+    question="""
+A set's pixels fall into three bins:
+
+| pixels | mean confidence | accuracy |
+|---|---|---|
+| 100 | 0.65 | 0.60 |
+| 300 | 0.85 | 0.90 |
+| 600 | 0.95 | 0.80 |
+
+**What is its ECE?** Give a share in [0, 1].
+""",
+    right=lambda: calibration.ece(_THREE_BINS),
+    tolerance=0.001,
+    expects="a share in [0, 1], such as 0.05",
+    mistakes=(
+        Mistake(
+            lambda: float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
+            "That is the plain mean over bins. Each bin weighs as much as its share of the pixels.",
+        ),
+        Mistake(
+            lambda: calibration.gap(_THREE_BINS),
+            "That is mean confidence less accuracy: the bins' gaps with their signs, so that the "
+            "modest bin cancels part of the others. ECE takes each bin's absolute gap.",
+        ),
+        Mistake(
+            lambda: -calibration.gap(_THREE_BINS),
+            "That is accuracy less mean confidence: a sum with signs. ECE takes each bin's "
+            "absolute gap.",
+        ),
+        Mistake(
+            lambda: calibration.mce(_THREE_BINS),
+            "That is the largest gap, the maximum calibration error. ECE is the mean over pixels.",
+        ),
+        Mistake(
+            lambda: calibration.oe(_THREE_BINS),
+            "That is OE: only the over-confident bins, weighted by their confidence. In ECE the "
+            "modest bin counts too.",
+        ),
+        Mistake(
+            lambda: round(100 * calibration.ece(_THREE_BINS), 1),
+            "The right number in percent. Asked is a share in [0, 1].",
+        ),
+    ),
+    hint="Take each bin's |accuracy - confidence|, multiply by its share of the 1000 pixels, add.",
+    why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: gaps without their signs, weighted by pixels.",
+    solution="""
+import numpy as np
+
+pixels = np.array([100, 300, 600])
+confidence, accuracy = np.array([0.65, 0.85, 0.95]), np.array([0.60, 0.90, 0.80])
+answer = np.sum(pixels / pixels.sum() * np.abs(accuracy - confidence))
+""",
+)
+
+OE = Exercise(
+    name="01/oe",
+    title="one bin's over-confidence error",
+    question="""
+All pixels of a set fall into one bin. **Write its OE as a function of the bin's mean confidence and
+accuracy**; it is compared with the library on a grid.
+""",
+    arguments=("confidence", "accuracy"),
+    grid=tuple((c, a / 10) for c in (0.55, 0.75, 0.95) for a in (4, 5, 7, 9, 10)),
+    right=lambda c, a: calibration.oe(_bins((c, 1000, round(1000 * a)))),
+    tolerance=2e-3,
+    expects="a function that returns a share in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda c, a: calibration.ece(_bins((c, 1000, round(1000 * a)))),
+            "That is ECE: it counts modesty too, and does not weigh by confidence.",
+        ),
+        Mistake(
+            lambda c, a: max(c - a, 0.0),
+            "Nearly: OE also weighs each bin by its confidence, because being wrong while sure "
+            "is worse.",
+        ),
+        Mistake(
+            lambda c, a: c * max(a - c, 0.0),
+            "The sign is turned: that is under-confidence. Over-confident means confidence "
+            "exceeds accuracy.",
+        ),
+        Mistake(
+            lambda c, a: c * (c - a),
+            "Where confidence is under accuracy, OE is 0, not negative.",
+        ),
+        Mistake(
+            lambda c, a: c * abs(c - a),
+            "Where confidence is under accuracy, OE is 0: modesty is not over-confidence.",
+        ),
+        Mistake(
+            lambda c, a: a * max(c - a, 0.0),
+            "The weight is the bin's confidence, not its accuracy.",
+        ),
+    ),
+    hint="OE = sum of w * conf * max(conf - acc, 0) over bins; here is one bin with w = 1.",
+    why="Only confidence beyond accuracy counts, and it weighs more the surer the bin is.",
+    solution="""
+def answer(confidence, accuracy):
+    return confidence * max(confidence - accuracy, 0)
+""",
+)
+
+POOLED = Exercise(
+    name="01/pooled",
+    title="a small image and a large one",
+    question="""
+Of a small image's 100 pixels 90 are right, of a large one's 900 pixels 540. **What is the set's
+pooled accuracy?** Give a share in [0, 1].
+""",
+    right=lambda: calibration.accuracy(_IMAGES),
+    tolerance=0.004,
+    expects="a share in [0, 1], such as 0.8",
+    mistakes=(
+        Mistake(
+            lambda: _mean(calibration.accuracy, _IMAGES),
+            "That is the mean over images: the small image counts as much as the large one. Pooled "
+            "means that each pixel counts once.",
+        ),
+        Mistake(
+            lambda: calibration.accuracy(_IMAGES[:1]),
+            "That is the first image's accuracy alone.",
+        ),
+        Mistake(
+            lambda: calibration.accuracy(_IMAGES[1:]),
+            "That is the large image's accuracy alone.",
+        ),
+        Mistake(
+            lambda: 1 - calibration.accuracy(_IMAGES),
+            "That is the share of wrong pixels.",
+        ),
+        Mistake(
+            lambda: round(100 * calibration.accuracy(_IMAGES), 1),
+            "The right number in percent. Asked is a share in [0, 1].",
+        ),
+    ),
+    hint="Pool first: all right pixels of both images over all pixels of both.",
+    why="630 of 1000 pixels are right; the mean over images would be 0.75.",
+    solution="answer = (90 + 540) / (100 + 900)",
+)
+
+TEXTURE = Exercise(
+    name="01/texture",
+    title="a modest network and an empty image",
+    question="""
+A texture shows no object, and a network says P(y=1) = 0.2 of each of its pixels. **What is its
+ECE?** Give a share in [0, 1].
+""",
+    right=lambda: calibration.ece(_TEXTURE),
+    tolerance=0.004,
+    expects="a share in [0, 1], such as 0.5",
+    mistakes=(
+        Mistake(
+            lambda: calibration.oe(_TEXTURE),
+            "That is OE. Nothing is over-confident here, but ECE counts modesty too.",
+        ),
+        Mistake(
+            lambda: calibration.confidence(_TEXTURE),
+            "That is the confidence, 1 - 0.2. ECE is its distance from the accuracy.",
+        ),
+        Mistake(
+            lambda: calibration.gap(_TEXTURE),
+            "The right size, but with the sign of the gap. ECE takes the absolute value.",
+        ),
+        Mistake(
+            lambda: calibration.accuracy(_TEXTURE),
+            "That is the accuracy: every pixel is predicted background and is background.",
+        ),
+    ),
+    hint="All pixels share a bin. What is predicted, how sure, and how often is it right?",
+    why="Background is predicted with confidence 0.8 and is always right: the gap is all modesty, "
+    "so OE is 0.",
+    solution="""
+confidence, accuracy = 1 - 0.2, 1.0
+answer = abs(accuracy - confidence)
+""",
+)
+
+EXERCISES = (PIXELS, ECE, OE, POOLED, TEXTURE)

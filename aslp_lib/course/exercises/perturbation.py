@@ -1,0 +1,245 @@
+"""Exercises of notebook 02: perturbed labels, their mean, and the (alpha, beta) plane."""
+
+from __future__ import annotations
+
+import torch
+
+from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.methods.aslp.perturbation import (
+    HARD_INVERSION,
+    SOFT_INVERSION,
+    Technique,
+    disturb_label,
+    expected_targets,
+    label_smoothing,
+    perturb,
+)
+
+NOTEBOOK = "02_label_perturbation"
+
+_WEAK = Technique("weak", 0.6)
+_STRONG = Technique("strong", 1.6)
+_GRID = tuple((y, a, b) for y in (0.0, 1.0) for a in (0.0, 0.2, 0.5) for b in (0.1, 1.0, 1.5, 2.0))
+
+
+def _perturbed(label: float, technique: Technique) -> float:
+    return float(perturb(torch.tensor([label]), technique))
+
+
+def _expected(label: float, alpha: float, beta: float) -> float:
+    target = expected_targets(torch.tensor([label]), alpha, Technique("exercise", beta))
+    return float(target)
+
+
+def _smoothing_alpha(technique: Technique) -> float:
+    """Alpha at which a technique has label smoothing's alpha*beta, epsilon = 0.1."""
+    alpha, smoothing = label_smoothing(0.1)
+    return alpha * smoothing.beta / technique.beta
+
+
+LABEL = Exercise(
+    name="02/label",
+    title="a label under perturbation",
+    question="""
+A technique has beta = 0.6 in the figure's units, between nothing and moderation. **Which target
+does a *foreground* pixel have when the switch is on?**
+""",
+    right=lambda: _perturbed(1.0, _WEAK),
+    tolerance=0.004,
+    expects="a target in [0, 1], such as 0.9",
+    mistakes=(
+        Mistake(
+            lambda: _perturbed(0.0, _WEAK),
+            "That is the background's target, beta/2. A foreground pixel has y = 1.",
+        ),
+        Mistake(
+            lambda: 1 - _WEAK.beta,
+            "That is (1 - beta) * y alone. The second term, beta/2, is missing. (It is also what "
+            "the release's beta = 0.6 would give: there beta is half the figure's.)",
+        ),
+        Mistake(
+            lambda: 1 - _WEAK.beta / 4,
+            "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.",
+        ),
+        Mistake(
+            lambda: _WEAK.beta,
+            "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.",
+        ),
+        Mistake(
+            lambda: (1 + _WEAK.beta) + _WEAK.beta / 2,
+            "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].",
+        ),
+    ),
+    hint="Put y = 1 and beta = 0.6 into p(y, beta) = (1 - beta) * y + beta/2.",
+    why="It is (1 - 0.6) * 1 + 0.3: foreground falls by beta/2, as far as background rises.",
+    solution="""
+beta, y = 0.6, 1
+answer = (1 - beta) * y + beta / 2
+""",
+)
+
+EXPECTED = Exercise(
+    name="02/expected",
+    title="the expected label",
+    question="""
+**Write the expected target of a pixel with this `label`, when its image is perturbed with
+probability `alpha` at strength `beta`.** It is compared with the library on a grid.
+""",
+    arguments=("label", "alpha", "beta"),
+    grid=_GRID,
+    right=_expected,
+    tolerance=1e-4,
+    expects="a function that returns a target in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda y, a, b: (1 - b) * y + b / 2,
+            "That is the target while the switch is on. It is on with probability alpha: average "
+            "it with the label itself.",
+        ),
+        Mistake(
+            lambda y, a, b: (1 - a * b) * y,
+            "alpha*beta/2 is missing: background pixels are perturbed as well, and rise above 0.",
+        ),
+        Mistake(
+            lambda y, a, b: (1 - a * b) * y + a * b,
+            "It is alpha*beta/2 that is added: with beta = 2 and alpha = 1 the label must invert.",
+        ),
+        Mistake(
+            lambda y, a, b: (1 - 2 * a * b) * y + a * b,
+            "That is twice the strength: the release's beta is half the figure's.",
+        ),
+        Mistake(
+            lambda y, a, b: a * ((1 - b) * y + b / 2),
+            "That is the share of the draws with the switch on. In the other 1 - alpha the label "
+            "itself is the target.",
+        ),
+        Mistake(
+            lambda y, a, b: a * y + (1 - a) * ((1 - b) * y + b / 2),
+            "The switch is turned round: alpha is the probability of perturbing.",
+        ),
+    ),
+    hint="Average two targets: p(label, beta) with probability alpha, the label with 1 - alpha.",
+    why="(1 - alpha) * y + alpha * ((1 - beta) * y + beta/2): alpha and beta enter as a product.",
+    solution="""
+def answer(label, alpha, beta):
+    return (1 - alpha * beta) * label + alpha * beta / 2
+""",
+)
+
+SMOOTHING = Exercise(
+    name="02/smoothing",
+    title="soft inversion in label smoothing's place",
+    question="""
+Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha does soft inversion
+(beta = 1.5) have the same expected label?**
+""",
+    right=lambda: _smoothing_alpha(SOFT_INVERSION),
+    tolerance=0.001,
+    expects="a probability in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda: _smoothing_alpha(HARD_INVERSION),
+            "That is hard inversion's alpha, with beta = 2.",
+        ),
+        Mistake(
+            lambda: 0.1,
+            "That is the product alpha*beta. Divide it by beta.",
+        ),
+        Mistake(
+            lambda: 0.1 * SOFT_INVERSION.beta,
+            "You multiplied by beta. The product alpha*beta must be 0.1, so divide.",
+        ),
+        Mistake(
+            lambda: 2 * _smoothing_alpha(SOFT_INVERSION),
+            "Twice too much: soft inversion counted as beta = 0.75, the release's unit.",
+        ),
+        Mistake(
+            lambda: _smoothing_alpha(SOFT_INVERSION) / 2,
+            "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on both.",
+        ),
+    ),
+    hint="Equal expected labels need equal products alpha*beta: 1 * 0.1 = alpha * 1.5.",
+    why="Equal products alpha*beta mean equal expected labels. A strong perturbation is needed "
+    "only rarely.",
+    solution="answer = 1 * 0.1 / 1.5",
+)
+
+DISTURB = Exercise(
+    name="02/disturb",
+    title="DisturbLabel in the plane",
+    question="""
+DisturbLabel replaces a label by a uniformly random class with probability 0.3. With two classes,
+**which alpha of hard inversion has the same expected label?**
+""",
+    right=lambda: disturb_label(0.3)[0],
+    tolerance=0.004,
+    expects="a probability in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda: 0.3,
+            "Half of the random classes are the label itself and change nothing.",
+        ),
+        Mistake(
+            lambda: 2 * 0.3,
+            "You doubled where half is lost: only every second random class differs.",
+        ),
+        Mistake(
+            lambda: 0.3 / 4,
+            "Halved twice. A random class differs with probability 1/2, and hard inversion always "
+            "inverts.",
+        ),
+        Mistake(
+            lambda: 1 - disturb_label(0.3)[0],
+            "That is how often the label stays. Alpha is how often it is inverted.",
+        ),
+    ),
+    hint="How often does the label really become the other class? Hard inversion does so with "
+    "probability alpha.",
+    why="Half of the random classes are the old one, so the label is inverted with probability "
+    "0.3 / 2.",
+    solution="""
+rate, classes = 0.3, 2
+answer = rate * (classes - 1) / classes
+""",
+)
+
+LIMIT = Exercise(
+    name="02/limit",
+    title="how far may alpha go?",
+    question="""
+A technique has beta = 1.6. **Up to which alpha does the expected label still say what the label
+says?**
+""",
+    right=lambda: _STRONG.alpha_limit,
+    tolerance=0.004,
+    expects="a probability in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda: 1 / (2 * _STRONG.beta),
+            "Half too little: counted in the release's units, where this technique would have "
+            "beta = 3.2.",
+        ),
+        Mistake(
+            lambda: _STRONG.beta / 2,
+            "That is how far the label moves while the switch is on, beta/2.",
+        ),
+        Mistake(
+            lambda: 1.0,
+            "At alpha = 1 every map is perturbed, and with beta over 1 the label says the other "
+            "class.",
+        ),
+        Mistake(
+            lambda: HARD_INVERSION.alpha_limit,
+            "That is hard inversion's limit, 1/2. A weaker perturbation may be used more often.",
+        ),
+        Mistake(
+            lambda: 2 / _STRONG.beta,
+            "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.",
+        ),
+    ),
+    hint="A foreground pixel's expected target is 1 - alpha*beta/2. When is it 1/2?",
+    why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the expected label is inverted.",
+    solution="answer = min(1, 1 / 1.6)",
+)
+
+EXERCISES = (LABEL, EXPECTED, SMOOTHING, DISTURB, LIMIT)

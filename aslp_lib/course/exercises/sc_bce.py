@@ -1,0 +1,230 @@
+"""Exercises of notebook 03: the loss, its minimiser and its noise."""
+
+from __future__ import annotations
+
+import math
+
+from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.methods.aslp.loss import loss_floor, minimiser
+from aslp_lib.methods.aslp.perturbation import (
+    HARD_INVERSION,
+    MODERATION,
+    SOFT_INVERSION,
+    Technique,
+    expected_confidence,
+    target_variance,
+)
+
+NOTEBOOK = "03_sc_bce"
+
+_BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
+_GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) for b in _BETAS)
+
+
+def _technique(beta: float) -> Technique:
+    return Technique("exercise", beta)
+
+
+CONFIDENCE = Exercise(
+    name="03/confidence",
+    title="how sure will it be?",
+    question="""
+Soft inversion (beta = 1.5) at alpha = 0.2, and a pixel whose label is always *background*. A model
+is trained on it to the end. **How confident is it in its prediction?** Give a share in [0, 1].
+""",
+    right=lambda: expected_confidence(0.2, SOFT_INVERSION),
+    tolerance=0.004,
+    expects="a share in [0, 1], such as 0.95",
+    mistakes=(
+        Mistake(
+            lambda: minimiser(0.0, 0.2, SOFT_INVERSION),
+            "That is P(y=1), the probability of foreground. Confidence is that of the predicted "
+            "class, max(f, 1 - f), and background is predicted here.",
+        ),
+        Mistake(
+            lambda: 1 - 0.2 * SOFT_INVERSION.beta,
+            "You took alpha * beta off. Half of it goes: perturbation moves the label towards the "
+            "uniform label 1/2, not towards 0.",
+        ),
+        Mistake(
+            lambda: 1 - 0.2 * SOFT_INVERSION.beta / 4,
+            "That is half of the step it should be: beta is counted in the release's units, where "
+            "the figure's 1.5 is called 0.75.",
+        ),
+        Mistake(
+            lambda: SOFT_INVERSION.beta / 2,
+            "That is how sure the perturbed label is, of the other class. The switch is on only in "
+            "a share alpha of the draws: take the mean target.",
+        ),
+        Mistake(
+            lambda: 1.0,
+            "That is what plain BCE ends at. Here the targets are perturbed in a fifth of the "
+            "draws, and the loss is least at their mean.",
+        ),
+    ),
+    hint="Write down the two targets the pixel gets and how often each, take their mean, and "
+    "remember that confidence is max(f, 1 - f).",
+    why="The mean target is alpha*beta/2 on background, so the predicted class, background, has "
+    "confidence 1 - alpha*beta/2.",
+    solution="""
+foreground = 0.2 * 1.5 / 2  # alpha * beta / 2, mean target of a background pixel
+answer = max(foreground, 1 - foreground)
+""",
+)
+
+FLOOR = Exercise(
+    name="03/floor",
+    title="the least loss",
+    question="""
+Hard inversion at alpha = 0.1 on pixels without any noise of their own. Training drives the expected
+loss down, but not to 0. **Where does it stop, in nats per pixel?** (`math.log` is the natural
+logarithm.)
+""",
+    right=lambda: loss_floor(0.1, HARD_INVERSION),
+    tolerance=0.004,
+    expects="a number of nats, not negative, such as 0.25",
+    mistakes=(
+        Mistake(
+            lambda: loss_floor(0.1, HARD_INVERSION) / math.log(2),
+            "That is the right entropy in bits. The loss uses the natural logarithm: times log 2.",
+        ),
+        Mistake(
+            lambda: -loss_floor(0.1, HARD_INVERSION),
+            "The right size with the wrong sign: entropy carries a minus in front of its sum, and "
+            "is never negative.",
+        ),
+        Mistake(
+            lambda: -0.1 * math.log(0.1),
+            "That is one term of two: the probability q of the other class and the 1 - q of this "
+            "one both add to the entropy.",
+        ),
+        Mistake(
+            lambda: -math.log(0.9),
+            "That is the loss of the draws whose switch is off. In a tenth of the draws the target "
+            "is the other class, and costs far more.",
+        ),
+        Mistake(
+            lambda: loss_floor(0.2, HARD_INVERSION),
+            "You took alpha * beta for the probability. It is alpha * beta / 2: with beta = 2 that "
+            "is alpha.",
+        ),
+        Mistake(
+            lambda: loss_floor(0.1, MODERATION),
+            "You took alpha / 2 for the probability, which is moderation's. Hard inversion has "
+            "beta = 2 in the figure's units (the release calls it 1).",
+        ),
+    ),
+    hint="With q = alpha*beta/2, put f = q into BCE(f, q) = -q log f - (1 - q) log(1 - f).",
+    why="At the minimiser f equals the mean target, and BCE(q, q) is the entropy of a coin that "
+    "shows the other class with probability q = alpha*beta/2.",
+    solution="""
+import math
+
+q = 0.1 * 2.0 / 2
+answer = -q * math.log(q) - (1 - q) * math.log(1 - q)
+""",
+)
+
+MINIMISER = Exercise(
+    name="03/minimiser",
+    title="a pixel that annotators disagree about",
+    question="""
+A pixel is foreground with true probability `posterior`. **Which probability f minimises the
+expected SC-BCE?** Write the function; it is compared with the library on a grid.
+""",
+    arguments=("posterior", "alpha", "beta"),
+    grid=_GRID,
+    right=lambda p, a, b: minimiser(p, a, _technique(b)),
+    tolerance=1e-4,
+    expects="a function that returns a probability in [0, 1]",
+    mistakes=(
+        Mistake(
+            lambda p, a, b: (1 - a * b) * p,
+            "You scaled the posterior and forgot what it is mixed with: alpha*beta/2 is missing.",
+        ),
+        Mistake(
+            lambda p, a, b: (1 - a * b) * p + a * b,
+            "What is mixed in is the uniform label 1/2, so alpha*beta/2 is added, not alpha*beta.",
+        ),
+        Mistake(
+            lambda p, a, b: 1 - a * b / 2,
+            "That is the answer where the label is surely foreground. Put posterior = 0 in: does "
+            "it still hold?",
+        ),
+        Mistake(
+            lambda p, a, b: max(minimiser(p, a, _technique(b)), 1 - minimiser(p, a, _technique(b))),
+            "That is the confidence, max(f, 1 - f). Asked is f itself, P(y=1).",
+        ),
+        Mistake(
+            lambda p, a, b: (1 - 2 * a * b) * p + a * b,
+            "That is twice the strength: the release's beta is half the figure's, and its formula "
+            "has this form.",
+        ),
+        Mistake(
+            lambda p, a, b: p,
+            "That is plain BCE's minimiser. The targets are perturbed here.",
+        ),
+    ),
+    hint="BCE is affine in its target, so f is the mean target: average (1 - alpha*beta) * y + "
+    "alpha*beta/2 over y.",
+    why="BCE is least where f equals the mean target, and the mean of (1 - alpha*beta) * y + "
+    "alpha*beta/2 over y puts the posterior in the place of y.",
+    solution="""
+def answer(posterior, alpha, beta):
+    return (1 - alpha * beta) * posterior + alpha * beta / 2
+""",
+)
+
+VARIANCE = Exercise(
+    name="03/variance",
+    title="equal mean, unequal noise",
+    question="""
+Hard inversion at alpha = 0.1 and moderation at alpha = 0.2 have the same expected loss. **How many
+times as large is hard inversion's variance of the gradient in a logit?**
+""",
+    right=lambda: target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION),
+    tolerance=0.02,
+    expects="a ratio, a positive number",
+    mistakes=(
+        Mistake(
+            lambda: target_variance(0.2, MODERATION) / target_variance(0.1, HARD_INVERSION),
+            "That is the ratio upside down: hard inversion's goes on top.",
+        ),
+        Mistake(
+            lambda: math.sqrt(
+                target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION)
+            ),
+            "That is the ratio of the standard deviations. Square it.",
+        ),
+        Mistake(
+            lambda: 1.0,
+            "The expected losses are equal, so the mean gradients are. The switch makes draws "
+            "scatter around the mean, by alpha(1 - alpha) * (beta/2)^2.",
+        ),
+        Mistake(
+            lambda: (HARD_INVERSION.beta / MODERATION.beta) ** 2,
+            "You compared beta^2 alone. The switch itself also counts: alpha(1 - alpha) differs "
+            "between 0.1 and 0.2.",
+        ),
+        Mistake(
+            lambda: 0.1 * 0.9 / (0.2 * 0.8),
+            "You compared the switches, alpha(1 - alpha), alone. Each jump of the target is "
+            "beta/2 high, squared in the variance.",
+        ),
+        Mistake(
+            lambda: 0.1 / 0.2 * (HARD_INVERSION.beta / MODERATION.beta) ** 2,
+            "You left out the factor 1 - alpha: a switch has variance alpha(1 - alpha), not alpha.",
+        ),
+    ),
+    hint="The gradient in a logit is f minus the target, so its variance is the target's: "
+    "alpha(1 - alpha) * (beta/2)^2.",
+    why="The target jumps by beta/2 with probability alpha, so its variance is alpha(1 - alpha) * "
+    "(beta/2)^2. Rare large jumps are noisier than frequent small ones with the same mean.",
+    solution="""
+hard = 0.1 * (1 - 0.1) * (2.0 / 2) ** 2
+moderate = 0.2 * (1 - 0.2) * (1.0 / 2) ** 2
+answer = hard / moderate
+""",
+)
+
+EXERCISES = (CONFIDENCE, FLOOR, VARIANCE, MINIMISER)

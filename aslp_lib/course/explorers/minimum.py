@@ -1,0 +1,69 @@
+"""Explorer: SC-BCE over the predicted probability, and where it is lowest."""
+
+from __future__ import annotations
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aslp_lib.course import figures
+from aslp_lib.course.explorers.base import Explorer, slider
+from aslp_lib.methods.aslp.loss import minimiser, sc_bce_with_logits
+from aslp_lib.methods.aslp.perturbation import Technique, expected_confidence
+
+POINTS = torch.linspace(0.001, 0.999, 400, dtype=torch.float64)
+
+
+def loss() -> Explorer:
+    """The loss over f and its minimiser, for level alpha, strength beta and true posterior pi."""
+    controls = {
+        "alpha": slider("level alpha", 0.0, 1.0, 0.05, 0.2),
+        "beta": slider("strength beta", 0.0, 2.0, 0.1, 1.0),
+        "posterior": slider("true posterior pi", 0.0, 1.0, 0.05, 1.0),
+    }
+    return Explorer(controls, _picture, _readout)
+
+
+def _mean_loss(f: Tensor, alpha: float, beta: float, posterior: float) -> Tensor:
+    """SC-BCE at the probabilities f, in nats, on average over the switch and the label."""
+    logits, kind = torch.logit(f, eps=1e-9), Technique("own", beta)
+    common = {"expected": True, "reduction": "none"}
+    one = sc_bce_with_logits(logits, torch.ones_like(logits), alpha, kind, **common)
+    zero = sc_bce_with_logits(logits, torch.zeros_like(logits), alpha, kind, **common)
+    return posterior * one + (1 - posterior) * zero
+
+
+def _lowest(alpha: float, beta: float, posterior: float) -> tuple[float, float]:
+    """The minimiser f* and the mean loss there, in nats."""
+    pi = torch.tensor([posterior], dtype=torch.float64)
+    best = minimiser(pi, alpha, Technique("own", beta))
+    return best.item(), _mean_loss(best, alpha, beta, posterior).item()
+
+
+def _picture(alpha: float, beta: float, posterior: float) -> Figure:
+    switch = {"switch off": 0.0, "switch on": 1.0, "on average": alpha}
+    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    return figures.loss_over_f(
+        POINTS.numpy(),
+        {name: _mean_loss(POINTS, a, beta, posterior).numpy() for name, a in switch.items()},
+        _lowest(alpha, beta, posterior),
+        posterior,
+        minimiser(ends, alpha, Technique("own", beta)).numpy(),
+    )
+
+
+def _readout(alpha: float, beta: float, posterior: float) -> str:
+    best, floor = _lowest(alpha, beta, posterior)
+    sure = expected_confidence(alpha, Technique("own", beta)).item()
+    return (
+        f"alpha = {alpha:.2f}, beta = {beta:.1f}, pi = {posterior:.2f}: the mean loss is lowest at "
+        f"f* = {best:.3f}, where it is {floor:z.3f} nats: a decision for {_decision(best)}. Plain "
+        f"BCE would learn {posterior:.3f}, a decision for {_decision(posterior)}. alpha*beta = "
+        f"{alpha * beta:.2f}: the expected target's confidence is {sure:.3f}."
+    )
+
+
+def _decision(f: float) -> str:
+    if abs(f - 0.5) < 1e-6:
+        return "neither class"
+    return "foreground" if f > 0.5 else "background"

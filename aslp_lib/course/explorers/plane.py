@@ -1,0 +1,94 @@
+"""Explorer: label perturbation on a map, and its place in the plane of alpha and beta."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aslp_lib.course import figures
+from aslp_lib.course.explorers.base import Explorer, choice, slider
+from aslp_lib.methods.aslp.perturbation import (
+    DYNAMIC_MODERATION,
+    HARD_INVERSION,
+    MODERATION,
+    SOFT_INVERSION,
+    Technique,
+    expected_targets,
+    perturb,
+)
+
+NAMED = {
+    "HI": ("HI, hard inversion", HARD_INVERSION),
+    "SI": ("SI, soft inversion", SOFT_INVERSION),
+    "M": ("M, moderation", MODERATION),
+    "DM": ("DM, dynamic moderation", DYNAMIC_MODERATION),
+}
+OWN = "own strength"
+
+
+def perturbation(mask: np.ndarray) -> Explorer:
+    """Technique, level alpha and strength beta, on a label map and in their plane.
+
+    Args:
+        mask: (H, W) labels in {0, 1}.
+    """
+    labels = torch.from_numpy(np.asarray(mask)).float()
+    names = {name: title for name, (title, _) in NAMED.items()} | {OWN: "own strength beta"}
+    controls = {
+        "technique": choice("technique", names, "HI"),
+        "alpha": slider("level alpha", 0.0, 1.0, 0.05, 0.2),
+        "beta": slider("strength beta", 0.0, 2.0, 0.1, HARD_INVERSION.beta),
+    }
+    return Explorer(controls, partial(_picture, labels), _readout, _link)
+
+
+def _link(moved: str, technique: str, alpha: float, beta: float) -> dict[str, object]:
+    """A named technique brings its beta with it; another beta is a strength of one's own."""
+    if technique == OWN or abs(NAMED[technique][1].beta - beta) < 1e-9:
+        return {}
+    if moved == "technique":
+        return {"beta": NAMED[technique][1].beta}
+    return {"technique": OWN} if moved == "beta" else {}
+
+
+def _perturbed(technique: str, beta: float) -> Technique:
+    named = NAMED[technique][1] if technique != OWN else None
+    return named if named and abs(named.beta - beta) < 1e-9 else Technique(OWN, beta)
+
+
+def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figure:
+    kind = _perturbed(technique, beta)
+    return figures.perturbation_plane(
+        labels.numpy(),
+        perturb(labels, kind, torch.Generator().manual_seed(0)).numpy(),
+        expected_targets(labels[None], alpha, kind)[0].numpy(),
+        alpha,
+        beta,
+        kind.name,
+        {"HI": HARD_INVERSION.beta, "SI": SOFT_INVERSION.beta, "M, DM": MODERATION.beta},
+    )
+
+
+def _readout(technique: str, alpha: float, beta: float) -> str:
+    kind = _perturbed(technique, beta)
+    both = torch.tensor([[0.0, 1.0]])
+    off, on = perturb(both, Technique(OWN, beta))[0].tolist()
+    low, high = expected_targets(both, alpha, kind)[0].tolist()
+    product = round(alpha * beta, 6)
+    noise = f", each pixel with noise up to {kind.noise:.2f}" if kind.noise else ""
+    decision = "survives" if product < 1 else "is erased" if product == 1 else "is inverted"
+    twins = (
+        f" The same expected label as label smoothing with epsilon = {product:.2f} and as "
+        f"DisturbLabel at rate {product:.2f}."
+        if 0 < product <= 1
+        else ""
+    )
+    return (
+        f"{kind.name}, beta = {beta:.1f}: with probability {alpha:.2f} the whole map becomes "
+        f"{off:.2f} on background and {on:.2f} on foreground{noise}. On average it is {low:.2f} "
+        f"and {high:.2f}. alpha*beta = {product:.2f}: the decision {decision}.{twins}"
+    )

@@ -1,0 +1,93 @@
+"""Explorer: estimators of the calibration error and their bins, on a reliability diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.course import figures
+from aslp_lib.course.explorers.base import Explorer, choice, slider, sureness
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.calibration import BINS, Reliability
+from aslp_lib.metrics.counts import Counts
+
+
+def _sweep_diagram(counts: Counts, bins: int) -> Reliability:
+    """The bins that the sweep finds itself."""
+    return calibration.reliability_equal_mass(counts, calibration.sweep_bins(counts))
+
+
+def _sweep(counts: Counts, bins: int) -> float:
+    return calibration.ece_sweep(counts)
+
+
+ESTIMATORS: dict[
+    str, tuple[str, Callable[[Counts, int], float], Callable[[Counts, int], Reliability]]
+] = {
+    "ece": ("ECE, bins of equal width", calibration.ece, calibration.reliability),
+    "equal mass": (
+        "ECE, bins of equal mass",
+        calibration.ece_equal_mass,
+        calibration.reliability_equal_mass,
+    ),
+    "sweep": ("ECE sweep", _sweep, _sweep_diagram),
+    "debiased": (
+        "debiased error (rms)",
+        calibration.ece_debiased,
+        calibration.reliability,
+    ),
+    "oe": ("over-confidence error OE", calibration.oe, calibration.reliability),
+    "mce": ("maximum error MCE", calibration.mce, calibration.reliability),
+}
+"""name -> title, estimate of (counts, bins), and the bins that it reads."""
+
+
+def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
+    """Estimator and number of bins, for one set of predictions or several to choose from.
+
+    Args:
+        counts: of one set, or label -> counts.
+    """
+    sets = {"": counts} if isinstance(counts, Counts) else dict(counts)
+    # Estimators pool pixels: done once here, so that a picture is a matter of milliseconds.
+    sets = {label: Counts(part.pooled[None]) for label, part in sets.items()}
+    controls = {
+        "which": choice("predictions", {label: label for label in sets}, next(iter(sets))),
+        "estimator": choice("estimator", {k: v[0] for k, v in ESTIMATORS.items()}, "ece"),
+        "bins": slider("bins", 1, 50, 1, BINS),
+    }
+    fixed = {} if len(sets) > 1 else {"which": controls.pop("which").value}
+    return Explorer(controls, partial(_picture, sets, **fixed), partial(_readout, sets, **fixed))
+
+
+def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> Figure:
+    title, _, bins_of = ESTIMATORS[estimator]
+    table = bins_of(sets[which], bins)
+    counted = np.ones(len(table.pixels), bool)
+    if estimator == "oe":
+        counted = table.gap > 0
+    elif estimator == "mce":
+        counted = np.arange(len(table.pixels)) == np.abs(table.gap).argmax()
+    return figures.reliability_gaps(table, counted, f"{which}: {title}" if which else title)
+
+
+def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> str:
+    title, estimate, bins_of = ESTIMATORS[estimator]
+    counts = sets[which]
+    used = len(bins_of(counts, bins).pixels)
+    squared = calibration.squared_error_debiased(counts, bins)
+    remark = {
+        "sweep": " The sweep finds its number of bins itself: the slider has no say.",
+        "debiased": f" Its square, {squared:z.5f}, is what is unbiased; it may be negative.",
+        "oe": " Only bins whose confidence exceeds their accuracy count.",
+        "mce": " Only the worst bin counts, however few pixels it has.",
+    }.get(estimator, "")
+    return (
+        f"{which}{': ' if which else ''}{title}, {used} {'bin' if used == 1 else 'bins'}: "
+        f"{100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
+        f"{100 * calibration.confidence(counts):.1f} %, accuracy "
+        f"{100 * calibration.accuracy(counts):.1f} %: {sureness(calibration.gap(counts))}."
+    )

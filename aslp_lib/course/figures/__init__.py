@@ -1,0 +1,72 @@
+"""Every plot of the course: those that only notebooks draw, and those of reports."""
+
+from aslp_lib.course.figures.confidence import against_truth, readings, sure_and_wrong
+from aslp_lib.course.figures.explorers import (
+    feedback_loop,
+    loss_over_f,
+    perturbation_plane,
+    reliability_gaps,
+)
+from aslp_lib.course.figures.levels import lambda_trade, levels_over_epochs, levels_over_margins
+from aslp_lib.course.figures.loss import (
+    descent,
+    gradient_noise,
+    loss_curves,
+    loss_surface,
+    posterior_lines,
+)
+from aslp_lib.course.figures.perturbation import (
+    decisions,
+    label_grid,
+    label_maps,
+    plane,
+    running_means,
+)
+from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
+from aslp_lib.evaluation.figures import (
+    alt,
+    detection_curves,
+    gallery,
+    image_scatter,
+    joint_density,
+    reliability_diagrams,
+    reliability_overlay,
+    show,
+    to_png,
+    training_history,
+)
+
+__all__ = [
+    "against_truth",
+    "alt",
+    "decisions",
+    "descent",
+    "detection_curves",
+    "estimator_bias",
+    "feedback_loop",
+    "gallery",
+    "gradient_noise",
+    "image_scatter",
+    "interval_coverage",
+    "joint_density",
+    "label_grid",
+    "label_maps",
+    "lambda_trade",
+    "levels_over_epochs",
+    "levels_over_margins",
+    "loss_curves",
+    "loss_over_f",
+    "loss_surface",
+    "perturbation_plane",
+    "plane",
+    "posterior_lines",
+    "readings",
+    "reliability_diagrams",
+    "reliability_gaps",
+    "reliability_overlay",
+    "running_means",
+    "show",
+    "sure_and_wrong",
+    "to_png",
+    "training_history",
+]

@@ -1,0 +1,200 @@
+"""The pictures of the interactive explorers, each of values that were computed elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.course.figures.panels import Panels
+from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE
+from aslp_lib.metrics.calibration import Reliability
+
+_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
+_CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_POINT = {"markersize": 9, "markeredgecolor": "black", "clip_on": False, "zorder": 5}
+_TOPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Figure:
+    """A reliability diagram that marks the gaps an estimator counts, beside the bins' shares.
+
+    Args:
+        counted: (bins,) bool, whether the bin's gap enters.
+    """
+    panels = Panels(8.6)
+    diagram = panels.plot(
+        0.6, 3.5, ("confidence", _CONFIDENCE), ("accuracy in the bin", _SHARE), title
+    )
+    shares = panels.plot(
+        5.0, 3.4, ("confidence", _CONFIDENCE), ("share of pixels", _SHARE), "where the pixels are"
+    )
+    left, width = table.edges[:-1], np.diff(table.edges)
+    full = table.pixels > 0
+    diagram.bar(
+        left[full], table.accuracy[full], width[full], align="edge", color=BLUE, alpha=0.35,
+        edgecolor="white", linewidth=0.5, label="accuracy",
+    )  # fmt: skip
+    diagram.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1, label="calibrated")
+    for which, style in (
+        (full & counted, {"color": ORANGE, "linewidth": 4, "label": "gap, counted"}),
+        (full & ~counted, {"color": GREY, "linewidth": 1, "label": "gap, not counted"}),
+    ):
+        if which.any():
+            diagram.vlines(
+                table.confidence[which], table.accuracy[which], table.confidence[which], **style
+            )
+    diagram.plot(table.confidence[full], table.accuracy[full], ".", color="black", markersize=5)
+    diagram.legend(fontsize=7, loc="lower right")
+    # Stems at the bins' mean confidence: equal-mass bins may be too thin for bars.
+    shares.vlines(table.confidence[full], 0, table.share[full], color=GREY, linewidth=2.5)
+    shares.plot(table.confidence[full], table.share[full], ".", color="black", markersize=4)
+    panels.figure.set_label(
+        f"Reliability diagram, {title}: accuracy against confidence in {len(table.pixels)} bins, "
+        f"{int(full.sum())} of them with pixels; the gaps of {int((full & counted).sum())} are "
+        "counted. Beside it, the share of pixels in each bin."
+    )
+    return panels.figure
+
+
+def perturbation_plane(
+    plain: np.ndarray,
+    perturbed: np.ndarray,
+    expected: np.ndarray,
+    alpha: float,
+    beta: float,
+    name: str,
+    techniques: Mapping[str, float],
+) -> Figure:
+    """A label map, perturbed, and on average; and where (alpha, beta) lies in the plane.
+
+    Args:
+        plain, perturbed, expected: (H, W) targets in [0, 1].
+        name: what the perturbation is called.
+        techniques: name -> beta of the techniques to mark.
+    """
+    panels = Panels(9.6)
+    for left, values, title in (
+        (0.15, plain, f"switch off: {1 - alpha:.0%}"),
+        (2.05, perturbed, f"{name}, on: {alpha:.0%}"),
+        (3.95, expected, "on average"),
+    ):
+        panels.map(left, 1.8, values, title)
+    plane = panels.plot(
+        6.4, 2.5, ("level alpha", _SHARE), ("strength beta", (0, 0.5, 1, 1.5, 2)), "the plane"
+    )
+    x = np.linspace(0.005, 1, 200)
+    plane.fill_between(x, np.minimum(1 / x, 2), 2, color=GREY, alpha=0.3, linewidth=0)
+    plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
+    product = round(alpha * beta, 6)
+    where = "beyond" if product > 1 else "on" if product == 1 else "under"
+    if product > 0:
+        plane.plot(x, product / x, "--", color=BLUE, linewidth=1.2, label="equal alpha*beta")
+    plane.plot([1, 1], [0, 1], color=GREEN, linewidth=5, clip_on=False, label="label smoothing")
+    plane.plot([0, 0.5], [2, 2], color=ORANGE, linewidth=5, clip_on=False, label="DisturbLabel")
+    for name, height in techniques.items():
+        plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
+        plane.text(1.03, height, name, fontsize=7, va="center")
+    plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
+    plane.legend(fontsize=6, loc="lower left")
+    panels.figure.set_label(
+        f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
+        f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
+        f"({alpha:.2f}, {beta:.2f}) {where} the bound alpha*beta = 1."
+    )
+    return panels.figure
+
+
+def loss_over_f(
+    f: np.ndarray,
+    losses: Mapping[str, np.ndarray],
+    lowest: tuple[float, float],
+    posterior: float,
+    answer: np.ndarray,
+) -> Figure:
+    """The expected loss over the probability f with its lowest point, and f* over the posterior.
+
+    Args:
+        f: (points,) probabilities.
+        losses: label -> (points,) in nats; the last is drawn strongest.
+        lowest: f* and the loss there.
+        posterior: where on the axis of posteriors f* was taken.
+        answer: (2,) f* at posterior 0 and 1; it is linear between.
+    """
+    panels = Panels(8.6)
+    curve = panels.plot(
+        0.6, 4.2, ("f, the network's P(y = 1)", _SHARE), ("loss, nats", (0, 1, 2, 3)), "the loss"
+    )
+    styles = ((GREY, ":", 1.2), (GREY, "--", 1.2), (BLUE, "-", 2.2))
+    for (label, loss), (colour, dash, width) in zip(losses.items(), styles, strict=True):
+        curve.plot(f, loss, dash, color=colour, linewidth=width, label=label)
+    curve.plot(*lowest, "o", color=ORANGE, **_POINT, label="lowest")
+    curve.axvline(0.5, color="black", linewidth=0.6)
+    curve.legend(fontsize=7, loc="upper center")
+    line = panels.plot(
+        5.7, 2.7, ("true posterior pi", _SHARE), ("minimiser f*", _SHARE), "what is learnt"
+    )
+    line.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="plain BCE")
+    line.plot([0, 1], answer, color=BLUE, linewidth=2, label="SC-BCE")
+    line.axhline(0.5, color="black", linewidth=0.6)
+    line.plot([posterior], [lowest[0]], "o", color=ORANGE, **_POINT)
+    line.legend(fontsize=7, loc="upper left")
+    panels.figure.set_label(
+        f"The expected loss over f: lowest at f = {lowest[0]:.3f}, where it is {lowest[1]:.3f} "
+        f"nats. Beside it, the minimiser over the true posterior, a line from {answer[0]:.2f} to "
+        f"{answer[1]:.2f}."
+    )
+    return panels.figure
+
+
+def feedback_loop(
+    alpha: np.ndarray,
+    margins: np.ndarray,
+    bound: np.ndarray,
+    accuracy: np.ndarray,
+    confidence: np.ndarray,
+    title: str,
+) -> Figure:
+    """Levels over the epochs, accuracy and confidence, and which images end with which level.
+
+    Args:
+        alpha: (epochs, images).
+        margins: (images,) the images' own margins, in nats; three images are followed.
+        bound, accuracy, confidence: (epochs,) as `course.simulation.Trace` has them.
+    """
+    panels = Panels(10.2)
+    epochs = len(alpha)
+    epoch = np.arange(1, epochs + 1)
+    time = ("epoch", (0, epochs // 2, epochs))
+    top = next((t for t in _TOPS if t >= alpha.max()), 1.0)
+    levels = ("level alpha", tuple(np.linspace(0, top, 3).round(4)))
+    left = panels.plot(0.65, 2.9, time, levels, title)
+    left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
+    order = np.argsort(margins)
+    for share, name, colour, dash in (
+        (0.1, "an unsure image", GREEN, ":"),
+        (0.5, "a typical image", BLUE, "-"),
+        (0.9, "a sure image", ORANGE, "-."),
+    ):
+        image = order[int(share * (len(order) - 1))]
+        left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
+    left.legend(fontsize=6, loc="lower right")
+    middle = panels.plot(
+        4.25, 2.4, time, ("validation, % of pixels", (50, 75, 100)), "the response"
+    )
+    middle.plot(epoch, 100 * confidence, color=ORANGE, label="confidence")
+    middle.plot(epoch, 100 * accuracy, ":", color="black", label="accuracy")
+    middle.legend(fontsize=7, loc="lower right")
+    right = panels.plot(
+        7.4, 2.5, ("own margin, nats", (-5, 5, 15)), levels, f"after epoch {epochs}"
+    )
+    right.plot(margins, alpha[-1], ".", color=BLUE, markersize=3)
+    right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
+    panels.figure.set_label(
+        f"{title}. Levels of three images over {epochs} epochs with their bound, in the last 10 at "
+        f"a mean of {alpha[-10:].mean():.2f} over all images; confidence "
+        f"{100 * confidence[-1]:.0f} % and accuracy {100 * accuracy[-1]:.0f} % at the end; the "
+        "last levels against the images' own margins."
+    )
+    return panels.figure

@@ -1,0 +1,103 @@
+"""The levels of many images: over the epochs, over their margins, and what lambda trades."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.evaluation.figures.style import BLUE, GREY, LINES, ORANGE, looks, new_figure
+
+
+def levels_over_epochs(
+    runs: Mapping[str, tuple[np.ndarray, np.ndarray]], images: Mapping[str, int]
+) -> Figure:
+    """Levels of some images over the epochs, a panel a run, with their bound.
+
+    Args:
+        runs: label -> (epochs, images) levels and (epochs,) bound.
+        images: label -> which image.
+    """
+    figure = new_figure(3.6 * len(runs) + 0.4, 3.3, None)
+    panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    for axis, (title, (alpha, bound)) in zip(panels, runs.items(), strict=True):
+        epoch = np.arange(1, len(alpha) + 1)
+        axis.plot(epoch, bound, color="black", linewidth=1, label="bound")
+        for (name, image), (colour, line, _) in zip(images.items(), looks(), strict=False):
+            axis.plot(epoch, alpha[:, image], line, color=colour, label=name)
+        axis.set(xlabel="epoch", title=title)
+    top = max(alpha.max() for alpha, _ in runs.values())
+    panels[0].set(ylabel="level alpha", ylim=(0, 1.1 * top))
+    panels[-1].legend(fontsize=8, loc="lower right")
+    chosen = list(images.values())
+    notes = []
+    for title, (alpha, bound) in runs.items():
+        late = alpha[-10:, chosen]
+        # In words where they swing: how high and low is another number on another processor.
+        swing = np.ptp(late, axis=0).max() > 0.2 * late.mean()
+        notes.append(
+            f"{title}: in the last 10 epochs they "
+            + ("swing" if swing else f"rest between {late.min():.3f} and {late.max():.3f}")
+            + f", bound {bound[-1]:.3f}"
+        )
+    figure.set_label(
+        f"Levels of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
+    )
+    return figure
+
+
+def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Last level of each image against its own margin, a panel a run.
+
+    Args:
+        runs: label -> (images,) margins in nats and (images,) levels.
+    """
+    figure = new_figure(3.3 * len(runs) + 0.4, 3.3, None)
+    panels = figure.subplots(1, len(runs), sharex=True, squeeze=False)[0]
+    for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
+        axis.plot(margins, alpha, ".", color=BLUE, markersize=2)
+        axis.set(xlabel="own margin, nats", title=title, ylim=(0, 1.1 * max(alpha.max(), 0.01)))
+    panels[0].set_ylabel("level alpha")
+    notes = "; ".join(
+        f"{title}: levels around {alpha.mean():.2f}, which {_how_different(alpha)}"
+        for title, (_, alpha) in runs.items()
+    )
+    figure.set_label(f"Levels against the images' own margins. {notes}.")
+    return figure
+
+
+def lambda_trade(
+    weights: Sequence[float],
+    excess: Sequence[float],
+    spread: Sequence[float],
+    predicted: Sequence[float],
+) -> Figure:
+    """Over lambda: how far levels rest beyond the bound, how far they differ, and the theory.
+
+    Args:
+        excess: median level less the bound.
+        spread: 90 % less 10 % quantile of the levels.
+        predicted: the excess that `2/beta * grad / lambda` predicts.
+    """
+    figure = new_figure(5.6, 3.4, None)
+    axis = figure.subplots()
+    axis.loglog(
+        weights, predicted, color=GREY, linewidth=4, label="predicted, 2/beta * grad / lambda"
+    )
+    axis.loglog(weights, excess, "o" + LINES[1], color=BLUE, label="median level beyond the bound")
+    axis.loglog(weights, spread, "s" + LINES[3], color=ORANGE, label="spread of the levels")
+    axis.set(xlabel="weight lambda", ylabel="level alpha")
+    axis.legend(fontsize=8)
+    figure.set_label(
+        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the median level's distance from the "
+        f"bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the levels from "
+        f"{spread[0]:.1g} to {spread[-1]:.1g}."
+    )
+    return figure
+
+
+def _how_different(alpha: np.ndarray) -> str:
+    """In words, for their 10 to 90 % range: of chaotic levels only the mean has digits to show."""
+    share = np.ptp(np.quantile(alpha, [0.1, 0.9])) / max(alpha.mean(), 1e-9)
+    return "hardly differ" if share < 0.1 else "differ" if share < 0.4 else "differ widely"

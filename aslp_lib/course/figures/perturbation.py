@@ -1,0 +1,140 @@
+"""Label perturbation in pictures: what becomes of a label map, and the (alpha, beta) plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
+from aslp_lib.methods.aslp.perturbation import Technique, expected_targets
+
+
+def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
+    """Label maps side by side, with the values that background and foreground have.
+
+    Args:
+        maps: title -> (H, W) targets in [0, 1].
+        mask: (H, W) the unperturbed label.
+    """
+    figure = new_figure(1.9 * len(maps) + 0.7, 2.5, None)
+    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    notes = []
+    for axis, (title, target) in zip(axes, maps.items(), strict=True):
+        picture = axis.imshow(target, cmap="gray", vmin=0, vmax=1)
+        ground, object_ = _span(target[mask == 0]), _span(target[mask == 1])
+        axis.set(xticks=[], yticks=[], title=title)
+        axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=8)
+        notes.append(f"{title}: background {ground}, foreground {object_}")
+    figure.colorbar(picture, ax=list(axes), label="target, P(y=1)", shrink=0.8)
+    figure.set_label(f"One label map and what becomes of it. {'; '.join(notes)}.")
+    return figure
+
+
+def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
+    """Rows of label maps, for draws of a batch.
+
+    Args:
+        rows: name of the row -> (N, H, W) targets in [0, 1].
+        description: what there is to see, in words.
+    """
+    count = len(next(iter(rows.values())))
+    figure = new_figure(1.15 * count + 1.6, 1.2 * len(rows) + 0.2, None)
+    grid = figure.subplots(len(rows), count, squeeze=False)
+    for axes, (name, maps) in zip(grid, rows.items(), strict=True):
+        for axis, target in zip(axes, maps, strict=True):
+            axis.imshow(target, cmap="gray", vmin=0, vmax=1)
+            axis.set(xticks=[], yticks=[])
+        axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    figure.set_label(f"{count} label maps; rows: {', '.join(rows)}. {description}")
+    return figure
+
+
+def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
+    """Running mean of a pixel's sampled target, beside its expected target.
+
+    Args:
+        draws: label -> (n,) targets of one pixel in the order of their draws.
+        expected: the expected target that all share.
+    """
+    figure = new_figure(6.4, 3.4, None)
+    axis = figure.subplots()
+    notes = []
+    for (label, targets), (colour, line, _) in zip(draws.items(), looks(), strict=False):
+        number = np.arange(1, len(targets) + 1)
+        mean = np.cumsum(targets) / number
+        axis.plot(number, mean, line, color=colour, label=label)
+        notes.append(f"{label} ends at {mean[-1]:.3f}")
+    axis.axhline(expected, color="black", linewidth=1, label=f"expected target {expected:.2f}")
+    axis.set(xscale="log", xlabel="draws", ylabel="mean target of a foreground pixel")
+    axis.legend(fontsize=8)
+    figure.set_label(
+        f"Mean of the sampled targets over more and more draws; all approach {expected:.2f}. "
+        f"{'; '.join(notes)}."
+    )
+    return figure
+
+
+def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
+    """The (alpha, beta) plane: lines of equal alpha*beta, and methods as points.
+
+    Args:
+        points: label -> (alpha, beta).
+    """
+    figure = new_figure(6.4, 4.6, None)
+    axis = figure.subplots()
+    alpha, beta = np.linspace(0, 1, 201), np.linspace(0, 2, 201)
+    strength = alpha * beta[:, None]
+    axis.contourf(alpha, beta, strength, levels=[1, 2], colors=["#DDDDDD"])
+    lines = axis.contour(
+        alpha, beta, strength, levels=[0.1, 0.2, 0.4, 0.7, 1], colors="black",
+        linewidths=[0.7, 0.7, 0.7, 0.7, 2],
+    )  # fmt: skip
+    axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=8)
+    axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
+    for label, (a, b) in points.items():
+        axis.plot(a, b, "o", color=BLUE, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
+        side = -1 if a > 0.6 else 1
+        axis.annotate(
+            label, (a, b), xytext=(9 * side, -4), textcoords="offset points", zorder=6, fontsize=9,
+            ha="right" if side < 0 else "left", va="center", clip_on=False,
+            bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
+        )  # fmt: skip
+    axis.set(xlabel="alpha, how often", ylabel="beta, how strongly", xlim=(0, 1), ylim=(0, 2))
+    where = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
+    figure.set_label(
+        "The plane of alpha and beta with lines of equal alpha*beta; beyond alpha*beta = 1 the "
+        f"decision is lost. {where}."
+    )
+    return figure
+
+
+def decisions(techniques: Sequence[Technique]) -> Figure:
+    """Expected target of a foreground pixel over alpha: where it crosses 1/2, the decision goes."""
+    figure = new_figure(6.4, 3.6, None)
+    axis = figure.subplots()
+    alpha = torch.linspace(0, 1, 101)
+    for technique, (colour, line, _) in zip(techniques, looks(), strict=False):
+        target = expected_targets(torch.ones(len(alpha)), alpha, technique)
+        label = f"{technique.name}, beta = {technique.beta:g}"
+        axis.plot(alpha, target, line, color=colour, label=label)
+        axis.plot(technique.alpha_limit, 0.5, "o", color=colour, ms=8, markeredgecolor="black")
+    axis.axhline(0.5, color=GREY, linewidth=1)
+    axis.fill_between([0, 1], 0, 0.5, color=ORANGE, alpha=0.15, hatch="//", linewidth=0)
+    axis.text(0.03, 0.06, "expected label says background", fontsize=9)
+    axis.set(xlabel="alpha", ylabel="expected target, foreground", xlim=(0, 1), ylim=(0, 1.02))
+    axis.legend(fontsize=8, loc="upper right")
+    limits = ", ".join(f"{t.name} at alpha {t.alpha_limit:.2f}" for t in techniques)
+    figure.set_label(
+        f"Expected target of a foreground pixel falls with alpha and crosses 1/2: {limits}."
+    )
+    return figure
+
+
+def _span(values: np.ndarray) -> str:
+    if not values.size:
+        return "none"
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"

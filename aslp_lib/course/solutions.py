@@ -1,0 +1,46 @@
+"""Write `notebooks/solutions/`: `python -m aslp_lib.course.solutions` in the project's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from aslp_lib.course.exercises import MODULES
+
+FOLDER = Path("notebooks") / "solutions"
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def solutions(module: ModuleType) -> NotebookNode:
+    """The solutions of one notebook's exercises, not run yet."""
+    cells = [
+        new_markdown_cell(
+            f"# Solutions: `{module.NOTEBOOK}`\n\n"
+            "Made from `aslp_lib.course.exercises` by `python -m aslp_lib.course.solutions`. "
+            "Try the exercises first: a wrong answer gets a hint there."
+        ),
+        new_code_cell("from aslp_lib.course import exercises"),
+    ]
+    for exercise in module.EXERCISES:
+        cells += [new_markdown_cell(exercise.markdown), new_code_cell(exercise.solution_cell)]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number:02}"
+    return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for module in MODULES:
+        notebook = solutions(module)
+        NotebookClient(notebook, record_timing=False, timeout=300).execute()
+        notebook.metadata.pop("language_info", None)  # the Python version of who ran it
+        nbformat.write(notebook, FOLDER / f"{module.NOTEBOOK}.ipynb")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From predicted maps to counts, scores, tables, figures and reports."""

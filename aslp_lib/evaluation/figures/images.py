@@ -1,0 +1,42 @@
+"""Images beside their masks and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.data.base import SaliencySet
+from aslp_lib.evaluation.figures.style import new_figure
+
+
+def gallery(
+    dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
+) -> Figure:
+    """One row an image: the image, its mask, its true posterior where known, and maps of it.
+
+    Args:
+        indices: which images of the set.
+        maps: label -> (H, W) uint8 maps, in the order of `indices`.
+    """
+    columns: dict[str, list[np.ndarray]] = {
+        "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
+        "mask": [dataset.mask(i) for i in indices],
+    }
+    if (posterior := getattr(dataset, "posterior", None)) is not None:
+        columns["true P(y=1)"] = [posterior[i] for i in indices]
+    columns |= {label: [m / 255 for m in stack] for label, stack in maps.items()}
+    rows = len(indices)
+    figure = new_figure(1.5 * len(columns), 1.45 * rows + 0.5, None)
+    grid = figure.subplots(rows, len(columns), squeeze=False)
+    for axes, (title, pictures) in zip(grid.T, columns.items(), strict=True):
+        axes[0].set_title(title, fontsize=9)
+        for axis, picture in zip(axes, pictures, strict=True):
+            axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
+            axis.set_axis_off()
+    figure.set_label(
+        f"{rows} images of {dataset.name}, a row each, from left to right: {', '.join(columns)}. "
+        "White is foreground; the greyer a map, the less sure."
+    )
+    return figure

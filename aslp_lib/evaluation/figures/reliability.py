@@ -1,0 +1,111 @@
+"""Confidence against accuracy, from counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import reliability_interval
+from aslp_lib.metrics.calibration import BINS, Reliability
+from aslp_lib.metrics.counts import Counts
+
+
+def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
+    """Reliability diagrams side by side, each over its histogram of confidence.
+
+    Bars: accuracy of the bin's pixels, with its 95 % interval over images. Line: perfect
+    calibration. Hatched: confidence beyond accuracy. Below: the bins' shares of all pixels, with
+    mean confidence and accuracy marked.
+
+    Args:
+        methods: label -> counts of the same set.
+    """
+    figure = new_figure(3.4 * len(methods) + 0.4, 4.6, title)
+    top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
+    notes = []
+    for column, (label, counts) in enumerate(methods.items()):
+        table = calibration.reliability(counts, bins)
+        ece, oe = calibration.ece(counts, bins), calibration.oe(counts, bins)
+        _draw_reliability(top[column], table)
+        if len(counts) > 1:
+            _draw_interval(top[column], table, *reliability_interval(counts, bins))
+        top[column].set_title(f"{label}\nECE {100 * ece:.1f} %, OE {100 * oe:.1f} %", fontsize=10)
+        _draw_histogram(bottom[column], table, counts)
+        notes.append(
+            f"{label}: ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %, mean confidence "
+            f"{100 * calibration.confidence(counts):.1f} %, accuracy "
+            f"{100 * calibration.accuracy(counts):.1f} %"
+        )
+    top[0].set_ylabel("accuracy in the bin")
+    bottom[0].set_ylabel("share of pixels")
+    figure.set_label(f"Reliability diagrams, {title}. " + "; ".join(notes) + ".")
+    return figure
+
+
+def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
+    """Density of the bins' (confidence, accuracy), weighted by pixels, as the release draws it."""
+    figure = new_figure(3.4 * len(methods) + 0.4, 3.8, title)
+    axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
+    for axis, (label, counts) in zip(axes, methods.items(), strict=True):
+        table = calibration.reliability(counts, bins)
+        full = table.pixels > 0
+        x, y, weights = table.confidence[full], table.accuracy[full], table.share[full]
+        if _spreads(x, y, weights):
+            sns.kdeplot(
+                x=x, y=y, weights=weights, fill=True, cmap="Blues", levels=20, ax=axis,
+                clip=((0.5, 1), (0, 1)), bw_adjust=0.7,
+            )  # fmt: skip
+        axis.scatter(x, y, s=300 * weights + 6, color=BLUE, edgecolor="white", linewidth=0.6)
+        axis.plot([0.5, 1], [0.5, 1], "--", color=GREY, linewidth=1)
+        axis.set(xlim=(0.5, 1), ylim=(0, 1), xlabel="confidence", title=label)
+    axes[0].set_ylabel("accuracy")
+    figure.set_label(
+        f"Joint density of confidence and accuracy over {bins} bins, {title}, for "
+        f"{' and '.join(methods)}. Mass under the dashed diagonal is over-confident."
+    )
+    return figure
+
+
+def _spreads(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> bool:
+    """Whether weighted points lie on no line, so that they have a density in the plane."""
+    if len(x) < 3:
+        return False
+    return bool(np.linalg.det(np.cov(x, y, aweights=weights)) > 1e-12)
+
+
+def _draw_reliability(axis: Axes, table: Reliability) -> None:
+    left, width = table.edges[:-1], np.diff(table.edges)
+    accuracy, confidence = np.nan_to_num(table.accuracy), np.nan_to_num(table.confidence)
+    axis.bar(left, accuracy, width, align="edge", color=BLUE, edgecolor="white", label="accuracy")
+    over = np.maximum(confidence - accuracy, 0)
+    axis.bar(
+        left, over, width, accuracy, align="edge", color="none", edgecolor=ORANGE, hatch="///",
+        linewidth=1, label="over-confidence",
+    )  # fmt: skip
+    axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
+    axis.set(xlim=(0.5, 1), ylim=(0, 1))
+    axis.legend(fontsize=7, loc="upper left")
+
+
+def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
+    middle = (table.edges[:-1] + table.edges[1:]) / 2
+    # A resampled bin need not straddle the set's own value by rounding: lengths are cut at 0.
+    lengths = np.maximum([table.accuracy - low, high - table.accuracy], 0)
+    axis.errorbar(
+        middle, table.accuracy, lengths, fmt="none", color="black", linewidth=1, capsize=2
+    )
+
+
+def _draw_histogram(axis: Axes, table: Reliability, counts: Counts) -> None:
+    left, width = table.edges[:-1], np.diff(table.edges)
+    axis.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
+    axis.axvline(calibration.confidence(counts), color=ORANGE, label="mean confidence")
+    axis.axvline(calibration.accuracy(counts), color=BLUE, linestyle=":", label="accuracy")
+    axis.set(xlabel="confidence", ylim=(0, 1))
+    axis.legend(fontsize=7, loc="upper left")

@@ -1,0 +1,40 @@
+"""A training over its epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.evaluation.figures.style import looks, new_figure
+
+
+def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Over epochs: validation accuracy and confidence, validation ECE, and the alphas.
+
+    Args:
+        logs: label -> log rows, as `training.Trained.log`.
+    """
+    figure = new_figure(10.5, 3.4, "Training")
+    share, error, level = figure.subplots(1, 3)
+    for (label, log), (colour, *_) in zip(logs.items(), looks(), strict=False):
+        column = {key: np.array([row[key] for row in log]) for key in log[0]}
+        epoch = column["epoch"]
+        share.plot(epoch, 100 * column["confidence"], color=colour, label=f"{label}, confidence")
+        share.plot(epoch, 100 * column["accuracy"], ":", color=colour, label=f"{label}, accuracy")
+        error.plot(epoch, 100 * column["ece"], color=colour, label=label)
+        level.plot(epoch, column["alpha_mean"], color=colour, label=label)
+        level.fill_between(epoch, column["alpha_p10"], column["alpha_p90"], color=colour, alpha=0.3)
+    share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
+    error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
+    level.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
+    share.legend(fontsize=7)
+    level.legend(fontsize=7)
+    last = "; ".join(
+        f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} % and mean alpha "
+        f"{log[-1]['alpha_mean']:.3f}"
+        for label, log in logs.items()
+    )
+    figure.set_label(f"Accuracy, confidence, ECE and alpha over training. {last}.")
+    return figure

@@ -1,0 +1,151 @@
+"""Prediction: 8-bit maps of a set, at each image's own size, unscaled."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from aslp_lib import networks
+from aslp_lib.config import METHOD_LABELS, Method, Settings
+from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.files import write
+from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.runs import MethodFolder, load_weights
+from aslp_lib.training import distributed
+from aslp_lib.training.batches import accelerator_for, loader
+
+
+def load_network(settings: Settings, weights: Path) -> nn.Module:
+    """The settings' network with trained weights, in eval mode. Raises as `load_weights`."""
+    network = networks.build(settings.network)
+    load_weights(network, weights)
+    return network.eval()
+
+
+def predict_run(
+    settings: Settings,
+    data: DataSets,
+    method: Method,
+    folder: MethodFolder,
+    *,
+    progress: bool = True,
+) -> None:
+    """Maps of every test set that does not have them all yet.
+
+    Raises:
+        FileNotFoundError: the method was not trained to its end.
+    """
+    if not folder.weights.exists():
+        raise FileNotFoundError(
+            f"there is no {folder.weights}: train {METHOD_LABELS[method]} to its end first"
+        )
+    network = load_network(settings, folder.weights)
+    accelerator_for(settings)  # joins the processes
+    for name, dataset in data.tests.items():
+        maps = folder.maps(name)
+        if not distributed.from_main(lambda m=maps, d=dataset: _whole(m, d)):
+            predict(network, dataset, maps, settings, progress=progress)
+
+
+def _whole(maps: Path, dataset: SaliencySet) -> bool:
+    """Whether all maps are there; removes those of another version of the set."""
+    if all((maps / f"{stem}.png").is_file() for stem in dataset.stems):
+        return True
+    shutil.rmtree(maps, ignore_errors=True)
+    return False
+
+
+@torch.inference_mode()
+def predict(
+    network: nn.Module,
+    dataset: SaliencySet,
+    target: Path,
+    settings: Settings,
+    *,
+    progress: bool = True,
+) -> None:
+    """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
+
+    The folder appears only when it is whole: it is filled beside itself, by all processes, and
+    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` asks for
+    what the release wrote.
+    """
+    accelerator = accelerator_for(settings)
+    network = network.to(accelerator.device).eval()
+    partial = target.with_name(target.name + ".partial")
+    if accelerator.is_main_process:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    accelerator.wait_for_everyone()
+    own = range(len(dataset))[distributed.rows(len(dataset), accelerator)]
+    bar = tqdm(
+        total=len(own),
+        desc=f"maps of {dataset.name}",
+        disable=not (progress and accelerator.is_main_process),
+        leave=False,
+    )
+    with bar, ThreadPoolExecutor() as pool:
+        written: list[Future] = []
+        for images, _, indices in loader(dataset, settings, accelerator, own):
+            with accelerator.autocast():
+                logits = network(images)
+            for logit, index in zip(logits.float().cpu(), indices.tolist(), strict=True):
+                probability = to_size(torch.sigmoid(logit), dataset.shape(index))
+                if settings.min_max_maps:
+                    probability = min_max(probability)
+                path = partial / f"{dataset.stems[index]}.png"
+                written.append(pool.submit(write, path, to_png(probability)))
+            bar.update(len(images))
+        for future in written:
+            future.result()  # raises what the writing raised
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        partial.rename(target)
+    accelerator.wait_for_everyone()
+
+
+@torch.inference_mode()
+def level_maps(
+    network: nn.Module, dataset: SaliencySet, indices: Sequence[int]
+) -> list[np.ndarray]:
+    """The 8-bit maps (H, W) of some of a set's images, in memory."""
+    device = next(network.parameters()).device
+    images = torch.stack([dataset[i][0] for i in indices]).to(device)
+    probabilities = torch.sigmoid(network.eval()(images)).cpu()
+    return [
+        to_levels(to_size(p, dataset.shape(i))) for p, i in zip(probabilities, indices, strict=True)
+    ]
+
+
+def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
+    """Counts of a set's 8-bit maps, in memory."""
+    indices = range(len(dataset))
+    return Counts.from_maps(level_maps(network, dataset, indices), map(dataset.mask, indices))
+
+
+def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
+    """A (1, S, S) probability at an image's (H, W), float32."""
+    resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
+    return resized[0, 0].numpy()
+
+
+def to_levels(probability: np.ndarray) -> np.ndarray:
+    """Probabilities as 8-bit levels, `round(255 * p)`."""
+    return np.rint(255 * probability).astype(np.uint8)
+
+
+def to_png(probability: np.ndarray) -> bytes:
+    """An (H, W) probability as an 8-bit greyscale PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(to_levels(probability)).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()

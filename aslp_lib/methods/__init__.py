@@ -1,0 +1,1 @@
+"""What can be trained: the paper's method, and what it is compared with."""

@@ -1,0 +1,191 @@
+"""ASLP: a perturbation level for each image, learned by ascent while the network descends.
+
+    alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, 1/beta)
+
+Source: Liu et al., ICCV 2023, method figure, for the rules "calibration" (MC) and "entropy" (ME).
+The rule "gap" is this project's extension.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from aslp_lib.methods.aslp.perturbation import RELEASE, Technique
+
+Rule = Literal["calibration", "entropy", "gap"]
+Dynamics = Literal["stable", "release"]
+
+
+def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tensor:
+    """Gradient of each image's expected loss in alpha, (N,), in nats per pixel.
+
+    `BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]`: beta/2 times the mean signed
+    logit margin. It is positive where the network is right and sure.
+
+    Args:
+        logits: (N, ...) raw network outputs z.
+        labels: the same shape, in {0, 1}.
+    """
+    if logits.shape != labels.shape:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
+            "they must agree"
+        )
+    margin = (labels.to(torch.float32) - 0.5) * logits.to(torch.float32)
+    return technique.beta * margin.flatten(1).mean(dim=1)
+
+
+class AdaptiveAlpha(nn.Module):
+    """The perturbation levels of a training set, one per image, and the rule that moves them.
+
+    Rules (A, C: pixel accuracy and mean confidence on validation images, from `observe`):
+
+    - "calibration" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)` gives way when the target's
+      expected confidence falls under the accuracy.
+    - "entropy" (ME): `R_i = min(A - A_best, 0)` gives way when accuracy falls under its landmark,
+      here the best accuracy so far (the figure leaves the landmark open; the release tracks this
+      one).
+    - "gap" (this project's extension): gradient ascent under a bound that follows the *measured*
+      gap, `b <- clip(b + gain * (C - A), 0, 2 * (1 - A) / beta)`.
+
+    Dynamics: "stable" takes MC's constraint implicitly (at the new alpha instead of the old), a
+    proximal step with the same rest point, stable at every `step * weight`. "release" takes it
+    explicitly, which is stable only while `step * weight * beta / 2 < 2`; its own numbers give 8
+    (beta = 4), and alphas saw-tooth. It also divides the gradient as the authors' code does, and
+    throws an alpha that reaches its limit back by 0.01.
+
+    State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()`, and an
+    update needs neither a loop over images nor a device synchronisation.
+
+    Args:
+        images: how many images the training set has.
+        technique: how labels are perturbed; fixes beta and the limit of alpha, `min(1, 1/beta)`.
+        rule: see above.
+        step: eta, alpha per nat.
+        weight: lambda, nats per unit of R.
+        gain: how far the rule "gap" moves its bound per unit of measured gap.
+        warm_up: updates do nothing until `observe` was called this often (the paper: 5 epochs).
+        dynamics: see above.
+
+    Raises:
+        ValueError: a value out of its range; the message names it.
+    """
+
+    def __init__(
+        self,
+        images: int,
+        technique: Technique,
+        rule: Rule = "calibration",
+        *,
+        step: float = 0.002,
+        weight: float = 2000.0,
+        gain: float = 0.15,
+        warm_up: int = 5,
+        dynamics: Dynamics = "stable",
+    ) -> None:
+        super().__init__()
+        _check_choice("rule", rule, get_args(Rule))
+        _check_choice("dynamics", dynamics, get_args(Dynamics))
+        for name, value in {"step": step, "weight": weight, "gain": gain}.items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} is {value}, but must be finite and not negative")
+        if images < 1 or warm_up < 0:
+            raise ValueError(
+                f"images is {images} and warm_up {warm_up}: at least 1 and 0 are needed"
+            )
+        if dynamics == "release" and rule == "gap":
+            raise ValueError("the release has no rule 'gap': use 'calibration' or 'entropy'")
+        if technique == RELEASE and dynamics != "release":
+            raise ValueError("the technique 'release' (beta = 4) needs dynamics='release'")
+        self.technique, self.rule, self.dynamics = technique, rule, dynamics
+        self.step, self.weight, self.gain, self.warm_up = step, weight, gain, warm_up
+        self.register_buffer("alpha", torch.zeros(images))
+        self.register_buffer("observed", torch.tensor(0))
+        self.register_buffer("accuracy", torch.tensor(0.0))
+        self.register_buffer("best_accuracy", torch.tensor(0.0))
+        self.register_buffer("bound", torch.tensor(0.0))
+
+    def __len__(self) -> int:
+        return len(self.alpha)
+
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Levels of the images `index`, same shape."""
+        return self.alpha[index]
+
+    def extra_repr(self) -> str:
+        return f"{len(self)} images, {self.technique.name}, {self.rule}, {self.dynamics}"
+
+    @torch.no_grad()
+    def update(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """Move the levels of the images of one step.
+
+        Args:
+            index: (N,) which images, each at most once.
+            logits: (N, ...) what the network said of them.
+            labels: the same shape, their unperturbed labels in {0, 1}.
+        """
+        index = index.to(self.alpha.device)
+        old = self.alpha[index]
+        gradient = alpha_gradient(logits, labels, self.technique).to(old.device)
+        new = (
+            self._release(old, gradient)
+            if self.dynamics == "release"
+            else self._stable(old, gradient)
+        )
+        # No `if`: reading the counter on the host would synchronise the device at every step.
+        self.alpha[index] = torch.where(self.observed >= self.warm_up, new, old)
+
+    @torch.no_grad()
+    def observe(self, accuracy: float, confidence: float | None = None) -> None:
+        """Report one validation: pixel accuracy and (rule "gap") mean confidence, in [0, 1]."""
+        for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
+            if value is not None and not 0.0 <= value <= 1.0:
+                raise ValueError(f"{name} is {value}, but must be a share in [0, 1]")
+        if self.rule == "gap" and confidence is None:
+            raise ValueError("the rule 'gap' needs the mean confidence of the validation too")
+        self.observed += 1
+        self.accuracy.fill_(accuracy)
+        self.best_accuracy.clamp_(min=accuracy)
+        if self.rule == "gap":
+            ceiling = min(2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self._limit)
+            moved = self.bound + self.gain * (confidence - accuracy)
+            warm = self.observed >= self.warm_up
+            self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
+
+    @property
+    def _limit(self) -> float:
+        return self.technique.alpha_limit
+
+    def _stable(self, alpha: Tensor, gradient: Tensor) -> Tensor:
+        free = alpha + self.step * gradient
+        if self.rule == "gap":
+            return torch.minimum(free.clamp(min=0.0), self.bound)
+        pull = self.step * self.weight
+        if self.rule == "entropy":
+            free = free + pull * (self.accuracy - self.best_accuracy).clamp(max=0.0)
+            return free.clamp(0.0, self._limit)
+        # Solve a = free + pull * min(1 - beta*a/2 - A, 0) for the new a.
+        half = self.technique.beta / 2
+        room = 1 - self.accuracy
+        held = (free + pull * room) / (1 + pull * half)
+        return torch.where(half * free > room, held, free).clamp(0.0, self._limit)
+
+    def _release(self, alpha: Tensor, gradient: Tensor) -> Tensor:
+        # The release's beta is half the figure's, and it divides by it where it should multiply.
+        gradient = gradient / max(self.technique.beta / 2, 1e-12) ** 2
+        if self.rule == "entropy":
+            constraint = (self.accuracy - self.best_accuracy).clamp(max=0.0)
+        else:
+            expected = 1 - self.technique.beta / 2 * alpha
+            constraint = (expected - self.accuracy).clamp(max=0.0)
+        new = alpha + self.step * (gradient + self.weight * constraint)
+        return torch.where(new >= self._limit, self._limit - 0.01, new.clamp(min=0.0))
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(choices)}")

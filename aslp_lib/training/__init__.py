@@ -1,0 +1,1 @@
+"""Training, with checkpoints from which a run goes on bit for bit."""

@@ -1,0 +1,88 @@
+"""What training leaves, and its checkpoints: all that a run needs to go on as if never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from aslp_lib.config import Method, Settings
+from aslp_lib.data.base import SaliencySet
+from aslp_lib.files import write_csv
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
+
+
+@dataclass
+class Trained:
+    """What training leaves: the network (in eval mode), its alphas and one log row an epoch."""
+
+    network: nn.Module
+    alphas: AdaptiveAlpha | None
+    log: list[dict[str, float]] = field(default_factory=list)
+
+
+def save(
+    folder: MethodFolder, settings: Settings, method: Method, state: Trained, optimizer
+) -> None:
+    """Write the checkpoint of an epoch, whole, over the last one; then the log."""
+    tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
+    if state.alphas is not None:
+        tensors |= {f"alphas.{k}": v for k, v in state.alphas.state_dict().items()}
+    for number, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
+    facts = {"method": method, "settings": settings.to_json(), "log": state.log}
+    save_tensors(folder.checkpoint, tensors, facts)
+    write_log(folder, state)
+
+
+def restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer) -> None:
+    """Fill network, alphas, optimizer and log; writes nothing, so that every process may.
+
+    Raises:
+        ValueError: the checkpoint was made with other settings.
+    """
+    tensors, facts = load_tensors(folder.checkpoint)
+    if facts.get("settings") != settings.to_json():
+        raise ValueError(
+            f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
+            "another --out"
+        )
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    state.network.load_state_dict(part("network."))
+    if state.alphas is not None:
+        state.alphas.load_state_dict(part("alphas."))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in part("optimizer.").items():
+        number, key = int(name.split(".")[0]), name.split(".")[1]
+        if tensor.shape == parameters[number].shape:
+            # The fused step walks memory: a moment must be laid out as its parameter is.
+            tensor = torch.empty_like(parameters[number]).copy_(tensor)
+        moments.setdefault(number, {})[key] = tensor.detach()
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    state.log.extend(facts["log"])
+
+
+def write_log(folder: MethodFolder, state: Trained) -> None:
+    """Write the log, whole."""
+    write_csv(folder.log, list(state.log[0]), [list(row.values()) for row in state.log])
+
+
+def finish(
+    folder: MethodFolder,
+    settings: Settings,
+    method: Method,
+    state: Trained,
+    dataset: SaliencySet,
+) -> None:
+    """Write what a finished training leaves: final weights, and each image\'s alpha."""
+    if state.alphas is not None:
+        rows = zip(dataset.stems, state.alphas.alpha.tolist(), strict=True)
+        write_csv(folder.alphas, ["stem", "alpha"], rows)
+    facts = {"network": settings.network, "method": method, "settings": settings.to_json()}
+    save_tensors(folder.weights, state.network.state_dict(), facts)

@@ -1,0 +1,141 @@
+"""Every exercise: its right answer, equals of it, its typical mistakes, and what is no answer."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.course import exercises
+from aslp_lib.course.exercises import EXERCISES, Exercise
+
+NUMBERS = [e for e in EXERCISES.values() if not e.arguments]
+FUNCTIONS = [e for e in EXERCISES.values() if e.arguments]
+
+
+def by_name(exercise: Exercise) -> str:
+    return exercise.name
+
+
+def values(answer, exercise: Exercise) -> np.ndarray:
+    return np.array([float(answer(*point)) for point in exercise.grid])
+
+
+@pytest.fixture(params=EXERCISES.values(), ids=by_name)
+def exercise(request) -> Exercise:
+    return request.param
+
+
+def as_answer(function, exercise: Exercise):
+    return function if exercise.arguments else float(function())
+
+
+def test_names_are_their_notebooks(exercise):
+    (module,) = [m for m in exercises.MODULES if exercise in m.EXERCISES]
+    assert exercise.name.split("/")[0] == module.NOTEBOOK[:2]
+
+
+def test_the_solution_is_right_and_is_told_why(exercise):
+    space = {}
+    exec(exercise.solution, space)
+    verdict = exercises.check(exercise.name, space["answer"])
+    assert verdict.kind == "right"
+    assert exercise.why in verdict.text
+
+
+def test_each_mistake_gets_its_own_hint(exercise):
+    hints = [mistake.hint for mistake in exercise.mistakes]
+    assert len({*hints, exercise.hint}) == len(hints) + 1 >= 4
+    for mistake in exercise.mistakes:
+        verdict = exercise.check(as_answer(mistake.answer, exercise))
+        assert verdict.kind == "mistake"
+        assert mistake.hint in verdict.text
+
+
+def test_no_answer_can_be_taken_for_another(exercise):
+    answers = [exercise.right, *(mistake.answer for mistake in exercise.mistakes)]
+    tables = [values(answer, exercise) for answer in answers]
+    for i, first in enumerate(tables):
+        assert np.isfinite(first).all()
+        for second in tables[:i]:
+            assert np.abs(first - second).max() > 2 * exercise.tolerance
+
+
+def test_any_other_answer_gets_the_general_hint(exercise):
+    def odd(*point):
+        return exercise.right(*point) + 37.123
+
+    verdict = exercise.check(as_answer(odd, exercise))
+    assert verdict.kind == "wrong"
+    assert exercise.hint in verdict.text
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, "0.9", True, math.nan, math.inf, [0.1, 0.2], torch.zeros(2, 2), 1j, {}, [[1], [2, 3]]],
+    ids=repr,
+)
+def test_what_is_no_answer_is_told_what_was_expected(exercise, answer):
+    verdict = exercise.check((lambda *_: answer) if exercise.arguments else answer)
+    assert verdict.kind == "unusable"
+    assert exercise.expects in verdict.text
+
+
+def test_three_dots_are_not_answered_yet(exercise):
+    assert exercise.check(...).kind == "open"
+    space = {"exercises": exercises}
+    exec(exercise.cell, space)  # the learner's cell as it stands in the notebook
+    assert exercise.check(space["answer"]).kind == "open"
+
+
+@pytest.mark.parametrize("exercise", NUMBERS, ids=by_name)
+def test_equal_numbers_are_equally_right(exercise):
+    right = float(exercise.right())
+    for equal in (
+        Fraction(right).limit_denominator(100_000),
+        np.float32(right),
+        np.array([right]),
+        torch.tensor(right),
+        torch.tensor([[right]], requires_grad=True),
+        right + 0.9 * exercise.tolerance,
+        right - 0.9 * exercise.tolerance,
+    ):
+        assert exercise.check(equal).kind == "right", equal
+    assert exercise.check(right + 1.1 * exercise.tolerance).kind != "right"
+
+
+@pytest.mark.parametrize("exercise", FUNCTIONS, ids=by_name)
+class TestFunction:
+    def test_equal_functions_are_equally_right(self, exercise):
+        def tensor(*point):
+            return torch.as_tensor(exercise.right(*point))
+
+        assert exercise.check(tensor).kind == "right"
+
+    def test_its_errors_are_reported_kindly(self, exercise):
+        def broken(*point):
+            return 1 / 0
+
+        verdict = exercise.check(broken)
+        assert verdict.kind == "unusable"
+        assert "ZeroDivisionError" in verdict.text
+        assert exercise.arguments[0] in verdict.text
+
+    def test_a_number_is_no_function(self, exercise):
+        assert "function" in exercise.check(0.5).text
+
+    def test_a_wrong_function_is_told_where(self, exercise):
+        last = exercise.grid[-1]
+
+        def wrong_at_the_end(*point):
+            return exercise.right(*point) + (point == last)
+
+        verdict = exercise.check(wrong_at_the_end)
+        name, value = exercise.arguments[0], last[0]
+        assert f"differs at {name} = {value:g}" in verdict.text
+
+
+def test_an_unknown_name_is_refused_with_the_names_there_are():
+    with pytest.raises(ValueError, match=r"no exercise '03/nothing': there are .*03/confidence"):
+        exercises.check("03/nothing", 1)

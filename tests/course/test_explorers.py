@@ -1,0 +1,282 @@
+"""Every control over its whole grid, without a browser; the readouts' numbers worked out again."""
+
+import re
+from html import unescape
+from itertools import product
+
+import numpy as np
+import pytest
+
+from aslp_lib.course import explorers, figures
+from aslp_lib.course.explorers import loop
+from aslp_lib.course.explorers.base import sureness
+from aslp_lib.course.explorers.reliability import _sweep_diagram
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+
+
+def some_counts(seed, sharpness):
+    """Over-confident the more, the larger `sharpness`."""
+    rng = np.random.default_rng(seed)
+    probability = rng.random((2, 40, 40))
+    mask = (rng.random(probability.shape) < probability).astype(np.uint8)
+    odds = np.clip(probability, 1e-3, 1 - 1e-3)
+    odds = (odds / (1 - odds)) ** sharpness
+    levels = np.round(255 * odds / (1 + odds)).astype(np.uint8)
+    return Counts.join([Counts.from_map(p, m) for p, m in zip(levels, mask, strict=True)])
+
+
+COUNTS = {"sharp": some_counts(0, 3.0), "fair": some_counts(1, 1.0)}
+MASK = np.eye(12, dtype=np.uint8)
+MAKERS = {
+    "estimators": lambda: explorers.estimators(COUNTS),
+    "perturbation": lambda: explorers.perturbation(MASK),
+    "loss": explorers.loss,
+    "feedback": explorers.feedback,
+}
+
+
+@pytest.fixture(params=MAKERS)
+def explorer(request):
+    return MAKERS[request.param]()
+
+
+def numbers(text):
+    """The numbers of a text, in order."""
+    return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text)]
+
+
+def source(explorer):
+    return re.search(r'src="([^"]+)"', explorer.image.value)[1]
+
+
+def put_back(explorer, values):
+    for name, value in values.items():
+        explorer.controls[name].value = value
+
+
+class TestAny:
+    def test_every_control_moves_picture_or_words_over_its_whole_grid(self, explorer):
+        first = explorer.values
+        for name, grid in explorer.grids().items():
+            assert explorer.values[name] in grid
+            seen = set()
+            for value in grid:
+                explorer.controls[name].value = value
+                assert explorer.values[name] == value
+                assert explorer.text == explorer.readout(**explorer.values)
+                assert explorer.alt == figures.alt(explorer.picture(**explorer.values))
+                assert unescape(explorer.words.value).count(explorer.text) == 1
+                seen.add((source(explorer), explorer.text))
+            assert len(seen) == len(grid), name
+            put_back(explorer, first)
+
+    def test_the_corners_of_all_controls_have_a_picture(self, explorer):
+        grids = explorer.grids()
+        for corner in product(*({grid[0], grid[-1]} for grid in grids.values())):
+            values = dict(zip(grids, corner, strict=True))
+            assert figures.to_png(explorer.picture(**values)).startswith(b"\x89PNG")
+            assert "nan" not in explorer.readout(**values)
+
+    def test_controls_are_labelled_and_reached_by_keyboard(self, explorer):
+        labels = [control.description for control in explorer.controls.values()]
+        assert all(labels) and len(set(labels)) == len(labels)
+        assert all(control.tabbable is not False for control in explorer.controls.values())
+
+    def test_without_a_kernel_there_is_a_picture_with_its_words(self, explorer):
+        data, metadata = explorer._repr_mimebundle_()
+        assert data["text/plain"] == f"Explorer. {explorer.text}"
+        assert data["image/png"].startswith("iVBORw0KGgo")
+        assert metadata["image/png"]["alt"] == explorer.alt
+        assert "application/vnd.jupyter.widget-view+json" in data
+        assert f'alt="{explorer.alt}"' in unescape(explorer.image.value)
+        assert 'aria-live="polite"' in explorer.words.value
+
+    def test_the_same_values_give_the_same_bytes(self, explorer):
+        again = figures.to_png(explorer.picture(**explorer.values))
+        assert explorer.png == again  # and as `to_png` makes them
+
+
+def test_every_readout_of_the_estimators_is_the_library_s():
+    explorer = explorers.estimators(COUNTS)
+    oracle = {
+        "ece": calibration.ece,
+        "equal mass": calibration.ece_equal_mass,
+        "sweep": lambda counts, bins: calibration.ece_sweep(counts),
+        "debiased": calibration.ece_debiased,
+        "oe": calibration.oe,
+        "mce": calibration.mce,
+    }
+    for which, estimator, bins in product(*explorer.grids().values()):
+        counts = COUNTS[which]
+        text = explorer.readout(which=which, estimator=estimator, bins=bins)
+        value = re.search(r"(\d+) bins?: (\d+\.\d+) %", text)
+        assert float(value[2]) == round(100 * oracle[estimator](counts, bins), 2)
+        if estimator != "sweep":
+            assert int(value[1]) == bins
+        sure, right, gap = numbers(text)[-3:]
+        assert sure == round(100 * calibration.confidence(counts), 1)
+        assert right == round(100 * calibration.accuracy(counts), 1)
+        assert f"{'over' if which == 'sharp' else ''}" in text
+        assert gap == round(abs(100 * calibration.gap(counts)), 1)
+
+
+def test_the_sweep_s_bins_are_those_it_reads():
+    for counts in COUNTS.values():
+        table = _sweep_diagram(counts, 10)
+        bins = len(table.pixels)
+        assert calibration.ece_sweep(counts) == pytest.approx(
+            calibration.ece_equal_mass(counts, bins)
+        )
+        assert (np.diff(table.accuracy) >= -1e-12).all()
+        finer = calibration.reliability_equal_mass(counts, bins + 1)
+        assert (np.diff(finer.accuracy) < 0).any()
+
+
+@pytest.mark.parametrize("estimator", ["ece", "oe", "mce", "equal mass"])
+def test_the_gaps_marked_as_counted_are_those_that_make_the_estimate(estimator):
+    explorer = explorers.estimators(COUNTS["sharp"])
+    assert "which" not in explorer.controls
+    figure = explorer.picture(estimator=estimator, bins=20)
+    (counted,) = [c for c in figure.axes[0].collections if c.get_label() == "gap, counted"]
+    ends = np.array(counted.get_segments())
+    confidence, gap = ends[:, 0, 0], ends[:, 1, 1] - ends[:, 0, 1]
+    stems = np.array(figure.axes[1].collections[0].get_segments())
+    share = dict(zip(stems[:, 0, 0], stems[:, 1, 1], strict=True))
+    weight = np.array([share[x] for x in confidence])
+    value = {
+        "oe": np.sum(weight * confidence * gap),
+        "mce": np.abs(gap).max(),
+    }.get(estimator, np.sum(weight * np.abs(gap)))
+    found = float(re.search(r"(\d+\.\d+) %", explorer.readout(estimator=estimator, bins=20))[1])
+    assert 100 * value == pytest.approx(found, abs=0.006)
+
+
+def test_every_readout_of_the_perturbation_is_the_formula():
+    explorer = explorers.perturbation(MASK)
+    grids = explorer.grids()
+    for technique, alpha, beta in product(*grids.values()):
+        text = explorer.readout(technique=technique, alpha=alpha, beta=beta)
+        found = numbers(text)
+        if technique == "DM" and beta == 1.0:
+            assert "noise up to 0.25" in text
+            found.pop(4)
+        strength = alpha * beta
+        expected = [beta, alpha, beta / 2, 1 - beta / 2, strength / 2, 1 - strength / 2, strength]
+        assert found[:7] == pytest.approx(expected, abs=0.0051)
+        word = (
+            "survives" if strength < 1 - 1e-6 else "is erased" if strength < 1 + 1e-6 else "is inv"
+        )
+        assert f"the decision {word}" in text
+        assert ("label smoothing" in text) == (0 < round(strength, 6) <= 1)
+
+
+def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
+    explorer = explorers.perturbation(MASK)
+    for name, beta in {"SI": 1.5, "M": 1.0, "DM": 1.0, "HI": 2.0}.items():
+        explorer.controls["technique"].value = name
+        assert explorer.values["beta"] == beta
+    explorer.controls["alpha"].value = 0.5
+    assert explorer.values["technique"] == "HI"
+    explorer.controls["beta"].value = 1.9
+    assert explorer.values["technique"] == "own strength"
+
+
+def test_the_maps_drawn_are_the_label_s():
+    explorer = explorers.perturbation(MASK)
+    figure = explorer.picture(technique="SI", alpha=0.4, beta=1.5)
+    plain, switched, mean = (axis.images[0].get_array() for axis in figure.axes[:3])
+    np.testing.assert_allclose(plain, MASK)
+    np.testing.assert_allclose(switched, np.where(MASK, 0.25, 0.75))
+    np.testing.assert_allclose(mean, 0.6 * plain + 0.4 * switched, atol=1e-6)
+    noisy = explorer.picture(technique="DM", alpha=0.4, beta=1.0).axes[1].images[0].get_array()
+    assert noisy.std() > 0.1 and np.abs(noisy - 0.5).max() <= 0.25
+    bound = next(line for line in figure.axes[3].lines if line.get_label() == "alpha*beta = 1")
+    np.testing.assert_allclose(bound.get_xdata() * bound.get_ydata(), 1)
+    point = figure.axes[3].lines[-1]
+    assert (point.get_xdata()[0], point.get_ydata()[0]) == (0.4, 1.5)
+
+
+def entropy(q):
+    return -sum(p * np.log(p) for p in (q, 1 - q) if p > 0)
+
+
+def test_every_readout_of_the_loss_is_the_formula():
+    explorer = explorers.loss()
+    alphas, betas, posteriors = explorer.grids().values()
+    for alpha, beta, pi in product(alphas[::2], betas[::2], posteriors[::2]):
+        text = explorer.readout(alpha=alpha, beta=beta, posterior=pi)
+        best = (1 - alpha * beta) * pi + alpha * beta / 2
+        expected = [alpha, beta, pi, best, entropy(best), pi, alpha * beta, 1 - alpha * beta / 2]
+        assert numbers(text) == pytest.approx(expected, abs=0.0051)
+        sides = [
+            "neither" if abs(f - 0.5) < 1e-6 else ("fore", "back")[f < 0.5] for f in (best, pi)
+        ]
+        assert re.findall(r"decision for (neither|fore|back)", text) == sides
+
+
+def test_the_loss_drawn_is_bce_on_the_mean_target_and_lowest_where_marked():
+    explorer = explorers.loss()
+    for alpha, beta, pi in ((0.2, 1.0, 1.0), (0.35, 1.5, 0.3), (0.6, 2.0, 0.9)):
+        curve = explorer.picture(alpha=alpha, beta=beta, posterior=pi).axes[0]
+        off, on, mean, mark = (line.get_xydata() for line in curve.lines[:4])
+        f = mean[:, 0]
+        target = (1 - alpha * beta) * pi + alpha * beta / 2
+        oracle = -target * np.log(f) - (1 - target) * np.log(1 - f)
+        np.testing.assert_allclose(mean[:, 1], oracle, rtol=1e-5)
+        np.testing.assert_allclose(mean[:, 1], (1 - alpha) * off[:, 1] + alpha * on[:, 1])
+        assert mark[0, 0] == pytest.approx(f[mean[:, 1].argmin()], abs=0.002)
+        assert mark[0, 1] == pytest.approx(mean[:, 1].min(), abs=1e-4)
+
+
+def test_the_readouts_of_the_feedback_are_the_trace_s():
+    explorer = explorers.feedback()
+    for values in (
+        {"rule": "calibration", "dynamics": "release", "step": 0.002, "weight": 2000, "beta": 2.0},
+        {"rule": "calibration", "dynamics": "stable", "step": 0.01, "weight": 200, "beta": 1.0},
+        {"rule": "entropy", "dynamics": "release", "step": 0.005, "weight": 500, "beta": 1.5},
+        {"rule": "gap", "dynamics": "release", "step": 0.005, "weight": 500, "beta": 1.5},
+    ):
+        figure, text = explorer.picture(**values), explorer.readout(**values)
+        last = figure.axes[2].lines[0].get_ydata()
+        low, high = np.quantile(last, [0.1, 0.9])
+        bound = figure.axes[0].lines[0].get_ydata()[-1]
+        sure, right = (line.get_ydata()[-1] for line in figure.axes[1].lines)
+        chaos = values["weight"] == 2000  # digits of what rests, and fewer of what does not
+        few, more = (0, 2) if chaos else (1, 3)
+        mean = loop._trace(**values).alpha[-10:].mean() if chaos else last.mean()
+        for part in (
+            f"mean level is {mean:.{more}f}",
+            f"from {low:.3f} to {high:.3f}"
+            if not chaos
+            else "which image has a large one is chance",
+            f"meet accuracy at {bound:.{more}f}",
+            f"Confidence {sure:.{few}f} %, accuracy {right:.{few}f} %",
+            sureness((sure - right) / 100, few),
+        ):
+            assert part in text
+        assert bound == pytest.approx(2 * (1 - right / 100) / values["beta"], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("step", "weight", "words", "swings"),
+    [
+        (0.002, 2000, "= 4.00 is over the limit", (0.08, 1.0)),
+        (0.001, 2000, "= 2.00 is at the limit", (0.0, 1.0)),
+        (0.002, 500, "= 1.00 is under the limit", (0.0, 0.04)),
+    ],
+)
+def test_the_words_about_the_step_are_true(step, weight, words, swings):
+    values = {"rule": "calibration", "dynamics": "release", "beta": 2.0}
+    text = explorers.feedback().readout(step=step, weight=weight, **values)
+    assert words in text
+    alpha = loop._trace("calibration", "release", step, weight, 2.0).alpha[-20:]
+    swing = np.abs(np.diff(alpha, axis=0)).mean() / alpha.mean()
+    assert swings[0] <= swing <= swings[1]
+
+
+def test_words_for_a_gap():
+    assert sureness(0.0312) == "over-confident by 3.1 points"
+    assert sureness(-0.0312) == "under-confident by 3.1 points"
+    assert sureness(-0.0002) == "calibrated on average"
+    assert sureness(-0.0149, digits=0) == "under-confident by 1 point"

@@ -1,0 +1,65 @@
+"""The figures of the levels: what is drawn equals what was computed."""
+
+import numpy as np
+import pytest
+
+from aslp_lib.course import figures
+
+
+def test_levels_over_epochs_are_the_chosen_images():
+    rng = np.random.default_rng(0)
+    alpha, bound = rng.random((20, 6)), rng.random(20)
+    figure = figures.levels_over_epochs({"A": (alpha, bound), "B": (2 * alpha, bound)}, {"x": 4})
+    for axis, factor in zip(figure.axes, (1, 2), strict=True):
+        drawn_bound, drawn = (line.get_ydata() for line in axis.lines)
+        np.testing.assert_array_equal(drawn_bound, bound)
+        np.testing.assert_array_equal(drawn, factor * alpha[:, 4])
+    assert figures.alt(figure).count("in the last 10 epochs they swing") == 2
+    at_rest = np.full((20, 6), 0.25)
+    figure = figures.levels_over_epochs({"A": (at_rest, bound)}, {"x": 4})
+    assert "they rest between 0.250 and 0.250" in figures.alt(figure)
+
+
+def test_levels_over_margins_are_points_of_both():
+    margins, alpha = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])
+    (axis,) = figures.levels_over_margins({"A": (margins, alpha)}).axes
+    np.testing.assert_array_equal(axis.lines[0].get_xydata(), np.c_[margins, alpha])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.29, 0.31, "around 0.30, which hardly differ"),
+        (0.25, 0.35, "around 0.30, which differ."),
+        (0.1, 0.5, "around 0.30, which differ widely"),
+        (0.0, 0.0, "around 0.00, which hardly differ"),
+    ],
+)
+def test_how_much_levels_differ_is_said_in_words(low, high, words):
+    alpha = np.linspace(low, high, 21)
+    figure = figures.levels_over_margins({"A": (np.arange(21), alpha)})
+    assert words in figures.alt(figure)
+
+
+def test_the_trade_draws_its_three_curves():
+    weights, excess, spread, predicted = [10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]
+    figure = figures.lambda_trade(weights, excess, spread, predicted)
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in figure.axes[0].lines}
+    assert list(drawn.values()) == [predicted, excess, spread]
+    assert "from 0.2 to 0.02" in figures.alt(figure)
+
+
+def test_the_feedback_loop_draws_its_trace():
+    rng = np.random.default_rng(0)
+    alpha, margins = rng.random((12, 30)), rng.normal(5, 2, 30)
+    bound, accuracy, confidence = rng.random((3, 12))
+    left, middle, right = figures.feedback_loop(
+        alpha, margins, bound, accuracy, confidence, "title"
+    ).axes
+    order = np.argsort(margins)
+    expected = [bound, *(alpha[:, order[i]] for i in (2, 14, 26))]
+    for line, values in zip(left.lines, expected, strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), values)
+    np.testing.assert_allclose(middle.lines[0].get_ydata(), 100 * confidence)
+    np.testing.assert_allclose(middle.lines[1].get_ydata(), 100 * accuracy)
+    np.testing.assert_array_equal(right.lines[0].get_xydata(), np.c_[margins, alpha[-1]])

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from aslp_lib.course.studies import bias_study, calibrated, coverage_study
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+
+
+def population(images=400, seed=0):
+    """Maps at 0.8 whose images are right at rates of their own around 0.7: 0.1 over-confident."""
+    rng = np.random.default_rng(seed)
+    table = np.zeros((images, 2, 256), np.int64)
+    table[:, 1, 204] = rng.binomial(60, rng.uniform(0.5, 0.9, images))
+    table[:, 0, 204] = 60 - table[:, 1, 204]
+    return Counts(table)
+
+
+def test_the_calibrated_twin_predicts_the_same_and_keeps_its_promises():
+    counts = population()
+    twin = calibrated(counts)
+    np.testing.assert_allclose(twin.table.sum(axis=(0, 1)), counts.pooled.sum(axis=0))
+    for score in (calibration.ece, calibration.mce, calibration.ks):
+        assert score(twin) == pytest.approx(0, abs=1e-12)
+
+
+def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold():
+    """One level at 0.8: |accuracy - 0.8| of n pixels has the mean of a folded normal."""
+    found = bias_study(calibrated(population()), {"ece": calibration.ece}, [400, 1600], 4000)
+    mean = found["ece"].mean(axis=1)
+    folded = np.sqrt(2 / np.pi) * np.sqrt(0.8 * 0.2 / np.array([400, 1600]))
+    np.testing.assert_allclose(mean, folded, rtol=0.05)
+
+
+def test_all_estimators_see_the_same_samples():
+    found = bias_study(population(), {"a": calibration.ece, "b": calibration.ece}, [50], 20)
+    assert found["a"].shape == (1, 20)
+    np.testing.assert_array_equal(found["a"], found["b"])
+
+
+def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
+    study = coverage_study(population(), calibration.gap, images=50, resamples=200)
+    truth = 0.8 - population().table[:, 1].sum() / population().pixels
+    assert study.truth == pytest.approx(truth)
+    assert study.covered("images").sum() >= 90
+    assert study.covered("pixels").sum() < 80
+    low, high = study.intervals["images"][0]
+    assert study.covered("images")[0] == (low <= truth <= high)

@@ -1,0 +1,156 @@
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from aslp_lib import networks
+from aslp_lib.config import PRESETS
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.images import read_map
+from aslp_lib.evaluation import maps, predict, scores, tables
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.networks import DenseNetwork
+from aslp_lib.runs import MethodFolder
+
+SETTINGS = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
+
+
+class Brightness(DenseNetwork):
+    """Says 1/4 + an image's own red channel / 2: its map is known, and never sure."""
+
+    def forward(self, images):
+        return torch.logit(0.25 + images[:, :1].float() / 255 / 2)
+
+
+@pytest.fixture
+def sod(paper_root):
+    return paper_layout(paper_root, size=32).tests["SOD"]
+
+
+def test_maps_are_raw_probabilities_at_the_image_s_size(sod, tmp_path):
+    predict.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert sorted(p.stem for p in (tmp_path / "SOD").iterdir()) == sod.stems
+    for i, stem in enumerate(sod.stems):
+        level_map = read_map(tmp_path / "SOD" / f"{stem}.png")
+        assert level_map.shape == sod.shape(i)
+        small = 0.25 + sod.load(i)[0][0].float() / 255 / 2
+        oracle = torch.nn.functional.interpolate(
+            small[None, None], size=sod.shape(i), mode="bilinear", align_corners=False
+        )[0, 0]
+        assert np.abs(level_map / 255 - oracle.numpy()).max() < 0.5 / 255 + 1e-4
+        assert 63 <= level_map.min() <= level_map.max() <= 192  # never stretched to the full range
+
+
+def test_maps_stretched_as_the_release_did(sod, tmp_path):
+    settings = replace(SETTINGS, min_max_maps=True)
+    predict.predict(Brightness(), sod, tmp_path / "SOD", settings, progress=False)
+    predict.predict(Brightness(), sod, tmp_path / "raw", SETTINGS, progress=False)
+    for stem in sod.stems:
+        stretched = read_map(tmp_path / "SOD" / f"{stem}.png").astype(float)
+        raw = read_map(tmp_path / "raw" / f"{stem}.png").astype(float)
+        assert (stretched.min(), stretched.max()) == (0, 255)
+        slope = 255 / (raw.max() - raw.min())
+        # A raw level is rounded by up to a half, and so are the two ends.
+        assert np.abs(stretched - slope * (raw - raw.min())).max() <= 1.5 * slope + 0.5
+
+
+def test_a_constant_map_is_stretched_to_nothing():
+    assert not min_max(np.full((2, 3), 0.7, np.float32)).any()
+
+
+def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
+    predict.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    ours = maps.count_maps(tmp_path / "SOD", sod, progress=False)
+    each = [
+        Counts.from_map(np.asarray(Image.open(tmp_path / "SOD" / f"{stem}.png")), sod.mask(i))
+        for i, stem in enumerate(sod.stems)
+    ]
+    np.testing.assert_array_equal(ours.table, Counts.join(each).table)
+    row = scores.scores(ours)
+    assert row["ece"] == calibration.ece(ours)
+    assert row.keys() == scores.SCORES.keys()
+    assert all(math.isfinite(v) for v in row.values())
+
+
+def test_counts_in_memory_are_the_folder_s(tmp_path):
+    dataset = replace(SETTINGS, limit=4).load_data().tests["test"]
+    network = networks.build("tiny")
+    predict.predict(network, dataset, tmp_path / "test", SETTINGS, progress=False)
+    ours = predict.predicted_counts(network, dataset)
+    folder = maps.count_maps(tmp_path / "test", dataset, progress=False)
+    assert np.abs(ours.table - folder.table).sum() <= 4  # rounding may differ with the batch
+
+
+def test_a_prediction_cut_short_leaves_no_folder(sod, tmp_path, monkeypatch):
+    calls = []
+
+    def fail(path, data):
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError("disk full")
+        path.write_bytes(data)
+
+    monkeypatch.setattr(predict, "write", fail)
+    with pytest.raises(OSError, match="disk full"):
+        predict.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert not (tmp_path / "SOD").exists()
+    monkeypatch.undo()
+    predict.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
+    assert len(list((tmp_path / "SOD").iterdir())) == 5
+
+
+def test_maps_that_do_not_fit_are_named(sod, tmp_path):
+    folder = tmp_path / "SOD"
+    predict.predict(Brightness(), sod, folder, SETTINGS, progress=False)
+    victim = folder / f"{sod.stems[2]}.png"
+    good = victim.read_bytes()
+    for damage, pattern in {
+        "size": r"shape \(4, 4\), its mask \(32, 40\)",
+        "colour": "has colours, but a map must be grey",
+        "cut": "damaged",
+    }.items():
+        if damage == "size":
+            Image.fromarray(np.zeros((4, 4), np.uint8)).save(victim)
+        elif damage == "colour":
+            Image.new("RGB", (40, 32), "red").save(victim)
+        else:
+            victim.write_bytes(good[: len(good) // 2])
+        with pytest.raises(ValueError, match=rf"{victim.name}.*{pattern}"):
+            maps.count_maps(folder, sod, progress=False)
+    victim.unlink()
+    with pytest.raises(ValueError, match=rf"1 maps of SOD missing from .*: {victim.stem}"):
+        maps.count_maps(folder, sod, progress=False)
+
+
+def test_a_method_must_be_trained_before_it_predicts(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train BCE to its end first"):
+        predict.predict_run(
+            SETTINGS, replace(SETTINGS, limit=2).load_data(), "bce", MethodFolder(tmp_path)
+        )
+
+
+def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
+    counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
+    row = scores.scores(counts)
+    assert math.isnan(row["max_f"])
+    text = tables.as_table(scores.labelled({"textures": {"bce": counts}}))
+    assert "BCE" in text.splitlines()[1]
+    assert text.splitlines()[1].endswith("-")
+    json.dumps(scores.finite(row), allow_nan=False)
+    assert scores.finite(row)["max_f"] is None
+
+
+def test_maps_in_memory_are_the_written_ones(tmp_path):
+    dataset = replace(SETTINGS, limit=3).load_data().tests["test"]
+    network = networks.build("tiny")
+    predict.predict(network, dataset, tmp_path / "test", SETTINGS, progress=False)
+    for level_map, stem in zip(
+        predict.level_maps(network, dataset, range(3)), dataset.stems, strict=True
+    ):
+        written = read_map(tmp_path / "test" / f"{stem}.png").astype(int)
+        assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch

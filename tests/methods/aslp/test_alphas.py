@@ -1,0 +1,217 @@
+import math
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch.nn import functional as F
+
+from aslp_lib.methods.aslp import perturbation as P
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+
+TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.RELEASE]
+
+
+def batch(images=5, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(images, 1, 6, 6, generator=generator, dtype=dtype)
+    labels = (torch.rand(images, 1, 6, 6, generator=generator) > 0.5).to(dtype)
+    return logits, labels
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
+def test_gradient_is_the_difference_of_the_two_losses(technique):
+    logits, labels = batch()
+
+    def bce(target):
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
+
+    oracle = bce(P.perturb(labels, technique)) - bce(labels)
+    ours = alpha_gradient(logits, labels, technique)
+    torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
+def test_gradient_is_autograd_s(technique):
+    logits, labels = batch()
+    alpha = torch.full((len(logits),), 0.2, dtype=torch.float64, requires_grad=True)
+    loss = sc_bce_with_logits(logits, labels, alpha, technique, expected=True, reduction="none")
+    (oracle,) = torch.autograd.grad(loss.mean((1, 2, 3)).sum(), alpha)
+    ours = alpha_gradient(logits, labels, technique)
+    torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
+
+
+def feed(alphas, margin, times, accuracy=0.9, confidence=0.95):
+    """`times` epochs in which every pixel of image i has the signed logit margin `margin[i]`."""
+    margin = torch.as_tensor(margin)
+    labels = torch.ones(len(margin), 1, 2, 2)
+    logits = margin.view(-1, 1, 1, 1).expand_as(labels)
+    trace = []
+    for _ in range(times):
+        alphas.update(torch.arange(len(margin)), logits, labels)
+        alphas.observe(accuracy, confidence)
+        trace.append(alphas.alpha.clone())
+    return torch.stack(trace)
+
+
+def test_alphas_wait_for_the_warm_up():
+    alphas = AdaptiveAlpha(2, P.HARD_INVERSION, warm_up=5)
+    trace = feed(alphas, [4.0, 4.0], 7)
+    assert trace[:5].eq(0).all()
+    # epoch 6: eta * beta / 2 * margin = 0.002 * 1 * 4
+    torch.testing.assert_close(trace[5], torch.full((2,), 0.008))
+
+
+def test_calibration_rests_a_little_beyond_the_bound():
+    """0 = grad + lambda * (1 - beta*a/2 - A) at rest: a = 2/beta * (1 - A + grad / lambda)."""
+    for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
+        beta, margins = technique.beta, torch.tensor([2.0, 8.0])
+        alphas = AdaptiveAlpha(2, technique, weight=200.0, warm_up=0)
+        rest = feed(alphas, margins, 3000)[-1]
+        oracle = 2 / beta * (0.1 + beta / 2 * margins / 200)
+        torch.testing.assert_close(rest, oracle, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("weight", [10.0, 200.0, 2000.0, 1e6])
+def test_the_stable_step_settles_without_overshoot_at_any_weight(weight):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, weight=weight, warm_up=0)
+    trace = feed(alphas, [5.0], 2000)[:, 0]
+    assert (trace.diff() >= -1e-6).all()
+    assert trace[-1] == pytest.approx(min(0.1 + 5 / weight, 0.5), rel=1e-3)
+
+
+def test_the_stable_step_is_the_implicit_solution():
+    """The new alpha solves a = old + eta * (grad + lambda * min(1 - beta*a/2 - A, 0))."""
+    technique, accuracy = P.SOFT_INVERSION, 0.93
+    alphas = AdaptiveAlpha(200, technique, step=0.01, weight=300.0, warm_up=0)
+    alphas.observe(accuracy)
+    old = torch.rand(200) * 0.5
+    alphas.alpha.copy_(old)
+    margin = 10 * torch.randn(200)
+    alphas.update(torch.arange(200), margin.view(-1, 1), torch.ones(200, 1))
+    low, high = torch.full((200,), -100.0).double(), torch.full((200,), 100.0).double()
+    for _ in range(200):  # bisection on the residual, which rises with a
+        a = (low + high) / 2
+        room = (1 - technique.beta * a / 2 - accuracy).clamp(max=0)
+        residual = a - old - 0.01 * (technique.beta / 2 * margin + 300.0 * room)
+        low, high = torch.where(residual < 0, a, low), torch.where(residual < 0, high, a)
+    oracle = low.clamp(0, 1 / technique.beta).float()
+    torch.testing.assert_close(alphas.alpha, oracle, rtol=1e-4, atol=1e-6)
+
+
+def test_the_release_s_step_saw_tooths():
+    """Gain eta * lambda * beta / 2 = 8 > 2: alpha climbs, is thrown down, and climbs again."""
+    alphas = AdaptiveAlpha(1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release")
+    trace = feed(alphas, [5.0], 400)[200:, 0]
+    assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
+    assert (trace.diff() > 0).sum() > 100
+
+
+def test_the_release_s_step_by_hand():
+    alphas = AdaptiveAlpha(1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release")
+    alphas.observe(0.9)
+    alphas.alpha.fill_(0.06)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    # The code: (BCE(1-y) - BCE(y)) / 2 = 6 / 2, and min((1 - 0.9) - 2 * 0.06, 0) = -0.02; that
+    # would be 0.06 + 0.002 * (3 - 40) < 0.
+    assert alphas.alpha.item() == 0.0
+    alphas.alpha.fill_(0.051)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(0.051 + 0.002 * (3 + 2000 * -0.002), abs=1e-6)
+    alphas.alpha.fill_(0.245)
+    alphas.observe(0.1)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(1 / 4 - 0.01)
+
+
+def test_entropy_gives_way_when_accuracy_falls():
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", weight=200.0, warm_up=0)
+    alphas.alpha.fill_(0.2)
+    alphas.observe(0.95)
+    alphas.observe(0.90)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    # 0.2 + 0.002 * (3 + 200 * (0.90 - 0.95))
+    assert alphas.alpha.item() == pytest.approx(0.2 + 0.002 * (3 - 10), abs=1e-6)
+
+
+def test_gap_moves_its_bound_by_the_measured_gap():
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "gap", gain=0.5, warm_up=0, step=1.0)
+    alphas.observe(accuracy=0.90, confidence=0.94)
+    assert alphas.bound.item() == pytest.approx(0.02)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(0.02)
+    alphas.observe(accuracy=0.90, confidence=0.87)  # under-confident: the bound comes down
+    assert alphas.bound.item() == pytest.approx(0.005)
+    for _ in range(20):
+        alphas.observe(accuracy=0.90, confidence=0.99)
+    assert alphas.bound.item() == pytest.approx(0.1)  # never beyond 2 * (1 - A) / beta
+
+
+def test_a_negative_margin_lowers_alpha_to_zero():
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, warm_up=0)
+    alphas.observe(0.9)
+    alphas.alpha.fill_(0.01)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), -30.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == 0.0
+
+
+@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION, P.Technique("w", 0.5)])
+def test_alpha_never_leaves_its_limit(technique):
+    alphas = AdaptiveAlpha(1, technique, step=1.0, weight=0.0, warm_up=0)
+    feed(alphas, [50.0], 3)
+    assert alphas.alpha.item() == pytest.approx(min(1.0, 1 / technique.beta))
+
+
+def test_state_survives_safetensors_and_only_named_images_move():
+    alphas = AdaptiveAlpha(4, P.HARD_INVERSION, "gap", warm_up=1)
+    alphas.observe(0.9, 0.97)
+    alphas.observe(0.9, 0.97)
+    alphas.update(torch.tensor([2, 0]), torch.full((2, 4), 5.0), torch.ones(2, 4))
+    assert alphas.alpha[[1, 3]].eq(0).all()
+    assert alphas.alpha[[0, 2]].gt(0).all()
+    other = AdaptiveAlpha(4, P.HARD_INVERSION, "gap", warm_up=1)
+    other.load_state_dict(load(save(alphas.state_dict())))
+    for model in (alphas, other):
+        model.update(torch.tensor([1]), torch.full((1, 4), 5.0), torch.ones(1, 4))
+        model.observe(0.91, 0.95)
+    assert torch.equal(alphas.alpha, other.alpha)
+    assert torch.equal(alphas.bound, other.bound)
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match="must agree"):
+        alpha_gradient(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4), P.MODERATION)
+
+
+def test_alphas_of_another_training_set_do_not_load():
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        AdaptiveAlpha(4, P.MODERATION).load_state_dict(AdaptiveAlpha(5, P.MODERATION).state_dict())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rule": "magic"}, "rule is 'magic'"),
+        ({"dynamics": "wild"}, "dynamics is 'wild'"),
+        ({"step": -1.0}, "step is -1.0"),
+        ({"weight": math.inf}, "weight is inf"),
+        ({"gain": math.nan}, "gain is nan"),
+        ({"images": 0}, "images is 0"),
+        ({"rule": "gap", "dynamics": "release"}, "no rule 'gap'"),
+        ({"technique": P.RELEASE}, "needs dynamics='release'"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AdaptiveAlpha(**{"images": 3, "technique": P.HARD_INVERSION, **arguments})
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
+def test_bad_observations(value):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "gap")
+    with pytest.raises(ValueError, match="accuracy is"):
+        alphas.observe(value, 0.9)
+    with pytest.raises(ValueError, match="confidence is"):
+        alphas.observe(0.9, value)
+    with pytest.raises(ValueError, match="needs the mean confidence"):
+        alphas.observe(0.9)

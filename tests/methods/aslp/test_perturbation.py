@@ -1,0 +1,131 @@
+import math
+
+import pytest
+import torch
+
+from aslp_lib.methods.aslp import perturbation as P
+
+
+@pytest.mark.parametrize(
+    ("technique", "background", "foreground"),
+    [
+        (P.HARD_INVERSION, 1.0, 0.0),
+        (P.SOFT_INVERSION, 0.75, 0.25),
+        (P.MODERATION, 0.5, 0.5),
+        (P.RELEASE, 2.0, -1.0),
+    ],
+)
+def test_perturbed_labels_of_the_paper(technique, background, foreground):
+    perturbed = P.perturb(torch.tensor([0.0, 1.0]), technique)
+    assert perturbed.tolist() == [background, foreground]
+
+
+def test_dynamic_moderation_stays_within_a_quarter_and_varies_by_pixel():
+    perturbed = P.perturb(torch.ones(2, 1, 40, 40), P.DYNAMIC_MODERATION)
+    assert perturbed.min() >= 0.25
+    assert perturbed.max() <= 0.75
+    assert perturbed.unique().numel() > 1000
+
+
+def test_noise_variance_equals_numerical_integration():
+    x = torch.linspace(-0.25, 0.25, 20001, dtype=torch.float64)
+    density = torch.exp(-(x**2) / 2)
+    oracle = torch.trapezoid(x**2 * density, x) / torch.trapezoid(density, x)
+    assert math.isclose(P.DYNAMIC_MODERATION.noise_variance, oracle, rel_tol=1e-7)
+
+
+TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]
+
+
+@pytest.mark.parametrize("technique", [*TECHNIQUES, P.Technique("any", 0.7)], ids=lambda t: t.name)
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_sampled_targets_have_the_stated_mean_and_variance(technique, label):
+    n, alpha = 200_000, 0.3
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.full((n, 1), label, dtype=torch.float64)
+    targets = P.sampled_targets(labels, alpha, technique, generator)
+    mean = P.expected_targets(labels[:1], alpha, technique).item()
+    variance = P.target_variance(alpha, technique).item()
+    # Standard errors: of a mean sqrt(var/n); of a variance at most sqrt(kurtosis) * var / sqrt(n).
+    assert targets.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(variance / n))
+    assert targets.var().item() == pytest.approx(variance, rel=5 * 2 / math.sqrt(n))
+
+
+def test_one_switch_per_image():
+    labels = (torch.rand(500, 1, 8, 8) > 0.5).float()
+    generator = torch.Generator().manual_seed(1)
+    targets = P.sampled_targets(labels, 0.5, P.HARD_INVERSION, generator)
+    flipped = (targets != labels).flatten(1)
+    assert ((flipped.sum(1) == 0) | (flipped.sum(1) == 64)).all()
+    assert 200 < flipped.all(1).sum() < 300
+
+
+def test_alpha_zero_is_plain_and_alpha_one_always_perturbs():
+    labels = (torch.rand(50, 4) > 0.5).float()
+    assert torch.equal(P.sampled_targets(labels, 0.0, P.HARD_INVERSION), labels)
+    assert torch.equal(P.sampled_targets(labels, 1.0, P.HARD_INVERSION), 1 - labels)
+
+
+def test_each_image_has_its_own_alpha():
+    labels = torch.ones(2, 1, 3, 3)
+    targets = P.sampled_targets(labels, torch.tensor([0.0, 1.0]), P.MODERATION)
+    assert targets[0].eq(1).all()
+    assert targets[1].eq(0.5).all()
+
+
+def test_label_smoothing_is_a_point_of_the_plane():
+    alpha, technique = P.label_smoothing(0.1)
+    labels = torch.tensor([[0.0, 1.0]])
+    # Szegedy et al.: (1 - eps) * y + eps / classes
+    expected = torch.tensor([[0.05, 0.95]])
+    torch.testing.assert_close(P.sampled_targets(labels, alpha, technique), expected)
+
+
+def test_disturb_label_has_the_expected_label_of_hard_inversion_at_half_the_rate():
+    rate, n = 0.3, 200_000
+    generator = torch.Generator().manual_seed(2)
+    label = 1.0
+    redrawn = torch.rand(n, generator=generator) < rate
+    uniform = torch.randint(0, 2, (n,), generator=generator).float()
+    disturbed = torch.where(redrawn, uniform, torch.tensor(label))
+    ours = P.expected_targets(torch.tensor([label]), *P.disturb_label(rate)).item()
+    assert disturbed.mean().item() == pytest.approx(ours, abs=5 * 0.36 / math.sqrt(n))
+
+
+def test_expected_confidence():
+    assert P.expected_confidence(0.1, P.HARD_INVERSION).item() == pytest.approx(0.9)
+    assert P.expected_confidence(0.1, P.MODERATION).item() == pytest.approx(0.95)
+
+
+def test_the_generator_fixes_the_draw():
+    labels = torch.ones(100, 1)
+
+    def draw(seed):
+        generator = torch.Generator().manual_seed(seed)
+        return P.sampled_targets(labels, 0.5, P.DYNAMIC_MODERATION, generator)
+
+    assert torch.equal(draw(3), draw(3))
+    assert not torch.equal(draw(3), draw(4))
+
+
+@pytest.mark.parametrize("beta", [-0.1, 2.1, 4.0, math.nan])
+def test_beta_out_of_range(beta):
+    with pytest.raises(ValueError, match=r"must lie in \[0, 2\]"):
+        P.Technique("bad", beta)
+
+
+@pytest.mark.parametrize(("beta", "noise"), [(2.0, 0.1), (1.0, 0.6), (1.0, -0.1)])
+def test_noise_that_leaves_the_labels(beta, noise):
+    with pytest.raises(ValueError, match="inside"):
+        P.Technique("bad", beta, noise)
+
+
+@pytest.mark.parametrize("alpha", [-0.01, 1.01, math.nan, torch.tensor([0.5, 2.0])])
+def test_alpha_out_of_range(alpha):
+    with pytest.raises(ValueError, match=r"alpha must lie in \[0, 1\]"):
+        P.sampled_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION)
+
+
+def test_alpha_for_another_number_of_images():
+    with pytest.raises(ValueError, match="2 images"):
+        P.expected_targets(torch.ones(2, 1), torch.zeros(3), P.HARD_INVERSION)

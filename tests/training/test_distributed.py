@@ -1,0 +1,146 @@
+"""Two real processes on the CPU (gloo) against one."""
+
+import csv
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+
+from aslp_lib.config import Settings
+from aslp_lib.runs import load_tensors
+from aslp_lib.training import distributed, loop
+
+WORKER = Path(__file__).with_name("one_of_several.py")
+LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+ARGUMENTS = [
+    *("--preset", "demo", "--epochs", "4", "--limit", "21", "--size", "16", "--device", "cpu"),
+    *("--batch-size", "5"),  # shares of 3 and 2; the last batch is one image
+    *("--technique", "DM", "--alpha-warm-up", "1", "--step", "2", "--weight", "0", "--augment"),
+    *("--methods", "bce", "calibration"),
+]
+
+
+def start(launcher: list, *arguments, **environment: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*launcher, str(WORKER), *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**ENVIRONMENT, **environment},
+    )
+
+
+def finish(process: subprocess.Popen) -> str:
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """The same run by one process and by two, and what the two printed."""
+    folder = tmp_path_factory.mktemp("processes")
+    finish(start([sys.executable], folder / "one", *ARGUMENTS, "--out", folder / "one" / "run"))
+    two = start(LAUNCHER, folder / "two", *ARGUMENTS, "--out", folder / "two" / "run")
+    return folder, finish(two)
+
+
+def kept(folder: Path, name: str) -> dict[str, np.ndarray]:
+    with np.load(folder / f"{name}.npz") as file:
+        return dict(file)
+
+
+@pytest.mark.parametrize("method", ["bce", "calibration"])
+def test_two_processes_end_as_one(runs, method):
+    folder, _ = runs
+    one, *two = (
+        kept(folder / f, method + r) for f, r in (("one", "0"), ("two", "0"), ("two", "1"))
+    )
+    assert all(np.array_equal(two[0][name], two[1][name]) for name in one)
+    assert len(one["counts"]) == 21
+    assert np.array_equal(one["counts"].sum(axis=2), two[0]["counts"].sum(axis=2))
+    # A probability at the edge of a level may round to its neighbour.
+    assert np.abs(one["counts"] - two[0]["counts"]).sum() < 0.05 * one["counts"].sum()
+    for name in one.keys() - {"counts"}:
+        np.testing.assert_allclose(two[0][name], one[name], atol=2e-5, err_msg=name)
+    if method == "calibration":
+        assert np.median(one["alpha"]) > 0.1  # so that switches were drawn, and noise
+
+
+def test_two_processes_write_what_one_writes(runs):
+    folder, output = runs
+    one, two = folder / "one" / "run", folder / "two" / "run"
+    assert output.count("report: ") == output.count("preset demo; ") == 1
+    files = {path.relative_to(one) for path in one.rglob("*")}
+    assert files == {path.relative_to(two) for path in two.rglob("*")}
+    maps = [path for path in files if path.suffix == ".png"]
+    assert len(maps) == 2 * 3 * 21
+    for path in maps:
+        first, second = (np.asarray(Image.open(run / path)).astype(int) for run in (one, two))
+        assert np.abs(first - second).max() <= 1
+    scores = [json.loads((run / "metrics.json").read_text())["test"]["bce"] for run in (one, two)]
+    assert scores[0]["ece"] == pytest.approx(scores[1]["ece"], abs=1e-3)
+    logs = [(run / "bce" / "log.csv").read_text().splitlines() for run in (one, two)]
+    for row, other in zip(*map(csv.DictReader, logs), strict=True):
+        assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=1e-5)
+
+
+def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
+    folder, _ = runs
+    checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"
+    train = ["train", *ARGUMENTS, "--out", tmp_path / "run"]
+    process = start(LAUNCHER, tmp_path, *train, STUCK_AFTER="6")  # epoch 2 of the second method
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "stuck").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()  # the launcher first: it would have the others stop in good order
+    for file in tmp_path.glob("*.pid"):
+        os.kill(int(file.read_text()), signal.SIGKILL)
+    process.communicate()
+    assert len(load_tensors(checkpoint)[1]["log"]) == 2
+    finish(start(LAUNCHER, tmp_path, "train", "--resume", tmp_path / "run"))
+    for file in ("weights.safetensors", "alphas.csv", "log.csv"):
+        whole = folder / "two" / "run" / "calibration" / file
+        assert checkpoint.with_name(file).read_bytes() == whole.read_bytes(), file
+
+
+class Rank(Accelerator):
+    def __init__(self, process_index: int, num_processes: int) -> None:
+        self.place = process_index, num_processes
+
+    process_index = property(lambda self: self.place[0])
+    num_processes = property(lambda self: self.place[1])
+    is_main_process = property(lambda self: self.place[0] == 0)
+
+
+def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
+    monkeypatch.setattr(loop, "accelerator_for", lambda settings: Rank(0, 2))
+    settings = Settings(batch_size=1)
+    with pytest.raises(ValueError, match="batch_size is 1, shared by 2 processes"):
+        loop.train(settings, settings.load_data(), "bce")
+
+
+@pytest.mark.parametrize(("images", "ranks"), [(10, 1), (10, 4), (3, 4), (0, 2)])
+def test_every_row_is_one_process_s(images, ranks):
+    parts = [distributed.rows(images, Rank(rank, ranks)) for rank in range(ranks)]
+    owned = [list(range(images))[part] for part in parts]
+    assert list(itertools.chain(*owned)) == list(range(images))
+    assert max(map(len, owned)) - min(map(len, owned)) <= 1
+
+
+def test_widening_keeps_a_part_in_its_place():
+    values = torch.tensor([[1.0], [2.0]])
+    assert distributed.widen(values, slice(1, 3), 4, -7).ravel().tolist() == [-7, 1, 2, -7]
+    assert distributed.widen(values[:0], slice(3, 3), 3, -7).ravel().tolist() == [-7, -7, -7]
+    assert distributed.widen(values, slice(0, 2), 2, -7) is values

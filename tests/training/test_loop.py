@@ -1,0 +1,210 @@
+import csv
+import io
+import shutil
+import sysconfig
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+from tqdm import tqdm
+
+from aslp_lib import networks
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.networks import DenseNetwork
+from aslp_lib.runs import MethodFolder, load_tensors
+from aslp_lib.training import loop
+from aslp_lib.training.batches import Batches
+from aslp_lib.training.checkpoints import Trained
+
+SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
+
+
+def fit(settings: Settings, method="calibration", folder=None):
+    return loop.train(settings, settings.load_data(), method, folder, progress=False)
+
+
+def same(first, second) -> bool:
+    return all(
+        torch.equal(a, b)
+        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
+    )
+
+
+def test_a_seed_fixes_a_run():
+    first, second = fit(SHORT), fit(SHORT)
+    assert same(first.network, second.network)
+    assert torch.equal(first.alphas.alpha, second.alphas.alpha)
+    assert not same(first.network, fit(replace(SHORT, seed=1)).network)
+
+
+def test_other_precisions_in_one_process_do_not_stick():
+    settings = replace(SHORT, epochs=1)
+    plain = fit(settings, "bce").network
+    fit(replace(settings, precision="bf16"), "bce")
+    assert same(plain, fit(settings, "bce").network)
+
+
+def test_loading_workers_change_nothing():
+    settings = replace(SHORT, epochs=2, augment=True)
+    assert same(fit(settings).network, fit(replace(settings, workers=2, hold=False)).network)
+
+
+def test_bce_is_aslp_whose_alphas_never_move():
+    frozen = fit(replace(SHORT, alpha_warm_up=100))
+    assert same(frozen.network, fit(SHORT, "bce").network)
+
+
+def test_training_learns():
+    log = fit(replace(SHORT, epochs=80, limit=20), "bce").log
+    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+
+
+@pytest.mark.parametrize("method", ["calibration", "entropy", "gap"])
+def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
+    folder = MethodFolder(tmp_path / method)
+    trained = fit(replace(SHORT, weight=0.0, gain=1.0, limit=40), method, folder)
+    with folder.alphas.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stem"] for row in rows] == [f"train_{i:04d}" for i in range(40)]
+    for row, alpha in zip(rows, trained.alphas.alpha.tolist(), strict=True):
+        assert float(row["alpha"]) == pytest.approx(alpha, rel=1e-5)
+    with folder.log.open() as file:
+        log = list(csv.DictReader(file))
+    assert [int(float(row["epoch"])) for row in log] == [1, 2, 3, 4]
+    assert float(log[-1]["alpha_mean"]) == pytest.approx(trained.log[-1]["alpha_mean"], rel=1e-5)
+
+
+def test_an_alpha_follows_its_own_image():
+    """One image's labels are noise: the network cannot be right and sure there, so its alpha stays
+    behind all others'."""
+    settings = replace(SHORT, epochs=30, weight=0.0)
+    data = settings.load_data()
+    data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
+    alphas = loop.train(settings, data, "calibration", progress=False).alphas.alpha
+    assert alphas.argmin() == 7
+
+
+class Plain(DenseNetwork):
+    """No BatchNorm: an image's logits do not depend on its batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 1, 1))
+
+    def segment(self, x):
+        return self.layers(x)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    monkeypatch.setattr(loop.networks, "build", lambda *_: Plain())
+
+
+@pytest.mark.parametrize("limit", [20, 23])
+def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
+    """So do alphas, which move after each batch by what the network said of their images: between
+    two steps it stays the same network."""
+    settings = replace(SHORT, limit=limit, weight=0.0, step=0.2)
+    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulate=2))
+    assert whole.alphas.alpha.max() > 0.01
+    torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
+    for a, b in zip(parts.log, whole.log, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+    single = fit(replace(settings, batch_size=5))
+    assert abs(single.log[-1]["loss"] - whole.log[-1]["loss"]) > 1e-4  # the test can tell
+
+
+@pytest.mark.skipif(
+    not shutil.which("g++") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
+    reason="torch.compile needs a C++ compiler and Python's headers",
+)
+def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
+    settings = replace(SHORT, epochs=1)
+    eager = fit(settings, "bce")
+    compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
+    assert compiled.log[0]["loss"] == pytest.approx(eager.log[0]["loss"], rel=1e-5)
+    saved = load_tensors(tmp_path / "weights.safetensors")[0]
+    assert saved.keys() == eager.network.state_dict().keys()
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
+    folder = MethodFolder(tmp_path)
+    fit(replace(SHORT, epochs=4), folder=folder)
+    before = folder.checkpoint.read_bytes()
+    settings = replace(SHORT, epochs=4, learning_rate=1e38)
+    with pytest.raises(FloatingPointError, match="lower --learning-rate"):
+        fit(settings, folder=MethodFolder(tmp_path / "other"))
+    assert folder.checkpoint.read_bytes() == before
+    assert not (tmp_path / "other" / "weights.safetensors").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    folder = MethodFolder(tmp_path)
+    fit(replace(SHORT, epochs=1), folder=folder)
+    with pytest.raises(ValueError, match="other settings"):
+        fit(replace(SHORT, epochs=1, seed=9), folder=folder)
+
+
+class WithoutValues(Accelerator):
+    """On the meta device, whose tensors have no values: what reads one fails."""
+
+    device = torch.device("meta")
+
+
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "gap"])
+def test_no_step_reads_the_device(monkeypatch, method, technique):
+    """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
+    until all that was asked of the device is done."""
+    settings = replace(SHORT, technique=technique, limit=40, batch_size=2)
+    data, accelerator = settings.load_data(), WithoutValues(cpu=True)
+    reads = []
+    monkeypatch.setattr(loop, "_read", lambda value: reads.append(value) or 0.5)
+    monkeypatch.setattr(loop, "REFRESH", 5)
+    network = networks.build("tiny").to("meta")
+    alphas = settings.adaptive_alpha(40, method)
+    state = Trained(network, alphas if alphas is None else alphas.to("meta"))
+    optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
+    batches = Batches(data.train, 0, accelerator)
+    bar = tqdm(file=io.StringIO())
+    loop.run_epoch(0, settings, batches, network, optimizer, state, bar)
+    assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
+    with pytest.raises(RuntimeError, match="meta"):
+        reads[0].item()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("technique", ["HI", "DM"])
+def test_no_step_waits_for_cuda(monkeypatch, technique):
+    """The whole loop, with fused Adam, mixed precision and loading processes."""
+
+    def read(value):
+        torch.cuda.set_sync_debug_mode("default")
+        number = value.item()
+        torch.cuda.set_sync_debug_mode("error")
+        return number
+
+    def watched(*arguments):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return epoch(*arguments)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    epoch = loop.run_epoch
+    monkeypatch.setattr(loop, "_read", read)
+    monkeypatch.setattr(loop, "run_epoch", watched)
+    fit(replace(SHORT, technique=technique, device="auto", precision="bf16", workers=2, hold=False))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_same_loop_trains_on_cuda():
+    trained = fit(replace(SHORT, epochs=80, device="auto", precision="bf16"))
+    assert next(trained.network.parameters()).is_cuda
+    assert trained.alphas.alpha.is_cuda
+    assert trained.log[-1]["loss"] < 0.5 * trained.log[0]["loss"]

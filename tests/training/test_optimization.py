@@ -1,0 +1,69 @@
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from aslp_lib import networks
+from aslp_lib.config import PRESETS
+from aslp_lib.training import optimization
+from aslp_lib.training.optimization import Part, plan, schedule
+
+
+def test_smooth_schedules():
+    assert schedule("constant", 7, 10) == 1
+    assert schedule("cosine", 0, 10) == 1
+    assert schedule("cosine", 10, 10) == pytest.approx(0)
+    assert schedule("one_cycle", 0, 10) == pytest.approx(0.04)
+    assert schedule("one_cycle", 3, 10) == pytest.approx(1)
+    assert schedule("one_cycle", 10, 10) == pytest.approx(0)
+    with pytest.raises(ValueError, match="no schedule 'steep'"):
+        schedule("steep", 0, 10)
+
+
+def test_the_documented_steps():
+    rates = [2.5e-5 * schedule("step", epoch, 30) for epoch in range(30)]
+    assert rates == pytest.approx([2.5e-5] * 10 + [2.375e-5] * 10 + [2.25625e-5] * 10)
+    assert schedule("step", 9.99, 30) == 1
+
+
+def test_the_release_s_schedule_compounds():
+    """Its loop: after epoch 1, 2, ... the rate is multiplied by 0.95 ** (epoch // 10)."""
+    rate = 2.5e-5
+    for epoch in range(1, 31):
+        assert 2.5e-5 * schedule("release", epoch - 1, 30) == pytest.approx(rate)
+        assert 2.5e-5 * schedule("release", epoch - 0.5, 30) == pytest.approx(rate)
+        last = rate
+        rate *= 0.95 ** (epoch // 10)
+    assert last == pytest.approx(5.4e-6, rel=0.01)
+
+
+def test_the_rate_of_every_group_follows_its_peak():
+    settings = PRESETS["small"]
+    network = networks.build("mobilenet_v2")
+    optimizer = optimization.adam(network, settings, fused=True)
+    share = optimization.set_rate(optimizer, settings, done=3)
+    assert share == pytest.approx(1)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-4])
+    assert sum(len(group["params"]) for group in optimizer.param_groups) == len(
+        list(network.parameters())
+    )
+
+
+def test_a_plan_weighs_images_alike():
+    assert plan(20, 10, 1) == [Part(0, 1, True), Part(0.5, 1, True)]
+    parts = plan(23, 5, 2)  # batches of 5, 5 | 5, 5 | 3
+    assert [part.last for part in parts] == [False, True, False, True, True]
+    assert [part.weight for part in parts] == [0.5, 0.5, 0.5, 0.5, 1]
+    assert [part.done for part in parts] == pytest.approx([0, 0, 1 / 3, 1 / 3, 2 / 3])
+    assert [part.weight for part in plan(8, 5, 2)] == [5 / 8, 3 / 8]
+
+
+@pytest.mark.parametrize(("clip", "length"), [(None, 5.0), (1.0, 1.0), (7.0, 5.0)])
+def test_a_step_is_no_longer_than_its_clip(clip, length):
+    network = nn.Linear(2, 1, bias=False)
+    start = network.weight.detach().clone()
+    optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+    network(torch.tensor([3.0, 4.0])).sum().backward()
+    optimization.take_step(Accelerator(cpu=True), network, optimizer, clip)
+    assert (network.weight - start).norm().item() == pytest.approx(length, rel=1e-4)
+    assert network.weight.grad is None

@@ -1,0 +1,141 @@
+"""Real processes that are stopped, killed or out of disk, and the runs that go on after them."""
+
+import errno
+import functools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from test_loop import SHORT, fit, same
+
+from aslp_lib import files
+from aslp_lib.runs import MethodFolder, Run, load_tensors
+from aslp_lib.training import checkpoints, loop
+from aslp_lib.training.batches import accelerator_for
+
+ARGUMENTS = [
+    *("--epochs", "12", "--limit", "40", "--size", "16", "--alpha-warm-up", "1"),
+    *("--device", "cpu", "--augment"),
+]
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "aslp_lib", "train", *map(str, arguments)]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def run(*arguments) -> None:
+    subprocess.run(
+        command(*arguments), check=True, capture_output=True, timeout=200, env=ENVIRONMENT
+    )
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
+    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
+    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "gap", "--out"]
+    run(*start, tmp_path / "whole")
+    checkpoint = tmp_path / "cut" / "gap" / "last.safetensors"
+    process = subprocess.Popen(
+        command(*start, tmp_path / "cut"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=ENVIRONMENT,
+        # A background shell has its children ignore Ctrl-C: undo that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(sent)
+    output = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
+    done = len(load_tensors(checkpoint)[1]["log"])
+    assert 1 <= done < 12
+    run("--resume", tmp_path / "cut")
+    for name in ("bce", "gap"):
+        for file in ("weights.safetensors", "alphas.csv", "log.csv"):
+            whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
+            if name == "gap" or file != "alphas.csv":
+                assert cut.read_bytes() == whole.read_bytes(), file
+
+
+INTERRUPTED = """
+import sys, time
+from pathlib import Path
+from aslp_lib import cli, files
+
+fsync, written = files.os.fsync, []
+
+def stuck(descriptor):
+    name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+    if "last.safetensors" in name:
+        written.append(name)
+        if len(written) == 3:
+            files.os.truncate(descriptor, 1000)
+            Path(sys.argv[1]).touch()
+            time.sleep(600)
+    fsync(descriptor)
+
+files.os.fsync = stuck
+cli.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
+    flag, path = tmp_path / "writing", tmp_path / "cut"
+    arguments = ["train", "--preset", "demo", *ARGUMENTS, "--methods", "gap", "--epochs", "5"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, flag, *arguments, "--out", path],
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
+    )
+    deadline = time.monotonic() + 60
+    while not flag.exists() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.wait()
+    folder = Run.open(path).method("gap")
+    (half,) = folder.path.glob(".last.safetensors.*.partial")
+    assert half.stat().st_size == 1000
+    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
+    settings = Run.open(path).settings
+    assert same(fit(settings, "gap", folder).network, fit(settings, "gap").network)
+    assert not half.exists()
+
+
+def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
+    """What another process wrote, the main one would take for a half of a killed process's."""
+    folder = MethodFolder(tmp_path / "run")
+    fit(SHORT, folder=folder)
+    folder.log.unlink()
+    _, optimizer, state = loop.prepare(SHORT, "calibration", 20, accelerator_for(SHORT))
+    checkpoints.restore(folder, SHORT, state, optimizer)
+    assert len(state.log) == SHORT.epochs
+    assert not folder.log.exists()
+    fit(SHORT, folder=folder)
+    assert len(folder.log.read_text().splitlines()) == SHORT.epochs + 1
+
+
+def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
+    folder, calls = MethodFolder(tmp_path / "run"), []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 5:  # each epoch writes the checkpoint, then the log
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "fsync", full)
+        with pytest.raises(OSError, match=r"could not write .*last\.safetensors \(No space left"):
+            fit(SHORT, folder=folder)
+    assert {p.name for p in folder.path.iterdir()} == {"last.safetensors", "log.csv"}
+    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
+    assert same(fit(SHORT, folder=folder).network, fit(SHORT).network)
