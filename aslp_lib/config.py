@@ -10,20 +10,33 @@ from typing import Literal, get_args
 
 import torch
 
-from aslp_lib.data.base import DataSets
+from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import TRAIN, paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.methods.aslp.perturbation import TECHNIQUES, Technique
 
-Method = Literal["bce", "calibration", "entropy", "gap"]
+Method = Literal["bce", "calibration", "entropy", "measured_gap"]
 METHOD_LABELS = {
     "bce": "BCE",
     "calibration": "ASLP (MC)",
     "entropy": "ASLP (ME)",
-    "gap": "ASLP (measured gap)",
+    "measured_gap": "ASLP (measured gap)",
 }
+RENAMED = {
+    "encoder_rate": "encoder_lr_factor",
+    "accumulate": "accumulation_steps",
+    "clip": "max_grad_norm",
+    "step": "alpha_step_size",
+    "weight": "constraint_weight",
+    "gain": "bound_gain",
+    "expected": "use_expected_targets",
+    "hold": "cache_images",
+    "workers": "num_workers",
+}
+"""Settings of version 0.1, and what they are called since."""
+RENAMED_METHODS = {"gap": "measured_gap"}
 EMBEDDED = "embedded"
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
@@ -50,15 +63,15 @@ class Settings:
     epochs: int = 140
     batch_size: int = 10
     learning_rate: float = 2e-3
-    encoder_rate: float = 0.1
+    encoder_lr_factor: float = 0.1
     """The pretrained encoder's share of the learning rate."""
     schedule: Schedule = "cosine"
     """step: times 0.95 every 10 epochs, as the paper's code documents. release: as that code does,
     times 0.95**(epoch // 10) after every epoch, which compounds."""
-    accumulate: int = 1
+    accumulation_steps: int = 1
     """Batches a step: their gradients add up to one of a larger batch. BatchNorm still sees each
     batch alone, and alphas move after each."""
-    clip: float | None = None
+    max_grad_norm: float | None = None
     """Largest norm of a step's gradient; None: any."""
     augment: bool = False
     """Random flip, crop, and rotation by up to 15 degrees."""
@@ -69,17 +82,17 @@ class Settings:
     """How labels are perturbed: HI, SI, M, DM, or release (with --dynamics release)."""
     beta: float | None = None
     """A strength in [0, 2] instead of the technique's own."""
-    step: float = 0.005
+    alpha_step_size: float = 0.005
     """eta: how fast alphas climb. The paper's 0.002 needs more steps than a short run has."""
-    weight: float = 200.0
+    constraint_weight: float = 200.0
     """lambda: how hard the rule's constraint holds them. The paper's 2000 leaves them no room to
     differ between images."""
-    gain: float = 0.15
-    """How fast the rule "gap" moves its bound."""
+    bound_gain: float = 0.15
+    """How fast the rule "measured_gap" moves its bound."""
     alpha_warm_up: int = 5
     """Epochs before alphas move."""
     dynamics: Dynamics = "stable"
-    expected: bool = False
+    use_expected_targets: bool = False
     """Train on the expected target instead of drawing the switch."""
     seed: int = 0
     data_seed: int = 0
@@ -88,9 +101,9 @@ class Settings:
     """Use only the first so many images of each set."""
     grey: Grey = "refuse"
     """What to do with masks that are not binary."""
-    hold: bool = True
+    cache_images: bool = True
     """Keep the resized training and validation images in memory."""
-    workers: int | None = 0
+    num_workers: int | None = 0
     """Processes that load images; 0 loads in the main process; None: on CUDA one a processor, up
     to 12, and none on a CPU."""
     device: Literal["auto", "cpu"] = "auto"
@@ -104,17 +117,18 @@ class Settings:
     confidence: only to compare with numbers made that way."""
 
     def __post_init__(self) -> None:
-        for name in ("size", "epochs", "batch_size", "accumulate"):
+        for name in ("size", "epochs", "batch_size", "accumulation_steps"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
         for name in ("alpha_warm_up", "seed", "data_seed"):
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
-        for name in ("learning_rate", "encoder_rate"):
+        for name in ("learning_rate", "encoder_lr_factor"):
             _check(name, getattr(self, name), 0 < getattr(self, name) < float("inf"), "positive")
         for name, kind in {"schedule": Schedule, "precision": Precision}.items():
             value, choices = getattr(self, name), get_args(kind)
             _check(name, value, value in choices, f"one of {', '.join(choices)}")
-        _check("workers", self.workers, (self.workers or 0) >= 0, "0 or more, or None")
-        _check("clip", self.clip, self.clip is None or self.clip > 0, "positive, or None")
+        _check("num_workers", self.num_workers, (self.num_workers or 0) >= 0, "0 or more, or None")
+        norm = self.max_grad_norm
+        _check("max_grad_norm", norm, norm is None or norm > 0, "positive, or None")
         _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
         _check("methods", self.methods, bool(self.methods), "one method or more")
         for method in self.methods:
@@ -145,9 +159,9 @@ class Settings:
 
     @property
     def loading_workers(self) -> int:
-        """What `workers` means on this machine."""
-        if self.workers is not None:
-            return self.workers
+        """What `num_workers` means on this machine."""
+        if self.num_workers is not None:
+            return self.num_workers
         here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that share the processors
         return max(1, min(12, (os.cpu_count() or 1) // here)) if self._on_cuda else 0
 
@@ -163,14 +177,14 @@ class Settings:
             images,
             self.perturbation,
             method,
-            step=self.step,
-            weight=self.weight,
-            gain=self.gain,
+            alpha_step_size=self.alpha_step_size,
+            constraint_weight=self.constraint_weight,
+            bound_gain=self.bound_gain,
             warm_up=self.alpha_warm_up,
             dynamics=self.dynamics,
         )
 
-    def load_data(self) -> DataSets:
+    def load_data(self) -> DataSplits:
         """The data sets that these settings name."""
         augment = None
         if self.augment:
@@ -193,11 +207,13 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Raises ValueError on a setting that this version does not know."""
-        values = json.loads(text)
+        """Raises ValueError on a setting that this version does not know; 0.1's have new names."""
+        values = {RENAMED.get(name, name): value for name, value in json.loads(text).items()}
         if unknown := values.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-        return cls(**{**values, "methods": tuple(values["methods"])})
+        return cls(
+            **{**values, "methods": tuple(RENAMED_METHODS.get(m, m) for m in values["methods"])}
+        )
 
 
 PAPER = Settings(
@@ -207,15 +223,15 @@ PAPER = Settings(
     size=384,
     epochs=30,
     learning_rate=2.5e-5,
-    encoder_rate=1.0,
+    encoder_lr_factor=1.0,
     schedule="step",
     augment=True,
     crop="centred",
     technique="HI",
-    step=0.002,
-    weight=2000.0,
-    hold=False,  # 6 GB
-    workers=None,
+    alpha_step_size=0.002,
+    constraint_weight=2000.0,
+    cache_images=False,  # 6 GB
+    num_workers=None,
     precision="auto",
 )
 

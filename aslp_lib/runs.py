@@ -19,7 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSets
+from aslp_lib.data.base import DataSplits
 from aslp_lib.files import write
 
 
@@ -77,12 +77,12 @@ class Run:
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{file} cannot be used: {error}") from error
 
-    def keep_lists(self, data: DataSets) -> None:
+    def keep_lists(self, data: DataSplits) -> None:
         """Write down which images train and which validate."""
         for part in (data.train, data.validation):
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
 
-    def check_lists(self, data: DataSets) -> None:
+    def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if the data are not those that the run began with."""
         for part in (data.train, data.validation):
             file = self.path / f"{part.name}.txt"

@@ -32,7 +32,7 @@ from timing import peak_megabytes, put_in_readme, rounds
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from aslp_lib.evaluation.maps import Reading, count_folders
+from aslp_lib.evaluation.maps import ReadOptions, count_folders
 from aslp_lib.evaluation.scores import SCORES
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
@@ -84,7 +84,7 @@ def decode(folder: Path) -> None:
 
 def ours(folder: Path, workers: int = 1) -> Counts:
     """Every score of the library but weighted F."""
-    reading = Reading(weighted_f=False, workers=workers)
+    reading = ReadOptions(weighted_f=False, num_workers=workers)
     counts = count_folders(folder / "maps", folder / "masks", reading, progress=False)
     for score in SCORES.values():
         score(counts)

@@ -22,8 +22,8 @@ import torch
 from timing import put_in_readme
 
 from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
-from aslp_lib.data.base import DataSets
-from aslp_lib.evaluation.maps import Reading, count_maps
+from aslp_lib.data.base import DataSplits
+from aslp_lib.evaluation.maps import ReadOptions, count_maps
 from aslp_lib.evaluation.predict import predict
 from aslp_lib.evaluation.scores import scores
 from aslp_lib.files import write
@@ -40,12 +40,12 @@ VARIANTS: dict[str, tuple[str, Settings]] = {
 }
 VARIANTS["ASLP (MC), release's step"] = (
     "calibration",
-    replace(SMALL, dynamics="release", step=0.002, weight=2000.0),
+    replace(SMALL, dynamics="release", alpha_step_size=0.002, constraint_weight=2000.0),
 )
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy", "mae": "MAE", "max_f": "max F"}
 
 
-def one(variant: str, seed: int, data: DataSets) -> dict:
+def one(variant: str, seed: int, data: DataSplits) -> dict:
     """Train one variant with one seed and score it."""
     method, settings = VARIANTS[variant]
     settings = replace(settings, seed=seed)
@@ -54,7 +54,7 @@ def one(variant: str, seed: int, data: DataSets) -> dict:
     with tempfile.TemporaryDirectory() as temporary:
         for name, part in data.tests.items():
             predict(trained.network, part, Path(temporary) / name, settings)
-            counts = count_maps(Path(temporary) / name, part, Reading(weighted_f=False))
+            counts = count_maps(Path(temporary) / name, part, ReadOptions(weighted_f=False))
             rows[name] = scores(counts)
     return {
         "variant": variant,
@@ -76,7 +76,7 @@ def spread(alpha: torch.Tensor) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def correlation(trained, data: DataSets, settings: Settings) -> float | None:
+def correlation(trained, data: DataSplits, settings: Settings) -> float | None:
     """Of the final levels with the images' own margins under the final network, unaugmented; None
     where all levels are equal."""
     if trained.alphas is None:

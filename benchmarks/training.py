@@ -52,7 +52,7 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
         weights=None,
         size=arguments.size,
         limit=arguments.images,
-        workers=arguments.workers,
+        num_workers=arguments.workers,
         alpha_warm_up=0,
         epochs=10_000,
         precision="no",
@@ -62,7 +62,7 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
 def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
     network = networks.build(settings.network)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Plain(network, folder, settings.batch_size, settings.workers, device).epoch
+    return Plain(network, folder, settings.batch_size, settings.num_workers, device).epoch
 
 
 def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
@@ -70,7 +70,7 @@ def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
     accelerator = accelerator_for(settings)
     network, optimizer, state = prepare(settings, "calibration", len(folder), accelerator)
     state.alphas.observe(0.95)
-    batches = Batches(folder, settings.workers, accelerator)
+    batches = Batches(folder, settings.num_workers, accelerator)
     epochs = iter(range(settings.epochs))
 
     def epoch() -> None:
@@ -82,7 +82,7 @@ def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
 
 def ours_held(settings: Settings, folder: Folder) -> Callable[[], object]:
     """The same, decoded once and held in memory, as the presets have it."""
-    folder.hold()
+    folder.cache()
     return ours(settings, folder)
 
 
@@ -148,7 +148,7 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
     def batches(hold: bool, augment: bool) -> Callable[[], object]:
         folder = replace(settings, augment=augment).load_data().train
         if hold:
-            folder.hold()
+            folder.cache()
         loader = Batches(folder, LOADING_WORKERS, cpu)
         return lambda: list(map(len, loader(in_batches(range(len(folder)), settings.batch_size))))
 
@@ -161,10 +161,10 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
     )
     jobs = {
         "decoder": lambda: list(floor),
-        "files": batches(hold=False, augment=False),
-        "files_augmented": batches(hold=False, augment=True),
-        "held": batches(hold=True, augment=False),
-        "held_augmented": batches(hold=True, augment=True),
+        "files": batches(cache_images=False, augment=False),
+        "files_augmented": batches(cache_images=False, augment=True),
+        "held": batches(cache_images=True, augment=False),
+        "held_augmented": batches(cache_images=True, augment=True),
     }
     return {name: len(folder) / seconds for name, seconds in rounds(jobs, repeats).items()}
 
@@ -181,7 +181,7 @@ def measure(settings: Settings, repeats: int) -> dict:
         "batch": settings.batch_size,
         "images": images,
         "repeats": repeats,
-        "workers": settings.workers,
+        "workers": settings.num_workers,
         "threads": torch.get_num_threads(),
         "images_per_second": {name: images / value for name, value in seconds.items()},
         "peak_megabytes": {name: peak(name) for name in LOOPS},

@@ -10,8 +10,12 @@ def test_the_paper_s_preset():
     """The values of the paper's code, but for its step's dynamics."""
     paper = PRESETS["paper"]
     assert (paper.network, paper.size, paper.batch_size, paper.epochs) == ("resnet50", 384, 10, 30)
-    assert (paper.learning_rate, paper.encoder_rate, paper.alpha_warm_up) == (2.5e-5, 1.0, 5)
-    assert (paper.step, paper.weight, paper.dynamics) == (0.002, 2000.0, "stable")
+    assert (paper.learning_rate, paper.encoder_lr_factor, paper.alpha_warm_up) == (2.5e-5, 1.0, 5)
+    assert (paper.alpha_step_size, paper.constraint_weight, paper.dynamics) == (
+        0.002,
+        2000.0,
+        "stable",
+    )
     assert paper.perturbation.beta == 2
 
 
@@ -30,10 +34,10 @@ def test_the_release_s_preset_differs_in_named_settings():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"accumulate": 0}, "accumulate is 0, but must be at least 1"),
-        ({"clip": 0.0}, "clip is 0.0, but must be positive, or None"),
-        ({"clip": float("nan")}, "clip is nan"),
-        ({"workers": -1}, "workers is -1, but must be 0 or more, or None"),
+        ({"accumulation_steps": 0}, "accumulation_steps is 0, but must be at least 1"),
+        ({"max_grad_norm": 0.0}, "max_grad_norm is 0.0, but must be positive, or None"),
+        ({"max_grad_norm": float("nan")}, "max_grad_norm is nan"),
+        ({"num_workers": -1}, "num_workers is -1, but must be 0 or more, or None"),
         ({"schedule": "steep"}, "schedule is 'steep', but must be one of constant, cosine, "),
         ({"precision": "fp8"}, "precision is 'fp8', but must be one of no, bf16, fp16, auto"),
     ],
@@ -58,8 +62,8 @@ def test_bad_settings_are_named(changes, message):
 def test_the_machine_decides_what_auto_means(monkeypatch, cuda, native, precision, meaning):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: native)
-    settings = Settings(precision=precision, workers=None)
+    settings = Settings(precision=precision, num_workers=None)
     assert settings.mixed_precision == meaning
     assert (settings.loading_workers > 0) == cuda
     assert replace(settings, device="cpu").loading_workers == 0
-    assert Settings(workers=3).loading_workers == 3
+    assert Settings(num_workers=3).loading_workers == 3

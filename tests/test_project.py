@@ -124,7 +124,7 @@ class TestNotebook:
 
 
 def test_few_cells_ignore_their_output():
-    """Trained numbers differ between machines; everything else is compared."""
+    """TrainingState numbers differ between machines; everything else is compared."""
     cells = [cell for path in NOTEBOOKS for cell in code_cells(path)]
     ignoring = [c for c in cells if "nbval-ignore-output" in c["metadata"].get("tags", [])]
     assert len(ignoring) <= 0.05 * len(cells)

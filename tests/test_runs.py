@@ -14,7 +14,7 @@ def test_a_taken_folder_gets_a_number(tmp_path):
 
 
 def test_settings_survive_the_folder(tmp_path):
-    settings = replace(PRESETS["small"], beta=0.5, limit=3, methods=("gap",))
+    settings = replace(PRESETS["small"], beta=0.5, limit=3, methods=("measured_gap",))
     assert runs.Run.open(runs.Run.create(tmp_path / "r", settings).path).settings == settings
 
 
@@ -70,9 +70,9 @@ def test_weights_of_another_network(tmp_path):
         ({"technique": "XX"}, "technique is 'XX'"),
         ({"beta": 3.0}, r"beta is 3.0"),
         ({"beta": 2.0, "technique": "DM"}, "noise is 0.25"),
-        ({"weight": -1.0}, "weight is -1.0"),
+        ({"constraint_weight": -1.0}, "constraint_weight is -1.0"),
         ({"technique": "release"}, "needs dynamics='release'"),
-        ({"methods": ("gap",), "dynamics": "release"}, "no rule 'gap'"),
+        ({"methods": ("measured_gap",), "dynamics": "release"}, "no rule 'measured_gap'"),
     ],
 )
 def test_bad_settings_stop_a_run_before_it_trains(changes, message):

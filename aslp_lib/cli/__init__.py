@@ -13,7 +13,7 @@ import tyro
 from aslp_lib import networks
 from aslp_lib.cli.score import Evaluate, compare
 from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
-from aslp_lib.data.base import DataSets
+from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.data.images import Grey
 from aslp_lib.data.textures import prepare_textures
@@ -96,7 +96,7 @@ def _run(words: list[str], everything: bool) -> None:
         networks.build(request.settings.network, request.settings.weights)  # so do bad weights
         path = request.out or Path("runs") / preset
         accelerator_for(request.settings)  # joins the processes, so that the main one names the run
-        run = distributed.from_main(lambda: Run.create(path, request.settings))
+        run = distributed.broadcast_from_main(lambda: Run.create(path, request.settings))
         _announce(f"preset {preset}; data: {data.origin}; run: {run.path}")
     if run.settings.data == EMBEDDED and default_preset() == "demo":
         _announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
@@ -122,12 +122,12 @@ def _preset(words: list[str]) -> tuple[str, list[str]]:
     return default_preset(), words
 
 
-def _test(run: Run, data: DataSets) -> None:
+def _test(run: Run, data: DataSplits) -> None:
     for method in run.settings.methods:
         predict_run(run.settings, data, method, run.method(method))
 
 
-def _evaluate(run: Run, data: DataSets) -> None:
+def _evaluate(run: Run, data: DataSplits) -> None:
     results = evaluate_run(run, data)
     print(f"\n{as_table(labelled(results))}\n")
     if run.settings.min_max_maps:
@@ -180,7 +180,7 @@ def test(words: list[str]) -> None:
     chosen = {k: v for k, v in vars(asked).items() if k not in ("official", "out", "data")}
     settings = replace(PRESETS["paper"], precision="no", data=str(asked.data), **chosen)
     accelerator_for(settings)  # joins the processes, so that they look before one of them writes
-    if distributed.from_main(asked.out.exists):
+    if distributed.broadcast_from_main(asked.out.exists):
         raise FileExistsError(f"{asked.out} is there: choose a new folder for the maps")
     network = networks.load_official(asked.official)
     tests, notes = paper_tests(asked.data, asked.size, limit=asked.limit, grey=asked.grey)
@@ -229,7 +229,7 @@ def textures(words: list[str], default: Textures | None = None) -> None:
 STEPS = {"test": test, "evaluate": evaluate, "textures": textures}
 
 
-def _describe(data: DataSets) -> None:
+def _describe(data: DataSplits) -> None:
     sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
     _announce(
         f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"

@@ -11,7 +11,7 @@ import tyro
 from aslp_lib.data.folders import find_images
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.comparison import count_methods, parse_methods, set_name
-from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, Reading
+from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.evaluation.scores import SCORES, flat, record
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import write, write_csv
@@ -44,7 +44,7 @@ class Evaluate:
     """Leave masks without a map out, instead of refusing them."""
     grey: Grey = "refuse"
     """What to do with masks that are not binary."""
-    workers: int | None = None
+    num_workers: int | None = None
     """Threads that read; default: one a processor."""
 
 
@@ -59,8 +59,8 @@ def compare(asked: Evaluate) -> None:
         notes.append(STRETCHED)
     if not WEIGHTED_F:
         notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-    reading = Reading(
-        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, workers=asked.workers
+    reading = ReadOptions(
+        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, num_workers=asked.num_workers
     )
     results = count_methods(parse_methods(asked.maps), asked.masks, reading)
     masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}

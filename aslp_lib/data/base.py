@@ -33,7 +33,7 @@ class SaliencySet(Dataset):
         self.augment, self.seed = augment, seed
         # In shared memory, for worker processes that live from epoch to epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
-        self._held: list[tuple[Tensor, Tensor]] | None = None
+        self._cached: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
@@ -48,7 +48,7 @@ class SaliencySet(Dataset):
         self._epoch.fill_(epoch)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        image, mask = self._held[index] if self._held is not None else self.load(index)
+        image, mask = self._cached[index] if self._cached is not None else self.load(index)
         if self.augment is not None:
             from torchvision import tv_tensors  # twice as long to import as torch
 
@@ -71,7 +71,7 @@ class SaliencySet(Dataset):
         """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
         raise NotImplementedError
 
-    def hold(self, progress: bool = False) -> None:
+    def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory (S * S * 4 bytes each)."""
         with ThreadPoolExecutor() as pool:
             items = pool.map(self.load, range(len(self)))
@@ -82,11 +82,11 @@ class SaliencySet(Dataset):
                 disable=not progress,
                 leave=False,
             )
-            self._held = list(bar)
+            self._cached = list(bar)
 
 
 @dataclass(frozen=True)
-class DataSets:
+class DataSplits:
     """All that a run trains, validates and tests on.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.images import Grey, read_image, read_mask, stored_size
 
 TRAIN = Path("Train/DUTS-TR")
@@ -118,7 +118,7 @@ def paper_layout(
     seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
-) -> DataSets:
+) -> DataSplits:
     """The paper's sets under `root`, as many test sets as are there.
 
     Train and validation come from the lists beside `Train/`; without lists, from a split of the
@@ -140,7 +140,7 @@ def paper_layout(
         return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
 
     tests, more = paper_tests(root, size, limit=limit, grey=grey)
-    return DataSets(
+    return DataSplits(
         origin=f"the paper's layout in {root}",
         train=part("train", train, augment),
         validation=part("validation", validation, None),

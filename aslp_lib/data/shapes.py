@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.data.base import DataSets, SaliencySet, derived_seed
+from aslp_lib.data.base import DataSplits, SaliencySet, derived_seed
 
 SIZE = 48
 CONTRAST = (0.08, 0.60)
@@ -100,7 +100,7 @@ class ShapelessTextures(Shapes):
 
 def embedded(
     size: int = SIZE, *, augment=None, seed: int = 0, data_seed: int = 0, limit: int | None = None
-) -> DataSets:
+) -> DataSplits:
     """The embedded sets: 160 images to train on, and four to measure on.
 
     `test` is drawn as the training set; `shifted` shows the same images to annotators who agree
@@ -122,7 +122,7 @@ def embedded(
     def _seed(part: int) -> int:
         return derived_seed(data_seed, part)
 
-    return DataSets(
+    return DataSplits(
         origin=f"the embedded set (shapes, seed {data_seed})",
         train=shapes("train", 160, 0, augment=augment, augment_seed=seed),
         validation=shapes("validation", 100, 1),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aslp_lib.data.folders import find_images
-from aslp_lib.evaluation.maps import AS_IT_IS, Reading, count_folders
+from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_folders
 from aslp_lib.evaluation.scores import Results
 
 MASK_FOLDERS = ("gt", "mask", "masks")
@@ -16,7 +16,7 @@ MASK_FOLDERS = ("gt", "mask", "masks")
 def count_methods(
     methods: Mapping[str, Path],
     masks: Sequence[Path],
-    reading: Reading = AS_IT_IS,
+    reading: ReadOptions = AS_IT_IS,
     *,
     progress: bool = True,
 ) -> Results:

@@ -25,7 +25,7 @@ STRETCHED = "maps were stretched to the full range: not the network's confidence
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How maps and masks are read.
 
     Args:
@@ -35,21 +35,21 @@ class Reading:
         grey: as `read_mask`.
         allow_missing: leave masks without a map out instead of refusing; maps without a mask are
             always refused.
-        workers: threads; None: one a processor.
+        num_workers: threads; None: one a processor.
     """
 
     min_max: bool = False
     weighted_f: bool = WEIGHTED_F
     grey: Grey = "refuse"
     allow_missing: bool = False
-    workers: int | None = None
+    num_workers: int | None = None
 
 
-AS_IT_IS = Reading()
+AS_IT_IS = ReadOptions()
 
 
 def count_maps(
-    maps: Path, dataset: SaliencySet, reading: Reading = AS_IT_IS, *, progress: bool = True
+    maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Counts:
     """Counts of a folder of 8-bit maps `STEM.png` against a set's masks.
 
@@ -64,7 +64,7 @@ def count_maps(
 
 
 def count_folders(
-    maps: Path, masks: Path, reading: Reading = AS_IT_IS, *, progress: bool = True
+    maps: Path, masks: Path, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Counts:
     """Counts of anyone's maps: two folders, files matched by stem, in the order of the stems.
 
@@ -92,7 +92,7 @@ def count_folders(
 def _count(
     paths: dict[str, Path],
     mask: Callable[[int], np.ndarray],
-    reading: Reading,
+    reading: ReadOptions,
     name: str,
     progress: bool,
 ) -> Counts:
@@ -112,7 +112,7 @@ def _count(
             return replace(counted, weighted_f=np.array([weighted_f(prediction, labels)]))
         return counted
 
-    workers = reading.workers or os.cpu_count() or 1
+    workers = reading.num_workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         # One worker is this thread: handing work over costs more than it gives.
         parts = (pool.map if workers > 1 else map)(count, range(len(stems)))

@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import METHOD_LABELS, Method, Settings
-from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.runs import MethodFolder, load_weights
@@ -34,7 +34,7 @@ def load_network(settings: Settings, weights: Path) -> nn.Module:
 
 def predict_run(
     settings: Settings,
-    data: DataSets,
+    data: DataSplits,
     method: Method,
     folder: MethodFolder,
     *,
@@ -53,7 +53,7 @@ def predict_run(
     accelerator_for(settings)  # joins the processes
     for name, dataset in data.tests.items():
         maps = folder.maps(name)
-        if not distributed.from_main(lambda m=maps, d=dataset: _whole(m, d)):
+        if not distributed.broadcast_from_main(lambda m=maps, d=dataset: _whole(m, d)):
             predict(network, dataset, maps, settings, progress=progress)
 
 
@@ -87,7 +87,7 @@ def predict(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    own = range(len(dataset))[distributed.rows(len(dataset), accelerator)]
+    own = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     bar = tqdm(
         total=len(own),
         desc=f"maps of {dataset.name}",

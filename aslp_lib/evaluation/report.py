@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from aslp_lib.config import METHOD_LABELS
-from aslp_lib.data.base import DataSets, SaliencySet
+from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.maps import STRETCHED
@@ -28,7 +28,7 @@ border-bottom:1px solid #ccc;text-align:right}td:nth-child(-n+2),th:nth-child(-n
 pre{background:#f4f4f4;padding:1rem;overflow:auto}"""
 
 
-def write_report(run: Run, data: DataSets, results: Results) -> None:
+def write_report(run: Run, data: DataSplits, results: Results) -> None:
     """Write `report.html` of an evaluated run."""
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     results = labelled(results)

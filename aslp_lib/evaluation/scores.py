@@ -10,7 +10,7 @@ from functools import partial
 from tqdm.auto import tqdm
 
 from aslp_lib.config import METHOD_LABELS
-from aslp_lib.data.base import DataSets
+from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.maps import count_maps
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import calibration, saliency
@@ -95,7 +95,7 @@ def record(counts: Counts, names: Collection[str] = MAIN, bins: int = BINS) -> d
     }
 
 
-def evaluate_run(run: Run, data: DataSets, *, progress: bool = True) -> Results:
+def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Results:
     """Count the maps of every method and test set; write metrics.json and metrics.csv."""
     results: Results = {
         name: {

@@ -1,4 +1,4 @@
-"""Trained weights of the tiny network that come with the library, and how they were made.
+"""TrainingState weights of the tiny network that come with the library, and how they were made.
 
 `python -m aslp_lib.shipped` (or `make weights`) makes them again: the preset "demo", plain BCE,
 ASLP by its default rule, and the measured-gap extension.
@@ -15,7 +15,7 @@ from aslp_lib.evaluation.predict import load_network
 from aslp_lib.runs import read_log
 
 FOLDER = Path(__file__).parent
-METHODS: tuple[Method, ...] = ("bce", "calibration", "gap")
+METHODS: tuple[Method, ...] = ("bce", "calibration", "measured_gap")
 SETTINGS = PRESETS["demo"]
 
 

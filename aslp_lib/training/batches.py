@@ -27,9 +27,9 @@ def accelerator_for(settings: Settings) -> Accelerator:
         if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
             AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
-    if accelerator.num_processes != distributed.launched():
+    if accelerator.num_processes != distributed.world_size():
         raise RuntimeError(
-            f"{distributed.launched()} processes were launched, but only "
+            f"{distributed.world_size()} processes were launched, but only "
             f"{accelerator.num_processes} found each other: start them with `accelerate launch` or "
             "`torchrun`"
         )

@@ -15,7 +15,7 @@ from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
 
 
 @dataclass
-class Trained:
+class TrainingState:
     """What training leaves: the network (in eval mode), its alphas and one log row an epoch."""
 
     network: nn.Module
@@ -24,7 +24,7 @@ class Trained:
 
 
 def save(
-    folder: MethodFolder, settings: Settings, method: Method, state: Trained, optimizer
+    folder: MethodFolder, settings: Settings, method: Method, state: TrainingState, optimizer
 ) -> None:
     """Write the checkpoint of an epoch, whole, over the last one; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
@@ -37,7 +37,7 @@ def save(
     write_log(folder, state)
 
 
-def restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer) -> None:
+def restore(folder: MethodFolder, settings: Settings, state: TrainingState, optimizer) -> None:
     """Fill network, alphas, optimizer and log; writes nothing, so that every process may.
 
     Raises:
@@ -68,7 +68,7 @@ def restore(folder: MethodFolder, settings: Settings, state: Trained, optimizer)
     state.log.extend(facts["log"])
 
 
-def write_log(folder: MethodFolder, state: Trained) -> None:
+def write_log(folder: MethodFolder, state: TrainingState) -> None:
     """Write the log, whole."""
     write_csv(folder.log, list(state.log[0]), [list(row.values()) for row in state.log])
 
@@ -77,7 +77,7 @@ def finish(
     folder: MethodFolder,
     settings: Settings,
     method: Method,
-    state: Trained,
+    state: TrainingState,
     dataset: SaliencySet,
 ) -> None:
     """Write what a finished training leaves: final weights, and each image\'s alpha."""

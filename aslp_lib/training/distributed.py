@@ -23,7 +23,7 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def launched() -> int:
+def world_size() -> int:
     """How many processes the launcher started."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
@@ -31,11 +31,11 @@ def launched() -> int:
 def on_cpu(device: str) -> bool:
     """Whether a setting of "auto" or "cpu" means the CPU, told to accelerate by hand: it leaves
     several processes without a GPU each alone."""
-    alone = launched() > 1 and not torch.cuda.is_available()
+    alone = world_size() > 1 and not torch.cuda.is_available()
     return device == "cpu" or alone or parse_flag_from_env("ACCELERATE_USE_CPU")
 
 
-def rows(images: int, accelerator: Accelerator) -> slice:
+def shard(images: int, accelerator: Accelerator) -> slice:
     """This process's rows of so many images: parts as equal as can be, the first ones larger."""
     size, more = divmod(images, accelerator.num_processes)
     rank = accelerator.process_index
@@ -52,14 +52,14 @@ def widen(values: Tensor, part: slice, images: int, fill: float) -> Tensor:
     return torch.cat([before, values, after])
 
 
-def total(values: Tensor, accelerator: Accelerator) -> Tensor:
+def all_reduce_sum(values: Tensor, accelerator: Accelerator) -> Tensor:
     """The sum over all processes, on each of them."""
     return values if accelerator.num_processes == 1 else accelerator.reduce(values, "sum")
 
 
-def joined(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
+def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
     """All processes' rows, on each of them: (images, ...) from this one's rows `part`."""
-    return total(widen(values, part, images, 0), accelerator)
+    return all_reduce_sum(widen(values, part, images, 0), accelerator)
 
 
 def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:
@@ -67,7 +67,7 @@ def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) ->
     if accelerator.num_processes > 1:
         index = torch.tensor(own, dtype=torch.long, device=values.device)
         mine = torch.zeros_like(values).index_copy_(0, index, values[index])
-        values.copy_(total(mine, accelerator))
+        values.copy_(all_reduce_sum(mine, accelerator))
 
 
 def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
@@ -76,9 +76,9 @@ def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
         broadcast(list(network.buffers()))
 
 
-def from_main(make: Callable[[], T]) -> T:
+def broadcast_from_main(make: Callable[[], T]) -> T:
     """What `make` gives the main process, on each of them; the others do not call it."""
-    if launched() == 1:
+    if world_size() == 1:
         return make()
     box = [make() if is_main() else None]
     return broadcast_object_list(box)[0]

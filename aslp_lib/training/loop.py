@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import METHOD_LABELS, Method, Settings
-from aslp_lib.data.base import DataSets, derived_seed
+from aslp_lib.data.base import DataSplits, derived_seed
 from aslp_lib.files import discard_halves
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
 from aslp_lib.methods.aslp.loss import sc_bce_with_logits
@@ -25,7 +25,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
-from aslp_lib.training.checkpoints import Trained
+from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
@@ -40,12 +40,12 @@ SURELY_BACKGROUND = -1e4
 
 def train(
     settings: Settings,
-    data: DataSets,
+    data: DataSplits,
     method: Method,
     folder: MethodFolder | None = None,
     *,
     progress: bool = True,
-) -> Trained:
+) -> TrainingState:
     """Train one method.
 
     Of several processes each returns the same, and the main one writes.
@@ -74,9 +74,9 @@ def train(
         checkpoints.restore(folder, settings, state, optimizer)
         if main:  # a kill between the two files of an epoch leaves a log that is one row short
             checkpoints.write_log(folder, state)
-    if settings.hold:
+    if settings.cache_images:
         for part in (data.train, data.validation):
-            part.hold(progress)
+            part.cache(progress)
 
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
@@ -107,7 +107,7 @@ def train(
 
 def prepare(
     settings: Settings, method: Method, images: int, accelerator: Accelerator
-) -> tuple[nn.Module, torch.optim.Optimizer, Trained]:
+) -> tuple[nn.Module, torch.optim.Optimizer, TrainingState]:
     """The network as it is trained, its optimizer, and the state that training starts from."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
@@ -124,7 +124,7 @@ def prepare(
     alphas = settings.adaptive_alpha(images, method)
     if alphas is not None:
         alphas.to(accelerator.device)
-    return network, optimizer, Trained(accelerator.unwrap_model(network), alphas)
+    return network, optimizer, TrainingState(accelerator.unwrap_model(network), alphas)
 
 
 def run_epoch(
@@ -133,7 +133,7 @@ def run_epoch(
     batches: Batches,
     network: nn.Module,
     optimizer,
-    state: Trained,
+    state: TrainingState,
     bar: tqdm,
 ) -> tuple[float, float]:
     """One pass over the training set; its mean loss and last learning rate."""
@@ -143,14 +143,14 @@ def run_epoch(
     switches = torch.Generator().manual_seed(derived_seed(settings.seed, SWITCHES, epoch))
     dataset.epoch = epoch
     whole = in_batches(order, settings.batch_size)
-    parts = [distributed.rows(len(batch), accelerator) for batch in whole]
+    parts = [distributed.shard(len(batch), accelerator) for batch in whole]
     own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
     # A process without an image of a small last batch runs one all the same, as the others wait
     # for its gradient, but leaves it out of the loss.
     loaded = batches([mine or batch[:1] for mine, batch in zip(own, whole, strict=True)])
     network.train()
     total = torch.zeros((), device=accelerator.device)
-    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulate)
+    plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(loaded):
         share = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
         with accelerator.autocast():
@@ -168,13 +168,13 @@ def run_epoch(
             distributed.widen(labels, parts[step], size, 0.0),
             alpha,
             settings.perturbation,
-            expected=settings.expected,
+            use_expected_targets=settings.use_expected_targets,
             generator=switches,
         )
         # Processes' gradients are averaged.
         accelerator.backward(loss * (plan[step].weight * accelerator.num_processes))
         if plan[step].last:
-            optimization.take_step(accelerator, network, optimizer, settings.clip)
+            optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
         if state.alphas is not None:
             state.alphas.update(index, logits.detach(), labels)
         total += loss.detach() * size
@@ -185,7 +185,7 @@ def run_epoch(
             if not bar.disable:
                 facts = {"epoch": epoch + 1, "loss": f"{now:.3f}", **_alpha(state.alphas)}
                 bar.set_postfix(facts, refresh=False)
-    mean = _read(distributed.total(total, accelerator)) / len(dataset)
+    mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
     _check_finite(mean, epoch, settings)
     distributed.share_buffers(state.network, accelerator)
     if state.alphas is not None:

@@ -28,7 +28,7 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.
     rate = settings.learning_rate
     groups = [{"params": rest, "peak": rate}]
     if encoder:
-        groups.append({"params": encoder, "peak": rate * settings.encoder_rate})
+        groups.append({"params": encoder, "peak": rate * settings.encoder_lr_factor})
     return torch.optim.Adam(groups, lr=rate, fused=fused)
 
 
@@ -83,13 +83,16 @@ class Part:
     last: bool
 
 
-def plan(images: int, batch_size: int, accumulate: int) -> list[Part]:
-    """The batches of an epoch, in steps of `accumulate` batches; the last step may have fewer.
+def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
+    """The batches of an epoch, so many a step; the last step may have fewer.
 
     Weighted so, a step's gradient is the mean over its images, however they lie in batches.
     """
     sizes = [min(batch_size, images - start) for start in range(0, images, batch_size)]
-    steps = [sizes[start : start + accumulate] for start in range(0, len(sizes), accumulate)]
+    steps = [
+        sizes[start : start + accumulation_steps]
+        for start in range(0, len(sizes), accumulation_steps)
+    ]
     return [
         Part(number / len(steps), size / sum(step), last=i == len(step) - 1)
         for number, step in enumerate(steps)
@@ -98,10 +101,10 @@ def plan(images: int, batch_size: int, accumulate: int) -> list[Part]:
 
 
 def take_step(
-    accelerator: Accelerator, network: nn.Module, optimizer, clip: float | None = None
+    accelerator: Accelerator, network: nn.Module, optimizer, max_grad_norm: float | None = None
 ) -> None:
-    """One step along the gradient, scaled down to the norm `clip` where it is longer."""
-    if clip is not None:
-        accelerator.clip_grad_norm_(network.parameters(), clip)
+    """One step along the gradient, scaled down to the norm `max_grad_norm` where it is longer."""
+    if max_grad_norm is not None:
+        accelerator.clip_grad_norm_(network.parameters(), max_grad_norm)
     optimizer.step()
     optimizer.zero_grad()

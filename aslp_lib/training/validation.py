@@ -20,7 +20,7 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
-    part = distributed.rows(len(dataset), accelerator)
+    part = distributed.shard(len(dataset), accelerator)
     tables = [np.zeros((0, 2, FLOAT_LEVELS), np.int64)]  # of more processes than images
     for images, labels, _ in loader(dataset, settings, accelerator, range(len(dataset))[part]):
         with torch.inference_mode(), accelerator.autocast():
@@ -31,4 +31,4 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
             )
         tables.append(Counts.from_probabilities(probabilities, labels).table)
     own = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
-    return Counts(distributed.joined(own, part, len(dataset), accelerator).cpu().numpy())
+    return Counts(distributed.all_gather_rows(own, part, len(dataset), accelerator).cpu().numpy())

@@ -40,14 +40,14 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
 
 def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "gap"]
+    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
     assert main([*QUICK, *small]) == 0
     printed = capsys.readouterr().out
     assert "preset small; data: the paper's layout in Dataset" in printed
     assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
     run = elsewhere / "runs" / "small"
     assert len((run / "validation.txt").read_text().splitlines()) == 1
-    assert (run / "gap" / "maps" / "SOD").is_dir()
+    assert (run / "measured_gap" / "maps" / "SOD").is_dir()
     assert main(["evaluate", str(run)]) == 0
 
 

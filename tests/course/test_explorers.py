@@ -235,7 +235,7 @@ def test_the_readouts_of_the_feedback_are_the_trace_s():
         {"rule": "calibration", "dynamics": "release", "step": 0.002, "weight": 2000, "beta": 2.0},
         {"rule": "calibration", "dynamics": "stable", "step": 0.01, "weight": 200, "beta": 1.0},
         {"rule": "entropy", "dynamics": "release", "step": 0.005, "weight": 500, "beta": 1.5},
-        {"rule": "gap", "dynamics": "release", "step": 0.005, "weight": 500, "beta": 1.5},
+        {"rule": "measured_gap", "dynamics": "release", "step": 0.005, "weight": 500, "beta": 1.5},
     ):
         figure, text = explorer.picture(**values), explorer.readout(**values)
         last = figure.axes[2].lines[0].get_ydata()

@@ -25,7 +25,14 @@ def sigmoid(z):
 def test_the_loop_is_the_stated_one():
     """The four statements and the explicit update, written again in numpy."""
     crowd = Crowd(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
-    trace = run(crowd, SOFT_INVERSION, dynamics="release", step=0.004, weight=400.0, epochs=40)
+    trace = run(
+        crowd,
+        SOFT_INVERSION,
+        dynamics="release",
+        alpha_step_size=0.004,
+        constraint_weight=400.0,
+        epochs=40,
+    )
     beta, pi = 1.5, sigmoid(trace.margins.astype(float))
     alpha, z, accuracy = np.zeros(5), np.zeros(5), None
     for epoch in range(40):
@@ -49,7 +56,7 @@ def test_the_loop_is_the_stated_one():
 @pytest.mark.parametrize(("weight", "settles"), [(500.0, True), (950.0, True), (1050.0, False)])
 def test_an_explicit_step_settles_only_under_gain_2(weight, settles):
     """Gain eta * lambda * beta / 2: 1, 1.9 and 2.1."""
-    trace = run(QUIET, dynamics="release", weight=weight, epochs=400)
+    trace = run(QUIET, dynamics="release", constraint_weight=weight, epochs=400)
     moved = np.abs(np.diff(trace.alpha[-100:], axis=0)).max()
     assert (moved < 1e-5) == settles
 
@@ -92,7 +99,7 @@ def test_a_network_that_answers_makes_the_margins_alike():
 @pytest.mark.parametrize("technique", [HARD_INVERSION, SOFT_INVERSION, MODERATION])
 @pytest.mark.parametrize("weight", [200.0, 2000.0])
 def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(technique, weight):
-    trace = run(QUIET, technique, weight=weight, epochs=4000)
+    trace = run(QUIET, technique, constraint_weight=weight, epochs=4000)
     sure = trace.margins > 0
     beta = technique.beta
     excess = trace.alpha[-1] - 2 * (1 - 0.95) / beta
@@ -101,7 +108,9 @@ def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(techniq
 
 
 def test_lambda_trades_tightness_against_adaptivity():
-    rests = [run(Crowd(response=0.0, cost=0.0), weight=w) for w in (200.0, 2000.0, 20000.0)]
+    rests = [
+        run(Crowd(response=0.0, cost=0.0), constraint_weight=w) for w in (200.0, 2000.0, 20000.0)
+    ]
     excess = [trace.alpha[-1].mean() - trace.bound[-1] for trace in rests]
     spread = [np.ptp(trace.spread) for trace in rests]
     for values in (excess, spread):
@@ -110,20 +119,20 @@ def test_lambda_trades_tightness_against_adaptivity():
 
 def test_each_rule_leaves_the_gap_that_is_its_own():
     """Over-confident without levels; MC too modest, ME far too modest, the gap rule calibrated."""
-    none = run(epochs=100, step=0.0)
+    none = run(epochs=100, alpha_step_size=0.0)
     assert none.confidence[-1] - none.accuracy[-1] > 0.02
     gaps = {
         rule: (trace := run(rule=rule, epochs=100)).confidence[-1] - trace.accuracy[-1]
-        for rule in ("calibration", "entropy", "gap")
+        for rule in ("calibration", "entropy", "measured_gap")
     }
-    assert abs(gaps["gap"]) < 0.002
+    assert abs(gaps["measured_gap"]) < 0.002
     assert gaps["entropy"] < 2 * gaps["calibration"] < -0.02
 
 
 def test_correlation_is_spearman_s():
     trace = run(Crowd(images=200), dynamics="release")
     assert trace.correlation == pytest.approx(spearmanr(trace.alpha[-1], trace.margins).statistic)
-    assert np.isnan(run(Crowd(images=10), step=0.0).correlation)
+    assert np.isnan(run(Crowd(images=10), alpha_step_size=0.0).correlation)
 
 
 def test_the_same_seed_gives_the_same_trace():

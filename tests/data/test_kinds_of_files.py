@@ -12,10 +12,10 @@ from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.evaluation import predict
-from aslp_lib.evaluation.maps import Reading, count_folders
+from aslp_lib.evaluation.maps import ReadOptions, count_folders
 from aslp_lib.networks import TinyUNet
 
-PLAIN = Reading(weighted_f=False, workers=2)
+PLAIN = ReadOptions(weighted_f=False, num_workers=2)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_the_mask_moves_with_its_image():
 def test_held_items_are_the_loaded_ones():
     shapes = Shapes("x", 3, seed=2)
     loaded = [shapes[i] for i in range(3)]
-    shapes.hold()
+    shapes.cache()
     for i in range(3):
         assert torch.equal(shapes[i][0], loaded[i][0])
         assert torch.equal(shapes[i][1], loaded[i][1])

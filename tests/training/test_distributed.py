@@ -26,7 +26,17 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 ARGUMENTS = [
     *("--preset", "demo", "--epochs", "4", "--limit", "21", "--size", "16", "--device", "cpu"),
     *("--batch-size", "5"),  # shares of 3 and 2; the last batch is one image
-    *("--technique", "DM", "--alpha-warm-up", "1", "--step", "2", "--weight", "0", "--augment"),
+    *(
+        "--technique",
+        "DM",
+        "--alpha-warm-up",
+        "1",
+        "--alpha-step-size",
+        "2",
+        "--constraint-weight",
+        "0",
+        "--augment",
+    ),
     *("--methods", "bce", "calibration"),
 ]
 
@@ -133,7 +143,7 @@ def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
 
 @pytest.mark.parametrize(("images", "ranks"), [(10, 1), (10, 4), (3, 4), (0, 2)])
 def test_every_row_is_one_process_s(images, ranks):
-    parts = [distributed.rows(images, Rank(rank, ranks)) for rank in range(ranks)]
+    parts = [distributed.shard(images, Rank(rank, ranks)) for rank in range(ranks)]
     owned = [list(range(images))[part] for part in parts]
     assert list(itertools.chain(*owned)) == list(range(images))
     assert max(map(len, owned)) - min(map(len, owned)) <= 1

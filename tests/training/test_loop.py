@@ -17,7 +17,7 @@ from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, load_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches
-from aslp_lib.training.checkpoints import Trained
+from aslp_lib.training.checkpoints import TrainingState
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
 
@@ -49,7 +49,9 @@ def test_other_precisions_in_one_process_do_not_stick():
 
 def test_loading_workers_change_nothing():
     settings = replace(SHORT, epochs=2, augment=True)
-    assert same(fit(settings).network, fit(replace(settings, workers=2, hold=False)).network)
+    assert same(
+        fit(settings).network, fit(replace(settings, num_workers=2, cache_images=False)).network
+    )
 
 
 def test_bce_is_aslp_whose_alphas_never_move():
@@ -62,10 +64,10 @@ def test_training_learns():
     assert log[-1]["loss"] < 0.5 * log[0]["loss"]
 
 
-@pytest.mark.parametrize("method", ["calibration", "entropy", "gap"])
+@pytest.mark.parametrize("method", ["calibration", "entropy", "measured_gap"])
 def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
     folder = MethodFolder(tmp_path / method)
-    trained = fit(replace(SHORT, weight=0.0, gain=1.0, limit=40), method, folder)
+    trained = fit(replace(SHORT, constraint_weight=0.0, bound_gain=1.0, limit=40), method, folder)
     with folder.alphas.open() as file:
         rows = list(csv.DictReader(file))
     assert [row["stem"] for row in rows] == [f"train_{i:04d}" for i in range(40)]
@@ -80,7 +82,7 @@ def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
 def test_an_alpha_follows_its_own_image():
     """One image's labels are noise: the network cannot be right and sure there, so its alpha stays
     behind all others'."""
-    settings = replace(SHORT, epochs=30, weight=0.0)
+    settings = replace(SHORT, epochs=30, constraint_weight=0.0)
     data = settings.load_data()
     data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
     alphas = loop.train(settings, data, "calibration", progress=False).alphas.alpha
@@ -107,8 +109,8 @@ def plain(monkeypatch):
 def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
     """So do alphas, which move after each batch by what the network said of their images: between
     two steps it stays the same network."""
-    settings = replace(SHORT, limit=limit, weight=0.0, step=0.2)
-    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulate=2))
+    settings = replace(SHORT, limit=limit, constraint_weight=0.0, alpha_step_size=0.2)
+    whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulation_steps=2))
     assert whole.alphas.alpha.max() > 0.01
     torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
     for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
@@ -157,7 +159,7 @@ class WithoutValues(Accelerator):
 
 
 @pytest.mark.parametrize("technique", ["HI", "DM"])
-@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "gap"])
+@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "measured_gap"])
 def test_no_step_reads_the_device(monkeypatch, method, technique):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
     until all that was asked of the device is done."""
@@ -168,7 +170,7 @@ def test_no_step_reads_the_device(monkeypatch, method, technique):
     monkeypatch.setattr(loop, "REFRESH", 5)
     network = networks.build("tiny").to("meta")
     alphas = settings.adaptive_alpha(40, method)
-    state = Trained(network, alphas if alphas is None else alphas.to("meta"))
+    state = TrainingState(network, alphas if alphas is None else alphas.to("meta"))
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
     batches = Batches(data.train, 0, accelerator)
     bar = tqdm(file=io.StringIO())
@@ -199,7 +201,16 @@ def test_no_step_waits_for_cuda(monkeypatch, technique):
     epoch = loop.run_epoch
     monkeypatch.setattr(loop, "_read", read)
     monkeypatch.setattr(loop, "run_epoch", watched)
-    fit(replace(SHORT, technique=technique, device="auto", precision="bf16", workers=2, hold=False))
+    fit(
+        replace(
+            SHORT,
+            technique=technique,
+            device="auto",
+            precision="bf16",
+            num_workers=2,
+            cache_images=False,
+        )
+    )
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

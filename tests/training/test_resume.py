@@ -39,9 +39,9 @@ def run(*arguments) -> None:
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
     """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
-    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "gap", "--out"]
+    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "measured_gap", "--out"]
     run(*start, tmp_path / "whole")
-    checkpoint = tmp_path / "cut" / "gap" / "last.safetensors"
+    checkpoint = tmp_path / "cut" / "measured_gap" / "last.safetensors"
     process = subprocess.Popen(
         command(*start, tmp_path / "cut"),
         stdout=subprocess.PIPE,
@@ -59,10 +59,10 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
     done = len(load_tensors(checkpoint)[1]["log"])
     assert 1 <= done < 12
     run("--resume", tmp_path / "cut")
-    for name in ("bce", "gap"):
+    for name in ("bce", "measured_gap"):
         for file in ("weights.safetensors", "alphas.csv", "log.csv"):
             whole, cut = tmp_path / "whole" / name / file, tmp_path / "cut" / name / file
-            if name == "gap" or file != "alphas.csv":
+            if name == "measured_gap" or file != "alphas.csv":
                 assert cut.read_bytes() == whole.read_bytes(), file
 
 
@@ -91,7 +91,16 @@ cli.main(sys.argv[2:])
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
 def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
     flag, path = tmp_path / "writing", tmp_path / "cut"
-    arguments = ["train", "--preset", "demo", *ARGUMENTS, "--methods", "gap", "--epochs", "5"]
+    arguments = [
+        "train",
+        "--preset",
+        "demo",
+        *ARGUMENTS,
+        "--methods",
+        "measured_gap",
+        "--epochs",
+        "5",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, flag, *arguments, "--out", path],
         stderr=subprocess.DEVNULL,
@@ -102,12 +111,14 @@ def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(t
         time.sleep(0.005)
     process.kill()
     process.wait()
-    folder = Run.open(path).method("gap")
+    folder = Run.open(path).method("measured_gap")
     (half,) = folder.path.glob(".last.safetensors.*.partial")
     assert half.stat().st_size == 1000
     assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
     settings = Run.open(path).settings
-    assert same(fit(settings, "gap", folder).network, fit(settings, "gap").network)
+    assert same(
+        fit(settings, "measured_gap", folder).network, fit(settings, "measured_gap").network
+    )
     assert not half.exists()
 
 

@@ -28,7 +28,7 @@ def _gradient(beta: float, logits: torch.Tensor = _LOGITS) -> float:
 
 def _rest() -> float:
     """Where a level settles: the real update, until it has."""
-    alphas = AdaptiveAlpha(1, MODERATION, step=1.0, weight=200.0, warm_up=0)
+    alphas = AdaptiveAlpha(1, MODERATION, alpha_step_size=1.0, constraint_weight=200.0, warm_up=0)
     alphas.observe(0.85)
     for _ in range(20):
         alphas.update(torch.tensor([0]), torch.full((1, 1), 1.6), torch.ones(1, 1))
@@ -38,7 +38,12 @@ def _rest() -> float:
 def _largest_weight() -> float:
     """From how far the explicit step moves a level back that is 0.1 higher."""
     alphas = AdaptiveAlpha(
-        2, SOFT_INVERSION, step=0.002, weight=100.0, warm_up=0, dynamics="release"
+        2,
+        SOFT_INVERSION,
+        alpha_step_size=0.002,
+        constraint_weight=100.0,
+        warm_up=0,
+        dynamics="release",
     )
     alphas.observe(0.9)
     alphas.alpha.copy_(torch.tensor([0.3, 0.4]))
@@ -48,7 +53,7 @@ def _largest_weight() -> float:
 
 
 def _bound_after(confidence: float, accuracy: float) -> float:
-    alphas = AdaptiveAlpha(1, MODERATION, "gap", gain=0.15, warm_up=0)
+    alphas = AdaptiveAlpha(1, MODERATION, "measured_gap", bound_gain=0.15, warm_up=0)
     alphas.bound.fill_(0.05)
     alphas.observe(accuracy, confidence)
     return alphas.bound.item()

@@ -18,7 +18,7 @@ EPOCHS = 60
 RULES: dict[Rule, str] = {
     "calibration": "MC, calibration",
     "entropy": "ME, entropy",
-    "gap": "measured gap (an extension)",
+    "measured_gap": "measured gap (an extension)",
 }
 DYNAMICS = {"release": "release (explicit step)", "stable": "stable (implicit step)"}
 
@@ -41,9 +41,9 @@ def _trace(rule: Rule, dynamics: str, step: float, weight: float, beta: float) -
         CROWD.images,
         Technique("own", beta),
         rule,
-        step=step,
-        weight=weight,
-        dynamics="stable" if rule == "gap" else dynamics,
+        alpha_step_size=step,
+        constraint_weight=weight,
+        dynamics="stable" if rule == "measured_gap" else dynamics,
     )
     return simulate(alphas, CROWD, EPOCHS)
 
@@ -96,7 +96,7 @@ def _drops(trace: Trace) -> float:
 
 
 def _about_the_step(rule: Rule, dynamics: str, gain: float, beta: float) -> str:
-    if rule == "gap":
+    if rule == "measured_gap":
         return "The bound follows the measured gap; lambda and the release have no part in it."
     if rule == "entropy":
         words = "Levels give way only while accuracy is under its best so far."

@@ -27,7 +27,7 @@ def loss() -> Explorer:
 def _mean_loss(f: Tensor, alpha: float, beta: float, posterior: float) -> Tensor:
     """SC-BCE at the probabilities f, in nats, on average over the switch and the label."""
     logits, kind = torch.logit(f, eps=1e-9), Technique("own", beta)
-    common = {"expected": True, "reduction": "none"}
+    common = {"use_expected_targets": True, "reduction": "none"}
     one = sc_bce_with_logits(logits, torch.ones_like(logits), alpha, kind, **common)
     zero = sc_bce_with_logits(logits, torch.zeros_like(logits), alpha, kind, **common)
     return posterior * one + (1 - posterior) * zero

@@ -17,7 +17,9 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
     """Expected SC-BCE of foreground pixels at probabilities f in (0, 1), in nats."""
     logits = torch.logit(torch.from_numpy(f)).unsqueeze(1)
     labels = torch.ones_like(logits)
-    loss = sc_bce_with_logits(logits, labels, alpha, technique, expected=True, reduction="none")
+    loss = sc_bce_with_logits(
+        logits, labels, alpha, technique, use_expected_targets=True, reduction="none"
+    )
     return loss.squeeze(1).numpy()
 
 

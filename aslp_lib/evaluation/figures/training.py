@@ -14,7 +14,7 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     """Over epochs: validation accuracy and confidence, validation ECE, and the alphas.
 
     Args:
-        logs: label -> log rows, as `training.Trained.log`.
+        logs: label -> log rows, as `training.TrainingState.log`.
     """
     figure = new_figure(10.5, 3.4, "Training")
     share, error, level = figure.subplots(1, 3)

@@ -3,7 +3,7 @@
     alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, 1/beta)
 
 Source: Liu et al., ICCV 2023, method figure, for the rules "calibration" (MC) and "entropy" (ME).
-The rule "gap" is this project's extension.
+The rule "measured_gap" is this project's extension.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from aslp_lib.methods.aslp.perturbation import RELEASE, Technique
 
-Rule = Literal["calibration", "entropy", "gap"]
+Rule = Literal["calibration", "entropy", "measured_gap"]
 Dynamics = Literal["stable", "release"]
 
 
@@ -49,12 +49,12 @@ class AdaptiveAlpha(nn.Module):
     - "entropy" (ME): `R_i = min(A - A_best, 0)` gives way when accuracy falls under its landmark,
       here the best accuracy so far (the figure leaves the landmark open; the release tracks this
       one).
-    - "gap" (this project's extension): gradient ascent under a bound that follows the *measured*
-      gap, `b <- clip(b + gain * (C - A), 0, 2 * (1 - A) / beta)`.
+    - "measured_gap" (this project's extension): gradient ascent under a bound that follows the
+      *measured* gap, `b <- clip(b + bound_gain * (C - A), 0, 2 * (1 - A) / beta)`.
 
     Dynamics: "stable" takes MC's constraint implicitly (at the new alpha instead of the old), a
-    proximal step with the same rest point, stable at every `step * weight`. "release" takes it
-    explicitly, which is stable only while `step * weight * beta / 2 < 2`; its own numbers give 8
+    proximal step with the same rest point, stable at every `eta * lambda`. "release" takes it
+    explicitly, which is stable only while `eta * lambda * beta / 2 < 2`; its own numbers give 8
     (beta = 4), and alphas saw-tooth. It also divides the gradient as the authors' code does, and
     throws an alpha that reaches its limit back by 0.01.
 
@@ -65,9 +65,9 @@ class AdaptiveAlpha(nn.Module):
         images: how many images the training set has.
         technique: how labels are perturbed; fixes beta and the limit of alpha, `min(1, 1/beta)`.
         rule: see above.
-        step: eta, alpha per nat.
-        weight: lambda, nats per unit of R.
-        gain: how far the rule "gap" moves its bound per unit of measured gap.
+        alpha_step_size: eta, alpha per nat.
+        constraint_weight: lambda, nats per unit of R.
+        bound_gain: how far the rule "measured_gap" moves its bound per unit of measured gap.
         warm_up: updates do nothing until `observe` was called this often (the paper: 5 epochs).
         dynamics: see above.
 
@@ -81,28 +81,36 @@ class AdaptiveAlpha(nn.Module):
         technique: Technique,
         rule: Rule = "calibration",
         *,
-        step: float = 0.002,
-        weight: float = 2000.0,
-        gain: float = 0.15,
+        alpha_step_size: float = 0.002,
+        constraint_weight: float = 2000.0,
+        bound_gain: float = 0.15,
         warm_up: int = 5,
         dynamics: Dynamics = "stable",
     ) -> None:
         super().__init__()
         _check_choice("rule", rule, get_args(Rule))
         _check_choice("dynamics", dynamics, get_args(Dynamics))
-        for name, value in {"step": step, "weight": weight, "gain": gain}.items():
+        positive = {
+            "alpha_step_size": alpha_step_size,
+            "constraint_weight": constraint_weight,
+            "bound_gain": bound_gain,
+        }
+        for name, value in positive.items():
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}, but must be finite and not negative")
         if images < 1 or warm_up < 0:
             raise ValueError(
                 f"images is {images} and warm_up {warm_up}: at least 1 and 0 are needed"
             )
-        if dynamics == "release" and rule == "gap":
-            raise ValueError("the release has no rule 'gap': use 'calibration' or 'entropy'")
+        if dynamics == "release" and rule == "measured_gap":
+            raise ValueError(
+                "the release has no rule 'measured_gap': use 'calibration' or 'entropy'"
+            )
         if technique == RELEASE and dynamics != "release":
             raise ValueError("the technique 'release' (beta = 4) needs dynamics='release'")
         self.technique, self.rule, self.dynamics = technique, rule, dynamics
-        self.step, self.weight, self.gain, self.warm_up = step, weight, gain, warm_up
+        self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
+        self.bound_gain, self.warm_up = bound_gain, warm_up
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
         self.register_buffer("accuracy", torch.tensor(0.0))
@@ -141,18 +149,21 @@ class AdaptiveAlpha(nn.Module):
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:
-        """Report one validation: pixel accuracy and (rule "gap") mean confidence, in [0, 1]."""
+        """Report one validation: pixel accuracy and mean confidence, in [0, 1]; the rule
+        "measured_gap" needs both."""
         for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} is {value}, but must be a share in [0, 1]")
-        if self.rule == "gap" and confidence is None:
-            raise ValueError("the rule 'gap' needs the mean confidence of the validation too")
+        if self.rule == "measured_gap" and confidence is None:
+            raise ValueError(
+                "the rule 'measured_gap' needs the mean confidence of the validation too"
+            )
         self.observed += 1
         self.accuracy.fill_(accuracy)
         self.best_accuracy.clamp_(min=accuracy)
-        if self.rule == "gap":
+        if self.rule == "measured_gap":
             ceiling = min(2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self._limit)
-            moved = self.bound + self.gain * (confidence - accuracy)
+            moved = self.bound + self.bound_gain * (confidence - accuracy)
             warm = self.observed >= self.warm_up
             self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
 
@@ -161,10 +172,10 @@ class AdaptiveAlpha(nn.Module):
         return self.technique.alpha_limit
 
     def _stable(self, alpha: Tensor, gradient: Tensor) -> Tensor:
-        free = alpha + self.step * gradient
-        if self.rule == "gap":
+        free = alpha + self.alpha_step_size * gradient
+        if self.rule == "measured_gap":
             return torch.minimum(free.clamp(min=0.0), self.bound)
-        pull = self.step * self.weight
+        pull = self.alpha_step_size * self.constraint_weight
         if self.rule == "entropy":
             free = free + pull * (self.accuracy - self.best_accuracy).clamp(max=0.0)
             return free.clamp(0.0, self._limit)
@@ -182,7 +193,7 @@ class AdaptiveAlpha(nn.Module):
         else:
             expected = 1 - self.technique.beta / 2 * alpha
             constraint = (expected - self.accuracy).clamp(max=0.0)
-        new = alpha + self.step * (gradient + self.weight * constraint)
+        new = alpha + self.alpha_step_size * (gradient + self.constraint_weight * constraint)
         return torch.where(new >= self._limit, self._limit - 0.01, new.clamp(min=0.0))
 
 

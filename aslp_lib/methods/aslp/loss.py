@@ -15,7 +15,7 @@ def sc_bce_with_logits(
     alpha: Tensor | float,
     technique: Technique,
     *,
-    expected: bool = False,
+    use_expected_targets: bool = False,
     reduction: str = "mean",
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -28,7 +28,8 @@ def sc_bce_with_logits(
         logits: (N, ...) raw network outputs z.
         labels: the same shape, in {0, 1}.
         alpha: (N,) perturbation level of each image, or one number.
-        expected: use the expected target instead of drawing Z; the same mean, no variance.
+        use_expected_targets: the expected target instead of drawing Z; the same mean, no
+            variance.
         reduction: "mean", "sum" or "none" (the logits' shape).
         generator: source of the draws.
 
@@ -41,7 +42,7 @@ def sc_bce_with_logits(
             "they must agree"
         )
     labels = labels.to(logits.dtype)
-    if expected:
+    if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
         targets = sampled_targets(labels, alpha, technique, generator)

@@ -35,7 +35,9 @@ def test_gradient_is_the_difference_of_the_two_losses(technique):
 def test_gradient_is_autograd_s(technique):
     logits, labels = batch()
     alpha = torch.full((len(logits),), 0.2, dtype=torch.float64, requires_grad=True)
-    loss = sc_bce_with_logits(logits, labels, alpha, technique, expected=True, reduction="none")
+    loss = sc_bce_with_logits(
+        logits, labels, alpha, technique, use_expected_targets=True, reduction="none"
+    )
     (oracle,) = torch.autograd.grad(loss.mean((1, 2, 3)).sum(), alpha)
     ours = alpha_gradient(logits, labels, technique)
     torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
@@ -66,7 +68,7 @@ def test_calibration_rests_a_little_beyond_the_bound():
     """0 = grad + lambda * (1 - beta*a/2 - A) at rest: a = 2/beta * (1 - A + grad / lambda)."""
     for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
         beta, margins = technique.beta, torch.tensor([2.0, 8.0])
-        alphas = AdaptiveAlpha(2, technique, weight=200.0, warm_up=0)
+        alphas = AdaptiveAlpha(2, technique, constraint_weight=200.0, warm_up=0)
         rest = feed(alphas, margins, 3000)[-1]
         oracle = 2 / beta * (0.1 + beta / 2 * margins / 200)
         torch.testing.assert_close(rest, oracle, rtol=1e-4, atol=0)
@@ -74,7 +76,7 @@ def test_calibration_rests_a_little_beyond_the_bound():
 
 @pytest.mark.parametrize("weight", [10.0, 200.0, 2000.0, 1e6])
 def test_the_stable_step_settles_without_overshoot_at_any_weight(weight):
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, weight=weight, warm_up=0)
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, constraint_weight=weight, warm_up=0)
     trace = feed(alphas, [5.0], 2000)[:, 0]
     assert (trace.diff() >= -1e-6).all()
     assert trace[-1] == pytest.approx(min(0.1 + 5 / weight, 0.5), rel=1e-3)
@@ -83,7 +85,7 @@ def test_the_stable_step_settles_without_overshoot_at_any_weight(weight):
 def test_the_stable_step_is_the_implicit_solution():
     """The new alpha solves a = old + eta * (grad + lambda * min(1 - beta*a/2 - A, 0))."""
     technique, accuracy = P.SOFT_INVERSION, 0.93
-    alphas = AdaptiveAlpha(200, technique, step=0.01, weight=300.0, warm_up=0)
+    alphas = AdaptiveAlpha(200, technique, alpha_step_size=0.01, constraint_weight=300.0, warm_up=0)
     alphas.observe(accuracy)
     old = torch.rand(200) * 0.5
     alphas.alpha.copy_(old)
@@ -101,14 +103,18 @@ def test_the_stable_step_is_the_implicit_solution():
 
 def test_the_release_s_step_saw_tooths():
     """Gain eta * lambda * beta / 2 = 8 > 2: alpha climbs, is thrown down, and climbs again."""
-    alphas = AdaptiveAlpha(1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release")
+    alphas = AdaptiveAlpha(
+        1, P.RELEASE, alpha_step_size=0.002, constraint_weight=2000.0, warm_up=0, dynamics="release"
+    )
     trace = feed(alphas, [5.0], 400)[200:, 0]
     assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
     assert (trace.diff() > 0).sum() > 100
 
 
 def test_the_release_s_step_by_hand():
-    alphas = AdaptiveAlpha(1, P.RELEASE, step=0.002, weight=2000.0, warm_up=0, dynamics="release")
+    alphas = AdaptiveAlpha(
+        1, P.RELEASE, alpha_step_size=0.002, constraint_weight=2000.0, warm_up=0, dynamics="release"
+    )
     alphas.observe(0.9)
     alphas.alpha.fill_(0.06)
     alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
@@ -125,7 +131,7 @@ def test_the_release_s_step_by_hand():
 
 
 def test_entropy_gives_way_when_accuracy_falls():
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", weight=200.0, warm_up=0)
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", constraint_weight=200.0, warm_up=0)
     alphas.alpha.fill_(0.2)
     alphas.observe(0.95)
     alphas.observe(0.90)
@@ -135,7 +141,9 @@ def test_entropy_gives_way_when_accuracy_falls():
 
 
 def test_gap_moves_its_bound_by_the_measured_gap():
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "gap", gain=0.5, warm_up=0, step=1.0)
+    alphas = AdaptiveAlpha(
+        1, P.HARD_INVERSION, "measured_gap", bound_gain=0.5, warm_up=0, alpha_step_size=1.0
+    )
     alphas.observe(accuracy=0.90, confidence=0.94)
     assert alphas.bound.item() == pytest.approx(0.02)
     alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
@@ -157,19 +165,19 @@ def test_a_negative_margin_lowers_alpha_to_zero():
 
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION, P.Technique("w", 0.5)])
 def test_alpha_never_leaves_its_limit(technique):
-    alphas = AdaptiveAlpha(1, technique, step=1.0, weight=0.0, warm_up=0)
+    alphas = AdaptiveAlpha(1, technique, alpha_step_size=1.0, constraint_weight=0.0, warm_up=0)
     feed(alphas, [50.0], 3)
     assert alphas.alpha.item() == pytest.approx(min(1.0, 1 / technique.beta))
 
 
 def test_state_survives_safetensors_and_only_named_images_move():
-    alphas = AdaptiveAlpha(4, P.HARD_INVERSION, "gap", warm_up=1)
+    alphas = AdaptiveAlpha(4, P.HARD_INVERSION, "measured_gap", warm_up=1)
     alphas.observe(0.9, 0.97)
     alphas.observe(0.9, 0.97)
     alphas.update(torch.tensor([2, 0]), torch.full((2, 4), 5.0), torch.ones(2, 4))
     assert alphas.alpha[[1, 3]].eq(0).all()
     assert alphas.alpha[[0, 2]].gt(0).all()
-    other = AdaptiveAlpha(4, P.HARD_INVERSION, "gap", warm_up=1)
+    other = AdaptiveAlpha(4, P.HARD_INVERSION, "measured_gap", warm_up=1)
     other.load_state_dict(load(save(alphas.state_dict())))
     for model in (alphas, other):
         model.update(torch.tensor([1]), torch.full((1, 4), 5.0), torch.ones(1, 4))
@@ -193,11 +201,11 @@ def test_alphas_of_another_training_set_do_not_load():
     [
         ({"rule": "magic"}, "rule is 'magic'"),
         ({"dynamics": "wild"}, "dynamics is 'wild'"),
-        ({"step": -1.0}, "step is -1.0"),
-        ({"weight": math.inf}, "weight is inf"),
-        ({"gain": math.nan}, "gain is nan"),
+        ({"alpha_step_size": -1.0}, "alpha_step_size is -1.0"),
+        ({"constraint_weight": math.inf}, "constraint_weight is inf"),
+        ({"bound_gain": math.nan}, "bound_gain is nan"),
         ({"images": 0}, "images is 0"),
-        ({"rule": "gap", "dynamics": "release"}, "no rule 'gap'"),
+        ({"rule": "measured_gap", "dynamics": "release"}, "no rule 'measured_gap'"),
         ({"technique": P.RELEASE}, "needs dynamics='release'"),
     ],
 )
@@ -208,7 +216,7 @@ def test_bad_arguments(arguments, message):
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_bad_observations(value):
-    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "gap")
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "measured_gap")
     with pytest.raises(ValueError, match="accuracy is"):
         alphas.observe(value, 0.9)
     with pytest.raises(ValueError, match="confidence is"):

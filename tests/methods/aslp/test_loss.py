@@ -44,7 +44,7 @@ def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
             for _ in range(4000)
         ]
     )
-    expected = sc_bce_with_logits(logits, labels, 0.3, technique, expected=True)
+    expected = sc_bce_with_logits(logits, labels, 0.3, technique, use_expected_targets=True)
     error = draws.std() / math.sqrt(len(draws))
     assert abs(draws.mean() - expected) < 5 * error
 
@@ -52,7 +52,7 @@ def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
 def test_equal_alpha_beta_means_equal_expected_loss(batch):
     logits, labels = batch
     losses = [
-        sc_bce_with_logits(logits, labels, 0.2 / t.beta, t, expected=True)
+        sc_bce_with_logits(logits, labels, 0.2 / t.beta, t, use_expected_targets=True)
         for t in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION)
     ]
     torch.testing.assert_close(losses[0], losses[1])
@@ -68,8 +68,8 @@ def test_gradient_descent_finds_the_stated_minimiser_and_floor(posterior):
     def loss():
         ones, zeros = torch.ones(1, 1).double(), torch.zeros(1, 1).double()
         logits = z.view(1, 1)
-        on = sc_bce_with_logits(logits, ones, alpha, technique, expected=True)
-        off = sc_bce_with_logits(logits, zeros, alpha, technique, expected=True)
+        on = sc_bce_with_logits(logits, ones, alpha, technique, use_expected_targets=True)
+        off = sc_bce_with_logits(logits, zeros, alpha, technique, use_expected_targets=True)
         return posterior * on + (1 - posterior) * off
 
     def closure():
@@ -103,8 +103,12 @@ def test_the_release_s_targets_have_no_lower_bound():
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_reductions(batch, reduction):
     logits, labels = batch
-    whole = sc_bce_with_logits(logits, labels, 0.2, P.MODERATION, expected=True, reduction="none")
-    ours = sc_bce_with_logits(logits, labels, 0.2, P.MODERATION, expected=True, reduction=reduction)
+    whole = sc_bce_with_logits(
+        logits, labels, 0.2, P.MODERATION, use_expected_targets=True, reduction="none"
+    )
+    ours = sc_bce_with_logits(
+        logits, labels, 0.2, P.MODERATION, use_expected_targets=True, reduction=reduction
+    )
     oracle = {"mean": whole.mean(), "sum": whole.sum(), "none": whole}[reduction]
     torch.testing.assert_close(ours, oracle)
 
