@@ -33,9 +33,8 @@ class MethodFolder:
     def log(self) -> Path:
         return self.path / "log.csv"
 
-    @property
-    def alphas(self) -> Path:
-        return self.path / "alphas.csv"
+    def per_image(self, name: str) -> Path:
+        return self.path / f"{name}s.csv"
 
     @property
     def checkpoint(self) -> Path:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -49,7 +49,7 @@ Every setting and its default: main_ASLP.py --preset NAME --help
 class Request:
     """What `run` and `train` are asked for."""
 
-    settings: tyro.conf.OmitArgPrefixes[Settings]
+    settings: Annotated[Settings, tyro.conf.arg(name="")]
     out: Path | None = None
     """The run's folder; default runs/PRESET. A taken one gets a number."""
     resume: Path | None = None

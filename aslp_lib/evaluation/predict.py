@@ -16,9 +16,10 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
-from aslp_lib.config import METHOD_LABELS, Method, Settings
+from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.training import distributed
@@ -35,7 +36,7 @@ def load_network(settings: Settings, weights: Path) -> nn.Module:
 def predict_run(
     settings: Settings,
     data: DataSplits,
-    method: Method,
+    method: str,
     folder: MethodFolder,
     *,
     progress: bool = True,

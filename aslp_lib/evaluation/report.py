@@ -9,7 +9,6 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
@@ -17,6 +16,7 @@ from aslp_lib.evaluation.maps import STRETCHED
 from aslp_lib.evaluation.scores import MAIN, Results, labelled, scores, scores_with
 from aslp_lib.evaluation.tables import COLUMNS
 from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.bootstrap import difference
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.runs import Run, read_log

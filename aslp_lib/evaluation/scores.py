@@ -9,10 +9,10 @@ from functools import partial
 
 from tqdm.auto import tqdm
 
-from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.maps import count_maps
 from aslp_lib.files import write, write_csv
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.calibration import BINS

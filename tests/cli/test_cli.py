@@ -10,7 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main
 
-QUICK = ["--epochs", "2", "--size", "32", "--alpha-warm-up", "1", "--device", "cpu"]
+QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -87,7 +87,7 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
     ("arguments", "message"),
     [
         (["--epochs", "0"], "epochs is 0"),
-        (["--technique", "XX"], "technique is 'XX'"),
+        (["--aslp.technique", "XX"], "technique is 'XX'"),
         (["--epochs", "many"], "--epochs"),
         (["--colour", "red"], "--colour"),
     ],

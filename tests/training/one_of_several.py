@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from aslp_lib import cli, networks
@@ -34,7 +35,7 @@ def train_and_keep(settings, data, method, folder):
     np.savez(
         kept / f"{method}{os.environ.get('RANK', '0')}.npz",
         counts=validate(trained.network, data.validation, settings).table,
-        alpha=np.zeros(0) if trained.alphas is None else trained.alphas.alpha.numpy(),
+        alpha=trained.method.per_image().get("alpha", torch.zeros(0)).numpy(),
         **{name: value.detach().numpy() for name, value in trained.network.named_parameters()},
     )
     return trained
