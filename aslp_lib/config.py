@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import torch
 import tyro.conf
@@ -38,16 +38,16 @@ RENAMED_METHODS = {"gap": "measured_gap"}
 
 if TYPE_CHECKING:
     MethodName = str
+    Hyperparameters = Any
 else:
     MethodName = Literal[tuple(METHODS)]
-
-Hyperparameters = make_dataclass(
-    "Hyperparameters",
-    [(family, options, options()) for family, options in FAMILIES.items()],
-    namespace={"__module__": __name__},  # so that it is found when it is pickled
-    frozen=True,
-)
-"""Those of all methods, a field a family: each is the methods' own frozen dataclass."""
+    Hyperparameters = make_dataclass(
+        "Hyperparameters",
+        [(family, options, options()) for family, options in FAMILIES.items()],
+        namespace={"__module__": __name__},  # so that it is found when it is pickled
+        frozen=True,
+    )
+    """Those of all methods, a field a family: each is the methods' own frozen dataclass."""
 
 EMBEDDED = "embedded"
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]

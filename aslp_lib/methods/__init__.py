@@ -14,9 +14,8 @@ from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.focal import Focal
 from aslp_lib.methods.label_smoothing import LabelSmoothing
 
-METHODS: dict[str, type[Method[Any]]] = {
-    method.name: method for method in (BCE, *BY_RULE, LabelSmoothing, Focal)
-}
+REGISTERED: tuple[type[Method[Any]], ...] = (BCE, *BY_RULE, LabelSmoothing, Focal)
+METHODS = {method.name: method for method in REGISTERED}
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
 FAMILIES: dict[str, type] = {
     method.family: method.Options for method in METHODS.values() if fields(method.Options)

@@ -85,7 +85,7 @@ class ASLP(Method[ASLPOptions]):
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         # SC-BCE: one BCE with the target that each image's switch picks (aslp.loss says why).
         targets = self._targets(labels, self.alphas[index], draws)
-        return F.binary_cross_entropy_with_logits(logits, targets)
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
 
     def _targets(self, labels: Tensor, alpha: Tensor, draws: Draws) -> Tensor:
         if self.options.use_expected_targets:

@@ -41,10 +41,10 @@ class Draws:
         return torch.stack([draw(generator) for generator in generators])
 
 
-Options = TypeVar("Options")
+OptionsT = TypeVar("OptionsT")
 
 
-class Method(nn.Module, Generic[Options]):
+class Method(nn.Module, Generic[OptionsT]):
     """A way to train. Training calls these hooks and knows no method by name.
 
     What a method remembers is held in buffers, so that it moves with `.to(device)` and is saved
@@ -66,7 +66,7 @@ class Method(nn.Module, Generic[Options]):
     Options: ClassVar[type] = NoOptions
     """The frozen dataclass of these; it refuses bad values."""
 
-    def __init__(self, images: int, options: Options) -> None:
+    def __init__(self, images: int, options: OptionsT) -> None:
         super().__init__()
         self.options = options
 
@@ -83,9 +83,10 @@ class Method(nn.Module, Generic[Options]):
         return images, labels
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """The mean loss of these images, a number in nats a pixel.
+        """The sum of these images' loss over their pixels, in nats.
 
-        Of several processes each is asked for its own rows; the means are weighted by rows.
+        Of several processes each is asked for its own rows; training divides by the pixels of the
+        whole batch. A term that is no sum over pixels counts as often as there are pixels.
 
         Args:
             logits: (N, 1, S, S) float32.

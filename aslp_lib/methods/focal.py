@@ -37,4 +37,4 @@ class Focal(Method[FocalOptions]):
         bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
         # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
         log_wrong = F.logsigmoid(torch.where(labels > 0.5, -logits, logits))
-        return (torch.exp(self.options.gamma * log_wrong) * bce).mean()
+        return (torch.exp(self.options.gamma * log_wrong) * bce).sum()

@@ -32,4 +32,5 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         epsilon = self.options.epsilon
-        return F.binary_cross_entropy_with_logits(logits, (1 - epsilon) * labels + epsilon / 2)
+        targets = (1 - epsilon) * labels + epsilon / 2
+        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")

@@ -150,29 +150,32 @@ def run_epoch(
             logits = network(images)
         logits = logits.float()
         loss = method.loss(logits, seen, index, draws)
-        share = len(own[step]) / len(whole[step])  # of the batch's images
-        # Processes' gradients are averaged.
-        weight = plan[step].weight * share * accelerator.num_processes
-        accelerator.backward(loss * weight)
+        # From the sum to the whole batch's mean; processes' gradients are averaged. Divided here,
+        # pixel by pixel, each process rounds as one alone would.
+        pixels = logits[0].numel()
+        factor = plan[step].weight * accelerator.num_processes
+        logits.register_hook(partial(_scaled, factor, len(whole[step]) * pixels))
+        accelerator.backward(loss if own[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
         if own[step]:
             method.after_step(index, logits.detach(), labels)
-        total += loss.detach() * len(own[step])
+        mean = loss.detach() / (len(held[step]) * pixels)
+        total += mean * len(own[step])
         bar.update()
         if step % REFRESH == 0 and own[step]:
-            now = _read(loss)
+            now = _read(mean)
             _check_finite(now, epoch, settings)
             if not bar.disable:
                 means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
                 bar.set_postfix({"epoch": epoch + 1, "loss": f"{now:.3f}", **means}, refresh=False)
-    mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
-    _check_finite(mean, epoch, settings)
+    whole_mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
+    _check_finite(whole_mean, epoch, settings)
     distributed.share_buffers(state.network, accelerator)
     moved = [i for batch in own for i in batch]
     for values in method.per_image().values():
         distributed.share_items(values, moved, accelerator)
-    return mean, settings.learning_rate * rate
+    return whole_mean, settings.learning_rate * rate
 
 
 def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Tensor]:
@@ -183,6 +186,10 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
     uniform = torch.empty(images)
     uniform[order] = torch.rand(images, generator=switches)
     return order.tolist(), uniform
+
+
+def _scaled(factor: float, over: int, gradient: Tensor) -> Tensor:
+    return gradient * factor / over
 
 
 def _seed(seed: int, epoch: int, image: int) -> int:

@@ -15,7 +15,9 @@ def test_it_is_torch_s_label_smoothing_of_two_classes(epsilon):
     logits, labels = torch.randn(5, 1, 4, 4), (torch.rand(5, 1, 4, 4) < 0.4).float()
     method = LabelSmoothing(5, LabelSmoothingOptions(epsilon))
     both = torch.cat([torch.zeros_like(logits), logits], dim=1)
-    expected = nn.CrossEntropyLoss(label_smoothing=epsilon)(both, labels[:, 0].long())
+    expected = nn.CrossEntropyLoss(label_smoothing=epsilon, reduction="sum")(
+        both, labels[:, 0].long()
+    )
     torch.testing.assert_close(method.loss(logits, labels, torch.arange(5), NONE), expected)
 
 
@@ -24,4 +26,6 @@ def test_it_is_sc_bce_that_is_always_on():
     found = LabelSmoothing(5, LabelSmoothingOptions(0.3)).loss(
         logits, labels, torch.arange(5), NONE
     )
-    torch.testing.assert_close(found, sc_bce_with_logits(logits, labels, 1.0, Technique("LS", 0.3)))
+    torch.testing.assert_close(
+        found, sc_bce_with_logits(logits, labels, 1.0, Technique("LS", 0.3), reduction="sum")
+    )

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from accelerate import Accelerator
 from PIL import Image
 
@@ -139,10 +138,3 @@ def test_every_row_is_one_process_s(images, ranks):
     owned = [list(range(images))[part] for part in parts]
     assert list(itertools.chain(*owned)) == list(range(images))
     assert max(map(len, owned)) - min(map(len, owned)) <= 1
-
-
-def test_widening_keeps_a_part_in_its_place():
-    values = torch.tensor([[1.0], [2.0]])
-    assert distributed.widen(values, slice(1, 3), 4, -7).ravel().tolist() == [-7, 1, 2, -7]
-    assert distributed.widen(values[:0], slice(3, 3), 3, -7).ravel().tolist() == [-7, -7, -7]
-    assert distributed.widen(values, slice(0, 2), 2, -7) is values
