@@ -16,6 +16,7 @@ from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.methods.aslp.perturbation import TECHNIQUES, Technique
+from aslp_lib.recalibration import RECALIBRATIONS
 
 Method = Literal["bce", "calibration", "entropy", "measured_gap"]
 METHOD_LABELS = {
@@ -58,6 +59,10 @@ class Settings:
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
     methods: tuple[Method, ...] = ("bce", "calibration")
     """What to train, one after another: plain BCE, and ASLP by the rule of that name."""
+    recalibrate: tuple[str, ...] = ()
+    """What to fit on the validation set after each training: names of
+    `aslp_lib.recalibration.RECALIBRATIONS`. Each has maps and scores of its own, "BCE +
+    temperature", beside those of the method as it was trained."""
     size: int = 48
     """Side of the square images that the network sees, in pixels."""
     epochs: int = 140
@@ -133,6 +138,8 @@ class Settings:
         _check("methods", self.methods, bool(self.methods), "one method or more")
         for method in self.methods:
             _check("methods", method, method in METHOD_LABELS, f"of {', '.join(METHOD_LABELS)}")
+        for name in self.recalibrate:
+            _check("recalibrate", name, name in RECALIBRATIONS, f"of {', '.join(RECALIBRATIONS)}")
         if self.technique not in TECHNIQUES:
             raise ValueError(
                 f"technique is {self.technique!r}, but must be one of {', '.join(TECHNIQUES)}"
@@ -211,9 +218,8 @@ class Settings:
         values = {RENAMED.get(name, name): value for name, value in json.loads(text).items()}
         if unknown := values.keys() - {field.name for field in fields(cls)}:
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-        return cls(
-            **{**values, "methods": tuple(RENAMED_METHODS.get(m, m) for m in values["methods"])}
-        )
+        values["methods"] = tuple(RENAMED_METHODS.get(m, m) for m in values["methods"])
+        return cls(**values | {"recalibrate": tuple(values.get("recalibrate", ()))})
 
 
 PAPER = Settings(

@@ -26,6 +26,7 @@ from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.checkpoints import TrainingState
+from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
@@ -51,8 +52,9 @@ def train(
     Of several processes each returns the same, and the main one writes.
 
     Args:
-        folder: where the log, the alphas, the checkpoint and the weights go; None keeps nothing. A
-            checkpoint that lies there is gone on from.
+        folder: where the log, the alphas, the checkpoint, the weights and the recalibrations fitted
+            on them go; None keeps nothing, and fits none. A checkpoint that lies there is gone on
+            from.
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
@@ -100,8 +102,10 @@ def train(
                 checkpoints.save(folder, settings, method, state, optimizer)
     if folder is not None and main:
         checkpoints.finish(folder, settings, method, state, data.train)
-    accelerator.wait_for_everyone()
     state.network.eval()
+    if folder is not None:
+        recalibrate(state.network, data, settings, folder)
+    accelerator.wait_for_everyone()
     return state
 
 
