@@ -17,6 +17,7 @@ from aslp_lib.data.folders import TRAIN, paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 from aslp_lib.methods import FAMILIES, METHODS, Method
+from aslp_lib.recalibration import RECALIBRATIONS
 
 RENAMED = {
     "encoder_rate": "encoder_lr_factor",
@@ -37,10 +38,11 @@ RENAMED = {
 RENAMED_METHODS = {"gap": "measured_gap"}
 
 if TYPE_CHECKING:
-    MethodName = str
+    MethodName = RecalibrationName = str
     Hyperparameters = Any
 else:
     MethodName = Literal[tuple(METHODS)]
+    RecalibrationName = Literal[tuple(RECALIBRATIONS)]
     Hyperparameters = make_dataclass(
         "Hyperparameters",
         [(family, options, options()) for family, options in FAMILIES.items()],
@@ -70,6 +72,10 @@ class Settings:
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
     methods: tuple[MethodName, ...] = ("bce", "calibration")
     """What to train, one after another: names of `aslp_lib.methods.METHODS`."""
+    recalibrate: tuple[RecalibrationName, ...] = ()
+    """What to fit on the validation set after each training: names of
+    `aslp_lib.recalibration.RECALIBRATIONS`. Each has maps and scores of its own, "BCE +
+    temperature", beside those of the method as it was trained."""
     size: int = 48
     """Side of the square images that the network sees, in pixels."""
     epochs: int = 140
@@ -134,6 +140,8 @@ class Settings:
         for method in self.methods:
             _check("methods", method, method in METHODS, f"of {', '.join(METHODS)}")
             self.method(method, images=1)  # so that a bad value stops a run before it trains
+        for name in self.recalibrate:
+            _check("recalibrate", name, name in RECALIBRATIONS, f"of {', '.join(RECALIBRATIONS)}")
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -208,8 +216,9 @@ class Settings:
         for family, own in groups.items():
             _refuse_unknown(own, FAMILIES[family], f"{family}.")
             groups[family] = FAMILIES[family](**own)
-        methods = tuple(RENAMED_METHODS.get(name, name) for name in values["methods"])
-        return cls(**values | {"methods": methods, "hyperparameters": Hyperparameters(**groups)})
+        values["methods"] = tuple(RENAMED_METHODS.get(name, name) for name in values["methods"])
+        values["recalibrate"] = tuple(values.get("recalibrate", ()))
+        return cls(**values, hyperparameters=Hyperparameters(**groups))
 
 
 def _refuse_unknown(values: Mapping[str, object], known: type, prefix: str = "") -> None:

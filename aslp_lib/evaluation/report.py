@@ -19,6 +19,7 @@ from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.bootstrap import difference
 from aslp_lib.metrics.calibration import BINS
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run, read_log
 
 EXAMPLES = 4
@@ -36,6 +37,7 @@ def write_report(run: Run, data: DataSplits, results: Results) -> None:
         f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
         f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
         *([f"<p>{html.escape(STRETCHED)}</p>"] if run.settings.min_max_maps else []),
+        *_recalibrations(run),
         *_scores(results, BINS),
         "<h2>Training</h2>",
         _picture(figures.training_history(logs)),
@@ -70,6 +72,25 @@ def _write_page(path: Path, parts: Iterable[str]) -> None:
     write(path, page)
 
 
+def _recalibrations(run: Run) -> list[str]:
+    """What was fitted after training, and whether it left the decisions alone."""
+    items = []
+    for variant in run.variants():
+        if variant.recalibration is not None:
+            kind = RECALIBRATIONS[variant.recalibration]
+            fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
+            kept = (
+                "the network decides as before (where a map is resized, a few edge pixels may not)"
+                if kind.preserves_decisions
+                else "decisions may change"
+            )
+            text = f"{variant.label}: {fitted.describe()}; {kept}."
+            items.append(f"<li>{html.escape(text)}</li>")
+    if not items:
+        return []
+    return [f"<p>Fitted after training, on the validation set:</p><ul>{''.join(items)}</ul>"]
+
+
 def _scores(results: Results, bins: int) -> list[str]:
     return [
         "<h2>Scores</h2>",
@@ -101,11 +122,10 @@ def _examples(run: Run, dataset: SaliencySet) -> Figure:
     """The set's first images beside their masks and the run's maps of them."""
     chosen = range(min(EXAMPLES, len(dataset)))
     maps = {
-        METHOD_LABELS[method]: [
-            read_map(run.method(method).maps(dataset.name) / f"{dataset.stems[i]}.png")
-            for i in chosen
+        variant.label: [
+            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in chosen
         ]
-        for method in run.settings.methods
+        for variant in run.variants()
     }
     return figures.gallery(dataset, chosen, maps)
 

@@ -12,14 +12,13 @@ from tqdm.auto import tqdm
 from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.maps import count_maps
 from aslp_lib.files import write, write_csv
-from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score
 from aslp_lib.metrics.smooth import smooth_ece
-from aslp_lib.runs import Run
+from aslp_lib.runs import Run, Variant
 
 BINNED = {
     "ece": calibration.ece,
@@ -56,7 +55,7 @@ MAIN = ("ece", "oe", "gap", "accuracy")
 """The scores whose intervals a run's report shows."""
 
 Results = dict[str, dict[str, Counts]]
-"""Counts by test set and method."""
+"""Counts by test set and method; a run's by `Variant.name`."""
 
 
 def scores_with(bins: int = BINS) -> dict[str, Score]:
@@ -96,11 +95,11 @@ def record(counts: Counts, names: Collection[str] = MAIN, bins: int = BINS) -> d
 
 
 def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Results:
-    """Count the maps of every method and test set; write metrics.json and metrics.csv."""
+    """Count the maps of every variant and test set; write metrics.json and metrics.csv."""
     results: Results = {
         name: {
-            method: count_maps(run.method(method).maps(name), dataset, progress=progress)
-            for method in run.settings.methods
+            variant.name: count_maps(run.maps(variant, name), dataset, progress=progress)
+            for variant in run.variants()
         }
         for name, dataset in data.tests.items()
     }
@@ -127,6 +126,6 @@ def flat(rows: Mapping[str, Mapping[str, Mapping]]) -> tuple[list[str], list[lis
 def labelled(results: Results) -> Results:
     """The results with the methods' labels in the place of their names."""
     return {
-        name: {METHOD_LABELS[method]: counts for method, counts in methods.items()}
+        name: {Variant.named(method).label: counts for method, counts in methods.items()}
         for name, methods in results.items()
     }

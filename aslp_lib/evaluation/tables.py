@@ -57,12 +57,13 @@ def as_table(results: Results, bins: int = BINS) -> str:
     """The main scores, for a terminal."""
     widths = {key: max(len(COLUMNS[key].title) + 2, 8) for key in TERMINAL}
     head = "".join(f"{COLUMNS[key].title:>{width}}" for key, width in widths.items())
-    lines = [f"{'set':<16}{'method':<20}" + head]
+    name_width = max([18, *(len(method) for methods in results.values() for method in methods)]) + 2
+    lines = [f"{'set':<16}{'method':<{name_width}}" + head]
     for name, methods in results.items():
         for method, counts in methods.items():
             row = scores(counts, bins)
             cells = "".join(f"{COLUMNS[k].text(row[k]):>{width}}" for k, width in widths.items())
-            lines.append(f"{name:<16}{method:<20}" + cells)
+            lines.append(f"{name:<16}{method:<{name_width}}" + cells)
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.checkpoints import TrainingState
+from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
@@ -48,8 +49,9 @@ def train(
     Of several processes each returns the same, and the main one writes.
 
     Args:
-        folder: where the log, each image's alpha, the checkpoint and the weights go; None keeps
-            nothing. A checkpoint that lies there is gone on from.
+        folder: where the log, each image's alpha, the checkpoint, the weights and what is fitted
+            on them go; None keeps nothing, and fits nothing. A checkpoint that lies there is gone
+            on from.
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
@@ -95,8 +97,10 @@ def train(
                 checkpoints.save(folder, settings, state, optimizer)
     if folder is not None and main:
         checkpoints.finish(folder, settings, state, data.train)
-    accelerator.wait_for_everyone()
     state.network.eval()
+    if folder is not None:
+        recalibrate(state.network, data, settings, folder)
+    accelerator.wait_for_everyone()
     return state
 
 
