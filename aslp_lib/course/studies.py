@@ -43,7 +43,7 @@ def bias_study(
             # A generator each: shares that differ in the last bit may take up another number of
             # random bits, and so change one sample, but not all that follow.
             drawn = np.random.default_rng([seed, i, j]).multinomial(size, shares)
-            sample = Counts(drawn.reshape(1, 2, population.levels))
+            sample = Counts(drawn.reshape(1, 2, population.grey_levels))
             for name, estimator in estimators.items():
                 found[name][i, j] = estimator(sample)
     return found
@@ -90,6 +90,6 @@ def coverage_study(
         found["images"].append((over.low, over.high))
         shares = sample.pooled.ravel() / sample.pixels
         drawn = rng.multinomial(sample.pixels, shares, size=resamples)
-        scores = [score(Counts(d.reshape(1, 2, sample.levels))) for d in drawn]
+        scores = [score(Counts(d.reshape(1, 2, sample.grey_levels))) for d in drawn]
         found["pixels"].append(np.quantile(scores, [0.025, 0.975]))
     return Coverage(score(population), {kind: np.array(ends) for kind, ends in found.items()})

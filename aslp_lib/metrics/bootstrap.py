@@ -32,19 +32,25 @@ class Interval:
 
 
 def interval(
-    counts: Counts, score: Score, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    counts: Counts,
+    score: Score,
+    *,
+    resamples: int = 1000,
+    confidence_level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
     """Percentile interval of a score.
 
     Args:
         resamples: how many sets to draw.
-        level: the interval's nominal coverage.
+        confidence_level: the interval's nominal coverage.
 
     Raises:
-        ValueError: fewer than two images, or a level or number of resamples out of range.
+        ValueError: fewer than two images, or a confidence level or number of resamples
+            out of range.
     """
-    draws = _draws(len(counts), resamples, level, seed)
-    return _percentile(score(counts), _scores(counts, score, draws), level)
+    draws = _draws(len(counts), resamples, confidence_level, seed)
+    return _percentile(score(counts), _scores(counts, score, draws), confidence_level)
 
 
 def difference(
@@ -53,7 +59,7 @@ def difference(
     score: Score,
     *,
     resamples: int = 1000,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
     """The same for `score(first) - score(second)`, two methods on the same images, paired.
@@ -65,9 +71,9 @@ def difference(
             f"the methods have {len(first)} and {len(second)} images, or not the same ones: pairs "
             "need the same images in the same order"
         )
-    draws = _draws(len(first), resamples, level, seed)
+    draws = _draws(len(first), resamples, confidence_level, seed)
     spread = _scores(first, score, draws) - _scores(second, score, draws)
-    return _percentile(score(first) - score(second), spread, level)
+    return _percentile(score(first) - score(second), spread, confidence_level)
 
 
 def reliability_interval(
@@ -76,28 +82,29 @@ def reliability_interval(
     of: Of = "prediction",
     *,
     resamples: int = 1000,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end, (bins,) each, of the accuracy of each bin of equal width; NaN where the
     bin is empty."""
-    draws = _draws(len(counts), resamples, level, seed)
+    draws = _draws(len(counts), resamples, confidence_level, seed)
     accuracy = np.array([reliability(c, bins, of).accuracy for c in _resampled(counts, draws)])
     filled = ~np.isnan(reliability(counts, bins, of).accuracy)
     ends = np.full((2, bins), np.nan)
     ends[:, filled] = np.nanquantile(
-        accuracy[:, filled], [(1 - level) / 2, (1 + level) / 2], axis=0
+        accuracy[:, filled], [(1 - confidence_level) / 2, (1 + confidence_level) / 2], axis=0
     )
     return ends[0], ends[1]
 
 
-def _draws(images: int, resamples: int, level: float, seed: int) -> np.ndarray:
+def _draws(images: int, resamples: int, confidence_level: float, seed: int) -> np.ndarray:
     """(resamples, images): how often each image is in each resample."""
     if images < 2:
         raise ValueError(f"an interval over images needs two or more, not {images}")
-    if resamples < 1 or not 0 < level < 1:
+    if resamples < 1 or not 0 < confidence_level < 1:
         raise ValueError(
-            f"resamples is {resamples} and level {level}: 1 or more, and a share in (0, 1), needed"
+            f"resamples is {resamples} and confidence_level {confidence_level}: 1 or more, and a "
+            "share in (0, 1), needed"
         )
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=resamples)
@@ -125,8 +132,8 @@ def _resampled(counts: Counts, draws: np.ndarray) -> Iterator[Counts]:
         yield Counts(table)
 
 
-def _percentile(value: float, scores: np.ndarray, level: float) -> Interval:
+def _percentile(value: float, scores: np.ndarray, confidence_level: float) -> Interval:
     if math.isnan(value):
         return Interval(value, math.nan, math.nan)
-    low, high = np.nanquantile(scores, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(scores, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     return Interval(value, float(low), float(high))

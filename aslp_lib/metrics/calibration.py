@@ -7,9 +7,9 @@ Two readings of "confidence", chosen by `of`:
 - "foreground": confidence is `p = P(y = 1)`, the outcome the label, its mean the frequency of
   foreground.
 
-Bins of equal width cover [0, 1], `(low, high]`; a level's bin is found in integers, so that no
-level falls on the wrong side of an edge by rounding. Bins of equal mass hold equally many pixels; a
-level that spans an edge is shared between its bins by count. Every value is a share in [0, 1]
+Bins of equal width cover [0, 1], `(low, high]`; a grey level's bin is found in integers, so that
+none falls on the wrong side of an edge by rounding. Bins of equal mass hold equally many pixels; a
+grey level that spans an edge is shared between its bins by count. Every value is a share in [0, 1]
 unless a docstring says otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean
 confidence and mean outcome.
 """
@@ -33,7 +33,7 @@ class Reliability:
 
     Args:
         edges: (bins + 1,) confidence.
-        pixels: (bins,) how many; not whole where a level is shared between equal-mass bins.
+        pixels: (bins,) how many; not whole where a grey level is shared between equal-mass bins.
         confidence: (bins,) mean confidence of the bin's pixels.
         accuracy: (bins,) their mean outcome.
     """
@@ -58,10 +58,10 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
     _check_bins(bins)
     found = forecast(counts, of)
-    # A confidence is an integer over levels - 1; (low, high] is then a ceiling division.
-    top = counts.levels - 1
-    level = np.arange(counts.levels - len(found.confidence), counts.levels)
-    which = np.maximum((level * bins + top - 1) // top - 1, 0)
+    # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
+    top = counts.grey_levels - 1
+    numerator = np.arange(counts.grey_levels - len(found.confidence), counts.grey_levels)
+    which = np.maximum((numerator * bins + top - 1) // top - 1, 0)
     pixels = np.bincount(which, found.pixels, minlength=bins)
     sure = np.bincount(which, found.pixels * found.confidence, minlength=bins)
     positive = np.bincount(which, found.positive, minlength=bins)
@@ -97,14 +97,14 @@ def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
 def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     """How many bins the sweep takes.
 
-    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a level
-    nothing new can be seen.
+    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a grey
+    level nothing new can be seen.
     """
     ladder = _Ladder.of(counts, of)
     most = len(ladder.confidence)
     for bins in range(2, most + 1):
         _, right = ladder.means(bins)
-        if (np.diff(right) < -1e-12).any():  # rounding within a shared level is no fall
+        if (np.diff(right) < -1e-12).any():  # rounding within a shared grey level is no fall
             return bins - 1
     return most
 
@@ -192,9 +192,9 @@ class BrierParts(NamedTuple):
 
 
 def brier_parts(counts: Counts) -> BrierParts:
-    """Murphy's decomposition (1973), exact: each level of p is a bin of its own.
+    """Murphy's decomposition (1973), exact: each grey level is a bin of its own.
 
-    With w_v, y_v the share and foreground frequency of level v and y the whole set's frequency:
+    With w_v, y_v the share and foreground frequency of grey level v, and y that of the whole set:
     `sum_v w_v (p_v - y_v)^2`, `sum_v w_v (y_v - y)^2` and `y (1 - y)`.
     """
     found = forecast(counts, "foreground")
@@ -212,16 +212,17 @@ def brier_parts(counts: Counts) -> BrierParts:
 def nll(counts: Counts) -> float:
     """Negative log-likelihood in nats per pixel.
 
-    Levels 0 and 1 are clipped at half a level: a rounded map cannot tell a certainty from one.
+    Probabilities 0 and 1 are clipped at half a grey level: a rounded map cannot tell a certainty
+    from what rounds to it.
     """
-    half = 0.5 / (counts.levels - 1)
+    half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
 class Forecast(NamedTuple):
-    """Confidence of each level, least first; its pixels' positive outcomes; its pixels."""
+    """Confidence of each grey level, least first; its pixels' positive outcomes; its pixels."""
 
     confidence: np.ndarray
     positive: np.ndarray
@@ -237,17 +238,17 @@ def forecast(counts: Counts, of: Of) -> Forecast:
         return Forecast(counts.probabilities, foreground, background + foreground)
     if of != "prediction":
         raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
-    half = counts.levels // 2
+    half = counts.grey_levels // 2
     correct = foreground[half:] + background[:half][::-1]
     wrong = background[half:] + foreground[:half][::-1]
     return Forecast(counts.probabilities[half:], correct, correct + wrong)
 
 
 class _Ladder(NamedTuple):
-    """Pixels in the order of their confidence, as running sums over the levels that have any."""
+    """Pixels in the order of their confidence, as running sums over the grey levels with any."""
 
-    confidence: np.ndarray  # of each level
-    mass: np.ndarray  # (levels + 1,) pixels below each level, and all
+    confidence: np.ndarray  # of each grey level
+    mass: np.ndarray  # (as many + 1,) pixels below each, and all
     sure: np.ndarray  # the same of confidence
     right: np.ndarray  # and of positive outcomes
 
@@ -266,7 +267,7 @@ class _Ladder(NamedTuple):
     def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
         """(bins,) mean confidence and outcome of bins of equal mass."""
         edges, size = self.ranks(bins), self.mass[-1] / bins
-        # Sums up to a pixel's rank are linear within a level: that is the sharing.
+        # Sums up to a pixel's rank are linear within a grey level: that is the sharing.
         sums = (np.interp(edges, self.mass, column) for column in (self.sure, self.right))
         sure, right = (np.diff(column) / size for column in sums)
         return sure, right

@@ -1,9 +1,9 @@
 """Saliency metrics of binary maps, all from the joint histogram.
 
-Conventions are PySODMetrics' (256 thresholds, level `>= v` is foreground; each image's own curve,
-then the mean over images), but for two: maps are taken as they are, never min-max normalised; and a
-score that an image without foreground does not have is the mean over the images with some, NaN if
-there are none. Values are in [0, 1].
+Conventions are PySODMetrics' (256 thresholds, grey level `>= v` is foreground; each image's own
+curve, then the mean over images), but for two: maps are taken as they are, never min-max
+normalised; and a score that an image without foreground does not have is the mean over the images
+with some, NaN if there are none. Values are in [0, 1].
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def _absolute_error(counts: Counts) -> np.ndarray:
 
 
 def f_curves(counts: Counts) -> np.ndarray:
-    """(images, levels) F of each image at every threshold; 0 where nothing is found, NaN for an
-    image without foreground.
+    """(images, grey_levels) F of each image at every threshold; 0 where nothing is found, NaN for
+    an image without foreground.
 
     `F = (1 + b) * P * R / (b * P + R)`, b = 0.3 (Achanta et al., CVPR 2009).
     """
@@ -36,14 +36,14 @@ def f_curves(counts: Counts) -> np.ndarray:
 
 def _adaptive_f(counts: Counts) -> np.ndarray:
     pooled = counts.table.sum(axis=1)
-    twice = 2 * (pooled @ np.arange(counts.levels)) / pooled.sum(axis=1)
-    threshold = np.ceil(np.minimum(twice, counts.levels - 1)).astype(int)
+    twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
+    threshold = np.ceil(np.minimum(twice, counts.grey_levels - 1)).astype(int)
     return f_curves(counts)[np.arange(len(counts)), threshold]
 
 
 def e_curves(counts: Counts) -> np.ndarray:
-    """(images, levels) enhanced alignment E of each image at every threshold (Fan et al., IJCAI
-    2018).
+    """(images, grey_levels) enhanced alignment E of each image at every threshold (Fan et al.,
+    IJCAI 2018).
 
     With d, g the binary map and mask less their means, `a = 2 d g / (d^2 + g^2)` and
     `E = sum (a + 1)^2 / 4 / (pixels - 1)`. A mask of one class has no d g: E is then the share of
@@ -53,7 +53,7 @@ def e_curves(counts: Counts) -> np.ndarray:
 
 
 def _iou(counts: Counts) -> np.ndarray:
-    half = counts.levels // 2
+    half = counts.grey_levels // 2
     true = counts.table[:, 1, half:].sum(axis=1)
     false = counts.table[:, 0, half:].sum(axis=1)
     positives = counts.table[:, 1].sum(axis=1)
@@ -63,7 +63,7 @@ def _iou(counts: Counts) -> np.ndarray:
 def _structure(counts: Counts) -> np.ndarray:
     if counts.quadrants is None:
         return np.full(len(counts), np.nan)
-    return s_measures(counts.quadrants, counts.levels - 1)
+    return s_measures(counts.quadrants, counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
@@ -76,7 +76,7 @@ mae = ImageMean(_absolute_error, None, "mean absolute error, `mean |p - y|`")
 max_f = ImageMean(f_curves, np.max, "largest value of the mean F curve")
 mean_f = ImageMean(f_curves, np.mean, "mean of the F curve over thresholds")
 adaptive_f = ImageMean(
-    _adaptive_f, None, "F at each image's own threshold, twice its mean level, at most the top"
+    _adaptive_f, None, "F at each image's own threshold, twice its mean grey level, at most the top"
 )
 max_e = ImageMean(e_curves, np.max, "largest value of the mean E curve")
 mean_e = ImageMean(e_curves, np.mean, "mean of the E curve over thresholds")
@@ -92,7 +92,7 @@ weighted_f = ImageMean(
 
 
 def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """(levels + 1,) false and true positive rate of pooled pixels, from (0, 0) to (1, 1)."""
+    """(grey_levels + 1,) false and true positive rate of pooled pixels, from (0, 0) to (1, 1)."""
     background, foreground = (
         np.concatenate([[0], row[::-1].cumsum()]) for row in counts.pooled.astype(np.float64)
     )
@@ -101,13 +101,13 @@ def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def auc(counts: Counts) -> float:
-    """Area under `roc`, trapezoids: pairs of pixels on one level count one half."""
+    """Area under `roc`, trapezoids: pairs of pixels of one grey level count one half."""
     false, true = roc(counts)
     return float(np.diff(false) @ (true[1:] + true[:-1]) / 2)
 
 
 def precision_recall(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """(levels,) precision and recall of pooled pixels, highest threshold first."""
+    """(grey_levels,) precision and recall of pooled pixels, highest threshold first."""
     background, foreground = counts.pooled[:, ::-1].cumsum(axis=1)
     with np.errstate(invalid="ignore"):
         # Where nothing is found, precision is 1 by convention.
@@ -127,12 +127,12 @@ def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> 
 
 
 def _found(table: np.ndarray) -> np.ndarray:
-    """(images, 2, levels): background and foreground pixels at or above each level."""
+    """(images, 2, grey_levels): background and foreground pixels at or above each grey level."""
     return table[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
 
 
 def _f(table: np.ndarray) -> np.ndarray:
-    """(images, levels) F of each image at each threshold."""
+    """(images, grey_levels) F of each image at each threshold."""
     found = _found(table)
     positives = found[:, 1, :1]
     # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
@@ -141,7 +141,7 @@ def _f(table: np.ndarray) -> np.ndarray:
 
 
 def _e(table: np.ndarray) -> np.ndarray:
-    """(images, levels) E of each image at each threshold."""
+    """(images, grey_levels) E of each image at each threshold."""
     found = _found(table).astype(np.float64)
     false, true = found[:, 0], found[:, 1]
     negatives, positives = false[:, :1], true[:, :1]

@@ -1,7 +1,7 @@
 """What S needs of an image beyond its joint histogram: the sums of four quadrants.
 
 The quadrants meet at the centroid of the mask's foreground. Of each, and each label, the number of
-pixels, the sum of their levels and the sum of squared levels give every mean, variance and
+pixels, the sum of their grey levels and the sum of their squares give every mean, variance and
 covariance that the structure measure asks for, exactly.
 """
 
@@ -33,7 +33,8 @@ def centroid(mask: np.ndarray) -> tuple[int, int]:
 
 
 def moments(histograms: np.ndarray) -> np.ndarray:
-    """(..., levels) histograms to (..., 3): number, sum of levels, sum of squared levels; int64."""
+    """(..., grey_levels) histograms to (..., 3): number, sum of grey levels, sum of their squares;
+    int64."""
     return histograms @ _powers(histograms.shape[-1])
 
 
@@ -47,7 +48,7 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
     Args:
         quadrants: (images, 4, 2, 3), `moments` of quadrant and label.
-        top: the level that means 1.
+        top: the grey level that means 1.
 
     Returns:
         (images,) float64.
@@ -67,9 +68,9 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
 
 @cache
-def _powers(levels: int) -> np.ndarray:
-    level = np.arange(levels)
-    return np.stack([np.ones_like(level), level, level**2], axis=1)
+def _powers(grey_levels: int) -> np.ndarray:
+    grey = np.arange(grey_levels)
+    return np.stack([np.ones_like(grey), grey, grey**2], axis=1)
 
 
 def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:

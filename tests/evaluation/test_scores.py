@@ -150,7 +150,7 @@ def test_maps_in_memory_are_the_written_ones(tmp_path):
     network = networks.build("tiny")
     predict.predict(network, dataset, tmp_path / "test", SETTINGS, progress=False)
     for level_map, stem in zip(
-        predict.level_maps(network, dataset, range(3)), dataset.stems, strict=True
+        predict.grey_level_maps(network, dataset, range(3)), dataset.stems, strict=True
     ):
         written = read_map(tmp_path / "test" / f"{stem}.png").astype(int)
         assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch
