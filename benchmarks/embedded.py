@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from aslp_lib.config import METHOD_LABELS, PRESETS
-from aslp_lib.evaluation.scores import scores
+from aslp_lib.metrics import scores
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import Score
+from aslp_lib.metrics.score import ScoreFunction
 
 
 def calibrated(counts: Counts) -> Counts:
@@ -21,7 +21,7 @@ def calibrated(counts: Counts) -> Counts:
 
 def bias_study(
     population: Counts,
-    estimators: Mapping[str, Score],
+    estimators: Mapping[str, ScoreFunction],
     sizes: Sequence[int],
     repeats: int = 200,
     seed: int = 0,
@@ -69,7 +69,7 @@ class Coverage:
 
 def coverage_study(
     population: Counts,
-    score: Score,
+    score: ScoreFunction,
     images: int = 100,
     datasets: int = 100,
     resamples: int = 300,

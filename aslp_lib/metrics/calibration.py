@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import Score, Shown
 
 BINS = 10
 Of = Literal["prediction", "foreground"]
@@ -212,13 +213,30 @@ def brier_parts(counts: Counts) -> BrierParts:
 def nll(counts: Counts) -> float:
     """Negative log-likelihood in nats per pixel.
 
-    Probabilities 0 and 1 are clipped at half a grey level: a rounded map cannot tell a certainty
-    from what rounds to it.
+    0 and 1 are clipped at half a grey level: rounded maps cannot tell certain from nearly certain.
     """
     half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
+
+
+ECE = Score("ece", ece, "ECE", unit="%", better="less", takes_bins=True, shown=Shown.MAIN)
+ECE_EQUAL_MASS = Score(
+    "ece_equal_mass", ece_equal_mass, "ECE, equal mass", unit="%", better="less", takes_bins=True
+)
+ECE_DEBIASED = Score(
+    "ece_debiased", ece_debiased, "ECE, debiased", unit="%", better="less", takes_bins=True
+)
+OE = Score("oe", oe, "OE", unit="%", better="less", takes_bins=True, shown=Shown.MAIN)
+MCE = Score("mce", mce, "MCE", unit="%", better="less", takes_bins=True)
+ECE_SWEEP = Score("ece_sweep", ece_sweep, "ECE, sweep", unit="%", better="less")
+KS = Score("ks", ks, "KS", unit="%", better="less")
+GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", shown=Shown.MAIN)
+ACCURACY = Score("accuracy", accuracy, "accuracy", unit="%", better="more", shown=Shown.MAIN)
+CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
+BRIER = Score("brier", brier, "Brier", unit="%", better="less", shown=Shown.TABLES)
+NLL = Score("nll", nll, "NLL", unit="nats", better="less", shown=Shown.TABLES)
 
 
 class Forecast(NamedTuple):

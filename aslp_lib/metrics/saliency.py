@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ImageMean
+from aslp_lib.metrics.score import ImageMean, Score, Shown
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
@@ -62,13 +62,13 @@ def _iou(counts: Counts) -> np.ndarray:
 
 def _structure(counts: Counts) -> np.ndarray:
     if counts.quadrants is None:
-        return np.full(len(counts), np.nan)
+        raise ValueError("S needs the images' quadrants: count maps with Counts.from_map")
     return s_measures(counts.quadrants, counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
     if counts.weighted_f is None:
-        return np.full(len(counts), np.nan)
+        raise ValueError("weighted F was not measured: read maps with ReadOptions.weighted_f")
     return counts.weighted_f
 
 
@@ -81,13 +81,9 @@ adaptive_f = ImageMean(
 max_e = ImageMean(e_curves, np.max, "largest value of the mean E curve")
 mean_e = ImageMean(e_curves, np.mean, "mean of the E curve over thresholds")
 iou = ImageMean(_iou, None, "intersection over union at one half")
-s_measure = ImageMean(
-    _structure, None, "structure measure S (`structure.s_measures`); NaN without quadrants"
-)
+s_measure = ImageMean(_structure, None, "structure measure S (`structure.s_measures`)")
 weighted_f = ImageMean(
-    _weighted_f,
-    None,
-    "weighted F (Margolin et al., CVPR 2014), by PySODMetrics; NaN where it was not measured",
+    _weighted_f, None, "weighted F (Margolin et al., CVPR 2014), by PySODMetrics"
 )
 
 
@@ -119,6 +115,21 @@ def average_precision(counts: Counts) -> float:
     """`sum_v (R_v - R_(v+1)) * P_v` over thresholds, pooled pixels (scikit-learn's definition)."""
     precision, recall = precision_recall(counts)
     return float(np.diff(recall, prepend=0.0) @ precision)
+
+
+MAE = Score("mae", mae, "MAE", better="less", shown=Shown.TERMINAL)
+MAX_F = Score("max_f", max_f, "max F", better="more", shown=Shown.TERMINAL)
+MEAN_F = Score("mean_f", mean_f, "mean F", better="more", shown=Shown.TABLES)
+ADAPTIVE_F = Score("adaptive_f", adaptive_f, "adaptive F", better="more")
+WEIGHTED_F = Score(
+    "weighted_f", weighted_f, "weighted F", better="more", needs="weighted_f", shown=Shown.TABLES
+)
+MAX_E = Score("max_e", max_e, "max E", better="more")
+MEAN_E = Score("mean_e", mean_e, "mean E", better="more", shown=Shown.TABLES)
+S_MEASURE = Score("s_measure", s_measure, "S", better="more", needs="quadrants", shown=Shown.TABLES)
+IOU = Score("iou", iou, "IoU", better="more")
+AP = Score("ap", average_precision, "AP", better="more")
+AUC = Score("auc", auc, "AUC", better="more")
 
 
 def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import numpy as np
 
 from aslp_lib.metrics.calibration import Of, forecast
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import Score
 
 POINTS_A_LEVEL = 8
 NARROWEST = 0.25
@@ -40,6 +41,9 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
             excess_low /= 2 if side < 0 else 1
             side = -1
     return high
+
+
+SMOOTH_ECE = Score("smooth_ece", smooth_ece, "smooth ECE", unit="%", better="less")
 
 
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
