@@ -29,7 +29,9 @@ FLOAT_LEVELS = 4096
 
 @dataclass(frozen=True)
 class Counts:
-    """Joint histogram of a set of predicted maps and their masks.
+    """Joint histogram of a set of predicted maps and their masks; it does not change once it is made.
+
+    A set that comes batch by batch is collected by an `accumulator.CountsAccumulator`.
 
     Args:
         table: (images, 2, grey_levels), not negative; `grey_levels` even. int64, or float64 for
@@ -100,7 +102,11 @@ class Counts:
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: Tensor, labels: Tensor, grey_levels: int = FLOAT_LEVELS
+        cls,
+        probabilities: Tensor,
+        labels: Tensor,
+        grey_levels: int = FLOAT_LEVELS,
+        ignore_index: int | None = None,
     ) -> Counts:
         """Counts of a batch, made on its device.
 
@@ -109,6 +115,8 @@ class Counts:
             labels: the same shape, in {0, 1}; or anywhere between, as the true posterior is: the
                 table then holds expected numbers (float64), free of the labels' noise.
             grey_levels: a multiple of 4.
+            ignore_index: the label of pixels that are left out, whatever is predicted there; an
+                image that has no others is left out too.
 
         Raises:
             ValueError: shapes that differ, values that are NaN or outside [0, 1].
@@ -120,22 +128,23 @@ class Counts:
             )
         if grey_levels % 4:
             raise ValueError(f"grey_levels is {grey_levels}, but must be a multiple of 4")
+        kept = slice(None) if ignore_index is None else labels != ignore_index
         for name, values in (("probabilities", probabilities), ("labels", labels)):
-            if not bool(((values >= 0) & (values <= 1)).all()):
+            if not bool(((values[kept] >= 0) & (values[kept] <= 1)).all()):
                 raise ValueError(f"{name} must lie in [0, 1] and not be NaN")
         n = len(probabilities)
         # With a multiple of 4, 1/2 falls between two grey levels and rounds (half to even) upwards.
         scaled = probabilities.reshape(n, -1).float() * (grey_levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        cell = (image * grey_levels + scaled.round().long()).ravel()
-        foreground, size = labels.reshape(-1), n * grey_levels
+        cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[kept].ravel()
+        foreground, size = labels[kept].ravel(), n * grey_levels
         if bool(((foreground == 0) | (foreground == 1)).all()):
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
             shares = torch.stack([1 - foreground, foreground]).double()
             joint = torch.stack([torch.bincount(cell, w, minlength=size) for w in shares])
-        table = joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy()
-        return cls(np.ascontiguousarray(table))
+        table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
+        return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
