@@ -111,7 +111,9 @@ def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Evalua
     return evaluation.labelled()
 
 
-def flat(records: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[list[str], list[list]]:
+def flat(
+    records: Mapping[str, Mapping[str, Mapping[str, Any]]],
+) -> tuple[list[str], list[list[object]]]:
     """Header and lines of a CSV of every score, from records by set and method."""
     keys = ("images", *SCORES)
     lines = [

@@ -9,6 +9,8 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score, Shown
 
+__all__ = ["SCORES", "Score", "Shown", "calibration", "saliency", "scores", "shown", "smooth"]
+
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (

@@ -8,15 +8,15 @@ Two readings of "confidence", chosen by `of`:
   foreground.
 
 Bins of equal width cover [0, 1], `(low, high]`; a grey level's bin is found in integers, so that
-none falls on the wrong side of an edge by rounding. Bins of equal mass hold equally many pixels; a
-grey level that spans an edge is shared between its bins by count. Every value is a share in [0, 1]
-unless a docstring says otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean
-confidence and mean outcome.
+rounding puts none on the wrong side of an edge. Bins of equal mass hold equally many pixels; a grey
+level that spans an edge is shared by count. Values are shares in [0, 1] unless a docstring says
+otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean confidence and mean outcome.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -47,12 +47,14 @@ class Reliability:
     @property
     def share(self) -> np.ndarray:
         """(bins,) share of all pixels."""
-        return self.pixels / self.pixels.sum()
+        share: np.ndarray = self.pixels / self.pixels.sum()
+        return share
 
     @property
     def gap(self) -> np.ndarray:
         """(bins,) confidence less accuracy; 0 in an empty bin."""
-        return np.nan_to_num(self.confidence - self.accuracy)
+        gap: np.ndarray = np.nan_to_num(self.confidence - self.accuracy)
+        return gap
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
@@ -221,21 +223,18 @@ def nll(counts: Counts) -> float:
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-ECE = Score("ece", ece, "ECE", unit="%", better="less", takes_bins=True, shown=Shown.MAIN)
-ECE_EQUAL_MASS = Score(
-    "ece_equal_mass", ece_equal_mass, "ECE, equal mass", unit="%", better="less", takes_bins=True
-)
-ECE_DEBIASED = Score(
-    "ece_debiased", ece_debiased, "ECE, debiased", unit="%", better="less", takes_bins=True
-)
-OE = Score("oe", oe, "OE", unit="%", better="less", takes_bins=True, shown=Shown.MAIN)
-MCE = Score("mce", mce, "MCE", unit="%", better="less", takes_bins=True)
-ECE_SWEEP = Score("ece_sweep", ece_sweep, "ECE, sweep", unit="%", better="less")
-KS = Score("ks", ks, "KS", unit="%", better="less")
+_error = partial(Score, unit="%", better="less")
+ECE = _error("ece", ece, "ECE", takes_bins=True, shown=Shown.MAIN)
+ECE_EQUAL_MASS = _error("ece_equal_mass", ece_equal_mass, "ECE, equal mass", takes_bins=True)
+ECE_DEBIASED = _error("ece_debiased", ece_debiased, "ECE, debiased", takes_bins=True)
+OE = _error("oe", oe, "OE", takes_bins=True, shown=Shown.MAIN)
+MCE = _error("mce", mce, "MCE", takes_bins=True)
+ECE_SWEEP = _error("ece_sweep", ece_sweep, "ECE, sweep")
+KS = _error("ks", ks, "KS")
 GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", shown=Shown.MAIN)
 ACCURACY = Score("accuracy", accuracy, "accuracy", unit="%", better="more", shown=Shown.MAIN)
 CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
-BRIER = Score("brier", brier, "Brier", unit="%", better="less", shown=Shown.TABLES)
+BRIER = _error("brier", brier, "Brier", shown=Shown.TABLES)
 NLL = Score("nll", nll, "NLL", unit="nats", better="less", shown=Shown.TABLES)
 
 
@@ -280,7 +279,8 @@ class _Ladder(NamedTuple):
 
     def ranks(self, bins: int) -> np.ndarray:
         """(bins + 1,) how many pixels lie below each edge of bins of equal mass."""
-        return self.mass[-1] * np.arange(bins + 1) / bins
+        ranks: np.ndarray = self.mass[-1] * np.arange(bins + 1) / bins
+        return ranks
 
     def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
         """(bins,) mean confidence and outcome of bins of equal mass."""

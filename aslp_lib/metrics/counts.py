@@ -13,6 +13,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -29,7 +30,7 @@ FLOAT_LEVELS = 4096
 
 @dataclass(frozen=True)
 class Counts:
-    """Joint histogram of a set of predicted maps and their masks; it does not change once it is made.
+    """Joint histogram of a set of predicted maps and their masks; once made, it does not change.
 
     A set that comes batch by batch is collected by an `accumulator.CountsAccumulator`.
 
@@ -152,14 +153,17 @@ class Counts:
         if not parts:
             raise ValueError("there is nothing to count: no images were given")
 
-        def joined(field: str) -> np.ndarray | None:
-            arrays = [getattr(part, field) for part in parts]
-            return None if any(a is None for a in arrays) else np.concatenate(arrays)
+        def joined(arrays: Iterable[np.ndarray | None]) -> np.ndarray | None:
+            there = [array for array in arrays if array is not None]
+            return np.concatenate(there) if len(there) == len(parts) else None
 
         names = tuple(name for part in parts for name in part.names)
         known = all(part.names for part in parts)
         return cls(
-            joined("table"), joined("quadrants"), joined("weighted_f"), names if known else ()
+            np.concatenate([part.table for part in parts]),
+            joined(part.quadrants for part in parts),
+            joined(part.weighted_f for part in parts),
+            names if known else (),
         )
 
     def __len__(self) -> int:
@@ -176,10 +180,15 @@ class Counts:
 
     def save(self, path: Path) -> None:
         """Write as .npz: numbers and text, nothing executable. Raises as `files.write`."""
-        fields = {"table": self.table, "quadrants": self.quadrants, "weighted_f": self.weighted_f}
-        present = {name: array for name, array in fields.items() if array is not None}
+        arrays = {
+            "names": np.array(self.names, dtype=np.str_),
+            "table": self.table,
+            "quadrants": self.quadrants,
+            "weighted_f": self.weighted_f,
+        }
+        present: dict[str, Any] = {key: each for key, each in arrays.items() if each is not None}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, names=np.array(self.names, dtype=np.str_), **present)
+        np.savez_compressed(buffer, **present)
         write(Path(path), buffer.getvalue())
 
     @classmethod
@@ -195,7 +204,8 @@ class Counts:
 
     @property
     def grey_levels(self) -> int:
-        return self.table.shape[2]
+        """How many a map may have."""
+        return int(self.table.shape[2])
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -205,12 +215,14 @@ class Counts:
     @property
     def pixels(self) -> float:
         """How many pixels; whole unless the numbers are expected ones."""
-        return self.table.sum().item()
+        pixels: float = self.table.sum().item()
+        return pixels
 
     @property
     def pooled(self) -> np.ndarray:
         """(2, grey_levels) histogram over all images' pixels."""
-        return self.table.sum(axis=0)
+        pooled: np.ndarray = self.table.sum(axis=0)
+        return pooled
 
 
 def min_max(prediction: np.ndarray) -> np.ndarray:

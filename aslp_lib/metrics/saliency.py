@@ -22,7 +22,8 @@ BETA_SQUARED = 0.3
 def _absolute_error(counts: Counts) -> np.ndarray:
     p = counts.probabilities
     error = counts.table[:, 0] @ p + counts.table[:, 1] @ (1 - p)
-    return error / counts.table.sum(axis=(1, 2))
+    mean: np.ndarray = error / counts.table.sum(axis=(1, 2))
+    return mean
 
 
 def f_curves(counts: Counts) -> np.ndarray:
@@ -38,7 +39,8 @@ def _adaptive_f(counts: Counts) -> np.ndarray:
     pooled = counts.table.sum(axis=1)
     twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
     threshold = np.ceil(np.minimum(twice, counts.grey_levels - 1)).astype(int)
-    return f_curves(counts)[np.arange(len(counts)), threshold]
+    chosen: np.ndarray = f_curves(counts)[np.arange(len(counts)), threshold]
+    return chosen
 
 
 def e_curves(counts: Counts) -> np.ndarray:
@@ -57,7 +59,8 @@ def _iou(counts: Counts) -> np.ndarray:
     true = counts.table[:, 1, half:].sum(axis=1)
     false = counts.table[:, 0, half:].sum(axis=1)
     positives = counts.table[:, 1].sum(axis=1)
-    return true / np.where(positives > 0, positives + false, np.nan)
+    shared: np.ndarray = true / np.where(positives > 0, positives + false, np.nan)
+    return shared
 
 
 def _structure(counts: Counts) -> np.ndarray:
@@ -148,7 +151,8 @@ def _f(table: np.ndarray) -> np.ndarray:
     positives = found[:, 1, :1]
     # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
     below = BETA_SQUARED * positives + found[:, 0] + found[:, 1]
-    return (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
+    f: np.ndarray = (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
+    return f
 
 
 def _e(table: np.ndarray) -> np.ndarray:
@@ -171,4 +175,5 @@ def _e(table: np.ndarray) -> np.ndarray:
         total += number * (alignment + 1) ** 2 / 4
     total = np.where(positives == 0, pixels - false, total)
     total = np.where(negatives == 0, true, total)
-    return total / np.maximum(pixels - 1 + np.spacing(1), 1)
+    e: np.ndarray = total / np.maximum(pixels - 1 + np.spacing(1), 1)
+    return e

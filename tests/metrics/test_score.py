@@ -1,13 +1,16 @@
 """One record a score: what tables, files and reports read of it."""
 
+import importlib
 import math
+import pkgutil
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from aslp_lib.metrics import SCORES, Score, Shown, calibration, saliency, scores, shown, smooth
+from aslp_lib import metrics
+from aslp_lib.metrics import SCORES, Score, Shown, calibration, saliency, scores, shown
 from aslp_lib.metrics.counts import Counts
 
 
@@ -17,7 +20,8 @@ def some_counts(images=3):
 
 
 def test_every_score_stands_in_the_registry_once_and_complete():
-    files = (calibration, saliency, smooth)
+    names = [module.name for module in pkgutil.iter_modules(metrics.__path__)]
+    files = [importlib.import_module(f"aslp_lib.metrics.{name}") for name in names]
     written = [v for file in files for v in vars(file).values() if isinstance(v, Score)]
     assert sorted(score.name for score in written) == sorted(SCORES)
     for name, score in SCORES.items():
