@@ -21,8 +21,8 @@ import torch
 from tqdm import tqdm
 
 from aslp_lib.config import PRESETS
-from aslp_lib.evaluation.scores import scores
 from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics import scores
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 

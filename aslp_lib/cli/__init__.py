@@ -19,7 +19,7 @@ from aslp_lib.data.images import Grey
 from aslp_lib.data.textures import prepare_textures
 from aslp_lib.evaluation.maps import STRETCHED
 from aslp_lib.evaluation.predict import predict, predict_run
-from aslp_lib.evaluation.scores import evaluate_run, labelled
+from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
@@ -128,13 +128,13 @@ def _test(run: Run, data: DataSplits) -> None:
 
 
 def _evaluate(run: Run, data: DataSplits) -> None:
-    results = evaluate_run(run, data)
-    print(f"\n{as_table(labelled(results))}\n")
+    evaluation = evaluate_run(run, data)
+    print(f"\n{as_table(evaluation.scores)}\n")
     if run.settings.min_max_maps:
         _announce(f"note: {STRETCHED}")
     from aslp_lib.evaluation.report import write_report  # matplotlib and seaborn
 
-    write_report(run, data, results)
+    write_report(run, data, evaluation)
     print(f"report: {run.report}")
 
 

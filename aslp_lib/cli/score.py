@@ -12,9 +12,10 @@ from aslp_lib.data.folders import find_images
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.comparison import count_methods, parse_methods, set_name
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
-from aslp_lib.evaluation.scores import SCORES, flat, record
+from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import write, write_csv
+from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS
 
 
@@ -72,16 +73,13 @@ def compare(asked: Evaluate) -> None:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
     for note in notes:
         print(f"note: {note}", flush=True)
-    print(as_table(results, asked.bins))
+    evaluation = Evaluation.of(results, asked.bins)
+    print(as_table(evaluation.scores))
     if asked.out is None and not asked.table and asked.report is None:
         return
-    names = SCORES if asked.out else ()
     records = {
-        name: {
-            label: record(counts, names, asked.bins) | {"notes": notes}
-            for label, counts in methods.items()
-        }
-        for name, methods in results.items()
+        name: {label: record | {"notes": notes} for label, record in methods.items()}
+        for name, methods in evaluation.records(SCORES if asked.out else ()).items()
     }
     if asked.out is not None:
         single = len(results) == len(asked.maps) == 1
@@ -95,5 +93,5 @@ def compare(asked: Evaluate) -> None:
     if asked.report is not None:
         from aslp_lib.evaluation.report import write_comparison  # matplotlib and seaborn
 
-        write_comparison(asked.report, results, asked.bins, notes)
+        write_comparison(asked.report, evaluation, notes)
         print(f"report: {asked.report}")

@@ -137,7 +137,7 @@ def predict(
 
 
 @torch.inference_mode()
-def level_maps(
+def grey_level_maps(
     network: nn.Module, dataset: SaliencySet, indices: Sequence[int]
 ) -> list[np.ndarray]:
     """The 8-bit maps (H, W) of some of a set's images, in memory."""
@@ -145,14 +145,15 @@ def level_maps(
     images = torch.stack([dataset[i][0] for i in indices]).to(device)
     probabilities = torch.sigmoid(network.eval()(images)).cpu()
     return [
-        to_levels(to_size(p, dataset.shape(i))) for p, i in zip(probabilities, indices, strict=True)
+        to_grey_levels(to_size(p, dataset.shape(i)))
+        for p, i in zip(probabilities, indices, strict=True)
     ]
 
 
 def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     """Counts of a set's 8-bit maps, in memory."""
     indices = range(len(dataset))
-    return Counts.from_maps(level_maps(network, dataset, indices), map(dataset.mask, indices))
+    return Counts.from_maps(grey_level_maps(network, dataset, indices), map(dataset.mask, indices))
 
 
 def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
@@ -161,13 +162,13 @@ def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
     return resized[0, 0].numpy()
 
 
-def to_levels(probability: np.ndarray) -> np.ndarray:
-    """Probabilities as 8-bit levels, `round(255 * p)`."""
+def to_grey_levels(probability: np.ndarray) -> np.ndarray:
+    """Probabilities as 8-bit grey levels, `round(255 * p)`."""
     return np.rint(255 * probability).astype(np.uint8)
 
 
 def to_png(probability: np.ndarray) -> bytes:
     """An (H, W) probability as an 8-bit greyscale PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(to_levels(probability)).save(buffer, format="png", compress_level=1)
+    Image.fromarray(to_grey_levels(probability)).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()

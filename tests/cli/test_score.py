@@ -10,8 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F
-from aslp_lib.evaluation.scores import scores
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 
 REQUIRED = {
