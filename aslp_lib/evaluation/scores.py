@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.config import METHOD_LABELS
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.maps import count_maps
+from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_maps
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import interval
@@ -95,11 +95,13 @@ def record(counts: Counts, names: Collection[str] = MAIN, bins: int = BINS) -> d
     }
 
 
-def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Results:
+def evaluate_run(
+    run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+) -> Results:
     """Count the maps of every method and test set; write metrics.json and metrics.csv."""
     results: Results = {
         name: {
-            method: count_maps(run.method(method).maps(name), dataset, progress=progress)
+            method: count_maps(run.method(method).maps(name), dataset, reading, progress=progress)
             for method in run.settings.methods
         }
         for name, dataset in data.tests.items()
