@@ -34,8 +34,10 @@ else:
     Preset = tyro.extras.literal_type_from_choices(PRESETS)
 
 
-def _flag(setting: str) -> str:
-    return "--" + setting.replace("_", "-")
+def _flag(setting: str, no: str = "") -> str:
+    """A setting's flag, `--family.name`; with `no`, the one that turns it off."""
+    family, dot, name = setting.rpartition(".")
+    return f"--{family}{dot}{no}{name}".replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,7 @@ class Train(Command):
     every_process = True
     renamed: ClassVar[Mapping[str, str]] = {
         **{_flag(old): _flag(new) for old, new in RENAMED.items()},
-        "--no-hold": "--no-cache-images",
-        "--no-expected": "--no-use-expected-targets",
+        **{f"--no-{old}": _flag(RENAMED[old], "no-") for old in ("hold", "expected")},
         **{f"--methods {old}": f"--methods {new}" for old, new in RENAMED_METHODS.items()},
     }
 
