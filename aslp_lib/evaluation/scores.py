@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tqdm.auto import tqdm
 
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.maps import count_maps
+from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_maps
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
 from aslp_lib.metrics.bootstrap import bounds
@@ -89,7 +89,9 @@ def intervals(
     }
 
 
-def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Evaluation:
+def evaluate_run(
+    run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+) -> Evaluation:
     """Count and score the maps of every variant and test set; write metrics.json and metrics.csv.
 
     Returns:
@@ -98,7 +100,9 @@ def evaluate_run(run: Run, data: DataSplits, *, progress: bool = True) -> Evalua
     evaluation = Evaluation.of(
         {
             name: {
-                variant.name: count_maps(run.maps(variant, name), dataset, progress=progress)
+                variant.name: count_maps(
+                    run.maps(variant, name), dataset, reading, progress=progress
+                )
                 for variant in run.variants()
             }
             for name, dataset in data.tests.items()

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from aslp_lib import cli, networks
+from aslp_lib.cli import run
 from aslp_lib.training import checkpoints
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
@@ -55,7 +56,7 @@ if __name__ == "__main__":
     (kept / f"{os.environ.get('RANK', '0')}.pid").write_text(str(os.getpid()))
     build = networks.build
     networks.build = lambda *arguments: without_batch_statistics(build(*arguments))
-    cli.train = train_and_keep
+    run.train = train_and_keep
     if "STUCK_AFTER" in os.environ:
         saved, save, checkpoints.save = [], checkpoints.save, save_and_wait
     sys.exit(cli.main(sys.argv[2:]))
