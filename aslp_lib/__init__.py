@@ -1,7 +1,7 @@
 """Adaptive label perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
 
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods.aslp.loss import SCBCELoss, sc_bce_with_logits
 from aslp_lib.methods.aslp.perturbation import (
     DYNAMIC_MODERATION,
     HARD_INVERSION,
@@ -20,6 +20,7 @@ __all__ = [
     "RELEASE",
     "SOFT_INVERSION",
     "AdaptiveAlpha",
+    "SCBCELoss",
     "Technique",
     "alpha_gradient",
     "expected_targets",
