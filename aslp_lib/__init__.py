@@ -12,6 +12,7 @@ from aslp_lib.methods.aslp.perturbation import (
     expected_targets,
     sampled_targets,
 )
+from aslp_lib.methods.aslp.sharing import share_alphas
 
 __all__ = [
     "DYNAMIC_MODERATION",
@@ -26,4 +27,5 @@ __all__ = [
     "expected_targets",
     "sampled_targets",
     "sc_bce_with_logits",
+    "share_alphas",
 ]
