@@ -257,3 +257,11 @@ def test_the_module_is_the_function(partly):
             ),
         )
     assert repr(SCBCELoss(P.MODERATION)) == "SCBCELoss(M, reduction=mean, ignore=None)"
+
+
+def test_labels_on_another_device_are_not_looked_at():
+    """Looking would wait for the device; meta tensors have nothing to look at."""
+    values = torch.zeros(2, 1, 3, 3, device="meta")
+    for index in (None, IGNORED):
+        loss = sc_bce_with_logits(values, values, 0.2, P.MODERATION, ignore_index=index)
+        assert loss.shape == ()

@@ -113,11 +113,12 @@ def test_one_process_needs_no_group():
 
 
 def readme_loop() -> dict:
-    """The README's loop."""
+    """The README's loop, on images of which some pixels have no label."""
     (block,) = (
         b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "AdaptiveAlpha(" in b
     )
     train_set = Shapes("train", 7, seed=1, size=16)
+    train_set.masks[..., 0] = 255
     network = network_of(0)
     names = {
         "train_set": train_set,
