@@ -106,7 +106,7 @@ def test_a_comparison_computes_every_score_once(elsewhere, calls):
         mask = np.zeros((16, 16), np.uint8)
         mask[4:12, i : i + 8] = 255
         Image.fromarray(mask).save(f"SOD/GT/{stem}.png")
-    arguments = ["evaluate", "--maps", "a", "b", "--masks", "SOD/GT", "--out", "s.json",
+    arguments = ["score", "--maps", "a", "b", "--masks", "SOD/GT", "--out", "s.json",
                  "--table", "t.csv", "t.md", "t.tex", "--report", "r.html"]  # fmt: skip
     assert main(arguments) == 0
     assert calls == once(2)

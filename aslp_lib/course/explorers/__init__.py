@@ -10,13 +10,13 @@ from collections.abc import Callable
 from functools import cache
 
 from aslp_lib import shipped
-from aslp_lib.config import METHOD_LABELS
 from aslp_lib.course.explorers.base import Explorer
 from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.validation import validate
 

@@ -17,7 +17,7 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import predict
 from aslp_lib.evaluation.report import write_report
-from aslp_lib.evaluation.scores import evaluate_run, labelled
+from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
 from aslp_lib.recalibration import Recalibration, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
@@ -208,8 +208,8 @@ def test_one_that_sees_the_images_is_a_file_and_a_line_of_the_registry(tmp_path,
     train(settings, run.method("bce"))
     predict.predict_run(settings, data, "bce", run.method("bce"), progress=False)
     results = evaluate_run(run, data, progress=False)
-    assert list(results["test"]) == ["bce", "bce+temperature", "bce+by_brightness"]
-    assert "BCE + brightness" in as_table(labelled(results))
+    assert list(metrics) == ["bce", "bce+temperature", "bce+by_brightness"]
+    assert "BCE + brightness" in as_table(results.scores)
     metrics = json.loads(run.metrics.read_text())["test"]
     assert metrics["bce+by_brightness"]["confidence"] != metrics["bce"]["confidence"]
     write_report(run, data, results)
