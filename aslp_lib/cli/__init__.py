@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import make_dataclass
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -34,9 +35,9 @@ DESCRIPTION = f"""Train, predict with and evaluate adaptive label perturbation (
 
 Without a command it is run: {PROGRAM} --epochs 20
 
-A command and its flags: {PROGRAM} COMMAND --help
+Flags of a command: {PROGRAM} COMMAND --help
 
-With the defaults of a preset: {PROGRAM} run --preset NAME --help
+With a preset's defaults: {PROGRAM} run --preset NAME --help
 
 On several GPUs: accelerate launch --num_processes 4 {PROGRAM} ..."""
 
@@ -79,13 +80,16 @@ def parse(words: Sequence[str]) -> Command:
         defaults = kind.defaults(words)
         given: dict[str, Any] = {} if defaults is None else {"default": defaults}
         choices.append(Annotated[kind, tyro.conf.subcommand(name, **given)])
-    command: Command = tyro.cli(
-        reduce(or_, choices),
+    one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
+    # A field of ours: tyro would name one of its own in messages.
+    line: Any = tyro.cli(
+        make_dataclass("Line", [("command", one_of)]),
         prog=PROGRAM,
         description=DESCRIPTION,
         args=words,
         console_outputs=distributed.is_main(),
     )
+    command: Command = line.command
     return command
 
 
