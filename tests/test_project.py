@@ -17,6 +17,9 @@ import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import aslp_lib
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -58,6 +61,16 @@ def test_environment_yml_names_what_pyproject_names():
     extras = re.fullmatch(r"-e \.\[(.+)\]", pip[0])[1].split(",")
     assert set(extras) <= PROJECT["optional-dependencies"].keys()
     assert len(pip) == 1
+
+
+def test_the_version_and_the_authors_are_the_citation_s_and_the_changelog_knows_the_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == aslp_lib.__version__
+    assert [a["name"] for a in citation["authors"]] == [a["name"] for a in PROJECT["authors"]]
+    assert citation["preferred-citation"]["url"] == PROJECT["urls"]["Paper"]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    unreleased = Version(aslp_lib.__version__).is_devrelease
+    assert f"## [{'Unreleased' if unreleased else aslp_lib.__version__}]" in changelog
 
 
 def imported(path):
