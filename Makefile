@@ -11,7 +11,7 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test portable test-lowest test-newest lab lint style types weights
+.PHONY: run test quick coverage portable test-lowest test-newest lab lint style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -19,6 +19,14 @@ run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedd
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+
+quick: $(STAMP)  ## unit tests that are not marked slow; under a minute
+	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist worksteal -m "not slow"
+
+coverage: $(STAMP)  ## what the unit tests run of the library, the least covered files first
+	$(ONE_THREAD) $(PYTHON) -m coverage run -m pytest tests -n 2 --dist loadfile
+	$(PYTHON) -m coverage combine --quiet
+	$(PYTHON) -m coverage report
 
 portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
 	$(PYTHON) tests/portable

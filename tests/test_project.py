@@ -159,6 +159,7 @@ def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     assert script.table(recorded) in (ROOT / "benchmarks" / "README.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.cuda.is_available(), reason="it would run for minutes")
 def test_without_cuda_the_gpu_check_says_so_and_writes_nothing():
     before = sorted((ROOT / "benchmarks" / "results").iterdir())

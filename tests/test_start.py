@@ -44,6 +44,7 @@ def scored(tmp_path):
 MAPS = ("evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("evaluate", "--help"), MAPS], ids=["help", "maps"])
 def test_evaluation_imports_no_pictures_and_no_networks(scored, arguments):
     modules = imported(arguments, scored)
@@ -52,6 +53,7 @@ def test_evaluation_imports_no_pictures_and_no_networks(scored, arguments):
     assert (scored / "s.json").exists() == ("--out" in arguments)
 
 
+@pytest.mark.slow
 def test_a_report_imports_what_draws_it(scored):
     assert {"matplotlib", "seaborn"} <= imported([*MAPS, "--report", "r.html"], scored)
     assert (scored / "r.html").stat().st_size > 10_000
