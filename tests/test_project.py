@@ -32,11 +32,6 @@ SOURCES = sorted(
 )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_no_file_is_long(path):
-    assert len(path.read_text().splitlines()) <= 300
-
-
 def test_imports_run_downward():
     command = "from importlinter.cli import lint_imports_command as lint; lint()"
     result = subprocess.run(
