@@ -4,39 +4,53 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import torch
+import tyro.conf
 
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import TRAIN, paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
-from aslp_lib.methods.aslp.perturbation import TECHNIQUES, Technique
+from aslp_lib.methods import FAMILIES, METHODS, Method
+from aslp_lib.recalibration import RECALIBRATIONS
 
-Method = Literal["bce", "calibration", "entropy", "measured_gap"]
-METHOD_LABELS = {
-    "bce": "BCE",
-    "calibration": "ASLP (MC)",
-    "entropy": "ASLP (ME)",
-    "measured_gap": "ASLP (measured gap)",
-}
 RENAMED = {
     "encoder_rate": "encoder_lr_factor",
     "accumulate": "accumulation_steps",
     "clip": "max_grad_norm",
-    "step": "alpha_step_size",
-    "weight": "constraint_weight",
-    "gain": "bound_gain",
-    "expected": "use_expected_targets",
     "hold": "cache_images",
     "workers": "num_workers",
+    "technique": "aslp.technique",
+    "beta": "aslp.beta",
+    "step": "aslp.alpha_step_size",
+    "weight": "aslp.constraint_weight",
+    "gain": "aslp.bound_gain",
+    "alpha_warm_up": "aslp.alpha_warm_up",
+    "dynamics": "aslp.dynamics",
+    "expected": "aslp.use_expected_targets",
 }
 """Settings of version 0.1, and what they are called since."""
 RENAMED_METHODS = {"gap": "measured_gap"}
+
+if TYPE_CHECKING:
+    MethodName = RecalibrationName = str
+    Hyperparameters = Any
+else:
+    MethodName = Literal[tuple(METHODS)]
+    RecalibrationName = Literal[tuple(RECALIBRATIONS)]
+    Hyperparameters = make_dataclass(
+        "Hyperparameters",
+        [(family, options, options()) for family, options in FAMILIES.items()],
+        namespace={"__module__": __name__},  # so that it is found when it is pickled
+        frozen=True,
+    )
+    """Those of all methods, a field a family: each is the methods' own frozen dataclass."""
+
 EMBEDDED = "embedded"
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
@@ -56,8 +70,12 @@ class Settings:
     network: Literal["tiny", "mobilenet_v2", "resnet50"] = "tiny"
     weights: str | None = None
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
-    methods: tuple[Method, ...] = ("bce", "calibration")
-    """What to train, one after another: plain BCE, and ASLP by the rule of that name."""
+    methods: tuple[MethodName, ...] = ("bce", "calibration")
+    """What to train, one after another: names of `aslp_lib.methods.METHODS`."""
+    recalibrate: tuple[RecalibrationName, ...] = ()
+    """What to fit on the validation set after each training: names of
+    `aslp_lib.recalibration.RECALIBRATIONS`. Each has maps and scores of its own, "BCE +
+    temperature", beside those of the method as it was trained."""
     size: int = 48
     """Side of the square images that the network sees, in pixels."""
     epochs: int = 140
@@ -78,22 +96,6 @@ class Settings:
     crop: Literal["anywhere", "centred"] = "anywhere"
     """Of size 384, augmentation keeps a square of 324 or more anywhere; or as the release, the
     middle, without up to 30 pixels of its height and of its width. Other sizes in proportion."""
-    technique: str = "M"
-    """How labels are perturbed: HI, SI, M, DM, or release (with --dynamics release)."""
-    beta: float | None = None
-    """A strength in [0, 2] instead of the technique's own."""
-    alpha_step_size: float = 0.005
-    """eta: how fast alphas climb. The paper's 0.002 needs more steps than a short run has."""
-    constraint_weight: float = 200.0
-    """lambda: how hard the rule's constraint holds them. The paper's 2000 leaves them no room to
-    differ between images."""
-    bound_gain: float = 0.15
-    """How fast the rule "measured_gap" moves its bound."""
-    alpha_warm_up: int = 5
-    """Epochs before alphas move."""
-    dynamics: Dynamics = "stable"
-    use_expected_targets: bool = False
-    """Train on the expected target instead of drawing the switch."""
     seed: int = 0
     data_seed: int = 0
     """Which embedded data set."""
@@ -115,11 +117,15 @@ class Settings:
     min_max_maps: bool = False
     """Stretch each predicted map to the full range, as the release did. It changes every
     confidence: only to compare with numbers made that way."""
+    hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
+        default_factory=Hyperparameters
+    )
+    """The methods' own settings, a group a family."""
 
     def __post_init__(self) -> None:
         for name in ("size", "epochs", "batch_size", "accumulation_steps"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        for name in ("alpha_warm_up", "seed", "data_seed"):
+        for name in ("seed", "data_seed"):
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         for name in ("learning_rate", "encoder_lr_factor"):
             _check(name, getattr(self, name), 0 < getattr(self, name) < float("inf"), "positive")
@@ -132,21 +138,10 @@ class Settings:
         _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
         _check("methods", self.methods, bool(self.methods), "one method or more")
         for method in self.methods:
-            _check("methods", method, method in METHOD_LABELS, f"of {', '.join(METHOD_LABELS)}")
-        if self.technique not in TECHNIQUES:
-            raise ValueError(
-                f"technique is {self.technique!r}, but must be one of {', '.join(TECHNIQUES)}"
-            )
-        for method in self.methods:  # so that a bad value stops a run before it trains
-            self.adaptive_alpha(1, method)
-
-    @property
-    def perturbation(self) -> Technique:
-        """The technique, with `beta` in the place of its own where one is given."""
-        technique = TECHNIQUES[self.technique]
-        if self.beta is None:
-            return technique
-        return Technique(f"{technique.name}, beta = {self.beta:g}", self.beta, technique.noise)
+            _check("methods", method, method in METHODS, f"of {', '.join(METHODS)}")
+            self.method(method, images=1)  # so that a bad value stops a run before it trains
+        for name in self.recalibrate:
+            _check("recalibrate", name, name in RECALIBRATIONS, f"of {', '.join(RECALIBRATIONS)}")
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -169,20 +164,19 @@ class Settings:
     def _on_cuda(self) -> bool:
         return self.device != "cpu" and torch.cuda.is_available()
 
-    def adaptive_alpha(self, images: int, method: Method) -> AdaptiveAlpha | None:
-        """The perturbation levels of a training set under `method`; None for plain BCE."""
-        if method == "bce":
-            return None
-        return AdaptiveAlpha(
-            images,
-            self.perturbation,
-            method,
-            alpha_step_size=self.alpha_step_size,
-            constraint_weight=self.constraint_weight,
-            bound_gain=self.bound_gain,
-            warm_up=self.alpha_warm_up,
-            dynamics=self.dynamics,
-        )
+    def method(self, name: str, images: int) -> Method:
+        """A method with its hyperparameters, for a training set of so many images."""
+        chosen = METHODS[name]
+        options = getattr(self.hyperparameters, chosen.family, None) or chosen.Options()
+        return chosen(images, options)
+
+    def tuned(self, **changes: Mapping[str, object]) -> Settings:
+        """With other hyperparameters: `tuned(aslp={"technique": "HI"}, focal={"gamma": 3.0})`."""
+        groups = {
+            family: replace(getattr(self.hyperparameters, family), **values)
+            for family, values in changes.items()
+        }
+        return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
 
     def load_data(self) -> DataSplits:
         """The data sets that these settings name."""
@@ -207,13 +201,29 @@ class Settings:
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Raises ValueError on a setting that this version does not know; 0.1's have new names."""
-        values = {RENAMED.get(name, name): value for name, value in json.loads(text).items()}
-        if unknown := values.keys() - {field.name for field in fields(cls)}:
-            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-        return cls(
-            **{**values, "methods": tuple(RENAMED_METHODS.get(m, m) for m in values["methods"])}
-        )
+        """Settings of this version or of 0.1, whose names have changed.
+
+        Raises:
+            ValueError: a setting that this version does not know; names it.
+        """
+        values = json.loads(text)
+        groups = {name: dict(own) for name, own in values.pop("hyperparameters", {}).items()}
+        for old in RENAMED.keys() & values.keys():
+            family, _, new = RENAMED[old].rpartition(".")
+            (groups.setdefault(family, {}) if family else values)[new] = values.pop(old)
+        _refuse_unknown(values, cls)
+        _refuse_unknown(groups, Hyperparameters)
+        for family, own in groups.items():
+            _refuse_unknown(own, FAMILIES[family], f"{family}.")
+            groups[family] = FAMILIES[family](**own)
+        values["methods"] = tuple(RENAMED_METHODS.get(name, name) for name in values["methods"])
+        values["recalibrate"] = tuple(values.get("recalibrate", ()))
+        return cls(**values, hyperparameters=Hyperparameters(**groups))
+
+
+def _refuse_unknown(values: Mapping[str, object], known: type, prefix: str = "") -> None:
+    if unknown := values.keys() - {each.name for each in fields(known)}:
+        raise ValueError(f"unknown settings: {', '.join(prefix + n for n in sorted(unknown))}")
 
 
 PAPER = Settings(
@@ -227,13 +237,10 @@ PAPER = Settings(
     schedule="step",
     augment=True,
     crop="centred",
-    technique="HI",
-    alpha_step_size=0.002,
-    constraint_weight=2000.0,
     cache_images=False,  # 6 GB
     num_workers=None,
     precision="auto",
-)
+).tuned(aslp={"technique": "HI", "alpha_step_size": 0.002, "constraint_weight": 2000.0})
 
 PRESETS = {
     "demo": Settings(),
@@ -244,20 +251,16 @@ PRESETS = {
         size=128,
         epochs=10,
         learning_rate=1e-3,
-        technique="HI",
-        alpha_warm_up=2,
         schedule="one_cycle",
         augment=True,
-    ),
+    ).tuned(aslp={"technique": "HI", "alpha_warm_up": 2}),
     "paper": PAPER,
     "release": replace(
         PAPER,
         methods=("calibration",),
-        technique="release",
-        dynamics="release",
         schedule="release",
         min_max_maps=True,
-    ),
+    ).tuned(aslp={"technique": "release", "dynamics": "release"}),
 }
 """demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
 with a small network and small images, minutes on a CPU. paper: the paper's network, images and

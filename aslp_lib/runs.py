@@ -3,6 +3,7 @@
 settings.json  train.txt  validation.txt
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
                maps/SET/STEM.png
+               RECALIBRATION.json  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
 """
 
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.recalibration import RECALIBRATIONS
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,8 @@ class MethodFolder:
     def log(self) -> Path:
         return self.path / "log.csv"
 
-    @property
-    def alphas(self) -> Path:
-        return self.path / "alphas.csv"
+    def per_image(self, name: str) -> Path:
+        return self.path / f"{name}s.csv"
 
     @property
     def checkpoint(self) -> Path:
@@ -45,8 +47,39 @@ class MethodFolder:
     def weights(self) -> Path:
         return self.path / "weights.safetensors"
 
-    def maps(self, name: str) -> Path:
-        return self.path / "maps" / name
+    def recalibration(self, name: str) -> Path:
+        """Where the numbers of a fitted recalibration are kept."""
+        return self.path / f"{name}{RECALIBRATIONS[name].suffix}"
+
+    def maps(self, name: str, recalibration: str | None = None) -> Path:
+        """Of a set; of the network as it was trained, or with a recalibration."""
+        return self.path / ("maps" if recalibration is None else f"maps+{recalibration}") / name
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What maps and scores are of: a method as it was trained, or with a recalibration."""
+
+    method: str
+    recalibration: str | None = None
+
+    @property
+    def name(self) -> str:
+        """In metrics.json and metrics.csv: `bce`, `bce+temperature`."""
+        return "+".join(filter(None, (self.method, self.recalibration)))
+
+    @classmethod
+    def named(cls, name: str) -> Variant:
+        method, _, recalibration = name.partition("+")
+        return cls(method, recalibration or None)
+
+    @property
+    def label(self) -> str:
+        """In tables and figures: `BCE`, `BCE + temperature`."""
+        label = METHOD_LABELS[self.method]
+        if self.recalibration is None:
+            return label
+        return f"{label} + {RECALIBRATIONS[self.recalibration].label}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +128,15 @@ class Run:
 
     def method(self, name: str) -> MethodFolder:
         return MethodFolder(self.path / name)
+
+    def variants(self) -> list[Variant]:
+        """Each method, then the same with each recalibration."""
+        kinds = (None, *self.settings.recalibrate)
+        return [Variant(method, kind) for method in self.settings.methods for kind in kinds]
+
+    def maps(self, variant: Variant, name: str) -> Path:
+        """Where a variant's maps of a set lie."""
+        return self.method(variant.method).maps(name, variant.recalibration)
 
     @property
     def metrics(self) -> Path:

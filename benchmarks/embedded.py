@@ -20,12 +20,14 @@ from statistics import mean, stdev
 import torch
 from tqdm import tqdm
 
-from aslp_lib.config import METHOD_LABELS, PRESETS
-from aslp_lib.evaluation.scores import scores
+from aslp_lib.config import PRESETS
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics import scores
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
+METHODS = ("bce", "calibration", "entropy", "measured_gap")
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy"}
 
 
@@ -40,7 +42,7 @@ def one(job: tuple[str, int]) -> dict:
     return {
         "method": method,
         "seed": seed,
-        "alpha": 0.0 if trained.alphas is None else trained.alphas.alpha.mean().item(),
+        "alpha": trained.method.per_image().get("alpha", torch.zeros(1)).mean().item(),
         "scores": {
             name: scores(validate(trained.network, part, settings)) for name, part in sets.items()
         },
@@ -52,14 +54,14 @@ def table(runs: list[dict]) -> str:
     names = ("test", "shifted", "textures")
     head = [f"{name} {title}" for name in names for title in COLUMNS.values()]
     lines = ["| method | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
-    for method, label in METHOD_LABELS.items():
+    for method in METHODS:
         rows = [run["scores"] for run in runs if run["method"] == method]
         cells = []
         for name in names:
             for key in COLUMNS:
                 values = [100 * row[name][key] for row in rows]
                 cells.append(f"{mean(values):.2f} ± {stdev(values):.2f}")
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+        lines.append(f"| {METHOD_LABELS[method]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
-    jobs = [(method, seed) for seed in range(arguments.seeds) for method in METHOD_LABELS]
+    jobs = [(method, seed) for seed in range(arguments.seeds) for method in METHODS]
     with ProcessPoolExecutor(arguments.processes) as pool:
         runs = list(tqdm(pool.map(one, jobs), total=len(jobs)))
     RESULTS.parent.mkdir(exist_ok=True)

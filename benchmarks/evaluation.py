@@ -33,8 +33,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from aslp_lib.evaluation.maps import ReadOptions, count_folders
-from aslp_lib.evaluation.scores import SCORES
 from aslp_lib.files import write
+from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 
 FOLDER = Path(__file__).parent
@@ -86,8 +86,7 @@ def ours(folder: Path, workers: int = 1) -> Counts:
     """Every score of the library but weighted F."""
     reading = ReadOptions(weighted_f=False, num_workers=workers)
     counts = count_folders(folder / "maps", folder / "masks", reading, progress=False)
-    for score in SCORES.values():
-        score(counts)
+    scores(counts)
     return counts
 
 

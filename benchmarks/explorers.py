@@ -8,8 +8,8 @@ import time
 from itertools import cycle, islice
 
 from aslp_lib import shipped
-from aslp_lib.config import METHOD_LABELS
 from aslp_lib.course import explorers
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.training.validation import validate
 
 MOVES = 40

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from aslp_lib import shipped
-from aslp_lib.config import METHOD_LABELS
 from aslp_lib.evaluation import figures
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.runs import write
 from aslp_lib.training.validation import validate
 

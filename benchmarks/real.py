@@ -21,13 +21,14 @@ import numpy as np
 import torch
 from timing import put_in_readme
 
-from aslp_lib.config import METHOD_LABELS, PRESETS, Settings
+from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.maps import ReadOptions, count_maps
 from aslp_lib.evaluation.predict import predict
-from aslp_lib.evaluation.scores import scores
 from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.methods.aslp.alphas import alpha_gradient
+from aslp_lib.metrics import scores
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
@@ -36,11 +37,12 @@ RESULTS = Path(__file__).parent / "results" / "real.json"
 START, END = "<!-- real -->", "<!-- end of real -->"
 SMALL = replace(PRESETS["small"], device="cpu")
 VARIANTS: dict[str, tuple[str, Settings]] = {
-    label: (method, SMALL) for method, label in METHOD_LABELS.items()
+    METHOD_LABELS[method]: (method, SMALL)
+    for method in ("bce", "calibration", "entropy", "measured_gap")
 }
 VARIANTS["ASLP (MC), release's step"] = (
     "calibration",
-    replace(SMALL, dynamics="release", alpha_step_size=0.002, constraint_weight=2000.0),
+    SMALL.tuned(aslp={"dynamics": "release", "alpha_step_size": 0.002, "constraint_weight": 2e3}),
 )
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy", "mae": "MAE", "max_f": "max F"}
 
@@ -60,7 +62,7 @@ def one(variant: str, seed: int, data: DataSplits) -> dict:
         "variant": variant,
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
-        "alpha": None if trained.alphas is None else spread(trained.alphas.alpha),
+        "alpha": spread(levels["alpha"]) if (levels := trained.method.per_image()) else None,
         "correlation": correlation(trained, data, settings),
         "scores": {
             name: {key: row[key] if np.isfinite(row[key]) else None for key in COLUMNS}
@@ -79,15 +81,17 @@ def spread(alpha: torch.Tensor) -> dict[str, float]:
 def correlation(trained, data: DataSplits, settings: Settings) -> float | None:
     """Of the final levels with the images' own margins under the final network, unaugmented; None
     where all levels are equal."""
-    if trained.alphas is None:
+    if not trained.method.per_image():
         return None
     train_set, margins = data.train, []
     augment, train_set.augment = train_set.augment, None
     accelerator, network = accelerator_for(settings), trained.network.eval()
     for images, labels, _ in loader(train_set, settings, accelerator, list(range(len(train_set)))):
-        margins.append(alpha_gradient(network(images), labels, settings.perturbation))
+        margins.append(
+            alpha_gradient(network(images), labels, settings.hyperparameters.aslp.perturbation)
+        )
     train_set.augment = augment
-    levels = trained.alphas.alpha.numpy()
+    levels = trained.method.per_image()["alpha"].numpy()
     if np.ptp(levels) == 0:
         return None
     return float(np.corrcoef(levels, torch.cat(margins).numpy())[0, 1])

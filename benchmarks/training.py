@@ -53,10 +53,9 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
         size=arguments.size,
         limit=arguments.images,
         num_workers=arguments.workers,
-        alpha_warm_up=0,
         epochs=10_000,
         precision="no",
-    )
+    ).tuned(aslp={"alpha_warm_up": 0})
 
 
 def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
@@ -69,7 +68,7 @@ def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
     """As `training.train`, from the files: nothing is held in memory."""
     accelerator = accelerator_for(settings)
     network, optimizer, state = prepare(settings, "calibration", len(folder), accelerator)
-    state.alphas.observe(0.95)
+    state.method.alphas.observe(0.95)
     batches = Batches(folder, settings.num_workers, accelerator)
     epochs = iter(range(settings.epochs))
 
@@ -112,7 +111,7 @@ def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
     """Seconds that a step's levels take: reading them, and moving them."""
     accelerator = accelerator_for(settings)
     device, batch = accelerator.device, min(settings.batch_size, images)
-    alphas = settings.adaptive_alpha(images, "calibration").to(device)
+    alphas = settings.method("calibration", images).alphas.to(device)
     alphas.observe(0.95)
     logits = torch.randn(batch, 1, settings.size, settings.size, device=device)
     labels, index = (logits > 0).float(), torch.arange(batch, device=device)

@@ -14,7 +14,9 @@ def test_a_taken_folder_gets_a_number(tmp_path):
 
 
 def test_settings_survive_the_folder(tmp_path):
-    settings = replace(PRESETS["small"], beta=0.5, limit=3, methods=("measured_gap",))
+    settings = replace(PRESETS["small"], limit=3, methods=("measured_gap",)).tuned(
+        aslp={"beta": 0.5}
+    )
     assert runs.Run.open(runs.Run.create(tmp_path / "r", settings).path).settings == settings
 
 
@@ -67,17 +69,30 @@ def test_weights_of_another_network(tmp_path):
         ({"limit": 0}, "limit is 0"),
         ({"methods": ()}, "methods is"),
         ({"methods": ("magic",)}, "methods is 'magic'"),
-        ({"technique": "XX"}, "technique is 'XX'"),
-        ({"beta": 3.0}, r"beta is 3.0"),
-        ({"beta": 2.0, "technique": "DM"}, "noise is 0.25"),
-        ({"constraint_weight": -1.0}, "constraint_weight is -1.0"),
-        ({"technique": "release"}, "needs dynamics='release'"),
-        ({"methods": ("measured_gap",), "dynamics": "release"}, "no rule 'measured_gap'"),
     ],
 )
 def test_bad_settings_stop_a_run_before_it_trains(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(Settings(), **changes)
+
+
+@pytest.mark.parametrize(
+    ("method", "family", "changes", "message"),
+    [
+        ("calibration", "aslp", {"technique": "XX"}, "technique is 'XX'"),
+        ("calibration", "aslp", {"beta": 3.0}, r"beta is 3.0"),
+        ("calibration", "aslp", {"beta": 2.0, "technique": "DM"}, "noise is 0.25"),
+        ("calibration", "aslp", {"constraint_weight": -1.0}, "constraint_weight is -1.0"),
+        ("calibration", "aslp", {"alpha_warm_up": -1}, "alpha_warm_up is -1"),
+        ("calibration", "aslp", {"technique": "release"}, "needs dynamics='release'"),
+        ("measured_gap", "aslp", {"dynamics": "release"}, "no rule 'measured_gap'"),
+        ("label_smoothing", "label_smoothing", {"epsilon": 1.5}, "epsilon is 1.5"),
+        ("focal", "focal", {"gamma": float("nan")}, "gamma is nan"),
+    ],
+)
+def test_bad_hyperparameters_stop_a_run_before_it_trains(method, family, changes, message):
+    with pytest.raises(ValueError, match=message):
+        Settings(methods=(method,)).tuned(**{family: changes})
 
 
 def test_the_preset_follows_the_data(tmp_path, monkeypatch):
@@ -89,5 +104,5 @@ def test_the_preset_follows_the_data(tmp_path, monkeypatch):
 
 def test_settings_are_plain_json():
     values = json.loads(Settings().to_json())
-    assert values["technique"] == "M"
+    assert values["hyperparameters"]["aslp"]["technique"] == "M"
     assert values["methods"] == ["bce", "calibration"]

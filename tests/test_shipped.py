@@ -6,7 +6,7 @@ import torch
 
 from aslp_lib import shipped
 from aslp_lib.config import Settings
-from aslp_lib.evaluation.scores import scores
+from aslp_lib.metrics import scores
 from aslp_lib.training.validation import validate
 
 

@@ -9,9 +9,7 @@ from PIL import Image
 HEAVY = ("torchvision", "matplotlib", "seaborn", "pandas", "scipy", "torch._dynamo")
 RUN = """
 import sys
-import aslp_lib.cli.score
 from aslp_lib.cli import main
-aslp_lib.cli.score.WEIGHTED_F = False  # PySODMetrics needs SciPy
 try:
     status = main(sys.argv[1:])
 except SystemExit as stop:  # of --help
@@ -41,12 +39,16 @@ def scored(tmp_path):
     return tmp_path
 
 
-MAPS = ("evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md")
+MAPS = (
+    *("score", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md"),
+    "--no-weighted-f",  # PySODMetrics needs SciPy
+)
+HELPS = [("--help",), ("score", "--help"), ("evaluate", "--help"), ("run", "--help")]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [("evaluate", "--help"), MAPS], ids=["help", "maps"])
-def test_evaluation_imports_no_pictures_and_no_networks(scored, arguments):
+@pytest.mark.parametrize("arguments", [*HELPS, MAPS], ids=" ".join)
+def test_help_and_scores_import_no_pictures_and_no_networks(scored, arguments):
     modules = imported(arguments, scored)
     assert "aslp_lib.evaluation.scores" in modules
     assert not modules & set(HEAVY)

@@ -1,4 +1,4 @@
-"""The command `evaluate` on anyone's maps: read, count, print, write."""
+"""The command `score`, on anyone's maps: read, count, print, write."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
+from aslp_lib.cli.base import Command
 from aslp_lib.data.folders import find_images
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.comparison import count_methods, parse_methods, set_name
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
-from aslp_lib.evaluation.scores import SCORES, flat, record
+from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import write, write_csv
+from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS
 
 
 @dataclass(frozen=True)
-class Evaluate:
-    """Score a trained run's maps, or with --maps and --masks anyone's."""
+class Score(Command):
+    """Score and compare anyone's maps: a table, JSON, CSV, Markdown, LaTeX and a report."""
 
-    run: tyro.conf.Positional[Path | None] = None
-    """A run whose maps were predicted."""
-    maps: tuple[str, ...] = ()
+    maps: tuple[str, ...]
     """Folders of 8-bit greyscale maps (255 = surely foreground), one a method: DIR or LABEL=DIR.
     Maps lie in DIR/SET, or for one set in DIR itself."""
-    masks: tuple[Path, ...] = ()
+    masks: tuple[Path, ...]
     """Folders of masks of the same stems and sizes, one a set."""
     out: Path | None = None
     """A JSON file for every score and its interval over images."""
@@ -37,6 +35,8 @@ class Evaluate:
     """An HTML page with tables and figures."""
     bins: int = BINS
     """Bins of the calibration scores and diagrams."""
+    weighted_f: bool = True
+    """Measure weighted F too, which takes ten times as long as all the rest."""
     min_max: bool = False
     """Stretch each map to the full range first, as the authors' release did. It changes every
     confidence: only to compare with numbers made that way."""
@@ -45,11 +45,16 @@ class Evaluate:
     grey: Grey = "refuse"
     """What to do with masks that are not binary."""
     num_workers: int | None = None
-    """Threads that read; default: one a processor."""
+    """Threads that read; None: one a processor."""
+
+    def __call__(self) -> None:
+        compare(self)
 
 
-def compare(asked: Evaluate) -> None:
+def compare(asked: Score) -> None:
     """Score and compare anyone's maps. Raises ValueError, FileNotFoundError as `count_methods`."""
+    if not asked.maps or not asked.masks:
+        raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
     if unknown := [path for path in asked.table if path.suffix not in (".csv", ".md", ".tex")]:
         raise ValueError(f"--table writes .csv, .md or .tex, not {unknown[0].name}")
     if asked.bins < 1:
@@ -57,10 +62,11 @@ def compare(asked: Evaluate) -> None:
     notes = []
     if asked.min_max:
         notes.append(STRETCHED)
-    if not WEIGHTED_F:
+    if asked.weighted_f and not WEIGHTED_F:
         notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
+    weighted_f = asked.weighted_f and WEIGHTED_F
     reading = ReadOptions(
-        asked.min_max, WEIGHTED_F, asked.grey, asked.allow_missing, num_workers=asked.num_workers
+        asked.min_max, weighted_f, asked.grey, asked.allow_missing, num_workers=asked.num_workers
     )
     results = count_methods(parse_methods(asked.maps), asked.masks, reading)
     masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}
@@ -72,16 +78,13 @@ def compare(asked: Evaluate) -> None:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
     for note in notes:
         print(f"note: {note}", flush=True)
-    print(as_table(results, asked.bins))
+    evaluation = Evaluation.of(results, asked.bins)
+    print(as_table(evaluation.scores))
     if asked.out is None and not asked.table and asked.report is None:
         return
-    names = SCORES if asked.out else ()
     records = {
-        name: {
-            label: record(counts, names, asked.bins) | {"notes": notes}
-            for label, counts in methods.items()
-        }
-        for name, methods in results.items()
+        name: {label: record | {"notes": notes} for label, record in methods.items()}
+        for name, methods in evaluation.records(SCORES if asked.out else ()).items()
     }
     if asked.out is not None:
         single = len(results) == len(asked.maps) == 1
@@ -95,5 +98,5 @@ def compare(asked: Evaluate) -> None:
     if asked.report is not None:
         from aslp_lib.evaluation.report import write_comparison  # matplotlib and seaborn
 
-        write_comparison(asked.report, results, asked.bins, notes)
+        write_comparison(asked.report, evaluation, notes)
         print(f"report: {asked.report}")

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.loss import minimiser
+from aslp_lib.methods.aslp.theory import minimiser
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from aslp_lib.metrics.bootstrap import interval
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import Score
+from aslp_lib.metrics.score import ScoreFunction
 
 
 def calibrated(counts: Counts) -> Counts:
@@ -21,7 +21,7 @@ def calibrated(counts: Counts) -> Counts:
 
 def bias_study(
     population: Counts,
-    estimators: Mapping[str, Score],
+    estimators: Mapping[str, ScoreFunction],
     sizes: Sequence[int],
     repeats: int = 200,
     seed: int = 0,
@@ -43,7 +43,7 @@ def bias_study(
             # A generator each: shares that differ in the last bit may take up another number of
             # random bits, and so change one sample, but not all that follow.
             drawn = np.random.default_rng([seed, i, j]).multinomial(size, shares)
-            sample = Counts(drawn.reshape(1, 2, population.levels))
+            sample = Counts(drawn.reshape(1, 2, population.grey_levels))
             for name, estimator in estimators.items():
                 found[name][i, j] = estimator(sample)
     return found
@@ -69,7 +69,7 @@ class Coverage:
 
 def coverage_study(
     population: Counts,
-    score: Score,
+    score: ScoreFunction,
     images: int = 100,
     datasets: int = 100,
     resamples: int = 300,
@@ -90,6 +90,6 @@ def coverage_study(
         found["images"].append((over.low, over.high))
         shares = sample.pooled.ravel() / sample.pixels
         drawn = rng.multinomial(int(sample.pixels), shares, size=resamples)
-        scores = [score(Counts(d.reshape(1, 2, sample.levels))) for d in drawn]
+        scores = [score(Counts(d.reshape(1, 2, sample.grey_levels))) for d in drawn]
         found["pixels"].append(np.quantile(scores, [0.025, 0.975]))
     return Coverage(score(population), {kind: np.array(ends) for kind, ends in found.items()})

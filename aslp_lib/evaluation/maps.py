@@ -59,7 +59,7 @@ def count_maps(
     """
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
-    refuse(f"maps of {dataset.name} missing from {maps} (the command test makes them)", missing)
+    refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
     return _count(paths, dataset.mask, reading, dataset.name, progress)
 
 

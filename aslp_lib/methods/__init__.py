@@ -1,1 +1,25 @@
-"""What can be trained: the paper's method, and what it is compared with."""
+"""What can be trained: the paper's method, and what it is compared with.
+
+Each is a `Method` in a file of its own, registered here by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from aslp_lib.methods.adaptive import BY_RULE
+from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.bce import BCE
+from aslp_lib.methods.focal import Focal
+from aslp_lib.methods.label_smoothing import LabelSmoothing
+
+REGISTERED: tuple[type[Method[Any]], ...] = (BCE, *BY_RULE, LabelSmoothing, Focal)
+METHODS = {method.name: method for method in REGISTERED}
+METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
+FAMILIES: dict[str, type] = {
+    method.family: method.Options for method in METHODS.values() if fields(method.Options)
+}
+"""Groups of hyperparameters by name."""
+
+__all__ = ["FAMILIES", "METHODS", "METHOD_LABELS", "Draws", "Method"]

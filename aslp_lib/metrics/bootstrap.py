@@ -14,7 +14,7 @@ import numpy as np
 
 from aslp_lib.metrics.calibration import BINS, Of, reliability
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ImageMean, Score
+from aslp_lib.metrics.score import ImageMean, ScoreFunction
 
 
 @dataclass(frozen=True)
@@ -32,42 +32,75 @@ class Interval:
 
 
 def interval(
-    counts: Counts, score: Score, *, resamples: int = 1000, level: float = 0.95, seed: int = 0
+    counts: Counts,
+    score: ScoreFunction,
+    *,
+    resamples: int = 1000,
+    confidence_level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
-    """Percentile interval of a score.
-
-    Args:
-        resamples: how many sets to draw.
-        level: the interval's nominal coverage.
-
-    Raises:
-        ValueError: fewer than two images, or a level or number of resamples out of range.
-    """
-    draws = _draws(len(counts), resamples, level, seed)
-    return _percentile(score(counts), _scores(counts, score, draws), level)
+    """A score and its percentile interval. Arguments and errors as `bounds`."""
+    low, high = bounds(
+        counts, score, resamples=resamples, confidence_level=confidence_level, seed=seed
+    )
+    return Interval(score(counts), low, high)
 
 
 def difference(
     first: Counts,
     second: Counts,
-    score: Score,
+    score: ScoreFunction,
     *,
     resamples: int = 1000,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """The same for `score(first) - score(second)`, two methods on the same images, paired.
+    """The same for `score(first) - score(second)`, two methods on the same images, paired."""
+    low, high = bounds(
+        first,
+        score,
+        minus=second,
+        resamples=resamples,
+        confidence_level=confidence_level,
+        seed=seed,
+    )
+    return Interval(score(first) - score(second), low, high)
 
-    Both are scored on the same resampled images, so what an image does to both cancels.
+
+def bounds(
+    counts: Counts,
+    score: ScoreFunction,
+    *,
+    minus: Counts | None = None,
+    resamples: int = 1000,
+    confidence_level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Lower and upper end of a score's percentile interval; NaN where no resample has the score.
+
+    Args:
+        minus: another method on the same images: the ends are then those of the difference to it.
+            Both are scored on the same resampled images, so what an image does to both cancels.
+        resamples: how many sets to draw.
+        confidence_level: the interval's nominal coverage.
+
+    Raises:
+        ValueError: fewer than two images, a confidence level or number of resamples out of range,
+            methods on other images.
     """
-    if len(first) != len(second) or first.names != second.names:
+    if minus is not None and (len(minus) != len(counts) or minus.names != counts.names):
         raise ValueError(
-            f"the methods have {len(first)} and {len(second)} images, or not the same ones: pairs "
+            f"the methods have {len(counts)} and {len(minus)} images, or not the same ones: pairs "
             "need the same images in the same order"
         )
-    draws = _draws(len(first), resamples, level, seed)
-    spread = _scores(first, score, draws) - _scores(second, score, draws)
-    return _percentile(score(first) - score(second), spread, level)
+    draws = _draws(len(counts), resamples, confidence_level, seed)
+    scores = _scores(counts, score, draws)
+    if minus is not None:
+        scores = scores - _scores(minus, score, draws)
+    if np.isnan(scores).all():
+        return math.nan, math.nan
+    low, high = np.nanquantile(scores, _tails(confidence_level))
+    return float(low), float(high)
 
 
 def reliability_interval(
@@ -76,34 +109,38 @@ def reliability_interval(
     of: Of = "prediction",
     *,
     resamples: int = 1000,
-    level: float = 0.95,
+    confidence_level: float = 0.95,
     seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end, (bins,) each, of the accuracy of each bin of equal width; NaN where the
     bin is empty."""
-    draws = _draws(len(counts), resamples, level, seed)
+    draws = _draws(len(counts), resamples, confidence_level, seed)
     accuracy = np.array([reliability(c, bins, of).accuracy for c in _resampled(counts, draws)])
     filled = ~np.isnan(reliability(counts, bins, of).accuracy)
     ends = np.full((2, bins), np.nan)
-    ends[:, filled] = np.nanquantile(
-        accuracy[:, filled], [(1 - level) / 2, (1 + level) / 2], axis=0
-    )
+    ends[:, filled] = np.nanquantile(accuracy[:, filled], _tails(confidence_level), axis=0)
     return ends[0], ends[1]
 
 
-def _draws(images: int, resamples: int, level: float, seed: int) -> np.ndarray:
+def _draws(images: int, resamples: int, confidence_level: float, seed: int) -> np.ndarray:
     """(resamples, images): how often each image is in each resample."""
     if images < 2:
         raise ValueError(f"an interval over images needs two or more, not {images}")
-    if resamples < 1 or not 0 < level < 1:
+    if resamples < 1 or not 0 < confidence_level < 1:
         raise ValueError(
-            f"resamples is {resamples} and level {level}: 1 or more, and a share in (0, 1), needed"
+            f"resamples is {resamples} and confidence_level {confidence_level}: 1 or more, and a "
+            "share in (0, 1), needed"
         )
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=resamples)
 
 
-def _scores(counts: Counts, score: Score, draws: np.ndarray) -> np.ndarray:
+def _tails(confidence_level: float) -> tuple[float, float]:
+    """The quantiles that bound the middle share."""
+    return (1 - confidence_level) / 2, (1 + confidence_level) / 2
+
+
+def _scores(counts: Counts, score: ScoreFunction, draws: np.ndarray) -> np.ndarray:
     """Scores of the resampled sets, (resamples,)."""
     weights = draws.astype(np.float64)
     if isinstance(score, ImageMean):
@@ -123,10 +160,3 @@ def _resampled(counts: Counts, draws: np.ndarray) -> Iterator[Counts]:
     pooled = (draws.astype(np.float64) @ flat).astype(counts.table.dtype)
     for table in pooled.reshape(len(draws), 1, *counts.table.shape[1:]):
         yield Counts(table)
-
-
-def _percentile(value: float, scores: np.ndarray, level: float) -> Interval:
-    if math.isnan(value):
-        return Interval(value, math.nan, math.nan)
-    low, high = np.nanquantile(scores, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(value, float(low), float(high))

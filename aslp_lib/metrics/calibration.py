@@ -7,21 +7,22 @@ Two readings of "confidence", chosen by `of`:
 - "foreground": confidence is `p = P(y = 1)`, the outcome the label, its mean the frequency of
   foreground.
 
-Bins of equal width cover [0, 1], `(low, high]`; a level's bin is found in integers, so that no
-level falls on the wrong side of an edge by rounding. Bins of equal mass hold equally many pixels; a
-level that spans an edge is shared between its bins by count. Every value is a share in [0, 1]
-unless a docstring says otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean
-confidence and mean outcome.
+Bins of equal width cover [0, 1], `(low, high]`; a grey level's bin is found in integers, so that
+rounding puts none on the wrong side of an edge. Bins of equal mass hold equally many pixels; a grey
+level that spans an edge is shared by count. Values are shares in [0, 1] unless a docstring says
+otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean confidence and mean outcome.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import Score, Shown
 
 BINS = 10
 Of = Literal["prediction", "foreground"]
@@ -33,7 +34,7 @@ class Reliability:
 
     Args:
         edges: (bins + 1,) confidence.
-        pixels: (bins,) how many; not whole where a level is shared between equal-mass bins.
+        pixels: (bins,) how many; not whole where a grey level is shared between equal-mass bins.
         confidence: (bins,) mean confidence of the bin's pixels.
         accuracy: (bins,) their mean outcome.
     """
@@ -46,22 +47,24 @@ class Reliability:
     @property
     def share(self) -> np.ndarray:
         """(bins,) share of all pixels."""
-        return self.pixels / self.pixels.sum()
+        share: np.ndarray = self.pixels / self.pixels.sum()
+        return share
 
     @property
     def gap(self) -> np.ndarray:
         """(bins,) confidence less accuracy; 0 in an empty bin."""
-        return np.nan_to_num(self.confidence - self.accuracy)
+        gap: np.ndarray = np.nan_to_num(self.confidence - self.accuracy)
+        return gap
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
     _check_bins(bins)
     found = forecast(counts, of)
-    # A confidence is an integer over levels - 1; (low, high] is then a ceiling division.
-    top = counts.levels - 1
-    level = np.arange(counts.levels - len(found.confidence), counts.levels)
-    which = np.maximum((level * bins + top - 1) // top - 1, 0)
+    # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
+    top = counts.grey_levels - 1
+    numerator = np.arange(counts.grey_levels - len(found.confidence), counts.grey_levels)
+    which = np.maximum((numerator * bins + top - 1) // top - 1, 0)
     pixels = np.bincount(which, found.pixels, minlength=bins)
     sure = np.bincount(which, found.pixels * found.confidence, minlength=bins)
     positive = np.bincount(which, found.positive, minlength=bins)
@@ -97,14 +100,14 @@ def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
 def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     """How many bins the sweep takes.
 
-    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a level
-    nothing new can be seen.
+    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a grey
+    level nothing new can be seen.
     """
     ladder = _Ladder.of(counts, of)
     most = len(ladder.confidence)
     for bins in range(2, most + 1):
         _, right = ladder.means(bins)
-        if (np.diff(right) < -1e-12).any():  # rounding within a shared level is no fall
+        if (np.diff(right) < -1e-12).any():  # rounding within a shared grey level is no fall
             return bins - 1
     return most
 
@@ -192,9 +195,9 @@ class BrierParts(NamedTuple):
 
 
 def brier_parts(counts: Counts) -> BrierParts:
-    """Murphy's decomposition (1973), exact: each level of p is a bin of its own.
+    """Murphy's decomposition (1973), exact: each grey level is a bin of its own.
 
-    With w_v, y_v the share and foreground frequency of level v and y the whole set's frequency:
+    With w_v, y_v the share and foreground frequency of grey level v, and y that of the whole set:
     `sum_v w_v (p_v - y_v)^2`, `sum_v w_v (y_v - y)^2` and `y (1 - y)`.
     """
     found = forecast(counts, "foreground")
@@ -212,16 +215,31 @@ def brier_parts(counts: Counts) -> BrierParts:
 def nll(counts: Counts) -> float:
     """Negative log-likelihood in nats per pixel.
 
-    Levels 0 and 1 are clipped at half a level: a rounded map cannot tell a certainty from one.
+    0 and 1 are clipped at half a grey level: rounded maps cannot tell certain from nearly certain.
     """
-    half = 0.5 / (counts.levels - 1)
+    half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
+_error = partial(Score, unit="%", better="less")
+ECE = _error("ece", ece, "ECE", takes_bins=True, shown=Shown.MAIN)
+ECE_EQUAL_MASS = _error("ece_equal_mass", ece_equal_mass, "ECE, equal mass", takes_bins=True)
+ECE_DEBIASED = _error("ece_debiased", ece_debiased, "ECE, debiased", takes_bins=True)
+OE = _error("oe", oe, "OE", takes_bins=True, shown=Shown.MAIN)
+MCE = _error("mce", mce, "MCE", takes_bins=True)
+ECE_SWEEP = _error("ece_sweep", ece_sweep, "ECE, sweep")
+KS = _error("ks", ks, "KS")
+GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", shown=Shown.MAIN)
+ACCURACY = Score("accuracy", accuracy, "accuracy", unit="%", better="more", shown=Shown.MAIN)
+CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
+BRIER = _error("brier", brier, "Brier", shown=Shown.TABLES)
+NLL = Score("nll", nll, "NLL", unit="nats", better="less", shown=Shown.TABLES)
+
+
 class Forecast(NamedTuple):
-    """Confidence of each level, least first; its pixels' positive outcomes; its pixels."""
+    """Confidence of each grey level, least first; its pixels' positive outcomes; its pixels."""
 
     confidence: np.ndarray
     positive: np.ndarray
@@ -237,17 +255,17 @@ def forecast(counts: Counts, of: Of) -> Forecast:
         return Forecast(counts.probabilities, foreground, background + foreground)
     if of != "prediction":
         raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
-    half = counts.levels // 2
+    half = counts.grey_levels // 2
     correct = foreground[half:] + background[:half][::-1]
     wrong = background[half:] + foreground[:half][::-1]
     return Forecast(counts.probabilities[half:], correct, correct + wrong)
 
 
 class _Ladder(NamedTuple):
-    """Pixels in the order of their confidence, as running sums over the levels that have any."""
+    """Pixels in the order of their confidence, as running sums over the grey levels with any."""
 
-    confidence: np.ndarray  # of each level
-    mass: np.ndarray  # (levels + 1,) pixels below each level, and all
+    confidence: np.ndarray  # of each grey level
+    mass: np.ndarray  # (as many + 1,) pixels below each, and all
     sure: np.ndarray  # the same of confidence
     right: np.ndarray  # and of positive outcomes
 
@@ -261,12 +279,13 @@ class _Ladder(NamedTuple):
 
     def ranks(self, bins: int) -> np.ndarray:
         """(bins + 1,) how many pixels lie below each edge of bins of equal mass."""
-        return self.mass[-1] * np.arange(bins + 1) / bins
+        ranks: np.ndarray = self.mass[-1] * np.arange(bins + 1) / bins
+        return ranks
 
     def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
         """(bins,) mean confidence and outcome of bins of equal mass."""
         edges, size = self.ranks(bins), self.mass[-1] / bins
-        # Sums up to a pixel's rank are linear within a level: that is the sharing.
+        # Sums up to a pixel's rank are linear within a grey level: that is the sharing.
         sums = (np.interp(edges, self.mass, column) for column in (self.sure, self.right))
         sure, right = (np.diff(column) / size for column in sums)
         return sure, right

@@ -1,9 +1,10 @@
 """The joint histogram of labels and predictions: the one statistic that every metric reads.
 
-`table[image, label, level]` counts an image's pixels by label (0, 1) and predicted level. Level v
-of L means the foreground probability `v / (L - 1)`; with an even L no level is 1/2, and a pixel is
-predicted foreground iff `v >= L / 2` (128 of an 8-bit map's 256). Tables of several batches,
-processes or machines are joined along the images; resampling images gives confidence intervals.
+`table[image, label, grey level]` counts an image's pixels by label (0, 1) and by the grey level of
+the map. Grey level v of L means the foreground probability `v / (L - 1)`; with an even L none is
+1/2, and a pixel is predicted foreground iff `v >= L / 2` (128 of an 8-bit map's 256). Tables of
+several batches, processes or machines are joined along the images; resampling images gives
+confidence intervals.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,16 +25,18 @@ from aslp_lib.metrics.structure import centroid, moments
 
 MAP_LEVELS = 256
 FLOAT_LEVELS = 4096
-"""Levels for float probabilities: rounding moves a confidence by at most 1/8190."""
+"""Grey levels for float probabilities: rounding moves a confidence by at most 1/8190."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Joint histogram of a set of predicted maps and their masks.
+    """Joint histogram of a set of predicted maps and their masks; once made, it does not change.
+
+    A set that comes batch by batch is collected by an `accumulator.CountsAccumulator`.
 
     Args:
-        table: (images, 2, levels), not negative; `levels` even. int64, or float64 for numbers that
-            are expected, not counted.
+        table: (images, 2, grey_levels), not negative; `grey_levels` even. int64, or float64 for
+            numbers that are expected, not counted.
         quadrants: (images, 4, 2, 3) int64, for the S-measure: `structure.moments` of each quadrant
             and label; None where the maps' geometry is not known.
         weighted_f: (images,) weighted F, which needs the pixels themselves; None if not measured.
@@ -54,7 +58,7 @@ class Counts:
         ):
             raise ValueError(
                 f"counts must be int64 (or float64) of shape (images, 2, an even number of "
-                f"levels), not {self.table.dtype} of shape {shape}"
+                f"grey levels), not {self.table.dtype} of shape {shape}"
             )
         if self.quadrants is not None and self.quadrants.shape != (n, 4, 2, 3):
             raise ValueError(f"quadrants have shape {self.quadrants.shape}, not {(n, 4, 2, 3)}")
@@ -99,7 +103,11 @@ class Counts:
 
     @classmethod
     def from_probabilities(
-        cls, probabilities: Tensor, labels: Tensor, levels: int = FLOAT_LEVELS
+        cls,
+        probabilities: Tensor,
+        labels: Tensor,
+        grey_levels: int = FLOAT_LEVELS,
+        ignore_index: int | None = None,
     ) -> Counts:
         """Counts of a batch, made on its device.
 
@@ -107,7 +115,9 @@ class Counts:
             probabilities: (N, ...) foreground probability in [0, 1].
             labels: the same shape, in {0, 1}; or anywhere between, as the true posterior is: the
                 table then holds expected numbers (float64), free of the labels' noise.
-            levels: a multiple of 4.
+            grey_levels: a multiple of 4.
+            ignore_index: the label of pixels that are left out, whatever is predicted there; an
+                image that has no others is left out too.
 
         Raises:
             ValueError: shapes that differ, values that are NaN or outside [0, 1].
@@ -117,24 +127,25 @@ class Counts:
                 f"probabilities have shape {tuple(probabilities.shape)}, labels "
                 f"{tuple(labels.shape)}: they must agree"
             )
-        if levels % 4:
-            raise ValueError(f"levels is {levels}, but must be a multiple of 4")
+        if grey_levels % 4:
+            raise ValueError(f"grey_levels is {grey_levels}, but must be a multiple of 4")
+        kept = slice(None) if ignore_index is None else labels != ignore_index
         for name, values in (("probabilities", probabilities), ("labels", labels)):
-            if not bool(((values >= 0) & (values <= 1)).all()):
+            if not bool(((values[kept] >= 0) & (values[kept] <= 1)).all()):
                 raise ValueError(f"{name} must lie in [0, 1] and not be NaN")
         n = len(probabilities)
-        # With a multiple of 4, 1/2 falls between two levels and rounds (half to even) upwards.
-        scaled = probabilities.reshape(n, -1).float() * (levels - 1)
+        # With a multiple of 4, 1/2 falls between two grey levels and rounds (half to even) upwards.
+        scaled = probabilities.reshape(n, -1).float() * (grey_levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        cell = (image * levels + scaled.round().long()).ravel()
-        foreground, size = labels.reshape(-1), n * levels
+        cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[kept].ravel()
+        foreground, size = labels[kept].ravel(), n * grey_levels
         if bool(((foreground == 0) | (foreground == 1)).all()):
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
             shares = torch.stack([1 - foreground, foreground]).double()
             joint = torch.stack([torch.bincount(cell, w, minlength=size) for w in shares])
-        table = joint.view(2, n, levels).transpose(0, 1).cpu().numpy()
-        return cls(np.ascontiguousarray(table))
+        table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
+        return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
@@ -142,14 +153,17 @@ class Counts:
         if not parts:
             raise ValueError("there is nothing to count: no images were given")
 
-        def joined(field: str) -> np.ndarray | None:
-            arrays = [getattr(part, field) for part in parts]
-            return None if any(a is None for a in arrays) else np.concatenate(arrays)
+        def joined(arrays: Iterable[np.ndarray | None]) -> np.ndarray | None:
+            there = [array for array in arrays if array is not None]
+            return np.concatenate(there) if len(there) == len(parts) else None
 
         names = tuple(name for part in parts for name in part.names)
         known = all(part.names for part in parts)
         return cls(
-            joined("table"), joined("quadrants"), joined("weighted_f"), names if known else ()
+            np.concatenate([part.table for part in parts]),
+            joined(part.quadrants for part in parts),
+            joined(part.weighted_f for part in parts),
+            names if known else (),
         )
 
     def __len__(self) -> int:
@@ -166,10 +180,15 @@ class Counts:
 
     def save(self, path: Path) -> None:
         """Write as .npz: numbers and text, nothing executable. Raises as `files.write`."""
-        fields = {"table": self.table, "quadrants": self.quadrants, "weighted_f": self.weighted_f}
-        present = {name: array for name, array in fields.items() if array is not None}
+        arrays = {
+            "names": np.array(self.names, dtype=np.str_),
+            "table": self.table,
+            "quadrants": self.quadrants,
+            "weighted_f": self.weighted_f,
+        }
+        present: dict[str, Any] = {key: each for key, each in arrays.items() if each is not None}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, names=np.array(self.names, dtype=np.str_), **present)
+        np.savez_compressed(buffer, **present)
         write(Path(path), buffer.getvalue())
 
     @classmethod
@@ -184,23 +203,26 @@ class Counts:
             raise ValueError(f"{path} holds no counts: {error}") from error
 
     @property
-    def levels(self) -> int:
-        return self.table.shape[2]
+    def grey_levels(self) -> int:
+        """How many a map may have."""
+        return int(self.table.shape[2])
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(levels,) foreground probability of each level."""
-        return np.arange(self.levels) / (self.levels - 1)
+        """(grey_levels,) foreground probability of each."""
+        return np.arange(self.grey_levels) / (self.grey_levels - 1)
 
     @property
     def pixels(self) -> float:
         """How many pixels; whole unless the numbers are expected ones."""
-        return self.table.sum().item()
+        pixels: float = self.table.sum().item()
+        return pixels
 
     @property
     def pooled(self) -> np.ndarray:
-        """(2, levels) histogram over all images' pixels."""
-        return self.table.sum(axis=0)
+        """(2, grey_levels) histogram over all images' pixels."""
+        pooled: np.ndarray = self.table.sum(axis=0)
+        return pooled
 
 
 def min_max(prediction: np.ndarray) -> np.ndarray:
@@ -210,7 +232,7 @@ def min_max(prediction: np.ndarray) -> np.ndarray:
     becomes 0.
 
     Args:
-        prediction: (H, W), uint8 levels or floating-point probabilities; so is the result.
+        prediction: (H, W), uint8 grey levels or floating-point probabilities; so is the result.
     """
     low, high = float(prediction.min()), float(prediction.max())
     stretched = (prediction - low) / (high - low) if high > low else np.zeros(prediction.shape)

@@ -6,21 +6,23 @@ import numpy as np
 
 from aslp_lib.metrics.calibration import Of, forecast
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import Score
 
 POINTS_A_LEVEL = 8
 NARROWEST = 0.25
-"""In level spacings: narrower kernels no longer touch the neighbouring level."""
+"""In steps of the grey scale: narrower kernels no longer touch the neighbouring grey level."""
 
 
 def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     """Smooth expected calibration error.
 
-    Each level's residual, (outcome - confidence) times its share of pixels, is spread by a Gaussian
-    of width s, reflected at 0 and 1; the error at width s is the integral of the absolute sum. It
-    falls with s, and the score is where the two are equal: the width it needs is its own size.
+    Each grey level's residual, (outcome - confidence) times its share of pixels, is spread by a
+    Gaussian of width s, reflected at 0 and 1; the error at width s is the integral of the absolute
+    sum. It falls with s, and the score is where the two are equal: the width it needs is its own
+    size.
     """
     residual = _residuals(counts, of)
-    low, high = NARROWEST / (counts.levels - 1), 1.0
+    low, high = NARROWEST / (counts.grey_levels - 1), 1.0
     if np.abs(residual).sum() <= low:
         return float(np.abs(residual).sum())  # nothing overlaps at a width this small
     # False position: the excess falls in s, and where it keeps an end twice, that end's is halved.
@@ -41,6 +43,9 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     return high
 
 
+SMOOTH_ECE = Score("smooth_ece", smooth_ece, "smooth ECE", unit="%", better="less")
+
+
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
     """The same error at a given width of the Gaussian, in (0, 1], in units of confidence."""
     if not 0 < width <= 1:
@@ -49,10 +54,10 @@ def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
 
 
 def _residuals(counts: Counts, of: Of) -> np.ndarray:
-    """(levels,) each level's (outcome - confidence), times its share of all pixels."""
+    """(grey_levels,) each one's (outcome - confidence), times its share of all pixels."""
     found = forecast(counts, of)
-    residual = np.zeros(counts.levels)
-    offset = counts.levels - len(found.confidence)
+    residual = np.zeros(counts.grey_levels)
+    offset = counts.grey_levels - len(found.confidence)
     residual[offset:] = (found.positive - found.pixels * found.confidence) / found.pixels.sum()
     return residual
 
@@ -67,7 +72,7 @@ def _error(residual: np.ndarray, width: float) -> float:
     circle = np.zeros(2 * points)
     at = np.arange(len(residual)) * POINTS_A_LEVEL
     np.add.at(circle, at, residual)
-    np.add.at(circle, -at, residual)  # a level at an end meets its own reflection: it counts twice
+    np.add.at(circle, -at, residual)  # an end meets its own reflection: it counts twice
     frequency = np.arange(points + 1)
     gaussian = np.exp(-((np.pi * frequency * width) ** 2) / 2)
     smoothed = np.abs(np.fft.irfft(np.fft.rfft(circle) * gaussian, 2 * points)[: points + 1])

@@ -1,7 +1,7 @@
 """What S needs of an image beyond its joint histogram: the sums of four quadrants.
 
 The quadrants meet at the centroid of the mask's foreground. Of each, and each label, the number of
-pixels, the sum of their levels and the sum of squared levels give every mean, variance and
+pixels, the sum of their grey levels and the sum of their squares give every mean, variance and
 covariance that the structure measure asks for, exactly.
 """
 
@@ -28,13 +28,16 @@ def centroid(mask: np.ndarray) -> tuple[int, int]:
     rows, columns = (mask.sum(axis=axis, dtype=narrow).astype(np.int64) for axis in (1, 0))
     total = rows.sum()
     if total == 0:
-        return tuple(round(side / 2) + 1 for side in mask.shape)
-    return tuple(round(float(np.arange(len(n)) @ n / total)) + 1 for n in (rows, columns))
+        return round(mask.shape[0] / 2) + 1, round(mask.shape[1] / 2) + 1
+    row, column = (round(float(np.arange(len(n)) @ n / total)) + 1 for n in (rows, columns))
+    return row, column
 
 
 def moments(histograms: np.ndarray) -> np.ndarray:
-    """(..., levels) histograms to (..., 3): number, sum of levels, sum of squared levels; int64."""
-    return histograms @ _powers(histograms.shape[-1])
+    """(..., grey_levels) histograms to (..., 3): number, sum of grey levels, sum of their squares;
+    int64."""
+    sums: np.ndarray = histograms @ _powers(histograms.shape[-1])
+    return sums
 
 
 def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
@@ -47,7 +50,7 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
     Args:
         quadrants: (images, 4, 2, 3), `moments` of quadrant and label.
-        top: the level that means 1.
+        top: the grey level that means 1.
 
     Returns:
         (images,) float64.
@@ -67,9 +70,9 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
 
 @cache
-def _powers(levels: int) -> np.ndarray:
-    level = np.arange(levels)
-    return np.stack([np.ones_like(level), level, level**2], axis=1)
+def _powers(grey_levels: int) -> np.ndarray:
+    grey = np.arange(grey_levels)
+    return np.stack([np.ones_like(grey), grey, grey**2], axis=1)
 
 
 def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
@@ -77,7 +80,8 @@ def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np
     safe = np.maximum(number, 1)
     middle = total // safe
     rest = total - middle * number
-    return squares - middle * (2 * total - middle * number) - rest**2 / safe
+    deviation: np.ndarray = squares - middle * (2 * total - middle * number) - rest**2 / safe
+    return deviation
 
 
 def _object(sums: np.ndarray, top: int) -> np.ndarray:
@@ -85,7 +89,8 @@ def _object(sums: np.ndarray, top: int) -> np.ndarray:
     number, total, _ = sums
     mean = total / (top * np.maximum(number, 1))
     spread = np.sqrt(_deviation(*sums) / np.maximum(number - 1, 1)) / top
-    return 2 * mean / (mean**2 + 1 + spread + _EPS)
+    similarity: np.ndarray = 2 * mean / (mean**2 + 1 + spread + _EPS)
+    return similarity
 
 
 def _ssim(quadrants: np.ndarray, top: int) -> np.ndarray:

@@ -19,7 +19,7 @@ class TruthParts(NamedTuple):
     grouping: float
 
 
-def against_posterior(level_maps: np.ndarray, posterior: np.ndarray) -> TruthParts:
+def against_posterior(grey_level_maps: np.ndarray, posterior: np.ndarray) -> TruthParts:
     """How far predictions are from the true posterior pi, and how much of it calibration can see.
 
     With `c(p) = mean of pi where p is predicted`: `mean (p - pi)^2` splits exactly into
@@ -28,17 +28,17 @@ def against_posterior(level_maps: np.ndarray, posterior: np.ndarray) -> TruthPar
     share one prediction. The second is invisible to every reliability diagram.
 
     Args:
-        level_maps: (images, ...) uint8; level v predicts v / 255.
+        grey_level_maps: (images, ...) uint8; grey level v predicts v / 255.
         posterior: the same shape, in [0, 1].
 
     Raises:
         ValueError: maps that are not 8-bit; and as `Counts.from_probabilities`.
     """
-    if level_maps.dtype != np.uint8:
-        raise ValueError(f"maps are {level_maps.dtype}, but must be 8-bit (uint8)")
-    p = level_maps / 255
+    if grey_level_maps.dtype != np.uint8:
+        raise ValueError(f"maps are {grey_level_maps.dtype}, but must be 8-bit (uint8)")
+    p = grey_level_maps / 255
     expected = Counts.from_probabilities(
-        torch.from_numpy(p), torch.from_numpy(posterior), levels=MAP_LEVELS
+        torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_LEVELS
     )
     total = float(np.mean((p - posterior) ** 2))
     calibration = brier_parts(expected).reliability

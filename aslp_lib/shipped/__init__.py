@@ -10,22 +10,22 @@ from pathlib import Path
 
 from torch import nn
 
-from aslp_lib.config import PRESETS, Method
+from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.predict import load_network
 from aslp_lib.runs import read_log
 
 FOLDER = Path(__file__).parent
-METHODS: tuple[Method, ...] = ("bce", "calibration", "measured_gap")
+METHODS: tuple[str, ...] = ("bce", "calibration", "measured_gap")
 SETTINGS = PRESETS["demo"]
 
 
-def load(method: Method) -> nn.Module:
+def load(method: str) -> nn.Module:
     """The trained tiny network of one of `METHODS`, in eval mode."""
     if method not in METHODS:
         raise ValueError(f"no weights are shipped for {method!r}: choose of {', '.join(METHODS)}")
     return load_network(SETTINGS, FOLDER / f"{method}.safetensors")
 
 
-def load_log(method: Method) -> list[dict[str, float]]:
+def load_log(method: str) -> list[dict[str, float]]:
     """Its training log, one row an epoch."""
     return read_log(FOLDER / f"{method}.csv")

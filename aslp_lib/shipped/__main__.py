@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
-from aslp_lib.evaluation.scores import SCORES
 from aslp_lib.files import write
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
 from aslp_lib.shipped import FOLDER, METHODS, SETTINGS
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
+
+SCORES = ("ece", "oe", "accuracy", "confidence")
 
 
 def main() -> None:
@@ -24,7 +25,8 @@ def main() -> None:
             folder = MethodFolder(Path(temporary) / method)
             network = train(SETTINGS, data, method, folder).network
             made[method] = {
-                name: _row(validate(network, part, SETTINGS)) for name, part in data.tests.items()
+                name: scores(validate(network, part, SETTINGS), names=SCORES)
+                for name, part in data.tests.items()
             }
         for method in METHODS:
             folder = MethodFolder(Path(temporary) / method)
@@ -38,10 +40,6 @@ def main() -> None:
         "scores": made,
     }
     write(FOLDER / "how.json", json.dumps(how, indent=2) + "\n")
-
-
-def _row(counts: Counts) -> dict[str, float]:
-    return {name: SCORES[name](counts) for name in ("ece", "oe", "accuracy", "confidence")}
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ class Batches:
 
     def __init__(self, dataset: SaliencySet, workers: int, accelerator: Accelerator) -> None:
         self.dataset, self.accelerator = dataset, accelerator
-        self._asked: list[Sequence[int]] = []
+        self._asked: list[list[int]] = []
         self._loader = DataLoader(
             dataset,
             batch_sampler=self._asked,
@@ -57,16 +57,16 @@ class Batches:
             persistent_workers=workers > 0,
         )
 
-    def __call__(self, batches: Sequence[Sequence[int]]) -> Iterator[tuple[Tensor, ...]]:
+    def __call__(self, batches: Sequence[list[int]]) -> Iterator[tuple[Tensor, ...]]:
         """Images, labels and indices of each batch of indices, on the device."""
         self._asked[:] = batches
         for batch in self._loader:
             yield tuple(each.to(self.accelerator.device, non_blocking=True) for each in batch)
 
 
-def in_batches(order: Sequence[int], size: int) -> list[Sequence[int]]:
+def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
     """`order` cut into batches; the last may be smaller."""
-    return [order[start : start + size] for start in range(0, len(order), size)]
+    return [list(order[start : start + size]) for start in range(0, len(order), size)]
 
 
 def loader(

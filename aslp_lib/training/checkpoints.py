@@ -7,44 +7,57 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.config import Method, Settings
+from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write_csv
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.methods import Method
 from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
 
 
 @dataclass
 class TrainingState:
-    """What training leaves: the network (in eval mode), its alphas and one log row an epoch."""
+    """What training leaves: the network (in eval mode), what the method remembers, and one log row
+    an epoch."""
 
     network: nn.Module
-    alphas: AdaptiveAlpha | None
+    method: Method
     log: list[dict[str, float]] = field(default_factory=list)
 
 
 def save(
-    folder: MethodFolder, settings: Settings, method: Method, state: TrainingState, optimizer
+    folder: MethodFolder,
+    settings: Settings,
+    state: TrainingState,
+    optimizer: torch.optim.Optimizer,
 ) -> None:
     """Write the checkpoint of an epoch, whole, over the last one; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
-    if state.alphas is not None:
-        tensors |= {f"alphas.{k}": v for k, v in state.alphas.state_dict().items()}
+    tensors |= {f"method.{k}": v for k, v in state.method.state_dict().items()}
     for number, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
-    facts = {"method": method, "settings": settings.to_json(), "log": state.log}
+    facts = {"method": state.method.name, "settings": settings.to_json(), "log": state.log}
     save_tensors(folder.checkpoint, tensors, facts)
     write_log(folder, state)
 
 
-def restore(folder: MethodFolder, settings: Settings, state: TrainingState, optimizer) -> None:
-    """Fill network, alphas, optimizer and log; writes nothing, so that every process may.
+def restore(
+    folder: MethodFolder,
+    settings: Settings,
+    state: TrainingState,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Fill network, method, optimizer and log; writes nothing, so that every process may.
 
     Raises:
-        ValueError: the checkpoint was made with other settings.
+        ValueError: the checkpoint was made with other settings, or by version 0.1.
     """
     tensors, facts = load_tensors(folder.checkpoint)
-    if facts.get("settings") != settings.to_json():
+    if any(name.startswith("alphas.") for name in tensors):
+        raise ValueError(
+            f"{folder.checkpoint} was made by version 0.1: finish the training with that version "
+            "(its weights and maps are good for this one), or start a new run"
+        )
+    if Settings.from_json(facts.get("settings", "{}")) != settings:
         raise ValueError(
             f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
             "another --out"
@@ -54,8 +67,7 @@ def restore(folder: MethodFolder, settings: Settings, state: TrainingState, opti
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
     state.network.load_state_dict(part("network."))
-    if state.alphas is not None:
-        state.alphas.load_state_dict(part("alphas."))
+    state.method.load_state_dict(part("method."))
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in part("optimizer.").items():
@@ -74,15 +86,15 @@ def write_log(folder: MethodFolder, state: TrainingState) -> None:
 
 
 def finish(
-    folder: MethodFolder,
-    settings: Settings,
-    method: Method,
-    state: TrainingState,
-    dataset: SaliencySet,
+    folder: MethodFolder, settings: Settings, state: TrainingState, dataset: SaliencySet
 ) -> None:
-    """Write what a finished training leaves: final weights, and each image\'s alpha."""
-    if state.alphas is not None:
-        rows = zip(dataset.stems, state.alphas.alpha.tolist(), strict=True)
-        write_csv(folder.alphas, ["stem", "alpha"], rows)
-    facts = {"network": settings.network, "method": method, "settings": settings.to_json()}
+    """Write what a finished training leaves: final weights, and what the method has of images."""
+    for name, values in state.method.per_image().items():
+        rows = zip(dataset.stems, values.tolist(), strict=True)
+        write_csv(folder.per_image(name), ["stem", name], rows)
+    facts = {
+        "network": settings.network,
+        "method": state.method.name,
+        "settings": settings.to_json(),
+    }
     save_tensors(folder.weights, state.network.state_dict(), facts)

@@ -43,15 +43,6 @@ def shard(images: int, accelerator: Accelerator) -> slice:
     return slice(start, start + size + (rank < more))
 
 
-def widen(values: Tensor, part: slice, images: int, fill: float) -> Tensor:
-    """The rows `part` among all `images` of a batch, with `fill` in the other processes' rows."""
-    if len(values) == images:
-        return values
-    before = values.new_full((part.start, *values.shape[1:]), fill)
-    after = values.new_full((images - part.stop, *values.shape[1:]), fill)
-    return torch.cat([before, values, after])
-
-
 def all_reduce_sum(values: Tensor, accelerator: Accelerator) -> Tensor:
     """The sum over all processes, on each of them."""
     return values if accelerator.num_processes == 1 else accelerator.reduce(values, "sum")
@@ -59,7 +50,9 @@ def all_reduce_sum(values: Tensor, accelerator: Accelerator) -> Tensor:
 
 def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
     """All processes' rows, on each of them: (images, ...) from this one's rows `part`."""
-    return all_reduce_sum(widen(values, part, images, 0), accelerator)
+    whole = values.new_zeros((images, *values.shape[1:]))
+    whole[part] = values
+    return all_reduce_sum(whole, accelerator)
 
 
 def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:

@@ -1,4 +1,4 @@
-"""Training: BCE or ASLP, with a checkpoint every epoch from which a run goes on bit for bit.
+"""Training by any method, with a checkpoint every epoch from which a run goes on bit for bit.
 
 All randomness comes from (seed, purpose, epoch), so no generator's state needs saving, and the
 learning rate is a function of the step. Several processes share each batch and do with it what one
@@ -8,6 +8,7 @@ would; BatchNorm's statistics are of the whole batch on CUDA, of each process's 
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from accelerate import Accelerator
@@ -15,17 +16,17 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
-from aslp_lib.config import METHOD_LABELS, Method, Settings
+from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, derived_seed
 from aslp_lib.files import discard_halves
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods import Draws, Method
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.checkpoints import TrainingState
+from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
@@ -34,25 +35,23 @@ INIT, ORDER, SWITCHES = range(3)
 REFRESH = 20
 """Steps between two readings of the loss: each one waits for the device."""
 
-SURELY_BACKGROUND = -1e4
-"""A logit whose loss on a background label is exactly 0."""
-
 
 def train(
     settings: Settings,
     data: DataSplits,
-    method: Method,
+    method: str,
     folder: MethodFolder | None = None,
     *,
     progress: bool = True,
 ) -> TrainingState:
-    """Train one method.
+    """Train one method, by its name in `aslp_lib.methods.METHODS`.
 
     Of several processes each returns the same, and the main one writes.
 
     Args:
-        folder: where the log, the alphas, the checkpoint and the weights go; None keeps nothing. A
-            checkpoint that lies there is gone on from.
+        folder: where the log, each image's alpha, the checkpoint, the weights and what is fitted
+            on them go; None keeps nothing, and fits nothing. A checkpoint that lies there is gone
+            on from.
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
@@ -67,7 +66,6 @@ def train(
         )
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
     network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
-    alphas = state.alphas
     if folder is not None and main:
         discard_halves(folder.path)
     if folder is not None and folder.checkpoint.exists():
@@ -84,7 +82,7 @@ def train(
     bar = tqdm(
         total=settings.epochs * steps,
         initial=done * steps,
-        desc=METHOD_LABELS[method],
+        desc=state.method.label,
         unit="step",
         mininterval=1.0,  # each refresh is several messages in a notebook, whose queue is finite
         disable=not progress,
@@ -93,20 +91,21 @@ def train(
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
             counts = validate(state.network, data.validation, settings)
-            state.log.append(_row(epoch, loss, rate, counts, alphas))
-            if alphas is not None:
-                alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
+            state.log.append(_row(epoch, loss, rate, counts, state.method))
+            state.method.after_validation(counts)
             if folder is not None and main:
-                checkpoints.save(folder, settings, method, state, optimizer)
+                checkpoints.save(folder, settings, state, optimizer)
     if folder is not None and main:
-        checkpoints.finish(folder, settings, method, state, data.train)
-    accelerator.wait_for_everyone()
+        checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
+    if folder is not None:
+        recalibrate(state.network, data, settings, folder)
+    accelerator.wait_for_everyone()
     return state
 
 
 def prepare(
-    settings: Settings, method: Method, images: int, accelerator: Accelerator
+    settings: Settings, method: str, images: int, accelerator: Accelerator
 ) -> tuple[nn.Module, torch.optim.Optimizer, TrainingState]:
     """The network as it is trained, its optimizer, and the state that training starts from."""
     with torch.random.fork_rng(devices=[]):
@@ -121,10 +120,8 @@ def prepare(
     fused = accelerator.device.type in ("cpu", "cuda")
     optimizer = optimization.adam(network, settings, fused)
     network, optimizer = accelerator.prepare(network, optimizer)
-    alphas = settings.adaptive_alpha(images, method)
-    if alphas is not None:
-        alphas.to(accelerator.device)
-    return network, optimizer, TrainingState(accelerator.unwrap_model(network), alphas)
+    remembers = settings.method(method, images).to(accelerator.device)
+    return network, optimizer, TrainingState(accelerator.unwrap_model(network), remembers)
 
 
 def run_epoch(
@@ -132,67 +129,76 @@ def run_epoch(
     settings: Settings,
     batches: Batches,
     network: nn.Module,
-    optimizer,
+    optimizer: torch.optim.Optimizer,
     state: TrainingState,
     bar: tqdm,
 ) -> tuple[float, float]:
     """One pass over the training set; its mean loss and last learning rate."""
-    dataset, accelerator = batches.dataset, batches.accelerator
-    generator = torch.Generator().manual_seed(derived_seed(settings.seed, ORDER, epoch))
-    order = torch.randperm(len(dataset), generator=generator).tolist()
-    switches = torch.Generator().manual_seed(derived_seed(settings.seed, SWITCHES, epoch))
+    dataset, accelerator, method = batches.dataset, batches.accelerator, state.method
+    order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
+    uniform = uniform.to(accelerator.device)
     dataset.epoch = epoch
     whole = in_batches(order, settings.batch_size)
-    parts = [distributed.shard(len(batch), accelerator) for batch in whole]
-    own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
+    own = [batch[distributed.shard(len(batch), accelerator)] for batch in whole]
     # A process without an image of a small last batch runs one all the same, as the others wait
     # for its gradient, but leaves it out of the loss.
-    loaded = batches([mine or batch[:1] for mine, batch in zip(own, whole, strict=True)])
+    held = [mine or batch[:1] for mine, batch in zip(own, whole, strict=True)]
     network.train()
     total = torch.zeros((), device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
-    for step, (images, labels, index) in enumerate(loaded):
-        share = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
+    for step, (images, labels, index) in enumerate(batches(held)):
+        rate = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
+        draws = Draws(uniform[index], held[step], partial(_seed, settings.seed, epoch))
+        images, seen = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        size, mine = len(whole[step]), len(own[step])
-        if mine == 0:
-            logits, labels, index = logits[:0], labels[:0], index[:0]
-        alpha = 0.0
-        if state.alphas is not None:
-            alpha = distributed.widen(state.alphas[index], parts[step], size, 0.0)
-        # Every process draws the whole batch's switches; the other rows add nothing to its loss.
-        loss = sc_bce_with_logits(
-            distributed.widen(logits, parts[step], size, SURELY_BACKGROUND),
-            distributed.widen(labels, parts[step], size, 0.0),
-            alpha,
-            settings.perturbation,
-            use_expected_targets=settings.use_expected_targets,
-            generator=switches,
-        )
-        # Processes' gradients are averaged.
-        accelerator.backward(loss * (plan[step].weight * accelerator.num_processes))
+        loss = method.loss(logits, seen, index, draws)
+        # From the sum to the whole batch's mean; processes' gradients are averaged. Divided here,
+        # pixel by pixel, each process rounds as one alone would.
+        pixels = logits[0].numel()
+        factor = plan[step].weight * accelerator.num_processes
+        logits.register_hook(partial(_scaled, factor, len(whole[step]) * pixels))
+        accelerator.backward(loss if own[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
-        if state.alphas is not None:
-            state.alphas.update(index, logits.detach(), labels)
-        total += loss.detach() * size
+        if own[step]:
+            method.after_step(index, logits.detach(), labels)
+        mean = loss.detach() / (len(held[step]) * pixels)
+        total += mean * len(own[step])
         bar.update()
-        if step % REFRESH == 0 and mine:
-            now = _read(loss) * size / mine
+        if step % REFRESH == 0 and own[step]:
+            now = _read(mean)
             _check_finite(now, epoch, settings)
             if not bar.disable:
-                facts = {"epoch": epoch + 1, "loss": f"{now:.3f}", **_alpha(state.alphas)}
-                bar.set_postfix(facts, refresh=False)
-    mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
-    _check_finite(mean, epoch, settings)
+                means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
+                bar.set_postfix({"epoch": epoch + 1, "loss": f"{now:.3f}", **means}, refresh=False)
+    whole_mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
+    _check_finite(whole_mean, epoch, settings)
     distributed.share_buffers(state.network, accelerator)
-    if state.alphas is not None:
-        distributed.share_items(
-            state.alphas.alpha, [i for batch in own for i in batch], accelerator
-        )
-    return mean, settings.learning_rate * share
+    moved = [i for batch in own for i in batch]
+    for values in method.per_image().values():
+        distributed.share_items(values, moved, accelerator)
+    return whole_mean, settings.learning_rate * rate
+
+
+def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Tensor]:
+    """The order of the images in an epoch, and (images,) a number in [0, 1) of each image's own."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, ORDER, epoch))
+    order = torch.randperm(images, generator=generator)
+    switches = torch.Generator().manual_seed(derived_seed(seed, SWITCHES, epoch))
+    uniform = torch.empty(images)
+    uniform[order] = torch.rand(images, generator=switches)
+    return order.tolist(), uniform
+
+
+def _scaled(factor: float, over: int, gradient: Tensor) -> Tensor:
+    return gradient * factor / over
+
+
+def _seed(seed: int, epoch: int, image: int) -> int:
+    """An image's own seed in an epoch, for draws of more than one number."""
+    return derived_seed(seed, SWITCHES, epoch, image)
 
 
 def _read(value: Tensor) -> float:
@@ -209,15 +215,7 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
         )
 
 
-def _alpha(alphas: AdaptiveAlpha | None) -> dict[str, str]:
-    return {} if alphas is None else {"alpha": f"{_read(alphas.alpha.mean()):.3f}"}
-
-
-def _row(
-    epoch: int, loss: float, rate: float, counts: Counts, alphas: AdaptiveAlpha | None
-) -> dict[str, float]:
-    levels = torch.zeros(1) if alphas is None else alphas.alpha
-    low, high = torch.quantile(levels, torch.tensor([0.1, 0.9], device=levels.device)).tolist()
+def _row(epoch: int, loss: float, rate: float, counts: Counts, method: Method) -> dict[str, float]:
     return {
         "epoch": epoch + 1,
         "learning_rate": rate,
@@ -226,7 +224,5 @@ def _row(
         "confidence": calibration.confidence(counts),
         "ece": calibration.ece(counts),
         "oe": calibration.oe(counts),
-        "alpha_mean": levels.mean().item(),
-        "alpha_p10": low,
-        "alpha_p90": high,
+        **{name: value.item() for name, value in method.log().items()},
     }

@@ -1,79 +1,142 @@
-import csv
-import json
+"""The line as a whole: its commands, their help, old spellings, and mistakes."""
+
+import re
 import subprocess
 import sys
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from aslp_lib.cli import main
+from aslp_lib.cli import ALIASES, COMMANDS, main, parse
+from aslp_lib.cli.base import Command
+from aslp_lib.config import PRESETS, Settings
 
-QUICK = ["--epochs", "2", "--size", "32", "--alpha-warm-up", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[2]
 
 
-def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
-    assert main([*QUICK, "--limit", "12"]) == 0
-    run = elsewhere / "runs" / "demo"
-    printed = capsys.readouterr().out
-    assert "the embedded set" in printed
-    assert "no DUTS-TR in Dataset/" in printed
-    assert "report: " in printed
-    metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics.keys() == {"test", "shifted", "textures"}
-    assert metrics["textures"]["bce"]["max_f"] is None
-    row = metrics["test"]["bce"]
-    low, high = row["intervals"]["ece"]
-    assert low <= row["ece"] <= high
-    with (run / "metrics.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 6
-    assert float(rows[0]["ece"]) == pytest.approx(metrics["test"]["bce"]["ece"], rel=1e-5)
-    assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
-    page = (run / "report.html").read_text()
-    assert page.count("<img") == page.count('alt="') == 18
-    assert "ASLP (MC) − BCE" in page
-    assert "http" not in page  # self-contained
+def flags(kind):
+    """What a command's help must name: each field's flag, and each setting's."""
+    for field in fields(kind):
+        if field.name == "settings":
+            names = [f.name for f in fields(Settings)]
+            plain = [name for name in names if not is_dataclass(getattr(Settings(), name))]
+            yield from ("--" + name.replace("_", "-") for name in plain)
+        else:
+            yield "RUN" if field.name == "run" else "--" + field.name.replace("_", "-")
 
 
-@pytest.mark.slow
-def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
-    paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
-    assert main([*QUICK, *small]) == 0
-    printed = capsys.readouterr().out
-    assert "preset small; data: the paper's layout in Dataset" in printed
-    assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
-    run = elsewhere / "runs" / "small"
-    assert len((run / "validation.txt").read_text().splitlines()) == 1
-    assert (run / "measured_gap" / "maps" / "SOD").is_dir()
-    assert main(["evaluate", str(run)]) == 0
+def test_help_lists_the_commands(elsewhere, capsys, status):
+    assert status(["--help"]) == 0
+    lines = capsys.readouterr().out
+    for name, kind in COMMANDS.items():
+        first_words = " ".join(kind.__doc__.split()[:3])
+        assert re.search(rf"{name}\s+{first_words}", lines)
 
 
-@pytest.mark.slow
-def test_the_steps_one_by_one_equal_the_whole(elsewhere):
-    arguments = [*QUICK, "--limit", "8"]
-    assert main(["run", *arguments, "--out", "whole"]) == 0
-    assert main(["train", *arguments, "--out", "steps"]) == 0
-    assert not (elsewhere / "steps" / "metrics.json").exists()
-    assert main(["test", "steps"]) == 0
-    assert main(["evaluate", "steps"]) == 0
-    whole, steps = ((elsewhere / d / "metrics.json").read_text() for d in ("whole", "steps"))
-    assert whole == steps
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_s_help_documents_all_its_flags(elsewhere, capsys, status, name):
+    assert status([name, "--help"]) == 0
+    lines = capsys.readouterr().out
+    assert f"usage: main_ASLP.py {name}" in lines
+    for flag in flags(COMMANDS[name]):
+        assert re.search(rf"[\[ ]{flag}\b", lines), flag
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("words", ["run --help --preset {}", "--preset {} --help"])
+def test_help_shows_the_defaults_of_a_preset(elsewhere, capsys, status, preset, words):
+    assert status(words.format(preset).split()) == 0
+    rate = PRESETS[preset].learning_rate
+    assert re.search(rf"--learning-rate FLOAT\W+default: {rate}\)", capsys.readouterr().out)
+
+
+def test_a_command_is_a_class_and_a_line(elsewhere, capsys, status, monkeypatch):
+    @dataclass(frozen=True)
+    class Greet(Command):
+        """Say hello."""
+
+        name: str
+        """Whom to greet."""
+
+        def __call__(self) -> None:
+            print(f"hello {self.name}")
+
+    monkeypatch.setitem(COMMANDS, "greet", Greet)
+    assert status(["greet", "--name", "you"]) == 0
+    assert capsys.readouterr().out == "hello you\n"
+    assert status(["--help"]) == 0
+    assert re.search(r"greet\s+Say hello", capsys.readouterr().out)
+    assert status(["greet", "--help"]) == 0
+    assert "Whom to greet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["run", "--epochs", "3"], ["--epochs", "3"], ["--epochs=3"]])
+def test_without_a_command_it_is_run(elsewhere, words):
+    command = parse(words)
+    assert type(command) is COMMANDS["run"]
+    assert command.settings.epochs == 3
+    assert parse([]) == parse(["run"])
+
+
+def test_aliases_name_commands(elsewhere):
+    assert parse(["test", "somewhere"]) == parse(["predict", "somewhere"])
+    assert set(ALIASES.values()) <= COMMANDS.keys()
+    assert not ALIASES.keys() & COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "now"),
+    [
+        (["--encoder-rate", "0.1"], "--encoder-lr-factor"),
+        (["--accumulate", "2"], "--accumulation-steps"),
+        (["train", "--preset", "small", "--clip=1"], "--max-grad-norm"),
+        (["--step", "0.1"], "--alpha-step-size"),
+        (["--weight", "200"], "--constraint-weight"),
+        (["--gain", "0.2"], "--bound-gain"),
+        (["--expected"], "--use-expected-targets"),
+        (["--no-expected"], "--no-use-expected-targets"),
+        (["--hold", "--preset", "paper"], "--cache-images"),
+        (["--no-hold"], "--no-cache-images"),
+        (["--workers", "4"], "--num-workers"),
+        (["--methods", "bce", "gap"], "--methods measured_gap"),
+        (["evaluate", "--maps", "a", "--masks", "b"], "score --maps"),
+        (["evaluate", "--masks", "b", "--maps", "a"], "score --masks"),
+    ],
+)
+def test_an_old_spelling_says_what_it_is_called_now(elsewhere, capsys, arguments, now):
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert re.fullmatch(rf"error: --\S+( gap)? is called {re.escape(now)} now\n", error)
+    assert not (elsewhere / "runs").exists()
+
+
+def test_flags_that_only_begin_like_an_old_one_are_read(elsewhere):
+    command = parse(["--weights", "None", "--methods", "measured_gap"])
+    assert command.settings.weights is None
+    assert command.settings.methods == ("measured_gap",)
+
+
+@pytest.mark.parametrize("name", ["predict", "evaluate", "score", "textures"])
+def test_a_preset_is_for_trainings_alone(elsewhere, capsys, status, name):
+    needed = {"score": ["--maps", "a", "--masks", "b"], "textures": ["--dtd", "a"]}
+    assert status([name, *needed.get(name, ["a"]), "--preset", "paper"]) == 2
+    assert "--preset" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset", "huge"], "no preset 'huge': choose of demo, small, paper, release"),
         (["--data", "nowhere"], "no folder nowhere"),
         (["--resume", "nowhere"], "nowhere is no run"),
         (["evaluate", "nowhere"], "nowhere is no run"),
-        (["evaluate"], "needs a run's folder alone, or --maps and --masks"),
-        (["evaluate", "--maps", "x"], "needs a run's folder alone, or --maps and --masks"),
-        (["evaluate", "--maps", "x", "--masks", "y"], "no folder x"),
+        (["predict", "nowhere"], "nowhere is no run"),
+        (["predict"], "needs a run's folder alone, or --official and --out"),
+        (["predict", "run", "--size", "32"], "needs a run's folder alone, or --official and --out"),
+        (["predict", "--official", "x"], "needs a run's folder alone, or --official and --out"),
+        (["score", "--maps", "x", "--masks", "y"], "no folder x"),
         (["textures", "--dtd", "nowhere"], "download DTD"),
     ],
 )
@@ -81,51 +144,56 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
     assert main(arguments) == 1
     error = capsys.readouterr().err
     assert message in error
-    assert "Traceback" not in error
+    assert len(error.splitlines()) == 1
     assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--preset", "huge"], "huge"),
+        (["--preset"], "--preset"),
         (["--epochs", "0"], "epochs is 0"),
-        (["--technique", "XX"], "technique is 'XX'"),
+        (["--aslp.technique", "XX"], "technique is 'XX'"),
         (["--epochs", "many"], "--epochs"),
         (["--colour", "red"], "--colour"),
+        (["destroy"], "destroy"),
+        (["evaluate"], "RUN"),
+        (["score", "--maps", "x"], "--masks"),
+        (["textures"], "--dtd"),
     ],
 )
-def test_a_bad_setting_is_explained_and_nothing_is_made(elsewhere, capsys, arguments, message):
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    assert message in capsys.readouterr().err
+def test_words_that_cannot_be_are_explained_and_nothing_is_made(
+    elsewhere, capsys, status, arguments, message
+):
+    assert status(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
     assert not (elsewhere / "runs").exists()
 
 
-def test_an_unknown_command_shows_the_usage(elsewhere, capsys):
-    assert main(["destroy"]) == 2
-    assert "there is no command 'destroy'" in capsys.readouterr().err
-
-
-def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, paper_root, capsys):
-    """No hidden fall-back to random weights."""
-    paper_root.rename(elsewhere / "Dataset")
-
-    def refuse(*_, **__):
-        raise OSError("unreachable")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TORCH_HOME", str(elsewhere / "torch"))
-        patch.setattr("torch.hub.download_url_to_file", refuse)
-        assert main([*QUICK, "--preset", "small"]) == 1
-    assert "train from random weights with --weights None" in capsys.readouterr().err
+def test_only_the_main_process_of_a_launch_prints(elsewhere, capsys, status, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert status(["--help"]) == 0
+    for arguments in (["evaluate", "nowhere"], ["textures", "--dtd", "nowhere"]):
+        assert status(arguments) == 0  # the main one does it
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["main_ASLP.py", "Dataset/Process_Texture_Dataset.py"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ROOT / "main_ASLP.py"],
+        [ROOT / "Dataset" / "Process_Texture_Dataset.py"],
+        ["-m", "aslp_lib"],
+    ],
+    ids=str,
+)
 def test_the_scripts_start_from_any_folder(elsewhere, script):
     result = subprocess.run(
-        [sys.executable, ROOT / script, "--help"], capture_output=True, text=True, cwd=elsewhere
+        [sys.executable, *script, "--help"], capture_output=True, text=True, cwd=elsewhere
     )
     assert result.returncode == 0, result.stderr
     assert "usage" in result.stdout
@@ -139,37 +207,3 @@ def test_textures_from_the_command_line(elsewhere, capsys):
     arguments = ["--dtd", "dtd", "--names", "names.txt", "--target", "Test/T"]
     assert main(["textures", *arguments]) == 0
     assert "1 textures in Test/T" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_real_images_train_and_evaluate(elsewhere, real_data):
-    arguments = [*QUICK, "--preset", "small", "--data", str(real_data), "--limit", "6"]
-    assert main([*arguments, "--network", "tiny", "--weights", "None"]) == 0
-    metrics = json.loads(Path("runs/small/metrics.json").read_text())
-    assert {"SOD", "DTD_Texture_500"} <= metrics.keys()
-
-
-@pytest.mark.slow
-def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
-    paper_root.rename(elsewhere / "Dataset")
-    small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
-    assert main(["train", *QUICK, *small]) == 0
-    image = sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0]
-    image.rename(f"{image.stem}.bak")
-    assert main(["--resume", "runs/small"]) == 1
-    assert "came or went since runs/small began, as DUTS-TR" in capsys.readouterr().err
-    Path(f"{image.stem}.bak").rename(image)
-    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
-    assert "leave the others out" in capsys.readouterr().err
-    assert main(["--resume", "runs/small"]) == 0
-
-
-@pytest.mark.slow
-def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
-    assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
-    assert main(["evaluate", "runs/demo"]) == 1
-    assert "(the command test makes them)" in capsys.readouterr().err
-    assert main(["test", "runs/demo"]) == 0
-    next(Path("runs/demo/bce/maps/test").iterdir()).unlink()
-    assert main(["test", "runs/demo"]) == 0
-    assert main(["evaluate", "runs/demo"]) == 0

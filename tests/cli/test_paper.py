@@ -56,7 +56,7 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(there, capsys):
     torch.manual_seed(0)
     twin = Twin().eval()
     torch.save(twin.state_dict(), "Model_30_Gen.pth")
-    arguments = ["test", "--official", "Model_30_Gen.pth", "--data", "Dataset", "--out", "maps"]
+    arguments = ["predict", "--official", "Model_30_Gen.pth", "--data", "Dataset", "--out", "maps"]
     assert main([*arguments, *TINY]) == 0
     assert "maps of SOD, DTD_Texture_500: maps" in capsys.readouterr().out
     sod = paper_layout(Path("Dataset"), 64, limit=2).tests["SOD"]
@@ -67,7 +67,7 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(there, capsys):
         oracle = F.interpolate(probability, size=sod.shape(i), mode="bilinear")[0, 0]
         level_map = torch.from_numpy(read_map(Path("maps") / "SOD" / f"{stem}.png"))
         assert (level_map - 255 * oracle).abs().max() <= 0.51
-    scored = ["evaluate", "--maps", "official=maps", "--masks", "Dataset/Test/SOD/GT"]
+    scored = ["score", "--maps", "official=maps", "--masks", "Dataset/Test/SOD/GT"]
     assert main([*scored, "--allow-missing"]) == 0
     assert "official" in capsys.readouterr().out
     assert main([*arguments, *TINY]) == 1
@@ -75,9 +75,8 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(there, capsys):
 
 
 def test_an_official_checkpoint_that_is_not_there(elsewhere, capsys):
-    assert main(["test", "--official", "none.pth", "--out", "maps"]) == 1
+    assert main(["predict", "--official", "none.pth", "--out", "maps"]) == 1
     assert "there is no file none.pth" in capsys.readouterr().err
     assert not Path("maps").exists()
-    with pytest.raises(SystemExit):
-        main(["test", "--official", "none.pth"])
-    assert "--out" in capsys.readouterr().err
+    assert main(["predict", "--official", "none.pth"]) == 1
+    assert "or --official and --out together" in capsys.readouterr().err

@@ -10,8 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F
-from aslp_lib.evaluation.scores import scores
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 
 REQUIRED = {
@@ -41,7 +40,7 @@ def write_set(methods, masks, images=4, seed=0):
 
 def test_anyone_s_maps_are_scored(elsewhere, capsys):
     oracle = scores(write_set(["maps"], "SOD/GT")["maps"])
-    arguments = ["evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main(arguments) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("SOD             maps ")
     row = json.loads(Path("scores.json").read_text())
@@ -62,7 +61,7 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
 def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("aslp_lib.cli.score.WEIGHTED_F", False)
     write_set(["a", "b"], "SOD/GT")
-    arguments = ["evaluate", "--maps", "a", "b", "--masks", "SOD/GT", "--out", "scores.json"]
+    arguments = ["score", "--maps", "a", "b", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main(arguments) == 0
     assert capsys.readouterr().out.count("weighted F was not measured") == 1
     row = json.loads(Path("scores.json").read_text())["SOD"]["a"]
@@ -70,9 +69,20 @@ def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, m
     assert row["intervals"]["weighted_f"] is None
 
 
+@pytest.mark.slow
+def test_weighted_f_can_be_left_out(elsewhere, capsys, monkeypatch):
+    """It is ten times as slow as the rest; who leaves it out needs no note that it is missing."""
+    monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
+    write_set(["a"], "SOD/GT")
+    arguments = ["score", "--maps", "a", "--masks", "SOD/GT", "--out", "scores.json"]
+    assert main([*arguments, "--no-weighted-f"]) == 0
+    assert "note" not in capsys.readouterr().out
+    assert json.loads(Path("scores.json").read_text())["weighted_f"] is None
+
+
 def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
     write_set(["maps", "other"], "SOD/GT")
-    arguments = ["evaluate", "--maps", "maps", "other", "--masks", "SOD/GT", "--report", "r.html"]
+    arguments = ["score", "--maps", "maps", "other", "--masks", "SOD/GT", "--report", "r.html"]
     Path("maps/m2.png").unlink()
     assert main(arguments) == 1
     error = capsys.readouterr().err
@@ -92,7 +102,7 @@ def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
 def test_several_methods_and_sets_make_one_comparison(elsewhere, capsys):
     for seed, name in enumerate(("SOD", "ECSSD")):
         write_set([f"runs/one/{name}", f"runs/two/{name}"], f"data/{name}/GT", seed=seed)
-    arguments = ["evaluate", "--maps", "BCE=runs/one", "ASLP & co=runs/two", "--masks",
+    arguments = ["score", "--maps", "BCE=runs/one", "ASLP & co=runs/two", "--masks",
                  "data/SOD/GT", "data/ECSSD/GT", "--out", "all.json", "--report", "all.html",
                  "--table", "all.csv", "all.md", "all.tex", "--bins", "5"]  # fmt: skip
     assert main(arguments) == 0
@@ -119,7 +129,7 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere, capsys):
 @pytest.mark.slow
 def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
     counts = write_set(["maps"], "SOD/GT")["maps"]
-    arguments = ["evaluate", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main([*arguments, "--bins", "3"]) == 0
     row = json.loads(Path("scores.json").read_text())
     assert row["ece"] == pytest.approx(calibration.ece(counts, 3))
@@ -146,11 +156,12 @@ def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
         (["--maps", "a/maps", "--masks", "SOD/GT", "--table", "t.xls"], "not t.xls"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "0"], "bins is 0"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
+        (["--maps", "--masks", "SOD/GT"], "needs folders of maps and of masks"),
     ],
 )
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, arguments, message):
     write_set(["a/maps", "b/maps"], "SOD/GT")
     for folder in ("X/SOD", "empty"):
         Path(folder).mkdir(parents=True)
-    assert main(["evaluate", *arguments]) == 1
+    assert main(["score", *arguments]) == 1
     assert message in capsys.readouterr().err

@@ -84,7 +84,7 @@ def test_another_kind_of_the_same_picture_scores_the_same(drawn):
 
 def test_the_command_names_the_file_that_it_refuses(drawn, capsys):
     levels, mask = drawn
-    arguments = ["evaluate", "--maps", "maps", "--masks", "SOD/GT"]
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT"]
     assert main(arguments) == 0
     black = Image.new("L", mask.size)
     Image.merge("RGB", [mask, black, black]).save("SOD/GT/m1.png")

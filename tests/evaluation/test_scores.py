@@ -11,8 +11,9 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
-from aslp_lib.evaluation import maps, predict, scores, tables
-from aslp_lib.metrics import calibration
+from aslp_lib.evaluation import maps, predict, tables
+from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder
@@ -71,9 +72,9 @@ def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
         for i, stem in enumerate(sod.stems)
     ]
     np.testing.assert_array_equal(ours.table, Counts.join(each).table)
-    row = scores.scores(ours)
+    row = scores(ours)
     assert row["ece"] == calibration.ece(ours)
-    assert row.keys() == scores.SCORES.keys()
+    assert row.keys() == SCORES.keys()
     assert all(math.isfinite(v) for v in row.values())
 
 
@@ -136,13 +137,15 @@ def test_a_method_must_be_trained_before_it_predicts(tmp_path):
 
 def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
-    row = scores.scores(counts)
-    assert math.isnan(row["max_f"])
-    text = tables.as_table(scores.labelled({"textures": {"bce": counts}}))
+    evaluation = Evaluation.of({"textures": {"bce": counts}})
+    assert math.isnan(evaluation.scores["textures"]["bce"]["max_f"])
+    text = tables.as_table(evaluation.labelled().scores)
     assert "BCE" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("-")
-    json.dumps(scores.finite(row), allow_nan=False)
-    assert scores.finite(row)["max_f"] is None
+    records = evaluation.records()
+    json.dumps(records, allow_nan=False)
+    assert records["textures"]["bce"]["max_f"] is None
+    assert tables.as_table(records) == tables.as_table(evaluation.scores)
 
 
 def test_maps_in_memory_are_the_written_ones(tmp_path):
@@ -150,7 +153,7 @@ def test_maps_in_memory_are_the_written_ones(tmp_path):
     network = networks.build("tiny")
     predict.predict(network, dataset, tmp_path / "test", SETTINGS, progress=False)
     for level_map, stem in zip(
-        predict.level_maps(network, dataset, range(3)), dataset.stems, strict=True
+        predict.grey_level_maps(network, dataset, range(3)), dataset.stems, strict=True
     ):
         written = read_map(tmp_path / "test" / f"{stem}.png").astype(int)
         assert np.abs(level_map - written).max() <= 1  # rounding may differ with the batch

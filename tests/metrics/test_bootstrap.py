@@ -96,8 +96,8 @@ def test_bad_arguments():
     counts = simulate(np.random.default_rng(5), 3)
     with pytest.raises(ValueError, match="two or more, not 1"):
         interval(counts[:1], calibration.ece)
-    with pytest.raises(ValueError, match="level 1"):
-        interval(counts, calibration.ece, level=1.0)
+    with pytest.raises(ValueError, match="confidence_level 1"):
+        interval(counts, calibration.ece, confidence_level=1.0)
     with pytest.raises(ValueError, match="resamples is 0"):
         interval(counts, calibration.ece, resamples=0)
     with pytest.raises(ValueError, match="3 and 2 images"):

@@ -21,7 +21,7 @@ def test_probabilities_at_256_levels_equal_the_map_they_round_to():
     generator = torch.Generator().manual_seed(0)
     p = torch.rand(3, 1, 9, 9, generator=generator)
     labels = (torch.rand(3, 1, 9, 9, generator=generator) > 0.5).float()
-    ours = Counts.from_probabilities(p, labels, levels=256)
+    ours = Counts.from_probabilities(p, labels, grey_levels=256)
     maps = np.rint(255 * p[:, 0].numpy()).astype(np.uint8)
     each = [Counts.from_map(m, y) for m, y in zip(maps, labels[:, 0].numpy() > 0.5, strict=True)]
     np.testing.assert_array_equal(ours.table, Counts.join(each).table)
@@ -72,7 +72,7 @@ def test_nothing_to_count():
     with pytest.raises(ValueError, match="no images"):
         Counts.join([])
     with pytest.raises(ValueError, match="multiple of 4"):
-        Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), levels=10)
+        Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=10)
     with pytest.raises(ValueError, match="must be int64"):
         Counts(np.zeros((1, 2, 256), np.float32))
 
@@ -80,7 +80,7 @@ def test_nothing_to_count():
 def test_expected_labels_share_a_pixel():
     """One pixel at 1/255 * 200, foreground with probability 1/4."""
     counts = Counts.from_probabilities(
-        torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), levels=256
+        torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), grey_levels=256
     )
     assert counts.table[0, :, 200].tolist() == [0.75, 0.25]
     assert counts.pixels == 1

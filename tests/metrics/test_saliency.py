@@ -251,8 +251,14 @@ def test_a_centroid_at_the_edge_leaves_quadrants_empty_and_s_finite():
 
 
 def test_without_quadrants_there_is_no_s():
-    assert np.isnan(saliency.s_measure(Counts(np.ones((2, 2, 256), np.int64))))
-    assert np.isnan(saliency.weighted_f(Counts(np.ones((2, 2, 256), np.int64))))
+    counts = Counts(np.ones((2, 2, 256), np.int64))
+    for score, function in (
+        (saliency.S_MEASURE, saliency.s_measure),
+        (saliency.WEIGHTED_F, saliency.weighted_f),
+    ):
+        assert np.isnan(score.value(counts, bins=10))
+        with pytest.raises(ValueError, match=r"Counts\.from_map|was not measured"):
+            function(counts)
 
 
 def test_scores_of_single_images_average_to_the_set_s():

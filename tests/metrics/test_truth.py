@@ -10,7 +10,7 @@ from aslp_lib.metrics.truth import against_posterior
 
 def expected_counts(maps, truth) -> Counts:
     p = torch.from_numpy(maps / 255)
-    return Counts.from_probabilities(p, torch.from_numpy(truth), levels=256)
+    return Counts.from_probabilities(p, torch.from_numpy(truth), grey_levels=256)
 
 
 def test_parts_by_hand():
@@ -21,7 +21,7 @@ def test_parts_by_hand():
     assert parts.grouping == pytest.approx(0.3**2)
 
 
-def test_parts_equal_a_loop_over_levels():
+def test_parts_equal_a_loop_over_grey_levels():
     rng = np.random.default_rng(0)
     maps = rng.integers(0, 20, (3, 8, 9)).astype(np.uint8) * 12
     truth = rng.random((3, 8, 9))

@@ -12,9 +12,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from aslp_lib import cli, networks
+from aslp_lib.cli import run
 from aslp_lib.training import checkpoints
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
@@ -34,7 +36,7 @@ def train_and_keep(settings, data, method, folder):
     np.savez(
         kept / f"{method}{os.environ.get('RANK', '0')}.npz",
         counts=validate(trained.network, data.validation, settings).table,
-        alpha=np.zeros(0) if trained.alphas is None else trained.alphas.alpha.numpy(),
+        alpha=trained.method.per_image().get("alpha", torch.zeros(0)).numpy(),
         **{name: value.detach().numpy() for name, value in trained.network.named_parameters()},
     )
     return trained
@@ -54,7 +56,7 @@ if __name__ == "__main__":
     (kept / f"{os.environ.get('RANK', '0')}.pid").write_text(str(os.getpid()))
     build = networks.build
     networks.build = lambda *arguments: without_batch_statistics(build(*arguments))
-    cli.train = train_and_keep
+    run.train = train_and_keep
     if "STUCK_AFTER" in os.environ:
         saved, save, checkpoints.save = [], checkpoints.save, save_and_wait
     sys.exit(cli.main(sys.argv[2:]))

@@ -13,13 +13,16 @@ from tqdm import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, load_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches
 from aslp_lib.training.checkpoints import TrainingState
 
-SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, alpha_warm_up=1, device="cpu")
+SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, device="cpu").tuned(
+    aslp={"alpha_warm_up": 1}
+)
 
 
 def fit(settings: Settings, method="calibration", folder=None):
@@ -36,7 +39,7 @@ def same(first, second) -> bool:
 def test_a_seed_fixes_a_run():
     first, second = fit(SHORT), fit(SHORT)
     assert same(first.network, second.network)
-    assert torch.equal(first.alphas.alpha, second.alphas.alpha)
+    assert torch.equal(first.method.alphas.alpha, second.method.alphas.alpha)
     assert not same(first.network, fit(replace(SHORT, seed=1)).network)
 
 
@@ -55,7 +58,7 @@ def test_loading_workers_change_nothing():
 
 
 def test_bce_is_aslp_whose_alphas_never_move():
-    frozen = fit(replace(SHORT, alpha_warm_up=100))
+    frozen = fit(SHORT.tuned(aslp={"alpha_warm_up": 100}))
     assert same(frozen.network, fit(SHORT, "bce").network)
 
 
@@ -68,11 +71,12 @@ def test_training_learns():
 @pytest.mark.parametrize("method", ["calibration", "entropy", "measured_gap"])
 def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
     folder = MethodFolder(tmp_path / method)
-    trained = fit(replace(SHORT, constraint_weight=0.0, bound_gain=1.0, limit=40), method, folder)
-    with folder.alphas.open() as file:
+    free = {"constraint_weight": 0.0, "bound_gain": 1.0}
+    trained = fit(replace(SHORT, limit=40).tuned(aslp=free), method, folder)
+    with folder.per_image("alpha").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["stem"] for row in rows] == [f"train_{i:04d}" for i in range(40)]
-    for row, alpha in zip(rows, trained.alphas.alpha.tolist(), strict=True):
+    for row, alpha in zip(rows, trained.method.alphas.alpha.tolist(), strict=True):
         assert float(row["alpha"]) == pytest.approx(alpha, rel=1e-5)
     with folder.log.open() as file:
         log = list(csv.DictReader(file))
@@ -83,10 +87,10 @@ def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
 def test_an_alpha_follows_its_own_image():
     """One image's labels are noise: the network cannot be right and sure there, so its alpha stays
     behind all others'."""
-    settings = replace(SHORT, epochs=30, constraint_weight=0.0)
+    settings = replace(SHORT, epochs=30).tuned(aslp={"constraint_weight": 0.0})
     data = settings.load_data()
     data.train.masks[7] = torch.rand(16, 16, generator=torch.Generator().manual_seed(0)) > 0.5
-    alphas = loop.train(settings, data, "calibration", progress=False).alphas.alpha
+    alphas = loop.train(settings, data, "calibration", progress=False).method.alphas.alpha
     assert alphas.argmin() == 7
 
 
@@ -110,10 +114,13 @@ def plain(monkeypatch):
 def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
     """So do alphas, which move after each batch by what the network said of their images: between
     two steps it stays the same network."""
-    settings = replace(SHORT, limit=limit, constraint_weight=0.0, alpha_step_size=0.2)
+    free = {"constraint_weight": 0.0, "alpha_step_size": 0.2}
+    settings = replace(SHORT, limit=limit).tuned(aslp=free)
     whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulation_steps=2))
-    assert whole.alphas.alpha.max() > 0.01
-    torch.testing.assert_close(parts.alphas.alpha, whole.alphas.alpha, rtol=1e-3, atol=1e-6)
+    assert whole.method.alphas.alpha.max() > 0.01
+    torch.testing.assert_close(
+        parts.method.alphas.alpha, whole.method.alphas.alpha, rtol=1e-3, atol=1e-6
+    )
     for a, b in zip(parts.network.parameters(), whole.network.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-6)
     for a, b in zip(parts.log, whole.log, strict=True):
@@ -162,23 +169,22 @@ class WithoutValues(Accelerator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("technique", ["HI", "DM"])
-@pytest.mark.parametrize("method", ["bce", "calibration", "entropy", "measured_gap"])
+@pytest.mark.parametrize("method", sorted(METHODS))
 def test_no_step_reads_the_device(monkeypatch, method, technique):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
     until all that was asked of the device is done."""
-    settings = replace(SHORT, technique=technique, limit=40, batch_size=2)
+    settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": technique})
     data, accelerator = settings.load_data(), WithoutValues(cpu=True)
     reads = []
     monkeypatch.setattr(loop, "_read", lambda value: reads.append(value) or 0.5)
     monkeypatch.setattr(loop, "REFRESH", 5)
     network = networks.build("tiny").to("meta")
-    alphas = settings.adaptive_alpha(40, method)
-    state = TrainingState(network, alphas if alphas is None else alphas.to("meta"))
+    state = TrainingState(network, settings.method(method, 40).to("meta"))
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
     batches = Batches(data.train, 0, accelerator)
     bar = tqdm(file=io.StringIO())
     loop.run_epoch(0, settings, batches, network, optimizer, state, bar)
-    assert len(reads) == 4 * (1 if method == "bce" else 2) + 1
+    assert len(reads) == 4 * (1 + len(state.method.per_image())) + 1
     with pytest.raises(RuntimeError, match="meta"):
         reads[0].item()
 
@@ -206,8 +212,7 @@ def test_no_step_waits_for_cuda(monkeypatch, technique):
     monkeypatch.setattr(loop, "run_epoch", watched)
     fit(
         replace(
-            SHORT,
-            technique=technique,
+            SHORT.tuned(aslp={"technique": technique}),
             device="auto",
             precision="bf16",
             num_workers=2,
@@ -220,5 +225,5 @@ def test_no_step_waits_for_cuda(monkeypatch, technique):
 def test_the_same_loop_trains_on_cuda():
     trained = fit(replace(SHORT, epochs=80, device="auto", precision="bf16"))
     assert next(trained.network.parameters()).is_cuda
-    assert trained.alphas.alpha.is_cuda
+    assert trained.method.alphas.alpha.is_cuda
     assert trained.log[-1]["loss"] < 0.5 * trained.log[0]["loss"]

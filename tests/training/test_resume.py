@@ -18,7 +18,7 @@ from aslp_lib.training import checkpoints, loop
 from aslp_lib.training.batches import accelerator_for
 
 ARGUMENTS = [
-    *("--epochs", "12", "--limit", "40", "--size", "16", "--alpha-warm-up", "1"),
+    *("--epochs", "12", "--limit", "40", "--size", "16", "--aslp.alpha-warm-up", "1"),
     *("--device", "cpu", "--augment"),
 ]
 

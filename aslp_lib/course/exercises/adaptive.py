@@ -6,13 +6,8 @@ import torch
 
 from aslp_lib.course.exercises.framework import Exercise, Mistake
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
-from aslp_lib.methods.aslp.perturbation import (
-    HARD_INVERSION,
-    MODERATION,
-    SOFT_INVERSION,
-    Technique,
-    expected_confidence,
-)
+from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
+from aslp_lib.methods.aslp.theory import expected_confidence
 
 NOTEBOOK = "04_adaptive_alpha"
 

@@ -22,8 +22,8 @@ def _bins(*rows: tuple[float, int, int]) -> Counts:
     """Counts of one image from (confidence, pixels, how many of them are right)."""
     table = np.zeros((1, 2, FLOAT_LEVELS), np.int64)
     for confidence, pixels, right in rows:
-        level = round(confidence * (FLOAT_LEVELS - 1))
-        table[0, :, level] += pixels - right, right
+        grey_level = round(confidence * (FLOAT_LEVELS - 1))
+        table[0, :, grey_level] += pixels - right, right
     return Counts(table)
 
 

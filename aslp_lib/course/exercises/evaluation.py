@@ -24,9 +24,9 @@ def _mean_ece(pixels: int) -> float:
     return mean
 
 
-def _pixels(level: int, foreground: int, background: int) -> Counts:
+def _pixels(grey_level: int, foreground: int, background: int) -> Counts:
     table = np.zeros((1, 2, 256), np.int64)
-    table[0, :, level] = background, foreground
+    table[0, :, grey_level] = background, foreground
     return Counts(table)
 
 
@@ -34,8 +34,8 @@ _CONSTANT = _pixels(51, foreground=30, background=70)
 
 
 def _stretched(p: float, low: float, high: float) -> float:
-    levels = np.rint(255 * np.array([[low, p, high]])).astype(np.uint8)
-    return min_max(levels)[0, 1] / 255
+    grey_levels = np.rint(255 * np.array([[low, p, high]])).astype(np.uint8)
+    return min_max(grey_levels)[0, 1] / 255
 
 
 SAMPLE = Exercise(
@@ -125,7 +125,7 @@ STRETCH = Exercise(
     question="""
 A map's least probability is `low`, its greatest `high`. **Write what becomes of a pixel's
 probability `p` when the map is min-max normalised**; it is compared with the library on a grid
-(8-bit maps, so to within half a level).
+(8-bit maps, so to within half a grey level).
 """,
     right=_stretched,
     tolerance=0.005,

@@ -5,15 +5,8 @@ from __future__ import annotations
 import math
 
 from aslp_lib.course.exercises.framework import Exercise, Mistake
-from aslp_lib.methods.aslp.loss import loss_floor, minimiser
-from aslp_lib.methods.aslp.perturbation import (
-    HARD_INVERSION,
-    MODERATION,
-    SOFT_INVERSION,
-    Technique,
-    expected_confidence,
-    target_variance,
-)
+from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
+from aslp_lib.methods.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
 
 NOTEBOOK = "03_sc_bce"
 

@@ -10,12 +10,12 @@ from matplotlib.figure import Figure
 from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, choice, slider, steps, sureness
 from aslp_lib.course.simulation import Crowd, Trace, simulate
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics, Rule
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.methods.aslp.perturbation import Technique
 
 CROWD = Crowd(images=200)
 EPOCHS = 60
-RULES: dict[Rule, str] = {
+RULES: dict[str, str] = {
     "calibration": "MC, calibration",
     "entropy": "ME, entropy",
     "measured_gap": "measured gap (an extension)",
@@ -39,7 +39,7 @@ def feedback() -> Explorer:
 
 
 @lru_cache(maxsize=2)  # the picture and the readout of the same values
-def _trace(rule: Rule, dynamics: Dynamics, step: float, weight: float, beta: float) -> Trace:
+def _trace(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Trace:
     alphas = AdaptiveAlpha(
         CROWD.images,
         Technique("own", beta),
@@ -51,14 +51,14 @@ def _trace(rule: Rule, dynamics: Dynamics, step: float, weight: float, beta: flo
     return simulate(alphas, CROWD, EPOCHS)
 
 
-def _picture(rule: Rule, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
+def _picture(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
     trace = _trace(rule, dynamics, step, weight, beta)
     return figures.feedback_loop(
         trace.alpha, trace.margins, trace.bound, trace.accuracy, trace.confidence, RULES[rule]
     )
 
 
-def _readout(rule: Rule, dynamics: Dynamics, step: float, weight: float, beta: float) -> str:
+def _readout(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> str:
     trace, gain = _trace(rule, dynamics, step, weight, beta), step * weight * beta / 2
     swings = rule == "calibration" and dynamics == "release" and gain >= 2
     return (
@@ -98,7 +98,7 @@ def _drops(trace: Trace) -> float:
     return trace.drops[10:].sum(axis=0).mean()
 
 
-def _about_the_step(rule: Rule, dynamics: Dynamics, gain: float, beta: float) -> str:
+def _about_the_step(rule: str, dynamics: Dynamics, gain: float, beta: float) -> str:
     if rule == "measured_gap":
         return "The bound follows the measured gap; lambda and the release have no part in it."
     if rule == "entropy":

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
-from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics import calibration, saliency, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
@@ -47,18 +47,26 @@ def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = B
     return figure
 
 
-def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
-    """Precision over recall, and true over false positive rate, of pooled pixels."""
+def detection_curves(
+    methods: Mapping[str, Counts],
+    title: str,
+    known: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Precision over recall, and true over false positive rate, of pooled pixels.
+
+    Args:
+        methods: label -> counts of the same set.
+        known: label -> its scores by name, if they were computed before.
+    """
     figure = new_figure(9.0, 4.0, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
+    rows = known or {label: scores(c, names=("ap", "auc")) for label, c in methods.items()}
     notes = []
     for (label, counts), (colour, line, _) in zip(methods.items(), looks(), strict=False):
         precision, recall = saliency.precision_recall(counts)
         left.plot(recall, precision, line, color=colour, label=label)
         right.plot(*saliency.roc(counts), line, color=colour, label=label)
-        notes.append(
-            f"{label}: AP {saliency.average_precision(counts):.2f}, AUC {saliency.auc(counts):.2f}"
-        )
+        notes.append(f"{label}: AP {rows[label]['ap']:.2f}, AUC {rows[label]['auc']:.2f}")
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
         axis.legend(fontsize=8, loc="lower left" if axis is left else "lower right")
@@ -69,16 +77,27 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     return figure
 
 
-def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
-    """Mean confidence against accuracy: a point an image, all pixels pooled, a panel a method."""
+def image_scatter(
+    methods: Mapping[str, Counts],
+    title: str,
+    known: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
+    """Mean confidence against accuracy: a point an image, all pixels pooled, a panel a method.
+
+    Args:
+        methods: label -> counts of the same set.
+        known: label -> its scores by name, if they were computed before.
+    """
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Images, {title}")
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
+    names = ("confidence", "accuracy")
+    rows = known or {label: scores(counts, names=names) for label, counts in methods.items()}
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         sure = 100 * per_image(counts, calibration.confidence)
         right = 100 * per_image(counts, calibration.accuracy)
         axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
-        pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
+        pooled = 100 * rows[label]["confidence"], 100 * rows[label]["accuracy"]
         axis.plot(
             *pooled, "D", color=ORANGE, ms=9, markeredgecolor="black", linestyle="none",
             label="all pixels",

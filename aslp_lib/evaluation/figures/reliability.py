@@ -10,13 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 
-def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
+def reliability_diagrams(
+    methods: Mapping[str, Counts],
+    title: str,
+    bins: int = BINS,
+    known: Mapping[str, Mapping[str, float]] | None = None,
+) -> Figure:
     """Reliability diagrams side by side, each over its histogram of confidence.
 
     Bars: accuracy of the bin's pixels, with its 95 % interval over images. Line: perfect
@@ -25,22 +30,24 @@ def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = 
 
     Args:
         methods: label -> counts of the same set.
+        known: label -> its scores by name, if they were computed before.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 4.6, title)
     top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
+    names = ("ece", "oe", "confidence", "accuracy")
+    rows = known or {label: scores(counts, bins, names) for label, counts in methods.items()}
     notes = []
     for column, (label, counts) in enumerate(methods.items()):
-        table = calibration.reliability(counts, bins)
-        ece, oe = calibration.ece(counts, bins), calibration.oe(counts, bins)
+        table, row = calibration.reliability(counts, bins), rows[label]
+        ece, oe = row["ece"], row["oe"]
         _draw_reliability(top[column], table)
         if len(counts) > 1:
             _draw_interval(top[column], table, *reliability_interval(counts, bins))
         top[column].set_title(f"{label}\nECE {100 * ece:.1f} %, OE {100 * oe:.1f} %", fontsize=10)
-        _draw_histogram(bottom[column], table, counts)
+        _draw_histogram(bottom[column], table, row)
         notes.append(
             f"{label}: ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %, mean confidence "
-            f"{100 * calibration.confidence(counts):.1f} %, accuracy "
-            f"{100 * calibration.accuracy(counts):.1f} %"
+            f"{100 * row['confidence']:.1f} %, accuracy {100 * row['accuracy']:.1f} %"
         )
     top[0].set_ylabel("accuracy in the bin")
     bottom[0].set_ylabel("share of pixels")
@@ -102,10 +109,10 @@ def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.nda
     )
 
 
-def _draw_histogram(axis: Axes, table: Reliability, counts: Counts) -> None:
+def _draw_histogram(axis: Axes, table: Reliability, row: Mapping[str, float]) -> None:
     left, width = table.edges[:-1], np.diff(table.edges)
     axis.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
-    axis.axvline(calibration.confidence(counts), color=ORANGE, label="mean confidence")
-    axis.axvline(calibration.accuracy(counts), color=BLUE, linestyle=":", label="accuracy")
+    axis.axvline(row["confidence"], color=ORANGE, label="mean confidence")
+    axis.axvline(row["accuracy"], color=BLUE, linestyle=":", label="accuracy")
     axis.set(xlabel="confidence", ylim=(0, 1))
     axis.legend(fontsize=7, loc="upper left")

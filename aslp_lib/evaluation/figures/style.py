@@ -21,7 +21,7 @@ def looks() -> Iterator[tuple[str, str, str]]:
 
 def alt(figure: Figure) -> str:
     """What a figure shows, in words."""
-    return figure.get_label()
+    return str(figure.get_label())
 
 
 def to_png(figure: Figure, dpi: int = 90) -> bytes:

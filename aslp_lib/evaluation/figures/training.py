@@ -11,10 +11,10 @@ from aslp_lib.evaluation.figures.style import looks, new_figure
 
 
 def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Over epochs: validation accuracy and confidence, validation ECE, and the alphas.
+    """Over epochs: validation accuracy and confidence, validation ECE, and the alphas, if any.
 
     Args:
-        logs: label -> log rows, as `training.TrainingState.log`.
+        logs: label -> log rows, as `TrainingState.log`.
     """
     figure = new_figure(10.5, 3.4, "Training")
     share, error, level = figure.subplots(1, 3)
@@ -24,16 +24,19 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
         share.plot(epoch, 100 * column["confidence"], color=colour, label=f"{label}, confidence")
         share.plot(epoch, 100 * column["accuracy"], ":", color=colour, label=f"{label}, accuracy")
         error.plot(epoch, 100 * column["ece"], color=colour, label=label)
-        level.plot(epoch, column["alpha_mean"], color=colour, label=label)
-        level.fill_between(epoch, column["alpha_p10"], column["alpha_p90"], color=colour, alpha=0.3)
+        if "alpha_mean" in column:
+            low, high = column["alpha_p10"], column["alpha_p90"]
+            level.plot(epoch, column["alpha_mean"], color=colour, label=label)
+            level.fill_between(epoch, low, high, color=colour, alpha=0.3)
     share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
     error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
     level.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
     share.legend(fontsize=7)
-    level.legend(fontsize=7)
+    if level.lines:
+        level.legend(fontsize=7)
     last = "; ".join(
-        f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} % and mean alpha "
-        f"{log[-1]['alpha_mean']:.3f}"
+        f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
+        + (f" and mean alpha {log[-1]['alpha_mean']:.3f}" if "alpha_mean" in log[-1] else "")
         for label, log in logs.items()
     )
     figure.set_label(f"Accuracy, confidence, ECE and alpha over training. {last}.")

@@ -2,8 +2,7 @@
 
     alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, 1/beta)
 
-Source: Liu et al., ICCV 2023, method figure, for the rules "calibration" (MC) and "entropy" (ME).
-The rule "measured_gap" is this project's extension.
+Source: Liu et al., ICCV 2023, method figure. What R is, is the rule's: see `rules`.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.methods.aslp.perturbation import RELEASE, Technique
+from aslp_lib.methods.aslp.rules import RULES
 
-Rule = Literal["calibration", "entropy", "measured_gap"]
 Dynamics = Literal["stable", "release"]
 
 
@@ -42,16 +41,6 @@ def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tens
 class AdaptiveAlpha(nn.Module):
     """The perturbation levels of a training set, one per image, and the rule that moves them.
 
-    Rules (A, C: pixel accuracy and mean confidence on validation images, from `observe`):
-
-    - "calibration" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)` gives way when the target's
-      expected confidence falls under the accuracy.
-    - "entropy" (ME): `R_i = min(A - A_best, 0)` gives way when accuracy falls under its landmark,
-      here the best accuracy so far (the figure leaves the landmark open; the release tracks this
-      one).
-    - "measured_gap" (this project's extension): gradient ascent under a bound that follows the
-      *measured* gap, `b <- clip(b + bound_gain * (C - A), 0, 2 * (1 - A) / beta)`.
-
     Dynamics: "stable" takes MC's constraint implicitly (at the new alpha instead of the old), a
     proximal step with the same rest point, stable at every `eta * lambda`. "release" takes it
     explicitly, which is stable only while `eta * lambda * beta / 2 < 2`; its own numbers give 8
@@ -64,7 +53,7 @@ class AdaptiveAlpha(nn.Module):
     Args:
         images: how many images the training set has.
         technique: how labels are perturbed; fixes beta and the limit of alpha, `min(1, 1/beta)`.
-        rule: see above.
+        rule: a name of `rules.RULES`: "calibration" (MC), "entropy" (ME) or "measured_gap".
         alpha_step_size: eta, alpha per nat.
         constraint_weight: lambda, nats per unit of R.
         bound_gain: how far the rule "measured_gap" moves its bound per unit of measured gap.
@@ -75,11 +64,14 @@ class AdaptiveAlpha(nn.Module):
         ValueError: a value out of its range; the message names it.
     """
 
+    alpha: Tensor
+    observed: Tensor
+
     def __init__(
         self,
         images: int,
         technique: Technique,
-        rule: Rule = "calibration",
+        rule: str = "calibration",
         *,
         alpha_step_size: float = 0.002,
         constraint_weight: float = 2000.0,
@@ -88,7 +80,7 @@ class AdaptiveAlpha(nn.Module):
         dynamics: Dynamics = "stable",
     ) -> None:
         super().__init__()
-        _check_choice("rule", rule, get_args(Rule))
+        _check_choice("rule", rule, tuple(RULES))
         _check_choice("dynamics", dynamics, get_args(Dynamics))
         positive = {
             "alpha_step_size": alpha_step_size,
@@ -102,20 +94,16 @@ class AdaptiveAlpha(nn.Module):
             raise ValueError(
                 f"images is {images} and warm_up {warm_up}: at least 1 and 0 are needed"
             )
-        if dynamics == "release" and rule == "measured_gap":
-            raise ValueError(
-                "the release has no rule 'measured_gap': use 'calibration' or 'entropy'"
-            )
         if technique == RELEASE and dynamics != "release":
             raise ValueError("the technique 'release' (beta = 4) needs dynamics='release'")
-        self.technique, self.rule, self.dynamics = technique, rule, dynamics
+        self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
-        self.bound_gain, self.warm_up = bound_gain, warm_up
+        self.warm_up = warm_up
+        self.rule = RULES[rule](technique, bound_gain)
+        if dynamics == "release":
+            self.rule.constraint(torch.zeros(1))  # the release does not have every rule
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
-        self.register_buffer("accuracy", torch.tensor(0.0))
-        self.register_buffer("best_accuracy", torch.tensor(0.0))
-        self.register_buffer("bound", torch.tensor(0.0))
 
     def __len__(self) -> int:
         return len(self.alpha)
@@ -125,7 +113,7 @@ class AdaptiveAlpha(nn.Module):
         return self.alpha[index]
 
     def extra_repr(self) -> str:
-        return f"{len(self)} images, {self.technique.name}, {self.rule}, {self.dynamics}"
+        return f"{len(self)} images, {self.technique.name}, {self.dynamics}"
 
     @torch.no_grad()
     def update(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
@@ -154,47 +142,20 @@ class AdaptiveAlpha(nn.Module):
         for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
                 raise ValueError(f"{name} is {value}, but must be a share in [0, 1]")
-        if self.rule == "measured_gap" and confidence is None:
-            raise ValueError(
-                "the rule 'measured_gap' needs the mean confidence of the validation too"
-            )
+        self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
-        self.accuracy.fill_(accuracy)
-        self.best_accuracy.clamp_(min=accuracy)
-        if self.rule == "measured_gap":
-            ceiling = min(2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self._limit)
-            moved = self.bound + self.bound_gain * (confidence - accuracy)
-            warm = self.observed >= self.warm_up
-            self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
-
-    @property
-    def _limit(self) -> float:
-        return self.technique.alpha_limit
 
     def _stable(self, alpha: Tensor, gradient: Tensor) -> Tensor:
         free = alpha + self.alpha_step_size * gradient
-        if self.rule == "measured_gap":
-            return torch.minimum(free.clamp(min=0.0), self.bound)
         pull = self.alpha_step_size * self.constraint_weight
-        if self.rule == "entropy":
-            free = free + pull * (self.accuracy - self.best_accuracy).clamp(max=0.0)
-            return free.clamp(0.0, self._limit)
-        # Solve a = free + pull * min(1 - beta*a/2 - A, 0) for the new a.
-        half = self.technique.beta / 2
-        room = 1 - self.accuracy
-        held = (free + pull * room) / (1 + pull * half)
-        return torch.where(half * free > room, held, free).clamp(0.0, self._limit)
+        return self.rule.held(free, pull).clamp(0.0, self.technique.alpha_limit)
 
     def _release(self, alpha: Tensor, gradient: Tensor) -> Tensor:
         # The release's beta is half the figure's, and it divides by it where it should multiply.
         gradient = gradient / max(self.technique.beta / 2, 1e-12) ** 2
-        if self.rule == "entropy":
-            constraint = (self.accuracy - self.best_accuracy).clamp(max=0.0)
-        else:
-            expected = 1 - self.technique.beta / 2 * alpha
-            constraint = (expected - self.accuracy).clamp(max=0.0)
-        new = alpha + self.alpha_step_size * (gradient + self.constraint_weight * constraint)
-        return torch.where(new >= self._limit, self._limit - 0.01, new.clamp(min=0.0))
+        push = gradient + self.constraint_weight * self.rule.constraint(alpha)
+        new, limit = alpha + self.alpha_step_size * push, self.technique.alpha_limit
+        return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -47,19 +47,3 @@ def sc_bce_with_logits(
     else:
         targets = sampled_targets(labels, alpha, technique, generator)
     return F.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
-
-
-def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Probability that minimises the expected loss, `(1 - alpha*beta) * pi + alpha*beta/2`.
-
-    Args:
-        posterior: `pi = P(y = 1 | x)`; 0 or 1 for a noiseless pixel.
-    """
-    strength = torch.as_tensor(alpha) * technique.beta
-    return (1 - strength) * torch.as_tensor(posterior) + strength / 2
-
-
-def loss_floor(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Least expected loss on noiseless pixels, in nats: the binary entropy of `alpha*beta/2`."""
-    q = torch.as_tensor(alpha, dtype=torch.float64) * technique.beta / 2
-    return -(torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q))

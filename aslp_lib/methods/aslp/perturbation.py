@@ -6,6 +6,7 @@ Source: Liu et al., ICCV 2023, method figure. Beta is the figure's: 2 inverts a 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -88,23 +89,39 @@ def disturb_label(rate: float) -> tuple[float, Technique]:
 
 
 def perturb(
-    labels: Tensor, technique: Technique, generator: torch.Generator | None = None
+    labels: Tensor,
+    technique: Technique,
+    generator: torch.Generator | None = None,
+    *,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus the technique's noise.
 
     Args:
         labels: `y` in {0, 1} (any float tensor).
         generator: source of the noise; its device may differ from the labels'.
+        noise: the noise itself, as `pixel_noise` draws it, of the labels' shape.
     """
     perturbed = (1 - technique.beta) * labels + technique.beta / 2
     if technique.noise:
-        device = generator.device if generator is not None else labels.device
-        noise = torch.empty(labels.shape, dtype=labels.dtype, device=device)
-        torch.nn.init.trunc_normal_(
-            noise, a=-technique.noise, b=technique.noise, generator=generator
-        )
+        if noise is None:
+            device = generator.device if generator is not None else labels.device
+            noise = pixel_noise(labels.shape, technique, generator, labels.dtype, device)
         perturbed = perturbed + noise.to(labels.device, non_blocking=True)
     return perturbed
+
+
+def pixel_noise(
+    shape: Sequence[int],
+    technique: Technique,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """A draw of the technique's noise: a standard normal truncated to +-noise, for each pixel."""
+    noise = torch.empty(tuple(shape), dtype=dtype, device=device)
+    half = technique.noise
+    return torch.nn.init.trunc_normal_(noise, a=-half, b=half, generator=generator)
 
 
 def sampled_targets(
@@ -112,6 +129,9 @@ def sampled_targets(
     alpha: Tensor | float,
     technique: Technique,
     generator: torch.Generator | None = None,
+    *,
+    uniform: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Targets of one training step: each image's map is perturbed with probability `alpha_i`.
 
@@ -121,33 +141,21 @@ def sampled_targets(
         labels: (N, ...) in {0, 1}.
         alpha: (N,) or one number for all, in [0, 1].
         generator: source of the switches and the noise.
+        uniform: (N,) draws in [0, 1) given instead: image i is perturbed if its is below alpha_i.
+        noise: as `perturb`.
     """
     alpha = _per_image(alpha, labels)
-    device = generator.device if generator is not None else labels.device
-    draw = torch.rand(alpha.shape, generator=generator, device=device)
-    switch = draw.to(labels.device, non_blocking=True) < alpha
-    return torch.where(switch, perturb(labels, technique, generator), labels)
+    if uniform is None:
+        device = generator.device if generator is not None else labels.device
+        uniform = torch.rand(len(labels), generator=generator, device=device)
+    switch = uniform.to(labels.device, non_blocking=True).view(alpha.shape) < alpha
+    return torch.where(switch, perturb(labels, technique, generator, noise=noise), labels)
 
 
 def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
     """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Shapes as there."""
     strength = _per_image(alpha, labels) * technique.beta
     return (1 - strength) * labels + strength / 2
-
-
-def target_variance(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Variance of a pixel's sampled target, which is also its logit gradient's.
-
-    `alpha * (1 - alpha) * (beta * (y - 1/2))^2` (equal for y = 0 and 1), plus `alpha` times the
-    noise's variance.
-    """
-    alpha = torch.as_tensor(alpha)
-    return alpha * (1 - alpha) * (technique.beta / 2) ** 2 + alpha * technique.noise_variance
-
-
-def expected_confidence(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Confidence of the expected target, `1 - alpha*beta/2`: where SC-BCE's minimiser sits."""
-    return 1 - torch.as_tensor(alpha) * technique.beta / 2
 
 
 def _per_image(alpha: Tensor | float, labels: Tensor) -> Tensor:

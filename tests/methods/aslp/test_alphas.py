@@ -145,14 +145,14 @@ def test_gap_moves_its_bound_by_the_measured_gap():
         1, P.HARD_INVERSION, "measured_gap", bound_gain=0.5, warm_up=0, alpha_step_size=1.0
     )
     alphas.observe(accuracy=0.90, confidence=0.94)
-    assert alphas.bound.item() == pytest.approx(0.02)
+    assert alphas.rule.bound.item() == pytest.approx(0.02)
     alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
     assert alphas.alpha.item() == pytest.approx(0.02)
     alphas.observe(accuracy=0.90, confidence=0.87)  # under-confident: the bound comes down
-    assert alphas.bound.item() == pytest.approx(0.005)
+    assert alphas.rule.bound.item() == pytest.approx(0.005)
     for _ in range(20):
         alphas.observe(accuracy=0.90, confidence=0.99)
-    assert alphas.bound.item() == pytest.approx(0.1)  # never beyond 2 * (1 - A) / beta
+    assert alphas.rule.bound.item() == pytest.approx(0.1)  # never beyond 2 * (1 - A) / beta
 
 
 def test_a_negative_margin_lowers_alpha_to_zero():
@@ -183,7 +183,7 @@ def test_state_survives_safetensors_and_only_named_images_move():
         model.update(torch.tensor([1]), torch.full((1, 4), 5.0), torch.ones(1, 4))
         model.observe(0.91, 0.95)
     assert torch.equal(alphas.alpha, other.alpha)
-    assert torch.equal(alphas.bound, other.bound)
+    assert torch.equal(alphas.rule.bound, other.rule.bound)
 
 
 def test_shapes_must_agree():

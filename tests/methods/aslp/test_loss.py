@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp import perturbation as P
-from aslp_lib.methods.aslp.loss import loss_floor, minimiser, sc_bce_with_logits
+from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods.aslp.theory import loss_floor, minimiser
 
 
 @pytest.fixture

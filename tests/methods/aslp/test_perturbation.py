@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from aslp_lib.methods.aslp import perturbation as P
+from aslp_lib.methods.aslp import theory
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_sampled_targets_have_the_stated_mean_and_variance(technique, label):
     labels = torch.full((n, 1), label, dtype=torch.float64)
     targets = P.sampled_targets(labels, alpha, technique, generator)
     mean = P.expected_targets(labels[:1], alpha, technique).item()
-    variance = P.target_variance(alpha, technique).item()
+    variance = theory.target_variance(alpha, technique).item()
     # Standard errors: of a mean sqrt(var/n); of a variance at most sqrt(kurtosis) * var / sqrt(n).
     assert targets.mean().item() == pytest.approx(mean, abs=5 * math.sqrt(variance / n))
     assert targets.var().item() == pytest.approx(variance, rel=5 * 2 / math.sqrt(n))
@@ -93,8 +94,8 @@ def test_disturb_label_has_the_expected_label_of_hard_inversion_at_half_the_rate
 
 
 def test_expected_confidence():
-    assert P.expected_confidence(0.1, P.HARD_INVERSION).item() == pytest.approx(0.9)
-    assert P.expected_confidence(0.1, P.MODERATION).item() == pytest.approx(0.95)
+    assert theory.expected_confidence(0.1, P.HARD_INVERSION).item() == pytest.approx(0.9)
+    assert theory.expected_confidence(0.1, P.MODERATION).item() == pytest.approx(0.95)
 
 
 def test_the_generator_fixes_the_draw():

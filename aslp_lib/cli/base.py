@@ -1,0 +1,56 @@
+"""What a command is, and what several of them say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+from aslp_lib.data.base import DataSplits
+from aslp_lib.runs import Run
+from aslp_lib.training import distributed
+
+
+class Command(ABC):
+    """A command: a frozen dataclass whose fields are its flags, and whose docstrings are its help.
+
+    To add one, write its dataclass in a file of its own and name it in `aslp_lib.cli.COMMANDS`.
+    """
+
+    every_process: ClassVar[bool] = False
+    """Whether all processes of a launch do it, or the main one alone."""
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Old spellings, `--flag` or `--flag value`, and what they are called since."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> Self | None:
+        """What the flags are that `words` do not give; None: as the fields say."""
+        return None
+
+    @abstractmethod
+    def __call__(self) -> None:
+        """Do it. Raises ValueError, OSError, RuntimeError on what a user can mend."""
+
+
+def open_run(path: Path) -> tuple[Run, DataSplits]:
+    """A trained run and its data, announced. Raises as `Run.open` and `Settings.load_data`."""
+    run = Run.open(path)
+    data = run.settings.load_data()
+    describe(data)
+    return run, data
+
+
+def describe(data: DataSplits) -> None:
+    sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
+    announce(
+        f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"
+    )
+    for note in data.notes:
+        announce(f"note: {note}")
+
+
+def announce(text: str) -> None:
+    """Print it once, however many processes there are."""
+    if distributed.is_main():
+        print(text, flush=True)

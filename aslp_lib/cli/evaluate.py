@@ -1,0 +1,44 @@
+"""The command `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from aslp_lib.cli.base import Command, announce, open_run
+from aslp_lib.data.base import DataSplits
+from aslp_lib.evaluation.maps import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
+from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.evaluation.tables import as_table
+from aslp_lib.runs import Run
+
+
+@dataclass(frozen=True)
+class Evaluate(Command):
+    """Score a run's maps: a table, metrics.json, metrics.csv and a report."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"--maps": "score --maps", "--masks": "score --masks"}
+
+    run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
+    """A run whose maps were predicted."""
+    weighted_f: bool = True
+    """Measure weighted F too, which takes ten times as long as all the rest."""
+
+    def __call__(self) -> None:
+        evaluate(*open_run(self.run), ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F))
+
+
+def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> None:
+    """Score a run's maps, print its table and write its report."""
+    evaluation = evaluate_run(run, data, reading)
+    print(f"\n{as_table(evaluation.scores)}\n")
+    if run.settings.min_max_maps:
+        announce(f"note: {STRETCHED}")
+    from aslp_lib.evaluation.report import write_report  # matplotlib and seaborn
+
+    write_report(run, data, evaluation)
+    print(f"report: {run.report}")

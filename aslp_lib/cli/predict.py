@@ -1,0 +1,85 @@
+"""The command `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from aslp_lib import networks
+from aslp_lib.cli.base import Command, announce, open_run
+from aslp_lib.config import PRESETS
+from aslp_lib.data.base import DataSplits
+from aslp_lib.data.folders import paper_tests
+from aslp_lib.data.images import Grey
+from aslp_lib.evaluation.predict import predict, predict_run
+from aslp_lib.runs import Run
+from aslp_lib.training import distributed
+from aslp_lib.training.batches import accelerator_for
+
+
+@dataclass(frozen=True)
+class Predict(Command):
+    """Write the test sets' maps, of a run or of an authors' checkpoint. Also called test."""
+
+    every_process = True
+
+    run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
+    """A trained run's folder; alone, since it has its own settings."""
+    official: Path | None = None
+    """The authors' `Model_30_Gen.pth`, in the place of a run."""
+    out: Path | None = None
+    """With --official: a new folder for the maps, OUT/SET/STEM.png."""
+    data: Path = Path("Dataset")
+    """The paper's folders, of which only Test is needed."""
+    size: int = 384
+    """Side of the square images that the network sees, in pixels."""
+    batch_size: int = 10
+    """Images that it sees at once."""
+    limit: int | None = None
+    """Use only the first so many images of each set."""
+    grey: Grey = "refuse"
+    """What to do with masks that are not binary."""
+    device: Literal["auto", "cpu"] = "auto"
+    """auto: a GPU where there is one."""
+    min_max_maps: bool = False
+    """Stretch each map to the full range, as the authors did before they scored it."""
+
+    def __call__(self) -> None:
+        if self.run is not None and self == Predict(self.run):
+            predict_methods(*open_run(self.run))
+        elif self.run is None and self.official is not None and self.out is not None:
+            self._by_official(self.official, self.out)
+        else:
+            raise ValueError("predict needs a run's folder alone, or --official and --out together")
+
+    def _by_official(self, official: Path, out: Path) -> None:
+        settings = replace(
+            PRESETS["paper"],
+            data=str(self.data),
+            size=self.size,
+            batch_size=self.batch_size,
+            limit=self.limit,
+            grey=self.grey,
+            device=self.device,
+            min_max_maps=self.min_max_maps,
+            precision="no",
+        )
+        accelerator_for(settings)  # joins the processes: they look before one of them writes
+        if distributed.broadcast_from_main(out.exists):
+            raise FileExistsError(f"{out} is there: choose a new folder for the maps")
+        network = networks.load_official(official)
+        tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
+        for note in notes:
+            announce(f"note: {note}")
+        for name, dataset in tests.items():
+            predict(network, dataset, out / name, settings)
+        announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
+
+
+def predict_methods(run: Run, data: DataSplits) -> None:
+    """The maps of every method of a trained run."""
+    for method in run.settings.methods:
+        predict_run(run.settings, data, method, run.method(method))

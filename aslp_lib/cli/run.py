@@ -1,0 +1,119 @@
+"""The commands `run` and `train`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+import tyro
+
+from aslp_lib import networks
+from aslp_lib.cli.base import Command, announce, describe
+from aslp_lib.cli.evaluate import evaluate
+from aslp_lib.cli.predict import predict_methods
+from aslp_lib.config import (
+    EMBEDDED,
+    PRESETS,
+    RENAMED,
+    RENAMED_METHODS,
+    Settings,
+    default_preset,
+)
+from aslp_lib.data.base import DataSplits
+from aslp_lib.runs import Run
+from aslp_lib.training import distributed
+from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.loop import train
+
+if TYPE_CHECKING:
+    Preset = str
+else:
+    Preset = tyro.extras.literal_type_from_choices(PRESETS)
+
+
+def _flag(setting: str, no: str = "") -> str:
+    """A setting's flag, `--family.name`; with `no`, the one that turns it off."""
+    family, dot, name = setting.rpartition(".")
+    return f"--{family}{dot}{no}{name}".replace("_", "-")
+
+
+@dataclass(frozen=True)
+class Train(Command):
+    """Train the methods."""
+
+    every_process = True
+    renamed: ClassVar[Mapping[str, str]] = {
+        **{_flag(old): _flag(new) for old, new in RENAMED.items()},
+        **{f"--no-{old}": _flag(RENAMED[old], "no-") for old in ("hold", "expected")},
+        **{f"--methods {old}": f"--methods {new}" for old, new in RENAMED_METHODS.items()},
+    }
+
+    preset: Preset
+    """Decides what settings are that are not given. demo: for the course, on the embedded data set;
+    small: real images on a CPU; paper: the paper, on a GPU; release: as the authors' code does
+    it."""
+    settings: Annotated[Settings, tyro.conf.arg(name="")]
+    out: Path | None = None
+    """The run's folder; None: runs/PRESET. A taken one gets a number."""
+    resume: Path | None = None
+    """Go on with the run in this folder, with its own settings."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> Self:
+        """The preset that the words name, before tyro reads them: it decides what the other flags'
+        defaults are. A name that is none is left for tyro to refuse."""
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--preset", nargs="?")
+        named, _ = parser.parse_known_args(words)
+        preset = named.preset if named.preset in PRESETS else default_preset()
+        return cls(preset, PRESETS[preset])
+
+    def __call__(self) -> None:
+        run, data = self._begin() if self.resume is None else self._go_on(self.resume)
+        if run.settings.data == EMBEDDED and default_preset() == "demo":
+            announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
+        describe(data)
+        if distributed.is_main():
+            run.keep_lists(data)
+        try:
+            self.steps(run, data)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"it goes on with --resume {run.path}") from None
+
+    def steps(self, run: Run, data: DataSplits) -> None:
+        """What is done with a run that is open."""
+        for method in run.settings.methods:
+            train(run.settings, data, method, run.method(method))
+
+    def _begin(self) -> tuple[Run, DataSplits]:
+        settings = self.settings
+        data = settings.load_data()  # first: bad data leave no empty run
+        networks.build(settings.network, settings.weights)  # so do bad weights
+        path = self.out or Path("runs") / self.preset
+        accelerator_for(settings)  # joins the processes, so that the main one names the run
+        run = distributed.broadcast_from_main(lambda: Run.create(path, settings))
+        announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
+        return run, data
+
+    def _go_on(self, path: Path) -> tuple[Run, DataSplits]:
+        if self.settings != PRESETS[self.preset] or self.out is not None:
+            raise ValueError("--resume goes on with the run's own settings: leave the others out")
+        run = Run.open(path)
+        data = run.settings.load_data()
+        run.check_lists(data)
+        announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
+        return run, data
+
+
+@dataclass(frozen=True)
+class Everything(Train):
+    """Train, predict and evaluate, one after another."""
+
+    def steps(self, run: Run, data: DataSplits) -> None:
+        super().steps(run, data)
+        predict_methods(run, data)
+        if distributed.is_main():
+            evaluate(run, data)

@@ -1,0 +1,111 @@
+"""What training asks of a method, and the random numbers that it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from aslp_lib.metrics.counts import Counts
+
+
+@dataclass(frozen=True)
+class NoOptions:
+    """Nothing to choose."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """The random numbers of a batch. They depend on (seed, epoch, image) alone: however the images
+    lie in batches and on processes, each meets the same ones.
+
+    Args:
+        uniform: (N,) in [0, 1), one an image, on the batch's device.
+        images: the images' numbers, on the host.
+        seed: an image's number -> its own seed in this epoch.
+    """
+
+    uniform: Tensor
+    images: Sequence[int]
+    seed: Callable[[int], int]
+
+    def of_each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
+        """(N, ...) what `draw` makes of a generator of each image's own, on the host.
+
+        For what needs more than one number an image; a generator costs some 20 microseconds.
+        """
+        generators = (torch.Generator().manual_seed(self.seed(i)) for i in self.images)
+        return torch.stack([draw(generator) for generator in generators])
+
+
+OptionsT = TypeVar("OptionsT")
+
+
+class Method(nn.Module, Generic[OptionsT]):
+    """A way to train. Training calls these hooks and knows no method by name.
+
+    What a method remembers is held in buffers, so that it moves with `.to(device)` and is saved
+    and resumed with every checkpoint. Each process of several holds all of it and calls the hooks
+    with its own rows of each batch: state must be what one process would have, either made from
+    the validation, which all see alike, or a value an image in `per_image`.
+
+    Args:
+        images: how many images the training set has.
+        options: the method's hyperparameters.
+    """
+
+    name: ClassVar[str]
+    """In settings, on the command line and in a run's folder."""
+    label: ClassVar[str]
+    """In tables and figures."""
+    family: ClassVar[str]
+    """Which group of hyperparameters it reads; methods may share one."""
+    Options: ClassVar[type] = NoOptions
+    """The frozen dataclass of these; it refuses bad values."""
+
+    def __init__(self, images: int, options: OptionsT) -> None:
+        super().__init__()
+        self.options = options
+
+    def prepare(
+        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """What the network and the loss see instead of a batch's images and labels.
+
+        Args:
+            images: (N, 3, S, S) uint8.
+            labels: (N, 1, S, S) float in {0, 1}.
+            index: (N,) which images of the training set.
+        """
+        return images, labels
+
+    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        """The sum of these images' loss over their pixels, in nats.
+
+        Of several processes each is asked for its own rows; training divides by the pixels of the
+        whole batch. A term that is no sum over pixels counts as often as there are pixels.
+
+        Args:
+            logits: (N, 1, S, S) float32.
+            labels: the same shape, as `prepare` left them.
+        """
+        raise NotImplementedError
+
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
+        """See what the network said in a step; no gradients, no wait for the device."""
+
+    def after_validation(self, counts: Counts) -> None:
+        """See the validation at the end of an epoch."""
+
+    def log(self) -> dict[str, Tensor]:
+        """Numbers to add to an epoch's row of the log."""
+        return {}
+
+    def per_image(self) -> dict[str, Tensor]:
+        """Buffers (images,) of which a step moves its own images' values, by name. The progress bar
+        shows their means, processes share them after each epoch, a finished training writes them.
+        """
+        return {}

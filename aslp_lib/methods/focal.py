@@ -1,0 +1,40 @@
+"""Focal loss (Lin et al., ICCV 2017), as a cure for over-confidence (Mukhoti et al., NeurIPS 2020).
+
+It weighs a pixel by how wrong the network still is, so that what is right and sure no longer pulls.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from aslp_lib.methods.base import Draws, Method
+
+
+@dataclass(frozen=True)
+class FocalOptions:
+    """Focal loss."""
+
+    gamma: float = 2.0
+    """How fast a pixel's weight falls as it is learned; 0 is plain BCE."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.gamma) and self.gamma >= 0):
+            raise ValueError(f"gamma is {self.gamma}, but must be finite and not negative")
+
+
+class Focal(Method[FocalOptions]):
+    """`(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
+
+    name, label, family = "focal", "focal loss", "focal"
+    Options = FocalOptions
+
+    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
+        log_wrong = F.logsigmoid(torch.where(labels > 0.5, -logits, logits))
+        return (torch.exp(self.options.gamma * log_wrong) * bce).sum()

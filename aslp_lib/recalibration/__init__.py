@@ -1,0 +1,13 @@
+"""What is fitted on the validation set after training, and changes a network's logits.
+
+Each is a `Recalibration` in a file of its own, registered here by its name.
+"""
+
+from __future__ import annotations
+
+from aslp_lib.recalibration.base import Recalibration, Trained
+from aslp_lib.recalibration.temperature import Temperature
+
+RECALIBRATIONS: dict[str, type[Recalibration]] = {kind.name: kind for kind in (Temperature,)}
+
+__all__ = ["RECALIBRATIONS", "Recalibration", "Temperature", "Trained"]

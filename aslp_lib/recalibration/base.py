@@ -1,0 +1,144 @@
+"""What a run asks of a recalibration, and what it gives it to be fitted on."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.files import write
+from aslp_lib.metrics.counts import Counts
+
+VERSION = 1
+"""Of the files that `Recalibration.save` writes."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What is there once training is over.
+
+    Args:
+        network: as its last step left it, in eval mode, on its device.
+        data: a recalibration may look at the training and validation sets, never at the tests.
+        validate: a set -> its counts by the network. Several processes call it together.
+    """
+
+    network: nn.Module
+    data: DataSplits
+    validate: Callable[[SaliencySet], Counts]
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Counts of the validation set."""
+        return self.validate(self.data.validation)
+
+
+@dataclass(frozen=True)
+class Recalibration(ABC):
+    """A change of logits whose numbers are fitted on the validation set, after training.
+
+    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing, and
+    `fit` returns the fitted one. It gives `fit` and `apply`. One that has to see the images, or
+    the network's features of them, gives `fit_on_images` and `apply_on_images` too: these are what
+    a run calls. One whose numbers are large arrays gives `save`, `load` and another `suffix`.
+    """
+
+    name: ClassVar[str]
+    """In settings, on the command line and in a run's folder."""
+    label: ClassVar[str]
+    """In tables and figures, behind a method's own and a plus."""
+    preserves_decisions: ClassVar[bool]
+    """Whether a logit keeps its sign, so that accuracy is as before."""
+    suffix: ClassVar[str] = ".json"
+    """Of the file beside a network's weights."""
+
+    @abstractmethod
+    def fit(self, counts: Counts) -> Self:
+        """Fitted on the counts of a validation set. Raises ValueError on a set without pixels."""
+
+    @abstractmethod
+    def apply(self, logits: Tensor) -> Tensor:
+        """Changed logits, of the same shape and device; images lie along the first axis."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """What was fitted, in a few words: "T = 2.505"."""
+
+    def fit_on_images(self, trained: Trained) -> Self:
+        """Fitted on a trained network: on its validation counts alone, unless a subclass sees
+        more. Every process of several calls this, and gets the same."""
+        return self.fit(trained.counts)
+
+    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
+        """Changed logits of a batch: `apply`, unless a subclass looks at the images.
+
+        Args:
+            logits: (N, 1, S, S) float32, the network's of these images.
+            images: (N, 3, S, S) uint8.
+        """
+        return self.apply(logits)
+
+    def apply_counts(self, counts: Counts) -> Counts:
+        """Counts of the changed predictions, without the pixels.
+
+        Each level moves as one logit does, and is rounded to the nearest level; levels 0 and 1 of
+        the probability move from where `level_logits` has them. Decisions stay exactly where they
+        are preserved. Quadrants (S-measure) and weighted F are not known afterwards. A subclass
+        that does not treat every logit alike has its own.
+        """
+        level, half = np.arange(counts.levels), counts.levels // 2
+        after = torch.sigmoid(self.apply(torch.from_numpy(level_logits(counts.levels))))
+        moved = np.rint((counts.levels - 1) * after.numpy()).astype(np.intp)
+        if self.preserves_decisions:  # 1/2 lies between two levels: rounding must not cross it
+            moved = np.where(level < half, np.minimum(moved, half - 1), np.maximum(moved, half))
+        table = np.zeros_like(counts.table)
+        np.add.at(table.T, moved, counts.table.T)
+        return Counts(table, names=counts.names)
+
+    def save(self, path: Path) -> None:
+        """Write the numbers as JSON, whole. Raises as `files.write`."""
+        content = {"kind": self.name, "version": VERSION, **asdict(self)}
+        write(Path(path), json.dumps(content, indent=2, allow_nan=False))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: a damaged file, or one of another kind or version.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        try:
+            held = json.loads(path.read_text(encoding="utf-8"))
+            kind, version = held.pop("kind"), held.pop("version")
+            if kind != cls.name:
+                raise ValueError(f"it holds the recalibration {kind!r}")
+            if version != VERSION:
+                raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+            return cls(**held)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ValueError(
+                f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
+            ) from error
+
+
+def level_logits(levels: int) -> NDArray[np.float64]:
+    """(levels,) logit of each level; probabilities 0 and 1 are clipped at half a level, as in
+    `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
+    half = 0.5 / (levels - 1)
+    p = np.clip(np.arange(levels) / (levels - 1), half, 1 - half)
+    logits: NDArray[np.float64] = np.log(p) - np.log1p(-p)
+    return logits

@@ -1,0 +1,97 @@
+"""One temperature for all pixels."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from torch import Tensor
+
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration.base import Recalibration, level_logits
+
+LOWEST, HIGHEST = 0.01, 100.0
+"""The temperatures among which the best is sought."""
+HALVINGS = 50
+"""Of the range's logarithm: they leave 1e-14 of T."""
+
+
+@dataclass(frozen=True)
+class Temperature(Recalibration):
+    """Divides every logit by one number T: `sigmoid(z / T)` (Guo et al., ICML 2017).
+
+    T > 1 makes a network more modest, T < 1 surer; 1 changes nothing.
+
+    >>> import torch
+    >>> Temperature(2.0).apply(torch.tensor([-3.0, 1.0]))
+    tensor([-1.5000,  0.5000])
+    """
+
+    name = "temperature"
+    label = "temperature"
+    preserves_decisions = True
+
+    value: float = 1.0
+    """T."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.value, (int, float)) or not 0 < self.value < math.inf:
+            raise ValueError(f"the temperature is {self.value!r}, but must be a positive number")
+
+    def fit(self, counts: Counts) -> Self:
+        """The temperature of least negative log-likelihood.
+
+        With a pixel's margin `m = (2y - 1) z` and `s = 1/T`, the NLL `mean log(1 + exp(-s m))` is
+        convex in s: its slope `-mean m / (1 + exp(s m))` rises, and where it is 0 is found by
+        halving [0.01, 100] on a logarithmic scale, to 1e-14 of T. Margins come from the counts'
+        levels, with the ends clipped (`level_logits`): of a network whose logits go far beyond, T
+        is a little smaller than from the logits themselves.
+
+        If the slope is not 0 anywhere in the range, its end is taken with a warning: the lower end
+        where every decision is right (so that ever surer is ever better; a set of one class can be
+        so), the upper end where the logits say nothing of the labels, or the contrary.
+
+        Raises:
+            ValueError: there are no pixels.
+        """
+        pixels = counts.pooled.ravel()
+        if not pixels.any():
+            raise ValueError("there is nothing to fit a temperature on: the set has no pixels")
+        logits = level_logits(counts.levels)
+        margin = np.concatenate([-logits, logits])
+
+        def slope(temperature: float) -> float:
+            wrong = np.exp(-np.logaddexp(0, margin / temperature))
+            return -float(pixels @ (margin * wrong))
+
+        if slope(LOWEST) <= 0:
+            return self._at_end(LOWEST, "every decision is right, or nearly: ever surer is better")
+        if slope(HIGHEST) >= 0:
+            return self._at_end(HIGHEST, "the logits say nothing of the labels, or the contrary")
+        low, high = math.log(LOWEST), math.log(HIGHEST)
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            if slope(math.exp(middle)) > 0:  # s is too large, T too small
+                low = middle
+            else:
+                high = middle
+        return type(self)(math.exp((low + high) / 2))
+
+    def _at_end(self, end: float, why: str) -> Self:
+        warnings.warn(
+            f"no temperature from {LOWEST:g} to {HIGHEST:g} fits best, {end:g} is taken: {why}",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return type(self)(end)
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """`logits / T`."""
+        return logits / self.value
+
+    def describe(self) -> str:
+        end = ", an end of the range that is searched" if self.value in (LOWEST, HIGHEST) else ""
+        return f"T = {self.value:.3f}{end}"

@@ -1,0 +1,145 @@
+"""`run` and `train`, and `predict` and `evaluate` on what they made."""
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from aslp_lib.cli import main, parse
+from aslp_lib.config import PRESETS
+
+QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
+    assert main([*QUICK, "--limit", "12"]) == 0
+    run = elsewhere / "runs" / "demo"
+    printed = capsys.readouterr().out
+    assert "the embedded set" in printed
+    assert "no DUTS-TR in Dataset/" in printed
+    assert "report: " in printed
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics.keys() == {"test", "shifted", "textures"}
+    assert metrics["textures"]["bce"]["max_f"] is None
+    row = metrics["test"]["bce"]
+    low, high = row["intervals"]["ece"]
+    assert low <= row["ece"] <= high
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[0]["ece"]) == pytest.approx(metrics["test"]["bce"]["ece"], rel=1e-5)
+    assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
+    page = (run / "report.html").read_text()
+    assert page.count("<img") == page.count('alt="') == 18
+    assert "ASLP (MC) − BCE" in page
+    assert "http" not in page  # self-contained
+
+
+@pytest.mark.slow
+def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
+    paper_root.rename(elsewhere / "Dataset")
+    small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
+    assert main([*QUICK, *small]) == 0
+    printed = capsys.readouterr().out
+    assert "preset small; data: the paper's layout in Dataset" in printed
+    assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
+    run = elsewhere / "runs" / "small"
+    assert len((run / "validation.txt").read_text().splitlines()) == 1
+    assert (run / "measured_gap" / "maps" / "SOD").is_dir()
+    assert main(["evaluate", str(run)]) == 0
+
+
+@pytest.mark.slow
+def test_the_steps_one_by_one_equal_the_whole(elsewhere):
+    arguments = [*QUICK, "--limit", "8"]
+    assert main(["run", *arguments, "--out", "whole"]) == 0
+    assert main(["train", *arguments, "--out", "steps"]) == 0
+    assert not (elsewhere / "steps" / "metrics.json").exists()
+    assert main(["predict", "steps"]) == 0
+    assert main(["evaluate", "steps"]) == 0
+    whole, steps = ((elsewhere / d / "metrics.json").read_text() for d in ("whole", "steps"))
+    assert whole == steps
+
+
+def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, paper_root, capsys):
+    """No hidden fall-back to random weights."""
+    paper_root.rename(elsewhere / "Dataset")
+
+    def refuse(*_, **__):
+        raise OSError("unreachable")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TORCH_HOME", str(elsewhere / "torch"))
+        patch.setattr("torch.hub.download_url_to_file", refuse)
+        assert main([*QUICK, "--preset", "small"]) == 1
+    assert "train from random weights with --weights None" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_real_images_train_and_evaluate(elsewhere, real_data):
+    arguments = [*QUICK, "--preset", "small", "--data", str(real_data), "--limit", "6"]
+    assert main([*arguments, "--network", "tiny", "--weights", "None"]) == 0
+    metrics = json.loads(Path("runs/small/metrics.json").read_text())
+    assert {"SOD", "DTD_Texture_500"} <= metrics.keys()
+
+
+@pytest.mark.slow
+def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
+    paper_root.rename(elsewhere / "Dataset")
+    small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
+    assert main(["train", *QUICK, *small]) == 0
+    image = sorted(Path("Dataset/Train/DUTS-TR/Image").iterdir())[0]
+    image.rename(f"{image.stem}.bak")
+    assert main(["--resume", "runs/small"]) == 1
+    assert "came or went since runs/small began, as DUTS-TR" in capsys.readouterr().err
+    Path(f"{image.stem}.bak").rename(image)
+    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
+    assert "leave the others out" in capsys.readouterr().err
+    assert main(["--resume", "runs/small"]) == 0
+
+
+@pytest.mark.slow
+def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
+    assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
+    assert main(["evaluate", "runs/demo"]) == 1
+    assert "(the command predict makes them)" in capsys.readouterr().err
+    assert main(["predict", "runs/demo"]) == 0
+    next(Path("runs/demo/bce/maps/test").iterdir()).unlink()
+    assert main(["predict", "runs/demo"]) == 0
+    assert main(["evaluate", "runs/demo"]) == 0
+
+
+@pytest.mark.slow
+def test_a_run_is_evaluated_without_weighted_f(elsewhere, monkeypatch):
+    monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
+    assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
+    assert main(["predict", "runs/demo"]) == 0
+    assert main(["evaluate", "runs/demo", "--no-weighted-f"]) == 0
+    metrics = json.loads(Path("runs/demo/metrics.json").read_text())
+    assert metrics["test"]["bce"]["weighted_f"] is None
+
+
+def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aslp_lib.cli.run.train", stop)
+    assert main([*QUICK, "--out", "here"]) == 130
+    assert capsys.readouterr().err == "\nstopped; it goes on with --resume here\n"
+
+
+def test_the_preset_release_is_paper_with_the_flags_that_the_readme_names():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    flags = re.search(r"`release` is `paper` with `([^`]+)`", text)[1].split()
+    assert parse(["--preset", "paper", *flags]).settings == PRESETS["release"]
+
+
+@pytest.mark.parametrize("words", [["--preset", "paper"], ["--seed", "1", "--preset=paper"]])
+def test_flags_are_read_with_the_defaults_of_the_preset(elsewhere, words):
+    command = parse(["train", *words, "--size", "64"])
+    assert command.preset == "paper"
+    assert command.settings.size == 64
+    assert command.settings.learning_rate == PRESETS["paper"].learning_rate

@@ -1,0 +1,31 @@
+import pytest
+import torch
+from torch import nn
+
+from aslp_lib import Technique, sc_bce_with_logits
+from aslp_lib.methods import Draws
+from aslp_lib.methods.label_smoothing import LabelSmoothing, LabelSmoothingOptions
+
+NONE = Draws(torch.zeros(5), range(5), lambda image: image)
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.7, 1.0])
+def test_it_is_torch_s_label_smoothing_of_two_classes(epsilon):
+    """`nn.CrossEntropyLoss` of logits (0, z) is the binary one of z."""
+    logits, labels = torch.randn(5, 1, 4, 4), (torch.rand(5, 1, 4, 4) < 0.4).float()
+    method = LabelSmoothing(5, LabelSmoothingOptions(epsilon))
+    both = torch.cat([torch.zeros_like(logits), logits], dim=1)
+    expected = nn.CrossEntropyLoss(label_smoothing=epsilon, reduction="sum")(
+        both, labels[:, 0].long()
+    )
+    torch.testing.assert_close(method.loss(logits, labels, torch.arange(5), NONE), expected)
+
+
+def test_it_is_sc_bce_that_is_always_on():
+    logits, labels = torch.randn(5, 1, 4, 4), (torch.rand(5, 1, 4, 4) < 0.4).float()
+    found = LabelSmoothing(5, LabelSmoothingOptions(0.3)).loss(
+        logits, labels, torch.arange(5), NONE
+    )
+    torch.testing.assert_close(
+        found, sc_bce_with_logits(logits, labels, 1.0, Technique("LS", 0.3), reduction="sum")
+    )

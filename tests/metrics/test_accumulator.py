@@ -1,0 +1,117 @@
+"""Counts of batches, against torchmetrics fed the same batches and against plain loops."""
+
+import doctest
+import math
+
+import numpy as np
+import pytest
+import torch
+from torchmetrics.classification import BinaryAccuracy, BinaryCalibrationError
+
+from aslp_lib.metrics import SCORES, accumulator, calibration, scores
+from aslp_lib.metrics.accumulator import CountsAccumulator
+from aslp_lib.metrics.bootstrap import interval
+from aslp_lib.metrics.counts import Counts
+
+
+def batches(number=3, images=4, ignored=0.0, seed=0):
+    """Over-confident probabilities and labels, (images, 1, 8, 9), some of them 255."""
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(number):
+        p = torch.rand(images, 1, 8, 9, generator=generator)
+        labels = (torch.rand(p.shape, generator=generator) < 0.5 + 0.6 * (p - 0.5)).long()
+        labels[torch.rand(p.shape, generator=generator) < ignored] = 255
+        yield p, labels
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.3])
+def test_it_agrees_with_torchmetrics(ignored):
+    """Of P(y = 1), as their error of two classes is; 13 bins have few grey levels near an edge."""
+    ours = CountsAccumulator(ignore_index=255)
+    error = BinaryCalibrationError(n_bins=13, ignore_index=255)
+    share = BinaryAccuracy(ignore_index=255)
+    for p, labels in batches(ignored=ignored):
+        ours.update(p, labels)
+        error.update(p, labels)
+        share.update(p, labels)
+    assert calibration.ece(ours.counts, 13, "foreground") == pytest.approx(
+        error.compute().item(), abs=5e-4
+    )
+    assert ours.compute()["accuracy"] == pytest.approx(share.compute().item(), abs=1e-6)
+
+
+def test_it_counts_what_one_batch_would_and_forgets_on_reset():
+    found = CountsAccumulator(grey_levels=256)
+    first, second, third = batches()
+    found.update(*first)
+    found.update(*second)
+    early = found.counts
+    found.update(*third)
+    whole = Counts.from_probabilities(*map(torch.cat, zip(first, second, third, strict=True)), 256)
+    np.testing.assert_array_equal(found.counts.table, whole.table)
+    np.testing.assert_array_equal(found.counts.table, whole.table)  # a look changes nothing
+    assert len(early) == 8  # nor does what comes later change what was seen
+    assert found.compute(bins=5) == pytest.approx(scores(whole, bins=5), nan_ok=True)
+    assert interval(found.counts, calibration.ece) == interval(whole, calibration.ece)
+    found.reset()
+    with pytest.raises(ValueError, match="nothing to count"):
+        found.compute()
+    found.update(*second)
+    assert len(found.counts) == 4
+
+
+def test_every_score_by_its_name():
+    found = CountsAccumulator()
+    found.update(*next(batches()))
+    row = found.compute()
+    assert list(row) == list(SCORES)
+    undefined = {name for name, value in row.items() if math.isnan(value)}
+    assert undefined == {name for name, score in SCORES.items() if score.needs}
+
+
+def test_left_out_pixels_leave_no_trace():
+    """Neither their predictions, broken ones too, nor images that have no other pixels."""
+    p, labels = next(batches(ignored=0.4))
+    labels[2] = 255
+    kept = labels != 255
+    broken = torch.where(kept, p, torch.nan)
+    found = CountsAccumulator(grey_levels=256, ignore_index=255)
+    found.update(broken, labels)
+    each = [
+        Counts.from_probabilities(p[i][kept[i]][None], labels[i][kept[i]][None], 256)
+        for i in (0, 1, 3)
+    ]
+    np.testing.assert_array_equal(found.counts.table, Counts.join(each).table)
+    found.update(broken[2:3], labels[2:3])
+    assert len(found.counts) == 3
+
+
+@pytest.mark.parametrize(
+    ("p", "label", "message"),
+    [
+        (math.nan, 1, "probabilities must lie in"),
+        (1.5, 1, "probabilities must lie in"),  # a logit
+        (0.5, 255, "labels must lie in"),
+        (0.5, -1, "labels must lie in"),
+    ],
+)
+def test_what_is_no_probability_or_no_label_is_refused(p, label, message):
+    found = CountsAccumulator()
+    with pytest.raises(ValueError, match=message):
+        found.update(torch.full((1, 2), p), torch.full((1, 2), label))
+    with pytest.raises(ValueError, match="they must agree"):
+        found.update(torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, 3))
+    with pytest.raises(ValueError, match="nothing to count"):
+        found.compute()  # nothing of a refused batch is kept
+
+
+def test_a_network_s_output_needs_no_detaching():
+    p, labels = next(batches())
+    found = CountsAccumulator()
+    found.update(p.requires_grad_().bfloat16(), labels.to(torch.uint8))
+    assert found.counts.pixels == p.numel()
+
+
+def test_the_example_in_its_words():
+    result = doctest.testmod(accumulator)
+    assert (result.attempted, result.failed) == (4, 0)

@@ -1,0 +1,79 @@
+"""One record a score: what tables, files and reports read of it."""
+
+import importlib
+import math
+import pkgutil
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from aslp_lib import metrics
+from aslp_lib.metrics import SCORES, Score, Shown, calibration, saliency, scores, shown
+from aslp_lib.metrics.counts import Counts
+
+
+def some_counts(images=3):
+    table = np.random.default_rng(0).integers(0, 5, (images, 2, 256))
+    return Counts(table, weighted_f=np.linspace(0.2, 0.6, images))
+
+
+def test_every_score_stands_in_the_registry_once_and_complete():
+    names = [module.name for module in pkgutil.iter_modules(metrics.__path__)]
+    files = [importlib.import_module(f"aslp_lib.metrics.{name}") for name in names]
+    written = [v for file in files for v in vars(file).values() if isinstance(v, Score)]
+    assert sorted(score.name for score in written) == sorted(SCORES)
+    for name, score in SCORES.items():
+        assert score.name == name
+    for unique in ("function", "title"):
+        assert len({getattr(score, unique) for score in written}) == len(written)
+
+
+def test_what_a_terminal_shows_tables_show_too():
+    order = [Shown.MAIN, Shown.TERMINAL, Shown.TABLES, Shown.FILES]
+    places = [[score.name for score in shown(place)] for place in order]
+    assert places[0] == ["ece", "oe", "gap", "accuracy"]
+    assert places[-1] == list(SCORES)
+    for fewer, more in pairwise(places):
+        assert [name for name in more if name in fewer] == fewer
+
+
+@pytest.mark.parametrize(
+    ("score", "heading", "text", "signed"),
+    [
+        (calibration.ECE, "ECE %", "12.35", "+12.35"),
+        (calibration.NLL, "NLL nats", "0.123", "+0.123"),
+        (saliency.MAX_F, "max F", "0.123", "+0.123"),
+    ],
+)
+def test_a_number_in_its_unit(score, heading, text, signed):
+    assert score.heading == heading
+    assert (score.text(0.12346), score.text(0.12346, "+")) == (text, signed)
+    assert score.text(math.nan) == "-"
+
+
+@pytest.mark.parametrize(("better", "best"), [("less", 0.1), ("more", 0.3), ("zero", 0.1)])
+def test_the_best_of_several(better, best):
+    score = replace(calibration.ECE, better=better)
+    assert score.best([0.3, math.nan, 0.1, 0.2]) == best
+    assert math.isnan(score.best([math.nan]))
+
+
+def test_nearer_to_zero_is_better_from_both_sides():
+    assert calibration.GAP.best([-0.1, 0.2]) == -0.1
+    assert calibration.GAP.best([-0.2, 0.1]) == 0.1
+
+
+def test_scores_are_their_functions_with_bins_where_they_have_any():
+    counts = some_counts()
+    row = scores(counts, bins=3)
+    assert list(row) == list(SCORES)
+    assert row["ece"] == calibration.ece(counts, 3) != calibration.ece(counts)
+    assert row["ks"] == calibration.ks(counts)
+    assert row["max_f"] == saliency.max_f(counts)
+    assert row["weighted_f"] == pytest.approx(0.4)
+    assert math.isnan(row["s_measure"])  # the geometry is not known
+    assert scores(counts, names=("mae", "ece")) == {
+        "mae": saliency.mae(counts), "ece": calibration.ece(counts)
+    }  # fmt: skip

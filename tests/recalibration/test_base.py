@@ -1,0 +1,129 @@
+"""What every recalibration is, whichever are registered."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration, Temperature, base
+
+
+@pytest.fixture
+def counts():
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(5, 1, 32, 32, generator=generator)
+    labels = torch.bernoulli(torch.sigmoid(logits / 2), generator=generator)
+    return Counts.from_probabilities(torch.sigmoid(logits), labels)
+
+
+@pytest.fixture(params=RECALIBRATIONS)
+def kind(request):
+    return RECALIBRATIONS[request.param]
+
+
+def test_unfitted_it_changes_nothing(kind, counts):
+    logits = torch.linspace(-5, 5, 7).view(1, 1, 7, 1)
+    torch.testing.assert_close(kind().apply(logits), logits)
+
+
+def test_fitted_it_lowers_the_nll_and_keeps_what_it_promises(kind, counts):
+    fitted = kind().fit(counts)
+    after = fitted.apply_counts(counts)
+    assert calibration.nll(after) < calibration.nll(counts)
+    np.testing.assert_array_equal(after.table.sum(axis=2), counts.table.sum(axis=2))
+    if kind.preserves_decisions:
+        assert calibration.accuracy(after) == calibration.accuracy(counts)
+    assert fitted.describe()
+    assert kind().fit(counts) == fitted
+
+
+def test_its_file_gives_it_back(kind, counts, tmp_path):
+    fitted, path = kind().fit(counts), tmp_path / f"{kind.name}{kind.suffix}"
+    fitted.save(path)
+    assert kind.load(path) == fitted
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]  # no half of it
+
+
+def test_names_are_the_registry_s_and_fit_a_folder(kind):
+    assert RECALIBRATIONS[kind.name] is kind
+    assert kind.name.isidentifier()
+    assert kind.label
+
+
+@dataclass(frozen=True)
+class Offset(Recalibration):
+    """Adds a number to every logit: of another kind, and decisions move."""
+
+    name = "offset"
+    label = "offset"
+    preserves_decisions = False
+
+    value: float = 0.0
+
+    def fit(self, counts):
+        return Offset(1.0)
+
+    def apply(self, logits):
+        return logits + self.value
+
+    def describe(self):
+        return f"{self.value:+g}"
+
+
+def test_decisions_that_may_move_do_in_the_counts_too():
+    table = np.zeros((1, 2, 256), np.int64)
+    table[0, 1, 120] = 7  # p = 120/255, logit -0.118
+    (level,) = np.flatnonzero(Offset(1.0).apply_counts(Counts(table)).table[0, 1])
+    assert level == round(255 / (1 + 135 / 120 * np.exp(-1)))
+    assert level >= 128
+
+
+def test_counts_lose_what_only_pixels_tell():
+    counts = Counts.from_map(np.array([[0, 200]], np.uint8), np.array([[0, 1]], np.uint8))
+    after = Temperature(2.0).apply_counts(counts)
+    assert after.quadrants is None
+    assert after.weighted_f is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"kind": "temperature", "version": 1, "val', "cannot be used"),
+        (b"\xff\xfe\x00", "cannot be used"),
+        ("[1, 2]", "cannot be used"),
+        ("{}", "'kind'"),
+        ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
+        ('{"kind": "temperature", "version": 2, "value": 1.0}', "of version 2, and only 1"),
+        ('{"kind": "temperature", "version": 1, "value": -1.0}', "must be a positive number"),
+        ('{"kind": "temperature", "version": 1, "value": NaN}', "must be a positive number"),
+        ('{"kind": "temperature", "version": 1, "colour": 3}', "colour"),
+    ],
+)
+def test_a_bad_file_is_named_and_refused(tmp_path, content, message):
+    path = tmp_path / "temperature.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as refused:
+        Temperature.load(path)
+    assert "temperature.json" in str(refused.value)
+    with pytest.raises(FileNotFoundError, match=r"no file .*none\.json"):
+        Temperature.load(tmp_path / "none.json")
+
+
+def test_the_file_is_numbers_that_a_reader_knows(tmp_path):
+    Temperature(2.5).save(tmp_path / "temperature.json")
+    held = json.loads((tmp_path / "temperature.json").read_text())
+    assert held == {"kind": "temperature", "version": 1, "value": 2.5}
+
+
+@pytest.mark.parametrize("levels", [256, 4096])
+def test_level_logits_price_pixels_as_the_nll_does(levels):
+    z = base.level_logits(levels)
+    table = np.random.default_rng(0).integers(0, 9, (1, 2, levels))
+    background, foreground = table[0]
+    price = background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
+    assert price / table.sum() == pytest.approx(calibration.nll(Counts(table)), rel=1e-12)
+    np.testing.assert_allclose(z, -z[::-1], atol=1e-11)
