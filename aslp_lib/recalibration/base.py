@@ -96,9 +96,9 @@ class Recalibration(ABC):
         are preserved. Quadrants (S-measure) and weighted F are not known afterwards. A subclass
         that does not treat every logit alike has its own.
         """
-        level, half = np.arange(counts.levels), counts.levels // 2
-        after = torch.sigmoid(self.apply(torch.from_numpy(level_logits(counts.levels))))
-        moved = np.rint((counts.levels - 1) * after.numpy()).astype(np.intp)
+        level, half = np.arange(counts.grey_levels), counts.grey_levels // 2
+        after = torch.sigmoid(self.apply(torch.from_numpy(level_logits(counts.grey_levels))))
+        moved = np.rint((counts.grey_levels - 1) * after.numpy()).astype(np.intp)
         if self.preserves_decisions:  # 1/2 lies between two levels: rounding must not cross it
             moved = np.where(level < half, np.minimum(moved, half - 1), np.maximum(moved, half))
         table = np.zeros_like(counts.table)

@@ -60,7 +60,7 @@ class Temperature(Recalibration):
         pixels = counts.pooled.ravel()
         if not pixels.any():
             raise ValueError("there is nothing to fit a temperature on: the set has no pixels")
-        logits = level_logits(counts.levels)
+        logits = level_logits(counts.grey_levels)
         margin = np.concatenate([-logits, logits])
 
         def slope(temperature: float) -> float:
