@@ -7,16 +7,13 @@ import statistics
 import time
 from itertools import cycle, islice
 
-from aslp_lib import shipped
-from aslp_lib.course import explorers
-from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.training.validation import validate
+from aslp_lib.course.explorers import EXPLORERS, Explorer
 
 MOVES = 40
 """Moves of each control, up and down its grid."""
 
 
-def reactions(explorer: explorers.Explorer) -> list[float]:
+def reactions(explorer: Explorer) -> list[float]:
     """Milliseconds of each move."""
     times = []
     for name, grid in explorer.grids().items():
@@ -32,18 +29,8 @@ def reactions(explorer: explorers.Explorer) -> list[float]:
 
 
 if __name__ == "__main__":
-    data = shipped.SETTINGS.load_data()
-    counts = {
-        METHOD_LABELS[method]: validate(shipped.load(method), data.tests["test"], shipped.SETTINGS)
-        for method in shipped.METHODS
-    }
-    for explorer, name in (
-        (explorers.estimators(counts), "estimators"),
-        (explorers.perturbation(data.train.mask(0)), "perturbation"),
-        (explorers.loss(), "loss"),
-        (explorers.feedback(), "feedback"),
-    ):
-        times = sorted(reactions(explorer))
+    for name, make in EXPLORERS.items():
+        times = sorted(reactions(make()))
         print(
             f"{name:13} median {statistics.median(times):3.0f} ms, 95 % under "
             f"{times[int(0.95 * len(times))]:3.0f} ms, longest {times[-1]:3.0f} ms, "

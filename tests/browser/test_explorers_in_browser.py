@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from aslp_lib.course.explorers import EXPLORERS
+
 sync_api = pytest.importorskip("playwright.sync_api")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
@@ -45,13 +47,6 @@ SETTINGS = {
 }
 TOKEN = "explorers"
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
-CONTROLS = {
-    "01_confidence_and_calibration": ["predictions", "estimator", "bins"],
-    "02_label_perturbation": ["technique", "level alpha", "strength beta"],
-    "03_sc_bce": ["level alpha", "strength beta", "true posterior pi"],
-    "04_adaptive_alpha": ["rule", "dynamics", "step eta", "weight lambda", "strength beta"],
-}
-"""Notebook -> labels of its explorer's controls, in order."""
 
 
 def free_port() -> int:
@@ -168,15 +163,14 @@ def errors(page) -> list[str]:
     return outputs.all_inner_texts()
 
 
-@pytest.mark.parametrize("name", CONTROLS)
-def test_every_control_of_the_notebook_s_explorer_moves_by_keyboard(page, lab, name):
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_of_the_explorer_moves_by_keyboard(page, lab, name):
+    (notebook,) = [
+        path for path in NOTEBOOKS.glob("*.ipynb") if f"explorers.{name}(" in path.read_text()
+    ]
     # Lab saves what it runs: a copy.
-    shutil.copy(NOTEBOOKS / f"{name}.ipynb", lab[1])
-    explorer = run_all(page, lab, f"{name}.ipynb", 60)
-    assert drive(page, explorer) == CONTROLS[name]
+    shutil.copy(notebook, lab[1])
+    explorer = run_all(page, lab, notebook.name, 60)
+    labels = [control.description for control in EXPLORERS[name]().controls.values()]
+    assert drive(page, explorer) == labels
     assert errors(page) == []
-
-
-def test_every_notebook_with_an_explorer_is_driven():
-    having = {p.stem for p in NOTEBOOKS.glob("*.ipynb") if "explorers." in p.read_text()}
-    assert having == CONTROLS.keys()

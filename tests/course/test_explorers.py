@@ -2,7 +2,8 @@
 
 import re
 from html import unescape
-from itertools import product
+from itertools import chain, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,17 +29,12 @@ def some_counts(seed, sharpness):
 
 COUNTS = {"sharp": some_counts(0, 3.0), "fair": some_counts(1, 1.0)}
 MASK = np.eye(12, dtype=np.uint8)
-MAKERS = {
-    "estimators": lambda: explorers.estimators(COUNTS),
-    "perturbation": lambda: explorers.perturbation(MASK),
-    "loss": explorers.loss,
-    "feedback": explorers.feedback,
-}
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=explorers.EXPLORERS)
 def explorer(request):
-    return MAKERS[request.param]()
+    return explorers.EXPLORERS[request.param]()
 
 
 def numbers(text):
@@ -97,6 +93,12 @@ class TestAny:
     def test_the_same_values_give_the_same_bytes(self, explorer):
         again = figures.to_png(explorer.picture(**explorer.values))
         assert explorer.png == again  # and as `to_png` makes them
+
+
+def test_every_explorer_of_the_notebooks_is_in_the_list_and_stands_in_one_of_them():
+    sources = [path.read_text() for path in NOTEBOOKS.glob("*.ipynb")]
+    called = [re.findall(r"\bexplorers\.(\w+)\(", source) for source in sources]
+    assert sorted(chain(*called)) == sorted(explorers.EXPLORERS)
 
 
 def test_every_readout_of_the_estimators_is_the_library_s():

@@ -27,21 +27,12 @@ def main(path: Path) -> None:
     said: list[tuple[float, str]] = []
     digits.watch(lambda value, spec: said.append((value, spec)))
     # Now, so that the library's own code is watched.
-    from aslp_lib import shipped
-    from aslp_lib.course import explorers
-    from aslp_lib.training.validation import validate
+    from aslp_lib.course.explorers import EXPLORERS
     from portable.rounding import RoundsOtherwise
 
     seed = os.environ.get("ROUNDS_OTHERWISE")
     with RoundsOtherwise(int(seed)) if seed else nullcontext(), path.open("w") as file:
-        test = shipped.SETTINGS.load_data().tests["test"]
-        counts = {m: validate(shipped.load(m), test, shipped.SETTINGS) for m in shipped.METHODS}
-        for explorer in (
-            explorers.estimators(counts),
-            explorers.perturbation(test.mask(1)),
-            explorers.loss(),
-            explorers.feedback(),
-        ):
+        for explorer in [make() for make in EXPLORERS.values()]:
             grids = explorer.grids()
             settings = list(product(*grids.values()))
             chosen = random.Random(0).sample(settings, min(SETTINGS, len(settings)))

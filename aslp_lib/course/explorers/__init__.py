@@ -1,13 +1,46 @@
 """The course's explorers: interactive figures, each called in a notebook's cell.
 
 An explorer is made of a picture and a readout, pure functions of its controls' values whose numbers
-come from the library.
+come from the library. Tests, benchmarks and `make portable` take the explorers from `EXPLORERS`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from aslp_lib import shipped
 from aslp_lib.course.explorers.base import Explorer
 from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
+from aslp_lib.data.base import SaliencySet
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.training.validation import validate
 
-__all__ = ["Explorer", "estimators", "feedback", "loss", "perturbation"]
+__all__ = ["EXPLORERS", "Explorer", "estimators", "feedback", "loss", "perturbation"]
+
+
+@cache
+def _test_set() -> SaliencySet:
+    return shipped.SETTINGS.load_data().tests["test"]
+
+
+@cache
+def _shipped_counts() -> dict[str, Counts]:
+    """Of the shipped networks on the test set, by label."""
+    return {
+        METHOD_LABELS[method]: validate(shipped.load(method), _test_set(), shipped.SETTINGS)
+        for method in shipped.METHODS
+    }
+
+
+EXPLORERS: dict[str, Callable[[], Explorer]] = {
+    "estimators": lambda: estimators(_shipped_counts()),
+    "perturbation": lambda: perturbation(_test_set().mask(1)),
+    "loss": loss,
+    "feedback": feedback,
+}
+"""Name -> the explorer as its notebook shows it; `explorers.NAME(` is how the notebook calls it."""

@@ -27,15 +27,21 @@ def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tens
 
     Args:
         logits: (N, ...) raw network outputs z.
-        labels: the same shape, in {0, 1}.
+        labels: the same shape. Pixels whose label is neither 0 nor 1 are left out of the mean,
+            which is NaN for an image that has no others.
+
+    Raises:
+        ValueError: shapes that differ.
     """
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
+    known = (labels == 0) | (labels == 1)
     margin = (labels.to(torch.float32) - 0.5) * logits.to(torch.float32)
-    return technique.beta * margin.flatten(1).mean(dim=1)
+    mean = torch.where(known, margin, 0.0).flatten(1).mean(dim=1)
+    return technique.beta * (mean / known.flatten(1).mean(dim=1, dtype=torch.float32))
 
 
 class AdaptiveAlpha(nn.Module):
@@ -119,11 +125,20 @@ class AdaptiveAlpha(nn.Module):
     def update(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         """Move the levels of the images of one step.
 
+        A level keeps its value where its gradient is not finite: logits that are not, or an image
+        without a pixel whose label is 0 or 1.
+
         Args:
-            index: (N,) which images, each at most once.
+            index: (N,) which images, each at most once. Looked at on a CPU; on other devices,
+                where looking would wait for the device, it is your care.
             logits: (N, ...) what the network said of them.
-            labels: the same shape, their unperturbed labels in {0, 1}.
+            labels: the same shape, their unperturbed labels; pixels with others than 0 and 1 are
+                left out.
+
+        Raises:
+            ValueError: shapes that do not agree; an image that is named twice or does not exist.
         """
+        self._check_index(index, len(logits))
         index = index.to(self.alpha.device)
         old = self.alpha[index]
         gradient = alpha_gradient(logits, labels, self.technique).to(old.device)
@@ -133,7 +148,23 @@ class AdaptiveAlpha(nn.Module):
             else self._stable(old, gradient)
         )
         # No `if`: reading the counter on the host would synchronise the device at every step.
-        self.alpha[index] = torch.where(self.observed >= self.warm_up, new, old)
+        moves = (self.observed >= self.warm_up) & torch.isfinite(gradient)
+        self.alpha[index] = torch.where(moves, new, old)
+
+    def _check_index(self, index: Tensor, images: int) -> None:
+        if index.shape != (images,):
+            raise ValueError(
+                f"index has shape {tuple(index.shape)}, but there are logits of {images} images: "
+                "give one number an image"
+            )
+        if index.device.type == "cpu":
+            named = index.tolist()
+            if strangers := [i for i in named if not 0 <= i < len(self)]:
+                raise ValueError(
+                    f"index names image {strangers[0]}, but there are {len(self)}, from 0 on"
+                )
+            if len(set(named)) < images:
+                raise ValueError(f"index names an image twice in one step: {named}")
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:

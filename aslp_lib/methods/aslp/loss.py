@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp.perturbation import Technique, expected_targets, sampled_targets
@@ -17,6 +17,7 @@ def sc_bce_with_logits(
     *,
     use_expected_targets: bool = False,
     reduction: str = "mean",
+    ignore_index: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """`(1 - Z) * BCE(f, y) + Z * BCE(f, p(y, beta))` with `f = sigmoid(logits)`, in nats.
@@ -26,24 +27,89 @@ def sc_bce_with_logits(
 
     Args:
         logits: (N, ...) raw network outputs z.
-        labels: the same shape, in {0, 1}.
+        labels: the same shape, in {0, 1}, or `ignore_index`. Others are refused on a CPU; on other
+            devices, where looking would wait for the device, they are your care.
         alpha: (N,) perturbation level of each image, or one number.
         use_expected_targets: the expected target instead of drawing Z; the same mean, no
             variance.
         reduction: "mean", "sum" or "none" (the logits' shape).
+        ignore_index: label of pixels that add nothing and do not count in the mean, such as 255 or
+            -1; their logits may be anything. Where all pixels are ignored the loss is 0, not NaN.
         generator: source of the draws.
 
     Raises:
-        ValueError: shapes that differ, or alpha outside [0, 1].
+        ValueError: shapes that differ, alpha outside [0, 1], or other labels (on a CPU).
     """
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    labels = labels.to(logits.dtype)
+    labels, kept = labels.to(logits.dtype), None
+    if ignore_index is not None:
+        ignored = labels == ignore_index
+        logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
+        kept = (~ignored).to(logits.dtype)
+    _check_binary(labels)
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
         targets = sampled_targets(labels, alpha, technique, generator)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction=reduction)
+    loss = F.binary_cross_entropy_with_logits(logits, targets, weight=kept, reduction=reduction)
+    if kept is not None and reduction == "mean":
+        share = kept.mean(dtype=loss.dtype)
+        loss = loss / torch.where(share > 0, share, 1.0)
+    return loss
+
+
+class SCBCELoss(nn.Module):
+    """`sc_bce_with_logits` as a module, called with `(logits, labels, alpha, generator=None)`.
+
+    Args:
+        technique: how labels are perturbed.
+        reduction, ignore_index, use_expected_targets: as there.
+    """
+
+    def __init__(
+        self,
+        technique: Technique,
+        *,
+        reduction: str = "mean",
+        ignore_index: int | None = None,
+        use_expected_targets: bool = False,
+    ) -> None:
+        super().__init__()
+        self.technique, self.reduction = technique, reduction
+        self.ignore_index, self.use_expected_targets = ignore_index, use_expected_targets
+
+    def extra_repr(self) -> str:
+        return f"{self.technique.name}, reduction={self.reduction}, ignore={self.ignore_index}"
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        alpha: Tensor | float,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        return sc_bce_with_logits(
+            logits,
+            labels,
+            alpha,
+            self.technique,
+            use_expected_targets=self.use_expected_targets,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            generator=generator,
+        )
+
+
+def _check_binary(labels: Tensor) -> None:
+    """Refuse labels outside {0, 1} where that costs no wait for a device."""
+    # y * y = y for 0 and 1 alone.
+    if labels.device.type == "cpu" and not torch.equal(labels * labels, labels):
+        others = labels[labels * labels != labels]
+        raise ValueError(
+            f"labels must be 0 or 1, but {len(others)} of {labels.numel()} pixels have others, the "
+            f"first {others[0]:g}: name the label of pixels to leave out as ignore_index"
+        )

@@ -223,3 +223,90 @@ def test_bad_observations(value):
         alphas.observe(0.9, value)
     with pytest.raises(ValueError, match="needs the mean confidence"):
         alphas.observe(0.9)
+
+
+VOID = [255, -1, 0.5, math.nan]
+
+
+@pytest.mark.parametrize("void", VOID)
+def test_pixels_without_a_label_are_left_out_of_the_gradient(void):
+    logits, labels = batch()
+    holed = labels.clone()
+    holed[..., 2:4, :3] = void
+    logits[..., 2, 0] = math.nan  # and whatever stands there
+    logits[..., 3, 0] = math.inf
+    known = torch.ones(6, 6, dtype=torch.bool)
+    known[2:4, :3] = False
+    ours = alpha_gradient(logits, holed, P.SOFT_INVERSION)
+    oracle = alpha_gradient(logits[..., known], labels[..., known], P.SOFT_INVERSION)
+    torch.testing.assert_close(ours, oracle, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_on_clean_images_the_gradient_is_the_plain_mean_bit_for_bit(dtype):
+    logits, labels = batch(50, dtype)
+    for kind in (labels, labels.bool(), labels.to(torch.uint8), labels.long()):
+        margin = (kind.float() - 0.5) * logits.float()
+        plain = P.SOFT_INVERSION.beta * margin.flatten(1).mean(dim=1)
+        assert torch.equal(alpha_gradient(logits, kind, P.SOFT_INVERSION), plain)
+
+
+ALL_RULES = [
+    ("calibration", "stable"),
+    ("entropy", "stable"),
+    ("measured_gap", "stable"),
+    ("calibration", "release"),
+    ("entropy", "release"),
+]
+
+
+@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
+def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
+    alphas = AdaptiveAlpha(6, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
+    alphas.observe(0.9, 0.95)
+    alphas.observe(0.8, 0.95)  # the entropy rule pulls down: without a gradient it would move
+    alphas.alpha.fill_(0.3)
+    logits, labels = torch.full((5, 1, 2, 2), 4.0), torch.ones(5, 1, 2, 2)
+    labels[0] = 255
+    labels[1] = -1
+    logits[2, 0, 0, 0] = math.nan
+    logits[3, 0, 1, 1] = math.inf
+    alphas.update(torch.arange(5), logits, labels)
+    kept = torch.tensor(0.3)
+    assert alphas.alpha[[0, 1, 2, 3, 5]].eq(kept).all()
+    assert alphas.alpha[4] != kept and alphas.alpha[4].isfinite()
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0, 2, 0], "twice in one step"),
+        ([0, 1, -1], "names image -1, but there are 4"),
+        ([0, 4, 1], "names image 4, but there are 4"),
+        ([0, 1], r"index has shape \(2,\), but there are logits of 3 images"),
+        ([0, 1, 2, 3], r"index has shape \(4,\)"),
+        ([[0], [1], [2]], r"index has shape \(3, 1\)"),
+        (0, r"index has shape \(\)"),
+    ],
+)
+def test_an_index_that_is_not_one_of_each_image_is_refused_and_nothing_moves(index, message):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    with pytest.raises(ValueError, match=message):
+        alphas.update(torch.tensor(index), torch.full((3, 1, 2, 2), 4.0), torch.ones(3, 1, 2, 2))
+    assert alphas.alpha.eq(0).all()
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_logits_that_would_broadcast_are_refused(images):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    logits, labels = torch.full((images, 1, 2, 2), 4.0), torch.ones(5 - images, 1, 2, 2)
+    with pytest.raises(ValueError, match=r"must agree|index has shape"):
+        alphas.update(torch.arange(4), logits, labels)
+
+
+def test_an_index_on_another_device_is_not_looked_at():
+    """`tolist` of it would wait for the device; meta tensors have nothing to look at."""
+    alphas = AdaptiveAlpha(4, P.MODERATION).to("meta")
+    with torch.device("meta"):
+        logits, labels = torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 2, 2)
+        alphas.update(torch.zeros(2, dtype=torch.long), logits, labels)

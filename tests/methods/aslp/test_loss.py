@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp import perturbation as P
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods.aslp.loss import SCBCELoss, sc_bce_with_logits
 from aslp_lib.methods.aslp.theory import loss_floor, minimiser
 
 
@@ -117,3 +117,151 @@ def test_reductions(batch, reduction):
 def test_shapes_must_agree():
     with pytest.raises(ValueError, match="must agree"):
         sc_bce_with_logits(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4), 0.1, P.MODERATION)
+
+
+IGNORED = 255
+
+
+@pytest.fixture
+def partly(batch):
+    """The batch with a quarter of its pixels ignored, image 2 wholly; and what is kept."""
+    logits, labels = batch
+    ignored = torch.rand(labels.shape, generator=torch.Generator().manual_seed(3)) < 0.25
+    ignored[2] = True
+    return logits, labels.masked_fill(ignored, IGNORED), ~ignored
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_ignored_pixels_neither_add_nor_count(partly, reduction):
+    logits, labels, kept = partly
+    ours = sc_bce_with_logits(
+        logits, labels, 0.0, P.MODERATION, ignore_index=IGNORED, reduction=reduction
+    )
+    oracle = F.binary_cross_entropy_with_logits(logits[kept], labels[kept], reduction=reduction)
+    torch.testing.assert_close(ours, oracle, rtol=1e-12, atol=0)
+
+
+def test_the_switches_of_the_kept_pixels_are_those_without_ignored_ones(batch, partly):
+    logits, labels = batch
+    _, holed, kept = partly
+    whole, part = (
+        sc_bce_with_logits(
+            logits,
+            values,
+            0.5,
+            P.DYNAMIC_MODERATION,
+            reduction="none",
+            ignore_index=index,
+            generator=torch.Generator().manual_seed(5),
+        )
+        for values, index in ((labels, None), (holed, IGNORED))
+    )
+    assert torch.equal(part, torch.where(kept, whole, 0.0))
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf, 1e30])
+def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, broken):
+    logits, labels, kept = partly
+    logits = logits.masked_fill(~kept, broken).requires_grad_()
+    alpha = torch.full((len(logits),), 0.2, dtype=torch.float64)
+    sc_bce_with_logits(
+        logits, labels, alpha, P.SOFT_INVERSION, use_expected_targets=True, ignore_index=IGNORED
+    ).backward()
+    targets = P.expected_targets(labels, alpha, P.SOFT_INVERSION)
+    oracle = torch.where(kept, (torch.sigmoid(logits) - targets) / kept.sum(), 0.0)
+    assert logits.grad[~kept].eq(0).all()
+    torch.testing.assert_close(logits.grad, oracle.detach())
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_with_every_pixel_ignored_the_loss_is_0(batch, reduction):
+    logits, labels = batch
+    logits = logits.clone().requires_grad_()
+    loss = sc_bce_with_logits(
+        logits,
+        torch.full_like(labels, -1),
+        0.3,
+        P.HARD_INVERSION,
+        ignore_index=-1,
+        reduction=reduction,
+    )
+    assert loss.eq(0).all()
+    loss.sum().backward()
+    assert logits.grad.eq(0).all()
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int64, torch.float32, torch.float16])
+def test_labels_of_any_kind_may_be_ignored(partly, kind):
+    logits, labels, _ = partly
+    options = {"use_expected_targets": True, "ignore_index": IGNORED}
+    ours = sc_bce_with_logits(logits, labels.to(kind), 0.2, P.MODERATION, **options)
+    assert ours == sc_bce_with_logits(logits, labels, 0.2, P.MODERATION, **options)
+
+
+def test_a_mean_in_half_precision_does_not_overflow():
+    logits = torch.full((1, 1, 300, 300), 5.0, dtype=torch.float16)
+    labels = torch.zeros_like(logits)
+    labels[..., :100] = IGNORED
+    loss = sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=IGNORED)
+    assert loss.item() == pytest.approx(5 + math.log1p(math.exp(-5)), rel=2e-3)
+
+
+@pytest.mark.parametrize("ignored", [None, 255])
+def test_without_ignored_pixels_the_loss_is_the_same_bit_for_bit(batch, ignored):
+    logits, labels = batch
+    generator = torch.Generator().manual_seed(7)
+    ours = sc_bce_with_logits(
+        logits, labels, 0.4, P.DYNAMIC_MODERATION, ignore_index=ignored, generator=generator
+    )
+    generator.manual_seed(7)
+    targets = P.sampled_targets(labels, 0.4, P.DYNAMIC_MODERATION, generator)
+    assert torch.equal(ours, F.binary_cross_entropy_with_logits(logits, targets))
+
+
+@pytest.mark.parametrize(
+    ("value", "index"), [(255, None), (-1, None), (0.5, None), (2, 255), (math.nan, None)]
+)
+def test_other_labels_are_refused_on_a_cpu(batch, value, index):
+    logits, labels = batch
+    labels = labels.clone()
+    labels[0, 0, 0, :2] = value
+    with pytest.raises(ValueError, match=f"2 of 150 pixels have others, the first {value:g}"):
+        sc_bce_with_logits(logits, labels, 0.1, P.MODERATION, ignore_index=index)
+
+
+def test_what_would_broadcast_is_refused(batch):
+    logits, labels = batch
+    for short in (labels[:1], labels[:, :, :1], labels[0]):
+        with pytest.raises(ValueError, match="must agree"):
+            sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
+    for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
+        with pytest.raises(ValueError, match="6 images"):
+            sc_bce_with_logits(logits, labels, alpha, P.MODERATION)
+
+
+def test_the_module_is_the_function(partly):
+    logits, labels, _ = partly
+    alpha = torch.linspace(0, 1, 6, dtype=torch.float64)
+    for options in (
+        {"ignore_index": IGNORED},
+        {"ignore_index": IGNORED, "reduction": "none"},
+        {"ignore_index": IGNORED, "use_expected_targets": True, "reduction": "sum"},
+    ):
+        loss = SCBCELoss(P.DYNAMIC_MODERATION, **options)
+        ours = loss(logits, labels, alpha, torch.Generator().manual_seed(2))
+        draw = torch.Generator().manual_seed(2)
+        assert torch.equal(
+            ours,
+            sc_bce_with_logits(
+                logits, labels, alpha, P.DYNAMIC_MODERATION, generator=draw, **options
+            ),
+        )
+    assert repr(SCBCELoss(P.MODERATION)) == "SCBCELoss(M, reduction=mean, ignore=None)"
+
+
+def test_labels_on_another_device_are_not_looked_at():
+    """Looking would wait for the device; meta tensors have nothing to look at."""
+    values = torch.zeros(2, 1, 3, 3, device="meta")
+    for index in (None, IGNORED):
+        loss = sc_bce_with_logits(values, values, 0.2, P.MODERATION, ignore_index=index)
+        assert loss.shape == ()

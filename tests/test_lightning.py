@@ -1,0 +1,216 @@
+"""The callback in real Lightning trainings of a tiny network on the embedded data, on a CPU."""
+
+import importlib
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, DistributedSampler
+
+from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits
+from aslp_lib.data.shapes import Shapes
+
+lightning = pytest.importorskip("lightning.pytorch")
+from aslp_lib.lightning import AdaptiveAlphaCallback  # noqa: E402
+
+VOID = 255
+EPOCHS = 3
+BATCH = 4
+
+
+class Segmenter(lightning.LightningModule):
+    def __init__(self, adaptive: AdaptiveAlphaCallback) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.network = nn.Sequential(
+            nn.Conv2d(3, 4, 5, padding=2), nn.ReLU(), nn.Conv2d(4, 1, 3, padding=1)
+        )
+        self.adaptive = adaptive
+
+    def training_step(self, batch, batch_idx):
+        images, labels, index = batch
+        logits = predict(self.network, images)
+        loss = loss_of(logits, labels, self.adaptive.alphas[index])
+        return {"loss": loss, "logits": logits, "labels": labels, "index": index}
+
+    def validation_step(self, batch, batch_idx):
+        images, labels, _ = batch
+        return {"logits": predict(self.network, images), "labels": labels}
+
+    def train_dataloader(self):
+        return self.share_of("train")
+
+    def val_dataloader(self):
+        return self.share_of("validation")
+
+    def share_of(self, name):
+        """This process's images, in order; Lightning's own sampler would shuffle them."""
+        count, rank = self.trainer.world_size, self.trainer.global_rank
+        sampler = DistributedSampler(dataset(name), count, rank, shuffle=False)
+        return DataLoader(sampler.dataset, BATCH // count, sampler=sampler)
+
+    def configure_optimizers(self):
+        return optimizer_of(self.network)
+
+
+def predict(network, images):
+    return 60 * network(images / 255)  # over-confident, so that levels have room to grow
+
+
+def loss_of(logits, labels, alpha):
+    return sc_bce_with_logits(
+        logits, labels, alpha, MODERATION, use_expected_targets=True, ignore_index=VOID
+    )
+
+
+def optimizer_of(network):
+    return torch.optim.SGD(network.parameters(), lr=2e-4, momentum=0.9)
+
+
+def levels() -> AdaptiveAlpha:
+    return AdaptiveAlpha(
+        12, MODERATION, "measured_gap", alpha_step_size=0.005, bound_gain=1.0, warm_up=1
+    )
+
+
+def dataset(name: str) -> Shapes:
+    shapes = Shapes(name, 12, seed=len(name), size=16)
+    shapes.masks[2:4, :, :5] = VOID  # as many pixels in each of two processes' share
+    return shapes
+
+
+def fit(folder: Path, epochs: int = EPOCHS, resumed: Path | None = None, **options):
+    """The trained module and its callback; the folder keeps its checkpoints and final levels."""
+    adaptive = AdaptiveAlphaCallback(levels())
+    module = Segmenter(adaptive)
+    trainer_of(folder, adaptive, epochs, **options).fit(module, ckpt_path=resumed)
+    return module, adaptive
+
+
+def trainer_of(folder: Path, adaptive: AdaptiveAlphaCallback, epochs: int = EPOCHS, **options):
+    Checkpoint = lightning.callbacks.ModelCheckpoint
+    steps = Checkpoint(folder / "steps", "{step}", every_n_train_steps=2, save_top_k=-1)
+    return lightning.Trainer(
+        **{"accelerator": "cpu", "devices": 1, **options},
+        max_epochs=epochs,
+        callbacks=[adaptive, Checkpoint(folder / "epochs", "last"), steps, Keep(adaptive, folder)],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+class Keep(lightning.Callback):
+    """Writes what each process ends with."""
+
+    def __init__(self, adaptive: AdaptiveAlphaCallback, folder: Path) -> None:
+        self.adaptive, self.folder = adaptive, folder
+
+    def on_fit_end(self, trainer, pl_module) -> None:
+        path = self.folder / f"{trainer.global_rank}.pt"
+        torch.save(self.adaptive.alphas.state_dict(), path)
+
+
+def in_checkpoint(path: Path) -> dict:
+    return torch.load(path, weights_only=True)["callbacks"]["AdaptiveAlphaCallback"]
+
+
+def plain_loop() -> tuple[nn.Module, AdaptiveAlpha]:
+    alphas = levels()
+    network = Segmenter(AdaptiveAlphaCallback(alphas)).network
+    optimizer = optimizer_of(network)
+    for _ in range(EPOCHS):
+        for images, labels, index in DataLoader(dataset("train"), BATCH):
+            logits = predict(network, images)
+            optimizer.zero_grad()
+            loss_of(logits, labels, alphas[index]).backward()
+            optimizer.step()
+            alphas.update(index, logits.detach(), labels)
+        images, labels, _ = next(iter(DataLoader(dataset("validation"), 12)))
+        known = labels != VOID
+        probability = torch.sigmoid(predict(network, images).detach())[known].double()
+        right = (probability >= 0.5) == (labels[known] == 1)
+        confidence = torch.maximum(probability, 1 - probability).mean()
+        alphas.observe(right.double().mean().item(), confidence.item())
+    return network, alphas
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lightning")
+    return folder, *fit(folder)
+
+
+def test_the_levels_are_those_of_a_plain_loop(trained):
+    _, module, adaptive = trained
+    network, alphas = plain_loop()
+    assert adaptive.alphas.alpha.std() > 0.001  # the levels moved, and differ
+    for ours, oracle in ((adaptive.alphas, alphas), (module.network, network)):
+        torch.testing.assert_close(ours.state_dict(), oracle.state_dict(), rtol=0, atol=1e-6)
+
+
+def test_a_resumed_training_ends_alike_bit_for_bit(trained, tmp_path):
+    _, module, adaptive = trained
+    fit(tmp_path, epochs=1)
+    again, resumed = fit(tmp_path, resumed=tmp_path / "epochs" / "last.ckpt")
+    for name, value in adaptive.alphas.state_dict().items():
+        assert torch.equal(value, resumed.alphas.state_dict()[name]), name
+    for name, value in module.state_dict().items():
+        assert torch.equal(value, again.state_dict()[name]), name
+
+
+def test_neither_the_sanity_check_nor_a_validation_by_hand_is_observed(trained):
+    folder, module, adaptive = trained
+    assert adaptive.alphas.observed == EPOCHS
+    trainer_of(folder / "again", adaptive).validate(module, verbose=False)
+    assert adaptive.alphas.observed == EPOCHS
+
+
+def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
+    folder, *_ = trained
+    fit(tmp_path, strategy="ddp_spawn", devices=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    torch.testing.assert_close(first, torch.load(folder / "0.pt"), rtol=0, atol=1e-5)
+    # Also in the middle of an epoch: rank 0, which writes, has moved but half of the levels.
+    one, two = (in_checkpoint(each / "steps" / "step=8.ckpt") for each in (folder, tmp_path))
+    torch.testing.assert_close(two, one, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("step", ["training_step", "validation_step"])
+def test_a_step_that_returns_too_little_is_told_what_is_missing(tmp_path, monkeypatch, step):
+    monkeypatch.setattr(
+        Segmenter,
+        step,
+        lambda self, batch, batch_idx: {"loss": self.network[0].bias.sum(), "labels": 0},
+    )
+    with pytest.raises(ValueError, match=f"{step} must return a dict with .* missing"):
+        fit(tmp_path)
+
+
+def test_without_a_validation_no_level_would_ever_move(tmp_path):
+    adaptive = AdaptiveAlphaCallback(levels())
+    with pytest.raises(ValueError, match="there is none"):
+        trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
+
+
+def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():
+    adaptive = AdaptiveAlphaCallback(levels())
+    module = Segmenter(adaptive)
+    module.alphas = adaptive.alphas
+    trainer = SimpleNamespace(world_size=1, enable_validation=True)
+    adaptive.on_fit_start(trainer, module)
+    trainer.world_size = 2
+    with pytest.raises(ValueError, match="let it hold the callback"):
+        adaptive.on_fit_start(trainer, module)
+
+
+def test_without_lightning_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+    monkeypatch.delitem(sys.modules, "aslp_lib.lightning")
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'aslp-lib\[lightning\]'"):
+        importlib.import_module("aslp_lib.lightning")
