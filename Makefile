@@ -11,7 +11,7 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test portable test-lowest test-newest lab lint weights
+.PHONY: run test quick coverage portable test-lowest test-newest lab lint style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -20,22 +20,37 @@ test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
 
+quick: $(STAMP)  ## unit tests that are not marked slow; under a minute
+	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist worksteal -m "not slow"
+
+coverage: $(STAMP)  ## what the unit tests run of the library, the least covered files first
+	$(ONE_THREAD) $(PYTHON) -m coverage run -m pytest tests -n 2 --dist loadfile
+	$(PYTHON) -m coverage combine --quiet
+	$(PYTHON) -m coverage report
+
 portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
 	$(PYTHON) tests/portable
 
-test-lowest: $(filter .venv-uv/%,$(UV))  ## lint and test with the oldest packages that pyproject allows
-	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)
+# Without types: what the oldest packages say of theirs is partly wrong (safetensors' stubs lack the
+# error that it raises).
+test-lowest: $(filter .venv-uv/%,$(UV))  ## style and tests with the oldest packages that pyproject allows
+	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct,style test)
 
-test-newest: $(filter .venv-uv/%,$(UV))  ## the same with the newest, whatever pip is told to hold back
-	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest)
+test-newest: $(filter .venv-uv/%,$(UV))  ## lint and tests with the newest, whatever pip is told to hold back
+	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest,lint test)
 
 lab: $(STAMP)  ## the course
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
 
-lint: $(STAMP)
+lint: style types
+
+style: $(STAMP)  ## rules, format, import contracts
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()"
+
+types: $(STAMP)  ## half a minute the first time, then seconds: .mypy_cache
+	$(PYTHON) -m mypy
 
 weights: $(STAMP)  ## make the shipped weights and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped
@@ -51,10 +66,10 @@ weights: $(STAMP)  ## make the shipped weights and the README's picture again
 	python3 -m venv .venv-uv
 	.venv-uv/bin/python -m pip install --quiet uv
 
-# Environment, Python, which end. Resolved anew each time: pyproject may have changed, and the newest
-# packages are those of today.
+# Environment, Python, which end, what to make. Resolved anew each time: pyproject may have changed, and
+# the newest packages are those of today.
 define test_in
 $(UV) venv --quiet --allow-existing --python $(2) $(1)
 $(UV) pip install --quiet --python $(1) --exact --upgrade --resolution $(3) --editable '.[course,test]'
-$(MAKE) PYTHON=$(1)/bin/python lint test
+$(MAKE) PYTHON=$(1)/bin/python $(4)
 endef

@@ -1,5 +1,7 @@
 """Adaptive label perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
 
+__version__ = "0.2.0.dev0"
+
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
 from aslp_lib.methods.aslp.loss import SCBCELoss, sc_bce_with_logits
 from aslp_lib.methods.aslp.perturbation import (

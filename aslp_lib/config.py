@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import torch
 import tyro.conf
 
+from aslp_lib import data
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.folders import TRAIN, paper_layout
+from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import Grey
-from aslp_lib.data.shapes import embedded
 from aslp_lib.methods import FAMILIES, METHODS, Method
+from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
 
 RENAMED = {
@@ -38,10 +39,13 @@ RENAMED = {
 RENAMED_METHODS = {"gap": "measured_gap"}
 
 if TYPE_CHECKING:
-    MethodName = RecalibrationName = str
+    MethodName = str
+    NetworkName = str
+    RecalibrationName = str
     Hyperparameters = Any
 else:
     MethodName = Literal[tuple(METHODS)]
+    NetworkName = Literal[tuple(NETWORKS)]
     RecalibrationName = Literal[tuple(RECALIBRATIONS)]
     Hyperparameters = make_dataclass(
         "Hyperparameters",
@@ -66,8 +70,8 @@ class Settings:
     """What a run trains, on what, and how."""
 
     data: str = EMBEDDED
-    """The paper's folders (a path), or "embedded"."""
-    network: Literal["tiny", "mobilenet_v2", "resnet50"] = "tiny"
+    """The paper's folders (a path), or a name of `aslp_lib.data.DATASETS`: "embedded"."""
+    network: NetworkName = "tiny"
     weights: str | None = None
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
     methods: tuple[MethodName, ...] = ("bce", "calibration")
@@ -191,10 +195,15 @@ class Settings:
                 degrees=15,
                 centred=self.crop == "centred",
             )
-        common = {"augment": augment, "seed": self.seed, "limit": self.limit}
-        if self.data == EMBEDDED:
-            return embedded(self.size, data_seed=self.data_seed, **common)
-        return paper_layout(Path(self.data), self.size, grey=self.grey, **common)
+        return data.load(
+            self.data,
+            self.size,
+            augment=augment,
+            seed=self.seed,
+            data_seed=self.data_seed,
+            limit=self.limit,
+            grey=self.grey,
+        )
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
@@ -160,7 +161,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
     write(path, to_bytes(whole, {"facts": json.dumps(facts)}))
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and facts of a file. Raises FileNotFoundError, ValueError on a damaged one."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -173,7 +174,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     return tensors, facts
 
 
-def load_weights(network: nn.Module, path: Path) -> dict[str, object]:
+def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
     """Fill a network from a weights file and return its facts.
 
     Raises:

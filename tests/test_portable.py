@@ -28,6 +28,7 @@ def moved(values, spec):
     return found
 
 
+@pytest.mark.slow
 def test_the_library_s_numbers_are_seen_and_its_words_stay():
     result = subprocess.run(
         [sys.executable, "-c", WATCHED], cwd=Path(__file__).parents[1], capture_output=True
@@ -87,6 +88,7 @@ def test_another_seed_rounds_otherwise_again():
     assert torch.equal(found[0], found[2]) and not torch.equal(found[0], found[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_the_variables_reach_torch(name):
     code = "import torch; print(torch.get_num_threads(), torch.backends.cpu.get_cpu_capability())"

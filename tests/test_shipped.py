@@ -10,6 +10,7 @@ from aslp_lib.metrics import scores
 from aslp_lib.training.validation import validate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", shipped.METHODS)
 def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
     how = json.loads((shipped.FOLDER / "how.json").read_text())

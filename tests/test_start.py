@@ -46,6 +46,7 @@ MAPS = (
 HELPS = [("--help",), ("score", "--help"), ("evaluate", "--help"), ("run", "--help")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [*HELPS, MAPS], ids=" ".join)
 def test_help_and_scores_import_no_pictures_and_no_networks(scored, arguments):
     modules = imported(arguments, scored)
@@ -54,6 +55,7 @@ def test_help_and_scores_import_no_pictures_and_no_networks(scored, arguments):
     assert (scored / "s.json").exists() == ("--out" in arguments)
 
 
+@pytest.mark.slow
 def test_a_report_imports_what_draws_it(scored):
     assert {"matplotlib", "seaborn"} <= imported([*MAPS, "--report", "r.html"], scored)
     assert (scored / "r.html").stat().st_size > 10_000

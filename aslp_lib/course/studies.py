@@ -89,7 +89,7 @@ def coverage_study(
         over = interval(sample, score, resamples=resamples, seed=number)
         found["images"].append((over.low, over.high))
         shares = sample.pooled.ravel() / sample.pixels
-        drawn = rng.multinomial(sample.pixels, shares, size=resamples)
+        drawn = rng.multinomial(int(sample.pixels), shares, size=resamples)
         scores = [score(Counts(d.reshape(1, 2, sample.grey_levels))) for d in drawn]
         found["pixels"].append(np.quantile(scores, [0.025, 0.975]))
     return Coverage(score(population), {kind: np.array(ends) for kind, ends in found.items()})

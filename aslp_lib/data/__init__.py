@@ -1,1 +1,43 @@
 """Images with binary masks: the paper's folders, textures, and a set embedded in the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aslp_lib.data.base import Augment, DataSplits
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.images import Grey
+from aslp_lib.data.shapes import embedded
+
+DATASETS: dict[str, Callable[..., DataSplits]] = {"embedded": embedded}
+"""Name -> what makes the sets from a seed, with the keywords that `load` passes on."""
+
+
+def load(
+    data: str,
+    size: int,
+    *,
+    augment: Augment | None = None,
+    seed: int = 0,
+    data_seed: int = 0,
+    limit: int | None = None,
+    grey: Grey = "refuse",
+) -> DataSplits:
+    """The sets of a name or of a folder.
+
+    Args:
+        data: a name of `DATASETS`, or the path of a folder in the paper's layout.
+        size: side of the square items, in pixels.
+        augment, seed: as `SaliencySet`, for training.
+        data_seed: which data set, of those that a name stands for.
+        limit: at most so many images of each set.
+        grey: as `Folder`; made sets have no grey masks.
+
+    Raises:
+        FileNotFoundError: no name, and no folder in the paper's layout either.
+        ValueError: as `paper_layout`.
+    """
+    if data in DATASETS:
+        return DATASETS[data](size, augment=augment, seed=seed, data_seed=data_seed, limit=limit)
+    return paper_layout(Path(data), size, augment=augment, seed=seed, limit=limit, grey=grey)

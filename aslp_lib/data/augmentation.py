@@ -40,7 +40,7 @@ class CentredCrop(v2.Transform):
         super().__init__()
         self.size, self.cut = size, cut
 
-    def make_params(self, flat_inputs: list) -> dict[str, int]:
+    def make_params(self, flat_inputs: list[object]) -> dict[str, int]:
         height, width = torch.randint(1, self.cut + 1, (2,)).tolist()
         return {"height": height, "width": width}
 

@@ -12,8 +12,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""A random change of an image and its mask together, as torchvision's v2 transforms make it."""
 
-class SaliencySet(Dataset):
+
+class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     """Items `(image, label, index)`; the index names the image's alpha.
 
     `image` is (3, S, S) uint8, `label` (1, S, S) float in {0, 1}. Augmentation draws from
@@ -23,11 +26,11 @@ class SaliencySet(Dataset):
     Args:
         name: the set's name, for messages, tables and folders.
         stems: one name an image, in the order of the indices.
-        augment: a torchvision v2 transform of (image, mask), or None.
+        augment: of the training set, or None.
     """
 
     def __init__(
-        self, name: str, stems: Sequence[str], augment: Callable | None = None, seed: int = 0
+        self, name: str, stems: Sequence[str], augment: Augment | None = None, seed: int = 0
     ) -> None:
         self.name, self.stems = name, list(stems)
         self.augment, self.seed = augment, seed
@@ -41,7 +44,7 @@ class SaliencySet(Dataset):
     @property
     def epoch(self) -> int:
         """What augmentation draws from besides the seed and the index."""
-        return self._epoch.item()
+        return int(self._epoch.item())
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:

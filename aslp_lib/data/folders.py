@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.base import Augment, DataSplits, SaliencySet
 from aslp_lib.data.images import Grey, read_image, read_mask, stored_size
 
 TRAIN = Path("Train/DUTS-TR")
@@ -43,7 +42,7 @@ class Folder(SaliencySet):
         masks: dict[str, Path] | None,
         size: int,
         *,
-        augment: Callable | None = None,
+        augment: Augment | None = None,
         seed: int = 0,
         grey: Grey = "refuse",
     ) -> None:
@@ -114,7 +113,7 @@ def paper_layout(
     root: Path,
     size: int,
     *,
-    augment: Callable | None = None,
+    augment: Augment | None = None,
     seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
@@ -128,13 +127,14 @@ def paper_layout(
         size, augment, seed, grey: as `Folder`.
         limit: use only the first so many images of each set.
     """
-    root, notes = Path(root), []
+    root = Path(root)
+    notes: list[str] = []
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
     if not images:
         raise ValueError(f"{root / TRAIN / 'Image'} holds no images (jpg, png)")
     train, validation = _split(root, sorted(images), notes)
 
-    def part(name: str, stems: list[str], transform: Callable | None) -> Folder:
+    def part(name: str, stems: list[str], transform: Augment | None) -> Folder:
         refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
         chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
         return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)

@@ -148,7 +148,7 @@ def _opaque(path: Path, picture: Image.Image, advice: str) -> Image.Image:
     if not picture.has_transparency_data:
         return picture
     picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
-    if picture.getchannel("A").getextrema()[0] < 255:
+    if np.asarray(picture.getchannel("A")).min() < 255:
         raise ValueError(
             f"{path} has transparent pixels, and what shows through them is not known: {advice}, "
             "without an alpha channel"

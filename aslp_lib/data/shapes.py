@@ -9,13 +9,14 @@ an image. So some images are ambiguous, a network can only memorise what their a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.data.base import DataSplits, SaliencySet, derived_seed
+from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
 
 SIZE = 48
 CONTRAST = (0.08, 0.60)
@@ -67,7 +68,7 @@ class Shapes(SaliencySet):
         seed: int,
         annotators: Annotators = Annotators(),
         size: int = SIZE,
-        augment=None,
+        augment: Augment | None = None,
         augment_seed: int = 0,
     ) -> None:
         super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
@@ -81,7 +82,8 @@ class Shapes(SaliencySet):
         return self.images[index], self.masks[index]
 
     def shape(self, index: int) -> tuple[int, int]:
-        return tuple(self.masks.shape[-2:])
+        height, width = self.masks.shape[-2:]
+        return height, width
 
     def mask(self, index: int) -> np.ndarray:
         return self.masks[index, 0].numpy()
@@ -99,7 +101,12 @@ class ShapelessTextures(Shapes):
 
 
 def embedded(
-    size: int = SIZE, *, augment=None, seed: int = 0, data_seed: int = 0, limit: int | None = None
+    size: int = SIZE,
+    *,
+    augment: Augment | None = None,
+    seed: int = 0,
+    data_seed: int = 0,
+    limit: int | None = None,
 ) -> DataSplits:
     """The embedded sets: 160 images to train on, and four to measure on.
 
@@ -116,7 +123,7 @@ def embedded(
     def count(images: int) -> int:
         return min(images, limit or images)
 
-    def shapes(name: str, images: int, part: int, **kwargs) -> Shapes:
+    def shapes(name: str, images: int, part: int, **kwargs: Any) -> Shapes:
         return Shapes(name, count(images), _seed(part), size=size, **kwargs)
 
     def _seed(part: int) -> int:

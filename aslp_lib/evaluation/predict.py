@@ -6,6 +6,7 @@ import io
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def predict_run(
     for name, dataset in data.tests.items():
         maps = folder.maps(name)
         more = {folder.maps(name, kind): each for kind, each in fitted.items()}
-        if not distributed.broadcast_from_main(lambda f=(maps, *more), d=dataset: _whole(f, d)):
+        if not distributed.broadcast_from_main(partial(_whole, (maps, *more), dataset)):
             predict(network, dataset, maps, settings, recalibrated=more, progress=progress)
 
 

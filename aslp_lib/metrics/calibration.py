@@ -165,7 +165,7 @@ def ks(counts: Counts, of: Of = "prediction") -> float:
 def accuracy(counts: Counts) -> float:
     """Share of pixels whose predicted class is the label."""
     found = forecast(counts, "prediction")
-    return float(found.positive.sum() / found.pixels.sum())
+    return float(np.sum(found.positive) / np.sum(found.pixels))
 
 
 def confidence(counts: Counts) -> float:
@@ -204,7 +204,7 @@ def brier_parts(counts: Counts) -> BrierParts:
     full = found.pixels > 0
     p, positive, pixels = (column[full] for column in found)
     share, frequency = pixels / pixels.sum(), positive / pixels
-    base = positive.sum() / pixels.sum()
+    base = np.sum(positive) / np.sum(pixels)
     return BrierParts(
         reliability=float(share @ (p - frequency) ** 2),
         resolution=float(share @ (frequency - base) ** 2),

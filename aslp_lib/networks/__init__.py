@@ -6,12 +6,19 @@ Each takes RGB images (N, 3, H, W), uint8 or float in [0, 1], of any H and W, an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.networks.official import load_official
 from aslp_lib.networks.resnet import ResNetFusion
 from aslp_lib.networks.small import MobileNetFPN, TinyUNet
 
-NETWORKS = ("tiny", "mobilenet_v2", "resnet50")
+NETWORKS: dict[str, Callable[[str | None], DenseNetwork]] = {
+    "tiny": TinyUNet,
+    "mobilenet_v2": MobileNetFPN,
+    "resnet50": ResNetFusion,
+}
+"""Name -> what makes the network, given the name of its encoder's pretrained weights or None."""
 
 __all__ = [
     "NETWORKS",
@@ -30,18 +37,12 @@ def build(name: str, weights: str | None = None) -> DenseNetwork:
     Args:
         name: one of `NETWORKS`.
         weights: torchvision's name of the pretrained encoder's weights ("IMAGENET1K_V1"), or None
-            for random ones. `tiny` has none.
+            for random ones.
 
     Raises:
         ValueError: an unknown name, or weights that the network does not have.
         RuntimeError: weights that can be neither found nor downloaded, or are damaged.
     """
-    if name == "tiny":
-        if weights is not None:
-            raise ValueError(f"the network 'tiny' has no pretrained weights {weights!r}: pass None")
-        return TinyUNet()
-    if name == "mobilenet_v2":
-        return MobileNetFPN(weights)
-    if name == "resnet50":
-        return ResNetFusion(weights)
-    raise ValueError(f"there is no network {name!r}: choose one of {', '.join(NETWORKS)}")
+    if name not in NETWORKS:
+        raise ValueError(f"there is no network {name!r}: choose one of {', '.join(NETWORKS)}")
+    return NETWORKS[name](weights)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,8 @@ class DenseNetwork(nn.Module):
     """Normalises, pads to a multiple of `stride`, calls `segment`, crops back."""
 
     stride = 1
+    mean: Tensor
+    std: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,8 +44,11 @@ class DenseNetwork(nn.Module):
         return []
 
 
-def pretrained(name: str, weights: str | None) -> nn.Module:
-    """A torchvision model with weights by name, or an error that says how to get or skip them."""
+def pretrained(name: str, weights: str | None) -> Any:
+    """A torchvision model with weights by name, or an error that says how to get or skip them.
+
+    Not typed as a module: each model has parts of its own, which its caller knows by name.
+    """
     from torchvision import models  # takes as long to import as torch: only who builds one waits
 
     model = models.get_model(name, weights=None)
@@ -79,5 +86,6 @@ def double_conv(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(conv(inputs, outputs), conv(outputs, outputs))
 
 
-def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Bilinear, to (H, W)."""
+    return F.interpolate(x, size=list(size), mode="bilinear", align_corners=False)

@@ -66,11 +66,10 @@ class _DilatedSum(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            nn.Conv2d(inputs, outputs, 3, padding=d, dilation=d) for d in DILATIONS
-        )
-        for conv in self.convs:
+        convs = [nn.Conv2d(inputs, outputs, 3, padding=d, dilation=d) for d in DILATIONS]
+        for conv in convs:
             nn.init.normal_(conv.weight, std=0.01)  # the release's start
+        self.convs = nn.ModuleList(convs)
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.convs[0](x)

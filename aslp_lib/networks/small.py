@@ -13,11 +13,19 @@ class TinyUNet(DenseNetwork):
     """A U-Net for the embedded data, working on 2x2 patches to be quick on a CPU.
 
     Scales of 1/2, 1/4 and 1/8 with `width`, 2 `width` and 4 `width` channels.
+
+    Args:
+        weights: None; there are no pretrained ones.
+
+    Raises:
+        ValueError: other weights.
     """
 
     stride = 8
 
-    def __init__(self, width: int = 16) -> None:
+    def __init__(self, weights: str | None = None, width: int = 16) -> None:
+        if weights is not None:
+            raise ValueError(f"the network 'tiny' has no pretrained weights {weights!r}: pass None")
         super().__init__()
         self.down1 = double_conv(3 * 4, width)
         self.down2 = double_conv(width, 2 * width)

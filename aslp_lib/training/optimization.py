@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -32,35 +33,63 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.
     return torch.optim.Adam(groups, lr=rate, fused=fused)
 
 
+def constant(done: float, epochs: int) -> float:
+    return 1.0
+
+
+def cosine(done: float, epochs: int) -> float:
+    return _half_cosine(done / epochs)
+
+
+def one_cycle(done: float, epochs: int) -> float:
+    """From 0.04 up in a line over the first 30 %, then down as `cosine`."""
+    progress, warm = done / epochs, 0.3
+    if progress < warm:
+        return 0.04 + 0.96 * progress / warm
+    return _half_cosine((progress - warm) / (1 - warm))
+
+
+def step(done: float, epochs: int) -> float:
+    """What the release documents."""
+    return DECAY ** (int(done) // DECAY_EPOCHS)
+
+
+def release(done: float, epochs: int) -> float:
+    """What the release does: multiplies the rate it has by `step`'s share after every epoch."""
+    return DECAY ** sum(epoch // DECAY_EPOCHS for epoch in range(1, int(done) + 1))
+
+
+def _half_cosine(progress: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+SCHEDULES: dict[str, Callable[[float, int], float]] = {
+    "constant": constant,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+    "step": step,
+    "release": release,
+}
+"""Name -> the learning rate's share of its peak, by the epochs done and those of the training."""
+
+
 def schedule(name: str, done: float, epochs: int) -> float:
     """The learning rate's share of its peak.
 
     Args:
-        name: of `Settings.schedule`.
+        name: one of `SCHEDULES`.
         done: epochs done so far, in [0, epochs].
         epochs: of the whole training.
 
     Raises:
         ValueError: an unknown name.
     """
-    progress, whole = done / epochs, int(done)
-    if name == "constant":
-        return 1.0
-    if name == "step":
-        return DECAY ** (whole // DECAY_EPOCHS)
-    if name == "release":  # multiplies the rate it has by `step`'s share after every epoch
-        return DECAY ** sum(epoch // DECAY_EPOCHS for epoch in range(1, whole + 1))
-    if name == "one_cycle":
-        warm = 0.3
-        if progress < warm:
-            return 0.04 + 0.96 * progress / warm
-        progress = (progress - warm) / (1 - warm)
-    elif name != "cosine":
-        raise ValueError(f"there is no schedule {name!r}")
-    return 0.5 * (1 + math.cos(math.pi * progress))
+    if name not in SCHEDULES:
+        raise ValueError(f"there is no schedule {name!r}: choose one of {', '.join(SCHEDULES)}")
+    return SCHEDULES[name](done, epochs)
 
 
-def set_rate(optimizer, settings: Settings, done: float) -> float:
+def set_rate(optimizer: torch.optim.Optimizer, settings: Settings, done: float) -> float:
     """Give every group its learning rate after `done` epochs; returns the share of the peak."""
     share = schedule(settings.schedule, done, settings.epochs)
     for group in optimizer.param_groups:
@@ -101,7 +130,10 @@ def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
 
 
 def take_step(
-    accelerator: Accelerator, network: nn.Module, optimizer, max_grad_norm: float | None = None
+    accelerator: Accelerator,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    max_grad_norm: float | None = None,
 ) -> None:
     """One step along the gradient, scaled down to the norm `max_grad_norm` where it is longer."""
     if max_grad_norm is not None:

@@ -182,6 +182,7 @@ def test_only_the_main_process_of_a_launch_prints(elsewhere, capsys, status, mon
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script",
     [

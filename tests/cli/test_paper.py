@@ -27,6 +27,7 @@ def there(elsewhere, paper_root):
     shutil.rmtree(elsewhere)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     short = ["--epochs", "1", "--weights", "None", "--methods", "calibration"]
@@ -49,6 +50,7 @@ def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     assert (extremes == {(0, 255)}) == PRESETS[preset].min_max_maps
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_an_official_checkpoint_predicts_maps_that_can_be_scored(there, capsys):
     torch.manual_seed(0)

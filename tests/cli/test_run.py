@@ -38,6 +38,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     assert "http" not in page  # self-contained
 
 
+@pytest.mark.slow
 def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
@@ -51,6 +52,7 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     assert main(["evaluate", str(run)]) == 0
 
 
+@pytest.mark.slow
 def test_the_steps_one_by_one_equal_the_whole(elsewhere):
     arguments = [*QUICK, "--limit", "8"]
     assert main(["run", *arguments, "--out", "whole"]) == 0
@@ -76,6 +78,7 @@ def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, pap
     assert "train from random weights with --weights None" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_real_images_train_and_evaluate(elsewhere, real_data):
     arguments = [*QUICK, "--preset", "small", "--data", str(real_data), "--limit", "6"]
     assert main([*arguments, "--network", "tiny", "--weights", "None"]) == 0
@@ -83,6 +86,7 @@ def test_real_images_train_and_evaluate(elsewhere, real_data):
     assert {"SOD", "DTD_Texture_500"} <= metrics.keys()
 
 
+@pytest.mark.slow
 def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
@@ -97,6 +101,7 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
     assert main(["--resume", "runs/small"]) == 0
 
 
+@pytest.mark.slow
 def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
     assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
     assert main(["evaluate", "runs/demo"]) == 1
@@ -107,6 +112,7 @@ def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
     assert main(["evaluate", "runs/demo"]) == 0
 
 
+@pytest.mark.slow
 def test_a_run_is_evaluated_without_weighted_f(elsewhere, monkeypatch):
     monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
     assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0

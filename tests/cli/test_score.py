@@ -57,6 +57,7 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
         assert 0 < low <= row["weighted_f"] <= high < 1
 
 
+@pytest.mark.slow
 def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("aslp_lib.cli.score.WEIGHTED_F", False)
     write_set(["a", "b"], "SOD/GT")
@@ -68,6 +69,7 @@ def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, m
     assert row["intervals"]["weighted_f"] is None
 
 
+@pytest.mark.slow
 def test_weighted_f_can_be_left_out(elsewhere, capsys, monkeypatch):
     """It is ten times as slow as the rest; who leaves it out needs no note that it is missing."""
     monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
@@ -96,6 +98,7 @@ def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
     assert "1 maps in maps without a mask in SOD/GT: m0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_methods_and_sets_make_one_comparison(elsewhere, capsys):
     for seed, name in enumerate(("SOD", "ECSSD")):
         write_set([f"runs/one/{name}", f"runs/two/{name}"], f"data/{name}/GT", seed=seed)
@@ -123,6 +126,7 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere, capsys):
     assert "(5 equal bins" in page
 
 
+@pytest.mark.slow
 def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
     counts = write_set(["maps"], "SOD/GT")["maps"]
     arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--out", "scores.json"]

@@ -52,6 +52,7 @@ def put_back(explorer, values):
 
 
 class TestAny:
+    @pytest.mark.slow
     def test_every_control_moves_picture_or_words_over_its_whole_grid(self, explorer):
         first = explorer.values
         for name, grid in explorer.grids().items():
@@ -67,6 +68,7 @@ class TestAny:
             assert len(seen) == len(grid), name
             put_back(explorer, first)
 
+    @pytest.mark.slow
     def test_the_corners_of_all_controls_have_a_picture(self, explorer):
         grids = explorer.grids()
         for corner in product(*({grid[0], grid[-1]} for grid in grids.values())):

@@ -96,6 +96,7 @@ def test_a_network_that_answers_makes_the_margins_alike():
     assert listening.correlation < 0.6 < deaf.correlation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technique", [HARD_INVERSION, SOFT_INVERSION, MODERATION])
 @pytest.mark.parametrize("weight", [200.0, 2000.0])
 def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(technique, weight):

@@ -37,6 +37,7 @@ def test_all_estimators_see_the_same_samples():
     np.testing.assert_array_equal(found["a"], found["b"])
 
 
+@pytest.mark.slow
 def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
     study = coverage_study(population(), calibration.gap, images=50, resamples=200)
     truth = 0.8 - population().table[:, 1].sum() / population().pixels

@@ -71,6 +71,7 @@ def write_maps(folder: Path, stems, seed: int, shape=(16, 16)) -> None:
         Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)).save(folder / f"{stem}.png")
 
 
+@pytest.mark.slow
 def test_a_run_computes_every_score_once(tmp_path, calls):
     data = SETTINGS.load_data()
     data = replace(data, tests={"test": data.tests["test"]})
@@ -97,6 +98,7 @@ def test_a_run_computes_every_score_once(tmp_path, calls):
         assert f"ECE {100 * row['ece']:.1f} %, OE {100 * row['oe']:.1f} %" in page
 
 
+@pytest.mark.slow
 def test_a_comparison_computes_every_score_once(elsewhere, calls):
     stems = [f"m{i}" for i in range(IMAGES)]
     for seed, method in enumerate("ab"):

@@ -57,6 +57,7 @@ def test_intervals_of_a_diagram_s_bins():
     assert (low[7], high[7]) == pytest.approx((whole.low, whole.high))
 
 
+@pytest.mark.slow
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
     rng = np.random.default_rng(1)
     covered = {"images": 0, "pixels": 0}

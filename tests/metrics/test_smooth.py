@@ -52,6 +52,7 @@ def test_it_equals_a_loop_over_pixels_and_mirror_images(width, of):
     assert smooth_ece_at(counted(levels, labels), width, of) == pytest.approx(oracle, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_grid_is_fine_enough_for_the_integral():
     levels, labels = sample(pixels=40)
     confidence, outcome = forecasts(levels, labels, "prediction")

@@ -110,6 +110,7 @@ def test_the_twin_is_the_release_in_numbers(twin):
     assert sum(p.numel() for p in twin.parameters()) == 90_737_921
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 @pytest.mark.parametrize("size", [(64, 64), (96, 160)])
 def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, size):

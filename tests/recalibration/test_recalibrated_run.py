@@ -37,6 +37,7 @@ def train(settings, folder):
     return loop.train(settings, settings.load_data(), "bce", folder, progress=False).network
 
 
+@pytest.mark.slow
 def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere, capsys):
     assert main(QUICK) == 0
     printed = capsys.readouterr().out
@@ -94,6 +95,7 @@ def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch
         assert (cut.path / file).read_bytes() == (whole.path / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_maps_are_predicted_together_and_a_cut_leaves_both_to_be_made_anew(tmp_path, monkeypatch):
     folder, data = Run.create(tmp_path / "run", SHORT).method("bce"), SHORT.load_data()
     data = replace(data, tests={"test": data.tests["test"]})
@@ -143,6 +145,7 @@ predict_run(settings, data, "bce", folder)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_fit_and_predict_what_one_does(tmp_path):
     (tmp_path / "together.py").write_text(TOGETHER)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -208,9 +211,9 @@ def test_one_that_sees_the_images_is_a_file_and_a_line_of_the_registry(tmp_path,
     train(settings, run.method("bce"))
     predict.predict_run(settings, data, "bce", run.method("bce"), progress=False)
     results = evaluate_run(run, data, progress=False)
-    assert list(metrics) == ["bce", "bce+temperature", "bce+by_brightness"]
     assert "BCE + brightness" in as_table(results.scores)
     metrics = json.loads(run.metrics.read_text())["test"]
+    assert list(metrics) == ["bce", "bce+temperature", "bce+by_brightness"]
     assert metrics["bce+by_brightness"]["confidence"] != metrics["bce"]["confidence"]
     write_report(run, data, results)
     assert "times the brightness; decisions may change" in run.report.read_text()

@@ -156,6 +156,7 @@ def test_counts_change_as_their_pixels_do(value):
         assert score(counts) == pytest.approx(score(pixels), abs=5e-4)
 
 
+@pytest.mark.slow
 def test_the_shipped_bce_network_is_mended_by_one_temperature():
     """METHOD.md's trial: 10.0 % becomes 2.6 at T = 2.50, at the same accuracy."""
     network, data = shipped.load("bce"), shipped.SETTINGS.load_data()

@@ -62,6 +62,7 @@ def kept(folder: Path, name: str) -> dict[str, np.ndarray]:
         return dict(file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_end_as_one(runs, method):
     folder, _ = runs
@@ -79,6 +80,7 @@ def test_two_processes_end_as_one(runs, method):
         assert np.median(one["alpha"]) > 0.1  # so that switches were drawn, and noise
 
 
+@pytest.mark.slow
 def test_two_processes_write_what_one_writes(runs):
     folder, output = runs
     one, two = folder / "one" / "run", folder / "two" / "run"
@@ -97,6 +99,7 @@ def test_two_processes_write_what_one_writes(runs):
         assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     folder, _ = runs
     checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"

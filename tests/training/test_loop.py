@@ -62,6 +62,7 @@ def test_bce_is_aslp_whose_alphas_never_move():
     assert same(frozen.network, fit(SHORT, "bce").network)
 
 
+@pytest.mark.slow
 def test_training_learns():
     log = fit(replace(SHORT, epochs=80, limit=20), "bce").log
     assert log[-1]["loss"] < 0.5 * log[0]["loss"]
@@ -132,6 +133,7 @@ def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
     not shutil.which("g++") or not Path(sysconfig.get_path("include"), "Python.h").exists(),
     reason="torch.compile needs a C++ compiler and Python's headers",
 )
+@pytest.mark.slow
 def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
     settings = replace(SHORT, epochs=1)
     eager = fit(settings, "bce")
@@ -165,6 +167,7 @@ class WithoutValues(Accelerator):
     device = torch.device("meta")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("technique", ["HI", "DM"])
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_no_step_reads_the_device(monkeypatch, method, technique):

@@ -1,12 +1,14 @@
+from typing import get_args
+
 import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
 
 from aslp_lib import networks
-from aslp_lib.config import PRESETS
+from aslp_lib.config import PRESETS, Schedule
 from aslp_lib.training import optimization
-from aslp_lib.training.optimization import Part, plan, schedule
+from aslp_lib.training.optimization import SCHEDULES, Part, plan, schedule
 
 
 def test_smooth_schedules():
@@ -18,6 +20,10 @@ def test_smooth_schedules():
     assert schedule("one_cycle", 10, 10) == pytest.approx(0)
     with pytest.raises(ValueError, match="no schedule 'steep'"):
         schedule("steep", 0, 10)
+
+
+def test_the_settings_know_every_schedule():
+    assert set(get_args(Schedule)) == SCHEDULES.keys()
 
 
 def test_the_documented_steps():

@@ -36,6 +36,7 @@ def run(*arguments) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
     """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
@@ -88,6 +89,7 @@ cli.main(sys.argv[2:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
 def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
     flag, path = tmp_path / "writing", tmp_path / "cut"

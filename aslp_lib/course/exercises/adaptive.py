@@ -7,6 +7,7 @@ import torch
 from aslp_lib.course.exercises.framework import Exercise, Mistake
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
 from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
+from aslp_lib.methods.aslp.rules import MeasuredGap
 from aslp_lib.methods.aslp.theory import expected_confidence
 
 NOTEBOOK = "04_adaptive_alpha"
@@ -48,10 +49,10 @@ def _largest_weight() -> float:
 
 
 def _bound_after(confidence: float, accuracy: float) -> float:
-    alphas = AdaptiveAlpha(1, MODERATION, "measured_gap", bound_gain=0.15, warm_up=0)
-    alphas.bound.fill_(0.05)
-    alphas.observe(accuracy, confidence)
-    return alphas.bound.item()
+    rule = MeasuredGap(MODERATION, bound_gain=0.15)
+    rule.bound.fill_(0.05)
+    rule.observe(accuracy, confidence, warm=torch.tensor(True))
+    return rule.bound.item()
 
 
 def _meeting_point(accuracy: float, beta: float) -> float:

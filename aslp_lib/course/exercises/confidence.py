@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -30,7 +32,7 @@ _TEXTURE = Counts.from_probabilities(torch.full((1, 100), 0.2), torch.zeros(1, 1
 _IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
 
 
-def _mean(score, counts: Counts) -> float:
+def _mean(score: Callable[[Counts], float], counts: Counts) -> float:
     return float(np.mean([score(counts[i : i + 1]) for i in range(len(counts))]))
 
 

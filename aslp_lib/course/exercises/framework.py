@@ -12,13 +12,15 @@ import math
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, SupportsFloat, cast
 
 import numpy as np
 from torch import Tensor
 
 Kind = Literal["open", "right", "mistake", "wrong", "unusable"]
 Point = tuple[float, ...]
+Answer = Callable[..., SupportsFloat]
+"""Of an exercise's arguments; of nothing, where a number is asked for."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Verdict:
 class Mistake:
     """A wrong answer that is often given, computed as the learner computes it, and its hint."""
 
-    answer: Callable[..., float]
+    answer: Answer
     hint: str
 
 
@@ -63,7 +65,7 @@ class Exercise:
     name: str
     title: str
     question: str
-    right: Callable[..., float]
+    right: Answer
     tolerance: float
     expects: str
     mistakes: tuple[Mistake, ...]
@@ -97,13 +99,14 @@ class Exercise:
             return Verdict("unusable", f"{problem} Expected: {self.expects}.")
         if given is None:
             return Verdict("open", "Not answered yet: put your answer in place of the three dots.")
-        if self._differs(given, self.right) is None:
+        point = self._differs(given, self.right)
+        if point is None:
             found = "" if self.arguments else f" {given[0]:.4g}."
             return Verdict("right", f"Right:{found} {self.why}")
         for mistake in self.mistakes:
             if self._differs(given, mistake.answer) is None:
                 return Verdict("mistake", f"Not yet. {mistake.hint}")
-        where = f"It differs at {self._at(self._differs(given, self.right))}. "
+        where = f"It differs at {self._at(point)}. "
         return Verdict("wrong", f"Not yet. {where if self.arguments else ''}{self.hint}")
 
     def _with_check(self, code: str) -> str:
@@ -122,9 +125,10 @@ class Exercise:
                 "asked for."
             )
         values = [self._call(answer, point) for point in self.grid]
-        return None if any(value is None for value in values) else values
+        given = [value for value in values if value is not None]
+        return given if len(given) == len(values) else None
 
-    def _call(self, answer: Callable, point: Point) -> float | None:
+    def _call(self, answer: Callable[..., object], point: Point) -> float | None:
         """The learner's function at a point; its errors become words."""
         try:
             value = answer(*point)
@@ -138,7 +142,7 @@ class Exercise:
         except _Unusable as problem:
             raise _Unusable(f"At {self._at(point)} your function's result: {problem}") from problem
 
-    def _differs(self, given: list[float], other: Callable[..., float]) -> Point | None:
+    def _differs(self, given: list[float], other: Answer) -> Point | None:
         """The first point of the grid at which the answer is not the other one."""
         for value, point in zip(given, self.grid, strict=True):
             if not abs(value - float(other(*point))) <= self.tolerance:
@@ -172,7 +176,7 @@ def as_number(answer: object) -> float:
     if isinstance(answer, bool | np.bool_ | str | bytes | complex):
         raise _Unusable(f"That is {_described(answer)}, not a number.")
     try:
-        number = float(answer)
+        number = float(cast(SupportsFloat, answer))
     except (TypeError, ValueError, OverflowError) as error:
         raise _Unusable(f"That is {_described(answer)}, not a number.") from error
     if not math.isfinite(number):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import base64
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
+from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ def steps(label: str, values: Sequence[float], value: float) -> widgets.Widget:
     )
 
 
-def choice(label: str, options: Mapping[str, str], value: str) -> widgets.Widget:
+def choice(label: str, options: Mapping[Any, str], value: str) -> widgets.Widget:
     """A drop-down list; `options` maps values to what is shown."""
     shown = [(text, key) for key, text in options.items()]
     return widgets.Dropdown(
@@ -117,7 +118,9 @@ class Explorer(widgets.VBox):
             'style="max-width: 100%; height: auto">'
         )
 
-    def _repr_mimebundle_(self, include=None, exclude=None, **kwargs):
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None, **kwargs: object
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         data = super()._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
         data = data[0] if isinstance(data, tuple) else data
         png = base64.b64encode(self.png).decode()
@@ -126,7 +129,7 @@ class Explorer(widgets.VBox):
 
 
 @contextmanager
-def _garbage_kept_young():
+def _garbage_kept_young() -> Iterator[None]:
     """Collect at the end what was made inside, before it ages.
 
     A figure is thousands of objects in cycles. Once some of them are old, the collector walks all

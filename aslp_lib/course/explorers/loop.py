@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, choice, slider, steps, sureness
 from aslp_lib.course.simulation import Crowd, Trace, simulate
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.methods.aslp.perturbation import Technique
 
 CROWD = Crowd(images=200)
@@ -20,7 +20,10 @@ RULES: dict[str, str] = {
     "entropy": "ME, entropy",
     "measured_gap": "measured gap (an extension)",
 }
-DYNAMICS = {"release": "release (explicit step)", "stable": "stable (implicit step)"}
+DYNAMICS: dict[Dynamics, str] = {
+    "release": "release (explicit step)",
+    "stable": "stable (implicit step)",
+}
 
 
 def feedback() -> Explorer:
@@ -36,7 +39,7 @@ def feedback() -> Explorer:
 
 
 @lru_cache(maxsize=2)  # the picture and the readout of the same values
-def _trace(rule: str, dynamics: str, step: float, weight: float, beta: float) -> Trace:
+def _trace(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Trace:
     alphas = AdaptiveAlpha(
         CROWD.images,
         Technique("own", beta),
@@ -48,14 +51,14 @@ def _trace(rule: str, dynamics: str, step: float, weight: float, beta: float) ->
     return simulate(alphas, CROWD, EPOCHS)
 
 
-def _picture(rule: str, dynamics: str, step: float, weight: float, beta: float) -> Figure:
+def _picture(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
     trace = _trace(rule, dynamics, step, weight, beta)
     return figures.feedback_loop(
         trace.alpha, trace.margins, trace.bound, trace.accuracy, trace.confidence, RULES[rule]
     )
 
 
-def _readout(rule: str, dynamics: str, step: float, weight: float, beta: float) -> str:
+def _readout(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> str:
     trace, gain = _trace(rule, dynamics, step, weight, beta), step * weight * beta / 2
     swings = rule == "calibration" and dynamics == "release" and gain >= 2
     return (
@@ -95,7 +98,7 @@ def _drops(trace: Trace) -> float:
     return trace.drops[10:].sum(axis=0).mean()
 
 
-def _about_the_step(rule: str, dynamics: str, gain: float, beta: float) -> str:
+def _about_the_step(rule: str, dynamics: Dynamics, gain: float, beta: float) -> str:
     if rule == "measured_gap":
         return "The bound follows the measured gap; lambda and the release have no part in it."
     if rule == "entropy":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -28,7 +30,7 @@ def loss() -> Explorer:
 def _mean_loss(f: Tensor, alpha: float, beta: float, posterior: float) -> Tensor:
     """SC-BCE at the probabilities f, in nats, on average over the switch and the label."""
     logits, kind = torch.logit(f, eps=1e-9), Technique("own", beta)
-    common = {"use_expected_targets": True, "reduction": "none"}
+    common: dict[str, Any] = {"use_expected_targets": True, "reduction": "none"}
     one = sc_bce_with_logits(logits, torch.ones_like(logits), alpha, kind, **common)
     zero = sc_bce_with_logits(logits, torch.zeros_like(logits), alpha, kind, **common)
     return posterior * one + (1 - posterior) * zero

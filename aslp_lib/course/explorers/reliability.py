@@ -70,7 +70,7 @@ def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
     if estimator == "oe":
         counted = table.gap > 0
     elif estimator == "mce":
-        counted = np.arange(len(table.pixels)) == np.abs(table.gap).argmax()
+        counted = np.arange(len(table.pixels)) == np.argmax(np.abs(table.gap))
     return figures.reliability_gaps(table, counted, f"{which}: {title}" if which else title)
 
 

@@ -61,12 +61,11 @@ def readings(counts: Counts, title: str) -> Figure:
     figure = new_figure(7.2, 4.6, title)
     top, bottom = figure.subplots(2, 2, sharex="col", squeeze=False, height_ratios=(3, 1))
     notes = []
-    for column, (of, name, outcome) in enumerate(
-        (
-            ("prediction", "max(p, 1 - p)", "share right"),
-            ("foreground", "p = P(y=1)", "share that is foreground"),
-        )
-    ):
+    shown: tuple[tuple[calibration.Of, str, str], ...] = (
+        ("prediction", "max(p, 1 - p)", "share right"),
+        ("foreground", "p = P(y=1)", "share that is foreground"),
+    )
+    for column, (of, name, outcome) in enumerate(shown):
         table, ece = calibration.reliability(counts, of=of), calibration.ece(counts, of=of)
         left, width = table.edges[:-1], np.diff(table.edges)
         top[column].bar(

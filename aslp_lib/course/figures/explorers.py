@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +14,12 @@ from aslp_lib.metrics.calibration import Reliability
 
 _SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 _CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-_POINT = {"markersize": 9, "markeredgecolor": "black", "clip_on": False, "zorder": 5}
+_POINT: dict[str, Any] = {
+    "markersize": 9,
+    "markeredgecolor": "black",
+    "clip_on": False,
+    "zorder": 5,
+}
 _TOPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
@@ -37,13 +43,14 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
         edgecolor="white", linewidth=0.5, label="accuracy",
     )  # fmt: skip
     diagram.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1, label="calibrated")
-    for which, style in (
-        (full & counted, {"color": ORANGE, "linewidth": 4, "label": "gap, counted"}),
-        (full & ~counted, {"color": GREY, "linewidth": 1, "label": "gap, not counted"}),
+    for which, colour, thick, label in (
+        (full & counted, ORANGE, 4, "gap, counted"),
+        (full & ~counted, GREY, 1, "gap, not counted"),
     ):
         if which.any():
+            confidence, accuracy = table.confidence[which], table.accuracy[which]
             diagram.vlines(
-                table.confidence[which], table.accuracy[which], table.confidence[which], **style
+                confidence, accuracy, confidence, color=colour, linewidth=thick, label=label
             )
     diagram.plot(table.confidence[full], table.accuracy[full], ".", color="black", markersize=5)
     diagram.legend(fontsize=7, loc="lower right")

@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from IPython.display import Image
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#767676"
 METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK)
@@ -31,7 +35,7 @@ def to_png(figure: Figure, dpi: int = 90) -> bytes:
     return buffer.getvalue()
 
 
-def show(figure: Figure):
+def show(figure: Figure) -> Image:
     """A figure for a notebook: a picture with alt text, and the text alone without a screen."""
     from IPython.display import Image
 
