@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from aslp_lib.config import Settings
+from aslp_lib.config import RENAMED_METHODS, Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
@@ -128,6 +128,10 @@ class Run:
                 )
 
     def method(self, name: str) -> MethodFolder:
+        """Where a method's files lie: in a run of version 0.1 under the name that it had there."""
+        for old, new in RENAMED_METHODS.items():
+            if new == name and (self.path / old).is_dir():
+                return MethodFolder(self.path / old)
         return MethodFolder(self.path / name)
 
     def variants(self) -> list[Variant]:

@@ -13,6 +13,13 @@ def test_a_taken_folder_gets_a_number(tmp_path):
     assert paths == ["demo", "demo-2", "demo-3"]
 
 
+def test_a_run_of_version_0_1_has_its_files_under_their_old_names(tmp_path):
+    run = runs.Run(tmp_path, Settings(methods=("bce", "measured_gap")))
+    (tmp_path / "gap").mkdir()
+    assert run.method("measured_gap").path == tmp_path / "gap"
+    assert run.method("bce").path == tmp_path / "bce"
+
+
 def test_settings_survive_the_folder(tmp_path):
     settings = replace(PRESETS["small"], limit=3, methods=("measured_gap",)).tuned(
         aslp={"beta": 0.5}
