@@ -170,6 +170,7 @@ def test_neither_the_sanity_check_nor_a_validation_by_hand_is_observed(trained):
     assert adaptive.alphas.observed == EPOCHS
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
     folder, *_ = trained
     fit(tmp_path, strategy="ddp_spawn", devices=2)

@@ -14,6 +14,7 @@ QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     assert main([*QUICK, "--limit", "12"]) == 0
     run = elsewhere / "runs" / "demo"

@@ -118,6 +118,7 @@ def test_lambda_trades_tightness_against_adaptivity():
         assert values[0] > 5 * values[1] > 25 * values[2] > 0
 
 
+@pytest.mark.slow
 def test_each_rule_leaves_the_gap_that_is_its_own():
     """Over-confident without levels; MC too modest, ME far too modest, the gap rule calibrated."""
     none = run(epochs=100, alpha_step_size=0.0)
@@ -147,6 +148,7 @@ def test_levels_of_other_images_are_refused():
         simulate(AdaptiveAlpha(3, HARD_INVERSION), Crowd(images=5))
 
 
+@pytest.mark.slow
 def test_entropy_rests_where_lambda_times_the_lost_accuracy_is_the_gradient():
     """ME's constraint is common to all images: at rest they are led to one and the same margin."""
     trace = run(Crowd(flicker=0.0), rule="entropy", epochs=400)

@@ -202,6 +202,7 @@ class ByBrightness(Recalibration):
         return logits + self.value * images.float().mean((1, 2, 3), keepdim=True) / 255
 
 
+@pytest.mark.slow
 def test_one_that_sees_the_images_is_a_file_and_a_line_of_the_registry(tmp_path, monkeypatch):
     """No change of the loop, of prediction or of tables."""
     monkeypatch.setitem(recalibration.RECALIBRATIONS, "by_brightness", ByBrightness)

@@ -74,6 +74,7 @@ def own_loop() -> dict:
     return {"alphas": torch.stack(epochs), "weights": [*network.state_dict().values()]}
 
 
+@pytest.mark.slow
 def test_two_processes_end_as_one(two):
     one, first, second = own_loop(), *(each["own_loop"] for each in two)
     assert torch.equal(first["alphas"], second["alphas"])
