@@ -144,9 +144,9 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
     augmentation and without; and the floor."""
     cpu = accelerator_for(replace(settings, device="cpu", precision="no"))
 
-    def batches(hold: bool, augment: bool) -> Callable[[], object]:
+    def batches(cache_images: bool, augment: bool) -> Callable[[], object]:
         folder = replace(settings, augment=augment).load_data().train
-        if hold:
+        if cache_images:
             folder.cache()
         loader = Batches(folder, LOADING_WORKERS, cpu)
         return lambda: list(map(len, loader(in_batches(range(len(folder)), settings.batch_size))))

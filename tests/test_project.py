@@ -109,6 +109,7 @@ class TestNotebook:
 
     def test_every_cell_was_run_without_errors(self, path):
         """nbval passes a cell without output: one that was never run must not count as tested."""
+        assert "widgets" not in json.loads(path.read_text())["metadata"]  # no state of theirs
         for number, cell in enumerate(code_cells(path), start=1):
             assert cell["execution_count"] == number
             for output in cell["outputs"]:
@@ -140,8 +141,10 @@ def test_few_cells_ignore_their_output():
 
 def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones():
     text = (ROOT / "README.md").read_text()
+    map_of_the_course = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
     for path in NOTEBOOKS:
         assert path.name in text
+        assert path.stem in map_of_the_course or path.stem.startswith("00")
     embedded = benchmark("embedded")
     assert embedded.table(json.loads(embedded.RESULTS.read_text())["runs"]) in text
 

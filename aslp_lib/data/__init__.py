@@ -40,4 +40,9 @@ def load(
     """
     if data in DATASETS:
         return DATASETS[data](size, augment=augment, seed=seed, data_seed=data_seed, limit=limit)
+    if not Path(data).is_dir():
+        raise FileNotFoundError(
+            f"there is no folder {data}, nor a data set of that name (of {', '.join(DATASETS)}): "
+            "see Dataset/README.md for the layout"
+        )
     return paper_layout(Path(data), size, augment=augment, seed=seed, limit=limit, grey=grey)

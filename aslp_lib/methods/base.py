@@ -62,9 +62,14 @@ class Method(nn.Module, Generic[OptionsT]):
     label: ClassVar[str]
     """In tables and figures."""
     family: ClassVar[str]
-    """Which group of hyperparameters it reads; methods may share one."""
+    """Which group of hyperparameters it reads: its own, called as it is, or one that it shares."""
     Options: ClassVar[type] = NoOptions
     """The frozen dataclass of these; it refuses bad values."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if hasattr(cls, "name") and not hasattr(cls, "family"):
+            cls.family = cls.name
 
     def __init__(self, images: int, options: OptionsT) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class FocalOptions:
 class Focal(Method[FocalOptions]):
     """`(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
 
-    name, label, family = "focal", "focal loss", "focal"
+    name, label = "focal", "focal loss"
     Options = FocalOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:

@@ -27,7 +27,7 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     """BCE with the target `(1 - epsilon) * y + epsilon/2`: of ASLP's family the constant member,
     alpha = 1 and beta = epsilon."""
 
-    name, label, family = "label_smoothing", "label smoothing", "label_smoothing"
+    name, label = "label_smoothing", "label smoothing"
     Options = LabelSmoothingOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:

@@ -25,7 +25,8 @@ def flags(kind):
             plain = [name for name in names if not is_dataclass(getattr(Settings(), name))]
             yield from ("--" + name.replace("_", "-") for name in plain)
         else:
-            yield "RUN" if field.name == "run" else "--" + field.name.replace("_", "-")
+            positional = "Positional" in str(field.type)
+            yield "RUN" if positional else "--" + field.name.replace("_", "-")
 
 
 def test_help_lists_the_commands(elsewhere, capsys, status):

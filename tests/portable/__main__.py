@@ -29,7 +29,15 @@ from portable.processors import PROCESSORS, environment
 ROOT = Path(__file__).parents[2]
 NUMERIC = [
     f"tests/{name}"
-    for name in ("data", "methods", "metrics", "course", "networks", "training/test_loop.py")
+    for name in (
+        "data",
+        "methods",
+        "metrics",
+        "recalibration",
+        "course",
+        "networks",
+        "training/test_loop.py",
+    )
 ]
 """What works numbers out. The other tests write, ask and resume."""
 

@@ -44,8 +44,9 @@ class Rule(nn.Module):
         self.accuracy.fill_(accuracy)
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        """R of the paper's update `alpha + eta * (grad + lambda * R)`, at most 0."""
-        raise NotImplementedError
+        """R of the paper's update `alpha + eta * (grad + lambda * R)`, at most 0. Only what the
+        release has too needs one: its dynamics take it as it is."""
+        raise ValueError(f"the release has no rule {self.name!r}: use 'calibration' or 'entropy'")
 
     def held(self, free: Tensor, pull: float) -> Tensor:
         """The new levels, before they are cut to their limits.
@@ -121,9 +122,6 @@ class MeasuredGap(Rule):
         )
         moved = self.bound + self.bound_gain * (confidence - accuracy)
         self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
-
-    def constraint(self, alpha: Tensor) -> Tensor:
-        raise ValueError("the release has no rule 'measured_gap': use 'calibration' or 'entropy'")
 
     def held(self, free: Tensor, pull: float) -> Tensor:
         return torch.minimum(free, self.bound)
