@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import torch
@@ -52,12 +53,13 @@ def restore(
         ValueError: the checkpoint was made with other settings, or by version 0.1.
     """
     tensors, facts = load_tensors(folder.checkpoint)
-    if any(name.startswith("alphas.") for name in tensors):
+    made_with = facts.get("settings", "{}")
+    if "hyperparameters" not in json.loads(made_with):
         raise ValueError(
             f"{folder.checkpoint} was made by version 0.1: finish the training with that version "
             "(its weights and maps are good for this one), or start a new run"
         )
-    if Settings.from_json(facts.get("settings", "{}")) != settings:
+    if Settings.from_json(made_with) != settings:
         raise ValueError(
             f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
             "another --out"

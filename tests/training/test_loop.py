@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 import shutil
 import sysconfig
 from dataclasses import replace
@@ -15,7 +16,7 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.runs import MethodFolder, load_tensors
+from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches
 from aslp_lib.training.checkpoints import TrainingState
@@ -159,6 +160,18 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     fit(replace(SHORT, epochs=1), folder=folder)
     with pytest.raises(ValueError, match="other settings"):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
+
+
+def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
+    """Of plain BCE too: its log has other columns."""
+    folder = MethodFolder(tmp_path)
+    fit(replace(SHORT, epochs=1), "bce", folder)
+    tensors, facts = load_tensors(folder.checkpoint)
+    values = json.loads(facts["settings"])
+    values |= values.pop("hyperparameters")["aslp"]  # they lay flat
+    save_tensors(folder.checkpoint, tensors, facts | {"settings": json.dumps(values)})
+    with pytest.raises(ValueError, match=r"was made by version 0\.1"):
+        fit(replace(SHORT, epochs=1), "bce", folder)
 
 
 class WithoutValues(Accelerator):
