@@ -14,11 +14,12 @@ from tqdm import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.data.base import derived_seed
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
 from aslp_lib.training import loop
-from aslp_lib.training.batches import Batches
+from aslp_lib.training.batches import Batches, in_batches
 from aslp_lib.training.checkpoints import TrainingState
 
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, device="cpu").tuned(
@@ -56,6 +57,14 @@ def test_loading_workers_change_nothing():
     assert same(
         fit(settings).network, fit(replace(settings, num_workers=2, cache_images=False)).network
     )
+
+
+def test_draws_by_image_are_those_of_one_batch_after_another():
+    """As version 0.1 drew them, and so the shipped weights were made."""
+    order, uniform = loop._order_and_draws(23, seed=3, epoch=4)
+    generator = torch.Generator().manual_seed(derived_seed(3, loop.SWITCHES, 4))
+    for batch in in_batches(order, 5):
+        assert torch.equal(uniform[batch], torch.rand(len(batch), generator=generator))
 
 
 def test_bce_is_aslp_whose_alphas_never_move():
