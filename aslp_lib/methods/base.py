@@ -82,7 +82,7 @@ class Method(nn.Module, Generic[OptionsT]):
 
         Args:
             images: (N, 3, S, S) uint8.
-            labels: (N, 1, S, S) float in {0, 1}.
+            labels: (N, 1, S, S) float in {0, 1}, or of soft masks in [0, 1].
             index: (N,) which images of the training set.
         """
         return images, labels

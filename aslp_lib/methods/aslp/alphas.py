@@ -18,6 +18,9 @@ from aslp_lib.methods.aslp.rules import RULES
 
 Dynamics = Literal["stable", "release"]
 
+RELEASE_LOGIT = math.log(1e7 - 1)
+"""Of the probability 1 - 1e-7."""
+
 
 def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tensor:
     """Gradient of each image's expected loss in alpha, (N,), in nats per pixel.
@@ -33,15 +36,34 @@ def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tens
     Raises:
         ValueError: shapes that differ.
     """
+    return technique.beta * _mean_margin(logits, labels, (labels == 0) | (labels == 1))
+
+
+def release_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tensor:
+    """`alpha_gradient` as the authors' code computes it, (N,), in nats per pixel.
+
+    Its beta is half the figure's, and it divides by it where it should multiply. It takes the
+    cross entropies of probabilities that are cut to [1e-7, 1 - 1e-7], so that no logit counts
+    beyond +-16.1, and pixels of any label in [0, 1].
+
+    Args:
+        logits, labels: as `alpha_gradient`.
+    """
+    cut = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits  # infinity stays non-finite
+    gradient = technique.beta * _mean_margin(cut, labels, (labels >= 0) & (labels <= 1))
+    return gradient / max(technique.beta / 2, 1e-12) ** 2
+
+
+def _mean_margin(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
+    """(N,) mean of `(y - 1/2) * z` over the known pixels; NaN without any."""
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    known = (labels == 0) | (labels == 1)
     margin = (labels.to(torch.float32) - 0.5) * logits.to(torch.float32)
     mean = torch.where(known, margin, 0.0).flatten(1).mean(dim=1)
-    return technique.beta * (mean / known.flatten(1).mean(dim=1, dtype=torch.float32))
+    return mean / known.flatten(1).mean(dim=1, dtype=torch.float32)
 
 
 class AdaptiveAlpha(nn.Module):
@@ -50,8 +72,8 @@ class AdaptiveAlpha(nn.Module):
     Dynamics: "stable" takes MC's constraint implicitly (at the new alpha instead of the old), a
     proximal step with the same rest point, stable at every `eta * lambda`. "release" takes it
     explicitly, which is stable only while `eta * lambda * beta / 2 < 2`; its own numbers give 8
-    (beta = 4), and alphas saw-tooth. It also divides the gradient as the authors' code does, and
-    throws an alpha that reaches its limit back by 0.01.
+    (beta = 4), and alphas saw-tooth. It also takes the gradient as the authors' code does
+    (`release_gradient`), and throws an alpha that reaches its limit back by 0.01.
 
     State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()`, and an
     update needs neither a loop over images nor a device synchronisation.
@@ -141,12 +163,13 @@ class AdaptiveAlpha(nn.Module):
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device)
         old = self.alpha[index]
-        gradient = alpha_gradient(logits, labels, self.technique).to(old.device)
-        new = (
-            self._release(old, gradient)
+        take, move = (
+            (release_gradient, self._release)
             if self.dynamics == "release"
-            else self._stable(old, gradient)
+            else (alpha_gradient, self._stable)
         )
+        gradient = take(logits, labels, self.technique).to(old.device)
+        new = move(old, gradient)
         # No `if`: reading the counter on the host would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient)
         self.alpha[index] = torch.where(moves, new, old)
@@ -182,8 +205,6 @@ class AdaptiveAlpha(nn.Module):
         return self.rule.held(free, pull).clamp(0.0, self.technique.alpha_limit)
 
     def _release(self, alpha: Tensor, gradient: Tensor) -> Tensor:
-        # The release's beta is half the figure's, and it divides by it where it should multiply.
-        gradient = gradient / max(self.technique.beta / 2, 1e-12) ** 2
         push = gradient + self.constraint_weight * self.rule.constraint(alpha)
         new, limit = alpha + self.alpha_step_size * push, self.technique.alpha_limit
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))

@@ -6,7 +6,7 @@ from safetensors.torch import load, save
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp import perturbation as P
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
 from aslp_lib.methods.aslp.loss import sc_bce_with_logits
 
 TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.RELEASE]
@@ -40,6 +40,22 @@ def test_gradient_is_autograd_s(technique):
     )
     (oracle,) = torch.autograd.grad(loss.mean((1, 2, 3)).sum(), alpha)
     ours = alpha_gradient(logits, labels, technique)
+    torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1, 8], ids=["small", "beyond 16.1"])
+@pytest.mark.parametrize("soft", [False, True], ids=["binary", "soft"])
+def test_the_release_s_gradient_is_that_of_clamped_probabilities_divided_by_its_beta(soft, scale):
+    """`(BCE(f, 1 - y) - BCE(f, y)) / b` with f in [1e-7, 1 - 1e-7] and b = 2, half the figure's."""
+    logits, labels = batch()
+    logits = scale * logits
+    assert (logits.abs() > 16.2).any() == (scale == 8)
+    if soft:
+        labels = 0.2 + 0.6 * labels
+    f = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)
+    kept, turned = (-(t * f.log() + (1 - t) * (1 - f).log()) for t in (labels, 1 - labels))
+    oracle = (turned - kept).mean((1, 2, 3)) / 2
+    ours = release_gradient(logits, labels, P.RELEASE)
     torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
 
 
