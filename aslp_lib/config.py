@@ -13,7 +13,7 @@ import torch
 import tyro.conf
 
 from aslp_lib import data
-from aslp_lib.data.base import DataSplits
+from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import Grey
 from aslp_lib.methods import FAMILIES, METHODS, Method
@@ -100,6 +100,17 @@ class Settings:
     crop: Literal["anywhere", "centred"] = "anywhere"
     """Of size 384, augmentation keeps a square of 324 or more anywhere; or as the release, the
     middle, without up to 30 pixels of its height and of its width. Other sizes in proportion."""
+    augment_at: SizeOf = "network"
+    """image: augment images at their own size, before they are resized, as the release: it cuts up
+    to 30 pixels whatever the size, and rotates bicubically by whole degrees. Needs the centred
+    crop."""
+    soft_masks: bool = False
+    """Do not cut masks at 128, as the release does not: labels are grey where masks are, and where
+    resizing blurs their edges (else they take the nearest pixel). Validated at an image's own size,
+    a grey pixel counts as wrong."""
+    validate_at: SizeOf = "network"
+    """What the rules and the log measure after each epoch: probabilities at the network's size; or
+    as the release, 8-bit maps at each image's own, so that large images weigh more."""
     seed: int = 0
     data_seed: int = 0
     """Which embedded data set."""
@@ -108,7 +119,7 @@ class Settings:
     grey: Grey = "refuse"
     """What to do with masks that are not binary."""
     cache_images: bool = True
-    """Keep the resized training and validation images in memory."""
+    """Keep the training and validation images in memory, as they are before augmentation."""
     num_workers: int | None = 0
     """Processes that load images; 0 loads in the main process; None: on CUDA one a processor, up
     to 12, and none on a CPU."""
@@ -121,6 +132,8 @@ class Settings:
     min_max_maps: bool = False
     """Stretch each predicted map to the full range, as the release did. It changes every
     confidence: only to compare with numbers made that way."""
+    resize_logits: bool = False
+    """Resize logits to an image's own size instead of probabilities, as the release did."""
     hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
         default_factory=Hyperparameters
     )
@@ -133,9 +146,17 @@ class Settings:
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         for name in ("learning_rate", "encoder_lr_factor"):
             _check(name, getattr(self, name), 0 < getattr(self, name) < float("inf"), "positive")
-        for name, kind in {"schedule": Schedule, "precision": Precision}.items():
+        choice = {
+            "schedule": Schedule,
+            "precision": Precision,
+            "augment_at": SizeOf,
+            "validate_at": SizeOf,
+        }
+        for name, kind in choice.items():
             value, choices = getattr(self, name), get_args(kind)
             _check(name, value, value in choices, f"one of {', '.join(choices)}")
+        as_release = self.augment_at == "network" or self.crop == "centred"
+        _check("crop", self.crop, as_release, "centred with augment_at=image")
         _check("num_workers", self.num_workers, (self.num_workers or 0) >= 0, "0 or more, or None")
         norm = self.max_grad_norm
         _check("max_grad_norm", norm, norm is None or norm > 0, "positive, or None")
@@ -186,14 +207,14 @@ class Settings:
         """The data sets that these settings name."""
         augment = None
         if self.augment:
-            from aslp_lib.data.augmentation import augmentation  # torchvision
+            from aslp_lib.data import augmentation  # torchvision
 
-            cut = 30 if self.crop == "centred" else 60
-            augment = augmentation(
-                self.size,
-                crop=round(self.size * cut / 384),
-                degrees=15,
-                centred=self.crop == "centred",
+            centred = self.crop == "centred"
+            cut = round(self.size * (30 if centred else 60) / 384)
+            augment = (
+                augmentation.augmentation(self.size, crop=cut, degrees=15, centred=centred)
+                if self.augment_at == "network"
+                else augmentation.release_augmentation(self.size)
             )
         return data.load(
             self.data,
@@ -203,6 +224,8 @@ class Settings:
             data_seed=self.data_seed,
             limit=self.limit,
             grey=self.grey,
+            augment_at=self.augment_at,
+            soft_masks=self.soft_masks,
         )
 
     def to_json(self) -> str:
@@ -268,13 +291,18 @@ PRESETS = {
         PAPER,
         methods=("calibration",),
         schedule="release",
+        augment_at="image",
+        soft_masks=True,
+        validate_at="image",
+        precision="no",
         min_max_maps=True,
+        resize_logits=True,
     ).tuned(aslp={"technique": "release", "dynamics": "release"}),
 }
 """demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
 with a small network and small images, minutes on a CPU. paper: the paper's network, images and
-training, for a GPU. release: the same with what the authors' code does differently, one setting
-each, to compare."""
+training, for a GPU. release: the same with what the authors' code computes differently, one setting
+each, to compare; what is left different is listed in notebook 05."""
 
 
 def default_preset() -> str:

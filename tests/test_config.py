@@ -23,7 +23,12 @@ def test_the_release_s_preset_differs_in_named_settings():
     assert changed(paper, release) == {
         "methods": ("calibration",),
         "schedule": "release",
+        "augment_at": "image",
+        "soft_masks": True,
+        "validate_at": "image",
+        "precision": "no",
         "min_max_maps": True,
+        "resize_logits": True,
     }
     assert changed(*groups).keys() == {"aslp"}
     assert changed(groups[0]["aslp"], groups[1]["aslp"]) == {
@@ -109,6 +114,9 @@ def test_unknown_settings_are_named(values, message):
         ({"max_grad_norm": float("nan")}, "max_grad_norm is nan"),
         ({"num_workers": -1}, "num_workers is -1, but must be 0 or more, or None"),
         ({"schedule": "steep"}, "schedule is 'steep', but must be one of constant, cosine, "),
+        ({"augment_at": "file"}, "augment_at is 'file', but must be one of network, image"),
+        ({"validate_at": "file"}, "validate_at is 'file', but must be one of network, image"),
+        ({"augment_at": "image"}, "crop is 'anywhere', but must be centred with augment_at=image"),
         ({"precision": "fp8"}, "precision is 'fp8', but must be one of no, bf16, fp16, auto"),
     ],
 )

@@ -46,6 +46,8 @@ class Predict(Command):
     """auto: a GPU where there is one."""
     min_max_maps: bool = False
     """Stretch each map to the full range, as the authors did before they scored it."""
+    resize_logits: bool = False
+    """Resize logits to an image's own size instead of probabilities, as the authors did."""
 
     def __call__(self) -> None:
         if self.run is not None and self == Predict(self.run):
@@ -65,6 +67,7 @@ class Predict(Command):
             grey=self.grey,
             device=self.device,
             min_max_maps=self.min_max_maps,
+            resize_logits=self.resize_logits,
             precision="no",
         )
         accelerator_for(settings)  # joins the processes: they look before one of them writes

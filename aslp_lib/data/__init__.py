@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from aslp_lib.data.base import Augment, DataSplits
+from aslp_lib.data.base import Augment, DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
@@ -23,6 +23,8 @@ def load(
     data_seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
+    augment_at: SizeOf = "network",
+    soft_masks: bool = False,
 ) -> DataSplits:
     """The sets of a name or of a folder.
 
@@ -32,7 +34,8 @@ def load(
         augment, seed: as `SaliencySet`, for training.
         data_seed: which data set, of those that a name stands for.
         limit: at most so many images of each set.
-        grey: as `Folder`; made sets have no grey masks.
+        grey, augment_at, soft_masks: as `paper_layout`; made sets are of the network's size and
+            have no grey masks.
 
     Raises:
         FileNotFoundError: no name, and no folder in the paper's layout either.
@@ -45,4 +48,13 @@ def load(
             f"there is no folder {data}, nor a data set of that name (of {', '.join(DATASETS)}): "
             "see Dataset/README.md for the layout"
         )
-    return paper_layout(Path(data), size, augment=augment, seed=seed, limit=limit, grey=grey)
+    return paper_layout(
+        Path(data),
+        size,
+        augment=augment,
+        seed=seed,
+        limit=limit,
+        grey=grey,
+        augment_at=augment_at,
+        soft_masks=soft_masks,
+    )

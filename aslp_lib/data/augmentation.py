@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import torch
+from PIL import Image
 from torch import Tensor
+from torchvision import tv_tensors
 from torchvision.transforms import v2
-from torchvision.transforms.v2.functional import resized_crop
+from torchvision.transforms.v2 import functional as TF
 
 
 def augmentation(
@@ -22,7 +24,7 @@ def augmentation(
     """
     steps: list[v2.Transform] = [v2.RandomHorizontalFlip()]
     if crop and centred:
-        steps.append(CentredCrop(size, crop))
+        steps += [CentredCrop(crop), v2.Resize([size, size])]
     elif crop:
         scale = ((size - crop) / size) ** 2
         steps.append(v2.RandomResizedCrop(size, scale=(scale, 1.0), ratio=(1.0, 1.0)))
@@ -32,26 +34,53 @@ def augmentation(
     return v2.Compose(steps)
 
 
-class CentredCrop(v2.Transform):
-    """Cuts 1 to `cut` pixels off the height and off the width, evenly on both sides, and resizes
-    to `size` again."""
+def release_augmentation(size: int) -> v2.Transform:
+    """As the authors' code changes an image: at its own size, by a random flip, a centred crop by
+    up to 30 pixels and, with probability 0.2, a rotation; then it is resized, once.
 
-    def __init__(self, size: int, cut: int) -> None:
+    Args:
+        size: side of the (square) items.
+    """
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            CentredCrop(30),
+            v2.RandomApply([BicubicRotation(15)], p=0.2),
+            v2.Resize([size, size]),
+        ]
+    )
+
+
+class CentredCrop(v2.Transform):
+    """Cuts 1 to `cut` pixels off the height and off the width, evenly on both sides; never all."""
+
+    def __init__(self, cut: int) -> None:
         super().__init__()
-        self.size, self.cut = size, cut
+        self.cut = cut
 
     def make_params(self, flat_inputs: list[object]) -> dict[str, int]:
         height, width = torch.randint(1, self.cut + 1, (2,)).tolist()
         return {"height": height, "width": width}
 
     def transform(self, inpt: Tensor, params: dict[str, int]) -> Tensor:
-        height, width = params["height"], params["width"]
-        return resized_crop(
-            inpt,
-            top=height // 2,
-            left=width // 2,
-            height=self.size - height,
-            width=self.size - width,
-            size=[self.size, self.size],
-            antialias=True,
+        height, width = inpt.shape[-2:]
+        off_height, off_width = min(params["height"], height - 1), min(params["width"], width - 1)
+        return TF.crop(
+            inpt, off_height // 2, off_width // 2, height - off_height, width - off_width
         )
+
+
+class BicubicRotation(v2.Transform):
+    """Rotates by whole degrees, from -`degrees` to `degrees` - 1; new corners are black. By Pillow,
+    as torchvision rotates a tensor bilinearly at best."""
+
+    def __init__(self, degrees: int) -> None:
+        super().__init__()
+        self.degrees = degrees
+
+    def make_params(self, flat_inputs: list[object]) -> dict[str, int]:
+        return {"angle": int(torch.randint(-self.degrees, self.degrees, ()))}
+
+    def transform(self, inpt: Tensor, params: dict[str, int]) -> Tensor:
+        turned = TF.to_pil_image(inpt).rotate(params["angle"], Image.Resampling.BICUBIC)
+        return tv_tensors.wrap(TF.pil_to_tensor(turned), like=inpt)

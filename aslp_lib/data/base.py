@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -15,11 +16,15 @@ from tqdm.auto import tqdm
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """A random change of an image and its mask together, as torchvision's v2 transforms make it."""
 
+SizeOf = Literal["network", "image"]
+"""What decides at which size something is done: the network's input, or each image as stored."""
+
 
 class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     """Items `(image, label, index)`; the index names the image's alpha.
 
-    `image` is (3, S, S) uint8, `label` (1, S, S) float in {0, 1}. Augmentation draws from
+    `image` is (3, S, S) uint8, `label` (1, S, S) float in {0, 1}, or of soft masks in [0, 1].
+    Augmentation draws from
     (seed, epoch, index) alone, so an item does not depend on how many workers load it or in what
     order, and a resumed run sees what an unbroken one would have seen.
 
@@ -27,12 +32,19 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         name: the set's name, for messages, tables and folders.
         stems: one name an image, in the order of the indices.
         augment: of the training set, or None.
+        soft_masks: `load` gives masks with their grey levels, 0 to 255, instead of {0, 1}.
     """
 
     def __init__(
-        self, name: str, stems: Sequence[str], augment: Augment | None = None, seed: int = 0
+        self,
+        name: str,
+        stems: Sequence[str],
+        augment: Augment | None = None,
+        seed: int = 0,
+        *,
+        soft_masks: bool = False,
     ) -> None:
-        self.name, self.stems = name, list(stems)
+        self.name, self.stems, self.soft_masks = name, list(stems), soft_masks
         self.augment, self.seed = augment, seed
         # In shared memory, for worker processes that live from epoch to epoch.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -58,12 +70,15 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
             # As torch.random.fork_rng, which takes longer than a flip.
             before = torch.default_generator.get_state()
             torch.default_generator.manual_seed(derived_seed(self.seed, self.epoch, index))
-            image, mask = self.augment(tv_tensors.Image(image), tv_tensors.Mask(mask))
+            # What torchvision knows as a mask it resizes to the nearest pixel.
+            kind = tv_tensors.Image if self.soft_masks else tv_tensors.Mask
+            image, mask = self.augment(tv_tensors.Image(image), kind(mask))
             torch.default_generator.set_state(before)
-        return image.as_subclass(Tensor), mask.as_subclass(Tensor).float(), index
+        label = mask.as_subclass(Tensor).float()
+        return image.as_subclass(Tensor), label / 255 if self.soft_masks else label, index
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
-        """Image (3, S, S) uint8 and mask (1, S, S) uint8 in {0, 1}, before augmentation."""
+        """Image (3, S, S) and mask (1, S, S), uint8, before augmentation."""
         raise NotImplementedError
 
     def shape(self, index: int) -> tuple[int, int]:
@@ -74,8 +89,12 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
         raise NotImplementedError
 
+    def mask_levels(self, index: int) -> np.ndarray:
+        """(H, W) uint8 at the stored size: the mask before it is cut to {0, 1}, 0 to 255."""
+        return 255 * self.mask(index)
+
     def cache(self, progress: bool = False) -> None:
-        """Load all items once and keep them in memory (S * S * 4 bytes each)."""
+        """Load all items once and keep them in memory (4 bytes a pixel each)."""
         with ThreadPoolExecutor() as pool:
             items = pool.map(self.load, range(len(self)))
             bar = tqdm(

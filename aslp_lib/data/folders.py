@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet
-from aslp_lib.data.images import Grey, read_image, read_mask, stored_size
+from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
+from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_levels, stored_size
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
@@ -24,10 +25,11 @@ class Folder(SaliencySet):
     """Images and masks on disk, matched by stem.
 
     Args:
-        name, augment, seed: as `SaliencySet`.
+        name, augment, seed, soft_masks: as `SaliencySet`.
         images: stem -> image file.
         masks: stem -> mask file; None for images without an object, whose masks are all background.
-        size: side S of the items; images and masks are resized to (S, S).
+        size: side S of the items; images and masks are resized to (S, S), binary masks to the
+            nearest pixel, soft ones as images. None: `augment` does it.
         grey: masks are cut at 128. One with more than 10 % of grey pixels is refused, unless this
             is "threshold" (masks that grade the agreement of several annotators).
 
@@ -40,13 +42,14 @@ class Folder(SaliencySet):
         name: str,
         images: dict[str, Path],
         masks: dict[str, Path] | None,
-        size: int,
+        size: int | None,
         *,
         augment: Augment | None = None,
         seed: int = 0,
         grey: Grey = "refuse",
+        soft_masks: bool = False,
     ) -> None:
-        super().__init__(name, sorted(images), augment, seed)
+        super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
             raise ValueError(f"the set {name} is empty: put its images where the README says")
         if masks is not None:
@@ -59,18 +62,20 @@ class Folder(SaliencySet):
         from torchvision.transforms.v2 import functional as TF
 
         path = self.images[self.stems[index]]
-        image, mask = read_image(path), self.mask(index)
+        image = read_image(path)
+        mask = self.mask_levels(index) if self.soft_masks else self.mask(index)
         if mask.shape != image.shape[:2]:
             turned = mask.shape == image.shape[1::-1]
             raise ValueError(
                 f"{path} is {_size(image)}, but its mask is {_size(mask)}: "
                 + ("turn one to match (EXIF counts)" if turned else "resize one to match")
             )
+        pixels, labels = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None]
+        if self.size is None:
+            return pixels, labels
         side = [self.size, self.size]
-        pixels = torch.from_numpy(image).permute(2, 0, 1)
-        return TF.resize(pixels, side, antialias=True), TF.resize(
-            torch.from_numpy(mask).unsqueeze(0), side, interpolation=InterpolationMode.NEAREST
-        )
+        kind = InterpolationMode.BILINEAR if self.soft_masks else InterpolationMode.NEAREST
+        return TF.resize(pixels, side, antialias=True), TF.resize(labels, side, interpolation=kind)
 
     def shape(self, index: int) -> tuple[int, int]:
         return stored_size(self.images[self.stems[index]])
@@ -79,6 +84,11 @@ class Folder(SaliencySet):
         if self.masks is None:
             return np.zeros(self.shape(index), np.uint8)
         return read_mask(self.masks[self.stems[index]], self.grey)
+
+    def mask_levels(self, index: int) -> np.ndarray:
+        if self.masks is None:
+            return super().mask_levels(index)
+        return read_mask_levels(self.masks[self.stems[index]], self.grey)
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -117,6 +127,8 @@ def paper_layout(
     seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
+    augment_at: SizeOf = "network",
+    soft_masks: bool = False,
 ) -> DataSplits:
     """The paper's sets under `root`, as many test sets as are there.
 
@@ -126,6 +138,9 @@ def paper_layout(
     Args:
         size, augment, seed, grey: as `Folder`.
         limit: use only the first so many images of each set.
+        augment_at: whether training images are resized before they are augmented, or `augment`
+            sees them as they are stored and resizes them itself.
+        soft_masks: as `Folder`, for training.
     """
     root = Path(root)
     notes: list[str] = []
@@ -134,16 +149,18 @@ def paper_layout(
         raise ValueError(f"{root / TRAIN / 'Image'} holds no images (jpg, png)")
     train, validation = _split(root, sorted(images), notes)
 
-    def part(name: str, stems: list[str], transform: Augment | None) -> Folder:
+    def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
         refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
         chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
-        return Folder(name, chosen, masks, size, augment=transform, seed=seed, grey=grey)
+        return Folder(name, chosen, masks, side, seed=seed, grey=grey, **training)
 
+    own_size = augment is not None and augment_at == "image"
+    side = None if own_size else size
     tests, more = paper_tests(root, size, limit=limit, grey=grey)
     return DataSplits(
         origin=f"the paper's layout in {root}",
-        train=part("train", train, augment),
-        validation=part("validation", validation, None),
+        train=part("train", train, side, augment=augment, soft_masks=soft_masks),
+        validation=part("validation", validation),
         tests=tests,
         notes=notes + more,
     )

@@ -73,7 +73,12 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """(H, W) uint8 in {0, 1}: the mask cut at 128.
+    """(H, W) uint8 in {0, 1}: the mask cut at 128. Raises as `read_mask_levels`."""
+    return (read_mask_levels(path, grey) >= 128).view(np.uint8)
+
+
+def read_mask_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
+    """(H, W) uint8: the mask as it is stored, 0 to 255.
 
     Raises:
         FileNotFoundError: no such file.
@@ -97,7 +102,7 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
                 f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "
                 "its levels grade the annotators' agreement, cut it at 128 with --grey threshold"
             )
-    return (values >= 128).view(np.uint8)
+    return values
 
 
 def read_map(path: Path) -> np.ndarray:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
-from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
@@ -26,6 +25,7 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for, loader
+from aslp_lib.training.validation import own_size, to_grey_levels, to_size
 
 
 def load_network(settings: Settings, weights: Path) -> nn.Module:
@@ -89,8 +89,8 @@ def predict(
     """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
 
     A folder appears only when it is whole: it is filled beside itself, by all processes, and
-    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` asks for
-    what the release wrote.
+    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` and
+    `resize_logits` ask for what the release wrote.
 
     Args:
         recalibrated: further folders, for maps of the same logits changed by these. The network
@@ -122,7 +122,8 @@ def predict(
                 if change is not None:
                     logits = change.apply_on_images(logits, images, network)
                 for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
-                    probability = to_size(torch.sigmoid(logit), dataset.shape(index))
+                    shape = dataset.shape(index)
+                    probability = own_size(logit, shape, resize_logits=settings.resize_logits)
                     if settings.min_max_maps:
                         probability = min_max(probability)
                     path = partials[folder] / f"{dataset.stems[index]}.png"
@@ -155,17 +156,6 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     """Counts of a set's 8-bit maps, in memory."""
     indices = range(len(dataset))
     return Counts.from_maps(grey_level_maps(network, dataset, indices), map(dataset.mask, indices))
-
-
-def to_size(probability: torch.Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """A (1, S, S) probability at an image's (H, W), float32."""
-    resized = F.interpolate(probability[None], size=shape, mode="bilinear", align_corners=False)
-    return resized[0, 0].numpy()
-
-
-def to_grey_levels(probability: np.ndarray) -> np.ndarray:
-    """Probabilities as 8-bit grey levels, `round(255 * p)`."""
-    return np.rint(255 * probability).astype(np.uint8)
 
 
 def to_png(probability: np.ndarray) -> bytes:

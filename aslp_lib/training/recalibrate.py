@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from torch import nn
@@ -19,9 +20,11 @@ def recalibrate(
 ) -> None:
     """Fit what `settings.recalibrate` names, and write each into the folder of the weights.
 
-    All processes fit, the main one writes.
+    They are fitted on float probabilities at the network's size, whatever the rules were shown. All
+    processes fit, the main one writes.
     """
-    trained = Trained(network, data, partial(validate, network, settings=settings))
+    at_network = replace(settings, validate_at="network")
+    trained = Trained(network, data, partial(validate, network, settings=at_network))
     for name in settings.recalibrate:
         fitted = RECALIBRATIONS[name]().fit_on_images(trained)
         if distributed.is_main():
