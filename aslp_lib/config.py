@@ -98,8 +98,8 @@ class Settings:
     augment: bool = False
     """Random flip, crop, and rotation by up to 15 degrees."""
     crop: Literal["anywhere", "centred"] = "anywhere"
-    """Of size 384, augmentation keeps a square of 324 or more anywhere; or as the release, the
-    middle, without up to 30 pixels of its height and of its width. Other sizes in proportion."""
+    """Of size 384, augmentation keeps a square of 324 or more anywhere; or the middle, without up
+    to 30 pixels of its height and of its width. Other sizes in proportion."""
     augment_at: SizeOf = "network"
     """image: augment images at their own size, before they are resized, as the release: it cuts up
     to 30 pixels whatever the size, and rotates bicubically by whole degrees. Needs the centred
@@ -301,8 +301,8 @@ PRESETS = {
 }
 """demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
 with a small network and small images, minutes on a CPU. paper: the paper's network, images and
-training, for a GPU. release: the same with what the authors' code computes differently, one setting
-each, to compare; what is left different is listed in notebook 05."""
+training, for a GPU. release: the same with what the authors' code computes otherwise, to compare;
+the README says what it does not take over."""
 
 
 def default_preset() -> str:

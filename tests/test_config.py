@@ -8,7 +8,7 @@ from aslp_lib.config import PRESETS, RENAMED, Settings
 
 
 def test_the_paper_s_preset():
-    """The values of the paper's code, but for its step's dynamics."""
+    """The numbers of the paper's code, with the figure's beta and the stable step."""
     paper = PRESETS["paper"]
     assert (paper.network, paper.size, paper.batch_size, paper.epochs) == ("resnet50", 384, 10, 30)
     assert (paper.learning_rate, paper.encoder_lr_factor) == (2.5e-5, 1.0)

@@ -129,7 +129,7 @@ class AdaptiveAlpha(nn.Module):
         self.warm_up = warm_up
         self.rule = RULES[rule](technique, bound_gain)
         if dynamics == "release":
-            self.rule.constraint(torch.zeros(1))  # the release does not have every rule
+            self.rule.constraint(torch.zeros(1))  # its step takes only the paper's rules
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
 

@@ -44,9 +44,12 @@ class Rule(nn.Module):
         self.accuracy.fill_(accuracy)
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        """R of the paper's update `alpha + eta * (grad + lambda * R)`, at most 0. Only what the
-        release has too needs one: its dynamics take it as it is."""
-        raise ValueError(f"the release has no rule {self.name!r}: use 'calibration' or 'entropy'")
+        """R of the paper's update `alpha + eta * (grad + lambda * R)`, at most 0. Only the paper's
+        rules need one: the release's dynamics take it as it is."""
+        raise ValueError(
+            f"the paper has no rule {self.name!r}, nor has the release a step for it: use "
+            "'calibration' or 'entropy'"
+        )
 
     def held(self, free: Tensor, pull: float) -> Tensor:
         """The new levels, before they are cut to their limits.
@@ -78,7 +81,8 @@ class Calibration(Rule):
 
 class Entropy(Rule):
     """ME: `R_i = min(A - A_best, 0)` gives way when accuracy falls under its landmark, here the
-    best accuracy so far (the figure leaves the landmark open; the release tracks this one)."""
+    best accuracy so far (the figure leaves the landmark open; the release tracks this one, but
+    never uses it: it has no ME)."""
 
     name, label = "entropy", "ASLP (ME)"
 
