@@ -14,7 +14,7 @@ from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_maps
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
-from aslp_lib.metrics.bootstrap import bounds
+from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import Run, Variant
@@ -83,8 +83,11 @@ def intervals(
     """
     if len(counts) < 2:
         return {}
+    resamples = Resamples(counts)
     return {
-        name: bounds(counts, SCORES[name].with_bins(bins)) if math.isfinite(row[name]) else None
+        name: middle(resamples.scores(SCORES[name].with_bins(bins)))
+        if math.isfinite(row[name])
+        else None
         for name in tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
     }
 

@@ -16,7 +16,7 @@ otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean confidence
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -104,11 +104,18 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     level nothing new can be seen.
     """
     ladder = _Ladder.of(counts, of)
-    most = len(ladder.confidence)
-    for bins in range(2, most + 1):
-        _, right = ladder.means(bins)
-        if (np.diff(right) < -1e-12).any():  # rounding within a shared grey level is no fall
-            return bins - 1
+    most, first = len(ladder.confidence), 2
+    while first <= most:
+        # Several numbers of bins at once; twice as many each time, since most sweeps end early.
+        last = min(first + min(first, 64), most + 1)
+        bins, edge = _edges(first, last)
+        sums = np.interp(ladder.mass[-1] * edge / bins, ladder.mass, ladder.right)
+        right = np.diff(sums) / (ladder.mass[-1] / bins[1:])
+        # Rounding within a shared grey level is no fall; nor is what lies across two numbers.
+        falls = (np.diff(right) < -1e-12) & (edge[2:] > 1)
+        if falls.any():
+            return int(bins[2:][falls][0]) - 1
+        first = last
     return most
 
 
@@ -289,6 +296,13 @@ class _Ladder(NamedTuple):
         sums = (np.interp(edges, self.mass, column) for column in (self.sure, self.right))
         sure, right = (np.diff(column) / size for column in sums)
         return sure, right
+
+
+@lru_cache(maxsize=16)
+def _edges(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of `first` to `last - 1` bins, one after another, all edges: of how many bins, and which."""
+    numbers = np.arange(first, last)
+    return np.repeat(numbers, numbers + 1), np.concatenate([np.arange(n + 1) for n in numbers])
 
 
 def _ece(table: Reliability) -> float:

@@ -96,7 +96,7 @@ def test_bad_arguments():
     counts = simulate(np.random.default_rng(5), 3)
     with pytest.raises(ValueError, match="two or more, not 1"):
         interval(counts[:1], calibration.ece)
-    with pytest.raises(ValueError, match="confidence_level 1"):
+    with pytest.raises(ValueError, match=r"confidence_level is 1\.0"):
         interval(counts, calibration.ece, confidence_level=1.0)
     with pytest.raises(ValueError, match="resamples is 0"):
         interval(counts, calibration.ece, resamples=0)
