@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import MAP_LEVELS, Counts
 from aslp_lib.metrics.score import Score, Shown
 
 BINS = 10
@@ -59,7 +59,7 @@ class Reliability:
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
-    _check_bins(bins)
+    check_bins(bins, counts.grey_levels)
     found = forecast(counts, of)
     # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
     top = counts.grey_levels - 1
@@ -74,7 +74,7 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
 
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """The same for bins that hold equally many pixels each."""
-    _check_bins(bins)
+    check_bins(bins, counts.grey_levels)
     ladder = _Ladder.of(counts, of)
     sure, right = ladder.means(bins)
     upper = np.searchsorted(ladder.mass[1:], ladder.ranks(bins))
@@ -309,6 +309,10 @@ def _ece(table: Reliability) -> float:
     return float(np.sum(table.share * np.abs(table.gap)))
 
 
-def _check_bins(bins: int) -> None:
-    if bins < 1:
-        raise ValueError(f"bins is {bins}, but at least 1 is needed")
+def check_bins(bins: int, grey_levels: int = MAP_LEVELS) -> None:
+    """Raise ValueError unless that many bins can be told apart."""
+    if not 1 <= bins <= grey_levels:
+        raise ValueError(
+            f"bins is {bins}, but must be 1 to {grey_levels}: there are {grey_levels} grey levels, "
+            "and more bins would only be empty"
+        )

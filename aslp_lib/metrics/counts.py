@@ -14,10 +14,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import torch
+from numpy.lib.format import read_array
 from torch import Tensor
 
 from aslp_lib.files import write
@@ -197,14 +198,27 @@ class Counts:
 
     @classmethod
     def load(cls, path: Path) -> Counts:
-        """Read what `save` wrote. Raises FileNotFoundError; ValueError if it is something else."""
+        """Read what `save` wrote.
+
+        Raises:
+            FileNotFoundError: no such file.
+            ValueError: it is something else, or damaged.
+        """
+        data = Path(path).read_bytes()
         try:
-            with np.load(path, allow_pickle=False) as file:
-                held = {key: file[key] for key in file}
+            with ZipFile(io.BytesIO(data)) as file:
+                # Read whole, which checks their checksums: numpy stops where the shape that it
+                # reads says, and a damaged shape would pass.
+                members = {name.removesuffix(".npy"): file.read(name) for name in file.namelist()}
+            if len(members) != int.from_bytes(data[-12:-10], "little"):  # zipfile does not look
+                raise ValueError("some of its parts are lost")
+            held = {key: read_array(io.BytesIO(each)) for key, each in members.items()}
             names = tuple(str(name) for name in held.pop("names"))
             return cls(**held, names=names)
-        except (ValueError, KeyError, TypeError, EOFError, BadZipFile, AttributeError) as error:
-            raise ValueError(f"{path} holds no counts: {error}") from error
+        except Exception as error:  # what reads a damaged file may raise anything
+            raise ValueError(
+                f"{path} holds no counts, or is damaged: {error or type(error).__name__}"
+            ) from error
 
     @property
     def grey_levels(self) -> int:

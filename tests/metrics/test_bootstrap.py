@@ -34,7 +34,10 @@ def random_counts(images=9):
     return Counts(table)
 
 
-@pytest.mark.parametrize("score", [saliency.max_f, saliency.mean_e, saliency.mae, saliency.auc])
+@pytest.mark.parametrize(
+    "score",
+    [saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae, saliency.auc],
+)
 def test_image_means_are_resampled_as_images_are(score):
     counts = random_counts()
     draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), size=40)

@@ -175,6 +175,25 @@ def test_what_holds_no_counts_is_refused(tmp_path):
         Counts.load(tmp_path / "absent.npz")
 
 
+@pytest.mark.slow
+@pytest.mark.fault("a bit of a file of counts is flipped", "the file is named; no wrong counts")
+def test_a_flipped_bit_is_found(tmp_path):
+    """Each byte in turn. Some hold nothing that is read, as the times of a zip's members do."""
+    path = tmp_path / "sod.npz"
+    whole = named(images=2)
+    whole.save(path)
+    data = path.read_bytes()
+    refused = 0
+    for i in range(len(data)):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 1 << i % 8]) + data[i + 1 :])
+        try:
+            equal(Counts.load(path), whole)
+        except ValueError as error:
+            assert "sod.npz holds no counts, or is damaged" in str(error)
+            refused += 1
+    assert refused > 0.7 * len(data)
+
+
 def test_parts_keep_what_belongs_to_each_image():
     counts = named()
     equal(Counts.join([counts[:1], counts[1:]]), counts)
