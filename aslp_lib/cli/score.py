@@ -17,7 +17,7 @@ from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES
-from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.calibration import BINS, check_bins
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def compare(asked: Score) -> None:
     """Score and compare anyone's maps. Raises ValueError, FileNotFoundError as `count_methods`."""
     if not asked.maps or not asked.masks:
         raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
-    if asked.bins < 1:
-        raise ValueError(f"bins is {asked.bins}, but at least 1 is needed")
+    check_bins(asked.bins)
     for flag, suffixes, paths in (
         ("--out", (".json",), [asked.out]),
         ("--table", (".csv", ".md", ".tex"), asked.table),
@@ -85,9 +84,11 @@ def compare(asked: Score) -> None:
                 notes.append(f"{name}: {left} masks have no map of {label} and are left out")
         if len({counts.names for counts in counted.values()}) > 1:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
+    evaluation = Evaluation.of(results, asked.bins)
+    if asked.out is not None or asked.report is not None:
+        notes += evaluation.notes  # of the intervals that these show
     for note in notes:
         print(f"note: {note}", flush=True)
-    evaluation = Evaluation.of(results, asked.bins)
     print(as_table(evaluation.scores, shutil.get_terminal_size((0, 0)).columns or None))
     if asked.out is None and not asked.table and asked.report is None:
         return

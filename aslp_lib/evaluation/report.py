@@ -27,7 +27,7 @@ from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import Shown, shown
-from aslp_lib.metrics.bootstrap import bounds
+from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run, read_log
 
@@ -63,7 +63,7 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
     parts = [
         f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
         f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
-        *_notes([STRETCHED] if run.settings.min_max_maps else []),
+        *_notes([*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]),
         *_recalibrations(run),
         *_scores(evaluation),
         "<h2>Training</h2>",
@@ -206,21 +206,25 @@ def _examples(run: Run, dataset: SaliencySet) -> Figure:
 def _differences(evaluation: Evaluation) -> list[str]:
     """What each method changes against the first, with paired intervals over images."""
     chosen = shown(Shown.MAIN)
+    functions = [score.with_bins(evaluation.bins) for score in chosen]
     rows = []
     for name, methods in evaluation.counts.items():
         known = evaluation.scores[name]
         (base, reference), *others = methods.items()
-        for method, counts in others:
-            if len(reference) < 2 or counts.names != reference.names:
-                continue
-            cells = []
-            for score in chosen:
+        paired = {m: c for m, c in others if c.names == reference.names and len(c) > 1}
+        if not paired:
+            continue
+        drawn = Resamples(reference)
+        before = [drawn.scores(function) for function in functions]
+        for method, counts in paired.items():
+            drawn, cells = Resamples(counts), []
+            for score, function, old in zip(chosen, functions, before, strict=True):
                 change = known[method][score.name] - known[base][score.name]
-                ends = bounds(counts, score.with_bins(evaluation.bins), minus=reference)
+                ends = middle(drawn.scores(function) - old)
                 low, high = (score.text(end, "+") for end in ends)
                 text = f"{score.text(change, '+')} [{low}, {high}]"
                 # As it reads: an end that is rounded to 0 leaves nothing out.
-                apart = low[0] == high[0] and score.text(0, "+") not in (low, high)
+                apart = low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
                 cells.append(f"<b>{text}</b>" if apart else text)
             rows.append([html.escape(name), html.escape(f"{method} − {base}"), *cells])
     if not rows:

@@ -22,7 +22,17 @@ from aslp_lib.metrics.counts import Counts
 
 REQUIRED = {
     *("ece", "ece_equal_mass", "ece_sweep", "ece_debiased", "oe", "mce", "gap", "brier", "nll"),
-    *("accuracy", "confidence", "mae", "max_f", "mean_f", "max_e", "mean_e", "s_measure"),
+    *(
+        "accuracy",
+        "confidence",
+        "mae",
+        "max_f",
+        "max_f_mean_pr",
+        "mean_f",
+        "max_e",
+        "mean_e",
+        "s_measure",
+    ),
     *("weighted_f", "ap", "auc"),
 }
 
@@ -36,7 +46,7 @@ def write_set(methods, masks, images=4, seed=0):
         Path(method).mkdir(parents=True)
     for i in range(images):
         mask = np.zeros((9, 12), np.uint8)
-        mask[2:7, i : i + 5] = 1
+        mask[2:7, i % 7 : i % 7 + 5] = 1
         Image.fromarray(255 * mask).save(f"{masks}/m{i}.png")
         for method in methods:
             level_map = rng.integers(0, 256, (9, 12), dtype=np.uint8)
@@ -62,6 +72,23 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
     if WEIGHTED_F:
         low, high = row["intervals"]["weighted_f"]
         assert 0 < low <= row["weighted_f"] <= high < 1
+
+
+@pytest.mark.fault(
+    "intervals over fewer than 100 images",
+    "said to be too narrow, in the terminal, JSON and report",
+)
+@pytest.mark.parametrize(("images", "few"), [(99, True), (100, False)])
+def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, images, few):
+    write_set(["maps"], "SOD/GT", images)
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--no-weighted-f"]
+    assert main(arguments) == 0
+    assert "too narrow" not in capsys.readouterr().out  # no interval is shown
+    assert main([*arguments, "--out", "scores.json"]) == 0
+    said = f"SOD: 95 % intervals over {images} images are too narrow"
+    assert (said in capsys.readouterr().out) == few
+    (notes,) = [json.loads(Path("scores.json").read_text())["notes"]]
+    assert [note.startswith(said) for note in notes] == [True] * few
 
 
 @pytest.mark.slow
@@ -161,6 +188,11 @@ def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--table", "t.xls"], "not t.xls"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "0"], "bins is 0"),
+        pytest.param(
+            ["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "200000000"],
+            "bins is 200000000, but must be 1 to 256: there are 256 grey levels",
+            marks=pytest.mark.fault("--bins 200000000", "refused before any map is read"),
+        ),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "needs folders of maps and of masks"),
     ],
@@ -335,7 +367,8 @@ def test_a_report_says_what_it_is_of(elsewhere):
         ("torch", torch.__version__), ("numpy", np.__version__),
     ):  # fmt: skip
         assert f"{name} {version}" in page
-    assert f'<p class="note">Note: {html.escape(STRETCHED)}.</p>' in page
+    for note in (STRETCHED, "SOD: 95 % intervals over 4 images are too narrow"):
+        assert f'<p class="note">Note: {html.escape(note)}' in page
     rows = Cells(page).rows
     assert [row[:3] for row in rows[1:3]] == [["SOD", "one", "4"], ["SOD", "B", "4"]]
     assert rows[-3:] == [
