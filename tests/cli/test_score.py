@@ -326,7 +326,7 @@ ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
 
 @pytest.mark.slow
 @pytest.mark.fault(
-    r"a label is a formula ($\frac{1}$), or of characters that tables or pages read as their own",
+    r"a label is a formula (`$\frac{1}$`) or has characters of HTML, Markdown or TeX",
     "pages, pictures, Markdown and LaTeX show it to the letter",
 )
 def test_a_label_is_shown_to_the_letter(elsewhere):
