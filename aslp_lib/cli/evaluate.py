@@ -38,7 +38,7 @@ def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> Non
     print(f"\n{as_table(evaluation.scores)}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
-    from aslp_lib.evaluation.report import write_report  # matplotlib and seaborn
+    from aslp_lib.evaluation.report import write_report  # matplotlib
 
     write_report(run, data, evaluation)
     print(f"report: {run.report}")

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from aslp_lib.cli.base import Command
 from aslp_lib.data.folders import find_images
 from aslp_lib.data.images import Grey
-from aslp_lib.evaluation.comparison import count_methods, parse_methods, set_name
+from aslp_lib.evaluation.comparison import count_methods, parse_methods, parse_sets
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES
-from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.calibration import BINS, check_bins
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,16 @@ def compare(asked: Score) -> None:
     """Score and compare anyone's maps. Raises ValueError, FileNotFoundError as `count_methods`."""
     if not asked.maps or not asked.masks:
         raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
-    if unknown := [path for path in asked.table if path.suffix not in (".csv", ".md", ".tex")]:
-        raise ValueError(f"--table writes .csv, .md or .tex, not {unknown[0].name}")
-    if asked.bins < 1:
-        raise ValueError(f"bins is {asked.bins}, but at least 1 is needed")
+    check_bins(asked.bins)
+    for flag, suffixes, paths in (
+        ("--out", (".json",), [asked.out]),
+        ("--table", (".csv", ".md", ".tex"), asked.table),
+        ("--report", (".html", ".htm"), [asked.report]),
+    ):
+        for path in paths:
+            if path is not None:
+                _refuse_output(flag, suffixes, path)
+    methods, sets = parse_methods(asked.maps), parse_sets(asked.masks)
     notes = []
     if asked.min_max:
         notes.append(STRETCHED)
@@ -68,23 +76,25 @@ def compare(asked: Score) -> None:
     reading = ReadOptions(
         asked.min_max, weighted_f, asked.grey, asked.allow_missing, num_workers=asked.num_workers
     )
-    results = count_methods(parse_methods(asked.maps), asked.masks, reading)
-    masks = {set_name(folder): len(find_images(folder)) for folder in asked.masks}
-    for name, methods in results.items():
-        for label, counts in methods.items():
+    results = count_methods(methods, sets, reading)
+    masks = {name: len(find_images(folder)) for name, folder in sets.items()}
+    for name, counted in results.items():
+        for label, counts in counted.items():
             if left := masks[name] - len(counts):
                 notes.append(f"{name}: {left} masks have no map of {label} and are left out")
-        if len({counts.names for counts in methods.values()}) > 1:
+        if len({counts.names for counts in counted.values()}) > 1:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
+    evaluation = Evaluation.of(results, asked.bins)
+    if asked.out is not None or asked.report is not None:
+        notes += evaluation.notes  # of the intervals that these show
     for note in notes:
         print(f"note: {note}", flush=True)
-    evaluation = Evaluation.of(results, asked.bins)
-    print(as_table(evaluation.scores))
+    print(as_table(evaluation.scores, shutil.get_terminal_size((0, 0)).columns or None))
     if asked.out is None and not asked.table and asked.report is None:
         return
     records = {
-        name: {label: record | {"notes": notes} for label, record in methods.items()}
-        for name, methods in evaluation.records(SCORES if asked.out else ()).items()
+        name: {label: record | {"notes": notes} for label, record in by_method.items()}
+        for name, by_method in evaluation.records(SCORES if asked.out else ()).items()
     }
     if asked.out is not None:
         single = len(results) == len(asked.maps) == 1
@@ -96,7 +106,25 @@ def compare(asked: Score) -> None:
         else:
             write(path, markdown(records) if path.suffix == ".md" else latex(records))
     if asked.report is not None:
-        from aslp_lib.evaluation.report import write_comparison  # matplotlib and seaborn
+        from aslp_lib.evaluation.report import write_comparison  # matplotlib
 
-        write_comparison(asked.report, evaluation, notes)
+        write_comparison(asked.report, evaluation, methods, sets, notes)
         print(f"report: {asked.report}")
+
+
+def _refuse_output(flag: str, suffixes: tuple[str, ...], path: Path) -> None:
+    """Raise ValueError or OSError on a file that could not be written."""
+    if path.is_dir():
+        raise ValueError(
+            f"{flag} {path} is a folder: name a file, as {path / 'scores'}{suffixes[0]}"
+        )
+    if path.suffix not in suffixes:
+        raise ValueError(f"{flag} writes {' or '.join(suffixes)}, not {path.name}")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        # Not what the folder's mode says: the system's answer, which leaves nothing behind.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            error.errno, f"{flag} {path} cannot be written, as {folder} says {error.strerror}"
+        ) from error

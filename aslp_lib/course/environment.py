@@ -11,7 +11,6 @@ COURSE = (
     "torchvision",
     "numpy",
     "matplotlib",
-    "seaborn",
     "ipywidgets",
     "sympy",
 )

@@ -1,32 +1,56 @@
-"""Reports: one self-contained HTML page with scores and pictures, of a run or of anyone's maps."""
+"""Reports: one self-contained HTML page with scores and pictures, of a run or of anyone's maps.
+
+Two reports of the same numbers differ in their `<time>` alone.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterable
+import itertools
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import torch
 from matplotlib.figure import Figure
 
+from aslp_lib import __version__
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.maps import STRETCHED
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COLUMNS
+from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import Shown, shown
-from aslp_lib.metrics.bootstrap import bounds
+from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run, read_log
 
 EXAMPLES = 4
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;
-color:#222}img{max-width:100%}table{border-collapse:collapse}td,th{padding:.25rem .6rem;
-border-bottom:1px solid #ccc;text-align:right}td:nth-child(-n+2),th:nth-child(-n+2){text-align:left}
-pre{background:#f4f4f4;padding:1rem;overflow:auto}"""
+PICTURES, WIDE, SCROLL = "pictures", "pictures wide", "scroll"
+"""Classes: as many pictures beside one another as the page holds, and one that scrolls."""
+STYLE = """:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:110rem;margin:2rem auto;padding:0 1rem}
+p,li{max-width:70rem}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse}
+td,th{padding:.25rem .6rem;border-bottom:1px solid #8886;text-align:right}
+td{white-space:nowrap}
+td.name,th.name{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:5rem;
+max-width:24rem}
+.note{border-left:.3rem solid #e69f00;padding-left:.7rem}
+.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
+margin:1rem 0;align-items:start}
+.pictures img{width:100%;max-width:40rem}
+.pictures.wide{grid-template-columns:repeat(auto-fit,minmax(min(100%,36rem),1fr))}
+.pictures.wide img{max-width:54rem}
+pre{background:#8882;padding:1rem;overflow:auto}
+"""
 
 
 def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
@@ -39,39 +63,65 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
     parts = [
         f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
         f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
-        *([f"<p>{html.escape(STRETCHED)}</p>"] if run.settings.min_max_maps else []),
+        *_notes([*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]),
         *_recalibrations(run),
         *_scores(evaluation),
         "<h2>Training</h2>",
-        _picture(figures.training_history(logs)),
+        _pictures([figures.training_history(logs)], WIDE),
     ]
     for name in evaluation.counts:
         parts += _set(evaluation, name)
-        parts.append(_picture(_examples(run, data.tests[name])))
+        parts.append(_pictures([_examples(run, data.tests[name])], SCROLL))
     parts += ["<h2>Settings</h2>", f"<pre>{html.escape(run.settings.to_json())}</pre>"]
     _write_page(run.report, parts)
 
 
-def write_comparison(path: Path, evaluation: Evaluation, notes: Iterable[str]) -> None:
+def write_comparison(
+    path: Path,
+    evaluation: Evaluation,
+    methods: Mapping[str, Path],
+    sets: Mapping[str, Path],
+    notes: Iterable[str],
+) -> None:
     """Write a page on anyone's maps.
 
     Args:
         evaluation: by the methods' labels.
+        methods: label -> folder of maps, as given.
+        sets: name -> folder of masks, as given.
         notes: what a reader must know of how the maps were read.
     """
-    parts = [f"<p>{html.escape(note)}</p>" for note in notes] + _scores(evaluation)
+    parts = [*_notes(notes), *_scores(evaluation)]
     for name in evaluation.counts:
         parts += _set(evaluation, name)
+    folders = [("maps of", methods), ("masks of", sets)]
+    rows = [
+        [html.escape(f"{kind} {each}"), html.escape(str(at))]
+        for kind, of in folders
+        for each, at in of.items()
+    ]
+    parts += ["<h2>Folders</h2>", _table(["", "folder, as given"], rows, names=2)]
     _write_page(path, parts)
 
 
 def _write_page(path: Path, parts: Iterable[str]) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    made = (
+        f'<p>Made on <time datetime="{now.isoformat()}">{now:%Y-%m-%d, %H:%M} UTC</time> with '
+        f"aslp_lib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
+        f"numpy {np.__version__}.</p>"
+    )
     page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Calibration report'
-        f"</title><style>{STYLE}</style></head><body><h1>Calibration report</h1>{''.join(parts)}"
-        "</body></html>"
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Calibration report</title><style>{STYLE}</style></head><body>"
+        f"<h1>Calibration report</h1>{made}{''.join(parts)}</body></html>"
     )
     write(path, page)
+
+
+def _notes(notes: Iterable[str]) -> list[str]:
+    return [f'<p class="note">Note: {html.escape(note)}.</p>' for note in notes]
 
 
 def _recalibrations(run: Run) -> list[str]:
@@ -94,9 +144,19 @@ def _recalibrations(run: Run) -> list[str]:
 
 
 def _scores(evaluation: Evaluation) -> list[str]:
+    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    bold = (
+        "<p>In bold the best of a set, and what reads the same; whether it would lead on other "
+        "images too, the intervals below say.</p>"
+    )
+    rows = [
+        [html.escape(name), html.escape(method), str(len(evaluation.counts[name][method])), *cells]
+        for name, method, cells in best_in_bold(evaluation.scores, "<b>{}</b>")
+    ]
     return [
         "<h2>Scores</h2>",
-        _table(evaluation),
+        _table(["set", "method", "images", *(score.heading for score in COLUMNS)], rows, names=2),
+        bold if several else "",
         "<p>ECE: expected calibration error; OE: its over-confident part, weighted by confidence "
         f"({evaluation.bins} equal bins of max(p, 1-p), pooled pixels of 8-bit maps). F: mean over "
         "the images that have foreground. Weighted F needs PySODMetrics (the extra "
@@ -106,18 +166,29 @@ def _scores(evaluation: Evaluation) -> list[str]:
 
 
 def _set(evaluation: Evaluation, name: str) -> list[str]:
-    """A set's pictures."""
+    """A set's pictures: of each method by itself, so that a page of any width can lay them out, and
+    of all together."""
     methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
-    drawn = [
-        figures.reliability_diagrams(methods, name, bins, rows),
-        figures.joint_density(methods, name, bins),
-        figures.image_scatter(methods, name, rows),
-    ]
+    together = []
     if len(methods) > 1:
-        drawn.insert(1, figures.reliability_overlay(methods, name, bins))
+        together.append(figures.reliability_overlay(methods, name, bins))
     if all(counts.pooled[1].any() for counts in methods.values()):
-        drawn.append(figures.detection_curves(methods, name, rows))
-    return [f"<h2>{html.escape(name)}</h2>", *map(_picture, drawn)]
+        together.append(figures.detection_curves(methods, name, rows))
+    each = [{label: counts} for label, counts in methods.items()]
+    diagrams = [figures.reliability_diagrams(one, name, bins, rows) for one in each]
+    densities = [figures.joint_density(one, name, bins) for one in each]
+    scatters = [figures.image_scatter(one, name, rows) for one in each]
+    kinds = [diagrams, densities, scatters]
+    # Methods stand beside one another; where there is but one, its pictures do.
+    first, *others = kinds if len(methods) > 1 else [list(itertools.chain(*kinds))]
+    return [
+        f"<h2>{html.escape(name)}</h2>",
+        _pictures(first),
+        _pictures(together, WIDE),
+        *map(_pictures, others),
+        "<p>Confidence and accuracy: each image's bins by themselves, the darker a square, the "
+        "more pixels, blank where none are; circles are the bins of all images.</p>",
+    ]
 
 
 def _examples(run: Run, dataset: SaliencySet) -> Figure:
@@ -132,52 +203,68 @@ def _examples(run: Run, dataset: SaliencySet) -> Figure:
     return figures.gallery(dataset, chosen, maps)
 
 
-def _table(evaluation: Evaluation) -> str:
-    rows = [
-        [name, method, *(score.text(row[score.name]) for score in COLUMNS)]
-        for name, methods in evaluation.scores.items()
-        for method, row in methods.items()
-    ]
-    return _html(["set", "method", *(score.heading for score in COLUMNS)], rows)
-
-
 def _differences(evaluation: Evaluation) -> list[str]:
     """What each method changes against the first, with paired intervals over images."""
     chosen = shown(Shown.MAIN)
+    functions = [score.with_bins(evaluation.bins) for score in chosen]
     rows = []
     for name, methods in evaluation.counts.items():
         known = evaluation.scores[name]
         (base, reference), *others = methods.items()
-        for method, counts in others:
-            if len(reference) < 2 or counts.names != reference.names:
-                continue
-            cells = []
-            for score in chosen:
+        paired = {m: c for m, c in others if c.names == reference.names and len(c) > 1}
+        if not paired:
+            continue
+        drawn = Resamples(reference)
+        before = [drawn.scores(function) for function in functions]
+        for method, counts in paired.items():
+            drawn, cells = Resamples(counts), []
+            for score, function, old in zip(chosen, functions, before, strict=True):
                 change = known[method][score.name] - known[base][score.name]
-                ends = bounds(counts, score.with_bins(evaluation.bins), minus=reference)
+                ends = middle(drawn.scores(function) - old)
                 low, high = (score.text(end, "+") for end in ends)
-                cells.append(f"{score.text(change, '+')} [{low}, {high}]")
-            rows.append([name, f"{method} − {base}", *cells])
+                text = f"{score.text(change, '+')} [{low}, {high}]"
+                # As it reads: an end that is rounded to 0 leaves nothing out.
+                apart = low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
+                cells.append(f"<b>{text}</b>" if apart else text)
+            rows.append([html.escape(name), html.escape(f"{method} − {base}"), *cells])
     if not rows:
         return []
     return [
         "<h2>What changes</h2>",
-        _html(["set", "change", *(score.heading for score in chosen)], rows),
-        "<p>In points, with 95 % intervals over images, both methods on the same resampled images. "
-        "They say what other test images could change, not what another training could.</p>",
+        _table(["set", "change", *(score.heading for score in chosen)], rows, names=2),
+        "<p>In points, with 95 % intervals over images, both methods on the same resampled images; "
+        "in bold where the interval leaves out 0. They say what other test images could change, "
+        "not what another training could.</p>",
     ]
 
 
-def _html(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    lines = [
-        "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row) + "</tr>"
-        for tag, row in [("th", head), *(("td", row) for row in rows)]
-    ]
-    return f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], names: int) -> str:
+    """A table that scrolls by itself where the page is narrow.
 
+    Args:
+        head: texts.
+        rows: HTML.
+        names: how many columns hold names, not numbers.
+    """
 
-def _picture(figure: Figure) -> str:
-    data = base64.b64encode(figures.to_png(figure)).decode()
+    def line(tag: str, cells: Iterable[str]) -> str:
+        kinds = (f'{tag} class="name"' if i < names else tag for i in itertools.count())
+        return "".join(f"<{kind}>{cell}</{tag}>" for kind, cell in zip(kinds, cells, strict=False))
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return (
-        f'<p><img src="data:image/png;base64,{data}" alt="{html.escape(figures.alt(figure))}"></p>'
+        f'<div class="scroll"><table><thead><tr>{line("th", map(html.escape, head))}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def _pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
+    images = []
+    for figure in drawn:
+        # Half as fine again as a page's 96 dots an inch: sharp also where it is stretched.
+        data = base64.b64encode(figures.to_png(figure, dpi=144)).decode()
+        images.append(
+            f'<img width="{96 * figure.get_figwidth():.0f}" src="data:image/png;base64,{data}" '
+            f'alt="{html.escape(figures.alt(figure))}">'
+        )
+    return f'<div class="{kind}">{"".join(images)}</div>'

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import zip_longest
+from unicodedata import combining, east_asian_width
 
 from aslp_lib.metrics import Score, Shown, shown
 
@@ -13,15 +16,48 @@ Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 COLUMNS = shown(Shown.TABLES)
 TERMINAL = shown(Shown.TERMINAL)
 
+MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]<>&~$|"})
+"""What a name escapes."""
+LATEX = str.maketrans(
+    {
+        **{each: f"\\{each}" for each in "%&_#${}"},
+        **{each: f"{{{each}}}" for each in "[]*"},  # after \\ they would be its arguments
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+    }
+)
 
-def as_table(rows: Rows) -> str:
-    """The main scores, for a terminal."""
-    width = max([18, *(len(method) for methods in rows.values() for method in methods)]) + 2
-    lines = [f"{'set':<16}{'method':<{width}}" + _line(score.heading for score in TERMINAL)]
+
+def as_table(rows: Rows, width: int | None = None) -> str:
+    """The main scores, for a terminal.
+
+    Args:
+        width: of the terminal, in characters: long names go on in further lines, so that rows fit;
+            None: as wide as need be.
+    """
+    head = _line(score.heading for score in TERMINAL)
+    first = max([14, *map(_columns, rows)])
+    second = max([18, *(_columns(method) for methods in rows.values() for method in methods)])
+    if width is not None:
+        room = max(18, width - len(head) - 4)
+        first = min(first, max(8, room - second))
+        second = min(second, room - first)
+
+    def row(name: str, method: str, cells: str) -> Iterator[str]:
+        names = zip_longest(_wrapped(name, first), _wrapped(method, second), fillvalue="")
+        for line, (left, right) in enumerate(names):
+            start = _padded(left, first + 2) + _padded(right, second + 2)
+            yield (start + (cells if line == 0 else "")).rstrip()
+
+    lines = list(row("set", "method", head))
     for name, methods in rows.items():
-        for method, row in methods.items():
-            cells = _line(score.text(_value(row, score)) for score in TERMINAL)
-            lines.append(f"{name:<16}{method:<{width}}" + cells)
+        for method, values in methods.items():
+            cells = _line(score.text(_value(values, score)) for score in TERMINAL)
+            lines += row(name, method, cells)
     return "\n".join(lines)
 
 
@@ -29,8 +65,9 @@ def markdown(rows: Rows) -> str:
     """A Markdown table; the best of a set in bold where several methods are compared."""
     head = ["set", "method", *(score.heading for score in COLUMNS)]
     lines = ["| " + " | ".join(head) + " |", "|---" * 2 + "|---:" * len(COLUMNS) + "|"]
-    for name, method, cells in _cells(rows, "**{}**"):
-        lines.append("| " + " | ".join([name, method, *cells]) + " |")
+    for name, method, cells in best_in_bold(rows, "**{}**"):
+        names = [name.translate(MARKDOWN), method.translate(MARKDOWN)]
+        lines.append("| " + " | ".join([*names, *cells]) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -40,27 +77,37 @@ def latex(rows: Rows) -> str:
     lines = [
         r"\begin{tabular}{ll" + "r" * len(COLUMNS) + "}",
         r"\toprule",
-        " & ".join(map(_escaped, titles)) + r" \\",
+        " & ".join(title.translate(LATEX) for title in titles) + r" \\",
         r"\midrule",
     ]
-    for name, method, cells in _cells(rows, r"\textbf{{{}}}"):
+    for name, method, cells in best_in_bold(rows, r"\textbf{{{}}}"):
+        names = [name.translate(LATEX), method.translate(LATEX)]
         dashed = ["--" if cell == "-" else cell for cell in cells]
-        lines.append(" & ".join([_escaped(name), _escaped(method), *dashed]) + r" \\")
+        lines.append(" & ".join([*names, *dashed]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def _cells(rows: Rows, bold: str) -> Iterable[tuple[str, str, list[str]]]:
-    """Set, method and cells of each line, the best of a set in bold."""
+def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Set, method and cells of each line, the best of a set in bold: what reads as the best does is
+    as good, and where all read the same none is."""
     for name, methods in rows.items():
-        best = [score.best(_value(row, score) for row in methods.values()) for score in COLUMNS]
+        leading = []
+        for score in COLUMNS:
+            # Without their signs: a score is best at 0, or as large as can be.
+            sizes = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
+            first = score.text(abs(score.best(_value(row, score) for row in methods.values())))
+            tied = len(set(sizes.values())) == 1
+            leading.append({m for m, size in sizes.items() if size == first and not tied})
         for method, row in methods.items():
-            cells = []
-            for score, value in zip(COLUMNS, best, strict=True):
-                text = score.text(_value(row, score))
-                # What reads the same is as good.
-                first = len(methods) > 1 and text == score.text(value) and text != "-"
-                cells.append(bold.format(text) if first else text)
-            yield name, method, cells
+            texts = [score.text(_value(row, score)) for score in COLUMNS]
+            yield (
+                name,
+                method,
+                [
+                    bold.format(text) if method in best else text
+                    for text, best in zip(texts, leading, strict=True)
+                ],
+            )
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -74,5 +121,16 @@ def _value(row: Mapping[str, float | None], score: Score) -> float:
     return math.nan if value is None else value
 
 
-def _escaped(text: str) -> str:
-    return "".join("\\" + c if c in "%&_#$" else c for c in text)
+def _columns(text: str) -> int:
+    """How many a terminal takes for it: two for an ideograph, none for an accent of its own."""
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(combining(character) > 0 for character in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _columns(text))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Its lines, none wider."""
+    return textwrap.wrap(text, width if _columns(text) <= len(text) else width // 2)

@@ -29,6 +29,7 @@ SCORES: dict[str, Score] = {
         calibration.NLL,
         saliency.MAE,
         saliency.MAX_F,
+        saliency.MAX_F_MEAN_PR,
         saliency.MEAN_F,
         saliency.ADAPTIVE_F,
         saliency.WEIGHTED_F,

@@ -7,8 +7,8 @@ share of its scores (Efron's percentile interval).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -93,14 +93,10 @@ def bounds(
             f"the methods have {len(counts)} and {len(minus)} images, or not the same ones: pairs "
             "need the same images in the same order"
         )
-    draws = _draws(len(counts), resamples, confidence_level, seed)
-    scores = _scores(counts, score, draws)
+    scores = Resamples(counts, resamples, seed).scores(score)
     if minus is not None:
-        scores = scores - _scores(minus, score, draws)
-    if np.isnan(scores).all():
-        return math.nan, math.nan
-    low, high = np.nanquantile(scores, _tails(confidence_level))
-    return float(low), float(high)
+        scores = scores - Resamples(minus, resamples, seed).scores(score)
+    return middle(scores, confidence_level)
 
 
 def reliability_interval(
@@ -114,49 +110,74 @@ def reliability_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end, (bins,) each, of the accuracy of each bin of equal width; NaN where the
     bin is empty."""
-    draws = _draws(len(counts), resamples, confidence_level, seed)
-    accuracy = np.array([reliability(c, bins, of).accuracy for c in _resampled(counts, draws)])
+    pooled = Resamples(counts, resamples, seed).pooled
+    accuracy = np.array([reliability(c, bins, of).accuracy for c in pooled])
     filled = ~np.isnan(reliability(counts, bins, of).accuracy)
     ends = np.full((2, bins), np.nan)
     ends[:, filled] = np.nanquantile(accuracy[:, filled], _tails(confidence_level), axis=0)
     return ends[0], ends[1]
 
 
-def _draws(images: int, resamples: int, confidence_level: float, seed: int) -> np.ndarray:
-    """(resamples, images): how often each image is in each resample."""
-    if images < 2:
-        raise ValueError(f"an interval over images needs two or more, not {images}")
-    if resamples < 1 or not 0 < confidence_level < 1:
-        raise ValueError(
-            f"resamples is {resamples} and confidence_level {confidence_level}: 1 or more, and a "
-            "share in (0, 1), needed"
-        )
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+class Resamples:
+    """Resampled sets, drawn and pooled once for all scores that are asked of them.
+
+    Args:
+        resamples: how many.
+
+    Raises:
+        ValueError: fewer than two images, no resamples.
+    """
+
+    def __init__(self, counts: Counts, resamples: int = 1000, seed: int = 0) -> None:
+        images = len(counts)
+        if images < 2:
+            raise ValueError(f"an interval over images needs two or more, not {images}")
+        if resamples < 1:
+            raise ValueError(f"resamples is {resamples}, but at least 1 is needed")
+        self.counts = counts
+        rng = np.random.default_rng(seed)
+        draws = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+        self.draws = draws.astype(np.float64)
+        """(resamples, images): how often each image is in each resample."""
+
+    @cached_property
+    def pooled(self) -> list[Counts]:
+        """Each resampled set as one image: one matrix product, exact in float64, since counts stay
+        whole and under 2^53."""
+        table = self.counts.table
+        flat = table.reshape(len(table), -1).astype(np.float64)
+        pooled = (self.draws @ flat).astype(table.dtype)
+        return [Counts(each) for each in pooled.reshape(len(pooled), 1, *table.shape[1:])]
+
+    def scores(self, score: ScoreFunction) -> np.ndarray:
+        """(resamples,) the score of each; NaN where a resample has none."""
+        if not isinstance(score, ImageMean):
+            return np.array([score(each) for each in self.pooled])
+        values = score.values(self.counts).reshape(len(self.counts), -1)
+        defined = ~np.isnan(values[:, 0])
+        # A resample may hold no image that has a value: it has no score either.
+        with np.errstate(invalid="ignore"):
+            means = self.draws[:, defined] @ values[defined] / (self.draws @ defined[:, None])
+        return np.array([score.of_means(mean if score.reduce else mean[0]) for mean in means])
+
+
+def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, float]:
+    """Ends of the middle share of resamples' scores; NaN where none has one.
+
+    Raises:
+        ValueError: a confidence level out of range.
+    """
+    tails = _tails(confidence_level)
+    if np.isnan(scores).all():
+        return math.nan, math.nan
+    low, high = np.nanquantile(scores, tails)
+    return float(low), float(high)
 
 
 def _tails(confidence_level: float) -> tuple[float, float]:
     """The quantiles that bound the middle share."""
+    if not 0 < confidence_level < 1:
+        raise ValueError(
+            f"confidence_level is {confidence_level}, but must be a share in (0, 1), as 0.95"
+        )
     return (1 - confidence_level) / 2, (1 + confidence_level) / 2
-
-
-def _scores(counts: Counts, score: ScoreFunction, draws: np.ndarray) -> np.ndarray:
-    """Scores of the resampled sets, (resamples,)."""
-    weights = draws.astype(np.float64)
-    if isinstance(score, ImageMean):
-        values = score.values(counts).reshape(len(counts), -1)
-        defined = ~np.isnan(values[:, 0])
-        # A resample may hold no image that has a value: it has no score either.
-        with np.errstate(invalid="ignore"):
-            means = weights[:, defined] @ values[defined] / (weights @ defined[:, None])
-        return np.array([score.of_means(mean if score.reduce else mean[0]) for mean in means])
-    return np.array([score(resampled) for resampled in _resampled(counts, draws)])
-
-
-def _resampled(counts: Counts, draws: np.ndarray) -> Iterator[Counts]:
-    """The pooled counts of each resampled set: one matrix product, exact in float64, since counts
-    stay whole and under 2^53."""
-    flat = counts.table.reshape(len(counts), -1).astype(np.float64)
-    pooled = (draws.astype(np.float64) @ flat).astype(counts.table.dtype)
-    for table in pooled.reshape(len(draws), 1, *counts.table.shape[1:]):
-        yield Counts(table)

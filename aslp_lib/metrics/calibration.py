@@ -16,12 +16,12 @@ otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean confidence
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import MAP_LEVELS, Counts
 from aslp_lib.metrics.score import Score, Shown
 
 BINS = 10
@@ -59,7 +59,7 @@ class Reliability:
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
-    _check_bins(bins)
+    check_bins(bins, counts.grey_levels)
     found = forecast(counts, of)
     # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
     top = counts.grey_levels - 1
@@ -74,7 +74,7 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
 
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """The same for bins that hold equally many pixels each."""
-    _check_bins(bins)
+    check_bins(bins, counts.grey_levels)
     ladder = _Ladder.of(counts, of)
     sure, right = ladder.means(bins)
     upper = np.searchsorted(ladder.mass[1:], ladder.ranks(bins))
@@ -104,11 +104,18 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     level nothing new can be seen.
     """
     ladder = _Ladder.of(counts, of)
-    most = len(ladder.confidence)
-    for bins in range(2, most + 1):
-        _, right = ladder.means(bins)
-        if (np.diff(right) < -1e-12).any():  # rounding within a shared grey level is no fall
-            return bins - 1
+    most, first = len(ladder.confidence), 2
+    while first <= most:
+        # Several numbers of bins at once; twice as many each time, since most sweeps end early.
+        last = min(first + min(first, 64), most + 1)
+        bins, edge = _edges(first, last)
+        sums = np.interp(ladder.mass[-1] * edge / bins, ladder.mass, ladder.right)
+        right = np.diff(sums) / (ladder.mass[-1] / bins[1:])
+        # Rounding within a shared grey level is no fall; nor is what lies across two numbers.
+        falls = (np.diff(right) < -1e-12) & (edge[2:] > 1)
+        if falls.any():
+            return int(bins[2:][falls][0]) - 1
+        first = last
     return most
 
 
@@ -291,10 +298,21 @@ class _Ladder(NamedTuple):
         return sure, right
 
 
+@lru_cache(maxsize=16)
+def _edges(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of `first` to `last - 1` bins, one after another, all edges: of how many bins, and which."""
+    numbers = np.arange(first, last)
+    return np.repeat(numbers, numbers + 1), np.concatenate([np.arange(n + 1) for n in numbers])
+
+
 def _ece(table: Reliability) -> float:
     return float(np.sum(table.share * np.abs(table.gap)))
 
 
-def _check_bins(bins: int) -> None:
-    if bins < 1:
-        raise ValueError(f"bins is {bins}, but at least 1 is needed")
+def check_bins(bins: int, grey_levels: int = MAP_LEVELS) -> None:
+    """Raise ValueError unless that many bins can be told apart."""
+    if not 1 <= bins <= grey_levels:
+        raise ValueError(
+            f"bins is {bins}, but must be 1 to {grey_levels}: there are {grey_levels} grey levels, "
+            "and more bins would only be empty"
+        )

@@ -4,6 +4,11 @@ Conventions are PySODMetrics' (256 thresholds, grey level `>= v` is foreground; 
 curve, then the mean over images), but for two: maps are taken as they are, never min-max
 normalised; and a score that an image without foreground does not have is the mean over the images
 with some, NaN if there are none. Values are in [0, 1].
+
+Two scores are called max F in papers: the largest value of the mean F curve (`max_f`; as
+PySODMetrics), and the largest F of the mean precision and recall (`max_f_mean_pr`; as the code of
+BASNet and U2-Net), which is never the smaller one, since F is concave. ROC, AUC, precision-recall
+and AP are of pooled pixels, not means of images' curves.
 """
 
 from __future__ import annotations
@@ -33,6 +38,19 @@ def f_curves(counts: Counts) -> np.ndarray:
     `F = (1 + b) * P * R / (b * P + R)`, b = 0.3 (Achanta et al., CVPR 2009).
     """
     return _in_parts(_f, counts.table)
+
+
+def precision_recall_curves(counts: Counts) -> np.ndarray:
+    """(images, 2, grey_levels) precision and recall of each image at every threshold; precision 0
+    where nothing is found (as BASNet's and U2-Net's code), NaN for an image without foreground."""
+    return _in_parts(_precision_recall, counts.table)
+
+
+def _max_f_of_means(means: np.ndarray) -> float:
+    """Of mean precision and recall, one after the other."""
+    precision, recall = means.reshape(2, -1)
+    above, below = (1 + BETA_SQUARED) * precision * recall, BETA_SQUARED * precision + recall
+    return float(np.divide(above, below, out=np.zeros_like(above), where=below != 0).max())
 
 
 def _adaptive_f(counts: Counts) -> np.ndarray:
@@ -77,6 +95,9 @@ def _weighted_f(counts: Counts) -> np.ndarray:
 
 mae = ImageMean(_absolute_error, None, "mean absolute error, `mean |p - y|`")
 max_f = ImageMean(f_curves, np.max, "largest value of the mean F curve")
+max_f_mean_pr = ImageMean(
+    precision_recall_curves, _max_f_of_means, "largest F of the mean precision and recall"
+)
 mean_f = ImageMean(f_curves, np.mean, "mean of the F curve over thresholds")
 adaptive_f = ImageMean(
     _adaptive_f, None, "F at each image's own threshold, twice its mean grey level, at most the top"
@@ -100,7 +121,7 @@ def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def auc(counts: Counts) -> float:
-    """Area under `roc`, trapezoids: pairs of pixels of one grey level count one half."""
+    """Area under `roc`, pooled pixels, trapezoids: pairs of one grey level count one half."""
     false, true = roc(counts)
     return float(np.diff(false) @ (true[1:] + true[:-1]) / 2)
 
@@ -121,7 +142,10 @@ def average_precision(counts: Counts) -> float:
 
 
 MAE = Score("mae", mae, "MAE", better="less", shown=Shown.TERMINAL)
-MAX_F = Score("max_f", max_f, "max F", better="more", shown=Shown.TERMINAL)
+MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", shown=Shown.TERMINAL)
+MAX_F_MEAN_PR = Score(
+    "max_f_mean_pr", max_f_mean_pr, "max F (mean P, R)", better="more", shown=Shown.TABLES
+)
 MEAN_F = Score("mean_f", mean_f, "mean F", better="more", shown=Shown.TABLES)
 ADAPTIVE_F = Score("adaptive_f", adaptive_f, "adaptive F", better="more")
 WEIGHTED_F = Score(
@@ -131,8 +155,8 @@ MAX_E = Score("max_e", max_e, "max E", better="more")
 MEAN_E = Score("mean_e", mean_e, "mean E", better="more", shown=Shown.TABLES)
 S_MEASURE = Score("s_measure", s_measure, "S", better="more", needs="quadrants", shown=Shown.TABLES)
 IOU = Score("iou", iou, "IoU", better="more")
-AP = Score("ap", average_precision, "AP", better="more")
-AUC = Score("auc", auc, "AUC", better="more")
+AP = Score("ap", average_precision, "AP, pooled", better="more")
+AUC = Score("auc", auc, "AUC, pooled", better="more")
 
 
 def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> np.ndarray:
@@ -143,6 +167,15 @@ def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> 
 def _found(table: np.ndarray) -> np.ndarray:
     """(images, 2, grey_levels): background and foreground pixels at or above each grey level."""
     return table[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
+
+
+def _precision_recall(table: np.ndarray) -> np.ndarray:
+    """(images, 2, grey_levels) precision and recall of each image at each threshold."""
+    found = _found(table)
+    total, positives = found.sum(axis=1), found[:, 1, :1]
+    below = np.stack([np.where(total > 0, total, 1), np.broadcast_to(positives, total.shape)], 1)
+    curves: np.ndarray = found[:, 1:] / np.where(positives[:, None] > 0, below, np.nan)
+    return curves
 
 
 def _f(table: np.ndarray) -> np.ndarray:

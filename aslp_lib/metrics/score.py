@@ -70,10 +70,10 @@ class Score:
         return f"{self.title} {self.unit}".rstrip()
 
     def text(self, value: float, sign: Literal["", "+"] = "") -> str:
-        """The number as tables show it; a dash where there is none."""
+        """The number as tables show it, no zero with a minus; a dash where there is none."""
         if not math.isfinite(value):
             return "-"
-        return f"{100 * value:{sign}.2f}" if self.unit == "%" else f"{value:{sign}.3f}"
+        return f"{100 * value:{sign}z.2f}" if self.unit == "%" else f"{value:{sign}z.3f}"
 
     def best(self, values: Iterable[float]) -> float:
         """The best of several values; NaN if none is defined."""

@@ -25,11 +25,12 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     low, high = NARROWEST / (counts.grey_levels - 1), 1.0
     if np.abs(residual).sum() <= low:
         return float(np.abs(residual).sum())  # nothing overlaps at a width this small
+    spectrum = _spectrum(residual)
     # False position: the excess falls in s, and where it keeps an end twice, that end's is halved.
-    excess_low, excess_high, side = _error(residual, low) - low, _error(residual, high) - high, 0
+    excess_low, excess_high, side = _error(spectrum, low) - low, _error(spectrum, high) - high, 0
     while high - low > 1e-12:
         width = (low * excess_high - high * excess_low) / (excess_high - excess_low)
-        excess = _error(residual, width) - width
+        excess = _error(spectrum, width) - width
         if abs(excess) < 1e-13:
             return width
         if excess > 0:
@@ -50,7 +51,7 @@ def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
     """The same error at a given width of the Gaussian, in (0, 1], in units of confidence."""
     if not 0 < width <= 1:
         raise ValueError(f"width is {width}, but must lie in (0, 1]")
-    return _error(_residuals(counts, of), width)
+    return _error(_spectrum(_residuals(counts, of)), width)
 
 
 def _residuals(counts: Counts, of: Of) -> np.ndarray:
@@ -62,18 +63,20 @@ def _residuals(counts: Counts, of: Of) -> np.ndarray:
     return residual
 
 
-def _error(residual: np.ndarray, width: float) -> float:
-    """Integral over [0, 1] of the smoothed residual's absolute value, by the trapezoidal rule.
-
-    On a circle of twice the length, even about 0 and 1, a plain Gaussian is the reflected one; its
-    Fourier coefficients are known.
-    """
-    points = POINTS_A_LEVEL * (len(residual) - 1)
-    circle = np.zeros(2 * points)
+def _spectrum(residual: np.ndarray) -> np.ndarray:
+    """Fourier coefficients of the residuals on a circle of twice the length, even about 0 and 1: on
+    it a plain Gaussian is the reflected one."""
+    circle = np.zeros(2 * POINTS_A_LEVEL * (len(residual) - 1))
     at = np.arange(len(residual)) * POINTS_A_LEVEL
-    np.add.at(circle, at, residual)
-    np.add.at(circle, -at, residual)  # an end meets its own reflection: it counts twice
-    frequency = np.arange(points + 1)
-    gaussian = np.exp(-((np.pi * frequency * width) ** 2) / 2)
-    smoothed = np.abs(np.fft.irfft(np.fft.rfft(circle) * gaussian, 2 * points)[: points + 1])
+    circle[at] += residual
+    circle[-at] += residual  # an end meets its own reflection: it counts twice
+    return np.fft.rfft(circle)
+
+
+def _error(spectrum: np.ndarray, width: float) -> float:
+    """Integral over [0, 1] of the smoothed residual's absolute value, by the trapezoidal rule; the
+    Gaussian's own Fourier coefficients are known."""
+    points = len(spectrum) - 1
+    gaussian = np.exp(-((np.pi * np.arange(points + 1) * width) ** 2) / 2)
+    smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * points)[: points + 1])
     return float(smoothed.sum() - (smoothed[0] + smoothed[-1]) / 2)

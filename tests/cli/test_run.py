@@ -34,7 +34,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     assert float(rows[0]["ece"]) == pytest.approx(metrics["test"]["bce"]["ece"], rel=1e-5)
     assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
     page = (run / "report.html").read_text()
-    assert page.count("<img") == page.count('alt="') == 18
+    assert page.count("<img") == page.count('alt="') == 27
     assert "ASLP (MC) − BCE" in page
     assert "http" not in page  # self-contained
 

@@ -1,13 +1,20 @@
 """Scoring anyone's maps from the command line."""
 
 import csv
+import html
 import json
+import platform
+import re
+from html.parser import HTMLParser
 from pathlib import Path
 
+import mistune
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import aslp_lib
 from aslp_lib.cli import main
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F
 from aslp_lib.metrics import calibration, scores
@@ -15,7 +22,17 @@ from aslp_lib.metrics.counts import Counts
 
 REQUIRED = {
     *("ece", "ece_equal_mass", "ece_sweep", "ece_debiased", "oe", "mce", "gap", "brier", "nll"),
-    *("accuracy", "confidence", "mae", "max_f", "mean_f", "max_e", "mean_e", "s_measure"),
+    *(
+        "accuracy",
+        "confidence",
+        "mae",
+        "max_f",
+        "max_f_mean_pr",
+        "mean_f",
+        "max_e",
+        "mean_e",
+        "s_measure",
+    ),
     *("weighted_f", "ap", "auc"),
 }
 
@@ -29,7 +46,7 @@ def write_set(methods, masks, images=4, seed=0):
         Path(method).mkdir(parents=True)
     for i in range(images):
         mask = np.zeros((9, 12), np.uint8)
-        mask[2:7, i : i + 5] = 1
+        mask[2:7, i % 7 : i % 7 + 5] = 1
         Image.fromarray(255 * mask).save(f"{masks}/m{i}.png")
         for method in methods:
             level_map = rng.integers(0, 256, (9, 12), dtype=np.uint8)
@@ -55,6 +72,23 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
     if WEIGHTED_F:
         low, high = row["intervals"]["weighted_f"]
         assert 0 < low <= row["weighted_f"] <= high < 1
+
+
+@pytest.mark.fault(
+    "intervals over fewer than 100 images",
+    "said to be too narrow, in the terminal, JSON and report",
+)
+@pytest.mark.parametrize(("images", "few"), [(99, True), (100, False)])
+def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, images, few):
+    write_set(["maps"], "SOD/GT", images)
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--no-weighted-f"]
+    assert main(arguments) == 0
+    assert "too narrow" not in capsys.readouterr().out  # no interval is shown
+    assert main([*arguments, "--out", "scores.json"]) == 0
+    said = f"SOD: 95 % intervals over {images} images are too narrow"
+    assert (said in capsys.readouterr().out) == few
+    (notes,) = [json.loads(Path("scores.json").read_text())["notes"]]
+    assert [note.startswith(said) for note in notes] == [True] * few
 
 
 @pytest.mark.slow
@@ -121,7 +155,7 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere, capsys):
     assert r"ASLP \& co" in latex
     assert r"\textbf{" in latex
     page = Path("all.html").read_text()
-    assert page.count("<img") == page.count('alt="') == 10
+    assert page.count("<img") == page.count('alt="') == 16
     assert "ASLP &amp; co − BCE" in page
     assert "(5 equal bins" in page
 
@@ -150,11 +184,15 @@ def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
     ("arguments", "message"),
     [
         (["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"], "two methods are called maps"),
-        (["--maps", "a/maps", "--masks", "SOD/GT", "X/SOD"], "are both called SOD"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "X"], "each method's folder needs"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--table", "t.xls"], "not t.xls"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "0"], "bins is 0"),
+        pytest.param(
+            ["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "200000000"],
+            "bins is 200000000, but must be 1 to 256: there are 256 grey levels",
+            marks=pytest.mark.fault("--bins 200000000", "refused before any map is read"),
+        ),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "needs folders of maps and of masks"),
     ],
@@ -165,3 +203,194 @@ def test_a_comparison_that_cannot_be_made(elsewhere, capsys, arguments, message)
         Path(folder).mkdir(parents=True)
     assert main(["score", *arguments]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.fault("two sets are links to one folder", "each is called as its own link")
+def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
+    counts = write_set(["store/one/maps-1"], "store/one/GT")
+    for link in ("ECSSD", "SOD"):
+        Path(link).symlink_to("store/one")
+        Path(f"u2net/{link}").parent.mkdir(exist_ok=True)
+        Path(f"u2net/{link}").symlink_to(Path("store/one/maps-1").absolute())
+    Path("basnet").symlink_to("u2net")
+    arguments = ["score", "--maps", "u2net", "./basnet/", "--masks", "ECSSD/GT", "SOD/GT/../GT"]
+    assert main([*arguments, "--no-weighted-f", "--table", "all.csv"]) == 0
+    with Path("all.csv").open() as file:
+        rows = {(row["set"], row["method"]): float(row["ece"]) for row in csv.DictReader(file)}
+    ece = pytest.approx(calibration.ece(counts["store/one/maps-1"]), rel=1e-5)
+    assert rows == {(s, m): ece for s in ("ECSSD", "SOD") for m in ("u2net", "basnet")}
+
+
+@pytest.fixture
+def nothing_counted(monkeypatch):
+    """Counting takes an hour: what can be known before it is told before it."""
+
+    def fail(*_, **__):
+        raise AssertionError("it was counted")
+
+    monkeypatch.setattr("aslp_lib.evaluation.comparison.count_folders", fail)
+
+
+@pytest.mark.fault(
+    "two sets have one name", "they are refused before counting, with how to tell them apart"
+)
+def test_two_sets_of_one_name_are_told_apart_by_a_link(elsewhere, capsys, nothing_counted):
+    for folder in ("maps", "SOD/GT", "old/SOD/masks"):
+        Path(folder).mkdir(parents=True)
+    assert main(["score", "--maps", "maps", "--masks", "SOD/GT", "old/SOD/masks"]) == 1
+    error = capsys.readouterr().err
+    assert "SOD/GT and old/SOD/masks are both called SOD" in error
+    assert f"ln -s {elsewhere}/old/SOD/masks OTHER; --masks OTHER" in error
+
+
+@pytest.mark.fault(
+    "a file to write is a folder, of another suffix, or cannot be written",
+    "score refuses it before counting",
+)
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (["--report", "made"], "--report made is a folder: name a file, as made/scores.html"),
+        (["--out", "made"], "--out made is a folder: name a file, as made/scores.json"),
+        (["--table", "t.csv", "made/"], "--table made is a folder: name a file"),
+        (["--report", "made.html"], "--report made.html is a folder"),
+        (["--table", "t.xls"], "--table writes .csv or .md or .tex, not t.xls"),
+        (["--out", "scores.csv"], "--out writes .json, not scores.csv"),
+        (["--report", "report.md"], "--report writes .html or .htm, not report.md"),
+        (
+            ["--report", "file/new/r.html"],
+            "--report file/new/r.html cannot be written, as .*/file ",
+        ),
+        (["--out", "/proc/new/s.json"], "--out /proc/new/s.json cannot be written, as /proc "),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_first(
+    elsewhere, capsys, nothing_counted, output, message
+):
+    write_set(["maps"], "SOD/GT", images=1)
+    Path("made").mkdir()
+    Path("made.html").mkdir()
+    Path("file").touch()
+    before = sorted(elsewhere.rglob("*"))
+    assert main(["score", "--maps", "maps", "--masks", "SOD/GT", *output]) == 1
+    assert re.search(message, capsys.readouterr().err)
+    assert sorted(elsewhere.rglob("*")) == before
+
+
+def test_a_file_may_lie_in_a_folder_that_is_not_there_yet(elsewhere):
+    write_set(["maps"], "SOD/GT", images=1)
+    arguments = ["score", "--maps", "maps", "--masks", "SOD/GT", "--out", "new/one/s.json"]
+    assert main([*arguments, "--no-weighted-f"]) == 0
+    assert json.loads(Path("new/one/s.json").read_text())["images"] == 1
+
+
+@pytest.mark.fault("a label has a line break, a control character or nothing", "it is refused")
+@pytest.mark.parametrize("label", ["two\nlines", "a\x1b[2Jb", "sep\u2028arated", "\udcff", " "])
+def test_a_name_that_no_table_can_hold_is_refused_first(elsewhere, capsys, nothing_counted, label):
+    write_set(["maps"], "SOD/GT", images=1)
+    assert main(["score", "--maps", f"{label}=maps", "--masks", "SOD/GT"]) == 1
+    assert f"{label!r} cannot be a name in tables" in capsys.readouterr().err
+
+
+class Cells(HTMLParser):
+    """The texts of a page's cells, row by row; of which are bold; and its pictures' words."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self.bold, self.alts, self.inside = [], set(), [], ()
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.inside = (*self.inside, tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+        elif tag == "b":
+            self.bold.add((len(self.rows) - 1, len(self.rows[-1]) - 1))
+        elif tag in ("img", "meta"):
+            self.inside = self.inside[:-1]
+            self.alts += [value for key, value in attributes if key == "alt"]
+
+    def handle_endtag(self, tag):
+        assert self.inside[-1] == tag
+        self.inside = self.inside[:-1]
+
+    def handle_data(self, data):
+        if {"td", "th"} & set(self.inside):
+            self.rows[-1][-1] += data
+
+
+ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    r"a label is a formula (`$\frac{1}$`) or has characters of HTML, Markdown or TeX",
+    "pages, pictures, Markdown and LaTeX show it to the letter",
+)
+def test_a_label_is_shown_to_the_letter(elsewhere):
+    write_set(["a", "b"], "$x$ & <SOD>/GT")
+    arguments = ["score", "--maps", f"{ODD}=a", "_b=b", "--masks", "$x$ & <SOD>/GT",
+                 "--report", "r.html", "--table", "t.md", "t.tex", "--no-weighted-f"]  # fmt: skip
+    assert main(arguments) == 0
+    page = Cells(Path("r.html").read_text())
+    assert page.rows[1][:3] == ["$x$ & <SOD>", ODD, "4"]
+    assert page.rows[4][:2] == ["$x$ & <SOD>", f"_b − {ODD}"]
+    assert sum(ODD in alt for alt in page.alts) == 5  # three of its own, two with both
+    rendered = Cells(mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])(
+        Path("t.md").read_text()
+    ))  # fmt: skip
+    assert [row[:2] for row in rendered.rows[1:]] == [["$x$ & <SOD>", ODD], ["$x$ & <SOD>", "_b"]]
+    assert (
+        Path("t.tex")
+        .read_text()
+        .splitlines()[4]
+        .startswith(
+            r"\$x\$ \& \textless{}SOD\textgreater{} & \$\textbackslash{}frac\{1\}\$ \textbar{} "
+            r"b\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\%\&\_\#\textless{}b"
+            r"\textgreater{}{*}x{*}{[}y{]}(z)` & "
+        )
+    )
+
+
+@pytest.mark.slow
+def test_a_report_says_what_it_is_of(elsewhere):
+    write_set(["runs/one", "runs/two"], "SOD/GT")
+    arguments = ["score", "--maps", "runs/one", "B=runs/two", "--masks", "SOD/GT", "--min-max",
+                 "--no-weighted-f"]  # fmt: skip
+    assert main([*arguments, "--report", "r.html"]) == 0
+    page = Path("r.html").read_text()
+    assert page.count("<time") == 1
+    for name, version in (
+        ("aslp_lib", aslp_lib.__version__), ("Python", platform.python_version()),
+        ("torch", torch.__version__), ("numpy", np.__version__),
+    ):  # fmt: skip
+        assert f"{name} {version}" in page
+    for note in (STRETCHED, "SOD: 95 % intervals over 4 images are too narrow"):
+        assert f'<p class="note">Note: {html.escape(note)}' in page
+    rows = Cells(page).rows
+    assert [row[:3] for row in rows[1:3]] == [["SOD", "one", "4"], ["SOD", "B", "4"]]
+    assert rows[-3:] == [
+        ["maps of one", "runs/one"], ["maps of B", "runs/two"], ["masks of SOD", "SOD/GT"],
+    ]  # fmt: skip
+    assert main([*arguments, "--report", "again.html"]) == 0
+    date = re.compile("<time[^>]*>[^<]*</time>")
+    assert date.sub("", Path("again.html").read_text()) == date.sub("", page)
+
+
+@pytest.mark.slow
+def test_what_changes_is_in_bold_where_the_interval_leaves_out_0(elsewhere):
+    write_set(["a", "noise"], "SOD/GT", images=6)
+    for mask in Path("SOD/GT").iterdir():  # a is right, and noise is not; b is a
+        for method in ("a", "b"):
+            Path(method).mkdir(exist_ok=True)
+            (Path(method) / mask.name).write_bytes(mask.read_bytes())
+    arguments = ["score", "--maps", "a", "b", "noise", "--masks", "SOD/GT", "--no-weighted-f"]
+    assert main([*arguments, "--report", "r.html"]) == 0
+    page = Cells(Path("r.html").read_text())
+    (start,) = (i for i, row in enumerate(page.rows) if row[1:2] == ["change"])
+    same, other = page.rows[start + 1], page.rows[start + 2]
+    assert same[2:] == ["+0.00 [+0.00, +0.00]"] * 4
+    assert [float(cell.split()[0]) > 0 for cell in other[2:]] == [True, True, True, False]
+    assert {cell for cell in page.bold if cell[0] > start} == {(start + 2, c) for c in range(2, 6)}

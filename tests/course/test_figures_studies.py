@@ -24,12 +24,12 @@ def test_intervals_that_miss_are_drawn_apart():
     assert "images, 30 to 40 % of the intervals hold the truth" in figures.alt(figure)
 
 
-def test_a_fifth_curve_is_drawn_too():
-    """There are four colours; they come round again, and no curve is left out."""
-    alphas = (0.0, 0.1, 0.2, 0.3, 0.4)
+def test_an_eighth_curve_is_drawn_too():
+    """There are seven colours; they come round again, and no curve is left out."""
+    alphas = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
     axis = figures.loss_curves(alphas, MODERATION).axes[0]
     labels = [line.get_label() for line in axis.lines if not line.get_label().startswith("_")]
     assert labels == [f"alpha = {alpha:g}" for alpha in alphas]
-    said = {f"network {i}": np.full((1, 2, 2), 0.1 * i) for i in range(5)}
+    said = {f"network {i}": np.full((1, 2, 2), 0.1 * i) for i in range(8)}
     titles = [a.get_title() for a in figures.against_truth(np.zeros((1, 2, 2)), said).axes]
     assert titles == list(said)

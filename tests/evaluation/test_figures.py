@@ -1,10 +1,13 @@
 """What is drawn equals what was computed."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
+from aslp_lib.evaluation.figures.style import looks
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.counts import Counts
@@ -40,20 +43,75 @@ def test_the_joint_density_is_over_the_full_bins(counts):
     np.testing.assert_allclose(points, np.c_[table.confidence[full], table.accuracy[full]])
 
 
+@pytest.mark.fault(
+    "few pixels, or none of some confidence", "the joint density is blank where no pixels are"
+)
+def test_the_joint_density_is_blank_where_no_pixels_are(images):
+    axis = figures.joint_density({"A": images}, "set").axes[0]
+    squares = axis.collections[0]
+    expected = np.zeros((25, 25))
+    for i in range(len(images)):
+        table = calibration.reliability(images[i : i + 1])
+        for sure, right, pixels in zip(table.confidence, table.accuracy, table.pixels, strict=True):
+            if pixels:
+                row, column = min(int(right * 25), 24), min(int((sure - 0.5) * 50), 24)
+                expected[row, column] += pixels / images.pixels
+    shares = squares.get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(shares), expected == 0)
+    np.testing.assert_allclose(shares.filled(0), expected)
+    assert squares.get_clim()[0] < shares.min()
+
+
 def test_one_full_bin_still_makes_a_picture():
     sure = Counts.from_map(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
     for draw in (figures.joint_density, figures.reliability_diagrams):
         assert figures.to_png(draw({"A": sure}, "textures")).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("levels", [[250, 200], [250, 220, 190]])
-def test_points_on_a_line_have_no_density_but_a_picture(levels):
-    table = np.zeros((1, 2, 256), np.int64)
-    table[0, 1, levels] = 90
-    if len(levels) == 2:
-        table[0, 0, levels] = 10, 40
-    figure = figures.joint_density({"A": Counts(table)}, "set")
-    assert figures.to_png(figure).startswith(b"\x89PNG")
+@pytest.mark.fault(
+    "more methods than colours, or near-equal ones", "each has its own look; a panel of differences"
+)
+def test_methods_are_told_apart(images):
+    styles = list(itertools.islice(looks(), 28))
+    assert len(set(styles)) == 28
+    names = "ABCDEFGHI"
+    figure = figures.reliability_overlay(dict.fromkeys(names, images), "set")
+    upper, lower = figure.axes
+    curves = upper.lines[: len(names)]
+    assert len({(c.get_color(), c.get_linestyle()) for c in curves}) == len(names)
+    widths = [curve.get_linewidth() for curve in curves]
+    assert widths == sorted(set(widths), reverse=True)  # over one another, all are seen
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(names)
+    for line in lower.lines:
+        np.testing.assert_allclose(np.nan_to_num(line.get_ydata()), 0)
+
+
+def test_the_difference_to_the_first_is_drawn(images):
+    first, other = images[:3], images[1:]
+    lower = figures.reliability_overlay({"A": first, "B": other}, "set").axes[1]
+    gaps = [calibration.reliability(c).confidence - calibration.reliability(c).accuracy
+            for c in (first, other)]  # fmt: skip
+    np.testing.assert_allclose(lower.lines[1].get_ydata(), 100 * (gaps[1] - gaps[0]))
+
+
+@pytest.mark.slow
+def test_a_label_is_no_formula_and_fits(images):
+    """Warnings are errors: none of a layout that leaves no room."""
+    labels = (r"$\frac{1}$", "_a", r"\$5", "x" * 255)
+    methods = dict.fromkeys(labels, images)
+    overlay = figures.reliability_overlay(methods, labels[0])
+    for figure in (
+        overlay,
+        figures.reliability_diagrams(methods, labels[0]),
+        figures.joint_density(methods, labels[0]),
+        figures.image_scatter(methods, labels[-1]),
+        figures.detection_curves(methods, labels[0]),
+    ):
+        assert figures.to_png(figure).startswith(b"\x89PNG")
+        assert all(label in figures.alt(figure) for label in labels)
+    texts = overlay.legends[0].get_texts()
+    drawn = [text._preprocess_math(text.get_text()) for text in texts[:3]]
+    assert [(text.strip(), math) for text, math in drawn] == [(each, False) for each in labels[:3]]
 
 
 def test_the_history_draws_the_log():

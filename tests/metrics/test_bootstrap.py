@@ -34,7 +34,10 @@ def random_counts(images=9):
     return Counts(table)
 
 
-@pytest.mark.parametrize("score", [saliency.max_f, saliency.mean_e, saliency.mae, saliency.auc])
+@pytest.mark.parametrize(
+    "score",
+    [saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae, saliency.auc],
+)
 def test_image_means_are_resampled_as_images_are(score):
     counts = random_counts()
     draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), size=40)
@@ -96,7 +99,7 @@ def test_bad_arguments():
     counts = simulate(np.random.default_rng(5), 3)
     with pytest.raises(ValueError, match="two or more, not 1"):
         interval(counts[:1], calibration.ece)
-    with pytest.raises(ValueError, match="confidence_level 1"):
+    with pytest.raises(ValueError, match=r"confidence_level is 1\.0"):
         interval(counts, calibration.ece, confidence_level=1.0)
     with pytest.raises(ValueError, match="resamples is 0"):
         interval(counts, calibration.ece, resamples=0)

@@ -186,6 +186,33 @@ def test_the_sweep_takes_the_last_monotone_number_of_bins(kind, of):
     assert ours == pytest.approx(best, abs=1e-9)
 
 
+def one_by_one(counts, of):
+    """The sweep as it is defined, a number of bins at a time."""
+    found = calibration.forecast(counts, of)
+    most = np.count_nonzero(found.pixels)
+    for bins in range(2, most + 1):
+        accuracy = calibration.reliability_equal_mass(counts, bins, of).accuracy
+        if (np.diff(accuracy) < -1e-12).any():
+            return bins - 1
+    return most
+
+
+@pytest.mark.parametrize("of", ["prediction", "foreground"])
+@pytest.mark.parametrize("grey_levels", [4, 64, 256])
+def test_several_numbers_of_bins_at_once_end_where_one_by_one_does(grey_levels, of):
+    """From a set that is never monotone to one that always is."""
+    rng = np.random.default_rng(8)
+    ends = set()
+    for noise in (0, 0.001, 0.01, 0.1, 1):
+        rate = np.linspace(0, 1, grey_levels) + noise * rng.normal(size=grey_levels)
+        pixels = rng.integers(0, 10**6, grey_levels) * (rng.random(grey_levels) < 0.9)
+        foreground = np.rint(pixels * np.clip(rate, 0, 1)).astype(np.int64)
+        counts = Counts(np.stack([pixels - foreground, foreground])[None])
+        assert calibration.sweep_bins(counts, of) == one_by_one(counts, of)
+        ends.add(calibration.sweep_bins(counts, of))
+    assert len(ends) > 1
+
+
 def test_the_sweep_uses_more_than_one_bin_where_accuracy_rises():
     """Two levels, the surer one right more often: two bins, and the error of each is seen."""
     levels = np.array([[153] * 10 + [255] * 10], np.uint8)

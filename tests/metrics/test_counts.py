@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.metrics.structure import centroid
 
 
 def test_every_pixel_is_counted_once_where_it_belongs():
@@ -15,6 +18,30 @@ def test_every_pixel_is_counted_once_where_it_belongs():
         table[0, y, v] += 1
     np.testing.assert_array_equal(Counts.from_map(prediction, mask).table, table)
     np.testing.assert_array_equal(Counts.from_map(prediction, mask.astype(bool)).table, table)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.sampled_from([0, 0.02, 0.3, 1]),
+    st.sampled_from([0, 0.8, 1]), st.sampled_from([np.uint8, bool, np.int64]), st.integers(0, 99),
+)  # fmt: skip
+def test_any_map_is_counted_pixel_by_pixel(height, width, share, saturated, dtype, seed):
+    """Of any shape, saturated or not, without foreground or without background."""
+    rng = np.random.default_rng(seed)
+    mask = (rng.random((height, width)) < share).astype(dtype)
+    prediction = rng.integers(0, 256, (height, width), dtype=np.uint8)
+    ends = np.where(mask, 255, 0).astype(np.uint8)
+    prediction = np.where(rng.random((height, width)) < saturated, ends, prediction)
+    row, column = centroid(mask)
+    table, quadrants = np.zeros((1, 2, 256), np.int64), np.zeros((1, 4, 2, 3), np.int64)
+    for (r, c), v in np.ndenumerate(prediction):
+        v, y = int(v), int(mask[r, c])
+        table[0, y, v] += 1
+        quadrants[0, 2 * (r >= row) + (c >= column), y] += 1, v, v * v
+    counts = Counts.from_map(prediction, mask)
+    np.testing.assert_array_equal(counts.table, table)
+    np.testing.assert_array_equal(counts.quadrants, quadrants)
+    assert counts.table.dtype == counts.quadrants.dtype == np.int64
 
 
 def test_probabilities_at_256_levels_equal_the_map_they_round_to():
@@ -146,6 +173,25 @@ def test_what_holds_no_counts_is_refused(tmp_path):
         Counts.load(path)
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.slow
+@pytest.mark.fault("a bit of a file of counts is flipped", "the file is named; no wrong counts")
+def test_a_flipped_bit_is_found(tmp_path):
+    """Each byte in turn. Some hold nothing that is read, as the times of a zip's members do."""
+    path = tmp_path / "sod.npz"
+    whole = named(images=2)
+    whole.save(path)
+    data = path.read_bytes()
+    refused = 0
+    for i in range(len(data)):
+        path.write_bytes(data[:i] + bytes([data[i] ^ 1 << i % 8]) + data[i + 1 :])
+        try:
+            equal(Counts.load(path), whole)
+        except ValueError as error:
+            assert "sod.npz holds no counts, or is damaged" in str(error)
+            refused += 1
+    assert refused > 0.7 * len(data)
 
 
 def test_parts_keep_what_belongs_to_each_image():

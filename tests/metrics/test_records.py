@@ -44,7 +44,7 @@ def test_what_a_terminal_shows_tables_show_too():
     [
         (calibration.ECE, "ECE %", "12.35", "+12.35"),
         (calibration.NLL, "NLL nats", "0.123", "+0.123"),
-        (saliency.MAX_F, "max F", "0.123", "+0.123"),
+        (saliency.MAX_F, "max F (mean F)", "0.123", "+0.123"),
     ],
 )
 def test_a_number_in_its_unit(score, heading, text, signed):

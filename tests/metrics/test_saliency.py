@@ -53,6 +53,52 @@ def test_f_equals_the_definition_at_every_threshold():
     assert saliency.mean_f(counts) == pytest.approx(oracle.mean())
 
 
+def brute_precision_recall(level_map, label_map):
+    """As the code of BASNet and U2-Net: precision 0 where nothing is found."""
+    precision, recall = np.zeros(256), np.zeros(256)
+    for t in range(256):
+        found = level_map >= t
+        true = (found & (label_map == 1)).sum()
+        precision[t] = true / found.sum() if found.any() else 0.0
+        recall[t] = true / label_map.sum()
+    return precision, recall
+
+
+@pytest.mark.fault(
+    "max F of the mean precision and recall compared with max F of the mean F curve",
+    "two scores, each named (.943 and .929 on the same maps of U2-Net)",
+)
+def test_max_f_of_mean_precision_and_recall():
+    levels, labels = images()
+    levels[0] //= 3  # images whose best thresholds differ
+    curves = [brute_precision_recall(m, y) for m, y in zip(levels, labels, strict=True)]
+    precision, recall = np.mean(curves, axis=0)
+    f = [
+        1.3 * p * r / (0.3 * p + r) if p + r else 0.0
+        for p, r in zip(precision, recall, strict=True)
+    ]
+    counts = counted(levels, labels)
+    assert saliency.max_f_mean_pr(counts) == pytest.approx(max(f), abs=1e-12)
+    assert saliency.max_f_mean_pr(counts) > saliency.max_f(counts) + 0.01
+    assert saliency.MAX_F.title != saliency.MAX_F_MEAN_PR.title
+
+
+def test_of_one_image_both_are_the_same():
+    counts = counted(*images(n=1))
+    assert saliency.max_f_mean_pr(counts) == pytest.approx(saliency.max_f(counts))
+
+
+def test_precision_and_recall_are_means_over_images_with_foreground():
+    levels, labels = images()
+    blank = np.zeros_like(labels[:1])
+    with_blank = counted(np.concatenate([levels[:1], levels]), np.concatenate([blank, labels]))
+    alone = saliency.max_f_mean_pr(counted(levels, labels))
+    assert saliency.max_f_mean_pr(with_blank) == pytest.approx(alone)
+    assert np.isnan(saliency.max_f_mean_pr(counted(levels[:1], blank)))
+    nothing = counted(np.zeros_like(levels[:1]), labels[:1])
+    assert saliency.max_f_mean_pr(nothing) == pytest.approx(saliency.max_f(nothing))
+
+
 def test_a_map_that_finds_nothing_scores_zero():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.eye(3, dtype=np.uint8))
     curve = saliency.max_f.mean(counts)
@@ -142,7 +188,12 @@ def test_agreement_with_pysodmetrics():
     levels, labels = images(n=6)
     levels[:, 0, 0], levels[:, 0, 1] = 0, 255
     f_curves = sod.FmeasureHandler(with_dynamic=True, with_adaptive=True, beta=0.3)
-    theirs = [sod.MAE(), sod.FmeasureV2({"fm": f_curves}), sod.Emeasure()]
+    p_curves, r_curves = (
+        handler(with_dynamic=True, with_adaptive=False)
+        for handler in (sod.PrecisionHandler, sod.RecallHandler)
+    )
+    curves = sod.FmeasureV2({"fm": f_curves, "p": p_curves, "r": r_curves})
+    theirs = [sod.MAE(), curves, sod.Emeasure()]
     for metric in theirs:
         for m, y in zip(levels, labels, strict=True):
             metric.step(pred=m, gt=255 * y)
@@ -155,6 +206,8 @@ def test_agreement_with_pysodmetrics():
     np.testing.assert_allclose(saliency.max_f.mean(counts), f["dynamic"][::-1], atol=1e-6)
     np.testing.assert_allclose(saliency.max_e.mean(counts), e["curve"][::-1], atol=1e-6)
     assert saliency.adaptive_f(counts) == pytest.approx(f["adaptive"], abs=1e-6)
+    p, r = (curves.get_results()[name]["dynamic"] for name in "pr")
+    assert saliency.max_f_mean_pr(counts) == pytest.approx(np.max(1.3 * p * r / (0.3 * p + r)))
 
 
 def special(kind):

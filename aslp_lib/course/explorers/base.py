@@ -18,8 +18,7 @@ from typing import Any
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import drawn_once
-from aslp_lib.evaluation.figures.style import alt
+from aslp_lib.evaluation.figures.style import alt, to_png
 
 _WIDE = {"description_width": "9em"}
 _LAYOUT = {"width": "32em"}
@@ -107,7 +106,7 @@ class Explorer(widgets.VBox):
     def _draw(self) -> None:
         with _garbage_kept_young():
             figure = self.picture(**self.values)
-            self.png, self.alt = drawn_once(figure), alt(figure)
+            self.png, self.alt = to_png(figure), alt(figure)
             del figure
         self.text = self.readout(**self.values)
         # Words first: they are the smaller message.

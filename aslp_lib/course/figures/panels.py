@@ -5,15 +5,11 @@ A layout that is solved for and ticks that are searched for take longer than all
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-
-from aslp_lib.evaluation.figures.style import alt
 
 HEIGHT = 3.1
 DPI = 90
@@ -55,10 +51,3 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         axis.set_title(title, fontsize=9)
         return axis
-
-
-def drawn_once(figure: Figure) -> bytes:
-    """The PNG that `to_png` makes, for panels: `savefig` draws twice, once to find the layout."""
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Description": alt(figure)})
-    return buffer.getvalue()

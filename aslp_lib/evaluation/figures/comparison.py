@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
+from aslp_lib.evaluation.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    line_widths,
+    looks,
+    new_figure,
+    plain,
+)
 from aslp_lib.metrics import calibration, saliency, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
 
+WIDEST = 60
+"""Characters of a line of a legend."""
+
 
 def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
     """Confidence less accuracy of each bin, a line a method, with 95 % intervals over images.
 
     Above the dashed line a method is over-confident. The size of a mark grows with the bin's share
-    of all pixels.
+    of all pixels. Below, where there are several: the same less the first method's, on its own
+    scale, which tells near-equal ones apart.
     """
-    figure = new_figure(6.4, 4.2, f"Confidence less accuracy, {title}")
-    axis = figure.subplots()
+    several = len(methods) > 1
+    figure = new_figure(6.4, 5.4 if several else 4.0, f"Confidence less accuracy, {title}")
+    rows = 2 if several else 1
+    ratios = (3, 2)[:rows]
+    axis, *below = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
+    tables = {label: calibration.reliability(counts, bins) for label, counts in methods.items()}
+    reference, first = next(iter(tables.items()))
+    shade = 0.4 / (1 + len(methods))  # of bands that lie over one another
     notes = []
-    for (label, counts), (colour, line, mark) in zip(methods.items(), looks(), strict=False):
-        table = calibration.reliability(counts, bins)
+    for (label, table), (colour, line, mark), width in zip(
+        tables.items(), looks(), line_widths(len(methods)), strict=False
+    ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
-        axis.plot(x, y, line, color=colour, linewidth=1.2)
+        axis.plot(x, y, line, color=colour, linewidth=width)
         sizes = 15 + 250 * table.share
-        axis.scatter(x, y, s=sizes, marker=mark, color=colour, edgecolor="white", label=label)
-        if len(counts) > 1:
-            low, high = reliability_interval(counts, bins)
-            axis.fill_between(x, x - 100 * high, x - 100 * low, color=colour, alpha=0.18)
+        axis.scatter(x, y, s=sizes, marker=mark, color=colour, edgecolor="white")
+        if len(methods[label]) > 1:
+            low, high = reliability_interval(methods[label], bins)
+            axis.fill_between(x, x - 100 * high, x - 100 * low, color=colour, alpha=shade)
+        for lower in below:
+            change = y - 100 * (first.confidence - first.accuracy)
+            lower.plot(x, change, line, color=colour, linewidth=width, marker=mark, markersize=5)
         worst = int(np.argmax(np.abs(table.gap) * table.share))
         notes.append(
             f"{label} errs most where it is {x[worst]:.0f} % sure, by {y[worst]:+.0f} points"
         )
     axis.axhline(0, linestyle="--", color="black", linewidth=1)
-    axis.set(xlabel="mean confidence of the bin, %", ylabel="confidence - accuracy, points")
-    axis.legend(fontsize=8)
+    axis.set(ylabel="confidence - accuracy, points")
+    for lower in below:
+        lower.set_ylabel(f"less that of\n{plain(reference, 24)}")
+    (*_, last) = axis, *below
+    last.set_xlabel("mean confidence of the bin, %")
+    _legend(figure, list(methods), marks=True)
     figure.set_label(
         f"Confidence less accuracy over confidence in {bins} bins, {title}, weighted by pixels: "
         f"{'; '.join(notes)}."
@@ -58,23 +85,46 @@ def detection_curves(
         methods: label -> counts of the same set.
         known: label -> its scores by name, if they were computed before.
     """
-    figure = new_figure(9.0, 4.0, f"Finding the foreground, {title}")
+    figure = new_figure(7.2, 3.7, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
     rows = known or {label: scores(c, names=("ap", "auc")) for label, c in methods.items()}
-    notes = []
-    for (label, counts), (colour, line, _) in zip(methods.items(), looks(), strict=False):
+    notes, entries = [], []
+    for (label, counts), (colour, line, _), width in zip(
+        methods.items(), looks(), line_widths(len(methods)), strict=False
+    ):
         precision, recall = saliency.precision_recall(counts)
-        left.plot(recall, precision, line, color=colour, label=label)
-        right.plot(*saliency.roc(counts), line, color=colour, label=label)
+        left.plot(recall, precision, line, color=colour, linewidth=width)
+        right.plot(*saliency.roc(counts), line, color=colour, linewidth=width)
         notes.append(f"{label}: AP {rows[label]['ap']:.2f}, AUC {rows[label]['auc']:.2f}")
+        entries.append(f"{label}: AP {rows[label]['ap']:.3f}, AUC {rows[label]['auc']:.3f}")
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
-        axis.legend(fontsize=8, loc="lower left" if axis is left else "lower right")
     left.set(xlabel="recall", ylabel="precision")
     right.plot([0, 1], [0, 1], ":", color=GREY)
     right.set(xlabel="false positive rate", ylabel="true positive rate")
+    _legend(figure, entries)
     figure.set_label(f"Precision-recall and ROC curves, {title}. {'; '.join(notes)}.")
     return figure
+
+
+def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> None:
+    """Which look is whose, under the axes: over them it would hide curves."""
+    handles = [
+        Line2D([], [], color=colour, linestyle=line, marker=mark if marks else None)
+        for _, (colour, line, mark) in zip(labels, looks(), strict=False)
+    ]
+    # As many beside one another as fit: a character takes 0.07 inches, a line with its room 0.7.
+    widest = 0.7 + 0.07 * max(min(len(label), WIDEST) for label in labels)
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / widest)))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
+    figure.legend(
+        handles,
+        [plain(label, WIDEST) for label in labels],
+        loc="outside lower center",
+        ncols=columns,
+        handlelength=3.5,
+        fontsize=8,
+    )
 
 
 def image_scatter(
@@ -103,7 +153,8 @@ def image_scatter(
             label="all pixels",
         )  # fmt: skip
         axis.plot([0, 100], [0, 100], "--", color="black", linewidth=1, label="calibrated")
-        axis.set(xlim=(50, 101), ylim=(0, 102), xlabel="mean confidence, %", title=label)
+        axis.set(xlim=(50, 101), ylim=(0, 102), xlabel="mean confidence, %")
+        axis.set_title(plain(label), fontsize=10)
         notes.append(
             f"{label}: accuracy runs from {right.min():.0f} % to {right.max():.0f} %, confidence "
             f"from {sure.min():.0f} % to {sure.max():.0f} %; surer than right on "

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.evaluation.figures.style import new_figure
+from aslp_lib.evaluation.figures.style import new_figure, plain
 
 
 def gallery(
@@ -31,7 +31,7 @@ def gallery(
     figure = new_figure(1.5 * len(columns), 1.45 * rows + 0.5, None)
     grid = figure.subplots(rows, len(columns), squeeze=False)
     for axes, (title, pictures) in zip(grid.T, columns.items(), strict=True):
-        axes[0].set_title(title, fontsize=9)
+        axes[0].set_title(plain(title, 20), fontsize=9)
         for axis, picture in zip(axes, pictures, strict=True):
             axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
             axis.set_axis_off()

@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, plain
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
+
+SQUARES = (25, 25)
+"""Of the joint density: over confidence in [1/2, 1] and over accuracy."""
+DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
+"""Without its lightest blues, which would read as no pixels."""
 
 
 def reliability_diagrams(
@@ -43,7 +49,8 @@ def reliability_diagrams(
         _draw_reliability(top[column], table)
         if len(counts) > 1:
             _draw_interval(top[column], table, *reliability_interval(counts, bins))
-        top[column].set_title(f"{label}\nECE {100 * ece:.1f} %, OE {100 * oe:.1f} %", fontsize=10)
+        summary = f"ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %"
+        top[column].set_title(f"{plain(label)}\n{summary}", fontsize=10)
         _draw_histogram(bottom[column], table, row)
         notes.append(
             f"{label}: ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %, mean confidence "
@@ -56,34 +63,45 @@ def reliability_diagrams(
 
 
 def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Density of the bins' (confidence, accuracy), weighted by pixels, as the release draws it."""
-    figure = new_figure(3.4 * len(methods) + 0.4, 3.8, title)
+    """Where the pixels lie in the plane of confidence and accuracy, one panel a method.
+
+    Squares: shares of all pixels, each image's bins at their own confidence and accuracy; blank
+    where no pixels are (the release smooths the bins' pooled points into a density, which reaches
+    beyond). Circles: the bins of all images, their size by share.
+
+    Args:
+        methods: label -> counts of the same set.
+    """
+    figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Confidence and accuracy, {title}")
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
+        images = [calibration.reliability(counts[i : i + 1], bins) for i in range(len(counts))]
+        sure, right, pixels = (
+            np.concatenate([getattr(image, name) for image in images])
+            for name in ("confidence", "accuracy", "pixels")
+        )
+        full = pixels > 0
+        shares, *edges = np.histogram2d(
+            sure[full], right[full], SQUARES, ((0.5, 1), (0, 1)), weights=pixels[full]
+        )
+        shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
+        axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
         table = calibration.reliability(counts, bins)
         full = table.pixels > 0
-        x, y, weights = table.confidence[full], table.accuracy[full], table.share[full]
-        if _spreads(x, y, weights):
-            sns.kdeplot(
-                x=x, y=y, weights=weights, fill=True, cmap="Blues", levels=20, ax=axis,
-                clip=((0.5, 1), (0, 1)), bw_adjust=0.7,
-            )  # fmt: skip
-        axis.scatter(x, y, s=300 * weights + 6, color=BLUE, edgecolor="white", linewidth=0.6)
-        axis.plot([0.5, 1], [0.5, 1], "--", color=GREY, linewidth=1)
-        axis.set(xlim=(0.5, 1), ylim=(0, 1), xlabel="confidence", title=label)
+        axis.scatter(
+            table.confidence[full], table.accuracy[full], s=300 * table.share[full] + 6,
+            color=ORANGE, edgecolor="white", linewidth=0.6,
+        )  # fmt: skip
+        axis.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1)
+        axis.set(xlim=(0.5, 1), ylim=(0, 1), xlabel="confidence")
+        axis.set_title(plain(label), fontsize=10)
     axes[0].set_ylabel("accuracy")
     figure.set_label(
-        f"Joint density of confidence and accuracy over {bins} bins, {title}, for "
-        f"{' and '.join(methods)}. Mass under the dashed diagonal is over-confident."
+        f"Joint density of confidence and accuracy, {bins} bins of each image, {title}, for "
+        f"{' and '.join(methods)}; the darker, the more pixels, blank where none are. Mass under "
+        "the dashed diagonal is over-confident."
     )
     return figure
-
-
-def _spreads(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> bool:
-    """Whether weighted points lie on no line, so that they have a density in the plane."""
-    if len(x) < 3:
-        return False
-    return bool(np.linalg.det(np.cov(x, y, aweights=weights)) > 1e-12)
 
 
 def _draw_reliability(axis: Axes, table: Reliability) -> None:
@@ -97,7 +115,7 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     )  # fmt: skip
     axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     axis.set(xlim=(0.5, 1), ylim=(0, 1))
-    axis.legend(fontsize=7, loc="upper left")
+    axis.legend(fontsize=7, loc="lower center")  # over the bars' feet, where nothing is to be seen
 
 
 def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
