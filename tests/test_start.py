@@ -6,7 +6,7 @@ import sys
 import pytest
 from PIL import Image
 
-HEAVY = ("torchvision", "matplotlib", "pandas", "scipy", "torch._dynamo")
+HEAVY = ("torchvision", "matplotlib", "seaborn", "pandas", "scipy", "torch._dynamo")
 RUN = """
 import sys
 from aslp_lib.cli import main

@@ -11,6 +11,7 @@ COURSE = (
     "torchvision",
     "numpy",
     "matplotlib",
+    "seaborn",
     "ipywidgets",
     "sympy",
 )

@@ -24,6 +24,8 @@ def test_levels_over_margins_are_points_of_both():
     margins, alpha = np.array([1.0, 2.0, 3.0]), np.array([0.1, 0.3, 0.2])
     (axis,) = figures.levels_over_margins({"A": (margins, alpha)}).axes
     np.testing.assert_array_equal(axis.lines[0].get_xydata(), np.c_[margins, alpha])
+    (beside,) = axis.collections
+    assert [stroke[0, 1] for stroke in beside.get_segments()] == alpha.tolist()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import BLUE, GREY, LINES, ORANGE, looks, new_figure
@@ -48,7 +49,8 @@ def levels_over_epochs(
 
 
 def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Last level of each image against its own margin, a panel a run.
+    """Last level of each image against its own margin, a panel a run; strokes on the left show
+    how levels are spread.
 
     Args:
         runs: label -> (images,) margins in nats and (images,) levels.
@@ -57,6 +59,7 @@ def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     panels = figure.subplots(1, len(runs), sharex=True, squeeze=False)[0]
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         axis.plot(margins, alpha, ".", color=BLUE, markersize=2)
+        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.03, height=0.04)
         axis.set(xlabel="own margin, nats", title=title, ylim=(0, 1.1 * max(alpha.max(), 0.01)))
     panels[0].set_ylabel("level alpha")
     notes = "; ".join(
