@@ -25,8 +25,9 @@ def rounds(
     jobs: dict[T, Callable[[], object]],
     repeats: int,
     clock: Callable[[], float] = time.perf_counter,
+    take: Callable[[list[float]], float] = statistics.median,
 ) -> dict[T, float]:
-    """Median seconds of each job, run in turn; the first round warms up and is left out."""
+    """Median (or other) seconds of each job, run in turn; the first round warms up, uncounted."""
     seconds: dict[T, list[float]] = {name: [] for name in jobs}
     for number in tqdm(range(repeats + 1), desc="rounds", mininterval=5):
         for name, job in jobs.items():
@@ -34,7 +35,7 @@ def rounds(
             job()
             if number:
                 seconds[name].append(clock() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+    return {name: take(values) for name, values in seconds.items()}
 
 
 def peak_megabytes() -> float:

@@ -18,7 +18,6 @@ from zipfile import ZipFile
 
 import numpy as np
 import torch
-from numpy.lib.format import read_array
 from torch import Tensor
 
 from aslp_lib.files import write
@@ -212,7 +211,9 @@ class Counts:
                 members = {name.removesuffix(".npy"): file.read(name) for name in file.namelist()}
             if len(members) != int.from_bytes(data[-12:-10], "little"):  # zipfile does not look
                 raise ValueError("some of its parts are lost")
-            held = {key: read_array(io.BytesIO(each)) for key, each in members.items()}
+            held = {
+                key: np.load(io.BytesIO(each), allow_pickle=False) for key, each in members.items()
+            }
             names = tuple(str(name) for name in held.pop("names"))
             return cls(**held, names=names)
         except Exception as error:  # what reads a damaged file may raise anything

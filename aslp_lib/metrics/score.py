@@ -87,13 +87,15 @@ class ImageMean:
     """A score that averages over images: a value of each, or a curve of each, then one number.
 
     Args:
-        values: counts -> (images,) or (images, points); NaN where an image has no such value.
-        reduce: the mean curve (points,) -> the score; None where `values` are no curves.
+        values: counts -> (images,), (images, points) or (images, curves, points); NaN where an
+            image has no such value.
+        reduce: the mean curve or curves, flat or not -> the score; None where `values` are no
+            curves.
         meaning: what the score is, in words.
     """
 
     values: Callable[[Counts], np.ndarray]
-    reduce: Callable[[np.ndarray], np.ndarray] | None
+    reduce: Callable[[np.ndarray], np.ndarray | float] | None
     meaning: str
 
     def __call__(self, counts: Counts) -> float:

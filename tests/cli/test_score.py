@@ -110,7 +110,7 @@ def test_weighted_f_can_be_left_out(elsewhere, capsys, monkeypatch):
     write_set(["a"], "SOD/GT")
     arguments = ["score", "--maps", "a", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main([*arguments, "--no-weighted-f"]) == 0
-    assert "note" not in capsys.readouterr().out
+    assert "weighted F" not in capsys.readouterr().out
     assert json.loads(Path("scores.json").read_text())["weighted_f"] is None
 
 
