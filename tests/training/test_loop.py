@@ -183,6 +183,34 @@ def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
         fit(replace(SHORT, epochs=1), "bce", folder)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors, facts: facts.pop("log"),
+        lambda tensors, facts: facts.update(log=[]),
+        lambda tensors, facts: facts.update(log=[1.0]),
+        lambda tensors, facts: facts.update(settings="[1"),
+        lambda tensors, facts: facts.update(settings=7),
+        lambda tensors, facts: tensors.pop("method.alphas.alpha"),
+        lambda tensors, facts: tensors.update({"optimizer.999.step": torch.ones(1)}),
+        lambda tensors, facts: tensors.update({"optimizer.x": torch.ones(1)}),
+    ],
+)
+@pytest.mark.fault(
+    "a checkpoint has no log, or other entries than a checkpoint has",
+    "it is refused and named, with what to do",
+)
+def test_a_checkpoint_that_is_none_is_named(tmp_path, damage):
+    folder = MethodFolder(tmp_path)
+    settings = replace(SHORT, epochs=1)
+    fit(settings, folder=folder)
+    tensors, facts = load_tensors(folder.checkpoint)
+    damage(tensors, facts)
+    save_tensors(folder.checkpoint, tensors, facts)
+    with pytest.raises(ValueError, match=r"last\.safetensors is no checkpoint.*begin anew"):
+        fit(settings, folder=folder)
+
+
 class WithoutValues(Accelerator):
     """On the meta device, whose tensors have no values: what reads one fails."""
 
