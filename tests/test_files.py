@@ -7,6 +7,7 @@ import pytest
 from aslp_lib import files
 
 
+@pytest.mark.fault("the disk is full", "the file of before stays whole, and nothing else is left")
 def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch):
     path = tmp_path / "log.csv"
     files.write(path, "old")
@@ -21,6 +22,9 @@ def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
 
 
+@pytest.mark.fault(
+    "Ctrl-C comes while a file is written", "the file of before stays, and nothing half made"
+)
 def test_what_is_stopped_while_it_writes_leaves_nothing(tmp_path, monkeypatch):
     def stop(descriptor):
         raise KeyboardInterrupt

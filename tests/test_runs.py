@@ -39,6 +39,7 @@ def test_no_two_runs_have_one_folder(tmp_path):
     assert len(list(tmp_path.iterdir())) == 40  # and no litter
 
 
+@pytest.mark.fault("the disk is full when a run begins", "there is no folder of it")
 def test_a_run_that_cannot_be_made_leaves_no_folder(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
@@ -149,6 +150,10 @@ def test_settings_survive_the_folder(tmp_path):
     assert runs.Run.open(runs.Run.create(tmp_path / "r", settings).path).settings == settings
 
 
+@pytest.mark.fault(
+    "a run's settings are missing, cut or of another version",
+    "the file is named and what is wrong with it",
+)
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is no run: it has no settings\.json"):
         runs.Run.open(tmp_path)
@@ -168,6 +173,7 @@ def test_tensors_and_facts_survive(tmp_path):
     assert facts == {"log": [{"epoch": 1, "ece": 0.1}]}
 
 
+@pytest.mark.fault("a weights file is cut", "it is named")
 def test_damaged_tensors_are_named(tmp_path):
     path = tmp_path / "t.safetensors"
     runs.save_tensors(path, {"a": torch.rand(100)}, {})
@@ -257,6 +263,9 @@ def test_weights_that_are_not_the_network_s_numbers(tmp_path, change, message):
     assert all(torch.equal(v, tensors[k]) for k, v in network.state_dict().items())
 
 
+@pytest.mark.fault(
+    "weights are another network's", "they are refused: which network, and how many entries differ"
+)
 def test_weights_of_another_network(tmp_path):
     path = tmp_path / "w.safetensors"
     runs.save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})

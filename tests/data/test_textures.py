@@ -31,6 +31,7 @@ def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
         assert not np.asarray(mask).any()
 
 
+@pytest.mark.fault("a texture cannot be read", "it is named, and no half of the set is left")
 def test_nothing_is_left_of_a_set_that_cannot_be_made(dtd):
     source, names, target = dtd
     (source / "images/banded/banded_0002.jpg").write_bytes(b"broken")
@@ -89,6 +90,10 @@ def test_a_line_that_is_a_path_is_refused(dtd, tmp_path, line):
     assert not target.parent.exists()
 
 
+@pytest.mark.fault(
+    "DTD, its list or some of its textures are missing, or the set is there",
+    "it is named, with what to do",
+)
 def test_what_is_missing_is_named(dtd, tmp_path):
     source, names, target = dtd
     with pytest.raises(FileNotFoundError, match="download DTD"):

@@ -121,6 +121,7 @@ def test_pretrained_weights_that_are_none(cached, named):
         networks.build("mobilenet_v2", "IMAGENET1K_V1")
 
 
+@pytest.mark.fault("a weights file holds code", "nothing in it is executed")
 def test_nothing_in_a_weights_file_is_executed(cached, tmp_path):
     cached({"x": Executes(tmp_path / "executed")})
     with pytest.raises(RuntimeError, match="could not be downloaded or read"):

@@ -153,6 +153,9 @@ def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
     assert saved.keys() == eager.network.state_dict().keys()
 
 
+@pytest.mark.fault(
+    "the loss is not finite", "the training stops and says so; the last checkpoint is kept"
+)
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
     folder = MethodFolder(tmp_path)
     fit(replace(SHORT, epochs=4), folder=folder)
@@ -164,6 +167,7 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_pa
     assert not (tmp_path / "other" / "weights.safetensors").exists()
 
 
+@pytest.mark.fault("a checkpoint was made with other settings", "it is refused")
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     folder = MethodFolder(tmp_path)
     fit(replace(SHORT, epochs=1), folder=folder)
@@ -171,6 +175,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
 
 
+@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
 def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
     """Of plain BCE too: its log has other columns."""
     folder = MethodFolder(tmp_path)
