@@ -1,30 +1,41 @@
 """A run's folder, and files that are either whole or not there.
 
-settings.json  train.txt  validation.txt
+settings.json  train.txt  validation.txt  fingerprints.csv (of these images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
-               maps/SET/STEM.png
+               maps/SET/STEM.png  maps/SET.json (what made them)
                RECALIBRATION.json  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
+.lock          empty; held by the process that works on the run
 """
 
 from __future__ import annotations
 
 import csv
+import errno
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from aslp_lib.config import RENAMED_METHODS, Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import write
+from aslp_lib.files import discard_partials, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
+
+PATIENCE = 10.0
+"""Seconds to wait for a run that is held: what loads images for a killed process ends after 5, and
+holds what it held."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +103,19 @@ class Run:
 
     @classmethod
     def create(cls, path: Path, settings: Settings) -> Run:
-        """A new run at `path`, or at `path-2`, `path-3`, ... if that is taken."""
+        """A new run at `path`, or at `path-2`, `path-3`, ... if that is taken: by nobody else, and
+        there with its settings or not at all."""
         chosen, number = Path(path), 1
-        while chosen.exists():
+        while True:
+            try:
+                with whole_folder(chosen) as folder:
+                    write(folder / "settings.json", settings.to_json())
+                return cls(chosen, settings)
+            except OSError as error:
+                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                    raise
             number += 1
             chosen = Path(f"{path}-{number}")
-        write(chosen / "settings.json", settings.to_json())
-        return cls(chosen, settings)
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -111,10 +128,34 @@ class Run:
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{file} cannot be used: {error}") from error
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Work on the run alone, and remove what killed processes left in it. The lock ends with
+        its process, however that ends.
+
+        Raises:
+            RuntimeError: another process works on it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise RuntimeError(
+                f"another process is at work on {self.path}: wait until it is done, or stop it"
+            ) from None
+        try:
+            discard_partials(self.path)
+            yield
+        finally:
+            lock.release()
+
     def keep_lists(self, data: DataSplits) -> None:
-        """Write down which images train and which validate."""
+        """Write down which images train and which validate, and their fingerprints."""
+        rows: list[tuple[str, ...]] = []
         for part in (data.train, data.validation):
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
+            rows += [(part.name, stem, *each) for stem, each in part.fingerprints().items()]
+        write_csv(self._fingerprints, ("set", "stem", "image", "mask"), rows)
 
     def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if the data are not those that the run began with."""
@@ -126,6 +167,23 @@ class Run:
                     f"{len(changed)} images to {part.name} came or went since {self.path} began, "
                     f"as {changed[0]}: bring the data and lists back, or start a new run"
                 )
+        if not self._fingerprints.exists():  # a run of before, or killed at once
+            return
+        then: dict[str, dict[str, tuple[str, str]]] = {}
+        with self._fingerprints.open(newline="", encoding="utf-8") as table:
+            for row in csv.DictReader(table):
+                then.setdefault(row["set"], {})[row["stem"]] = row["image"], row["mask"]
+        for part in (data.train, data.validation):
+            kept_of, now = then.get(part.name, {}), part.fingerprints()
+            if changed := [stem for stem in part.stems if kept_of.get(stem) != now[stem]]:
+                raise ValueError(
+                    f"{len(changed)} images or masks to {part.name} are not what they were when "
+                    f"{self.path} began, as {changed[0]}: bring them back, or start a new run"
+                )
+
+    @property
+    def _fingerprints(self) -> Path:
+        return self.path / "fingerprints.csv"
 
     def method(self, name: str) -> MethodFolder:
         """Where a method's files lie: in a run of version 0.1 under the name that it had there."""
@@ -159,30 +217,60 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
-    """Write tensors with facts about them (JSON values) in the file's header."""
+    """Write tensors with facts about them (JSON values) in the file's header, and a SHA-256 of
+    both."""
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    sealed = {"sha256": _seal(whole, facts), **facts}
     # One entry: several would be written in an order that changes from process to process.
-    write(path, to_bytes(whole, {"facts": json.dumps(facts)}))
+    write(path, to_bytes(whole, {"facts": json.dumps(sealed)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and facts of a file. Raises FileNotFoundError, ValueError on a damaged one."""
+    """Tensors and facts of a file. Files of version 0.1 hold no SHA-256 to compare with.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a damaged file, be it by one bit.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+        if not isinstance(facts, dict):
+            raise ValueError("what it says of its tensors cannot be read")
+        kept = facts.pop("sha256", None)
+        if kept is not None and kept != _seal(tensors, facts):
+            raise ValueError("it is not what its SHA-256 says")
     except (SafetensorError, ValueError) as error:
-        raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
+        raise ValueError(
+            f"{path} is damaged or no safetensors file ({error}): copy it again, or remove it"
+        ) from error
     return tensors, facts
+
+
+def fingerprint(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of tensors: their names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        values = tensor.detach().cpu().contiguous().reshape(-1)  # a number has no dimension to view
+        found.update(values.view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _seal(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:
+    """Of a file: a level in the log must not change unnoticed either."""
+    return hashlib.sha256((fingerprint(tensors) + json.dumps(facts)).encode()).hexdigest()
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
     """Fill a network from a weights file and return its facts.
 
     Raises:
-        ValueError: the file is another network's; names what differs.
+        ValueError: a damaged file, one of another network, or weights that are no numbers; names
+            what differs.
     """
     tensors, facts = load_tensors(path)
     own = network.state_dict()
@@ -194,5 +282,5 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
             f"{path} holds the weights of another network ({facts.get('network', 'unnamed')}): "
             f"{len(wrong)} entries are missing, unknown or of another shape, as {wrong[0]}"
         )
-    network.load_state_dict(tensors)
+    fill(network, tensors, path)
     return facts

@@ -1,16 +1,139 @@
 import json
+import struct
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from aslp_lib import networks, runs
+from aslp_lib import files, networks, runs, shipped
+from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings, default_preset
+from aslp_lib.data.folders import paper_layout
 
 
 def test_a_taken_folder_gets_a_number(tmp_path):
     paths = [runs.Run.create(tmp_path / "demo", Settings()).path.name for _ in range(3)]
     assert paths == ["demo", "demo-2", "demo-3"]
+
+
+@pytest.mark.fault(
+    "two processes begin runs at the same instant", "each has a folder of its own, with settings"
+)
+def test_no_two_runs_have_one_folder(tmp_path):
+    together = Barrier(8)
+
+    def create(seed: int) -> runs.Run:
+        together.wait()
+        return runs.Run.create(tmp_path / "demo", replace(Settings(), seed=seed))
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            made = list(pool.map(create, range(8)))
+            assert len({run.path for run in made}) == 8
+            assert all(runs.Run.open(run.path).settings == run.settings for run in made)
+    assert len(list(tmp_path.iterdir())) == 40  # and no litter
+
+
+@pytest.mark.fault("the disk is full when a run begins", "there is no folder of it")
+def test_a_run_that_cannot_be_made_leaves_no_folder(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        runs.Run.create(tmp_path / "demo", Settings())
+    assert not list(tmp_path.iterdir())
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def another(tmp_path):
+    """A run that another process works on, and the process."""
+    run = runs.Run.create(tmp_path / "demo", replace(Settings(), limit=1, epochs=1))
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, run.path / ".lock"], stdout=subprocess.PIPE
+    )
+    assert holder.stdout.readline() == b"held\n"
+    yield run, holder
+    holder.kill()
+    holder.communicate()
+
+
+@pytest.mark.parametrize("command", ["--resume", "predict", "evaluate"])
+@pytest.mark.fault(
+    "two processes work on one run", "the second is refused, and touches nothing in its folder"
+)
+def test_a_run_is_one_process_s(another, command, monkeypatch, capsys):
+    monkeypatch.setattr(runs, "PATIENCE", 0.1)
+    run, _ = another
+    half = files.partial_beside(run.path / "log.csv")
+    half.touch()
+    before = set(run.path.rglob("*"))
+    assert main([command, str(run.path)]) == 1
+    assert f"another process is at work on {run.path}" in capsys.readouterr().err
+    assert set(run.path.rglob("*")) == before
+
+
+@pytest.mark.fault(
+    "a process that works on a run is killed, and leaves what was half made",
+    "the next one works on the run, and clears it",
+)
+def test_a_killed_process_holds_nothing_and_leaves_nothing(another):
+    run, holder = another
+    for file in ("settings.json", "bce/log.csv", "bce/maps/test"):
+        half = files.partial_beside(run.path / file)
+        half.mkdir(parents=True)
+        files.partial_beside(half / "map.png").touch()
+    holder.kill()
+    with run.held():
+        (run.path / "bce" / "log.csv").touch()
+    left = {path.relative_to(run.path).as_posix() for path in run.path.rglob("*")}
+    assert left == {".lock", "settings.json", "bce", "bce/log.csv", "bce/maps"}
+    assert (run.path / ".lock").read_bytes() == b""
+
+
+@pytest.mark.parametrize("part", ["Image", "GT"])
+@pytest.mark.fault(
+    "an image or a mask is replaced between training and going on",
+    "the run is refused and the image named",
+)
+def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
+    run = runs.Run.create(tmp_path / "run", Settings())
+    run.check_lists(paper_layout(paper_root, size=16))  # killed before it wrote anything down
+    run.keep_lists(paper_layout(paper_root, size=16))
+    run.check_lists(paper_layout(paper_root, size=16))
+    first, second, *_ = sorted((paper_root / "Train/DUTS-TR" / part).iterdir())
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(ValueError, match=f"1 images or masks .* as {first.stem}: bring"):
+        run.check_lists(paper_layout(paper_root, size=16))
+    (run.path / "fingerprints.csv").unlink()  # a run of before
+    run.check_lists(paper_layout(paper_root, size=16))
+
+
+def test_fingerprints_are_of_the_contents_alone(paper_root):
+    """Another seed makes other shapes; so does another size."""
+    one, again = (Settings(limit=3).load_data().train.fingerprints() for _ in range(2))
+    assert one == again
+    assert list(one) == [f"train_{i:04d}" for i in range(3)]
+    for other in (Settings(limit=3, data_seed=1), Settings(limit=3, size=32)):
+        assert not set(one.values()) & set(other.load_data().train.fingerprints().values())
+    textures = paper_layout(paper_root, size=16).tests["DTD_Texture_500"].fingerprints()
+    assert len({image for image, _ in textures.values()}) == 3
+    assert len({mask for _, mask in textures.values()}) == 1  # they have none
 
 
 def test_a_run_of_version_0_1_has_its_files_under_their_old_names(tmp_path):
@@ -27,6 +150,10 @@ def test_settings_survive_the_folder(tmp_path):
     assert runs.Run.open(runs.Run.create(tmp_path / "r", settings).path).settings == settings
 
 
+@pytest.mark.fault(
+    "a run's settings are missing, cut or of another version",
+    "the file is named and what is wrong with it",
+)
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is no run: it has no settings\.json"):
         runs.Run.open(tmp_path)
@@ -46,6 +173,7 @@ def test_tensors_and_facts_survive(tmp_path):
     assert facts == {"log": [{"epoch": 1, "ece": 0.1}]}
 
 
+@pytest.mark.fault("a weights file is cut", "it is named")
 def test_damaged_tensors_are_named(tmp_path):
     path = tmp_path / "t.safetensors"
     runs.save_tensors(path, {"a": torch.rand(100)}, {})
@@ -56,6 +184,88 @@ def test_damaged_tensors_are_named(tmp_path):
         runs.load_tensors(tmp_path / "none")
 
 
+@pytest.mark.fault(
+    "a bit of a weights file or a checkpoint flips", "its SHA-256 notices: the file is named"
+)
+def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
+    """Be it of a value, a name, a shape, or of what is said of them."""
+    path = tmp_path / "t.safetensors"
+    tensors, facts = {"a": torch.rand(3), "n": torch.tensor(7)}, {"log": [{"ece": 0.25}]}
+    runs.save_tensors(path, tensors, facts)
+    good, noticed = path.read_bytes(), 0
+    bits = range(0, 8 * len(good), 3)  # of every byte
+    for bit in bits:
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(flipped)
+        try:
+            found, said = runs.load_tensors(path)
+        except ValueError as error:
+            assert "t.safetensors is damaged" in str(error)
+            noticed += 1
+        else:  # the SHA-256 or the facts have lost their own name: the values are right
+            assert runs.fingerprint(found) == runs.fingerprint(tensors)
+            assert said == {} or said["log"] == facts["log"]
+    assert noticed > 0.9 * len(bits)
+
+
+def test_a_fingerprint_is_of_names_types_shapes_and_values():
+    tensors = {"a": torch.arange(6.0), "b": torch.tensor(1)}
+    others = [
+        {"a": torch.arange(6.0)},
+        {"c": torch.arange(6.0), "b": torch.tensor(1)},
+        {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(1)},
+        {"a": torch.arange(6.0), "b": torch.tensor(1, dtype=torch.int32)},
+        {"a": torch.arange(6.0), "b": torch.tensor(2)},
+        {"a": -torch.arange(6.0), "b": torch.tensor(1)},  # -0.0 among them
+    ]
+    assert len({runs.fingerprint(each) for each in (tensors, *others)}) == 7
+    picture = torch.rand(1, 4, 3, 3)
+    channels_last = picture.to(memory_format=torch.channels_last)
+    assert runs.fingerprint({"b": channels_last, "a": picture}) == runs.fingerprint(
+        {"a": picture, "b": picture}
+    )
+
+
+def test_files_of_before_have_no_digest_and_the_shipped_ones_do(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "old.safetensors", {"facts": '{"network": "tiny"}'})
+    assert runs.load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
+    for path in shipped.FOLDER.glob("*.safetensors"):
+        data = path.read_bytes()
+        header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+        assert len(json.loads(header["__metadata__"]["facts"])["sha256"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.fill_(float("nan")), "NaN or infinity"),
+        (lambda t: t.index_fill_(0, torch.tensor(1), -float("inf")), "NaN or infinity"),
+        (lambda t: t.to(torch.int8), "as torch.int8, not as torch.float32"),
+        (lambda t: t.to(torch.complex64), "as torch.complex64, not as torch.float32"),
+        (lambda t: t.half(), "as torch.float16, not as torch.float32"),
+        (lambda t: t.bfloat16(), "as torch.bfloat16, not as torch.float32"),
+        (lambda t: t.double(), "as torch.float64, not as torch.float32"),
+    ],
+)
+@pytest.mark.fault(
+    "weights are NaN, int8, complex or of another precision",
+    "they are refused, and neither cast nor predicted with",
+)
+def test_weights_that_are_not_the_network_s_numbers(tmp_path, change, message):
+    path, network = tmp_path / "w.safetensors", networks.build("tiny")
+    name = next(name for name, _ in network.named_parameters() if name.endswith("bias"))
+    tensors = {k: v.clone() for k, v in network.state_dict().items()}
+    runs.save_tensors(path, tensors | {name: change(tensors[name].clone())}, {"network": "tiny"})
+    with pytest.raises(ValueError, match=rf"w\.safetensors holds .*{message}") as error:
+        runs.load_weights(network, path)
+    assert name in str(error.value)
+    assert all(torch.equal(v, tensors[k]) for k, v in network.state_dict().items())
+
+
+@pytest.mark.fault(
+    "weights are another network's", "they are refused: which network, and how many entries differ"
+)
 def test_weights_of_another_network(tmp_path):
     path = tmp_path / "w.safetensors"
     runs.save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})

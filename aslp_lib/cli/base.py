@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar, Self
 
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
+from aslp_lib.training.batches import accelerator_for
 
 
 class Command(ABC):
@@ -39,6 +41,19 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
     data = run.settings.load_data()
     describe(data)
     return run, data
+
+
+@contextmanager
+def at_work_on(run: Run) -> Iterator[None]:
+    """Hold a run: of several processes the main one does, and the others wait until it does.
+
+    Raises:
+        RuntimeError: as `Run.held`; or the launched processes did not find each other.
+    """
+    accelerator_for(run.settings)  # joins them
+    with ExitStack() as stack:
+        distributed.broadcast_from_main(lambda: stack.enter_context(run.held()))
+        yield
 
 
 def describe(data: DataSplits) -> None:

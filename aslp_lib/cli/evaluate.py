@@ -11,6 +11,7 @@ import tyro
 
 from aslp_lib.cli.base import Command, announce, open_run
 from aslp_lib.data.base import DataSplits
+from aslp_lib.evaluation import provenance
 from aslp_lib.evaluation.maps import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
@@ -29,7 +30,9 @@ class Evaluate(Command):
     """Measure weighted F too, which takes ten times as long as all the rest."""
 
     def __call__(self) -> None:
-        evaluate(*open_run(self.run), ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F))
+        run, data = open_run(self.run)
+        with run.held():
+            evaluate(run, data, ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F))
 
 
 def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> None:
@@ -38,6 +41,8 @@ def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> Non
     print(f"\n{as_table(evaluation.scores)}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
+    if provenance.unrecorded(run, data.tests):
+        announce("note: nothing says what the maps were made with: they are taken as they are")
     from aslp_lib.evaluation.report import write_report  # matplotlib
 
     write_report(run, data, evaluation)

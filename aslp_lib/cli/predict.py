@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, open_run
+from aslp_lib.cli.base import Command, announce, at_work_on, open_run
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.predict import predict, predict_run
+from aslp_lib.files import discard_dead
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
@@ -51,7 +53,9 @@ class Predict(Command):
 
     def __call__(self) -> None:
         if self.run is not None and self == Predict(self.run):
-            predict_methods(*open_run(self.run))
+            run, data = open_run(self.run)
+            with at_work_on(run):
+                predict_methods(run, data)
         elif self.run is None and self.official is not None and self.out is not None:
             self._by_official(self.official, self.out)
         else:
@@ -71,7 +75,7 @@ class Predict(Command):
             precision="no",
         )
         accelerator_for(settings)  # joins the processes: they look before one of them writes
-        if distributed.broadcast_from_main(out.exists):
+        if distributed.broadcast_from_main(partial(_taken, out)):
             raise FileExistsError(f"{out} is there: choose a new folder for the maps")
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
@@ -80,6 +84,12 @@ class Predict(Command):
         for name, dataset in tests.items():
             predict(network, dataset, out / name, settings)
         announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
+
+
+def _taken(out: Path) -> bool:
+    """Whether something is in the way, other than what a killed process left half made."""
+    discard_dead(out)
+    return out.exists() and not (out.is_dir() and not any(out.iterdir()))
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:

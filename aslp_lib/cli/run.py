@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, describe
+from aslp_lib.cli.base import Command, announce, at_work_on, describe
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import (
@@ -72,16 +73,26 @@ class Train(Command):
         return cls(preset, PRESETS[preset])
 
     def __call__(self) -> None:
-        run, data = self._begin() if self.resume is None else self._go_on(self.resume)
+        run, data = self._begin() if self.resume is None else self._open(self.resume)
+        with at_work_on(run):
+            try:
+                self._check(run, data)
+                if distributed.is_main():
+                    run.keep_lists(data)
+                self.steps(run, data)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"it goes on with --resume {run.path}") from None
+
+    def _check(self, run: Run, data: DataSplits) -> None:
+        """Compare the data of a run that goes on, and say what is done."""
+        if self.resume is None:
+            announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
+        else:
+            distributed.broadcast_from_main(partial(run.check_lists, data))
+            announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
         if run.settings.data == EMBEDDED and default_preset() == "demo":
             announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
         describe(data)
-        if distributed.is_main():
-            run.keep_lists(data)
-        try:
-            self.steps(run, data)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"it goes on with --resume {run.path}") from None
 
     def steps(self, run: Run, data: DataSplits) -> None:
         """What is done with a run that is open."""
@@ -94,18 +105,13 @@ class Train(Command):
         networks.build(settings.network, settings.weights)  # so do bad weights
         path = self.out or Path("runs") / self.preset
         accelerator_for(settings)  # joins the processes, so that the main one names the run
-        run = distributed.broadcast_from_main(lambda: Run.create(path, settings))
-        announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
-        return run, data
+        return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
 
-    def _go_on(self, path: Path) -> tuple[Run, DataSplits]:
+    def _open(self, path: Path) -> tuple[Run, DataSplits]:
         if self.settings != PRESETS[self.preset] or self.out is not None:
             raise ValueError("--resume goes on with the run's own settings: leave the others out")
         run = Run.open(path)
-        data = run.settings.load_data()
-        run.check_lists(data)
-        announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
-        return run, data
+        return run, run.settings.load_data()
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -92,6 +93,22 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     def mask_levels(self, index: int) -> np.ndarray:
         """(H, W) uint8 at the stored size: the mask before it is cut to {0, 1}, 0 to 255."""
         return 255 * self.mask(index)
+
+    def stored(self, index: int) -> tuple[bytes, bytes]:
+        """What image and mask are made from: the items' own bytes, unless they lie in files."""
+        image, mask = self.load(index)
+        return image.numpy().tobytes(), mask.numpy().tobytes()
+
+    def fingerprints(self) -> dict[str, tuple[str, str]]:
+        """Stem -> the first 16 hex digits of the SHA-256 of what its image and its mask are made
+        from: 250 MB a second and more, of files that lie in memory."""
+
+        def of(index: int) -> tuple[str, str]:
+            image, mask = (hashlib.sha256(each).hexdigest()[:16] for each in self.stored(index))
+            return image, mask
+
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(self.stems, pool.map(of, range(len(self))), strict=True))
 
     def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory (4 bytes a pixel each)."""

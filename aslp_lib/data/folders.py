@@ -90,6 +90,11 @@ class Folder(SaliencySet):
             return super().mask_levels(index)
         return read_mask_levels(self.masks[self.stems[index]], self.grey)
 
+    def stored(self, index: int) -> tuple[bytes, bytes]:
+        stem = self.stems[index]
+        mask = b"" if self.masks is None else self.masks[stem].read_bytes()
+        return self.images[stem].read_bytes(), mask
+
 
 def find_images(folder: Path) -> dict[str, Path]:
     """Stem -> file of the images in a folder, sorted. Raises FileNotFoundError, ValueError."""
@@ -107,8 +112,11 @@ def find_images(folder: Path) -> dict[str, Path]:
 
 
 def read_list(path: Path) -> list[str]:
-    """Stems of a list, one a line; a known image suffix is cut off. Raises on an empty list."""
+    """Stems of a list, one a line; a known image suffix is cut off. Raises on an empty list, and on
+    a line that names a place: it could be anywhere."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    places = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
+    refuse(f"lines of {path} are no bare names of files, without a folder", places)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
         raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")

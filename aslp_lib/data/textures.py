@@ -11,6 +11,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.data.folders import read_list
 from aslp_lib.data.images import read_image
+from aslp_lib.files import whole_folder
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
@@ -29,7 +30,7 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     Raises:
         FileNotFoundError: no DTD there, or textures missing from it; names them.
         FileExistsError: the target is there already.
-        ValueError: a texture that cannot be read.
+        ValueError: a list with more than file names; a texture that cannot be read.
     """
     dtd, names, target = Path(dtd), Path(names), Path(target)
     if not (dtd / "images").is_dir():
@@ -45,13 +46,11 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     sources = [dtd / "images" / stem.rsplit("_", 1)[0] / f"{stem}.jpg" for stem in stems]
     if missing := [str(path) for path in sources if not path.is_file()]:
         raise FileNotFoundError(f"{len(missing)} textures are not in DTD: {', '.join(missing[:5])}")
-    partial = target.with_name(target.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    for folder in ("Image", "GT"):
-        (partial / folder).mkdir(parents=True)
-    for source in tqdm(sources, desc=target.name, disable=not progress):
-        shutil.copyfile(source, partial / "Image" / source.name)
-        blank = np.zeros(read_image(source).shape[:2], np.uint8)
-        Image.fromarray(blank).save(partial / "GT" / f"{source.stem}.png")
-    partial.rename(target)
+    with whole_folder(target) as partial:
+        for folder in ("Image", "GT"):
+            (partial / folder).mkdir()
+        for source in tqdm(sources, desc=target.name, disable=not progress):
+            shutil.copyfile(source, partial / "Image" / source.name)
+            blank = np.zeros(read_image(source).shape[:2], np.uint8)
+            Image.fromarray(blank).save(partial / "GT" / f"{source.stem}.png")
     return len(sources)

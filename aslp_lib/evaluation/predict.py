@@ -6,11 +6,13 @@ import io
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
@@ -18,11 +20,12 @@ from tqdm.auto import tqdm
 from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.files import write
+from aslp_lib.evaluation import provenance
+from aslp_lib.files import whole_folder, write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, load_weights
+from aslp_lib.runs import MethodFolder, fingerprint, load_weights
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels, to_size
@@ -43,11 +46,13 @@ def predict_run(
     *,
     progress: bool = True,
 ) -> None:
-    """Maps of every test set that does not have them all yet, those of recalibrations too.
+    """Maps of every test set that does not have them all yet, those of recalibrations too. Maps
+    that were made with other weights, images or settings are made anew.
 
     Raises:
         FileNotFoundError: the method was not trained to its end.
         ValueError: damaged weights or recalibrations.
+        FloatingPointError: the network's output is not finite.
     """
     needed = [folder.weights, *map(folder.recalibration, settings.recalibrate)]
     if missing := [path for path in needed if not path.exists()]:
@@ -59,21 +64,54 @@ def predict_run(
         name: RECALIBRATIONS[name].load(folder.recalibration(name)) for name in settings.recalibrate
     }
     accelerator_for(settings)  # joins the processes
+    weights = fingerprint(network.state_dict())
     for name, dataset in data.tests.items():
-        maps = folder.maps(name)
-        more = {folder.maps(name, kind): each for kind, each in fitted.items()}
-        if not distributed.broadcast_from_main(partial(_whole, (maps, *more), dataset)):
+        folders = {folder.maps(name, kind): kind for kind in (None, *fitted)}
+        now = partial(_to_make, settings, folder, weights, folders, dataset)
+        if made := distributed.broadcast_from_main(now):
+            more = {maps: fitted[kind] for maps, kind in folders.items() if kind is not None}
+            maps = folder.maps(name)
             predict(network, dataset, maps, settings, recalibrated=more, progress=progress)
+            if distributed.is_main():
+                for maps, each in made.items():
+                    provenance.keep(maps, each)
 
 
-def _whole(folders: Sequence[Path], dataset: SaliencySet) -> bool:
-    """Whether all maps are there; removes what is there if not, as of another version of the set or
-    of a prediction that was cut short between two folders."""
+def _to_make(
+    settings: Settings,
+    folder: MethodFolder,
+    weights: str,
+    folders: Mapping[Path, str | None],
+    dataset: SaliencySet,
+) -> dict[Path, provenance.Made]:
+    """What the maps are to be made with: nothing if all are there and were made with it; else what
+    is there is removed, all together, as the network sees each image once.
+
+    Args:
+        folders: of the network's maps, and of each recalibration's.
+    """
+    images = provenance.of_images(dataset)
+    made = {
+        maps: provenance.made_with(settings, folder, weights, kind, images)
+        for maps, kind in folders.items()
+    }
+    if not any(maps.exists() for maps in made):
+        return made
+    why = "some are missing"
     if all((maps / f"{stem}.png").is_file() for maps in folders for stem in dataset.stems):
-        return True
-    for maps in folders:
+        try:
+            what = {each: None for maps in made for each in provenance.changed(maps, made[maps])}
+        except FileNotFoundError:
+            why = "nothing says what they were made with"
+        else:
+            if not what:
+                return {}
+            why = f"they were made with other {', '.join(what)}"
+    print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
+    for maps in made:
+        # The records stay until there are new ones: maps without one pass for those of version 0.1.
         shutil.rmtree(maps, ignore_errors=True)
-    return False
+    return made
 
 
 @torch.inference_mode()
@@ -95,16 +133,32 @@ def predict(
     Args:
         recalibrated: further folders, for maps of the same logits changed by these. The network
             sees each image once.
+
+    Raises:
+        FloatingPointError: the network's output is not finite; names the image.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
     changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
-    partials = {folder: folder.with_name(folder.name + ".partial") for folder in changes}
-    if accelerator.is_main_process:
-        for partial in partials.values():
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
+    with ExitStack() as folders:  # the main process's, which makes and renames them
+        partials = distributed.broadcast_from_main(
+            lambda: {folder: folders.enter_context(whole_folder(folder)) for folder in changes}
+        )
+        _fill(network, dataset, partials, changes, settings, accelerator, progress)
+        accelerator.wait_for_everyone()
     accelerator.wait_for_everyone()
+
+
+def _fill(
+    network: nn.Module,
+    dataset: SaliencySet,
+    partials: Mapping[Path, Path],
+    changes: Mapping[Path, Recalibration | None],
+    settings: Settings,
+    accelerator: Accelerator,
+    progress: bool,
+) -> None:
+    """Write this process's share of the maps into what will be the folders of `changes`."""
     own = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     bar = tqdm(
         total=len(own),
@@ -121,6 +175,7 @@ def predict(
                 logits = raw.float()
                 if change is not None:
                     logits = change.apply_on_images(logits, images, network)
+                _refuse_non_finite(logits, dataset, indices.tolist())
                 for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                     shape = dataset.shape(index)
                     probability = own_size(logit, shape, resize_logits=settings.resize_logits)
@@ -131,11 +186,6 @@ def predict(
             bar.update(len(images))
         for future in written:
             future.result()  # raises what the writing raised
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        for folder, partial in partials.items():
-            partial.rename(folder)
-    accelerator.wait_for_everyone()
 
 
 @torch.inference_mode()
@@ -145,11 +195,24 @@ def grey_level_maps(
     """The 8-bit maps (H, W) of some of a set's images, in memory."""
     device = next(network.parameters()).device
     images = torch.stack([dataset[i][0] for i in indices]).to(device)
-    probabilities = torch.sigmoid(network.eval()(images)).cpu()
+    logits = network.eval()(images)
+    _refuse_non_finite(logits, dataset, indices)
+    probabilities = torch.sigmoid(logits).cpu()
     return [
         to_grey_levels(to_size(p, dataset.shape(i)))
         for p, i in zip(probabilities, indices, strict=True)
     ]
+
+
+def _refuse_non_finite(logits: torch.Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
+    """Raise FloatingPointError on logits that are not numbers, which would be black maps."""
+    good = torch.isfinite(logits).flatten(1).all(1).tolist()
+    if not all(good):
+        raise FloatingPointError(
+            f"the network's output on {dataset.stems[indices[good.index(False)]]} of "
+            f"{dataset.name} is not finite: train it anew, at a lower --learning-rate, or with "
+            "--precision no"
+        )
 
 
 def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from tqdm.auto import tqdm
 
 from aslp_lib.data.base import DataSplits
+from aslp_lib.evaluation import provenance
 from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_maps
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
@@ -127,7 +128,12 @@ def evaluate_run(
 
     Returns:
         The evaluation, by the variants' labels.
+
+    Raises:
+        ValueError: maps of other weights, images or settings than there are now; and as
+            `count_maps`.
     """
+    provenance.check(run, data.tests)
     evaluation = Evaluation.of(
         {
             name: {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -59,19 +62,55 @@ def pretrained(name: str, weights: str | None) -> Any:
         raise ValueError(
             f"{name} has no weights {weights!r}: choose of {', '.join(known.__members__)}, or None"
         )
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(known[weights].url).name
+    if cached.exists():  # what is downloaded is checked as it comes, and by torchvision never again
+        _check_hash(cached)
     try:
         state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
         model.load_state_dict(state)
         return model
     # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
             f"the pretrained weights {weights!r} of {name} are not in "
-            f"{torch.hub.get_dir()}/checkpoints and could not be downloaded or read ({error}). "
-            "Connect to "
-            "the internet once, put the file there by hand, or train from random weights with "
+            f"{cached.parent} and could not be downloaded or read ({error}). Connect to the "
+            "internet once, put the file there by hand, or train from random weights with "
             "--weights None"
         ) from error
+
+
+def _check_hash(path: Path) -> None:
+    """Raise RuntimeError if a file is not what its name says: torchvision's end in the first digits
+    of their SHA-256."""
+    named = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if named and not found.startswith(named[1]):
+        raise RuntimeError(
+            f"{path} is damaged, or something else: its SHA-256 begins with "
+            f"{found[: len(named[1])]}, not as its name ends. Delete it, and it is downloaded again"
+        )
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network with tensors of its own names and shapes.
+
+    Args:
+        path: where they come from, for messages.
+
+    Raises:
+        ValueError: tensors of other types, which would be cast, or that are not finite; names one.
+    """
+    own = network.state_dict()
+    for name, tensor in tensors.items():
+        if tensor.dtype != own[name].dtype:
+            raise ValueError(
+                f"{path} holds {name} as {tensor.dtype}, not as {own[name].dtype}: convert it, if "
+                "that is what its numbers mean"
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{path} holds NaN or infinity in {name}: make them anew")
+    network.load_state_dict(tensors)
 
 
 def conv(inputs: int, outputs: int) -> nn.Sequential:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from aslp_lib.networks.base import fill
 from aslp_lib.networks.resnet import ResNetFusion
 
 UNUSED = ("resnet.layer3_2.", "resnet.layer4_2.", "path4.resConfUnit1.")
@@ -43,7 +44,7 @@ def load_official(path: Path | str) -> ResNetFusion:
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a damaged file, one that holds more than tensors, or entries that are missing,
-            unknown or of another shape; names the file and the entries.
+            unknown, of another shape or type, or not finite; names the file and the entries.
     """
     path = Path(path)
     tensors = _used(path, _read(path))
@@ -58,7 +59,7 @@ def load_official(path: Path | str) -> ResNetFusion:
         if tensors[name].shape != own[mine].shape
     ]
     _refuse(path, "of another shape", shapes)
-    network.load_state_dict({mine: tensors[name] for name, mine in theirs.items()})
+    fill(network, {mine: tensors[name] for name, mine in theirs.items()}, path)
     return network.eval()
 
 

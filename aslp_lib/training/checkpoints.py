@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -50,21 +51,39 @@ def restore(
     """Fill network, method, optimizer and log; writes nothing, so that every process may.
 
     Raises:
-        ValueError: the checkpoint was made with other settings, or by version 0.1.
+        ValueError: the checkpoint is damaged, was made with other settings, or by version 0.1.
     """
     tensors, facts = load_tensors(folder.checkpoint)
-    made_with = facts.get("settings", "{}")
-    if "hyperparameters" not in json.loads(made_with):
+    try:
+        made_with = facts.get("settings", "{}")
+        older = "hyperparameters" not in json.loads(made_with)
+        other = not older and Settings.from_json(made_with) != settings
+        if not older and not other:
+            _fill(tensors, facts["log"], state, optimizer)
+    # What is not as `save` wrote it can fail anywhere; the file is at fault in each case.
+    except Exception as error:
+        raise ValueError(
+            f"{folder.checkpoint} is no checkpoint of this training ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}): remove it to begin anew"
+        ) from error
+    if older:
         raise ValueError(
             f"{folder.checkpoint} was made by version 0.1: finish the training with that version "
             "(its weights and maps are good for this one), or start a new run"
         )
-    if Settings.from_json(made_with) != settings:
+    if other:
         raise ValueError(
             f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
             "another --out"
         )
 
+
+def _fill(
+    tensors: Mapping[str, Tensor],
+    log: list[dict[str, float]],
+    state: TrainingState,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -79,7 +98,9 @@ def restore(
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    state.log.extend(facts["log"])
+    if not log:
+        raise ValueError("its log is empty")
+    state.log.extend(dict(row) for row in log)
 
 
 def write_log(folder: MethodFolder, state: TrainingState) -> None:

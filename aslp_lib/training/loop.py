@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, derived_seed
-from aslp_lib.files import discard_halves
+from aslp_lib.files import discard_partials
 from aslp_lib.methods import Draws, Method
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -68,7 +68,7 @@ def train(
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
     network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
     if folder is not None and main:
-        discard_halves(folder.path)
+        discard_partials(folder.path)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
         if main:  # a kill between the two files of an epoch leaves a log that is one row short

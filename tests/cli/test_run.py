@@ -65,6 +65,9 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere):
     assert whole == steps
 
 
+@pytest.mark.fault(
+    "pretrained weights cannot be had", "the run does not begin; it says how to do without"
+)
 def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, paper_root, capsys):
     """No hidden fall-back to random weights."""
     paper_root.rename(elsewhere / "Dataset")
@@ -88,6 +91,9 @@ def test_real_images_train_and_evaluate(elsewhere, real_data):
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "images came or went, or settings are given, when a run goes on", "it is refused"
+)
 def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
@@ -123,6 +129,7 @@ def test_a_run_is_evaluated_without_weighted_f(elsewhere, monkeypatch):
     assert metrics["test"]["bce"]["weighted_f"] is None
 
 
+@pytest.mark.fault("Ctrl-C", "the run says how it goes on")
 def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

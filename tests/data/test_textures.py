@@ -1,7 +1,11 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from aslp_lib import files
 from aslp_lib.data.textures import prepare_textures
 
 
@@ -27,14 +31,69 @@ def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
         assert not np.asarray(mask).any()
 
 
+@pytest.mark.fault("a texture cannot be read", "it is named, and no half of the set is left")
 def test_nothing_is_left_of_a_set_that_cannot_be_made(dtd):
     source, names, target = dtd
     (source / "images/banded/banded_0002.jpg").write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"banded_0002\.jpg cannot be read"):
         prepare_textures(source, names, target, progress=False)
-    assert not target.exists()
+    assert not list(target.parent.iterdir())
 
 
+@pytest.mark.fault(
+    "a folder of a user's has the name of what is half made, TARGET.partial",
+    "it is left alone, also when the target cannot be made",
+)
+def test_a_user_s_own_partial_folder_is_left_alone(dtd):
+    source, names, target = dtd
+    own = target.with_name(f"{target.name}.partial")
+    own.mkdir(parents=True)
+    (own / "thesis.txt").write_text("years of work")
+    prepare_textures(source, names, target, progress=False)
+    assert (own / "thesis.txt").exists()
+    assert {p.name for p in target.parent.iterdir()} == {own.name, target.name}
+
+
+@pytest.mark.fault(
+    "`textures` is killed", "what it had half made is removed by the next call beside it"
+)
+def test_a_killed_process_s_half_is_removed(dtd, monkeypatch):
+    source, names, target = dtd
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, "getpid", lambda: killed.pid)
+        half = files.partial_beside(target)
+    (half / "Image").mkdir(parents=True)
+    prepare_textures(source, names, target, progress=False)
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["/etc/secret_0001.jpg", "{outside}", "../secret/secret_0001.jpg", "a/../../secret_0001",
+     "..\\secret_0001.jpg", "../../secret_0001", "..", ".hidden_0001.jpg"],
+)  # fmt: skip
+@pytest.mark.fault(
+    "a line of a list is a path: absolute, with `..` or a separator",
+    "the list is refused and the line named; nothing outside is copied",
+)
+def test_a_line_that_is_a_path_is_refused(dtd, tmp_path, line):
+    source, names, target = dtd
+    outside = tmp_path / "secret_0001"
+    Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(f"{outside}.jpg")
+    line = line.format(outside=outside)
+    names.write_text(f"banded_0007.jpg\n{line}\n")
+    with pytest.raises(ValueError, match=r"1 lines of .*names\.txt are no bare names") as error:
+        prepare_textures(source, names, target, progress=False)
+    assert str(error.value).endswith(line)
+    assert not target.parent.exists()
+
+
+@pytest.mark.fault(
+    "DTD, its list or some of its textures are missing, or the set is there",
+    "it is named, with what to do",
+)
 def test_what_is_missing_is_named(dtd, tmp_path):
     source, names, target = dtd
     with pytest.raises(FileNotFoundError, match="download DTD"):

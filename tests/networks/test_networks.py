@@ -1,6 +1,9 @@
+import hashlib
+from pathlib import Path
+
 import pytest
 import torch
-from torchvision.models import mobilenet_v2
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from aslp_lib import networks
 
@@ -60,29 +63,67 @@ def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
     assert str(tmp_path) in str(error.value)
 
 
-def test_pretrained_weights_are_the_file_s_and_a_damaged_file_is_named(tmp_path, monkeypatch):
+@pytest.fixture
+def cached(tmp_path, monkeypatch):
+    """Put an object where torchvision keeps what it downloaded, with or without its name's hash."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
+
+    def put(content: object, named: bool = True) -> Path:
+        path = folder / "mobilenet_v2-b0353104.pth"
+        torch.save(content, path)
+        if named:
+            path = path.rename(
+                folder / f"mobilenet_v2-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"
+            )
+            weights = MobileNet_V2_Weights.IMAGENET1K_V1.value
+            monkeypatch.setattr(weights, "url", f"https://localhost/{path.name}")
+        return path
+
+    return put
+
+
+def test_pretrained_weights_are_the_file_s(cached):
     source = mobilenet_v2(weights=None)
-    path = folder / "mobilenet_v2-b0353104.pth"
-    torch.save(source.state_dict(), path)
+    cached(source.state_dict())
     network = networks.build("mobilenet_v2", "IMAGENET1K_V1")
     for ours, theirs in zip(network.encoder[0], source.features[:4], strict=True):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert torch.equal(a, b)
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(RuntimeError, match="could not be downloaded or read"):
-        networks.build("mobilenet_v2", "IMAGENET1K_V1")
     with pytest.raises(ValueError, match="no weights 'V9': choose of IMAGENET1K_V1"):
         networks.build("mobilenet_v2", "V9")
 
 
-def test_nothing_in_a_weights_file_is_executed(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    folder = tmp_path / "hub" / "checkpoints"
-    folder.mkdir(parents=True)
-    torch.save({"x": Executes(tmp_path / "executed")}, folder / "mobilenet_v2-b0353104.pth")
+@pytest.mark.fault(
+    "a bit of torchvision's weights flips in the cache, or they are cut",
+    "they are compared with the hash in their name before they are loaded: delete the file",
+)
+def test_a_damaged_file_of_pretrained_weights_is_named(cached):
+    path = cached(mobilenet_v2(weights=None).state_dict())
+    good = path.read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 2] ^= 1
+    for damaged in (bytes(flipped), good[:1000], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(RuntimeError, match=rf"{path.name} is damaged.*Delete it"):
+            networks.build("mobilenet_v2", "IMAGENET1K_V1")
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.fault(
+    "the cached file of pretrained weights holds a list", "it is refused, with what to do"
+)
+def test_pretrained_weights_that_are_none(cached, named):
+    cached([1, 2], named)
+    expected = "could not be downloaded or read" if named else "Delete it"
+    with pytest.raises(RuntimeError, match=expected):
+        networks.build("mobilenet_v2", "IMAGENET1K_V1")
+
+
+@pytest.mark.fault("a weights file holds code", "nothing in it is executed")
+def test_nothing_in_a_weights_file_is_executed(cached, tmp_path):
+    cached({"x": Executes(tmp_path / "executed")})
     with pytest.raises(RuntimeError, match="could not be downloaded or read"):
         networks.build("mobilenet_v2", "IMAGENET1K_V1")
     assert not (tmp_path / "executed").exists()

@@ -138,8 +138,8 @@ def test_parameters_and_work_are_those_of_the_paper_s_network():
 def small_file(path, **changes):
     """A checkpoint of no weight on the disk: its tensors repeat one number."""
     with torch.device("meta"):
-        shapes = {k: v.shape for k, v in Twin().state_dict().items()}
-    state = {k: torch.zeros(()).expand(shape) for k, shape in shapes.items()} | changes
+        own = Twin().state_dict()
+    state = {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in own.items()} | changes
     torch.save({k: v for k, v in state.items() if v is not None}, path)
     return path
 
@@ -161,9 +161,22 @@ def test_parts_that_never_run_may_be_absent(tmp_path):
         ({"resnet.bn1.bias": 3}, r"no tensors: resnet\.bn1\.bias"),
     ],
 )
+@pytest.mark.fault("an authors' checkpoint has other entries", "they are named")
 def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=rf"m\.pth is no checkpoint .* 1 entries are {message}"):
         networks.load_official(small_file(tmp_path / "m.pth", **changes))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "message"), [(torch.int8, "as torch.int8"), (torch.float32, "NaN or infinity")]
+)
+@pytest.mark.fault(
+    "an authors' checkpoint holds NaN, or whole numbers", "it is refused and the entry named"
+)
+def test_entries_that_are_not_the_network_s_numbers(tmp_path, dtype, message):
+    values = torch.full((1,), float("nan")).to(dtype)
+    with pytest.raises(ValueError, match=rf"m\.pth holds .*{message}"):
+        networks.load_official(small_file(tmp_path / "m.pth", **{"output_conv.4.bias": values}))
 
 
 class Executes:

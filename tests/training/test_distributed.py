@@ -100,6 +100,9 @@ def test_two_processes_write_what_one_writes(runs):
 
 
 @pytest.mark.slow
+@pytest.mark.fault(
+    "two processes and their launcher are killed", "they go on to the same weights, levels and log"
+)
 def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     folder, _ = runs
     checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"
@@ -128,6 +131,9 @@ class Rank(Accelerator):
     is_main_process = property(lambda self: self.place[0] == 0)
 
 
+@pytest.mark.fault(
+    "there are more processes than images in a batch", "the training is refused before it begins"
+)
 def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
     monkeypatch.setattr(loop, "accelerator_for", lambda settings: Rank(0, 2))
     settings = Settings(batch_size=1)

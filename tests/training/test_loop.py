@@ -153,6 +153,9 @@ def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
     assert saved.keys() == eager.network.state_dict().keys()
 
 
+@pytest.mark.fault(
+    "the loss is not finite", "the training stops and says so; the last checkpoint is kept"
+)
 def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
     folder = MethodFolder(tmp_path)
     fit(replace(SHORT, epochs=4), folder=folder)
@@ -164,6 +167,7 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_pa
     assert not (tmp_path / "other" / "weights.safetensors").exists()
 
 
+@pytest.mark.fault("a checkpoint was made with other settings", "it is refused")
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     folder = MethodFolder(tmp_path)
     fit(replace(SHORT, epochs=1), folder=folder)
@@ -171,6 +175,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
 
 
+@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
 def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
     """Of plain BCE too: its log has other columns."""
     folder = MethodFolder(tmp_path)
@@ -181,6 +186,34 @@ def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
     save_tensors(folder.checkpoint, tensors, facts | {"settings": json.dumps(values)})
     with pytest.raises(ValueError, match=r"was made by version 0\.1"):
         fit(replace(SHORT, epochs=1), "bce", folder)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda tensors, facts: facts.pop("log"),
+        lambda tensors, facts: facts.update(log=[]),
+        lambda tensors, facts: facts.update(log=[1.0]),
+        lambda tensors, facts: facts.update(settings="[1"),
+        lambda tensors, facts: facts.update(settings=7),
+        lambda tensors, facts: tensors.pop("method.alphas.alpha"),
+        lambda tensors, facts: tensors.update({"optimizer.999.step": torch.ones(1)}),
+        lambda tensors, facts: tensors.update({"optimizer.x": torch.ones(1)}),
+    ],
+)
+@pytest.mark.fault(
+    "a checkpoint has no log, or other entries than a checkpoint has",
+    "it is refused and named, with what to do",
+)
+def test_a_checkpoint_that_is_none_is_named(tmp_path, damage):
+    folder = MethodFolder(tmp_path)
+    settings = replace(SHORT, epochs=1)
+    fit(settings, folder=folder)
+    tensors, facts = load_tensors(folder.checkpoint)
+    damage(tensors, facts)
+    save_tensors(folder.checkpoint, tensors, facts)
+    with pytest.raises(ValueError, match=r"last\.safetensors is no checkpoint.*begin anew"):
+        fit(settings, folder=folder)
 
 
 class WithoutValues(Accelerator):

@@ -38,6 +38,10 @@ def run(*arguments) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.fault(
+    "a training is killed or stopped by Ctrl-C",
+    "it goes on to the same weights, levels and log, byte for byte",
+)
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
     """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
     start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "measured_gap", "--out"]
@@ -75,8 +79,8 @@ from aslp_lib import cli, files
 fsync, written = files.os.fsync, []
 
 def stuck(descriptor):
-    name = Path(f"/proc/self/fd/{descriptor}").readlink().name
-    if "last.safetensors" in name:
+    name = Path(f"/proc/self/fd/{descriptor}").readlink()
+    if name.suffix == ".partial" and name.stat().st_size > 1e5:  # a checkpoint
         written.append(name)
         if len(written) == 3:
             files.os.truncate(descriptor, 1000)
@@ -91,6 +95,10 @@ cli.main(sys.argv[2:])
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+@pytest.mark.fault(
+    "a training is killed in the middle of writing a checkpoint",
+    "it goes on from the last one to the same weights",
+)
 def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
     flag, path = tmp_path / "writing", tmp_path / "cut"
     arguments = [
@@ -114,7 +122,7 @@ def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(t
     process.kill()
     process.wait()
     folder = Run.open(path).method("measured_gap")
-    (half,) = folder.path.glob(".last.safetensors.*.partial")
+    (half,) = folder.path.glob(".aslp-*.partial")
     assert half.stat().st_size == 1000
     assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
     settings = Run.open(path).settings
@@ -137,6 +145,10 @@ def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
     assert len(folder.log.read_text().splitlines()) == SHORT.epochs + 1
 
 
+@pytest.mark.fault(
+    "the disk is full in the middle of a training",
+    "it stops with the reason; the last checkpoint is good",
+)
 def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
     folder, calls = MethodFolder(tmp_path / "run"), []
 
