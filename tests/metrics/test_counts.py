@@ -55,17 +55,41 @@ def test_images_can_be_chosen_and_joined():
         (np.zeros((4, 5), np.uint8), np.zeros((5, 4), np.uint8), r"\(4, 5\).*\(5, 4\)"),
         (np.zeros((4, 5), np.float32), np.zeros((4, 5), np.uint8), "8-bit"),
         (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint8), "same"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), 255, np.uint8), "255 to 255.*cut one of"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), 2, np.uint8), "holds 2 to 2"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), -1, np.int8), "holds -1 to -1"),
+        (np.zeros((4, 5), np.uint8), np.ones((4, 5)), "the mask is float64"),
     ],
 )
+@pytest.mark.fault("maps or masks are given as other numbers than 0 to 255 and 0 or 1", "refused")
 def test_bad_maps(prediction, mask, message):
     with pytest.raises(ValueError, match=message):
         Counts.from_map(prediction, mask)
 
 
+@pytest.mark.fault("probabilities are NaN, or are logits", "counting refuses them")
 @pytest.mark.parametrize("value", [float("nan"), -0.1, 1.1])
 def test_bad_probabilities(value):
     with pytest.raises(ValueError, match="must lie in"):
         Counts.from_probabilities(torch.full((1, 2), value), torch.zeros(1, 2))
+
+
+@pytest.mark.fault("a batch is empty", "it counts as no images; a set of none has no score")
+def test_an_empty_batch_counts_no_images():
+    for shape in ((0,), (0, 1, 4, 4)):
+        assert len(Counts.from_probabilities(torch.zeros(shape), torch.zeros(shape), 256)) == 0
+    empty = Counts.from_probabilities(torch.zeros(0, 9), torch.zeros(0, 9))
+    with pytest.raises(ValueError, match="the set has no pixels"):
+        calibration.ece(empty)
+    one = Counts.from_probabilities(torch.zeros(1, 9), torch.zeros(1, 9))
+    np.testing.assert_array_equal(Counts.join([empty, one]).table, one.table)
+
+
+@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
+def test_eight_bits_do_not_wrap():
+    labels = torch.tensor([[0, 255]], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="labels must lie in"):
+        Counts.from_probabilities(torch.zeros(1, 2), labels, ignore_index=-1)
 
 
 def test_nothing_to_count():
@@ -73,6 +97,9 @@ def test_nothing_to_count():
         Counts.join([])
     with pytest.raises(ValueError, match="multiple of 4"):
         Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=10)
+    for levels in (0, -4):
+        with pytest.raises(ValueError, match=f"grey_levels is {levels}"):
+            Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=levels)
     with pytest.raises(ValueError, match="must be int64"):
         Counts(np.zeros((1, 2, 256), np.float32))
 
@@ -95,6 +122,7 @@ def test_the_true_posterior_is_calibrated_in_expectation_alone():
     assert calibration.ece(Counts.from_probabilities(posterior, labels, 256)) > 0.005
 
 
+@pytest.mark.fault("labels of a batch are 0 and 255, or -1 and 1", "counting refuses them")
 def test_labels_out_of_range_are_refused():
     with pytest.raises(ValueError, match="labels must lie in"):
         Counts.from_probabilities(torch.zeros(1, 2), torch.full((1, 2), 255.0))

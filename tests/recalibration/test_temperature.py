@@ -115,7 +115,16 @@ def test_nothing_to_fit_on():
         Temperature().fit(Counts(np.zeros((0, 2, 256), np.int64)))
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "2", None])
+@pytest.mark.fault("a temperature is fitted on damaged counts", "they are refused")
+@pytest.mark.parametrize("value", [-1, math.nan])
+def test_what_is_no_number_of_pixels_is_refused(value):
+    table = np.ones((1, 2, 256))
+    table[0, 1, 3] = value
+    with pytest.raises(ValueError, match="some are negative or NaN"):
+        Temperature().fit(Counts(table))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "2", None, 1e-39, 4e38, 10**400])
 def test_a_temperature_is_a_positive_number(value):
     with pytest.raises(ValueError, match="must be a positive number"):
         Temperature(value)

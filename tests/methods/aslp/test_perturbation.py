@@ -127,6 +127,51 @@ def test_alpha_out_of_range(alpha):
         P.sampled_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION)
 
 
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64])
+@pytest.mark.fault("labels are booleans or whole numbers", "alpha is not cut to such")
+def test_labels_of_any_kind(kind):
+    whole = torch.tensor([[0, 1]] * 200, dtype=kind)
+    labels, draw = whole.float(), torch.Generator()
+    alpha = torch.linspace(0, 1, 200)
+    for technique in (P.SOFT_INVERSION, P.DYNAMIC_MODERATION):
+        for targets in (
+            lambda labels, technique=technique: P.expected_targets(labels, alpha, technique),
+            lambda labels, technique=technique: P.sampled_targets(labels, alpha, technique, draw),
+            lambda labels, technique=technique: P.perturb(labels, technique, draw),
+        ):
+            ours, oracle = (targets(each) for each in (whole, labels) if draw.manual_seed(1))
+            assert torch.equal(ours, oracle)
+
+
+@pytest.mark.parametrize("value", [255, -1, 1.5, math.nan])
+@pytest.mark.fault("a label map of 0 and 255 is to be perturbed", "it is refused, with the remedy")
+def test_labels_that_are_none_are_refused(value):
+    labels = torch.tensor([[0.0, value, value]])
+    for made in (
+        lambda: P.perturb(labels, P.MODERATION),
+        lambda: P.sampled_targets(labels, 0.0, P.MODERATION),
+        lambda: P.expected_targets(labels, 0.5, P.MODERATION),
+    ):
+        with pytest.raises(ValueError, match=f"2 of 3 pixels have others, the first {value:g}"):
+            made()
+    on_device = torch.full((2, 3), value, device="meta")  # looking would wait for it
+    assert P.perturb(on_device, P.MODERATION).shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(1,), (5, 2, 3), (2, 1)])
+def test_noise_that_would_broadcast_is_refused(shape):
+    with pytest.raises(ValueError, match="they must agree"):
+        P.perturb(torch.ones(2, 3), P.DYNAMIC_MODERATION, noise=torch.zeros(shape))
+
+
+def test_of_no_images_there_are_no_targets():
+    for technique in (P.MODERATION, P.DYNAMIC_MODERATION):
+        for alpha in (0.5, torch.zeros(0)):
+            empty = torch.zeros(0, 1, 4, 4)
+            assert P.sampled_targets(empty, alpha, technique).shape == empty.shape
+            assert P.expected_targets(empty, alpha, technique).shape == empty.shape
+
+
 def test_alpha_for_another_number_of_images():
     with pytest.raises(ValueError, match="2 images"):
         P.expected_targets(torch.ones(2, 1), torch.zeros(3), P.HARD_INVERSION)
