@@ -104,6 +104,14 @@ def test_nothing_to_count():
         Counts(np.zeros((1, 2, 256), np.float32))
 
 
+@pytest.mark.fault("there are fewer masks than maps, or more", "counting refuses them")
+def test_as_many_masks_as_maps():
+    one = np.zeros((2, 2), np.uint8)
+    for maps, masks in (([one, one], [one]), ([one], [one, one])):
+        with pytest.raises(ValueError, match="shorter|longer"):
+            Counts.from_maps(maps, masks)
+
+
 def test_expected_labels_share_a_pixel():
     """One pixel at 1/255 * 200, foreground with probability 1/4."""
     counts = Counts.from_probabilities(

@@ -167,7 +167,7 @@ class AdaptiveAlpha(nn.Module):
             else self._stable(old, gradient)
         )
         # No `if`: reading the counter on the host would synchronise the device at every step.
-        moves = (self.observed >= self.warm_up) & torch.isfinite(gradient)
+        moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
 
     def _check_index(self, index: Tensor, images: int) -> None:

@@ -287,6 +287,15 @@ def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
     assert alphas.alpha[4] != kept and alphas.alpha[4].isfinite()
 
 
+def test_a_step_of_0_from_an_infinite_push_moves_nothing():
+    """The release divides by beta^2 / 4: 0 times what that makes of a finite gradient is NaN."""
+    alphas = AdaptiveAlpha(
+        1, P.Technique("faint", 1e-6), alpha_step_size=0.0, warm_up=0, dynamics="release"
+    )
+    alphas.update(torch.tensor([0]), torch.full((1, 2), 1e36), torch.ones(1, 2))
+    assert alphas.alpha.item() == 0.0
+
+
 def test_half_precision_that_overflows_moves_no_level():
     alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
     logits = (torch.tensor([[30.0], [300.0]]) * torch.full((2, 4), 300.0)).half()

@@ -1,4 +1,5 @@
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -113,6 +114,45 @@ def test_the_generator_fixes_the_draw():
 def test_beta_out_of_range(beta):
     with pytest.raises(ValueError, match=r"must lie in \[0, 2\]"):
         P.Technique("bad", beta)
+
+
+def test_the_ends_of_each_range_belong_to_it():
+    for beta, noise in ((0.0, 0.0), (2.0, 0.0), (1.0, 0.5), (0.5, 0.25)):
+        technique = P.Technique("end", beta, noise)
+        assert technique.alpha_limit == min(1.0, 1 / beta if beta else 1.0)
+    assert P.Technique("t", 2.5, unbounded=True).alpha_limit == 1 / 2.5
+    for rate in (0.0, 1.0):
+        assert P.disturb_label(rate) == (rate / 2, P.HARD_INVERSION)
+    for alpha in (0.0, 1.0, torch.tensor([0.0, 1.0])):
+        assert P.expected_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION).shape == (2, 1)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, math.nan])
+def test_a_rate_that_is_no_probability(rate):
+    with pytest.raises(ValueError, match=f"rate is {rate}, but is a probability"):
+        P.disturb_label(rate)
+
+
+def test_the_techniques_by_name():
+    assert P.TECHNIQUES == {
+        "HI": P.Technique("HI", 2.0),
+        "SI": P.Technique("SI", 1.5),
+        "M": P.Technique("M", 1.0),
+        "DM": P.Technique("DM", 1.0, noise=0.25),
+        "release": P.Technique("release", 4.0, unbounded=True),
+    }
+    with pytest.raises(FrozenInstanceError):
+        P.MODERATION.beta = 2.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_noise_has_the_labels_precision(dtype):
+    draw = torch.Generator()
+    noise = P.pixel_noise((3, 4), P.DYNAMIC_MODERATION, draw.manual_seed(0), dtype)
+    assert noise.dtype == dtype and noise.shape == (3, 4)
+    perturbed = P.perturb(torch.zeros(3, 4, dtype=dtype), P.DYNAMIC_MODERATION, draw.manual_seed(0))
+    assert torch.equal(perturbed, 0.5 + noise)
+    assert P.sampled_targets(perturbed, 0.5, P.DYNAMIC_MODERATION, draw).dtype == dtype
 
 
 @pytest.mark.parametrize(("beta", "noise"), [(2.0, 0.1), (1.0, 0.6), (1.0, -0.1)])
