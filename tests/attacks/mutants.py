@@ -169,7 +169,8 @@ def changed(node: ast.AST) -> Iterator[ast.AST | None]:
                 if default is not None:
                     yield with_(kw_defaults=[*kw_defaults[:i], None, *kw_defaults[i + 1 :]])
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
-            yield with_(test=ast.UnaryOp(ast.Not(), test))
+            if not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
+                yield with_(test=ast.UnaryOp(ast.Not(), test))
         case ast.comprehension(ifs=ifs) if ifs:
             yield with_(ifs=[])
         case ast.Expr(value=value) if not isinstance(value, ast.Constant):
@@ -272,7 +273,7 @@ def every_mutant() -> list[Mutant]:
 
 def listed(kind: str, mutants: list[Mutant]) -> dict[tuple[str, str, str], str]:
     """Keys -> why, of mutants.toml. Raises ValueError where an entry is no mutant (any more)."""
-    entries = tomllib.loads(LISTED.read_text(encoding="utf-8"))[kind]
+    entries = tomllib.loads(LISTED.read_text(encoding="utf-8")).get(kind, [])
     keys, there = {}, {mutant.key for mutant in mutants}
     for entry in entries:
         key = entry["file"], entry["line"], entry["mutation"]

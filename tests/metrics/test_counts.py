@@ -108,7 +108,7 @@ def test_nothing_to_count():
 def test_as_many_masks_as_maps():
     one = np.zeros((2, 2), np.uint8)
     for maps, masks in (([one, one], [one]), ([one], [one, one])):
-        with pytest.raises(ValueError, match="shorter|longer"):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
             Counts.from_maps(maps, masks)
 
 

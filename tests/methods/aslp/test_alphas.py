@@ -140,6 +140,15 @@ def test_entropy_gives_way_when_accuracy_falls():
     assert alphas.alpha.item() == pytest.approx(0.2 + 0.002 * (3 - 10), abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("rule", "rest"), [("calibration", 0.3), ("entropy", 0.3), ("measured_gap", 0)]
+)
+def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, rule, alpha_step_size=0.1, warm_up=0)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(rest)
+
+
 def test_gap_moves_its_bound_by_the_measured_gap():
     alphas = AdaptiveAlpha(
         1, P.HARD_INVERSION, "measured_gap", bound_gain=0.5, warm_up=0, alpha_step_size=1.0
@@ -318,7 +327,8 @@ LABELS_OF_OTHERS = [
 def test_labels_that_are_none_are_refused_and_nothing_moves(values, message, ignored):
     alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
     labels = torch.tensor(values).repeat(2, 3)
-    with pytest.raises(ValueError, match=f"6 of 12 pixels have others, {message}"):
+    labels[1, -2:] = 7.0
+    with pytest.raises(ValueError, match=f"7 of 12 pixels have others, {message}"):
         alphas.update(torch.arange(2), torch.full((2, 6), 4.0), labels, ignore_index=ignored)
     assert alphas.alpha.eq(0).all()
 

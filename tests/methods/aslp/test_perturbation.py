@@ -134,13 +134,13 @@ def test_a_rate_that_is_no_probability(rate):
 
 
 def test_the_techniques_by_name():
-    assert P.TECHNIQUES == {
+    assert {
         "HI": P.Technique("HI", 2.0),
         "SI": P.Technique("SI", 1.5),
         "M": P.Technique("M", 1.0),
         "DM": P.Technique("DM", 1.0, noise=0.25),
         "release": P.Technique("release", 4.0, unbounded=True),
-    }
+    } == P.TECHNIQUES
     with pytest.raises(FrozenInstanceError):
         P.MODERATION.beta = 2.0
 
