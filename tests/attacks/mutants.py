@@ -61,7 +61,9 @@ TESTS = {
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
     "metrics/calibration.py": ["metrics/test_calibration.py", "properties/test_metrics.py"],
-    "metrics/saliency.py": ["metrics/test_saliency.py", "properties/test_metrics.py"],
+    "metrics/saliency.py": [
+        *("metrics/test_saliency.py", "metrics/test_records.py", "properties/test_metrics.py"),
+    ],
     "metrics/structure.py": ["metrics/test_saliency.py", "properties/test_metrics.py"],
     "metrics/bootstrap.py": ["metrics/test_bootstrap.py"],
     "metrics/smooth.py": ["metrics/test_smooth.py", "properties/test_metrics.py"],

@@ -100,8 +100,9 @@ def test_nothing_to_count():
     for levels in (0, -4):
         with pytest.raises(ValueError, match=f"grey_levels is {levels}"):
             Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=levels)
-    with pytest.raises(ValueError, match="must be int64"):
-        Counts(np.zeros((1, 2, 256), np.float32))
+    for table in (np.zeros((1, 2, 256), np.float32), np.zeros((1, 2, 5), np.int64)):
+        with pytest.raises(ValueError, match="must be int64"):
+            Counts(table)
 
 
 @pytest.mark.fault("there are fewer masks than maps, or more", "counting refuses them")
@@ -118,6 +119,9 @@ def test_expected_labels_share_a_pixel():
         torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), grey_levels=256
     )
     assert counts.table[0, :, 200].tolist() == [0.75, 0.25]
+    assert counts.table.dtype == np.float64
+    binary = Counts.from_probabilities(torch.full((1, 2), 0.3), torch.tensor([[0.0, 1.0]]))
+    assert binary.table.dtype == np.int64  # counted, not expected
     assert counts.pixels == 1
     assert calibration.ece(counts) == pytest.approx(200 / 255 - 0.25)
 
@@ -198,8 +202,12 @@ def test_parts_keep_what_belongs_to_each_image():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("quadrants", np.zeros((2, 4, 2, 3), np.int64), "quadrants have shape"),
-        ("weighted_f", np.zeros(2), "weighted_f has shape"),
+        (
+            "quadrants",
+            np.zeros((2, 4, 2, 3), np.int64),
+            r"quadrants have shape \(2, 4, 2, 3\), not \(3, 4, 2, 3\)",
+        ),
+        ("weighted_f", np.zeros(2), r"weighted_f has shape \(2,\), not \(3,\)"),
         ("names", ("a",), "1 names for 3 images"),
     ],
 )

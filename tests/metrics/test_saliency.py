@@ -141,7 +141,11 @@ def test_curves_of_one_class_are_undefined():
 def test_thresholds_of_many_images_are_worked_in_parts():
     levels, labels = images(n=4)
     counts = counted(np.tile(levels, (70, 1, 1)), np.tile(labels, (70, 1, 1)))
-    assert saliency.mean_e(counts) == pytest.approx(saliency.mean_e(counted(levels, labels)))
+    few = counted(levels, labels)
+    assert saliency.mean_e(counts) == pytest.approx(saliency.mean_e(few))
+    np.testing.assert_array_equal(
+        saliency.f_curves(counts), np.tile(saliency.f_curves(few), (70, 1))
+    )
 
 
 def test_agreement_with_pysodmetrics():
