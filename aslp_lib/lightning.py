@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.methods.aslp.perturbation import check_labels
 from aslp_lib.methods.aslp.sharing import share_alphas
 
 try:
@@ -31,7 +32,7 @@ class AdaptiveAlphaCallback(Callback):
       `labels`, `index` as `AdaptiveAlpha.update` takes them.
     - `validation_step` returns a dict with `logits` and `labels`. After each validation, not the
       sanity check, `AdaptiveAlpha.observe` is told the accuracy and the mean confidence of all
-      pixels whose label is 0 or 1, of all loaders and processes.
+      pixels that are not left out, of all loaders and processes.
 
     Levels are saved in Lightning's checkpoints and go on from them. Of several processes (DDP) each
     moves its own images' levels; they are shared after each epoch and before each checkpoint, as
@@ -40,10 +41,12 @@ class AdaptiveAlphaCallback(Callback):
     Args:
         alphas: the levels. Do not make them a part of the LightningModule: under DDP, where the
             module's buffers are overwritten by rank 0's, that is refused.
+        ignore_index: label of pixels that are left out, in training and validation; others than 0
+            and 1 are otherwise refused as `AdaptiveAlpha.update` refuses them.
     """
 
-    def __init__(self, alphas: AdaptiveAlpha) -> None:
-        self.alphas = alphas
+    def __init__(self, alphas: AdaptiveAlpha, ignore_index: int | None = None) -> None:
+        self.alphas, self.ignore_index = alphas, ignore_index
         self._seen: list[Tensor] = []
         self._sums: list[Tensor] = []
 
@@ -66,7 +69,7 @@ class AdaptiveAlphaCallback(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         logits, labels, index = _returned(outputs, "training_step", "logits", "labels", "index")
-        self.alphas.update(index, logits.detach(), labels)
+        self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
         self._seen.append(index)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,7 +88,7 @@ class AdaptiveAlphaCallback(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         logits, labels = _returned(outputs, "validation_step", "logits", "labels")
-        self._sums.append(_pixel_sums(logits, labels))
+        self._sums.append(_pixel_sums(logits, labels, self.ignore_index))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
@@ -121,17 +124,24 @@ def _returned(outputs: Any, step: str, *names: str) -> list[Tensor]:
 
 
 @torch.no_grad()
-def _pixel_sums(logits: Tensor, labels: Tensor) -> Tensor:
-    """(3,) of the pixels whose label is 0 or 1: how many, how many are right, and their confidence.
+def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
+    """(3,) of the pixels that are not left out: how many, how many are right, and their confidence.
 
-    Confidence is that of the decision, `sigmoid(|z|)`; `z = 0` decides for foreground.
+    Confidence is that of the decision, `sigmoid(|z|)`; `z = 0` decides for foreground. Labels
+    outside [0, 1] are refused on a CPU and left out elsewhere.
     """
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    known = (labels == 0) | (labels == 1)
-    right = known & ((logits >= 0) == (labels == 1))
+    labels = labels.float()
+    known = (labels >= 0) & (labels <= 1)
+    if ignore_index is None:
+        check_labels(labels, known)
+    else:
+        check_labels(labels, known | (labels == ignore_index))
+        known &= labels != ignore_index
+    right = known & ((logits >= 0) == (labels >= 0.5))
     confidence = torch.where(known, logits.float().abs().sigmoid(), 0.0)
     return torch.stack([known.sum(), right.sum(), confidence.sum()])

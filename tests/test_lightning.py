@@ -84,7 +84,7 @@ def dataset(name: str) -> Shapes:
 
 def fit(folder: Path, epochs: int = EPOCHS, resumed: Path | None = None, **options):
     """The trained module and its callback; the folder keeps its checkpoints and final levels."""
-    adaptive = AdaptiveAlphaCallback(levels())
+    adaptive = AdaptiveAlphaCallback(levels(), VOID)
     module = Segmenter(adaptive)
     trainer_of(folder, adaptive, epochs, **options).fit(module, ckpt_path=resumed)
     return module, adaptive
@@ -129,7 +129,7 @@ def plain_loop() -> tuple[nn.Module, AdaptiveAlpha]:
             optimizer.zero_grad()
             loss_of(logits, labels, alphas[index]).backward()
             optimizer.step()
-            alphas.update(index, logits.detach(), labels)
+            alphas.update(index, logits.detach(), labels, ignore_index=VOID)
         images, labels, _ = next(iter(DataLoader(dataset("validation"), 12)))
         known = labels != VOID
         probability = torch.sigmoid(predict(network, images).detach())[known].double()
@@ -194,13 +194,13 @@ def test_a_step_that_returns_too_little_is_told_what_is_missing(tmp_path, monkey
 
 
 def test_without_a_validation_no_level_would_ever_move(tmp_path):
-    adaptive = AdaptiveAlphaCallback(levels())
+    adaptive = AdaptiveAlphaCallback(levels(), VOID)
     with pytest.raises(ValueError, match="there is none"):
         trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
 
 
 def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():
-    adaptive = AdaptiveAlphaCallback(levels())
+    adaptive = AdaptiveAlphaCallback(levels(), VOID)
     module = Segmenter(adaptive)
     module.alphas = adaptive.alphas
     trainer = SimpleNamespace(world_size=1, enable_validation=True)

@@ -310,9 +310,10 @@ def _ece(table: Reliability) -> float:
 
 
 def check_bins(bins: int, grey_levels: int = MAP_LEVELS) -> None:
-    """Raise ValueError unless that many bins can be told apart."""
-    if not 1 <= bins <= grey_levels:
+    """Raise ValueError unless that many bins of maps, or of finer counts, can be told apart."""
+    most = max(grey_levels, MAP_LEVELS)
+    if not 1 <= bins <= most:
         raise ValueError(
-            f"bins is {bins}, but must be 1 to {grey_levels}: there are {grey_levels} grey levels, "
-            "and more bins would only be empty"
+            f"bins is {bins}, but must be 1 to {most}: there are {grey_levels} grey levels, and "
+            "more bins would only be empty"
         )

@@ -75,6 +75,9 @@ class Counts:
         Args:
             prediction: (H, W) uint8, 255 = surely foreground.
             mask: (H, W), 0 or 1 (or boolean).
+
+        Raises:
+            ValueError: shapes that differ, a map that is not 8-bit, a mask of other values.
         """
         if prediction.shape != mask.shape or prediction.ndim != 2:
             raise ValueError(
@@ -83,6 +86,7 @@ class Counts:
             )
         if prediction.dtype != np.uint8:
             raise ValueError(f"the map is {prediction.dtype}, but must be 8-bit (uint8)")
+        _check_mask(mask)
         row, column = centroid(mask)
         # A pixel's cell, from its high bits down: its column modulo LANES, its quadrant (lower,
         # right), its label, its grey level. Neighbours are mostly alike, and adding to the counter
@@ -116,7 +120,8 @@ class Counts:
         """Counts of a batch, made on its device.
 
         Args:
-            probabilities: (N, ...) foreground probability in [0, 1].
+            probabilities: (N, ...) foreground probability in [0, 1]; of no images (N = 0) there
+                are counts of none.
             labels: the same shape, in {0, 1}; or anywhere between, as the true posterior is: the
                 table then holds expected numbers (float64), free of the labels' noise.
             grey_levels: a multiple of 4.
@@ -131,15 +136,17 @@ class Counts:
                 f"probabilities have shape {tuple(probabilities.shape)}, labels "
                 f"{tuple(labels.shape)}: they must agree"
             )
-        if grey_levels % 4:
+        if grey_levels < 4 or grey_levels % 4:
             raise ValueError(f"grey_levels is {grey_levels}, but must be a multiple of 4")
-        kept = slice(None) if ignore_index is None else labels != ignore_index
+        # Whole numbers in 64 bits: in 8 of them -1 is 255.
+        wide = labels if labels.is_floating_point() else labels.long()
+        kept = slice(None) if ignore_index is None else wide != ignore_index
         for name, values in (("probabilities", probabilities), ("labels", labels)):
             if not bool(((values[kept] >= 0) & (values[kept] <= 1)).all()):
                 raise ValueError(f"{name} must lie in [0, 1] and not be NaN")
         n = len(probabilities)
         # With a multiple of 4, 1/2 falls between two grey levels and rounds (half to even) upwards.
-        scaled = probabilities.reshape(n, -1).float() * (grey_levels - 1)
+        scaled = probabilities.unsqueeze(-1).flatten(1).float() * (grey_levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
         cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[kept].ravel()
         foreground, size = labels[kept].ravel(), n * grey_levels
@@ -242,6 +249,18 @@ class Counts:
         """(2, grey_levels) histogram over all images' pixels."""
         pooled: np.ndarray = self.table.sum(axis=0)
         return pooled
+
+
+def _check_mask(mask: np.ndarray) -> None:
+    if mask.dtype != np.bool_ and (
+        not np.issubdtype(mask.dtype, np.integer)
+        or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
+    ):
+        held = f"{mask.min()} to {mask.max()}" if mask.size else "nothing"
+        raise ValueError(
+            f"the mask is {mask.dtype} and holds {held}, but must hold whole numbers, 0 or 1: cut "
+            "one of 0 to 255 at 128"
+        )
 
 
 def min_max(prediction: np.ndarray) -> np.ndarray:

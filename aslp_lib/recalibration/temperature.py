@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
@@ -38,8 +39,13 @@ class Temperature(Recalibration):
     """T."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.value, (int, float)) or not 0 < self.value < math.inf:
-            raise ValueError(f"the temperature is {self.value!r}, but must be a positive number")
+        # Beyond single precision a logit over T is 0, or 0 / 0.
+        single = torch.finfo(torch.float32)
+        if not (isinstance(self.value, (int, float)) and single.tiny <= self.value <= single.max):
+            raise ValueError(
+                f"the temperature is {self.value!r}, but must be a positive number that single "
+                "precision holds"
+            )
 
     def fit(self, counts: Counts) -> Self:
         """The temperature of least negative log-likelihood.
@@ -55,9 +61,11 @@ class Temperature(Recalibration):
         so), the upper end where the logits say nothing of the labels, or the contrary.
 
         Raises:
-            ValueError: there are no pixels.
+            ValueError: there are no pixels, or counts are negative or NaN.
         """
         pixels = counts.pooled.ravel()
+        if not (pixels >= 0).all():
+            raise ValueError("a temperature is fitted on counts, but some are negative or NaN")
         if not pixels.any():
             raise ValueError("there is nothing to fit a temperature on: the set has no pixels")
         logits = level_logits(counts.grey_levels)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torchvision.ops import sigmoid_focal_loss
@@ -25,3 +27,10 @@ def test_sure_pixels_have_finite_gradients(logit):
     logits = torch.full((5, 1, 1, 1), logit, requires_grad=True)
     loss = Focal(5, FocalOptions(0.5)).loss(logits, torch.ones(5, 1, 1, 1), torch.arange(5), NONE)
     assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all()
+
+
+@pytest.mark.parametrize("gamma", [-0.1, math.inf, math.nan])
+def test_a_gamma_out_of_range_is_refused(gamma):
+    with pytest.raises(ValueError, match=f"gamma is {gamma}, but must be finite"):
+        FocalOptions(gamma)
+    assert FocalOptions() == FocalOptions(2.0)  # the paper's

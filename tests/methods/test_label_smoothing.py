@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -29,3 +31,10 @@ def test_it_is_sc_bce_that_is_always_on():
     torch.testing.assert_close(
         found, sc_bce_with_logits(logits, labels, 1.0, Technique("LS", 0.3), reduction="sum")
     )
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, 1.1, math.nan])
+def test_an_epsilon_out_of_range_is_refused(epsilon):
+    with pytest.raises(ValueError, match=f"epsilon is {epsilon}, but must be a share"):
+        LabelSmoothingOptions(epsilon)
+    assert LabelSmoothingOptions() == LabelSmoothingOptions(0.1)

@@ -68,6 +68,11 @@ class TestEvery:
             assert (cut.path / file.name).read_bytes() == file.read_bytes(), file.name
 
 
+def test_a_method_has_its_options_and_no_other_type_to_choose():
+    with pytest.raises(TypeError, match="not a generic class"):
+        METHODS["bce"][int]
+
+
 def test_bce_is_torch_s(batch):
     logits, labels, index = batch
     loss = SHORT.method("bce", 4).loss(logits, labels, index, draws())

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from aslp_lib.metrics import calibration, saliency
-from aslp_lib.metrics.bootstrap import difference, interval, reliability_interval
+from aslp_lib.metrics.bootstrap import bounds, difference, interval, reliability_interval
 from aslp_lib.metrics.counts import Counts
 
 
@@ -25,6 +25,8 @@ def test_resampling_counts_equals_resampling_images():
     assert ours.low == pytest.approx(np.quantile(oracle, 0.025))
     assert ours.high == pytest.approx(np.quantile(oracle, 0.975))
     assert ours.value == calibration.ece(counts)
+    whole = interval(counts, calibration.ece)
+    assert bounds(counts, calibration.ece) == (whole.low, whole.high)
 
 
 def random_counts(images=9):

@@ -120,6 +120,26 @@ def test_a_diagram_by_hand():
     assert calibration.nll(counts) == pytest.approx(nll)
 
 
+def test_the_edges_of_a_diagram():
+    levels, labels = maps("random")
+    counts = counted(levels, labels)
+    for bins in (1, 4, 10):
+        edges = calibration.reliability(counts, bins).edges
+        np.testing.assert_allclose(edges, np.linspace(0, 1, bins + 1))
+
+
+def test_a_diagram_of_equal_mass_by_hand():
+    """Eight pixels, 0.6, 0.8 and 1.0: two, two and four. Each of two bins holds four."""
+    levels = np.array([[153, 153, 204, 204, 255, 255, 255, 255]], np.uint8)
+    labels = np.array([[0, 1, 1, 1, 1, 1, 1, 0]], np.uint8)
+    table = calibration.reliability_equal_mass(Counts.from_map(levels, labels), bins=2)
+    assert table.pixels.tolist() == [4, 4]
+    np.testing.assert_allclose(table.edges, [0.6, 0.8, 1.0])
+    np.testing.assert_allclose(table.confidence, [0.7, 1.0])
+    np.testing.assert_allclose(table.accuracy, [0.75, 0.75])
+    np.testing.assert_allclose(table.share, [0.5, 0.5])
+
+
 def test_levels_on_an_edge_fall_into_the_lower_bin():
     """With 15 bins, level 153 / 255 = 9 / 15 exactly: bin 8, where float32 arithmetic errs."""
     counts = Counts.from_map(np.array([[153]], np.uint8), np.array([[1]], np.uint8))
@@ -211,6 +231,13 @@ def test_several_numbers_of_bins_at_once_end_where_one_by_one_does(grey_levels, 
         assert calibration.sweep_bins(counts, of) == one_by_one(counts, of)
         ends.add(calibration.sweep_bins(counts, of))
     assert len(ends) > 1
+
+
+def test_the_sweep_takes_one_bin_where_the_surer_half_is_right_less_often():
+    levels = np.array([[153] * 4 + [255] * 4], np.uint8)
+    counts = Counts.from_map(levels, np.array([[1, 1, 1, 0, 1, 1, 0, 0]], np.uint8))
+    assert calibration.sweep_bins(counts) == 1
+    assert calibration.ece_sweep(counts) == pytest.approx(abs(0.8 - 5 / 8))
 
 
 def test_the_sweep_uses_more_than_one_bin_where_accuracy_rises():

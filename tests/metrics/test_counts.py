@@ -82,17 +82,41 @@ def test_images_can_be_chosen_and_joined():
         (np.zeros((4, 5), np.uint8), np.zeros((5, 4), np.uint8), r"\(4, 5\).*\(5, 4\)"),
         (np.zeros((4, 5), np.float32), np.zeros((4, 5), np.uint8), "8-bit"),
         (np.zeros((4, 5, 3), np.uint8), np.zeros((4, 5, 3), np.uint8), "same"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), 255, np.uint8), "255 to 255.*cut one of"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), 2, np.uint8), "holds 2 to 2"),
+        (np.zeros((4, 5), np.uint8), np.full((4, 5), -1, np.int8), "holds -1 to -1"),
+        (np.zeros((4, 5), np.uint8), np.ones((4, 5)), "the mask is float64"),
     ],
 )
+@pytest.mark.fault("maps or masks are given as other numbers than 0 to 255 and 0 or 1", "refused")
 def test_bad_maps(prediction, mask, message):
     with pytest.raises(ValueError, match=message):
         Counts.from_map(prediction, mask)
 
 
+@pytest.mark.fault("probabilities are NaN, or are logits", "counting refuses them")
 @pytest.mark.parametrize("value", [float("nan"), -0.1, 1.1])
 def test_bad_probabilities(value):
     with pytest.raises(ValueError, match="must lie in"):
         Counts.from_probabilities(torch.full((1, 2), value), torch.zeros(1, 2))
+
+
+@pytest.mark.fault("a batch is empty", "it counts as no images; a set of none has no score")
+def test_an_empty_batch_counts_no_images():
+    for shape in ((0,), (0, 1, 4, 4)):
+        assert len(Counts.from_probabilities(torch.zeros(shape), torch.zeros(shape), 256)) == 0
+    empty = Counts.from_probabilities(torch.zeros(0, 9), torch.zeros(0, 9))
+    with pytest.raises(ValueError, match="the set has no pixels"):
+        calibration.ece(empty)
+    one = Counts.from_probabilities(torch.zeros(1, 9), torch.zeros(1, 9))
+    np.testing.assert_array_equal(Counts.join([empty, one]).table, one.table)
+
+
+@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
+def test_eight_bits_do_not_wrap():
+    labels = torch.tensor([[0, 255]], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="labels must lie in"):
+        Counts.from_probabilities(torch.zeros(1, 2), labels, ignore_index=-1)
 
 
 def test_nothing_to_count():
@@ -100,8 +124,20 @@ def test_nothing_to_count():
         Counts.join([])
     with pytest.raises(ValueError, match="multiple of 4"):
         Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=10)
-    with pytest.raises(ValueError, match="must be int64"):
-        Counts(np.zeros((1, 2, 256), np.float32))
+    for levels in (0, -4):
+        with pytest.raises(ValueError, match=f"grey_levels is {levels}"):
+            Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=levels)
+    for table in (np.zeros((1, 2, 256), np.float32), np.zeros((1, 2, 5), np.int64)):
+        with pytest.raises(ValueError, match="must be int64"):
+            Counts(table)
+
+
+@pytest.mark.fault("there are fewer masks than maps, or more", "counting refuses them")
+def test_as_many_masks_as_maps():
+    one = np.zeros((2, 2), np.uint8)
+    for maps, masks in (([one, one], [one]), ([one], [one, one])):
+        with pytest.raises(ValueError, match=r"shorter|longer"):
+            Counts.from_maps(maps, masks)
 
 
 def test_expected_labels_share_a_pixel():
@@ -110,6 +146,9 @@ def test_expected_labels_share_a_pixel():
         torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), grey_levels=256
     )
     assert counts.table[0, :, 200].tolist() == [0.75, 0.25]
+    assert counts.table.dtype == np.float64
+    binary = Counts.from_probabilities(torch.full((1, 2), 0.3), torch.tensor([[0.0, 1.0]]))
+    assert binary.table.dtype == np.int64  # counted, not expected
     assert counts.pixels == 1
     assert calibration.ece(counts) == pytest.approx(200 / 255 - 0.25)
 
@@ -122,6 +161,7 @@ def test_the_true_posterior_is_calibrated_in_expectation_alone():
     assert calibration.ece(Counts.from_probabilities(posterior, labels, 256)) > 0.005
 
 
+@pytest.mark.fault("labels of a batch are 0 and 255, or -1 and 1", "counting refuses them")
 def test_labels_out_of_range_are_refused():
     with pytest.raises(ValueError, match="labels must lie in"):
         Counts.from_probabilities(torch.zeros(1, 2), torch.full((1, 2), 255.0))
@@ -208,8 +248,12 @@ def test_parts_keep_what_belongs_to_each_image():
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("quadrants", np.zeros((2, 4, 2, 3), np.int64), "quadrants have shape"),
-        ("weighted_f", np.zeros(2), "weighted_f has shape"),
+        (
+            "quadrants",
+            np.zeros((2, 4, 2, 3), np.int64),
+            r"quadrants have shape \(2, 4, 2, 3\), not \(3, 4, 2, 3\)",
+        ),
+        ("weighted_f", np.zeros(2), r"weighted_f has shape \(2,\), not \(3,\)"),
         ("names", ("a",), "1 names for 3 images"),
     ],
 )

@@ -3,7 +3,7 @@
 import importlib
 import math
 import pkgutil
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from itertools import pairwise
 
 import numpy as np
@@ -60,6 +60,13 @@ def test_the_best_of_several(better, best):
     assert math.isnan(score.best([math.nan]))
 
 
+def test_records_and_counts_do_not_change():
+    fixed = (calibration.ECE, saliency.mae, some_counts(), calibration.reliability(some_counts()))
+    for record in fixed:
+        with pytest.raises(FrozenInstanceError):
+            record.name = "another"
+
+
 def test_nearer_to_zero_is_better_from_both_sides():
     assert calibration.GAP.best([-0.1, 0.2]) == -0.1
     assert calibration.GAP.best([-0.2, 0.1]) == 0.1
@@ -70,6 +77,10 @@ def test_scores_are_their_functions_with_bins_where_they_have_any():
     row = scores(counts, bins=3)
     assert list(row) == list(SCORES)
     assert row["ece"] == calibration.ece(counts, 3) != calibration.ece(counts)
+    with_bins = {"ece", "ece_equal_mass", "ece_debiased", "oe", "mce"}
+    assert with_bins == {name for name, score in SCORES.items() if score.takes_bins}
+    for name in with_bins:
+        assert row[name] == getattr(calibration, name)(counts, 3)
     assert row["ks"] == calibration.ks(counts)
     assert row["max_f"] == saliency.max_f(counts)
     assert row["weighted_f"] == pytest.approx(0.4)

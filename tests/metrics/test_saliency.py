@@ -168,6 +168,15 @@ def test_auc_and_average_precision_equal_scikit_learn():
     assert saliency.average_precision(counts) == pytest.approx(ap, abs=1e-12)
 
 
+def test_roc_by_hand():
+    """Two pixels of foreground at 255 and 3, two of background at 3 and 0."""
+    counts = counted(np.array([[[255, 3, 3, 0]]], np.uint8), np.array([[[1, 1, 0, 0]]], np.uint8))
+    false, true = saliency.roc(counts)
+    np.testing.assert_array_equal(false, np.repeat([0, 0.5, 1], [253, 3, 1]))
+    np.testing.assert_array_equal(true, np.repeat([0, 0.5, 1], [1, 252, 4]))
+    assert saliency.auc(counts) == pytest.approx(7 / 8)
+
+
 def test_curves_of_one_class_are_undefined():
     counts = counted(np.full((1, 3, 3), 9, np.uint8), np.zeros((1, 3, 3), np.uint8))
     for score in (saliency.auc, saliency.average_precision, saliency.iou, saliency.adaptive_f):
@@ -178,7 +187,11 @@ def test_curves_of_one_class_are_undefined():
 def test_thresholds_of_many_images_are_worked_in_parts():
     levels, labels = images(n=4)
     counts = counted(np.tile(levels, (70, 1, 1)), np.tile(labels, (70, 1, 1)))
-    assert saliency.mean_e(counts) == pytest.approx(saliency.mean_e(counted(levels, labels)))
+    few = counted(levels, labels)
+    assert saliency.mean_e(counts) == pytest.approx(saliency.mean_e(few))
+    np.testing.assert_array_equal(
+        saliency.f_curves(counts), np.tile(saliency.f_curves(few), (70, 1))
+    )
 
 
 def test_agreement_with_pysodmetrics():

@@ -74,6 +74,13 @@ class Offset(Recalibration):
         return f"{self.value:+g}"
 
 
+@pytest.mark.fault("a fitted number is NaN", "its file is not written")
+def test_what_is_no_number_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Offset(float("nan")).save(tmp_path / "offset.json")
+    assert not list(tmp_path.iterdir())
+
+
 def test_decisions_that_may_move_do_in_the_counts_too():
     table = np.zeros((1, 2, 256), np.int64)
     table[0, 1, 120] = 7  # p = 120/255, logit -0.118

@@ -90,6 +90,14 @@ def test_without_a_best_temperature_an_end_is_taken_and_said(label, end, why):
     assert "an end of the range" in fitted.describe()
 
 
+def test_where_surer_is_ever_better_by_less_than_a_number_holds_an_end_is_taken():
+    """Certain and right: at T = 0.01 the slope is e^-901, 0 in float64."""
+    table = np.zeros((1, 2, 4096), np.int64)
+    table[0, 0, 0] = table[0, 1, 4095] = 5
+    with pytest.warns(RuntimeWarning, match="0.01 is taken: every decision is right"):
+        assert Temperature().fit(Counts(table)).value == 0.01
+
+
 def test_logits_beyond_the_last_level_count_as_if_they_were_there():
     logits, labels = drawn(6.0)
     fitted = Temperature().fit(counted(logits, labels))
@@ -115,7 +123,16 @@ def test_nothing_to_fit_on():
         Temperature().fit(Counts(np.zeros((0, 2, 256), np.int64)))
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "2", None])
+@pytest.mark.fault("a temperature is fitted on damaged counts", "they are refused")
+@pytest.mark.parametrize("value", [-1, math.nan])
+def test_what_is_no_number_of_pixels_is_refused(value):
+    table = np.ones((1, 2, 256))
+    table[0, 1, 3] = value
+    with pytest.raises(ValueError, match="some are negative or NaN"):
+        Temperature().fit(Counts(table))
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "2", None, 1e-39, 4e38, 10**400])
 def test_a_temperature_is_a_positive_number(value):
     with pytest.raises(ValueError, match="must be a positive number"):
         Temperature(value)

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.methods.aslp.perturbation import RELEASE, Technique
+from aslp_lib.methods.aslp.perturbation import RELEASE, Technique, check_labels
 from aslp_lib.methods.aslp.rules import RULES
 
 Dynamics = Literal["stable", "release"]
@@ -22,7 +22,9 @@ RELEASE_LOGIT = math.log(1e7 - 1)
 """Of the probability 1 - 1e-7."""
 
 
-def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tensor:
+def alpha_gradient(
+    logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
+) -> Tensor:
     """Gradient of each image's expected loss in alpha, (N,), in nats per pixel.
 
     `BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]`: beta/2 times the mean signed
@@ -30,40 +32,56 @@ def alpha_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tens
 
     Args:
         logits: (N, ...) raw network outputs z.
-        labels: the same shape. Pixels whose label is neither 0 nor 1 are left out of the mean,
-            which is NaN for an image that has no others.
+        labels: the same shape, in {0, 1} or between, or `ignore_index`. Others are refused on a
+            CPU; on other devices, where looking would wait for the device, they make NaN of it.
+        ignore_index: label of pixels that are left out of the mean, which is NaN for an image that
+            has no others.
 
     Raises:
-        ValueError: shapes that differ.
+        ValueError: shapes that differ, or other labels (on a CPU).
     """
-    return technique.beta * _mean_margin(logits, labels, (labels == 0) | (labels == 1))
+    return technique.beta * _mean_margin(logits, labels, ignore_index)
 
 
-def release_gradient(logits: Tensor, labels: Tensor, technique: Technique) -> Tensor:
+def release_gradient(
+    logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
+) -> Tensor:
     """`alpha_gradient` as the authors' code computes it, (N,), in nats per pixel.
 
     Its beta is half the figure's, and it divides by it where it should multiply. It takes the
     cross entropies of probabilities that are cut to [1e-7, 1 - 1e-7], so that no logit counts
-    beyond +-16.1, and pixels of any label in [0, 1].
+    beyond +-16.1.
 
     Args:
-        logits, labels: as `alpha_gradient`.
+        logits, labels, ignore_index: as `alpha_gradient`.
     """
     cut = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits  # infinity stays non-finite
-    gradient = technique.beta * _mean_margin(cut, labels, (labels >= 0) & (labels <= 1))
+    gradient = technique.beta * _mean_margin(cut, labels, ignore_index)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
 
 
-def _mean_margin(logits: Tensor, labels: Tensor, known: Tensor) -> Tensor:
-    """(N,) mean of `(y - 1/2) * z` over the known pixels; NaN without any."""
+def _mean_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
+    """(N,) means of `(y - 1/2) * z`, as `alpha_gradient` takes them."""
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    margin = (labels.to(torch.float32) - 0.5) * logits.to(torch.float32)
-    mean = torch.where(known, margin, 0.0).flatten(1).mean(dim=1)
-    return mean / known.flatten(1).mean(dim=1, dtype=torch.float32)
+    labels = labels.to(torch.float32)
+    margin = (labels - 0.5) * logits.to(torch.float32)
+    known = (labels >= 0) & (labels <= 1)
+    if ignore_index is None:
+        check_labels(labels, known)
+        return _per_image(torch.where(known, margin, torch.nan))
+    kept = labels != ignore_index
+    check_labels(labels, known | ~kept)
+    margin = torch.where(kept, torch.where(known, margin, torch.nan), 0.0)
+    return _per_image(margin) / _per_image(kept.float())
+
+
+def _per_image(values: Tensor) -> Tensor:
+    """(N,) means of (N, ...)."""
+    return values.unsqueeze(-1).flatten(1).mean(dim=1)
 
 
 class AdaptiveAlpha(nn.Module):
@@ -144,34 +162,38 @@ class AdaptiveAlpha(nn.Module):
         return f"{len(self)} images, {self.technique.name}, {self.dynamics}"
 
     @torch.no_grad()
-    def update(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """Move the levels of the images of one step.
+    def update(
+        self, index: Tensor, logits: Tensor, labels: Tensor, *, ignore_index: int | None = None
+    ) -> None:
+        """Move the levels of the images of one step, of which there may be none.
 
-        A level keeps its value where its gradient is not finite: logits that are not, or an image
-        without a pixel whose label is 0 or 1.
+        A level keeps its value where its gradient is not finite: logits that are NaN or infinite,
+        as mixed precision's first steps may give, or an image without a pixel that counts.
 
         Args:
             index: (N,) which images, each at most once. Looked at on a CPU; on other devices,
                 where looking would wait for the device, it is your care.
             logits: (N, ...) what the network said of them.
-            labels: the same shape, their unperturbed labels; pixels with others than 0 and 1 are
-                left out.
+            labels: the same shape, their unperturbed labels, in {0, 1} or between. Others are
+                refused on a CPU; on other devices their images keep their levels.
+            ignore_index: label of pixels that are left out, as in the loss.
 
         Raises:
-            ValueError: shapes that do not agree; an image that is named twice or does not exist.
+            ValueError: shapes that do not agree; an image that is named twice or does not exist;
+                other labels.
         """
         self._check_index(index, len(logits))
-        index = index.to(self.alpha.device)
+        index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
         take, move = (
             (release_gradient, self._release)
             if self.dynamics == "release"
             else (alpha_gradient, self._stable)
         )
-        gradient = take(logits, labels, self.technique).to(old.device)
+        gradient = take(logits, labels, self.technique, ignore_index).to(old.device)
         new = move(old, gradient)
         # No `if`: reading the counter on the host would synchronise the device at every step.
-        moves = (self.observed >= self.warm_up) & torch.isfinite(gradient)
+        moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
 
     def _check_index(self, index: Tensor, images: int) -> None:
@@ -180,14 +202,9 @@ class AdaptiveAlpha(nn.Module):
                 f"index has shape {tuple(index.shape)}, but there are logits of {images} images: "
                 "give one number an image"
             )
-        if index.device.type == "cpu":
-            named = index.tolist()
-            if strangers := [i for i in named if not 0 <= i < len(self)]:
-                raise ValueError(
-                    f"index names image {strangers[0]}, but there are {len(self)}, from 0 on"
-                )
-            if len(set(named)) < images:
-                raise ValueError(f"index names an image twice in one step: {named}")
+        check_images(index, len(self))
+        if index.device.type == "cpu" and len(set(named := index.tolist())) < images:
+            raise ValueError(f"index names an image twice in one step: {named}")
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:
@@ -208,6 +225,16 @@ class AdaptiveAlpha(nn.Module):
         push = gradient + self.constraint_weight * self.rule.constraint(alpha)
         new, limit = alpha + self.alpha_step_size * push, self.technique.alpha_limit
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
+
+
+def check_images(index: Tensor, images: int) -> None:
+    """Refuse numbers that are no image's; which ones they are is looked at on a CPU alone."""
+    if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
+        raise ValueError(f"images are named by {index.dtype}, but must be by whole numbers")
+    if index.device.type == "cpu":
+        for i in index.tolist():
+            if not 0 <= i < images:
+                raise ValueError(f"index names image {i}, but there are {images}, from 0 on")
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

@@ -26,7 +26,8 @@ def sc_bce_with_logits(
     picks, and the mean over Z is one BCE with the mean target.
 
     Args:
-        logits: (N, ...) raw network outputs z.
+        logits: (N, ...) raw network outputs z. One that is NaN or infinite makes the mean NaN, as
+            torch's own loss does.
         labels: the same shape, in {0, 1}, or `ignore_index`. Others are refused on a CPU; on other
             devices, where looking would wait for the device, they are your care.
         alpha: (N,) perturbation level of each image, or one number.
@@ -34,7 +35,8 @@ def sc_bce_with_logits(
             variance.
         reduction: "mean", "sum" or "none" (the logits' shape).
         ignore_index: label of pixels that add nothing and do not count in the mean, such as 255 or
-            -1; their logits may be anything. Where all pixels are ignored the loss is 0, not NaN.
+            -1; their logits may be anything. Where no pixel counts, as in an empty batch, the loss
+            is 0, not NaN.
         generator: source of the draws.
 
     Raises:
@@ -45,12 +47,16 @@ def sc_bce_with_logits(
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    labels, kept = labels.to(logits.dtype), None
+    # In single precision: in half of it 2049 is 2048, and in 8 bits -1 is 255.
+    labels, kept = labels.to(torch.promote_types(logits.dtype, torch.float32)), None
     if ignore_index is not None:
         ignored = labels == ignore_index
         logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
         kept = (~ignored).to(logits.dtype)
     _check_binary(labels)
+    labels = labels.to(logits.dtype)
+    if reduction == "mean" and not labels.numel():
+        reduction = "sum"
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:

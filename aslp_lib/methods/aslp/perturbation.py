@@ -98,12 +98,23 @@ def perturb(
     """Perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus the technique's noise.
 
     Args:
-        labels: `y` in {0, 1} (any float tensor).
+        labels: `y` in {0, 1}, or between, as soft labels are; booleans and whole numbers become
+            floating-point ones. Others are refused on a CPU; on other devices, where looking would
+            wait for the device, they are your care.
         generator: source of the noise; its device may differ from the labels'.
         noise: the noise itself, as `pixel_noise` draws it, of the labels' shape.
+
+    Raises:
+        ValueError: other labels (on a CPU), or noise of another shape.
     """
+    labels = _checked(labels)
     perturbed = (1 - technique.beta) * labels + technique.beta / 2
     if technique.noise:
+        if noise is not None and noise.shape != labels.shape:
+            raise ValueError(
+                f"noise has shape {tuple(noise.shape)}, labels {tuple(labels.shape)}: they must "
+                "agree"
+            )
         if noise is None:
             device = generator.device if generator is not None else labels.device
             noise = pixel_noise(labels.shape, technique, generator, labels.dtype, device)
@@ -138,12 +149,16 @@ def sampled_targets(
     One switch `Z_i ~ Bernoulli(alpha_i)` per image, not per pixel.
 
     Args:
-        labels: (N, ...) in {0, 1}.
+        labels: (N, ...), as `perturb`.
         alpha: (N,) or one number for all, in [0, 1].
         generator: source of the switches and the noise.
         uniform: (N,) draws in [0, 1) given instead: image i is perturbed if its is below alpha_i.
         noise: as `perturb`.
+
+    Raises:
+        ValueError: as `perturb`; alpha outside [0, 1] (on a CPU) or not one an image.
     """
+    labels = _floating(labels)
     alpha = _per_image(alpha, labels)
     if uniform is None:
         device = generator.device if generator is not None else labels.device
@@ -153,9 +168,31 @@ def sampled_targets(
 
 
 def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Shapes as there."""
+    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Arguments as there."""
+    labels = _checked(labels)
     strength = _per_image(alpha, labels) * technique.beta
     return (1 - strength) * labels + strength / 2
+
+
+def check_labels(labels: Tensor, known: Tensor) -> None:
+    """Refuse labels that are not `known`, where looking costs no wait for a device."""
+    if labels.device.type == "cpu" and not bool(known.all()):
+        others = labels[~known]
+        raise ValueError(
+            f"labels must lie in [0, 1], but {len(others)} of {labels.numel()} pixels have others, "
+            f"the first {others[0]:g}: divide a mask of 0 and 255 by 255, and leave pixels without "
+            "a label out of loss and update by ignore_index"
+        )
+
+
+def _checked(labels: Tensor) -> Tensor:
+    check_labels(labels, (labels >= 0) & (labels <= 1))
+    return _floating(labels)
+
+
+def _floating(labels: Tensor) -> Tensor:
+    """Whole numbers and booleans would cut alpha to such too: to 0, or to True."""
+    return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
 
 
 def _per_image(alpha: Tensor | float, labels: Tensor) -> Tensor:

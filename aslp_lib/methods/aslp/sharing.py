@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, distributed
 
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, check_images
 
 
 @torch.no_grad()
@@ -27,12 +27,15 @@ def share_alphas(alphas: AdaptiveAlpha, seen: Tensor | Sequence[int]) -> None:
             or not.
 
     Raises:
-        IndexError: an image that is not of the training set (on a CPU; CUDA aborts).
+        ValueError: an image that is not of the training set (looked at on a CPU; CUDA aborts).
     """
+    # A list of no images is taken for one of floating-point numbers.
+    seen = torch.as_tensor(seen) if len(seen) else torch.zeros(0, dtype=torch.long)
+    check_images(seen, len(alphas))
     if not (distributed.is_available() and distributed.is_initialized()):
         return
     levels = alphas.alpha
-    seen = torch.as_tensor(seen, dtype=torch.long, device=levels.device)
+    seen = seen.to(levels.device, torch.long)
     owner = torch.zeros(len(levels), dtype=torch.long, device=levels.device)
     owner[seen] = distributed.get_rank()
     distributed.all_reduce(owner, distributed.ReduceOp.MAX)

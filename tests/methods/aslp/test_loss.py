@@ -167,7 +167,7 @@ def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, bro
     sc_bce_with_logits(
         logits, labels, alpha, P.SOFT_INVERSION, use_expected_targets=True, ignore_index=IGNORED
     ).backward()
-    targets = P.expected_targets(labels, alpha, P.SOFT_INVERSION)
+    targets = P.expected_targets(labels.masked_fill(~kept, 0), alpha, P.SOFT_INVERSION)
     oracle = torch.where(kept, (torch.sigmoid(logits) - targets) / kept.sum(), 0.0)
     assert logits.grad[~kept].eq(0).all()
     torch.testing.assert_close(logits.grad, oracle.detach())
@@ -218,13 +218,35 @@ def test_without_ignored_pixels_the_loss_is_the_same_bit_for_bit(batch, ignored)
     assert torch.equal(ours, F.binary_cross_entropy_with_logits(logits, targets))
 
 
+@pytest.mark.parametrize("ignored", [None, 255])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.fault("a loss is asked for of no images, or only of ignored pixels", "0, not NaN")
+def test_of_an_empty_batch_the_loss_is_0(ignored, reduction):
+    empty = torch.zeros(0, 1, 4, 4, requires_grad=True)
+    loss = sc_bce_with_logits(
+        empty, torch.zeros(0, 1, 4, 4), 0.3, P.MODERATION, ignore_index=ignored, reduction=reduction
+    )
+    assert loss.sum() == 0
+    loss.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("label", "ignored"), [(2049, 2048), (1.001, None)])
+def test_labels_are_looked_at_before_half_precision_rounds_them(dtype, label, ignored):
+    logits = torch.ones(1, 2, dtype=dtype)
+    with pytest.raises(ValueError, match=f"2 of 2 pixels have others, the first {label}"):
+        sc_bce_with_logits(
+            logits, torch.full((1, 2), float(label)), 0.0, P.MODERATION, ignore_index=ignored
+        )
+
+
 @pytest.mark.parametrize(
     ("value", "index"), [(255, None), (-1, None), (0.5, None), (2, 255), (math.nan, None)]
 )
 def test_other_labels_are_refused_on_a_cpu(batch, value, index):
     logits, labels = batch
     labels = labels.clone()
-    labels[0, 0, 0, :2] = value
+    labels[0, 0, 0, 0], labels[0, 0, 0, 1] = value, 7
     with pytest.raises(ValueError, match=f"2 of 150 pixels have others, the first {value:g}"):
         sc_bce_with_logits(logits, labels, 0.1, P.MODERATION, ignore_index=index)
 

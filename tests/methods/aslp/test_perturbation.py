@@ -1,4 +1,5 @@
 import math
+from dataclasses import FrozenInstanceError
 
 import pytest
 import torch
@@ -115,6 +116,45 @@ def test_beta_out_of_range(beta):
         P.Technique("bad", beta)
 
 
+def test_the_ends_of_each_range_belong_to_it():
+    for beta, noise in ((0.0, 0.0), (2.0, 0.0), (1.0, 0.5), (0.5, 0.25)):
+        technique = P.Technique("end", beta, noise)
+        assert technique.alpha_limit == min(1.0, 1 / beta if beta else 1.0)
+    assert P.Technique("t", 2.5, unbounded=True).alpha_limit == 1 / 2.5
+    for rate in (0.0, 1.0):
+        assert P.disturb_label(rate) == (rate / 2, P.HARD_INVERSION)
+    for alpha in (0.0, 1.0, torch.tensor([0.0, 1.0])):
+        assert P.expected_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION).shape == (2, 1)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.1, math.nan])
+def test_a_rate_that_is_no_probability(rate):
+    with pytest.raises(ValueError, match=f"rate is {rate}, but is a probability"):
+        P.disturb_label(rate)
+
+
+def test_the_techniques_by_name():
+    assert {
+        "HI": P.Technique("HI", 2.0),
+        "SI": P.Technique("SI", 1.5),
+        "M": P.Technique("M", 1.0),
+        "DM": P.Technique("DM", 1.0, noise=0.25),
+        "release": P.Technique("release", 4.0, unbounded=True),
+    } == P.TECHNIQUES
+    with pytest.raises(FrozenInstanceError):
+        P.MODERATION.beta = 2.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_noise_has_the_labels_precision(dtype):
+    draw = torch.Generator()
+    noise = P.pixel_noise((3, 4), P.DYNAMIC_MODERATION, draw.manual_seed(0), dtype)
+    assert noise.dtype == dtype and noise.shape == (3, 4)
+    perturbed = P.perturb(torch.zeros(3, 4, dtype=dtype), P.DYNAMIC_MODERATION, draw.manual_seed(0))
+    assert torch.equal(perturbed, 0.5 + noise)
+    assert P.sampled_targets(perturbed, 0.5, P.DYNAMIC_MODERATION, draw).dtype == dtype
+
+
 @pytest.mark.parametrize(("beta", "noise"), [(2.0, 0.1), (1.0, 0.6), (1.0, -0.1)])
 def test_noise_that_leaves_the_labels(beta, noise):
     with pytest.raises(ValueError, match="inside"):
@@ -125,6 +165,51 @@ def test_noise_that_leaves_the_labels(beta, noise):
 def test_alpha_out_of_range(alpha):
     with pytest.raises(ValueError, match=r"alpha must lie in \[0, 1\]"):
         P.sampled_targets(torch.ones(2, 1), alpha, P.HARD_INVERSION)
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64])
+@pytest.mark.fault("labels are booleans or whole numbers", "alpha is not cut to such")
+def test_labels_of_any_kind(kind):
+    whole = torch.tensor([[0, 1]] * 200, dtype=kind)
+    labels, draw = whole.float(), torch.Generator()
+    alpha = torch.linspace(0, 1, 200)
+    for technique in (P.SOFT_INVERSION, P.DYNAMIC_MODERATION):
+        for targets in (
+            lambda labels, technique=technique: P.expected_targets(labels, alpha, technique),
+            lambda labels, technique=technique: P.sampled_targets(labels, alpha, technique, draw),
+            lambda labels, technique=technique: P.perturb(labels, technique, draw),
+        ):
+            ours, oracle = (targets(each) for each in (whole, labels) if draw.manual_seed(1))
+            assert torch.equal(ours, oracle)
+
+
+@pytest.mark.parametrize("value", [255, -1, 1.5, math.nan])
+@pytest.mark.fault("a label map of 0 and 255 is to be perturbed", "it is refused, with the remedy")
+def test_labels_that_are_none_are_refused(value):
+    labels = torch.tensor([[0.0, value, value]])
+    for made in (
+        lambda: P.perturb(labels, P.MODERATION),
+        lambda: P.sampled_targets(labels, 0.0, P.MODERATION),
+        lambda: P.expected_targets(labels, 0.5, P.MODERATION),
+    ):
+        with pytest.raises(ValueError, match=f"2 of 3 pixels have others, the first {value:g}"):
+            made()
+    on_device = torch.full((2, 3), value, device="meta")  # looking would wait for it
+    assert P.perturb(on_device, P.MODERATION).shape == (2, 3)
+
+
+@pytest.mark.parametrize("shape", [(1,), (5, 2, 3), (2, 1)])
+def test_noise_that_would_broadcast_is_refused(shape):
+    with pytest.raises(ValueError, match="they must agree"):
+        P.perturb(torch.ones(2, 3), P.DYNAMIC_MODERATION, noise=torch.zeros(shape))
+
+
+def test_of_no_images_there_are_no_targets():
+    for technique in (P.MODERATION, P.DYNAMIC_MODERATION):
+        for alpha in (0.5, torch.zeros(0)):
+            empty = torch.zeros(0, 1, 4, 4)
+            assert P.sampled_targets(empty, alpha, technique).shape == empty.shape
+            assert P.expected_targets(empty, alpha, technique).shape == empty.shape
 
 
 def test_alpha_for_another_number_of_images():

@@ -97,12 +97,14 @@ def test_of_two_that_saw_an_image_the_highest_rank_decides_and_of_none_rank_0(tw
 
 
 def refused() -> bool:
-    with pytest.raises(IndexError):
-        share_alphas(AdaptiveAlpha(5, MODERATION), [5])
+    for seen in ([5], [0, -1], torch.tensor([0.7])):
+        with pytest.raises(ValueError, match=r"names image (5|-1)|must be by whole numbers"):
+            share_alphas(AdaptiveAlpha(5, MODERATION), seen)
     return True
 
 
 def test_an_image_that_is_not_there_is_refused(two):
+    assert refused()  # in one process too
     assert all(each["refused"] for each in two)
 
 

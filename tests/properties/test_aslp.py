@@ -1,0 +1,302 @@
+"""What holds of levels, targets and loss whatever the batch: symmetries, bounds and slow twins."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch.nn import functional as F
+
+from aslp_lib.methods.aslp import perturbation as P
+from aslp_lib.methods.aslp import theory
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+
+SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4))
+SHARES = st.floats(0, 1, width=32)
+ANY_LOGIT = st.floats(-1e4, 1e4, width=16)
+TECHNIQUES = st.one_of(
+    st.sampled_from([P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]),
+    st.floats(0, 2, width=32).map(lambda beta: P.Technique("drawn", beta)),
+)
+
+
+@st.composite
+def batches(draw, logits=ANY_LOGIT):
+    """(logits, labels, alpha) in float64."""
+    shape = draw(SHAPES)
+    z = draw(arrays(np.float64, shape, elements=logits))
+    y = draw(arrays(np.bool_, shape))
+    alpha = draw(arrays(np.float64, shape[:1], elements=SHARES))
+    return torch.from_numpy(z), torch.from_numpy(y).double(), torch.from_numpy(alpha)
+
+
+def expected_loss(logits, labels, alpha, technique, **options):
+    return sc_bce_with_logits(
+        logits,
+        labels,
+        alpha,
+        technique,
+        **{"use_expected_targets": True, "reduction": "none", **options},
+    )
+
+
+def bce(logits, targets):
+    """By its definition, stable: `log(1 + e^z) - t z`."""
+    return torch.logaddexp(logits, torch.zeros_like(logits)) - targets * logits
+
+
+@given(batches(), TECHNIQUES)
+def test_the_expected_loss_is_affine_in_its_target(batch, technique):
+    """So it is the mean of BCE with the label and of BCE with the perturbed one."""
+    logits, labels, alpha = batch
+    on = alpha.view(-1, 1, 1)
+    beta = technique.beta
+    perturbed = (1 - beta) * labels + beta / 2
+    oracle = (1 - on) * bce(logits, labels) + on * bce(logits, perturbed)
+    ours = expected_loss(logits, labels, alpha, technique)
+    torch.testing.assert_close(ours, oracle, rtol=1e-9, atol=1e-9)
+
+
+@given(batches(), TECHNIQUES)
+def test_swapping_the_classes_changes_neither_loss_nor_gradient(batch, technique):
+    logits, labels, alpha = batch
+    ours = expected_loss(logits, labels, alpha, technique)
+    swapped = expected_loss(-logits, 1 - labels, alpha, technique)
+    torch.testing.assert_close(ours, swapped, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(
+        alpha_gradient(logits, labels, technique), alpha_gradient(-logits, 1 - labels, technique)
+    )
+    if not technique.noise:
+        draw = torch.Generator().manual_seed(0)
+        targets = P.sampled_targets(labels, alpha, technique, draw)
+        others = P.sampled_targets(1 - labels, alpha, technique, draw.manual_seed(0))
+        torch.testing.assert_close(targets, 1 - others)
+
+
+@given(batches(), TECHNIQUES, st.randoms(use_true_random=False))
+def test_images_may_come_in_any_order_and_in_any_parts(batch, technique, random):
+    logits, labels, alpha = batch
+    order = random.sample(range(len(logits)), len(logits))
+    whole = expected_loss(logits, labels, alpha, technique)
+    moved = expected_loss(logits[order], labels[order], alpha[order], technique)
+    assert torch.equal(moved, whole[order])
+    gradient = alpha_gradient(logits, labels, technique)
+    assert torch.equal(alpha_gradient(logits[order], labels[order], technique), gradient[order])
+    cut = random.randint(0, len(logits))
+    sums = [
+        expected_loss(logits[part], labels[part], alpha[part], technique, reduction="sum")
+        for part in (slice(cut), slice(cut, None))
+    ]
+    torch.testing.assert_close(sum(sums), whole.sum())
+
+
+@given(batches(), TECHNIQUES)
+def test_no_logits_do_better_than_the_floor(batch, technique):
+    logits, labels, alpha = batch
+    loss = expected_loss(logits, labels, alpha, technique)
+    floor = theory.loss_floor(alpha, technique).view(-1, 1, 1)
+    assert (loss >= floor - 1e-9).all()
+    confidence = theory.expected_confidence(alpha, technique).view(-1, 1, 1)
+    best = torch.logit(torch.where(labels == 1, confidence, 1 - confidence), eps=1e-12)
+    reached = expected_loss(best, labels, alpha, technique)
+    torch.testing.assert_close(reached, floor.expand_as(reached), rtol=0, atol=1e-9)
+
+
+@given(batches(), TECHNIQUES)
+def test_targets_are_probabilities_one_of_two_and_their_mean(batch, technique):
+    _, labels, alpha = batch
+    sampled = P.sampled_targets(labels, alpha, technique, torch.Generator().manual_seed(1))
+    expected = P.expected_targets(labels, alpha, technique)
+    for targets in (sampled, expected):
+        assert ((targets >= 0) & (targets <= 1)).all()
+    beta = technique.beta
+    perturbed = (1 - beta) * labels + beta / 2
+    off = (sampled - labels).abs().flatten(1).amax(1) == 0
+    on = (sampled - perturbed).abs().flatten(1).amax(1) <= technique.noise + 1e-12
+    assert (off | on).all()
+    mean = (1 - alpha.view(-1, 1, 1)) * labels + alpha.view(-1, 1, 1) * perturbed
+    torch.testing.assert_close(expected, mean)
+    spread = theory.target_variance(alpha, technique)
+    quiet = alpha * (1 - alpha) * (beta / 2) ** 2  # of 0 or 1, times beta * (y - 1/2)
+    torch.testing.assert_close(spread, quiet + alpha * technique.noise_variance)
+    assert (spread >= 0).all()
+
+
+@given(SHARES, SHARES, SHARES, TECHNIQUES)
+def test_the_minimiser_rises_with_the_posterior_and_keeps_its_decision(low, high, alpha, technique):
+    low, high = sorted((low, high))
+    alpha = min(alpha, technique.alpha_limit)
+    first, second = (theory.minimiser(p, alpha, technique).item() for p in (low, high))
+    assert 0 <= first <= second + 1e-6 <= 1 + 2e-6
+    if alpha * technique.beta < 0.999 and abs(low - 0.5) > 1e-3:
+        assert (first > 0.5) == (low > 0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@given(batch=batches(), technique=TECHNIQUES)
+def test_sure_logits_in_every_precision(dtype, batch, technique):
+    """Up to +-1e4: loss and gradients are finite, and those of float64 to the last digits."""
+    logits, labels, alpha = batch
+    logits, alpha = logits.to(dtype), alpha.to(dtype)
+    eps = torch.finfo(dtype).eps
+    ours, truth = logits.clone().requires_grad_(), logits.double().requires_grad_()
+    loss = expected_loss(ours, labels, alpha, technique)
+    oracle = expected_loss(truth, labels, alpha.double(), technique)
+    assert loss.dtype == dtype and loss.isfinite().all()
+    off = (loss.double() - oracle).abs()
+    assert (off <= 8 * eps * (1 + truth.abs())).all()
+    loss.sum().backward()
+    oracle.sum().backward()
+    assert ours.grad.isfinite().all()
+    assert ((ours.grad.double() - truth.grad).abs() <= 8 * eps).all()
+    for reduction in ("mean", "sum"):
+        mean = expected_loss(ours, labels, alpha, technique, reduction=reduction)
+        # 48 pixels of 1e4 are more than half precision holds: their sum is infinite, never NaN.
+        assert mean.isfinite() or (reduction == "sum" and dtype == torch.float16 and mean > 0)
+    ours, oracle = (alpha_gradient(z, labels, technique) for z in (logits, logits.double()))
+    torch.testing.assert_close(ours, oracle)
+
+
+@given(batches(), TECHNIQUES, st.data())
+def test_ignored_pixels_are_as_if_they_were_not_there(batch, technique, data):
+    logits, labels, alpha = batch
+    kept = torch.from_numpy(data.draw(arrays(np.bool_, logits.shape)))
+    holed = torch.where(kept, labels, 255.0)
+    broken = torch.where(kept, logits, torch.nan)
+    options = {"ignore_index": 255}
+    loss = expected_loss(broken, holed, alpha, technique, reduction="mean", **options)
+    each = expected_loss(logits, labels, alpha, technique)[kept]
+    torch.testing.assert_close(loss, each.mean() if len(each) else loss.new_tensor(0.0))
+    gradient = alpha_gradient(broken, holed, technique, **options)
+    for i in range(len(logits)):
+        own = kept[i]
+        alone = alpha_gradient(logits[i, own][None], labels[i, own][None], technique)[0]
+        torch.testing.assert_close(gradient[i], alone, equal_nan=True)
+
+
+RULES = [
+    ("calibration", "stable"),
+    ("entropy", "stable"),
+    ("measured_gap", "stable"),
+    ("calibration", "release"),
+    ("entropy", "release"),
+]
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.floats(allow_nan=True, allow_infinity=True, width=32),
+        st.booleans(),
+        SHARES,
+        SHARES,
+    ),
+    max_size=12,
+)
+
+
+@pytest.mark.parametrize(("rule", "dynamics"), RULES)
+@given(
+    technique=TECHNIQUES, eta=st.floats(0, 1), weight=st.floats(0, 1e4), gain=SHARES, steps=STEPS
+)
+def test_a_level_is_a_probability_that_keeps_decisions_whatever_comes(
+    rule, dynamics, technique, eta, weight, gain, steps
+):
+    alphas = AdaptiveAlpha(
+        4,
+        technique,
+        rule,
+        alpha_step_size=eta,
+        constraint_weight=weight,
+        bound_gain=gain,
+        warm_up=1,
+        dynamics=dynamics,
+    )
+    for image, logit, label, accuracy, confidence in steps:
+        before = alphas.alpha.clone()
+        alphas.update(torch.tensor([image]), torch.full((1, 2), logit), torch.full((1, 2), label))
+        alphas.observe(accuracy, confidence)
+        assert ((alphas.alpha >= 0) & (alphas.alpha <= min(1, 1 / max(technique.beta, 1)))).all()
+        others = torch.arange(4) != image
+        assert torch.equal(alphas.alpha[others], before[others])
+        if not math.isfinite(logit):
+            assert torch.equal(alphas.alpha, before)
+
+
+class Twin:
+    """METHOD.md's rules in plain Python numbers, one image at a time, without the implicit step."""
+
+    def __init__(self, technique, rule, eta, weight, gain, warm_up):
+        self.beta, self.rule = technique.beta, rule
+        self.limit = min(1.0, 1 / self.beta) if self.beta else 1.0
+        self.eta, self.weight, self.gain, self.warm_up = eta, weight, gain, warm_up
+        self.seen, self.accuracy, self.best, self.bound = 0, 0.0, 0.0, 0.0
+        self.alpha = [0.0] * 3
+
+    def observe(self, accuracy, confidence):
+        self.seen += 1
+        self.accuracy, self.best = accuracy, max(self.best, accuracy)
+        if self.seen >= self.warm_up:
+            top = 2 * (1 - accuracy) / self.beta if self.beta else math.inf
+            moved = self.bound + self.gain * (confidence - accuracy)
+            self.bound = min(max(moved, 0.0), top, self.limit)
+
+    def update(self, image, margins):
+        if self.seen < self.warm_up:
+            return
+        free = self.alpha[image] + self.eta * self.beta * sum(margins) / len(margins)
+        if self.rule == "calibration":
+            low, high = -1e3, 1e3  # the new level a solves a = free + eta * lambda * R(a)
+            for _ in range(200):
+                a = (low + high) / 2
+                room = min(1 - self.beta * a / 2 - self.accuracy, 0.0)
+                low, high = (a, high) if a < free + self.eta * self.weight * room else (low, a)
+            new = low
+        elif self.rule == "entropy":
+            new = free + self.eta * self.weight * min(self.accuracy - self.best, 0.0)
+        else:
+            new = min(free, self.bound)
+        self.alpha[image] = min(max(new, 0.0), self.limit)
+
+
+@pytest.mark.parametrize("rule", ["calibration", "entropy", "measured_gap"])
+@given(
+    technique=TECHNIQUES,
+    eta=st.floats(0.001, 0.1),
+    weight=st.floats(0, 100),
+    gain=SHARES,
+    warm_up=st.integers(0, 3),
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 2),
+            st.lists(st.tuples(st.floats(-8, 8, width=16), st.booleans()), min_size=2, max_size=2),
+            st.floats(0.5, 1, width=16),
+            st.floats(0.5, 1, width=16),
+        ),
+        max_size=8,
+    ),
+)
+def test_levels_are_those_of_plain_numbers(rule, technique, eta, weight, gain, warm_up, steps):
+    settings = {"alpha_step_size": eta, "constraint_weight": weight, "bound_gain": gain}
+    alphas = AdaptiveAlpha(3, technique, rule, warm_up=warm_up, **settings)
+    twin = Twin(technique, rule, eta, weight, gain, warm_up)
+    for image, pixels, accuracy, confidence in steps:
+        logits, labels = (torch.tensor([column]) for column in zip(*pixels, strict=True))
+        alphas.update(torch.tensor([image]), logits, labels)
+        twin.update(image, [(y - 0.5) * z for z, y in pixels])
+        alphas.observe(accuracy, confidence)
+        twin.observe(accuracy, confidence)
+    np.testing.assert_allclose(alphas.alpha, twin.alpha, atol=1e-4)
+
+
+@given(batches(st.floats(-30, 30)), TECHNIQUES)
+def test_the_gradient_in_the_logits_is_probability_less_target(batch, technique):
+    logits, labels, alpha = batch
+    logits.requires_grad_()
+    expected_loss(logits, labels, alpha, technique, reduction="sum").backward()
+    oracle = torch.sigmoid(logits.detach()) - P.expected_targets(labels, alpha, technique)
+    torch.testing.assert_close(logits.grad, oracle)
+    plain = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    torch.testing.assert_close(expected_loss(logits, labels, 0.0, technique), plain)

@@ -1,0 +1,311 @@
+"""What holds of every score whatever the maps: symmetries, bounds and slow twins."""
+
+import math
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from aslp_lib.metrics import SCORES, calibration, saliency, scores, smooth
+from aslp_lib.metrics.accumulator import CountsAccumulator
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.score import per_image
+from aslp_lib.metrics.truth import against_posterior
+
+BINS = st.integers(1, 30)
+OF = st.sampled_from(["prediction", "foreground"])
+
+
+@st.composite
+def tables(draw):
+    """Counts of 4 to 24 grey levels, some of an image's pixels in one class alone."""
+    levels = 4 * draw(st.integers(1, 6))
+    shape = (draw(st.integers(1, 4)), 2, levels)
+    table = draw(arrays(np.int64, shape, elements=st.integers(0, 5)))
+    table[:, draw(st.integers(0, 1)), draw(st.integers(0, levels - 1))] += 1  # none is empty
+    return Counts(table)
+
+
+@st.composite
+def maps(draw):
+    """(maps, masks), (N, H, W): grey levels of a few values or many, masks of any shape."""
+    shape = draw(array_shapes(min_dims=3, max_dims=3, max_side=6))
+    grey = st.one_of(st.integers(0, 255), st.sampled_from([0, 85, 127, 128, 255]))
+    return (
+        draw(arrays(np.uint8, shape, elements=grey)),
+        draw(arrays(np.uint8, shape, elements=st.integers(0, 1))),
+    )
+
+
+def pixels(counts):
+    """(level, label, how many) of the pooled pixels."""
+    for v, y in product(range(counts.grey_levels), (0, 1)):
+        if n := int(counts.pooled[y, v]):
+            yield v, y, n
+
+
+def forecasts(counts, of):
+    """(confidence, outcome, how many), exact."""
+    top = counts.grey_levels - 1
+    for v, y, n in pixels(counts):
+        if of == "foreground":
+            yield Fraction(v, top), y, n
+        else:
+            yield Fraction(max(v, top - v), top), int((2 * v > top) == y), n
+
+
+def binned(counts, bins, of):
+    """(share, confidence, accuracy, pixels) of each bin (low, high] with pixels, exact."""
+    of_bin: dict[int, list] = {}
+    for confidence, outcome, n in forecasts(counts, of):
+        of_bin.setdefault(max(math.ceil(confidence * bins) - 1, 0), []).append(
+            (confidence, outcome, n)
+        )
+    whole = sum(n for _, _, n in forecasts(counts, of))
+    for rows in of_bin.values():
+        size = sum(n for _, _, n in rows)
+        yield (
+            Fraction(size, whole),
+            sum(c * n for c, _, n in rows) / size,
+            Fraction(sum(o * n for _, o, n in rows), size),
+            size,
+        )
+
+
+@given(tables(), BINS, OF)
+def test_binned_errors_are_those_of_exact_fractions(counts, bins, of):
+    rows = list(binned(counts, bins, of))
+    expected = {
+        calibration.ece: sum(w * abs(c - a) for w, c, a, _ in rows),
+        calibration.oe: sum(w * c * max(c - a, 0) for w, c, a, _ in rows),
+        calibration.mce: max(abs(c - a) for _, c, a, _ in rows),
+        calibration.squared_error_debiased: sum(
+            w * ((c - a) ** 2 - (a * (1 - a) / (n - 1) if n > 1 else 0)) for w, c, a, n in rows
+        ),
+    }
+    for score, value in expected.items():
+        assert score(counts, bins, of) == pytest.approx(float(value), abs=1e-12)
+    root = math.sqrt(max(float(expected[calibration.squared_error_debiased]), 0))
+    assert calibration.ece_debiased(counts, bins, of) == pytest.approx(root, abs=1e-6)
+
+
+@given(tables(), OF)
+def test_scores_without_bins_are_those_of_exact_fractions(counts, of):
+    rows, top = sorted(forecasts(counts, of)), counts.grey_levels - 1
+    whole = sum(n for *_, n in rows)
+    distances = [abs(sum((c - o) * n for c, o, n in rows if c <= at)) / whole for at, *_ in rows]
+    assert calibration.ks(counts, of) == pytest.approx(float(max(distances)), abs=1e-12)
+    square = sum((Fraction(v, top) - y) ** 2 * n for v, y, n in pixels(counts)) / whole
+    assert calibration.brier(counts) == pytest.approx(float(square), abs=1e-12)
+    parts = calibration.brier_parts(counts)
+    assert parts.reliability - parts.resolution + parts.uncertainty == pytest.approx(
+        float(square), abs=1e-12
+    )
+    edge = 0.5 / top
+    price = -sum(
+        n * math.log(min(max(v / top if y else 1 - v / top, edge), 1 - edge))
+        for v, y, n in pixels(counts)
+    )
+    assert calibration.nll(counts) == pytest.approx(price / whole, abs=1e-12)
+
+
+@given(tables(), BINS)
+def test_errors_keep_their_bounds(counts, bins):
+    for of in ("prediction", "foreground"):
+        ece, mce = calibration.ece(counts, bins, of), calibration.mce(counts, bins, of)
+        oe, ks = calibration.oe(counts, bins, of), calibration.ks(counts, of)
+        assert -1e-12 <= oe <= ece + 1e-12
+        assert ece <= mce + 1e-12 <= 1 + 2e-12
+        assert ece <= calibration.ece(counts, 2 * bins, of) + 1e-12  # finer bins hide less
+        least = calibration.ece(counts, 1, of)
+        for score in (
+            ks,
+            calibration.ece_equal_mass(counts, bins, of),
+            calibration.ece_sweep(counts, of),
+        ):
+            assert least - 1e-9 <= score <= 1 + 1e-12
+        smooth_error = smooth.smooth_ece(counts, of)
+        each_level = binned(counts, counts.grey_levels * (counts.grey_levels - 1), of)
+        finest = float(sum(w * abs(c - a) for w, c, a, _ in each_level))
+        assert -1e-12 <= smooth_error <= finest + 1e-9
+    assert abs(calibration.gap(counts)) == pytest.approx(calibration.ece(counts, 1), abs=1e-12)
+    assert 0.5 < calibration.confidence(counts) <= 1 + 1e-12
+    assert 0 <= calibration.accuracy(counts) <= 1
+    assert 0 <= calibration.brier(counts) <= 1 + 1e-12
+    assert calibration.nll(counts) >= calibration.brier(counts) - 0.5 / (counts.grey_levels - 1)
+
+
+@given(tables(), BINS)
+def test_swapping_the_classes_changes_no_calibration_score(counts, bins):
+    """Labels and maps flipped together."""
+    flipped = Counts(counts.table[:, ::-1, ::-1])
+    ours, theirs = (scores(each, bins) for each in (counts, flipped))
+    names = {s.name for s in vars(calibration).values() if isinstance(s, type(calibration.ECE))}
+    for name in sorted(names | {"smooth_ece", "mae", "auc"}):
+        assert theirs[name] == pytest.approx(ours[name], abs=1e-9, nan_ok=True), name
+    # KS of the foreground sums up from one side, and ECE's bins are (low, high]: not these.
+    assert smooth.smooth_ece(flipped, "foreground") == pytest.approx(
+        smooth.smooth_ece(counts, "foreground"), abs=1e-9
+    )
+
+
+@given(maps(), st.randoms(use_true_random=False))
+def test_images_may_come_in_any_order_and_in_any_parts(drawn, random):
+    levels, labels = drawn
+    whole = Counts.from_maps(levels, labels)
+    order = random.sample(range(len(levels)), len(levels))
+    cut = random.randint(0, len(levels))
+    ours = scores(whole)
+    for same in (whole[np.array(order)], Counts.join([whole[:cut], whole[cut:]])):
+        assert scores(same) == pytest.approx(ours, abs=1e-12, nan_ok=True)
+    one = Counts(whole.pooled[None])  # one image of all pixels: what is pooled stays
+    pooled = [name for name in ours if SCORES[name].needs is None]
+    images = {"mae", "max_f", "max_f_mean_pr", "mean_f", "adaptive_f", "max_e", "mean_e", "iou"}
+    for name in set(pooled) - images:
+        assert SCORES[name].value(one, 10) == pytest.approx(ours[name], abs=1e-12, nan_ok=True)
+    assert scores(one)["mae"] == pytest.approx(ours["mae"], abs=1e-12)  # all of one size
+
+
+def by_pixels(level_map, mask):
+    """One image's scores from their definitions, threshold by threshold and pixel by pixel."""
+    p, y = level_map / 255, mask.astype(float)
+    f, e = np.zeros(256), np.zeros(256)
+    for t in range(256):
+        found = level_map >= t
+        true = (found & (mask == 1)).sum()
+        if true:
+            precision, recall = true / found.sum(), true / mask.sum()
+            f[t] = 1.3 * precision * recall / (0.3 * precision + recall)
+        if mask.all() or not mask.any():
+            agree = (found == mask).astype(float)
+        else:
+            d, g = found - found.mean(), y - y.mean()
+            agree = (2 * d * g / (d**2 + g**2 + np.spacing(1)) + 1) ** 2 / 4
+        e[t] = agree.sum() / max(mask.size - 1, 1)
+    on = level_map >= 128
+    union = (on | (mask == 1)).sum()
+    twice = math.ceil(min(Fraction(2 * int(level_map.sum(dtype=int)), mask.size), 255))
+    return {
+        "mae": np.abs(p - y).mean(),
+        "e": e,
+        "f": f if mask.any() else f + np.nan,
+        "iou": (on & (mask == 1)).sum() / union if mask.any() else np.nan,
+        "adaptive_f": f[twice] if mask.any() else np.nan,
+        "s": structure(p, y),
+    }
+
+
+def structure(p, y):
+    """S (Fan et al., 2017)."""
+    if y.mean() in (0, 1):
+        return p.mean() if y.all() else 1 - p.mean()
+
+    def alike(x):
+        return 2 * x.mean() / (x.mean() ** 2 + 1 + (x.std(ddof=1) if x.size > 1 else 0.0))
+
+    whole = y.mean() * alike(p[y == 1]) + (1 - y.mean()) * alike(1 - p[y == 0])
+    row, column = (round(axis.mean()) + 1 for axis in np.nonzero(y))
+    region = 0.0
+    for rows, columns in product(
+        (slice(row), slice(row, None)), (slice(column), slice(column, None))
+    ):
+        x, g = p[rows, columns].ravel(), y[rows, columns].ravel()
+        if x.size:
+            free = max(x.size - 1, 1)
+            spread = (x.var() + g.var()) * x.size / free
+            above = 4 * x.mean() * g.mean() * ((x - x.mean()) * (g - g.mean())).sum() / free
+            below = (x.mean() ** 2 + g.mean() ** 2) * spread
+            ssim = above / below if abs(above) > 1e-15 else float(below < 1e-15)
+            region += x.size / p.size * ssim
+    return max(0.0, (whole + region) / 2)
+
+
+@given(maps())
+def test_saliency_scores_are_those_of_a_loop_over_pixels(drawn):
+    levels, labels = drawn
+    counts = Counts.from_maps(levels, labels)
+    rows = [by_pixels(m, y) for m, y in zip(levels, labels, strict=True)]
+    for name, score in (("mae", saliency.mae), ("iou", saliency.iou), ("s", saliency.s_measure)):
+        np.testing.assert_allclose(per_image(counts, score), [r[name] for r in rows], atol=1e-6)
+    adaptive = per_image(counts, saliency.adaptive_f)
+    np.testing.assert_allclose(adaptive, [r["adaptive_f"] for r in rows], atol=1e-9)
+    np.testing.assert_allclose(saliency.f_curves(counts), [r["f"] for r in rows], atol=1e-9)
+    np.testing.assert_allclose(saliency.e_curves(counts), [r["e"] for r in rows], atol=1e-6)
+    size = labels[0].size
+    for name, value in scores(counts).items():
+        if name != "nll" and not math.isnan(value):
+            most = size / max(size - 1, 1) if name in ("max_e", "mean_e") else 1
+            assert -1 - 1e-9 <= value <= most + 1e-9, name
+            assert name == "gap" or value >= -1e-9, name
+
+
+@given(maps())
+def test_curves_of_pooled_pixels_are_those_of_pairs_and_thresholds(drawn):
+    levels, labels = drawn
+    counts = Counts.from_maps(levels, labels)
+    assume(0 < labels.mean() < 1)
+    on, off = levels[labels == 1].astype(int), levels[labels == 0].astype(int)
+    pairs = np.sign(on[:, None] - off[None])
+    assert saliency.auc(counts) == pytest.approx((pairs.mean() + 1) / 2, abs=1e-12)
+    false, true = saliency.roc(counts)
+    assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
+    assert len(false) == len(true) == 257
+    thresholds = np.arange(255, -1, -1)
+    np.testing.assert_allclose(true[1:], [(on >= t).mean() for t in thresholds])
+    np.testing.assert_allclose(false[1:], [(off >= t).mean() for t in thresholds])
+    precision, recall = saliency.precision_recall(counts)
+    average, before = 0.0, 0.0
+    for i, t in enumerate(thresholds):
+        found = (levels >= t).sum()
+        share = (on >= t).sum() / found if found else 1.0
+        assert precision[i] == pytest.approx(share)
+        assert recall[i] == pytest.approx((on >= t).mean())
+        average, before = average + (recall[i] - before) * share, recall[i]
+    assert saliency.average_precision(counts) == pytest.approx(average)
+
+
+@given(
+    arrays(
+        np.float32,
+        array_shapes(min_dims=2, max_dims=3, max_side=5),
+        elements=st.floats(0, 1, width=32),
+    ),
+    st.sampled_from([4, 8, 256, 4096]),
+    st.data(),
+)
+def test_probabilities_are_counted_one_by_one_in_any_batches(p, levels, data):
+    """Some pixels ignored; batches may be empty, and all of them are the whole."""
+    labels = data.draw(arrays(np.int64, p.shape, elements=st.sampled_from([0, 1, 255])))
+    oracle = np.zeros((len(p), 2, levels), np.int64)
+    for i, (row, own) in enumerate(zip(p, labels, strict=True)):
+        for value, y in zip(row.ravel(), own.ravel(), strict=True):
+            if y != 255:
+                oracle[i, y, int(np.rint(value * np.float32(levels - 1)))] += 1
+    oracle = oracle[oracle.any(axis=(1, 2))]
+    found = CountsAccumulator(levels, ignore_index=255)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(p)), max_size=3)))
+    for low, high in zip([0, *cuts], [*cuts, len(p)], strict=True):
+        found.update(torch.from_numpy(p[low:high]), torch.from_numpy(labels[low:high]))
+    np.testing.assert_array_equal(found.counts.table, oracle)
+    if oracle.any():
+        assert found.compute() == pytest.approx(scores(Counts(oracle)), nan_ok=True)
+
+
+@given(maps(), st.data())
+def test_the_error_against_the_posterior_splits(drawn, data):
+    levels, _ = drawn
+    posterior = data.draw(arrays(np.float64, levels.shape, elements=st.floats(0, 1, width=32)))
+    p = levels / 255
+    total = ((p - posterior) ** 2).mean()
+    mean = np.empty_like(p)
+    for v in np.unique(levels):
+        mean[levels == v] = posterior[levels == v].mean()
+    parts = against_posterior(levels, posterior)
+    assert parts.total == pytest.approx(total, abs=1e-12)
+    assert parts.calibration == pytest.approx(((p - mean) ** 2).mean(), abs=1e-9)
+    assert parts.grouping == pytest.approx(((mean - posterior) ** 2).mean(), abs=1e-9)

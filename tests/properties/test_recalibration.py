@@ -1,0 +1,125 @@
+"""What holds of a temperature whatever it is fitted on or applied to."""
+
+import math
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
+from aslp_lib.recalibration.base import level_logits
+
+VALUES = st.floats(0.01, 100)
+
+
+@st.composite
+def counts(draw):
+    """Of 1 to 3 images with 4 to 64 grey levels, some pixels in all."""
+    levels = 4 * draw(st.integers(1, 16))
+    shape = (draw(st.integers(1, 3)), 2, levels)
+    table = draw(arrays(np.int64, shape, elements=st.integers(0, 9)))
+    assume(table.any())
+    return Counts(table)
+
+
+def quietly(fit):
+    """Where there is no best temperature an end is taken with a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return fit()
+
+
+def fitted(counts) -> float:
+    return quietly(lambda: Temperature().fit(counts)).value
+
+
+def nll(counts, temperature) -> float:
+    """Of every pixel's level, by the definition."""
+    levels, total = counts.grey_levels, 0.0
+    for v in range(levels):
+        p = min(max(v / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
+        z = math.log(p / (1 - p)) / temperature
+        background, foreground = counts.pooled[:, v]
+        total += background * np.logaddexp(0, z) + foreground * np.logaddexp(0, -z)
+    return total / counts.pixels
+
+
+@given(counts(), VALUES)
+def test_no_other_temperature_of_the_range_has_less_nll(counts, other):
+    best = fitted(counts)
+    assert 0.01 <= best <= 100
+    assert nll(counts, best) <= nll(counts, other) + 1e-12
+
+
+@given(counts(), st.integers(2, 5), st.randoms(use_true_random=False))
+def test_what_it_is_fitted_on_may_be_flipped_permuted_and_repeated(counts, times, random):
+    best = fitted(counts)
+    order = random.sample(range(len(counts)), len(counts))
+    for same in (
+        Counts(counts.table[:, ::-1, ::-1]),
+        counts[np.array(order)],
+        Counts(counts.pooled[None]),
+        Counts(counts.table * times),
+    ):
+        assert fitted(same) == pytest.approx(best, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@given(
+    logits=arrays(np.float64, st.integers(1, 8), elements=st.floats(-1e4, 1e4, width=16)),
+    value=VALUES,
+)
+def test_it_keeps_decisions_and_order_in_every_precision(dtype, logits, value):
+    logits = torch.from_numpy(logits).to(dtype)
+    after = Temperature(value).apply(logits)
+    assert after.dtype == dtype and after.shape == logits.shape
+    # What is smaller than a half-precision number over 100 may round to 0, never over it.
+    assert ((after > 0) <= (logits > 0)).all() and ((after < 0) <= (logits < 0)).all()
+    large = logits.abs() > 1e-3
+    assert torch.equal(after[large].sign(), logits[large].sign())
+    order = logits.argsort(stable=True)
+    assert after[order].diff().nan_to_num(0.0).ge(0).all()  # at T < 1 both may be infinite
+    oracle = logits.double() / value
+    reach = oracle.abs() <= torch.finfo(dtype).max
+    scale = oracle[reach].abs() * torch.finfo(dtype).eps + torch.finfo(dtype).tiny
+    assert ((after.double() - oracle)[reach].abs() <= scale).all()
+
+
+@given(counts(), VALUES)
+def test_counts_move_level_by_level(counts, value):
+    """Each to the nearest of sigmoid(z / T), on its side of one half."""
+    levels, half = counts.grey_levels, counts.grey_levels // 2
+    oracle = np.zeros_like(counts.table)
+    for v in range(levels):
+        p = min(max(v / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
+        target = (levels - 1) / (1 + math.exp(-math.log(p / (1 - p)) / value))
+        assume(abs(target % 1 - 0.5) > 1e-9)  # no tie of rounding
+        to = round(target)
+        to = min(to, half - 1) if v < half else max(to, half)
+        oracle[:, :, to] += counts.table[:, :, v]
+    after = Temperature(value).apply_counts(counts)
+    np.testing.assert_array_equal(after.table, oracle)
+    assert calibration.accuracy(after) == calibration.accuracy(counts)
+
+
+@given(st.integers(2, 2048).map(lambda half: 2 * half))
+def test_level_logits_rise_and_are_odd(levels):
+    logits = level_logits(levels)
+    assert (np.diff(logits) > 0).all()
+    np.testing.assert_allclose(logits, -logits[::-1], atol=1e-11)
+
+
+@given(st.floats(1e-37, 3e38))
+def test_its_file_gives_it_back_whatever_its_value(value):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "temperature.json"
+        Temperature(value).save(path)
+        assert Temperature.load(path) == Temperature(value)
