@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -93,19 +96,30 @@ def find_images(folder: Path) -> dict[str, Path]:
             if path.stem in found:
                 raise ValueError(f"{found[path.stem]} and {path} share one stem: remove one")
             found[path.stem] = path
+    refuse_unprintable(f"files in {folder}", found)
     return found
 
 
 def read_list(path: Path) -> list[str]:
-    """Stems of a list, one a line; a known image suffix is cut off. Raises on an empty list."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    """Stems of a list, one a line; a known image suffix is cut off.
+
+    Raises:
+        ValueError: the list is empty or is not UTF-8; a stem is there twice; a line is no name of a
+            file: it holds control characters, or names a place, which could be anywhere.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # with or without the mark that Windows writes
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8 ({error.reason}): save it as UTF-8") from error
+    # Not splitlines, which would cut a name at any of ten characters.
+    lines = [line.strip() for line in text.split("\n")]
+    refuse_unprintable(f"lines of {path}", lines)
+    places = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
+    refuse(f"lines of {path} are no bare names of files, without a folder", places)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
         raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
-    repeated = (
-        {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
-    )
-    refuse(f"stems twice in {path}", repeated)
+    refuse(f"stems twice in {path}", {stem for stem, n in Counter(stems).items() if n > 1})
     return stems
 
 
@@ -204,6 +218,19 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
     if limit is None:
         refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
     return Folder(root.name, images, masks, size, grey=grey)
+
+
+def refuse_unprintable(what: str, names: Iterable[str]) -> None:
+    """Raise ValueError on names with control characters, as a newline, or of bytes that are no
+    text: lists and tables have a name a line, in UTF-8."""
+
+    def odd(name: str) -> bool:
+        return any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in name)
+
+    refuse(
+        f"{what} with control characters, or not in UTF-8 (rename them)",
+        {ascii(name) for name in names if not name.isprintable() and odd(name)},
+    )
 
 
 def refuse(what: str, stems: set[str]) -> None:
