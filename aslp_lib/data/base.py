@@ -34,8 +34,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     ) -> None:
         self.name, self.stems = name, list(stems)
         self.augment, self.seed = augment, seed
-        # In shared memory, for worker processes that live from epoch to epoch.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64)
         self._cached: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
@@ -49,6 +48,11 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch.fill_(epoch)
+
+    def share_epoch(self) -> None:
+        """Let worker processes that start from now on, and live from epoch to epoch, see it. Not
+        without any: it takes shared memory, which a container may have none of."""
+        self._epoch.share_memory_()
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         image, mask = self._cached[index] if self._cached is not None else self.load(index)

@@ -1,8 +1,10 @@
 """The line as a whole: its commands, their help, old spellings, and mistakes."""
 
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -199,6 +201,37 @@ def test_the_scripts_start_from_any_folder(elsewhere, script):
     )
     assert result.returncode == 0, result.stderr
     assert "usage" in result.stdout
+
+
+INTERRUPTED = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(60)
+"""
+SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["aslp"]
+
+
+@pytest.mark.fault("Ctrl-C while the command line is imported", "one line, and the status 130")
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ROOT / "main_ASLP.py"],
+        ["-m", "aslp_lib"],
+        ["-c", "from {0} import {1}; raise SystemExit({1}())".format(*SCRIPT.split(":"))],
+    ],
+    ids=["main_ASLP.py", "-m aslp_lib", "aslp"],
+)
+def test_the_line_may_be_stopped_while_it_is_imported(elsewhere, script):
+    (elsewhere / "torch.py").write_text(INTERRUPTED)  # as who presses Ctrl-C in that very moment
+    path = os.pathsep.join([str(elsewhere), str(ROOT)])
+    result = subprocess.run(
+        [sys.executable, *script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert (result.returncode, result.stderr) == (130, "\nstopped\n")
 
 
 def test_textures_from_the_command_line(elsewhere, capsys):
