@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from aslp_lib.checks import json_object
 from aslp_lib.config import RENAMED_METHODS, Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import write
@@ -172,7 +173,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
+            facts = json_object((file.metadata() or {}).get("facts", "{}"))
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"{path} is damaged or no safetensors file: {error}") from error
     return tensors, facts

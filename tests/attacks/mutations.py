@@ -285,20 +285,21 @@ def _odd_array(rng: Random) -> bytes:
 def safetensors(data: bytes, rng: Random) -> bytes:
     """Tensors behind a header of JSON, whose facts are JSON again."""
     (size,) = struct.unpack("<Q", data[:8])
-    header, numbers = data[8 : 8 + size], data[8 + size :]
-    match rng.randrange(5):
+    tree, numbers = json.loads(data[8 : 8 + size]), data[8 + size :]
+    held = tree["__metadata__"]
+    if rng.random() < 0.8:  # as of version 0.1, or what is spoiled would end at the checksum
+        facts = json.loads(held["facts"])
+        facts.pop("sha256", None)
+        held["facts"] = json.dumps(facts)
+    if rng.random() < 0.5:
+        held["facts"] = json_text(held["facts"].encode(), rng).decode("latin-1")
+    header = json.dumps(tree).encode()
+    match rng.randrange(4):
         case 0:
-            return spoiled(data, rng)
-        case 1:
             numbers = spoiled(numbers, rng)
-        case 2:
+        case 1:
             header = json_text(header, rng)
-        case _:
-            tree = json.loads(header)
-            facts = tree["__metadata__"]
-            name = rng.choice(list(facts))
-            with contextlib.suppress(ValueError):  # of what is no JSON
-                facts[name] = json_text(facts[name].encode(), rng).decode("latin-1")
-            header = json.dumps(tree).encode()
+        case 2 if rng.random() < 0.2:
+            header = spoiled(header, rng)
     stated = len(header) if rng.random() < 0.98 else rng.choice((*NUMBERS, 2**63))
     return struct.pack("<Q", stated) + header + numbers
