@@ -60,6 +60,12 @@ else:
 EMBEDDED = "embedded"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Of the square images that the network sees: as large as those that are read."""
+REGISTRIES: dict[str, Mapping[str, object]] = {
+    "network": NETWORKS,
+    "methods": METHODS,
+    "recalibrate": RECALIBRATIONS,
+}
+"""Settings that are names, which are looked up when they are used: more may be registered by then."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
@@ -131,7 +137,7 @@ class Settings:
     """The methods' own settings, a group a family."""
 
     def __post_init__(self) -> None:
-        check_types(Settings, vars(self))
+        check_types(Settings, _without_names(vars(self)))
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
         for name in ("epochs", "batch_size", "accumulation_steps"):
@@ -145,10 +151,15 @@ class Settings:
         norm = self.max_grad_norm
         _check("max_grad_norm", norm, norm is None or norm > 0, "positive, or None")
         _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
-        _check("methods", self.methods, bool(self.methods), "one method or more")
         for name in ("methods", "recalibrate"):
-            value = getattr(self, name)
-            _check(name, value, len(set(value)) == len(value), "a list of each at most once")
+            _check(name, getattr(self, name), isinstance(getattr(self, name), tuple), "a list")
+        for name, registry in REGISTRIES.items():
+            names = (self.network,) if name == "network" else getattr(self, name)
+            for each in names:
+                known = isinstance(each, str) and each in registry
+                _check(name, each, known, f"of {', '.join(registry)}")
+            _check(name, names, len(set(names)) == len(names), "a list of each at most once")
+        _check("methods", self.methods, bool(self.methods), "one method or more")
         for method in self.methods:
             self.method(method, images=1)  # so that a bad value stops a run before it trains
 
@@ -238,13 +249,17 @@ class Settings:
                     RENAMED_METHODS.get(each, each) if isinstance(each, str) else each
                     for each in values[name]
                 )
-        check_types(cls, values)
+        check_types(cls, _without_names(values))
         if unknown := groups.keys() - FAMILIES.keys():
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         for family, own in groups.items():
             check_types(FAMILIES[family], own, f"{family}.")
             groups[family] = FAMILIES[family](**own)
         return cls(**values, hyperparameters=Hyperparameters(**groups))
+
+
+def _without_names(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name not in REGISTRIES}
 
 
 PAPER = Settings(

@@ -126,7 +126,7 @@ OTHER_KINDS = {
     "grey": ("refused", "grey is 'refused', but must be one of refuse, threshold"),
     "device": ("cuda", "device is 'cuda', but must be one of auto, cpu"),
     "crop": (3, "crop is 3, but must be one of anywhere, centred"),
-    "network": ("huge", "network is 'huge', but must be one of "),
+    "network": ("huge", "network is 'huge', but must be of tiny"),
     "data": (None, "data is None, but must be text"),
     "epochs": (2.5, "epochs is 2.5, but must be a whole number"),
     "batch_size": (10.0, "batch_size is 10.0, but must be a whole number"),
@@ -136,7 +136,7 @@ OTHER_KINDS = {
     "learning_rate": (float("nan"), "learning_rate is nan, but must be a number"),
     "encoder_lr_factor": (float("inf"), "encoder_lr_factor is inf, but must be a number"),
     "weights": (7, "weights is 7, but must be text, or None"),
-    "methods": (["bce", 3], "methods is .'bce', 3., but must be a list, each of it one of bce, "),
+    "methods": (["bce", 3], "methods is (3, but must be of bce|.'bce', 3., but must be a list)"),
     "recalibrate": ("temperature", "recalibrate is 'temperature', but must be a list"),
 }
 
