@@ -32,6 +32,7 @@ import mutations
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 
 from aslp_lib import networks
@@ -211,8 +212,12 @@ def training(folder: Path) -> Iterable[bytes]:
 def a_checkpoint(path: Path) -> None:
     state, optimizer = a_training()
     checkpoints.restore(MethodFolder(path.parent), TRAINED, state, optimizer)
-    for values in (state.network.state_dict(), state.method.state_dict()):
-        assert all(value.isfinite().all() for value in values.values())
+    parts = {"network": state.network.state_dict(), "method": state.method.state_dict()}
+    for name, tensor in load_file(path).items():
+        part, _, key = name.partition(".")
+        if part in parts:
+            torch.testing.assert_close(parts[part].pop(key), tensor, rtol=0, atol=0, equal_nan=True)
+    assert not any(parts.values())
     checkpoints.write_log(MethodFolder(path.parent), state)
     optimizer.step()
 
