@@ -65,7 +65,7 @@ REGISTRIES: dict[str, Mapping[str, object]] = {
     "methods": METHODS,
     "recalibrate": RECALIBRATIONS,
 }
-"""Settings that are names, which are looked up when they are used: more may be registered by then."""
+"""Settings that are names, looked up when they are used: more may be registered by then."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 

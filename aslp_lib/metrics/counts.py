@@ -198,6 +198,8 @@ class Counts:
             with np.load(path, allow_pickle=False) as file:
                 held = {key: file[key] for key in file}
             names = tuple(str(name) for name in held.pop("names"))
+            if not ((held["table"] >= 0) & (held["table"] < np.inf)).all():
+                raise ValueError("its numbers are no counts")
             return cls(**held, names=names)
         except (ValueError, KeyError, TypeError, EOFError, BadZipFile, AttributeError) as error:
             raise ValueError(f"{path} holds no counts: {error}") from error

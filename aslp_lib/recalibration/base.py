@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.checks import check_types, json_object
+from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 

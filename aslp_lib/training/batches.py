@@ -43,8 +43,8 @@ def accelerator_for(settings: Settings) -> Accelerator:
 def check_smallest_batch(
     network: DenseNetwork, settings: Settings, images: int, accelerator: Accelerator
 ) -> None:
-    """Raise ValueError if a batch of `images` images leaves BatchNorm one value a channel, which has
-    no variance: a single image, of which the network's coarsest scale has one pixel.
+    """Raise ValueError if a batch of `images` images leaves BatchNorm one value a channel, without
+    a variance: a single image, of which the network's coarsest scale has one pixel.
 
     Args:
         network: in training mode; it is left as it was, since shapes alone are computed.
@@ -60,10 +60,10 @@ def check_smallest_batch(
         functional_call(network, shapes, torch.empty(1, 3, size, size, device="meta"))
     except ValueError as error:
         raise ValueError(
-            f"size is {settings.size}, at which one image is one pixel at the coarsest scale of the "
-            f"network {settings.network!r}, and a batch (or a process's share) of {images} images "
-            f"is one image: BatchNorm needs more. Choose --size {network.stride + 1} or more, or a "
-            f"--batch-size that leaves no image over"
+            f"size is {settings.size}, at which the network {settings.network!r} sees an image as "
+            f"one pixel at its coarsest scale, and of {images} images a batch, or a process's share "
+            f"of it, is one image: BatchNorm needs more than one pixel. Choose --size "
+            f"{network.stride + 1} or more, or a --batch-size that leaves no image alone"
         ) from error
 
 

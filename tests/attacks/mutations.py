@@ -7,7 +7,6 @@ part that is wrong.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
 import json

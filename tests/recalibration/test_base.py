@@ -104,7 +104,7 @@ def test_counts_lose_what_only_pixels_tell():
             "value is nan, but must be a number",
         ),
         ('{"kind": "temperature", "version": 1, "value": "2"}', "value is '2', but must be a n"),
-        ('{"kind": "temperature", "version": 1, "value": %d}' % 10**400, "value is 100"),
+        (f'{{"kind": "temperature", "version": 1, "value": {10**400}}}', "value is 100"),
         ('{"kind": "temperature", "version": 1, "colour": 3}', "colour"),
         ("[" * 100_000, "nested too deeply"),
     ],
