@@ -38,7 +38,16 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
     run = Run.open(path)
     data = run.settings.load_data()
     describe(data)
+    check_files(data)
     return run, data
+
+
+def check_files(data: DataSplits) -> None:
+    """Raise ValueError on files of any set that cannot be used, as far as their headers tell: the
+    tests' are read when the training is over."""
+    if distributed.is_main():
+        for part in (data.train, data.validation, *data.tests.values()):
+            part.check_files()
 
 
 def describe(data: DataSplits) -> None:
@@ -48,6 +57,8 @@ def describe(data: DataSplits) -> None:
     )
     for note in data.notes:
         announce(f"note: {note}")
+    if distributed.world_size() > 1:
+        announce(f"{distributed.world_size()} processes share every batch")
 
 
 def announce(text: str) -> None:

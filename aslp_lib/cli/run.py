@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, describe
+from aslp_lib.cli.base import Command, announce, check_files, describe
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import (
@@ -25,7 +25,7 @@ from aslp_lib.config import (
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.batches import accelerator_for, check_smallest_batch
 from aslp_lib.training.loop import train
 
 if TYPE_CHECKING:
@@ -91,9 +91,11 @@ class Train(Command):
     def _begin(self) -> tuple[Run, DataSplits]:
         settings = self.settings
         data = settings.load_data()  # first: bad data leave no empty run
-        networks.build(settings.network, settings.weights)  # so do bad weights
+        check_files(data)
+        network = networks.build(settings.network, settings.weights)  # so do bad weights
         path = self.out or Path("runs") / self.preset
-        accelerator_for(settings)  # joins the processes, so that the main one names the run
+        accelerator = accelerator_for(settings)  # joins the processes: the main one names the run
+        check_smallest_batch(network, settings, len(data.train), accelerator)
         run = distributed.broadcast_from_main(lambda: Run.create(path, settings))
         announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
         return run, data
@@ -104,6 +106,7 @@ class Train(Command):
         run = Run.open(path)
         data = run.settings.load_data()
         run.check_lists(data)
+        check_files(data)
         announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
         return run, data
 

@@ -74,6 +74,10 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         """(H, W) of the image as it is stored: the size of its predicted map."""
         raise NotImplementedError
 
+    def check_files(self) -> None:
+        """Raise ValueError if files cannot be used, as far as their headers tell; nothing is
+        decoded, so that a training may be preceded by it. A set without files has none to check."""
+
     def mask(self, index: int) -> np.ndarray:
         """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
         raise NotImplementedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +64,7 @@ class Folder(SaliencySet):
 
         path = self.images[self.stems[index]]
         image, mask = read_image(path), self.mask(index)
-        if mask.shape != image.shape[:2]:
-            turned = mask.shape == image.shape[1::-1]
-            raise ValueError(
-                f"{path} is {_size(image)}, but its mask is {_size(mask)}: "
-                + ("turn one to match (EXIF counts)" if turned else "resize one to match")
-            )
+        refuse_other_size(path, image.shape[:2], mask.shape)
         side = [self.size, self.size]
         pixels = torch.from_numpy(image).permute(2, 0, 1)
         return TF.resize(pixels, side, antialias=True), TF.resize(
@@ -77,6 +73,15 @@ class Folder(SaliencySet):
 
     def shape(self, index: int) -> tuple[int, int]:
         return stored_size(self.images[self.stems[index]])
+
+    def check_files(self) -> None:
+        def check(stem: str) -> None:
+            size = stored_size(self.images[stem])
+            if self.masks is not None:
+                refuse_other_size(self.images[stem], size, stored_size(self.masks[stem]))
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -240,5 +245,11 @@ def refuse(what: str, stems: set[str]) -> None:
         raise ValueError(f"{len(stems)} {what}: {shown}")
 
 
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"
+def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image's (H, W) is its mask's."""
+    if image != mask:
+        advice = "turn one to match (EXIF counts)" if image == mask[::-1] else "resize one to match"
+        (height, width), (rows, columns) = image, mask
+        raise ValueError(
+            f"{path} is {width} x {height}, but its mask is {columns} x {rows}: {advice}"
+        )

@@ -61,8 +61,8 @@ def check_smallest_batch(
     except ValueError as error:
         raise ValueError(
             f"size is {settings.size}, at which the network {settings.network!r} sees an image as "
-            f"one pixel at its coarsest scale, and of {images} images a batch, or a process's share "
-            f"of it, is one image: BatchNorm needs more than one pixel. Choose --size "
+            f"one pixel at its coarsest scale, and one of the batches of {images} images, or a "
+            f"process's share of it, is one image: BatchNorm needs more. Choose --size "
             f"{network.stride + 1} or more, or a --batch-size that leaves no image alone"
         ) from error
 
