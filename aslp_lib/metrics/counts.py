@@ -197,7 +197,10 @@ class Counts:
         try:
             with np.load(path, allow_pickle=False) as file:
                 held = {key: file[key] for key in file}
-            names = tuple(str(name) for name in held.pop("names"))
+            labels = held.pop("names")
+            if labels.ndim != 1 or not labels.itemsize:  # no bytes may be as many as one likes
+                raise ValueError("its names are no list")
+            names = tuple(str(name) for name in labels)
             if not ((held["table"] >= 0) & (held["table"] < np.inf)).all():
                 raise ValueError("its numbers are no counts")
             return cls(**held, names=names)

@@ -47,6 +47,8 @@ from aslp_lib.training.checkpoints import TrainingState
 
 FOUND = Path(__file__).with_name("found")
 SECONDS, GIBIBYTES = 20, 3
+LARGEST_KEPT = 10_000
+"""Bytes of a file in `found/`; another is made again from its number."""
 REFUSED = (ValueError, FileNotFoundError)
 
 
@@ -324,12 +326,13 @@ def fuzz(name: str, minutes: float, seed: int) -> Counter[str]:
 
 
 def keep(name: str, number: int, data: bytes, what: str, kinds: set[str]) -> None:
-    """Write the first case of each kind of find."""
+    """Say the first case of each kind of find, and write it if it is small."""
     kind = what.split(": ")[0]
     if kind not in kinds:
         kinds.add(kind)
-        FOUND.mkdir(exist_ok=True)
-        (FOUND / f"{name}-{number}").write_bytes(data)
+        if len(data) < LARGEST_KEPT:
+            FOUND.mkdir(exist_ok=True)
+            (FOUND / f"{name}-{number}").write_bytes(data)
         print(f"{name} {number} ({len(data)} bytes): {what[:300]}", flush=True)
 
 
