@@ -5,7 +5,7 @@ from pathlib import Path
 import fuzz
 import pytest
 
-CASES = 60
+CASES = 40
 
 
 @pytest.mark.fault(
