@@ -131,7 +131,8 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
         return own.problems, digest, None if mask is None else bool(mask.any())
 
     stems = sorted(images.keys() | masks)
-    pictures, objects = [], {True: [], False: []}
+    pictures: list[tuple[Path, bytes]] = []
+    objects: dict[bool, list[str]] = {True: [], False: []}
     with ThreadPoolExecutor() as pool:
         looked = tqdm(
             pool.map(look, stems), total=len(stems), desc=name, disable=not progress, leave=False
