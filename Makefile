@@ -11,7 +11,8 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test quick coverage portable test-lowest test-newest kills mutants lab lint style types weights
+.PHONY: run test quick coverage portable test-lowest test-newest kills fuzz mutants lab lint style types \
+	weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -57,6 +58,9 @@ types: $(STAMP)  ## half a minute the first time, then seconds: .mypy_cache
 
 mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed lines: tests/attacks
 	$(PYTHON) tests/attacks/mutants.py
+
+fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes a reader: tests/attacks
+	$(ONE_THREAD) $(PYTHON) tests/attacks/fuzz.py
 
 weights: $(STAMP)  ## make the shipped weights and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped

@@ -1,6 +1,8 @@
 """The paper's command: train, test and evaluate ASLP consecutively. See `--help`."""
 
-from aslp_lib.cli import main
+import sys
+
+from aslp_lib.__main__ import main
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

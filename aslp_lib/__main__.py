@@ -1,5 +1,24 @@
-"""`python -m aslp_lib`: the command line."""
+"""The command line: `python -m aslp_lib`, the script `aslp` and `main_ASLP.py`.
 
-from aslp_lib.cli import main
+Whatever takes long, the imports among it, stands in `main`, so that Ctrl-C is understood from the
+first moment on.
+"""
 
-raise SystemExit(main())
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """`aslp_lib.cli.main`, and what Ctrl-C says while it is imported."""
+    try:
+        from aslp_lib import cli
+
+        return cli.main()
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, make_dataclass, replace
+from dataclasses import asdict, dataclass, field, make_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
 import tyro.conf
 
 from aslp_lib import data
+from aslp_lib.checks import check_types, json_object, shown
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import TRAIN
-from aslp_lib.data.images import Grey
+from aslp_lib.data.images import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -56,13 +58,21 @@ else:
     """Those of all methods, a field a family: each is the methods' own frozen dataclass."""
 
 EMBEDDED = "embedded"
+LARGEST_SIZE = math.isqrt(MAX_PIXELS)
+"""Of the square images that the network sees: as large as those that are read."""
+REGISTRIES: dict[str, Mapping[str, object]] = {
+    "network": NETWORKS,
+    "methods": METHODS,
+    "recalibrate": RECALIBRATIONS,
+}
+"""Settings that are names, looked up when they are used: more may be registered by then."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
 
 def _check(name: str, value: object, good: bool, expected: str) -> None:
     if not good:
-        raise ValueError(f"{name} is {value!r}, but must be {expected}")
+        raise ValueError(f"{name} is {shown(value)}, but must be {expected}")
 
 
 @dataclass(frozen=True)
@@ -140,33 +150,33 @@ class Settings:
     """The methods' own settings, a group a family."""
 
     def __post_init__(self) -> None:
-        for name in ("size", "epochs", "batch_size", "accumulation_steps"):
+        check_types(Settings, _without_names(vars(self)))
+        for family, options in vars(self.hyperparameters).items():
+            check_types(FAMILIES[family], vars(options), f"{family}.")
+        for name in ("epochs", "batch_size", "accumulation_steps"):
             _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        _check("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         for name in ("seed", "data_seed"):
             _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
         for name in ("learning_rate", "encoder_lr_factor"):
-            _check(name, getattr(self, name), 0 < getattr(self, name) < float("inf"), "positive")
-        choice = {
-            "schedule": Schedule,
-            "precision": Precision,
-            "augment_at": SizeOf,
-            "validate_at": SizeOf,
-        }
-        for name, kind in choice.items():
-            value, choices = getattr(self, name), get_args(kind)
-            _check(name, value, value in choices, f"one of {', '.join(choices)}")
+            _check(name, getattr(self, name), getattr(self, name) > 0, "positive")
         as_release = self.augment_at == "network" or self.crop == "centred"
         _check("crop", self.crop, as_release, "centred with augment_at=image")
         _check("num_workers", self.num_workers, (self.num_workers or 0) >= 0, "0 or more, or None")
         norm = self.max_grad_norm
         _check("max_grad_norm", norm, norm is None or norm > 0, "positive, or None")
         _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
+        for name in ("methods", "recalibrate"):
+            _check(name, getattr(self, name), isinstance(getattr(self, name), tuple), "a list")
+        for name, registry in REGISTRIES.items():
+            names = (self.network,) if name == "network" else getattr(self, name)
+            for each in names:
+                known = isinstance(each, str) and each in registry
+                _check(name, each, known, f"of {', '.join(registry)}")
+            _check(name, names, len(set(names)) == len(names), "a list of each at most once")
         _check("methods", self.methods, bool(self.methods), "one method or more")
         for method in self.methods:
-            _check("methods", method, method in METHODS, f"of {', '.join(METHODS)}")
             self.method(method, images=1)  # so that a bad value stops a run before it trains
-        for name in self.recalibrate:
-            _check("recalibrate", name, name in RECALIBRATIONS, f"of {', '.join(RECALIBRATIONS)}")
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -197,10 +207,11 @@ class Settings:
 
     def tuned(self, **changes: Mapping[str, object]) -> Settings:
         """With other hyperparameters: `tuned(aslp={"technique": "HI"}, focal={"gamma": 3.0})`."""
-        groups = {
-            family: replace(getattr(self.hyperparameters, family), **values)
-            for family, values in changes.items()
-        }
+        groups = {}
+        for family, values in changes.items():
+            options = getattr(self.hyperparameters, family)
+            check_types(type(options), values, f"{family}.")
+            groups[family] = replace(options, **values)
         return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
 
     def load_data(self) -> DataSplits:
@@ -236,26 +247,36 @@ class Settings:
         """Settings of this version or of 0.1, whose names have changed.
 
         Raises:
-            ValueError: a setting that this version does not know; names it.
+            ValueError: a setting that this version does not know, or that cannot be so; names it.
         """
-        values = json.loads(text)
-        groups = {name: dict(own) for name, own in values.pop("hyperparameters", {}).items()}
+        values = json_object(text)
+        groups = values.pop("hyperparameters", {})
+        _check("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
+        for family, own in groups.items():
+            _check(family, own, isinstance(own, dict), "an object of settings")
         for old in RENAMED.keys() & values.keys():
             family, _, new = RENAMED[old].rpartition(".")
-            (groups.setdefault(family, {}) if family else values)[new] = values.pop(old)
-        _refuse_unknown(values, cls)
-        _refuse_unknown(groups, Hyperparameters)
+            place = groups.setdefault(family, {}) if family else values
+            if new in place:
+                raise ValueError(f"{old} and {new} are one setting: remove {old}")
+            place[new] = values.pop(old)
+        for name in ("methods", "recalibrate"):  # JSON has lists alone
+            if isinstance(values.get(name), list):
+                values[name] = tuple(
+                    RENAMED_METHODS.get(each, each) if isinstance(each, str) else each
+                    for each in values[name]
+                )
+        check_types(cls, _without_names(values))
+        if unknown := groups.keys() - FAMILIES.keys():
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         for family, own in groups.items():
-            _refuse_unknown(own, FAMILIES[family], f"{family}.")
+            check_types(FAMILIES[family], own, f"{family}.")
             groups[family] = FAMILIES[family](**own)
-        values["methods"] = tuple(RENAMED_METHODS.get(name, name) for name in values["methods"])
-        values["recalibrate"] = tuple(values.get("recalibrate", ()))
         return cls(**values, hyperparameters=Hyperparameters(**groups))
 
 
-def _refuse_unknown(values: Mapping[str, object], known: type, prefix: str = "") -> None:
-    if unknown := values.keys() - {each.name for each in fields(known)}:
-        raise ValueError(f"unknown settings: {', '.join(prefix + n for n in sorted(unknown))}")
+def _without_names(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if name not in REGISTRIES}
 
 
 PAPER = Settings(

@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from aslp_lib.checks import json_object
 from aslp_lib.config import RENAMED_METHODS, Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import discard_partials, whole_folder, write, write_csv
@@ -237,9 +238,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-        if not isinstance(facts, dict):
-            raise ValueError("what it says of its tensors cannot be read")
+            facts = json_object((file.metadata() or {}).get("facts", "{}"))
         kept = facts.pop("sha256", None)
         if kept is not None and kept != _seal(tensors, facts):
             raise ValueError("it is not what its SHA-256 says")

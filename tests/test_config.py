@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS, RENAMED, Settings
+from aslp_lib.runs import Run
 
 
 def test_the_paper_s_preset():
@@ -118,11 +119,90 @@ def test_unknown_settings_are_named(values, message):
         ({"validate_at": "file"}, "validate_at is 'file', but must be one of network, image"),
         ({"augment_at": "image"}, "crop is 'anywhere', but must be centred with augment_at=image"),
         ({"precision": "fp8"}, "precision is 'fp8', but must be one of no, bf16, fp16, auto"),
+        ({"methods": ("bce", "bce")}, "methods is .* each at most once"),
+        ({"size": 10_001}, "size is 10001, but must be 1 to 10000"),
     ],
 )
 def test_bad_settings_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(Settings(), **changes)
+
+
+OTHER_KINDS = {
+    "augment": ("false", "augment is 'false', but must be true or false"),
+    "cache_images": (1, "cache_images is 1, but must be true or false"),
+    "grey": ("refused", "grey is 'refused', but must be one of refuse, threshold"),
+    "device": ("cuda", "device is 'cuda', but must be one of auto, cpu"),
+    "crop": (3, "crop is 3, but must be one of anywhere, centred"),
+    "network": ("huge", "network is 'huge', but must be of tiny"),
+    "data": (None, "data is None, but must be text"),
+    "epochs": (2.5, "epochs is 2.5, but must be a whole number"),
+    "batch_size": (10.0, "batch_size is 10.0, but must be a whole number"),
+    "size": (True, "size is True, but must be a whole number"),
+    "seed": (10**30, "seed is 1000.*, but must be a whole number"),
+    "limit": ("3", "limit is '3', but must be a whole number, or None"),
+    "learning_rate": (float("nan"), "learning_rate is nan, but must be a number"),
+    "encoder_lr_factor": (float("inf"), "encoder_lr_factor is inf, but must be a number"),
+    "weights": (7, "weights is 7, but must be text, or None"),
+    "methods": (["bce", 3], "methods is (3, but must be of bce|.'bce', 3., but must be a list)"),
+    "recalibrate": ("temperature", "recalibrate is 'temperature', but must be a list"),
+}
+
+
+@pytest.mark.fault("a setting of another kind, as `augment` 'false'", "it is refused by name")
+@pytest.mark.parametrize("name", OTHER_KINDS)
+def test_a_setting_of_another_kind_is_named(name):
+    value, message = OTHER_KINDS[name]
+    with pytest.raises(ValueError, match=message):
+        replace(Settings(), **{name: value})
+    values = json.loads(Settings().to_json()) | {name: value}
+    with pytest.raises(ValueError, match=message):
+        Settings.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "value", "message"),
+    [
+        ("aslp", "technique", 3, "aslp.technique is 3, but must be text"),
+        ("aslp", "dynamics", "steady", "aslp.dynamics is 'steady', but must be one of "),
+        ("aslp", "alpha_warm_up", 1.5, "aslp.alpha_warm_up is 1.5, but must be a whole number"),
+        ("aslp", "use_expected_targets", 0, "aslp.use_expected_targets is 0, but must be true or"),
+        ("focal", "gamma", "2", "focal.gamma is '2', but must be a number"),
+        ("label_smoothing", "epsilon", float("nan"), "label_smoothing.epsilon is nan"),
+    ],
+)
+def test_a_hyperparameter_of_another_kind_is_named(family, name, value, message):
+    with pytest.raises(ValueError, match=message):
+        Settings().tuned(**{family: {name: value}})
+    with pytest.raises(ValueError, match=message):
+        Settings.from_json(json.dumps({"hyperparameters": {family: {name: value}}}))
+
+
+@pytest.mark.fault("settings.json holds something else than settings", "it is refused by name")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "is .., but must be an object"),
+        ("3", "is 3, but must be an object"),
+        ('"x"', "is 'x', but must be an object"),
+        ("null", "is None, but must be an object"),
+        ("", "Expecting value"),
+        ('{"size": 32, "size": 48}', "'size' is there twice"),
+        ('{"clip": 1.0, "max_grad_norm": 2.0}', "clip and max_grad_norm are one setting"),
+        ('{"hyperparameters": []}', "hyperparameters is .., but must be an object of groups"),
+        ('{"hyperparameters": {"aslp": 3}}', "aslp is 3, but must be an object of settings"),
+        ('{"data": ' + "[" * 100_000 + "]" * 100_000 + "}", "nested too deeply"),
+        ('{"data": ' + "[" * 500 + "]" * 500 + "}", "data is .*, but must be text"),
+        ('{"size": ' + "9" * 4000 + "}", "size is 999.*, but must be a whole number"),
+        ('{"size": ' + "9" * 9000 + "}", "4300 digits"),
+        ('{"learning_rate": 1e999}', "learning_rate is inf"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_by_name(tmp_path, text, message):
+    (tmp_path / "settings.json").write_text(text)
+    with pytest.raises(ValueError, match=rf"settings.json cannot be used: .*{message}") as refused:
+        Run.open(tmp_path)
+    assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize(

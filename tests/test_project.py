@@ -117,6 +117,15 @@ class TestNotebook:
                 ignored = "nbval-ignore-output" in cell["metadata"].get("tags", [])
                 assert output.get("name") != "stderr" or ignored
 
+    @pytest.mark.fault("a notebook is run from another folder", "it runs as from its own")
+    def test_it_reads_no_path_that_depends_on_the_folder_it_runs_in(self, path, elsewhere):
+        relative = re.compile(r"""(Path|open|read_\w+|load\w*)\(\s*["'](?!/)|["']\.\.?/""")
+        for cell in code_cells(path):
+            source = "".join(cell["source"])
+            assert not relative.search(source), source
+            if "benchmarks" in source:  # the one place that is read, and that needs nothing before
+                exec(source, {})
+
     def test_every_picture_has_alt_text(self, path):
         for cell in code_cells(path):
             for output in cell["outputs"]:

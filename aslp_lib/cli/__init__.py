@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 
 from aslp_lib.cli.base import Command
+from aslp_lib.cli.check_data import CheckData
 from aslp_lib.cli.evaluate import Evaluate
 from aslp_lib.cli.predict import Predict
 from aslp_lib.cli.run import Everything, Train
@@ -27,6 +28,7 @@ COMMANDS: dict[str, type[Command]] = {
     "evaluate": Evaluate,
     "score": Score,
     "textures": Textures,
+    "check-data": CheckData,
 }
 ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
@@ -39,7 +41,7 @@ Flags of a command: {PROGRAM} COMMAND --help
 
 With a preset's defaults: {PROGRAM} run --preset NAME --help
 
-On several GPUs: accelerate launch --num_processes 4 {PROGRAM} ..."""
+On several GPUs: torchrun --standalone --nproc-per-node 4 {PROGRAM} ..."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

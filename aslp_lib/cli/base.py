@@ -40,6 +40,7 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
     run = Run.open(path)
     data = run.settings.load_data()
     describe(data)
+    check_files(data)
     return run, data
 
 
@@ -56,6 +57,14 @@ def at_work_on(run: Run) -> Iterator[None]:
         yield
 
 
+def check_files(data: DataSplits) -> None:
+    """Raise ValueError on files of any set that cannot be used, as far as their headers tell: the
+    tests' are read when the training is over."""
+    if distributed.is_main():
+        for part in (data.train, data.validation, *data.tests.values()):
+            part.check_files()
+
+
 def describe(data: DataSplits) -> None:
     sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
     announce(
@@ -63,6 +72,8 @@ def describe(data: DataSplits) -> None:
     )
     for note in data.notes:
         announce(f"note: {note}")
+    if distributed.world_size() > 1:
+        announce(f"{distributed.world_size()} processes share every batch")
 
 
 def announce(text: str) -> None:

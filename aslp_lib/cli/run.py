@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, at_work_on, describe
+from aslp_lib.cli.base import Command, announce, at_work_on, check_files, describe
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import (
@@ -26,7 +26,7 @@ from aslp_lib.config import (
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.batches import accelerator_for, check_smallest_batch
 from aslp_lib.training.loop import train
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Train(Command):
             announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
         else:
             distributed.broadcast_from_main(partial(run.check_lists, data))
+            check_files(data)
             announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
         if run.settings.data == EMBEDDED and default_preset() == "demo":
             announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
@@ -102,9 +103,11 @@ class Train(Command):
     def _begin(self) -> tuple[Run, DataSplits]:
         settings = self.settings
         data = settings.load_data()  # first: bad data leave no empty run
-        networks.build(settings.network, settings.weights)  # so do bad weights
+        check_files(data)
+        network = networks.build(settings.network, settings.weights)  # so do bad weights
         path = self.out or Path("runs") / self.preset
-        accelerator_for(settings)  # joins the processes, so that the main one names the run
+        accelerator = accelerator_for(settings)  # joins the processes: the main one names the run
+        check_smallest_batch(network, settings, len(data.train), accelerator)
         return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
 
     def _open(self, path: Path) -> tuple[Run, DataSplits]:

@@ -47,8 +47,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     ) -> None:
         self.name, self.stems, self.soft_masks = name, list(stems), soft_masks
         self.augment, self.seed = augment, seed
-        # In shared memory, for worker processes that live from epoch to epoch.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+        self._epoch = torch.zeros((), dtype=torch.int64)
         self._cached: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
@@ -62,6 +61,11 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         self._epoch.fill_(epoch)
+
+    def share_epoch(self) -> None:
+        """Let worker processes that start from now on, and live from epoch to epoch, see it. Not
+        without any: it takes shared memory, which a container may have none of."""
+        self._epoch.share_memory_()
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         image, mask = self._cached[index] if self._cached is not None else self.load(index)
@@ -85,6 +89,10 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     def shape(self, index: int) -> tuple[int, int]:
         """(H, W) of the image as it is stored: the size of its predicted map."""
         raise NotImplementedError
+
+    def check_files(self) -> None:
+        """Raise ValueError if files cannot be used, as far as their headers tell; nothing is
+        decoded, so that a training may be preceded by it. A set without files has none to check."""
 
     def mask(self, index: int) -> np.ndarray:
         """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +68,7 @@ class Folder(SaliencySet):
         path = self.images[self.stems[index]]
         image = read_image(path)
         mask = self.mask_levels(index) if self.soft_masks else self.mask(index)
-        if mask.shape != image.shape[:2]:
-            turned = mask.shape == image.shape[1::-1]
-            raise ValueError(
-                f"{path} is {_size(image)}, but its mask is {_size(mask)}: "
-                + ("turn one to match (EXIF counts)" if turned else "resize one to match")
-            )
+        refuse_other_size(path, image.shape[:2], mask.shape)
         pixels, labels = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None]
         if self.size is None:
             return pixels, labels
@@ -79,6 +78,15 @@ class Folder(SaliencySet):
 
     def shape(self, index: int) -> tuple[int, int]:
         return stored_size(self.images[self.stems[index]])
+
+    def check_files(self) -> None:
+        def check(stem: str) -> None:
+            size = stored_size(self.images[stem])
+            if self.masks is not None:
+                refuse_other_size(self.images[stem], size, stored_size(self.masks[stem]))
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -108,22 +116,30 @@ def find_images(folder: Path) -> dict[str, Path]:
             if path.stem in found:
                 raise ValueError(f"{found[path.stem]} and {path} share one stem: remove one")
             found[path.stem] = path
+    refuse_unprintable(f"files in {folder}", found)
     return found
 
 
 def read_list(path: Path) -> list[str]:
-    """Stems of a list, one a line; a known image suffix is cut off. Raises on an empty list, and on
-    a line that names a place: it could be anywhere."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    """Stems of a list, one a line; a known image suffix is cut off.
+
+    Raises:
+        ValueError: the list is empty or is not UTF-8; a stem is there twice; a line is no name of a
+            file: it holds control characters, or names a place, which could be anywhere.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # with or without the mark that Windows writes
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8 ({error.reason}): save it as UTF-8") from error
+    # Not splitlines, which would cut a name at any of ten characters.
+    lines = [line.strip() for line in text.split("\n")]
+    refuse_unprintable(f"lines of {path}", lines)
     places = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
     refuse(f"lines of {path} are no bare names of files, without a folder", places)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
         raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
-    repeated = (
-        {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
-    )
-    refuse(f"stems twice in {path}", repeated)
+    refuse(f"stems twice in {path}", {stem for stem, n in Counter(stems).items() if n > 1})
     return stems
 
 
@@ -231,6 +247,19 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
     return Folder(root.name, images, masks, size, grey=grey)
 
 
+def refuse_unprintable(what: str, names: Iterable[str]) -> None:
+    """Raise ValueError on names with control characters, as a newline, or of bytes that are no
+    text: lists and tables have a name a line, in UTF-8."""
+
+    def odd(name: str) -> bool:
+        return any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in name)
+
+    refuse(
+        f"{what} with control characters, or not in UTF-8 (rename them)",
+        {ascii(name) for name in names if not name.isprintable() and odd(name)},
+    )
+
+
 def refuse(what: str, stems: set[str]) -> None:
     """Raise ValueError if there are such stems; says how many and names the first."""
     if stems:
@@ -238,5 +267,11 @@ def refuse(what: str, stems: set[str]) -> None:
         raise ValueError(f"{len(stems)} {what}: {shown}")
 
 
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]} x {image.shape[0]}"
+def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image's (H, W) is its mask's."""
+    if image != mask:
+        advice = "turn one to match (EXIF counts)" if image == mask[::-1] else "resize one to match"
+        (height, width), (rows, columns) = image, mask
+        raise ValueError(
+            f"{path} is {width} x {height}, but its mask is {columns} x {rows}: {advice}"
+        )

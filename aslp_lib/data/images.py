@@ -199,6 +199,8 @@ def _decoded(path: Path) -> Image.Image:
         picture.load()
     except Exception as error:  # what a decoder meets in a damaged file may raise anything
         raise _unreadable(path, error) from error
+    if picture.mode == "P" and picture.palette is None:
+        raise _unreadable(path, "its palette is missing")
     turn = TURNS.get(_orientation(picture))
     return picture if turn is None else picture.transpose(turn)
 
@@ -252,16 +254,19 @@ def _png_chunks(data: bytes) -> set[bytes]:
         kind = data[start + 4 : start + 8]
         if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
             raise ValueError(f"the checksum of its part {kind!r} is wrong")
+        if kind == b"eXIf" and kind in kinds:
+            raise ValueError("it has two EXIF parts, of which one at most can be right")
         kinds.add(kind)
         start = end
     return kinds
 
 
 def _orientation(picture: ImageFile) -> int:
-    """1 to 8, as EXIF numbers them; 1 where the EXIF is damaged, which says nothing."""
+    """1 to 8, as EXIF numbers them; 1 where the EXIF is damaged, and says nothing or nonsense."""
     try:
         # Not PngImageFile's own, which decodes the picture.
-        return int(Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1))
+        found = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
+        return int(found) if found in TURNS else 1
     except Exception:
         return 1
 

@@ -35,7 +35,7 @@ class ReadOptions:
         grey: as `read_mask`.
         allow_missing: leave masks without a map out instead of refusing; maps without a mask are
             always refused.
-        num_workers: threads; None: one a processor.
+        num_workers: threads, at least 1; None: one a processor.
     """
 
     min_max: bool = False
@@ -43,6 +43,10 @@ class ReadOptions:
     grey: Grey = "refuse"
     allow_missing: bool = False
     num_workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_workers is not None and self.num_workers < 1:
+            raise ValueError(f"num_workers is {self.num_workers}, but must be at least 1, or None")
 
 
 AS_IT_IS = ReadOptions()

@@ -221,7 +221,12 @@ class Counts:
             held = {
                 key: np.load(io.BytesIO(each), allow_pickle=False) for key, each in members.items()
             }
-            names = tuple(str(name) for name in held.pop("names"))
+            labels = held.pop("names")
+            if labels.ndim != 1 or not labels.itemsize:  # no bytes may be as many as one likes
+                raise ValueError("its names are no list")
+            names = tuple(str(name) for name in labels)
+            if not ((held["table"] >= 0) & (held["table"] < np.inf)).all():
+                raise ValueError("its numbers are no counts")
             return cls(**held, names=names)
         except Exception as error:  # what reads a damaged file may raise anything
             raise ValueError(

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from aslp_lib.checks import check_types, json_object
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
@@ -122,14 +123,15 @@ class Recalibration(ABC):
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
         try:
-            held = json.loads(path.read_text(encoding="utf-8"))
+            held = json_object(path.read_text(encoding="utf-8"))
             kind, version = held.pop("kind"), held.pop("version")
             if kind != cls.name:
                 raise ValueError(f"it holds the recalibration {kind!r}")
             if version != VERSION:
                 raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+            check_types(cls, held)
             return cls(**held)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
             ) from error

@@ -97,6 +97,9 @@ def _fill(
             # The fused step walks memory: a moment must be laid out as its parameter is.
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
+    for held in moments.values():  # which torch looks for in its next step, in the middle of it
+        if held.keys() != {"step", "exp_avg", "exp_avg_sq"} or not held["step"] >= 1:
+            raise ValueError("its moments are not Adam's")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     if not log:
         raise ValueError("its log is empty")

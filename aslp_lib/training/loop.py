@@ -25,7 +25,7 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
-from aslp_lib.training.batches import Batches, accelerator_for, in_batches
+from aslp_lib.training.batches import Batches, accelerator_for, check_smallest_batch, in_batches
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
@@ -57,7 +57,7 @@ def train(
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
         ValueError: the folder's checkpoint belongs to other settings; or there are more processes
-            than images in a batch.
+            than images in a batch, or too few pixels for BatchNorm.
     """
     accelerator = accelerator_for(settings)
     if settings.batch_size < accelerator.num_processes:
@@ -112,6 +112,7 @@ def prepare(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
         network = networks.build(settings.network, settings.weights)
+    check_smallest_batch(network, settings, images, accelerator)
     # A fifth faster on a CPU, needed by tensor cores. (Before 2.15, torch's types of `to` lack it.)
     layout: dict[str, Any] = {"memory_format": torch.channels_last}
     network.to(**layout)

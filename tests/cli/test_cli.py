@@ -1,8 +1,10 @@
 """The line as a whole: its commands, their help, old spellings, and mistakes."""
 
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
@@ -26,7 +28,7 @@ def flags(kind):
             yield from ("--" + name.replace("_", "-") for name in plain)
         else:
             positional = "Positional" in str(field.type)
-            yield "RUN" if positional else "--" + field.name.replace("_", "-")
+            yield field.name.upper() if positional else "--" + field.name.replace("_", "-")
 
 
 def test_help_lists_the_commands(elsewhere, capsys, status):
@@ -121,7 +123,19 @@ def test_flags_that_only_begin_like_an_old_one_are_read(elsewhere):
     assert command.settings.methods == ("measured_gap",)
 
 
-@pytest.mark.parametrize("name", ["predict", "evaluate", "score", "textures"])
+@pytest.mark.fault("`--num-workers -3`", "it is refused by name, before anything is read")
+def test_a_negative_number_of_workers_is_refused(elsewhere, capsys, status):
+    assert status(["--num-workers", "-3"]) == 2
+    assert "num_workers is -3, but must be 0 or more, or None" in capsys.readouterr().err
+    for number in ("-3", "0"):
+        arguments = ["score", "--maps", "x", "--masks", "y", "--num-workers", number]
+        assert status(arguments) == 1
+        expected = f"error: num_workers is {number}, but must be at least 1, or None\n"
+        assert capsys.readouterr().err == expected
+    assert not (elsewhere / "runs").exists()
+
+
+@pytest.mark.parametrize("name", ["predict", "evaluate", "score", "textures", "check-data"])
 def test_a_preset_is_for_trainings_alone(elsewhere, capsys, status, name):
     needed = {"score": ["--maps", "a", "--masks", "b"], "textures": ["--dtd", "a"]}
     assert status([name, *needed.get(name, ["a"]), "--preset", "paper"]) == 2
@@ -139,6 +153,7 @@ def test_a_preset_is_for_trainings_alone(elsewhere, capsys, status, name):
         (["predict", "run", "--size", "32"], "needs a run's folder alone, or --official and --out"),
         (["predict", "--official", "x"], "needs a run's folder alone, or --official and --out"),
         (["score", "--maps", "x", "--masks", "y"], "no folder x"),
+        (["check-data", "nowhere"], "no folder nowhere"),
         (["textures", "--dtd", "nowhere"], "download DTD"),
     ],
 )
@@ -163,6 +178,7 @@ def test_a_mistake_is_one_line_that_names_it(elsewhere, capsys, arguments, messa
         (["evaluate"], "RUN"),
         (["score", "--maps", "x"], "--masks"),
         (["textures"], "--dtd"),
+        (["check-data"], "ROOT"),
     ],
 )
 def test_words_that_cannot_be_are_explained_and_nothing_is_made(
@@ -199,6 +215,37 @@ def test_the_scripts_start_from_any_folder(elsewhere, script):
     )
     assert result.returncode == 0, result.stderr
     assert "usage" in result.stdout
+
+
+INTERRUPTED = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+time.sleep(60)
+"""
+SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["aslp"]
+
+
+@pytest.mark.fault("Ctrl-C while the command line is imported", "one line, and the status 130")
+@pytest.mark.parametrize(
+    "script",
+    [
+        [ROOT / "main_ASLP.py"],
+        ["-m", "aslp_lib"],
+        ["-c", "from {0} import {1}; raise SystemExit({1}())".format(*SCRIPT.split(":"))],
+    ],
+    ids=["main_ASLP.py", "-m aslp_lib", "aslp"],
+)
+def test_the_line_may_be_stopped_while_it_is_imported(elsewhere, script):
+    (elsewhere / "torch.py").write_text(INTERRUPTED)  # as who presses Ctrl-C in that very moment
+    path = os.pathsep.join([str(elsewhere), str(ROOT)])
+    result = subprocess.run(
+        [sys.executable, *script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert (result.returncode, result.stderr) == (130, "\nstopped\n")
 
 
 def test_textures_from_the_command_line(elsewhere, capsys):

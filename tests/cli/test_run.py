@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from aslp_lib.cli import main, parse
 from aslp_lib.config import PRESETS
@@ -127,6 +128,41 @@ def test_a_run_is_evaluated_without_weighted_f(elsewhere, monkeypatch):
     assert main(["evaluate", "runs/demo", "--no-weighted-f"]) == 0
     metrics = json.loads(Path("runs/demo/metrics.json").read_text())
     assert metrics["test"]["bce"]["weighted_f"] is None
+
+
+@pytest.mark.fault(
+    "a test image that is too large, damaged, or of another size than its mask",
+    "it is named before anything is trained",
+)
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda image: image.write_bytes(b"P6 1 1 255 rgb"), "cannot be read"),
+        (lambda image: Image.new("L", (20_000, 5001)).save(image), "more than 100 million pixels"),
+        (lambda image: Image.new("L", (50, 50)).save(image), "is 50 x 50, but its mask is 40 x 32"),
+    ],
+    ids=["damaged", "too large", "another size"],
+)
+def test_bad_files_of_a_test_set_stop_a_run_before_it_trains(
+    elsewhere, paper_root, capsys, spoil, message
+):
+    image = sorted((paper_root / "Test/SOD/Image").iterdir())[3]
+    spoil(image)
+    small = ["--network", "tiny", "--weights", "None", "--data", str(paper_root)]
+    assert main(["--preset", "small", *small]) == 1
+    error = capsys.readouterr().err
+    assert image.name in error and message in error
+    assert not (elsewhere / "runs").exists()
+
+
+@pytest.mark.fault("one image of one pixel in a batch, for BatchNorm", "refused before it trains")
+@pytest.mark.parametrize("limit", ["1", "11"])
+def test_a_batch_of_one_pixel_stops_a_run_before_it_trains(elsewhere, capsys, limit):
+    assert main(["--size", "8", "--limit", limit]) == 1
+    error = capsys.readouterr().err
+    assert "size is 8, at which the network 'tiny' sees an image as one pixel" in error
+    assert "Choose --size 9 or more, or a --batch-size" in error
+    assert not (elsewhere / "runs").exists()
 
 
 @pytest.mark.fault("Ctrl-C", "the run says how it goes on")

@@ -1,4 +1,5 @@
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -171,3 +172,59 @@ def test_bad_lists(tmp_path):
     path.write_text("a\nb\na\n")
     with pytest.raises(ValueError, match=r"twice in .*: a"):
         read_list(path)
+
+
+@pytest.mark.fault("a list with a byte order mark, as Windows writes it", "it is read without it")
+def test_a_list_may_begin_with_a_mark(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("one\r\ntw\u00f6.JPG\r\n", encoding="utf-8-sig", newline="")
+    assert read_list(path) == ["one", "tw\u00f6"]
+
+
+@pytest.mark.fault("a list in UTF-16 or Latin-1", "it is refused by name: save it as UTF-8")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_a_list_in_another_encoding_is_refused(tmp_path, encoding):
+    path = tmp_path / "list.txt"
+    path.write_text("one\ntw\u00f6\n", encoding=encoding)
+    with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .*: save it as UTF-8"):
+        read_list(path)
+
+
+@pytest.mark.fault("a stem twice among 30,000 lines", "it is named at once, not after 15 s")
+def test_a_long_list_with_a_stem_twice(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text("\n".join([*map(str, range(30_000)), "77"]))
+    start = time.process_time()
+    with pytest.raises(ValueError, match=r"1 stems twice in .*: 77$"):
+        read_list(path)
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.fault("a list names a file elsewhere, as `../x`", "it is refused by name")
+@pytest.mark.parametrize("line", ["../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden"])
+def test_a_list_has_bare_names(tmp_path, line):
+    path = tmp_path / "list.txt"
+    path.write_text(f"one\n{line}\n")
+    with pytest.raises(ValueError, match=r"1 lines of .* are no bare names of files"):
+        read_list(path)
+
+
+@pytest.mark.fault("a file name with a newline in it", "it is refused by name")
+@pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\udcffb"])
+def test_a_name_that_is_no_line_is_refused(tmp_path, odd):
+    (tmp_path / f"{odd}.png").touch()
+    with pytest.raises(ValueError, match=r"1 files in .* with control characters") as refused:
+        find_images(tmp_path)
+    assert ascii(odd) in str(refused.value)
+    if odd[1] in "\x85\u2028\t":
+        (tmp_path / "list.txt").write_text(f"{odd}\n", encoding="utf-8")
+        with pytest.raises(ValueError, match=r"1 lines of .* with control characters"):
+            read_list(tmp_path / "list.txt")
+
+
+def test_names_in_any_script_are_read(tmp_path):
+    names = ["\u5bf9\u8c61", "a\u00a0b", "\U0001f468\u200d\U0001f469", "na\u0308me", "a b"]
+    for name in names:
+        (tmp_path / f"{name}.png").touch()
+    (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
+    assert set(read_list(tmp_path / "list.txt")) == set(find_images(tmp_path)) == set(names)

@@ -21,6 +21,8 @@ COLOURS = Image.merge("RGB", [GREY, GREY.transpose(Image.Transpose.ROTATE_180), 
 BLACK = Image.new("L", GREY.size)
 TURNED = Image.Exif()
 TURNED[0x0112] = 6  # to be turned by 90 degrees to the right
+NO_TURN = Image.Exif()
+NO_TURN[0x0112] = 60
 UPRIGHT = np.rot90(LEVELS, -1)
 
 
@@ -101,6 +103,7 @@ AS_GREY = {
     "EXIF after the pixels": (LATE_EXIF, UPRIGHT),
     "EXIF in a TIFF": (saved(GREY, "TIFF", exif=TURNED), UPRIGHT),
     "damaged EXIF": (saved(GREY, exif=b"Exif\0\0nonsense"), LEVELS),
+    "an orientation that is none": (saved(GREY, exif=NO_TURN), LEVELS),
 }
 
 # What is refused as whatever it is read, and why.
@@ -124,6 +127,11 @@ REFUSED = {
     "a PNG cut off": (PNG[: len(PNG) // 2], "it is cut off"),
     "a PNG without its end": (PNG[:-12], "it is cut off"),
     "a damaged PNG": (flipped(PNG), "checksum of its part b'IDAT' is wrong"),
+    "a palette that is missing": (png(2, 2, 8, 3, bytes(6)), "its palette is missing"),
+    "EXIF before and after the pixels": (
+        saved(GREY, exif=TURNED)[:-12] + LATE_EXIF[-12 - len(TURNED.tobytes()) - 6 :],
+        "two EXIF parts",
+    ),
     "a JPEG cut off": (JPEG[:-40], "truncated"),
     "a progressive JPEG cut off": (saved(COLOURS, "JPEG", progressive=True)[:-40], "truncated"),
     "the beginning of a JPEG": (JPEG[:4], "cannot be read"),
@@ -146,6 +154,10 @@ def file(tmp_path):
     return write
 
 
+@pytest.mark.fault(
+    "a grey picture in a palette, 16 bits, RGB or on its side (EXIF)",
+    "it is read as it looks",
+)
 @pytest.mark.parametrize("kind", AS_GREY)
 def test_a_grey_picture_is_read_as_it_looks(file, kind):
     data, levels = AS_GREY[kind]
@@ -156,6 +168,10 @@ def test_a_grey_picture_is_read_as_it_looks(file, kind):
     assert stored_size(path) == levels.shape
 
 
+@pytest.mark.fault(
+    "an image that is animated, transparent, damaged, too large or no image",
+    "it is refused by name",
+)
 @pytest.mark.parametrize("kind", REFUSED)
 @pytest.mark.parametrize("read", [read_image, read_mask, read_map])
 def test_what_cannot_be_read_for_what_it_shows_is_refused_by_name(file, kind, read):
@@ -204,6 +220,7 @@ def test_of_a_telephone_s_several_pictures_the_first_is_read(file):
     np.testing.assert_array_equal(read_image(file(data)), read_image(file(JPEG)))
 
 
+@pytest.mark.fault("a mask or a map in colour (a VOC palette, pure red)", "it is refused by name")
 @pytest.mark.parametrize(
     "picture",
     [
@@ -220,6 +237,10 @@ def test_colours_are_no_mask_and_no_map(file, picture):
         read_map(file(saved(picture)))
 
 
+@pytest.mark.fault(
+    "a mask of 0/1, 0/100 or 0/127",
+    "it is refused by name, as it would all be background",
+)
 @pytest.mark.parametrize("top", [1, 31, 32, 100, 127])
 def test_a_mask_that_would_all_be_background_is_refused(file, top):
     path = file(saved(scaled(top)))
@@ -245,6 +266,10 @@ def test_masks_are_cut_at_128(file):
     np.testing.assert_array_equal(read_mask(file(saved(Image.fromarray(wide)))), wide >= 128)
 
 
+@pytest.mark.fault(
+    "a mask with many grey pixels",
+    "it is refused by name, unless `--grey threshold`",
+)
 def test_grey_masks_are_refused_unless_they_are_to_be_cut(file):
     ramp = np.tile(np.arange(256, dtype=np.uint8), (20, 1))
     path = file(saved(Image.fromarray(ramp)))

@@ -29,6 +29,7 @@ def turned(paper_root):
     return paper_root, np.array(picture)
 
 
+@pytest.mark.fault("an image on its side by its EXIF", "it trains upright, as its mask is")
 def test_an_image_on_its_side_goes_with_its_upright_mask(turned):
     root, picture = turned
     sod = paper_tests(root, 32)[0]["SOD"]
@@ -37,6 +38,7 @@ def test_an_image_on_its_side_goes_with_its_upright_mask(turned):
     torch.testing.assert_close(sod.load(1)[0].float().mean((1, 2)), upright, atol=1, rtol=0)
 
 
+@pytest.mark.fault("a test image on its side by its EXIF", "its map is upright")
 def test_the_map_of_an_image_on_its_side_is_upright(turned, tmp_path):
     root, picture = turned
     sod = paper_tests(root, 32)[0]["SOD"]
@@ -47,6 +49,7 @@ def test_the_map_of_an_image_on_its_side_is_upright(turned, tmp_path):
     count_folders(tmp_path / "SOD", root / "Test/SOD/GT", PLAIN, progress=False)
 
 
+@pytest.mark.fault("a mask on its side", "it is refused by name: turn one")
 def test_a_mask_on_its_side_is_told(turned):
     """One that was drawn on the pixels as the camera stored them."""
     root, _ = turned

@@ -106,8 +106,14 @@ def test_counts_lose_what_only_pixels_tell():
         ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
         ('{"kind": "temperature", "version": 2, "value": 1.0}', "of version 2, and only 1"),
         ('{"kind": "temperature", "version": 1, "value": -1.0}', "must be a positive number"),
-        ('{"kind": "temperature", "version": 1, "value": NaN}', "must be a positive number"),
+        (
+            '{"kind": "temperature", "version": 1, "value": NaN}',
+            "value is nan, but must be a number",
+        ),
+        ('{"kind": "temperature", "version": 1, "value": "2"}', "value is '2', but must be a n"),
+        (f'{{"kind": "temperature", "version": 1, "value": {10**400}}}', "value is 100"),
         ('{"kind": "temperature", "version": 1, "colour": 3}', "colour"),
+        ("[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_bad_file_is_named_and_refused(tmp_path, content, message):

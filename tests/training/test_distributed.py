@@ -4,10 +4,12 @@ import csv
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ from aslp_lib.methods import METHODS
 from aslp_lib.runs import load_tensors
 from aslp_lib.training import distributed, loop
 
+ROOT = Path(__file__).parents[2]
+BIN = str(Path(sys.executable).parent)
 WORKER = Path(__file__).with_name("one_of_several.py")
 LAUNCHER = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
@@ -120,6 +124,73 @@ def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     for file in ("weights.safetensors", "alphas.csv", "log.csv"):
         whole = folder / "two" / "run" / "calibration" / file
         assert checkpoint.with_name(file).read_bytes() == whole.read_bytes(), file
+
+
+def launch(command: str, folder: Path) -> subprocess.CompletedProcess:
+    """A line of the README, of a run that takes a moment, from the project's folder."""
+    words = [*command.split(), "train", "--preset", "demo", "--epochs", "1", "--limit", "4"]
+    words += ["--size", "16", "--methods", "bce", "--out", str(folder / "run")]
+    return subprocess.run(
+        words,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**ENVIRONMENT, "PATH": os.pathsep.join([BIN, os.environ["PATH"]])},
+    )
+
+
+@pytest.mark.slow
+def test_the_readme_s_command_starts_two_processes_on_a_cpu(tmp_path):
+    (command,) = re.findall(
+        r"^(torchrun .*? 2 main_ASLP\.py)  +# without a GPU", (ROOT / "README.md").read_text(), re.M
+    )
+    result = launch(command, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("2 processes share every batch") == 1
+    assert (tmp_path / "run" / "bce" / "weights.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "accelerate was asked for two processes, but starts one, as it does on a CPU",
+    "the run says so before it trains, and names the command",
+)
+def test_fewer_processes_than_asked_for_are_noticed(tmp_path):
+    result = launch("accelerate launch --cpu --num_processes 2 main_ASLP.py", tmp_path)
+    assert result.returncode == 1
+    assert "started one, as it does" in result.stderr
+    assert "torchrun --standalone --nproc-per-node 2" in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+ACCELERATE = {"ACCELERATE_MIXED_PRECISION": "no"}
+ADDRESS = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "parent", "fewer"),
+    [
+        ({}, {}, False),
+        (ADDRESS, {}, False),
+        (ACCELERATE, {}, False),
+        ({**ACCELERATE, **ADDRESS}, {}, True),
+        ({**ACCELERATE, **ADDRESS}, ADDRESS, False),
+        ({**ACCELERATE, **ADDRESS}, None, False),
+        ({**ACCELERATE, **ADDRESS, "WORLD_SIZE": "2"}, {}, False),
+    ],
+)
+def test_what_tells_that_processes_are_missing(monkeypatch, tmp_path, environment, parent, fewer):
+    for name in (*ACCELERATE, *ADDRESS, "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    file = tmp_path / "environ"
+    if parent is not None:
+        file.write_bytes(b"".join(f"{k}={v}\0".encode() for k, v in parent.items()))
+    monkeypatch.setattr(distributed, "Path", lambda _: file)
+    with pytest.raises(RuntimeError, match="asked for several") if fewer else nullcontext():
+        distributed.check_launch()
 
 
 class Rank(Accelerator):

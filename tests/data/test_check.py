@@ -1,0 +1,150 @@
+"""What is wrong with a data folder, all at once."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aslp_lib.cli import main
+from aslp_lib.data.check import check_data
+from aslp_lib.data.folders import TRAIN_LIST, VALIDATION_LIST, paper_layout
+
+
+def check(root):
+    return check_data(root, progress=False)
+
+
+def test_a_good_folder_has_no_problems(paper_root):
+    found = check(paper_root)
+    assert found.problems == []
+    assert found.images == {"DUTS-TR": 12, "SOD": 5, "DTD_Texture_500": 3}
+    notes = " / ".join(found.notes)
+    assert "not in" in notes and "DUTS-TE, DUT-OMRON" in notes
+    assert "SOD has 5 images, its authors' 300" in notes
+    assert "DUTS-TR has 12 images, its authors' 10553" in notes
+    assert "a fixed split is made" in notes
+
+
+def test_symbolic_links_are_followed(paper_root, tmp_path):
+    real = tmp_path / "elsewhere"
+    (paper_root / "Test" / "SOD").rename(real)
+    (paper_root / "Test" / "SOD").symlink_to(real)
+    image = sorted((real / "Image").iterdir())[0]
+    image.rename(tmp_path / image.name)
+    image.symlink_to(tmp_path / image.name)
+    found = check(paper_root)
+    assert found.problems == []
+    assert found.images["SOD"] == 5
+
+
+def spoil_everything(root):
+    """One fault of each kind; what must be said of each."""
+    train, sod, textures = root / "Train/DUTS-TR", root / "Test/SOD", root / "Test/DTD_Texture_500"
+    images, masks = ([*sorted((train / kind).iterdir())] for kind in ("Image", "GT"))
+    images[0].write_bytes(images[0].read_bytes()[:-60])
+    images[1].write_bytes(b"no picture")
+    masks[2].unlink()
+    images[3].unlink()
+    Image.new("L", (9, 9)).save(masks[4])
+    Image.merge("RGB", [Image.open(masks[5]), *[Image.new("L", (40, 32))] * 2]).save(masks[5])
+    ramp = np.tile(np.linspace(0, 255, 40, dtype=np.uint8), (32, 1))
+    Image.fromarray(ramp).save(masks[6])
+    Image.open(masks[7]).point(lambda v: v // 255).save(masks[7])
+    shutil.copy(images[8], images[8].with_suffix(".jpeg"))
+    shutil.copy(images[9], sod / "Image" / "copy.jpg")
+    shutil.copy(masks[9], sod / "GT" / "copy.png")
+    stems = [path.stem for path in images]
+    (root / TRAIN_LIST).write_text("\n".join([*stems[:11], "ghost"]))
+    (root / VALIDATION_LIST).write_text("\n".join(stems[10:]))
+    (textures / "GT").mkdir()
+    for path in (textures / "Image").iterdir():
+        Image.new("L", (50, 30), 255).save(textures / "GT" / f"{path.stem}.png")
+    (root / "Test" / "NEW" / "Image").mkdir(parents=True)
+    return [
+        rf"{images[0].name} cannot be read.*truncated.*copy it again",
+        rf"{images[1].name} cannot be read",
+        rf"1 images in .*DUTS-TR without a mask \(add it\): {stems[2]}",
+        rf"1 masks in .*DUTS-TR without an image \(add it\): {stems[3]}",
+        rf"{images[4].name} is 40 x 32, but its mask is 9 x 9: resize one",
+        rf"{masks[5].name} has colours",
+        rf"{masks[6].name} is no binary mask",
+        rf"{masks[7].name} goes from 0 to 1 only",
+        rf"1 stems of several files in .*Image \(remove all but one\): {stems[8]}",
+        rf"the same picture is .*{images[9].name} \(train\), .*copy.jpg \(SOD\): keep it out",
+        rf"2 stems of .*Train.txt not in .*: {stems[3]}, ghost|2 stems of .*: ghost, {stems[3]}",
+        rf"1 stems both in {TRAIN_LIST} and {VALIDATION_LIST}: {stems[10]}",
+        r"3 masks of .*DTD_Texture_500 show an object",
+        r"there is no folder .*NEW/GT: see",
+        r"NEW/Image holds no images",
+    ]
+
+
+@pytest.mark.fault(
+    "data with many things wrong (damaged, unmatched, twice, in train and test, lists)",
+    "`check-data` names all at once, and ends with 1",
+)
+def test_every_problem_is_named_at_once(paper_root, capsys):
+    expected = spoil_everything(paper_root)
+    assert main(["check-data", str(paper_root)]) == 1
+    out, error = capsys.readouterr()
+    lines = [line for line in out.splitlines() if line.startswith("problem: ")]
+    for pattern in expected:
+        assert sum(bool(re.search(pattern, line)) for line in lines) == 1, pattern
+    assert len(lines) == len(expected)
+    assert f"{len(lines)} problems in {paper_root}, listed above" in error
+    with pytest.raises((ValueError, OSError)):  # the run stops at one of them too
+        paper_layout(paper_root, 32)
+
+
+def test_a_table_and_the_status_0(paper_root, capsys):
+    assert main(["check-data", str(paper_root)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^SOD +5 +300$", out, re.M)
+    assert f"no problems in {paper_root}" in out
+
+
+def test_the_same_pixels_in_another_file_are_the_same_picture(paper_root):
+    """Twice in one set is a note; in train and validation a problem, once there are lists."""
+    folder = paper_root / "Train/DUTS-TR"
+    first, second = sorted((folder / "Image").iterdir())[:2]
+    Image.open(first).save(second.with_suffix(".png"))
+    second.unlink()
+    assert check(paper_root).problems == []
+    (note,) = [note for note in check(paper_root).notes if "the same picture" in note]
+    assert first.name in note and f"{second.stem}.png" in note
+    stems = sorted(path.stem for path in (folder / "Image").iterdir())
+    (paper_root / TRAIN_LIST).write_text("\n".join(stems[1:]))
+    (paper_root / VALIDATION_LIST).write_text(stems[0])
+    (problem,) = check(paper_root).problems
+    assert "(validation)" in problem and "(train)" in problem
+
+
+def test_what_may_be_is_a_note(paper_root):
+    mask = sorted((paper_root / "Test/SOD/GT").iterdir())[0]
+    Image.new("L", (40, 32)).save(mask)
+    (paper_root / "Test/SOD/Image/Thumbs.db").touch()
+    found = check(paper_root)
+    assert found.problems == []
+    assert any(f"1 masks of SOD are all background: {mask.stem}" in note for note in found.notes)
+    assert any("1 files in" in note and "Thumbs.db" in note for note in found.notes)
+
+
+def test_one_list_without_the_other_and_no_sets(paper_root):
+    (paper_root / TRAIN_LIST).write_text("ghost", encoding="utf-16")
+    shutil.rmtree(paper_root / "Test")
+    shutil.rmtree(paper_root / "Train/DUTS-TR/GT")
+    problems = " / ".join(check(paper_root).problems)
+    assert "is not in UTF-8" in problems
+    assert VALIDATION_LIST in problems
+    assert "there is no test set in" in problems
+    assert "DUTS-TR/GT" in problems
+
+
+def test_votes_may_be_cut(paper_root, capsys):
+    mask = sorted((paper_root / "Test/SOD/GT").iterdir())[0]
+    Image.fromarray(np.full((32, 40), 140, np.uint8)).save(mask)
+    assert main(["check-data", str(paper_root)]) == 1
+    assert "--grey threshold" in capsys.readouterr().out
+    assert main(["check-data", str(paper_root), "--grey", "threshold"]) == 0
