@@ -152,7 +152,7 @@ def test_a_preset_is_for_trainings_alone(elsewhere, capsys, status, name):
         (["predict"], "needs a run's folder alone, or --official and --out"),
         (["predict", "run", "--size", "32"], "needs a run's folder alone, or --official and --out"),
         (["predict", "--official", "x"], "needs a run's folder alone, or --official and --out"),
-        (["score", "--maps", "x", "--masks", "y"], "no folder x"),
+        (["score", "--maps", "x", "--masks", "y"], "no folder y"),
         (["check-data", "nowhere"], "no folder nowhere"),
         (["textures", "--dtd", "nowhere"], "download DTD"),
     ],
@@ -219,6 +219,7 @@ def test_the_scripts_start_from_any_folder(elsewhere, script):
 
 INTERRUPTED = """
 import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background job ignores
 os.kill(os.getpid(), signal.SIGINT)
 time.sleep(60)
 """

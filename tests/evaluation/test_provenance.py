@@ -1,7 +1,7 @@
 """Maps are used for what made them, and for nothing else."""
 
+import contextlib
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,9 +67,10 @@ def again(run: runs.Run, data) -> bool:
     """Predict; whether there are new maps."""
     maps = run.method("bce").maps("SOD")
     before = {path.name: path.stat().st_ino for path in maps.iterdir()}
-    descriptor = os.open(maps, os.O_RDONLY)  # so that no new file gets an old one's number
-    predict.predict_run(run.settings, data, "bce", run.method("bce"), progress=False)
-    os.close(descriptor)
+    with contextlib.ExitStack() as held:  # so that no new file gets an old one's number
+        for path in maps.iterdir():
+            held.enter_context(path.open("rb"))
+        predict.predict_run(run.settings, data, "bce", run.method("bce"), progress=False)
     return not before.items() <= {path.name: path.stat().st_ino for path in maps.iterdir()}.items()
 
 
