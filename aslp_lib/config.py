@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 import tyro.conf
 
-from aslp_lib import data
 from aslp_lib.checks import check_types, json_object, shown
 from aslp_lib.data.base import DataSplits, SizeOf
+from aslp_lib.data.datasets import load
 from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Method
@@ -80,7 +80,7 @@ class Settings:
     """What a run trains, on what, and how."""
 
     data: str = EMBEDDED
-    """The paper's folders (a path), or a name of `aslp_lib.data.DATASETS`: "embedded"."""
+    """The paper's folders (a path), or a name of `aslp_lib.data.datasets.DATASETS`: "embedded"."""
     network: NetworkName = "tiny"
     weights: str | None = None
     """torchvision's name of the encoder's pretrained weights; None: random ones."""
@@ -227,7 +227,7 @@ class Settings:
                 if self.augment_at == "network"
                 else augmentation.release_augmentation(self.size)
             )
-        return data.load(
+        return load(
             self.data,
             self.size,
             augment=augment,

@@ -43,19 +43,25 @@ MAPS = (
     *("score", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md"),
     "--no-weighted-f",  # PySODMetrics needs SciPy
 )
-HELPS = [("--help",), ("score", "--help"), ("evaluate", "--help"), ("run", "--help")]
+HELPS = [("--help",), ("evaluate", "--help"), ("run", "--help")]
+ALONE = [("score", "--help"), ("textures", "--help"), MAPS]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", [*HELPS, MAPS], ids=" ".join)
-def test_help_and_scores_import_no_pictures_and_no_networks(scored, arguments):
-    modules = imported(arguments, scored)
-    assert "aslp_lib.evaluation.scores" in modules
-    assert not modules & set(HEAVY)
+@pytest.mark.parametrize("arguments", HELPS, ids=" ".join)
+def test_help_imports_no_pictures_and_no_networks(scored, arguments):
+    assert not imported(arguments, scored) & set(HEAVY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", ALONE, ids=" ".join)
+def test_scores_do_without_torch(scored, arguments):
+    assert not imported(arguments, scored) & {"torch", *HEAVY}
     assert (scored / "s.json").exists() == ("--out" in arguments)
 
 
 @pytest.mark.slow
 def test_a_report_imports_what_draws_it(scored):
-    assert set(HEAVY) & imported([*MAPS, "--report", "r.html"], scored) == {"matplotlib"}
+    report = imported([*MAPS, "--report", "r.html"], scored)
+    assert report & {"torch", *HEAVY} == {"matplotlib"}
     assert (scored / "r.html").stat().st_size > 10_000

@@ -7,29 +7,26 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import make_dataclass
 from functools import reduce
+from importlib import import_module
 from operator import or_
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import tyro
 
 from aslp_lib.cli.base import Command
-from aslp_lib.cli.check_data import CheckData
-from aslp_lib.cli.evaluate import Evaluate
-from aslp_lib.cli.predict import Predict
-from aslp_lib.cli.run import Everything, Train
-from aslp_lib.cli.score import Score
-from aslp_lib.cli.textures import Textures
-from aslp_lib.training import distributed
+from aslp_lib.training import launch
 
-COMMANDS: dict[str, type[Command]] = {
-    "run": Everything,
-    "train": Train,
-    "predict": Predict,
-    "evaluate": Evaluate,
-    "score": Score,
-    "textures": Textures,
-    "check-data": CheckData,
+COMMANDS: dict[str, str] = {
+    "run": "run:Everything",
+    "train": "run:Train",
+    "predict": "predict:Predict",
+    "evaluate": "evaluate:Evaluate",
+    "score": "score:Score",
+    "textures": "textures:Textures",
+    "check-data": "check_data:CheckData",
 }
+"""Name -> file and class: imported when it is asked for, since torch takes longer than some
+commands."""
 ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
 PROGRAM = "main_ASLP.py"
@@ -54,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command = parse(sys.argv[1:] if arguments is None else arguments)
         status = 1
-        if command.every_process or distributed.is_main():
+        if command.every_process or launch.is_main():
             command()
     except KeyboardInterrupt as stop:
         print("\n" + "; ".join(["stopped", *map(str, stop.args)]), file=sys.stderr)
@@ -74,24 +71,34 @@ def parse(words: Sequence[str]) -> Command:
     """
     if not words or (words[0].startswith("-") and words[0] not in HELP):
         words = ["run", *words]
-    words = [ALIASES.get(words[0], words[0]), *words[1:]]
-    if words[0] in COMMANDS:
-        refuse_renamed(words, COMMANDS[words[0]].renamed)
-    choices: list[Any] = []
-    for name, kind in COMMANDS.items():
-        defaults = kind.defaults(words)
-        given: dict[str, Any] = {} if defaults is None else {"default": defaults}
-        choices.append(Annotated[kind, tyro.conf.subcommand(name, **given)])
+    name, *rest = words
+    name = ALIASES.get(name, name)
+    if name not in COMMANDS:
+        help_or_refuse(words)
+    asked = kind(name)
+    refuse_renamed(words, asked.renamed)
+    defaults = asked.defaults(words)
+    given: dict[str, Any] = {} if defaults is None else {"default": defaults}
+    return tyro.cli(
+        asked, prog=f"{PROGRAM} {name}", args=rest, console_outputs=launch.is_main(), **given
+    )
+
+
+def help_or_refuse(words: Sequence[str]) -> NoReturn:
+    """Raise SystemExit: tyro's, after help on all commands, or of a word that is none."""
+    choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
     one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
     # A field of ours: tyro would name one of its own in messages.
-    line: Any = tyro.cli(
-        make_dataclass("Line", [("command", one_of)]),
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        args=words,
-        console_outputs=distributed.is_main(),
-    )
-    command: Command = line.command
+    line: Any = make_dataclass("Line", [("command", one_of)])
+    shown = launch.is_main()
+    tyro.cli(line, prog=PROGRAM, description=DESCRIPTION, args=words, console_outputs=shown)
+    raise AssertionError(words)
+
+
+def kind(name: str) -> type[Command]:
+    """The command of a name of `COMMANDS`."""
+    module, _, found = COMMANDS[name].partition(":")
+    command: type[Command] = getattr(import_module(f"aslp_lib.cli.{module}"), found)
     return command
 
 

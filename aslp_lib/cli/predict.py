@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, at_work_on, open_run
+from aslp_lib.cli.base import Command
+from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests

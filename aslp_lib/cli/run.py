@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 import tyro
 
 from aslp_lib import networks
-from aslp_lib.cli.base import Command, announce, at_work_on, check_files, describe
+from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
+from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import (
     EMBEDDED,
@@ -25,7 +26,7 @@ from aslp_lib.config import (
 )
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
-from aslp_lib.training import distributed
+from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, check_smallest_batch
 from aslp_lib.training.loop import train
 
@@ -77,7 +78,7 @@ class Train(Command):
         with at_work_on(run):
             try:
                 self._check(run, data)
-                if distributed.is_main():
+                if launch.is_main():
                     run.keep_lists(data)
                 self.steps(run, data)
             except KeyboardInterrupt:
@@ -124,5 +125,5 @@ class Everything(Train):
     def steps(self, run: Run, data: DataSplits) -> None:
         super().steps(run, data)
         predict_methods(run, data)
-        if distributed.is_main():
+        if launch.is_main():
             evaluate(run, data)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aslp_lib.cli.base import Command
-from aslp_lib.data.folders import find_images
 from aslp_lib.data.images import Grey
+from aslp_lib.data.listing import find_images
 from aslp_lib.evaluation.comparison import count_methods, parse_methods, parse_sets
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.evaluation.scores import Evaluation, flat

@@ -14,18 +14,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.data.folders import (
-    SUFFIXES,
     TEST_SETS,
     TEXTURES,
     TRAIN,
     TRAIN_LIST,
     VALIDATION_LIST,
-    read_list,
-    refuse,
     refuse_other_size,
-    refuse_unprintable,
 )
 from aslp_lib.data.images import Grey, read_image, read_mask
+from aslp_lib.data.listing import SUFFIXES, read_list, refuse, refuse_unprintable
 
 SIZES = {
     TRAIN.name: 10553,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,12 +12,12 @@ from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
 from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_levels, stored_size
+from aslp_lib.data.listing import find_images, read_list, refuse
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
 TEST_SETS = ("DUTS-TE", "DUT-OMRON", "PASCAL-S", "SOD", "ECSSD", "HKU-IS")
 TEXTURES = "DTD_Texture_500"
-SUFFIXES = (".jpg", ".jpeg", ".png")
 VALIDATION_SHARE = 1000 / 10553
 """The release's split of DUTS-TR."""
 
@@ -102,45 +99,6 @@ class Folder(SaliencySet):
         stem = self.stems[index]
         mask = b"" if self.masks is None else self.masks[stem].read_bytes()
         return self.images[stem].read_bytes(), mask
-
-
-def find_images(folder: Path) -> dict[str, Path]:
-    """Stem -> file of the images in a folder, sorted. Raises FileNotFoundError, ValueError."""
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {folder}: see Dataset/README.md for the layout"
-        )
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise ValueError(f"{found[path.stem]} and {path} share one stem: remove one")
-            found[path.stem] = path
-    refuse_unprintable(f"files in {folder}", found)
-    return found
-
-
-def read_list(path: Path) -> list[str]:
-    """Stems of a list, one a line; a known image suffix is cut off.
-
-    Raises:
-        ValueError: the list is empty or is not UTF-8; a stem is there twice; a line is no name of a
-            file: it holds control characters, or names a place, which could be anywhere.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # with or without the mark that Windows writes
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not in UTF-8 ({error.reason}): save it as UTF-8") from error
-    # Not splitlines, which would cut a name at any of ten characters.
-    lines = [line.strip() for line in text.split("\n")]
-    refuse_unprintable(f"lines of {path}", lines)
-    places = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
-    refuse(f"lines of {path} are no bare names of files, without a folder", places)
-    stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
-    if not stems:
-        raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
-    refuse(f"stems twice in {path}", {stem for stem, n in Counter(stems).items() if n > 1})
-    return stems
 
 
 def paper_layout(
@@ -245,26 +203,6 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
     if limit is None:
         refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
     return Folder(root.name, images, masks, size, grey=grey)
-
-
-def refuse_unprintable(what: str, names: Iterable[str]) -> None:
-    """Raise ValueError on names with control characters, as a newline, or of bytes that are no
-    text: lists and tables have a name a line, in UTF-8."""
-
-    def odd(name: str) -> bool:
-        return any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in name)
-
-    refuse(
-        f"{what} with control characters, or not in UTF-8 (rename them)",
-        {ascii(name) for name in names if not name.isprintable() and odd(name)},
-    )
-
-
-def refuse(what: str, stems: set[str]) -> None:
-    """Raise ValueError if there are such stems; says how many and names the first."""
-    if stems:
-        shown = ", ".join(sorted(stems)[:5]) + (", ..." if len(stems) > 5 else "")
-        raise ValueError(f"{len(stems)} {what}: {shown}")
 
 
 def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:

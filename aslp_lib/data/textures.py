@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from aslp_lib.data.folders import read_list
 from aslp_lib.data.images import read_image
+from aslp_lib.data.listing import read_list
 from aslp_lib.files import whole_folder
 
 

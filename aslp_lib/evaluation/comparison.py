@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aslp_lib.data.folders import find_images
+from aslp_lib.data.listing import find_images
 from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_folders
 from aslp_lib.evaluation.scores import Results
 

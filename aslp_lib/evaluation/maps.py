@@ -8,14 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.folders import find_images, refuse
 from aslp_lib.data.images import Grey, read_map, read_mask
+from aslp_lib.data.listing import find_images, refuse
 from aslp_lib.metrics.counts import Counts, min_max
+
+if TYPE_CHECKING:
+    from aslp_lib.data.base import SaliencySet
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
 """Whether weighted F can be measured: it takes the optional extra `saliency` (PySODMetrics)."""

@@ -26,7 +26,7 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.runs import MethodFolder, fingerprint, load_weights
-from aslp_lib.training import distributed
+from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels, to_size
 
@@ -72,7 +72,7 @@ def predict_run(
             more = {maps: fitted[kind] for maps, kind in folders.items() if kind is not None}
             maps = folder.maps(name)
             predict(network, dataset, maps, settings, recalibrated=more, progress=progress)
-            if distributed.is_main():
+            if launch.is_main():
                 for maps, each in made.items():
                     provenance.keep(maps, each)
 

@@ -11,27 +11,19 @@ import itertools
 import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-import torch
 from matplotlib.figure import Figure
 
 from aslp_lib import __version__
-from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.maps import STRETCHED
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
 from aslp_lib.files import write
-from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import Shown, shown
 from aslp_lib.metrics.bootstrap import Resamples, middle
-from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import Run, read_log
 
-EXAMPLES = 4
 PICTURES, WIDE, SCROLL = "pictures", "pictures wide", "scroll"
 """Classes: as many pictures beside one another as the page holds, and one that scrolls."""
 STYLE = """:root{color-scheme:light dark}
@@ -53,29 +45,6 @@ pre{background:#8882;padding:1rem;overflow:auto}
 """
 
 
-def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
-    """Write `report.html` of an evaluated run.
-
-    Args:
-        evaluation: by the methods' labels.
-    """
-    logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
-    parts = [
-        f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
-        f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
-        *_notes([*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]),
-        *_recalibrations(run),
-        *_scores(evaluation),
-        "<h2>Training</h2>",
-        _pictures([figures.training_history(logs)], WIDE),
-    ]
-    for name in evaluation.counts:
-        parts += _set(evaluation, name)
-        parts.append(_pictures([_examples(run, data.tests[name])], SCROLL))
-    parts += ["<h2>Settings</h2>", f"<pre>{html.escape(run.settings.to_json())}</pre>"]
-    _write_page(run.report, parts)
-
-
 def write_comparison(
     path: Path,
     evaluation: Evaluation,
@@ -91,9 +60,9 @@ def write_comparison(
         sets: name -> folder of masks, as given.
         notes: what a reader must know of how the maps were read.
     """
-    parts = [*_notes(notes), *_scores(evaluation)]
+    parts = [*note_parts(notes), *score_parts(evaluation)]
     for name in evaluation.counts:
-        parts += _set(evaluation, name)
+        parts += set_parts(evaluation, name)
     folders = [("maps of", methods), ("masks of", sets)]
     rows = [
         [html.escape(f"{kind} {each}"), html.escape(str(at))]
@@ -101,15 +70,15 @@ def write_comparison(
         for each, at in of.items()
     ]
     parts += ["<h2>Folders</h2>", _table(["", "folder, as given"], rows, names=2)]
-    _write_page(path, parts)
+    write_page(path, parts)
 
 
-def _write_page(path: Path, parts: Iterable[str]) -> None:
+def write_page(path: Path, parts: Iterable[str]) -> None:
     now = datetime.now(UTC).replace(microsecond=0)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy"))
     made = (
         f'<p>Made on <time datetime="{now.isoformat()}">{now:%Y-%m-%d, %H:%M} UTC</time> with '
-        f"aslp_lib {__version__}, Python {platform.python_version()}, torch {torch.__version__}, "
-        f"numpy {np.__version__}.</p>"
+        f"aslp_lib {__version__}, Python {platform.python_version()}, {versions}.</p>"
     )
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -120,30 +89,11 @@ def _write_page(path: Path, parts: Iterable[str]) -> None:
     write(path, page)
 
 
-def _notes(notes: Iterable[str]) -> list[str]:
+def note_parts(notes: Iterable[str]) -> list[str]:
     return [f'<p class="note">Note: {html.escape(note)}.</p>' for note in notes]
 
 
-def _recalibrations(run: Run) -> list[str]:
-    """What was fitted after training, and whether it left the decisions alone."""
-    items = []
-    for variant in run.variants():
-        if variant.recalibration is not None:
-            kind = RECALIBRATIONS[variant.recalibration]
-            fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
-            kept = (
-                "the network decides as before (where a map is resized, a few edge pixels may not)"
-                if kind.preserves_decisions
-                else "decisions may change"
-            )
-            text = f"{variant.label}: {fitted.describe()}; {kept}."
-            items.append(f"<li>{html.escape(text)}</li>")
-    if not items:
-        return []
-    return [f"<p>Fitted after training, on the validation set:</p><ul>{''.join(items)}</ul>"]
-
-
-def _scores(evaluation: Evaluation) -> list[str]:
+def score_parts(evaluation: Evaluation) -> list[str]:
     several = any(len(methods) > 1 for methods in evaluation.counts.values())
     bold = (
         "<p>In bold the best of a set, and what reads the same; whether it would lead on other "
@@ -165,7 +115,7 @@ def _scores(evaluation: Evaluation) -> list[str]:
     ]
 
 
-def _set(evaluation: Evaluation, name: str) -> list[str]:
+def set_parts(evaluation: Evaluation, name: str) -> list[str]:
     """A set's pictures: of each method by itself, so that a page of any width can lay them out, and
     of all together."""
     methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
@@ -183,24 +133,12 @@ def _set(evaluation: Evaluation, name: str) -> list[str]:
     first, *others = kinds if len(methods) > 1 else [list(itertools.chain(*kinds))]
     return [
         f"<h2>{html.escape(name)}</h2>",
-        _pictures(first),
-        _pictures(together, WIDE),
-        *map(_pictures, others),
+        pictures(first),
+        pictures(together, WIDE),
+        *map(pictures, others),
         "<p>Confidence and accuracy: each image's bins by themselves, the darker a square, the "
         "more pixels, blank where none are; circles are the bins of all images.</p>",
     ]
-
-
-def _examples(run: Run, dataset: SaliencySet) -> Figure:
-    """The set's first images beside their masks and the run's maps of them."""
-    chosen = range(min(EXAMPLES, len(dataset)))
-    maps = {
-        variant.label: [
-            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in chosen
-        ]
-        for variant in run.variants()
-    }
-    return figures.gallery(dataset, chosen, maps)
 
 
 def _differences(evaluation: Evaluation) -> list[str]:
@@ -258,7 +196,7 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], names: int) -> st
     )
 
 
-def _pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
+def pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
     images = []
     for figure in drawn:
         # Half as fine again as a page's 96 dots an inch: sharp also where it is stretched.

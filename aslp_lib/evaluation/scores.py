@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from tqdm.auto import tqdm
 
-from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation import provenance
-from aslp_lib.evaluation.maps import AS_IT_IS, ReadOptions, count_maps
-from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.runs import Run, Variant
 
 MAIN = tuple(score.name for score in shown(Shown.MAIN))
 """The scores whose intervals a run keeps."""
@@ -28,8 +22,6 @@ FEW = 100
 
 Results = dict[str, dict[str, Counts]]
 """Counts by test set and method; a run's by `Variant.name`."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -82,10 +74,6 @@ class Evaluation:
             for name, methods in self.scores.items()
         }
 
-    def labelled(self) -> Evaluation:
-        """The same with the methods' labels in the place of their names."""
-        return Evaluation(_labelled(self.counts), _labelled(self.scores), self.bins)
-
 
 def intervals(
     counts: Counts, row: Mapping[str, float], names: Collection[str], bins: int = BINS
@@ -121,36 +109,6 @@ def interval_notes(name: str, images: int) -> list[str]:
     ]
 
 
-def evaluate_run(
-    run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
-) -> Evaluation:
-    """Count and score the maps of every variant and test set; write metrics.json and metrics.csv.
-
-    Returns:
-        The evaluation, by the variants' labels.
-
-    Raises:
-        ValueError: maps of other weights, images or settings than there are now; and as
-            `count_maps`.
-    """
-    provenance.check(run, data.tests)
-    evaluation = Evaluation.of(
-        {
-            name: {
-                variant.name: count_maps(
-                    run.maps(variant, name), dataset, reading, progress=progress
-                )
-                for variant in run.variants()
-            }
-            for name, dataset in data.tests.items()
-        }
-    )
-    records = evaluation.records()
-    write(run.metrics, json.dumps(records, indent=2, allow_nan=False))
-    write_csv(run.metrics.with_suffix(".csv"), *flat(records))
-    return evaluation.labelled()
-
-
 def flat(
     records: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> tuple[list[str], list[list[object]]]:
@@ -162,10 +120,3 @@ def flat(
         for method, row in methods.items()
     ]
     return ["set", "method", *keys], lines
-
-
-def _labelled(by_method: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
-    return {
-        name: {Variant.named(method).label: each for method, each in methods.items()}
-        for name, methods in by_method.items()
-    }

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from aslp_lib.metrics.calibration import BINS, Of, reliability
+from aslp_lib.metrics.calibration import BINS, Of, image_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import ImageMean, ScoreFunction
 
@@ -110,9 +110,11 @@ def reliability_interval(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end, (bins,) each, of the accuracy of each bin of equal width; NaN where the
     bin is empty."""
-    pooled = Resamples(counts, resamples, seed).pooled
-    accuracy = np.array([reliability(c, bins, of).accuracy for c in pooled])
-    filled = ~np.isnan(reliability(counts, bins, of).accuracy)
+    draws, images = Resamples(counts, resamples, seed).draws, image_bins(counts, bins, of)
+    filled = images.pixels.any(axis=0)
+    # A resample may hold no pixel of a bin.
+    with np.errstate(invalid="ignore"):
+        accuracy = (draws @ images.positive) / (draws @ images.pixels)
     ends = np.full((2, bins), np.nan)
     ends[:, filled] = np.nanquantile(accuracy[:, filled], _tails(confidence_level), axis=0)
     return ends[0], ends[1]

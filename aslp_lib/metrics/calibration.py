@@ -59,17 +59,30 @@ class Reliability:
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
     """Pixels, mean confidence and mean outcome of each bin of equal width."""
-    check_bins(bins, counts.grey_levels)
     found = forecast(counts, of)
-    # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
-    top = counts.grey_levels - 1
-    numerator = np.arange(counts.grey_levels - len(found.confidence), counts.grey_levels)
-    which = np.maximum((numerator * bins + top - 1) // top - 1, 0)
+    which = _bins(counts, len(found.confidence), bins)
     pixels = np.bincount(which, found.pixels, minlength=bins)
     sure = np.bincount(which, found.pixels * found.confidence, minlength=bins)
     positive = np.bincount(which, found.positive, minlength=bins)
     with np.errstate(invalid="ignore"):
         return Reliability(np.arange(bins + 1) / bins, pixels, sure / pixels, positive / pixels)
+
+
+class ImageBins(NamedTuple):
+    """What `reliability` adds up, of each image by itself; (images, bins) each."""
+
+    pixels: np.ndarray
+    confidence: np.ndarray  # summed over the pixels
+    positive: np.ndarray
+
+
+def image_bins(counts: Counts, bins: int = BINS, of: Of = "prediction") -> ImageBins:
+    """Each image's pixels, confidence and positive outcomes in bins of equal width."""
+    found = _forecast(counts.table, of)
+    which = _bins(counts, len(found.confidence), bins)
+    into = (which[:, None] == np.arange(bins)).astype(np.float64)
+    pixels = found.pixels.astype(np.float64)
+    return ImageBins(pixels @ into, pixels * found.confidence @ into, found.positive @ into)
 
 
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
@@ -255,17 +268,35 @@ class Forecast(NamedTuple):
 
 def forecast(counts: Counts, of: Of) -> Forecast:
     """The pooled pixels by confidence. Raises ValueError on a set without pixels."""
-    background, foreground = counts.pooled
-    if background.sum() + foreground.sum() == 0:
+    pooled = counts.pooled
+    if pooled.sum() == 0:
         raise ValueError("there is nothing to measure: the set has no pixels")
+    return _forecast(pooled, of)
+
+
+def _forecast(table: np.ndarray, of: Of) -> Forecast:
+    """Of joint histograms, (..., 2, grey_levels)."""
+    background, foreground = np.moveaxis(table, -2, 0)
+    grey_levels = table.shape[-1]
+    p = np.arange(grey_levels) / (grey_levels - 1)
     if of == "foreground":
-        return Forecast(counts.probabilities, foreground, background + foreground)
+        return Forecast(p, foreground, background + foreground)
     if of != "prediction":
         raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
-    half = counts.grey_levels // 2
-    correct = foreground[half:] + background[:half][::-1]
-    wrong = background[half:] + foreground[:half][::-1]
-    return Forecast(counts.probabilities[half:], correct, correct + wrong)
+    half = grey_levels // 2
+    correct = foreground[..., half:] + background[..., :half][..., ::-1]
+    wrong = background[..., half:] + foreground[..., :half][..., ::-1]
+    return Forecast(p[half:], correct, correct + wrong)
+
+
+def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
+    """(confidences,) the bin of each of the most certain grey levels."""
+    check_bins(bins, counts.grey_levels)
+    # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
+    top = counts.grey_levels - 1
+    numerator = np.arange(counts.grey_levels - confidences, counts.grey_levels)
+    which: np.ndarray = np.maximum((numerator * bins + top - 1) // top - 1, 0)
+    return which
 
 
 class _Ladder(NamedTuple):

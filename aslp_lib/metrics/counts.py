@@ -13,15 +13,16 @@ import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import ZipFile
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from aslp_lib.files import write
 from aslp_lib.metrics.structure import centroid, moments
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAP_LEVELS = 256
 LANES = 4
@@ -98,9 +99,8 @@ class Counts:
         cells = cells.astype(np.int16)
         cells <<= 8
         cells |= prediction
-        # torch counts 16-bit numbers as they are, and lets other threads run meanwhile.
-        counted = torch.bincount(torch.from_numpy(cells.ravel()), minlength=LANES * 8 * MAP_LEVELS)
-        quadrants = counted.numpy().reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_LEVELS)
+        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_LEVELS)
+        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_LEVELS)
         return cls(quadrants.sum(axis=1), moments(quadrants))
 
     @classmethod
@@ -131,6 +131,8 @@ class Counts:
         Raises:
             ValueError: shapes that differ, values that are NaN or outside [0, 1].
         """
+        import torch  # which counting maps does without: it takes longer than a thousand of them
+
         if probabilities.shape != labels.shape:
             raise ValueError(
                 f"probabilities have shape {tuple(probabilities.shape)}, labels "

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.networks.base import DenseNetwork
-from aslp_lib.training import distributed
+from aslp_lib.training import distributed, launch
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
@@ -23,7 +23,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     Raises:
         RuntimeError: the launched processes did not find each other, or are fewer than asked for.
     """
-    distributed.check_launch()
+    launch.check_launch()
     cpu = distributed.on_cpu(settings.device)
     # accelerate keeps one state a process; other settings in the same notebook need a new one.
     if AcceleratorState._shared_state:
@@ -31,9 +31,9 @@ def accelerator_for(settings: Settings) -> Accelerator:
         if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
             AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
-    if accelerator.num_processes != distributed.world_size():
+    if accelerator.num_processes != launch.world_size():
         raise RuntimeError(
-            f"{distributed.world_size()} processes were launched, but only "
+            f"{launch.world_size()} processes were launched, but only "
             f"{accelerator.num_processes} found each other: start them with `accelerate launch` or "
             "`torchrun`"
         )

@@ -6,9 +6,7 @@ make of them is added up. Everything here is a no-op in a single process.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -16,47 +14,15 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast, broadcast_object_list, parse_flag_from_env
 from torch import Tensor, nn
 
+from aslp_lib.training import launch
+
 T = TypeVar("T")
-
-
-def is_main() -> bool:
-    """Whether this process writes and prints, as the launcher numbered it."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
-def world_size() -> int:
-    """How many processes the launcher started."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def check_launch() -> None:
-    """Raise RuntimeError if accelerate was asked for several processes, but started this one alone.
-
-    Without several GPUs it starts one, whatever its `--num_processes` or its configuration say, and
-    does not tell. But for more than one it adds the address of a meeting point, which then nobody
-    numbers the processes for; one that its own surroundings had says nothing.
-    """
-    launched = {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
-    if launched and "WORLD_SIZE" not in os.environ and not _parent_has("MASTER_PORT"):
-        raise RuntimeError(
-            "accelerate launch was asked for several processes, but started one, as it does where "
-            "there are not several GPUs: start them with torchrun --standalone --nproc-per-node 2"
-        )
-
-
-def _parent_has(name: str) -> bool:
-    """Whether the process that started this one had it in its environment; so if nobody knows."""
-    try:
-        held = Path(f"/proc/{os.getppid()}/environ").read_bytes()
-    except OSError:
-        return True
-    return any(each.startswith(f"{name}=".encode()) for each in held.split(b"\0"))
 
 
 def on_cpu(device: str) -> bool:
     """Whether a setting of "auto" or "cpu" means the CPU, told to accelerate by hand: it leaves
     several processes without a GPU each alone."""
-    alone = world_size() > 1 and not torch.cuda.is_available()
+    alone = launch.world_size() > 1 and not torch.cuda.is_available()
     return device == "cpu" or alone or parse_flag_from_env("ACCELERATE_USE_CPU")
 
 
@@ -96,7 +62,7 @@ def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
 
 def broadcast_from_main(make: Callable[[], T]) -> T:
     """What `make` gives the main process, on each of them; the others do not call it."""
-    if world_size() == 1:
+    if launch.world_size() == 1:
         return make()
-    box = [make() if is_main() else None]
+    box = [make() if launch.is_main() else None]
     return broadcast_object_list(box)[0]

@@ -11,7 +11,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.recalibration import RECALIBRATIONS, Trained
 from aslp_lib.runs import MethodFolder
-from aslp_lib.training import distributed
+from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
 
 
@@ -27,5 +27,5 @@ def recalibrate(
     trained = Trained(network, data, partial(validate, network, settings=at_network))
     for name in settings.recalibrate:
         fitted = RECALIBRATIONS[name]().fit_on_images(trained)
-        if distributed.is_main():
+        if launch.is_main():
             fitted.save(folder.recalibration(name))

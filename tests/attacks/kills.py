@@ -41,7 +41,7 @@ from PIL import Image
 from aslp_lib import cli, files
 from aslp_lib.cli import evaluate, run
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation import report
+from aslp_lib.evaluation import run_report
 from aslp_lib.training import loop
 
 PHASES: dict[str, tuple[object, str] | None] = {
@@ -50,7 +50,7 @@ PHASES: dict[str, tuple[object, str] | None] = {
     "recalibrating": (loop, "recalibrate"),
     "predicting": (run, "predict_methods"),
     "scoring": (evaluate, "evaluate_run"),
-    "report": (report, "write_report"),
+    "report": (run_report, "write_report"),
 }
 """What a trial is killed in, and the function that it begins with."""
 

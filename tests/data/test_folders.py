@@ -6,7 +6,8 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib.data.folders import VALIDATION_SHARE, find_images, paper_layout, read_list
+from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
+from aslp_lib.data.listing import find_images, read_list
 from aslp_lib.data.shapes import Shapes
 
 

@@ -15,7 +15,7 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.evaluation import predict, provenance
 from aslp_lib.evaluation.maps import ReadOptions
-from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.evaluation.run import evaluate_run
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.recalibration import Temperature
 
@@ -133,7 +133,7 @@ def test_maps_without_their_weights_are_still_theirs(predicted, paper_root):
 )
 def test_maps_of_a_run_of_before(predicted, capsys, monkeypatch):
     run, _ = predicted
-    monkeypatch.setattr("aslp_lib.evaluation.report.write_report", lambda *_: None)
+    monkeypatch.setattr("aslp_lib.evaluation.run_report.write_report", lambda *_: None)
     assert main(["evaluate", str(run.path), "--no-weighted-f"]) == 1  # textures have no maps
     for method in ("maps", "maps+temperature"):
         provenance.record(run.path / "bce" / method / "SOD").unlink()

@@ -12,6 +12,7 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import maps, predict, tables
+from aslp_lib.evaluation.run import labelled
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.counts import Counts, min_max
@@ -146,7 +147,7 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
     evaluation = Evaluation.of({"textures": {"bce": counts}})
     assert math.isnan(evaluation.scores["textures"]["bce"]["max_f"])
-    text = tables.as_table(evaluation.labelled().scores)
+    text = tables.as_table(labelled(evaluation).scores)
     assert "BCE" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("-")
     records = evaluation.records()

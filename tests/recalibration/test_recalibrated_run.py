@@ -16,8 +16,8 @@ from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import predict
-from aslp_lib.evaluation.report import write_report
-from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.evaluation.run import evaluate_run
+from aslp_lib.evaluation.run_report import write_report
 from aslp_lib.evaluation.tables import as_table
 from aslp_lib.recalibration import Recalibration, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant

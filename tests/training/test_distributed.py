@@ -20,7 +20,7 @@ from PIL import Image
 from aslp_lib.config import Settings
 from aslp_lib.methods import METHODS
 from aslp_lib.runs import load_tensors
-from aslp_lib.training import distributed, loop
+from aslp_lib.training import distributed, launch, loop
 
 ROOT = Path(__file__).parents[2]
 BIN = str(Path(sys.executable).parent)
@@ -126,7 +126,7 @@ def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
         assert checkpoint.with_name(file).read_bytes() == whole.read_bytes(), file
 
 
-def launch(command: str, folder: Path) -> subprocess.CompletedProcess:
+def started(command: str, folder: Path) -> subprocess.CompletedProcess:
     """A line of the README, of a run that takes a moment, from the project's folder."""
     words = [*command.split(), "train", "--preset", "demo", "--epochs", "1", "--limit", "4"]
     words += ["--size", "16", "--methods", "bce", "--out", str(folder / "run")]
@@ -145,7 +145,7 @@ def test_the_readme_s_command_starts_two_processes_on_a_cpu(tmp_path):
     (command,) = re.findall(
         r"^(torchrun .*? 2 main_ASLP\.py)  +# without a GPU", (ROOT / "README.md").read_text(), re.M
     )
-    result = launch(command, tmp_path)
+    result = started(command, tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("2 processes share every batch") == 1
     assert (tmp_path / "run" / "bce" / "weights.safetensors").exists()
@@ -190,7 +190,7 @@ def test_what_tells_that_processes_are_missing(monkeypatch, tmp_path, environmen
         file.write_bytes(b"".join(f"{k}={v}\0".encode() for k, v in parent.items()))
     monkeypatch.setattr(distributed, "Path", lambda _: file)
     with pytest.raises(RuntimeError, match="asked for several") if fewer else nullcontext():
-        distributed.check_launch()
+        launch.check_launch()
 
 
 class Rank(Accelerator):

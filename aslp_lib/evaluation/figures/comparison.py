@@ -21,7 +21,6 @@ from aslp_lib.metrics import calibration, saliency, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import per_image
 
 WIDEST = 60
 """Characters of a line of a legend."""
@@ -144,8 +143,8 @@ def image_scatter(
     rows = known or {label: scores(counts, names=names) for label, counts in methods.items()}
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
-        sure = 100 * per_image(counts, calibration.confidence)
-        right = 100 * per_image(counts, calibration.accuracy)
+        pixels, sure, right = calibration.image_bins(counts, bins=1)
+        sure, right = (100 * each[:, 0] / pixels[:, 0] for each in (sure, right))
         axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
         pooled = 100 * rows[label]["confidence"], 100 * rows[label]["accuracy"]
         axis.plot(

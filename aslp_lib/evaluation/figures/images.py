@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.data.base import SaliencySet
 from aslp_lib.evaluation.figures.style import new_figure, plain
+
+if TYPE_CHECKING:
+    from aslp_lib.data.base import SaliencySet
 
 
 def gallery(

@@ -75,15 +75,10 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Confidence and accuracy, {title}")
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
-        images = [calibration.reliability(counts[i : i + 1], bins) for i in range(len(counts))]
-        sure, right, pixels = (
-            np.concatenate([getattr(image, name) for image in images])
-            for name in ("confidence", "accuracy", "pixels")
-        )
+        pixels, sure, right = (each.ravel() for each in calibration.image_bins(counts, bins))
         full = pixels > 0
-        shares, *edges = np.histogram2d(
-            sure[full], right[full], SQUARES, ((0.5, 1), (0, 1)), weights=pixels[full]
-        )
+        sure, right, weights = sure[full] / pixels[full], right[full] / pixels[full], pixels[full]
+        shares, *edges = np.histogram2d(sure, right, SQUARES, ((0.5, 1), (0, 1)), weights=weights)
         shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
         axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
         table = calibration.reliability(counts, bins)
