@@ -40,7 +40,9 @@ LISTED = Path(__file__).with_name("mutants.toml")
 JOBS = 2
 
 TESTS = {
-    "methods/aslp/alphas.py": ["methods/aslp/test_alphas.py", "properties/test_aslp.py"],
+    "methods/aslp/alphas.py": [
+        *("methods/aslp/test_alphas.py", "methods/test_adaptive.py", "properties/test_aslp.py"),
+    ],
     "methods/aslp/loss.py": ["methods/aslp/test_loss.py", "properties/test_aslp.py"],
     "methods/aslp/perturbation.py": [
         *("methods/aslp/test_perturbation.py", "methods/aslp/test_loss.py"),
@@ -60,7 +62,9 @@ TESTS = {
         *("recalibration/test_base.py", "recalibration/test_temperature.py"),
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
-    "metrics/calibration.py": ["metrics/test_calibration.py", "properties/test_metrics.py"],
+    "metrics/calibration.py": [
+        *("metrics/test_calibration.py", "metrics/test_records.py", "properties/test_metrics.py"),
+    ],
     "metrics/saliency.py": [
         *("metrics/test_saliency.py", "metrics/test_records.py", "properties/test_metrics.py"),
     ],

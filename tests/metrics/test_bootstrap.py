@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 
 from aslp_lib.metrics import calibration, saliency
-from aslp_lib.metrics.bootstrap import bounds, difference, interval, reliability_interval
+from aslp_lib.metrics.bootstrap import (
+    Resamples,
+    bounds,
+    difference,
+    interval,
+    middle,
+    reliability_interval,
+)
 from aslp_lib.metrics.counts import Counts
 
 
@@ -60,6 +67,27 @@ def test_intervals_of_a_diagram_s_bins():
     assert np.isnan(np.delete(low, 7)).all()  # all pixels are at 0.8
     whole = interval(counts, calibration.accuracy, resamples=200)
     assert (low[7], high[7]) == pytest.approx((whole.low, whole.high))
+
+
+@pytest.mark.parametrize("of", ["prediction", "foreground"])
+def test_intervals_of_bins_are_of_resampled_diagrams(of):
+    """Also where a resample has no pixel of a bin."""
+    counts = random_counts()
+    counts.table[:, :, 192:] = 0
+    counts.table[3, 1, 255] = 2
+    drawn = Resamples(counts, 60, 1).pooled
+    accuracy = np.array([calibration.reliability(each, 5, of).accuracy for each in drawn])
+    filled = ~np.isnan(accuracy).all(axis=0)
+    assert np.isnan(accuracy[:, filled]).any()
+    oracle = np.nanquantile(accuracy[:, filled], [0.1, 0.9], axis=0)
+    ours = reliability_interval(counts, 5, of, resamples=60, confidence_level=0.8, seed=1)
+    np.testing.assert_allclose(np.array(ours)[:, filled], oracle, rtol=1e-14)
+    assert np.isnan(np.array(ours)[:, ~filled]).all()
+
+
+def test_the_middle_is_95_percent_unless_asked_otherwise():
+    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
+    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
 @pytest.mark.slow

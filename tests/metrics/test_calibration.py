@@ -120,6 +120,24 @@ def test_a_diagram_by_hand():
     assert calibration.nll(counts) == pytest.approx(nll)
 
 
+@pytest.mark.parametrize("of", ["prediction", "foreground"])
+@pytest.mark.parametrize("bins", [1, 7, 15])
+def test_the_bins_of_each_image_are_those_of_its_own_diagram(bins, of):
+    table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
+    table[1, :, 60:200] = 0  # empty bins
+    found = calibration.image_bins(Counts(table), bins, of)
+    for i, image in enumerate(table):
+        oracle = calibration.reliability(Counts(image[None]), bins, of)
+        np.testing.assert_array_equal(found.pixels[i], oracle.pixels)
+        full = oracle.pixels > 0
+        for ours, mean in (
+            (found.confidence, oracle.confidence),
+            (found.positive, oracle.accuracy),
+        ):
+            np.testing.assert_allclose(ours[i][full] / oracle.pixels[full], mean[full])
+            assert (ours[i][~full] == 0).all()
+
+
 def test_the_edges_of_a_diagram():
     levels, labels = maps("random")
     counts = counted(levels, labels)
@@ -158,6 +176,9 @@ def test_nothing_to_measure():
         calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
     with pytest.raises(ValueError, match="bins is 0"):
         calibration.ece(counted(*maps("random")), bins=0)
+    with pytest.raises(ValueError, match="bins is 257, but must be 1 to 256"):
+        calibration.check_bins(257)
+    calibration.check_bins(256)
 
 
 def forecasts(levels, labels, of):

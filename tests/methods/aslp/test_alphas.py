@@ -59,6 +59,12 @@ def test_the_release_s_gradient_is_that_of_clamped_probabilities_divided_by_its_
     torch.testing.assert_close(ours.double(), oracle, rtol=1e-5, atol=1e-6)
 
 
+def test_a_technique_that_leaves_labels_alone_has_no_gradient():
+    logits, labels = batch()
+    assert (alpha_gradient(logits, labels, P.Technique("nothing", 0.0)) == 0).all()
+    assert (release_gradient(logits, labels, P.Technique("nothing", 0.0)) == 0).all()
+
+
 def feed(alphas, margin, times, accuracy=0.9, confidence=0.95):
     """`times` epochs in which every pixel of image i has the signed logit margin `margin[i]`."""
     margin = torch.as_tensor(margin)
