@@ -73,7 +73,7 @@ def test_intervals_of_a_diagram_s_bins():
 def test_intervals_of_bins_are_of_resampled_diagrams(of):
     """Also where a resample has no pixel of a bin."""
     counts = random_counts()
-    counts.table[:, :, 192:] = 0
+    counts.table[:, :, :64] = counts.table[:, :, 192:] = 0
     counts.table[3, 1, 255] = 2
     drawn = Resamples(counts, 60, 1).pooled
     accuracy = np.array([calibration.reliability(each, 5, of).accuracy for each in drawn])
