@@ -211,6 +211,10 @@ def test_what_holds_no_counts_is_refused(tmp_path):
     np.savez(path, table=np.array([{"a": 1}], dtype=object), names=np.array(["a"]))
     with pytest.raises(ValueError, match="holds no counts"):  # it would take a pickle to read
         Counts.load(path)
+    for names in (np.array([["a"]]), np.array("a")):
+        np.savez(path, table=np.zeros((1, 2, 256), np.int64), names=names)
+        with pytest.raises(ValueError, match="its names are no list"):
+            Counts.load(path)
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.npz")
 
