@@ -6,6 +6,7 @@ from aslp_lib.evaluation import maps
 from aslp_lib.metrics import saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
+from aslp_lib.metrics.structure import centroid
 
 
 def images(seed=3, n=4):
@@ -334,3 +335,12 @@ def test_scores_of_single_images_average_to_the_set_s():
     alone = [saliency.max_f(counts[i : i + 1]) for i in range(len(counts))]
     np.testing.assert_allclose(per_image(counts, saliency.max_f), alone)
     assert np.mean(alone) > saliency.max_f(counts)  # one threshold for all
+
+
+def test_where_quadrants_meet():
+    """One past the rounded mean of the foreground's places; the middle where there is none."""
+    mask = np.zeros((10, 7), np.uint8)
+    assert centroid(mask) == (6, 5)
+    mask[2, 1] = mask[5, 3] = 1
+    assert centroid(mask) == (5, 3)  # the mean of 2 and 5 is rounded to 4, to even
+    assert centroid(np.ones((70_001, 2), np.uint8)) == (35_001, 1)  # more than 16 bits count
