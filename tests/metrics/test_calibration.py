@@ -176,6 +176,9 @@ def test_nothing_to_measure():
         calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
     with pytest.raises(ValueError, match="bins is 0"):
         calibration.ece(counted(*maps("random")), bins=0)
+    for score in (calibration.ece, calibration.ece_equal_mass):
+        with pytest.raises(ValueError, match="bins is -1"):
+            score(counted(*maps("random")), bins=-1)
     with pytest.raises(ValueError, match="bins is 257, but must be 1 to 256"):
         calibration.check_bins(257)
     calibration.check_bins(256)
