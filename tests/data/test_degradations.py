@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from aslp_lib.config import PRESETS
+from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.degradations import DEGRADATIONS, Degraded, degrade
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.shapes import Shapes
@@ -506,6 +507,21 @@ class TestSet:
             path.unlink()
         after = [item[0] for item in Degraded(sod, "pair1")]
         assert torch.equal(torch.stack(before), torch.stack(after))
+
+    @pytest.mark.parametrize("name", ["pair3", "paste3"])
+    def test_another_image_of_another_size_takes_the_image_s_frame(self, name):
+        class Sizes(SaliencySet):
+            def load(self, index):
+                colour, size = ((10, (8, 12)), (200, (5, 6)))[index]
+                return torch.full((3, *size), colour, dtype=torch.uint8), torch.ones(
+                    1, *size
+                ).byte()
+
+        degraded = Degraded(Sizes("sizes", ["a", "b"]), name)
+        for index, size in enumerate(((8, 12), (5, 6))):
+            image, label, _ = degraded[index]
+            assert degraded.shape(index) == image.shape[1:] == label.shape[1:] == size
+            assert set(image.unique().tolist()) == {10, 200}
 
     @pytest.mark.parametrize("name", ["blur2", "paste3"])
     def test_it_is_validated_and_predicted_as_any_set(self, paper_root, tmp_path, name):
