@@ -1,6 +1,7 @@
 """Every plot of the course: those that only notebooks draw, and those of reports."""
 
 from aslp_lib.course.figures.confidence import against_truth, readings, sure_and_wrong
+from aslp_lib.course.figures.degradations import degradations
 from aslp_lib.course.figures.explorers import (
     feedback_loop,
     loss_over_f,
@@ -40,6 +41,7 @@ __all__ = [
     "against_truth",
     "alt",
     "decisions",
+    "degradations",
     "descent",
     "detection_curves",
     "estimator_bias",

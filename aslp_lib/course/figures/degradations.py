@@ -1,0 +1,63 @@
+"""One image under every degradation."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from aslp_lib.data.base import SaliencySet
+from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.evaluation.figures.style import ORANGE, new_figure
+
+
+def degradations(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
+    """An image under each kind, a column, and each grade, a row; its mask is outlined.
+
+    Args:
+        index: which image of the set.
+        seed: as `Degraded`.
+    """
+    kinds = [list(grades) for _, grades in groupby(DEGRADATIONS.values(), lambda each: each.kind)]
+    rows = max(map(len, kinds))
+    figure = new_figure(1.1 * (1 + len(kinds)), 1.15 * rows + 0.2, None)
+    grid = figure.subplots(rows, 1 + len(kinds), squeeze=False)
+    for axis in grid.flat:
+        axis.set_axis_off()
+    own = _draw(grid[0, 0], dataset.loaded(index), "as it is")
+    notes = []
+    for axes, grades in zip(grid.T[1:], kinds, strict=True):
+        shares = [
+            _draw(axis, Degraded(dataset, each.name, seed).load(index), each.name)
+            for axis, each in zip(axes, grades, strict=False)
+        ]
+        if any(abs(share - own) >= 0.005 for share in shares):
+            percents = ", ".join(f"{100 * share:.0f}" for share in shares)
+            notes.append(f"{percents} % under {grades[0].kind}")
+    figure.set_label(
+        f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of degradation, a "
+        f"column each, stronger from row to row: {', '.join(g[0].kind for g in kinds)}. A line "
+        f"goes round the foreground, {100 * own:.0f} % of the image; it becomes "
+        f"{'; '.join(notes) or 'no other share anywhere'}."
+    )
+    return figure
+
+
+def _draw(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
+    """Draw an image with its mask's outline; return the share that is foreground."""
+    image, mask = item[0].permute(1, 2, 0).numpy(), item[1][0].numpy()
+    axis.imshow(image)
+    axis.set_title(title, fontsize=8)
+    if mask.any():
+        # A margin, so that the line also closes where the foreground meets the image's edge.
+        height, width = mask.shape
+        across, down = np.arange(-1, width + 1), np.arange(-1, height + 1)
+        for colour, thick in (("white", 2.2), (ORANGE, 1.1)):
+            axis.contour(
+                across, down, np.pad(mask, 1), levels=[0.5], colors=[colour], linewidths=thick
+            )
+        axis.set(xlim=(-1, width), ylim=(height, -1))
+    return float(mask.mean())
