@@ -15,6 +15,7 @@ from aslp_lib.cli.run import Preset, Train
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.evaluation.study import Record, Study, by_variant, compare, table, to_json
 from aslp_lib.files import write
+from aslp_lib.training import launch
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class Compare(Command):
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
         study = Study(path, self.settings, self.seeds)
+        if launch.world_size() > 1:
+            raise ValueError("compare starts its own processes: call it without torchrun")
         if self.processes < 1:
             raise ValueError(f"--processes is {self.processes}, but must be at least 1")
         results = self.results or path / "comparison.json"

@@ -27,9 +27,13 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
 
 
 @pytest.mark.slow
-def test_a_comparison_that_cannot_be_made(elsewhere, capsys):
+@pytest.mark.fault("`compare` is started by torchrun", "it is refused: it starts its own processes")
+def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
     assert main([*WORDS, "--processes", "0"]) == 1
     assert "--processes is 0" in capsys.readouterr().err
     assert main([*WORDS, "--seeds", "0"]) == 1
     assert "seeds is 0" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(WORDS) == 1
+    assert "call it without torchrun" in capsys.readouterr().err
     assert not Path("runs").exists()
