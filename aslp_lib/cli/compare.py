@@ -35,6 +35,10 @@ class Compare(Command):
     """How many trainings of each method: seeds 0, 1, ..., which draw a made data set anew too."""
     processes: int = 1
     """Trainings at a time."""
+    degradations: tuple[str, ...] = ()
+    """Score each test set degraded too: names such as noise2 (the README lists them)."""
+    shifts: tuple[str, ...] = ()
+    """Score graded shifts of the embedded data too: names such as contrast2."""
     out: Path | None = None
     """The study's folder; None: runs/compare-PRESET."""
     results: Path | None = None
@@ -47,7 +51,7 @@ class Compare(Command):
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
-        study = Study(path, self.settings, self.seeds)
+        study = Study(path, self.settings, self.seeds, self.degradations, self.shifts)
         if launch.world_size() > 1:
             raise ValueError("compare starts its own processes: call it without torchrun")
         if self.processes < 1:
@@ -64,10 +68,10 @@ class Compare(Command):
                 write(results, to_json(study, found))
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
-        sets = [data.validation.name, *data.tests]
-        for name in sets:
+        validation, *tests = dict.fromkeys(record["set"] for record in found)
+        for name in (validation, *tests):
             announce(f"\n{table(found, name)}")
-        _draw(found, data.validation.name, list(data.tests), path)
+        _draw(found, validation, tests, path)
         announce(f"\nrecords: {results}")
 
 

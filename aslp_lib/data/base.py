@@ -68,7 +68,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         self._epoch.share_memory_()
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
-        image, mask = self._cached[index] if self._cached is not None else self.load(index)
+        image, mask = self.loaded(index)
         if self.augment is not None:
             from torchvision import tv_tensors  # twice as long to import as torch
 
@@ -85,6 +85,10 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         """Image (3, S, S) and mask (1, S, S), uint8, before augmentation."""
         raise NotImplementedError
+
+    def loaded(self, index: int) -> tuple[Tensor, Tensor]:
+        """As `load`, but from memory where `cache` keeps it."""
+        return self.load(index) if self._cached is None else self._cached[index]
 
     def shape(self, index: int) -> tuple[int, int]:
         """(H, W) of the image as it is stored: the size of its predicted map."""

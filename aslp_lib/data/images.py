@@ -131,6 +131,18 @@ def stored_size(path: Path) -> tuple[int, int]:
     return (width, height) if _orientation(picture) >= 5 else (height, width)
 
 
+def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
+    """What is left of (H, W, 3) uint8 pixels once they were stored as a JPEG, in memory.
+
+    Args:
+        quality, subsampling: as Pillow's, 1 to 95 and "4:4:4", "4:2:2" or "4:2:0".
+    """
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    file.seek(0)
+    return _pixels(JpegImageFile(file), "RGB")
+
+
 def _grey(path: Path, kind: str, advice: str) -> np.ndarray:
     """(H, W) uint8 of a file whose channels must all be equal."""
     picture = _decoded(path)

@@ -3,11 +3,13 @@
 An image shows one to three shapes on a textured background. Shape k stands out by its contrast c_k
 and is labelled salient with probability `q_k = sigmoid(sharpness * (c_k - threshold))`, drawn once
 an image. So some images are ambiguous, a network can only memorise what their annotator chose, and
-`P(y = 1 | x)` of every pixel is known: q_k on shape k, 0 on the background.
+`P(y = 1 | x)` of every pixel is known: q_k on shape k, 0 on the background. It stays known under
+the graded shifts of images and annotators (`graded`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,8 @@ from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
 
 SIZE = 48
 CONTRAST = (0.08, 0.60)
+TEST, TEST_IMAGES = 2, 300
+"""Which part of a data set is drawn for testing, and how many images."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,54 @@ class Annotators:
         return 0.5 + self.agreement * (q - 0.5)
 
 
+@dataclass(frozen=True)
+class Scene:
+    """What images show; the training set's, unless said otherwise.
+
+    Args:
+        contrast: lowest and highest contrast of a shape.
+        texture: strength of the clouds on background and shapes, times the training set's.
+        shapes: fewest and most shapes of an image; some may lie under others.
+    """
+
+    contrast: tuple[float, float] = CONTRAST
+    texture: float = 1.0
+    shapes: tuple[int, int] = (1, 3)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.contrast[0] <= self.contrast[1]:
+            raise ValueError(f"contrast is {self.contrast}, but must rise, from 0 or more")
+        if self.texture < 0:
+            raise ValueError(f"texture is {self.texture}, but must be 0 or more")
+        if not 0 <= self.shapes[0] <= self.shapes[1]:
+            raise ValueError(f"shapes are {self.shapes}, but must rise, from 0 or more")
+
+
 SHIFTED = Annotators(agreement=0.85)
+
+SHIFTS: dict[str, tuple[Scene, Annotators]] = {
+    # Fainter shapes, of which annotators label fewer.
+    "contrast1": (Scene(contrast=(0.07, 0.51)), Annotators()),
+    "contrast2": (Scene(contrast=(0.06, 0.42)), Annotators()),
+    "contrast3": (Scene(contrast=(0.04, 0.30)), Annotators()),
+    # A stronger texture, on which the same contrast is harder to see.
+    "texture1": (Scene(texture=1.5), Annotators()),
+    "texture2": (Scene(texture=2.0), Annotators()),
+    "texture3": (Scene(texture=3.0), Annotators()),
+    # Annotators who agree less; the first are those of `shifted`.
+    "agreement1": (Scene(), SHIFTED),
+    "agreement2": (Scene(), Annotators(agreement=0.65)),
+    "agreement3": (Scene(), Annotators(agreement=0.40)),
+    # More shapes than in training.
+    "crowd1": (Scene(shapes=(4, 4)), Annotators()),
+    "crowd2": (Scene(shapes=(6, 6)), Annotators()),
+    "crowd3": (Scene(shapes=(9, 9)), Annotators()),
+    # No shape: in a third of the images, in half, in all.
+    "empty1": (Scene(shapes=(0, 2)), Annotators()),
+    "empty2": (Scene(shapes=(0, 1)), Annotators()),
+    "empty3": (Scene(shapes=(0, 0)), Annotators()),
+}
+"""Graded shifts by name: what changes and how strongly. One thing changes in each."""
 
 
 class Shapes(SaliencySet):
@@ -56,6 +107,7 @@ class Shapes(SaliencySet):
         seed: fixes the images and labels, on every machine.
         annotators: who labels them.
         size: side in pixels.
+        scene: what they show.
 
     Attributes:
         posterior: (images, size, size) float32, `P(y = 1 | x)` of every pixel.
@@ -70,9 +122,13 @@ class Shapes(SaliencySet):
         size: int = SIZE,
         augment: Augment | None = None,
         augment_seed: int = 0,
+        *,
+        scene: Scene = Scene(),
     ) -> None:
         super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
-        drawn = [_draw(np.random.default_rng([seed, i]), size, annotators) for i in range(images)]
+        drawn = [
+            _draw(np.random.default_rng([seed, i]), size, annotators, scene) for i in range(images)
+        ]
         pictures, masks, posteriors = zip(*drawn, strict=True)
         self.images = torch.from_numpy(np.stack(pictures))
         self.masks = torch.from_numpy(np.stack(masks)).unsqueeze(1)
@@ -124,37 +180,69 @@ def embedded(
         return min(images, limit or images)
 
     def shapes(name: str, images: int, part: int, **kwargs: Any) -> Shapes:
-        return Shapes(name, count(images), _seed(part), size=size, **kwargs)
-
-    def _seed(part: int) -> int:
-        return derived_seed(data_seed, part)
+        return Shapes(name, count(images), derived_seed(data_seed, part), size=size, **kwargs)
 
     return DataSplits(
         origin=f"the embedded set (shapes, seed {data_seed})",
         train=shapes("train", 160, 0, augment=augment, augment_seed=seed),
         validation=shapes("validation", 100, 1),
         tests={
-            "test": shapes("test", 300, 2),
-            "shifted": shapes("shifted", 300, 2, annotators=SHIFTED),
-            "textures": ShapelessTextures("textures", count(100), _seed(3), size),
+            "test": shapes("test", TEST_IMAGES, TEST),
+            "shifted": shapes("shifted", TEST_IMAGES, TEST, annotators=SHIFTED),
+            "textures": ShapelessTextures("textures", count(100), derived_seed(data_seed, 3), size),
         },
     )
 
 
+def graded(
+    size: int = SIZE,
+    names: Iterable[str] = SHIFTS,
+    *,
+    data_seed: int = 0,
+    limit: int | None = None,
+) -> dict[str, Shapes]:
+    """Further test sets beside those of `embedded`, by the names of their shifts.
+
+    Each is drawn with the random numbers of `test`. Where contrast, texture or agreement changes,
+    image i is `test`'s image i in all else; where the number of shapes changes, they are others.
+
+    Args:
+        names: of `SHIFTS`; all, unless given (a third of a second each).
+        size, data_seed, limit: as `embedded`.
+
+    Raises:
+        ValueError: a name that is not there.
+    """
+    chosen = list(names)
+    if unknown := [name for name in chosen if name not in SHIFTS]:
+        raise ValueError(
+            f"there is no shift {', '.join(map(repr, unknown))}: choose of {', '.join(SHIFTS)}"
+        )
+    images, seed = min(TEST_IMAGES, limit or TEST_IMAGES), derived_seed(data_seed, TEST)
+
+    def shapes(name: str) -> Shapes:
+        scene, annotators = SHIFTS[name]
+        return Shapes(name, images, seed, annotators, size, scene=scene)
+
+    return {name: shapes(name) for name in chosen}
+
+
 def _draw(
-    rng: np.random.Generator, size: int, annotators: Annotators
+    rng: np.random.Generator, size: int, annotators: Annotators, scene: Scene
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One image (3, size, size) uint8, its mask (size, size) uint8 and its posterior."""
     shade = rng.uniform(0.3, 0.7, (3, 1, 1))
-    picture = shade + 0.10 * _clouds(rng, size, 6) + 0.04 * rng.standard_normal((3, size, size))
+    clouds = 0.10 * scene.texture * _clouds(rng, size, 6)
+    picture = shade + clouds + 0.04 * rng.standard_normal((3, size, size))
     mask = np.zeros((size, size), np.uint8)
     posterior = np.zeros((size, size), np.float32)
-    for _ in range(rng.integers(1, 4)):
+    fewest, most = scene.shapes
+    for _ in range(rng.integers(fewest, most + 1)):
         inside = _outline(rng, size)
-        contrast = rng.uniform(*CONTRAST)
+        contrast = rng.uniform(*scene.contrast)
         direction = rng.standard_normal((3, 1, 1))
         direction *= contrast / np.abs(direction).mean()
-        paint = shade + direction + 0.05 * _clouds(rng, size, 10)
+        paint = shade + direction + 0.05 * scene.texture * _clouds(rng, size, 10)
         picture = np.where(inside, paint, picture)
         q = annotators.salience(np.asarray(contrast))
         mask[inside] = rng.random() < q

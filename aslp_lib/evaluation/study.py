@@ -25,9 +25,11 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.config import Settings
+from aslp_lib.config import EMBEDDED, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.degradations import DEGRADATIONS, Degraded
 from aslp_lib.data.images import read_map
+from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.maps import ReadOptions, count_maps
 from aslp_lib.evaluation.predict import load_network, predict_run
 from aslp_lib.evaluation.scores import MAIN, intervals
@@ -57,15 +59,28 @@ class Study:
         settings: of all trainings; its `methods` and `recalibrate` are what is compared.
         seeds: how many: 0, 1, ... A seed draws a made data set, the weights, the order and the
             method's draws anew.
+        degradations: names of `data.degradations.DEGRADATIONS`, of which each test set is scored
+            too.
+        shifts: names of `data.shapes.SHIFTS`, as further test sets of the embedded data.
     """
 
     path: Path
     settings: Settings
     seeds: int
+    degradations: tuple[str, ...] = ()
+    shifts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}, but must be at least 1")
+        for name, asked, known in (
+            ("degradations", self.degradations, DEGRADATIONS),
+            ("shifts", self.shifts, SHIFTS),
+        ):
+            if unknown := [each for each in asked if each not in known]:
+                raise ValueError(f"{name} has {unknown[0]!r}, but must be of {', '.join(known)}")
+        if self.shifts and self.settings.data != EMBEDDED:
+            raise ValueError(f"shifts are of the data {EMBEDDED!r}, not of {self.settings.data!r}")
 
     @property
     def trainings(self) -> list[Settings]:
@@ -76,6 +91,18 @@ class Study:
             for seed in range(self.seeds)
             for method in self.settings.methods
         ]
+
+    def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
+        """What is scored, by name: the validation set, the tests, and these under shift."""
+        found = {each.name: each for each in (data.validation, *data.tests.values())}
+        if self.shifts:
+            seed, limit = training.data_seed, training.limit
+            found |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
+        for test in data.tests.values():
+            for name in self.degradations:
+                degraded = Degraded(test, name, training.seed)
+                found[degraded.name] = degraded
+        return found
 
     def run(self, training: Settings) -> Run:
         """The run of a training: made, or gone on with.
@@ -108,20 +135,16 @@ def compare(study: Study, processes: int = 1, *, progress: bool = True) -> Itera
     trainings = study.trainings
     for training in trainings:
         study.run(training)
-    kinds = study.settings.recalibrate
     bar = partial(tqdm, total=len(trainings), desc="trainings", disable=not progress)
     if processes == 1:
         for training in bar(trainings):
-            yield records(study.run(training), kinds, progress=progress)
+            yield records(study, training, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     with ProcessPoolExecutor(
         processes, get_context("spawn"), torch.set_num_threads, (threads,)
     ) as pool:
-        jobs = [
-            pool.submit(records, study.run(training), kinds, progress=False)
-            for training in trainings
-        ]
+        jobs = [pool.submit(records, study, training, progress=False) for training in trainings]
         try:
             for job in bar(as_completed(jobs)):
                 yield job.result()
@@ -129,12 +152,10 @@ def compare(study: Study, processes: int = 1, *, progress: bool = True) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
-def records(run: Run, kinds: Sequence[str] = (), *, progress: bool = True) -> list[Record]:
-    """A run of one method trained to its end, if it is not yet, and scored on every set.
-
-    Args:
-        kinds: recalibrations to fit, and to score too.
-    """
+def records(study: Study, training: Settings, *, progress: bool = True) -> list[Record]:
+    """One of a study's trainings: done to its end, if it is not yet, and scored on every set, with
+    each recalibration too."""
+    run, kinds = study.run(training), study.settings.recalibrate
     data = run.settings.load_data()
     (method,) = run.settings.methods
     folder = run.method(method)
@@ -143,12 +164,12 @@ def records(run: Run, kinds: Sequence[str] = (), *, progress: bool = True) -> li
         run.keep_lists(data)
         if not folder.weights.exists():
             _train(run.settings, data, method, folder, progress)
-        with_kinds = replace(run.settings, recalibrate=tuple(kinds))
+        with_kinds = replace(run.settings, recalibrate=kinds)
         missing = tuple(kind for kind in kinds if not folder.recalibration(kind).exists())
         if missing:
             network = load_network(run.settings, folder.weights)
             recalibrate(network, data, replace(run.settings, recalibrate=missing), folder)
-        sets = {data.validation.name: data.validation, **data.tests}
+        sets = study.sets(run.settings, data)
         predict_run(with_kinds, replace(data, tests=sets), method, folder, progress=progress)
         return [
             _record(run, Variant(method, kind), name, dataset)

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from aslp_lib.data.augmentation import augmentation
-from aslp_lib.data.shapes import SHIFTED, Annotators, ShapelessTextures, Shapes, embedded
+from aslp_lib.data.shapes import (
+    SHIFTED,
+    SHIFTS,
+    Annotators,
+    Scene,
+    ShapelessTextures,
+    Shapes,
+    embedded,
+    graded,
+)
 
 
 def test_the_seed_fixes_the_set_on_every_machine():
@@ -100,3 +109,106 @@ def test_held_items_are_the_loaded_ones():
     for i in range(3):
         assert torch.equal(shapes[i][0], loaded[i][0])
         assert torch.equal(shapes[i][1], loaded[i][1])
+
+
+def of_grades(kind, limit=60):
+    return list(graded(32, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
+
+
+def test_graded_sets_are_fixed_by_their_seed_and_named():
+    names = ["crowd2", "contrast1"]
+    sets = graded(24, names, data_seed=3, limit=5)
+    assert list(sets) == names
+    for name, shapes in sets.items():
+        assert shapes.name == name
+        assert shapes.images.shape == (5, 3, 24, 24)
+        again = graded(24, [name], data_seed=3, limit=5)[name]
+        assert torch.equal(shapes.images, again.images)
+        assert torch.equal(shapes.masks, again.masks)
+        assert not torch.equal(shapes.images, graded(24, [name], data_seed=4, limit=5)[name].images)
+    assert set(graded(8, limit=1)) == set(SHIFTS)
+
+
+def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
+    tests = embedded(32, limit=60).tests
+    test, shifted = tests["test"].posterior, tests["shifted"]
+    sets = of_grades("agreement")
+    np.testing.assert_array_equal(sets[0].posterior, shifted.posterior)
+    assert torch.equal(sets[0].masks, shifted.masks)
+    for shapes, agreement in zip(sets, (0.85, 0.65, 0.40), strict=True):
+        assert torch.equal(shapes.images, shifted.images)
+        expected = np.where(test > 0, 0.5 + agreement * (test - 0.5), 0)
+        np.testing.assert_allclose(shapes.posterior, expected, atol=1e-6)
+
+
+def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
+    test = embedded(32, limit=60).tests["test"]
+    fainter = test
+    for shapes in of_grades("contrast"):
+        q = shapes.posterior[shapes.posterior > 0]
+        low, high = SHIFTS[shapes.name][0].contrast
+        # q = sigmoid(12 (c - 0.34)), solved for c.
+        contrast = 0.34 + np.log(q / (1 - q)) / 12
+        assert low - 1e-4 < contrast.min() < low + 0.1 * (high - low)
+        assert high - 0.1 * (high - low) < contrast.max() < high + 1e-4
+        # The same shapes in the same places.
+        np.testing.assert_array_equal(shapes.posterior > 0, test.posterior > 0)
+        assert q.mean() < fainter.posterior[fainter.posterior > 0].mean()
+        fainter = shapes
+
+
+def test_texture_is_the_clouds_strength_and_leaves_the_truth():
+    """Without shapes and without what is cut off, an image is affine in the strength."""
+    test = embedded(32, limit=60).tests["test"]
+    for shapes in of_grades("texture"):
+        np.testing.assert_array_equal(shapes.posterior, test.posterior)
+        assert torch.equal(shapes.masks, test.masks)
+        assert not torch.equal(shapes.images, test.images)
+    plain, once, thrice = (
+        Shapes("x", 20, 0, size=32, scene=Scene(texture=t, shapes=(0, 0))).images.double()
+        for t in (0, 1, 3)
+    )
+    whole = (thrice > 0) & (thrice < 255)
+    assert whole.double().mean() > 0.9
+    # Three images were rounded, each by 1/2 at most.
+    assert ((thrice - plain) - 3 * (once - plain))[whole].abs().max() <= 3
+
+
+def test_as_many_shapes_as_are_asked_for():
+    """Each shape of an image has a contrast, so a posterior, of its own; some lie under others."""
+    mean = 3
+    for shapes, count in zip(of_grades("crowd"), (4, 6, 9), strict=True):
+        seen = [len(np.unique(each[each > 0])) for each in shapes.posterior]
+        assert max(seen) == count
+        assert np.mean(seen) > mean
+        mean = np.mean(seen)
+    for shapes, share in zip(of_grades("empty", 300), (1 / 3, 1 / 2, 1), strict=True):
+        empty = (shapes.posterior == 0).all(axis=(1, 2))
+        # Four standard errors of a share of 300.
+        assert abs(empty.mean() - share) <= 4 * math.sqrt(share * (1 - share) / 300)
+        assert shapes.masks[torch.from_numpy(empty)].sum() == 0
+        assert shapes.images.float().std(dim=(1, 2, 3)).min() > 5
+
+
+@pytest.mark.parametrize("name", ["contrast2", "texture3", "agreement3", "crowd2", "empty1"])
+def test_the_posterior_of_a_graded_set_is_the_frequency_of_its_labels(name):
+    """As of the training set's."""
+    shapes = graded(16, [name])[name]
+    excess = (shapes.masks[:, 0].numpy() - shapes.posterior).sum(axis=(1, 2))
+    assert abs(excess.sum()) < 4 * excess.std() * math.sqrt(len(excess))
+    assert shapes.masks[:, 0].numpy()[shapes.posterior == 0].sum() == 0
+
+
+@pytest.mark.fault(
+    "a graded shift is asked for that is not there, or a scene that cannot be",
+    "it is named, with what there is",
+)
+def test_shifts_and_scenes_that_are_not():
+    with pytest.raises(ValueError, match="there is no shift 'contrast9': choose of contrast1, "):
+        graded(8, ["contrast1", "contrast9"])
+    with pytest.raises(ValueError, match=r"contrast is \(0\.5, 0\.2\)"):
+        Scene(contrast=(0.5, 0.2))
+    with pytest.raises(ValueError, match="texture is -1"):
+        Scene(texture=-1)
+    with pytest.raises(ValueError, match=r"shapes are \(2, 1\)"):
+        Scene(shapes=(2, 1))

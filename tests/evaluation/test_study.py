@@ -9,6 +9,7 @@ import torch
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS
+from aslp_lib.data.degradations import Degraded
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures, study
 from aslp_lib.evaluation.maps import ReadOptions, count_maps
@@ -95,6 +96,45 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
         r for r in records if r["method"] == "bce"
     ]
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.slow
+def test_sets_under_shift_are_scored_too(finished):
+    """Of a study that is done without any training more."""
+    asked, records = finished
+    under = replace(asked, seeds=1, degradations=("noise2", "zoom1"), shifts=("empty3",))
+    found = {(r["set"], r["method"], r["recalibration"]): r for r in done(under)}
+    names = {name for name, *_ in found}
+    tests = ("test", "shifted", "textures")
+    degraded = {f"{test}, {kind}" for test in tests for kind in under.degradations}
+    assert names == {"validation", *tests, "empty3", *degraded}
+    assert [found[r["set"], r["method"], r["recalibration"]] for r in records if not r["seed"]] == [
+        r for r in records if not r["seed"]
+    ]
+    run = Run.open(asked.path / "bce" / "seed-0")
+    noisy = Degraded(run.settings.load_data().tests["test"], "noise2", seed=0)
+    maps = run.maps(Variant("bce"), noisy.name)
+    counts = count_maps(maps, noisy, ReadOptions(weighted_f=False), progress=False)
+    assert found["test, noise2", "bce", None]["ece"] == calibration.ece(counts)
+    assert "truth" in found["test, noise2", "bce", None]
+    assert "truth" not in found["test, zoom1", "bce", None]  # what is cut off is not known
+    assert found["empty3", "bce", None]["max_f"] is None  # no image has foreground
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"degradations": ("fog1",)}, "degradations has 'fog1', but must be of noise1"),
+        ({"shifts": ("noise1",)}, "shifts has 'noise1', but must be of contrast1"),
+        (
+            {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
+            "shifts are of the data 'embedded', not of 'Dataset'",
+        ),
+    ],
+)
+def test_sets_that_are_none(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(Study(tmp_path, SETTINGS, seeds=1), **changes)
 
 
 @pytest.mark.slow
