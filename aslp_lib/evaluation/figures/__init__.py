@@ -12,6 +12,7 @@ from aslp_lib.evaluation.figures.comparison import (
 )
 from aslp_lib.evaluation.figures.images import gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
+from aslp_lib.evaluation.figures.study import in_and_under_shift
 from aslp_lib.evaluation.figures.style import alt, show, to_png
 from aslp_lib.evaluation.figures.training import training_history
 
@@ -20,6 +21,7 @@ __all__ = [
     "detection_curves",
     "gallery",
     "image_scatter",
+    "in_and_under_shift",
     "joint_density",
     "reliability_diagrams",
     "reliability_overlay",

@@ -1,0 +1,91 @@
+"""The command `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Self
+
+import tyro
+
+from aslp_lib.cli.base import Command
+from aslp_lib.cli.on_runs import announce, check_files, describe
+from aslp_lib.cli.run import Preset, Train
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.evaluation.study import Record, Study, by_variant, compare, table, to_json
+from aslp_lib.files import write
+from aslp_lib.training import launch
+
+
+@dataclass(frozen=True)
+class Compare(Command):
+    """Train several methods with several seeds, score them on every set, and compare them.
+
+    Called again with the same --out it goes on: finished trainings are kept, and more methods,
+    recalibrations or seeds are added to them.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = Train.renamed
+
+    preset: Preset
+    """Decides what settings are that are not given."""
+    settings: Annotated[Settings, tyro.conf.arg(name="")]
+    seeds: int = 3
+    """How many trainings of each method: seeds 0, 1, ..., which draw a made data set anew too."""
+    processes: int = 1
+    """Trainings at a time."""
+    degradations: tuple[str, ...] = ()
+    """Score each test set degraded too: names such as noise2 (the README lists them)."""
+    shifts: tuple[str, ...] = ()
+    """Score graded shifts of the embedded data too: names such as contrast2."""
+    out: Path | None = None
+    """The study's folder; None: runs/compare-PRESET."""
+    results: Path | None = None
+    """A JSON file for the records; None: comparison.json in the study's folder."""
+
+    @classmethod
+    def defaults(cls, words: Sequence[str]) -> Self:
+        preset = Train.defaults(words).preset
+        return cls(preset, PRESETS[preset])
+
+    def __call__(self) -> None:
+        path = self.out or Path("runs") / f"compare-{self.preset}"
+        study = Study(path, self.settings, self.seeds, self.degradations, self.shifts)
+        if launch.world_size() > 1:
+            raise ValueError("compare starts its own processes: call it without torchrun")
+        if self.processes < 1:
+            raise ValueError(f"--processes is {self.processes}, but must be at least 1")
+        results = self.results or path / "comparison.json"
+        data = self.settings.load_data()
+        check_files(data)
+        announce(f"preset {self.preset}; data: {data.origin}; study: {path}")
+        describe(data)
+        found: list[Record] = []
+        try:
+            for rows in compare(study, self.processes):
+                found += rows
+                write(results, to_json(study, found))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("the same command goes on") from None
+        validation, *tests = dict.fromkeys(record["set"] for record in found)
+        for name in (validation, *tests):
+            announce(f"\n{table(found, name)}")
+        _draw(found, validation, tests, path)
+        announce(f"\nrecords: {results}")
+
+
+def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
+    """A picture a test set, of its calibration error against the validation set's."""
+    from aslp_lib.evaluation.figures import in_and_under_shift, to_png  # matplotlib
+
+    def errors(name: str) -> dict[str, list[float]]:
+        groups = by_variant(found, name).items()
+        return {variant.label: [record["ece"] for record in own] for variant, own in groups}
+
+    for name in tests:
+        seeds = len({record["seed"] for record in found})
+        names = validation, name
+        figure = in_and_under_shift(errors(validation), errors(name), names, f"{seeds} seeds")
+        write(path / f"{name}.png", to_png(figure, dpi=144))
+        announce(f"picture: {path / f'{name}.png'}")

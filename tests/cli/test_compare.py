@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from aslp_lib.cli import main
+
+pytestmark = pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")
+WORDS = ["compare", "--preset", "demo", "--epochs", "1", "--size", "16", "--limit", "4"]
+
+
+@pytest.mark.slow
+def test_a_comparison_from_the_command_line(elsewhere, capsys):
+    words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature"]
+    assert main([*words, "--results", "all.json"]) == 0
+    out = capsys.readouterr().out
+    assert "study: runs/compare-demo" in out
+    for name in ("validation", "test", "shifted", "textures"):
+        assert f"| {name} | ECE % |" in out
+    assert out.count("| BCE + temperature |") == 4
+    records = json.loads(Path("all.json").read_text())["records"]
+    assert len(records) == 2 * 2 * 4
+    assert Path("runs/compare-demo/shifted.png").read_bytes().startswith(b"\x89PNG")
+    assert main(words) == 0  # goes on, with nothing to do
+    again = json.loads(Path("runs/compare-demo/comparison.json").read_text())["records"]
+    assert again == records
+
+
+@pytest.mark.slow
+@pytest.mark.fault("`compare` is started by torchrun", "it is refused: it starts its own processes")
+def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
+    assert main([*WORDS, "--processes", "0"]) == 1
+    assert "--processes is 0" in capsys.readouterr().err
+    assert main([*WORDS, "--seeds", "0"]) == 1
+    assert "seeds is 0" in capsys.readouterr().err
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main(WORDS) == 1
+    assert "call it without torchrun" in capsys.readouterr().err
+    assert not Path("runs").exists()
