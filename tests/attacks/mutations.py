@@ -268,7 +268,12 @@ def _npy_header(body: bytes, rng: Random) -> bytes:
     if rng.random() < 0.1:
         header = spoiled(header.encode(), rng).decode("latin-1")
     header = header.rstrip() + " " * 20 + "\n"
-    return body[:8] + struct.pack("<H", len(header)) + header.encode("latin-1") + body[10 + size :]
+    return (
+        body[:8]
+        + struct.pack("<H", min(len(header), 65535))
+        + header.encode("latin-1")
+        + body[10 + size :]
+    )
 
 
 def _odd_array(rng: Random) -> bytes:
