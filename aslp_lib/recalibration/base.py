@@ -129,12 +129,27 @@ class Recalibration(ABC):
                 raise ValueError(f"it holds the recalibration {kind!r}")
             if version != VERSION:
                 raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+            held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
             check_types(cls, held)
             return cls(**held)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
             ) from error
+
+
+def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
+    """(2, grey_levels) pixels of all images by label and level: what is fitted on counts.
+
+    Raises:
+        ValueError: there are none, or counts are negative, infinite or NaN.
+    """
+    pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
+    if not ((pixels >= 0) & (pixels < np.inf)).all():
+        raise ValueError("a fit needs counts of pixels, but some are negative or NaN, or infinite")
+    if not pixels.any():
+        raise ValueError("there is nothing to fit a recalibration on: the set has no pixels")
+    return pixels
 
 
 def level_logits(levels: int) -> NDArray[np.float64]:

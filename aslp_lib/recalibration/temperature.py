@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import Recalibration, level_logits
+from aslp_lib.recalibration.base import Recalibration, level_logits, pixels_to_fit
 
 LOWEST, HIGHEST = 0.01, 100.0
 """The temperatures among which the best is sought."""
@@ -61,13 +61,9 @@ class Temperature(Recalibration):
         so), the upper end where the logits say nothing of the labels, or the contrary.
 
         Raises:
-            ValueError: there are no pixels, or counts are negative or NaN.
+            ValueError: as `pixels_to_fit`.
         """
-        pixels = counts.pooled.ravel()
-        if not (pixels >= 0).all():
-            raise ValueError("a temperature is fitted on counts, but some are negative or NaN")
-        if not pixels.any():
-            raise ValueError("there is nothing to fit a temperature on: the set has no pixels")
+        pixels = pixels_to_fit(counts).ravel()
         logits = level_logits(counts.grey_levels)
         margin = np.concatenate([-logits, logits])
 
