@@ -15,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object
+from aslp_lib.checks import check_types, json_object, shown
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 
 VERSION = 1
 """Of the files that `Recalibration.save` writes."""
+LARGEST = 1e18
+"""Of a fitted number: with logits it stays far from what single precision holds."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,20 @@ class Recalibration(ABC):
             ) from error
 
 
+def in_single_precision(name: str, *numbers: float) -> NDArray[np.float32]:
+    """Fitted numbers as they meet logits.
+
+    Raises:
+        ValueError: one is no number, or larger than `LARGEST`.
+    """
+    for number in numbers:
+        if not (isinstance(number, (int, float)) and abs(number) <= LARGEST):
+            raise ValueError(
+                f"the {name} is {shown(number)}, but must be a number of {LARGEST:g} at most"
+            )
+    return np.array(numbers, dtype=np.float32)
+
+
 def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
     """(2, grey_levels) pixels of all images by label and level: what is fitted on counts.
 
@@ -155,7 +171,12 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
 def level_logits(levels: int) -> NDArray[np.float64]:
     """(levels,) logit of each level; probabilities 0 and 1 are clipped at half a level, as in
     `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
+    return clipped_logits(np.arange(levels) / (levels - 1), levels)
+
+
+def clipped_logits(probabilities: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """Logits of probabilities in [0, 1], finite: clipped at half a level of so many."""
     half = 0.5 / (levels - 1)
-    p = np.clip(np.arange(levels) / (levels - 1), half, 1 - half)
+    p = np.clip(probabilities, half, 1 - half)
     logits: NDArray[np.float64] = np.log(p) - np.log1p(-p)
     return logits

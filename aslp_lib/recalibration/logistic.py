@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import Recalibration, level_logits, pixels_to_fit
+from aslp_lib.recalibration.base import (
+    Recalibration,
+    in_single_precision,
+    level_logits,
+    pixels_to_fit,
+)
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Logistic(Recalibration):
 
     The offset moves the threshold: the share of foreground is mended too, at other decisions.
 
+    >>>     >>> import torch
     >>> import torch
     >>> Logistic(0.5, 1.0).apply(torch.tensor([-3.0, 1.0]))
     tensor([-0.5000,  1.5000])
@@ -35,12 +40,8 @@ class Logistic(Recalibration):
     """b."""
 
     def __post_init__(self) -> None:
-        largest = torch.finfo(torch.float32).max
-        for name, value in (("slope", self.slope), ("offset", self.offset)):
-            if not (isinstance(value, (int, float)) and abs(value) <= largest):
-                raise ValueError(
-                    f"the {name} is {value!r}, but must be a number that single precision holds"
-                )
+        in_single_precision("slope", self.slope)
+        in_single_precision("offset", self.offset)
 
     def fit(self, counts: Counts) -> Self:
         """Logistic regression of the labels on the counts' `level_logits`, by Newton's method.
