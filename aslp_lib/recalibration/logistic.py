@@ -24,7 +24,6 @@ class Logistic(Recalibration):
 
     The offset moves the threshold: the share of foreground is mended too, at other decisions.
 
-    >>>     >>> import torch
     >>> import torch
     >>> Logistic(0.5, 1.0).apply(torch.tensor([-3.0, 1.0]))
     tensor([-0.5000,  1.5000])
