@@ -10,9 +10,10 @@ from aslp_lib.recalibration.histogram import Histogram
 from aslp_lib.recalibration.isotonic import Isotonic
 from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.temperature import Temperature
+from aslp_lib.recalibration.two_temperatures import TwoTemperatures
 
 RECALIBRATIONS: dict[str, type[Recalibration]] = {
-    kind.name: kind for kind in (Temperature, Logistic, Isotonic, Histogram)
+    kind.name: kind for kind in (Temperature, TwoTemperatures, Logistic, Isotonic, Histogram)
 }
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "Recalibration",
     "Temperature",
     "Trained",
+    "TwoTemperatures",
 ]

@@ -61,7 +61,7 @@ TESTS = {
     "recalibration/": [
         *("recalibration/test_base.py", "recalibration/test_temperature.py"),
         *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),
-        "recalibration/test_histogram.py",
+        *("recalibration/test_histogram.py", "recalibration/test_two_temperatures.py"),
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
     "metrics/calibration.py": [
