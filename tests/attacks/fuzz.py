@@ -41,7 +41,8 @@ from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
 from aslp_lib.data.listing import read_list
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import MethodFolder, Run, load_weights, save_tensors
+from aslp_lib.runs import MethodFolder, Run, load_weights
+from aslp_lib.tensors import save_tensors
 from aslp_lib.training import checkpoints
 from aslp_lib.training.checkpoints import TrainingState
 
