@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -52,8 +52,8 @@ class Recalibration(ABC):
 
     A subclass is a frozen dataclass of these numbers: without arguments it changes nothing, and
     `fit` returns the fitted one. It gives `fit` and `apply`. One that has to see the images, or
-    the network's features of them, gives `fit_on_images` and `apply_on_images` too: these are what
-    a run calls. One whose numbers are large arrays gives `save`, `load` and another `suffix`.
+    the network's features of them, is an `ImageRecalibration`. One whose numbers are large arrays
+    gives `save`, `read` and another `suffix`.
     """
 
     name: ClassVar[str]
@@ -125,19 +125,57 @@ class Recalibration(ABC):
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
         try:
-            held = json_object(path.read_text(encoding="utf-8"))
-            kind, version = held.pop("kind"), held.pop("version")
-            if kind != cls.name:
-                raise ValueError(f"it holds the recalibration {kind!r}")
-            if version != VERSION:
-                raise ValueError(f"it is of version {version}, and only {VERSION} is known")
-            held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
-            check_types(cls, held)
-            return cls(**held)
+            return cls.read(path)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
             ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """As `load`, of a file that is there; its ValueError, TypeError or KeyError says what is
+        wrong with it."""
+        held = json_object(path.read_text(encoding="utf-8"))
+        cls.check_kind(held)
+        held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
+        check_types(cls, held)
+        return cls(**held)
+
+    @classmethod
+    def check_kind(cls, held: dict[str, Any]) -> None:
+        """Take kind and version out of what a file holds. Raises ValueError if they are others,
+        KeyError if there are none."""
+        kind, version = held.pop("kind"), held.pop("version")
+        if kind != cls.name:
+            raise ValueError(f"it holds the recalibration {kind!r}")
+        if version != VERSION:
+            raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+
+
+@dataclass(frozen=True)
+class ImageRecalibration(Recalibration):
+    """One that has to see images: it gives `fit_on_images` and `apply_on_images`.
+
+    What it does to a logit is not known from counts or from logits alone: these refuse.
+    """
+
+    @abstractmethod
+    def fit_on_images(self, trained: Trained) -> Self: ...
+
+    @abstractmethod
+    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor: ...
+
+    def fit(self, counts: Counts) -> Self:
+        raise TypeError(f"the recalibration {self.name!r} sees images: call fit_on_images")
+
+    def apply(self, logits: Tensor) -> Tensor:
+        raise TypeError(f"the recalibration {self.name!r} sees images: call apply_on_images")
+
+    def apply_counts(self, counts: Counts) -> Counts:
+        raise TypeError(
+            f"the recalibration {self.name!r} sees images, which counts do not hold: count the "
+            "probabilities of apply_on_images"
+        )
 
 
 def in_single_precision(name: str, *numbers: float) -> NDArray[np.float32]:
