@@ -1,4 +1,4 @@
-"""What is fitted on the validation set after training, and changes a network's logits.
+"""What changes a network's logits after training, mostly by numbers fitted on the validation set.
 
 Each is a `Recalibration` in a file of its own, registered here by its name.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from aslp_lib.recalibration.base import ImageRecalibration, Recalibration, Trained
 from aslp_lib.recalibration.density import Density
+from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.histogram import Histogram
 from aslp_lib.recalibration.isotonic import Isotonic
 from aslp_lib.recalibration.logistic import Logistic
@@ -20,6 +21,7 @@ REGISTERED: tuple[type[Recalibration], ...] = (
     Isotonic,
     Histogram,
     Density,
+    Flip,
 )
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 
@@ -27,6 +29,7 @@ __all__ = [
     "RECALIBRATIONS",
     "REGISTERED",
     "Density",
+    "Flip",
     "Histogram",
     "ImageRecalibration",
     "Isotonic",

@@ -50,10 +50,10 @@ class Trained:
 class Recalibration(ABC):
     """A change of logits whose numbers are fitted on the validation set, after training.
 
-    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing, and
-    `fit` returns the fitted one. It gives `fit` and `apply`. One that has to see the images, or
-    the network's features of them, is an `ImageRecalibration`. One whose numbers are large arrays
-    gives `save`, `read` and another `suffix`.
+    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing (unless
+    it has none to fit), and `fit` returns the fitted one. It gives `fit` and `apply`. One that has
+    to see the images, or the network's features of them, is an `ImageRecalibration`. One whose
+    numbers are large arrays gives `save`, `read` and another `suffix`.
     """
 
     name: ClassVar[str]

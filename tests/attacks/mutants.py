@@ -62,7 +62,7 @@ TESTS = {
         *("recalibration/test_base.py", "recalibration/test_temperature.py"),
         *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),
         *("recalibration/test_histogram.py", "recalibration/test_two_temperatures.py"),
-        "recalibration/test_density.py",
+        *("recalibration/test_density.py", "recalibration/test_flip.py"),
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
     "metrics/calibration.py": [
