@@ -30,7 +30,11 @@ from aslp_lib.tensors import load_tensors, save_tensors
 
 NEIGHBOURS = 10
 REFERENCES = 500
-"""Training images that are kept: of the paper's network 8 MB, and more change little."""
+"""Training images that are kept, evenly spread over the list: of the paper's network 8 MB."""
+LARGEST_WEIGHT = 10.0
+"""Within which weights are sought: one standard deviation would change T by a factor of e^10."""
+SMALLEST_DEVIATION = 1e-6
+"""Of distances between features of length 1 in single precision: below it they do not differ."""
 LISTS = ("weights", "means", "deviations")
 BATCH = 10
 """Images of which features are taken together."""
@@ -71,7 +75,9 @@ class Density(ImageRecalibration):
     def __post_init__(self) -> None:
         if self.neighbours < 1:
             raise ValueError(f"there are {self.neighbours} neighbours, but must be 1 or more")
-        in_single_precision("weight", *self.weights)
+        weights = in_single_precision("weight", *self.weights)
+        if (abs(weights) > LARGEST_WEIGHT).any():
+            raise ValueError(f"weights are {self.weights}, but must be {LARGEST_WEIGHT:g} at most")
         in_single_precision("mean", *self.means)
         deviations = in_single_precision("standard deviation", *self.deviations)
         stages = len(self.references)
@@ -99,8 +105,8 @@ class Density(ImageRecalibration):
         A little ridge, `sum_l w_l^2 / (2 N)` of N images beside the mean NLL, holds the stages'
         weights, whose distances say nearly the same. It is the prior that one standard deviation of
         distance changes T by a factor of e or less, `w_l ~ Normal(0, 1)`, against as many
-        observations as there are images: their pixels are not independent ones. w_0 is free, and
-        the search begins at the one best temperature, of which every image is the NLL's sum.
+        observations as there are images: their pixels are not independent ones. w_0 has none. The
+        search begins at the one best temperature.
 
         Raises:
             ValueError: a network that names no features, no images to train or validate on, counts
@@ -123,7 +129,7 @@ class Density(ImageRecalibration):
         own = _features_of(network, lambda i: data.validation[i][0], validation)
         distances = self._distances(own, references)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
-        deviations[deviations == 0] = 1.0  # of one image, or of images that are all alike
+        deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of one image, or of equal ones
         inputs = np.column_stack([np.ones(len(own[0])), (distances - means) / deviations])
         table, z = trained.counts.table, level_logits(trained.counts.grey_levels)
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # of background: -z
@@ -265,8 +271,8 @@ def _fit(
         return nll + float(ridge @ weights) / 2, slope @ inputs / pixels + ridge
 
     first = np.concatenate([[start], np.zeros(inputs.shape[1] - 1)])
-    found = minimize(
-        loss, first, method="L-BFGS-B", jac=True, options={"ftol": 1e-14, "gtol": 1e-9}
-    )
+    bounds = [(-LARGEST_WEIGHT, LARGEST_WEIGHT)] * len(first)
+    options = {"ftol": 1e-14, "gtol": 1e-9}
+    found = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
     weights: NDArray[np.float64] = found.x
     return weights

@@ -104,16 +104,21 @@ def test_images_of_a_batch_have_temperatures_of_their_own():
         torch.testing.assert_close(ratio, torch.full_like(ratio, ratio.mean().item()))
 
 
-def test_without_a_difference_between_images_it_is_one_temperature():
-    """A single image has no standard deviation, and its own T."""
+@pytest.mark.parametrize("copies", [1, 12])
+def test_without_a_difference_between_images_it_is_one_temperature(copies):
+    """Of one image, or the same in two batches, which round their features otherwise."""
     made, logits, labels = trained()
+    image, logits, labels = (
+        each[:1].repeat_interleave(copies, 0)
+        for each in (made.data.validation.images, logits, labels)
+    )
     one = replace(
         made,
-        data=replace(made.data, validation=Given(made.data.validation.images[:1], labels[:1])),
-        validate=lambda _: Counts.from_probabilities(torch.sigmoid(logits[:1]), labels[:1]),
+        data=replace(made.data, validation=Given(image, labels)),
+        validate=lambda _: Counts.from_probabilities(torch.sigmoid(logits), labels),
     )
     fitted = Density().fit_on_images(one)
-    assert fitted.weights[1:] == pytest.approx([0, 0, 0])
+    assert fitted.weights[1:] == pytest.approx([0, 0, 0], abs=1e-6)
     assert fitted.deviations == (1, 1, 1)
     value = Temperature().fit(one.counts).value
     assert math.exp(-fitted.weights[0]) == pytest.approx(value, rel=1e-5)
@@ -125,7 +130,7 @@ def test_a_temperature_stays_in_the_range_however_far_an_image_lies():
     made, _, _ = trained()
     fitted = Density().fit_on_images(made)
     for sign, end in ((-1, 100.0), (1, 0.01)):
-        far = replace(fitted, weights=(0.0, sign * 1e6, 0.0, 0.0), means=(-1.0, 0.0, 0.0))
+        far = replace(fitted, weights=(0.0, sign * 10.0, 0.0, 0.0), means=(-1.0, 0.0, 0.0))
         images = made.data.validation.images
         np.testing.assert_allclose(far.temperatures(images, made.network), end, rtol=1e-9)
 
@@ -194,6 +199,7 @@ def test_networks_without_features_and_sets_without_images_are_refused():
         ("weights", lambda t: t[:-1], "there must be one more weight"),
         ("weights", lambda t: t.float(), "must be lists in float64"),
         ("weights", lambda t: t * math.nan, "weight is nan"),
+        ("weights", lambda t: 99 + 0 * t, "weights are .99.* but must be 10 at most"),
         ("means", lambda t: t[None], "must be lists in float64"),
         ("deviations", lambda t: -t, "not positive"),
         ("references.1", lambda t: t.double(), "references are torch.float64"),
