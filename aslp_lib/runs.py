@@ -3,7 +3,7 @@
 settings.json  train.txt  validation.txt  fingerprints.csv (of these images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
                maps/SET/STEM.png  maps/SET.json (what made them)
-               RECALIBRATION.json  maps+RECALIBRATION/SET/STEM.png
+               RECALIBRATION.json (or .safetensors)  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
 .lock          empty; held by the process that works on the run
 """
@@ -12,27 +12,22 @@ from __future__ import annotations
 
 import csv
 import errno
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import nn
 
-from aslp_lib.checks import json_object
 from aslp_lib.config import RENAMED_METHODS, Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import discard_partials, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.tensors import load_tensors
 
 PATIENCE = 10.0
 """Seconds to wait for a run that is held: what loads images for a killed process ends after 5, and
@@ -215,53 +210,6 @@ def read_log(path: Path) -> list[dict[str, float]]:
     """The rows of a training log, one an epoch."""
     with path.open(newline="") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
-    """Write tensors with facts about them (JSON values) in the file's header, and a SHA-256 of
-    both."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    sealed = {"sha256": _seal(whole, facts), **facts}
-    # One entry: several would be written in an order that changes from process to process.
-    write(path, to_bytes(whole, {"facts": json.dumps(sealed)}))
-
-
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and facts of a file. Files of version 0.1 hold no SHA-256 to compare with.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: a damaged file, be it by one bit.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            facts = json_object((file.metadata() or {}).get("facts", "{}"))
-        kept = facts.pop("sha256", None)
-        if kept is not None and kept != _seal(tensors, facts):
-            raise ValueError("it is not what its SHA-256 says")
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(
-            f"{path} is damaged or no safetensors file ({error}): copy it again, or remove it"
-        ) from error
-    return tensors, facts
-
-
-def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of tensors: their names, types, shapes and values."""
-    found = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        values = tensor.detach().cpu().contiguous().reshape(-1)  # a number has no dimension to view
-        found.update(values.view(torch.uint8).numpy().data)
-    return found.hexdigest()
-
-
-def _seal(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:
-    """Of a file: a level in the log must not change unnoticed either."""
-    return hashlib.sha256((fingerprint(tensors) + json.dumps(facts)).encode()).hexdigest()
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from aslp_lib import files, networks, runs, shipped
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings, default_preset
 from aslp_lib.data.folders import paper_layout
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 
 
 def test_a_taken_folder_gets_a_number(tmp_path):
@@ -167,8 +168,8 @@ def test_a_folder_that_is_no_run(tmp_path):
 
 def test_tensors_and_facts_survive(tmp_path):
     tensors = {"a": torch.rand(2, 3), "n": torch.tensor(7)}
-    runs.save_tensors(tmp_path / "t.safetensors", tensors, {"log": [{"epoch": 1, "ece": 0.1}]})
-    loaded, facts = runs.load_tensors(tmp_path / "t.safetensors")
+    save_tensors(tmp_path / "t.safetensors", tensors, {"log": [{"epoch": 1, "ece": 0.1}]})
+    loaded, facts = load_tensors(tmp_path / "t.safetensors")
     assert all(torch.equal(tensors[k], loaded[k]) for k in tensors)
     assert facts == {"log": [{"epoch": 1, "ece": 0.1}]}
 
@@ -176,12 +177,12 @@ def test_tensors_and_facts_survive(tmp_path):
 @pytest.mark.fault("a weights file is cut", "it is named")
 def test_damaged_tensors_are_named(tmp_path):
     path = tmp_path / "t.safetensors"
-    runs.save_tensors(path, {"a": torch.rand(100)}, {})
+    save_tensors(path, {"a": torch.rand(100)}, {})
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"t\.safetensors is damaged"):
-        runs.load_tensors(path)
+        load_tensors(path)
     with pytest.raises(FileNotFoundError, match="no file"):
-        runs.load_tensors(tmp_path / "none")
+        load_tensors(tmp_path / "none")
 
 
 @pytest.mark.fault(
@@ -191,7 +192,7 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
     """Be it of a value, a name, a shape, or of what is said of them."""
     path = tmp_path / "t.safetensors"
     tensors, facts = {"a": torch.rand(3), "n": torch.tensor(7)}, {"log": [{"ece": 0.25}]}
-    runs.save_tensors(path, tensors, facts)
+    save_tensors(path, tensors, facts)
     good, noticed = path.read_bytes(), 0
     bits = range(0, 8 * len(good), 3)  # of every byte
     for bit in bits:
@@ -199,12 +200,12 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
         try:
-            found, said = runs.load_tensors(path)
+            found, said = load_tensors(path)
         except ValueError as error:
             assert "t.safetensors is damaged" in str(error)
             noticed += 1
         else:  # the SHA-256 or the facts have lost their own name: the values are right
-            assert runs.fingerprint(found) == runs.fingerprint(tensors)
+            assert fingerprint(found) == fingerprint(tensors)
             assert said == {} or said["log"] == facts["log"]
     assert noticed > 0.9 * len(bits)
 
@@ -219,17 +220,17 @@ def test_a_fingerprint_is_of_names_types_shapes_and_values():
         {"a": torch.arange(6.0), "b": torch.tensor(2)},
         {"a": -torch.arange(6.0), "b": torch.tensor(1)},  # -0.0 among them
     ]
-    assert len({runs.fingerprint(each) for each in (tensors, *others)}) == 7
+    assert len({fingerprint(each) for each in (tensors, *others)}) == 7
     picture = torch.rand(1, 4, 3, 3)
     channels_last = picture.to(memory_format=torch.channels_last)
-    assert runs.fingerprint({"b": channels_last, "a": picture}) == runs.fingerprint(
+    assert fingerprint({"b": channels_last, "a": picture}) == fingerprint(
         {"a": picture, "b": picture}
     )
 
 
 def test_files_of_before_have_no_digest_and_the_shipped_ones_do(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "old.safetensors", {"facts": '{"network": "tiny"}'})
-    assert runs.load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
+    assert load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
     for path in shipped.FOLDER.glob("*.safetensors"):
         data = path.read_bytes()
         header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
@@ -256,7 +257,7 @@ def test_weights_that_are_not_the_network_s_numbers(tmp_path, change, message):
     path, network = tmp_path / "w.safetensors", networks.build("tiny")
     name = next(name for name, _ in network.named_parameters() if name.endswith("bias"))
     tensors = {k: v.clone() for k, v in network.state_dict().items()}
-    runs.save_tensors(path, tensors | {name: change(tensors[name].clone())}, {"network": "tiny"})
+    save_tensors(path, tensors | {name: change(tensors[name].clone())}, {"network": "tiny"})
     with pytest.raises(ValueError, match=rf"w\.safetensors holds .*{message}") as error:
         runs.load_weights(network, path)
     assert name in str(error.value)
@@ -268,7 +269,7 @@ def test_weights_that_are_not_the_network_s_numbers(tmp_path, change, message):
 )
 def test_weights_of_another_network(tmp_path):
     path = tmp_path / "w.safetensors"
-    runs.save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})
+    save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})
     with pytest.raises(ValueError, match=r"another network \(tiny\): .* as "):
         runs.load_weights(networks.build("mobilenet_v2"), path)
     with pytest.raises(ValueError, match="of another shape"):

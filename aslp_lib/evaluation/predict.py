@@ -25,7 +25,8 @@ from aslp_lib.files import whole_folder, write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, fingerprint, load_weights
+from aslp_lib.runs import MethodFolder, load_weights
+from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels, to_size

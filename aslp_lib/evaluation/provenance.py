@@ -10,7 +10,8 @@ from pathlib import Path
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write
-from aslp_lib.runs import MethodFolder, Run, fingerprint, load_tensors
+from aslp_lib.runs import MethodFolder, Run
+from aslp_lib.tensors import fingerprint, load_tensors
 
 IN_WORDS = {
     "weights": "weights",
@@ -43,7 +44,7 @@ def made_with(
     """What a method's maps of a set are made with now.
 
     Args:
-        weights: as `runs.fingerprint`.
+        weights: as `fingerprint`.
         images: as `of_images`.
     """
     fitted = None if recalibration is None else folder.recalibration(recalibration).read_bytes()

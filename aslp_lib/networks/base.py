@@ -6,6 +6,7 @@ import hashlib
 import pickle
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,30 @@ class DenseNetwork(nn.Module):
     def segment(self, x: Tensor) -> Tensor:
         """Logits (N, 1, H, W) of normalised images whose sides are multiples of `stride`."""
         raise NotImplementedError
+
+    def feature_modules(self) -> list[nn.Module]:
+        """Modules whose outputs (N, C, h, w) are an image's features, from fine to coarse: the
+        encoder's stages; none by default."""
+        return []
+
+    @torch.no_grad()
+    def pooled_features(self, images: Tensor) -> list[Tensor]:
+        """Mean over the pixels of what each of `feature_modules` makes of images, (N, C) float32.
+
+        Forward hooks see it on the way of a forward pass in the network's own mode, and are gone
+        afterwards, also if that fails.
+        """
+        found: dict[nn.Module, Tensor] = {}
+
+        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            found[module] = output.float().mean((2, 3))  # now: a later layer may work in place
+
+        modules = self.feature_modules()
+        with ExitStack() as hooks:
+            for module in modules:
+                hooks.callback(module.register_forward_hook(keep).remove)
+            self.forward(images)  # not the call, which runs what torch.compile made: without hooks
+        return [found[module] for module in modules]
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         """Pretrained parameters, which train at a smaller learning rate; none by default."""

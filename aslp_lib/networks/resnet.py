@@ -57,6 +57,9 @@ class ResNetFusion(DenseNetwork):
             merged = fuse(merged, level)
         return self.head(merged)
 
+    def feature_modules(self) -> list[nn.Module]:
+        return list(self.encoder)
+
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())
 

@@ -42,6 +42,9 @@ class TinyUNet(DenseNetwork):
         fine = self.up1(torch.cat([F.interpolate(middle, scale_factor=2), fine], dim=1))
         return F.pixel_shuffle(self.head(fine), 2)
 
+    def feature_modules(self) -> list[nn.Module]:
+        return [self.down1, self.down2, self.down3]
+
 
 class MobileNetFPN(DenseNetwork):
     """MobileNetV2 (Sandler et al., CVPR 2018) under a feature pyramid (Lin et al., CVPR 2017).
@@ -71,6 +74,9 @@ class MobileNetFPN(DenseNetwork):
         for level, smooth in zip(levels[-2::-1], self.smooth[-2::-1], strict=True):
             merged = smooth(resize(merged, level.shape[-2:]) + level)
         return resize(self.head(merged), size)
+
+    def feature_modules(self) -> list[nn.Module]:
+        return list(self.encoder)
 
     def encoder_parameters(self) -> list[nn.Parameter]:
         return list(self.encoder.parameters())

@@ -1,13 +1,41 @@
-"""What is fitted on the validation set after training, and changes a network's logits.
+"""What changes a network's logits after training, mostly by numbers fitted on the validation set.
 
 Each is a `Recalibration` in a file of its own, registered here by its name.
 """
 
 from __future__ import annotations
 
-from aslp_lib.recalibration.base import Recalibration, Trained
+from aslp_lib.recalibration.base import ImageRecalibration, Recalibration, Trained
+from aslp_lib.recalibration.density import Density
+from aslp_lib.recalibration.flip import Flip
+from aslp_lib.recalibration.histogram import Histogram
+from aslp_lib.recalibration.isotonic import Isotonic
+from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.temperature import Temperature
+from aslp_lib.recalibration.two_temperatures import TwoTemperatures
 
-RECALIBRATIONS: dict[str, type[Recalibration]] = {kind.name: kind for kind in (Temperature,)}
+REGISTERED: tuple[type[Recalibration], ...] = (
+    Temperature,
+    TwoTemperatures,
+    Logistic,
+    Isotonic,
+    Histogram,
+    Density,
+    Flip,
+)
+RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 
-__all__ = ["RECALIBRATIONS", "Recalibration", "Temperature", "Trained"]
+__all__ = [
+    "RECALIBRATIONS",
+    "REGISTERED",
+    "Density",
+    "Flip",
+    "Histogram",
+    "ImageRecalibration",
+    "Isotonic",
+    "Logistic",
+    "Recalibration",
+    "Temperature",
+    "Trained",
+    "TwoTemperatures",
+]

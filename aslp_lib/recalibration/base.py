@@ -8,20 +8,22 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object
+from aslp_lib.checks import check_types, json_object, shown
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 
 VERSION = 1
 """Of the files that `Recalibration.save` writes."""
+LARGEST = 1e18
+"""Of a fitted number: with logits it stays far from what single precision holds."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ class Trained:
 class Recalibration(ABC):
     """A change of logits whose numbers are fitted on the validation set, after training.
 
-    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing, and
-    `fit` returns the fitted one. It gives `fit` and `apply`. One that has to see the images, or
-    the network's features of them, gives `fit_on_images` and `apply_on_images` too: these are what
-    a run calls. One whose numbers are large arrays gives `save`, `load` and another `suffix`.
+    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing (unless
+    it has none to fit), and `fit` returns the fitted one. It gives `fit` and `apply`. One that has
+    to see the images, or the network's features of them, is an `ImageRecalibration`. One whose
+    numbers are large arrays gives `save`, `read` and another `suffix`.
     """
 
     name: ClassVar[str]
@@ -123,24 +125,96 @@ class Recalibration(ABC):
         if not path.is_file():
             raise FileNotFoundError(f"there is no file {path}")
         try:
-            held = json_object(path.read_text(encoding="utf-8"))
-            kind, version = held.pop("kind"), held.pop("version")
-            if kind != cls.name:
-                raise ValueError(f"it holds the recalibration {kind!r}")
-            if version != VERSION:
-                raise ValueError(f"it is of version {version}, and only {VERSION} is known")
-            check_types(cls, held)
-            return cls(**held)
+            return cls.read(path)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
             ) from error
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """As `load`, of a file that is there; its ValueError, TypeError or KeyError says what is
+        wrong with it."""
+        held = json_object(path.read_text(encoding="utf-8"))
+        cls.check_kind(held)
+        held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
+        check_types(cls, held)
+        return cls(**held)
+
+    @classmethod
+    def check_kind(cls, held: dict[str, Any]) -> None:
+        """Take kind and version out of what a file holds. Raises ValueError if they are others,
+        KeyError if there are none."""
+        kind, version = held.pop("kind"), held.pop("version")
+        if kind != cls.name:
+            raise ValueError(f"it holds the recalibration {kind!r}")
+        if version != VERSION:
+            raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+
+
+@dataclass(frozen=True)
+class ImageRecalibration(Recalibration):
+    """One that has to see images: it gives `fit_on_images` and `apply_on_images`.
+
+    What it does to a logit is not known from counts or from logits alone: these refuse.
+    """
+
+    @abstractmethod
+    def fit_on_images(self, trained: Trained) -> Self: ...
+
+    @abstractmethod
+    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor: ...
+
+    def fit(self, counts: Counts) -> Self:
+        raise TypeError(f"the recalibration {self.name!r} sees images: call fit_on_images")
+
+    def apply(self, logits: Tensor) -> Tensor:
+        raise TypeError(f"the recalibration {self.name!r} sees images: call apply_on_images")
+
+    def apply_counts(self, counts: Counts) -> Counts:
+        raise TypeError(
+            f"the recalibration {self.name!r} sees images, which counts do not hold: count the "
+            "probabilities of apply_on_images"
+        )
+
+
+def in_single_precision(name: str, *numbers: float) -> NDArray[np.float32]:
+    """Fitted numbers as they meet logits.
+
+    Raises:
+        ValueError: one is no number, or larger than `LARGEST`.
+    """
+    for number in numbers:
+        if not (isinstance(number, (int, float)) and abs(number) <= LARGEST):
+            raise ValueError(
+                f"the {name} is {shown(number)}, but must be a number of {LARGEST:g} at most"
+            )
+    return np.array(numbers, dtype=np.float32)
+
+
+def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
+    """(2, grey_levels) pixels of all images by label and level: what is fitted on counts.
+
+    Raises:
+        ValueError: there are none, or counts are negative, infinite or NaN.
+    """
+    pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
+    if not ((pixels >= 0) & (pixels < np.inf)).all():
+        raise ValueError("a fit needs counts of pixels, but some are negative or NaN, or infinite")
+    if not pixels.any():
+        raise ValueError("there is nothing to fit a recalibration on: the set has no pixels")
+    return pixels
+
 
 def level_logits(levels: int) -> NDArray[np.float64]:
     """(levels,) logit of each level; probabilities 0 and 1 are clipped at half a level, as in
     `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
+    return clipped_logits(np.arange(levels) / (levels - 1), levels)
+
+
+def clipped_logits(probabilities: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
+    """Logits of probabilities in [0, 1], finite: clipped at half a level of so many."""
     half = 0.5 / (levels - 1)
-    p = np.clip(np.arange(levels) / (levels - 1), half, 1 - half)
+    p = np.clip(probabilities, half, 1 - half)
     logits: NDArray[np.float64] = np.log(p) - np.log1p(-p)
     return logits

@@ -9,10 +9,11 @@ from typing import Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import Recalibration, level_logits
+from aslp_lib.recalibration.base import Recalibration, level_logits, pixels_to_fit
 
 LOWEST, HIGHEST = 0.01, 100.0
 """The temperatures among which the best is sought."""
@@ -39,67 +40,87 @@ class Temperature(Recalibration):
     """T."""
 
     def __post_init__(self) -> None:
-        # Beyond single precision a logit over T is 0, or 0 / 0.
-        single = torch.finfo(torch.float32)
-        if not (isinstance(self.value, (int, float)) and single.tiny <= self.value <= single.max):
-            raise ValueError(
-                f"the temperature is {self.value!r}, but must be a positive number that single "
-                "precision holds"
-            )
+        check_temperature(self.value)
 
     def fit(self, counts: Counts) -> Self:
         """The temperature of least negative log-likelihood.
 
-        With a pixel's margin `m = (2y - 1) z` and `s = 1/T`, the NLL `mean log(1 + exp(-s m))` is
-        convex in s: its slope `-mean m / (1 + exp(s m))` rises, and where it is 0 is found by
-        halving [0.01, 100] on a logarithmic scale, to 1e-14 of T. Margins come from the counts'
-        levels, with the ends clipped (`level_logits`): of a network whose logits go far beyond, T
-        is a little smaller than from the logits themselves.
-
-        If the slope is not 0 anywhere in the range, its end is taken with a warning: the lower end
-        where every decision is right (so that ever surer is ever better; a set of one class can be
-        so), the upper end where the logits say nothing of the labels, or the contrary.
+        It is `best_temperature` of the margins of the counts' levels, with the ends clipped
+        (`level_logits`): of a network whose logits go far beyond, T is a little smaller than from
+        the logits themselves.
 
         Raises:
-            ValueError: there are no pixels, or counts are negative or NaN.
+            ValueError: as `pixels_to_fit`.
         """
-        pixels = counts.pooled.ravel()
-        if not (pixels >= 0).all():
-            raise ValueError("a temperature is fitted on counts, but some are negative or NaN")
-        if not pixels.any():
-            raise ValueError("there is nothing to fit a temperature on: the set has no pixels")
         logits = level_logits(counts.grey_levels)
-        margin = np.concatenate([-logits, logits])
-
-        def slope(temperature: float) -> float:
-            wrong = np.exp(-np.logaddexp(0, margin / temperature))
-            return -float(pixels @ (margin * wrong))
-
-        if slope(LOWEST) <= 0:
-            return self._at_end(LOWEST, "every decision is right, or nearly: ever surer is better")
-        if slope(HIGHEST) >= 0:
-            return self._at_end(HIGHEST, "the logits say nothing of the labels, or the contrary")
-        low, high = math.log(LOWEST), math.log(HIGHEST)
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            if slope(math.exp(middle)) > 0:  # s is too large, T too small
-                low = middle
-            else:
-                high = middle
-        return type(self)(math.exp((low + high) / 2))
-
-    def _at_end(self, end: float, why: str) -> Self:
-        warnings.warn(
-            f"no temperature from {LOWEST:g} to {HIGHEST:g} fits best, {end:g} is taken: {why}",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return type(self)(end)
+        margins = np.concatenate([-logits, logits])
+        return type(self)(best_temperature(pixels_to_fit(counts).ravel(), margins))
 
     def apply(self, logits: Tensor) -> Tensor:
         """`logits / T`."""
         return logits / self.value
 
     def describe(self) -> str:
-        end = ", an end of the range that is searched" if self.value in (LOWEST, HIGHEST) else ""
-        return f"T = {self.value:.3f}{end}"
+        return f"T = {shown_temperature(self.value)}"
+
+
+def best_temperature(
+    pixels: NDArray[np.float64], margins: NDArray[np.float64], of: str = ""
+) -> float:
+    """The temperature of least negative log-likelihood.
+
+    With a pixel's margin `m = (2y - 1) z` and `s = 1/T`, the NLL `mean log(1 + exp(-s m))` is
+    convex in s: its slope `-mean m / (1 + exp(s m))` rises, and where it is 0 is found by halving
+    [0.01, 100] on a logarithmic scale, to 1e-14 of T.
+
+    If the slope is not 0 anywhere in the range, its end is taken with a warning: the lower end
+    where every decision is right (so that ever surer is ever better; a set of one class can be so),
+    the upper end where the logits say nothing of the labels, or the contrary.
+
+    Args:
+        pixels: how many of each margin; some.
+        of: which pixels these are, for the warning.
+    """
+
+    def slope(temperature: float) -> float:
+        wrong = np.exp(-np.logaddexp(0, margins / temperature))
+        return -float(pixels @ (margins * wrong))
+
+    if slope(LOWEST) <= 0:
+        return _end(LOWEST, of, "every decision is right, or nearly: ever surer is better")
+    if slope(HIGHEST) >= 0:
+        return _end(HIGHEST, of, "the logits say nothing of the labels, or the contrary")
+    low, high = math.log(LOWEST), math.log(HIGHEST)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if slope(math.exp(middle)) > 0:  # s is too large, T too small
+            low = middle
+        else:
+            high = middle
+    return math.exp((low + high) / 2)
+
+
+def _end(end: float, of: str, why: str) -> float:
+    warnings.warn(
+        f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} fits best, {end:g} is taken: {why}",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    return end
+
+
+def check_temperature(value: float) -> None:
+    """Raise ValueError unless it is a positive number that single precision holds: beyond, a logit
+    over T is 0, or 0 / 0."""
+    single = torch.finfo(torch.float32)
+    if not (isinstance(value, (int, float)) and single.tiny <= value <= single.max):
+        raise ValueError(
+            f"the temperature is {value!r}, but must be a positive number that single precision "
+            "holds"
+        )
+
+
+def shown_temperature(value: float) -> str:
+    """With three digits, and whether it is an end of the range."""
+    end = ", an end of the range that is searched" if value in (LOWEST, HIGHEST) else ""
+    return f"{value:.3f}{end}"

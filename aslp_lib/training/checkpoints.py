@@ -13,7 +13,8 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write_csv
 from aslp_lib.methods import Method
-from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
+from aslp_lib.runs import MethodFolder
+from aslp_lib.tensors import load_tensors, save_tensors
 
 
 @dataclass

@@ -15,6 +15,7 @@ import io
 import itertools
 import multiprocessing
 import os
+import re
 import resource
 import sys
 import tempfile
@@ -40,8 +41,9 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
 from aslp_lib.data.listing import read_list
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import MethodFolder, Run, load_weights, save_tensors
+from aslp_lib.recalibration import RECALIBRATIONS, Density, Histogram, Isotonic, Temperature
+from aslp_lib.runs import MethodFolder, Run, load_weights
+from aslp_lib.tensors import save_tensors
 from aslp_lib.training import checkpoints
 from aslp_lib.training.checkpoints import TrainingState
 
@@ -176,7 +178,7 @@ def some_counts(path: Path) -> None:
     assert np.array_equal(Counts.load(path).table, read.table)
 
 
-def a_network() -> nn.Module:
+def a_network() -> networks.DenseNetwork:
     return networks.build("tiny")
 
 
@@ -225,18 +227,36 @@ def a_checkpoint(path: Path) -> None:
 
 
 def recalibrations(folder: Path) -> Iterable[bytes]:
-    for kind in RECALIBRATIONS.values():
-        kind().save(folder / "seed")
+    steps = Isotonic((-2.0, 0.5, 3.0), (-1.0, -1.0, 2.0))
+    bins = Histogram(edges=(-2.0, 0.5), values=(-1.0, 1.0, 0.0))
+    written = [kind() for kind in RECALIBRATIONS.values() if kind.suffix == ".json"]
+    for each in (*written, steps, bins):
+        each.save(folder / "seed")
         yield (folder / "seed").read_bytes()
+
+
+def densities(folder: Path) -> Iterable[bytes]:
+    stages = a_network().eval().pooled_features(torch.zeros(1, 3, 8, 8))
+    channels = [each.shape[1] for each in stages]
+    Density(
+        neighbours=2,
+        weights=(-0.5, *[-0.1] * len(channels)),
+        means=(0.5,) * len(channels),
+        deviations=(0.1,) * len(channels),
+        references=tuple(torch.eye(3, each) for each in channels),
+    ).save(folder / "seed")
+    yield (folder / "seed").read_bytes()
 
 
 def a_recalibration(path: Path) -> None:
     logits = torch.linspace(-9, 9, 24).view(1, 1, 4, 6)
+    images = torch.arange(72).view(1, 3, 4, 6).to(torch.uint8)
+    network = a_network().eval()
     text = path.read_text(errors="replace")
-    for name, kind in RECALIBRATIONS.items():
-        if name in text or name == "temperature":
-            changed = kind.load(path).apply(logits)
-            assert changed.shape == logits.shape and not changed.isnan().any()
+    named = [kind for name, kind in RECALIBRATIONS.items() if re.search(rf"\b{name}\b", text)]
+    for kind in named or [Temperature]:
+        changed = kind.load(path).apply_on_images(logits, images, network)
+        assert changed.shape == logits.shape and not changed.isnan().any()
 
 
 READERS = {
@@ -254,6 +274,7 @@ READERS = {
     "weights": Reader("weights.safetensors", weights, mutations.safetensors, a_trained_network),
     "checkpoints": Reader("last.safetensors", training, mutations.safetensors, a_checkpoint),
     "recalibrations": Reader("one.json", recalibrations, mutations.json_text, a_recalibration),
+    "densities": Reader("one.safetensors", densities, mutations.safetensors, a_recalibration),
 }
 
 

@@ -60,6 +60,9 @@ TESTS = {
     ],
     "recalibration/": [
         *("recalibration/test_base.py", "recalibration/test_temperature.py"),
+        *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),
+        *("recalibration/test_histogram.py", "recalibration/test_two_temperatures.py"),
+        *("recalibration/test_density.py", "recalibration/test_flip.py"),
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
     "metrics/calibration.py": [
@@ -82,7 +85,8 @@ TESTS = {
 
 HEAVY = (
     *("torch", "torchvision.ops", "torchvision.io", "torchvision.transforms.v2", "numpy", "pytest"),
-    *("scipy.optimize", "scipy.integrate", "scipy.stats", "sklearn.metrics", "hypothesis"),
+    *("scipy.optimize", "scipy.integrate", "scipy.stats", "hypothesis"),
+    *("sklearn.isotonic", "sklearn.linear_model", "sklearn.metrics"),
     *("torchmetrics.classification", "matplotlib.pyplot", "accelerate", "tyro", "PIL.Image"),
 )
 """Imported once, before the forks."""

@@ -18,6 +18,7 @@ from aslp_lib.evaluation.maps import ReadOptions
 from aslp_lib.evaluation.run import evaluate_run
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.recalibration import Temperature
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 
 SETTINGS = replace(
     PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature",)
@@ -39,7 +40,7 @@ def predicted(paper_root, tmp_path):
     data = replace(data, tests={"SOD": data.tests["SOD"]})
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
     folder = run.method("bce")
-    runs.save_tensors(folder.weights, shipped.load("bce").state_dict(), {"network": "tiny"})
+    save_tensors(folder.weights, shipped.load("bce").state_dict(), {"network": "tiny"})
     Temperature(2.0).save(folder.recalibration("temperature"))
     predict.predict_run(run.settings, data, "bce", folder, progress=False)
     return run, data
@@ -49,9 +50,9 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
     """The run after something of it has changed."""
     folder = run.method("bce")
     if what == "weights":
-        tensors, facts = runs.load_tensors(folder.weights)
+        tensors, facts = load_tensors(folder.weights)
         tensors[min(tensors)] += 0.1
-        runs.save_tensors(folder.weights, tensors, facts)
+        save_tensors(folder.weights, tensors, facts)
     elif what == "temperature":
         Temperature(3.0).save(folder.recalibration("temperature"))
     elif what == "image":
@@ -154,9 +155,9 @@ def test_maps_of_a_run_of_before(predicted, capsys, monkeypatch):
 def test_weights_of_nan_make_no_maps(predicted, capsys):
     run, _ = predicted
     file = run.method("bce").weights
-    tensors, facts = runs.load_tensors(file)
+    tensors, facts = load_tensors(file)
     next(t for t in tensors.values() if t.is_floating_point()).fill_(float("nan"))
-    runs.save_tensors(file, tensors, facts)
+    save_tensors(file, tensors, facts)
     for command in ("predict", "evaluate"):
         assert main([command, str(run.path)]) == 1
         assert "weights" in capsys.readouterr().err
@@ -215,6 +216,6 @@ def test_what_is_kept_is_what_it_says(predicted):
     run, data = predicted
     folder = run.method("bce")
     kept = json.loads(provenance.record(folder.maps("SOD", "temperature")).read_text())
-    assert kept["weights"] == runs.fingerprint(runs.load_tensors(folder.weights)[0])
+    assert kept["weights"] == fingerprint(load_tensors(folder.weights)[0])
     assert (kept["size"], kept["precision"], kept["min_max_maps"]) == (16, "no", False)
     assert kept["images"] == provenance.of_images(data.tests["SOD"])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import max_pool2d, pixel_unshuffle
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from aslp_lib import networks
@@ -40,6 +41,70 @@ def test_only_the_pretrained_part_is_the_encoder():
     encoder = {id(p) for p in network.encoder_parameters()}
     named = {n for n, p in network.named_parameters() if id(p) in encoder}
     assert named == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
+
+
+def is_hooked(network):
+    return any(module._forward_hooks for module in network.modules())
+
+
+@pytest.mark.parametrize("name", networks.NETWORKS)
+def test_features_are_the_encoder_s_stages(name):
+    """The stages run one after another by hand, without hooks."""
+    network = networks.build(name).eval()
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    found = network.pooled_features(images)
+    x, expected = (images / 255 - network.mean) / network.std, []
+    if name == "tiny":
+        x = pixel_unshuffle(x, 2)
+    with torch.no_grad():
+        for number, stage in enumerate(network.feature_modules()):
+            x = stage(max_pool2d(x, 2) if name == "tiny" and number else x)
+            expected.append(x.flatten(2).double().mean(2).float())
+    assert [each.shape[1] for each in found] == {
+        "tiny": [16, 32, 64],
+        "mobilenet_v2": [24, 32, 96, 320],
+        "resnet50": [256, 512, 1024, 2048],
+    }[name]
+    torch.testing.assert_close(found, expected)
+    assert not is_hooked(network)
+    assert not any(each.requires_grad for each in found)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+@pytest.mark.fault("a network fails while its features are collected", "its hooks are removed")
+def test_hooks_are_gone_after_an_error():
+    network = networks.build("tiny").eval()
+
+    def fails(*_):
+        raise RuntimeError("out of memory")
+
+    network.up2.forward = fails
+    with pytest.raises(RuntimeError, match="out of memory"):
+        network.pooled_features(torch.rand(1, 3, 16, 16))
+    assert not is_hooked(network)
+    with pytest.raises(ValueError, match=r"\(N, 3, H, W\)"):
+        network.pooled_features(torch.rand(3, 16, 16))
+    assert not is_hooked(network)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_has_the_same_features():
+    network = networks.build("tiny").eval()
+    images = torch.rand(1, 3, 16, 16)
+    expected = network.pooled_features(images)
+    network.compile(backend="eager")
+    network(images)
+    torch.testing.assert_close(network.pooled_features(images), expected)
+
+
+def test_a_network_without_features_has_none():
+    class Plain(networks.DenseNetwork):
+        def segment(self, x):
+            return x[:, :1]
+
+    assert Plain().pooled_features(torch.rand(1, 3, 4, 4)) == []
 
 
 def test_bad_names_and_images():

@@ -1,7 +1,11 @@
 """What every recalibration is, whichever are registered."""
 
 import json
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +13,19 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import RECALIBRATIONS, Recalibration, Temperature, base
+from aslp_lib.recalibration import (
+    RECALIBRATIONS,
+    REGISTERED,
+    ImageRecalibration,
+    Recalibration,
+    Temperature,
+    base,
+)
+
+OF_IMAGES = [each.name for each in REGISTERED if issubclass(each, ImageRecalibration)]
+OF_COUNTS = [each.name for each in REGISTERED if each.name not in OF_IMAGES]
+FITTED = [each.name for each in REGISTERED if fields(each)]  # the others have nothing to fit
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -25,27 +41,117 @@ def kind(request):
     return RECALIBRATIONS[request.param]
 
 
-def test_unfitted_it_changes_nothing(kind, counts):
-    logits = torch.linspace(-5, 5, 7).view(1, 1, 7, 1)
-    torch.testing.assert_close(kind().apply(logits), logits)
+@pytest.fixture(params=OF_COUNTS)
+def of_counts(request):
+    return RECALIBRATIONS[request.param]
 
 
-def test_fitted_it_lowers_the_nll_and_keeps_what_it_promises(kind, counts):
-    fitted = kind().fit(counts)
+@pytest.fixture(scope="session")
+def fitted_on(bce):
+    """Each kind, fitted once on the shipped network."""
+    return cache(lambda kind: kind().fit_on_images(bce))
+
+
+def scored(logits, labels):
+    return Counts.from_probabilities(torch.sigmoid(logits), labels)
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_unfitted_it_changes_nothing(name, bce, tested):
+    kind = RECALIBRATIONS[name]
+    images, _, logits = (each[:3] for each in tested)
+    torch.testing.assert_close(kind().apply_on_images(logits, images, bce.network), logits)
+
+
+def test_fitted_it_lowers_the_nll_and_keeps_what_it_promises(of_counts, counts):
+    fitted = of_counts().fit(counts)
     after = fitted.apply_counts(counts)
     assert calibration.nll(after) < calibration.nll(counts)
     np.testing.assert_array_equal(after.table.sum(axis=2), counts.table.sum(axis=2))
-    if kind.preserves_decisions:
+    if of_counts.preserves_decisions:
         assert calibration.accuracy(after) == calibration.accuracy(counts)
+    assert of_counts().fit(counts) == fitted
+
+
+def test_the_shipped_bce_network_is_mended(kind, bce, tested, fitted_on):
+    """Ten points too sure on test. How much, and what stays, is what the README's table says."""
+    images, labels, logits = tested
+    fitted = fitted_on(kind)
+    with torch.inference_mode():
+        changed = fitted.apply_on_images(logits, images, bce.network)
+    assert changed.shape == logits.shape and changed.dtype == torch.float32
+    if kind.preserves_decisions:
+        assert torch.equal(changed > 0, logits > 0)
+    before, after = scored(logits, labels), scored(changed, labels)
+    assert calibration.ece(before) == pytest.approx(0.1003, abs=1e-3)
+    told = re.search(rf"\| `{kind.name}` \|.*\| (yes|no) \| ([\d.]+) \|", README)
+    assert told, f"the README's table has no row of {kind.name}"
+    assert 100 * calibration.ece(after) == pytest.approx(float(told[2]), abs=0.1)
+    assert kind.preserves_decisions == (told[1] == "yes")
+    assert calibration.ece(after) < calibration.ece(before)
+    assert calibration.nll(after) < calibration.nll(before)
+    if kind.name in OF_COUNTS:
+        of_counts = calibration.ece(fitted.apply_counts(before))
+        assert of_counts == pytest.approx(calibration.ece(after), abs=2e-3)
     assert fitted.describe()
-    assert kind().fit(counts) == fitted
 
 
-def test_its_file_gives_it_back(kind, counts, tmp_path):
-    fitted, path = kind().fit(counts), tmp_path / f"{kind.name}{kind.suffix}"
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_what_sees_images_refuses_to_do_without(name, counts):
+    kind = RECALIBRATIONS[name]
+    with pytest.raises(TypeError, match=f"'{name}' sees images: call fit_on_images"):
+        kind().fit(counts)
+    with pytest.raises(TypeError, match=f"'{name}' sees images: call apply_on_images"):
+        kind().apply(torch.zeros(1, 1, 2, 2))
+    with pytest.raises(TypeError, match=f"'{name}' sees images, which counts do not hold"):
+        kind().apply_counts(counts)
+
+
+def test_its_file_gives_it_back(kind, bce, tested, fitted_on, tmp_path):
+    images, _, logits = (each[:3] for each in tested)
+    fitted, path = fitted_on(kind), tmp_path / f"{kind.name}{kind.suffix}"
     fitted.save(path)
-    assert kind.load(path) == fitted
+    again = kind.load(path)
+    assert again.describe() == fitted.describe()
+    changed = [each.apply_on_images(logits, images, bce.network) for each in (fitted, again)]
+    assert torch.equal(*changed)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]  # no half of it
+    whole = path.read_bytes()
+    again.save(path)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.fault("a recalibration is fitted on damaged counts", "they are refused")
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+@pytest.mark.parametrize("name", FITTED)
+def test_what_is_no_number_of_pixels_is_refused(name, bce, value):
+    def fit(table):
+        kind = RECALIBRATIONS[name]
+        return kind().fit_on_images(replace(bce, validate=lambda _: Counts(table)))
+
+    table = np.ones((1, 2, 256))
+    table[0, 1, 3] = value
+    with pytest.raises(ValueError, match="some are negative or NaN"):
+        fit(table)
+    for images in (0, 2):
+        with pytest.raises(ValueError, match="the set has no pixels"):
+            fit(np.zeros((images, 2, 256), np.int64))
+
+
+@pytest.mark.fault("a recalibration's file is damaged, or another's", "it is refused by name")
+def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_path):
+    path, other = tmp_path / f"one{kind.suffix}", tmp_path / "other"
+    fitted_on(kind).save(path)
+    for foreign in RECALIBRATIONS.values():
+        if foreign is not kind:
+            fitted_on(foreign).save(other)
+            with pytest.raises(ValueError, match=f"other cannot be used.*'{kind.name}'"):
+                kind.load(other)
+    whole = path.read_bytes()
+    for bad in (b"", whole[: len(whole) // 2], whole[:-1], b"\0" + whole, b"{}", b"[1]"):
+        path.write_bytes(bad)
+        with pytest.raises(ValueError, match=f"{path.name} cannot be used.*'{kind.name}'"):
+            kind.load(path)
 
 
 def test_names_are_the_registry_s_and_fit_a_folder(kind):

@@ -19,7 +19,7 @@ from aslp_lib.evaluation import predict
 from aslp_lib.evaluation.run import evaluate_run
 from aslp_lib.evaluation.run_report import write_report
 from aslp_lib.evaluation.tables import as_table
-from aslp_lib.recalibration import Recalibration, Temperature
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.training import loop
 from aslp_lib.training.validation import validate
@@ -134,11 +134,12 @@ from pathlib import Path
 from aslp_lib import shipped
 from aslp_lib.evaluation.predict import predict_run
 from aslp_lib.files import write
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.recalibrate import recalibrate
 
-settings = replace(shipped.SETTINGS, limit=9, device="cpu", recalibrate=("temperature",))
+settings = replace(shipped.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
 data, folder = settings.load_data(), MethodFolder(Path(sys.argv[1]))
 data = replace(data, tests={"test": data.tests["test"]})
 recalibrate(shipped.load("bce"), data, settings, folder)
@@ -150,6 +151,7 @@ predict_run(settings, data, "bce", folder)
 
 @pytest.mark.slow
 def test_two_processes_fit_and_predict_what_one_does(tmp_path):
+    """Everything that is registered."""
     (tmp_path / "together.py").write_text(TOGETHER)
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     for name, start in (("one", []), ("two", launcher)):
@@ -167,10 +169,11 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
     paths = {path.relative_to(one.path) for path in one.path.rglob("*")}
     assert paths == {path.relative_to(two.path) for path in two.path.rglob("*")}
     maps = [path for path in paths if path.suffix == ".png"]
-    assert len(maps) == 2 * 9
+    assert len(maps) == (1 + len(RECALIBRATIONS)) * 9
     for path in maps:
         first, second = (read_map(folder.path / path).astype(int) for folder in (one, two))
-        assert np.abs(first - second).max() <= 1
+        # A logit on the edge of a bin may fall on either side.
+        assert (np.abs(first - second) > 1).mean() < (2e-3 if "histogram" in str(path) else 1e-9)
 
 
 @dataclass(frozen=True)

@@ -116,22 +116,6 @@ def test_a_certainty_that_is_wrong_has_a_finite_price():
     assert Temperature().fit(Counts(table)).value == pytest.approx(z / math.log(3), rel=1e-12)
 
 
-def test_nothing_to_fit_on():
-    with pytest.raises(ValueError, match="the set has no pixels"):
-        Temperature().fit(Counts(np.zeros((2, 2, 256), np.int64)))
-    with pytest.raises(ValueError, match="the set has no pixels"):
-        Temperature().fit(Counts(np.zeros((0, 2, 256), np.int64)))
-
-
-@pytest.mark.fault("a temperature is fitted on damaged counts", "they are refused")
-@pytest.mark.parametrize("value", [-1, math.nan])
-def test_what_is_no_number_of_pixels_is_refused(value):
-    table = np.ones((1, 2, 256))
-    table[0, 1, 3] = value
-    with pytest.raises(ValueError, match="some are negative or NaN"):
-        Temperature().fit(Counts(table))
-
-
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan, "2", None, 1e-39, 4e38, 10**400])
 def test_a_temperature_is_a_positive_number(value):
     with pytest.raises(ValueError, match="must be a positive number"):

@@ -19,7 +19,7 @@ from PIL import Image
 
 from aslp_lib.config import Settings
 from aslp_lib.methods import METHODS
-from aslp_lib.runs import load_tensors
+from aslp_lib.tensors import load_tensors
 from aslp_lib.training import distributed, launch, loop
 
 ROOT = Path(__file__).parents[2]

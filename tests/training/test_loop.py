@@ -17,7 +17,8 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import derived_seed
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.runs import MethodFolder, load_tensors, save_tensors
+from aslp_lib.runs import MethodFolder
+from aslp_lib.tensors import load_tensors, save_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches, in_batches
 from aslp_lib.training.checkpoints import TrainingState

@@ -13,7 +13,8 @@ import pytest
 from test_loop import SHORT, fit, same
 
 from aslp_lib import files
-from aslp_lib.runs import MethodFolder, Run, load_tensors
+from aslp_lib.runs import MethodFolder, Run
+from aslp_lib.tensors import load_tensors
 from aslp_lib.training import checkpoints, loop
 from aslp_lib.training.batches import accelerator_for
 
