@@ -11,10 +11,19 @@ from typing import Any
 from aslp_lib.methods.adaptive import BY_RULE
 from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
+from aslp_lib.methods.disturb_label import DisturbLabel
+from aslp_lib.methods.fixed_level import FixedLevel
 from aslp_lib.methods.focal import Focal
 from aslp_lib.methods.label_smoothing import LabelSmoothing
 
-REGISTERED: tuple[type[Method[Any]], ...] = (BCE, *BY_RULE, LabelSmoothing, Focal)
+REGISTERED: tuple[type[Method[Any]], ...] = (
+    BCE,
+    *BY_RULE,
+    FixedLevel,
+    DisturbLabel,
+    LabelSmoothing,
+    Focal,
+)
 METHODS = {method.name: method for method in REGISTERED}
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
 FAMILIES: dict[str, type] = {

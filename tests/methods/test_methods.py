@@ -51,6 +51,16 @@ class TestEvery:
             parts.append(method.loss(logits[i], labels[i], index[i], own))
         torch.testing.assert_close(parts[0] + parts[1], whole)
 
+    @pytest.mark.parametrize("label", [0.0, 0.3, 1.0])
+    @pytest.mark.parametrize("logit", [-1e4, -200.0, 0.0, 200.0, 1e4])
+    def test_sure_pixels_have_finite_gradients(self, name, logit, label):
+        """Where probabilities round to 0 or 1, right or wrong, and where all are alike."""
+        logits = torch.full((4, 1, 6, 6), logit, requires_grad=True)
+        labels, index = torch.full((4, 1, 6, 6), label), torch.arange(4)
+        loss = SHORT.method(name, 4).loss(logits, labels, index, draws())
+        assert torch.isfinite(loss)
+        assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all()
+
     def test_a_resumed_training_is_the_unbroken_one(self, name, tmp_path, monkeypatch):
         data, save = SHORT.load_data(), checkpoints.save
 
