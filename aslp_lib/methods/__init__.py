@@ -11,10 +11,15 @@ from typing import Any
 from aslp_lib.methods.adaptive import BY_RULE
 from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
+from aslp_lib.methods.brier import Brier
+from aslp_lib.methods.confidence_penalty import ConfidencePenalty
 from aslp_lib.methods.disturb_label import DisturbLabel
 from aslp_lib.methods.fixed_level import FixedLevel
+from aslp_lib.methods.flsd_53 import FLSD53
 from aslp_lib.methods.focal import Focal
 from aslp_lib.methods.label_smoothing import LabelSmoothing
+from aslp_lib.methods.mbls import MbLS
+from aslp_lib.methods.svls import SVLS
 
 REGISTERED: tuple[type[Method[Any]], ...] = (
     BCE,
@@ -22,7 +27,12 @@ REGISTERED: tuple[type[Method[Any]], ...] = (
     FixedLevel,
     DisturbLabel,
     LabelSmoothing,
+    MbLS,
+    SVLS,
     Focal,
+    FLSD53,
+    Brier,
+    ConfidencePenalty,
 )
 METHODS = {method.name: method for method in REGISTERED}
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
