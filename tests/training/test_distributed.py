@@ -157,7 +157,7 @@ def test_the_readme_s_command_starts_two_processes_on_a_cpu(tmp_path):
     "the run says so before it trains, and names the command",
 )
 def test_fewer_processes_than_asked_for_are_noticed(tmp_path):
-    result = launch("accelerate launch --cpu --num_processes 2 main_ASLP.py", tmp_path)
+    result = started("accelerate launch --cpu --num_processes 2 main_ASLP.py", tmp_path)
     assert result.returncode == 1
     assert "started one, as it does" in result.stderr
     assert "torchrun --standalone --nproc-per-node 2" in result.stderr
@@ -188,7 +188,7 @@ def test_what_tells_that_processes_are_missing(monkeypatch, tmp_path, environmen
     file = tmp_path / "environ"
     if parent is not None:
         file.write_bytes(b"".join(f"{k}={v}\0".encode() for k, v in parent.items()))
-    monkeypatch.setattr(distributed, "Path", lambda _: file)
+    monkeypatch.setattr(launch, "Path", lambda _: file)
     with pytest.raises(RuntimeError, match="asked for several") if fewer else nullcontext():
         launch.check_launch()
 
