@@ -19,8 +19,10 @@ from aslp_lib.methods.flsd_53 import FLSD53
 from aslp_lib.methods.focal import Focal
 from aslp_lib.methods.label_smoothing import LabelSmoothing
 from aslp_lib.methods.mbls import MbLS
+from aslp_lib.methods.mixup import Mixup
 from aslp_lib.methods.ml1_ace import ML1ACE, SoftML1ACE
 from aslp_lib.methods.mmce import MMCE
+from aslp_lib.methods.regmixup import RegMixup
 from aslp_lib.methods.svls import SVLS
 
 REGISTERED: tuple[type[Method[Any]], ...] = (
@@ -38,6 +40,8 @@ REGISTERED: tuple[type[Method[Any]], ...] = (
     ML1ACE,
     SoftML1ACE,
     MMCE,
+    Mixup,
+    RegMixup,
 )
 METHODS = {method.name: method for method in REGISTERED}
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}

@@ -143,7 +143,8 @@ def run_epoch(
     uniform = uniform.to(accelerator.device)
     dataset.epoch = epoch
     whole = in_batches(order, settings.batch_size)
-    own = [batch[distributed.shard(len(batch), accelerator)] for batch in whole]
+    parts = [distributed.shard(len(batch), accelerator) for batch in whole]
+    own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
     # A process without an image of a small last batch runs one all the same, as the others wait
     # for its gradient, but leaves it out of the loss.
     held = [mine or batch[:1] for mine, batch in zip(own, whole, strict=True)]
@@ -152,7 +153,17 @@ def run_epoch(
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(batches(held)):
         rate = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
-        draws = Draws(uniform[index], held[step], partial(_seed, settings.seed, epoch))
+        draws = Draws(
+            uniform[index],
+            held[step],
+            partial(_seed, settings.seed, epoch),
+            partial(
+                distributed.rows_before,
+                part=parts[step],
+                images=len(whole[step]),
+                accelerator=accelerator,
+            ),
+        )
         images, seen = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
             logits = network(images)
