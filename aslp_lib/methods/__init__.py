@@ -14,6 +14,8 @@ from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
 from aslp_lib.methods.confidence_penalty import ConfidencePenalty
 from aslp_lib.methods.disturb_label import DisturbLabel
+from aslp_lib.methods.early_stopping import EarlyStopping
+from aslp_lib.methods.ema import EMA
 from aslp_lib.methods.fixed_level import FixedLevel
 from aslp_lib.methods.flsd_53 import FLSD53
 from aslp_lib.methods.focal import Focal
@@ -42,6 +44,8 @@ REGISTERED: tuple[type[Method[Any]], ...] = (
     MMCE,
     Mixup,
     RegMixup,
+    EMA,
+    EarlyStopping,
 )
 METHODS = {method.name: method for method in REGISTERED}
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}

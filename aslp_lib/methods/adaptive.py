@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
@@ -94,7 +94,7 @@ class ASLP(Method[ASLPOptions]):
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         self.alphas.update(index, logits, labels)
 
-    def after_validation(self, counts: Counts) -> None:
+    def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
 
     def log(self) -> dict[str, Tensor]:

@@ -83,6 +83,10 @@ class Method(nn.Module, Generic[OptionsT]):
         super().__init__()
         self.options = options
 
+    def begin(self, network: nn.Module) -> None:
+        """See the network before its first step, and before a checkpoint fills it: a copy of it is
+        state, as buffers are."""
+
     def prepare(
         self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
@@ -114,12 +118,22 @@ class Method(nn.Module, Generic[OptionsT]):
         """See what the network said in a step, of what `prepare` made, and the labels as they were;
         no gradients, no wait for the device."""
 
-    def after_validation(self, counts: Counts) -> None:
-        """See the validation at the end of an epoch."""
+    def after_update(self, network: nn.Module) -> None:
+        """See the network after the optimiser moved it; no gradients, no wait for the device."""
+
+    def validated(self, network: nn.Module) -> nn.Module:
+        """What the validation at the end of an epoch, and so its row of the log, are of."""
+        return network
+
+    def after_validation(self, counts: Counts, network: nn.Module) -> None:
+        """See the validation at the end of an epoch, and the network as it is trained."""
 
     def log(self) -> dict[str, Tensor]:
-        """Numbers to add to an epoch's row of the log."""
+        """Numbers to add to an epoch's row of the log, after its validation."""
         return {}
+
+    def finish(self, network: nn.Module) -> None:
+        """Put into the network the weights that a finished training leaves."""
 
     def per_image(self) -> dict[str, Tensor]:
         """Buffers (images,) of which a step moves its own images' values, by name. The progress bar

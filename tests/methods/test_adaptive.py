@@ -5,6 +5,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from aslp_lib import AdaptiveAlpha, Technique, sc_bce_with_logits
 from aslp_lib.methods import FAMILIES, METHODS, Draws
@@ -155,7 +156,7 @@ def test_steps_and_validations_move_the_levels(batch):
     for _ in range(3):
         method.after_step(torch.arange(IMAGES), logits, labels)
         twin.update(torch.arange(IMAGES), logits, labels)
-        method.after_validation(counts)
+        method.after_validation(counts, nn.Identity())
         twin.observe(right)
     assert torch.equal(method.alphas.alpha, twin.alpha)
     assert method.per_image()["alpha"] is method.alphas.alpha

@@ -5,6 +5,7 @@ from dataclasses import is_dataclass, replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
@@ -43,7 +44,9 @@ class TestEvery:
         """So that several processes' losses of their own rows are one process's."""
         logits, labels, index = batch
         method = SHORT.method(name, 4)
-        method.after_validation(Counts(np.full((1, 2, 4), 5, np.int64)))
+        network = nn.Conv2d(1, 1, 1)
+        method.begin(network)
+        method.after_validation(Counts(np.full((1, 2, 4), 5, np.int64)), network)
         method.after_step(index, logits, labels)
         whole, parts = method.loss(logits, labels, index, draws()), []
         for i in (slice(0, 1), slice(1, 4)):
