@@ -43,3 +43,4 @@ def test_values_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}, but must be finite and not"):
         MbLSOptions(**{name: value})
     assert MbLSOptions() == MbLSOptions(10.0, 0.1)  # the authors'
+    assert MbLSOptions(0.0, 0.0) != MbLSOptions()  # both may be

@@ -111,3 +111,4 @@ def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         ML1ACEOptions(**options)
     assert ML1ACEOptions() == ML1ACEOptions(1.0, 20)
+    assert ML1ACEOptions(0.0, 2) != ML1ACEOptions()  # both may be

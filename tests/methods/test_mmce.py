@@ -75,3 +75,4 @@ def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         MMCEOptions(**options)
     assert MMCEOptions() == MMCEOptions(2.0, 0.4)
+    assert MMCEOptions(0.0, 0.01) != MMCEOptions()  # both may be
