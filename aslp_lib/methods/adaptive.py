@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
@@ -88,18 +88,13 @@ class ASLP(Method[ASLPOptions]):
         return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
 
     def _targets(self, labels: Tensor, alpha: Tensor, draws: Draws) -> Tensor:
-        if self.options.use_expected_targets:
-            return expected_targets(labels, alpha, self.technique)
-        noise = None
-        if self.technique.noise:
-            shape = labels.shape[1:]
-            noise = draws.of_each(lambda own: pixel_noise(shape, self.technique, own))
-        return sampled_targets(labels, alpha, self.technique, uniform=draws.uniform, noise=noise)
+        expected = self.options.use_expected_targets
+        return targets_of(labels, alpha, self.technique, draws, expected=expected)
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         self.alphas.update(index, logits, labels)
 
-    def after_validation(self, counts: Counts) -> None:
+    def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
 
     def log(self) -> dict[str, Tensor]:
@@ -109,6 +104,23 @@ class ASLP(Method[ASLPOptions]):
 
     def per_image(self) -> dict[str, Tensor]:
         return {"alpha": self.alphas.alpha}
+
+
+def targets_of(
+    labels: Tensor, alpha: Tensor, technique: Technique, draws: Draws, *, expected: bool
+) -> Tensor:
+    """The targets of a batch's labels under levels (N,), with each image's own draws.
+
+    Args:
+        expected: their mean instead, without a draw.
+    """
+    if expected:
+        return expected_targets(labels, alpha, technique)
+    noise = None
+    if technique.noise:
+        shape = labels.shape[1:]
+        noise = draws.of_each(lambda own: pixel_noise(shape, technique, own))
+    return sampled_targets(labels, alpha, technique, uniform=draws.uniform, noise=noise)
 
 
 def under(rule: type[Rule]) -> type[ASLP]:

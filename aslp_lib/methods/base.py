@@ -17,20 +17,28 @@ class NoOptions:
     """Nothing to choose."""
 
 
+def _before(rows: Tensor) -> Tensor:
+    """Of one process, which holds the whole batch."""
+    return rows.roll(1, 0)
+
+
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of a batch. They depend on (seed, epoch, image) alone: however the images
+    """What is random in a batch. Numbers depend on (seed, epoch, image) alone: however the images
     lie in batches and on processes, each meets the same ones.
 
     Args:
         uniform: (N,) in [0, 1), one an image, on the batch's device.
         images: the images' numbers, on the host.
         seed: an image's number -> its own seed in this epoch.
+        partners: rows (N, ...) of these images -> those of each image's partner, the one before it
+            in the whole batch, whose order is drawn. Processes wait for each other here.
     """
 
     uniform: Tensor
     images: Sequence[int]
     seed: Callable[[int], int]
+    partners: Callable[[Tensor], Tensor] = _before
 
     def of_each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         """(N, ...) what `draw` makes of a generator of each image's own, on the host.
@@ -75,6 +83,10 @@ class Method(nn.Module, Generic[OptionsT]):
         super().__init__()
         self.options = options
 
+    def begin(self, network: nn.Module) -> None:
+        """See the network before its first step, and before a checkpoint fills it: a copy of it is
+        state, as buffers are."""
+
     def prepare(
         self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
@@ -84,6 +96,9 @@ class Method(nn.Module, Generic[OptionsT]):
             images: (N, 3, S, S) uint8.
             labels: (N, 1, S, S) float in {0, 1}, or of soft masks in [0, 1].
             index: (N,) which images of the training set.
+
+        Returns:
+            Images, uint8 or float in [0, 1], and a label map of each; there may be more than N.
         """
         return images, labels
 
@@ -94,20 +109,31 @@ class Method(nn.Module, Generic[OptionsT]):
         whole batch. A term that is no sum over pixels counts as often as there are pixels.
 
         Args:
-            logits: (N, 1, S, S) float32.
+            logits: (N, 1, S, S) float32, or of as many images as `prepare` made.
             labels: the same shape, as `prepare` left them.
         """
         raise NotImplementedError
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """See what the network said in a step; no gradients, no wait for the device."""
+        """See what the network said in a step, of what `prepare` made, and the labels as they were;
+        no gradients, no wait for the device."""
 
-    def after_validation(self, counts: Counts) -> None:
-        """See the validation at the end of an epoch."""
+    def after_update(self, network: nn.Module) -> None:
+        """See the network after the optimiser moved it; no gradients, no wait for the device."""
+
+    def validated(self, network: nn.Module) -> nn.Module:
+        """What the validation at the end of an epoch, and so its row of the log, are of."""
+        return network
+
+    def after_validation(self, counts: Counts, network: nn.Module) -> None:
+        """See the validation at the end of an epoch, and the network as it is trained."""
 
     def log(self) -> dict[str, Tensor]:
-        """Numbers to add to an epoch's row of the log."""
+        """Numbers to add to an epoch's row of the log, after its validation."""
         return {}
+
+    def finish(self, network: nn.Module) -> None:
+        """Put into the network the weights that a finished training leaves."""
 
     def per_image(self) -> dict[str, Tensor]:
         """Buffers (images,) of which a step moves its own images' values, by name. The progress bar

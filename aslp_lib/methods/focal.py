@@ -34,7 +34,21 @@ class Focal(Method[FocalOptions]):
     Options = FocalOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
-        log_wrong = F.logsigmoid(torch.where(labels > 0.5, -logits, logits))
-        return (torch.exp(self.options.gamma * log_wrong) * bce).sum()
+        return focal_loss(logits, labels, self.options.gamma)
+
+
+def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
+    """`(1 - q)^gamma * BCE`, summed over pixels; of a soft label q is the likelier class's.
+
+    Args:
+        gamma: one for all pixels, or one a pixel.
+    """
+    bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
+    log_wrong = F.logsigmoid(-of_label(logits, labels))
+    return (torch.exp(gamma * log_wrong) * bce).sum()
+
+
+def of_label(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logit of q, the probability of the pixel's label: z where that is foreground, else -z."""
+    return torch.where(labels > 0.5, logits, -logits)

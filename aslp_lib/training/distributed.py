@@ -46,6 +46,14 @@ def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accel
     return all_reduce_sum(whole, accelerator)
 
 
+def rows_before(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
+    """Of this process's rows `part` of so many, those before them, the first one's being the last;
+    one row, of no meaning, for a process that has none but holds one in its place."""
+    own = values[: part.stop - part.start]
+    before = all_gather_rows(own, part, images, accelerator).roll(1, 0)
+    return before[part] if len(own) else before[:1]
+
+
 def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:
     """Give every process the items that others changed: each item is one process's own."""
     if accelerator.num_processes > 1:

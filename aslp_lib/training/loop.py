@@ -91,11 +91,13 @@ def train(
     with bar:
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
-            counts = validate(state.network, data.validation, settings)
+            judged = state.method.validated(state.network)
+            counts = validate(judged, data.validation, settings)
+            state.method.after_validation(counts, state.network)
             state.log.append(_row(epoch, loss, rate, counts, state.method))
-            state.method.after_validation(counts)
             if folder is not None and main:
                 checkpoints.save(folder, settings, state, optimizer)
+    state.method.finish(state.network)
     if folder is not None and main:
         checkpoints.finish(folder, settings, state, data.train)
     state.network.eval()
@@ -119,12 +121,14 @@ def prepare(
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         # BatchNorm over the whole batch; a CPU has no such layer.
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    remembers = settings.method(method, images)
+    remembers.begin(network)
     if settings.compile:
         network.compile()  # in place: the names in the checkpoint stay
     fused = accelerator.device.type in ("cpu", "cuda")
     optimizer = optimization.adam(network, settings, fused)
     network, optimizer = accelerator.prepare(network, optimizer)
-    remembers = settings.method(method, images).to(accelerator.device)
+    remembers.to(accelerator.device)
     return network, optimizer, TrainingState(accelerator.unwrap_model(network), remembers)
 
 
@@ -143,7 +147,8 @@ def run_epoch(
     uniform = uniform.to(accelerator.device)
     dataset.epoch = epoch
     whole = in_batches(order, settings.batch_size)
-    own = [batch[distributed.shard(len(batch), accelerator)] for batch in whole]
+    parts = [distributed.shard(len(batch), accelerator) for batch in whole]
+    own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
     # A process without an image of a small last batch runs one all the same, as the others wait
     # for its gradient, but leaves it out of the loss.
     held = [mine or batch[:1] for mine, batch in zip(own, whole, strict=True)]
@@ -152,7 +157,17 @@ def run_epoch(
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(batches(held)):
         rate = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
-        draws = Draws(uniform[index], held[step], partial(_seed, settings.seed, epoch))
+        draws = Draws(
+            uniform[index],
+            held[step],
+            partial(_seed, settings.seed, epoch),
+            partial(
+                distributed.rows_before,
+                part=parts[step],
+                images=len(whole[step]),
+                accelerator=accelerator,
+            ),
+        )
         images, seen = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
             logits = network(images)
@@ -166,6 +181,7 @@ def run_epoch(
         accelerator.backward(loss if own[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
+            method.after_update(state.network)
         if own[step]:
             method.after_step(index, logits.detach(), labels)
         mean = loss.detach() / (len(held[step]) * pixels)
@@ -183,6 +199,7 @@ def run_epoch(
     moved = [i for batch in own for i in batch]
     for values in method.per_image().values():
         distributed.share_items(values, moved, accelerator)
+    distributed.share_buffers(method, accelerator)  # of what it keeps of the network
     return whole_mean, settings.learning_rate * rate
 
 

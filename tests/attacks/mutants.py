@@ -56,8 +56,27 @@ TESTS = {
     ],
     "methods/": [
         *("methods/test_focal.py", "methods/test_label_smoothing.py", "methods/test_adaptive.py"),
+        *("methods/test_flsd_53.py", "methods/test_fixed_level.py", "methods/test_mixup.py"),
         *("test_config.py", "methods/test_methods.py"),
     ],
+    **{
+        f"methods/{name}.py": [f"methods/test_{name}.py", "methods/test_methods.py"]
+        for name in (
+            *(
+                "fixed_level",
+                "disturb_label",
+                "mbls",
+                "svls",
+                "flsd_53",
+                "brier",
+                "ml1_ace",
+                "mmce",
+            ),
+            *("confidence_penalty", "mixup", "ema", "early_stopping"),
+        )
+    },
+    "methods/regmixup.py": ["methods/test_mixup.py", "methods/test_methods.py"],
+    "methods/kept.py": ["methods/test_early_stopping.py", "methods/test_ema.py"],
     "recalibration/": [
         *("recalibration/test_base.py", "recalibration/test_temperature.py"),
         *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),

@@ -1,16 +1,17 @@
 """ASLP as a method: what its options set, and SC-BCE by the draws that training gives."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from aslp_lib import AdaptiveAlpha, Technique, sc_bce_with_logits
 from aslp_lib.methods import FAMILIES, METHODS, Draws
 from aslp_lib.methods.adaptive import BY_RULE, ASLPOptions
 from aslp_lib.methods.aslp import perturbation as P
 from aslp_lib.methods.aslp.rules import RULES
-from aslp_lib.methods.focal import FocalOptions
-from aslp_lib.methods.label_smoothing import LabelSmoothingOptions
 from aslp_lib.metrics.counts import Counts
 
 IMAGES = 4
@@ -35,8 +36,14 @@ def made(rule="calibration", **options):
 
 
 def test_families_are_those_that_have_something_to_choose():
-    options = {"aslp": ASLPOptions, "label_smoothing": LabelSmoothingOptions, "focal": FocalOptions}
-    assert options == FAMILIES
+    assert FAMILIES["aslp"] is ASLPOptions
+    assert {"label_smoothing", "focal", "fixed_level"} < FAMILIES.keys()
+    assert "bce" not in FAMILIES
+    assert all(
+        method.Options is FAMILIES[method.family]
+        for method in METHODS.values()
+        if fields(method.Options)
+    )
 
 
 def test_what_is_not_chosen():
@@ -149,7 +156,7 @@ def test_steps_and_validations_move_the_levels(batch):
     for _ in range(3):
         method.after_step(torch.arange(IMAGES), logits, labels)
         twin.update(torch.arange(IMAGES), logits, labels)
-        method.after_validation(counts)
+        method.after_validation(counts, nn.Identity())
         twin.observe(right)
     assert torch.equal(method.alphas.alpha, twin.alpha)
     assert method.per_image()["alpha"] is method.alphas.alpha

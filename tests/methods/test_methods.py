@@ -1,10 +1,12 @@
 """What holds of every method of the registry."""
 
 from dataclasses import is_dataclass, replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
@@ -43,13 +45,24 @@ class TestEvery:
         """So that several processes' losses of their own rows are one process's."""
         logits, labels, index = batch
         method = SHORT.method(name, 4)
-        method.after_validation(Counts(np.full((1, 2, 4), 5, np.int64)))
+        network = nn.Conv2d(1, 1, 1)
+        method.begin(network)
+        method.after_validation(Counts(np.full((1, 2, 4), 5, np.int64)), network)
         method.after_step(index, logits, labels)
         whole, parts = method.loss(logits, labels, index, draws()), []
         for i in (slice(0, 1), slice(1, 4)):
             own = Draws(draws().uniform[i], range(4)[i], draws().seed)
             parts.append(method.loss(logits[i], labels[i], index[i], own))
         torch.testing.assert_close(parts[0] + parts[1], whole)
+
+    def test_sure_pixels_have_finite_gradients(self, name):
+        """Where probabilities round to 0 or 1, right or wrong, and where all are alike."""
+        method, index = SHORT.method(name, 4), torch.arange(4)
+        for logit, label in product((-1e4, -200.0, 0.0, 200.0, 1e4), (0.0, 0.3, 1.0)):
+            logits = torch.full((4, 1, 6, 6), logit, requires_grad=True)
+            loss = method.loss(logits, torch.full((4, 1, 6, 6), label), index, draws())
+            assert torch.isfinite(loss), (logit, label)
+            assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all(), (logit, label)
 
     def test_a_resumed_training_is_the_unbroken_one(self, name, tmp_path, monkeypatch):
         data, save = SHORT.load_data(), checkpoints.save

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from accelerate import Accelerator
 from PIL import Image
 
@@ -32,8 +33,9 @@ ARGUMENTS = [
     *("--batch-size", "5"),  # shares of 3 and 2; the last batch is one image
     *("--aslp.technique", "DM", "--aslp.alpha-warm-up", "1", "--augment"),
     *("--aslp.alpha-step-size", "2", "--aslp.constraint-weight", "0"),
-    *("--methods", *METHODS),
 ]
+FEW = "bce", "calibration"
+"""For whole runs: to evaluate all methods takes a minute."""
 
 
 def start(launcher: list, *arguments, **environment: str) -> subprocess.Popen:
@@ -52,13 +54,27 @@ def finish(process: subprocess.Popen) -> str:
     return output
 
 
+def once_and_twice(folder: Path, *arguments) -> str:
+    """The same run by one process and by two; returns what the two printed."""
+    for name, launcher in (("one", [sys.executable]), ("two", LAUNCHER)):
+        path = folder / name
+        output = finish(start(launcher, path, *arguments, "--out", path / "run"))
+    return output
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """What one process and two held after each training."""
+    folder = tmp_path_factory.mktemp("trained")
+    once_and_twice(folder, "train", *ARGUMENTS, "--methods", *METHODS)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """The same run by one process and by two, and what the two printed."""
+    """Whole runs of a few methods, and what the two processes printed."""
     folder = tmp_path_factory.mktemp("processes")
-    finish(start([sys.executable], folder / "one", *ARGUMENTS, "--out", folder / "one" / "run"))
-    two = start(LAUNCHER, folder / "two", *ARGUMENTS, "--out", folder / "two" / "run")
-    return folder, finish(two)
+    return folder, once_and_twice(folder, *ARGUMENTS, "--methods", *FEW)
 
 
 def kept(folder: Path, name: str) -> dict[str, np.ndarray]:
@@ -68,18 +84,18 @@ def kept(folder: Path, name: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
-def test_two_processes_end_as_one(runs, method):
-    folder, _ = runs
+def test_two_processes_end_as_one(trained, method):
     one, *two = (
-        kept(folder / f, method + r) for f, r in (("one", "0"), ("two", "0"), ("two", "1"))
+        kept(trained / f, method + r) for f, r in (("one", "0"), ("two", "0"), ("two", "1"))
     )
     assert all(np.array_equal(two[0][name], two[1][name]) for name in one)
     assert len(one["counts"]) == 21
     assert np.array_equal(one["counts"].sum(axis=2), two[0]["counts"].sum(axis=2))
     # A probability at the edge of a level may round to its neighbour.
     assert np.abs(one["counts"] - two[0]["counts"]).sum() < 0.05 * one["counts"].sum()
+    # Losses that divide by little, as soft bins do, amplify a last digit.
     for name in one.keys() - {"counts"}:
-        np.testing.assert_allclose(two[0][name], one[name], atol=2e-6, rtol=0, err_msg=name)
+        np.testing.assert_allclose(two[0][name], one[name], atol=2e-5, rtol=0, err_msg=name)
     if method == "calibration":
         assert np.median(one["alpha"]) > 0.1  # so that switches were drawn, and noise
 
@@ -92,7 +108,7 @@ def test_two_processes_write_what_one_writes(runs):
     files = {path.relative_to(one) for path in one.rglob("*")}
     assert files == {path.relative_to(two) for path in two.rglob("*")}
     maps = [path for path in files if path.suffix == ".png"]
-    assert len(maps) == len(METHODS) * 3 * 21
+    assert len(maps) == len(FEW) * 3 * 21
     for path in maps:
         first, second = (np.asarray(Image.open(run / path)).astype(int) for run in (one, two))
         assert np.abs(first - second).max() <= 1
@@ -110,7 +126,7 @@ def test_two_processes_write_what_one_writes(runs):
 def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     folder, _ = runs
     checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"
-    train = ["train", *ARGUMENTS, "--out", tmp_path / "run"]
+    train = ["train", *ARGUMENTS, "--methods", *FEW, "--out", tmp_path / "run"]
     process = start(LAUNCHER, tmp_path, *train, STUCK_AFTER="5")  # epoch 2 of the second method
     deadline = time.monotonic() + 60
     while not (tmp_path / "stuck").exists() and time.monotonic() < deadline:
@@ -210,6 +226,19 @@ def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
     settings = Settings(batch_size=1)
     with pytest.raises(ValueError, match="batch_size is 1, shared by 2 processes"):
         loop.train(settings, settings.load_data(), "bce")
+
+
+@pytest.mark.parametrize(("images", "ranks"), [(5, 1), (5, 2), (1, 2)])
+def test_a_row_s_partner_is_the_one_before_it_whoever_holds_that(monkeypatch, images, ranks):
+    whole, seen = torch.arange(10.0, 10.0 + images).view(-1, 1), []
+    for rank in range(ranks):
+        part = distributed.shard(images, Rank(rank, ranks))
+        monkeypatch.setattr(distributed, "all_reduce_sum", lambda *_: whole.clone())
+        held = whole[part] if len(whole[part]) else whole[:1]
+        before = distributed.rows_before(held, part, images, Rank(rank, ranks))
+        assert len(before) == len(held)
+        seen += before[: len(whole[part])].ravel().tolist()
+    assert seen == [whole[i - 1].item() for i in range(images)]
 
 
 @pytest.mark.parametrize(("images", "ranks"), [(10, 1), (10, 4), (3, 4), (0, 2)])
