@@ -158,7 +158,7 @@ def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones()
     assert embedded.table(json.loads(embedded.RESULTS.read_text())["runs"]) in text
 
 
-@pytest.mark.parametrize("name", ["evaluation", "decoding", "training", "real"])
+@pytest.mark.parametrize("name", ["evaluation", "decoding", "training", "real", "per_image"])
 def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other
     script = benchmark(name)

@@ -11,6 +11,7 @@ from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.histogram import Histogram
 from aslp_lib.recalibration.isotonic import Isotonic
 from aslp_lib.recalibration.logistic import Logistic
+from aslp_lib.recalibration.per_image import PerImageLevel, PerImageTemperature
 from aslp_lib.recalibration.temperature import Temperature
 from aslp_lib.recalibration.two_temperatures import TwoTemperatures
 
@@ -21,6 +22,8 @@ REGISTERED: tuple[type[Recalibration], ...] = (
     Isotonic,
     Histogram,
     Density,
+    PerImageLevel,
+    PerImageTemperature,
     Flip,
 )
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
@@ -34,6 +37,8 @@ __all__ = [
     "ImageRecalibration",
     "Isotonic",
     "Logistic",
+    "PerImageLevel",
+    "PerImageTemperature",
     "Recalibration",
     "Temperature",
     "Trained",

@@ -99,11 +99,8 @@ class Recalibration(ABC):
         are preserved. Quadrants (S-measure) and weighted F are not known afterwards. A subclass
         that does not treat every logit alike has its own.
         """
-        level, half = np.arange(counts.grey_levels), counts.grey_levels // 2
         after = torch.sigmoid(self.apply(torch.from_numpy(level_logits(counts.grey_levels))))
-        moved = np.rint((counts.grey_levels - 1) * after.numpy()).astype(np.intp)
-        if self.preserves_decisions:  # 1/2 lies between two levels: rounding must not cross it
-            moved = np.where(level < half, np.minimum(moved, half - 1), np.maximum(moved, half))
+        moved = moved_levels(after.numpy(), decisions_stay=self.preserves_decisions)
         table = np.zeros_like(counts.table)
         np.add.at(table.T, moved, counts.table.T)
         return Counts(table, names=counts.names)
@@ -204,6 +201,17 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
     if not pixels.any():
         raise ValueError("there is nothing to fit a recalibration on: the set has no pixels")
     return pixels
+
+
+def moved_levels(after: NDArray[np.float64], *, decisions_stay: bool) -> NDArray[np.intp]:
+    """(..., levels) where each level goes, by the probability that it becomes."""
+    levels = after.shape[-1]
+    half = levels // 2
+    moved: NDArray[np.intp] = np.rint((levels - 1) * after).astype(np.intp)
+    if decisions_stay:  # 1/2 lies between two levels: rounding must not cross it
+        below = np.arange(levels) < half
+        moved = np.where(below, np.minimum(moved, half - 1), np.maximum(moved, half))
+    return moved
 
 
 def level_logits(levels: int) -> NDArray[np.float64]:

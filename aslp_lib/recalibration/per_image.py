@@ -1,0 +1,287 @@
+"""A perturbation level, or a temperature, for each test image: this project's own extension.
+
+ASLP learns a level for each training image. What a network does not know differs between test
+images too, and under shift no single number fits: here the level is a function of the image, fitted
+after training on the validation images and degraded copies of them.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import logsigmoid, softplus
+
+from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration.base import (
+    Recalibration,
+    Trained,
+    in_single_precision,
+    level_logits,
+    moved_levels,
+    pixels_to_fit,
+)
+
+LIMIT = 6.0
+"""|z| that counts: 8-bit maps hold no larger ones."""
+BINS = 60
+"""Of a logit, in which images are kept for the fit; none is 0."""
+CLEAN_WEIGHT = 10.0
+"""Of a clean image, where a degraded one has 1: there are 30 of these for each."""
+TAIL = 0.005
+"""Share of the fit's images beyond each end of a feature's range, to which others are held."""
+HIGHEST = math.log(100.0)
+"""Of a temperature's logarithm, either way."""
+FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
+
+
+@dataclass(frozen=True)
+class PerImage(Recalibration):
+    """What both kinds share: `u = w_0 + sum_k w_k * phi_k(x)`, one for the pixels that are
+    predicted foreground and one for the others, and a change of their logits by it.
+
+    The features phi are of the predicted map alone, so that any network, and anyone's maps, have
+    them: the logarithms of the predicted foreground's share of the pixels and of the mean entropy,
+    each plus 0.001; the mean entropy of predicted foreground and of background (their sums over the
+    area plus 0.01); the mean |z|, up to 6. They are standardised over the clean images, and held to
+    the range that they have in the fit: what is unlike all of it is treated as its most unlike.
+    """
+
+    preserves_decisions = True
+
+    foreground: tuple[float, ...] = ()
+    """w of the pixels that are predicted foreground; none: nothing is changed."""
+    background: tuple[float, ...] = ()
+    means: tuple[float, ...] = ()
+    deviations: tuple[float, ...] = ()
+    lowest: tuple[float, ...] = ()
+    """Of the standardised features."""
+    highest: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, each in vars(self).items():
+            in_single_precision(f"{name} of {self.name}", *each)
+            expected = len(FEATURES) + (name in ("foreground", "background"))
+            expected *= bool(self.foreground)
+            if len(each) != expected:
+                raise ValueError(f"{name} has {len(each)} numbers, but must have {expected}")
+        if not all(each > 0 for each in self.deviations):
+            raise ValueError("a standard deviation is not positive")
+
+    start: ClassVar[float]
+    """u that changes next to nothing: where the search begins."""
+    ridge: ClassVar[float]
+    """Beside the mean NLL, times the sum of squares of all w but w_0."""
+
+    @abstractmethod
+    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+        """Logits changed by u, a value each; they keep their sign."""
+
+    def fit_on_images(self, trained: Trained) -> Self:
+        """Fitted on the validation set, and on it under each of `DEGRADATIONS`."""
+        validation = trained.data.validation
+        names = [k for k, each in DEGRADATIONS.items() if len(validation) > 1 or not each.mixes]
+        return self.fit(
+            trained.counts, (trained.validate(Degraded(validation, name)) for name in names)
+        )
+
+    def fit(self, counts: Counts, degraded: Iterable[Counts] = ()) -> Self:
+        """The weights of least negative log-likelihood, by L-BFGS.
+
+        Each image's NLL is the mean over its pixels; a clean image weighs 10 times as much as a
+        degraded one. The ridge was chosen by leaving one kind of degradation out of the fit after
+        another (`benchmarks/per_image.py`), never by a test set.
+
+        Args:
+            counts: of clean images, each by itself.
+            degraded: of degraded ones; anyone's maps will do (`Counts.from_maps`).
+
+        Raises:
+            ValueError: counts as `pixels_to_fit` refuses.
+        """
+        sets = [_Images.of(each) for each in (counts, *degraded)]
+        clean = sets[0].features
+        means, deviations = clean.mean(axis=0), clean.std(axis=0)
+        deviations[deviations < 1e-6] = 1.0  # of one image, or of images that are all alike
+        inputs = (np.concatenate([each.features for each in sets]) - means) / deviations
+        lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
+        weights = np.ones(len(inputs))
+        weights[: len(clean)] = CLEAN_WEIGHT
+        tables = np.concatenate([each.tables for each in sets])
+        foreground, background = self._fitted(tables, inputs.clip(lowest, highest), weights)
+        return type(self)(
+            *(tuple(each.tolist()) for each in (foreground, background)),
+            *(tuple(each.tolist()) for each in (means, deviations, lowest, highest)),
+        )
+
+    def _fitted(
+        self, tables: NDArray[np.float64], inputs: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """(2, 1 + features) w of foreground and of background.
+
+        Args:
+            tables: (N, 2, BINS) shares of an image's pixels.
+            inputs: (N, features).
+            weights: (N,).
+        """
+        from scipy.optimize import minimize
+
+        background, positive = (torch.from_numpy(tables[:, i]) for i in (0, 1))
+        z, phi = torch.from_numpy(_centres()), torch.from_numpy(_with_one(inputs))
+        importance = torch.from_numpy(weights / weights.sum())
+        shape = 2, phi.shape[1]
+
+        def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+            w = torch.tensor(flat).view(shape).requires_grad_()
+            sides = phi @ w.T + self.start
+            after = self.changed(z, torch.where(z > 0, sides[:, :1], sides[:, 1:]))
+            nll = (positive * softplus(-after) + background * softplus(after)).sum(dim=1)
+            total = importance @ nll + self.ridge * w[:, 1:].square().sum()
+            (gradient,) = torch.autograd.grad(total, w)
+            return total.item(), gradient.numpy().ravel()
+
+        found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B")
+        w: NDArray[np.float64] = found.x.reshape(shape)
+        w[:, 0] += self.start
+        return w
+
+    def levels(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N, 2) u of each image's predicted foreground and background.
+
+        Args:
+            features: (N, features), as `map_features` gives them.
+        """
+        inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
+        u: NDArray[np.float64] = _with_one(inputs) @ np.array([self.foreground, self.background]).T
+        return u
+
+    def apply(self, logits: Tensor) -> Tensor:
+        """Changed logits (N, ...): each image by its own features."""
+        if not self.foreground:
+            return logits
+        flat = logits.reshape(len(logits), -1).double()
+        u = torch.from_numpy(self.levels(map_features(flat.cpu().numpy()))).to(flat)
+        after = self.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
+        return after.to(logits).view(logits.shape)
+
+    def apply_counts(self, counts: Counts) -> Counts:
+        if not self.foreground:
+            return counts
+        table, z = counts.table, level_logits(counts.grey_levels)
+        u = torch.from_numpy(self.levels(map_features(z, table.sum(axis=1))))
+        levels = torch.from_numpy(z)
+        after = torch.sigmoid(self.changed(levels, torch.where(levels > 0, u[:, :1], u[:, 1:])))
+        moved = moved_levels(after.numpy(), decisions_stay=True)
+        changed = np.zeros_like(table)
+        for image, (old, to) in enumerate(zip(table, moved, strict=True)):
+            np.add.at(changed[image].T, to, old.T)
+        return Counts(changed, names=counts.names)
+
+    def describe(self) -> str:
+        if not self.foreground:
+            return "not fitted"
+        usual = self._in_words(self.foreground[0]), self._in_words(self.background[0])
+        return "of foreground {} and of background {}, on a usual image".format(*usual)
+
+    @abstractmethod
+    def _in_words(self, u: float) -> str: ...
+
+
+@dataclass(frozen=True)
+class PerImageLevel(PerImage):
+    """`p' = (1 - s) p + s/2` with `s = sigmoid(u)`: SC-BCE's own minimiser at `alpha*beta = s`, so
+    that s is a perturbation level for a test image."""
+
+    name = "per_image"
+    label = "level for each image"
+    start = -3.0
+    ridge = 0.001
+
+    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+        # In logarithms: 1 - s and s/2, each times the odds' parts.
+        keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
+        positive = torch.logaddexp(keep + logsigmoid(logits), half)
+        return positive - torch.logaddexp(keep + logsigmoid(-logits), half)
+
+    def _in_words(self, u: float) -> str:
+        return f"s = {1 / (1 + math.exp(-u)):.3f}"
+
+
+@dataclass(frozen=True)
+class PerImageTemperature(PerImage):
+    """`z' = z exp(-u)`: a temperature `exp(u)` for either side of each image's decision."""
+
+    name = "per_image_temperature"
+    label = "temperatures for each image"
+    start = 0.0
+    ridge = 0.01
+
+    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+        return logits * torch.exp(-u.clamp(-HIGHEST, HIGHEST))
+
+    def _in_words(self, u: float) -> str:
+        return f"T = {math.exp(u):.3f}"
+
+
+def map_features(
+    logits: NDArray[np.float64], pixels: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """(N, features) of predicted maps, as `PerImage` says.
+
+    Args:
+        logits: (N, pixels), each pixel's; or with `pixels` (levels,), those that there are.
+        pixels: (N, levels) how many pixels of each image have them.
+    """
+    size = np.abs(logits)
+    odds = np.exp(-size)  # of z and of -z alike
+    entropy = np.log1p(odds) + size * odds / (1 + odds)  # in nats
+    held, found = np.minimum(size, LIMIT), (logits > 0).astype(np.float64)
+    values = (found, entropy * found, entropy * (1 - found), held)
+    if pixels is None:
+        means = [each.mean(axis=1) for each in values]
+    else:
+        shares = pixels / pixels.sum(axis=1, keepdims=True)
+        means = [shares @ each for each in values]
+    area, inside, outside, size_mean = means
+    columns = (
+        *(np.log(0.001 + area), np.log(0.001 + inside + outside)),
+        *(inside / (area + 0.01), outside / (1 - area + 0.01), size_mean),
+    )
+    return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is fitted on: (N, 2, BINS) shares of an image's pixels by label and logit, and (N,
+    features)."""
+
+    tables: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, counts: Counts) -> _Images:
+        pixels_to_fit(counts)
+        kept = counts.table[counts.table.any(axis=(1, 2))]
+        z = level_logits(counts.grey_levels)
+        bins = np.floor((z.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2).clip(0, BINS - 1)
+        into = (bins[:, None] == np.arange(BINS)).astype(np.float64)
+        shares = kept / kept.sum(axis=(1, 2), keepdims=True)
+        return cls(shares @ into, map_features(z, kept.sum(axis=1)))
+
+
+def _centres() -> NDArray[np.float64]:
+    """(BINS,) the middle of each bin."""
+    centres: NDArray[np.float64] = (np.arange(BINS) + 0.5) * 2 * LIMIT / BINS - LIMIT
+    return centres
+
+
+def _with_one(inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.column_stack([np.ones(len(inputs)), inputs])
