@@ -87,7 +87,7 @@ def detection_curves(
     figure = new_figure(7.2, 3.7, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
     rows = known or {label: scores(c, names=("ap", "auc")) for label, c in methods.items()}
-    notes, entries = [], []
+    notes = []
     for (label, counts), (colour, line, _), width in zip(
         methods.items(), looks(), line_widths(len(methods)), strict=False
     ):
@@ -95,13 +95,12 @@ def detection_curves(
         left.plot(recall, precision, line, color=colour, linewidth=width)
         right.plot(*saliency.roc(counts), line, color=colour, linewidth=width)
         notes.append(f"{label}: AP {rows[label]['ap']:.2f}, AUC {rows[label]['auc']:.2f}")
-        entries.append(f"{label}: AP {rows[label]['ap']:.3f}, AUC {rows[label]['auc']:.3f}")
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
     left.set(xlabel="recall", ylabel="precision")
     right.plot([0, 1], [0, 1], ":", color=GREY)
     right.set(xlabel="false positive rate", ylabel="true positive rate")
-    _legend(figure, entries)
+    _legend(figure, notes)
     figure.set_label(f"Precision-recall and ROC curves, {title}. {'; '.join(notes)}.")
     return figure
 
