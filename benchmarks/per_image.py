@@ -25,7 +25,8 @@ from tqdm import tqdm
 from aslp_lib import shipped
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.evaluation.predict import load_network
 from aslp_lib.files import write
 from aslp_lib.metrics import calibration
@@ -60,10 +61,11 @@ def left_out(kind: type, clean: Counts, degraded: dict[str, Counts]) -> dict[str
     """Mean NLL and ECE over the sets of the kinds that were left out, each in its turn."""
     nll, ece = [], []
     for left in dict.fromkeys(each.kind for each in DEGRADATIONS.values()):
-        others = [c for name, c in degraded.items() if DEGRADATIONS[name].kind != left]
+        own = {name: c for name, c in degraded.items() if DEGRADATIONS[name].kind == left}
+        others = [c for name, c in degraded.items() if name not in own]
         fit = kind().fit(clean, others)
-        for name in set(degraded) - {n for n in degraded if DEGRADATIONS[n].kind != left}:
-            after = fit.apply_counts(degraded[name])
+        for counts in own.values():
+            after = fit.apply_counts(counts)
             nll.append(calibration.nll(after))
             ece.append(calibration.ece(after))
     return {"nll": mean(nll), "ece": mean(ece)}

@@ -54,6 +54,8 @@ class Compare(Command):
         study = Study(path, self.settings, self.seeds, self.degradations, self.shifts)
         if launch.world_size() > 1:
             raise ValueError("compare starts its own processes: call it without torchrun")
+        if self.settings.seed or self.settings.data_seed:
+            raise ValueError("compare has seeds 0, 1, ... of its own: leave --seed out")
         if self.processes < 1:
             raise ValueError(f"--processes is {self.processes}, but must be at least 1")
         results = self.results or path / "comparison.json"

@@ -27,7 +27,8 @@ from tqdm.auto import tqdm
 
 from aslp_lib.config import EMBEDDED, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.images import read_map
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.maps import ReadOptions, count_maps

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import (
     Recalibration,
@@ -29,6 +30,7 @@ from aslp_lib.recalibration.base import (
     moved_levels,
     pixels_to_fit,
 )
+from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
 
 LIMIT = 6.0
 """|z| that counts: 8-bit maps hold no larger ones."""
@@ -38,8 +40,6 @@ CLEAN_WEIGHT = 10.0
 """Of a clean image, where a degraded one has 1: there are 30 of these for each."""
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""
-HIGHEST = math.log(100.0)
-"""Of a temperature's logarithm, either way."""
 FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
 
 
@@ -56,6 +56,10 @@ class PerImage(Recalibration):
     """
 
     preserves_decisions = True
+    start: ClassVar[float]
+    """u that changes next to nothing: where the search begins."""
+    ridge: ClassVar[float]
+    """Beside the mean NLL, times the sum of squares of all w but w_0."""
 
     foreground: tuple[float, ...] = ()
     """w of the pixels that are predicted foreground; none: nothing is changed."""
@@ -75,11 +79,6 @@ class PerImage(Recalibration):
                 raise ValueError(f"{name} has {len(each)} numbers, but must have {expected}")
         if not all(each > 0 for each in self.deviations):
             raise ValueError("a standard deviation is not positive")
-
-    start: ClassVar[float]
-    """u that changes next to nothing: where the search begins."""
-    ridge: ClassVar[float]
-    """Beside the mean NLL, times the sum of squares of all w but w_0."""
 
     @abstractmethod
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
@@ -167,8 +166,9 @@ class PerImage(Recalibration):
         """Changed logits (N, ...): each image by its own features."""
         if not self.foreground:
             return logits
-        flat = logits.reshape(len(logits), -1).double()
-        u = torch.from_numpy(self.levels(map_features(flat.cpu().numpy()))).to(flat)
+        # In double precision, which not every device has.
+        flat = logits.reshape(len(logits), -1).cpu().double()
+        u = torch.from_numpy(self.levels(map_features(flat.numpy())))
         after = self.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
         return after.to(logits).view(logits.shape)
 
@@ -217,7 +217,8 @@ class PerImageLevel(PerImage):
 
 @dataclass(frozen=True)
 class PerImageTemperature(PerImage):
-    """`z' = z exp(-u)`: a temperature `exp(u)` for either side of each image's decision."""
+    """`z' = z exp(-u)`: a temperature `exp(u)`, from 0.01 to 100, for either side of each image's
+    decision."""
 
     name = "per_image_temperature"
     label = "temperatures for each image"
@@ -225,7 +226,7 @@ class PerImageTemperature(PerImage):
     ridge = 0.01
 
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
-        return logits * torch.exp(-u.clamp(-HIGHEST, HIGHEST))
+        return logits * torch.exp(-u.clamp(math.log(LOWEST), math.log(HIGHEST)))
 
     def _in_words(self, u: float) -> str:
         return f"T = {math.exp(u):.3f}"
@@ -248,7 +249,7 @@ def map_features(
     if pixels is None:
         means = [each.mean(axis=1) for each in values]
     else:
-        shares = pixels / pixels.sum(axis=1, keepdims=True)
+        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # some may have none
         means = [shares @ each for each in values]
     area, inside, outside, size_mean = means
     columns = (

@@ -31,6 +31,8 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
     assert main([*WORDS, "--processes", "0"]) == 1
     assert "--processes is 0" in capsys.readouterr().err
+    assert main([*WORDS, "--seed", "3"]) == 1
+    assert "seeds 0, 1, ... of its own" in capsys.readouterr().err
     assert main([*WORDS, "--seeds", "0"]) == 1
     assert "seeds is 0" in capsys.readouterr().err
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from aslp_lib.course import figures
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.shapes import Shapes
 
 

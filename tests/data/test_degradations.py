@@ -20,7 +20,8 @@ from torch import nn
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded, degrade
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded, degrade
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
@@ -568,5 +569,5 @@ class TestSet:
 
 @pytest.mark.slow
 def test_they_need_no_torchvision():
-    code = "import aslp_lib.data.degradations, sys; assert 'torchvision' not in sys.modules"
+    code = "import aslp_lib.data.degraded, sys; assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import torch
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS
-from aslp_lib.data.degradations import Degraded
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures, study
 from aslp_lib.evaluation.maps import ReadOptions, count_maps

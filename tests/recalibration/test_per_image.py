@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, PerImageLevel, PerImageTemperature
@@ -204,3 +205,9 @@ def test_images_that_are_all_alike_are_fitted(fitted):
     fit = type(fitted)().fit(counted(logits.expand(3, -1, -1, -1), labels.expand(3, -1, -1, -1)))
     assert torch.isfinite(fit.apply(logits)).all()
     assert isinstance(fit, PerImage)
+
+
+def test_an_image_without_pixels_stays_one(fitted):
+    table = counted(*images(3)).table.copy()
+    table[1] = 0
+    assert not fitted.apply_counts(Counts(table)).table[1].any()

@@ -34,8 +34,10 @@ ARGUMENTS = [
     *("--aslp.technique", "DM", "--aslp.alpha-warm-up", "1", "--augment"),
     *("--aslp.alpha-step-size", "2", "--aslp.constraint-weight", "0"),
 ]
-FEW = "bce", "calibration"
+FEW = "bce", "calibration", "entropy", "measured_gap", "label_smoothing", "focal"
 """For whole runs: to evaluate all methods takes a minute."""
+TOLERANCES = {"brier": 1e-5, "ml1_ace_soft": 2e-5}
+"""Of losses that divide by little, as soft bins do, or hardly pull: they amplify a last digit."""
 
 
 def start(launcher: list, *arguments, **environment: str) -> subprocess.Popen:
@@ -93,9 +95,9 @@ def test_two_processes_end_as_one(trained, method):
     assert np.array_equal(one["counts"].sum(axis=2), two[0]["counts"].sum(axis=2))
     # A probability at the edge of a level may round to its neighbour.
     assert np.abs(one["counts"] - two[0]["counts"]).sum() < 0.05 * one["counts"].sum()
-    # Losses that divide by little, as soft bins do, amplify a last digit.
     for name in one.keys() - {"counts"}:
-        np.testing.assert_allclose(two[0][name], one[name], atol=2e-5, rtol=0, err_msg=name)
+        atol = TOLERANCES.get(method, 2e-6)
+        np.testing.assert_allclose(two[0][name], one[name], atol=atol, rtol=0, err_msg=name)
     if method == "calibration":
         assert np.median(one["alpha"]) > 0.1  # so that switches were drawn, and noise
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS, Degraded
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
 from aslp_lib.evaluation.figures.style import ORANGE, new_figure
 
 
