@@ -5,7 +5,8 @@ Each is a `Recalibration` in a file of its own, registered here by its name.
 
 from __future__ import annotations
 
-from aslp_lib.recalibration.base import ImageRecalibration, Recalibration, Trained
+from aslp_lib.recalibration.base import ImageRecalibration, Recalibration
+from aslp_lib.recalibration.degraded_temperature import DegradedTemperature
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.histogram import Histogram
@@ -13,10 +14,12 @@ from aslp_lib.recalibration.isotonic import Isotonic
 from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.per_image import PerImageLevel, PerImageTemperature
 from aslp_lib.recalibration.temperature import Temperature
+from aslp_lib.recalibration.trained import Trained
 from aslp_lib.recalibration.two_temperatures import TwoTemperatures
 
 REGISTERED: tuple[type[Recalibration], ...] = (
     Temperature,
+    DegradedTemperature,
     TwoTemperatures,
     Logistic,
     Isotonic,
@@ -31,6 +34,7 @@ RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 __all__ = [
     "RECALIBRATIONS",
     "REGISTERED",
+    "DegradedTemperature",
     "Density",
     "Flip",
     "Histogram",

@@ -1,14 +1,12 @@
-"""What a run asks of a recalibration, and what it gives it to be fitted on."""
+"""What a run asks of a recalibration."""
 
 from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,34 +14,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aslp_lib.checks import check_types, json_object, shown
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
+
+if TYPE_CHECKING:
+    from aslp_lib.recalibration.trained import Trained
 
 VERSION = 1
 """Of the files that `Recalibration.save` writes."""
 LARGEST = 1e18
 """Of a fitted number: with logits it stays far from what single precision holds."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What is there once training is over.
-
-    Args:
-        network: as its last step left it, in eval mode, on its device.
-        data: a recalibration may look at the training and validation sets, never at the tests.
-        validate: a set -> its counts by the network. Several processes call it together.
-    """
-
-    network: nn.Module
-    data: DataSplits
-    validate: Callable[[SaliencySet], Counts]
-
-    @cached_property
-    def counts(self) -> Counts:
-        """Counts of the validation set."""
-        return self.validate(self.data.validation)
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration.base import (
     VERSION,
     ImageRecalibration,
-    Trained,
     in_single_precision,
     level_logits,
     pixels_to_fit,
 )
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST, best_temperature
+from aslp_lib.recalibration.trained import Trained
 from aslp_lib.tensors import load_tensors, save_tensors
 
 NEIGHBOURS = 10

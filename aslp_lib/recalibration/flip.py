@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from aslp_lib.recalibration.base import ImageRecalibration, Trained
+from aslp_lib.recalibration.base import ImageRecalibration
+from aslp_lib.recalibration.trained import Trained
 
 
 @dataclass(frozen=True)

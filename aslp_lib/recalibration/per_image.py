@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -19,28 +19,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import (
     Recalibration,
-    Trained,
     in_single_precision,
     level_logits,
     moved_levels,
-    pixels_to_fit,
+)
+from aslp_lib.recalibration.map_features import (
+    FEATURES,
+    Images,
+    bin_centres,
+    map_features,
 )
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
+from aslp_lib.recalibration.trained import Trained
 
-LIMIT = 6.0
-"""|z| that counts: 8-bit maps hold no larger ones."""
-BINS = 60
-"""Of a logit, in which images are kept for the fit; none is 0."""
 CLEAN_WEIGHT = 10.0
 """Of a clean image, where a degraded one has 1: there are 30 of these for each."""
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""
-FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,7 @@ class PerImage(Recalibration):
 
     def fit_on_images(self, trained: Trained) -> Self:
         """Fitted on the validation set, and on it under each of `DEGRADATIONS`."""
-        validation = trained.data.validation
-        names = [k for k, each in DEGRADATIONS.items() if len(validation) > 1 or not each.mixes]
-        return self.fit(
-            trained.counts, (trained.validate(Degraded(validation, name)) for name in names)
-        )
+        return self._fit([Images.of(trained.counts), *trained.degraded])
 
     def fit(self, counts: Counts, degraded: Iterable[Counts] = ()) -> Self:
         """The weights of least negative log-likelihood, by L-BFGS.
@@ -106,7 +100,10 @@ class PerImage(Recalibration):
         Raises:
             ValueError: counts as `pixels_to_fit` refuses.
         """
-        sets = [_Images.of(each) for each in (counts, *degraded)]
+        return self._fit([Images.of(each) for each in (counts, *degraded)])
+
+    def _fit(self, sets: Sequence[Images]) -> Self:
+        """Of clean images, then of degraded ones."""
         clean = sets[0].features
         means, deviations = clean.mean(axis=0), clean.std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of one image, or of images that are all alike
@@ -134,7 +131,7 @@ class PerImage(Recalibration):
         from scipy.optimize import minimize
 
         background, positive = (torch.from_numpy(tables[:, i]) for i in (0, 1))
-        z, phi = torch.from_numpy(_centres()), torch.from_numpy(_with_one(inputs))
+        z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
         importance = torch.from_numpy(weights / weights.sum())
         shape = 2, phi.shape[1]
 
@@ -230,58 +227,6 @@ class PerImageTemperature(PerImage):
 
     def _in_words(self, u: float) -> str:
         return f"T = {math.exp(u):.3f}"
-
-
-def map_features(
-    logits: NDArray[np.float64], pixels: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """(N, features) of predicted maps, as `PerImage` says.
-
-    Args:
-        logits: (N, pixels), each pixel's; or with `pixels` (levels,), those that there are.
-        pixels: (N, levels) how many pixels of each image have them.
-    """
-    size = np.abs(logits)
-    odds = np.exp(-size)  # of z and of -z alike
-    entropy = np.log1p(odds) + size * odds / (1 + odds)  # in nats
-    held, found = np.minimum(size, LIMIT), (logits > 0).astype(np.float64)
-    values = (found, entropy * found, entropy * (1 - found), held)
-    if pixels is None:
-        means = [each.mean(axis=1) for each in values]
-    else:
-        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # some may have none
-        means = [shares @ each for each in values]
-    area, inside, outside, size_mean = means
-    columns = (
-        *(np.log(0.001 + area), np.log(0.001 + inside + outside)),
-        *(inside / (area + 0.01), outside / (1 - area + 0.01), size_mean),
-    )
-    return np.stack(columns, axis=1)
-
-
-@dataclass(frozen=True)
-class _Images:
-    """What is fitted on: (N, 2, BINS) shares of an image's pixels by label and logit, and (N,
-    features)."""
-
-    tables: NDArray[np.float64]
-    features: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, counts: Counts) -> _Images:
-        pixels_to_fit(counts)
-        kept = counts.table[counts.table.any(axis=(1, 2))]
-        z = level_logits(counts.grey_levels)
-        bins = np.floor((z.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2).clip(0, BINS - 1)
-        into = (bins[:, None] == np.arange(BINS)).astype(np.float64)
-        shares = kept / kept.sum(axis=(1, 2), keepdims=True)
-        return cls(shares @ into, map_features(z, kept.sum(axis=1)))
-
-
-def _centres() -> NDArray[np.float64]:
-    """(BINS,) the middle of each bin."""
-    centres: NDArray[np.float64] = (np.arange(BINS) + 0.5) * 2 * LIMIT / BINS - LIMIT
-    return centres
 
 
 def _with_one(inputs: NDArray[np.float64]) -> NDArray[np.float64]:

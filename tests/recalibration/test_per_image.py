@@ -11,7 +11,8 @@ from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, PerImageLevel, PerImageTemperature
-from aslp_lib.recalibration.per_image import CLEAN_WEIGHT, FEATURES, PerImage, map_features
+from aslp_lib.recalibration.map_features import FEATURES, map_features
+from aslp_lib.recalibration.per_image import CLEAN_WEIGHT, PerImage
 
 KINDS = [PerImageLevel, PerImageTemperature]
 
