@@ -13,7 +13,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Preset, Train
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.evaluation.study import Record, Study, by_variant, compare, table, to_json
+from aslp_lib.evaluation.study import Record, Study, by_label, compare, read, table, to_json
 from aslp_lib.files import write
 from aslp_lib.training import launch
 
@@ -22,8 +22,8 @@ from aslp_lib.training import launch
 class Compare(Command):
     """Train several methods with several seeds, score them on every set, and compare them.
 
-    Called again with the same --out it goes on: finished trainings are kept, and more methods,
-    recalibrations or seeds are added to them.
+    Called again with the same --out it goes on: finished trainings and their records are kept, and
+    more methods, recalibrations, sets or seeds are added to them.
     """
 
     renamed: ClassVar[Mapping[str, str]] = Train.renamed
@@ -36,13 +36,14 @@ class Compare(Command):
     processes: int = 1
     """Trainings at a time."""
     degradations: tuple[str, ...] = ()
-    """Score each test set degraded too: names such as noise2 (the README lists them)."""
+    """Score the first test set degraded too: names such as noise2 (the README lists them)."""
     shifts: tuple[str, ...] = ()
     """Score graded shifts of the embedded data too: names such as contrast2."""
     out: Path | None = None
     """The study's folder; None: runs/compare-PRESET."""
     results: Path | None = None
-    """A JSON file for the records; None: comparison.json in the study's folder."""
+    """A JSON file for the records, which are taken over if it is there; None: comparison.json in
+    the study's folder."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
@@ -51,7 +52,13 @@ class Compare(Command):
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
-        study = Study(path, self.settings, self.seeds, self.degradations, self.shifts)
+        study = Study(
+            path,
+            self.settings,
+            self.seeds,
+            degradations=self.degradations,
+            shifts=self.shifts,
+        )
         if launch.world_size() > 1:
             raise ValueError("compare starts its own processes: call it without torchrun")
         if self.settings.seed or self.settings.data_seed:
@@ -63,11 +70,12 @@ class Compare(Command):
         check_files(data)
         announce(f"preset {self.preset}; data: {data.origin}; study: {path}")
         describe(data)
+        known = read(results, self.settings) if results.exists() else []
         found: list[Record] = []
         try:
-            for rows in compare(study, self.processes):
+            for rows in compare(study, self.processes, known):
                 found += rows
-                write(results, to_json(study, found))
+                write(results, to_json(study, found, known))
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
         validation, *tests = dict.fromkeys(record["set"] for record in found)
@@ -82,8 +90,8 @@ def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: 
     from aslp_lib.evaluation.figures import in_and_under_shift, to_png  # matplotlib
 
     def errors(name: str) -> dict[str, list[float]]:
-        groups = by_variant(found, name).items()
-        return {variant.label: [record["ece"] for record in own] for variant, own in groups}
+        groups = by_label(found, name).items()
+        return {label: [record["ece"] for record in own] for label, own in groups}
 
     for name in tests:
         seeds = len({record["seed"] for record in found})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels, to_size
+
+K = TypeVar("K", bound=Hashable)
 
 
 def load_network(settings: Settings, weights: Path) -> nn.Module:
@@ -169,24 +172,51 @@ def _fill(
     )
     with bar, ThreadPoolExecutor() as pool:
         written: list[Future] = []
-        for images, _, indices in loader(dataset, settings, accelerator, own):
-            with accelerator.autocast():
-                raw = network(images)
-            for folder, change in changes.items():
-                logits = raw.float()
-                if change is not None:
-                    logits = change.apply_on_images(logits, images, network)
-                _refuse_non_finite(logits, dataset, indices.tolist())
-                for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
-                    shape = dataset.shape(index)
-                    probability = own_size(logit, shape, resize_logits=settings.resize_logits)
-                    if settings.min_max_maps:
-                        probability = min_max(probability)
-                    path = partials[folder] / f"{dataset.stems[index]}.png"
-                    written.append(pool.submit(write, path, to_png(probability)))
-            bar.update(len(images))
+        for index, maps in predicted_maps(network, dataset, settings, changes, own):
+            for folder, prediction in maps.items():
+                path = partials[folder] / f"{dataset.stems[index]}.png"
+                written.append(pool.submit(write, path, to_png(prediction)))
+            bar.update()
         for future in written:
             future.result()  # raises what the writing raised
+
+
+@torch.inference_mode()
+def predicted_maps(
+    network: nn.Module,
+    dataset: SaliencySet,
+    settings: Settings,
+    changes: Mapping[K, Recalibration | None],
+    indices: Sequence[int] | None = None,
+) -> Iterator[tuple[int, dict[K, np.ndarray]]]:
+    """Images by number, each with its 8-bit maps (H, W) at its own size, one for each of `changes`:
+    of the network's logits, or of what a recalibration makes of them. The network, in eval mode on
+    its device, sees each image once.
+
+    Args:
+        indices: which images; all, unless given.
+
+    Raises:
+        FloatingPointError: the network's output is not finite; names the image.
+    """
+    accelerator = accelerator_for(settings)
+    chosen = range(len(dataset)) if indices is None else indices
+    for images, _, batch in loader(dataset, settings, accelerator, chosen):
+        with accelerator.autocast():
+            raw = network(images)
+        maps: list[dict[K, np.ndarray]] = [{} for _ in images]
+        for key, change in changes.items():
+            logits = raw.float()
+            if change is not None:
+                logits = change.apply_on_images(logits, images, network)
+            _refuse_non_finite(logits, dataset, batch.tolist())
+            for own, logit, index in zip(maps, logits.cpu(), batch.tolist(), strict=True):
+                shape = dataset.shape(index)
+                probability = own_size(logit, shape, resize_logits=settings.resize_logits)
+                if settings.min_max_maps:
+                    probability = min_max(probability)
+                own[key] = to_grey_levels(probability)
+        yield from zip(batch.tolist(), maps, strict=True)
 
 
 @torch.inference_mode()
@@ -222,8 +252,8 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     return Counts.from_maps(grey_level_maps(network, dataset, indices), map(dataset.mask, indices))
 
 
-def to_png(probability: np.ndarray) -> bytes:
-    """An (H, W) probability as an 8-bit greyscale PNG."""
+def to_png(prediction: np.ndarray) -> bytes:
+    """An 8-bit map (H, W) as a greyscale PNG."""
     buffer = io.BytesIO()
-    Image.fromarray(to_grey_levels(probability)).save(buffer, format="png", compress_level=1)
+    Image.fromarray(prediction).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()

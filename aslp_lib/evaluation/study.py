@@ -1,8 +1,8 @@
-"""A study: methods and recalibrations compared on the same data, network, seeds and budget.
+"""A study: ways to train and recalibrations compared on the same data, network, seeds and budget.
 
-Every training is a run of its own, `STUDY/METHOD/seed-N`, so that a study goes on where it was
-stopped, and may be asked for more methods, recalibrations or seeds later. All are scored from 8-bit
-maps at the images' own sizes, the validation set too.
+Every training is a run of its own, `STUDY/CANDIDATE/seed-N`, so that a study goes on where it was
+stopped, and may be asked for more later. All are scored from 8-bit maps at the images' own sizes,
+the validation set too; the maps are counted as they are predicted, and not kept.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from functools import partial
 from importlib.metadata import version
@@ -25,30 +25,65 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.config import EMBEDDED, Settings
+from aslp_lib.checks import json_object
+from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
-from aslp_lib.data.images import read_map
 from aslp_lib.data.shapes import SHIFTS, graded
-from aslp_lib.evaluation.maps import ReadOptions, count_maps
-from aslp_lib.evaluation.predict import load_network, predict_run
-from aslp_lib.evaluation.scores import MAIN, intervals
+from aslp_lib.evaluation.predict import load_network, predicted_maps
+from aslp_lib.evaluation.scores import intervals
 from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES, Score, scores
 from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.runs import MethodFolder, Run, Variant
+from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """The scores of a record."""
+ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
+"""Other estimators of the calibration error, which a record has too."""
+WITH_INTERVALS = ("ece", "oe")
 
 Record = dict[str, Any]
-"""`method`, `recalibration` (or None), `seed`, `set`, the scores of NAMES (None where one is not
-defined), their 95 % `intervals` over images, `images`, `seconds` of the training (None if it was
-stopped and gone on with); and `truth`, the mean distance to the true posterior, where it is known.
+"""`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
+of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images (of a set that
+is not degraded), `images`, `seconds` of the training (None if it was stopped and gone on with); and
+`truth`, the mean distance to the true posterior, where it is known.
 """
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A way to train: a method, and those of its hyperparameters that are not the settings'."""
+
+    method: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of its folder: `bce`, `focal,gamma=3.0`."""
+        return ",".join([self.method, *(f"{key}={each}" for key, each in self.options.items())])
+
+    def settings(self, common: Settings, seed: int) -> Settings:
+        """Of its training with a seed. Hyperparameters of other methods are as if nobody had chosen
+        them, so that they may change between two calls of a study."""
+        family = METHODS[self.method].family
+        own = common.tuned(**{family: self.options}) if self.options else common
+        held = vars(own.hyperparameters)
+        return replace(
+            own,
+            methods=(self.method,),
+            recalibrate=(),
+            seed=seed,
+            data_seed=seed,
+            hyperparameters=Hyperparameters(**{family: held[family]} if family in held else {}),
+        )
 
 
 @dataclass(frozen=True)
@@ -57,21 +92,27 @@ class Study:
 
     Args:
         path: the study's folder.
-        settings: of all trainings; its `methods` and `recalibrate` are what is compared.
+        settings: of all trainings; its `recalibrate` are compared too.
         seeds: how many: 0, 1, ... A seed draws a made data set, the weights, the order and the
             method's draws anew.
-        degradations: names of `data.degradations.DEGRADATIONS`, of which each test set is scored
-            too.
+        candidates: what is trained; the settings' `methods`, unless given.
+        degradations: names of `data.degradations.DEGRADATIONS`, of which the first test set is
+            scored too.
         shifts: names of `data.shapes.SHIFTS`, as further test sets of the embedded data.
+        tested: score the tests too, not the validation set alone.
     """
 
     path: Path
     settings: Settings
     seeds: int
+    candidates: tuple[Candidate, ...] = ()
     degradations: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
+    tested: bool = True
 
     def __post_init__(self) -> None:
+        if not self.candidates:
+            object.__setattr__(self, "candidates", tuple(map(Candidate, self.settings.methods)))
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}, but must be at least 1")
         for name, asked, known in (
@@ -84,39 +125,40 @@ class Study:
             raise ValueError(f"shifts are of the data {EMBEDDED!r}, not of {self.settings.data!r}")
 
     @property
-    def trainings(self) -> list[Settings]:
-        """Each one's own settings, seed after seed, so that a study that is stopped has whole
-        seeds."""
+    def trainings(self) -> list[tuple[Candidate, Settings]]:
+        """Seed after seed, so that a study that is stopped has whole seeds."""
         return [
-            replace(self.settings, methods=(method,), recalibrate=(), seed=seed, data_seed=seed)
+            (candidate, candidate.settings(self.settings, seed))
             for seed in range(self.seeds)
-            for method in self.settings.methods
+            for candidate in self.candidates
         ]
 
     def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
         """What is scored, by name: the validation set, the tests, and these under shift."""
-        found = {each.name: each for each in (data.validation, *data.tests.values())}
+        found: dict[str, SaliencySet] = {data.validation.name: data.validation}
+        if not self.tested:
+            return found
+        found |= data.tests
         if self.shifts:
             seed, limit = training.data_seed, training.limit
             found |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
-        for test in data.tests.values():
+        for test in list(data.tests.values())[:1]:
             for name in self.degradations:
                 degraded = Degraded(test, name, training.seed)
                 found[degraded.name] = degraded
         return found
 
-    def run(self, training: Settings) -> Run:
+    def run(self, candidate: Candidate, training: Settings) -> Run:
         """The run of a training: made, or gone on with.
 
         Raises:
             ValueError: one is there that was made with other settings; names them.
         """
-        path = self.path / training.methods[0] / f"seed-{training.seed}"
+        path = self.path / candidate.name / f"seed-{training.seed}"
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
-        now, then = asdict(training), asdict(run.settings)
-        if other := sorted(name for name in now if now[name] != then[name]):
+        if other := _others(asdict(training), asdict(run.settings)):
             raise ValueError(
                 f"{path} was made with another {', '.join(other)}: choose another --out, or remove "
                 "it"
@@ -124,28 +166,41 @@ class Study:
         return run
 
 
-def compare(study: Study, processes: int = 1, *, progress: bool = True) -> Iterator[list[Record]]:
+def _others(now: Mapping[str, object], then: Mapping[str, object]) -> list[str]:
+    """Names of what differs."""
+    return sorted(name for name in now if now[name] != then.get(name))
+
+
+def compare(
+    study: Study, processes: int = 1, known: Sequence[Record] = (), *, progress: bool = True
+) -> Iterator[list[Record]]:
     """Train, predict and score all that a study asks for, of each training as it is done.
 
     Args:
         processes: trainings at a time; each gets its share of the processors. 1: in this process.
+        known: records to take over (`read`): a training whose records are all among them is
+            neither done nor looked for.
 
     Raises:
         ValueError: as `Study.run`, before anything is trained; and as training and scoring do.
     """
     trainings = study.trainings
-    for training in trainings:
-        study.run(training)
+    for candidate, training in trainings:
+        if (study.path / candidate.name / f"seed-{training.seed}").exists():
+            study.run(candidate, training)
     bar = partial(tqdm, total=len(trainings), desc="trainings", disable=not progress)
     if processes == 1:
-        for training in bar(trainings):
-            yield records(study, training, progress=progress)
+        for candidate, training in bar(trainings):
+            yield records(study, candidate, training, known, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     with ProcessPoolExecutor(
         processes, get_context("spawn"), torch.set_num_threads, (threads,)
     ) as pool:
-        jobs = [pool.submit(records, study, training, progress=False) for training in trainings]
+        jobs = [
+            pool.submit(records, study, candidate, training, known, progress=False)
+            for candidate, training in trainings
+        ]
         try:
             for job in bar(as_completed(jobs)):
                 yield job.result()
@@ -153,30 +208,123 @@ def compare(study: Study, processes: int = 1, *, progress: bool = True) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
-def records(study: Study, training: Settings, *, progress: bool = True) -> list[Record]:
+def records(
+    study: Study,
+    candidate: Candidate,
+    training: Settings,
+    known: Sequence[Record] = (),
+    *,
+    progress: bool = True,
+) -> list[Record]:
     """One of a study's trainings: done to its end, if it is not yet, and scored on every set, with
     each recalibration too."""
-    run, kinds = study.run(training), study.settings.recalibrate
-    data = run.settings.load_data()
-    (method,) = run.settings.methods
+    data = training.load_data()
+    sets, kinds = study.sets(training, data), (None, *study.settings.recalibrate)
+    found = _among(known, training)
+    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in found]
+    if missing:
+        run = study.run(candidate, training)
+        with run.held():
+            run.check_lists(data)
+            run.keep_lists(data)
+            found |= _scored(run, data, sets, missing, progress)
+    return [found[name, kind] for kind in kinds for name in sets]
+
+
+Key = tuple[str, str | None]
+"""A set's name, and a recalibration's or None."""
+
+
+def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
+    """A training's records among those that are known."""
+    (method,) = training.methods
+    facts = {"method": method, "options": _options(training), "seed": training.seed}
+    return {
+        (record["set"], record["recalibration"]): record
+        for record in known
+        if all(record[name] == each for name, each in facts.items())
+    }
+
+
+def _options(training: Settings) -> dict[str, Any]:
+    """The hyperparameters of a training's method."""
+    (method,) = training.methods
+    own = getattr(training.hyperparameters, METHODS[method].family, None)
+    return {} if own is None else asdict(own)
+
+
+def _scored(
+    run: Run,
+    data: DataSplits,
+    sets: Mapping[str, SaliencySet],
+    missing: Sequence[Key],
+    progress: bool,
+) -> dict[Key, Record]:
+    """The missing records of a run, which is trained and recalibrated if it is not yet."""
+    settings = run.settings
+    (method,) = settings.methods
     folder = run.method(method)
-    with run.held():
-        run.check_lists(data)
-        run.keep_lists(data)
-        if not folder.weights.exists():
-            _train(run.settings, data, method, folder, progress)
-        with_kinds = replace(run.settings, recalibrate=kinds)
-        missing = tuple(kind for kind in kinds if not folder.recalibration(kind).exists())
-        if missing:
-            network = load_network(run.settings, folder.weights)
-            recalibrate(network, data, replace(run.settings, recalibrate=missing), folder)
-        sets = study.sets(run.settings, data)
-        predict_run(with_kinds, replace(data, tests=sets), method, folder, progress=progress)
-        return [
-            _record(run, Variant(method, kind), name, dataset)
-            for name, dataset in sets.items()
-            for kind in (None, *kinds)
-        ]
+    if not folder.weights.exists():
+        _train(settings, data, method, folder, progress)
+    network = load_network(settings, folder.weights).to(accelerator_for(settings).device)
+    kinds = [kind for kind in dict.fromkeys(kind for _, kind in missing) if kind is not None]
+    if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
+        recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
+    fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
+    found: dict[Key, Record] = {}
+    for name, dataset in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
+        changes = {kind: fitted.get(kind or "") for set_, kind in missing if set_ == name}
+        if changes and settings.cache_images:
+            dataset.cache()
+        for kind, (counts, truth) in _counted(network, dataset, settings, changes).items():
+            row = scores(counts, BINS, (*NAMES, *ESTIMATORS))
+            found[name, kind] = {
+                "method": method,
+                "options": _options(settings),
+                "recalibration": kind,
+                "seed": settings.seed,
+                "set": name,
+                **{key: _rounded(value) for key, value in row.items()},
+                **({} if truth is None else {"truth": _rounded(truth)}),
+                **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts, row)}),
+                "images": len(counts),
+                "seconds": _seconds_of(folder),
+            }
+    return found
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+def _ends(counts: Counts, row: Mapping[str, float]) -> dict[str, list[float | None] | None]:
+    found = intervals(counts, row, WITH_INTERVALS)
+    return {name: ends and [*map(_rounded, ends)] for name, ends in found.items()}
+
+
+def _counted(
+    network: torch.nn.Module,
+    dataset: SaliencySet,
+    settings: Settings,
+    changes: Mapping[str | None, Recalibration | None],
+) -> dict[str | None, tuple[Counts, float | None]]:
+    """Counts of a set's maps, and their mean distance to the true posterior where it is known."""
+    posterior = getattr(dataset, "posterior", None)
+    parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
+    distances = dict.fromkeys(changes, 0.0)
+    for index, maps in predicted_maps(network, dataset, settings, changes) if changes else ():
+        mask = dataset.mask(index)
+        for kind, prediction in maps.items():
+            parts[kind].append(Counts.from_map(prediction, mask))
+            if posterior is not None:
+                distances[kind] += float(np.abs(prediction / 255 - posterior[index]).mean())
+    return {
+        kind: (
+            Counts.join(own),
+            None if posterior is None else distances[kind] / len(own),
+        )
+        for kind, own in parts.items()
+    }
 
 
 def _train(
@@ -194,40 +342,62 @@ def _seconds(folder: MethodFolder) -> Path:
     return folder.path / "seconds.json"
 
 
-def _record(run: Run, variant: Variant, name: str, dataset: SaliencySet) -> Record:
-    maps = run.maps(variant, name)
-    counts = count_maps(maps, dataset, ReadOptions(weighted_f=False), progress=False)
-    row = scores(counts, BINS, NAMES)
-    seconds = _seconds(run.method(variant.method))
-    record: Record = {
-        "method": variant.method,
-        "recalibration": variant.recalibration,
-        "seed": run.settings.seed,
-        "set": name,
-        **{key: value if np.isfinite(value) else None for key, value in row.items()},
-        "intervals": intervals(counts, row, MAIN),
-        "images": len(counts),
-        "seconds": json.loads(seconds.read_text()) if seconds.exists() else None,
-    }
-    if (posterior := getattr(dataset, "posterior", None)) is not None:
-        found = np.stack([read_map(maps / f"{stem}.png") for stem in dataset.stems])
-        record["truth"] = float(np.abs(found / 255 - posterior).mean())
-    return record
+def _seconds_of(folder: MethodFolder) -> float | None:
+    file = _seconds(folder)
+    return round(float(json.loads(file.read_text())), 1) if file.exists() else None
 
 
-def to_json(study: Study, found: Sequence[Record]) -> str:
-    """The records, in the order in which they were asked for, and what they were made with."""
-    methods, kinds = study.settings.methods, (None, *study.settings.recalibrate)
+COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
+"""Settings that a study's records have of their own."""
+
+
+def read(path: Path, settings: Settings) -> list[Record]:
+    """The records that `to_json` wrote, to take over or to draw.
+
+    Args:
+        settings: the study's.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no records, or of other settings; names these.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        held = json_object(text)
+        found: list[Record] = held["records"]
+        then = asdict(Settings.from_json(json.dumps(held["settings"])))
+        for record in found:
+            record["method"], record["options"], record["recalibration"], record["set"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+    now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
+    if other := _others(now, then):
+        raise ValueError(
+            f"{path} was made with another {', '.join(other)}: choose another --results, or remove "
+            "it"
+        )
+    return found
+
+
+def to_json(study: Study, found: Sequence[Record], known: Sequence[Record] = ()) -> str:
+    """The records, in the order in which they were asked for, and what they were made with.
+
+    Args:
+        known: further records, which come last.
+    """
+    kinds = (None, *study.settings.recalibrate)
     order = {
-        (seed, method, kind): i
-        for i, (seed, method, kind) in enumerate(
-            (seed, method, kind)
-            for seed in range(study.seeds)
-            for method in methods
-            for kind in kinds
+        (training.seed, candidate.method, json.dumps(_options(training)), kind): i
+        for i, (candidate, training, kind) in enumerate(
+            (candidate, training, kind) for candidate, training in study.trainings for kind in kinds
         )
     }
-    rows = sorted(found, key=lambda r: order[r["seed"], r["method"], r["recalibration"]])
+
+    def key(record: Record) -> tuple[int, str, str, str | None]:
+        options = json.dumps(record["options"])
+        return record["seed"], record["method"], options, record["recalibration"]
+
+    rows = {(*key(record), record["set"]): record for record in (*found, *known)}
     facts = {
         "date": str(date.today()),
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
@@ -235,7 +405,10 @@ def to_json(study: Study, found: Sequence[Record]) -> str:
         "settings": json.loads(study.settings.to_json()),
         "seeds": study.seeds,
     }
-    return json.dumps({**facts, "records": rows}, indent=1, allow_nan=False) + "\n"
+    in_order = sorted(rows.values(), key=lambda record: order.get(key(record), len(order)))
+    lines = ",\n  ".join(json.dumps(record, allow_nan=False) for record in in_order)
+    head = json.dumps(facts, indent=1).removesuffix("\n}")
+    return f'{head},\n "records": [\n  {lines}\n ]\n}}\n'
 
 
 def table(found: Sequence[Record], name: str) -> str:
@@ -246,19 +419,33 @@ def table(found: Sequence[Record], name: str) -> str:
         f"| {name} | {' | '.join(score.heading for score in shown)} |",
         f"|---{'|---:' * len(shown)}|",
     ]
-    for variant, own in by_variant(found, name).items():
+    for label, own in by_label(found, name).items():
         cells = [_cell(score, own) for score in shown]
-        rows.append(f"| {variant.label} | {' | '.join(cells)} |")
+        rows.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def by_variant(found: Sequence[Record], name: str) -> dict[Variant, list[Record]]:
-    """A set's records of each method and recalibration, a record a seed."""
-    grouped: dict[Variant, list[Record]] = {}
+def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
+    """A set's records of each way to train and recalibration, a record a seed, by what tables call
+    it: with those of a method's hyperparameters that are not the same in all of them."""
+    chosen: dict[str, list[dict[str, Any]]] = {}
     for record in found:
-        if record["set"] == name:
-            variant = Variant(record["method"], record["recalibration"])
-            grouped.setdefault(variant, []).append(record)
+        chosen.setdefault(record["method"], []).append(record["options"])
+    grouped: dict[str, list[Record]] = {}
+    for record in found:
+        if record["set"] != name:
+            continue
+        label, options = Variant(record["method"], record["recalibration"]).label, record["options"]
+        differ = [
+            key
+            for key, own in options.items()
+            if any(each[key] != own for each in chosen[record["method"]])
+        ]
+        if differ:
+            in_words = ", ".join(f"{key} = {options[key]}" for key in differ)
+            method = METHOD_LABELS[record["method"]]
+            label = label.replace(method, f"{method} ({in_words})", 1)
+        grouped.setdefault(label, []).append(record)
     return grouped
 
 
@@ -269,7 +456,7 @@ def _cell(score: Score, own: Sequence[Record]) -> str:
     text = score.text(float(np.mean(values)))
     if len(values) > 1:
         text += f" ± {score.text(float(np.std(values, ddof=1)))}"
-    ends = [record["intervals"].get(score.name) for record in own]
+    ends = [record.get("intervals", {}).get(score.name) for record in own]
     if all(ends):
         low, high = np.mean(ends, axis=0)
         text += f" [{score.text(low)}, {score.text(high)}]"

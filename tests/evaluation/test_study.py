@@ -13,9 +13,11 @@ from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures, study
 from aslp_lib.evaluation.maps import ReadOptions, count_maps
-from aslp_lib.evaluation.study import Study, compare, table, to_json
-from aslp_lib.metrics import calibration, saliency
-from aslp_lib.runs import Run, Variant, load_weights
+from aslp_lib.evaluation.predict import load_network, predict
+from aslp_lib.evaluation.study import Candidate, Study, compare, read, table, to_json
+from aslp_lib.metrics import bootstrap, calibration, saliency
+from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.runs import Run, load_weights
 
 # Networks that have hardly learned have no temperature of their own.
 pytestmark = pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")
@@ -45,8 +47,21 @@ def finished(tmp_path_factory):
     return asked, done(asked)
 
 
+def predicted(run, recalibration, part, folder):
+    """Where a run's maps of a set are, after `predict` wrote them as PNGs."""
+    (method,) = run.settings.methods
+    maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
+    own = run.method(method)
+    network = load_network(run.settings, own.weights)
+    fitted = recalibration and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
+    more = {maps: fitted} if fitted else {}
+    target = folder / "without" / maps.relative_to(folder) if fitted else maps
+    predict(network, part, target, run.settings, recalibrated=more, progress=False)
+    return maps
+
+
 @pytest.mark.slow
-def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished):
+def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
     asked, records = finished
     keys = {(r["method"], r["recalibration"], r["seed"], r["set"]) for r in records}
     assert len(keys) == len(records) == 2 * 2 * 2 * 4
@@ -56,17 +71,22 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished):
         data = run.settings.load_data()
         assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
         part = {"validation": data.validation, **data.tests}[record["set"]]
-        maps = run.maps(Variant(record["method"], record["recalibration"]), record["set"])
+        maps = predicted(run, record["recalibration"], part, tmp_path)
         counts = count_maps(maps, part, ReadOptions(weighted_f=False), progress=False)
-        assert record["ece"] == calibration.ece(counts)
-        assert record["brier"] == calibration.brier(counts)
+        assert record["ece"] == pytest.approx(calibration.ece(counts), abs=1e-6)
+        assert record["brier"] == pytest.approx(calibration.brier(counts), abs=1e-6)
+        assert record["ks"] == pytest.approx(calibration.ks(counts), abs=1e-6)
+        low, high = bootstrap.bounds(counts, calibration.ece)
+        assert record["intervals"]["ece"] == pytest.approx([low, high], abs=1e-6)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
-        assert record["truth"] == pytest.approx(np.abs(found / 255 - part.posterior).mean())
+        assert record["truth"] == pytest.approx(
+            np.abs(found / 255 - part.posterior).mean(), abs=1e-6
+        )
         if record["set"] == "textures":
             assert record["max_f"] is None
         else:
-            assert record["max_f"] == saliency.max_f(counts)
+            assert record["max_f"] == pytest.approx(saliency.max_f(counts), abs=1e-6)
         assert record["seconds"] > 0
 
 
@@ -99,23 +119,26 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
 
 
 @pytest.mark.slow
-def test_sets_under_shift_are_scored_too(finished):
+def test_sets_under_shift_are_scored_too(finished, tmp_path):
     """Of a study that is done without any training more."""
     asked, records = finished
     under = replace(asked, seeds=1, degradations=("noise2", "zoom1"), shifts=("empty3",))
     found = {(r["set"], r["method"], r["recalibration"]): r for r in done(under)}
     names = {name for name, *_ in found}
     tests = ("test", "shifted", "textures")
-    degraded = {f"{test}, {kind}" for test in tests for kind in under.degradations}
+    degraded = {f"test, {kind}" for kind in under.degradations}
     assert names == {"validation", *tests, "empty3", *degraded}
     assert [found[r["set"], r["method"], r["recalibration"]] for r in records if not r["seed"]] == [
         r for r in records if not r["seed"]
     ]
     run = Run.open(asked.path / "bce" / "seed-0")
     noisy = Degraded(run.settings.load_data().tests["test"], "noise2", seed=0)
-    maps = run.maps(Variant("bce"), noisy.name)
+    maps = predicted(run, None, noisy, tmp_path)
     counts = count_maps(maps, noisy, ReadOptions(weighted_f=False), progress=False)
-    assert found["test, noise2", "bce", None]["ece"] == calibration.ece(counts)
+    assert found["test, noise2", "bce", None]["ece"] == pytest.approx(
+        calibration.ece(counts), abs=1e-6
+    )
+    assert "intervals" not in found["test, noise2", "bce", None]
     assert "truth" in found["test, noise2", "bce", None]
     assert "truth" not in found["test, zoom1", "bce", None]  # what is cut off is not known
     assert found["empty3", "bce", None]["max_f"] is None  # no image has foreground
@@ -135,6 +158,61 @@ def test_sets_under_shift_are_scored_too(finished):
 def test_sets_that_are_none(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         replace(Study(tmp_path, SETTINGS, seeds=1), **changes)
+
+
+@pytest.mark.slow
+def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatch):
+    """Of other machines' trainings too: the runs themselves are not needed."""
+    asked, records = finished
+    file = tmp_path / "records.json"
+    file.write_text(to_json(asked, records))
+    known = read(file, SETTINGS)
+    assert known == json.loads(json.dumps(records))
+    monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("it was trained again"))
+    elsewhere = replace(asked, path=tmp_path / "elsewhere")
+    assert [r for rows in compare(elsewhere, 1, known, progress=False) for r in rows] == known
+    assert not elsewhere.path.exists()
+    fewer = replace(elsewhere, seeds=1)
+    kept = json.loads(to_json(fewer, known[:4], known))["records"]
+    assert len(kept) == len(known)  # nothing is lost that was not asked for
+    with pytest.raises(ValueError, match="was made with another epochs: choose another --results"):
+        read(file, replace(SETTINGS, epochs=2))
+
+
+@pytest.mark.fault(
+    "a file of records is none, or damaged", "it is refused by name, and not written over"
+)
+@pytest.mark.parametrize("text", ["{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"])
+def test_files_that_hold_no_records(tmp_path, text):
+    file = tmp_path / "records.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"records\.json"):
+        read(file, SETTINGS)
+
+
+@pytest.mark.slow
+def test_candidates_have_hyperparameters_of_their_own(tmp_path):
+    """Two of one method are told apart; another method's choice changes nothing."""
+    gammas = tuple(Candidate("focal", {"gamma": gamma}) for gamma in (1.0, 3.0))
+    chosen = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 5.0})
+    asked = Study(tmp_path, chosen, seeds=1, candidates=(*gammas, Candidate("bce")), tested=False)
+    found = done(asked)
+    assert [(r["method"], r["options"]) for r in found] == [
+        ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
+    ]  # fmt: skip
+    assert {r["set"] for r in found} == {"validation"}
+    assert found[0]["nll"] != found[1]["nll"]
+    assert (
+        Run.open(tmp_path / "focal,gamma=1.0" / "seed-0").settings.hyperparameters.focal.gamma == 1
+    )
+    lines = table(found, "validation").splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
+    ]  # fmt: skip
+    other = replace(
+        asked, settings=SETTINGS.tuned(focal={"gamma": 4.0}), candidates=asked.candidates
+    )
+    assert done(replace(other, settings=replace(other.settings, recalibrate=()))) == found
 
 
 @pytest.mark.slow
@@ -196,7 +274,9 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_weights(tmp_pat
 def record(method="bce", seed=0, ece=0.1, name="test", recalibration=None, **others):
     scores = {"ece": ece, "oe": 0.05, "gap": 0.01, "accuracy": 0.9, "brier": 0.08, "mae": 0.2}
     ends = {"ece": (ece - 0.01, ece + 0.03)}
-    own = {"method": method, "recalibration": recalibration, "seed": seed, "set": name}
+    options = {"focal": {"gamma": 2.0}}.get(method, {})
+    own = {"method": method, "options": options, "recalibration": recalibration, "seed": seed}
+    own["set"] = name
     return {**own, **scores, "intervals": ends, **others}
 
 
