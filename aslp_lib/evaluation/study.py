@@ -351,11 +351,11 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 """Settings that a study's records have of their own."""
 
 
-def read(path: Path, settings: Settings) -> list[Record]:
-    """The records that `to_json` wrote, to take over or to draw.
+def read(path: Path, settings: Settings | None = None) -> list[Record]:
+    """The records that `to_json` wrote.
 
     Args:
-        settings: the study's.
+        settings: of the study that takes them over.
 
     Raises:
         FileNotFoundError: no such file.
@@ -370,6 +370,8 @@ def read(path: Path, settings: Settings) -> list[Record]:
             record["method"], record["options"], record["recalibration"], record["set"]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+    if settings is None:
+        return found
     now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
     if other := _others(now, then):
         raise ValueError(
