@@ -1,0 +1,316 @@
+"""The comparison of cheaper cures: what was trained and recalibrated, and what it says.
+
+    python benchmarks/comparison.py                      # embedded data: `make comparison`
+    python benchmarks/comparison.py --preset small       # real images, in Dataset/
+    python benchmarks/comparison.py --tables             # only draw the tables again
+
+Of each method the same small grid of hyperparameters is trained on the embedded data with seed 0,
+and what has the least negative log-likelihood on its validation set is compared, on real images
+too. Records go to `results/`, and a call goes on where the last one stopped, on another machine
+too; the trainings themselves are kept in `runs/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from timing import put_in_readme
+
+from aslp_lib.config import PRESETS, Settings
+from aslp_lib.evaluation import study
+from aslp_lib.evaluation.over_seeds import Difference, agreement_with_truth, difference
+from aslp_lib.evaluation.study import Candidate, Record, Study, by_label, read, to_json
+from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS, METHODS
+from aslp_lib.methods.aslp.perturbation import TECHNIQUES
+from aslp_lib.recalibration import RECALIBRATIONS
+
+RESULTS = Path(__file__).parent / "results"
+START, END = "<!-- comparison -->", "<!-- end of comparison -->"
+RULES = ("calibration", "entropy", "measured_gap")
+GRID: dict[str, tuple[str, Sequence[object]]] = {
+    **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
+    "fixed_level": ("alpha", (0.05, 0.1, 0.15)),  # of hard inversion: strengths .1, .2, .3
+    "label_smoothing": ("epsilon", (0.1, 0.2, 0.3)),
+    "disturb_label": ("rate", (0.1, 0.2, 0.3)),
+    "focal": ("gamma", (1.0, 2.0, 3.0)),
+    "mixup": ("alpha", (0.2, 0.5, 1.0)),
+    "regmixup": ("weight", (0.5, 1.0, 2.0)),
+    "ema": ("decay", (0.99, 0.997, 0.999)),
+    "confidence_penalty": ("beta", (0.1, 0.3, 1.0)),
+    "mbls": ("margin", (2.5, 5.0, 10.0)),
+    "svls": ("sigma", (0.5, 1.0, 2.0)),
+    "ml1_ace": ("weight", (1.0, 3.0, 10.0)),
+    "ml1_ace_soft": ("weight", (1.0, 3.0, 10.0)),
+    "mmce": ("weight", (2.0, 4.0, 8.0)),
+    "degraded_views": ("share", (0.25, 0.5, 1.0)),
+}
+"""What is tried of each method; the others have nothing to choose."""
+DEGRADATIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
+SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
+EVERYWHERE = ("temperature", "per_image", "per_image_temperature")
+"""Recalibrations of every method; of BCE and ASLP's rules all are compared."""
+CLOSELY = ("bce", *RULES)
+REAL = (
+    *CLOSELY, "label_smoothing", "fixed_level", "early_stopping", "mixup", "degraded_views",
+)  # fmt: skip
+"""What is trained on real images."""
+
+
+def tried(method: str) -> list[Candidate]:
+    """A method's grid."""
+    if method not in GRID:
+        return [Candidate(method)]
+    name, values = GRID[method]
+    more = {"technique": "HI"} if method == "fixed_level" else {}
+    return [Candidate(method, {**more, name: value}) for value in values]
+
+
+def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
+    """Of each method what has the least NLL on validation."""
+    best = {}
+    for method in METHODS:
+        own = {
+            json.dumps(candidate.options): next(
+                record["nll"]
+                for record in grid
+                if record["method"] == method
+                and all(record["options"][key] == each for key, each in candidate.options.items())
+            )
+            for candidate in tried(method)
+        }
+        best[method] = Candidate(method, json.loads(min(own, key=own.__getitem__)))
+    return best
+
+
+def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
+    """What is trained: methods as they were chosen; and at the strength of the fixed level, so that
+    the expected target is the same, label smoothing and (of the embedded data) its other techniques.
+    """
+    strength = strength_of(best["fixed_level"])
+    asked = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
+    asked.append(Candidate("label_smoothing", {"epsilon": strength}))
+    if preset == "demo":
+        asked += [
+            Candidate("fixed_level", {"technique": name, "alpha": round(strength / beta, 6)})
+            for name, beta in ((name, TECHNIQUES[name].beta) for name in ("SI", "M", "DM"))
+        ]
+    return [*{candidate.name: candidate for candidate in asked}.values()]
+
+
+def strength_of(level: Candidate) -> float:
+    """alpha * beta of a fixed level of hard inversion, in percents."""
+    return round(TECHNIQUES["HI"].beta * float(str(level.options["alpha"])), 6)
+
+
+def collect(asked: Study, file: Path, processes: int) -> list[Record]:
+    """A study's records, done and written as they come; those that the file has are taken over."""
+    known = read(file, asked.settings) if file.exists() else []
+    found: list[Record] = []
+    for rows in study.compare(asked, processes, known):
+        found += rows
+        write(file, to_json(asked, found, known))
+    return found
+
+
+def made(preset: str, seeds: int, processes: int, path: Path) -> None:
+    """All records of a preset."""
+    plain = PRESETS["demo"]
+    grid = Study(
+        Path("runs/comparison-demo") if preset != "demo" else path,
+        plain,
+        seeds=1,
+        candidates=tuple(candidate for method in METHODS for candidate in tried(method)),
+        tested=False,
+    )
+    best = chosen(collect(grid, RESULTS / "comparison_grid.json", processes))
+    settings = replace(PRESETS[preset], recalibrate=EVERYWHERE)
+    candidates = compared(best, preset)
+    shifts = SHIFTS if preset == "demo" else ()
+    file = RESULTS / NAMES[preset]
+    everywhere = Study(path, settings, seeds, tuple(candidates), DEGRADATIONS, shifts)
+    collect(everywhere, file, processes)
+    closely = tuple(c for c in candidates if c.method in CLOSELY)
+    all_kinds = replace(settings, recalibrate=tuple(RECALIBRATIONS))
+    collect(replace(everywhere, settings=all_kinds, candidates=closely), file, processes)
+
+
+def tables() -> str:
+    """Markdown of all that is recorded."""
+    parts = [of_grid(read(RESULTS / "comparison_grid.json"))]
+    for preset, name in NAMES.items():
+        file = RESULTS / name
+        if file.exists():
+            parts += of_records(read(file), json.loads(file.read_text()), preset)
+    return "\n\n".join(parts)
+
+
+def of_grid(grid: Sequence[Record]) -> str:
+    """What was tried, and its NLL on validation."""
+    lines = ["| method | tried: NLL on validation | chosen |", "|---|---|---|"]
+    best = chosen(grid)
+    for method in GRID:
+        name, values = GRID[method]
+        cells = [
+            f"{value}: {found[0]['nll']:.4f}"
+            for value, found in zip(
+                values, [of(grid, candidate) for candidate in tried(method)], strict=True
+            )
+        ]
+        lines.append(
+            f"| {METHOD_LABELS[method]} | {name} = {', '.join(cells)} | "
+            f"{best[method].options[name]} |"
+        )
+    return "\n".join(lines)
+
+
+def of(found: Iterable[Record], candidate: Candidate) -> list[Record]:
+    """A candidate's records."""
+    return [
+        record
+        for record in found
+        if record["method"] == candidate.method
+        and all(record["options"][key] == each for key, each in candidate.options.items())
+    ]
+
+
+def of_records(found: Sequence[Record], facts: dict, preset: str) -> list[str]:
+    """The tables of a preset."""
+    names = list(dict.fromkeys(record["set"] for record in found))
+    inside = "test" if preset == "demo" else "validation"
+    further = ["shifted", "textures"] if preset == "demo" else names[1:3]
+    degraded = [name for name in names if ", " in name]
+    data = "Embedded data" if preset == "demo" else "Real images"
+    seeds = len({record["seed"] for record in found})
+    parts = [
+        f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch "
+        f"{facts['versions']['torch']}. Percent, mean ± standard deviation over seeds; truth: mean "
+        f"distance to the true posterior; degraded: mean over {', '.join(degraded)}."
+    ]
+    plain = [record for record in found if record["recalibration"] is None]
+    columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
+    columns += [(inside, "truth")] * (preset == "demo")
+    columns += [(name, "ece") for name in further] + [(tuple(degraded), "ece")]
+    parts.append(table(plain, columns, "as it was trained"))
+    for kind in ("temperature", "per_image"):
+        own = [record for record in found if record["recalibration"] == kind]
+        parts.append(table(own, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
+    for method in CLOSELY:
+        own = [record for record in found if record["method"] == method]
+        parts.append(table(own, columns, f"{METHOD_LABELS[method]}, recalibrated"))
+    parts.append(of_differences(found, names))
+    if preset == "demo":
+        parts.append(of_ranks(found))
+    return parts
+
+
+Columns = Sequence[tuple[str | tuple[str, ...], str]]
+
+
+def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
+    """A row each way, a column each set (or mean over sets) and score."""
+    head = [
+        f"{'degraded' if isinstance(where, tuple) else where} {'truth' if key == 'truth' else key}"
+        for where, key in columns
+    ]
+    lines = [f"| {title} | {' | '.join(head)} |", f"|---{'|---:' * len(columns)}|"]
+    first = columns[0][0]
+    for label in by_label(found, str(first)):
+        cells = []
+        for where, key in columns:
+            sets = where if isinstance(where, tuple) else (where,)
+            own = [by_label(found, name)[label] for name in sets]
+            by_seed = np.mean([[record[key] for record in each] for each in own], axis=0)
+            cells.append(shares(by_seed))
+        name = label.split(" + ")[0] if bare else label
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def shares(values: Sequence[float]) -> str:
+    """Mean ± standard deviation, in percent."""
+    text = f"{100 * np.mean(values):.2f}"
+    return text + (f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
+
+
+def of_differences(found: Sequence[Record], names: Sequence[str]) -> str:
+    """Whether ASLP plus a recalibration is better than BCE plus it, and whether noise is better than
+    smoothing: paired over seeds, with 95 % intervals."""
+    best = chosen(read(RESULTS / "comparison_grid.json"))
+    pairs = [
+        (f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}", best[rule], Candidate("bce"), kind)
+        for kind in (None, "temperature", "per_image", "per_image_temperature")
+        for rule in ("calibration", "measured_gap")
+    ]
+    noisy = best["fixed_level"]
+    smooth = Candidate("label_smoothing", {"epsilon": strength_of(noisy)})
+    pairs += [
+        (f"hard inversion drawn - its mean, both {_with(kind)}", noisy, smooth, kind)
+        for kind in (None, "temperature", "per_image")
+    ]
+    sets = [name for name in names if ", " not in name][:4]
+    scores = ("ece", "brier")
+    lines = [
+        f"| difference, points | {' | '.join(f'{s} {k}' for s in sets for k in scores)} |",
+        f"|---{'|---:' * len(sets) * len(scores)}|",
+    ]
+    for label, one, other, kind in pairs:
+        own = [record for record in found if record["recalibration"] == kind]
+        cells = []
+        for name in sets:
+            here = [record for record in own if record["set"] == name]
+            cells += [_points(difference(of(here, one), of(here, other), key)) for key in scores]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _with(kind: str | None) -> str:
+    return "as trained" if kind is None else f"with {RECALIBRATIONS[kind].label}"
+
+
+def _points(found: Difference) -> str:
+    text = f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
+    return f"**{text}**" if found.settled else text
+
+
+def of_ranks(found: Sequence[Record]) -> str:
+    """Which scores rank as the distance to the truth does."""
+    sets = ("test", "shifted", "textures")
+    own = {name: agreement_with_truth(found, name) for name in sets}
+    lines = [
+        f"| rank correlation with the distance to the truth | {' | '.join(sets)} |",
+        "|---|---:|---:|---:|",
+    ]
+    for score in own["test"]:
+        cells = " | ".join(f"{own[name][score]:.2f}" for name in sets)
+        lines.append(f"| {score} | {cells} |")
+    return "\n".join(lines)
+
+
+NAMES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--preset", choices=tuple(NAMES), default="demo")
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="where the trainings are kept")
+    parser.add_argument("--tables", action="store_true", help="train nothing")
+    arguments = parser.parse_args()
+    preset = arguments.preset
+    if not arguments.tables:
+        seeds = arguments.seeds or {"demo": 5, "small": 3}[preset]
+        path = arguments.out or Path(f"runs/comparison-{preset}")
+        made(preset, seeds, arguments.processes, path)
+    put_in_readme(tables(), START, END)
+    print(tables())
+
+
+if __name__ == "__main__":
+    main()
