@@ -1,13 +1,12 @@
 """The comparison of cheaper cures: what was trained and recalibrated, and what it says.
 
-    python benchmarks/comparison.py                      # embedded data: `make comparison`
-    python benchmarks/comparison.py --preset small       # real images, in Dataset/
-    python benchmarks/comparison.py --tables             # only draw the tables again
+    python benchmarks/comparison.py                   # on embedded data: `make comparison`
+    python benchmarks/comparison.py --preset small    # on real images, in Dataset/
 
 Of each method the same small grid of hyperparameters is trained on the embedded data with seed 0,
 and what has the least negative log-likelihood on its validation set is compared, on real images
-too. Records go to `results/`, and a call goes on where the last one stopped, on another machine
-too; the trainings themselves are kept in `runs/`.
+too. Trainings and records are kept in `runs/comparison-PRESET`, and a call goes on where the last
+one stopped; `--record` keeps the records in `results/` and their tables in `README.md`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from timing import put_in_readme
 
-from aslp_lib.config import PRESETS, Settings
+from aslp_lib.config import PRESETS
 from aslp_lib.evaluation import study
 from aslp_lib.evaluation.over_seeds import Difference, agreement_with_truth, difference
 from aslp_lib.evaluation.study import Candidate, Record, Study, by_label, read, to_json
@@ -31,6 +30,8 @@ from aslp_lib.methods.aslp.perturbation import TECHNIQUES
 from aslp_lib.recalibration import RECALIBRATIONS
 
 RESULTS = Path(__file__).parent / "results"
+GRID_FILE = "comparison_grid.json"
+FILES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
 START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
@@ -89,9 +90,8 @@ def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
 
 
 def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
-    """What is trained: methods as they were chosen; and at the strength of the fixed level, so that
-    the expected target is the same, label smoothing and (of the embedded data) its other techniques.
-    """
+    """What is trained: methods as they were chosen; and at the fixed level's strength, so that the
+    expected target is the same, label smoothing and (of the embedded data) other techniques."""
     strength = strength_of(best["fixed_level"])
     asked = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
     asked.append(Candidate("label_smoothing", {"epsilon": strength}))
@@ -118,35 +118,36 @@ def collect(asked: Study, file: Path, processes: int) -> list[Record]:
     return found
 
 
-def made(preset: str, seeds: int, processes: int, path: Path) -> None:
-    """All records of a preset."""
-    plain = PRESETS["demo"]
-    grid = Study(
-        Path("runs/comparison-demo") if preset != "demo" else path,
-        plain,
-        seeds=1,
-        candidates=tuple(candidate for method in METHODS for candidate in tried(method)),
-        tested=False,
-    )
-    best = chosen(collect(grid, RESULTS / "comparison_grid.json", processes))
+def make_grid(path: Path, processes: int) -> None:
+    """The trainings that hyperparameters are chosen by."""
+    every = tuple(candidate for method in METHODS for candidate in tried(method))
+    grid = Study(path, PRESETS["demo"], seeds=1, candidates=every, tested=False)
+    collect(grid, path / GRID_FILE, processes)
+
+
+def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Record]) -> None:
+    """The trainings that are compared."""
+    candidates = compared(chosen(grid), preset)
     settings = replace(PRESETS[preset], recalibrate=EVERYWHERE)
-    candidates = compared(best, preset)
     shifts = SHIFTS if preset == "demo" else ()
-    file = RESULTS / NAMES[preset]
     everywhere = Study(path, settings, seeds, tuple(candidates), DEGRADATIONS, shifts)
-    collect(everywhere, file, processes)
-    closely = tuple(c for c in candidates if c.method in CLOSELY)
-    all_kinds = replace(settings, recalibrate=tuple(RECALIBRATIONS))
-    collect(replace(everywhere, settings=all_kinds, candidates=closely), file, processes)
+    collect(everywhere, path / FILES[preset], processes)
+    closely = replace(
+        everywhere,
+        settings=replace(settings, recalibrate=tuple(RECALIBRATIONS)),
+        candidates=tuple(each for each in candidates if each.method in CLOSELY),
+    )
+    collect(closely, path / FILES[preset], processes)
 
 
-def tables() -> str:
-    """Markdown of all that is recorded."""
-    parts = [of_grid(read(RESULTS / "comparison_grid.json"))]
-    for preset, name in NAMES.items():
-        file = RESULTS / name
-        if file.exists():
-            parts += of_records(read(file), json.loads(file.read_text()), preset)
+def tables(folder: Path = RESULTS) -> str:
+    """Markdown of all that is recorded in a folder."""
+    grid = read(folder / GRID_FILE)
+    parts = [of_grid(grid)]
+    for preset, name in FILES.items():
+        if (file := folder / name).exists():
+            facts = json.loads(file.read_text(encoding="utf-8"))
+            parts += of_records(read(file), facts, preset, chosen(grid))
     return "\n\n".join(parts)
 
 
@@ -179,7 +180,9 @@ def of(found: Iterable[Record], candidate: Candidate) -> list[Record]:
     ]
 
 
-def of_records(found: Sequence[Record], facts: dict, preset: str) -> list[str]:
+def of_records(
+    found: Sequence[Record], facts: dict, preset: str, best: dict[str, Candidate]
+) -> list[str]:
     """The tables of a preset."""
     names = list(dict.fromkeys(record["set"] for record in found))
     inside = "test" if preset == "demo" else "validation"
@@ -203,7 +206,7 @@ def of_records(found: Sequence[Record], facts: dict, preset: str) -> list[str]:
     for method in CLOSELY:
         own = [record for record in found if record["method"] == method]
         parts.append(table(own, columns, f"{METHOD_LABELS[method]}, recalibrated"))
-    parts.append(of_differences(found, names))
+    parts.append(of_differences(found, names, best))
     if preset == "demo":
         parts.append(of_ranks(found))
     return parts
@@ -238,10 +241,11 @@ def shares(values: Sequence[float]) -> str:
     return text + (f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def of_differences(found: Sequence[Record], names: Sequence[str]) -> str:
-    """Whether ASLP plus a recalibration is better than BCE plus it, and whether noise is better than
-    smoothing: paired over seeds, with 95 % intervals."""
-    best = chosen(read(RESULTS / "comparison_grid.json"))
+def of_differences(
+    found: Sequence[Record], names: Sequence[str], best: dict[str, Candidate]
+) -> str:
+    """Whether ASLP plus a recalibration is better than BCE plus it, and noise than smoothing:
+    paired over seeds, with 95 % intervals."""
     pairs = [
         (f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}", best[rule], Candidate("bce"), kind)
         for kind in (None, "temperature", "per_image", "per_image_temperature")
@@ -292,24 +296,26 @@ def of_ranks(found: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
-NAMES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--preset", choices=tuple(NAMES), default="demo")
+    parser.add_argument("--preset", choices=tuple(FILES), default="demo")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="where the trainings are kept")
-    parser.add_argument("--tables", action="store_true", help="train nothing")
+    parser.add_argument("--out", type=Path, help="where trainings and records are kept")
+    parser.add_argument("--record", action="store_true", help="keep records and tables here")
     arguments = parser.parse_args()
-    preset = arguments.preset
-    if not arguments.tables:
-        seeds = arguments.seeds or {"demo": 5, "small": 3}[preset]
-        path = arguments.out or Path(f"runs/comparison-{preset}")
-        made(preset, seeds, arguments.processes, path)
-    put_in_readme(tables(), START, END)
-    print(tables())
+    preset, path = arguments.preset, arguments.out or Path(f"runs/comparison-{arguments.preset}")
+    if preset == "demo":
+        make_grid(path, arguments.processes)
+    else:  # chosen on the embedded data
+        write(path / GRID_FILE, (RESULTS / GRID_FILE).read_text(encoding="utf-8"))
+    seeds = arguments.seeds or {"demo": 5, "small": 3}[preset]
+    make(preset, seeds, arguments.processes, path, read(path / GRID_FILE))
+    print(tables(path))
+    if arguments.record:
+        for name in (GRID_FILE, FILES[preset]):
+            write(RESULTS / name, (path / name).read_text(encoding="utf-8"))
+        put_in_readme(tables(), START, END)
 
 
 if __name__ == "__main__":
