@@ -175,8 +175,12 @@ class Settings:
                 _check(name, each, known, f"of {', '.join(registry)}")
             _check(name, names, len(set(names)) == len(names), "a list of each at most once")
         _check("methods", self.methods, bool(self.methods), "one method or more")
-        for method in self.methods:
-            self.method(method, images=1)  # so that a bad value stops a run before it trains
+        for name in self.methods:
+            method = self.method(name, images=1)  # so that a bad value stops a run before it trains
+            good = not (self.soft_masks and method.hard_masks)
+            _check(
+                "soft_masks", self.soft_masks, good, f"off for {name}, which needs masks of 0 and 1"
+            )
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:

@@ -13,6 +13,7 @@ from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
 from aslp_lib.methods.confidence_penalty import ConfidencePenalty
+from aslp_lib.methods.degraded_views import DegradedViews
 from aslp_lib.methods.disturb_label import DisturbLabel
 from aslp_lib.methods.early_stopping import EarlyStopping
 from aslp_lib.methods.ema import EMA
@@ -44,6 +45,7 @@ REGISTERED: tuple[type[Method[Any]], ...] = (
     MMCE,
     Mixup,
     RegMixup,
+    DegradedViews,
     EMA,
     EarlyStopping,
 )

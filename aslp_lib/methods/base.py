@@ -73,6 +73,8 @@ class Method(nn.Module, Generic[OptionsT]):
     """Which group of hyperparameters it reads: its own, called as it is, or one that it shares."""
     Options: ClassVar[type] = NoOptions
     """The frozen dataclass of these; it refuses bad values."""
+    hard_masks: ClassVar[bool] = False
+    """It cannot train on soft masks: settings with both are refused."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -72,7 +72,7 @@ TESTS = {
                 "ml1_ace",
                 "mmce",
             ),
-            *("confidence_penalty", "mixup", "ema", "early_stopping"),
+            *("confidence_penalty", "mixup", "degraded_views", "ema", "early_stopping"),
         )
     },
     "methods/regmixup.py": ["methods/test_mixup.py", "methods/test_methods.py"],

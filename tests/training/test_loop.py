@@ -225,10 +225,10 @@ class WithoutValues(Accelerator):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("technique", ["HI", "DM"])
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"degraded_views"}))
 def test_no_step_reads_the_device(monkeypatch, method, technique):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
-    until all that was asked of the device is done."""
+    until all that was asked of the device is done. (Degraded views are made on the host.)"""
     settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": technique})
     data, accelerator = settings.load_data(), WithoutValues(cpu=True)
     reads = []
