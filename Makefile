@@ -11,8 +11,8 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test quick coverage portable test-lowest test-newest kills fuzz mutants lab lint style types \
-	weights
+.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lint \
+	style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -31,6 +31,9 @@ coverage: $(STAMP)  ## what the unit tests run of the library, the least covered
 
 portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
 	$(PYTHON) tests/portable
+
+comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the embedded data; goes on where it was stopped
+	$(PYTHON) benchmarks/comparison.py
 
 kills: $(STAMP)  ## 50 runs killed at random moments and gone on with, against an undisturbed one
 	$(ONE_THREAD) $(PYTHON) tests/attacks/kills.py --kills 50 --seed 0

@@ -76,7 +76,7 @@ def tried(method: str) -> list[Candidate]:
 def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
     """Of each method what has the least NLL on validation."""
     best = {}
-    for method in METHODS:
+    for method in dict.fromkeys(record["method"] for record in grid):
         own = {
             json.dumps(candidate.options): next(
                 record["nll"]
@@ -244,6 +244,30 @@ def shares(values: Sequence[float]) -> str:
     return text + (f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
 
 
+SUMMARY = (
+    ("bce", None), ("bce", "temperature"), ("bce", "per_image_temperature"),
+    ("early_stopping", None), ("label_smoothing", None), ("fixed_level", None),
+    ("calibration", None), ("measured_gap", None), ("calibration", "temperature"),
+    ("degraded_views", None),
+)  # fmt: skip
+"""What the README's table shows."""
+
+
+def summary(folder: Path = RESULTS) -> str:
+    """The README's table, of the embedded data."""
+    found, best = read(folder / FILES["demo"]), chosen(read(folder / GRID_FILE))
+    kept = [
+        record
+        for method, kind in SUMMARY
+        if method in best
+        for record in of(found, best[method])
+        if record["recalibration"] == kind
+    ]
+    degraded = tuple(dict.fromkeys(r["set"] for r in kept if r["set"].startswith("test, ")))
+    columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier", "truth")]
+    return table(kept, [*columns, ("shifted", "ece"), ("textures", "ece"), (degraded, "ece")], "")
+
+
 def of_differences(
     found: Sequence[Record], names: Sequence[str], best: dict[str, Candidate]
 ) -> str:
@@ -262,10 +286,8 @@ def of_differences(
     ]
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
-    lines = [
-        f"| difference, points | {' | '.join(f'{s} {SCORES[k].title}' for s in sets for k in scores)} |",
-        f"|---{'|---:' * len(sets) * len(scores)}|",
-    ]
+    head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
+    lines = [f"| difference, points | {' | '.join(head)} |", f"|---{'|---:' * len(head)}|"]
     for label, one, other, kind in pairs:
         own = [record for record in found if record["recalibration"] == kind]
         cells = []

@@ -1,10 +1,9 @@
-"""The embedded study: every rule, several seeds, in and out of distribution.
+"""The embedded study: every rule as the preset has it, several seeds, in and out of distribution.
 
     python benchmarks/embedded.py [--seeds 5] [--processes 2]
 
 A seed draws the data set, the network's weights, the order and the switches anew. Writes
-`benchmarks/results/embedded.json` (every run) and prints the README's table (mean +- standard
-deviation over seeds), so the table cannot drift from the runs.
+`benchmarks/results/embedded.json` (every run) and its table in `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -18,15 +17,18 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
+from timing import put_in_readme
 from tqdm import tqdm
 
 from aslp_lib.config import PRESETS
+from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "embedded.json"
+START, END = "<!-- embedded -->", "<!-- end of embedded -->"
 METHODS = ("bce", "calibration", "entropy", "measured_gap")
 COLUMNS = {"ece": "ECE", "oe": "OE", "accuracy": "accuracy"}
 
@@ -49,8 +51,9 @@ def one(job: tuple[str, int]) -> dict:
     }
 
 
-def table(runs: list[dict]) -> str:
+def table(results: dict) -> str:
     """Markdown: percent, mean +- standard deviation over seeds."""
+    runs = results["runs"]
     names = ("test", "shifted", "textures")
     head = [f"{name} {title}" for name in names for title in COLUMNS.values()]
     lines = ["| method | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
@@ -73,10 +76,11 @@ def main() -> None:
     jobs = [(method, seed) for seed in range(arguments.seeds) for method in METHODS]
     with ProcessPoolExecutor(arguments.processes) as pool:
         runs = list(tqdm(pool.map(one, jobs), total=len(jobs)))
-    RESULTS.parent.mkdir(exist_ok=True)
     facts = {"date": str(date.today()), "torch": torch.__version__, "seeds": arguments.seeds}
-    RESULTS.write_text(json.dumps({**facts, "runs": runs}, indent=1))
-    print(table(runs))
+    results = {**facts, "runs": runs}
+    write(RESULTS, json.dumps(results, indent=1))
+    put_in_readme(table(results), START, END)
+    print(table(results))
 
 
 if __name__ == "__main__":

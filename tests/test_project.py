@@ -148,19 +148,21 @@ def test_few_cells_ignore_their_output():
     assert len(ignoring) <= 0.05 * len(cells)
 
 
-def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones():
+def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones(monkeypatch):
     text = (ROOT / "README.md").read_text()
     map_of_the_course = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
     for path in NOTEBOOKS:
         assert path.name in text
         assert path.stem in map_of_the_course or path.stem.startswith("00")
-    embedded = benchmark("embedded")
-    assert embedded.table(json.loads(embedded.RESULTS.read_text())["runs"]) in text
-
-
-@pytest.mark.parametrize("name", ["evaluation", "decoding", "training", "real", "per_image"])
-def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other
+    comparison = benchmark("comparison")
+    assert comparison.summary() in text
+    assert comparison.tables() in (ROOT / "benchmarks" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["embedded", "evaluation", "decoding", "training", "real", "per_image"])
+def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = benchmark(name)
     recorded = json.loads(script.RESULTS.read_text())
     assert script.table(recorded) in (ROOT / "benchmarks" / "README.md").read_text()
