@@ -44,6 +44,7 @@ RESULTS = Path(__file__).parent / "results" / "per_image.json"
 START, END = "<!-- per image -->", "<!-- end of per image -->"
 KINDS = (PerImageLevel, PerImageTemperature)
 RIDGES = (1e-3, 1e-2, 1e-1)
+CLEAN_WEIGHTS = (10.0, 40.0)
 
 
 def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
@@ -80,9 +81,12 @@ def measure(run: Path | None) -> tuple[str, dict]:
         each: count(Degraded(data.validation, each)) for each in tqdm(DEGRADATIONS, "degraded")
     }
     ridges = {
-        f"{kind.name} {ridge:g}": left_out(type("", (kind,), {"ridge": ridge}), clean, degraded)
+        f"{kind.name} {ridge:g}, clean {weight:g}": left_out(
+            type("", (kind,), {"ridge": ridge, "clean_weight": weight}), clean, degraded
+        )
         for kind in tqdm(KINDS, "left out")
         for ridge in RIDGES
+        for weight in CLEAN_WEIGHTS
     }
     everything = Counts.join([clean, *degraded.values()])
     fits = {

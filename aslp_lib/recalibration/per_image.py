@@ -35,8 +35,6 @@ from aslp_lib.recalibration.map_features import (
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.trained import Trained
 
-CLEAN_WEIGHT = 10.0
-"""Of a clean image, where a degraded one has 1: there are 30 of these for each."""
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""
 
@@ -58,6 +56,8 @@ class PerImage(Recalibration):
     """u that changes next to nothing: where the search begins."""
     ridge: ClassVar[float]
     """Beside the mean NLL, times the sum of squares of all w but w_0."""
+    clean_weight: ClassVar[float] = 10.0
+    """Of a clean image, where a degraded one has 1: there are 30 of these for each."""
 
     foreground: tuple[float, ...] = ()
     """w of the pixels that are predicted foreground; none: nothing is changed."""
@@ -110,7 +110,7 @@ class PerImage(Recalibration):
         inputs = (np.concatenate([each.features for each in sets]) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
         weights = np.ones(len(inputs))
-        weights[: len(clean)] = CLEAN_WEIGHT
+        weights[: len(clean)] = self.clean_weight
         tables = np.concatenate([each.tables for each in sets])
         foreground, background = self._fitted(tables, inputs.clip(lowest, highest), weights)
         return type(self)(

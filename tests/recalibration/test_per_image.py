@@ -12,7 +12,7 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, PerImageLevel, PerImageTemperature
 from aslp_lib.recalibration.map_features import FEATURES, map_features
-from aslp_lib.recalibration.per_image import CLEAN_WEIGHT, PerImage
+from aslp_lib.recalibration.per_image import PerImage
 
 KINDS = [PerImageLevel, PerImageTemperature]
 
@@ -101,7 +101,7 @@ def price(fit, sets, w):
         u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
         p = probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
         nll = -np.log(np.where(y == 1, p, 1 - p)).mean(axis=1)
-        weight = CLEAN_WEIGHT if number == 0 else 1.0
+        weight = fit.clean_weight if number == 0 else 1.0
         total, importance = total + weight * nll.sum(), importance + weight * len(z)
     return total / importance + fit.ridge * (w[:, 1:] ** 2).sum()
 
