@@ -160,7 +160,9 @@ def test_the_readme_lists_every_notebook_and_its_results_are_the_recorded_ones(m
     assert comparison.tables() in (ROOT / "benchmarks" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["embedded", "evaluation", "decoding", "training", "real", "per_image"])
+@pytest.mark.parametrize(
+    "name", ["embedded", "evaluation", "decoding", "training", "real", "per_image"]
+)
 def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     script = benchmark(name)

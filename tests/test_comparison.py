@@ -1,0 +1,61 @@
+"""The comparison: as many trainings to choose from for each method, and validation chooses."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from aslp_lib.config import PRESETS
+from aslp_lib.methods import METHODS, Method
+
+FOLDER = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture
+def comparison(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    spec = importlib.util.spec_from_file_location("comparison", FOLDER / "comparison.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_method_with_a_choice_is_tried_three_times(comparison):
+    for method in METHODS:
+        tried = comparison.tried(method)
+        assert len(tried) == (3 if method in comparison.GRID else 1)
+        for candidate in tried:
+            settings = candidate.settings(PRESETS["demo"], seed=1)
+            assert isinstance(settings.method(method, images=4), Method)
+            own = getattr(settings.hyperparameters, METHODS[method].family, None)
+            assert all(getattr(own, key) == each for key, each in candidate.options.items())
+
+
+def test_what_has_the_least_nll_is_chosen(comparison):
+    nll = {1.0: 0.5, 2.0: 0.3, 3.0: 0.4}
+    grid = [
+        {"method": "focal", "options": {"gamma": gamma}, "nll": each} for gamma, each in nll.items()
+    ]
+    grid.append({"method": "bce", "options": {}, "nll": 0.9})
+    found = comparison.chosen(grid)
+    assert found["focal"].options == {"gamma": 2.0}
+    assert found["bce"].options == {}
+
+
+def test_noise_and_its_mean_are_compared_at_one_strength(comparison):
+    """alpha * beta of every technique is label smoothing's epsilon."""
+    chosen = {method: comparison.tried(method)[0] for method in METHODS}
+    for preset in comparison.FILES:
+        found = comparison.compared(chosen, preset)
+        assert len({candidate.name for candidate in found}) == len(found)
+        strength = comparison.strength_of(chosen["fixed_level"])
+        assert any(
+            candidate.method == "label_smoothing" and candidate.options["epsilon"] == strength
+            for candidate in found
+        )
+        for candidate in found:
+            if candidate.method == "fixed_level":
+                technique = comparison.TECHNIQUES[str(candidate.options["technique"])]
+                assert float(candidate.options["alpha"]) * technique.beta == pytest.approx(
+                    strength, abs=2e-6
+                )
