@@ -1,4 +1,4 @@
-"""A level for each image: its ridge, chosen by leaving out one kind of degradation, and its effect.
+"""A level for each image: its ridge, by leaving out one kind of degradation, and its effect.
 
     python benchmarks/per_image.py             # the shipped BCE network, embedded data
     python benchmarks/per_image.py --run RUN   # a trained run, its first method
@@ -42,9 +42,11 @@ from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "per_image.json"
 START, END = "<!-- per image -->", "<!-- end of per image -->"
-KINDS = (PerImageLevel, PerImageTemperature)
-RIDGES = (1e-3, 1e-2, 1e-1)
-CLEAN_WEIGHTS = (10.0, 40.0)
+TRIED = {
+    PerImageLevel: ((1e-3, 10), (1e-2, 40), (1e-1, 40)),
+    PerImageTemperature: ((1e-2, 10), (3e-2, 40), (1e-1, 40)),
+}
+"""Ridges and weights of a clean image; the first is the class's own."""
 
 
 def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
@@ -80,13 +82,15 @@ def measure(run: Path | None) -> tuple[str, dict]:
     degraded = {
         each: count(Degraded(data.validation, each)) for each in tqdm(DEGRADATIONS, "degraded")
     }
-    ridges = {
-        f"{kind.name} {ridge:g}, clean {weight:g}": left_out(
-            type("", (kind,), {"ridge": ridge, "clean_weight": weight}), clean, degraded
+    kinds = {
+        f"{kind.name}, ridge {ridge:g}, clean {weight:g}": type(
+            "", (kind,), {"ridge": ridge, "clean_weight": weight}
         )
-        for kind in tqdm(KINDS, "left out")
-        for ridge in RIDGES
-        for weight in CLEAN_WEIGHTS
+        for kind, choices in TRIED.items()
+        for ridge, weight in choices
+    }
+    without = {
+        label: left_out(kind, clean, degraded) for label, kind in tqdm(kinds.items(), "left out")
     }
     everything = Counts.join([clean, *degraded.values()])
     fits = {
@@ -94,7 +98,7 @@ def measure(run: Path | None) -> tuple[str, dict]:
         "temperature": Temperature().fit(clean),
         "two temperatures": TwoTemperatures().fit(clean),
         "temperature, degraded validation": Temperature().fit(everything),
-        **{kind.name: kind().fit(clean, degraded.values()) for kind in KINDS},
+        **{label: kind().fit(clean, degraded.values()) for label, kind in kinds.items()},
     }
     sets = {"validation": clean, **{name: count(each) for name, each in data.tests.items()}}
     first = next(iter(data.tests.values()))
@@ -115,7 +119,7 @@ def measure(run: Path | None) -> tuple[str, dict]:
         "date": str(date.today()),
         "network": settings.network,
         "images": {each: len(counts) for each, counts in sets.items()},
-        "left_out": {"as it was trained": plain, **ridges},
+        "left_out": {"as it was trained": plain, **without},
         "rows": rows,
     }
 
