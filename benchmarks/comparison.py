@@ -33,6 +33,7 @@ from aslp_lib.recalibration import RECALIBRATIONS
 RESULTS = Path(__file__).parent / "results"
 GRID_FILE = "comparison_grid.json"
 FILES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
+README = Path(__file__).parents[1] / "README.md"
 START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
@@ -341,6 +342,7 @@ def main() -> None:
         for name in (GRID_FILE, FILES[preset]):
             write(RESULTS / name, (path / name).read_text(encoding="utf-8"))
         put_in_readme(tables(), START, END)
+        put_in_readme(summary(), "<!-- summary -->", "<!-- end of summary -->", README)
 
 
 if __name__ == "__main__":

@@ -44,9 +44,10 @@ def peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def put_in_readme(table: str, start: str, end: str) -> None:
-    """Replace what stands between two markers in `benchmarks/README.md`."""
-    readme = Path(__file__).parent / "README.md"
+def put_in_readme(
+    table: str, start: str, end: str, readme: Path = Path(__file__).parent / "README.md"
+) -> None:
+    """Replace what stands between two markers in `benchmarks/README.md`, or in another file."""
     text = readme.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
     write(readme, f"{before}{start}\n{table}\n{end}{after}")
