@@ -44,7 +44,7 @@ GRID: dict[str, tuple[str, Sequence[object]]] = {
     "focal": ("gamma", (1.0, 2.0, 3.0)),
     "mixup": ("alpha", (0.2, 0.5, 1.0)),
     "regmixup": ("weight", (0.5, 1.0, 2.0)),
-    "ema": ("decay", (0.9, 0.99, 0.999)),
+    "ema": ("decay", (0.99, 0.997, 0.999)),
     "confidence_penalty": ("beta", (0.1, 0.3, 1.0)),
     "mbls": ("margin", (2.5, 5.0, 10.0)),
     "svls": ("sigma", (0.5, 1.0, 2.0)),
