@@ -9,7 +9,6 @@ from aslp_lib.course import exercises
 from aslp_lib.course.exercises import EXERCISES
 
 
-
 def halved(falls):
     """Where a function of s = 1/T from 1/10 to 10 crosses 0, as T."""
     low, high = 0.1, 10.0
@@ -248,7 +247,10 @@ FUNCTIONS = {
     "07/smoothed": (
         lambda p, s: math.log(1 / p - 1) / math.log(1 / (p + s * (0.5 - p)) - 1),
         [
-            (lambda p, s: math.log(1 / (p + s * (0.5 - p)) - 1) / math.log(1 / p - 1), "multiplied"),
+            (
+                lambda p, s: math.log(1 / (p + s * (0.5 - p)) - 1) / math.log(1 / p - 1),
+                "multiplied",
+            ),
             (lambda p, s: 1 / (1 - s), "toss-up"),
             (lambda p, s: p / (p + s * (0.5 - p)), "ratio of the prob"),
             (lambda p, s: math.log(1 / p - 1) / math.log(1 / (p - s * p) - 1), "missing"),

@@ -113,8 +113,8 @@ TEMPERATURE = Exercise(
     question="""
 Of a validation set you know that `foreground[k]` pixels of foreground and `background[k]` of
 background have the logit `logits[k]`. **Write the temperature of least negative log-likelihood, to
-within 0.01.** A grid, halving, SciPy: any solver will do. It is compared with the library's on three
-networks that you do not see.
+within 0.01.** A grid, halving, SciPy: any solver will do. It is compared with the library's on
+three networks that you do not see.
 """,
     right=_fitted,
     tolerance=0.01,
@@ -165,8 +165,8 @@ STOPPING = Exercise(
     title="what early stopping costs",
     question="""
 A training's log holds the validation NLL and the accuracy after each epoch, `nll` and `accuracy`.
-**Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch whose
-weights are kept. Below 0 it gains.
+**Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch
+whose weights are kept. Below 0 it gains.
 """,
     right=_stopping,
     tolerance=0.001,
@@ -221,7 +221,7 @@ temperature that moves this pixel as far.** Then try a sure pixel and an unsure 
         ),
         Mistake(
             lambda p, s: 1 / (1 - s),
-            "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the further it is moved.",
+            "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the more it is moved.",
         ),
         Mistake(
             lambda p, s: p / ((1 - s) * p + s / 2),
@@ -252,10 +252,10 @@ SAME_CAMERA = Exercise(
     name="07/same_camera",
     title="the same camera",
     question=f"""
-A trained network finds cracks in photographs of concrete. Its maps are cut at 1/2, and the area of the
-cracks is billed: no decision may change, and nobody will train it again. Its probabilities, ten points
-too sure, go to an engineer. The camera and the light never change, and 100 labelled images lie there
-that the network has not seen. **Which cure?** Answer with its number.
+A trained network finds cracks in photographs of concrete. Its maps are cut at 1/2, and the area of
+the cracks is billed: no decision may change, and nobody will train it again. Its probabilities, ten
+points too sure, go to an engineer. The camera and the light never change, and there are 100
+labelled images that the network has not seen. **Which cure?** Answer with its number.
 
 {_LIST}
 """,
@@ -296,9 +296,9 @@ DRONE = Exercise(
     name="07/drone",
     title="the network on a drone",
     question=f"""
-The same network shall now fly: it sees concrete from other distances, blurred, at dusk, and always with
-a crack somewhere in the picture. Not one image from up there is labelled, and again nothing is trained
-and no decision moves. **Which cure?**
+The same network shall now fly: it sees concrete from other distances, blurred, at dusk, and always
+with a crack somewhere in the picture. Not one image from up there is labelled, and again nothing is
+trained and no decision moves. **Which cure?** Answer with its number.
 
 {_LIST}
 """,
