@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aslp_lib.evaluation.study import Record, by_label
 
 
 def chosen(
     found: Sequence[Record],
-    methods: Sequence[str],
+    ways: Mapping[str, Mapping[str, object]],
     recalibrations: Sequence[str | None] = (None,),
-    **options: object,
 ) -> list[Record]:
-    """Records of these methods with these recalibrations, of all sets and seeds.
+    """Records of these ways to train with these recalibrations, of all sets and seeds.
 
     Args:
-        methods: names, in the order wanted; those that the records lack are left out.
+        ways: method -> hyperparameters that a record must have, in the order wanted; methods that
+            the records lack are left out.
         recalibrations: names, or None for as it was trained.
-        options: hyperparameters, for methods that have records of several.
     """
     return [
         record
-        for method in methods
+        for method, options in ways.items()
         for kind in recalibrations
         for record in found
         if (record["method"], record["recalibration"]) == (method, kind)
@@ -38,7 +37,7 @@ def of(
     Raises:
         ValueError: there are none, or some seed has several; names the options to choose from.
     """
-    own = [r for r in chosen(found, [method], [recalibration], **options) if r["set"] == name]
+    own = [r for r in chosen(found, {method: options}, [recalibration]) if r["set"] == name]
     if not own or len({record["seed"] for record in own}) < len(own):
         there = {str(record["options"]) for record in found if record["method"] == method}
         raise ValueError(

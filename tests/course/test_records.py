@@ -32,10 +32,10 @@ def errors(rows):
 
 
 def test_methods_come_in_the_order_in_which_they_are_asked_for():
-    asked = ["bce", "nothing_known", "label_smoothing"]
-    assert errors(records.chosen(FOUND, asked)) == [0.1, 0.11, 0.12, 0.03, 0.04]
-    assert errors(records.chosen(FOUND, ["bce"], [None, "temperature"])) == [0.1, 0.11, 0.12, 0.02]
-    assert errors(records.chosen(FOUND, ["label_smoothing"], epsilon=0.2)) == [0.04]
+    asked = {"bce": {}, "nothing_known": {}, "label_smoothing": {"epsilon": 0.2}}
+    assert errors(records.chosen(FOUND, asked)) == [0.1, 0.11, 0.12, 0.04]
+    both = records.chosen(FOUND, {"bce": {}}, [None, "temperature"])
+    assert errors(both) == [0.1, 0.11, 0.12, 0.02]
 
 
 def test_one_way_on_one_set_has_a_record_a_seed():

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure, plain
+from aslp_lib.evaluation.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    line_widths,
+    looks,
+    new_figure,
+    plain,
+)
 from aslp_lib.evaluation.over_seeds import Difference
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Temperature
@@ -29,11 +37,13 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
     figure = new_figure(6.6, 4.0, title)
     axis = figure.subplots()
     notes = []
-    for (label, counts), (colour, line, mark) in zip(sets.items(), looks(), strict=False):
+    for (label, counts), (colour, line, mark), width in zip(
+        sets.items(), looks(), line_widths(len(sets)), strict=False
+    ):
         best = Temperature().fit(counts).value
         at_one, least = _nll(counts, np.array([1.0, best]))
         axis.plot(TEMPERATURES, _nll(counts, TEMPERATURES), line, color=colour, label=label)
-        axis.plot(best, least, mark, color=colour, markersize=8, markeredgecolor="black")
+        axis.plot(best, least, mark, color=colour, markersize=5 * width, markeredgecolor="black")
         notes.append(f"{label}: least at T = {best:.1f}, {least:.2f} where T = 1 has {at_one:.2f}")
     axis.axvline(1, color="black", linestyle=":", linewidth=1)
     axis.set(
@@ -65,16 +75,18 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
     axis = figure.subplots()
     rows = np.arange(len(sets))
     axis.hlines(rows, 0, 100 * max(max(own.values()) for own in errors.values()), color="#dddddd")
-    for (label, own), (colour, _, mark) in zip(errors.items(), looks(), strict=False):
+    for (label, own), (colour, _, mark), width in zip(
+        errors.items(), looks(), line_widths(len(errors)), strict=False
+    ):
         axis.plot(
-            [100 * own[name] for name in sets], rows, mark, color=colour, markersize=9,
+            [100 * own[name] for name in sets], rows, mark, color=colour, markersize=4 * width,
             markeredgecolor="black", markeredgewidth=0.6, label=plain(label, 30),
         )  # fmt: skip
     axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %", xlim=(0, None))
     axis.set_ylim(len(sets) - 0.5, -0.5)
     figure.legend(fontsize=9, loc="outside right upper")
     notes = [
-        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.0f} %" for label, own in errors.items())
+        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.1f} %" for label, own in errors.items())
         for name in sets
     ]
     figure.set_label(f"{title}. ECE of {'; of '.join(notes)}.")
