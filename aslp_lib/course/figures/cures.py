@@ -79,8 +79,8 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
         errors.items(), looks(), line_widths(len(errors)), strict=False
     ):
         axis.plot(
-            [100 * own[name] for name in sets], rows, mark, color=colour, markersize=4 * width,
-            markeredgecolor="black", markeredgewidth=0.6, label=plain(label, 30),
+            [100 * own[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
+            markersize=3 + 3.5 * width, markeredgecolor="black", markeredgewidth=0.6,
         )  # fmt: skip
     axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %", xlim=(0, None))
     axis.set_ylim(len(sets) - 0.5, -0.5)
@@ -128,18 +128,18 @@ def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figu
     """
     figure = new_figure(6.6, 1.4 + 0.4 * len(levels), title)
     axis = figure.subplots()
-    notes = []
+    medians = {}
     for row, (name, own) in enumerate(levels.items()):
         lowest, low, middle, high, highest = np.quantile(own, (0.1, 0.25, 0.5, 0.75, 0.9))
         axis.plot([lowest, highest], [row, row], color=GREY, linewidth=1.5)
         axis.plot([low, high], [row, row], color=BLUE, linewidth=8, solid_capstyle="butt")
         axis.plot(middle, row, "D", color=ORANGE, markeredgecolor="black", markersize=8)
-        notes.append(f"{name} {middle:.2f}")
+        medians[name] = middle
     axis.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel="level s", xlim=(0, None))
     axis.set_ylim(len(levels) - 0.5, -0.5)
     figure.set_label(
         f"{title}: the median (diamond), the middle half (bar) and 10 to 90 % (line) of each set. "
-        f"Medians: {', '.join(notes)}."
+        f"By their medians, from the lowest: {', '.join(sorted(medians, key=medians.__getitem__))}."
     )
     return figure
 
@@ -171,7 +171,7 @@ def image_levels(
             axis.imshow(values, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
         grid[-1, column].set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
-        notes.append(f"{outside:.2f} and {inside:.2f}")
+        notes.append(f"{outside:.1f} and {inside:.1f}")
     for axis, title in zip(grid[:, 0], titles, strict=True):
         axis.set_ylabel(plain(title, 14), fontsize=9)
     figure.set_label(
