@@ -235,12 +235,12 @@ temperature that moves this pixel as far.** Then try a sure pixel and an unsure 
     hint="The temperature is the ratio of two logits, before and after.",
     why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
     solution="""
-from math import log
+import math
 
 
 def answer(p, s):
     after = (1 - s) * p + s / 2
-    return log(p / (1 - p)) / log(after / (1 - after))
+    return math.log(p / (1 - p)) / math.log(after / (1 - after))
 """,
     arguments=("p", "s"),
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),

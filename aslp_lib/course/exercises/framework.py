@@ -159,7 +159,7 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
-def read_only(*values: Sequence[float]) -> tuple[NDArray[np.float64], ...]:
+def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Arrays for a point of a grid, which no answer can change."""
     arrays = tuple(np.array(each, dtype=np.float64) for each in values)
     for array in arrays:
