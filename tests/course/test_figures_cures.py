@@ -70,7 +70,9 @@ def test_levels_of_a_set_are_their_quantiles():
     np.testing.assert_allclose(thin.get_xdata(), [0.1, 0.9])
     np.testing.assert_allclose(thick.get_xdata(), [0.25, 0.75])
     np.testing.assert_allclose(middle.get_xydata(), [[0.5, 0]])
-    assert "from the lowest: one, clean." in figures.alt(axis.figure)
+    assert "The highest median is that of clean, the lowest that of one." in figures.alt(
+        axis.figure
+    )
 
 
 def test_images_stand_over_their_levels():
@@ -86,7 +88,7 @@ def test_images_stand_over_their_levels():
         np.testing.assert_array_equal(label, 255 * shapes.mask(index))
         np.testing.assert_array_equal(network, said[column])
     assert grid[-1, 1].get_xlabel() == "s = 0.40 outside,\n0.30 inside"
-    assert "0.2 and 0.1; 0.4 and 0.3" in figures.alt(figure)
+    assert "0.20 and 0.10; 0.40 and 0.30" in figures.alt(figure)
 
 
 def test_differences_are_filled_where_they_are_settled():

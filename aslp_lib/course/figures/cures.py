@@ -71,8 +71,9 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
         errors: cure -> set -> ECE, a share; the same sets of each.
     """
     sets = list(next(iter(errors.values())))
-    figure = new_figure(7.2, 1.5 + 0.45 * len(sets), title)
+    figure = new_figure(7.2, 1.3 + 0.45 * len(sets), None)
     axis = figure.subplots()
+    axis.set_title(plain(title, 50))
     rows = np.arange(len(sets))
     axis.hlines(rows, 0, 100 * max(max(own.values()) for own in errors.values()), color="#dddddd")
     for (label, own), (colour, _, mark), width in zip(
@@ -137,9 +138,10 @@ def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figu
         medians[name] = middle
     axis.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel="level s", xlim=(0, None))
     axis.set_ylim(len(levels) - 0.5, -0.5)
+    highest, lowest = (end(medians, key=medians.__getitem__) for end in (max, min))
     figure.set_label(
         f"{title}: the median (diamond), the middle half (bar) and 10 to 90 % (line) of each set. "
-        f"By their medians, from the lowest: {', '.join(sorted(medians, key=medians.__getitem__))}."
+        f"The highest median is that of {highest}, the lowest that of {lowest}."
     )
     return figure
 
@@ -171,7 +173,7 @@ def image_levels(
             axis.imshow(values, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
         grid[-1, column].set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
-        notes.append(f"{outside:.1f} and {inside:.1f}")
+        notes.append(f"{outside:.2f} and {inside:.2f}")
     for axis, title in zip(grid[:, 0], titles, strict=True):
         axis.set_ylabel(plain(title, 14), fontsize=9)
     figure.set_label(
