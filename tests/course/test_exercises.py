@@ -129,11 +129,17 @@ class TestFunction:
         last = exercise.grid[-1]
 
         def wrong_at_the_end(*point):
-            return exercise.right(*point) + (point == last)
+            return exercise.right(*point) + all(a is b for a, b in zip(point, last, strict=True))
 
         verdict = exercise.check(wrong_at_the_end)
-        name, value = exercise.arguments[0], last[0]
-        assert f"differs at {name} = {value:g}" in verdict.text
+        name, value, cases = exercise.arguments[0], last[0], len(exercise.grid)
+        plain = not isinstance(value, np.ndarray)
+        where = f"{name} = {value:g}" if plain else f"case {cases} of {cases} ({name}, "
+        assert f"differs at {where}" in verdict.text
+
+    def test_it_cannot_change_what_it_is_given(self, exercise):
+        arrays = [each for point in exercise.grid for each in point if isinstance(each, np.ndarray)]
+        assert not any(array.flags.writeable for array in arrays)
 
 
 def test_an_unknown_name_is_refused_with_the_names_there_are():

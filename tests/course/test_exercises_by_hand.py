@@ -8,6 +8,41 @@ import pytest
 from aslp_lib.course import exercises
 from aslp_lib.course.exercises import EXERCISES
 
+
+def halved(falls):
+    """Where a function of s = 1/T from 1/10 to 10 crosses 0, as T."""
+    low, high = 0.1, 10.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falls(middle) > 0 else (low, middle)
+    return 1 / low
+
+
+def slope(s, logits, foreground, background):
+    """Of the log-likelihood."""
+    return sum(
+        z * (f - (f + b) / (1 + math.exp(-s * z)))
+        for z, f, b in zip(logits, foreground, background, strict=True)
+    )
+
+
+def surplus(s, logits, foreground, background):
+    """Of accuracy over mean confidence."""
+    return sum(
+        (f if z > 0 else b) - (f + b) / (1 + math.exp(-s * abs(z)))
+        for z, f, b in zip(logits, foreground, background, strict=True)
+    )
+
+
+def squared_slope(s, logits, foreground, background):
+    """Of Brier's score, turned, as it falls with s."""
+    total = 0
+    for z, f, b in zip(logits, foreground, background, strict=True):
+        p = 1 / (1 + math.exp(-s * z))
+        total += z * p * (1 - p) * (f * (1 - p) - b * p)
+    return total
+
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -118,6 +153,26 @@ NUMBERS = {
             0.158: "hard inversion",
         },
     ),
+    "07/same_camera": (
+        2,
+        {
+            1: "can mend that",
+            3: "moves decisions",
+            4: "needs a new training",
+            5: "decides otherwise",
+            6: "nothing shifts",
+        },
+    ),
+    "07/drone": (
+        6,
+        {
+            1: "dusk",
+            2: "one number",
+            3: "moves decisions",
+            4: "one strength",
+            5: "sharp images",
+        },
+    ),
 }
 """Right answer, then typical mistakes with words of their hints."""
 
@@ -167,6 +222,38 @@ FUNCTIONS = {
             (lambda a, b: 2 - 2 * a, "beta is missing"),
             (lambda a, b: 2 * a / b, "share of errors"),
             (lambda a, b: min(1, 1 / b), "keeps the decision"),
+        ],
+    ),
+    "07/temperature": (
+        lambda z, f, b: halved(lambda s: slope(s, z, f, b)),
+        [
+            (lambda z, f, b: 1 / halved(lambda s: slope(s, z, f, b)), "1/T"),
+            (lambda z, f, b: halved(lambda s: surplus(s, z, f, b)), "equals accuracy"),
+            (lambda z, f, b: halved(lambda s: slope(s, z, f / (f + b), b / (f + b))), "its pixels"),
+            (lambda z, f, b: halved(lambda s: squared_slope(s, z, f, b)), "Brier"),
+            (lambda z, f, b: halved(lambda s: slope(s, z, f, 0 * b)), "foreground alone"),
+        ],
+    ),
+    "07/stopping": (
+        lambda nll, accuracy: accuracy[-1] - accuracy[sorted(range(len(nll)), key=nll.item)[0]],
+        [
+            (lambda nll, accuracy: accuracy[list(nll).index(min(nll))] - accuracy[-1], "turned"),
+            (lambda nll, accuracy: max(accuracy) - accuracy[list(nll).index(min(nll))], "the last"),
+            (lambda nll, accuracy: accuracy[-1] - max(accuracy), "most accurate epoch"),
+            (lambda nll, accuracy: accuracy[-1] - accuracy[1], "wobbles"),
+            (lambda nll, accuracy: nll[-1] - min(nll), "gains in NLL"),
+        ],
+    ),
+    "07/smoothed": (
+        lambda p, s: math.log(1 / p - 1) / math.log(1 / (p + s * (0.5 - p)) - 1),
+        [
+            (
+                lambda p, s: math.log(1 / (p + s * (0.5 - p)) - 1) / math.log(1 / p - 1),
+                "multiplied",
+            ),
+            (lambda p, s: 1 / (1 - s), "toss-up"),
+            (lambda p, s: p / (p + s * (0.5 - p)), "ratio of the prob"),
+            (lambda p, s: math.log(1 / p - 1) / math.log(1 / (p - s * p) - 1), "missing"),
         ],
     ),
 }

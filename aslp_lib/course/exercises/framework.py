@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, SupportsFloat, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 Kind = Literal["open", "right", "mistake", "wrong", "unusable"]
-Point = tuple[float, ...]
+Point = tuple[float | NDArray[np.float64], ...]
 Answer = Callable[..., SupportsFloat]
 """Of an exercise's arguments; of nothing, where a number is asked for."""
 
@@ -59,7 +60,7 @@ class Exercise:
         why: why the right answer is right.
         solution: code that sets `answer`, imports included.
         arguments: names of the function's arguments; none for a number.
-        grid: values of the arguments at which a function is compared.
+        grid: values of the arguments at which a function is compared: numbers, or arrays.
     """
 
     name: str
@@ -133,9 +134,10 @@ class Exercise:
         try:
             value = answer(*point)
         except Exception as error:  # anything can happen in a learner's function
+            kind = "plain numbers" if _plain(point) else "arrays of numbers"
             raise _Unusable(
                 f"At {self._at(point)} your function raised {type(error).__name__}: {error}. It is "
-                "called with plain numbers, in this order."
+                f"called with {kind}, in this order."
             ) from error
         try:
             return None if value is ... else as_number(value)
@@ -150,8 +152,23 @@ class Exercise:
         return None
 
     def _at(self, point: Point) -> str:
+        if not _plain(point):
+            (number,) = (i for i, each in enumerate(self.grid, start=1) if each is point)
+            return f"case {number} of {len(self.grid)} ({', '.join(self.arguments)})"
         pairs = zip(self.arguments, point, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
+
+
+def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+    """Arrays for a point of a grid, which no answer can change."""
+    arrays = tuple(np.array(each, dtype=np.float64) for each in values)
+    for array in arrays:
+        array.setflags(write=False)
+    return arrays
+
+
+def _plain(point: Point) -> bool:
+    return not any(isinstance(value, np.ndarray) for value in point)
 
 
 class _Unusable(Exception):

@@ -1,6 +1,14 @@
 """Every plot of the course: those that only notebooks draw, and those of reports."""
 
 from aslp_lib.course.figures.confidence import against_truth, readings, sure_and_wrong
+from aslp_lib.course.figures.cures import (
+    differences,
+    early_stop,
+    errors_by_set,
+    image_levels,
+    levels_by_set,
+    nll_over_temperature,
+)
 from aslp_lib.course.figures.degradations import degradations
 from aslp_lib.course.figures.explorers import (
     feedback_loop,
@@ -29,6 +37,7 @@ from aslp_lib.evaluation.figures import (
     detection_curves,
     gallery,
     image_scatter,
+    in_and_under_shift,
     joint_density,
     reliability_diagrams,
     reliability_overlay,
@@ -44,21 +53,28 @@ __all__ = [
     "degradations",
     "descent",
     "detection_curves",
+    "differences",
+    "early_stop",
+    "errors_by_set",
     "estimator_bias",
     "feedback_loop",
     "gallery",
     "gradient_noise",
+    "image_levels",
     "image_scatter",
+    "in_and_under_shift",
     "interval_coverage",
     "joint_density",
     "label_grid",
     "label_maps",
     "lambda_trade",
+    "levels_by_set",
     "levels_over_epochs",
     "levels_over_margins",
     "loss_curves",
     "loss_over_f",
     "loss_surface",
+    "nll_over_temperature",
     "perturbation_plane",
     "plane",
     "posterior_lines",

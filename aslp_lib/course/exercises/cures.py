@@ -1,0 +1,339 @@
+"""Exercises of notebook 07: temperatures, levels, early stopping, and which cure to use when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aslp_lib.course.exercises.framework import Exercise, Mistake, read_only
+from aslp_lib.recalibration.temperature import best_temperature
+
+NOTEBOOK = "07_cheaper_cures"
+
+Array = NDArray[np.float64]
+
+
+def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
+    """Logits, and the pixels of foreground and of background that have them: as many as a network
+    earns whose logits should be divided by `temperature`, after `offset` was added to them, and
+    whose labels are tossed anew with probability `level`."""
+    z = np.linspace(-8, 8, 33)
+    pixels = np.rint(10_000 * np.exp(-0.5 * ((np.abs(z) - 5) / 2) ** 2))
+    share = (1 - level) / (1 + np.exp(-(z + offset) / temperature)) + level / 2
+    foreground = np.rint(pixels * share)
+    return read_only(z, foreground, pixels - foreground)
+
+
+_NETWORKS = (_network(2.5), _network(0.9), _network(1, offset=-1, level=0.2))
+"""Too sure; too modest; too sure, and of foreground too often."""
+
+
+def _fitted(logits: Array, foreground: Array, background: Array) -> float:
+    margins = np.concatenate([logits, -logits])
+    return best_temperature(np.concatenate([foreground, background]), margins)
+
+
+def _least(loss: Callable[[float], float]) -> float:
+    """Where a loss of the temperature is least."""
+    from scipy.optimize import minimize_scalar
+
+    return float(minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
+
+
+def _nll(t: float, logits: Array, foreground: Array, background: Array) -> float:
+    z = logits / t
+    return float(foreground @ np.logaddexp(0, -z) + background @ np.logaddexp(0, z))
+
+
+def _levels_alike(logits: Array, foreground: Array, background: Array) -> float:
+    share = foreground / (foreground + background)
+    return _least(lambda t: _nll(t, logits, share, 1 - share))
+
+
+def _squared(logits: Array, foreground: Array, background: Array) -> float:
+    def loss(t: float) -> float:
+        p = 1 / (1 + np.exp(-logits / t))
+        return float(foreground @ (1 - p) ** 2 + background @ p**2)
+
+    return _least(loss)
+
+
+def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
+    """Where mean confidence is accuracy."""
+    right = np.where(logits > 0, foreground, background).sum()
+
+    def loss(t: float) -> float:
+        sure = 1 / (1 + np.exp(-np.abs(logits) / t))
+        return float((sure @ (foreground + background) - right) ** 2)
+
+    return _least(loss)
+
+
+def _logit(p: float) -> float:
+    return float(np.log(p) - np.log1p(-p))
+
+
+def _same_temperature(p: float, s: float) -> float:
+    return _logit(p) / _logit((1 - s) * p + s / 2)
+
+
+def _stopping(nll: Array, accuracy: Array) -> float:
+    return float(accuracy[-1] - accuracy[np.argmin(nll)])
+
+
+def _first_rise(nll: Array, accuracy: Array) -> float:
+    return float(accuracy[-1] - accuracy[np.flatnonzero(np.diff(nll) > 0)[0]])
+
+
+_LOGS = (
+    read_only([0.50, 0.40, 0.42, 0.30, 0.33, 0.41], [0.80, 0.84, 0.83, 0.87, 0.88, 0.86]),
+    read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
+)
+
+_CURES = (
+    "nothing",
+    "a temperature",
+    "isotonic regression",
+    "label smoothing",
+    "early stopping",
+    "a level for each test image",
+)
+_LIST = "\n".join(f"{number}. {cure}" for number, cure in enumerate(_CURES, start=1))
+
+
+def _number(cure: str) -> Callable[[], float]:
+    return lambda: 1 + _CURES.index(cure)
+
+
+TEMPERATURE = Exercise(
+    name="07/temperature",
+    title="a temperature by your own hands",
+    question="""
+Of a validation set you know that `foreground[k]` pixels of foreground and `background[k]` of
+background have the logit `logits[k]`. **Write the temperature of least negative log-likelihood, to
+within 0.01.** A grid, halving, SciPy: any solver will do. It is compared with the library's on
+three networks that you do not see.
+""",
+    right=_fitted,
+    tolerance=0.01,
+    expects="a positive number, such as 2.5",
+    mistakes=(
+        Mistake(
+            lambda *counts: 1 / _fitted(*counts),
+            "That is 1/T, the factor of the logits. A temperature divides them.",
+        ),
+        Mistake(
+            _equal_means,
+            "There mean confidence equals accuracy. The likelihood asks more: it sees which pixels "
+            "are sure, not only how sure they are on average.",
+        ),
+        Mistake(
+            _levels_alike,
+            "That takes every logit as often as every other. Weigh each by its pixels.",
+        ),
+        Mistake(
+            _squared,
+            "That is the least squared error, Brier's score. The likelihood takes logarithms.",
+        ),
+        Mistake(
+            lambda logits, foreground, background: _fitted(logits, foreground, 0 * background),
+            "That is of foreground alone: a pixel of background costs log(1 + exp(z / T)).",
+        ),
+    ),
+    hint="Foreground costs log(1 + exp(-z/T)) a pixel, background log(1 + exp(z/T)): add them up.",
+    why="The likelihood is convex in 1/T, so that every honest solver finds the same number.",
+    solution="""
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+
+def answer(logits, foreground, background):
+    def nll(t):
+        z = logits / t
+        return foreground @ np.logaddexp(0, -z) + background @ np.logaddexp(0, z)
+
+    return minimize_scalar(nll, bounds=(0.1, 10), method="bounded").x
+""",
+    arguments=("logits", "foreground", "background"),
+    grid=_NETWORKS,
+)
+
+STOPPING = Exercise(
+    name="07/stopping",
+    title="what early stopping costs",
+    question="""
+A training's log holds the validation NLL and the accuracy after each epoch, `nll` and `accuracy`.
+**Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch
+whose weights are kept. Below 0 it gains.
+""",
+    right=_stopping,
+    tolerance=0.001,
+    expects="a difference of two shares, such as 0.01",
+    mistakes=(
+        Mistake(
+            lambda nll, accuracy: -_stopping(nll, accuracy),
+            "The sign is turned: what is lost counts as positive.",
+        ),
+        Mistake(
+            lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
+            "That compares with the most accurate epoch. Without stopping one has the last.",
+        ),
+        Mistake(
+            lambda nll, accuracy: accuracy[-1] - accuracy.max(),
+            "That keeps the most accurate epoch. Kept is the one of least NLL.",
+        ),
+        Mistake(
+            _first_rise,
+            "That stops where NLL first rises. It wobbles: training goes on, and the least of all "
+            "epochs counts.",
+        ),
+        Mistake(
+            lambda nll, accuracy: nll[-1] - nll.min(),
+            "That is what stopping gains in NLL. Asked is the accuracy.",
+        ),
+    ),
+    hint="Find the epoch of least NLL, and look up its accuracy.",
+    why="It may have either sign: where a network memorises, its best epoch is more accurate too.",
+    solution="""
+def answer(nll, accuracy):
+    return accuracy[-1] - accuracy[nll.argmin()]
+""",
+    arguments=("nll", "accuracy"),
+    grid=_LOGS,
+)
+
+SMOOTHED = Exercise(
+    name="07/smoothed",
+    title="a level is no temperature",
+    question="""
+Smoothing of strength `s` moves a pixel's best answer from `p` to `(1 - s) p + s/2`. **Write the
+temperature that moves this pixel as far.** Then try a sure pixel and an unsure one.
+""",
+    right=_same_temperature,
+    tolerance=0.005,
+    expects="a positive number, such as 1.5",
+    mistakes=(
+        Mistake(
+            lambda p, s: 1 / _same_temperature(p, s),
+            "That is what logits are multiplied by. A temperature divides them.",
+        ),
+        Mistake(
+            lambda p, s: 1 / (1 - s),
+            "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the more it is moved.",
+        ),
+        Mistake(
+            lambda p, s: p / ((1 - s) * p + s / 2),
+            "That is the ratio of the probabilities. A temperature divides logits, log(p / (1-p)).",
+        ),
+        Mistake(
+            lambda p, s: _logit(p) / _logit((1 - s) * p),
+            "The s/2 is missing: what is taken from one class goes to both alike.",
+        ),
+    ),
+    hint="The temperature is the ratio of two logits, before and after.",
+    why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
+    solution="""
+import math
+
+
+def answer(p, s):
+    after = (1 - s) * p + s / 2
+    return math.log(p / (1 - p)) / math.log(after / (1 - after))
+""",
+    arguments=("p", "s"),
+    grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
+)
+
+_TRAIN_AGAIN = "It needs a new training, which is ruled out."
+
+SAME_CAMERA = Exercise(
+    name="07/same_camera",
+    title="the same camera",
+    question=f"""
+A trained network finds cracks in photographs of concrete. Its maps are cut at 1/2, and the area of
+the cracks is billed: no decision may change, and nobody will train it again. Its probabilities, ten
+points too sure, go to an engineer. The camera and the light never change, and there are 100
+labelled images that the network has not seen. **Which cure?** Answer with its number.
+
+{_LIST}
+""",
+    right=_number("a temperature"),
+    tolerance=0.1,
+    expects="the number of a cure, 1 to 6",
+    mistakes=(
+        Mistake(
+            _number("nothing"),
+            "It is ten points too sure, and a hundred labelled images can mend that in a second.",
+        ),
+        Mistake(
+            _number("isotonic regression"),
+            "It would calibrate at least as well, but it moves decisions, and with them the bills.",
+        ),
+        Mistake(
+            _number("label smoothing"),
+            f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.",
+        ),
+        Mistake(
+            _number("early stopping"),
+            f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.",
+        ),
+        Mistake(
+            _number("a level for each test image"),
+            "It keeps decisions and would do. But it is fitted on degraded copies for the sake of "
+            "shifts, and here nothing shifts: the simplest that does the work is enough.",
+        ),
+    ),
+    hint="Choose one of the six numbers.",
+    why="One number, fitted where validation resembles the test; no decision moves.",
+    solution="""
+answer = 2
+""",
+)
+
+DRONE = Exercise(
+    name="07/drone",
+    title="the network on a drone",
+    question=f"""
+The same network shall now fly: it sees concrete from other distances, blurred, at dusk, and always
+with a crack somewhere in the picture. Not one image from up there is labelled, and again nothing is
+trained and no decision moves. **Which cure?** Answer with its number.
+
+{_LIST}
+""",
+    right=_number("a level for each test image"),
+    tolerance=0.1,
+    expects="the number of a cure, 1 to 6",
+    mistakes=(
+        Mistake(
+            _number("nothing"),
+            "Too sure on the ground, it will hardly be less sure than it is right in the dusk.",
+        ),
+        Mistake(
+            _number("a temperature"),
+            "It helps, but it is one number for a sharp image and for a blurred one alike, fitted "
+            "on sharp ones.",
+        ),
+        Mistake(
+            _number("isotonic regression"),
+            "It moves decisions, and it was fitted on images that resemble these less and less.",
+        ),
+        Mistake(
+            _number("label smoothing"),
+            f"{_TRAIN_AGAIN} And it is one strength for all images.",
+        ),
+        Mistake(
+            _number("early stopping"),
+            f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.",
+        ),
+    ),
+    hint="Choose one of the six numbers.",
+    why="Fitted on degraded copies, it asks each image how hard it looks. Over empty concrete it "
+    "would be too modest: 'nothing here' looks to it like 'too near to see'.",
+    solution="""
+answer = 6
+""",
+)
+
+EXERCISES = (TEMPERATURE, STOPPING, SMOOTHED, SAME_CAMERA, DRONE)

@@ -1,0 +1,212 @@
+"""What cures do: NLL over temperatures, errors by set, an early stop, levels of test images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aslp_lib.data.base import SaliencySet
+from aslp_lib.evaluation.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    line_widths,
+    looks,
+    new_figure,
+    plain,
+)
+from aslp_lib.evaluation.over_seeds import Difference
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import Temperature
+from aslp_lib.recalibration.base import level_logits
+
+TEMPERATURES = np.geomspace(0.5, 8, 97)
+"""1 is among them."""
+
+
+def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
+    """Negative log-likelihood of each set after its logits are divided by T; a mark where it is
+    least.
+
+    Args:
+        sets: label -> counts.
+    """
+    figure = new_figure(6.6, 4.0, title)
+    axis = figure.subplots()
+    notes = []
+    for (label, counts), (colour, line, mark), width in zip(
+        sets.items(), looks(), line_widths(len(sets)), strict=False
+    ):
+        best = Temperature().fit(counts).value
+        at_one, least = _nll(counts, np.array([1.0, best]))
+        axis.plot(TEMPERATURES, _nll(counts, TEMPERATURES), line, color=colour, label=label)
+        axis.plot(best, least, mark, color=colour, markersize=5 * width, markeredgecolor="black")
+        notes.append(f"{label}: least at T = {best:.1f}, {least:.2f} where T = 1 has {at_one:.2f}")
+    axis.axvline(1, color="black", linestyle=":", linewidth=1)
+    axis.set(
+        xscale="log", xlabel="temperature T", ylabel="NLL, nats a pixel", ylim=(0, None),
+        xticks=(0.5, 1, 2, 4, 8), xticklabels=("0.5", "1", "2", "4", "8"),
+    )  # fmt: skip
+    axis.minorticks_off()
+    axis.legend(fontsize=9)
+    figure.set_label(f"{title}, over temperatures from 0.5 to 8. {'; '.join(notes)}.")
+    return figure
+
+
+def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """In nats a pixel, at each temperature."""
+    logits = level_logits(counts.grey_levels)
+    margins = np.concatenate([-logits, logits])  # of background, of foreground
+    pixels = counts.pooled.ravel()
+    return np.logaddexp(0, -margins / temperatures[:, None]) @ pixels / pixels.sum()
+
+
+def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figure:
+    """A row a set, a mark a cure.
+
+    Args:
+        errors: cure -> set -> ECE, a share; the same sets of each.
+    """
+    sets = list(next(iter(errors.values())))
+    figure = new_figure(7.2, 1.3 + 0.45 * len(sets), None)
+    axis = figure.subplots()
+    axis.set_title(plain(title, 50))
+    rows = np.arange(len(sets))
+    axis.hlines(rows, 0, 100 * max(max(own.values()) for own in errors.values()), color="#dddddd")
+    for (label, own), (colour, _, mark), width in zip(
+        errors.items(), looks(), line_widths(len(errors)), strict=False
+    ):
+        axis.plot(
+            [100 * own[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
+            markersize=3 + 3.5 * width, markeredgecolor="black", markeredgewidth=0.6,
+        )  # fmt: skip
+    axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %", xlim=(0, None))
+    axis.set_ylim(len(sets) - 0.5, -0.5)
+    figure.legend(fontsize=9, loc="outside right upper")
+    notes = [
+        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.1f} %" for label, own in errors.items())
+        for name in sets
+    ]
+    figure.set_label(f"{title}. ECE of {'; of '.join(notes)}.")
+    return figure
+
+
+def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
+    """A training by the method `early_stopping`: validation accuracy and confidence, and NLL, over
+    the epochs; a line at the epoch whose weights are kept.
+
+    Args:
+        log: rows with "epoch", "accuracy", "confidence", "nll" and "best_epoch".
+    """
+    figure = new_figure(8.4, 3.5, title)
+    left, right = figure.subplots(1, 2)
+    column = {key: np.array([row[key] for row in log]) for key in log[0]}
+    epoch, best = column["epoch"], int(log[-1]["best_epoch"])
+    left.plot(epoch, 100 * column["confidence"], color=ORANGE, label="confidence")
+    left.plot(epoch, 100 * column["accuracy"], "--", color=BLUE, label="accuracy")
+    right.plot(epoch, column["nll"], color=BLUE, label="NLL")
+    for axis, name in ((left, "%"), (right, "NLL, nats a pixel")):
+        axis.axvline(best, color="black", linestyle=":", label=f"kept: epoch {best}")
+        axis.set(xlabel="epoch", ylabel=f"validation, {name}")
+        axis.legend(fontsize=9)
+    kept, last = log[best - 1], log[-1]
+    figure.set_label(
+        f"{title}. At epoch {best}, whose weights are kept, accuracy is "
+        f"{100 * kept['accuracy']:.0f} % and confidence {100 * kept['confidence']:.0f} %; at the "
+        f"last, {len(log)}, {100 * last['accuracy']:.0f} % and {100 * last['confidence']:.0f} %."
+    )
+    return figure
+
+
+def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
+    """How levels of a set's images are spread: median, middle half and 10 to 90 %, a row a set.
+
+    Args:
+        levels: set -> (images,) level of the background of each image.
+    """
+    figure = new_figure(6.6, 1.4 + 0.4 * len(levels), title)
+    axis = figure.subplots()
+    medians = {}
+    for row, (name, own) in enumerate(levels.items()):
+        lowest, low, middle, high, highest = np.quantile(own, (0.1, 0.25, 0.5, 0.75, 0.9))
+        axis.plot([lowest, highest], [row, row], color=GREY, linewidth=1.5)
+        axis.plot([low, high], [row, row], color=BLUE, linewidth=8, solid_capstyle="butt")
+        axis.plot(middle, row, "D", color=ORANGE, markeredgecolor="black", markersize=8)
+        medians[name] = middle
+    axis.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel="level s", xlim=(0, None))
+    axis.set_ylim(len(levels) - 0.5, -0.5)
+    highest, lowest = (end(medians, key=medians.__getitem__) for end in (max, min))
+    figure.set_label(
+        f"{title}: the median (diamond), the middle half (bar) and 10 to 90 % (line) of each set. "
+        f"The highest median is that of {highest}, the lowest that of {lowest}."
+    )
+    return figure
+
+
+def image_levels(
+    dataset: SaliencySet,
+    indices: Sequence[int],
+    maps: Mapping[str, Sequence[NDArray[np.uint8]]],
+    levels: NDArray[np.float64],
+) -> Figure:
+    """A column an image: the image, its label, what networks say, and its level.
+
+    Args:
+        indices: which images of the set.
+        maps: label -> their (H, W) maps.
+        levels: (images, 2) of each one's predicted foreground and background.
+    """
+    titles = ("image", "label", *maps)
+    figure = new_figure(1.6 * len(indices) + 0.6, 1.5 * len(titles) + 0.6, None)
+    grid = figure.subplots(len(titles), len(indices), squeeze=False)
+    notes = []
+    for column, (index, (inside, outside)) in enumerate(zip(indices, levels, strict=True)):
+        shown = [
+            dataset.load(index)[0].permute(1, 2, 0).numpy(),
+            255 * dataset.mask(index),
+            *(own[column] for own in maps.values()),
+        ]
+        for axis, values in zip(grid[:, column], shown, strict=True):
+            axis.imshow(values, cmap="gray", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+        grid[-1, column].set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
+        notes.append(f"{outside:.2f} and {inside:.2f}")
+    for axis, title in zip(grid[:, 0], titles, strict=True):
+        axis.set_ylabel(plain(title, 14), fontsize=9)
+    figure.set_label(
+        f"{len(indices)} images of {dataset.name}, a column each: {', '.join(titles)}. White is "
+        "foreground; the greyer a map, the less sure. Levels of what is predicted as background "
+        f"and as foreground, from left to right: {'; '.join(notes)}."
+    )
+    return figure
+
+
+def differences(found: Mapping[str, Difference], title: str, unit: str = "points") -> Figure:
+    """Paired differences with their 95 % intervals over seeds: filled where 0 is left out.
+
+    Args:
+        found: "this - that" -> its difference, a share.
+    """
+    figure = new_figure(8.2, 1.3 + 0.45 * len(found), title)
+    axis = figure.subplots()
+    notes = []
+    for row, (label, each) in enumerate(found.items()):
+        mean, low, high = (100 * value for value in each)
+        colour = ORANGE if mean > 0 else BLUE
+        if np.isfinite(high - low):
+            axis.plot([low, high], [row, row], color=colour, linewidth=2)
+        face = colour if each.settled else "white"
+        axis.plot(mean, row, "o", markeredgecolor=colour, markerfacecolor=face, markersize=9)
+        notes.append(f"{label}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
+    axis.axvline(0, color="black", linestyle="--", linewidth=1)
+    axis.set(yticks=range(len(found)), xlabel=f"difference, {unit}; below 0 the first is better")
+    axis.set_yticklabels([plain(label, 44) for label in found], fontsize=9)
+    axis.set_ylim(len(found) - 0.5, -0.5)
+    figure.set_label(
+        f"{title}: means over seeds and 95 % intervals, in {unit}. {'; '.join(notes)}. A mark is "
+        "filled where the interval leaves 0 out."
+    )
+    return figure
