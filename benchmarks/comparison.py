@@ -157,7 +157,7 @@ def of_grid(grid: Sequence[Record]) -> str:
     """What was tried, and its NLL on validation."""
     lines = ["| method | tried: NLL on validation | chosen |", "|---|---|---|"]
     best = chosen(grid)
-    for method in GRID:
+    for method in (method for method in best if method in GRID):
         name, values = GRID[method]
         cells = [
             f"{value}: {found[0]['nll']:.4f}"
