@@ -225,10 +225,10 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
         f"{SCORES[key].title if key in SCORES else key}"
         for where, key in columns
     ]
-    lines = [f"| {title} | {' | '.join(head)} |", f"|---{'|---:' * len(columns)}|"]
+    lines = [f"| {title} | seeds | {' | '.join(head)} |", f"|---{'|---:' * (1 + len(columns))}|"]
     first = columns[0][0]
     for label in by_label(found, str(first)):
-        cells = []
+        cells = [str(len(by_label(found, str(first))[label]))]
         for where, key in columns:
             sets = where if isinstance(where, tuple) else (where,)
             own = [by_label(found, name)[label] for name in sets]
