@@ -49,7 +49,7 @@ def start(launcher: list, *arguments, **environment: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> str:
-    output = process.communicate(timeout=120)[0]
+    output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     return output
 
@@ -152,7 +152,7 @@ def started(command: str, folder: Path) -> subprocess.CompletedProcess:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**ENVIRONMENT, "PATH": os.pathsep.join([BIN, os.environ["PATH"]])},
     )
 
