@@ -79,6 +79,12 @@ def test_rounding_otherwise_is_in_the_last_bit_and_leaves_what_is_exact():
     assert torch.equal(product, values[0] * values[1])
 
 
+def test_a_probability_stays_one():
+    with RoundsOtherwise(1):
+        p = torch.sigmoid(torch.full((1000,), 20.0))
+    assert p.max() == 1 > p.min()
+
+
 def test_another_seed_rounds_otherwise_again():
     values = torch.rand(100, 64, generator=torch.Generator().manual_seed(0))
     found = []

@@ -44,6 +44,8 @@ class RoundsOtherwise(TorchDispatchMode):
                         count = args[0].numel() // each.numel() if name == "mean" else 1
                         exact = (each * count).round() / count == each
                         moved = torch.where(exact, each, moved)
+                    if name == "sigmoid":
+                        moved = moved.clamp(max=1)  # a probability is one on every processor
                     each.copy_(moved)
         return result
 
