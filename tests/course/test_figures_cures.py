@@ -45,7 +45,7 @@ def test_errors_stand_in_the_rows_of_their_sets():
     np.testing.assert_allclose(drawn["none"], [[10, 0], [20, 1]])
     np.testing.assert_allclose(drawn["cure"], [[2, 0], [30, 1]])
     words = figures.alt(figure)
-    assert "test: none 10.0 %, cure 2.0 %; of far: none 20.0 %, cure 30.0 %" in words
+    assert "test: none 10 %, cure 2 %; of far: none 20 %, cure 30 %" in words
 
 
 def test_an_early_stop_is_marked_at_the_epoch_that_is_kept():

@@ -87,7 +87,7 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
     axis.set_ylim(len(sets) - 0.5, -0.5)
     figure.legend(fontsize=9, loc="outside right upper")
     notes = [
-        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.1f} %" for label, own in errors.items())
+        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.0f} %" for label, own in errors.items())
         for name in sets
     ]
     figure.set_label(f"{title}. ECE of {'; of '.join(notes)}.")
