@@ -43,10 +43,10 @@ from aslp_lib.training.validation import validate
 RESULTS = Path(__file__).parent / "results" / "per_image.json"
 START, END = "<!-- per image -->", "<!-- end of per image -->"
 TRIED = {
-    PerImageLevel: ((1e-3, 10), (1e-2, 40), (1e-1, 40)),
-    PerImageTemperature: ((1e-2, 10), (3e-2, 40), (1e-1, 40)),
+    PerImageLevel: ((1e-2, 40), (1e-1, 40)),
+    PerImageTemperature: ((3e-2, 40), (1e-1, 40)),
 }
-"""Ridges and weights of a clean image; the first is the class's own."""
+"""Ridges and weights of a clean image, beside each kind's own."""
 
 
 def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
@@ -82,13 +82,12 @@ def measure(run: Path | None) -> tuple[str, dict]:
     degraded = {
         each: count(Degraded(data.validation, each)) for each in tqdm(DEGRADATIONS, "degraded")
     }
-    kinds = {
-        f"{kind.name}, ridge {ridge:g}, clean {weight:g}": type(
-            "", (kind,), {"ridge": ridge, "clean_weight": weight}
-        )
-        for kind, choices in TRIED.items()
-        for ridge, weight in choices
-    }
+    kinds = {}
+    for kind, others in TRIED.items():
+        kinds[kind.name] = kind
+        for ridge, weight in others:
+            label = f"{kind.name}, ridge {ridge:g}, clean {weight:g}"
+            kinds[label] = type("", (kind,), {"ridge": ridge, "clean_weight": weight})
     without = {
         label: left_out(kind, clean, degraded) for label, kind in tqdm(kinds.items(), "left out")
     }
