@@ -204,14 +204,14 @@ def predicted_maps(
     for images, _, batch in loader(dataset, settings, accelerator, chosen):
         with accelerator.autocast():
             raw = network(images)
+        shapes = [dataset.shape(index) for index in batch.tolist()]
         maps: list[dict[K, np.ndarray]] = [{} for _ in images]
         for key, change in changes.items():
             logits = raw.float()
             if change is not None:
                 logits = change.apply_on_images(logits, images, network)
             _refuse_non_finite(logits, dataset, batch.tolist())
-            for own, logit, index in zip(maps, logits.cpu(), batch.tolist(), strict=True):
-                shape = dataset.shape(index)
+            for own, logit, shape in zip(maps, logits.cpu(), shapes, strict=True):
                 probability = own_size(logit, shape, resize_logits=settings.resize_logits)
                 if settings.min_max_maps:
                     probability = min_max(probability)

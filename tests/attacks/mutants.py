@@ -82,6 +82,7 @@ TESTS = {
         *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),
         *("recalibration/test_histogram.py", "recalibration/test_two_temperatures.py"),
         *("recalibration/test_density.py", "recalibration/test_flip.py"),
+        *("recalibration/test_per_image.py", "recalibration/test_degraded_temperature.py"),
         *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
     ],
     "metrics/calibration.py": [
