@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,9 +21,9 @@ import numpy as np
 from timing import put_in_readme
 
 from aslp_lib.config import PRESETS
-from aslp_lib.evaluation import study
 from aslp_lib.evaluation.over_seeds import Difference, agreement_with_truth, difference
-from aslp_lib.evaluation.study import Candidate, Record, Study, by_label, read, to_json
+from aslp_lib.evaluation.records import Record, by_label, of, of_method, read
+from aslp_lib.evaluation.study import Candidate, Study, collect
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.methods.aslp.perturbation import TECHNIQUES
@@ -78,17 +78,14 @@ def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
     """Of each method what has the least NLL on validation."""
     best = {}
     for method in dict.fromkeys(record["method"] for record in grid):
-        own = {
-            json.dumps(candidate.options): next(
-                record["nll"]
-                for record in grid
-                if record["method"] == method
-                and all(record["options"][key] == each for key, each in candidate.options.items())
-            )
-            for candidate in tried(method)
-        }
-        best[method] = Candidate(method, json.loads(min(own, key=own.__getitem__)))
+        best[method] = min(tried(method), key=lambda candidate: nll(grid, candidate))
     return best
+
+
+def nll(grid: Sequence[Record], candidate: Candidate) -> float:
+    """Of the one training that the grid has of a candidate."""
+    (record,) = of_method(grid, candidate.method, candidate.options)
+    return float(record["nll"])
 
 
 def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
@@ -106,18 +103,8 @@ def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
 
 
 def strength_of(level: Candidate) -> float:
-    """alpha * beta of a fixed level of hard inversion, in percents."""
-    return round(TECHNIQUES["HI"].beta * float(str(level.options["alpha"])), 6)
-
-
-def collect(asked: Study, file: Path, processes: int) -> list[Record]:
-    """A study's records, done and written as they come; those that the file has are taken over."""
-    known = read(file, asked.settings) if file.exists() else []
-    found: list[Record] = []
-    for rows in study.compare(asked, processes, known):
-        found += rows
-        write(file, to_json(asked, found, known))
-    return found
+    """alpha * beta of a fixed level of hard inversion."""
+    return round(TECHNIQUES["HI"].beta * level.options["alpha"], 6)
 
 
 def make_grid(path: Path, processes: int) -> None:
@@ -160,26 +147,14 @@ def of_grid(grid: Sequence[Record]) -> str:
     for method in (method for method in best if method in GRID):
         name, values = GRID[method]
         cells = [
-            f"{value}: {found[0]['nll']:.4f}"
-            for value, found in zip(
-                values, [of(grid, candidate) for candidate in tried(method)], strict=True
-            )
+            f"{value}: {nll(grid, candidate):.4f}"
+            for value, candidate in zip(values, tried(method), strict=True)
         ]
         lines.append(
             f"| {METHOD_LABELS[method]} | {name} = {', '.join(cells)} | "
             f"{best[method].options[name]} |"
         )
     return "\n".join(lines)
-
-
-def of(found: Iterable[Record], candidate: Candidate) -> list[Record]:
-    """A candidate's records."""
-    return [
-        record
-        for record in found
-        if record["method"] == candidate.method
-        and all(record["options"][key] == each for key, each in candidate.options.items())
-    ]
 
 
 def of_records(
@@ -226,12 +201,12 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
         for where, key in columns
     ]
     lines = [f"| {title} | seeds | {' | '.join(head)} |", f"|---{'|---:' * (1 + len(columns))}|"]
-    first = columns[0][0]
-    for label in by_label(found, str(first)):
-        cells = [str(len(by_label(found, str(first))[label]))]
+    grouped = {name: by_label(found, name) for name in {record["set"] for record in found}}
+    for label, first in grouped[str(columns[0][0])].items():
+        cells = [str(len(first))]
         for where, key in columns:
             sets = where if isinstance(where, tuple) else (where,)
-            own = [by_label(found, name)[label] for name in sets]
+            own = [grouped[name][label] for name in sets]
             by_seed = np.mean([[record[key] for record in each] for each in own], axis=0)
             cells.append(shares(by_seed))
         name = label.split(" + ")[0] if bare else label
@@ -261,7 +236,7 @@ def summary(folder: Path = RESULTS) -> str:
         record
         for method, kind in SUMMARY
         if method in best
-        for record in of(found, best[method])
+        for record in of_method(found, method, best[method].options)
         if record["recalibration"] == kind
     ]
     degraded = tuple(dict.fromkeys(r["set"] for r in kept if r["set"].startswith("test, ")))
@@ -289,12 +264,11 @@ def of_differences(
     scores = ("ece", "brier")
     head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
     lines = [f"| difference, points | {' | '.join(head)} |", f"|---{'|---:' * len(head)}|"]
-    for label, one, other, kind in pairs:
-        own = [record for record in found if record["recalibration"] == kind]
+    for label, *ways, kind in pairs:
         cells = []
         for name in sets:
-            here = [record for record in own if record["set"] == name]
-            cells += [_points(difference(of(here, one), of(here, other), key)) for key in scores]
+            first, second = (of(found, name, way.method, kind, **way.options) for way in ways)
+            cells += [_points(difference(first, second, key)) for key in scores]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

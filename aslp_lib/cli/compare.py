@@ -13,7 +13,8 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Preset, Train
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.evaluation.study import Record, Study, by_label, compare, read, table, to_json
+from aslp_lib.evaluation.records import Record, table, values
+from aslp_lib.evaluation.study import Study, collect
 from aslp_lib.files import write
 from aslp_lib.training import launch
 
@@ -70,12 +71,8 @@ class Compare(Command):
         check_files(data)
         announce(f"preset {self.preset}; data: {data.origin}; study: {path}")
         describe(data)
-        known = read(results, self.settings) if results.exists() else []
-        found: list[Record] = []
         try:
-            for rows in compare(study, self.processes, known):
-                found += rows
-                write(results, to_json(study, found, known))
+            found = collect(study, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command goes on") from None
         validation, *tests = dict.fromkeys(record["set"] for record in found)
@@ -89,13 +86,10 @@ def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: 
     """A picture a test set, of its calibration error against the validation set's."""
     from aslp_lib.evaluation.figures import in_and_under_shift, to_png  # matplotlib
 
-    def errors(name: str) -> dict[str, list[float]]:
-        groups = by_label(found, name).items()
-        return {label: [record["ece"] for record in own] for label, own in groups}
-
+    inside = values(found, validation)
     for name in tests:
         seeds = len({record["seed"] for record in found})
         names = validation, name
-        figure = in_and_under_shift(errors(validation), errors(name), names, f"{seeds} seeds")
+        figure = in_and_under_shift(inside, values(found, name), names, f"{seeds} seeds")
         write(path / f"{name}.png", to_png(figure, dpi=144))
         announce(f"picture: {path / f'{name}.png'}")

@@ -4,12 +4,12 @@ truth does."""
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from aslp_lib.evaluation.study import ESTIMATORS, Record, by_label
+from aslp_lib.evaluation.records import ESTIMATORS, Record
 
 RANKED = ("ece", *ESTIMATORS, "oe", "brier", "nll")
 """Scores that are compared with the truth; the lower, the better."""
@@ -68,24 +68,19 @@ def agreement_with_truth(found: Sequence[Record], name: str) -> dict[str, float]
     Raises:
         ValueError: it is not known of this set, or nothing is there to rank.
     """
-    by_seed: dict[int, list[Mapping[str, Any]]] = {}
-    for own in by_label(found, name).values():
-        for record in own:
+    by_seed: dict[int, list[Record]] = {}
+    for record in found:
+        if record["set"] == name:
             by_seed.setdefault(record["seed"], []).append(record)
     if not by_seed or any("truth" not in each for own in by_seed.values() for each in own):
         raise ValueError(f"the true posterior of {name!r} is not in these records")
     from scipy.stats import spearmanr
 
-    return {
-        score: float(
-            np.mean(
-                [
-                    spearmanr(
-                        [each[score] for each in own], [each["truth"] for each in own]
-                    ).statistic
-                    for own in by_seed.values()
-                ]
-            )
+    def rank(score: str) -> float:
+        columns = (
+            ([each[score] for each in own], [each["truth"] for each in own])
+            for own in by_seed.values()
         )
-        for score in RANKED
-    }
+        return float(np.mean([spearmanr(*pair).statistic for pair in columns]))
+
+    return {score: rank(score) for score in RANKED}

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from datetime import date
 from functools import partial
-from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -25,36 +22,32 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import json_object
 from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.evaluation.predict import load_network, predicted_maps
+from aslp_lib.evaluation.records import (
+    ESTIMATORS,
+    NAMES,
+    Record,
+    differing,
+    keep,
+    of_method,
+    read,
+)
 from aslp_lib.files import write
-from aslp_lib.methods import METHOD_LABELS, METHODS
-from aslp_lib.metrics import SCORES, Score, scores
+from aslp_lib.methods import METHODS
+from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, Run, Variant
+from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
-
-NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
-"""The scores of a record."""
-ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
-"""Other estimators of the calibration error, which a record has too."""
-
-Record = dict[str, Any]
-"""`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
-of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
-(unless the set is degraded), `images`, `seconds` of the training (None if it was stopped and gone
-on with); and `truth`, the mean distance to the true posterior, where it is known.
-"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class Candidate:
     """A way to train: a method, and those of its hyperparameters that are not the settings'."""
 
     method: str
-    options: Mapping[str, object] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -110,8 +103,6 @@ class Study:
     tested: bool = True
 
     def __post_init__(self) -> None:
-        if not self.candidates:
-            object.__setattr__(self, "candidates", tuple(map(Candidate, self.settings.methods)))
         if self.seeds < 1:
             raise ValueError(f"seeds is {self.seeds}, but must be at least 1")
         for name, asked, known in (
@@ -126,10 +117,11 @@ class Study:
     @property
     def trainings(self) -> list[tuple[Candidate, Settings]]:
         """Seed after seed, so that a study that is stopped has whole seeds."""
+        candidates = self.candidates or tuple(map(Candidate, self.settings.methods))
         return [
             (candidate, candidate.settings(self.settings, seed))
             for seed in range(self.seeds)
-            for candidate in self.candidates
+            for candidate in candidates
         ]
 
     def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
@@ -157,7 +149,7 @@ class Study:
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
-        if other := _others(asdict(training), asdict(run.settings)):
+        if other := differing(asdict(training), asdict(run.settings)):
             raise ValueError(
                 f"{path} was made with another {', '.join(other)}: choose another --out, or remove "
                 "it"
@@ -165,9 +157,39 @@ class Study:
         return run
 
 
-def _others(now: Mapping[str, object], then: Mapping[str, object]) -> list[str]:
-    """Names of what differs."""
-    return sorted(name for name in now if now[name] != then.get(name))
+def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = True) -> list[Record]:
+    """All records that a study asks for, each written to a file as it comes. Those that the file
+    has are taken over, and none of it is lost.
+
+    Raises:
+        ValueError: as `compare`, and as `records.read`.
+    """
+    known = read(file, study.settings) if file.exists() else []
+    found: list[Record] = []
+    for rows in compare(study, processes, known, progress=progress):
+        found += rows
+        keep(file, in_order(study, found, known), study.settings, study.seeds)
+    return found
+
+
+def in_order(study: Study, found: Sequence[Record], known: Sequence[Record]) -> list[Record]:
+    """Records in the order in which a study asks for them, then those that it does not ask for."""
+    kinds = (None, *study.settings.recalibrate)
+
+    def key(seed: int, method: str, options: Mapping[str, Any], kind: str | None) -> Hashable:
+        return seed, method, json.dumps(options), kind
+
+    asked = [
+        key(training.seed, candidate.method, _options(training), kind)
+        for candidate, training in study.trainings
+        for kind in kinds
+    ]
+    order = {each: number for number, each in enumerate(asked)}
+    rows: dict[Hashable, tuple[int, Record]] = {}
+    for record in (*found, *known):
+        own = key(*(record[name] for name in ("seed", "method", "options", "recalibration")))
+        rows.setdefault((own, record["set"]), (order.get(own, len(order)), record))
+    return [record for _, record in sorted(rows.values(), key=lambda row: row[0])]
 
 
 def compare(
@@ -190,16 +212,16 @@ def compare(
     bar = partial(tqdm, total=len(trainings), desc="trainings", disable=not progress)
     if processes == 1:
         for candidate, training in bar(trainings):
-            yield records(study, candidate, training, known, progress=progress)
+            yield recorded(study, candidate, training, known, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     with ProcessPoolExecutor(
         processes, get_context("spawn"), torch.set_num_threads, (threads,)
     ) as pool:
-        jobs = [
-            pool.submit(records, study, candidate, training, known, progress=False)
-            for candidate, training in trainings
-        ]
+        jobs = []
+        for candidate, training in trainings:
+            own = [*_among(known, training).values()]  # of all, a process would get megabytes
+            jobs.append(pool.submit(recorded, study, candidate, training, own, progress=False))
         try:
             for job in bar(as_completed(jobs)):
                 yield job.result()
@@ -207,7 +229,7 @@ def compare(
             pool.shutdown(cancel_futures=True)
 
 
-def records(
+def recorded(
     study: Study,
     candidate: Candidate,
     training: Settings,
@@ -237,11 +259,10 @@ Key = tuple[str, str | None]
 def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
     """A training's records among those that are known."""
     (method,) = training.methods
-    facts = {"method": method, "options": _options(training), "seed": training.seed}
     return {
         (record["set"], record["recalibration"]): record
-        for record in known
-        if all(record[name] == each for name, each in facts.items())
+        for record in of_method(known, method, _options(training))
+        if record["seed"] == training.seed
     }
 
 
@@ -319,10 +340,7 @@ def _counted(
             if posterior is not None:
                 distances[kind] += float(np.abs(prediction / 255 - posterior[index]).mean())
     return {
-        kind: (
-            Counts.join(own),
-            None if posterior is None else distances[kind] / len(own),
-        )
+        kind: (Counts.join(own), None if posterior is None else distances[kind] / len(own))
         for kind, own in parts.items()
     }
 
@@ -345,121 +363,3 @@ def _seconds(folder: MethodFolder) -> Path:
 def _seconds_of(folder: MethodFolder) -> float | None:
     file = _seconds(folder)
     return round(float(json.loads(file.read_text())), 1) if file.exists() else None
-
-
-COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
-"""Settings that a study's records have of their own."""
-
-
-def read(path: Path, settings: Settings | None = None) -> list[Record]:
-    """The records that `to_json` wrote.
-
-    Args:
-        settings: of the study that takes them over.
-
-    Raises:
-        FileNotFoundError: no such file.
-        ValueError: no records, or of other settings; names these.
-    """
-    text = Path(path).read_text(encoding="utf-8")
-    try:
-        held = json_object(text)
-        found: list[Record] = held["records"]
-        then = asdict(Settings.from_json(json.dumps(held["settings"])))
-        for record in found:
-            record["method"], record["options"], record["recalibration"], record["set"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
-    if settings is None:
-        return found
-    now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
-    if other := _others(now, then):
-        raise ValueError(
-            f"{path} was made with another {', '.join(other)}: choose another --results, or remove "
-            "it"
-        )
-    return found
-
-
-def to_json(study: Study, found: Sequence[Record], known: Sequence[Record] = ()) -> str:
-    """The records, in the order in which they were asked for, and what they were made with.
-
-    Args:
-        known: further records, which come last.
-    """
-    kinds = (None, *study.settings.recalibrate)
-    order = {
-        (training.seed, candidate.method, json.dumps(_options(training)), kind): i
-        for i, (candidate, training, kind) in enumerate(
-            (candidate, training, kind) for candidate, training in study.trainings for kind in kinds
-        )
-    }
-
-    def key(record: Record) -> tuple[int, str, str, str | None]:
-        options = json.dumps(record["options"])
-        return record["seed"], record["method"], options, record["recalibration"]
-
-    rows = {(*key(record), record["set"]): record for record in (*found, *known)}
-    facts = {
-        "date": str(date.today()),
-        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "versions": {name: version(name) for name in ("torch", "numpy")},
-        "settings": json.loads(study.settings.to_json()),
-        "seeds": study.seeds,
-    }
-    in_order = sorted(rows.values(), key=lambda record: order.get(key(record), len(order)))
-    lines = ",\n  ".join(json.dumps(record, allow_nan=False) for record in in_order)
-    head = json.dumps(facts, indent=1).removesuffix("\n}")
-    return f'{head},\n "records": [\n  {lines}\n ]\n}}\n'
-
-
-def table(found: Sequence[Record], name: str) -> str:
-    """Markdown of a set: mean ± standard deviation over seeds, and the mean ends of the 95 %
-    intervals over images."""
-    shown = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
-    rows = [
-        f"| {name} | {' | '.join(score.heading for score in shown)} |",
-        f"|---{'|---:' * len(shown)}|",
-    ]
-    for label, own in by_label(found, name).items():
-        cells = [_cell(score, own) for score in shown]
-        rows.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join(rows)
-
-
-def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
-    """A set's records of each way to train and recalibration, a record a seed, by what tables call
-    it: with those of a method's hyperparameters that are not the same in all of them."""
-    chosen: dict[str, list[dict[str, Any]]] = {}
-    for record in found:
-        chosen.setdefault(record["method"], []).append(record["options"])
-    grouped: dict[str, list[Record]] = {}
-    for record in found:
-        if record["set"] != name:
-            continue
-        label, options = Variant(record["method"], record["recalibration"]).label, record["options"]
-        differ = [
-            key
-            for key, own in options.items()
-            if any(each[key] != own for each in chosen[record["method"]])
-        ]
-        if differ:
-            in_words = ", ".join(f"{key} = {options[key]}" for key in differ)
-            method = METHOD_LABELS[record["method"]]
-            label = label.replace(method, f"{method} ({in_words})", 1)
-        grouped.setdefault(label, []).append(record)
-    return grouped
-
-
-def _cell(score: Score, own: Sequence[Record]) -> str:
-    values = [record[score.name] for record in own]
-    if None in values:
-        return "-"
-    text = score.text(float(np.mean(values)))
-    if len(values) > 1:
-        text += f" ± {score.text(float(np.std(values, ddof=1)))}"
-    ends = [record.get("intervals", {}).get(score.name) for record in own]
-    if all(ends):
-        low, high = np.mean(ends, axis=0)
-        text += f" [{score.text(low)}, {score.text(high)}]"
-    return text

@@ -14,7 +14,8 @@ from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures, study
 from aslp_lib.evaluation.maps import ReadOptions, count_maps
 from aslp_lib.evaluation.predict import load_network, predict
-from aslp_lib.evaluation.study import Candidate, Study, compare, read, table, to_json
+from aslp_lib.evaluation.records import keep, read, table
+from aslp_lib.evaluation.study import Candidate, Study, collect, compare, in_order
 from aslp_lib.metrics import bootstrap, calibration, saliency
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run, load_weights
@@ -165,16 +166,15 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     """Of other machines' trainings too: the runs themselves are not needed."""
     asked, records = finished
     file = tmp_path / "records.json"
-    file.write_text(to_json(asked, records))
+    keep(file, records, SETTINGS, seeds=2)
     known = read(file, SETTINGS)
     assert known == json.loads(json.dumps(records))
     monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("it was trained again"))
     elsewhere = replace(asked, path=tmp_path / "elsewhere")
-    assert [r for rows in compare(elsewhere, 1, known, progress=False) for r in rows] == known
+    assert collect(elsewhere, file, progress=False) == known
     assert not elsewhere.path.exists()
-    fewer = replace(elsewhere, seeds=1)
-    kept = json.loads(to_json(fewer, known[:4], known))["records"]
-    assert len(kept) == len(known)  # nothing is lost that was not asked for
+    assert collect(replace(elsewhere, seeds=1), file, progress=False) == known[: len(known) // 2]
+    assert read(file) == known  # nothing is lost that was not asked for
     with pytest.raises(ValueError, match="was made with another epochs: choose another --results"):
         read(file, replace(SETTINGS, epochs=2))
 
@@ -299,14 +299,13 @@ def test_records_stand_in_the_order_they_were_asked_for(tmp_path):
         for method in ("focal", "bce")
         for seed in (1, 0)
     ]
-    held = json.loads(to_json(asked, rows))
-    order = [(r["seed"], r["method"], r["recalibration"]) for r in held["records"]]
+    held = in_order(asked, rows, [record("mixup"), *rows])
+    order = [(r["seed"], r["method"], r["recalibration"]) for r in held]
     assert order[:4] == [
         (0, "bce", None), (0, "bce", "temperature"), (0, "focal", None), (0, "focal", "temperature")
     ]  # fmt: skip
     assert order[4][0] == 1
-    assert held["settings"]["epochs"] == 1
-    assert held["seeds"] == 2
+    assert order[8:] == [(0, "mixup", None)]  # not asked for, and last
 
 
 def test_the_picture_has_a_mark_a_method_at_its_means():

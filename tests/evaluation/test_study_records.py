@@ -1,9 +1,8 @@
-"""What notebook 07 takes from the records of a comparison."""
+"""What is chosen from the records of a comparison."""
 
 import pytest
 
-from aslp_lib.course import records
-from aslp_lib.evaluation import study
+from aslp_lib.evaluation import records
 
 
 def record(method, recalibration, seed, name, ece, **options):
@@ -56,8 +55,8 @@ def test_none_or_several_of_a_seed_are_refused(method, words):
 
 
 def test_scores_over_seeds_stand_under_the_tables_names():
-    found = records.over_seeds(FOUND, "test")
+    found = records.values(FOUND, "test")
     assert found["BCE"] == [0.1, 0.11]
     assert found["BCE + temperature"] == [0.02]
     assert found["label smoothing (epsilon = 0.2)"] == [0.04]
-    assert list(found) == list(study.by_label(FOUND, "test"))
+    assert list(found) == list(records.by_label(FOUND, "test"))

@@ -1,0 +1,202 @@
+"""A study's records: written, read, chosen and put into tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from aslp_lib.checks import json_object
+from aslp_lib.config import Settings
+from aslp_lib.files import write
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics import SCORES, Score
+from aslp_lib.runs import Variant
+
+NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
+"""The scores of a record."""
+ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
+"""Other estimators of the calibration error, which a record has too."""
+
+Record = dict[str, Any]
+"""`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
+of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
+(unless the set is degraded), `images`, `seconds` of the training (None if it was stopped and gone
+on with); and `truth`, the mean distance to the true posterior, where it is known.
+"""
+
+
+COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
+"""Settings that a study's records have of their own."""
+
+
+def keep(path: Path, found: Sequence[Record], settings: Settings, seeds: int) -> None:
+    """Write records as JSON, whole, a line each, with what they were made with.
+
+    Args:
+        settings, seeds: the study's.
+    """
+    facts = {
+        "date": str(date.today()),
+        "machine": f"{platform.machine()}, {os.cpu_count()} processors",
+        "versions": {name: version(name) for name in ("torch", "numpy")},
+        "settings": json.loads(settings.to_json()),
+        "seeds": seeds,
+    }
+    lines = ",\n  ".join(json.dumps(record, allow_nan=False) for record in found)
+    head = json.dumps(facts, indent=1).removesuffix("\n}")
+    write(path, f'{head},\n "records": [\n  {lines}\n ]\n}}\n')
+
+
+def read(path: Path, settings: Settings | None = None) -> list[Record]:
+    """The records that `keep` wrote.
+
+    Args:
+        settings: of the study that takes them over.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no records, or of other settings; names these.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        held = json_object(text)
+        found: list[Record] = held["records"]
+        then = asdict(Settings.from_json(json.dumps(held["settings"])))
+        for record in found:
+            record["method"], record["options"], record["recalibration"], record["set"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+    if settings is None:
+        return found
+    now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
+    if other := differing(now, then):
+        raise ValueError(
+            f"{path} was made with another {', '.join(other)}: choose another --results, or remove "
+            "it"
+        )
+    return found
+
+
+def of_method(
+    found: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
+) -> list[Record]:
+    """Records of a method with these hyperparameters, whatever the others are."""
+    return [
+        record
+        for record in found
+        if record["method"] == method
+        and all(record["options"][name] == each for name, each in options.items())
+    ]
+
+
+def chosen(
+    found: Sequence[Record],
+    ways: Mapping[str, Mapping[str, object]],
+    recalibrations: Sequence[str | None] = (None,),
+) -> list[Record]:
+    """Records of these ways to train with these recalibrations, of all sets and seeds.
+
+    Args:
+        ways: method -> hyperparameters that a record must have, in the order wanted; methods that
+            the records lack are left out.
+        recalibrations: names, or None for as it was trained.
+    """
+    return [
+        record
+        for method, options in ways.items()
+        for kind in recalibrations
+        for record in of_method(found, method, options)
+        if record["recalibration"] == kind
+    ]
+
+
+def of(
+    found: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
+) -> list[Record]:
+    """A set's records of one way to train and recalibrate, a record a seed.
+
+    Raises:
+        ValueError: there are none, or some seed has several; names the options to choose from.
+    """
+    own = [r for r in chosen(found, {method: options}, [recalibration]) if r["set"] == name]
+    if not own or len({record["seed"] for record in own}) < len(own):
+        there = {str(record["options"]) for record in found if record["method"] == method}
+        raise ValueError(
+            f"there must be one record a seed of {method!r} with {recalibration!r} on {name!r}, "
+            f"but there are {len(own)}: options are {', '.join(sorted(there)) or 'none'}"
+        )
+    return own
+
+
+def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
+    """A set's records of each way to train and recalibration, a record a seed, by what tables call
+    it: with those of a method's hyperparameters that are not the same in all of them."""
+    chosen: dict[str, list[dict[str, Any]]] = {}
+    for record in found:
+        chosen.setdefault(record["method"], []).append(record["options"])
+    grouped: dict[str, list[Record]] = {}
+    for record in found:
+        if record["set"] != name:
+            continue
+        label, options = Variant(record["method"], record["recalibration"]).label, record["options"]
+        differ = [
+            key
+            for key, own in options.items()
+            if any(each[key] != own for each in chosen[record["method"]])
+        ]
+        if differ:
+            in_words = ", ".join(f"{key} = {options[key]}" for key in differ)
+            method = METHOD_LABELS[record["method"]]
+            label = label.replace(method, f"{method} ({in_words})", 1)
+        grouped.setdefault(label, []).append(record)
+    return grouped
+
+
+def values(found: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
+    """What tables call a way to train and recalibrate -> its score on a set, seed by seed."""
+    return {
+        label: [record[score] for record in own] for label, own in by_label(found, name).items()
+    }
+
+
+def table(found: Sequence[Record], name: str) -> str:
+    """Markdown of a set: mean ± standard deviation over seeds, and the mean ends of the 95 %
+    intervals over images."""
+    shown = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
+    rows = [
+        f"| {name} | {' | '.join(score.heading for score in shown)} |",
+        f"|---{'|---:' * len(shown)}|",
+    ]
+    for label, own in by_label(found, name).items():
+        cells = [_cell(score, own) for score in shown]
+        rows.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _cell(score: Score, own: Sequence[Record]) -> str:
+    values = [record[score.name] for record in own]
+    if None in values:
+        return "-"
+    text = score.text(float(np.mean(values)))
+    if len(values) > 1:
+        text += f" ± {score.text(float(np.std(values, ddof=1)))}"
+    ends = [record.get("intervals", {}).get(score.name) for record in own]
+    if all(ends):
+        low, high = np.mean(ends, axis=0)
+        text += f" [{score.text(low)}, {score.text(high)}]"
+    return text
+
+
+def differing(now: Mapping[str, object], then: Mapping[str, object]) -> list[str]:
+    """Names of what is not as it was."""
+    return sorted(name for name in now if now[name] != then.get(name))
