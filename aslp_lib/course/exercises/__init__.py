@@ -10,9 +10,17 @@ One module a notebook, each with the notebook's name and its exercises in order;
 from __future__ import annotations
 
 from aslp_lib.course.exercises import adaptive, confidence, cures, evaluation, perturbation, sc_bce
-from aslp_lib.course.exercises.framework import Exercise, Mistake, Verdict
+from aslp_lib.course.exercises.framework import (
+    Exercise,
+    Mistake,
+    Property,
+    Verdict,
+    read_only,
+)
 
-__all__ = ["EXERCISES", "MODULES", "Exercise", "Mistake", "Verdict", "check"]
+__all__ = [
+    "EXERCISES", "MODULES", "Exercise", "Mistake", "Property", "Verdict", "check", "read_only",
+]  # fmt: skip
 
 MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures)
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}

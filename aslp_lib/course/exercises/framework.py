@@ -2,26 +2,35 @@
 
 The learner predicts, assigns the prediction to `answer`, and asks. Three dots (`...`) mean "not
 answered yet". A verdict is never only pass or fail: a right answer is told why it is right, a
-typical mistake gets its own hint, any other number the general one, and what is no answer at all is
-told what was expected.
+typical mistake gets its own hint, what breaks a property is told which, too few digits are told so,
+anything else gets the general hint, and what is no answer at all is told what was expected.
 """
 
 from __future__ import annotations
 
 import math
+import signal
 import textwrap
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, SupportsFloat, cast
+from fractions import Fraction
+from types import FrameType
+from typing import Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-Kind = Literal["open", "right", "mistake", "wrong", "unusable"]
-Point = tuple[float | NDArray[np.float64], ...]
-Answer = Callable[..., SupportsFloat]
+Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
+Array = NDArray[np.float64]
+Point = tuple[float | Array, ...]
+Answer = Callable[..., SupportsFloat | Array]
 """Of an exercise's arguments; of nothing, where a number is asked for."""
+
+SECONDS = 10.0
+"""What a learner's function may take on all points of a grid together."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,23 @@ class Mistake:
     hint: str
 
 
+@dataclass(frozen=True)
+class Property:
+    """What every right function does, whatever the numbers, and what to say where one does not.
+
+    Args:
+        holds: whether an answer, which returns arrays, does.
+        hint: said of an answer that does not.
+    """
+
+    holds: Callable[[Callable[..., Array]], bool]
+    hint: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """One exercise. The answer is a number, or a function of `arguments` checked on `grid`.
+    """One exercise. The answer is a number, or a function of `arguments` checked on `grid`, which
+    returns a number or an array.
 
     Args:
         name: "NN/word", NN the notebook's number.
@@ -61,6 +84,7 @@ class Exercise:
         solution: code that sets `answer`, imports included.
         arguments: names of the function's arguments; none for a number.
         grid: values of the arguments at which a function is compared: numbers, or arrays.
+        properties: asked, in order, of a function that is no typical mistake.
     """
 
     name: str
@@ -75,6 +99,7 @@ class Exercise:
     solution: str
     arguments: tuple[str, ...] = ()
     grid: tuple[Point, ...] = ((),)
+    properties: tuple[Property, ...] = ()
 
     @property
     def markdown(self) -> str:
@@ -93,11 +118,16 @@ class Exercise:
         return self._with_check(self.solution.strip())
 
     def check(self, answer: object) -> Verdict:
-        """The verdict on an answer. It raises nothing: whatever is no answer gets a verdict too."""
+        """The verdict on an answer. It raises nothing: whatever is no answer gets a verdict too,
+        and a function that does not end is stopped."""
         try:
-            given = self._given(answer)
+            with _time_limit(SECONDS):
+                return self._verdict(answer)
         except _Unusable as problem:
             return Verdict("unusable", f"{problem} Expected: {self.expects}.")
+
+    def _verdict(self, answer: object) -> Verdict:
+        given = self._given(answer)
         if given is None:
             return Verdict("open", "Not answered yet: put your answer in place of the three dots.")
         point = self._differs(given, self.right)
@@ -107,19 +137,35 @@ class Exercise:
         for mistake in self.mistakes:
             if self._differs(given, mistake.answer) is None:
                 return Verdict("mistake", f"Not yet. {mistake.hint}")
-        where = f"It differs at {self._at(point)}. "
-        return Verdict("wrong", f"Not yet. {where if self.arguments else ''}{self.hint}")
+        if not self.arguments:
+            return self._about(float(given[0]))
+        for each in self.properties:
+            if not each.holds(
+                lambda *point: cast(Array, self._call(cast(Callable, answer), point))
+            ):
+                return Verdict("mistake", f"Not yet. {each.hint}")
+        return Verdict("wrong", f"Not yet. It differs at {self._at(point)}. {self.hint}")
+
+    def _about(self, given: float) -> Verdict:
+        """Of a number that is neither right nor a typical mistake."""
+        right = float(self.right())
+        if "share" in self.expects and abs(given / 100 - right) <= self.tolerance:
+            return Verdict("close", f"Right, in percent: write {given:g} % or {given / 100:g}.")
+        digits = next((d for d in range(1, 9) if round(given, d) == given), 9)
+        if round(right, digits) == given and abs(given - right) < 0.1 * abs(right):
+            return Verdict("close", "Close: give more digits.")
+        return Verdict("wrong", f"Not yet. {self.hint}")
 
     def _with_check(self, code: str) -> str:
         gap = "\n\n\n" if code.splitlines()[-1].startswith(" ") else "\n"
         return f'{code}{gap}exercises.check("{self.name}", answer)'
 
-    def _given(self, answer: object) -> list[float] | None:
+    def _given(self, answer: object) -> list[Array] | None:
         """The answer at each point of the grid; None while it is open."""
         if answer is ...:
             return None
         if not self.arguments:
-            return [as_number(answer)]
+            return [np.array(as_number(answer))]
         if not callable(answer):
             raise _Unusable(
                 f"That is {_described(answer)}, but a function of {', '.join(self.arguments)} is "
@@ -129,32 +175,36 @@ class Exercise:
         given = [value for value in values if value is not None]
         return given if len(given) == len(values) else None
 
-    def _call(self, answer: Callable[..., object], point: Point) -> float | None:
-        """The learner's function at a point; its errors become words."""
+    def _call(self, answer: Callable[..., object], point: Point) -> Array | None:
+        """The learner's function at a point, None while it is open; its errors become words."""
         try:
             value = answer(*point)
-        except Exception as error:  # anything can happen in a learner's function
+        except (Exception, SystemExit) as error:  # anything can happen in a learner's function
             kind = "plain numbers" if _plain(point) else "arrays of numbers"
             raise _Unusable(
                 f"At {self._at(point)} your function raised {type(error).__name__}: {error}. It is "
                 f"called with {kind}, in this order."
             ) from error
+        if value is ...:
+            return None
+        shape = np.shape(cast(Array, self.right(*point)))
         try:
-            return None if value is ... else as_number(value)
+            return as_array(value, shape) if shape else np.array(as_number(value))
         except _Unusable as problem:
             raise _Unusable(f"At {self._at(point)} your function's result: {problem}") from problem
 
-    def _differs(self, given: list[float], other: Answer) -> Point | None:
+    def _differs(self, given: list[Array], other: Answer) -> Point | None:
         """The first point of the grid at which the answer is not the other one."""
         for value, point in zip(given, self.grid, strict=True):
-            if not abs(value - float(other(*point))) <= self.tolerance:
+            if not (abs(value - np.asarray(other(*point), dtype=float)) <= self.tolerance).all():
                 return point
         return None
 
     def _at(self, point: Point) -> str:
         if not _plain(point):
-            (number,) = (i for i, each in enumerate(self.grid, start=1) if each is point)
-            return f"case {number} of {len(self.grid)} ({', '.join(self.arguments)})"
+            number = next((i for i, each in enumerate(self.grid, start=1) if each is point), None)
+            where = "a case" if number is None else f"case {number} of {len(self.grid)}"
+            return f"{where} ({', '.join(self.arguments)})"
         pairs = zip(self.arguments, point, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
@@ -175,11 +225,43 @@ class _Unusable(Exception):
     """An answer that is no answer; the message says what it is instead."""
 
 
+class _TooLong(BaseException):
+    """Time is over. No `Exception`, which a learner's function may catch."""
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Stop what takes longer, where the system has a timer and this is the main thread, which a
+    notebook's cells run in; elsewhere nothing is stopped."""
+
+    def over(number: int, frame: FrameType | None) -> NoReturn:
+        raise _TooLong
+
+    if not hasattr(signal, "setitimer") or (
+        threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, over)
+    # Again and again: a bare `except` in a loop catches the first.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+    try:
+        yield
+    except _TooLong as error:
+        raise _Unusable(
+            f"Your function was stopped after {seconds:g} seconds. Does its loop end?"
+        ) from error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def as_number(answer: object) -> float:
-    """A finite number from what a learner may give: numbers, fractions, numpy, torch, sympy.
+    """A finite number from what a learner may give: numbers, fractions, numpy, torch, sympy, and
+    text such as "0.75", "3/4" or "75 %".
 
     Raises:
-        _Unusable: several numbers, text, a truth value, NaN or infinity, or anything else.
+        _Unusable: several numbers, other text, a truth value, NaN or infinity, or anything else.
     """
     if isinstance(answer, list | tuple):
         if len(answer) != 1:
@@ -190,15 +272,42 @@ def as_number(answer: object) -> float:
             shape = tuple(answer.shape)
             raise _Unusable(f"That has shape {shape}, but one number is asked for.")
         answer = answer.item()
-    if isinstance(answer, bool | np.bool_ | str | bytes | complex):
+    if isinstance(answer, bool | np.bool_ | bytes | complex):
         raise _Unusable(f"That is {_described(answer)}, not a number.")
     try:
-        number = float(cast(SupportsFloat, answer))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _Unusable(f"That is {_described(answer)}, not a number.") from error
+        number = _read(answer) if isinstance(answer, str) else float(cast(SupportsFloat, answer))
+    except Exception as error:  # of anything's own `__float__`
+        found = repr(answer) if isinstance(answer, str) else _described(answer)
+        raise _Unusable(f"That is {found}, not a number.") from error
     if not math.isfinite(number):
         raise _Unusable(f"That is {number}, not a finite number.")
     return number
+
+
+def as_array(answer: object, shape: tuple[int, ...]) -> Array:
+    """A finite array of a shape from nested lists, numpy or torch.
+
+    Raises:
+        _Unusable: of another shape, or not of finite numbers.
+    """
+    try:
+        if isinstance(answer, Tensor):
+            answer = answer.detach().numpy(force=True)
+        array = np.array(answer, dtype=np.float64)
+    except Exception as error:  # of anything's own conversion
+        raise _Unusable(f"That is {_described(answer)}, not an array of numbers.") from error
+    if array.shape != shape:
+        raise _Unusable(f"That has shape {array.shape}, but should have {shape}.")
+    if not np.isfinite(array).all():
+        raise _Unusable("That has a NaN or an infinity in it.")
+    return array
+
+
+def _read(text: str) -> float:
+    """ "0.75", "0,75", "3/4", "75 %"."""
+    number = text.strip().replace(",", ".")
+    percent = number.endswith("%")
+    return float(Fraction(number.removesuffix("%").strip())) / (100 if percent else 1)
 
 
 def _described(answer: object) -> str:
