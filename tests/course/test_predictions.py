@@ -1,0 +1,76 @@
+"""Predictions: what is said of one that was made, of one that was not, and without a kernel."""
+
+import pytest
+
+from aslp_lib.course.predictions import Choice, Number
+
+
+def test_what_nobody_touched_was_not_predicted():
+    assert Number("How often?", 50, 100, unit="%").against(71.2) == "71 %."
+    assert Choice("Which?", ("BCE", "ASLP")).against("ASLP") == "ASLP."
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (90, "71 %. You said 90 %: 19 too high."),
+        (65, "71 %. You said 65 %: 6 too low."),
+        (71, "71 %. You said so."),
+    ],
+)
+def test_a_number_is_compared_in_the_slider_s_digits(said, told):
+    guess = Number("How often?", 50, 100, unit="%")
+    guess.control.value = said
+    assert guess.against(71.2) == told
+
+
+def test_steps_of_hundredths_have_two_digits_whatever_a_sum_of_floats_is():
+    guess = Number("Which alpha?", 0, 0.5, 0.05)
+    guess.control.value = 0.1 + 0.2
+    assert guess.against(0.25) == "0.25. You said 0.30: 0.05 too high."
+    assert guess.against(0.3) == "0.30. You said so."
+    assert guess.against(-1e-9) == "0.00. You said 0.30: 0.30 too high."
+
+
+def test_a_slider_starts_in_the_middle_on_its_grid():
+    assert Number("?", 0, 10, 3).control.value == 3
+    assert Number("?", 50, 100).control.value == 75
+
+
+def test_one_that_was_moved_and_put_back_was_made():
+    guess = Number("How often?", 50, 100, unit="%")
+    guess.control.value = 80
+    guess.control.value = 75
+    assert guess.against(75) == "75 %. You said so."
+
+
+def test_a_choice_is_right_or_is_told():
+    guess = Choice("Which?", ("BCE", "ASLP"))
+    guess.control.value = "BCE"
+    assert guess.against("BCE") == "BCE. You said so."
+    assert guess.against("ASLP") == "ASLP. You said BCE."
+
+
+def test_without_a_kernel_there_is_the_question():
+    data, _ = Number("How <often>?", 50, 100, unit="%")._repr_mimebundle_()
+    assert data["text/plain"] == "Your prediction. How <often>? (50 to 100 %)"
+    guess = Choice("Which?", ("BCE", "ASLP"))
+    assert guess._repr_mimebundle_()[0]["text/plain"] == "Your prediction. Which? (BCE / ASLP)"
+    assert Number("How <often>?", 0, 1, 0.1).children[0].value == "How &lt;often&gt;?"
+
+
+@pytest.mark.parametrize("low, high, step", [(1, 1, 0.1), (2, 1, 0.1), (0, 1, 0), (0, 1, 2)])
+def test_a_slider_that_cannot_be_is_refused(low, high, step):
+    with pytest.raises(ValueError, match="no slider from"):
+        Number("?", low, high, step)
+
+
+@pytest.mark.parametrize("options", [(), ("BCE",), ("BCE", "BCE")])
+def test_options_are_two_or_more_and_differ(options):
+    with pytest.raises(ValueError, match="two or more, all different"):
+        Choice("?", options)
+
+
+def test_an_answer_that_is_no_option_is_a_mistake_of_the_notebook():
+    with pytest.raises(ValueError, match="'MC' is none of BCE, ASLP"):
+        Choice("?", ("BCE", "ASLP")).against("MC")
