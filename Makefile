@@ -11,7 +11,7 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lint \
+.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full lint \
 	style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
@@ -46,7 +46,11 @@ test-lowest: $(filter .venv-uv/%,$(UV))  ## style and tests with the oldest pack
 test-newest: $(filter .venv-uv/%,$(UV))  ## lint and tests with the newest, whatever pip is told to hold back
 	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest,lint test)
 
-lab: $(STAMP)  ## the course
+lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
+	$(PYTHON) -m aslp_lib.course.copies
+	$(PYTHON) -m jupyterlab my-notebooks/00_start_here.ipynb
+
+lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
 
 lint: style types

@@ -1,0 +1,105 @@
+"""A learner's copies: without outputs, kept, and never the course's own files."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from aslp_lib.course import copies
+from aslp_lib.course.copies import copy_notebooks
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture
+def course(tmp_path):
+    (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
+    for name, told in (("00_start.ipynb", "6 * 7"), ("solutions/00_start.ipynb", "42")):
+        write(tmp_path / "notebooks" / name, told)
+    return tmp_path / "notebooks", tmp_path / "my-notebooks"
+
+
+def write(path: Path, code: str) -> None:
+    result = new_output("execute_result", {"text/plain": "the answer"}, execution_count=3)
+    cell = new_code_cell(code, outputs=[result], execution_count=3, metadata={"tags": ["kept"]})
+    nbformat.write(new_notebook(cells=[new_markdown_cell("**Predict**"), cell]), path)
+
+
+def learner_writes(path: Path, text: str) -> None:
+    notebook = nbformat.read(path, 4)
+    notebook.cells[1].source += text
+    nbformat.write(notebook, path)
+
+
+def code(path: Path) -> str:
+    return nbformat.read(path, 4).cells[1].source
+
+
+def test_a_copy_says_what_the_course_says_without_its_answers(course):
+    notebooks, own = course
+    assert copy_notebooks(*course) == [f"{own / name}: new" for name in
+                                       ("00_start.ipynb", "solutions/00_start.ipynb")]  # fmt: skip
+    for name in ("00_start.ipynb", "solutions/00_start.ipynb"):
+        assert "the answer" in (notebooks / name).read_text()
+        assert "the answer" not in (own / name).read_text()
+        cell = nbformat.read(own / name, 4).cells[1]
+        assert cell.source == code(notebooks / name)
+        assert cell.execution_count is None
+        assert cell.metadata.tags == ["kept"]
+
+
+def test_what_a_learner_wrote_or_ran_is_kept(course):
+    copy_notebooks(*course)
+    learner_writes(course[1] / "00_start.ipynb", " + 1")
+    kept = (course[1] / "00_start.ipynb").read_bytes()
+    assert copy_notebooks(*course) == []
+    assert (course[1] / "00_start.ipynb").read_bytes() == kept
+
+
+def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
+    notebooks, own = course
+    copy_notebooks(*course)
+    learner_writes(own / "00_start.ipynb", " + 1")
+    ran = json.loads((own / "solutions/00_start.ipynb").read_text())
+    ran["cells"][1]["execution_count"] = 1  # run, but not written into
+    (own / "solutions/00_start.ipynb").write_text(json.dumps(ran))
+    for name in ("00_start.ipynb", "solutions/00_start.ipynb"):
+        write(notebooks / name, "new")
+    first, second = copy_notebooks(*course)
+    assert "left alone, you wrote into it" in first
+    assert second == f"{own / 'solutions/00_start.ipynb'}: brought up to date"
+    assert code(own / "00_start.ipynb") == "6 * 7 + 1"
+    assert code(own / "solutions/00_start.ipynb") == "new"
+    own.joinpath("00_start.ipynb").rename(own / "00_mine.ipynb")
+    assert copy_notebooks(*course) == [f"{own / '00_start.ipynb'}: new"]
+    assert code(own / "00_mine.ipynb") == "6 * 7 + 1"
+
+
+@pytest.mark.fault("a learner's copy that is no notebook", "left alone; it says to rename it")
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 1}'])
+def test_a_spoiled_copy_is_left_alone(course, content):
+    copy_notebooks(*course)
+    (course[1] / "00_start.ipynb").write_text(content)
+    (said,) = copy_notebooks(*course)
+    assert "cannot be read" in said
+    assert (course[1] / "00_start.ipynb").read_text() == content
+
+
+def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):
+    with pytest.raises(
+        ValueError, match=r"there are no notebooks in .*call it where README\.md is"
+    ):
+        copy_notebooks(tmp_path / "notebooks", tmp_path / "own")
+
+
+def test_the_real_ones(tmp_path):
+    before = {path: path.stat().st_mtime_ns for path in NOTEBOOKS.rglob("*.ipynb")}
+    assert len(copy_notebooks(NOTEBOOKS, tmp_path)) == len(before)
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        copy = nbformat.read(tmp_path / path.name, 4)
+        nbformat.validate(copy)
+        assert not any(cell.get("outputs") for cell in copy.cells)
+        assert copies.cells_of(copy) == copies.cells_of(nbformat.read(path, 4))
+    assert before == {path: path.stat().st_mtime_ns for path in before}
