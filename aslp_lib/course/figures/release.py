@@ -125,7 +125,7 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
         row, np.maximum(spans.high - low, 0.003), left=low, color=[BLUE, ORANGE] * bins,
         edgecolor="black", linewidth=0.6,
     )  # fmt: skip
-    for each, own in zip(row, share, strict=True):
+    for each, own in enumerate(share):
         axis.text(1.015, each, f"{100 * own:.0f} %", va="center", fontsize=9)
     axis.set(
         xlabel="confidence", ylabel="bin", xlim=(0.5, 1.1), ylim=(bins - 0.4, -0.6),
