@@ -43,6 +43,20 @@ def squared_slope(s, logits, foreground, background):
     return total
 
 
+def gaps(pixels, bins, weigh):
+    """Mean over bins of neighbouring pixels, (confidence, right), of their weighed gap."""
+    size = len(pixels) // bins
+    parts = [pixels[k * size : (k + 1) * size] for k in range(bins)]
+    return sum(weigh(sum(c - r for c, r in part) / size) for part in parts) / bins
+
+
+def twice(confidence, right, bins):
+    """ECE over bins that reach over two quantiles, but the first, which has nothing before it."""
+    pixels, size = sorted(zip(confidence, right, strict=True)), len(confidence) // bins
+    parts = [pixels[:size]] + [pixels[k * size : (k + 2) * size] for k in range(bins - 1)]
+    return sum(abs(sum(c - r for c, r in part)) for part in parts) / sum(map(len, parts))
+
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -163,6 +177,19 @@ NUMBERS = {
             6: "nothing shifts",
         },
     ),
+    "09/units": (
+        0.75,
+        {1.5: "1.5 and -0.5", 3: "wrong way", 0.25: "target of foreground", 0.375: "Halved twice"},
+    ),
+    "09/grey": (
+        0.82,
+        {
+            0.9: "cut at 128",
+            820 / 900: "left the grey pixels out",
+            0.8: "wrong already",
+            0.88: "change sides",
+        },
+    ),
     "07/drone": (
         6,
         {
@@ -254,6 +281,26 @@ FUNCTIONS = {
             (lambda p, s: 1 / (1 - s), "toss-up"),
             (lambda p, s: p / (p + s * (0.5 - p)), "ratio of the prob"),
             (lambda p, s: math.log(1 / p - 1) / math.log(1 / (p - s * p) - 1), "missing"),
+        ],
+    ),
+    "09/rate": (
+        # Exponents of 0.95: none up to epoch 10, then 1 an epoch, from 21 on 2, and so on.
+        lambda e: 0.95 ** sum(tens * min(max(e - 10 * tens, 0), 10) for tens in range(1, 9)),
+        [
+            (lambda e: 0.95 ** ((e - 1) // 10), "what is documented"),
+            (lambda e: math.prod(0.95 ** (k // 10) for k in range(e + 1)), "One epoch too far"),
+            (lambda e: 0.95**e / 0.95, "after every epoch"),
+            (lambda e: 0.95 ** (e - 10) if e > 10 else 1, "the power"),
+            (lambda e: 0.95 ** (e // 10), "factor of one epoch"),
+        ],
+    ),
+    "09/mass": (
+        lambda c, r, n: gaps(sorted(zip(c, r, strict=True)), n, abs),
+        [
+            (lambda c, r, n: gaps(list(zip(c, r, strict=True)), n, abs), "Sort them"),
+            (lambda c, r, n: abs(gaps(sorted(zip(c, r, strict=True)), n, float)), "cancel"),
+            (lambda c, r, n: sum(abs(c - r)) / len(c), "a bin of its own"),
+            (twice, "two quantiles"),
         ],
     ),
 }

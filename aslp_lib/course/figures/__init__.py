@@ -31,6 +31,12 @@ from aslp_lib.course.figures.perturbation import (
     plane,
     running_means,
 )
+from aslp_lib.course.figures.release import (
+    overlapping_bins,
+    rates_over_epochs,
+    strengths_over_epochs,
+    stretched_maps,
+)
 from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
 from aslp_lib.evaluation.figures import (
     alt,
@@ -75,15 +81,19 @@ __all__ = [
     "loss_over_f",
     "loss_surface",
     "nll_over_temperature",
+    "overlapping_bins",
     "perturbation_plane",
     "plane",
     "posterior_lines",
+    "rates_over_epochs",
     "readings",
     "reliability_diagrams",
     "reliability_gaps",
     "reliability_overlay",
     "running_means",
     "show",
+    "strengths_over_epochs",
+    "stretched_maps",
     "sure_and_wrong",
     "to_png",
     "training_history",

@@ -1,0 +1,93 @@
+"""The release's bins of equal mass, against loops and sums by hand."""
+
+import numpy as np
+import pytest
+
+from aslp_lib.course.release import release_spans
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+
+FOUR = np.array([[204, 230, 153, 179]], np.uint8), np.array([[1, 0, 1, 1]], np.uint8)
+"""Foreground 0.8, 0.9, 0.6 and 0.7 sure (in 255ths); the second is wrong."""
+
+
+def by_loops(maps, masks, bins):
+    """Bin by bin, image by image, pixel by pixel: (pixels, sum of confidence, right) of each."""
+    pixels = [
+        [(max(int(v), 255 - int(v)), (v >= 128) == y) for v, y in zip(m.flat, t.flat, strict=True)]
+        for m, t in zip(maps, masks, strict=True)
+    ]
+    ranked = sorted(c for image in pixels for c, _ in image)
+    edges = [ranked[round(k * len(ranked) / bins)] for k in range(bins)]
+    rows = []
+    for k in range(bins):
+        low = edges[k - 1] if k else 0
+        high = edges[k + 1] if k + 1 < bins else 255
+        shared, taken = max(edges.count(low), 1), []
+        for image in pixels:
+            own = [each for each in image if low <= each[0] <= high]
+            taken += own[: len(own) // shared]
+        rows.append((len(taken), sum(c for c, _ in taken) / 255, sum(r for _, r in taken)))
+    return rows
+
+
+def test_four_pixels_by_hand():
+    """Edges at the four confidences: bins of 2, 3, 3 and 2 pixels, of which there are 4."""
+    spans = release_spans(*FOUR, 4)
+    np.testing.assert_array_equal(255 * spans.low, [0, 153, 179, 204])
+    np.testing.assert_array_equal(255 * spans.high, [179, 204, 230, 255])
+    np.testing.assert_array_equal(spans.pixels, [2, 3, 3, 2])
+    np.testing.assert_allclose(spans.accuracy, [1, 1, 2 / 3, 1 / 2])
+    sums = np.array([153 + 179, 153 + 179 + 204, 179 + 204 + 230, 204 + 230]) / 255
+    np.testing.assert_allclose(spans.confidence, sums / [2, 3, 3, 2])
+    assert spans.times_counted == 2.5
+    assert spans.ece == pytest.approx(np.abs(sums - [2, 3, 2, 1]).sum() / 10)
+
+
+def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
+    counts = Counts.from_map(*FOUR)
+    gaps = np.abs(np.array([153, 179, 204, 230]) / 255 - [1, 1, 1, 0])
+    assert calibration.ece_equal_mass(counts, 4) == pytest.approx(gaps.mean())
+    assert abs(release_spans(*FOUR, 4).ece - gaps.mean()) > 0.05
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("bins", [2, 3, 10])
+def test_bins_are_those_of_a_slow_loop(seed, bins):
+    """With many surest pixels, so that edges coincide, in images of their own order."""
+    rng = np.random.default_rng(seed)
+    maps = rng.choice([0, 1, 30, 90, 127, 128, 200, 255], (3, 5, 7)).astype(np.uint8)
+    masks = rng.integers(0, 2, maps.shape, dtype=np.uint8)
+    rows = np.array(by_loops(maps, masks, bins))
+    spans = release_spans(maps, masks, bins)
+    np.testing.assert_array_equal(spans.pixels, rows[:, 0])
+    filled = rows[:, 0] > 0
+    np.testing.assert_allclose(spans.confidence[filled], (rows[:, 1] / rows[:, 0])[filled])
+    np.testing.assert_allclose(spans.accuracy[filled], (rows[:, 2] / rows[:, 0])[filled])
+    gaps = np.abs(rows[:, 1] - rows[:, 2]).sum() / rows[:, 0].sum()
+    assert spans.ece == pytest.approx(gaps)
+    assert spans.times_counted == pytest.approx(rows[:, 0].sum() / maps.size)
+
+
+def test_where_edges_coincide_the_order_of_the_pixels_counts():
+    """All pixels are sure, the first half of them right: of 10 edges 10 coincide, and the bins
+    that begin there see the first tenth alone."""
+    maps = np.full((1, 10, 2), 255, np.uint8)
+    masks = np.zeros((1, 10, 2), np.uint8)
+    masks[:, :5] = 1
+    upright = release_spans(maps, masks, 10)
+    turned = release_spans(maps[:, ::-1], masks[:, ::-1], 10)
+    np.testing.assert_array_equal(upright.pixels, [20] + 9 * [2])  # the first begins at 0
+    np.testing.assert_array_equal(upright.accuracy, [0.5] + 9 * [1])
+    np.testing.assert_array_equal(turned.accuracy, [0.5] + 9 * [0])
+    assert upright.ece == pytest.approx(10 / 38)
+    assert turned.ece == pytest.approx(28 / 38)
+
+
+@pytest.mark.parametrize(
+    "maps, masks, bins, words",
+    [(np.zeros((1, 2)), np.zeros((1, 3)), 4, "must agree"), (*FOUR, 1, "at least 2")],
+)
+def test_what_cannot_be_binned_is_refused(maps, masks, bins, words):
+    with pytest.raises(ValueError, match=words):
+        release_spans(maps.astype(np.uint8), masks.astype(np.uint8), bins)
