@@ -2,7 +2,7 @@
 
     guess = Number("How often is it right?", 50, 100, unit="%")
     guess                       # a slider
-    print(guess.against(71.2))  # in a later cell: "71 %. You said 90 %: 19 too high."
+    print(guess.against(71.2))  # in a later cell: "Answer: 71 %. You said 90 %: 19 too high."
 
 Nobody has to answer: what was not touched was not predicted.
 """
@@ -65,7 +65,7 @@ class Number(Prediction):
     def against(self, answer: float) -> str:
         """The answer, in the slider's digits, and by how much the prediction missed it."""
         value = round(float(answer), self._digits)
-        told = f"{self._said(value)}."
+        told = f"Answer: {self._said(value)}."
         if not self.made:
             return told
         off = round(self.control.value - value, self._digits)
@@ -108,6 +108,6 @@ class Choice(Prediction):
         if answer not in self.control.options:
             raise ValueError(f"{answer!r} is none of {', '.join(self.control.options)}")
         if not self.made:
-            return f"{answer}."
+            return f"Answer: {answer}."
         same = self.control.value == answer
-        return f"{answer}. You said {'so' if same else self.control.value}."
+        return f"Answer: {answer}. You said {'so' if same else self.control.value}."

@@ -6,16 +6,16 @@ from aslp_lib.course.predictions import Choice, Number
 
 
 def test_what_nobody_touched_was_not_predicted():
-    assert Number("How often?", 50, 100, unit="%").against(71.2) == "71 %."
-    assert Choice("Which?", ("BCE", "ASLP")).against("ASLP") == "ASLP."
+    assert Number("How often?", 50, 100, unit="%").against(71.2) == "Answer: 71 %."
+    assert Choice("Which?", ("BCE", "ASLP")).against("ASLP") == "Answer: ASLP."
 
 
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        (90, "71 %. You said 90 %: 19 too high."),
-        (65, "71 %. You said 65 %: 6 too low."),
-        (71, "71 %. You said so."),
+        (90, "Answer: 71 %. You said 90 %: 19 too high."),
+        (65, "Answer: 71 %. You said 65 %: 6 too low."),
+        (71, "Answer: 71 %. You said so."),
     ],
 )
 def test_a_number_is_compared_in_the_slider_s_digits(said, told):
@@ -27,9 +27,9 @@ def test_a_number_is_compared_in_the_slider_s_digits(said, told):
 def test_steps_of_hundredths_have_two_digits_whatever_a_sum_of_floats_is():
     guess = Number("Which alpha?", 0, 0.5, 0.05)
     guess.control.value = 0.1 + 0.2
-    assert guess.against(0.25) == "0.25. You said 0.30: 0.05 too high."
-    assert guess.against(0.3) == "0.30. You said so."
-    assert guess.against(-1e-9) == "0.00. You said 0.30: 0.30 too high."
+    assert guess.against(0.25) == "Answer: 0.25. You said 0.30: 0.05 too high."
+    assert guess.against(0.3) == "Answer: 0.30. You said so."
+    assert guess.against(-1e-9) == "Answer: 0.00. You said 0.30: 0.30 too high."
 
 
 def test_a_slider_starts_in_the_middle_on_its_grid():
@@ -41,14 +41,14 @@ def test_one_that_was_moved_and_put_back_was_made():
     guess = Number("How often?", 50, 100, unit="%")
     guess.control.value = 80
     guess.control.value = 75
-    assert guess.against(75) == "75 %. You said so."
+    assert guess.against(75) == "Answer: 75 %. You said so."
 
 
 def test_a_choice_is_right_or_is_told():
     guess = Choice("Which?", ("BCE", "ASLP"))
     guess.control.value = "BCE"
-    assert guess.against("BCE") == "BCE. You said so."
-    assert guess.against("ASLP") == "ASLP. You said BCE."
+    assert guess.against("BCE") == "Answer: BCE. You said so."
+    assert guess.against("ASLP") == "Answer: ASLP. You said BCE."
 
 
 def test_without_a_kernel_there_is_the_question():
