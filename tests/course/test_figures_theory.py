@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.course import figures
@@ -159,3 +161,48 @@ def test_posterior_lines_are_straight_through_the_middle():
 def test_the_surface_is_drawn_where_alpha_may_go(technique):
     left = figures.loss_surface(technique).axes[0]
     assert left.lines[-1].get_xdata()[-1] == technique.alpha_limit == 1
+
+
+@pytest.fixture(scope="module")
+def on_a_projector():
+    """The figures of notebooks 02 and 03."""
+    mask = np.pad(np.ones((4, 4)), 2)
+    rng = np.random.default_rng(0)
+    draws = {name: np.where(rng.random(2000) < 0.1, 0.0, 1.0) for name in ("HI, alpha = 0.10", "M")}
+    traces = {name: 0.9 - 0.4 * 0.97 ** np.arange(1500)[:, None] for name in ("HI", "SI", "M")}
+    three = (HARD_INVERSION, SOFT_INVERSION, MODERATION)
+    drawn = {
+        "label_maps": figures.label_maps({"DM": rng.uniform(0.25, 0.75, mask.shape)}, mask),
+        "label_grid": figures.label_grid({"a switch a pixel": np.stack([mask] * 8)}, "Look."),
+        "running_means": figures.running_means(draws, 0.9),
+        "plane": figures.plane({"HI": (0.1, 2.0), "label smoothing, 0.2": (1.0, 0.2)}),
+        "decisions": figures.decisions(three),
+        "loss_curves": figures.loss_curves((0.0, 0.1, 0.2, 0.4), HARD_INVERSION),
+        "loss_surface": figures.loss_surface(HARD_INVERSION),
+        "descent": figures.descent(traces, 0.9),
+        "gradient_noise": figures.gradient_noise(
+            {"HI": (0.092, 0.09), "SI": (0.065, 0.065), "M": (0.04, 0.04), "DM": (0.045, 0.044)}
+        ),
+        "posterior_lines": figures.posterior_lines((0.0, 0.2, 0.5, 1.0)),
+    }
+    for figure in drawn.values():
+        figures.to_png(figure)  # ticks get their texts, legends their places
+    return drawn
+
+
+def test_no_text_is_small(on_a_projector):
+    for name, figure in on_a_projector.items():
+        texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+        assert min(text.get_fontsize() for text in texts) >= 9, name
+
+
+def test_legends_hide_nothing(on_a_projector):
+    for axis in (axis for figure in on_a_projector.values() for axis in figure.axes):
+        legend = axis.get_legend()
+        frame = legend and Bbox.intersection(legend.get_window_extent(), axis.bbox)
+        if not frame:
+            continue  # none, or beside the axes
+        assert not axis.images and not any(c.get_array() is not None for c in axis.collections)
+        for drawn in (*axis.lines, *axis.patches):
+            path = drawn.get_transform().transform_path(drawn.get_path())
+            assert not path.intersects_bbox(frame, filled=False), drawn

@@ -37,7 +37,7 @@ def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
         axis.plot(best, floor, "o", color=colour, ms=8, markeredgecolor="black", clip_on=False)
         notes.append(f"{label}: least at f = {best:.2f}, {floor:z.2f} nats")
     axis.set(xlabel="f, predicted P(y=1)", ylabel="expected loss, nats", xlim=(0, 1), ylim=(0, 3))
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=9, loc="upper center")
     figure.set_label(
         f"Expected loss of a foreground pixel over f, {technique.name}. {'; '.join(notes)}."
     )
@@ -57,12 +57,12 @@ def loss_surface(technique: Technique) -> Figure:
     left.plot(alphas, best, color="white", linewidth=4)
     left.plot(alphas, best, color="black", linewidth=2, label="minimiser")
     left.set(xlabel="alpha", ylabel="f, predicted P(y=1)")
-    left.legend(fontsize=8, loc="lower left")
+    left.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1))
     floor = loss_floor(torch.from_numpy(alphas), technique).numpy()
     right.plot(alphas, floor, color=BLUE, label="loss at the minimiser")
     right.axhline(np.log(2), color=GREY, linestyle="--", label="log 2, a fair coin")
     right.set(xlabel="alpha", ylabel="least expected loss, nats", ylim=(0, 0.75))
-    right.legend(fontsize=8, loc="lower right")
+    right.legend(fontsize=9, loc="lower right")
     figure.set_label(
         f"Expected loss of a foreground pixel over alpha and f, {technique.name}. The minimiser "
         f"falls from {best[0]:.2f} to {best[-1]:.2f}, and the loss there rises from "
@@ -96,7 +96,7 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
     for axis in (path, end):
         axis.axhline(predicted, color="black", linewidth=1, label=f"predicted {predicted:.2f}")
     path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=(0.5, 1))
-    path.legend(fontsize=8, loc="lower right")
+    path.legend(fontsize=9, loc="lower right")
     end.set_xticks(range(len(traces)), traces)
     end.set(
         xlabel="technique", ylabel="f, second half of the steps", xlim=(-0.5, len(traces) - 0.5)
@@ -124,7 +124,7 @@ def gradient_noise(rows: Mapping[str, tuple[float, float]]) -> Figure:
     )
     axis.set_xticks(range(len(rows)), rows)
     axis.set(ylabel="variance of the gradient", xlabel="technique")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=9, loc="upper right")
     figure.set_label(
         "Variance of the gradient in a logit, measured and by the formula. "
         + "; ".join(f"{label}: {m:z.3f}, {v:.3f}" for label, (m, v) in rows.items())
@@ -145,7 +145,7 @@ def posterior_lines(strengths: Sequence[float]) -> Figure:
         notes.append(f"alpha*beta = {strength:g}: from {best[0]:.2f} to {best[-1]:.2f}")
     axis.plot(0.5, 0.5, "o", color="black", ms=7)
     axis.set(xlabel="true P(y=1)", ylabel="f* that minimises SC-BCE", xlim=(0, 1), ylim=(0, 1))
-    axis.legend(fontsize=8, loc="upper left")
+    axis.legend(fontsize=9, loc="upper left")
     figure.set_label(
         f"Minimiser over the true probability; every line passes (1/2, 1/2). {'; '.join(notes)}."
     )

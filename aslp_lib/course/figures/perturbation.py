@@ -26,7 +26,7 @@ def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
         picture = axis.imshow(target, cmap="gray", vmin=0, vmax=1)
         ground, object_ = _span(target[mask == 0]), _span(target[mask == 1])
         axis.set(xticks=[], yticks=[], title=title)
-        axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=8)
+        axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=9)
         notes.append(f"{title}: background {ground}, foreground {object_}")
     figure.colorbar(picture, ax=list(axes), label="target, P(y=1)", shrink=0.8)
     figure.set_label(f"One label map and what becomes of it. {'; '.join(notes)}.")
@@ -68,8 +68,8 @@ def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
         axis.plot(number, mean, line, color=colour, label=label)
         notes.append(f"{label} ends at {mean[-1]:.3f}")
     axis.axhline(expected, color="black", linewidth=1, label=f"expected target {expected:.2f}")
-    axis.set(xscale="log", xlabel="draws", ylabel="mean target of a foreground pixel")
-    axis.legend(fontsize=8)
+    axis.set(xscale="log", xlabel="draws", ylabel="mean target, foreground")
+    axis.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
     figure.set_label(
         f"Mean of the sampled targets over more and more draws; all approach {expected:.2f}. "
         f"{'; '.join(notes)}."
@@ -92,14 +92,15 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
         alpha, beta, strength, levels=[0.1, 0.2, 0.4, 0.7, 1], colors="black",
         linewidths=[0.7, 0.7, 0.7, 0.7, 2],
     )  # fmt: skip
-    axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=8)
+    axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=9)
     axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
     for label, (a, b) in points.items():
         axis.plot(a, b, "o", color=BLUE, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
         side = -1 if a > 0.6 else 1
         axis.annotate(
-            label, (a, b), xytext=(9 * side, -4), textcoords="offset points", zorder=6, fontsize=9,
-            ha="right" if side < 0 else "left", va="center", clip_on=False,
+            label, (a, b), xytext=(9 * side, -4 * side), textcoords="offset points", zorder=6,
+            ha="right" if side < 0 else "left", va="center" if side > 0 else "bottom",
+            clip_on=False, fontsize=9,
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
     axis.set(xlabel="alpha, how often", ylabel="beta, how strongly", xlim=(0, 1), ylim=(0, 2))
@@ -120,12 +121,15 @@ def decisions(techniques: Sequence[Technique]) -> Figure:
         target = expected_targets(torch.ones(len(alpha)), alpha, technique)
         label = f"{technique.name}, beta = {technique.beta:g}"
         axis.plot(alpha, target, line, color=colour, label=label)
-        axis.plot(technique.alpha_limit, 0.5, "o", color=colour, ms=8, markeredgecolor="black")
+        axis.plot(
+            technique.alpha_limit, 0.5, "o", color=colour, ms=8, markeredgecolor="black",
+            clip_on=False, zorder=5,
+        )  # fmt: skip
     axis.axhline(0.5, color=GREY, linewidth=1)
     axis.fill_between([0, 1], 0, 0.5, color=ORANGE, alpha=0.15, hatch="//", linewidth=0)
     axis.text(0.03, 0.06, "expected label says background", fontsize=9)
     axis.set(xlabel="alpha", ylabel="expected target, foreground", xlim=(0, 1), ylim=(0, 1.02))
-    axis.legend(fontsize=8, loc="upper right")
+    axis.legend(fontsize=9, loc="upper right")
     limits = ", ".join(f"{t.name} at alpha {t.alpha_limit:.2f}" for t in techniques)
     figure.set_label(
         f"Expected target of a foreground pixel falls with alpha and crosses 1/2: {limits}."
