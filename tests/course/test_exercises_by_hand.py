@@ -3,6 +3,7 @@
 import math
 import re
 
+import numpy as np
 import pytest
 
 from aslp_lib.course import exercises
@@ -55,6 +56,11 @@ def twice(confidence, right, bins):
     pixels, size = sorted(zip(confidence, right, strict=True)), len(confidence) // bins
     parts = [pixels[:size]] + [pixels[k * size : (k + 2) * size] for k in range(bins - 1)]
     return sum(abs(sum(c - r for c, r in part)) for part in parts) / sum(map(len, parts))
+
+
+def flattened(*arrays):
+    """For each image its pixels, of one array after another."""
+    return zip(*(each.reshape(len(each), -1).tolist() for each in arrays), strict=True)
 
 
 NUMBERS = {
@@ -220,6 +226,56 @@ FUNCTIONS = {
             (lambda y, a, b: y - a * b * y, "alpha\\*beta/2 is missing"),
             (lambda y, a, b: y - 2 * a * b * (y - 0.5), "release"),
             (lambda y, a, b: y + a * b * (1 - y), "It is alpha"),
+        ],
+    ),
+    "02/switch": (
+        lambda y, u, a, b: np.stack(
+            [y_i + b * (0.5 - y_i) if u_i < a else y_i for y_i, u_i in zip(y, u, strict=True)]
+        ),
+        [
+            (lambda y, u, a, b: y + b * (0.5 - y) * (u >= a)[:, None, None], "turned round"),
+            (lambda y, u, a, b: y + b * (0.5 - y) * (u < a), "column"),
+            (lambda y, u, a, b: y + b * (0.5 - y) * (u < a)[:, None], "row"),
+            (lambda y, u, a, b: y + b * (0.5 - y), "every map"),
+            (lambda y, u, a, b: y + a * b * (0.5 - y), "expected label"),
+            (lambda y, u, a, b: y + (1 - 2 * y) * (u < a)[:, None, None], "beta = 2 alone"),
+            (lambda y, u, a, b: y - b * y * (u < a)[:, None, None], "is missing"),
+            # Caught by what they break, not by their values:
+            (lambda y, u, a, b: y + b * (0.5 - y) * (u <= a)[:, None, None], "exactly 0"),
+            (lambda y, u, a, b: y + b * (0.5 - y) * (y > u[:, None, None]), "not for a pixel"),
+            (
+                lambda y, u, a, b: y + b * (0.5 - y) * (np.sort(u) < a)[:, None, None],
+                "shuffled images",
+            ),
+            (
+                lambda y, u, a, b: y + b * (0.5 - y) * (u < a / 2)[:, None, None],
+                "every map must be inverted",
+            ),
+        ],
+    ),
+    "03/ascent": (
+        lambda z, y, b: np.stack(
+            [
+                np.mean([b / 2 * (z_j if y_j else -z_j) for z_j, y_j in pixels])
+                for pixels in (zip(*each, strict=True) for each in flattened(z, y))
+            ]
+        ),
+        [
+            (lambda z, y, b: b * (y * z - z / 2).sum(-1).sum(-1), "sum over the pixels"),
+            (lambda z, y, b: b * (z / 2 - y * z).mean((1, 2)), "sign is turned"),
+            (lambda z, y, b: b * (2 * y * z - z).mean((1, 2)), "Twice"),
+            (lambda z, y, b: (y * z - z / 2).mean((1, 2)), "Beta is missing"),
+            (lambda z, y, b: b * np.where(y == 1, z, 0).mean((1, 2)), "foreground alone"),
+            (lambda z, y, b: b * abs(z / 2).mean((1, 2)), "as if it were right"),
+            (lambda z, y, b: b * ((y - 0.5) * (1 + np.tanh(z / 2)) / 2).mean((1, 2)), "for logits"),
+            # Caught by what they break:
+            (lambda z, y, b: b * ((y - 0.5) * (z + 1)).mean((1, 2)), "cost log 2|must be 0"),
+            (
+                lambda z, y, b: np.full(len(z), b * ((y - 0.5) * z).mean()),
+                "other images",
+            ),
+            (lambda z, y, b: b * (0.6 * y * z - 0.4 * (1 - y) * z).mean((1, 2)), "turned round"),
+            (lambda z, y, b: b**2 * ((y - 0.5) * z).mean((1, 2)), "proportional to beta"),
         ],
     ),
     "03/minimiser": (

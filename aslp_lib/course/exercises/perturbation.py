@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
 from aslp_lib.methods.aslp.perturbation import (
     HARD_INVERSION,
     SOFT_INVERSION,
@@ -13,6 +16,7 @@ from aslp_lib.methods.aslp.perturbation import (
     expected_targets,
     label_smoothing,
     perturb,
+    sampled_targets,
 )
 
 NOTEBOOK = "02_label_perturbation"
@@ -35,6 +39,28 @@ def _smoothing_alpha(technique: Technique) -> float:
     """Alpha at which a technique has label smoothing's alpha*beta, epsilon = 0.1."""
     alpha, smoothing = label_smoothing(0.1)
     return alpha * smoothing.beta / technique.beta
+
+
+def _batch(size: int, seed: int) -> tuple[Array, Array]:
+    """`size` maps of that side, and as many draws, of which some are below 1/4 and some above."""
+    rng = np.random.default_rng(seed)
+    draws = (rng.permutation(size) + rng.random(size)) / size
+    labels, draws = read_only(rng.random((size, size, size)) < 0.4, draws)
+    return labels, draws
+
+
+def _switched(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
+    kind, uniform = Technique("exercise", beta), torch.tensor(draws)
+    return sampled_targets(torch.tensor(labels), alpha, kind, uniform=uniform).numpy()
+
+
+def _p(labels: Array, beta: float) -> Array:
+    return (1 - beta) * labels + beta / 2
+
+
+def _maps(draws: Array) -> Array:
+    """(N,) as (N, 1, 1), to stand beside maps."""
+    return draws[:, None, None]
 
 
 LABEL = Exercise(
@@ -123,6 +149,117 @@ probability `alpha` at strength `beta`.** It is compared with the library on a g
     solution="""
 def answer(label, alpha, beta):
     return (1 - alpha * beta) * label + alpha * beta / 2
+""",
+)
+
+_MAPS = (
+    (*_batch(4, seed=0), 0.25, 2.0),
+    (*_batch(3, seed=1), 0.5, 1.5),
+    (_batch(3, seed=2)[0], *read_only(np.array([0.0, 0.3, 0.6])), 0.0, 1.0),
+    (*_batch(5, seed=3), 0.7, 0.4),
+)
+"""As many images as rows and columns: a switch that lies along another axis broadcasts too."""
+
+
+def _whole_maps(answer: Callable[..., Array]) -> bool:
+    labels, draws, *_ = _MAPS[0]
+    changed = answer(labels, draws, 0.25, 1.0) != labels
+    return bool((changed.all((1, 2)) | ~changed.any((1, 2))).all())
+
+
+def _left_alone(answer: Callable[..., Array]) -> bool:
+    labels, draws, alpha, beta = _MAPS[2]
+    return np.array_equal(answer(labels, draws, alpha, beta), labels)
+
+
+def _always(answer: Callable[..., Array]) -> bool:
+    labels, draws, *_ = _MAPS[3]
+    return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
+
+
+def _each_on_its_own(answer: Callable[..., Array]) -> bool:
+    labels, draws, alpha, beta = _MAPS[0]
+    turned = answer(*read_only(labels[::-1], draws[::-1]), alpha, beta)
+    return np.allclose(turned[::-1], answer(labels, draws, alpha, beta))
+
+
+SWITCH = Exercise(
+    name="02/switch",
+    title="throw the switch",
+    question="""
+`labels` are N label maps of 0 and 1, an array of shape (N, H, W); `draws` holds a number in [0, 1)
+for each image, drawn uniformly, shape (N,). **Write the targets of this step, shape (N, H, W):** an
+image is perturbed at strength `beta`, as a whole, if its draw is below `alpha`, and left alone
+otherwise. The arrays are numpy's. It is compared with the library on maps that you do not see.
+""",
+    arguments=("labels", "draws", "alpha", "beta"),
+    grid=_MAPS,
+    right=_switched,
+    tolerance=1e-6,
+    expects="a function that returns the targets, as many as there are labels",
+    mistakes=(
+        Mistake(
+            lambda y, u, a, b: np.where(_maps(u) < a, y, _p(y, b)),
+            "The switch is turned round: a draw is below alpha with probability alpha, and then "
+            "the map is perturbed.",
+        ),
+        Mistake(
+            lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+            "The draws lie along the last axis: each *column* has a switch of its own. Give them "
+            "an axis for rows and one for columns, draws[:, None, None].",
+        ),
+        Mistake(
+            lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+            "The draws lie along the rows: each *row* has a switch of its own. They need one axis "
+            "more, draws[:, None, None].",
+        ),
+        Mistake(
+            lambda y, u, a, b: _p(y, b),
+            "That perturbs every map. Where an image's draw is not below alpha, its target is its "
+            "label.",
+        ),
+        Mistake(
+            lambda y, u, a, b: _p(y, a * b),
+            "That is the expected label, the mean over many draws. Asked is what this one draw "
+            "gives.",
+        ),
+        Mistake(
+            lambda y, u, a, b: np.where(_maps(u) < a, 1 - y, y),
+            "That inverts, which is beta = 2 alone. Perturbed labels are (1 - beta) * y + beta/2.",
+        ),
+        Mistake(
+            lambda y, u, a, b: np.where(_maps(u) < a, (1 - b) * y, y),
+            "beta/2 is missing: background is perturbed as well, and rises above 0.",
+        ),
+    ),
+    properties=(
+        Property(
+            _whole_maps,
+            "Of one image some pixels are perturbed and others are not. There is one draw for an "
+            "image, not for a pixel.",
+        ),
+        Property(
+            _left_alone,
+            "With alpha = 0 the labels must stay what they are, even where a draw is exactly 0: "
+            "*below* alpha.",
+        ),
+        Property(_always, "With alpha = 1 and beta = 2 every map must be inverted."),
+        Property(
+            _each_on_its_own,
+            "An image's targets must depend on its own draw and labels: shuffled images must give "
+            "the same targets, shuffled.",
+        ),
+    ),
+    hint="np.where(switch, perturbed, labels), with a switch that has one entry for an image.",
+    why="The draw of an image is compared with alpha once, and all of its pixels follow. This is "
+    "`sampled_targets`, but for its checks.",
+    solution="""
+import numpy as np
+
+
+def answer(labels, draws, alpha, beta):
+    on = draws[:, None, None] < alpha
+    return np.where(on, (1 - beta) * labels + beta / 2, labels)
 """,
 )
 
@@ -242,4 +379,4 @@ says?**
     solution="answer = min(1, 1 / 1.6)",
 )
 
-EXERCISES = (LABEL, EXPECTED, SMOOTHING, DISTURB, LIMIT)
+EXERCISES = (LABEL, SWITCH, EXPECTED, SMOOTHING, DISTURB, LIMIT)

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from aslp_lib.course.exercises.framework import Exercise, Mistake
+import numpy as np
+import torch
+
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.methods.aslp.alphas import alpha_gradient
 from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.methods.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
 
@@ -16,6 +21,51 @@ _GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) 
 
 def _technique(beta: float) -> Technique:
     return Technique("exercise", beta)
+
+
+def _said(images: int, size: int, seed: int, spread: float) -> tuple[Array, Array]:
+    """Logits of a network that is right more often than not, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((images, size, size)) < 0.4
+    logits = spread * (2 * labels - 1 + rng.normal(size=labels.shape))
+    logits, labels = read_only(logits, labels)
+    return logits, labels
+
+
+_MAPS = (
+    (*_said(3, 4, 0, 2.0), 1.5),
+    (*_said(1, 5, 1, 0.5), 1.0),
+    (*_said(4, 3, 2, 40.0), 2.0),  # where 1 - sigmoid(z) is 0 in floating point
+)
+
+
+def _ascent(logits: Array, labels: Array, beta: float) -> Array:
+    return alpha_gradient(torch.tensor(logits), torch.tensor(labels), _technique(beta)).numpy()
+
+
+def _mean(values: Array) -> Array:
+    return values.mean((1, 2))
+
+
+def _none_at_zero(answer: Callable[..., Array]) -> bool:
+    (logits,) = read_only(np.zeros_like(_MAPS[0][1]))
+    return bool((abs(answer(logits, _MAPS[0][1], 2.0)) < 1e-6).all())
+
+
+def _each_on_its_own(answer: Callable[..., Array]) -> bool:
+    logits, labels, beta = _MAPS[0]
+    return np.allclose(answer(logits[:1], labels[:1], beta), answer(logits, labels, beta)[:1])
+
+
+def _symmetric(answer: Callable[..., Array]) -> bool:
+    logits, labels, beta = _MAPS[0]
+    other = answer(*read_only(-logits, 1 - labels), beta)
+    return np.allclose(other, answer(logits, labels, beta), atol=1e-6)
+
+
+def _proportional(answer: Callable[..., Array]) -> bool:
+    logits, labels, _ = _MAPS[0]
+    return np.allclose(answer(logits, labels, 2.0), 4 * answer(logits, labels, 0.5), atol=1e-6)
 
 
 CONFIDENCE = Exercise(
@@ -220,4 +270,82 @@ answer = hard / moderate
 """,
 )
 
-EXERCISES = (CONFIDENCE, FLOOR, VARIANCE, MINIMISER)
+ASCENT = Exercise(
+    name="03/ascent",
+    title="what perturbed labels cost more",
+    question="""
+`logits` and `labels` of N images are arrays of shape (N, H, W). **Write the derivative of each
+image's expected loss in alpha, in nats per pixel, shape (N,):** how much more its perturbed labels
+cost than its plain ones, on average over its pixels. The arrays are numpy's, and some logits are
+beyond 40. It is compared with the library on maps that you do not see.
+""",
+    arguments=("logits", "labels", "beta"),
+    grid=_MAPS,
+    right=_ascent,
+    tolerance=1e-4,
+    expects="a function that returns one finite number an image (log(1 - f) of a very sure pixel "
+    "is infinite in floating point; its logit is not)",
+    mistakes=(
+        Mistake(
+            lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
+            "That is the sum over the pixels. Nats per pixel are asked for: take the mean.",
+        ),
+        Mistake(
+            lambda z, y, b: -b * _mean((y - 0.5) * z),
+            "The sign is turned: it is the perturbed label's loss minus the plain one's, and "
+            "positive where the network is right.",
+        ),
+        Mistake(
+            lambda z, y, b: 2 * b * _mean((y - 0.5) * z),
+            "Twice too much: perturbing moves the target by beta * (1/2 - y), half of beta.",
+        ),
+        Mistake(
+            lambda z, y, b: _mean((y - 0.5) * z),
+            "Beta is missing: the stronger the perturbation, the more it costs.",
+        ),
+        Mistake(
+            lambda z, y, b: b * _mean(y * z),
+            "That counts foreground alone, and twice. Background is perturbed as well, the other "
+            "way: y - 1/2.",
+        ),
+        Mistake(
+            lambda z, y, b: b / 2 * _mean(abs(z)),
+            "That counts a wrong pixel as if it were right. Where the network is wrong, a "
+            "perturbed label costs less than the plain one.",
+        ),
+        Mistake(
+            lambda z, y, b: b * _mean((y - 0.5) / (1 + np.exp(-z))),
+            "You took probabilities for logits: BCE's slope in its target is -z.",
+        ),
+    ),
+    properties=(
+        Property(
+            _none_at_zero,
+            "Where all logits are 0 every target costs log 2, so the derivative must be 0.",
+        ),
+        Property(
+            _each_on_its_own,
+            "An image's number depends on the other images. Take the mean over its own pixels.",
+        ),
+        Property(
+            _symmetric,
+            "Classes are named by chance: with all labels and all logits turned round the numbers "
+            "must be the same.",
+        ),
+        Property(
+            _proportional,
+            "It must be proportional to beta: perturbing moves the target by beta * (1/2 - y).",
+        ),
+    ),
+    hint="BCE is a straight line in its target with the slope -z, and perturbing moves the target "
+    "from y to y + beta * (1/2 - y). Multiply, and take each image's mean.",
+    why="The slope -z times the way beta * (1/2 - y) is beta * (y - 1/2) * z: beta/2 times the "
+    "signed logit margin. This is `alpha_gradient`, which needs neither a logarithm nor a backward "
+    "pass.",
+    solution="""
+def answer(logits, labels, beta):
+    return beta * ((labels - 0.5) * logits).mean((1, 2))
+""",
+)
+
+EXERCISES = (CONFIDENCE, FLOOR, VARIANCE, ASCENT, MINIMISER)
