@@ -96,11 +96,11 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
     for label, (a, b) in points.items():
         axis.plot(a, b, "o", color=BLUE, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
-        side = -1 if a > 0.6 else 1
+        # Into the plane: right of the point and below, or left of it and above.
+        place, side = ((9, -9), "left") if a < 0.6 else ((-9, 17), "right")
         axis.annotate(
-            label, (a, b), xytext=(9 * side, -4 * side), textcoords="offset points", zorder=6,
-            ha="right" if side < 0 else "left", va="center" if side > 0 else "bottom",
-            clip_on=False, fontsize=9,
+            label, (a, b), xytext=place, textcoords="offset points", ha=side, va="center",
+            clip_on=False, fontsize=9, zorder=6,
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
     axis.set(xlabel="alpha, how often", ylabel="beta, how strongly", xlim=(0, 1), ylim=(0, 2))
