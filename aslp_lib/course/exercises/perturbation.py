@@ -44,8 +44,9 @@ def _smoothing_alpha(technique: Technique) -> float:
 def _batch(size: int, seed: int) -> tuple[Array, Array]:
     """`size` maps of that side, and as many draws, of which some are below 1/4 and some above."""
     rng = np.random.default_rng(seed)
-    draws = (rng.permutation(size) + rng.random(size)) / size
-    labels, draws = read_only(rng.random((size, size, size)) < 0.4, draws)
+    uniform = (rng.permutation(size) + rng.random(size)) / size
+    foreground = (rng.random((size, size, size)) < 0.4).astype(np.float64)
+    labels, draws = read_only(foreground, uniform)
     return labels, draws
 
 
@@ -155,7 +156,7 @@ def answer(label, alpha, beta):
 _MAPS = (
     (*_batch(4, seed=0), 0.25, 2.0),
     (*_batch(3, seed=1), 0.5, 1.5),
-    (_batch(3, seed=2)[0], *read_only(np.array([0.0, 0.3, 0.6])), 0.0, 1.0),
+    (_batch(3, seed=2)[0], read_only([0.0, 0.3, 0.6])[0], 0.0, 1.0),
     (*_batch(5, seed=3), 0.7, 0.4),
 )
 """As many images as rows and columns: a switch that lies along another axis broadcasts too."""

@@ -26,9 +26,9 @@ def _technique(beta: float) -> Technique:
 def _said(images: int, size: int, seed: int, spread: float) -> tuple[Array, Array]:
     """Logits of a network that is right more often than not, and labels."""
     rng = np.random.default_rng(seed)
-    labels = rng.random((images, size, size)) < 0.4
-    logits = spread * (2 * labels - 1 + rng.normal(size=labels.shape))
-    logits, labels = read_only(logits, labels)
+    foreground = (rng.random((images, size, size)) < 0.4).astype(np.float64)
+    said = spread * (2 * foreground - 1 + rng.normal(size=foreground.shape))
+    logits, labels = read_only(said, foreground)
     return logits, labels
 
 
