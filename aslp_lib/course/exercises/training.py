@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ Slip = Literal["", "loss", "observe", "place", "perturbed", "epoch"]
 are taken by their place in the batch, `update` sees perturbed labels, or comes once an epoch."""
 
 
-def _trained(images: Array, masks: Array, accuracies: Array, slip: Slip = "") -> Array:
+def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "") -> Array:
     """The levels after the loop that the exercise asks for."""
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
@@ -137,26 +138,26 @@ It is checked on images and accuracies that you do not see.
     expects="a function that returns an array of levels, one an image",
     mistakes=(
         Mistake(
-            lambda *case: _trained(*case, slip="loss"),
+            partial(_trained, slip="loss"),
             "Your levels move, but the network does not hear of them: the loss is still plain BCE.",
         ),
         Mistake(
-            lambda *case: _trained(*case, slip="observe"),
+            partial(_trained, slip="observe"),
             "Your levels are never told the accuracy, so that nothing holds them: observe it once "
             "an epoch, after its last batch.",
         ),
         Mistake(
-            lambda *case: _trained(*case, slip="place"),
+            partial(_trained, slip="place"),
             "You take a level by its place in the batch: all batches share two levels. An image's "
             "level goes by its number in the training set, which batch holds.",
         ),
         Mistake(
-            lambda *case: _trained(*case, slip="perturbed"),
+            partial(_trained, slip="perturbed"),
             "You update with the perturbed labels. The gradient compares the perturbed label with "
             "the plain one, so update takes plain labels.",
         ),
         Mistake(
-            lambda *case: _trained(*case, slip="epoch"),
+            partial(_trained, slip="epoch"),
             "You update once an epoch, with what the network says at its end. Each image's level "
             "moves when the image was drawn, from the logits that its loss was taken of.",
         ),
