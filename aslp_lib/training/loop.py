@@ -8,6 +8,7 @@ would; BatchNorm's statistics are of the whole batch on CUDA, of each process's 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,7 @@ def train(
     folder: MethodFolder | None = None,
     *,
     progress: bool = True,
+    after_epoch: Callable[[TrainingState], None] | None = None,
 ) -> TrainingState:
     """Train one method, by its name in `aslp_lib.methods.METHODS`.
 
@@ -53,6 +55,7 @@ def train(
         folder: where the log, each image's alpha, the checkpoint, the weights and what is fitted
             on them go; None keeps nothing, and fits nothing. A checkpoint that lies there is gone
             on from.
+        after_epoch: shown the state after each epoch, by the main process.
 
     Raises:
         FloatingPointError: the loss is not finite; the last checkpoint stays good.
@@ -97,6 +100,8 @@ def train(
             state.log.append(_row(epoch, loss, rate, counts, state.method))
             if folder is not None and main:
                 checkpoints.save(folder, settings, state, optimizer)
+            if after_epoch is not None and main:
+                after_epoch(state)
     state.method.finish(state.network)
     if folder is not None and main:
         checkpoints.finish(folder, settings, state, data.train)

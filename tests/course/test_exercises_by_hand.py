@@ -63,6 +63,47 @@ def flattened(*arrays):
     return zip(*(each.reshape(len(each), -1).tolist() for each in arrays), strict=True)
 
 
+def stepped(alpha, gradient, accuracy, beta, eta, weight):
+    """MC's stable step, an image at a time: from the climb down to where climb and pull agree."""
+    levels = []
+    for level, push in zip(alpha, gradient, strict=True):
+        low, high = level + eta * push - 100, level + eta * push
+        for _ in range(80):
+            a = (low + high) / 2
+            pull = weight * min(1 - beta * a / 2 - accuracy, 0)
+            low, high = (a, high) if a < level + eta * (push + pull) else (low, a)
+        levels.append(min(max(high, 0), 1, 1 / beta))
+    return np.array(levels)
+
+
+def looped(images, masks, accuracies, deaf=False, free=False, swapped=False, late=False):
+    """The loop of exercise 05/loop without torch; the slope of its one weight by hand."""
+    weight, told, levels = 1.0, 0.0, np.zeros(len(images))
+
+    def move(i, label, w):
+        climbed = levels[i] + 0.05 * ((label - 0.5) * w * images[i]).mean()
+        if climbed / 2 > 1 - told:  # (1 + 0.05 * 200 / 2) a = climbed + 0.05 * 200 * (1 - told)
+            climbed = (climbed + 10 * (1 - told)) / 6
+        levels[i] = min(max(climbed, 0), 1)
+
+    for accuracy in accuracies:
+        for first in range(0, len(images), 2):
+            batch = range(first, min(first + 2, len(images)))
+            slope, used = 0.0, weight
+            for i in batch:
+                target = masks[i] if deaf else (1 - levels[i]) * masks[i] + levels[i] / 2
+                error = 1 / (1 + np.exp(-weight * images[i])) - target
+                slope += (error * images[i]).mean() / len(batch)
+            weight -= 0.5 * slope
+            for i in [] if late else batch:
+                seen = (1 - levels[i]) * masks[i] + levels[i] / 2 if swapped else masks[i]
+                move(i, seen, used)
+        for i in range(len(images)) if late else []:
+            move(i, masks[i], weight)
+        told = 0.0 if free else accuracy
+    return levels
+
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -171,6 +212,19 @@ NUMBERS = {
             0.316: "mean margin for the gradient",
             0.304: "2/beta",
             0.158: "hard inversion",
+        },
+    ),
+    "05/climb": (
+        35,
+        {30: "warm-up", 20: "margin for the gradient", 80: "paper's step", 6.875: "once an epoch"},
+    ),
+    "05/lambda": (
+        0.3736,
+        {
+            0.3: "the bound",
+            2 * (0.15 + math.log(0.85 / 0.15) / 2 / 20): "margin at the bound",
+            0.4296: "margin for the gradient",
+            0.3368: "excess in confidence",
         },
     ),
     "07/same_camera": (
@@ -305,6 +359,40 @@ FUNCTIONS = {
             (lambda a, b: 2 - 2 * a, "beta is missing"),
             (lambda a, b: 2 * a / b, "share of errors"),
             (lambda a, b: min(1, 1 / b), "keeps the decision"),
+        ],
+    ),
+    "04/proximal": (
+        stepped,
+        [
+            (
+                lambda a, g, acc, b, e, w: np.clip(
+                    a + e * g + e * w * np.minimum(1 - acc - b / 2 * a, 0), 0, min(1, 1 / b)
+                ),
+                "explicit step",
+            ),
+            (
+                lambda a, g, acc, b, e, w: np.clip(
+                    np.minimum(a + e * g, (1 - acc) / (b / 2)), 0, min(1, 1 / b)
+                ),
+                "projection",
+            ),
+            (
+                lambda a, g, acc, b, e, w: np.where(
+                    a + e * g < (1 - acc) / (b / 2),
+                    a + e * g,
+                    (a + e * g + e * w * (1 - acc)) / (1 + e * w * b / 2),
+                ),
+                "but for their limits",
+            ),
+        ],
+    ),
+    "05/loop": (
+        looped,
+        [
+            (lambda *case: looped(*case, deaf=True), "plain BCE"),
+            (lambda *case: looped(*case, free=True), "never told"),
+            (lambda *case: looped(*case, swapped=True), "takes plain labels"),
+            (lambda *case: looped(*case, late=True), "once an epoch"),
         ],
     ),
     "07/temperature": (

@@ -46,6 +46,18 @@ def test_a_seed_fixes_a_run():
     assert not same(first.network, fit(replace(SHORT, seed=1)).network)
 
 
+def test_the_state_is_shown_after_each_epoch():
+    epochs, levels = [], []
+
+    def look(state: TrainingState) -> None:
+        epochs.append(len(state.log))
+        levels.append(state.method.alphas.alpha.mean().item())
+
+    state = loop.train(SHORT, SHORT.load_data(), "calibration", progress=False, after_epoch=look)
+    assert epochs == [1, 2, 3, 4]
+    assert levels == [row["alpha_mean"] for row in state.log]
+
+
 def test_other_precisions_in_one_process_do_not_stick():
     settings = replace(SHORT, epochs=1)
     plain = fit(settings, "bce").network

@@ -17,6 +17,7 @@ from aslp_lib.course.exercises import (
     perturbation,
     release,
     sc_bce,
+    training,
 )
 from aslp_lib.course.exercises.framework import (
     Exercise,
@@ -30,7 +31,16 @@ __all__ = [
     "EXERCISES", "MODULES", "Exercise", "Mistake", "Property", "Verdict", "check", "read_only",
 ]  # fmt: skip
 
-MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures, release)
+MODULES = (
+    confidence,
+    perturbation,
+    sc_bce,
+    adaptive,
+    training,
+    evaluation,
+    cures,
+    release,
+)
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.course.exercises.proximal import PROXIMAL
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
 from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.methods.aslp.rules import MeasuredGap
@@ -292,4 +293,4 @@ answer = 2 / 1.0 * (1 - 0.85 + push / 200)
 """,
 )
 
-EXERCISES = (GRADIENT, BOUND, GAP, STEP, REST)
+EXERCISES = (GRADIENT, BOUND, GAP, STEP, PROXIMAL, REST)

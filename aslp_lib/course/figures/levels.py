@@ -20,7 +20,7 @@ def levels_over_epochs(
         runs: label -> (epochs, images) levels and (epochs,) bound.
         images: label -> which image.
     """
-    figure = new_figure(3.6 * len(runs) + 0.4, 3.3, None)
+    figure = new_figure(3.9 * len(runs) + 0.4, 3.7, None)
     panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
     for axis, (title, (alpha, bound)) in zip(panels, runs.items(), strict=True):
         epoch = np.arange(1, len(alpha) + 1)
@@ -30,7 +30,12 @@ def levels_over_epochs(
         axis.set(xlabel="epoch", title=title)
     top = max(alpha.max() for alpha, _ in runs.values())
     panels[0].set(ylabel="level alpha", ylim=(0, 1.1 * top))
-    panels[-1].legend(fontsize=8, loc="lower right")
+    figure.legend(
+        *panels[0].get_legend_handles_labels(),
+        fontsize=9,
+        ncols=len(images) + 1,
+        loc="outside lower center",
+    )
     chosen = list(images.values())
     notes = []
     for title, (alpha, bound) in runs.items():
@@ -83,7 +88,7 @@ def lambda_trade(
         spread: 90 % less 10 % quantile of the levels.
         predicted: the excess that `2/beta * grad / lambda` predicts.
     """
-    figure = new_figure(5.6, 3.4, None)
+    figure = new_figure(6.4, 3.8, None)
     axis = figure.subplots()
     axis.loglog(
         weights, predicted, color=GREY, linewidth=4, label="predicted, 2/beta * grad / lambda"
@@ -91,7 +96,7 @@ def lambda_trade(
     axis.loglog(weights, excess, "o" + LINES[1], color=BLUE, label="median level beyond the bound")
     axis.loglog(weights, spread, "s" + LINES[3], color=ORANGE, label="spread of the levels")
     axis.set(xlabel="weight lambda", ylabel="level alpha")
-    axis.legend(fontsize=8)
+    axis.legend(fontsize=9)
     figure.set_label(
         f"Over lambda from {weights[0]:g} to {weights[-1]:g} the median level's distance from the "
         f"bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the levels from "

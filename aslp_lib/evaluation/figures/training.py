@@ -16,24 +16,22 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     Args:
         logs: label -> log rows, as `TrainingState.log`.
     """
-    figure = new_figure(10.5, 3.4, "Training")
+    figure = new_figure(10.5, 3.9, "Training")
     share, error, level = figure.subplots(1, 3)
     for (label, log), (colour, *_) in zip(logs.items(), looks(), strict=False):
         column = {key: np.array([row[key] for row in log]) for key in log[0]}
         epoch = column["epoch"]
         share.plot(epoch, 100 * column["confidence"], color=colour, label=f"{label}, confidence")
         share.plot(epoch, 100 * column["accuracy"], ":", color=colour, label=f"{label}, accuracy")
-        error.plot(epoch, 100 * column["ece"], color=colour, label=label)
+        error.plot(epoch, 100 * column["ece"], color=colour)
         if "alpha_mean" in column:
             low, high = column["alpha_p10"], column["alpha_p90"]
-            level.plot(epoch, column["alpha_mean"], color=colour, label=label)
+            level.plot(epoch, column["alpha_mean"], color=colour)
             level.fill_between(epoch, low, high, color=colour, alpha=0.3)
     share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
     error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
     level.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
-    share.legend(fontsize=7)
-    if level.lines:
-        level.legend(fontsize=7)
+    figure.legend(fontsize=9, ncols=min(len(logs), 4), loc="outside lower center")
     last = "; ".join(
         f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
         + (f" and mean alpha {log[-1]['alpha_mean']:.3f}" if "alpha_mean" in log[-1] else "")

@@ -1,0 +1,184 @@
+"""An exercise of notebook 04: writing MC's stable step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
+from aslp_lib.methods.aslp.perturbation import Technique
+
+
+def _proximal(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    """The library's stable step, at the gradient itself: margins of 2/beta times it."""
+    alphas = AdaptiveAlpha(
+        len(alpha),
+        Technique("exercise", beta),
+        alpha_step_size=eta,
+        constraint_weight=weight,
+        warm_up=0,
+    )
+    alphas.alpha.copy_(torch.tensor(alpha))
+    alphas.observe(accuracy)
+    logits = torch.tensor(2 / beta * gradient).unsqueeze(1)
+    alphas.update(torch.arange(len(alpha)), logits, torch.ones_like(logits))
+    return alphas.alpha.double().numpy()
+
+
+def _held(
+    free: Array, accuracy: float, beta: float, pull: float, slope: float | None = None
+) -> Array:
+    """Where `free + pull * (1 - beta*a/2 - A)` meets a, whether it is over the bound or not."""
+    return (free + pull * (1 - accuracy)) / (1 + pull * (beta / 2 if slope is None else slope))
+
+
+def _beyond(level: Array, accuracy: float, beta: float) -> NDArray[np.bool_]:
+    return beta / 2 * level > 1 - accuracy
+
+
+def _within(level: Array, beta: float) -> Array:
+    return level.clip(0, Technique("exercise", beta).alpha_limit)
+
+
+def _explicit(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    constraint = np.minimum(1 - beta * alpha / 2 - accuracy, 0)
+    return _within(alpha + eta * (gradient + weight * constraint), beta)
+
+
+def _always_held(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    return _within(_held(alpha + eta * gradient, accuracy, beta, eta * weight), beta)
+
+
+def _judged_before(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    free = alpha + eta * gradient
+    held = _held(free, accuracy, beta, eta * weight)
+    return _within(np.where(_beyond(alpha, accuracy, beta), held, free), beta)
+
+
+def _projected(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    return _within(np.minimum(alpha + eta * gradient, 2 * (1 - accuracy) / beta), beta)
+
+
+def _without_half_beta(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    free = alpha + eta * gradient
+    held = _held(free, accuracy, beta, eta * weight, slope=1.0)
+    return _within(np.where(_beyond(free, accuracy, beta), held, free), beta)
+
+
+def _unclipped(
+    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+) -> Array:
+    free = alpha + eta * gradient
+    held = _held(free, accuracy, beta, eta * weight)
+    return np.where(_beyond(free, accuracy, beta), held, free)
+
+
+_LEVELS, _PUSHES = read_only([0.02, 0.06, 0.1, 0.3, 0.0], [0.8, 4.0, 1.5, 2.5, -1.2])
+_CROSSING = read_only([0.38, 0.36, 0.2, 0.5, 0.45], [1.1, 6.0, 2.0, 0.4, -3.0])
+_FAR = read_only([0.3, 0.1, 0.7, 0.0, 0.9], [70.0, 3.0, 45.0, -9.0, -400.0])
+_STEPS = (
+    (_LEVELS, _PUSHES, 0.92, 2.0, 0.002, 2000.0),  # the paper's numbers: a gain of 4
+    (_CROSSING[0], _CROSSING[1], 0.8, 1.0, 0.01, 200.0),
+    (_FAR[0], _FAR[1], 0.4, 1.5, 0.005, 50.0),
+)
+
+
+def _rises_with_the_old(answer: Callable[..., Array]) -> bool:
+    """Of two images that differ in their old level alone, the higher stays the higher."""
+    old = np.array([0.0, 0.05, 0.1, 0.2, 0.4])
+    new = answer(old, np.full(5, 1.0), 0.9, 2.0, 0.002, 2000.0)
+    return bool((np.diff(new) >= -1e-6).all())
+
+
+def _is_each_image_s_own(answer: Callable[..., Array]) -> bool:
+    turned = answer(_LEVELS[::-1].copy(), _PUSHES[::-1].copy(), *_STEPS[0][2:])
+    return bool(np.allclose(turned[::-1], answer(*_STEPS[0]), atol=1e-6))
+
+
+PROXIMAL = Exercise(
+    name="04/proximal",
+    title="write the stable step",
+    question="""
+Write MC's proximal step, the one that settles at every gain. `alpha` and `gradient` are arrays with
+a level and a gradient an image; `accuracy`, `beta`, `eta` and `weight` (lambda) are numbers.
+**Return the array of new levels**, between 0 and their limit min(1, 1/beta). It is checked on
+levels and gradients that you do not see.
+""",
+    arguments=("alpha", "gradient", "accuracy", "beta", "eta", "weight"),
+    grid=_STEPS,
+    right=_proximal,
+    tolerance=1e-5,
+    expects="a function that returns an array of levels, one an image",
+    mistakes=(
+        Mistake(
+            _explicit,
+            "That is the explicit step: its constraint is taken at the old level, so that at a "
+            "gain over 2 it throws a level further back than it was beyond.",
+        ),
+        Mistake(
+            _always_held,
+            "R is at most 0: it pulls no level up. One that is under the bound after its climb "
+            "stays where the climb took it.",
+        ),
+        Mistake(
+            _judged_before,
+            "You look at the old level to see who is beyond the bound. The constraint counts at "
+            "the new one: a level that crosses the bound in this step is held back, too.",
+        ),
+        Mistake(
+            _projected,
+            "That is the projection onto the bound, the limit of an infinite lambda. A soft "
+            "constraint lets a level rest beyond.",
+        ),
+        Mistake(
+            _without_half_beta,
+            "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of alpha.",
+        ),
+        Mistake(
+            _unclipped,
+            "The levels are right but for their limits: none is under 0 or over min(1, 1/beta).",
+        ),
+    ),
+    properties=(
+        Property(
+            _rises_with_the_old,
+            "Of two images with one gradient, the one whose level was higher must stay higher: "
+            "yours passes it on the way back, which is what makes a saw-tooth.",
+        ),
+        Property(
+            _is_each_image_s_own,
+            "Turn the images' order round and their levels must turn with them: each depends on "
+            "its own level and gradient alone.",
+        ),
+    ),
+    hint="Climb first: c = alpha + eta*gradient. Where beta*c/2 is over 1 - accuracy, solve "
+    "a = c + eta*weight*(1 - beta*a/2 - accuracy) for a.",
+    why="With c = alpha + eta*gradient, a = (c + eta*weight*(1 - accuracy)) / "
+    "(1 + eta*weight*beta/2) where c is beyond the bound, and a = c elsewhere.",
+    solution="""
+import numpy as np
+
+
+def answer(alpha, gradient, accuracy, beta, eta, weight):
+    climbed = alpha + eta * gradient
+    solved = (climbed + eta * weight * (1 - accuracy)) / (1 + eta * weight * beta / 2)
+    moved = np.where(beta * climbed / 2 > 1 - accuracy, solved, climbed)
+    return np.clip(moved, 0, min(1, 1 / beta))
+""",
+)
