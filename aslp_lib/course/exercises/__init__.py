@@ -9,12 +9,20 @@ One module a notebook, each with the notebook's name and its exercises in order;
 
 from __future__ import annotations
 
-from aslp_lib.course.exercises import adaptive, confidence, cures, evaluation, perturbation, sc_bce
+from aslp_lib.course.exercises import (
+    adaptive,
+    confidence,
+    cures,
+    evaluation,
+    own_data,
+    perturbation,
+    sc_bce,
+)
 from aslp_lib.course.exercises.framework import Exercise, Mistake, Verdict
 
 __all__ = ["EXERCISES", "MODULES", "Exercise", "Mistake", "Verdict", "check"]
 
-MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures)
+MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures, own_data)
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}
 
 
