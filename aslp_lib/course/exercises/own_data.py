@@ -146,8 +146,8 @@ import numpy as np
 
 
 def answer(p, y):
-    sure, wanted = p[y != 255], y[y != 255] == 1
-    return np.maximum(sure, 1 - sure).mean() - ((sure >= 0.5) == wanted).mean()
+    given, wanted = p[y != 255], y[y != 255] == 1
+    return np.maximum(given, 1 - given).mean() - ((given >= 0.5) == wanted).mean()
 """,
     arguments=("p", "y"),
     grid=_VALIDATIONS,
@@ -206,15 +206,54 @@ from aslp_lib import HARD_INVERSION, AdaptiveAlpha
 
 
 def answer(logits, labels, accuracy, epochs):
-    z, y = torch.tensor(logits), torch.tensor(labels)
-    held = AdaptiveAlpha(len(z), HARD_INVERSION, alpha_step_size=0.01, constraint_weight=20)
+    said_of, marks = torch.tensor(logits), torch.tensor(labels)
+    held = AdaptiveAlpha(len(marks), HARD_INVERSION, alpha_step_size=0.01, constraint_weight=20)
     for _ in range(int(epochs)):
-        held.update(torch.arange(len(z)), z, y, ignore_index=255)
+        held.update(torch.arange(len(marks)), said_of, marks, ignore_index=255)
         held.observe(accuracy=accuracy)
     return held.alpha.mean()
 """,
     arguments=("logits", "labels", "accuracy", "epochs"),
     grid=_LOOPS,
+)
+
+REPORT = Exercise(
+    name="08/report",
+    title="which number to report",
+    question="""
+Several settings were trained. Setting k has the NLL `validation[k]` on the validation images and
+`test[k]` on the test images, which you happen to know. **Write the test NLL that you may report as
+that of the method, its setting being chosen.**
+""",
+    right=_reported,
+    tolerance=0.001,
+    expects="one of the test NLLs, such as 0.4",
+    mistakes=(
+        Mistake(
+            lambda validation, test: test.min(),
+            "That lets the test set choose. What was chosen by it is no longer tested by it.",
+        ),
+        Mistake(
+            lambda validation, test: validation.min(),
+            "That is the NLL on the images that chose: it is the least of several, and optimistic.",
+        ),
+        Mistake(
+            lambda validation, test: test.mean(),
+            "That is the mean over all settings, most of which were not chosen.",
+        ),
+        Mistake(
+            lambda validation, test: test[np.argmax(validation)],
+            "That is the setting of the largest NLL. Less is better.",
+        ),
+    ),
+    hint="Validation chooses the setting, the test images say how good it is.",
+    why="It may be worse than the best on the test set: that is the price of an honest number.",
+    solution="""
+def answer(validation, test):
+    return test[validation.argmin()]
+""",
+    arguments=("validation", "test"),
+    grid=_CANDIDATES,
 )
 
 CLASSES = Exercise(
@@ -264,43 +303,4 @@ def answer(alpha, beta, classes):
     grid=((0.1, 1.0, 2), (0.1, 1.0, 3), (0.2, 1.25, 5), (0.3, 0.5, 10), (0.4, 1.1, 4)),
 )
 
-REPORT = Exercise(
-    name="08/report",
-    title="which number to report",
-    question="""
-Several settings were trained. Setting k has the NLL `validation[k]` on the validation images and
-`test[k]` on the test images, which you happen to know. **Write the test NLL that you may report as
-that of the method, its setting being chosen.**
-""",
-    right=_reported,
-    tolerance=0.001,
-    expects="one of the test NLLs, such as 0.4",
-    mistakes=(
-        Mistake(
-            lambda validation, test: test.min(),
-            "That lets the test set choose. What was chosen by it is no longer tested by it.",
-        ),
-        Mistake(
-            lambda validation, test: validation.min(),
-            "That is the NLL on the images that chose: it is the least of several, and optimistic.",
-        ),
-        Mistake(
-            lambda validation, test: test.mean(),
-            "That is the mean over all settings, most of which were not chosen.",
-        ),
-        Mistake(
-            lambda validation, test: test[np.argmax(validation)],
-            "That is the setting of the largest NLL. Less is better.",
-        ),
-    ),
-    hint="Validation chooses the setting, the test images say how good it is.",
-    why="It may be worse than the best on the test set: that is the price of an honest number.",
-    solution="""
-def answer(validation, test):
-    return test[validation.argmin()]
-""",
-    arguments=("validation", "test"),
-    grid=_CANDIDATES,
-)
-
-EXERCISES = (TOLD, LOOP, CLASSES, REPORT)
+EXERCISES = (TOLD, LOOP, REPORT, CLASSES)
