@@ -104,6 +104,41 @@ def looped(images, masks, accuracies, deaf=False, free=False, swapped=False, lat
     return levels
 
 
+def pairs(p, y):
+    return list(zip(p, y, strict=True))
+
+
+def labelled(p, y):
+    """The pixels that have a label."""
+    return [(a, b) for a, b in pairs(p, y) if b != 255]
+
+
+def surer_than_right(sure, right):
+    """Of (p, y) each: the mean confidence of the first less the accuracy of the second."""
+    total = sum(a if a > 0.5 else 1 - a for a, _ in sure) / len(sure)
+    return total - sum((a > 0.5) == (b == 1) for a, b in right) / len(right)
+
+
+def told(p, y):
+    return surer_than_right(labelled(p, y), labelled(p, y))
+
+
+def mean_level(logits, labels, accuracy, epochs, *, wait=5, beta=2, of=float, blank=None):
+    """The mean level of MC's proximal step, eta = 0.01, lambda = 20."""
+    total = 0
+    for z, y in zip(logits, labels, strict=True):
+        y = [blank if b == 255 and blank is not None else b for b in y]
+        kept = [(b - 0.5) * of(a) for a, b in labelled(z, y)]
+        alpha, room, half = 0, 1 - accuracy, beta / 2
+        for _ in range(max(int(epochs) - wait, 0)):
+            alpha += 0.01 * beta * sum(kept) / len(kept)
+            if half * alpha > room:
+                alpha = (alpha + 0.2 * room) / (1 + 0.2 * half)
+            alpha = min(max(alpha, 0), 1 / beta)
+        total += alpha / len(logits)
+    return total
+
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -445,6 +480,55 @@ FUNCTIONS = {
             (lambda c, r, n: abs(gaps(sorted(zip(c, r, strict=True)), n, float)), "cancel"),
             (lambda c, r, n: sum(abs(c - r)) / len(c), "a bin of its own"),
             (twice, "two quantiles"),
+        ],
+    ),
+    "08/told": (
+        told,
+        [
+            (lambda p, y: -told(p, y), "sign"),
+            (lambda p, y: surer_than_right(pairs(p, y), pairs(p, y)), "as background"),
+            (lambda p, y: surer_than_right(pairs(p, y), labelled(p, y)), "of all"),
+            (lambda p, y: surer_than_right(pairs(p, y), pairs(p, y > 0)), "for foreground"),
+            (
+                lambda p, y: (
+                    sum(a for a, _ in labelled(p, y)) / len(labelled(p, y))
+                    - sum((a > 0.5) == b for a, b in labelled(p, y)) / len(labelled(p, y))
+                ),
+                r"mean of P\(y=1\)",
+            ),
+        ],
+    ),
+    "08/loop": (
+        mean_level,
+        [
+            (lambda *loop: mean_level(*loop, wait=0), "Without a warm-up"),
+            (lambda *loop: 0, "never moved"),
+            (lambda *loop: mean_level(*loop, wait=4), "one update too many"),
+            (
+                lambda *loop: mean_level(*loop, of=lambda z: 1 / (1 + math.exp(-z))),
+                "from probabilities",
+            ),
+            (lambda *loop: mean_level(*loop, blank=0), "for background"),
+            (lambda *loop: mean_level(*loop, beta=1), "moderation"),
+        ],
+    ),
+    "08/classes": (
+        lambda a, b, k: (1 - a) + a * ((1 - b) + b / k),
+        [
+            (lambda a, b, k: 1 - a * b / 2, "two classes"),
+            (lambda a, b, k: (1 - a) + a * (1 - b), "spread over all"),
+            (lambda a, b, k: 1 - a * b / k, "K - 1 of them"),
+            (lambda a, b, k: a * b / k, "each of the other"),
+            (lambda a, b, k: (1 - b) + b / k, "switch is on"),
+        ],
+    ),
+    "08/report": (
+        lambda validation, test: min(zip(validation, test, strict=True))[1],
+        [
+            (lambda validation, test: min(test), "lets the test set choose"),
+            (lambda validation, test: min(validation), "optimistic"),
+            (lambda validation, test: sum(test) / len(test), "mean over all settings"),
+            (lambda validation, test: max(zip(validation, test, strict=True))[1], "Less is better"),
         ],
     ),
 }

@@ -14,6 +14,7 @@ from aslp_lib.course.exercises import (
     confidence,
     cures,
     evaluation,
+    own_data,
     perturbation,
     release,
     sc_bce,
@@ -39,6 +40,7 @@ MODULES = (
     training,
     evaluation,
     cures,
+    own_data,
     release,
 )
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}

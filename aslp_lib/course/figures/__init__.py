@@ -24,6 +24,7 @@ from aslp_lib.course.figures.loss import (
     loss_surface,
     posterior_lines,
 )
+from aslp_lib.course.figures.own_data import cells, levels_and_doubt
 from aslp_lib.course.figures.perturbation import (
     decisions,
     label_grid,
@@ -55,6 +56,7 @@ from aslp_lib.evaluation.figures import (
 __all__ = [
     "against_truth",
     "alt",
+    "cells",
     "decisions",
     "degradations",
     "descent",
@@ -74,6 +76,7 @@ __all__ = [
     "label_grid",
     "label_maps",
     "lambda_trade",
+    "levels_and_doubt",
     "levels_by_set",
     "levels_over_epochs",
     "levels_over_margins",

@@ -1,0 +1,105 @@
+"""Cells: the seed fixes them, and their truth is how often annotators who are drawn anew say so."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.course.cells import UNLABELLED, _draw, draw_cells, spoiled
+
+
+def test_the_seed_fixes_them_and_another_draws_others():
+    first, again, other = draw_cells(3, 7), draw_cells(3, 7), draw_cells(3, 8)
+    for name in ("images", "masks", "posterior"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+        assert not torch.equal(getattr(first, name), getattr(other, name))
+
+
+def test_an_image_does_not_depend_on_how_many_are_drawn():
+    assert torch.equal(draw_cells(2, 7).masks, draw_cells(5, 7).masks[:2])
+
+
+def test_shapes_types_and_ranges():
+    cells = draw_cells(4, 0, size=20)
+    assert len(cells) == 4
+    assert {each.shape for each in (cells.images, cells.masks, cells.posterior)} == {(4, 1, 20, 20)}
+    assert cells.images.dtype == cells.posterior.dtype == torch.float64
+    assert set(cells.masks.unique().tolist()) == {0, 1, UNLABELLED}
+    assert cells.posterior.min() >= 0 and cells.posterior.max() <= 1
+    grey = 0.2 * cells.images + 0.4
+    assert grey.min() >= -1e-12 and grey.max() <= 1 + 1e-12
+
+
+def test_pixels_outside_the_round_field_have_no_label_and_are_black():
+    cells = draw_cells(2, 0, size=20)
+    for row in range(20):
+        for column in range(20):
+            outside = math.dist((row + 0.5, column + 0.5), (10, 10)) > 10
+            assert bool(cells.labelled[0, 0, row, column]) is not outside
+    np.testing.assert_allclose(cells.images[~cells.labelled], -2)
+
+
+class Annotator:
+    """A generator that draws what another draws, but for the annotator's taste."""
+
+    def __init__(self, rng, taste):
+        self.rng, self.taste = rng, taste
+
+    def __getattr__(self, name):
+        return getattr(self.rng, name)
+
+    def logistic(self):
+        self.rng.logistic()
+        return self.taste
+
+
+@pytest.mark.parametrize("image", range(3))
+def test_the_posterior_is_how_many_of_many_annotators_say_cell(image):
+    """Tastes at the quantiles of the logistic distribution, by its own formula."""
+    many = 400
+    shares = [(k + 0.5) / many for k in range(many)]
+    masks = []
+    for share in shares:
+        rng = Annotator(np.random.default_rng([5, image]), math.log(share / (1 - share)))
+        _, mask, posterior = _draw(rng, 24, (1, 4), 1.0, 0.06)
+        masks.append(mask)
+    inside = mask != UNLABELLED
+    np.testing.assert_allclose(
+        np.mean(masks, axis=0)[inside], posterior[inside], atol=0.51 / many, rtol=0
+    )
+
+
+def test_the_mask_is_nested_in_the_posterior():
+    """One annotator draws all borders at one height of the profile."""
+    cells = draw_cells(5, 3)
+    for mask, truth, known in zip(cells.masks, cells.posterior, cells.labelled, strict=True):
+        inside, outside = truth[known & (mask == 1)], truth[known & (mask == 0)]
+        if len(inside):
+            assert inside.min() > outside.max() - 1e-12
+
+
+def test_the_lamp_changes_the_image_alone():
+    bright, dim = draw_cells(3, 7, noise=0), draw_cells(3, 7, light=0.5, noise=0)
+    assert torch.equal(bright.masks, dim.masks)
+    np.testing.assert_allclose(0.2 * dim.images + 0.4, 0.5 * (0.2 * bright.images + 0.4))
+
+
+def test_without_cells_nothing_is_to_be_found():
+    empty = draw_cells(3, 7, cells=(0, 0))
+    assert set(empty.masks.unique().tolist()) == {0, UNLABELLED}
+    assert empty.posterior.max() == 0
+
+
+def test_what_is_spoiled_is_dimmed_noisy_or_blurred_as_its_name_says():
+    cells = draw_cells(3, 7, noise=0)
+    found = spoiled(cells)
+    dim = draw_cells(3, 7, noise=0, light=0.6)
+    np.testing.assert_allclose(found["lamp 0.6"].images, dim.images, atol=1e-12)
+    added = (found["noise 0.6"].images - cells.images) / 0.6
+    assert abs(added.mean()) < 0.1 and abs(added.std() - 1) < 0.1
+    block = cells.images[1, 0, 9:12, 20:23].mean()
+    np.testing.assert_allclose(found["focus 1"].images[1, 0, 10, 21], block)
+    for each in found.values():
+        assert torch.equal(each.masks, cells.masks)
+        assert torch.equal(each.posterior, cells.posterior)

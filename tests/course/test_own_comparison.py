@@ -1,0 +1,53 @@
+"""Ways side by side: their probabilities, table and maps are what one gets by hand."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from aslp_lib.course.cells import draw_cells
+from aslp_lib.course.own_comparison import answers, counts_of, off_the_truth, table, write_maps
+from aslp_lib.recalibration import Temperature
+
+CELLS = draw_cells(3, 0, size=12)
+WAYS = {"plain": (nn.Identity(), None), "cooled": (nn.Identity(), Temperature(2.0))}
+
+
+def by_hand(temperature):
+    """Of a network that says the standardised grey level."""
+    inside = CELLS.masks != 255
+    return 1 / (1 + np.exp(-CELLS.images[inside].numpy() / temperature)).reshape(3, -1)
+
+
+def test_answers_are_of_labelled_pixels_after_the_fit():
+    said = answers(WAYS, CELLS)
+    np.testing.assert_allclose(said["plain"], by_hand(1))
+    np.testing.assert_allclose(said["cooled"], by_hand(2))
+
+
+def test_scores_are_those_of_the_pixels():
+    said, inside = answers(WAYS, CELLS), CELLS.masks != 255
+    y, truth = (each[inside].numpy() for each in (CELLS.masks, CELLS.posterior))
+    off = off_the_truth(said, CELLS)
+    assert off["cooled"] == pytest.approx(np.abs(by_hand(2).ravel() - truth).mean())
+    shown = table(counts_of(said, CELLS), off, "test").splitlines()
+    assert shown[0].startswith("| test | ECE %") and len(shown) == 4
+    cells = [cell.strip() for cell in shown[3].strip("| ").split("|")]
+    p = by_hand(2).ravel()
+    assert cells[0] == "cooled"
+    assert float(cells[3]) == pytest.approx(100 * ((p >= 0.5) == y).mean(), abs=0.06)
+    assert float(cells[4]) == pytest.approx(-np.log(np.where(y, p, 1 - p)).mean(), abs=0.006)
+    low, high = (float(end) for end in cells[1].split("[")[1].strip("]").split(","))
+    assert low <= float(cells[1].split()[0]) <= high
+
+
+def test_maps_are_8_bit_in_the_order_of_the_images(tmp_path):
+    write_maps(tmp_path, {"truth": CELLS.posterior, "masks": (CELLS.masks == 1).double()})
+    for label, values in (("truth", CELLS.posterior), ("masks", CELLS.masks == 1)):
+        paths = sorted((tmp_path / label).iterdir())
+        assert [path.name for path in paths] == ["000.png", "001.png", "002.png"]
+        for path, own in zip(paths, values, strict=True):
+            read = np.asarray(Image.open(path))
+            assert read.dtype == np.uint8
+            np.testing.assert_allclose(read / 255, own[0].to(torch.float64), atol=0.5 / 255)

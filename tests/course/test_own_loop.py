@@ -1,0 +1,99 @@
+"""The loop of notebook 08: at level 0 it is a plain one with BCE, written out here."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from aslp_lib import HARD_INVERSION, AdaptiveAlpha
+from aslp_lib.course.cells import draw_cells
+from aslp_lib.course.own_loop import LEARNING_RATE, batches, count, labelled, train
+from aslp_lib.methods.aslp.perturbation import label_smoothing
+from aslp_lib.metrics import calibration
+
+CELLS, VALIDATION = draw_cells(10, 0, size=16), draw_cells(4, 1, size=16)
+EPOCHS = 7
+
+
+@pytest.fixture
+def start():
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.Conv2d(6, 1, 3, padding=1)
+    return nn.Sequential(*layers).double()
+
+
+def assert_same(first: nn.Module, second: nn.Module) -> None:
+    for own, other in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def by_hand(start, target):
+    """A plain loop whose targets of the labelled pixels are `target(y)`."""
+    network = deepcopy(start)
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS)
+    loader = batches(CELLS)
+    for _ in range(EPOCHS):
+        for images, masks, _ in loader:
+            z, kept = network(images), masks != 255
+            loss = F.binary_cross_entropy_with_logits(z[kept], target(masks[kept].double()))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        slower.step()
+    return network
+
+
+def test_at_level_0_it_is_a_plain_loop(start):
+    trained = train(start, CELLS, VALIDATION, epochs=EPOCHS)
+    assert_same(trained.network, by_hand(start, lambda y: y))
+
+
+def test_always_on_it_smooths_labels(start):
+    trained = train(start, CELLS, VALIDATION, *label_smoothing(0.2), epochs=EPOCHS)
+    assert_same(trained.network, by_hand(start, lambda y: 0.8 * y + 0.1))
+
+
+def test_what_it_starts_from_stays_and_the_seed_fixes_the_rest(start):
+    before = deepcopy(start)
+    first, again, other = (
+        train(start, CELLS, VALIDATION, 0.3, epochs=2, seed=seed) for seed in (1, 1, 2)
+    )
+    assert_same(start, before)
+    assert_same(first.network, again.network)
+    assert not torch.equal(first.network[0].weight, other.network[0].weight)
+
+
+def test_what_is_kept_has_the_least_nll_and_the_log_is_of_the_validation(start):
+    trained = train(start, CELLS, VALIDATION, epochs=EPOCHS)
+    nll = [row["nll"] for row in trained.log]
+    assert len(nll) == EPOCHS
+    assert calibration.nll(count(trained.stopped, VALIDATION)) == min(nll)
+    found = count(trained.network, VALIDATION)
+    last = (calibration.nll(found), calibration.accuracy(found), calibration.confidence(found))
+    assert tuple(trained.log[-1].values()) == last
+
+
+def test_levels_are_moved_and_told_of_each_validation(start):
+    alphas = AdaptiveAlpha(len(CELLS), HARD_INVERSION, alpha_step_size=0.1, warm_up=2)
+    trained = train(start, CELLS, VALIDATION, alphas, epochs=5)
+    assert alphas.observed == 5
+    assert alphas.rule.accuracy.item() == pytest.approx(trained.log[-1]["accuracy"])
+    assert (alphas.alpha > 0).all()
+
+
+def test_batches_name_their_images():
+    seen = []
+    for images, masks, index in batches(CELLS, seed=3):
+        assert torch.equal(images, CELLS.images[index]) and torch.equal(masks, CELLS.masks[index])
+        seen += index.tolist()
+    assert sorted(seen) == list(range(len(CELLS))) != seen
+
+
+def test_counts_and_labelled_leave_out_what_has_no_label(start):
+    flat = labelled(VALIDATION.masks, VALIDATION)
+    for own, mask in zip(flat, VALIDATION.masks, strict=True):
+        assert own.tolist() == [y for y in mask.flatten().tolist() if y != 255]
+    assert count(start, VALIDATION).pixels == flat.numel()
