@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from aslp_lib.course import explorers
-from aslp_lib.course.explorers import loop
+from aslp_lib.course.explorers import levels, loop
 from aslp_lib.course.explorers.base import rendered, sureness
 from aslp_lib.course.explorers.reliability import _sweep_diagram
 from aslp_lib.metrics import calibration
@@ -103,8 +104,11 @@ class TestAny:
 
     def test_its_letters_can_be_read_on_a_projector(self, explorer):
         picture = explorer.picture(**explorer.values)
-        written = [text for text in picture.findobj(Text) if text.get_text().strip()]
-        assert min(text.get_fontsize() for text in written) >= 9
+        if isinstance(picture, Figure):
+            written = [text for text in picture.findobj(Text) if text.get_text().strip()]
+            assert min(text.get_fontsize() for text in written) >= 9
+        else:  # as wide as 900 points of a page, at least
+            assert 900 * levels.LETTERS / picture.image.width >= 9
 
     @pytest.mark.slow
     def test_a_control_that_is_greyed_out_changes_no_picture_and_any_other_can(self, explorer):

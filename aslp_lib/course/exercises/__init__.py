@@ -9,7 +9,15 @@ One module a notebook, each with the notebook's name and its exercises in order;
 
 from __future__ import annotations
 
-from aslp_lib.course.exercises import adaptive, confidence, cures, evaluation, perturbation, sc_bce
+from aslp_lib.course.exercises import (
+    adaptive,
+    confidence,
+    cures,
+    evaluation,
+    level_lab,
+    perturbation,
+    sc_bce,
+)
 from aslp_lib.course.exercises.framework import (
     Exercise,
     Mistake,
@@ -22,7 +30,7 @@ __all__ = [
     "EXERCISES", "MODULES", "Exercise", "Mistake", "Property", "Verdict", "check", "read_only",
 ]  # fmt: skip
 
-MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures)
+MODULES = (confidence, perturbation, sc_bce, adaptive, evaluation, cures, level_lab)
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}
 
 

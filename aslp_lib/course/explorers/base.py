@@ -20,6 +20,7 @@ from typing import Any
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.canvas import Drawing
 from aslp_lib.evaluation.figures.style import alt, to_png
 
 DPI = 135
@@ -86,8 +87,10 @@ def sureness(gap: float, digits: int = 1) -> str:
     return f"{'over' if points > 0 else 'under'}-confident by {size}"
 
 
-def rendered(picture: Figure) -> tuple[bytes, str]:
+def rendered(picture: Figure | Drawing) -> tuple[bytes, str]:
     """A picture as PNG, and what it shows in words."""
+    if isinstance(picture, Drawing):
+        return picture.png, picture.alt
     return to_png(picture, DPI), alt(picture)
 
 
@@ -96,7 +99,7 @@ class Explorer(widgets.VBox):
 
     Args:
         controls: name -> widget with a `value`; the names are the functions' arguments.
-        picture: figure of the controls' values.
+        picture: figure or drawing of the controls' values.
         readout: sentences about them, the main number first.
         link: called with the name of the control that moved and all values; may return values that
             other controls must take with it.
@@ -109,7 +112,7 @@ class Explorer(widgets.VBox):
     def __init__(
         self,
         controls: Mapping[str, widgets.Widget],
-        picture: Callable[..., Figure],
+        picture: Callable[..., Figure | Drawing],
         readout: Callable[..., str],
         link: Callable[..., dict[str, object]] | None = None,
         *,
