@@ -1,4 +1,5 @@
-"""The explorers in a real browser: JupyterLab, run all, every control moved by keyboard.
+"""The explorers in a real browser: JupyterLab, run all, every control moved by keyboard; and what
+axe finds on their pages.
 
 Skipped where there is no Chromium or no playwright.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -21,6 +23,7 @@ import pytest
 from aslp_lib.course.explorers import EXPLORERS
 
 sync_api = pytest.importorskip("playwright.sync_api")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = [
@@ -108,7 +111,7 @@ def page():
 
 
 def run_all(page, lab, name: str, seconds: float):
-    """Open a notebook of the lab's folder, run it, and return its explorer."""
+    """Open a notebook of the lab's folder, run it, and return its explorers."""
     page.goto(f"{lab[0]}/lab/tree/{name}?token={TOKEN}&reset")
     expect = sync_api.expect
     expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
@@ -116,48 +119,83 @@ def run_all(page, lab, name: str, seconds: float):
     toolbar = page.locator(".jp-NotebookPanel-toolbar").filter(has_text="Python 3 (ipykernel)")
     idle = toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     expect(idle).to_be_visible(timeout=60_000)
-    explorer = page.locator(".jp-Notebook .explorer")
+    explorers = page.locator(".jp-Notebook .explorer")
     for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            explorer.wait_for(state="attached", timeout=1000 * seconds)
+            explorers.first.wait_for(state="attached", timeout=1000 * seconds)
             break
         except sync_api.TimeoutError:
             continue
-    expect(explorer).to_have_count(1)
     expect(idle).to_be_visible(timeout=1000 * seconds)
-    return explorer
+    return explorers
 
 
-IS_AT = """(control, key) => control.options
-    ? control.selectedIndex === (key === "Home" ? 0 : control.options.length - 1)
-    : control.ariaValueNow === (key === "Home" ? control.ariaValueMin : control.ariaValueMax)"""
-"""Whether a list or slider is where the key Home or End takes it: pressed there, nothing moves."""
+CONTROLS = ".widget-slider, .widget-toggle-buttons, .widget-text"
+IS_AT = """(slider, key) => Number(slider.ariaValueNow)
+    === Number(key === "Home" ? slider.ariaValueMin : slider.ariaValueMax)"""
+"""Whether a slider is where the key Home or End takes it: pressed there, nothing moves."""
+
+
+def presses(page, control):
+    """What moves a control by keyboard: one function a press, each of which changes its value.
+
+    Buttons end on the one that was pressed first, sliders near their largest value: no control is
+    without effect at those of the others.
+    """
+    press, slider = page.keyboard.press, control.locator("[role=slider]")
+    if slider.count():
+        slider.focus()
+        here, there = "End", "Home"
+        keys = [there, here] if slider.evaluate(IS_AT, here) else [here, there, here]
+        return [lambda key=key: press(key) for key in [*keys, "ArrowLeft", "ArrowRight"]]
+    if control.locator("button").count():
+        buttons = control.locator("button").all()
+        down = [i for i, b in enumerate(buttons) if "mod-active" in b.get_attribute("class")]
+        order = [i for i in range(len(buttons)) if i not in down] + down
+
+        def choose(button):
+            button.focus()
+            press("Enter")
+
+        return [lambda i=i: choose(buttons[i]) for i in order]
+    control.locator("input").focus()
+    return [lambda key=key: press(key) for key in ("ArrowUp", "ArrowDown")]
 
 
 def drive(page, explorer) -> list[str]:
-    """Move every control to both its ends by keyboard; the labels of the controls."""
+    """Move every control by keyboard; the labels of the controls."""
     explorer.scroll_into_view_if_needed()
     picture, words = explorer.locator("img"), explorer.get_by_role("status")
+    place = picture.evaluate("image => image.offsetTop")
     labels = []
-    for control in explorer.locator(".widget-dropdown, .widget-slider").all():
-        label = control.locator("label")
+    for control in explorer.locator(CONTROLS).all():
+        label = control.locator("label").first
         sync_api.expect(label).not_to_have_text("")
         labels.append(label.inner_text())
-        handle = control.locator("select, [role=slider]")
-        # Lists end on their first entry, sliders on their largest value: no control is without
-        # effect at those of the others.
-        here, there = ("Home", "End") if control.locator("select").count() else ("End", "Home")
-        keys = [there, here] if handle.evaluate(IS_AT, here) else [here, there, here]
-        handle.focus()
-        for key in keys:
+        for press in presses(page, control):
             before = words.inner_text(), picture.get_attribute("src")
-            page.keyboard.press(key)
+            press()
             sync_api.expect(words).not_to_have_text(before[0], timeout=10_000)
             sync_api.expect(picture).not_to_have_attribute("src", before[1], timeout=10_000)
             assert picture.get_attribute("alt")
+            assert picture.evaluate("image => image.offsetTop") == place  # the page does not jump
     return labels
+
+
+OURS = {"include": [[".explorer"], [".jp-RenderedMarkdown"], [".jp-OutputArea-output"]]}
+"""What notebooks put on a page; the rest is JupyterLab's."""
+
+
+def serious(page) -> list[str]:
+    """What axe finds, of the two gravest kinds."""
+    found = axe.Axe().run(page, context=OURS).response["violations"]
+    return [
+        f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes'][:3]]}"
+        for each in found
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 def errors(page) -> list[str]:
@@ -170,12 +208,15 @@ def errors(page) -> list[str]:
 
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_control_of_the_explorer_moves_by_keyboard(page, lab, name):
-    (notebook,) = [
-        path for path in NOTEBOOKS.glob("*.ipynb") if f"explorers.{name}(" in path.read_text()
-    ]
+    called = f"explorers.{name}("
+    (notebook,) = [path for path in NOTEBOOKS.glob("*.ipynb") if called in path.read_text()]
     # Lab saves what it runs: a copy.
     shutil.copy(notebook, lab[1])
-    explorer = run_all(page, lab, notebook.name, 60)
+    explorers = run_all(page, lab, notebook.name, 60)
+    calls = re.findall(r"explorers\.\w+\(", notebook.read_text())
+    sync_api.expect(explorers).to_have_count(len(calls))
+    explorer = explorers.nth(calls.index(called))
     labels = [control.description for control in EXPLORERS[name]().controls.values()]
     assert drive(page, explorer) == labels
     assert errors(page) == []
+    assert serious(page) == []

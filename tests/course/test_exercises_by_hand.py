@@ -139,6 +139,8 @@ def mean_level(logits, labels, accuracy, epochs, *, wait=5, beta=2, of=float, bl
     return total
 
 
+MATCHED = {0.6: 6.9, 0.2: 2.6, "background": 7.5, "toss-ups": 5.5}
+"""Temperatures read off the level lab, to one digit."""
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -293,6 +295,24 @@ NUMBERS = {
             3: "moves decisions",
             4: "one strength",
             5: "sharp images",
+        },
+    ),
+    "10/match": (
+        MATCHED[0.6],
+        {
+            MATCHED[0.2]: "for level 0.2",
+            MATCHED["background"]: "background alone",
+            MATCHED["toss-ups"]: "toss-ups alone",
+            1 / MATCHED[0.6]: "inverse",
+        },
+    ),
+    "10/limit": (
+        8 / math.log(4),
+        {
+            8 / math.log(1.5): "Only half",
+            10: "divided by the prob",
+            math.log(4) / 8: "inverse",
+            -8 / math.log(4): "positive",
         },
     ),
 }
@@ -529,6 +549,15 @@ FUNCTIONS = {
             (lambda validation, test: min(validation), "optimistic"),
             (lambda validation, test: sum(test) / len(test), "mean over all settings"),
             (lambda validation, test: max(zip(validation, test, strict=True))[1], "Less is better"),
+        ],
+    ),
+    "10/step": (
+        lambda z, y, level, rate: z - rate * (1 / (1 + math.exp(-z)) - y - level * (0.5 - y)),
+        [
+            (lambda z, y, s, r: z + r * (1 / (1 + math.exp(-z)) - y - s * (0.5 - y)), "climbs"),
+            (lambda z, y, s, r: z - r * (1 / (1 + math.exp(-z)) - y), "plain BCE"),
+            (lambda z, y, s, r: z - r * (1 / (1 + math.exp(-z)) - y + s * y), "both classes"),
+            (lambda z, y, s, r: z - r * (z - y - s * (0.5 - y)), "compared the logit"),
         ],
     ),
 }

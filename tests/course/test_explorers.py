@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from aslp_lib.course import explorers, figures
-from aslp_lib.course.explorers import loop
-from aslp_lib.course.explorers.base import sureness
+from aslp_lib.course import explorers
+from aslp_lib.course.explorers import levels, loop
+from aslp_lib.course.explorers.base import rendered, sureness
 from aslp_lib.course.explorers.reliability import _sweep_diagram
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -62,7 +65,7 @@ class TestAny:
                 explorer.controls[name].value = value
                 assert explorer.values[name] == value
                 assert explorer.text == explorer.readout(**explorer.values)
-                assert explorer.alt == figures.alt(explorer.picture(**explorer.values))
+                assert explorer.alt == rendered(explorer.picture(**explorer.values))[1]
                 assert unescape(explorer.words.value).count(explorer.text) == 1
                 seen.add((source(explorer), explorer.text))
             assert len(seen) == len(grid), name
@@ -73,13 +76,19 @@ class TestAny:
         grids = explorer.grids()
         for corner in product(*({grid[0], grid[-1]} for grid in grids.values())):
             values = dict(zip(grids, corner, strict=True))
-            assert figures.to_png(explorer.picture(**values)).startswith(b"\x89PNG")
+            png, alt = rendered(explorer.picture(**values))
+            assert png.startswith(b"\x89PNG") and "nan" not in alt
             assert "nan" not in explorer.readout(**values)
 
     def test_controls_are_labelled_and_reached_by_keyboard(self, explorer):
         labels = [control.description for control in explorer.controls.values()]
         assert all(labels) and len(set(labels)) == len(labels)
-        assert all(control.tabbable is not False for control in explorer.controls.values())
+        for control in explorer.controls.values():
+            assert control.tabbable is not False
+            # Lab keeps the arrow keys of drop-down lists; a slider over a list speaks its index.
+            assert isinstance(control, ToggleButtons | IntSlider | FloatSlider | BoundedIntText)
+            if not isinstance(control, ToggleButtons):
+                assert control.tooltip == control.description  # its accessible name
 
     def test_without_a_kernel_there_is_a_picture_with_its_words(self, explorer):
         data, metadata = explorer._repr_mimebundle_()
@@ -91,8 +100,38 @@ class TestAny:
         assert 'aria-live="polite"' in explorer.words.value
 
     def test_the_same_values_give_the_same_bytes(self, explorer):
-        again = figures.to_png(explorer.picture(**explorer.values))
-        assert explorer.png == again  # and as `to_png` makes them
+        assert rendered(explorer.picture(**explorer.values)) == (explorer.png, explorer.alt)
+
+    def test_its_letters_can_be_read_on_a_projector(self, explorer):
+        picture = explorer.picture(**explorer.values)
+        if isinstance(picture, Figure):
+            written = [text for text in picture.findobj(Text) if text.get_text().strip()]
+            assert min(text.get_fontsize() for text in written) >= 9
+        else:  # as wide as 900 points of a page, at least
+            assert 900 * levels.LETTERS / picture.image.width >= 9
+
+    @pytest.mark.slow
+    def test_a_control_that_is_greyed_out_changes_no_picture_and_any_other_can(self, explorer):
+        grids, idle = explorer.grids(), set()
+        for name, grid in grids.items():
+            for value in grid:
+                values = explorer.values | {name: value}
+                for other in explorer.idle(**values):
+                    ends = (values | {other: end} for end in (grids[other][0], grids[other][-1]))
+                    first, last = (rendered(explorer.picture(**each)) for each in ends)
+                    assert first == last
+                    idle.add(other)
+        explorer_idles = {"feedback": {"dynamics", "weight"}, "estimators": {"bins"}}
+        (expected,) = [
+            explorer_idles.get(key, set())
+            for key, make in explorers.EXPLORERS.items()
+            if set(make().controls) == set(explorer.controls)
+        ]
+        assert idle == expected
+
+    def test_the_readout_s_numbers_stand_in_the_sliders_labels(self, explorer):
+        for name, label in explorer.shown.items():
+            assert float(label.value) == explorer.values[name]
 
 
 def test_every_explorer_of_the_notebooks_is_in_the_list_and_stands_in_one_of_them():
@@ -114,10 +153,14 @@ def test_every_readout_of_the_estimators_is_the_library_s():
     for which, estimator, bins in product(*explorer.grids().values()):
         counts = COUNTS[which]
         text = explorer.readout(which=which, estimator=estimator, bins=bins)
-        value = re.search(r"(\d+) bins?: (\d+\.\d+) %", text)
-        assert float(value[2]) == round(100 * oracle[estimator](counts, bins), 2)
+        value = re.search(r"(\d+) bins?(?: \((\d+) of them with pixels\))?: (\d+\.\d+) %", text)
+        assert float(value[3]) == round(100 * oracle[estimator](counts, bins), 2)
         if estimator != "sweep":
             assert int(value[1]) == bins
+        if estimator == "ece":
+            p = counts.probabilities
+            sure, held = np.maximum(p, 1 - p), counts.pooled.sum(axis=0) > 0
+            assert int(value[2] or bins) == len(np.unique(np.ceil(sure[held] * bins - 1e-9)))
         sure, right, gap = numbers(text)[-3:]
         assert sure == round(100 * calibration.confidence(counts), 1)
         assert right == round(100 * calibration.accuracy(counts), 1)
@@ -184,6 +227,12 @@ def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
     assert explorer.values["technique"] == "HI"
     explorer.controls["beta"].value = 1.9
     assert explorer.values["technique"] == "own strength"
+    for name, beta in {"HI": 2.0, "SI": 1.5, "M": 1.0}.items():
+        explorer.controls["beta"].value = beta
+        assert explorer.values["technique"] == name
+    explorer.controls["technique"].value = "DM"
+    explorer.controls["alpha"].value = 0.2
+    assert explorer.values["technique"] == "DM"
 
 
 def test_the_maps_drawn_are_the_label_s():
@@ -277,6 +326,16 @@ def test_the_words_about_the_step_are_true(step, weight, words, swings):
     alpha = loop._trace("calibration", "release", step, weight, 2.0).alpha[-20:]
     swing = np.abs(np.diff(alpha, axis=0)).mean() / alpha.mean()
     assert swings[0] <= swing <= swings[1]
+
+
+def test_all_settings_of_the_loop_share_one_scale_of_levels():
+    explorer = explorers.feedback()
+    for values in ({"beta": 2.0}, {"beta": 0.25}):
+        left, _, right = explorer.picture(**explorer.values | values).axes
+        for axis in (left, right):
+            assert axis.get_ylim() == (0, 1)
+            middle = axis.transData.transform([(0, 0.25)])[0, 1]  # a quarter stands half way up
+            assert middle == pytest.approx(np.mean(axis.bbox.intervaly))
 
 
 def test_words_for_a_gap():

@@ -14,6 +14,7 @@ from aslp_lib.course.exercises import (
     confidence,
     cures,
     evaluation,
+    level_lab,
     own_data,
     perturbation,
     release,
@@ -42,6 +43,7 @@ MODULES = (
     cures,
     own_data,
     release,
+    level_lab,
 )
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}
 

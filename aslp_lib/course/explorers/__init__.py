@@ -11,6 +11,7 @@ from functools import cache
 
 from aslp_lib import shipped
 from aslp_lib.course.explorers.base import Explorer
+from aslp_lib.course.explorers.levels import data, level_lab
 from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
 from aslp_lib.course.explorers.plane import perturbation
@@ -20,12 +21,11 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.validation import validate
 
-__all__ = ["EXPLORERS", "Explorer", "estimators", "feedback", "loss", "perturbation"]
+__all__ = ["EXPLORERS", "Explorer", "estimators", "feedback", "level_lab", "loss", "perturbation"]
 
 
-@cache
 def _test_set() -> SaliencySet:
-    return shipped.SETTINGS.load_data().tests["test"]
+    return data().tests["test"]
 
 
 @cache
@@ -42,5 +42,6 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "perturbation": lambda: perturbation(_test_set().mask(1)),
     "loss": loss,
     "feedback": feedback,
+    "level_lab": level_lab,
 }
 """Name -> the explorer as its notebook shows it; `explorers.NAME(` is how the notebook calls it."""

@@ -1,16 +1,18 @@
 """What an explorer is: labelled controls, a picture, and a readout in words.
 
-An explorer is two pure functions of its controls' values, `picture` and `readout`; this module
-joins them to widgets. The picture is an HTML image, which carries its description as alt text, and
-the readout is a live region, which a screen reader speaks when it changes. Where there is no
-kernel, the cell's output still holds the first picture as a plain PNG with the same description.
+An explorer is pure functions of its controls' values, `picture` and `readout` (and a `table`, where
+it has more numbers than a sentence holds); this module joins them to widgets. The picture is an
+HTML image, which carries its description as alt text, and the readout is a live region, which a
+screen reader speaks when it changes. Both have a place that does not move, whatever they say. Where
+there is no kernel, the cell's output still holds the first picture as a plain PNG with the same
+description.
 """
 
 from __future__ import annotations
 
 import base64
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -18,32 +20,62 @@ from typing import Any
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.canvas import Drawing
 from aslp_lib.evaluation.figures.style import alt, to_png
 
+DPI = 135
+"""Of a picture: enough for a projector, on which it is as wide as the page."""
+LINE = 1.45
+"""Height of a line of words, in letters' heights."""
+_NAMES = """
+const explorer = this.closest('.explorer');
+for (const slider of explorer?.querySelectorAll('.widget-slider') ?? [])
+  slider.querySelector('[role=slider]').ariaLabel = slider.querySelector('label').textContent;
+for (const group of explorer?.querySelectorAll('.widget-toggle-buttons') ?? []) {
+  group.role = 'group';
+  group.ariaLabel = group.querySelector('label').textContent;
+  for (const button of group.querySelectorAll('button'))
+    button.ariaPressed = button.classList.contains('mod-active');
+}
+"""
+"""What ipywidgets leaves out, said whenever the picture has changed: a slider's accessible name,
+what buttons are for, and which of them is pressed."""
 _WIDE = {"description_width": "9em"}
-_LAYOUT = {"width": "32em"}
+_LAYOUT = {"width": "24em"}
 
 
 def slider(label: str, low: float, high: float, step: float, value: float) -> widgets.Widget:
-    """A slider over the grid `low, low + step, ..., high`; whole numbers where `step` is 1."""
-    kind = widgets.IntSlider if step == 1 else widgets.FloatSlider
-    return kind(value, min=low, max=high, step=step, description=label, style=_WIDE, layout=_LAYOUT)
+    """A slider over the grid `low, low + step, ..., high`; whole numbers where all of these are."""
+    whole = all(float(each).is_integer() for each in (low, high, step, value))
+    kind, as_kind = (widgets.IntSlider, int) if whole else (widgets.FloatSlider, float)
+    return kind(
+        as_kind(value), min=as_kind(low), max=as_kind(high), step=as_kind(step), description=label,
+        tooltip=label, style=_WIDE, layout=_LAYOUT,
+        # Its own readout is a stop of the Tab key without a name: the explorer has another.
+        readout=False,
+    )  # fmt: skip
 
 
-def steps(label: str, values: Sequence[float], value: float) -> widgets.Widget:
-    """A slider over given values, for scales that are not linear."""
-    options = [(f"{v:g}", v) for v in values]
-    return widgets.SelectionSlider(
-        options=options, value=value, description=label, style=_WIDE, layout=_LAYOUT
-    )
+def choice(label: str, options: Mapping[Any, str], value: object) -> widgets.Widget:
+    """Buttons of which one is pressed; `options` maps values to what is shown.
 
-
-def choice(label: str, options: Mapping[Any, str], value: str) -> widgets.Widget:
-    """A drop-down list; `options` maps values to what is shown."""
+    A drop-down list would not do: JupyterLab keeps the arrow keys that move it.
+    """
     shown = [(text, key) for key, text in options.items()]
-    return widgets.Dropdown(
-        options=shown, value=value, description=label, style=_WIDE, layout=_LAYOUT
-    )
+    return widgets.ToggleButtons(
+        options=shown, value=value, description=label, tooltip=label,
+        tooltips=[f"{label}: {text}" for text, _ in shown],
+        style={"description_width": "auto", "button_width": "auto"},
+        layout={"width": "auto", "margin": "2px 16px 2px 2px"},
+    )  # fmt: skip
+
+
+def number(label: str, low: int, high: int, value: int) -> widgets.Widget:
+    """A whole number in [low, high] to type, or to move by the arrow keys."""
+    return widgets.BoundedIntText(
+        value, min=low, max=high, description=label, tooltip=label,
+        style={"description_width": "7em"}, layout={"width": "11em"},
+    )  # fmt: skip
 
 
 def sureness(gap: float, digits: int = 1) -> str:
@@ -55,28 +87,57 @@ def sureness(gap: float, digits: int = 1) -> str:
     return f"{'over' if points > 0 else 'under'}-confident by {size}"
 
 
+def rendered(picture: Figure | Drawing) -> tuple[bytes, str]:
+    """A picture as PNG, and what it shows in words."""
+    if isinstance(picture, Drawing):
+        return picture.png, picture.alt
+    return to_png(picture, DPI), alt(picture)
+
+
 class Explorer(widgets.VBox):
     """Controls above a readout and a picture that follow them.
 
     Args:
         controls: name -> widget with a `value`; the names are the functions' arguments.
-        picture: figure of the controls' values.
-        readout: sentences about them.
+        picture: figure or drawing of the controls' values.
+        readout: sentences about them, the main number first.
         link: called with the name of the control that moved and all values; may return values that
             other controls must take with it.
+        idle: names of the controls that have no say at these values: they are greyed out.
+        table: HTML of fixed shape between the words and the picture, which is not spoken.
+        lines: that the words take at most, on a page of usual width: their place is kept.
+        beside: more widgets, shown after the controls.
     """
 
     def __init__(
         self,
         controls: Mapping[str, widgets.Widget],
-        picture: Callable[..., Figure],
+        picture: Callable[..., Figure | Drawing],
         readout: Callable[..., str],
         link: Callable[..., dict[str, object]] | None = None,
+        *,
+        idle: Callable[..., Collection[str]] | None = None,
+        table: Callable[..., str] | None = None,
+        lines: int = 3,
+        beside: Collection[widgets.Widget] = (),
     ) -> None:
         self.controls, self.picture, self.readout, self._link = controls, picture, readout, link
-        self.words, self.image = widgets.HTML(), widgets.HTML()
+        self.idle, self.table, self._lines = idle or _none, table, lines
+        self.words, self.numbers, self.image = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._linking = False
-        super().__init__([*controls.values(), self.words, self.image])
+        self.shown = {
+            name: widgets.Label(layout={"width": "4em"})
+            for name, control in controls.items()
+            if isinstance(control, widgets.IntSlider | widgets.FloatSlider)
+        }
+        rows = [
+            widgets.HBox([control, self.shown[name]]) if name in self.shown else control
+            for name, control in controls.items()
+        ]
+        # In two columns where the page is wide enough, so that the picture stays in sight.
+        panel = widgets.Box([*rows, *beside], layout={"flex_flow": "row wrap"})
+        below = [self.words, *([self.numbers] if table else []), self.image]
+        super().__init__([panel, *below])
         self.add_class("explorer")
         for name, control in controls.items():
             control.observe(lambda _, name=name: self._moved(name), "value")
@@ -104,17 +165,26 @@ class Explorer(widgets.VBox):
         self._draw()
 
     def _draw(self) -> None:
+        values = self.values
         with _garbage_kept_young():
-            figure = self.picture(**self.values)
-            self.png, self.alt = to_png(figure), alt(figure)
-            del figure
-        self.text = self.readout(**self.values)
+            self.png, self.alt = rendered(self.picture(**values))
+        self.text = self.readout(**values)
+        for name, label in self.shown.items():
+            label.value = _shown(values[name], self.controls[name].step)
+        idle = self.idle(**values)
+        for name, control in self.controls.items():
+            control.disabled = name in idle
         # Words first: they are the smaller message.
-        self.words.value = f'<div role="status" aria-live="polite">{escape(self.text)}</div>'
+        self.words.value = (
+            f'<div role="status" aria-live="polite" style="line-height: {LINE}; '
+            f'min-height: {self._lines * LINE:.2f}em">{escape(self.text)}</div>'
+        )
+        if self.table:
+            self.numbers.value = self.table(**values)
         data = base64.b64encode(self.png).decode()
         self.image.value = (
-            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}" '
-            'style="max-width: 100%; height: auto">'
+            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}" onload="{_NAMES}" '
+            'style="width: 100%; max-width: 1500px; height: auto">'
         )
 
     def _repr_mimebundle_(
@@ -125,6 +195,10 @@ class Explorer(widgets.VBox):
         png = base64.b64encode(self.png).decode()
         data = {**data, "text/plain": f"Explorer. {self.text}", "image/png": png}
         return data, {"image/png": {"alt": self.alt}}
+
+
+def _none(**values: object) -> tuple[str, ...]:
+    return ()
 
 
 @contextmanager
@@ -145,7 +219,7 @@ def _garbage_kept_young() -> Iterator[None]:
 
 
 def _grid(control: widgets.Widget) -> list[object]:
-    if isinstance(control, widgets.Dropdown | widgets.SelectionSlider):
+    if isinstance(control, widgets.ToggleButtons):
         return [value for _, value in control.options]
     count = round((control.max - control.min) / control.step)
     return [_on_grid(control.min + i * control.step) for i in range(count + 1)]
@@ -153,3 +227,9 @@ def _grid(control: widgets.Widget) -> list[object]:
 
 def _on_grid(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value
+
+
+def _shown(value: Any, step: float) -> str:
+    """With as many digits as the step has."""
+    digits = len(f"{step:g}".partition(".")[2])
+    return f"{value:.{digits}f}"

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course import figures
-from aslp_lib.course.explorers.base import Explorer, choice, slider, steps, sureness
+from aslp_lib.course.explorers.base import Explorer, choice, slider, sureness
 from aslp_lib.course.simulation import Crowd, Trace, simulate
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.methods.aslp.perturbation import Technique
@@ -31,11 +31,20 @@ def feedback() -> Explorer:
     controls = {
         "rule": choice("rule", RULES, "calibration"),
         "dynamics": choice("dynamics", DYNAMICS, "release"),
-        "step": steps("step eta", (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02), 0.002),
-        "weight": steps("weight lambda", (20, 50, 100, 200, 500, 1000, 2000, 5000), 2000),
+        "step": choice("step eta", _named(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02), 0.002),
+        "weight": choice("weight lambda", _named(20, 50, 100, 200, 500, 1000, 2000, 5000), 2000),
         "beta": slider("strength beta", 0.25, 2.0, 0.25, 2.0),
     }
-    return Explorer(controls, _picture, _readout)
+    return Explorer(controls, _picture, _readout, idle=_idle, lines=5)
+
+
+def _named(*values: float) -> dict[float, str]:
+    return {value: f"{value:g}" for value in values}
+
+
+def _idle(rule: str, **values: object) -> tuple[str, ...]:
+    """The measured gap's bound needs no weight, and has one dynamics."""
+    return ("dynamics", "weight") if rule == "measured_gap" else ()
 
 
 @lru_cache(maxsize=2)  # the picture and the readout of the same values

@@ -43,16 +43,19 @@ def perturbation(mask: np.ndarray) -> Explorer:
         "alpha": slider("level alpha", 0.0, 1.0, 0.05, 0.2),
         "beta": slider("strength beta", 0.0, 2.0, 0.1, HARD_INVERSION.beta),
     }
-    return Explorer(controls, partial(_picture, labels), _readout, _link)
+    return Explorer(controls, partial(_picture, labels), _readout, _link, lines=4)
 
 
 def _link(moved: str, technique: str, alpha: float, beta: float) -> dict[str, object]:
-    """A named technique brings its beta with it; another beta is a strength of one's own."""
-    if technique == OWN or abs(NAMED[technique][1].beta - beta) < 1e-9:
+    """A named technique brings its beta with it, and a named beta its technique (1.0: M rather
+    than DM, which has noise besides); another beta is a strength of one's own."""
+    named = technique != OWN
+    if moved == "alpha" or (named and abs(NAMED[technique][1].beta - beta) < 1e-9):
         return {}
     if moved == "technique":
-        return {"beta": NAMED[technique][1].beta}
-    return {"technique": OWN} if moved == "beta" else {}
+        return {"beta": NAMED[technique][1].beta} if named else {}
+    fitting = (name for name, (_, kind) in NAMED.items() if abs(kind.beta - beta) < 1e-9)
+    return {"technique": next(fitting, OWN)}
 
 
 def _perturbed(technique: str, beta: float) -> Technique:

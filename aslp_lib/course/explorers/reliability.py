@@ -60,7 +60,12 @@ def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
         "bins": slider("bins", 1, 50, 1, BINS),
     }
     fixed = {} if len(sets) > 1 else {"which": controls.pop("which").value}
-    return Explorer(controls, partial(_picture, sets, **fixed), partial(_readout, sets, **fixed))
+    return Explorer(
+        controls,
+        partial(_picture, sets, **fixed),
+        partial(_readout, sets, **fixed),
+        idle=lambda estimator, **_: ("bins",) if estimator == "sweep" else (),
+    )
 
 
 def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> Figure:
@@ -77,7 +82,9 @@ def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
 def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> str:
     title, estimate, bins_of = ESTIMATORS[estimator]
     counts = sets[which]
-    used = len(bins_of(counts, bins).pixels)
+    held = bins_of(counts, bins).pixels
+    used, full = len(held), int((held > 0).sum())
+    which_hold = "" if full == used else f" ({full} of them with pixels)"
     squared = calibration.squared_error_debiased(counts, bins)
     remark = {
         "sweep": " The sweep finds its number of bins itself: the slider has no say.",
@@ -86,8 +93,8 @@ def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
         "mce": " Only the worst bin counts, however few pixels it has.",
     }.get(estimator, "")
     return (
-        f"{which}{': ' if which else ''}{title}, {used} {'bin' if used == 1 else 'bins'}: "
-        f"{100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
+        f"{which}{': ' if which else ''}{title}, {used} {'bin' if used == 1 else 'bins'}"
+        f"{which_hold}: {100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
         f"{100 * calibration.confidence(counts):.1f} %, accuracy "
         f"{100 * calibration.accuracy(counts):.1f} %: {sureness(calibration.gap(counts))}."
     )

@@ -20,7 +20,9 @@ _POINT: dict[str, Any] = {
     "clip_on": False,
     "zorder": 5,
 }
-_TOPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_LEVELS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""One scale for all settings of the loop, so that they can be compared: where levels rest goes from
+0.05 to 0.4, and a fall begins near 1."""
 
 
 def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Figure:
@@ -34,7 +36,7 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
         0.6, 3.5, ("confidence", _CONFIDENCE), ("accuracy in the bin", _SHARE), title
     )
     shares = panels.plot(
-        5.0, 3.4, ("confidence", _CONFIDENCE), ("share of pixels", _SHARE), "where the pixels are"
+        5.0, 3.4, ("confidence", _CONFIDENCE), ("% of the pixels", _SHARE), "where the pixels are"
     )
     left, width = table.edges[:-1], np.diff(table.edges)
     full = table.pixels > 0
@@ -53,10 +55,11 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
                 confidence, accuracy, confidence, color=colour, linewidth=thick, label=label
             )
     diagram.plot(table.confidence[full], table.accuracy[full], ".", color="black", markersize=5)
-    diagram.legend(fontsize=7, loc="lower right")
+    diagram.legend(fontsize=9, loc="lower right")
     # Stems at the bins' mean confidence: equal-mass bins may be too thin for bars.
     shares.vlines(table.confidence[full], 0, table.share[full], color=GREY, linewidth=2.5)
     shares.plot(table.confidence[full], table.share[full], ".", color="black", markersize=4)
+    shares.set_yticklabels([f"{100 * share:.0f}" for share in _SHARE])
     panels.figure.set_label(
         f"Reliability diagram, {title}: accuracy against confidence in {len(table.pixels)} bins, "
         f"{int(full.sum())} of them with pixels; the gaps of {int((full & counted).sum())} are "
@@ -102,9 +105,9 @@ def perturbation_plane(
     plane.plot([0, 0.5], [2, 2], color=ORANGE, linewidth=5, clip_on=False, label="DisturbLabel")
     for name, height in techniques.items():
         plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
-        plane.text(1.03, height, name, fontsize=7, va="center")
+        plane.text(1.03, height, name, fontsize=9, va="center")
     plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
-    plane.legend(fontsize=6, loc="lower left")
+    plane.legend(fontsize=9, loc="lower left")
     panels.figure.set_label(
         f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
         f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
@@ -138,7 +141,7 @@ def loss_over_f(
         curve.plot(f, loss, dash, color=colour, linewidth=width, label=label)
     curve.plot(*lowest, "o", color=ORANGE, **_POINT, label="lowest")
     curve.axvline(0.5, color="black", linewidth=0.6)
-    curve.legend(fontsize=7, loc="upper center")
+    curve.legend(fontsize=9, loc="upper center")
     line = panels.plot(
         5.7, 2.7, ("true posterior pi", _SHARE), ("minimiser f*", _SHARE), "what is learnt"
     )
@@ -146,13 +149,17 @@ def loss_over_f(
     line.plot([0, 1], answer, color=BLUE, linewidth=2, label="SC-BCE")
     line.axhline(0.5, color="black", linewidth=0.6)
     line.plot([posterior], [lowest[0]], "o", color=ORANGE, **_POINT)
-    line.legend(fontsize=7, loc="upper left")
+    line.legend(fontsize=9, loc="upper left")
     panels.figure.set_label(
         f"The expected loss over f: lowest at f = {lowest[0]:.3f}, where it is {lowest[1]:.3f} "
         f"nats. Beside it, the minimiser over the true posterior, a line from {answer[0]:.2f} to "
         f"{answer[1]:.2f}."
     )
     return panels.figure
+
+
+def _root(values: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(values, 0))
 
 
 def feedback_loop(
@@ -174,8 +181,7 @@ def feedback_loop(
     epochs = len(alpha)
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
-    top = next((t for t in _TOPS if t >= alpha.max()), 1.0)
-    levels = ("level alpha", tuple(np.linspace(0, top, 3).round(4)))
+    levels = ("level alpha, root scale", _LEVELS)
     left = panels.plot(0.65, 2.9, time, levels, title)
     left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
     order = np.argsort(margins)
@@ -186,18 +192,21 @@ def feedback_loop(
     ):
         image = order[int(share * (len(order) - 1))]
         left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
-    left.legend(fontsize=6, loc="lower right")
+    left.legend(fontsize=9, loc="upper right")
     middle = panels.plot(
         4.25, 2.4, time, ("validation, % of pixels", (50, 75, 100)), "the response"
     )
     middle.plot(epoch, 100 * confidence, color=ORANGE, label="confidence")
     middle.plot(epoch, 100 * accuracy, ":", color="black", label="accuracy")
-    middle.legend(fontsize=7, loc="lower right")
+    middle.legend(fontsize=9, loc="lower right")
     right = panels.plot(
         7.4, 2.5, ("own margin, nats", (-5, 5, 15)), levels, f"after epoch {epochs}"
     )
     right.plot(margins, alpha[-1], ".", color=BLUE, markersize=3)
     right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
+    for axis in (left, right):
+        axis.set_yscale("function", functions=(_root, np.square))
+        axis.set(yticks=_LEVELS, ylim=(0, 1))
     panels.figure.set_label(
         f"{title}. Levels of three images over {epochs} epochs with their bound, in the last 10 at "
         f"a mean of {alpha[-10:].mean():.2f} over all images; confidence "

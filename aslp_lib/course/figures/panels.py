@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-HEIGHT = 3.1
+HEIGHT = 3.4
 DPI = 90
 
 
@@ -38,8 +38,8 @@ class Panels:
             xlabel=x[0], xticks=x[1], xlim=(x[1][0], x[1][-1]),
             ylabel=y[0], yticks=y[1], ylim=(y[1][0], y[1][-1]),
         )  # fmt: skip
-        axis.set_title(title, fontsize=9)
-        axis.tick_params(labelsize=8)
+        axis.set_title(title, fontsize=10)
+        axis.tick_params(labelsize=9)
         return axis
 
     def map(self, left: float, width: float, values: np.ndarray, title: str) -> Axes:
@@ -49,5 +49,5 @@ class Panels:
         )
         axis.imshow(values, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set(xticks=[], yticks=[])
-        axis.set_title(title, fontsize=9)
+        axis.set_title(title, fontsize=10)
         return axis

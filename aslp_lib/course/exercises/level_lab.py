@@ -1,0 +1,176 @@
+"""Exercises of notebook 10: a level and a temperature that match, and one step of training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from scipy.optimize import brentq
+
+from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.methods.aslp.perturbation import MODERATION
+from aslp_lib.methods.aslp.theory import expected_confidence
+from aslp_lib.shipped import levels
+
+NOTEBOOK = "10_level_lab"
+
+
+def _cap(level: float) -> float:
+    return float(expected_confidence(level, MODERATION))
+
+
+def _agreeing(of: Callable[[levels.Outcome], float]) -> float:
+    """The temperature at which both say the same of some pixels, at level 0.6."""
+    aim = of(levels.at_level(0.6))
+    return float(brentq(lambda t: of(levels.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
+
+
+def _bringing(logit: float, probability: float) -> float:
+    """The temperature that brings a logit to a probability."""
+    return logit / math.log(probability / (1 - probability))
+
+
+def _step(z: float, y: float, level: float, rate: float) -> float:
+    """One step of gradient descent, by autograd."""
+    logit = torch.tensor([[z]], dtype=torch.float64, requires_grad=True)
+    label = torch.tensor([[y]], dtype=torch.float64)
+    sc_bce_with_logits(logit, label, level, MODERATION, use_expected_targets=True).backward()
+    assert logit.grad is not None
+    return z - rate * logit.grad.item()
+
+
+def _sigmoid(z: float) -> float:
+    return 1 / (1 + math.exp(-z))
+
+
+def _target(y: float, level: float) -> float:
+    return (1 - level) * y + level / 2
+
+
+MATCH = Exercise(
+    name="10/match",
+    title="match them",
+    question="""
+On the test set, **at which temperature is plain BCE as sure, on average, as the network trained at
+level 0.6?** Read it off the lab: the column "sure" of both rows must agree. One digit after the
+point will do.
+""",
+    right=lambda: levels.matching_temperature(0.6),
+    tolerance=0.15,
+    expects="a temperature, such as 2.5",
+    mistakes=(
+        Mistake(
+            lambda: levels.matching_temperature(0.2),
+            "That is the temperature for level 0.2.",
+        ),
+        Mistake(
+            lambda: _agreeing(lambda seen: seen.background),
+            "That is where they agree on background alone, in the last column.",
+        ),
+        Mistake(
+            lambda: _agreeing(lambda seen: seen.toss_ups),
+            "That is where they agree on toss-ups alone.",
+        ),
+        Mistake(
+            lambda: 1 / levels.matching_temperature(0.6),
+            "That is its inverse, which the logits would be multiplied by.",
+        ),
+    ),
+    hint="Set the level to 0.6 and raise T until the two numbers in the column 'sure' agree.",
+    why="A level and a temperature turn the same knob, mean confidence; they differ in where.",
+    solution="""
+from aslp_lib.shipped import levels
+
+answer = levels.matching_temperature(0.6)
+""",
+)
+
+LIMIT = Exercise(
+    name="10/limit",
+    title="a temperature for the surest pixel",
+    question="""
+A background pixel has the logit -8 under plain BCE. A network that has learnt the labels of level
+0.4 (alpha*beta) is never surer of a pixel than its expected target. **Which temperature makes the
+BCE pixel just as sure?**
+""",
+    right=lambda: _bringing(8, _cap(0.4)),
+    tolerance=0.05,
+    expects="a temperature, such as 2.5",
+    mistakes=(
+        Mistake(
+            lambda: _bringing(8, 1 - 0.4),
+            "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to "
+            "the other class.",
+        ),
+        Mistake(
+            lambda: 8 / _cap(0.4),
+            "You divided by the probability. T divides the logit: what is the logit of 0.8?",
+        ),
+        Mistake(
+            lambda: 1 / _bringing(8, _cap(0.4)),
+            "That is its inverse. The logit is divided by T.",
+        ),
+        Mistake(
+            lambda: -_bringing(8, _cap(0.4)),
+            "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
+            "logit is +8.",
+        ),
+    ),
+    hint="The target's confidence is 1 - alpha*beta/2. Which logit has it? T is 8 over that.",
+    why="The logit of 0.8 is ln 4 = 1.39. A pixel of logit 16 would need twice the temperature: no "
+    "single T caps all pixels as a level does.",
+    solution="""
+import math
+
+answer = 8 / math.log(0.8 / 0.2)
+""",
+)
+
+STEP = Exercise(
+    name="10/step",
+    title="one step of training",
+    question="""
+**Write one step of gradient descent of a pixel's logit `z`**, label `y`, on the expected target of
+moderation at level `level`, with learning rate `rate`; return the new logit. It is compared with
+autograd on the library's loss.
+""",
+    right=_step,
+    tolerance=1e-3,
+    expects="the new logit, a number",
+    mistakes=(
+        Mistake(
+            lambda z, y, level, rate: z + rate * (_sigmoid(z) - _target(y, level)),
+            "That climbs: the loss becomes larger. Descent goes against the gradient.",
+        ),
+        Mistake(
+            lambda z, y, level, rate: z - rate * (_sigmoid(z) - y),
+            "That is plain BCE. The level changes the target.",
+        ),
+        Mistake(
+            lambda z, y, level, rate: z - rate * (_sigmoid(z) - (1 - level) * y),
+            "Your target of a background pixel stays 0. Moderation moves both classes towards 1/2.",
+        ),
+        Mistake(
+            lambda z, y, level, rate: z - rate * (z - _target(y, level)),
+            "You compared the logit with the target. The gradient compares sigmoid(z), the "
+            "probability.",
+        ),
+    ),
+    hint="BCE's gradient in the logit is sigmoid(z) less the target; the expected target is "
+    "(1 - level) * y + level / 2.",
+    why="It rests where sigmoid(z) is the target, so at a confidence of 1 - level/2.",
+    arguments=("z", "y", "level", "rate"),
+    grid=((0.0, 1.0, 0.2, 1.0), (3.0, 1.0, 0.4, 0.5), (-4.0, 0.0, 0.6, 1.0), (1.5, 0.0, 0.3, 0.1)),
+    solution="""
+import math
+
+
+def answer(z, y, level, rate):
+    probability = 1 / (1 + math.exp(-z))
+    return z - rate * (probability - ((1 - level) * y + level / 2))
+""",
+)
+
+EXERCISES = (MATCH, LIMIT, STEP)

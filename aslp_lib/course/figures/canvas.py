@@ -1,0 +1,155 @@
+"""Pictures that change at every press of a key: rectangles over a background drawn once.
+
+Drawn by Pillow in a palette of 64 colours, in a few milliseconds, where a matplotlib figure takes
+tens of them.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
+
+GREYS = 48
+COLOURS = (BLUE, ORANGE, GREEN, PINK, GREY, "#99C7E0", "#D55E00")
+"""Beside the greys; the last two are a light blue, for areas, and a red."""
+_PALETTE = [
+    *np.repeat(np.linspace(0, 255, GREYS).round().astype(int), 3).tolist(),
+    *(part for colour in COLOURS for part in ImageColor.getrgb(colour)),
+]
+BLACK, WHITE = 0, GREYS - 1
+LIGHT_BLUE, RED = COLOURS[5:]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture in the palette, and what it shows in words."""
+
+    image: Image.Image
+    alt: str
+
+    @property
+    def png(self) -> bytes:
+        """With the words in the file's metadata."""
+        words, buffer = PngInfo(), io.BytesIO()
+        words.add_text("Description", self.alt)
+        self.image.save(buffer, "PNG", pnginfo=words, compress_level=3)
+        return buffer.getvalue()
+
+
+def index(colour: str | int) -> int:
+    """The palette's entry of one of `COLOURS`, or of a grey that is one already."""
+    return colour if isinstance(colour, int) else GREYS + COLOURS.index(colour)
+
+
+@cache
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """Matplotlib's own, which is on every machine."""
+    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(str(path), size)
+
+
+def in_palette(picture: Image.Image) -> Image.Image:
+    """An RGB picture in the palette's nearest colours."""
+    rgb = np.asarray(picture).astype(int)
+    entries = np.rint((GREYS - 1) / 255 * rgb.mean(axis=-1)).astype(np.uint8)
+    coloured = np.ptp(rgb, axis=-1) > 16
+    distance = ((rgb[coloured][:, None] - np.array(_PALETTE).reshape(-1, 3)) ** 2).sum(axis=-1)
+    entries[coloured] = distance.argmin(axis=-1)
+    done = Image.fromarray(entries)
+    done.putpalette(_PALETTE)
+    return done
+
+
+def grey_map(probability: np.ndarray, scale: int, lit: np.ndarray | None = None) -> Image.Image:
+    """A map of values in [0, 1], black to white, each pixel a square.
+
+    Args:
+        probability: (H, W).
+        lit: (H, W) bool: pixels shown in orange instead.
+    """
+    values = np.rint((GREYS - 1) * probability).astype(np.uint8)
+    if lit is not None:
+        values[lit] = index(ORANGE)
+    large = values.repeat(scale, axis=0).repeat(scale, axis=1)
+    return Image.fromarray(large)  # 8 bits: pasted into a palette's picture they are its entries
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Axes in a picture: `box` is left, top, right and bottom in pixels.
+
+    Args:
+        x, y: position of a tick -> what stands there; the outermost are the limits.
+    """
+
+    box: tuple[int, int, int, int]
+    x: Mapping[float, str]
+    y: Mapping[float, str]
+    title: str = ""
+    size: int = field(default=18)
+    """Of letters, in pixels."""
+
+    def across(self, value: float) -> int:
+        """Where a value lies."""
+        return _between(value, list(self.x), self.box[0], self.box[2])
+
+    def up(self, value: float) -> int:
+        """Where a value lies."""
+        return _between(value, list(self.y), self.box[3], self.box[1])
+
+    def frame(self, draw: ImageDraw.ImageDraw) -> None:
+        """The parts that never change, on an RGB picture."""
+        left, top, _, bottom = self.box
+        draw.rectangle(self.box, outline="black")
+        letters = font(self.size)
+        for value, text in self.x.items():
+            place = self.across(value)
+            draw.line((place, bottom, place, bottom + 5), fill="black")
+            draw.text((place, bottom + 7), text, "black", letters, anchor="ma")
+        for value, text in self.y.items():
+            place = self.up(value)
+            draw.line((left - 5, place, left, place), fill="black")
+            draw.text((left - 8, place), text, "black", letters, anchor="rm")
+        draw.text((left, top - 6), self.title, "black", letters, anchor="ls")
+
+    def bar(
+        self, draw: ImageDraw.ImageDraw, low: float, high: float, height: float, colour: str
+    ) -> None:
+        """From the axis up to `height`, on a picture in the palette."""
+        top, bottom = self.up(height), self.box[3] - 1
+        if top <= bottom:
+            box = (self.across(low) + 1, top, self.across(high) - 1, bottom)
+            draw.rectangle(box, fill=index(colour))
+
+    def line(
+        self,
+        draw: ImageDraw.ImageDraw,
+        x: Sequence[float] | np.ndarray,
+        y: Sequence[float] | np.ndarray,
+        colour: str | int,
+        width: int = 3,
+    ) -> None:
+        """Through points, on a picture in the palette."""
+        points = [(self.across(a), self.up(b)) for a, b in zip(x, y, strict=True)]
+        draw.line(points, fill=index(colour), width=width)
+
+    def triangle(self, draw: ImageDraw.ImageDraw, x: float, colour: str) -> None:
+        """A mark on top of the axes, its point at x."""
+        place, top = self.across(x), self.box[1]
+        corners = [(place, top + 2), (place - 9, top - 14), (place + 9, top - 14)]
+        draw.polygon(corners, index(colour))
+
+
+def _between(value: float, ticks: list[float], start: int, end: int) -> int:
+    share = (value - ticks[0]) / (ticks[-1] - ticks[0])
+    return round(start + min(max(share, 0), 1) * (end - start))
