@@ -1,9 +1,13 @@
 """The figures of studies, and of as many curves as are asked for."""
 
 import numpy as np
+import torch
+from matplotlib.text import Text
 
 from aslp_lib.course import figures
+from aslp_lib.data.shapes import Shapes
 from aslp_lib.methods.aslp.perturbation import MODERATION
+from aslp_lib.metrics.counts import Counts
 
 
 def test_bias_curves_are_the_means():
@@ -33,3 +37,21 @@ def test_an_eighth_curve_is_drawn_too():
     said = {f"network {i}": np.full((1, 2, 2), 0.1 * i) for i in range(8)}
     titles = [a.get_title() for a in figures.against_truth(np.zeros((1, 2, 2)), said).axes]
     assert titles == list(said)
+
+
+def test_texts_can_be_read_from_afar_and_legends_hide_nothing():
+    shapes = Shapes("x", 2, seed=0, size=16)
+    half = np.full((2, 16, 16), 0.5)
+    counts = Counts.from_probabilities(torch.from_numpy(half), shapes.masks[:, 0])
+    for figure in (
+        figures.estimator_bias([100, 1000], {"ece": np.ones((2, 2))}, 0, "Bias"),
+        figures.interval_coverage(0.2, {"images": np.array([[0.1, 0.3]])}, "Coverage"),
+        figures.against_truth(shapes.posterior, {"A": half}),
+        figures.readings(counts, "A"),
+        figures.sure_and_wrong(shapes, [0], [np.zeros((16, 16), np.uint8)], "A"),
+        figures.gallery(shapes, [0], {"A": [np.zeros((16, 16), np.uint8)]}),
+    ):
+        figures.to_png(figure)
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert min(text.get_fontsize() for text in texts) >= 9
+        assert not any(axis.get_legend() for axis in figure.axes)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
@@ -192,3 +193,28 @@ def test_the_scatter_has_a_point_an_image(images):
     (pooled,) = figure.axes[0].lines[0].get_xydata()
     expected = 100 * calibration.confidence(images), 100 * calibration.accuracy(images)
     assert tuple(pooled) == pytest.approx(expected)
+
+
+def test_texts_can_be_read_from_afar_and_legends_hide_nothing(images):
+    methods = {"A": images, "B": images[:3]}
+    for draw in (
+        figures.reliability_diagrams,
+        figures.reliability_overlay,
+        figures.image_scatter,
+        figures.detection_curves,
+    ):
+        figure = draw(methods, "set")
+        figures.to_png(figure)
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert min(text.get_fontsize() for text in texts) >= 9
+        below = figure.legends[0].get_window_extent()
+        assert all(below.y1 <= axis.get_window_extent().y0 for axis in figure.axes)
+        assert not any(axis.get_legend() for axis in figure.axes)
+
+
+def test_the_scatter_s_axes_hold_every_image_and_little_else(images):
+    axis = figures.image_scatter({"A": images}, "set").axes[0]
+    for low, values in zip(
+        (axis.get_xlim()[0], axis.get_ylim()[0]), axis.collections[0].get_offsets().T, strict=True
+    ):
+        assert 1 <= values.min() - low <= 6

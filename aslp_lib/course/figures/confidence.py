@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.evaluation.figures.style import BLUE, GREY, looks, new_figure
+from aslp_lib.evaluation.figures.style import BLUE, GREY, legend_below, looks, new_figure
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -40,7 +40,7 @@ def sure_and_wrong(
             axis.imshow(shown, cmap="gray", vmin=low, vmax=1)
             axis.set(xticks=[], yticks=[])
         sure = f",\n{100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
-        row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{sure}", fontsize=8)
+        row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{sure}", fontsize=9)
         notes.append(row[-1].get_xlabel().replace("\n", " "))
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
@@ -111,7 +111,7 @@ def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figu
         off = np.abs(p - posterior).mean()
         notes.append(f"{label}: off by {off:.3f} on average over all pixels")
     axes[0].set_ylabel("P(y=1) that the network says")
-    axes[0].legend(fontsize=8, loc="upper left")
+    legend_below(figure, axes[0])
     figure.set_label(f"Predicted against true probability of a pixel. {'; '.join(notes)}.")
     return figure
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import BLUE, ORANGE, looks, new_figure
+from aslp_lib.evaluation.figures.style import BLUE, ORANGE, legend_below, looks, new_figure
 
 
 def estimator_bias(
@@ -36,7 +36,7 @@ def estimator_bias(
         notes.append(f"{name} goes from {mean[0]:.0f} % to {mean[-1]:.0f} %")
     axis.axhline(100 * truth, color="black", linestyle=":", label="truth")
     axis.set(xscale="log", xlabel=xlabel, ylabel="estimate, %")
-    axis.legend(fontsize=8)
+    legend_below(figure, axis)
     figure.set_label(
         f"{title}: mean estimate over {xlabel}, {sizes[0]:,} to {sizes[-1]:,}. "
         f"{'; '.join(notes)}; the truth is {100 * truth:.1f} %."

@@ -12,6 +12,7 @@ from aslp_lib.evaluation.figures.style import (
     BLUE,
     GREY,
     ORANGE,
+    legend_below,
     line_widths,
     looks,
     new_figure,
@@ -111,8 +112,8 @@ def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> No
         Line2D([], [], color=colour, linestyle=line, marker=mark if marks else None)
         for _, (colour, line, mark) in zip(labels, looks(), strict=False)
     ]
-    # As many beside one another as fit: a character takes 0.07 inches, a line with its room 0.7.
-    widest = 0.7 + 0.07 * max(min(len(label), WIDEST) for label in labels)
+    # As many beside one another as fit: a character takes 0.08 inches, a line with its room 0.7.
+    widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
     columns = max(1, min(len(labels), int(figure.get_figwidth() / widest)))
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
     figure.legend(
@@ -121,7 +122,7 @@ def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> No
         loc="outside lower center",
         ncols=columns,
         handlelength=3.5,
-        fontsize=8,
+        fontsize=9,
     )
 
 
@@ -140,10 +141,11 @@ def image_scatter(
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     names = ("confidence", "accuracy")
     rows = known or {label: scores(counts, names=names) for label, counts in methods.items()}
-    notes = []
+    notes, least = [], np.array([100.0, 100.0])
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, sure, right = calibration.image_bins(counts, bins=1)
         sure, right = (100 * each[:, 0] / pixels[:, 0] for each in (sure, right))
+        least = np.minimum(least, (sure.min(), right.min()))
         axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
         pooled = 100 * rows[label]["confidence"], 100 * rows[label]["accuracy"]
         axis.plot(
@@ -151,7 +153,7 @@ def image_scatter(
             label="all pixels",
         )  # fmt: skip
         axis.plot([0, 100], [0, 100], "--", color="black", linewidth=1, label="calibrated")
-        axis.set(xlim=(50, 101), ylim=(0, 102), xlabel="mean confidence, %")
+        axis.set(xlabel="mean confidence, %")
         axis.set_title(plain(label), fontsize=10)
         notes.append(
             f"{label}: accuracy runs from {right.min():.0f} % to {right.max():.0f} %, confidence "
@@ -159,7 +161,9 @@ def image_scatter(
             f"{100 * np.mean(sure > right):.0f} % of the images"
         )
     axes[0].set_ylabel("accuracy, %")
-    axes[0].legend(fontsize=7, loc="lower left")
+    left, lowest = 5 * np.floor((least - 1) / 5)  # the range that images have, for all panels
+    axes[0].set(xlim=(left, 101), ylim=(lowest, 102))
+    legend_below(figure, axes[0])
     count = len(next(iter(methods.values())))
     figure.set_label(
         f"Accuracy against mean confidence of each of {count} images, {title}. {'; '.join(notes)}. "

@@ -9,8 +9,16 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, plain
+from aslp_lib.evaluation.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    legend_below,
+    new_figure,
+    plain,
+)
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS, Reliability
@@ -57,7 +65,8 @@ def reliability_diagrams(
             f"{100 * row['confidence']:.1f} %, accuracy {100 * row['accuracy']:.1f} %"
         )
     top[0].set_ylabel("accuracy in the bin")
-    bottom[0].set_ylabel("share of pixels")
+    bottom[0].set_ylabel("pixels")
+    legend_below(figure, top[0], bottom[0])
     figure.set_label(f"Reliability diagrams, {title}. " + "; ".join(notes) + ".")
     return figure
 
@@ -102,7 +111,10 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
 def _draw_reliability(axis: Axes, table: Reliability) -> None:
     left, width = table.edges[:-1], np.diff(table.edges)
     accuracy, confidence = np.nan_to_num(table.accuracy), np.nan_to_num(table.confidence)
-    axis.bar(left, accuracy, width, align="edge", color=BLUE, edgecolor="white", label="accuracy")
+    axis.bar(
+        left, accuracy, width, align="edge", color=BLUE, edgecolor="white",
+        label="accuracy in the bin",
+    )  # fmt: skip
     over = np.maximum(confidence - accuracy, 0)
     axis.bar(
         left, over, width, accuracy, align="edge", color="none", edgecolor=ORANGE, hatch="///",
@@ -110,7 +122,6 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     )  # fmt: skip
     axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
     axis.set(xlim=(0.5, 1), ylim=(0, 1))
-    axis.legend(fontsize=7, loc="lower center")  # over the bars' feet, where nothing is to be seen
 
 
 def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
@@ -126,6 +137,6 @@ def _draw_histogram(axis: Axes, table: Reliability, row: Mapping[str, float]) ->
     left, width = table.edges[:-1], np.diff(table.edges)
     axis.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
     axis.axvline(row["confidence"], color=ORANGE, label="mean confidence")
-    axis.axvline(row["accuracy"], color=BLUE, linestyle=":", label="accuracy")
+    axis.axvline(row["accuracy"], color=BLUE, linestyle=":", linewidth=2, label="mean accuracy")
     axis.set(xlabel="confidence", ylim=(0, 1))
-    axis.legend(fontsize=7, loc="upper left")
+    axis.yaxis.set_major_formatter(PercentFormatter(1))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -22,6 +23,9 @@ LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 """Beside the colours, so that curves differ without them. With 7 colours and 4 lines, 28 curves
 come before two look alike."""
+
+LEGEND_COLUMN = 1.6
+"""Inches that a label of some words takes beside others."""
 
 
 def looks() -> Iterator[tuple[str, Line, str]]:
@@ -76,3 +80,13 @@ def new_figure(width: float, height: float, title: str | None) -> Figure:
     if title:
         figure.suptitle(plain(title, int(11 * width)), fontsize=11)
     return figure
+
+
+def legend_below(figure: Figure, *axes: Axes) -> None:
+    """What these axes' labels are, under all axes: over them it would hide what is drawn."""
+    pairs = [axis.get_legend_handles_labels() for axis in axes]
+    handles = [handle for own, _ in pairs for handle in own]
+    labels = [str(label) for _, own in pairs for label in own]
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / LEGEND_COLUMN)))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=9)
