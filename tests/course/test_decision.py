@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib.course.decision import bill
+from aslp_lib.metrics.counts import Counts
+
+
+def test_the_bill_is_the_sum_over_pixels():
+    rng = np.random.default_rng(0)
+    p = np.round(rng.random((3, 200)) * 4095) / 4095  # grey levels, so that counting rounds nothing
+    label = (rng.random(p.shape) < p**2).astype(int)  # over-confident of foreground
+    found = bill(Counts.from_probabilities(torch.tensor(p), torch.tensor(label)), 4)
+    expected = paid = checked = missed = 0.0
+    for says, is_so in zip(p.ravel(), label.ravel(), strict=True):
+        if says > 1 / 4:
+            expected, paid, checked = expected + 1, paid + 1, checked + 1
+        else:
+            expected, paid, missed = expected + 4 * says, paid + 4 * is_so, missed + is_so
+    shares = [found.expected, found.paid, found.checked, found.missed * label.sum() / p.size]
+    np.testing.assert_allclose(shares, np.array([expected, paid, checked, missed]) / p.size)
+
+
+def test_who_knows_the_truth_pays_what_is_expected_and_no_threshold_is_cheaper():
+    p = np.round(np.random.default_rng(1).random((1, 5000)) * 4095) / 4095
+    true = Counts.from_probabilities(torch.tensor(p), torch.tensor(p))  # expected numbers
+    found = bill(true, 5)
+    assert found.paid == pytest.approx(found.expected)
+    for threshold in np.linspace(0, 1, 21):
+        left = p <= threshold
+        assert found.paid <= (~left).mean() + 5 * (p * left).mean() + 1e-12
+
+
+@pytest.mark.fault("a miss that costs no more than a check", "it is refused: nothing is checked")
+def test_a_miss_is_dearer_than_a_check():
+    counts = Counts.from_probabilities(torch.tensor([[0.5]]), torch.tensor([[1]]))
+    with pytest.raises(ValueError, match="a miss costs 1, but must cost more"):
+        bill(counts, 1)
