@@ -141,6 +141,27 @@ def mean_level(logits, labels, accuracy, epochs, *, wait=5, beta=2, of=float, bl
 
 MATCHED = {0.6: 6.9, 0.2: 2.6, "background": 7.5, "toss-ups": 5.5}
 """Temperatures read off the level lab, to one digit."""
+
+
+def bins(p, y, fold=True):
+    """Pixels, sums of confidence and sums of outcome of ten bins, pixel by pixel; empty ones left
+    out."""
+    found = {}
+    for says, is_so in zip(p.tolist(), y.tolist(), strict=True):
+        sure = max(says, 1 - says) if fold else says
+        outcome = int((says > 0.5) == (is_so == 1)) if fold else is_so
+        n, c, a = found.get(int(sure * 10), (0, 0, 0))
+        found[int(sure * 10)] = n + 1, c + sure, a + outcome
+    return list(found.values())
+
+
+def half_folded(p, y):
+    found = [0] * 10
+    for says, is_so in zip(p.tolist(), y.tolist(), strict=True):
+        found[int(says * 10)] += says - int((says > 0.5) == (is_so == 1))
+    return sum(abs(each) for each in found) / len(p)
+
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -319,6 +340,39 @@ NUMBERS = {
 """Right answer, then typical mistakes with words of their hints."""
 
 FUNCTIONS = {
+    "01/arrays": (
+        lambda p, y: sum(abs(c - a) for n, c, a in bins(p, y)) / len(p),
+        [
+            (
+                lambda p, y: sum(abs(c - a) for n, c, a in bins(p, y, fold=False)) / len(p),
+                "other reading",
+            ),
+            (half_folded, r"still P\(y=1\)"),
+            (lambda p, y: abs(sum(c - a for n, c, a in bins(p, y))) / len(p), "single bin"),
+            (
+                lambda p, y: sum(abs(c - a) / n for n, c, a in bins(p, y)) / len(bins(p, y)),
+                "plain mean",
+            ),
+            (
+                lambda p, y: (
+                    sum(
+                        abs(max(f, 1 - f) - ((f > 0.5) == (t == 1)))
+                        for f, t in zip(p.tolist(), y.tolist(), strict=True)
+                    )
+                    / len(p)
+                ),
+                "never 80 % right",
+            ),
+            (lambda p, y: max(abs(c - a) / n for n, c, a in bins(p, y)), "largest"),
+            (
+                lambda p, y: sum(c / n * max(c - a, 0) for n, c, a in bins(p, y)) / len(p),
+                "That is OE",
+            ),
+            (lambda p, y: p[0] * abs(p - y).mean(), "another order"),
+            (lambda p, y: sum(f > t for f, t in zip(p, y, strict=True)) / len(p), "exchanged"),
+            (lambda p, y: sum(abs(c - a) for n, c, a in bins(p, y)), "every pixel twice"),
+        ],
+    ),
     "01/oe": (
         lambda c, a: c * (c - a) if c > a else 0,
         [

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 
@@ -34,6 +34,42 @@ _IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
 
 def _mean(score: Callable[[Counts], float], counts: Counts) -> float:
     return float(np.mean([score(counts[i : i + 1]) for i in range(len(counts))]))
+
+
+def _arrays(pixels: int) -> tuple[Array, ...]:
+    """Probabilities, none on the edge of a bin, and labels that are less sure than they say."""
+    rng = np.random.default_rng(pixels)
+    grey_level = np.rint((FLOAT_LEVELS - 1) * rng.beta(0.5, 0.8, pixels)).clip(1, FLOAT_LEVELS - 2)
+    grey_level += grey_level % ((FLOAT_LEVELS - 1) // 5) == 0  # where 0.2, 0.4 and so on would be
+    p = grey_level / (FLOAT_LEVELS - 1)
+    return read_only(p, (rng.random(pixels) < 0.2 + 0.5 * p).astype(np.float64))
+
+
+def _counted(p: Array, y: Array) -> Counts:
+    return Counts.from_probabilities(torch.tensor(p)[None], torch.tensor(y)[None])
+
+
+def _mean_over_bins(p: Array, y: Array) -> float:
+    table = calibration.reliability(_counted(p, y))
+    return float(np.abs(table.gap).sum() / np.count_nonzero(table.pixels))
+
+
+def _half_folded(p: Array, y: Array) -> float:
+    """P(y=1) for the confidence, but whether the prediction is right for the outcome."""
+    which, gap = np.floor(10 * p), p - ((p >= 0.5) == y)
+    return float(sum(abs(gap[which == k].sum()) for k in range(10)) / len(p))
+
+
+def _pixel_by_pixel(p: Array, y: Array) -> float:
+    return float(np.abs(np.maximum(p, 1 - p) - ((p >= 0.5) == y)).mean())
+
+
+_SOME = _arrays(60)
+
+
+def _same_of(change: Callable[[Array, Array], tuple[Array, Array]]) -> Callable[..., bool]:
+    """Whether an answer says the same of some arrays and of the changed ones."""
+    return lambda f: bool(np.isclose(f(*_SOME), f(*change(*_SOME)), atol=1e-9))
 
 
 def _foreground_mean(counts: Counts) -> float:
@@ -140,6 +176,86 @@ import numpy as np
 pixels = np.array([100, 300, 600])
 confidence, accuracy = np.array([0.65, 0.85, 0.95]), np.array([0.60, 0.90, 0.80])
 answer = np.sum(pixels / pixels.sum() * np.abs(accuracy - confidence))
+""",
+)
+
+ARRAYS = Exercise(
+    name="01/arrays",
+    title="ECE of arrays",
+    question="""
+Of some pixels you have two arrays of equal length: `p`, the probabilities P(y=1) that a network
+says, and `y`, the labels, 0 or 1. **Write their ECE**: of the predicted class, with ten bins of
+equal width over [0, 1]. It is compared with the library's on arrays that you do not see. Bins may
+be empty; no confidence lies on the edge of a bin.
+""",
+    arguments=("p", "y"),
+    grid=(_arrays(8), _SOME, _arrays(1000)),
+    right=lambda p, y: calibration.ece(_counted(p, y)),
+    tolerance=1e-4,
+    expects="a function that returns a share in [0, 1] (an empty bin has no mean: leave it out)",
+    mistakes=(
+        Mistake(
+            lambda p, y: calibration.ece(_counted(p, y), of="foreground"),
+            "That compares P(y=1) with the share of foreground, the other reading. Here confidence "
+            "is max(p, 1 - p), and the outcome is whether the prediction is the label.",
+        ),
+        Mistake(
+            _half_folded,
+            "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
+            "max(p, 1 - p).",
+        ),
+        Mistake(
+            lambda p, y: abs(calibration.gap(_counted(p, y))),
+            "That is the gap of all pixels together, as with a single bin: what is too sure "
+            "cancels what is too modest. Take the absolute value bin by bin, before you add.",
+        ),
+        Mistake(
+            _mean_over_bins,
+            "That is the plain mean over the bins. Each bin weighs as much as its share of pixels.",
+        ),
+        Mistake(
+            _pixel_by_pixel,
+            "That is the mean gap of single pixels. A pixel is right or wrong, never 80 % right: "
+            "take means of confidence and outcome over a bin before you compare them.",
+        ),
+        Mistake(
+            lambda p, y: calibration.mce(_counted(p, y)),
+            "That is the largest gap. ECE is the mean over pixels.",
+        ),
+        Mistake(
+            lambda p, y: calibration.oe(_counted(p, y)),
+            "That is OE, which leaves modest bins out and weighs by confidence.",
+        ),
+    ),
+    properties=(
+        Property(
+            _same_of(lambda p, y: (p[::-1].copy(), y[::-1].copy())),
+            "With the pixels in another order it says something else. Each label belongs to its "
+            "probability, and beyond that the order means nothing.",
+        ),
+        Property(
+            _same_of(lambda p, y: (1 - p, 1 - y)),
+            "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
+            "P(y=1) = 0.1 is as sure and as right as foreground with 0.9.",
+        ),
+        Property(
+            _same_of(lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
+            "With every pixel twice it says something else. Weights are shares of the pixels.",
+        ),
+    ),
+    hint="Confidence max(p, 1 - p), outcome (p >= 1/2) == y, a bin's number "
+    "floor(10 * confidence); then the bins' absolute gaps, weighted by their shares of the pixels.",
+    why="A bin's share times the gap of its means is the gap of its sums, over the number of all "
+    "pixels: so no bin's mean is needed, and empty ones do no harm.",
+    solution="""
+import numpy as np
+
+
+def answer(p, y):
+    belief, hit = np.maximum(p, 1 - p), (p >= 0.5) == y
+    which = np.floor(10 * belief)
+    sums = [belief[which == k].sum() - hit[which == k].sum() for k in range(5, 10)]
+    return np.abs(sums).sum() / len(p)
 """,
 )
 
@@ -266,4 +382,4 @@ answer = abs(accuracy - confidence)
 """,
 )
 
-EXERCISES = (PIXELS, ECE, OE, POOLED, TEXTURE)
+EXERCISES = (PIXELS, ECE, ARRAYS, OE, POOLED, TEXTURE)
