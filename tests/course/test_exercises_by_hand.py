@@ -162,6 +162,41 @@ def half_folded(p, y):
     return sum(abs(each) for each in found) / len(p)
 
 
+def ordered(right, pixels, times, cut, power=1):
+    """Pooled accuracy, and so far from either end of the resamples', sorted and interpolated."""
+    found = []
+    for row in times.tolist():
+        r = sum(min(t, power) * each for t, each in zip(row, right.tolist(), strict=True))
+        n = sum(min(t, power) * each for t, each in zip(row, pixels.tolist(), strict=True))
+        found.append(r / n)
+    found.sort()
+
+    def at(q):
+        place = q * (len(found) - 1)
+        below, part = int(place), place - int(place)
+        return found[below] + part * (found[min(below + 1, len(found) - 1)] - found[below])
+
+    return [sum(right.tolist()) / sum(pixels.tolist()), at(cut), at(1 - cut)]
+
+
+def deviating(right, pixels, times):
+    value = sum(right.tolist()) / sum(pixels.tolist())
+    found = [sum(t * right) / sum(t * pixels) for t in times]
+    mean = sum(found) / len(found)
+    sigma = math.sqrt(sum((each - mean) ** 2 for each in found) / len(found))
+    return [value, value - 1.96 * sigma, value + 1.96 * sigma]
+
+
+def of_single_pixels(right, pixels, times):
+    n = sum(pixels.tolist())
+    value = sum(right.tolist()) / n
+    sigma = math.sqrt(value * (1 - value) / n)
+    return [value, value - 1.96 * sigma, value + 1.96 * sigma]
+
+
+MANY = 10**6
+"""More often than an image can be in a resample."""
+
 NUMBERS = {
     "01/pixels": (
         (0.9 + 0.8 + 0.7 + 0.9) / 4,
@@ -371,6 +406,20 @@ FUNCTIONS = {
             (lambda p, y: p[0] * abs(p - y).mean(), "another order"),
             (lambda p, y: sum(f > t for f, t in zip(p, y, strict=True)) / len(p), "exchanged"),
             (lambda p, y: sum(abs(c - a) for n, c, a in bins(p, y)), "every pixel twice"),
+        ],
+    ),
+    "06/bootstrap": (
+        lambda r, n, t: ordered(r, n, t, 0.025, MANY),
+        [
+            (lambda r, n, t: ordered(r / n, 0 * n + 1, t, 0.025, MANY), "counts once"),
+            (lambda r, n, t: ordered(r, n, t, 0.025), "counts three times"),
+            (lambda r, n, t: ordered(r, n, t, 0.05, MANY), "a 90 % interval"),
+            (lambda r, n, t: ordered(r, n, t, 0, MANY), "all resamples"),
+            (deviating, "1.96 deviations"),
+            (of_single_pixels, "an image at a time"),
+            (lambda r, n, t: ordered(r, n, t, 0.975, MANY), "value, low, high"),
+            (lambda r, n, t: [0.8, 0.7, 0.9], "must be equal"),
+            (lambda r, n, t: [r[0] / n[0]] * 3, "columns"),
         ],
     ),
     "01/oe": (

@@ -1,13 +1,15 @@
-"""Exercises of notebook 06: chance in estimates, the parts of Brier's score, stretched maps."""
+"""Exercises of notebook 06: Brier's parts, chance in estimates, intervals, stretched maps."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
 from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts, min_max
 
 NOTEBOOK = "06_evaluating_calibration"
@@ -36,6 +38,58 @@ _CONSTANT = _pixels(51, foreground=30, background=70)
 def _stretched(p: float, low: float, high: float) -> float:
     grey_levels = np.rint(255 * np.array([[low, p, high]])).astype(np.uint8)
     return min_max(grey_levels)[0, 1] / 255
+
+
+def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
+    """Right pixels and pixels of images, and how often each is in each resample."""
+    rng = np.random.default_rng(images)
+    pixels = rng.integers(50, 1000, images)
+    right = rng.binomial(pixels, rng.uniform(0.4, 1, images))
+    times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+    return read_only(*(each.astype(np.float64) for each in (right, pixels, times)))
+
+
+def _interval(right: Array, pixels: Array, times: Array) -> Array:
+    """Value, lower and upper end; each resample is made image by image."""
+    table = np.zeros((len(pixels), 2, 256), np.int64)
+    table[:, 0, 255], table[:, 1, 255] = pixels - right, right
+    counts, which = Counts(table), np.arange(len(pixels))
+    drawn = [calibration.accuracy(counts[np.repeat(which, row.astype(int))]) for row in times]
+    return np.array([calibration.accuracy(counts), *middle(np.array(drawn))])
+
+
+def _pooled(right: Array, pixels: Array, times: Array) -> Array:
+    """Accuracy of each resample."""
+    accuracy: Array = (times @ right) / (times @ pixels)
+    return accuracy
+
+
+def _of_image_means(right: Array, pixels: Array, times: Array) -> Array:
+    mean = _pooled(right / pixels, np.ones(len(pixels)), times)
+    return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
+
+
+def _with_ends(right: Array, pixels: Array, low: float, high: float) -> Array:
+    return np.array([right.sum() / pixels.sum(), low, high])
+
+
+def _normal(value: float, deviation: float) -> tuple[float, float]:
+    return value - 1.96 * deviation, value + 1.96 * deviation
+
+
+_SOME = _set(12)
+
+
+def _alike(answer: Callable[..., Array]) -> bool:
+    """Whether the interval of images that are all the same is a point."""
+    found = answer(np.full(12, 30.0), np.full(12, 40.0), _SOME[2])
+    return bool(np.ptp(found) < 1e-9)
+
+
+def _any_order(answer: Callable[..., Array]) -> bool:
+    right, pixels, times = _SOME
+    turned = answer(right[::-1].copy(), pixels[::-1].copy(), times[:, ::-1].copy())
+    return bool(np.allclose(answer(*_SOME), turned))
 
 
 SAMPLE = Exercise(
@@ -119,6 +173,100 @@ answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2
 """,
 )
 
+BOOTSTRAP = Exercise(
+    name="06/bootstrap",
+    title="an interval over images",
+    question="""
+Of each image of a set you know how many of its pixels are `right` and how many `pixels` it has.
+`times` has a row for each of many resampled sets: how often each image is in it. **Write the set's
+own pooled accuracy and the ends of its 95 % interval over images**, the quantiles 2.5 % and 97.5 %
+of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
+compared with the library's on arrays that you do not see.
+""",
+    arguments=("right", "pixels", "times"),
+    grid=(_set(5), _SOME, _set(30)),
+    right=_interval,
+    tolerance=1e-4,
+    expects="a function that returns three shares in [0, 1]: value, low, high",
+    mistakes=(
+        Mistake(
+            _of_image_means,
+            "Those are means of the images' accuracies. Pooled means that each pixel counts once: "
+            "add up right pixels and pixels over the resampled images, then divide.",
+        ),
+        Mistake(
+            lambda right, pixels, times: _with_ends(
+                right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
+            ),
+            "An image that is drawn three times counts three times. Drawn once or not at all would "
+            "be smaller sets, of another spread.",
+        ),
+        Mistake(
+            lambda right, pixels, times: _with_ends(
+                right, pixels, *np.quantile(_pooled(right, pixels, times), [0.05, 0.95])
+            ),
+            "That leaves out 5 % at each end: a 90 % interval.",
+        ),
+        Mistake(
+            lambda right, pixels, times: _with_ends(
+                right, pixels, *np.quantile(_pooled(right, pixels, times), [0, 1])
+            ),
+            "Those are the least and the greatest: the interval of all resamples, which grows with "
+            "their number.",
+        ),
+        Mistake(
+            lambda right, pixels, times: _with_ends(
+                right,
+                pixels,
+                *_normal(right.sum() / pixels.sum(), _pooled(right, pixels, times).std()),
+            ),
+            "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked "
+            "are their quantiles, which may lie unevenly.",
+        ),
+        Mistake(
+            lambda right, pixels, times: _with_ends(
+                right,
+                pixels,
+                *_normal(
+                    right.sum() / pixels.sum(),
+                    math.sqrt(
+                        right.sum() * (pixels - right).sum() / pixels.sum() ** 2 / pixels.sum()
+                    ),
+                ),
+            ),
+            "That is the interval of as many pixels drawn one by one. They come an image at a "
+            "time.",
+        ),
+    ),
+    properties=(
+        Property(
+            lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[2]),
+            "The lower end is above the upper one: return value, low, high.",
+        ),
+        Property(
+            _alike,
+            "Of images that are all the same every resample has the set's own accuracy: value and "
+            "ends must be equal.",
+        ),
+        Property(
+            _any_order,
+            "With the images (and the columns of times) in another order it says something else.",
+        ),
+    ),
+    hint="A row of times, multiplied with right and summed, is the resampled set's number of right "
+    "pixels; likewise its number of pixels.",
+    why="As times is (resamples, images), times @ right has the right pixels of every resample at "
+    "once. The library does the same with whole histograms.",
+    solution="""
+import numpy as np
+
+
+def answer(right, pixels, times):
+    drawn = (times @ right) / (times @ pixels)
+    return [right.sum() / pixels.sum(), *np.quantile(drawn, [0.025, 0.975])]
+""",
+)
+
 STRETCH = Exercise(
     name="06/stretch",
     title="what stretching does to a probability",
@@ -158,4 +306,4 @@ def answer(p, low, high):
     grid=((0.4, 0.0, 0.6), (0.6, 0.2, 0.8), (0.2, 0.2, 0.8), (0.8, 0.2, 0.8), (0.7, 0.4, 1.0)),
 )
 
-EXERCISES = (BRIER, SAMPLE, STRETCH)
+EXERCISES = (BRIER, SAMPLE, BOOTSTRAP, STRETCH)
