@@ -253,9 +253,9 @@ COLUMNS = {
 
 
 def table(network: Network, temperature: float, part: str, **others: object) -> str:
-    """The scores of both, in percent: two rows of fixed width."""
+    """The scores of both, in percent, and how sure of toss-ups and background: two rows."""
     both = _both(network, temperature, part)
-    heads = [*COLUMNS, "on toss-ups", "on background"]
+    heads = [*COLUMNS, "toss-ups", "background"]
     rows = {
         _called(network).partition(",")[0]: _scores(both["at the level"]),
         f"BCE, T = {temperature:.1f}": _scores(both["BCE / T"]),
