@@ -1,7 +1,7 @@
 """A prediction, given before the answer shows, and how far off it was.
 
     guess = Number("How often is it right?", 50, 100, unit="%")
-    guess                       # a slider
+    guess                       # a number to type
     print(guess.against(71.2))  # in a later cell: "Answer: 71 %. You said 90 %: 19 too high."
 
 Nobody has to answer: what was not touched was not predicted.
@@ -10,21 +10,18 @@ Nobody has to answer: what was not touched was not predicted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
-_LAYOUT = {"width": "32em"}
-
 
 class Prediction(widgets.VBox):
-    """A control under a question. Where there is no kernel, the question alone is shown."""
+    """A control beside its question. Where there is no kernel, the question alone is shown."""
 
     def __init__(self, question: str, control: widgets.Widget, among: str) -> None:
         self.control, self._plain = control, f"Your prediction. {question} ({among})"
         self.made = False
-        super().__init__([widgets.HTML(escape(question)), control])
+        super().__init__([control])
         self.add_class("prediction")
         control.observe(self._touched, "value")
 
@@ -38,29 +35,30 @@ class Prediction(widgets.VBox):
 
 
 class Number(Prediction):
-    """A number, predicted on a slider from `low` to `high`; answers have the digits of its step.
+    """A number from `low` to `high`, typed or moved by the arrow keys; answers have the digits of
+    its step.
 
     Raises:
-        ValueError: there is no such slider.
+        ValueError: there is no such number.
     """
 
     def __init__(
         self, question: str, low: float, high: float, step: float = 1, unit: str = ""
     ) -> None:
         if not low < high or not 0 < step <= high - low:
-            raise ValueError(f"there is no slider from {low} to {high} in steps of {step}")
+            raise ValueError(f"there are no steps of {step} from {low} to {high}")
         self._unit = f" {unit}" if unit else ""
         self._digits = max(0, len(f"{step:.6f}".rstrip("0").split(".")[1]))
-        slider = widgets.FloatSlider(
+        box = widgets.BoundedFloatText(
             low + step * ((high - low) / step // 2),
             min=low,
             max=high,
             step=step,
-            readout_format=f".{self._digits}f",
-            tooltip=question,
-            layout=_LAYOUT,
+            description=question if unit in question else f"{question} ({unit})",
+            style={"description_width": "initial"},
+            layout={"width": "auto"},
         )
-        super().__init__(question, slider, f"{low:g} to {high:g}{self._unit}")
+        super().__init__(question, box, f"{low:g} to {high:g}{self._unit}")
 
     def against(self, answer: float) -> str:
         """The answer, in the slider's digits, and by how much the prediction missed it."""
@@ -94,8 +92,9 @@ class Choice(Prediction):
         buttons = widgets.ToggleButtons(
             options=list(options),
             value=None,
+            description=question,
             tooltips=[f"{question} {option}" for option in options],
-            style={"button_width": "auto"},
+            style={"button_width": "auto", "description_width": "initial"},
         )
         super().__init__(question, buttons, " / ".join(options))
 

@@ -32,7 +32,7 @@ from aslp_lib.shipped import FOLDER, SETTINGS, load
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
-LEVELS: tuple[float, ...] = (0.0, 0.1, 0.2, 0.6)
+LEVELS: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
 """alpha * beta of the trainings."""
 RULES = ("measured_gap", "calibration")
 """Of the shipped networks that are kept too."""
