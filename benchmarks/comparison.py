@@ -167,10 +167,11 @@ def of_records(
     degraded = [name for name in names if ", " in name]
     data = "Embedded data" if preset == "demo" else "Real images"
     seeds = len({record["seed"] for record in found})
+    torch = facts["versions"]["torch"].split("+")[0]
     parts = [
-        f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch "
-        f"{facts['versions']['torch']}. Percent, mean ± standard deviation over seeds; truth: mean "
-        f"distance to the true posterior; degraded: mean over "
+        f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
+        "Percent, mean ± standard deviation over seeds; truth: mean distance to the true "
+        "posterior; degraded: mean over "
         f"{', '.join(name.split(', ')[1] for name in degraded)} of {degraded[0].split(', ')[0]}."
     ]
     plain = [record for record in found if record["recalibration"] is None]
