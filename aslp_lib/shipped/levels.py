@@ -1,9 +1,9 @@
 """What networks that were trained at a fixed level say, recorded for the course's level lab.
 
 `python -m aslp_lib.shipped.levels` (or `make weights`) makes it again: the preset "demo", one
-training for each of `LEVELS`, on expected targets. Level 0 is plain BCE, whose logits are kept too,
-so that any temperature can be put on them. Beside them stand the shipped networks whose levels a
-rule moved.
+training for each of `LEVELS` but 0, on expected targets. Level 0 is the shipped BCE network, whose
+logits are kept too, so that any temperature can be put on them. Beside them stand the shipped
+networks whose levels a rule moved.
 """
 
 from __future__ import annotations
@@ -217,9 +217,9 @@ def main() -> None:
     """Train one network after another, and replace the files when all are done."""
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
-    networks: dict[float | str, nn.Module] = {
-        level: train(at(level, settings), data, "fixed_level").network for level in LEVELS
-    }
+    networks: dict[float | str, nn.Module] = {0.0: load("bce")}
+    for level in LEVELS[1:]:
+        networks[level] = train(at(level, settings), data, "fixed_level").network
     networks |= {rule: load(rule) for rule in RULES}
     logits = {
         name: {part: logits_of(network, data.tests[part]) for part in PICKS}
