@@ -1,4 +1,4 @@
-"""Notebooks 02 and 03 as lessons: what is asked, unfolded, checked, named and linked."""
+"""Notebooks as lessons: what is asked has a control; 02 and 03 are unfolded, checked and linked."""
 
 import ast
 import json
@@ -9,6 +9,8 @@ import pytest
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 DERIVATION = "03_sc_bce"
+ALL = sorted(FOLDER.glob("*.ipynb"))
+CONTROL = r"= (?:predictions\.)?(?:Number|Choice)\("
 PATHS = [FOLDER / f"{name}.ipynb" for name in ("02_label_perturbation", DERIVATION)]
 
 
@@ -34,13 +36,13 @@ DERIVED = cells(FOLDER / f"{DERIVATION}.ipynb")
 FOLDED = [i for i, (_, source) in enumerate(DERIVED) if "<details>" in source]
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
-class TestLesson:
+@pytest.mark.parametrize("path", ALL, ids=lambda p: p.stem)
+class TestPredictions:
     def test_each_predict_has_a_control_before_its_answer(self, path):
         here = cells(path)
         for i, (kind, source) in enumerate(here):
             asked = kind == "markdown" and "**Predict" in source
-            control = i + 1 < len(here) and re.search(r"= (Number|Choice)\(", here[i + 1][1])
+            control = i + 1 < len(here) and re.search(CONTROL, here[i + 1][1])
             assert not asked or control, source
 
     def test_each_prediction_has_a_name_of_its_own_and_is_compared_with_an_answer(self, path):
@@ -50,11 +52,14 @@ class TestLesson:
         for source in code:
             compared += re.findall(r"(\w+)\.against\(", source)
             assert set(compared) <= set(made)
-            for name in re.findall(r"^(\w+) = (?:Number|Choice)\(", source, re.M):
+            for name in re.findall(rf"^(\w+) {CONTROL}", source, re.M):
                 assert source.splitlines()[-1] == name  # shown
                 made.append(name)
         assert sorted(compared) == sorted(set(made)) == sorted(made)
 
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+class TestLesson:
     def test_links_lead_to_files_and_name_the_next_notebook(self, path):
         text = "\n".join(source for kind, source in cells(path) if kind == "markdown")
         links = re.findall(r"\]\(([^)]+)\)", text)
@@ -69,7 +74,7 @@ class TestLesson:
 class TestDerivation:
     def test_each_step_is_asked_then_unfolded_then_checked(self):
         for i in FOLDED:
-            assert re.search(r"= (Number|Choice)\(", DERIVED[i - 1][1])
+            assert re.search(CONTROL, DERIVED[i - 1][1])
             assert re.search(r"^assert sp\.", DERIVED[i + 1][1], re.M)
 
     def test_no_step_is_without_its_derivation(self):
