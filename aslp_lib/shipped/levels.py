@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.optimize import brentq
+from scipy.special import expit
 from torch import nn
 
 from aslp_lib.config import Settings
@@ -104,13 +105,13 @@ def at_temperature(temperature: float, part: str = "test") -> Outcome:
     """
     held, which = _held(), _number(part)
     table = held["logits"][which].astype(np.int64)
-    p = _sigmoid(LOGITS / temperature)
+    p = expit(LOGITS / temperature)
     counts = np.zeros((1, 2, MAP_LEVELS), np.int64)
     np.add.at(counts[0].T, np.rint((MAP_LEVELS - 1) * p).astype(int), table.sum(axis=0).T)
     pixels = table.sum(axis=1)
     with np.errstate(invalid="ignore"):
         sure = pixels @ np.maximum(p, 1 - p) / pixels.sum(axis=1)
-    maps = _sigmoid(held["map_logits"][which].astype(np.float64) / temperature)
+    maps = expit(held["map_logits"][which].astype(np.float64) / temperature)
     return Outcome(Counts(counts), maps, sure[0].item(), sure[1].item())
 
 
@@ -139,10 +140,6 @@ def _number(part: str) -> int:
     return list(PICKS).index(part)
 
 
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits))
-
-
 @cache
 def _held() -> dict[str, np.ndarray]:
     with np.load(FILE, allow_pickle=False) as file:
@@ -164,7 +161,7 @@ def kinds(posterior: np.ndarray) -> np.ndarray:
 
 def outcome(logits: np.ndarray, dataset: Shapes, picks: tuple[int, ...]) -> Outcome:
     """What is kept of a network's logits of a set, (images, H, W)."""
-    p = _sigmoid(logits.astype(np.float64))
+    p = expit(logits.astype(np.float64))
     counts = Counts.from_probabilities(
         torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_LEVELS
     )
