@@ -66,13 +66,14 @@ def side_by_side(rows: Mapping[str, Settings]) -> dict[str, TrainingState]:
         rows: name of the row -> its settings, data included.
 
     Raises:
-        ValueError: a row with several methods.
+        ValueError: a row with several methods; nothing is trained then.
     """
-    trained = {}
-    print(HEAD)
     for name, settings in rows.items():
         if len(settings.methods) != 1:
             raise ValueError(f"{name} has methods {settings.methods}, but a row trains one")
+    trained = {}
+    print(HEAD)
+    for name, settings in rows.items():
         data = settings.load_data()
         state = train(settings, data, settings.methods[0], progress=False)
         print(_line(name, state, settings, data))

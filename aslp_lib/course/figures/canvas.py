@@ -1,6 +1,6 @@
 """Pictures that change at every press of a key: rectangles over a background drawn once.
 
-Drawn by Pillow in a palette of 64 colours, in a few milliseconds, where a matplotlib figure takes
+Drawn by Pillow in a palette of 54 colours, in a few milliseconds, where a matplotlib figure takes
 tens of them.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,14 +20,15 @@ from PIL.PngImagePlugin import PngInfo
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
 
 GREYS = 48
-COLOURS = (BLUE, ORANGE, GREEN, PINK, GREY, "#99C7E0", "#D55E00")
-"""Beside the greys; the last two are a light blue, for areas, and a red."""
+LIGHT_BLUE = "#99C7E0"
+"""For areas."""
+COLOURS = (BLUE, ORANGE, GREEN, PINK, GREY, LIGHT_BLUE)
+"""Beside the greys."""
 _PALETTE = [
     *np.repeat(np.linspace(0, 255, GREYS).round().astype(int), 3).tolist(),
     *(part for colour in COLOURS for part in ImageColor.getrgb(colour)),
 ]
 BLACK, WHITE = 0, GREYS - 1
-LIGHT_BLUE, RED = COLOURS[5:]
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Plot:
     x: Mapping[float, str]
     y: Mapping[float, str]
     title: str = ""
-    size: int = field(default=18)
+    size: int = 18
     """Of letters, in pixels."""
 
     def across(self, value: float) -> int:
