@@ -28,6 +28,16 @@ def test_levels_over_margins_are_points_of_both():
     assert [stroke[0, 1] for stroke in beside.get_segments()] == alpha.tolist()
 
 
+def test_levels_over_margins_share_a_scale_that_wastes_no_half_of_it():
+    margins = np.array([1.0, 2.0])
+    near, far, from_zero = np.array([0.38, 0.39]), np.array([0.32, 0.44]), np.array([0.0, 0.08])
+    one, other = figures.levels_over_margins({"A": (margins, near), "B": (margins, far)}).axes
+    assert one.get_ylim() == other.get_ylim()
+    assert 0.3 < one.get_ylim()[0] < 0.32 and 0.44 < one.get_ylim()[1] < 0.46
+    (axis,) = figures.levels_over_margins({"A": (margins, from_zero)}).axes
+    assert axis.get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
