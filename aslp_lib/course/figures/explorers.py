@@ -107,7 +107,10 @@ def perturbation_plane(
         plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
         plane.text(1.03, height, name, fontsize=9, va="center")
     plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
-    plane.legend(fontsize=9, loc="lower left")
+    panels.figure.legend(  # under the maps: in the plane it would hide curves of small alpha*beta
+        *plane.get_legend_handles_labels(), fontsize=9, ncols=2, loc="lower center",
+        bbox_to_anchor=(2.95 / panels.width, 0.1),
+    )  # fmt: skip
     panels.figure.set_label(
         f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
         f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
