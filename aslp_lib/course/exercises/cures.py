@@ -27,8 +27,8 @@ def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[A
 
 
 _NETWORKS = (_network(2.54), _network(0.86), _network(1, offset=-1, level=0.2))
-"""Too sure; too modest; too sure, and of foreground too often. A grid of tenths misses the first two
-by more than the tolerance."""
+"""Too sure; too modest; too sure, and of foreground too often. A grid of tenths misses the first
+two by more than the tolerance."""
 
 
 def _fitted(logits: Array, foreground: Array, background: Array) -> float:

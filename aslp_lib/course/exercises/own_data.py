@@ -70,9 +70,7 @@ def _levels(
     return alphas.alpha.mean().item()
 
 
-def _unlabelled_as_background(
-    logits: Array, labels: Array, accuracy: float, epochs: int
-) -> float:
+def _unlabelled_as_background(logits: Array, labels: Array, accuracy: float, epochs: int) -> float:
     return _levels(logits, np.where(labels == 255, 0, labels), accuracy, epochs)
 
 
