@@ -174,6 +174,15 @@ def test_functions_that_return_arrays(answer, kind, said):
     assert said in verdict.text
 
 
+@pytest.mark.parametrize(
+    ("expects", "kind"), [("a function that returns a share", "close"), ("a number", "wrong")]
+)
+def test_a_function_of_shares_may_be_told_that_its_result_is_in_percent(expects, kind):
+    verdict = doubled(expects=expects, properties=()).check(lambda x: 200 * x)
+    assert verdict.kind == kind
+    assert ("in percent" in verdict.text) == (kind == "close")
+
+
 def test_an_error_in_a_property_s_case_is_told_too():
     def only_positive(x):
         return x + 5 if (x > 0).all() else 1 / 0

@@ -139,6 +139,9 @@ class Exercise:
                 return Verdict("mistake", f"Not yet. {mistake.hint}")
         if not self.arguments:
             return self._about(float(given[0]))
+        hundredths = [value / 100 for value in given]
+        if "share" in self.expects and self._differs(hundredths, self.right) is None:
+            return Verdict("close", "Right, in percent: divide what you return by 100.")
         for each in self.properties:
             if not each.holds(
                 lambda *point: cast(Array, self._call(cast(Callable, answer), point))
