@@ -307,7 +307,9 @@ def _read(text: str) -> float:
     """ "0.75", "0,75", "3/4", "75 %"."""
     number = text.strip().replace(",", ".")
     percent = number.endswith("%")
-    return float(Fraction(number.removesuffix("%").strip())) / (100 if percent else 1)
+    number = number.removesuffix("%").strip()
+    # Not all by Fraction: of "1e999999999" it would write down every digit.
+    return float(Fraction(number) if "/" in number else number) / (100 if percent else 1)
 
 
 def _described(answer: object) -> str:
