@@ -12,7 +12,7 @@ NEWEST_PYTHON ?= 3.13
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full student \
-	lint style types weights
+	solutions grade lint style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -55,6 +55,12 @@ lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
 	$(PYTHON) -m aslp_lib.course.student
+
+solutions: $(STAMP)  ## notebooks/solutions again, from the exercises' records
+	$(PYTHON) -m aslp_lib.course.solutions
+
+grade: $(STAMP)  ## a class's hand-ins: FOLDER=hand-ins, and NOTEBOOKS="03 04" where these alone count
+	@$(PYTHON) -m aslp_lib.course.grade "$${FOLDER:?is missing: make grade FOLDER=hand-ins}" $(NOTEBOOKS)
 
 lint: style types
 

@@ -4,7 +4,8 @@ import nbformat
 import pytest
 
 from aslp_lib.course.assignments import METADATA, assignment
-from aslp_lib.course.exercises import EXERCISES, MODULES, Verdict
+from aslp_lib.course.exercises import EXERCISES, MODULES, Verdict, framework
+from aslp_lib.course.grade import answers, confinement
 
 
 @pytest.fixture(params=MODULES, ids=lambda module: module.NOTEBOOK)
@@ -34,6 +35,12 @@ def test_it_says_the_marks(module):
     told = [cell.source.splitlines()[-1] for cell in cells if "Exercise: " in cell.source]
     assert told.count("(3 marks)") == len(functions)
     assert told.count("(1 mark)") == len(module.EXERCISES) - len(functions)
+
+
+def test_it_says_the_limits(module):
+    said = " ".join(assignment(module).cells[0].source.split())
+    assert f"{answers.SECONDS:g} seconds, and a function {framework.SECONDS:g} for all" in said
+    assert "one gigabyte" in said and confinement.MEMORY == 2**30
 
 
 def test_it_is_made_the_same_every_time(module):
