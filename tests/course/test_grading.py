@@ -367,7 +367,7 @@ def of_03(table):
 
 @pytest.mark.slow
 def test_a_class(folder, capsys):
-    assert batch.main([str(folder), "03"]) == 0
+    assert batch.main([str(folder), "03", "03"]) == 0
     assert "ann.ipynb: 9 of 9\nbob: 0.5 of 9\n" in capsys.readouterr().out
     grades = folder.with_name("class-grades")
     table = rows(grades / "exercises.csv")
@@ -518,6 +518,20 @@ def test_what_cannot_be_graded_is_told_in_a_line(tmp_path, capsys):
     assert batch.main([str(tmp_path)]) == 1
     assert "there is nothing in" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_no_value_whatever_stops_a_check(name):
+    exercise = EXERCISES[name]
+    for extremes in ([1e308, -1e308], [0.0], [5e-324, -1e308]):
+        turns = cycle(extremes)
+
+        def answer(*point, turns=turns):
+            return np.full(np.shape(exercise.right(*point)), next(turns))
+
+        with np.errstate(all="ignore"):  # as `verdict` does
+            found = exercise.check(answer)
+        assert found.kind in ("mistake", "wrong")
 
 
 @pytest.mark.parametrize(

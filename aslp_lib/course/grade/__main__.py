@@ -65,7 +65,8 @@ def _of(notebooks: Sequence[str]) -> list[Exercise]:
     for each in notebooks:
         if each not in modules:
             raise ValueError(f"no notebook {each!r} has exercises: there are {', '.join(modules)}")
-    return [each for number in notebooks or modules for each in modules[number].EXERCISES]
+    counted = [modules[number] for number in modules if number in notebooks or not notebooks]
+    return [exercise for module in counted for exercise in module.EXERCISES]
 
 
 def _graded(processes: Processes, hand_in: HandIn, exercises: Sequence[Exercise]) -> Student:
