@@ -82,6 +82,8 @@ def test_any_other_answer_gets_the_general_hint_or_that_of_a_property_it_breaks(
         None,
         "nearly all",
         "1/0",
+        "1e999999999",
+        "nan",
         True,
         math.nan,
         math.inf,
