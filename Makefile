@@ -72,6 +72,7 @@ fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes 
 weights: $(STAMP)  ## make the shipped weights, the level lab's records and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped
 	$(PYTHON) -m aslp_lib.shipped.levels
+	$(PYTHON) -m aslp_lib.shipped.card
 	$(PYTHON) benchmarks/readme_picture.py
 
 .venv/.installed: pyproject.toml
