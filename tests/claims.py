@@ -795,6 +795,7 @@ def page() -> str:
         ]
         lines += [_row(*row) for row in own]
         parts.append("\n".join(lines))
+    parts.append(f"## Records\n\n{m.records()}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -39,6 +39,17 @@ from aslp_lib.training.optimization import schedule
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+SCRIPTS = {
+    "comparison": "make comparison",
+    "decoding": "benchmarks/decoding.py",
+    "embedded": "benchmarks/embedded.py",
+    "evaluation": "benchmarks/evaluation.py",
+    "gpu": "benchmarks/gpu_check.sh",
+    "per_image": "benchmarks/per_image.py",
+    "real": "benchmarks/real.py",
+    "training": "benchmarks/training.py",
+}
+"""How the name of a record begins -> what makes it."""
 DYNAMICS = ("stable", "release")
 KEPT = 0.01
 """A change of less is none: accuracy that stays."""
@@ -59,6 +70,32 @@ class Measured(NamedTuple):
 @cache
 def _json(name: str):
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
+
+
+def records() -> str:
+    """Markdown: what is recorded, by what, with how many seeds, when and on what."""
+    lines = ["| record | made by | seeds | date | torch | machine |", "|---" * 6 + "|"]
+    for path in sorted(RESULTS.glob("*.json")):
+        held = _json(path.name)
+        first = held[0] if isinstance(held, list) else held
+        own = held if isinstance(held, list) else held.get("runs", held.get("records", []))
+        seeds = {run["seed"] for run in own if "seed" in run}
+        script = next((each for key, each in SCRIPTS.items() if path.name.startswith(key)), "")
+        versions = first.get("versions", "")
+        torch_version = first.get("torch") or (
+            versions.get("torch", "") if isinstance(versions, dict) else versions
+        )
+        found = re.search(r"\d+\.\d+\.\d+", torch_version.split("torch ")[-1])
+        cells = (
+            f"[{path.name}](benchmarks/results/{path.name})",
+            f"`{script}`" if script else "",
+            str(len(seeds) or "-"),
+            str(first.get("date", first.get("embedded", {}).get("date", ""))),
+            found[0] if found else "",
+            str(first.get("machine", first.get("device", ""))),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
 
 
 # Over seeds, paired
