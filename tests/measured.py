@@ -68,7 +68,8 @@ class Measured(NamedTuple):
 
 
 @cache
-def _json(name: str):
+def held(name: str):
+    """What a record holds."""
     return json.loads((RESULTS / name).read_text(encoding="utf-8"))
 
 
@@ -76,23 +77,18 @@ def records() -> str:
     """Markdown: what is recorded, by what, with how many seeds, when and on what."""
     lines = ["| record | made by | seeds | date | torch | machine |", "|---" * 6 + "|"]
     for path in sorted(RESULTS.glob("*.json")):
-        held = _json(path.name)
-        first = held[0] if isinstance(held, list) else held
-        own = held if isinstance(held, list) else held.get("runs", held.get("records", []))
-        seeds = {run["seed"] for run in own if "seed" in run}
-        script = next((each for key, each in SCRIPTS.items() if path.name.startswith(key)), "")
-        versions = first.get("versions", "")
-        torch_version = first.get("torch") or (
-            versions.get("torch", "") if isinstance(versions, dict) else versions
-        )
-        found = re.search(r"\d+\.\d+\.\d+", torch_version.split("torch ")[-1])
+        whole = held(path.name)
+        runs = whole if isinstance(whole, list) else whole.get("runs") or whole.get("records", [])
+        facts = whole[0] if isinstance(whole, list) else whole.get("embedded", whole)
+        seeds = {run["seed"] for run in runs if "seed" in run}
+        torch_is = re.search(r"torch'?:? '?(\d[\d.]+)", str(facts))
         cells = (
             f"[{path.name}](benchmarks/results/{path.name})",
-            f"`{script}`" if script else "",
+            next((f"`{each}`" for key, each in SCRIPTS.items() if path.name.startswith(key)), ""),
             str(len(seeds) or "-"),
-            str(first.get("date", first.get("embedded", {}).get("date", ""))),
-            found[0] if found else "",
-            str(first.get("machine", first.get("device", ""))),
+            facts.get("date", ""),
+            torch_is[1] if torch_is else "",
+            facts.get("machine", facts.get("device", "")),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -103,13 +99,13 @@ def records() -> str:
 
 def embedded(method: str, part: str) -> list[dict]:
     """Of `embedded.json`: the rule as preset `demo` has it, a record a seed."""
-    runs = [run for run in _json("embedded.json")["runs"] if run["method"] == method]
+    runs = [run for run in held("embedded.json")["runs"] if run["method"] == method]
     return [{"seed": run["seed"], **run["scores"][part]} for run in runs]
 
 
 def real(variant: str, part: str) -> list[dict]:
     """Of `real.json`: preset `small` on photographs, a record a seed."""
-    runs = [run for run in _json("real.json") if run["variant"] == variant]
+    runs = [run for run in held("real.json") if run["variant"] == variant]
     return [{"seed": run["seed"], **run["scores"][part]} for run in runs]
 
 
@@ -163,7 +159,7 @@ stays = partial(change, low=-KEPT, high=KEPT)
 
 def levels_of_images() -> Measured:
     """Whether levels differ between images, and follow the margins, on photographs."""
-    runs = [run for run in _json("real.json") if run["variant"] == "ASLP (MC)"]
+    runs = [run for run in held("real.json") if run["variant"] == "ASLP (MC)"]
     low, high = (np.mean([run["alpha"][name] for run in runs]) for name in ("p10", "p90"))
     rank = [run["correlation"] for run in runs]
     text = (
@@ -174,7 +170,7 @@ def levels_of_images() -> Measured:
 
 
 def entropy_ends_at_zero() -> Measured:
-    runs = [run for run in _json("embedded.json")["runs"] if run["method"] == "entropy"]
+    runs = [run for run in held("embedded.json")["runs"] if run["method"] == "entropy"]
     most = max(run["alpha"] for run in runs)
     return Measured(f"largest mean level at the end {most:.3f}, {len(runs)} seeds", most < 1e-3)
 
@@ -196,7 +192,7 @@ def early(part: str) -> Measured:
 
 def per_image(kind: str, data: str, part: str, low: float, high: float) -> Measured:
     """A single training of `per_image.json`: its ECE as trained and with a level for each image."""
-    rows = _json("per_image.json")[data]["rows"]
+    rows = held("per_image.json")[data]["rows"]
     before, after = rows["as it was trained"][part]["ece"], rows[kind][part]["ece"]
     text = f"ECE {100 * before:.2f} → {100 * after:.2f} %, one training"
     return Measured(text, low <= after - before <= high)
@@ -207,14 +203,14 @@ def per_image(kind: str, data: str, part: str, low: float, high: float) -> Measu
 
 def reading() -> Measured:
     """Every score against decoding the PNGs, and against others' ECE alone."""
-    found = _json("evaluation.json")["contenders"]
+    found = held("evaluation.json")["contenders"]
     ours, other = found["ours"]["ratio"], found["torchmetrics_ece"]["ratio"]
     text = f"{ours:.2f} times decoding; torchmetrics' ECE alone {other:.2f}"
     return Measured(text, ours < other)
 
 
 def training_speed() -> Measured:
-    rows = _json("training.json")
+    rows = held("training.json")
     rates = [(r["network"], r["images_per_second"]) for r in rows]
     ratios = {name: rate["ours"] / rate["plain"] for name, rate in rates}
     text = ", ".join(f"{ratio:.2f} times as fast ({name})" for name, ratio in ratios.items())
@@ -222,7 +218,7 @@ def training_speed() -> Measured:
 
 
 def levels_cost() -> Measured:
-    most = max(record["alpha_share"] for record in _json("training.json"))
+    most = max(record["alpha_share"] for record in held("training.json"))
     return Measured(f"at most {100 * most:.2f} % of a step", most < KEPT)
 
 
@@ -230,7 +226,7 @@ def on_a_gpu() -> Measured | None:
     """What `gpu_check.sh` recorded; None before it ran."""
     if not (RESULTS / "gpu.json").exists():
         return None
-    found = _json("gpu.json")
+    found = held("gpu.json")
     return Measured(f"{found['device']}, {found['date']}", found["passed"])
 
 

@@ -5,12 +5,14 @@ import importlib.resources
 import io
 import json
 import re
+import statistics
 import subprocess
 import sys
 import tokenize
 import tomllib
 from pathlib import Path
 
+import measured
 import pytest
 import torch
 from packaging.specifiers import SpecifierSet
@@ -20,6 +22,7 @@ from aslp_lib.config import PRESETS
 from aslp_lib.course.costs import BACKWARD, forward_flops
 from aslp_lib.data.check import SIZES
 from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
+from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import calibration
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.training.validation import validate
@@ -42,6 +45,7 @@ CODE = sorted(
     for part in ("aslp_lib", "tests", "benchmarks", "Dataset")
     for path in (ROOT / part).rglob("*.py")
 )
+VARIANTS = ("BCE", "ASLP (MC)", "ASLP (ME)")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -217,3 +221,55 @@ def test_the_readme_s_recalibrations_have_the_errors_that_it_says():
         fitted = RECALIBRATIONS[kind]().fit(held_out)
         said = float(of_table(f"`{kind}`")[2])
         assert 100 * calibration.ece(fitted.apply_counts(test)) == pytest.approx(said, abs=0.1)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_readme_s_words_on_photographs_are_the_records():
+    variants = {v: [r for r in measured.held("real.json") if r["variant"] == v] for v in VARIANTS}
+
+    def mean(variant: str, part: str, score: str) -> float:
+        return 100 * statistics.mean(run["scores"][part][score] for run in variants[variant])
+
+    inside, oe = ([mean(v, *of) for v in VARIANTS] for of in (("validation", "ece"), ("SOD", "oe")))
+    seeds = len({run["seed"] for run in variants["BCE"]})
+    rows = measured.held("per_image.json")["real"]["rows"]
+    before, after = rows["as it was trained"], rows["per_image_temperature"]
+    sod, held_out, textures = (
+        f"{100 * before[part]['ece']:.1f} to {100 * after[part]['ece']:.1f} %"
+        for part in ("SOD", "validation", "DTD_Texture_500")
+    )
+    for said in (
+        f"(ECE {inside[0]:.1f} %, {seeds} seeds)",
+        f"OE {oe[0]:.1f} %, which MC brings to {oe[1]:.1f} % and ME to {oe[2]:.1f} %",
+        f"(validation ECE {inside[1]:.1f} and {inside[2]:.1f} %)",
+        f"SOD's ECE ({sod}, one training)",
+        f"validation's ({held_out.removesuffix(' %')} %)",
+        f"textures go from {textures.removesuffix(' %')} %",
+    ):
+        assert said in flat(README)
+
+
+def test_the_readme_s_least_error_with_a_temperature_is_the_recorded_one():
+    least = min(
+        (
+            statistics.mean(r["ece"] for r in measured.compared(method, "test", "temperature")),
+            method,
+        )
+        for method in METHODS
+    )
+    said = (
+        f"Of all {len(METHODS)} methods {METHOD_LABELS[least[1]]} with a temperature has the least"
+    )
+    assert said in flat(README) and f"error ({100 * least[0]:.1f} %)" in flat(README)
+
+
+def test_the_readme_s_words_on_speed_are_the_records():
+    found = measured.held("evaluation.json")
+    assert round(2 * found["contenders"]["ours"]["ratio"]) == 3
+    assert "one and a half times as long as decoding the PNGs takes" in flat(README)
+    assert found["command"]["images"] == 1000
+    assert round(found["command"]["seconds"]["score --report"]) == 3
+    assert "a thousand maps with their report in three seconds" in flat(README)
