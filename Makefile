@@ -11,8 +11,8 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full \
-	check lint style types weights
+.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full lint \
+	style types weights check
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -53,9 +53,6 @@ lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebook
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
 
-check: $(STAMP)  ## is this machine ready? and what to do where it is not
-	$(PYTHON) -m aslp_lib.course.environment
-
 lint: style types
 
 style: $(STAMP)  ## rules, format, import contracts
@@ -77,6 +74,9 @@ weights: $(STAMP)  ## make the shipped weights, the level lab's records and the 
 	$(PYTHON) -m aslp_lib.shipped.levels
 	$(PYTHON) -m aslp_lib.shipped.card
 	$(PYTHON) benchmarks/readme_picture.py
+
+check: $(STAMP)  ## is this machine ready? and what to do where it is not
+	$(PYTHON) -m aslp_lib.course.environment
 
 .venv/.installed: pyproject.toml
 	python3 -m venv .venv

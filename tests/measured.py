@@ -39,17 +39,6 @@ from aslp_lib.training.optimization import schedule
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-SCRIPTS = {
-    "comparison": "make comparison",
-    "decoding": "benchmarks/decoding.py",
-    "embedded": "benchmarks/embedded.py",
-    "evaluation": "benchmarks/evaluation.py",
-    "gpu": "benchmarks/gpu_check.sh",
-    "per_image": "benchmarks/per_image.py",
-    "real": "benchmarks/real.py",
-    "training": "benchmarks/training.py",
-}
-"""How the name of a record begins -> what makes it."""
 DYNAMICS = ("stable", "release")
 KEPT = 0.01
 """A change of less is none: accuracy that stays."""
@@ -84,7 +73,7 @@ def records() -> str:
         torch_is = re.search(r"torch'?:? '?(\d[\d.]+)", str(facts))
         cells = (
             f"[{path.name}](benchmarks/results/{path.name})",
-            next((f"`{each}`" for key, each in SCRIPTS.items() if path.name.startswith(key)), ""),
+            f"`{_maker(path.stem)}`",
             str(len(seeds) or "-"),
             facts.get("date", ""),
             torch_is[1] if torch_is else "",
@@ -92,6 +81,13 @@ def records() -> str:
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _maker(record: str) -> str:
+    """What makes a record: the script of its name, or what calls several."""
+    if record.startswith("comparison"):
+        return "make comparison"
+    return "benchmarks/gpu_check.sh" if record == "gpu" else f"benchmarks/{record}.py"
 
 
 # Over seeds, paired
