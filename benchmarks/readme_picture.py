@@ -16,4 +16,4 @@ if __name__ == "__main__":
     }
     picture = figures.reliability_diagrams(counts, "embedded test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"
-    write(path, figures.to_png(picture, dpi=110))
+    write(path, figures.to_png(picture))

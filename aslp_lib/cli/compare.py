@@ -91,5 +91,5 @@ def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: 
         seeds = len({record["seed"] for record in found})
         names = validation, name
         figure = in_and_under_shift(inside, values(found, name), names, f"{seeds} seeds")
-        write(path / f"{name}.png", to_png(figure, dpi=144))
+        write(path / f"{name}.png", to_png(figure))
         announce(f"picture: {path / f'{name}.png'}")

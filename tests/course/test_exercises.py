@@ -82,6 +82,8 @@ def test_any_other_answer_gets_the_general_hint_or_that_of_a_property_it_breaks(
         None,
         "nearly all",
         "1/0",
+        "1e999999999",
+        "nan",
         True,
         math.nan,
         math.inf,
@@ -172,6 +174,15 @@ def test_functions_that_return_arrays(answer, kind, said):
     verdict = doubled().check(answer)
     assert verdict.kind == kind
     assert said in verdict.text
+
+
+@pytest.mark.parametrize(
+    ("expects", "kind"), [("a function that returns a share", "close"), ("a number", "wrong")]
+)
+def test_a_function_of_shares_may_be_told_that_its_result_is_in_percent(expects, kind):
+    verdict = doubled(expects=expects, properties=()).check(lambda x: 200 * x)
+    assert verdict.kind == kind
+    assert ("in percent" in verdict.text) == (kind == "close")
 
 
 def test_an_error_in_a_property_s_case_is_told_too():

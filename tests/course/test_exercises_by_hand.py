@@ -130,7 +130,7 @@ def mean_level(logits, labels, accuracy, epochs, *, wait=5, beta=2, of=float, bl
         y = [blank if b == 255 and blank is not None else b for b in y]
         kept = [(b - 0.5) * of(a) for a, b in labelled(z, y)]
         alpha, room, half = 0, 1 - accuracy, beta / 2
-        for _ in range(max(int(epochs) - wait, 0)):
+        for _ in range(max(epochs - wait, 0)):
             alpha += 0.01 * beta * sum(kept) / len(kept)
             if half * alpha > room:
                 alpha = (alpha + 0.2 * room) / (1 + 0.2 * half)
@@ -412,12 +412,20 @@ FUNCTIONS = {
         lambda r, n, t: ordered(r, n, t, 0.025, MANY),
         [
             (lambda r, n, t: ordered(r / n, 0 * n + 1, t, 0.025, MANY), "counts once"),
+            (
+                lambda r, n, t: [
+                    sum(sum(w * r) / sum(w * n) for w in t) / len(t),
+                    *ordered(r, n, t, 0.025, MANY)[1:],
+                ],
+                "the set's own",
+            ),
             (lambda r, n, t: ordered(r, n, t, 0.025), "counts three times"),
             (lambda r, n, t: ordered(r, n, t, 0.05, MANY), "a 90 % interval"),
             (lambda r, n, t: ordered(r, n, t, 0, MANY), "all resamples"),
             (deviating, "1.96 deviations"),
             (of_single_pixels, "an image at a time"),
             (lambda r, n, t: ordered(r, n, t, 0.975, MANY), "value, low, high"),
+            (lambda r, n, t: sorted(ordered(r, n, t, 0.025, MANY)), "value, low, high"),
             (lambda r, n, t: [0.8, 0.7, 0.9], "must be equal"),
             (lambda r, n, t: [r[0] / n[0]] * 3, "columns"),
         ],

@@ -44,6 +44,7 @@ def test_errors_stand_in_the_rows_of_their_sets():
     drawn = {line.get_label(): line.get_xydata() for line in axis.lines}
     np.testing.assert_allclose(drawn["none"], [[10, 0], [20, 1]])
     np.testing.assert_allclose(drawn["cure"], [[2, 0], [30, 1]])
+    assert axis.get_xlim()[0] < -1  # so that a mark at 0 is seen whole
     words = figures.alt(figure)
     assert "test: none 10 %, cure 2 %; of far: none 20 %, cure 30 %" in words
 

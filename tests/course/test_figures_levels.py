@@ -28,6 +28,16 @@ def test_levels_over_margins_are_points_of_both():
     assert [stroke[0, 1] for stroke in beside.get_segments()] == alpha.tolist()
 
 
+def test_levels_over_margins_share_a_scale_that_wastes_no_half_of_it():
+    margins = np.array([1.0, 2.0])
+    near, far, from_zero = np.array([0.38, 0.39]), np.array([0.32, 0.44]), np.array([0.0, 0.08])
+    one, other = figures.levels_over_margins({"A": (margins, near), "B": (margins, far)}).axes
+    assert one.get_ylim() == other.get_ylim()
+    assert 0.3 < one.get_ylim()[0] < 0.32 and 0.44 < one.get_ylim()[1] < 0.46
+    (axis,) = figures.levels_over_margins({"A": (margins, from_zero)}).axes
+    assert axis.get_ylim()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
@@ -65,3 +75,20 @@ def test_the_feedback_loop_draws_its_trace():
     np.testing.assert_allclose(middle.lines[0].get_ydata(), 100 * confidence)
     np.testing.assert_allclose(middle.lines[1].get_ydata(), 100 * accuracy)
     np.testing.assert_array_equal(right.lines[0].get_xydata(), np.c_[margins, alpha[-1]])
+    assert left.get_ylim() == right.get_ylim() == (0, 1)
+    left, _, right = figures.feedback_loop(
+        alpha, margins, bound, accuracy, confidence, "title", top=0.1
+    ).axes
+    assert left.get_ylim() == right.get_ylim() == (0, 0.1)
+    assert left.get_yticks().tolist() == right.get_yticks().tolist() == [0, 0.01, 0.05, 0.1]
+
+
+@pytest.mark.parametrize(("level", "top"), [(0.05, 1.0), (0.4, 1.0), (0.9, 1.0), (0.05, 0.1)])
+def test_the_legend_of_the_feedback_loop_hides_no_level_at_rest(level, top):
+    alpha, rest = np.full((60, 30), level), np.full(60, level)
+    figure = figures.feedback_loop(alpha, np.arange(30.0), rest, rest, rest, "title", top)
+    figures.to_png(figure)
+    left = figure.axes[0]
+    at_rest = left.transData.transform((60, level))[1]
+    frame = left.get_legend().get_window_extent()
+    assert not frame.y0 - 2 < at_rest < frame.y1 + 2

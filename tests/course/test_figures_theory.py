@@ -98,6 +98,17 @@ def test_the_plane_shows_points_and_where_the_decision_goes():
         np.testing.assert_allclose(path.vertices.prod(axis=1), level, atol=2e-3)
 
 
+def test_the_explorers_plane_has_its_legend_beside_its_panels():
+    maps = [np.zeros((4, 4))] * 3
+    figure = figures.perturbation_plane(*maps, 0.05, 1.0, "M", {"M": 1.0})
+    figures.to_png(figure)
+    (legend,) = figure.legends
+    frame = legend.get_window_extent()
+    assert figure.bbox.x0 < frame.x0 and figure.bbox.y0 < frame.y0
+    for axis in figure.axes:
+        assert axis.get_legend() is None and not Bbox.intersection(frame, axis.bbox)
+
+
 def test_decisions_cross_one_half_at_the_limit():
     figure = figures.decisions([HARD_INVERSION, SOFT_INVERSION])
     axis = figure.axes[0]

@@ -1,10 +1,13 @@
 """What is drawn equals what was computed."""
 
+import base64
+import io
 import itertools
 
 import numpy as np
 import pytest
 from matplotlib.text import Text
+from PIL import Image
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
@@ -143,7 +146,10 @@ def test_a_shown_figure_carries_its_words(counts):
     figure = figures.reliability_diagrams({"A": counts}, "set")
     picture = figures.show(figure)
     assert repr(picture) == figures.alt(figure)
-    assert picture._repr_mimebundle_()[1]["image/png"]["alt"] == figures.alt(figure)
+    data, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == figures.alt(figure)
+    pixels = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).width
+    assert pixels == pytest.approx(150 / 96 * metadata["image/png"]["width"], abs=1)
 
 
 @pytest.fixture

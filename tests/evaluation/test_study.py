@@ -315,3 +315,11 @@ def test_the_picture_has_a_mark_a_method_at_its_means():
     points = [container[0].get_xydata()[0].tolist() for container in axis.containers]
     assert points == [pytest.approx([3, 20]), pytest.approx([1, 20])]
     assert "BCE: 3.0 % and 20.0 %" in figures.alt(figure)
+
+
+@pytest.mark.parametrize(("methods", "points"), [(7, 9), (40, 7)])
+def test_the_picture_s_legend_is_small_only_where_it_has_to_be(methods, points):
+    found = {f"method {i}": [0.01 * i] for i in range(methods)}
+    figure = figures.in_and_under_shift(found, found, ("validation", "SOD"), "a seed")
+    (legend,) = figure.legends
+    assert {text.get_fontsize() for text in legend.get_texts()} == {points}

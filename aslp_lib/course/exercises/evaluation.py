@@ -195,6 +195,15 @@ compared with the library's on arrays that you do not see.
             "add up right pixels and pixels over the resampled images, then divide.",
         ),
         Mistake(
+            lambda right, pixels, times: np.array(
+                [
+                    _pooled(right, pixels, times).mean(),
+                    *np.quantile(_pooled(right, pixels, times), [0.025, 0.975]),
+                ]
+            ),
+            "The ends are right. The value is the set's own, not the mean of the resampled sets.",
+        ),
+        Mistake(
             lambda right, pixels, times: _with_ends(
                 right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
             ),
@@ -240,8 +249,8 @@ compared with the library's on arrays that you do not see.
     ),
     properties=(
         Property(
-            lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[2]),
-            "The lower end is above the upper one: return value, low, high.",
+            lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
+            "Here the value lies between the ends, and yours does not: return value, low, high.",
         ),
         Property(
             _alike,
@@ -250,7 +259,8 @@ compared with the library's on arrays that you do not see.
         ),
         Property(
             _any_order,
-            "With the images (and the columns of times) in another order it says something else.",
+            "With the images (and the columns of times) in another order it says something else. "
+            "Is every resampled set made from times, and none drawn anew?",
         ),
     ),
     hint="A row of times, multiplied with right and summed, is the resampled set's number of right "

@@ -117,6 +117,15 @@ class Exercise:
         """The same cell, answered."""
         return self._with_check(self.solution.strip())
 
+    @property
+    def marks(self) -> int:
+        """What a right answer earns: a function takes more work than a number."""
+        return 3 if self.arguments else 1
+
+    def earned(self, verdict: Verdict) -> float:
+        """Marks: all for a right answer, half for one in percent or of too few digits."""
+        return self.marks * {"right": 1.0, "close": 0.5}.get(verdict.kind, 0.0)
+
     def check(self, answer: object) -> Verdict:
         """The verdict on an answer. It raises nothing: whatever is no answer gets a verdict too,
         and a function that does not end is stopped."""
@@ -139,6 +148,9 @@ class Exercise:
                 return Verdict("mistake", f"Not yet. {mistake.hint}")
         if not self.arguments:
             return self._about(float(given[0]))
+        hundredths = [value / 100 for value in given]
+        if "share" in self.expects and self._differs(hundredths, self.right) is None:
+            return Verdict("close", "Right, in percent: divide what you return by 100.")
         for each in self.properties:
             if not each.holds(
                 lambda *point: cast(Array, self._call(cast(Callable, answer), point))
@@ -307,7 +319,9 @@ def _read(text: str) -> float:
     """ "0.75", "0,75", "3/4", "75 %"."""
     number = text.strip().replace(",", ".")
     percent = number.endswith("%")
-    return float(Fraction(number.removesuffix("%").strip())) / (100 if percent else 1)
+    number = number.removesuffix("%").strip()
+    # Not all by Fraction: of "1e999999999" it would write down every digit.
+    return float(Fraction(number) if "/" in number else number) / (100 if percent else 1)
 
 
 def _described(answer: object) -> str:

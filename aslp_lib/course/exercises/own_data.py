@@ -48,7 +48,7 @@ def _levels(
     logits: Array,
     labels: Array,
     accuracy: float,
-    epochs: float,
+    epochs: int,
     *,
     technique: Technique = HARD_INVERSION,
     warm_up: int = 5,
@@ -61,7 +61,7 @@ def _levels(
     alphas = AdaptiveAlpha(
         len(z), technique, alpha_step_size=0.01, constraint_weight=20, warm_up=warm_up
     )
-    for _ in range(int(epochs)):
+    for _ in range(epochs):
         if observe_first:
             alphas.observe(accuracy)
         alphas.update(torch.arange(len(z)), seen, y, ignore_index=255)
@@ -70,9 +70,7 @@ def _levels(
     return alphas.alpha.mean().item()
 
 
-def _unlabelled_as_background(
-    logits: Array, labels: Array, accuracy: float, epochs: float
-) -> float:
+def _unlabelled_as_background(logits: Array, labels: Array, accuracy: float, epochs: int) -> float:
     return _levels(logits, np.where(labels == 255, 0, labels), accuracy, epochs)
 
 
@@ -80,9 +78,9 @@ _TWO = read_only(
     np.array([[3, 2, -4, 5], [1, -1, -2, -3]]), np.array([[1, 1, 0, 255], [1, 1, 0, 0]])
 )
 _LOOPS: tuple[Point, ...] = (
-    (*_TWO, 0.9, 8.0),
-    (*_TWO, 0.9, 60.0),
-    (*read_only(np.array([[2, -6, -4, -1]]), np.array([[1, 0, 255, 255]])), 0.8, 40.0),
+    (*_TWO, 0.9, 8),
+    (*_TWO, 0.9, 60),
+    (*read_only(np.array([[2, -6, -4, -1]]), np.array([[1, 0, 255, 255]])), 0.8, 40),
 )
 """On the way to the bound, and at rest."""
 
@@ -175,8 +173,8 @@ array.
         ),
         Mistake(
             lambda *loop: 0.0,
-            "The levels never moved. They wait for five validations: is `observe` called once an "
-            "epoch?",
+            "The levels never moved. They wait for five validations: are `update` and `observe` "
+            "both called once an epoch?",
         ),
         Mistake(
             lambda *loop: _levels(*loop, observe_first=True),
@@ -208,7 +206,7 @@ from aslp_lib import HARD_INVERSION, AdaptiveAlpha
 def answer(logits, labels, accuracy, epochs):
     said_of, marks = torch.tensor(logits), torch.tensor(labels)
     held = AdaptiveAlpha(len(marks), HARD_INVERSION, alpha_step_size=0.01, constraint_weight=20)
-    for _ in range(int(epochs)):
+    for _ in range(epochs):
         held.update(torch.arange(len(marks)), said_of, marks, ignore_index=255)
         held.observe(accuracy=accuracy)
     return held.alpha.mean()

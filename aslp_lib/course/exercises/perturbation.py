@@ -68,8 +68,8 @@ LABEL = Exercise(
     name="02/label",
     title="a label under perturbation",
     question="""
-A technique has beta = 0.6 in the figure's units, between nothing and moderation. **Which target
-does a *foreground* pixel have when the switch is on?**
+A technique has beta = 0.6, between nothing and moderation. **Which target does a *foreground* pixel
+have once its label is perturbed?**
 """,
     right=lambda: _perturbed(1.0, _WEAK),
     tolerance=0.004,
@@ -81,8 +81,7 @@ does a *foreground* pixel have when the switch is on?**
         ),
         Mistake(
             lambda: 1 - _WEAK.beta,
-            "That is (1 - beta) * y alone. The second term, beta/2, is missing. (It is also what "
-            "the release's beta = 0.6 would give: there beta is half the figure's.)",
+            "That is (1 - beta) * y alone. The second term, beta/2, is missing.",
         ),
         Mistake(
             lambda: 1 - _WEAK.beta / 4,

@@ -75,7 +75,8 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
     axis = figure.subplots()
     axis.set_title(plain(title, 50))
     rows = np.arange(len(sets))
-    axis.hlines(rows, 0, 100 * max(max(own.values()) for own in errors.values()), color="#dddddd")
+    largest = 100 * max(max(own.values()) for own in errors.values())
+    axis.hlines(rows, 0, largest, color="#dddddd")
     for (label, own), (colour, _, mark), width in zip(
         errors.items(), looks(), line_widths(len(errors)), strict=False
     ):
@@ -83,7 +84,8 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
             [100 * own[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
             markersize=3 + 3.5 * width, markeredgecolor="black", markeredgewidth=0.6,
         )  # fmt: skip
-    axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %", xlim=(0, None))
+    axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %")
+    axis.set_xlim(left=-0.04 * largest)  # room for the marks at 0
     axis.set_ylim(len(sets) - 0.5, -0.5)
     figure.legend(fontsize=9, loc="outside right upper")
     notes = [

@@ -107,7 +107,10 @@ def perturbation_plane(
         plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
         plane.text(1.03, height, name, fontsize=9, va="center")
     plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
-    plane.legend(fontsize=9, loc="lower left")
+    panels.figure.legend(  # under the maps: in the plane it would hide curves of small alpha*beta
+        *plane.get_legend_handles_labels(), fontsize=9, ncols=2, loc="lower center",
+        bbox_to_anchor=(2.95 / panels.width, 0.1),
+    )  # fmt: skip
     panels.figure.set_label(
         f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
         f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
@@ -169,6 +172,7 @@ def feedback_loop(
     accuracy: np.ndarray,
     confidence: np.ndarray,
     title: str,
+    top: float = _LEVELS[-1],
 ) -> Figure:
     """Levels over the epochs, accuracy and confidence, and which images end with which level.
 
@@ -176,12 +180,13 @@ def feedback_loop(
         alpha: (epochs, images).
         margins: (images,) the images' own margins, in nats; three images are followed.
         bound, accuracy, confidence: (epochs,) as `course.simulation.Trace` has them.
+        top: where the axes of the levels end.
     """
     panels = Panels(10.2)
     epochs = len(alpha)
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
-    levels = ("level alpha, root scale", _LEVELS)
+    levels = ("level alpha, root scale", [level for level in _LEVELS if level <= top])
     left = panels.plot(0.65, 2.9, time, levels, title)
     left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
     order = np.argsort(margins)
@@ -192,7 +197,8 @@ def feedback_loop(
     ):
         image = order[int(share * (len(order) - 1))]
         left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
-    left.legend(fontsize=9, loc="upper right")
+    high = alpha[-10:].mean() > top / 4  # in the upper half of a root scale
+    left.legend(fontsize=9, loc="lower right" if high else "upper right")
     middle = panels.plot(
         4.25, 2.4, time, ("validation, % of pixels", (50, 75, 100)), "the response"
     )
@@ -206,7 +212,7 @@ def feedback_loop(
     right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
     for axis in (left, right):
         axis.set_yscale("function", functions=(_root, np.square))
-        axis.set(yticks=_LEVELS, ylim=(0, 1))
+        axis.set(yticks=levels[1], ylim=(0, top))
     panels.figure.set_label(
         f"{title}. Levels of three images over {epochs} epochs with their bound, in the last 10 at "
         f"a mean of {alpha[-10:].mean():.2f} over all images; confidence "

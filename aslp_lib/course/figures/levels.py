@@ -54,18 +54,23 @@ def levels_over_epochs(
 
 
 def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Last level of each image against its own margin, a panel a run; strokes on the left show
-    how levels are spread.
+    """Last level of each image against its own margin, a panel a run, on one scale; strokes on the
+    left show how levels are spread.
 
     Args:
         runs: label -> (images,) margins in nats and (images,) levels.
     """
     figure = new_figure(3.3 * len(runs) + 0.4, 3.3, None)
-    panels = figure.subplots(1, len(runs), sharex=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
-        axis.plot(margins, alpha, ".", color=BLUE, markersize=2)
-        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.03, height=0.04)
-        axis.set(xlabel="own margin, nats", title=title, ylim=(0, 1.1 * max(alpha.max(), 0.01)))
+        few = len(alpha) < 500
+        axis.plot(margins, alpha, ".", color=BLUE, markersize=5 if few else 2)
+        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.3 if few else 0.03, height=0.04)
+        axis.set(xlabel="own margin, nats", title=title)
+    every = np.concatenate([alpha for _, alpha in runs.values()])
+    low, top = every.min(), max(every.max(), 0.01)
+    # From 0 on, unless that would leave half of the axis empty.
+    panels[0].set_ylim(0 if low < top / 2 else low - 0.1 * (top - low), top + 0.1 * (top - low))
     panels[0].set_ylabel("level alpha")
     notes = "; ".join(
         f"{title}: levels around {alpha.mean():.2f}, which {_how_different(alpha)}"

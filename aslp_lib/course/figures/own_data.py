@@ -69,7 +69,7 @@ def levels_and_doubt(
     figure.legend(fontsize=10, loc="outside upper left")
     for axis, (title, values) in zip(
         others,
-        {"mean margin, nats": margins, "true doubt, % of a pixel": 100 * doubt}.items(),
+        {"mean margin, nats": margins, "mean true doubt, %": 100 * doubt}.items(),
         strict=True,
     ):
         axis.plot(values, levels, "o", color=BLUE, markeredgecolor="white", markersize=7)

@@ -9,6 +9,9 @@ from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import looks, new_figure, plain
 
+READABLE = 14
+"""So many labels have room beside the picture in letters that a projector shows."""
+
 
 def in_and_under_shift(
     inside: Mapping[str, Sequence[float]],
@@ -36,7 +39,8 @@ def in_and_under_shift(
     axis.set(xlabel=f"ECE, {names[0]}, %", ylabel=f"ECE, {names[1]}, %")
     axis.set_xlim(left=0)
     axis.set_ylim(bottom=0)
-    figure.legend(fontsize=7, loc="outside right upper")
+    size = 9 if len(inside) <= READABLE else 7
+    figure.legend(fontsize=size, loc="outside right upper")
     figure.set_label(
         f"Calibration error on {names[0]} against that on {names[1]}, {title}; the nearer to the "
         f"lower left corner, the better. {'; '.join(notes)}."

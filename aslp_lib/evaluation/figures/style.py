@@ -25,6 +25,10 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 """Beside the colours, so that curves differ without them. With 7 colours and 4 lines, 28 curves
 come before two look alike."""
 
+DPI = 150
+"""Of a picture: sharp on a projector, and stretched on a page."""
+PAGE_DPI = 96
+"""Of a page: what a picture's width is told in."""
 LEGEND_COLUMN = 1.6
 """Inches that a label of some words takes beside others."""
 
@@ -56,7 +60,7 @@ def alt(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def to_png(figure: Figure, dpi: int = 90) -> bytes:
+def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     """A figure as PNG, with its description in the file's metadata."""
     figure.set_dpi(dpi)
     buffer = io.BytesIO()
@@ -65,11 +69,16 @@ def to_png(figure: Figure, dpi: int = 90) -> bytes:
     return buffer.getvalue()
 
 
+def page_width(figure: Figure) -> int:
+    """Of its picture on a page, in the page's dots."""
+    return round(PAGE_DPI * figure.get_figwidth())
+
+
 def show(figure: Figure) -> Image:
     """A figure for a notebook: a picture with alt text, and the text alone without a screen."""
     from IPython.display import Image
 
-    image = Image(to_png(figure), alt=alt(figure))
+    image = Image(to_png(figure), alt=alt(figure), width=page_width(figure))
     # The plain form of a cell's output: stable, and readable where pictures are not.
     image.__class__ = type("Picture", (Image,), {"__repr__": lambda self: self.alt})
     return image

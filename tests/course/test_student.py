@@ -1,0 +1,97 @@
+"""What a class is given: all that the course needs, no solutions, the same bytes every time."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from aslp_lib.course import student
+from aslp_lib.course.exercises import MODULES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """The project's folder, but for what is made in it."""
+    for path in ROOT.iterdir():
+        if path.name not in ("build", ".git"):
+            (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def unpacked(project, monkeypatch):
+    student.main()
+    folder = project / "empty"
+    with ZipFile(student.ZIP) as archive:
+        archive.extractall(folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
+    course = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (unpacked / "notebooks").iterdir()} == course
+    assert {path.stem for path in (unpacked / "assignments").iterdir()} == {
+        module.NOTEBOOK for module in MODULES
+    }
+    for path in unpacked.rglob("*.ipynb"):
+        text = path.read_text()
+        assert not any(cell.get("outputs") for cell in json.loads(text)["cells"])
+        assert "Solutions: " not in text
+    tops = {path.name for path in unpacked.iterdir()}
+    assert not tops & {"tests", "build", "runs", "my-notebooks", ".venv", ".git"}
+    assert not list(unpacked.rglob("__pycache__"))
+    assert "holds the\nanswers" in (unpacked / "START.md").read_text()
+
+
+def test_it_holds_all_files_of_the_library(unpacked):
+    command = ["git", "ls-files", "aslp_lib", "benchmarks/results", "environment.yml", "Makefile"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    if not listed:
+        pytest.skip("this is no clone: its files are not listed")
+    for name in listed:
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+def test_the_same_project_gives_the_same_bytes(project):
+    student.main()
+    first = student.ZIP.read_bytes()
+    student.ZIP.unlink()
+    (project / "LICENSE").unlink()
+    (project / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())  # of another time and mode
+    (project / "LICENSE").chmod(0o600)
+    student.main()
+    assert student.ZIP.read_bytes() == first
+    names = ZipFile(student.ZIP).namelist()
+    assert names == sorted(set(names))
+
+
+@pytest.mark.slow
+def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
+    """As `make lab` does, and then what a student does there."""
+    monkeypatch.setenv("PYTHONPATH", str(unpacked))
+    subprocess.run([sys.executable, "-m", "aslp_lib.course.copies"], check=True)
+    command = "jupyter nbconvert --to notebook --inplace --execute my-notebooks/03_sc_bce.ipynb"
+    subprocess.run([sys.executable, "-m", *command.split()], check=True)
+    code = [
+        cell
+        for cell in json.loads((unpacked / "my-notebooks/03_sc_bce.ipynb").read_text())["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    assert any(cell["outputs"] for cell in code)
+    where = "import aslp_lib; print(aslp_lib.__file__)"
+    found = subprocess.run([sys.executable, "-c", where], capture_output=True, text=True).stdout
+    assert Path(found.strip()).is_relative_to(unpacked)
+
+
+@pytest.mark.fault("`make student` elsewhere than in the project", "it says where to be")
+def test_elsewhere_it_says_where_to_be(elsewhere):
+    with pytest.raises(ValueError, match=r"there is no CITATION\.cff in .*where README\.md is"):
+        student.main()
+    assert not list(elsewhere.iterdir())
