@@ -509,6 +509,12 @@ GROUPS: dict[str, Sequence[Claim]] = {
             (NB04, "The step: when does the loop settle?"),
         ),
         Claim(
+            "MC fits nothing afterwards, but needs held-out images: only they hold its levels",
+            f"{ALPHAS}.AdaptiveAlpha.observe",
+            f"{ALPHAS_TEST}::test_before_any_validation_only_the_measured_gap_holds",
+            (NB04, "Ascent needs a brake"),
+        ),
+        Claim(
             "With it levels at rest still follow the margins",
             f"{ALPHAS}.AdaptiveAlpha",
             f"{SIMULATION}::test_which_images_get_a_large_alpha_is_decided_by_the_step",
