@@ -12,7 +12,7 @@ NEWEST_PYTHON ?= 3.13
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full student \
-	solutions grade lint style types weights
+	solutions grade lint style types weights check
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -81,7 +81,11 @@ fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes 
 weights: $(STAMP)  ## make the shipped weights, the level lab's records and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped
 	$(PYTHON) -m aslp_lib.shipped.levels
+	$(PYTHON) -m aslp_lib.shipped.card
 	$(PYTHON) benchmarks/readme_picture.py
+
+check: $(STAMP)  ## is this machine ready? and what to do where it is not
+	$(PYTHON) -m aslp_lib.course.environment
 
 .venv/.installed: pyproject.toml
 	python3 -m venv .venv

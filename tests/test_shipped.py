@@ -1,12 +1,17 @@
+import hashlib
 import json
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from aslp_lib import shipped
 from aslp_lib.config import Settings
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
+from aslp_lib.shipped.card import CARD, card
 from aslp_lib.training.validation import validate
 
 
@@ -34,3 +39,28 @@ def test_they_are_small_and_ready():
     assert shipped.load("measured_gap")(torch.zeros(1, 3, 8, 8)).shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match="no weights are shipped for 'entropy'"):
         shipped.load("entropy")
+
+
+def test_the_model_card_is_of_these_files():
+    text = CARD.read_text(encoding="utf-8")
+    assert text == card(), "run python -m aslp_lib.shipped.card"
+    how = json.loads((shipped.FOLDER / "how.json").read_text())
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
+    for method in shipped.METHODS:
+        bytes_of = (shipped.FOLDER / f"{method}.safetensors").read_bytes()
+        assert hashlib.sha256(bytes_of).hexdigest() in text
+        for part, own in how["scores"][method].items():
+            (row,) = (row for row in rows if row[:2] == [part, METHOD_LABELS[method]])
+            kept = ("ece", "oe", "accuracy", "confidence")
+            assert [float(cell) for cell in row[2:]] == pytest.approx(
+                [100 * own[name] for name in kept], abs=0.051
+            )
+
+
+def test_the_model_card_comes_with_the_package():
+    assert CARD.parent == shipped.FOLDER
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    kinds = project["tool"]["setuptools"]["package-data"]["aslp_lib.shipped"]
+    for path in shipped.FOLDER.iterdir():
+        if path.is_file() and path.suffix != ".py":
+            assert any(path.match(kind) for kind in kinds), path.name

@@ -27,7 +27,8 @@ def solutions(module: ModuleType) -> NotebookNode:
         new_code_cell("from aslp_lib.course import exercises"),
     ]
     for exercise in module.EXERCISES:
-        cells += [new_markdown_cell(exercise.markdown), new_code_cell(exercise.solution_cell)]
+        asked = exercise.markdown.replace("### ", "## ", 1)  # here nothing stands between
+        cells += [new_markdown_cell(asked), new_code_cell(exercise.solution_cell)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})

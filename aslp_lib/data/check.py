@@ -72,12 +72,9 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     Raises:
         FileNotFoundError: there is no folder `root`.
     """
-    if not root.is_dir():
-        raise FileNotFoundError(f"there is no folder {root}: see Dataset/README.md for the layout")
     found = Found()
     same: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    folders = [root / TRAIN, *_test_folders(root, found)]
-    for folder in folders:
+    for folder in _folders(root, found):
         for path, digest in _check_set(folder, grey, found, progress):
             same[digest].append((folder.name, path))
     part_of = _check_lists(root, found)
@@ -89,8 +86,23 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     return found
 
 
-def _test_folders(root: Path, found: Found) -> list[Path]:
-    """The test sets, known ones first."""
+def check_names(root: Path) -> Found:
+    """As `check_data`, of folders, names and lists alone: no image is opened, so it takes no time.
+
+    Raises:
+        FileNotFoundError: there is no folder `root`.
+    """
+    found = Found()
+    for folder in _folders(root, found):
+        _check_names(folder, found)
+    _check_lists(root, found)
+    return found
+
+
+def _folders(root: Path, found: Found) -> list[Path]:
+    """That of training, then the test sets, known ones first."""
+    if not root.is_dir():
+        raise FileNotFoundError(f"there is no folder {root}: see Dataset/README.md for the layout")
     there = sorted(
         path
         for path in (root / "Test").glob("[!.]*")
@@ -101,11 +113,11 @@ def _test_folders(root: Path, found: Found) -> list[Path]:
         found.problems.append(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
     if missing := [name for name in known if name not in [path.name for path in there]]:
         found.notes.append(f"not in {root / 'Test'}: {', '.join(missing)}")
-    return sorted(there, key=lambda path: (*known, path.name).index(path.name))
+    return [root / TRAIN, *sorted(there, key=lambda path: (*known, path.name).index(path.name))]
 
 
-def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[tuple[Path, bytes]]:
-    """Check a set's files; its readable images and the SHA-256 of their decoded pixels."""
+def _check_names(folder: Path, found: Found) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Check a set's names: stem -> file of its images, and of its masks."""
     name = folder.name
     images = _files(folder / "Image", found)
     # Textures have no object: their masks need not be on disk.
@@ -117,6 +129,13 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
         found.attempt(refuse, f"masks in {folder} without an image (add it)", masks.keys() - images)
     if (expected := SIZES.get(name, len(images))) != len(images):
         found.notes.append(f"{name} has {len(images)} images, its authors' {expected}")
+    return images, masks
+
+
+def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[tuple[Path, bytes]]:
+    """Check a set's files; its readable images and the SHA-256 of their decoded pixels."""
+    name = folder.name
+    images, masks = _check_names(folder, found)
 
     def look(stem: str) -> tuple[list[str], bytes | None, bool | None]:
         own = Found()

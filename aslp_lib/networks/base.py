@@ -87,7 +87,7 @@ def pretrained(name: str, weights: str | None) -> Any:
         raise ValueError(
             f"{name} has no weights {weights!r}: choose of {', '.join(known.__members__)}, or None"
         )
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(known[weights].url).name
+    cached = cached_weights(name, weights)
     if cached.exists():  # what is downloaded is checked as it comes, and by torchvision never again
         _check_hash(cached)
     try:
@@ -102,6 +102,14 @@ def pretrained(name: str, weights: str | None) -> Any:
             "internet once, put the file there by hand, or train from random weights with "
             "--weights None"
         ) from error
+
+
+def cached_weights(name: str, weights: str) -> Path:
+    """Where torchvision keeps the weights of a model, or would after downloading them."""
+    from torchvision import models
+
+    url = models.get_model_weights(name)[weights].url
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
 
 
 def _check_hash(path: Path) -> None:

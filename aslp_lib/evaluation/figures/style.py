@@ -16,8 +16,9 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from IPython.display import Image
 
-BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#767676"
-METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#56B4E9", "#D55E00", "#000000")
+# Okabe and Ito's; those that are too light for a line on white are darker here.
+BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
+METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#3E9BD2", "#B24E00", "#000000")
 Line = Literal["-", "--", "-.", ":"]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")

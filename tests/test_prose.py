@@ -1,0 +1,275 @@
+"""Prose that a reader relies on: headings in order, links that lead somewhere, one spelling, and
+numbers that are the code's."""
+
+import importlib.resources
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tokenize
+import tomllib
+from pathlib import Path
+
+import measured
+import pytest
+import torch
+from packaging.specifiers import SpecifierSet
+
+from aslp_lib import networks, shipped
+from aslp_lib.config import PRESETS
+from aslp_lib.course.costs import BACKWARD, forward_flops
+from aslp_lib.data.check import SIZES
+from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
+from aslp_lib.methods import METHOD_LABELS, METHODS
+from aslp_lib.metrics import calibration
+from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.training.validation import validate
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(
+            page
+            for part in ("aslp_lib", "benchmarks", "docs", "tests", "Dataset")
+            for page in (ROOT / part).rglob("*.md")
+        ),
+    ]
+)
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.parts]
+CODE = sorted(
+    path
+    for part in ("aslp_lib", "tests", "benchmarks", "Dataset")
+    for path in (ROOT / part).rglob("*.py")
+)
+VARIANTS = ("BCE", "ASLP (MC)", "ASLP (ME)")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def sources(path: Path, kind: str) -> list[str]:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == kind]
+
+
+def markdown(path: Path) -> str:
+    """A page's text, or a notebook's, without code that is set apart."""
+    text = (
+        "\n\n".join(sources(path, "markdown"))
+        if path.suffix == ".ipynb"
+        else path.read_text(encoding="utf-8")
+    )
+    return re.sub(r"^(```|~~~).*?^\1$", "", text, flags=re.M | re.S)
+
+
+def headings(text: str) -> list[tuple[int, str]]:
+    return [
+        (len(marks), title) for marks, title in re.findall(r"^(#{1,6}) +(.+?) *#*$", text, re.M)
+    ]
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link to a heading ends in: GitHub's way and, of notebooks, Jupyter's."""
+    titles = [re.sub(r"[`*]", "", title) for _, title in headings(markdown(path))]
+    github = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return github | {title.replace(" ", "-") for title in titles}
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_headings_begin_at_the_top_and_skip_no_level(path):
+    before = 0
+    for level, title in headings(markdown(path)):
+        assert level <= before + 1, title
+        before = level
+    assert before, "no heading"
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_links_within_the_project_lead_to_files_and_headings(path):
+    for target in re.findall(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)", markdown(path)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (path.parent / file).resolve() if file else path
+        assert there.exists(), target
+        assert not anchor or anchor in anchors(there), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_files_that_are_named_are_there(path):
+    """In backticks, by their path from the project's folder, the page's, or the library's."""
+    kinds = "py|md|json|ipynb|sh|toml|yml|cfg|txt|png"
+    rooms = ("", "aslp_lib", "aslp_lib/course", "aslp_lib/evaluation", "tests")
+    places = [path.parent, *(ROOT / room for room in rooms)]
+    for said in re.findall(rf"`((?:[\w.-]+/)+[\w.-]+\.(?:{kinds}))`", markdown(path)):
+        # What stands for any name, what a run writes, and what once was or is yet to be recorded.
+        made = re.search(r"NAME|NN|METHOD|^runs/|^my-notebooks/|gpu\.json$", said)
+        once = path.name == "CHANGELOG.md"
+        assert made or once or any((place / said).exists() for place in places), said
+
+
+def comments(path: Path) -> str:
+    """Comments and docstrings of code."""
+    with tokenize.open(path) as file:
+        tokens = list(tokenize.generate_tokens(io.StringIO(file.read()).readline))
+    found = []
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        alone = before is None or before.type in (tokenize.NEWLINE, tokenize.INDENT)
+        if token.type == tokenize.COMMENT or (token.type == tokenize.STRING and alone):
+            found.append(token.string)
+    return "\n".join(found)
+
+
+def test_words_are_spelled_right(tmp_path):
+    """codespell, which knows frequent mistakes alone, over prose and code."""
+    for path in NOTEBOOKS:
+        text = "\n".join([*sources(path, "markdown"), *sources(path, "code")])
+        (tmp_path / name(path).replace("/", "-")).with_suffix(".md").write_text(text)
+    command = [sys.executable, "-m", "codespell_lib", "--toml", str(ROOT / "pyproject.toml")]
+    result = subprocess.run(
+        [
+            *command,
+            *map(str, PAGES),
+            *map(str, CODE),
+            *map(str, tmp_path.iterdir()),
+            str(ROOT / "Makefile"),
+            str(ROOT / "pyproject.toml"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def american() -> dict[str, str]:
+    """American spelling -> British, of codespell's dictionary, without what is both."""
+    lines = importlib.resources.files("codespell_lib") / "data" / "dictionary_en-GB_to_en-US.txt"
+    pairs = [line.split("->") for line in lines.read_text(encoding="utf-8").splitlines() if line]
+    return {us.split(",")[0].strip(): gb for gb, us in pairs}
+
+
+OURS = {"biased", "writable", "optimizer", "program", "programs"}
+"""Words that the British write so too, and torch's own."""
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS, *CODE], ids=name)
+def test_spelling_is_british(path):
+    text = comments(path) if path.suffix == ".py" else markdown(path)
+    # Without code, formulas, links, and titles, which are in italics.
+    text = re.sub(r"\\\*|`[^`]*`|\*[^*\n]+\*|\]\([^)]*\)|\$[^$]*\$|<[^>]*>|https?://\S+", " ", text)
+    words = {word.lower() for word in re.findall(r"[A-Za-z]+", text) if not word.isupper()}
+    found = words & american().keys() - OURS
+    assert not found, {word: american()[word] for word in found}
+
+
+def of_table(first: str) -> list[str]:
+    """The cells of the row of a README's table that begins so."""
+    (row,) = re.findall(rf"^\| {re.escape(first)} \|(.+)\|$", README, re.M)
+    return [cell.strip() for cell in row.split("|")]
+
+
+def test_the_readme_s_versions_are_those_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (oldest,) = re.findall(r"You need Python (\d+\.\d+) or newer", README)
+    assert SpecifierSet(project["requires-python"]) == SpecifierSet(f">={oldest}")
+    said = re.findall(
+        r"^(?:LOWEST|NEWEST)_PYTHON \?= (\S+)$", (ROOT / "Makefile").read_text(), re.M
+    )
+    tested = [each.rpartition(":: ")[2] for each in project["classifiers"] if ":: 3." in each]
+    assert said == tested and said[0] == oldest
+    for extra in re.findall(r"'(?:aslp-lib|\.|-e \.)\[([\w,]+)\]'", README):
+        assert set(extra.split(",")) <= project["optional-dependencies"].keys()
+
+
+def test_the_readme_s_presets_are_the_settings():
+    for name in ("demo", "small", "paper"):
+        _, network, _ = of_table(f"`{name}`")
+        assert network.endswith(f", {PRESETS[name].size}"), name
+    use, network, cost = of_table("`paper`")
+    paper = PRESETS["paper"]
+    assert f"{paper.epochs} epochs, batch {paper.batch_size}, Adam at {paper.learning_rate:g}" in (
+        use.replace("2.5e-5", "2.5e-05")
+    )
+    with torch.device("meta"):
+        built = networks.build(paper.network)
+    parameters = sum(each.numel() for each in built.parameters())
+    assert network.startswith(f"{parameters / 1e6:.0f} M parameters")
+    flops = forward_flops(built, paper.size)
+    held_out = round(VALIDATION_SHARE * SIZES[TRAIN.name])
+    passes = (1 + BACKWARD) * (
+        SIZES[TRAIN.name] - held_out
+    ) + held_out  # validation is forward alone
+    assert f"{passes * flops * paper.epochs / 1e15:.0f} PFLOP a method" in cost
+    assert f"{flops / 1e9:.1f} GFLOP an image forward" in cost
+
+
+@pytest.mark.slow
+def test_the_readme_s_recalibrations_have_the_errors_that_it_says():
+    """Those that counts alone are enough for, and flip averaging; of the shipped BCE network."""
+    data, network = shipped.SETTINGS.load_data(), shipped.load("bce")
+    held_out, test = (
+        validate(network, part, shipped.SETTINGS) for part in (data.validation, data.tests["test"])
+    )
+    assert f"{100 * calibration.ece(test):.1f} % before" in README
+    for kind in ("temperature", "two_temperatures", "logistic", "isotonic", "histogram"):
+        fitted = RECALIBRATIONS[kind]().fit(held_out)
+        said = float(of_table(f"`{kind}`")[2])
+        assert 100 * calibration.ece(fitted.apply_counts(test)) == pytest.approx(said, abs=0.1)
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_the_readme_s_words_on_photographs_are_the_records():
+    variants = {v: [r for r in measured.held("real.json") if r["variant"] == v] for v in VARIANTS}
+
+    def mean(variant: str, part: str, score: str) -> float:
+        return 100 * statistics.mean(run["scores"][part][score] for run in variants[variant])
+
+    inside, oe = ([mean(v, *of) for v in VARIANTS] for of in (("validation", "ece"), ("SOD", "oe")))
+    seeds = len({run["seed"] for run in variants["BCE"]})
+    rows = measured.held("per_image.json")["real"]["rows"]
+    before, after = rows["as it was trained"], rows["per_image_temperature"]
+    sod, held_out, textures = (
+        f"{100 * before[part]['ece']:.1f} to {100 * after[part]['ece']:.1f} %"
+        for part in ("SOD", "validation", "DTD_Texture_500")
+    )
+    for said in (
+        f"(ECE {inside[0]:.1f} %, {seeds} seeds)",
+        f"OE {oe[0]:.1f} %, which MC brings to {oe[1]:.1f} % and ME to {oe[2]:.1f} %",
+        f"(validation ECE {inside[1]:.1f} and {inside[2]:.1f} %)",
+        f"SOD's ECE ({sod}, one training)",
+        f"validation's ({held_out.removesuffix(' %')} %)",
+        f"textures go from {textures.removesuffix(' %')} %",
+    ):
+        assert said in flat(README)
+
+
+def test_the_readme_s_least_error_with_a_temperature_is_the_recorded_one():
+    least = min(
+        (
+            statistics.mean(r["ece"] for r in measured.compared(method, "test", "temperature")),
+            method,
+        )
+        for method in METHODS
+    )
+    said = (
+        f"Of all {len(METHODS)} methods {METHOD_LABELS[least[1]]} with a temperature has the least"
+    )
+    assert said in flat(README) and f"error ({100 * least[0]:.1f} %)" in flat(README)
+
+
+def test_the_readme_s_words_on_speed_are_the_records():
+    found = measured.held("evaluation.json")
+    assert round(2 * found["contenders"]["ours"]["ratio"]) == 3
+    assert "one and a half times as long as decoding the PNGs takes" in flat(README)
+    assert found["command"]["images"] == 1000
+    assert round(found["command"]["seconds"]["score --report"]) == 3
+    assert "a thousand maps with their report in three seconds" in flat(README)
