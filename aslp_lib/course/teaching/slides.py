@@ -98,9 +98,9 @@ SLIDES = (
         "01",
         "Two numbers of the diagram",
         "Of bin k, with the share $w_k$ of the pixels:\n\n"
-        "$$\\mathrm{ECE} = \\sum_k w_k\\,|\\mathrm{acc}_k - \\mathrm{conf}_k|$$\n\n"
-        "$$\\mathrm{OE} = \\sum_k w_k\\,\\mathrm{conf}_k\\,"
-        "\\max(\\mathrm{conf}_k - \\mathrm{acc}_k, 0)$$\n\n"
+        "$$\n\\mathrm{ECE} = \\sum_k w_k\\,|\\mathrm{acc}_k - \\mathrm{conf}_k|\n$$\n\n"
+        "$$\n\\mathrm{OE} = \\sum_k w_k\\,\\mathrm{conf}_k\\,"
+        "\\max(\\mathrm{conf}_k - \\mathrm{acc}_k, 0)\n$$\n\n"
         "OE counts only bins that are surer than right.",
     ),
     Slide(
@@ -177,7 +177,7 @@ SLIDES = (
     Slide(
         "02",
         "The sampled label and the expected label",
-        "$$\\mathbb{E}[T] = (1 - \\alpha\\beta)\\,y + \\alpha\\beta/2$$\n\n"
+        "$$\n\\mathbb{E}[T] = (1 - \\alpha\\beta)\\,y + \\alpha\\beta/2\n$$\n\n"
         "No single draw looks like it.",
         ask="guess_mean",
         picture="figures.label_maps(means",
@@ -215,8 +215,8 @@ SLIDES = (
     Slide(
         "03",
         "The loss",
-        "$$\\mathrm{BCE}(f, t) = -t \\log f - (1 - t) \\log(1 - f)$$\n\n"
-        "$$L = (1 - Z)\\,\\mathrm{BCE}(f, y) + Z\\,\\mathrm{BCE}(f, p(y, \\beta))$$\n\n"
+        "$$\n\\mathrm{BCE}(f, t) = -t \\log f - (1 - t) \\log(1 - f)\n$$\n\n"
+        "$$\nL = (1 - Z)\\,\\mathrm{BCE}(f, y) + Z\\,\\mathrm{BCE}(f, p(y, \\beta))\n$$\n\n"
         "Z is 1 with probability $\\alpha$.",
     ),
     Slide(
@@ -277,8 +277,8 @@ SLIDES = (
     Slide(
         "03",
         "Step 7: the gradient in alpha",
-        "$$\\dfrac{\\partial}{\\partial\\alpha}\\,\\mathbb{E}_Z[L] = "
-        "\\mathrm{BCE}(f, p) - \\mathrm{BCE}(f, y) = \\beta\\,(y - \\dfrac{1}{2})\\,z$$\n\n"
+        "$$\n\\dfrac{\\partial}{\\partial\\alpha}\\,\\mathbb{E}_Z[L] = "
+        "\\mathrm{BCE}(f, p) - \\mathrm{BCE}(f, y) = \\beta\\,(y - \\dfrac{1}{2})\\,z\n$$\n\n"
         "The network sits at its minimiser, and $\\alpha\\beta$ < 1.",
         ask="guess_climbs",
     ),
@@ -300,8 +300,8 @@ SLIDES = (
         "04",
         "The gradient in alpha",
         "A difference of two losses, and no backward pass:\n\n"
-        "$$\\mathrm{grad}_i = \\mathrm{BCE}(f, p) - \\mathrm{BCE}(f, y) = "
-        "\\beta\\;\\mathrm{mean}\\left[\\left(y - \\dfrac{1}{2}\\right) z\\right]$$\n\n"
+        "$$\n\\mathrm{grad}_i = \\mathrm{BCE}(f, p) - \\mathrm{BCE}(f, y) = "
+        "\\beta\\;\\mathrm{mean}\\left[\\left(y - \\dfrac{1}{2}\\right) z\\right]\n$$\n\n"
         "Ascent perturbs what is right and sure.",
     ),
     Slide(
@@ -313,8 +313,8 @@ SLIDES = (
     Slide(
         "04",
         "Ascent needs a brake",
-        "$$\\alpha_i \\leftarrow \\mathrm{clip}\\left(\\alpha_i + \\eta\\,"
-        "(\\mathrm{grad}_i + \\lambda R_i),\\;0,\\;1/\\beta\\right)$$\n\n"
+        "$$\n\\alpha_i \\leftarrow \\mathrm{clip}\\left(\\alpha_i + \\eta\\,"
+        "(\\mathrm{grad}_i + \\lambda R_i),\\;0,\\;1/\\beta\\right)\n$$\n\n"
         "- **MC**: $R_i = \\min((1 - \\beta\\alpha_i/2) - A,\\,0)$\n"
         "- **ME**: $R_i = \\min(A - A_\\mathrm{best},\\,0)$\n"
         "- **measured gap** (this project's): a bound that follows C - A",
@@ -346,8 +346,8 @@ SLIDES = (
     Slide(
         "04",
         "What holds the levels apart: the bias of a soft constraint",
-        "$$\\alpha = \\dfrac{2(1 - A)}{\\beta} + \\dfrac{2}{\\beta}\\,"
-        "\\dfrac{\\mathrm{grad}}{\\lambda}$$",
+        "$$\n\\alpha = \\dfrac{2(1 - A)}{\\beta} + \\dfrac{2}{\\beta}\\,"
+        "\\dfrac{\\mathrm{grad}}{\\lambda}\n$$",
         ask="guess_weight",
         picture="figures.lambda_trade(",
     ),
@@ -388,7 +388,7 @@ SLIDES = (
     Slide(
         "05",
         "Where do the levels rest?",
-        "$$1 - \\dfrac{\\beta}{2}\\,\\alpha = A - \\dfrac{\\mathrm{grad}}{\\lambda}$$\n\n"
+        "$$\n1 - \\dfrac{\\beta}{2}\\,\\alpha = A - \\dfrac{\\mathrm{grad}}{\\lambda}\n$$\n\n"
         "The targets' expected confidence sits just under validation accuracy.",
     ),
     Slide(
