@@ -185,8 +185,7 @@ SLIDES = (
     Slide(
         "02",
         "Same mean, other draws",
-        "Only the product counts for the mean: strength $\\alpha\\beta$ = 0.2 from three "
-        "techniques.",
+        "Only the product counts for the mean: $\\alpha\\beta$ = 0.2 from three techniques.",
         ask="guess_jumps",
         picture="figures.running_means(",
     ),
@@ -249,7 +248,7 @@ SLIDES = (
     Slide(
         "03",
         "Train it",
-        "One logit, all pixels foreground, four techniques of strength $\\alpha\\beta$ = 0.2.",
+        "One logit, all pixels foreground, four techniques with $\\alpha\\beta$ = 0.2.",
         ask="end",
         picture="figures.descent(",
     ),
