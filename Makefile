@@ -11,8 +11,8 @@ NEWEST_PYTHON ?= 3.13
 # Two test processes with two threads each would wait for one another on two cores.
 ONE_THREAD := OMP_NUM_THREADS=1
 
-.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants lab lab-full student \
-	solutions grade lint style types weights check
+.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants check lab lab-full \
+	slides student solutions grade lint style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -52,6 +52,9 @@ lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebook
 
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
+
+slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed notebooks: build/slides
+	$(PYTHON) -m aslp_lib.course.teaching
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
 	$(PYTHON) -m aslp_lib.course.student
