@@ -34,7 +34,12 @@ def test_the_examples_do_what_they_say(module):
 @pytest.mark.parametrize(
     ("module", "names"),
     {
-        "methods.aslp.perturbation": ["Technique", "perturb", "sampled_targets", "expected_targets"],
+        "methods.aslp.perturbation": [
+            "Technique",
+            "perturb",
+            "sampled_targets",
+            "expected_targets",
+        ],
         "methods.aslp.loss": ["sc_bce_with_logits", "SCBCELoss"],
         "methods.aslp.alphas": ["AdaptiveAlpha", "alpha_gradient"],
         "methods.aslp.theory": ["minimiser"],
