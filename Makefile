@@ -1,6 +1,7 @@
 # The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
 PYTHON ?= .venv/bin/python
-STAMP := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
+OWN := $(filter .venv/bin/python,$(PYTHON))
+STAMP := $(if $(OWN),.venv/.installed)
 
 # Where the ranges in pyproject end. uv installs them, and the Python if it is missing: pip cannot ask
 # for the oldest packages. `make UV=uv test-lowest` uses a uv that is there already.
@@ -12,7 +13,7 @@ NEWEST_PYTHON ?= 3.13
 ONE_THREAD := OMP_NUM_THREADS=1
 
 .PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants check lab lab-full \
-	slides student solutions grade lint style types weights
+	book slides student solutions grade lint style types weights
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
 	$(PYTHON) main_ASLP.py
@@ -20,6 +21,10 @@ run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedd
 test: $(STAMP)  ## unit tests, then every notebook against its committed output
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
 	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+
+book: $(if $(OWN),.venv/.installed-book)  ## README, notebooks and the library's documentation as web pages
+	$(ONE_THREAD) $(PYTHON) -m sphinx -W --keep-going -q -E -c docs . build/book
+	@echo "open build/book/index.html"
 
 quick: $(STAMP)  ## unit tests that are not marked slow; under a minute
 	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist worksteal -m "not slow"
@@ -94,6 +99,10 @@ check: $(STAMP)  ## is this machine ready? and what to do where it is not
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
 	.venv/bin/python -m pip install --quiet --editable '.[course,test]'
+	touch $@
+
+.venv/.installed-book: .venv/.installed
+	.venv/bin/python -m pip install --quiet --editable '.[course,test,book]'
 	touch $@
 
 .venv-uv/bin/uv:

@@ -327,7 +327,7 @@ PRESETS = {
 """demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
 with a small network and small images, minutes on a CPU. paper: the paper's network, images and
 training, for a GPU. release: the same with what the authors' code computes otherwise, to compare;
-the README says what it does not take over."""
+docs/paper.md says what it does not take over."""
 
 
 def default_preset() -> str:

@@ -6,7 +6,8 @@
 Of each method the same small grid of hyperparameters is trained on the embedded data with seed 0,
 and what has the least negative log-likelihood on its validation set is compared, on real images
 too. Trainings and records are kept in `runs/comparison-PRESET`, and a call goes on where the last
-one stopped; `--record` keeps the records in `results/` and their tables in `README.md`.
+one stopped; `--record` keeps the records in `results/` and their tables in `README.md` and
+`docs/results.md`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from aslp_lib.recalibration import RECALIBRATIONS
 RESULTS = Path(__file__).parent / "results"
 GRID_FILE = "comparison_grid.json"
 FILES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
-README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
@@ -227,11 +228,11 @@ SUMMARY = (
     ("calibration", None), ("measured_gap", None), ("calibration", "temperature"),
     ("degraded_views", None),
 )  # fmt: skip
-"""What the README's table shows."""
+"""What the table of `docs/results.md` shows."""
 
 
 def summary(folder: Path = RESULTS) -> str:
-    """The README's table, of the embedded data."""
+    """The table of `docs/results.md`, of the embedded data."""
     found, best = read(folder / FILES["demo"]), chosen(read(folder / GRID_FILE))
     kept = [
         record
@@ -317,7 +318,7 @@ def main() -> None:
         for name in (GRID_FILE, FILES[preset]):
             write(RESULTS / name, (path / name).read_text(encoding="utf-8"))
         put_in_readme(tables(), START, END)
-        put_in_readme(summary(), "<!-- summary -->", "<!-- end of summary -->", README)
+        put_in_readme(summary(), "<!-- summary -->", "<!-- end of summary -->", PAGE)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class Compare(Command):
     processes: int = 1
     """Trainings at a time."""
     degradations: tuple[str, ...] = ()
-    """Score the first test set degraded too: names such as noise2 (the README lists them)."""
+    """Score the first test set degraded too: names such as noise2 (see docs/degradations.md)."""
     shifts: tuple[str, ...] = ()
     """Score graded shifts of the embedded data too: names such as contrast2."""
     out: Path | None = None

@@ -25,6 +25,11 @@ def degrade(
     What becomes of an image depends on the seed, on its number in the set and, where two are mixed,
     on how many there are: not on which others are asked for, or in what order.
 
+    >>> images, masks = torch.zeros(3, 3, 8, 8).byte(), torch.ones(3, 1, 8, 8).byte()
+    >>> noisy, same = degrade(images, masks, "noise3", seed=0)
+    >>> bool(noisy.any()), bool((same == masks).all())
+    (True, True)
+
     Args:
         images: (N, 3, H, W) uint8, the whole set.
         masks: (N, 1, H, W) uint8 in {0, 1}.

@@ -101,6 +101,10 @@ SHIFTS: dict[str, tuple[Scene, Annotators]] = {
 class Shapes(SaliencySet):
     """A set of `images` shapes, all in memory.
 
+    >>> shapes = Shapes("test", images=4, seed=1, size=32)
+    >>> shapes.images.shape, shapes.posterior.shape
+    (torch.Size([4, 3, 32, 32]), (4, 32, 32))
+
     Args:
         name, augment: as `SaliencySet`.
         images: how many.

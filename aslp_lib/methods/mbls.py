@@ -19,10 +19,10 @@ class MbLSOptions:
     """Margin-based label smoothing."""
 
     margin: float = 10.0
-    """m: |z| that costs nothing. Networks that are trained briefly never reach the paper's 10, a
+    """m: `|z|` that costs nothing. Networks that are trained briefly never reach the paper's 10, a
     confidence of 0.99995; 3 is one of 0.953."""
     penalty: float = 0.1
-    """lambda: nats a unit of |z| beyond the margin costs."""
+    """lambda: nats a unit of `|z|` beyond the margin costs."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -35,7 +35,7 @@ class MbLS(Method[MbLSOptions]):
 
     The paper's penalty is `lambda * sum_k max(max_j l_j - l_k - m, 0)` over classes k. A sigmoid is
     the softmax of two logits that differ by z, as (0, z), and the penalty sees only differences:
-    the larger logit's is 0, the other's |z|. (The authors' code takes the mean over classes, which
+    the larger logit's is 0, the other's `|z|`. (The authors' code takes the mean over classes, which
     here is half of this sum.)
     """
 

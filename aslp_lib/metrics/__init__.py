@@ -49,6 +49,11 @@ def scores(
 ) -> dict[str, float]:
     """Scores of a set by name: every one, unless some are named.
 
+    >>> import numpy as np
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> scores(counts, names=["accuracy"])
+    {'accuracy': 0.75}
+
     Shares in [0, 1], but nll in nats a pixel and gap in [-1, 1]; NaN where a score is not defined
     (F without foreground) or the counts lack what it needs (S without quadrants).
     """

@@ -58,7 +58,12 @@ class Reliability:
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
-    """Pixels, mean confidence and mean outcome of each bin of equal width."""
+    """Pixels, mean confidence and mean outcome of each bin of equal width.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> reliability(counts, bins=5).accuracy  # none is less than 0.6 sure
+    array([nan, nan, nan, 0.5, 1. ])
+    """
     found = forecast(counts, of)
     which = _bins(counts, len(found.confidence), bins)
     pixels = np.bincount(which, found.pixels, minlength=bins)
@@ -96,7 +101,12 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
 
 
 def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Expected calibration error, `sum_k w_k * |acc_k - conf_k|` (Naeini et al., AAAI 2015)."""
+    """Expected calibration error, `sum_k w_k * |acc_k - conf_k|` (Naeini et al., AAAI 2015).
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{ece(counts):.2f}")  # half of the pixels are 0.8 sure, and half of these right
+    0.15
+    """
     return _ece(reliability(counts, bins, of))
 
 
@@ -160,6 +170,10 @@ def oe(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
     """Over-confidence error, `sum_k w_k * conf_k * max(conf_k - acc_k, 0)`.
 
     Source: Thulasidasan et al., NeurIPS 2019, as the paper's release computes it.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{oe(counts):.2f}")  # 0.5 * 0.8 * 0.3
+    0.12
     """
     table = reliability(counts, bins, of)
     weight = table.share * np.nan_to_num(table.confidence)

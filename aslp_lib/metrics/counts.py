@@ -73,6 +73,10 @@ class Counts:
     def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
         """Counts of one image, with its quadrants.
 
+        >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+        >>> counts.pixels
+        4
+
         Args:
             prediction: (H, W) uint8, 255 = surely foreground.
             mask: (H, W), 0 or 1 (or boolean).
@@ -118,6 +122,12 @@ class Counts:
         ignore_index: int | None = None,
     ) -> Counts:
         """Counts of a batch, made on its device.
+
+        >>> import torch
+        >>> probabilities, labels = torch.rand(8, 1, 16, 16), torch.ones(8, 1, 16, 16)
+        >>> counts = Counts.from_probabilities(probabilities, labels)
+        >>> counts.table.shape  # images, labels, grey levels
+        (8, 2, 4096)
 
         Args:
             probabilities: (N, ...) foreground probability in [0, 1]; of no images (N = 0) there

@@ -34,6 +34,10 @@ __all__ = [
 def build(name: str, weights: str | None = None) -> DenseNetwork:
     """A network by name.
 
+    >>> import torch
+    >>> build("tiny")(torch.zeros(2, 3, 48, 48)).shape
+    torch.Size([2, 1, 48, 48])
+
     Args:
         name: one of `NETWORKS`.
         weights: torchvision's name of the pretrained encoder's weights ("IMAGENET1K_V1"), or None

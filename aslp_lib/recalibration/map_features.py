@@ -11,7 +11,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import level_logits, pixels_to_fit
 
 LIMIT = 6.0
-"""|z| that counts: 8-bit maps hold no larger ones."""
+"""`|z|` that counts: 8-bit maps hold no larger ones."""
 BINS = 60
 """Of a logit, in which images are kept for a fit; none is 0."""
 FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")

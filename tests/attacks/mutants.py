@@ -398,7 +398,8 @@ def work(mutants: list[Mutant], limits: dict[str, float], done) -> None:
 def copy_package(target: Path) -> None:
     shutil.copytree(ROOT / PACKAGE, target, ignore=shutil.ignore_patterns("__pycache__"))
     compileall.compile_dir(target, quiet=2)
-    for file in ("README.md", "pyproject.toml", "tests", "notebooks"):  # beside it, as tests expect
+    beside = ("README.md", "docs", "pyproject.toml", "tests", "notebooks")  # as tests expect
+    for file in beside:
         (target.parent / file).symlink_to(ROOT / file)
 
 

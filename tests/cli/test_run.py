@@ -175,8 +175,8 @@ def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
     assert capsys.readouterr().err == "\nstopped; it goes on with --resume here\n"
 
 
-def test_the_preset_release_is_paper_with_the_flags_that_the_readme_names():
-    text = " ".join((ROOT / "README.md").read_text().split())
+def test_the_preset_release_is_paper_with_the_flags_that_its_page_names():
+    text = " ".join((ROOT / "docs" / "paper.md").read_text().split())
     flags = re.search(r"`release` is `paper` with `([^`]+)`", text)[1].split()
     assert parse(["--preset", "paper", *flags]).settings == PRESETS["release"]
 

@@ -36,7 +36,7 @@ KINDS = {
 PHOTOMETRIC = ("noise", "blur", "contrast", "brightness", "jpeg")
 MIXING = ("pair", "paste")
 SHARES = (0.75, 0.5, 0.3)
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "degradations.md"
 
 
 def graded(kind, strengths):
@@ -85,8 +85,8 @@ def test_the_table_has_every_kind_in_grades_of_its_name():
         assert [DEGRADATIONS[name].grade for name in graded] == [1, 2, 3]
 
 
-def test_the_readme_s_table_is_this_one():
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", README.read_text(), re.M)
+def test_the_page_s_table_is_this_one():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (.+) \|$", PAGE.read_text(), re.M)
     told = {kind: text for kind, text in rows if kind in KINDS}
     assert list(told) == list(KINDS)
     for kind, text in told.items():

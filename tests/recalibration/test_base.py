@@ -25,7 +25,7 @@ from aslp_lib.recalibration import (
 OF_IMAGES = [each.name for each in REGISTERED if issubclass(each, ImageRecalibration)]
 OF_COUNTS = [each.name for each in REGISTERED if each.name not in OF_IMAGES]
 FITTED = [each.name for each in REGISTERED if fields(each)]  # the others have nothing to fit
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_fitted_it_lowers_the_nll_and_keeps_what_it_promises(of_counts, counts):
 
 
 def test_the_shipped_bce_network_is_mended(kind, bce, tested, fitted_on):
-    """Ten points too sure on test. How much, and what stays, is what the README's table says."""
+    """Ten points too sure on test. How much, and what stays, is what the page's table says."""
     images, labels, logits = tested
     fitted = fitted_on(kind)
     with torch.inference_mode():
@@ -84,8 +84,8 @@ def test_the_shipped_bce_network_is_mended(kind, bce, tested, fitted_on):
         assert torch.equal(changed > 0, logits > 0)
     before, after = scored(logits, labels), scored(changed, labels)
     assert calibration.ece(before) == pytest.approx(0.1003, abs=1e-3)
-    told = re.search(rf"\| `{kind.name}` \|.*\| (yes|no) \| ([\d.]+) \|", README)
-    assert told, f"the README's table has no row of {kind.name}"
+    told = re.search(rf"\| `{kind.name}` \|.*\| (yes|no) \| ([\d.]+) \|", PAGE)
+    assert told, f"the page's table has no row of {kind.name}"
     assert 100 * calibration.ece(after) == pytest.approx(float(told[2]), abs=0.1)
     assert kind.preserves_decisions == (told[1] == "yes")
     assert calibration.ece(after) < calibration.ece(before)

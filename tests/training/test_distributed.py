@@ -144,7 +144,7 @@ def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
 
 
 def started(command: str, folder: Path) -> subprocess.CompletedProcess:
-    """A line of the README, of a run that takes a moment, from the project's folder."""
+    """A line of docs/several_gpus.md, of a run that takes a moment, from the project's folder."""
     words = [*command.split(), "train", "--preset", "demo", "--epochs", "1", "--limit", "4"]
     words += ["--size", "16", "--methods", "bce", "--out", str(folder / "run")]
     return subprocess.run(
@@ -158,10 +158,9 @@ def started(command: str, folder: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.slow
-def test_the_readme_s_command_starts_two_processes_on_a_cpu(tmp_path):
-    (command,) = re.findall(
-        r"^(torchrun .*? 2 main_ASLP\.py)  +# without a GPU", (ROOT / "README.md").read_text(), re.M
-    )
+def test_the_page_s_command_starts_two_processes_on_a_cpu(tmp_path):
+    page = (ROOT / "docs" / "several_gpus.md").read_text()
+    (command,) = re.findall(r"^(torchrun .*? 2 main_ASLP\.py)  +# without a GPU", page, re.M)
     result = started(command, tmp_path)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("2 processes share every batch") == 1

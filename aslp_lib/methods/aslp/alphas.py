@@ -30,6 +30,11 @@ def alpha_gradient(
     `BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]`: beta/2 times the mean signed
     logit margin. It is positive where the network is right and sure.
 
+    >>> from aslp_lib.methods.aslp.perturbation import MODERATION
+    >>> logits = torch.tensor([[4.0, -4.0], [-1.0, 2.0]])  # right and sure; wrong
+    >>> alpha_gradient(logits, torch.tensor([[1.0, 0.0], [1.0, 0.0]]), MODERATION)
+    tensor([ 2.0000, -0.7500])
+
     Args:
         logits: (N, ...) raw network outputs z.
         labels: the same shape, in {0, 1} or between, or `ignore_index`. Others are refused on a
@@ -95,6 +100,14 @@ class AdaptiveAlpha(nn.Module):
 
     State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()`, and an
     update needs neither a loop over images nor a device synchronisation.
+
+    >>> from aslp_lib.methods.aslp.perturbation import MODERATION
+    >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
+    >>> alphas.observe(accuracy=0.9)  # of the validation set, after each epoch
+    >>> sure = torch.full((2, 8, 8), 5.0)
+    >>> alphas.update(torch.tensor([0, 2]), sure, torch.ones(2, 8, 8))  # after each step
+    >>> alphas.alpha
+    tensor([0.0050, 0.0000, 0.0050])
 
     Args:
         images: how many images the training set has.

@@ -25,6 +25,13 @@ def sc_bce_with_logits(
     BCE is affine in its target, so the two terms are one BCE with the target that the switch
     picks, and the mean over Z is one BCE with the mean target.
 
+    >>> from aslp_lib.methods.aslp.perturbation import MODERATION
+    >>> logits, labels = torch.tensor([[3.0, -3.0]]), torch.tensor([[1.0, 0.0]])
+    >>> plain = sc_bce_with_logits(logits, labels, 0.0, MODERATION)
+    >>> modest = sc_bce_with_logits(logits, labels, 0.2, MODERATION, use_expected_targets=True)
+    >>> print(f"{plain:.2f}, {modest:.2f}")  # what being sure costs: alpha * beta/2 * 3
+    0.05, 0.35
+
     Args:
         logits: (N, ...) raw network outputs z. One that is NaN or infinite makes the mean NaN, as
             torch's own loss does.
@@ -70,6 +77,12 @@ def sc_bce_with_logits(
 
 class SCBCELoss(nn.Module):
     """`sc_bce_with_logits` as a module, called with `(logits, labels, alpha, generator=None)`.
+
+    >>> from aslp_lib.methods.aslp.perturbation import MODERATION
+    >>> criterion = SCBCELoss(MODERATION, ignore_index=255)
+    >>> loss = criterion(torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4), torch.tensor([0.0, 0.3]))
+    >>> print(f"{loss:.2f}")  # of logit 0, whatever the targets: ln 2
+    0.69
 
     Args:
         technique: how labels are perturbed.

@@ -17,6 +17,11 @@ from torch import Tensor
 class Technique:
     """How a label map is perturbed when its switch is on.
 
+    >>> Technique("half", beta=0.5).alpha_limit
+    1.0
+    >>> HARD_INVERSION.alpha_limit
+    0.5
+
     Args:
         name: what the technique is called.
         beta: strength in [0, 2]; background becomes `beta/2`, foreground `1 - beta/2`.
@@ -61,9 +66,13 @@ class Technique:
 
 
 HARD_INVERSION = Technique("HI", beta=2.0)
+"""HI, the label turned round."""
 SOFT_INVERSION = Technique("SI", beta=1.5)
+"""SI, turned round by half: to 0.25 on foreground and 0.75 on background."""
 MODERATION = Technique("M", beta=1.0)
+"""M, the label erased: 1/2 everywhere."""
 DYNAMIC_MODERATION = Technique("DM", beta=1.0, noise=0.25)
+"""DM, erased, with noise on each pixel."""
 RELEASE = Technique("release", beta=4.0, unbounded=True)
 """What the authors' released code does at its default `--beta 2.0`: targets 2 and -1."""
 
@@ -96,6 +105,9 @@ def perturb(
     noise: Tensor | None = None,
 ) -> Tensor:
     """Perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus the technique's noise.
+
+    >>> perturb(torch.tensor([0, 1]), SOFT_INVERSION)
+    tensor([0.7500, 0.2500])
 
     Args:
         labels: `y` in {0, 1}, or between, as soft labels are; booleans and whole numbers become
@@ -148,6 +160,11 @@ def sampled_targets(
 
     One switch `Z_i ~ Bernoulli(alpha_i)` per image, not per pixel.
 
+    >>> labels = torch.tensor([[0.0, 1.0], [0.0, 1.0]])  # two images
+    >>> sampled_targets(labels, 0.5, HARD_INVERSION, uniform=torch.tensor([0.9, 0.1]))
+    tensor([[0., 1.],
+            [1., 0.]])
+
     Args:
         labels: (N, ...), as `perturb`.
         alpha: (N,) or one number for all, in [0, 1].
@@ -168,7 +185,11 @@ def sampled_targets(
 
 
 def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Arguments as there."""
+    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Arguments as there.
+
+    >>> expected_targets(torch.tensor([[0.0, 1.0]]), 0.25, HARD_INVERSION)
+    tensor([[0.2500, 0.7500]])
+    """
     labels = _checked(labels)
     strength = _per_image(alpha, labels) * technique.beta
     return (1 - strength) * labels + strength / 2

@@ -11,6 +11,10 @@ from aslp_lib.methods.aslp.perturbation import Technique
 def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Technique) -> Tensor:
     """Probability that minimises the expected loss, `(1 - alpha*beta) * pi + alpha*beta/2`.
 
+    >>> from aslp_lib.methods.aslp.perturbation import MODERATION
+    >>> minimiser(1.0, 0.2, MODERATION)
+    tensor(0.9000)
+
     Args:
         posterior: `pi = P(y = 1 | x)`; 0 or 1 for a noiseless pixel.
     """

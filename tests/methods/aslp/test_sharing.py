@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
 from aslp_lib.data.shapes import Shapes
 
-README = (Path(__file__).parents[3] / "README.md").read_text()
+PROJECT = Path(__file__).parents[3]
 EPOCHS = 3
 
 
@@ -28,7 +28,7 @@ def _one_of_two(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     meeting = f"file://{folder / 'meeting'}"
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
-    results = {work.__name__: work() for work in (own_loop, by_hand, refused, readme_loop)}
+    results = {work.__name__: work() for work in (own_loop, by_hand, refused, page_loop)}
     torch.save(results, folder / f"{rank}.pt")
     distributed.destroy_process_group()
 
@@ -115,13 +115,13 @@ def test_one_process_needs_no_group():
     assert alphas.alpha.eq(torch.tensor(0.3)).all()
 
 
-def readme_loop() -> dict:
-    """The README's loop, on images of which some pixels have no label."""
-    (block,) = (
-        b for b in re.findall(r"```python\n(.*?)```", README, re.S) if "AdaptiveAlpha(" in b
-    )
+def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
+    """A page's loop, on images of which some pixels have no label, or all have one."""
+    text = (PROJECT / page).read_text()
+    (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "AdaptiveAlpha(" in b)
     train_set = Shapes("train", 7, seed=1, size=16)
-    train_set.masks[..., 0] = 255
+    if ignored:
+        train_set.masks[..., 0] = 255
     network = network_of(0)
     names = {
         "train_set": train_set,
@@ -136,13 +136,14 @@ def readme_loop() -> dict:
     return {"alpha": names["alphas"].alpha, "loss": names["loss"].detach()}
 
 
-def test_the_readme_s_loop_runs():
-    found = readme_loop()
+@pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
+def test_the_page_s_loop_runs(page, ignored):
+    found = page_loop(page, ignored)
     assert found["loss"].isfinite()
     assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
 
 
-def test_the_readme_s_loop_runs_in_two_processes(two):
-    first, second = (each["readme_loop"] for each in two)
+def test_the_page_s_loop_runs_in_two_processes(two):
+    first, second = (each["page_loop"] for each in two)
     assert torch.equal(first["alpha"], second["alpha"])
     assert first["alpha"].gt(0).any()

@@ -1,0 +1,127 @@
+"""The book: README, the notebooks as they were run, the pages of docs/, the library's docstrings.
+
+    make book
+
+Sources are read where they stand: the project's folder is Sphinx's source folder, and links between
+its files are links between pages.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path.insert(0, str(HERE))  # what it is built with
+sys.path.insert(0, str(ROOT))
+
+import aslp_lib  # noqa: E402
+
+project = "Adaptive label perturbation"
+version = release = aslp_lib.__version__
+copyright = "the aslp_lib authors"
+root_doc = "README"
+
+CONTENTS = {
+    "The course": ["notebooks/*.ipynb", "TEACHING.md"],
+    "Guides": [
+        "docs/own_loop.md",
+        "docs/recalibration.md",
+        "docs/score.md",
+        "docs/compare.md",
+        "docs/degradations.md",
+        "docs/paper.md",
+        "docs/several_gpus.md",
+        "docs/authors_checkpoints.md",
+        "Dataset/README.md",
+    ],
+    "Findings": ["docs/results.md", "CLAIMS.md", "benchmarks/README.md", "aslp_lib/shipped/*.md"],
+    "The library": ["docs/api/aslp_lib.md", "docs/api/*.md"],
+    "The project": [
+        "CONTRIBUTING.md",
+        "docs/layout.md",
+        "docs/FAULTS.md",
+        "CHANGELOG.md",
+        "tests/README.md",
+        "tests/attacks/README.md",
+        "docs/*.md",
+    ],
+    "Solutions": ["notebooks/solutions/*.ipynb"],
+}
+"""Chapters, and what is in them: patterns of files, each of which counts where it stands first."""
+
+include_patterns = ["README.md", *(pattern for chapter in CONTENTS.values() for pattern in chapter)]
+exclude_patterns = [".*", "build", "runs", "my-notebooks"]
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx-mathjax-offline",
+    "docstrings",
+    "source_links",
+    "static_notebooks",
+]
+suppress_warnings = ["myst.header"]  # solutions have headings of levels 1 and 3: shown as 1 and 2
+
+myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+
+default_role = "code"  # docstrings have single backticks
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_mock_imports = ["lightning"]  # an extra
+autodoc_default_options = {"members": True}
+autodoc_inherit_docstrings = False
+autodoc_preserve_defaults = True
+add_module_names = False
+napoleon_numpy_docstring = False
+viewcode_follow_imported_members = False
+autosummary_generate = False
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_favicon = "static/favicon.svg"
+html_static_path = ["static"]
+html_css_files = ["book.css"]
+html_js_files = [("frames.js", {"defer": "defer"})]
+html_context = {"default_mode": "auto"}  # light or dark, as the browser is
+html_theme_options = {"home_page_in_toc": True, "navbar_persistent": []}
+
+
+def contents() -> str:
+    """The chapters as toctrees. A file that is not there is left out."""
+    taken: set[str] = set()
+    chapters = []
+    for title, patterns in CONTENTS.items():
+        files = [f for p in patterns for f in sorted(ROOT.glob(p)) if f.name != "conf.py"]
+        names = [f.relative_to(ROOT).with_suffix("").as_posix() for f in files]
+        names = [name for name in dict.fromkeys(names) if name not in taken]
+        taken |= set(names)
+        if title == "Solutions":
+            names = [f"{Path(name).name[:2]} Solutions </{name}>" for name in names]
+        else:
+            names = [f"/{name}" for name in names]
+        lines = "\n".join(names)
+        chapters.append(f"```{{toctree}}\n:hidden:\n:caption: {title}\n{lines}\n```")
+    return "\n\n".join(chapters)
+
+
+def add_contents(app: object, docname: str, source: list[str]) -> None:
+    if docname == root_doc:
+        source[0] += "\n\n" + contents()
+
+
+def add_index(app: object, error: Exception | None) -> None:
+    """A folder's page is index.html."""
+    if error is None:
+        shutil.copyfile(app.outdir / "README.html", app.outdir / "index.html")
+
+
+def setup(app: object) -> None:
+    app.connect("source-read", add_contents)
+    app.connect("build-finished", add_index)
