@@ -84,13 +84,11 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
         raise ValueError(f"there is no set {part!r}: choose of {', '.join(PICKS)}")
     at = _row(method), EPOCHS.index(epoch), list(PICKS).index(part)
     held = _held()
+    accuracy, confidence, ece = held["scores"][at].tolist()
     bins = held["bins"][at].astype(np.float64)
     edges = np.arange(bins.shape[1] + 1) / bins.shape[1]
-    return Seen(
-        *held["scores"][at].tolist(),
-        Reliability(edges, *bins),
-        held["maps"][at] / (GREYS - 1),
-    )
+    maps = held["maps"][at] / (GREYS - 1)
+    return Seen(accuracy, confidence, ece, Reliability(edges, *bins), maps)
 
 
 def _row(method: str) -> int:

@@ -33,7 +33,7 @@ MARKS = (GREEN, ORANGE)
 """Of the training images whose maps are shown: of their frames, and of their levels."""
 
 WIDTH, HEIGHT, SCALE, LETTERS = 1440, 758, 3, 21
-_TIME = {0: "0"} | {epoch: str(epoch) for epoch in range(20, EPOCHS[-1] + 1, 20)}
+_TIME = {float(epoch): str(epoch) for epoch in range(0, EPOCHS[-1] + 1, 20)}
 _SHARE = {0.0: "0", 0.5: "50", 1.0: "100 %"}
 _SURE = {n / 10: f"{10 * n}" for n in range(5, 11)}
 _LEVEL = {n / 10: f"{n / 10:g}" for n in range(5)}
