@@ -32,7 +32,7 @@ if __name__ == "__main__":
     for name, make in EXPLORERS.items():
         times = sorted(reactions(make()))
         print(
-            f"{name:13} median {statistics.median(times):3.0f} ms, 95 % under "
+            f"{name:17} median {statistics.median(times):3.0f} ms, 95 % under "
             f"{times[int(0.95 * len(times))]:3.0f} ms, longest {times[-1]:3.0f} ms, "
             f"{len(times)} moves"
         )

@@ -119,17 +119,17 @@ def run_all(page, lab, name: str, seconds: float):
     toolbar = page.locator(".jp-NotebookPanel-toolbar").filter(has_text="Python 3 (ipykernel)")
     idle = toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
     expect(idle).to_be_visible(timeout=60_000)
-    explorers = page.locator(".jp-Notebook .explorer")
+    waiting = page.locator(".jp-Notebook .jp-InputPrompt", has_text="*")
     for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            explorers.first.wait_for(state="attached", timeout=1000 * seconds)
+            waiting.first.wait_for(timeout=10_000)
             break
         except sync_api.TimeoutError:
             continue
-    expect(idle).to_be_visible(timeout=1000 * seconds)
-    return explorers
+    expect(waiting).to_have_count(0, timeout=1000 * seconds)
+    return page.locator(".jp-Notebook .explorer")
 
 
 CONTROLS = ".widget-slider, .widget-toggle-buttons, .widget-text"
@@ -184,6 +184,39 @@ def drive(page, explorer) -> list[str]:
     return labels
 
 
+def start_and_stop(page, explorer) -> None:
+    """Let a slider run by keyboard: unspoken, until it is stopped, and from the start again."""
+    expect, slider = sync_api.expect, explorer.locator("[role=slider]")
+    words, picture = explorer.get_by_role("status"), explorer.locator("img")
+
+    def value() -> str:
+        return slider.get_attribute("aria-valuenow")
+
+    def push(name: str) -> None:
+        explorer.get_by_role("button", name=name).focus()
+        page.keyboard.press("Enter")
+
+    slider.focus()
+    page.keyboard.press("Home")
+    first = value()
+    push("play or pause")
+    for _ in range(3):
+        before = value(), picture.get_attribute("src")
+        expect(slider).not_to_have_attribute("aria-valuenow", before[0])
+        expect(picture).not_to_have_attribute("src", before[1])
+        expect(words).to_have_attribute("aria-live", "off")
+    push("play or pause")
+    expect(words).to_have_attribute("aria-live", "polite")
+    number = explorer.locator(".widget-label", has_text=str(round(float(value()))))
+    expect(number).to_be_visible()
+    stopped = value(), picture.get_attribute("src")
+    page.wait_for_timeout(1000)
+    assert (value(), picture.get_attribute("src")) == stopped
+    push("back to the start")
+    expect(slider).to_have_attribute("aria-valuenow", first)
+    expect(picture).not_to_have_attribute("src", stopped[1])
+
+
 OURS = {"include": [[".explorer"], [".jp-RenderedMarkdown"]]}
 """Explorers and text. The rest is JupyterLab's: pictures too, whose alt text it leaves out."""
 
@@ -212,11 +245,13 @@ def test_every_control_of_the_explorer_moves_by_keyboard(page, lab, name):
     (notebook,) = [path for path in NOTEBOOKS.glob("*.ipynb") if called in path.read_text()]
     # Lab saves what it runs: a copy.
     shutil.copy(notebook, lab[1])
-    explorers = run_all(page, lab, notebook.name, 60)
+    explorers = run_all(page, lab, notebook.name, 400)  # 05 trains before
     calls = re.findall(r"explorers\.\w+\(", notebook.read_text())
     sync_api.expect(explorers).to_have_count(len(calls))
     explorer = explorers.nth(calls.index(called))
     labels = [control.description for control in EXPLORERS[name]().controls.values()]
     assert drive(page, explorer) == labels
+    if explorer.locator(".widget-play").count():
+        start_and_stop(page, explorer)
     assert errors(page) == []
     assert serious(page) == []

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from aslp_lib.course import explorers
-from aslp_lib.course.explorers import levels, loop
+from aslp_lib.course.explorers import loop
 from aslp_lib.course.explorers.base import rendered, sureness
 from aslp_lib.course.explorers.reliability import _sweep_diagram
+from aslp_lib.course.figures import canvas
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -108,7 +109,7 @@ class TestAny:
             written = [text for text in picture.findobj(Text) if text.get_text().strip()]
             assert min(text.get_fontsize() for text in written) >= 9
         else:  # as wide as 900 points of a page, at least
-            assert 900 * levels.LETTERS / picture.image.width >= 9
+            assert 900 * canvas.LETTERS / picture.image.width >= 9
 
     @pytest.mark.slow
     def test_a_control_that_is_greyed_out_changes_no_picture_and_any_other_can(self, explorer):
@@ -128,6 +129,20 @@ class TestAny:
             if set(make().controls) == set(explorer.controls)
         ]
         assert idle == expected
+
+    def test_what_runs_does_so_when_asked_and_is_not_spoken(self, explorer):
+        play = explorer.play
+        if play is None:
+            return
+        assert not play.playing and not play.repeat
+        (moved,) = [c for c in explorer.controls.values() if isinstance(c, IntSlider)]
+        for name in ("value", "min", "max", "step"):
+            assert getattr(play, name) == getattr(moved, name)
+        text = explorer.text
+        for playing, live in ((True, "off"), (False, "polite")):
+            play.playing = playing
+            assert f'aria-live="{live}"' in explorer.words.value
+            assert unescape(explorer.words.value).count(text) == 1
 
     def test_the_readout_s_numbers_stand_in_the_sliders_labels(self, explorer):
         for name, label in explorer.shown.items():

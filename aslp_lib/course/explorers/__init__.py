@@ -16,12 +16,22 @@ from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
+from aslp_lib.course.explorers.scrubber import training_scrubber
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.validation import validate
 
-__all__ = ["EXPLORERS", "Explorer", "estimators", "feedback", "level_lab", "loss", "perturbation"]
+__all__ = [
+    "EXPLORERS",
+    "Explorer",
+    "estimators",
+    "feedback",
+    "level_lab",
+    "loss",
+    "perturbation",
+    "training_scrubber",
+]
 
 
 def _test_set() -> SaliencySet:
@@ -43,5 +53,6 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "loss": loss,
     "feedback": feedback,
     "level_lab": level_lab,
+    "training_scrubber": training_scrubber,
 }
 """Name -> the explorer as its notebook shows it; `explorers.NAME(` is how the notebook calls it."""

@@ -25,6 +25,8 @@ from aslp_lib.evaluation.figures.style import alt, to_png
 
 DPI = 135
 """Of a picture: enough for a projector, on which it is as wide as the page."""
+PACE = 150
+"""Milliseconds from one picture to the next of what runs."""
 LINE = 1.45
 """Height of a line of words, in letters' heights."""
 _NAMES = """
@@ -37,6 +39,10 @@ for (const group of explorer?.querySelectorAll('.widget-toggle-buttons') ?? []) 
   for (const button of group.querySelectorAll('button'))
     button.ariaPressed = button.classList.contains('mod-active');
 }
+for (const play of explorer?.querySelectorAll('.widget-play') ?? [])
+  ['play or pause', 'back to the start'].forEach((name, i) => {
+    play.children[i].ariaLabel = play.children[i].title = name;
+  });
 """
 """What ipywidgets leaves out, said whenever the picture has changed: a slider's accessible name,
 what buttons are for, and which of them is pressed."""
@@ -78,6 +84,20 @@ def number(label: str, low: int, high: int, value: int) -> widgets.Widget:
     )  # fmt: skip
 
 
+def player(control: widgets.IntSlider) -> widgets.Play:
+    """Buttons that move a slider step by step, from where it is to its end, and back to its start.
+
+    The browser moves it, so that a slow kernel shows fewer pictures and does not lag behind.
+    """
+    play = widgets.Play(
+        value=control.value, min=control.min, max=control.max, step=control.step,
+        interval=PACE, show_repeat=False,
+        layout={"width": "8em", "height": "28px"},
+    )  # fmt: skip
+    widgets.jslink((play, "value"), (control, "value"))
+    return play
+
+
 def sureness(gap: float, digits: int = 1) -> str:
     """In words, for confidence less accuracy in [-1, 1]."""
     points = round(100 * gap, digits)
@@ -106,7 +126,8 @@ class Explorer(widgets.VBox):
         idle: names of the controls that have no say at these values: they are greyed out.
         table: HTML of fixed shape between the words and the picture, which is not spoken.
         lines: that the words take at most, on a page of usual width: their place is kept.
-        beside: more widgets, shown after the controls.
+        play: what makes a control run, shown after the controls; the words are not spoken while it
+            does.
     """
 
     def __init__(
@@ -119,12 +140,12 @@ class Explorer(widgets.VBox):
         idle: Callable[..., Collection[str]] | None = None,
         table: Callable[..., str] | None = None,
         lines: int = 3,
-        beside: Collection[widgets.Widget] = (),
+        play: widgets.Play | None = None,
     ) -> None:
         self.controls, self.picture, self.readout, self._link = controls, picture, readout, link
         self.idle, self.table, self._lines = idle or _none, table, lines
         self.words, self.numbers, self.image = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._linking = False
+        self._linking, self.play = False, play
         self.shown = {
             name: widgets.Label(layout={"width": "4em"})
             for name, control in controls.items()
@@ -135,12 +156,14 @@ class Explorer(widgets.VBox):
             for name, control in controls.items()
         ]
         # In two columns where the page is wide enough, so that the picture stays in sight.
-        panel = widgets.Box([*rows, *beside], layout={"flex_flow": "row wrap"})
+        panel = widgets.Box([*rows, *([play] if play else [])], layout={"flex_flow": "row wrap"})
         below = [self.words, *([self.numbers] if table else []), self.image]
         super().__init__([panel, *below])
         self.add_class("explorer")
         for name, control in controls.items():
             control.observe(lambda _, name=name: self._moved(name), "value")
+        if play:
+            play.observe(lambda _: self._say(), "playing")
         self._draw()
 
     @property
@@ -174,17 +197,21 @@ class Explorer(widgets.VBox):
         idle = self.idle(**values)
         for name, control in self.controls.items():
             control.disabled = name in idle
-        # Words first: they are the smaller message.
-        self.words.value = (
-            f'<div role="status" aria-live="polite" style="line-height: {LINE}; '
-            f'min-height: {self._lines * LINE:.2f}em">{escape(self.text)}</div>'
-        )
+        self._say()  # words first: they are the smaller message
         if self.table:
             self.numbers.value = self.table(**values)
         data = base64.b64encode(self.png).decode()
         self.image.value = (
             f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}" onload="{_NAMES}" '
             'style="width: 100%; max-width: 1500px; height: auto">'
+        )
+
+    def _say(self) -> None:
+        """Show the words; a screen reader speaks them, but not those of each picture of a run."""
+        live = "off" if self.play and self.play.playing else "polite"
+        self.words.value = (
+            f'<div role="status" aria-live="{live}" style="line-height: {LINE}; '
+            f'min-height: {self._lines * LINE:.2f}em">{escape(self.text)}</div>'
         )
 
     def _repr_mimebundle_(

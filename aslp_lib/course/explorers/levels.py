@@ -12,7 +12,7 @@ from aslp_lib import shipped
 from aslp_lib.course.explorers.base import Explorer, choice, number, slider
 from aslp_lib.course.figures.canvas import (
     BLACK,
-    LIGHT_BLUE,
+    LETTERS,
     WHITE,
     Drawing,
     Plot,
@@ -20,12 +20,12 @@ from aslp_lib.course.figures.canvas import (
     grey_map,
     in_palette,
     index,
+    reliability_diagram,
 )
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.shapes import SIZE, Shapes
-from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
+from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import ScoreFunction
 from aslp_lib.shipped import levels
 from aslp_lib.shipped.levels import LEVELS, PICKS, Outcome
@@ -38,7 +38,7 @@ RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
 Network = float | str
 """A fixed level, or a rule."""
 
-WIDTH, HEIGHT, SCALE, LETTERS = 1280, 912, 4, 18
+WIDTH, HEIGHT, SCALE = 1280, 912, 4
 _TILE, _ROW = SIZE * SCALE, SIZE * SCALE + 36
 _TOPS = [30 + i * _ROW for i in range(4)]
 _LEFTS = [4 + i * (_TILE + 8) for i in range(4)]
@@ -180,7 +180,7 @@ def compose(
         shown = lights(seen.maps, lit) if lit else np.zeros(seen.maps.shape, bool)
         for left, values, bright in zip(_LEFTS, seen.maps, shown, strict=True):
             picture.paste(grey_map(values, SCALE, bright), (left, top))
-        _diagram(draw, _DIAGRAMS[name], seen.counts, lit)
+        reliability_diagram(draw, _DIAGRAMS[name], calibration.reliability(seen.counts), lit)
         said.append(f"{name}: ECE {100 * calibration.ece(seen.counts):.1f} %")
     for top in _TOPS:
         x, y = _LEFTS[image - 1] + SCALE * column, top + SCALE * row
@@ -195,19 +195,6 @@ def compose(
         f"{_called(network)} and of BCE at T = {temperature:.1f}, with both reliability diagrams. "
         f"{'; '.join(said)}.",
     )
-
-
-def _diagram(draw: ImageDraw.ImageDraw, plot: Plot, counts: Counts, lit: int) -> None:
-    table = calibration.reliability(counts)
-    for low, share, right in zip(table.edges[:-1], table.share, table.accuracy, strict=True):
-        if share > 0:
-            chosen = lit and round(100 * low) == lit
-            plot.bar(draw, low, low + 0.1, right, ORANGE if chosen else LIGHT_BLUE)
-            plot.bar(draw, low + 0.04, low + 0.06, share, GREY)
-    plot.line(draw, (0.5, 1), (0.5, 1), BLACK, 2)
-    full = table.pixels > 0
-    for sure, right in zip(table.confidence[full], table.accuracy[full], strict=True):
-        plot.line(draw, (sure, sure), (sure, right), BLUE, 5)
 
 
 def readout(

@@ -18,7 +18,10 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
+from aslp_lib.metrics.calibration import Reliability
 
+LETTERS = 18
+"""Height of letters, in pixels."""
 GREYS = 48
 LIGHT_BLUE = "#99C7E0"
 """For areas."""
@@ -28,7 +31,7 @@ _PALETTE = [
     *np.repeat(np.linspace(0, 255, GREYS).round().astype(int), 3).tolist(),
     *(part for colour in COLOURS for part in ImageColor.getrgb(colour)),
 ]
-BLACK, WHITE = 0, GREYS - 1
+BLACK, LIGHT_GREY, WHITE = 0, 34, GREYS - 1
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,15 @@ def grey_map(probability: np.ndarray, scale: int, lit: np.ndarray | None = None)
     return Image.fromarray(large)  # 8 bits: pasted into a palette's picture they are its entries
 
 
+def lettering(text: str, size: int) -> Image.Image:
+    """Black letters with soft edges, as high as a line, to be pasted into a palette's picture."""
+    letters = font(size)
+    ascent, descent = letters.getmetrics()
+    line = Image.new("L", (round(letters.getlength(text)) + 1, ascent + descent), "white")
+    ImageDraw.Draw(line).text((0, 0), text, "black", letters)
+    return Image.fromarray(np.rint((GREYS - 1) / 255 * np.asarray(line)).astype(np.uint8))
+
+
 @dataclass(frozen=True)
 class Plot:
     """Axes in a picture: `box` is left, top, right and bottom in pixels.
@@ -97,8 +109,7 @@ class Plot:
     x: Mapping[float, str]
     y: Mapping[float, str]
     title: str = ""
-    size: int = 18
-    """Of letters, in pixels."""
+    size: int = LETTERS
 
     def across(self, value: float) -> int:
         """Where a value lies."""
@@ -144,11 +155,44 @@ class Plot:
         points = [(self.across(a), self.up(b)) for a, b in zip(x, y, strict=True)]
         draw.line(points, fill=index(colour), width=width)
 
+    def area(
+        self,
+        draw: ImageDraw.ImageDraw,
+        x: Sequence[float] | np.ndarray,
+        low: Sequence[float] | np.ndarray,
+        high: Sequence[float] | np.ndarray,
+        colour: str,
+    ) -> None:
+        """Between two curves, whichever is above."""
+        there = [(self.across(a), self.up(b)) for a, b in zip(x, low, strict=True)]
+        back = [(self.across(a), self.up(b)) for a, b in zip(x, high, strict=True)]
+        draw.polygon(there + back[::-1], index(colour))
+
     def triangle(self, draw: ImageDraw.ImageDraw, x: float, colour: str) -> None:
         """A mark on top of the axes, its point at x."""
         place, top = self.across(x), self.box[1]
         corners = [(place, top + 2), (place - 9, top - 14), (place + 9, top - 14)]
         draw.polygon(corners, index(colour))
+
+
+def reliability_diagram(
+    draw: ImageDraw.ImageDraw, plot: Plot, table: Reliability, lit: int = 0
+) -> None:
+    """Bars of the bins' accuracy over the diagonal, their gaps to the confidence, and their shares.
+
+    Args:
+        table: of ten bins.
+        lit: lower end, in percent, of a bin in another colour; 0 for none.
+    """
+    for low, share, right in zip(table.edges[:-1], table.share, table.accuracy, strict=True):
+        if share > 0:
+            chosen = lit and round(100 * low) == lit
+            plot.bar(draw, low, low + 0.1, right, ORANGE if chosen else LIGHT_BLUE)
+            plot.bar(draw, low + 0.04, low + 0.06, share, GREY)
+    plot.line(draw, (0.5, 1), (0.5, 1), BLACK, 2)
+    full = table.pixels > 0
+    for sure, right in zip(table.confidence[full], table.accuracy[full], strict=True):
+        plot.line(draw, (sure, sure), (sure, right), BLUE, 5)
 
 
 def _between(value: float, ticks: list[float], start: int, end: int) -> int:
