@@ -1,9 +1,9 @@
 """What networks that were trained at a fixed level say, recorded for the course's level lab.
 
 `python -m aslp_lib.shipped.levels` (or `make weights`) makes it again: the preset "demo", one
-training for each of `LEVELS` but 0, on expected targets. Level 0 is the shipped BCE network, whose
-logits are kept too, so that any temperature can be put on them. Beside them stand the shipped
-networks whose levels a rule moved.
+training for each of `LEVELS` but 0, on expected targets and once more on drawn ones. Level 0 is the
+shipped BCE network, whose logits are kept too, so that any temperature can be put on them. Beside
+them stand the shipped networks whose levels a rule moved.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import io
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.files import write
+from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import MAP_LEVELS, Counts
 from aslp_lib.recalibration.temperature import Temperature
@@ -33,10 +35,16 @@ from aslp_lib.shipped import FOLDER, SETTINGS, load
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
-LEVELS: tuple[float, ...] = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+LEVELS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 """alpha * beta of the trainings."""
+TARGETS = {"expected": MODERATION, "drawn": HARD_INVERSION}
+"""What the trainings at a level were trained on: the expected target, or what its switch draws."""
 RULES = ("measured_gap", "calibration")
 """Of the shipped networks that are kept too."""
+Row = tuple[str, float] | str
+"""One of `TARGETS` and a level, or a rule."""
+ROWS: tuple[Row, ...] = (*product(TARGETS, LEVELS), *RULES)
+"""What is kept, in this order."""
 PICKS: Mapping[str, tuple[int, ...]] = {
     "test": (5, 14, 18, 33),
     "shifted": (5, 14, 18, 33),
@@ -66,15 +74,16 @@ class Outcome:
     background: float
 
 
-def at_level(level: float, part: str = "test") -> Outcome:
-    """Of the network trained at a level, one of `LEVELS`.
+def at_level(level: float, part: str = "test", targets: str = "expected") -> Outcome:
+    """Of the network trained at a level, one of `LEVELS`, on one of `TARGETS`.
 
     Raises:
-        ValueError: another level, or a set that is not there.
+        ValueError: another level or other targets, or a set that is not there.
     """
     if level not in LEVELS:
         raise ValueError(f"level is {level}, but must be of {', '.join(map(str, LEVELS))}")
-    return _recorded(LEVELS.index(level), part)
+    _technique(targets)
+    return _recorded((targets, level), part)
 
 
 def of_rule(rule: str, part: str = "test") -> Outcome:
@@ -85,15 +94,15 @@ def of_rule(rule: str, part: str = "test") -> Outcome:
     """
     if rule not in RULES:
         raise ValueError(f"rule is {rule!r}, but must be of {', '.join(RULES)}")
-    return _recorded(len(LEVELS) + RULES.index(rule), part)
+    return _recorded(rule, part)
 
 
-def _recorded(row: int, part: str) -> Outcome:
-    held, which = _held(), _number(part)
+def _recorded(row: Row, part: str) -> Outcome:
+    held, at = _held(), (ROWS.index(row), _number(part))
     return Outcome(
-        Counts(held["counts"][row, which].astype(np.int64)[None]),
-        held["maps"][row, which] / 255,
-        *held["sure"][row, which].tolist(),
+        Counts(held["counts"][at].astype(np.int64)[None]),
+        held["maps"][at] / 255,
+        *held["sure"][at].tolist(),
     )
 
 
@@ -120,18 +129,24 @@ def fitted_temperature() -> float:
     return float(_held()["temperature"])
 
 
-def matching_temperature(level: float, part: str = "test") -> float:
+def matching_temperature(level: float, part: str = "test", targets: str = "expected") -> float:
     """The temperature at which plain BCE is as sure, on average, as the network of a level.
 
     Raises:
         ValueError: as `at_level`.
     """
-    aim = calibration.confidence(at_level(level, part).counts)
+    aim = calibration.confidence(at_level(level, part, targets).counts)
 
     def surplus(temperature: float) -> float:
         return calibration.confidence(at_temperature(temperature, part).counts) - aim
 
     return float(brentq(surplus, 0.5, 50, xtol=1e-3))
+
+
+def _technique(targets: str) -> Technique:
+    if targets not in TARGETS:
+        raise ValueError(f"targets is {targets!r}, but must be of {', '.join(TARGETS)}")
+    return TARGETS[targets]
 
 
 def _number(part: str) -> int:
@@ -179,31 +194,49 @@ def logit_table(logits: np.ndarray, dataset: Shapes) -> np.ndarray:
     return counted.reshape(len(KINDS), 2, len(LOGITS))
 
 
-def at(level: float, settings: Settings) -> Settings:
-    """Settings with a fixed level, alpha * beta."""
-    options = {"technique": "M", "alpha": level, "use_expected_targets": True}  # M has beta = 1
+def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
+    """Settings with a fixed level, alpha * beta, and one of `TARGETS`.
+
+    Raises:
+        ValueError: other targets.
+    """
+    technique = _technique(targets)
+    options = {
+        "technique": technique.name,
+        "alpha": level / technique.beta,
+        "use_expected_targets": targets == "expected",
+    }
     return settings.tuned(fixed_level=options)
 
 
+def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
+    """The network: shipped, or trained now."""
+    if isinstance(row, str):
+        return load(row)
+    targets, level = row
+    if level == 0:
+        return load("bce")
+    return train(at(level, settings, targets), data, "fixed_level").network
+
+
 def arrays(
-    logits: Mapping[float | str, Mapping[str, np.ndarray]], data: DataSplits, temperature: float
+    rows: Sequence[Mapping[str, Outcome]],
+    plain: Mapping[str, np.ndarray],
+    tests: Mapping[str, Any],
+    temperature: float,
 ) -> dict[str, np.ndarray]:
     """What is written.
 
     Args:
-        logits: level or rule -> set -> (images, H, W), in the order of `LEVELS` and `RULES`.
+        rows: set -> what is kept of it, of each of `ROWS`.
+        plain: set -> (images, H, W) logits of BCE.
         temperature: as `fitted_temperature` is.
     """
-    tests: dict[str, Any] = data.tests
-    rows = [
-        [outcome(of_level[part], tests[part], picks) for part, picks in PICKS.items()]
-        for of_level in logits.values()
-    ]
-    plain = logits[0.0]
+    kept = [[row[part] for part in PICKS] for row in rows]
     return {
-        "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
-        "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),
-        "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in rows]),
+        "counts": np.array([[o.counts.pooled for o in row] for row in kept], np.uint32),
+        "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in kept], np.uint8),
+        "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in kept]),
         "logits": np.array([logit_table(plain[p], tests[p]) for p in PICKS], np.uint32),
         "map_logits": np.array([plain[p][list(PICKS[p])] for p in PICKS], np.float16),
         "temperature": np.array(temperature),
@@ -214,16 +247,20 @@ def main() -> None:
     """Train one network after another, and replace the files when all are done."""
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
-    networks: dict[float | str, nn.Module] = {0.0: load("bce")}
-    for level in LEVELS[1:]:
-        networks[level] = train(at(level, settings), data, "fixed_level").network
-    networks |= {rule: load(rule) for rule in RULES}
-    logits = {
-        name: {part: logits_of(network, data.tests[part]) for part in PICKS}
-        for name, network in networks.items()
-    }
-    fitted = Temperature().fit(validate(networks[0.0], data.validation, settings))
-    save(arrays(logits, data, fitted.value))
+    tests: dict[str, Any] = data.tests
+    rows = []
+    for row in ROWS:
+        network = of_row(row, data, settings)
+        rows.append(
+            {
+                part: outcome(logits_of(network, tests[part]), tests[part], picks)
+                for part, picks in PICKS.items()
+            }
+        )
+    bce = load("bce")
+    fitted = Temperature().fit(validate(bce, data.validation, settings))
+    plain = {part: logits_of(bce, tests[part]) for part in PICKS}
+    save(arrays(rows, plain, tests, fitted.value))
 
 
 def save(held: dict[str, Any]) -> None:
@@ -232,27 +269,30 @@ def save(held: dict[str, Any]) -> None:
     np.savez_compressed(buffer, **held)
     write(FILE, buffer.getvalue())
     _held.cache_clear()
-    shown = {level: at_level(level).counts for level in LEVELS}
     how = {
         "command": "python -m aslp_lib.shipped.levels",
         "settings": json.loads(SETTINGS.to_json()) | {"methods": ["fixed_level"]},
         "levels": LEVELS,
-        "targets": "M, expected",
+        "targets": {targets: technique.name for targets, technique in TARGETS.items()},
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "temperature": fitted_temperature(),
         "scores": {
-            level: {
-                "ece": calibration.ece(counts),
-                "oe": calibration.oe(counts),
-                "brier": calibration.brier(counts),
-                "accuracy": calibration.accuracy(counts),
-                "confidence": calibration.confidence(counts),
-            }
-            for level, counts in shown.items()
+            targets: {level: _scores(at_level(level, "test", targets).counts) for level in LEVELS}
+            for targets in TARGETS
         },
     }
     write(HOW, json.dumps(how, indent=2) + "\n")
+
+
+def _scores(counts: Counts) -> dict[str, float]:
+    return {
+        "ece": calibration.ece(counts),
+        "oe": calibration.oe(counts),
+        "brier": calibration.brier(counts),
+        "accuracy": calibration.accuracy(counts),
+        "confidence": calibration.confidence(counts),
+    }
 
 
 if __name__ == "__main__":

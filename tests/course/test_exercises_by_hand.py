@@ -139,7 +139,7 @@ def mean_level(logits, labels, accuracy, epochs, *, wait=5, beta=2, of=float, bl
     return total
 
 
-MATCHED = {0.6: 6.9, 0.2: 2.6, "background": 7.5, "toss-ups": 5.5}
+MATCHED = {0.6: 6.9, 0.2: 2.6, "drawn": 8.5, "background": 7.5, "toss-ups": 5.5}
 """Temperatures read off the level lab, to one digit."""
 
 
@@ -357,6 +357,7 @@ NUMBERS = {
         MATCHED[0.6],
         {
             MATCHED[0.2]: "for level 0.2",
+            MATCHED["drawn"]: "on drawn targets",
             MATCHED["background"]: "background alone",
             MATCHED["toss-ups"]: "toss-ups alone",
             1 / MATCHED[0.6]: "inverse",

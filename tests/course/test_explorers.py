@@ -122,7 +122,11 @@ class TestAny:
                     first, last = (rendered(explorer.picture(**each)) for each in ends)
                     assert first == last
                     idle.add(other)
-        explorer_idles = {"feedback": {"dynamics", "weight"}, "estimators": {"bins"}}
+        explorer_idles = {
+            "feedback": {"dynamics", "weight"},
+            "estimators": {"bins"},
+            "level_lab": {"level"},
+        }
         (expected,) = [
             explorer_idles.get(key, set())
             for key, make in explorers.EXPLORERS.items()

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import product
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from PIL import Image, ImageColor
 from aslp_lib import shipped
 from aslp_lib.course.explorers import levels as lab
 from aslp_lib.course.figures import canvas
+from aslp_lib.methods.aslp.perturbation import TECHNIQUES, expected_targets
 from aslp_lib.metrics import calibration
 from aslp_lib.shipped import levels
 from aslp_lib.training.loop import train
 
-VALUES = {"network": 0.2, "temperature": 2.0, "part": "test", "lit": 80, "image": 2, "row": 7,
-          "column": 30}  # fmt: skip
+VALUES = {"level": 0.2, "network": "expected", "temperature": 2.0, "part": "test", "lit": 80,
+          "image": 2, "row": 7, "column": 30}  # fmt: skip
 
 
 def scores(p, labels, posterior):
@@ -67,9 +69,10 @@ def test_the_recorded_bce_at_a_temperature_is_the_shipped_network_s(plain, tempe
     assert levels.at_temperature(temperature).maps == pytest.approx(picked, abs=0.002)
 
 
-def test_level_0_is_plain_bce(plain):
+@pytest.mark.parametrize("targets", levels.TARGETS)
+def test_level_0_is_plain_bce(plain, targets):
     logits, labels, posterior = plain
-    found = told(levels.at_level(0.0))
+    found = told(levels.at_level(0.0, targets=targets))
     assert found == pytest.approx(scores(1 / (1 + np.exp(-logits)), labels, posterior), abs=0.002)
     assert found == pytest.approx(told(levels.at_temperature(1.0)), abs=0.001)
 
@@ -78,13 +81,16 @@ def test_the_temperature_of_validation_is_the_fitted_one():
     assert levels.fitted_temperature() == pytest.approx(2.505, abs=0.01)
 
 
+@pytest.mark.parametrize("targets", levels.TARGETS)
 @pytest.mark.parametrize("part", levels.PICKS)
-def test_confidence_falls_from_level_to_level_and_stays_under_the_target_s(part):
-    confidence = [calibration.confidence(levels.at_level(s, part).counts) for s in levels.LEVELS]
+def test_confidence_falls_from_level_to_level_and_stays_under_the_target_s(part, targets):
+    confidence = [
+        calibration.confidence(levels.at_level(s, part, targets).counts) for s in levels.LEVELS
+    ]
     assert (np.diff(confidence) < 0).all()
     assert max(c - (1 - s / 2) for c, s in zip(confidence, levels.LEVELS, strict=True)) < 0.02
     for level, held in zip(levels.LEVELS, confidence, strict=True):
-        matched = levels.at_temperature(levels.matching_temperature(level, part), part)
+        matched = levels.at_temperature(levels.matching_temperature(level, part, targets), part)
         assert calibration.confidence(matched.counts) == pytest.approx(held, abs=0.003)
 
 
@@ -113,31 +119,54 @@ def test_training_at_level_0_is_bce_bit_for_bit_and_at_another_it_is_not():
         for settings, method in (
             (few, "bce"),
             (levels.at(0.0, few), "fixed_level"),
+            (levels.at(0.0, few, "drawn"), "fixed_level"),
             (levels.at(0.3, few), "fixed_level"),
+            (levels.at(0.3, few, "drawn"), "fixed_level"),
         )
     ]
-    bce, zero, other = (torch.cat([p.ravel() for p in n.parameters()]) for n in networks)
-    assert torch.equal(bce, zero)
-    assert not torch.equal(bce, other)
+    bce, *others = (torch.cat([p.ravel() for p in n.parameters()]) for n in networks)
+    assert [torch.equal(bce, other) for other in others] == [True, True, False, False]
+    assert not torch.equal(*others[2:])
+
+
+@pytest.mark.parametrize("level", levels.LEVELS)
+def test_both_kinds_of_targets_have_the_same_mean_at_a_level(level):
+    labels, strengths = torch.tensor([[0.0, 1.0]]), {}
+    for targets in levels.TARGETS:
+        options = levels.at(level, shipped.SETTINGS, targets).hyperparameters.fixed_level
+        assert options.use_expected_targets == (targets == "expected")
+        technique = TECHNIQUES[options.technique]
+        mean = expected_targets(labels, torch.tensor([options.alpha]), technique)
+        torch.testing.assert_close(mean, torch.tensor([[level / 2, 1 - level / 2]]))
+        strengths[targets] = technique.beta
+    assert strengths == {"expected": 1, "drawn": 2}
 
 
 def test_how_they_were_made_is_written_beside():
     how = json.loads(levels.HOW.read_text())
     assert how["settings"]["epochs"] == shipped.SETTINGS.epochs
     assert tuple(how["levels"]) == levels.LEVELS
-    for level in levels.LEVELS:
-        found = told(levels.at_level(level))
-        assert how["scores"][str(level)] == pytest.approx(
-            {name: found[name] for name in how["scores"][str(level)]}
+    assert how["scores"].keys() == how["targets"].keys() == levels.TARGETS.keys()
+    for targets, level in product(levels.TARGETS, levels.LEVELS):
+        found, written = told(levels.at_level(level, "test", targets)), how["scores"][targets]
+        assert written[str(level)] == pytest.approx(
+            {name: found[name] for name in written[str(level)]}
         )
 
 
 @pytest.mark.parametrize("call", [levels.at_level, levels.matching_temperature])
 def test_another_level_or_set_is_refused(call):
-    with pytest.raises(ValueError, match=r"level is 0\.25, but must be of 0\.0, 0\.1"):
-        call(0.25)
+    with pytest.raises(ValueError, match=r"level is 0\.22, but must be of 0\.0, 0\.05, 0\.1"):
+        call(0.22)
     with pytest.raises(ValueError, match="no set 'elsewhere': choose of test, shifted, textures"):
         call(0.2, "elsewhere")
+    with pytest.raises(ValueError, match="targets is 'mean', but must be of expected, drawn"):
+        call(0.2, "test", "mean")
+
+
+def test_other_targets_are_not_trained_on():
+    with pytest.raises(ValueError, match="targets is 'mean', but must be of expected, drawn"):
+        levels.at(0.2, shipped.SETTINGS, "mean")
 
 
 def tile(drawing, which, image):
@@ -147,9 +176,18 @@ def tile(drawing, which, image):
     return entries[scale // 2 :: scale, scale // 2 :: scale]
 
 
-def test_the_maps_drawn_are_the_recorded_ones_and_the_lit_pixels_those_of_the_bin():
-    dark, lit = lab.compose(**VALUES | {"lit": 0}), lab.compose(**VALUES)
-    for which, seen in enumerate((levels.at_level(0.2), levels.at_temperature(2.0))):
+def named(level, network, part):
+    """What the lab's controls name."""
+    if network in levels.RULES:
+        return levels.of_rule(network, part)
+    return levels.at_level(level, part, network)
+
+
+@pytest.mark.parametrize("network", lab.networks())
+def test_the_maps_drawn_are_the_recorded_ones_and_the_lit_pixels_those_of_the_bin(network):
+    values = VALUES | {"network": network}
+    dark, lit = lab.compose(**values | {"lit": 0}), lab.compose(**values)
+    for which, seen in enumerate((named(0.2, network, "test"), levels.at_temperature(2.0))):
         for image in (0, 2, 3):  # the second has the mark of the pixel on it
             entries = tile(dark, which, image)
             np.testing.assert_array_equal(entries, np.rint(47 * seen.maps[image]))
@@ -199,6 +237,44 @@ def test_the_table_has_both_networks_scores():
     assert "none" in lab.table(**VALUES | {"part": "textures"})
 
 
+@pytest.mark.parametrize("network", lab.networks())
+@pytest.mark.parametrize("part", levels.PICKS)
+def test_at_each_level_words_table_and_mark_are_the_network_s(network, part):
+    rule = network in levels.RULES
+    for level in levels.LEVELS:
+        values = VALUES | {"level": level, "network": network, "part": part}
+        seen, own = named(level, network, part), lab.landed()[network] if rule else level
+        shares = [f"{100 * value:.1f}" for value in told(seen).values()]
+        name, *cells = Cells(lab.table(**values)).cells[8:16]
+        assert cells == [share.replace("nan", "none") for share in shares]
+        called = f"{name}, level {own:.2f}" if rule else f"level {own:.2f}, {network}"
+        assert called.startswith(name)
+        assert lab.readout(**values).startswith(f"ECE {shares[0]} % ({called}) and ")
+        drawing = lab.compose(**values)
+        assert called in drawing.alt and f"ECE {shares[0]} %" in drawing.alt
+        row = np.asarray(drawing.image)[lab._STRIP.box[1] - 8, lab._STRIP.box[0] - 20 :]
+        middle = np.flatnonzero(row == canvas.index(canvas.PINK)).mean() - 20
+        assert middle / 370 * 0.6 == pytest.approx(own, abs=0.01)
+
+
+def test_the_level_is_idle_where_a_rule_has_its_own():
+    idle = {network: lab.idle(**VALUES | {"network": network}) for network in lab.networks()}
+    assert idle == {"expected": (), "drawn": (), "measured_gap": ("level",),
+                    "calibration": ("level",)}  # fmt: skip
+
+
+def test_where_rules_ended_is_marked_beside_the_strip_s_numbers_not_through_them():
+    entries = np.asarray(lab.compose(**VALUES | {"level": 0.0}).image)
+    left, _, right, bottom = lab._STRIP.box
+    marks = {"measured_gap": canvas.GREEN, "calibration": canvas.BLUE}
+    for rule, colour in marks.items():
+        is_marked = entries[: lab._DIAGRAMS["at the level"].box[1]] == canvas.index(colour)
+        place = np.flatnonzero(is_marked.any(axis=0)).mean()
+        assert (place - left) / (right - left) * 0.6 == pytest.approx(lab.landed()[rule], abs=0.01)
+        assert is_marked[bottom - 5].any() and is_marked[bottom + 45].any()
+        assert not is_marked[bottom + 6 : bottom + 28].any()  # where the numbers stand
+
+
 def test_the_diagram_s_bars_are_the_bins_accuracy():
     drawing = lab.compose(**VALUES)
     counts = levels.at_level(0.2).counts
@@ -218,7 +294,9 @@ def test_where_rules_ended_is_their_logs_last_level():
     for rule in levels.RULES:
         assert ended[rule] == shipped.load_log(rule)[-1]["alpha_mean"]  # M: beta is 1
     assert 0 < ended["measured_gap"] < ended["calibration"] < levels.LEVELS[-1]
-    assert list(lab.networks()) == sorted(lab.networks(), key=lambda n: ended.get(n, n))
+    assert [*lab.networks()] == [*levels.TARGETS, *levels.RULES]
+    for rule, level in ended.items():
+        assert f"level {level:.2f}" in lab.networks()[rule]
 
 
 def test_the_rules_networks_are_the_shipped_ones():

@@ -54,8 +54,8 @@ MATCH = Exercise(
     title="match them",
     question="""
 On the test set, **at which temperature is plain BCE as sure, on average, as the network trained at
-level 0.6?** Read it off the lab: the column "sure" of both rows must agree. One digit after the
-point will do.
+level 0.6 on expected targets?** Read it off the lab: the column "sure" of both rows must agree. One
+digit after the point will do.
 """,
     right=lambda: levels.matching_temperature(0.6),
     tolerance=0.15,
@@ -64,6 +64,10 @@ point will do.
         Mistake(
             lambda: levels.matching_temperature(0.2),
             "That is the temperature for level 0.2.",
+        ),
+        Mistake(
+            lambda: levels.matching_temperature(0.6, targets="drawn"),
+            "That is as sure as the network on drawn targets, which is less sure at this level.",
         ),
         Mistake(
             lambda: _agreeing(lambda seen: seen.background),

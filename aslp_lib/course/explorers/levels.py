@@ -1,4 +1,4 @@
-"""Explorer: networks trained at a fixed level, beside a temperature on plain BCE."""
+"""Explorer: networks trained at a level, fixed or moved by a rule, beside a temperature on BCE."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.score import ScoreFunction
 from aslp_lib.shipped import levels
-from aslp_lib.shipped.levels import LEVELS, PICKS, Outcome
+from aslp_lib.shipped.levels import LEVELS, PICKS, TARGETS, Outcome
 
 PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
 IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
 """Rules whose networks are shipped: what they are called here, and their colour."""
-Network = float | str
-"""A fixed level, or a rule."""
+FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
+"""What the networks at a fixed level were trained on."""
 
 WIDTH, HEIGHT, SCALE = 1280, 912, 4
 _TILE, _ROW = SIZE * SCALE, SIZE * SCALE + 36
@@ -44,7 +44,11 @@ _TOPS = [30 + i * _ROW for i in range(4)]
 _LEFTS = [4 + i * (_TILE + 8) for i in range(4)]
 _SHARE = {0.0: "0", 0.5: "50", 1.0: "100 %"}
 _SURE = {0.5: "50", 0.6: "60", 0.7: "70", 0.8: "80", 0.9: "90", 1.0: "100 %"}
-_STRIP = Plot((872, 56, 1242, 70), {n / 10: f"{n / 10:g}" for n in range(7)}, {0: "", 1: ""})
+_STRIP = Plot(
+    (872, 56, 1242, 70),
+    {s: "" if n % 2 else f"{s:g}" for n, s in enumerate(LEVELS)},
+    {0: "", 1: ""},
+)
 _DIAGRAMS = {
     "at the level": Plot((872, 196, 1242, 430), _SURE, _SHARE, "trained at the level"),
     "BCE / T": Plot((872, 630, 1242, 864), _SURE, _SHARE, "BCE, its logits divided by T"),
@@ -53,25 +57,29 @@ _LEGEND = ("bars: accuracy in the bin", "blue: its gap to the confidence", "grey
 
 
 def level_lab() -> Explorer:
-    """Level, temperature and test set; a pixel that is asked, and a bin whose pixels are lit."""
+    """Level, network, temperature and test set; a pixel that is asked, and a bin whose pixels are
+    lit."""
     controls = {
-        "network": choice("level alpha*beta", networks(), 0.2),
-        "temperature": slider("temperature T", 1.0, 8.0, 0.1, 1.0),
+        "level": slider("level alpha*beta", LEVELS[0], LEVELS[-1], LEVELS[1], 0.2),
+        "network": choice("network", networks(), "expected"),
+        "temperature": slider("temperature T", 1.0, 9.0, 0.1, 1.0),
         "part": choice("images", PARTS, "test"),
         "image": choice("pixel of the image", IMAGES, 3),
         "row": number("pixel row", 0, SIZE - 1, 12),
         "column": number("pixel column", 0, SIZE - 1, 26),
         "lit": choice("light the pixels that are sure by", BINS, 0),
     }
-    return Explorer(controls, compose, readout, table=table, lines=3)
+    return Explorer(controls, compose, readout, idle=idle, table=table, lines=3)
 
 
-def networks() -> dict[Network, str]:
-    """Fixed levels, and rules where their levels ended, in the order of the levels; as shown."""
-    places: dict[Network, float] = {level: level for level in LEVELS} | dict(landed())
-    names: dict[Network, str] = {level: f"{level:.1f}" for level in LEVELS}
-    names |= {rule: f"{RULES[rule][0]} ({level:.2f})" for rule, level in landed().items()}
-    return {network: names[network] for network in sorted(places, key=places.__getitem__)}
+def networks() -> dict[str, str]:
+    """As shown: trained at the slider's level on one of `TARGETS`, or at levels a rule moved."""
+    return FIXED | {rule: _called(0, rule) for rule in RULES}
+
+
+def idle(network: str, **others: object) -> tuple[str, ...]:
+    """Which controls have no say: levels that a rule moved are not the slider's."""
+    return () if network in TARGETS else ("level",)
 
 
 @cache
@@ -82,24 +90,24 @@ def landed() -> dict[str, float]:
 
 
 @lru_cache(maxsize=8)
-def _both(network: Network, temperature: float, part: str) -> dict[str, Outcome]:
+def _both(level: float, network: str, temperature: float, part: str) -> dict[str, Outcome]:
     return {
-        "at the level": _recorded(network, part),
+        "at the level": _recorded(level, network, part),
         "BCE / T": levels.at_temperature(temperature, part),
     }
 
 
 @cache
-def _recorded(network: Network, part: str) -> Outcome:
-    if isinstance(network, str):
-        return levels.of_rule(network, part)
-    return levels.at_level(network, part)
+def _recorded(level: float, network: str, part: str) -> Outcome:
+    if network in TARGETS:
+        return levels.at_level(level, part, network)
+    return levels.of_rule(network, part)
 
 
-def _called(network: Network) -> str:
-    if isinstance(network, str):
-        return f"{RULES[network][0]}, level {landed()[network]:.2f}"
-    return f"level {network:.1f}"
+def _called(level: float, network: str) -> str:
+    if network in TARGETS:
+        return f"level {level:.2f}, {network}"
+    return f"{RULES[network][0]}, level {landed()[network]:.2f}"
 
 
 @cache
@@ -138,13 +146,15 @@ def _background(part: str) -> Image.Image:
         truth = np.rint(255 * dataset.posterior[i]).astype(np.uint8)
         truth = truth.repeat(SCALE, 0).repeat(SCALE, 1)
         picture.paste(Image.fromarray(truth).convert("RGB"), (left, _TOPS[1]))
-    _STRIP.frame(draw)
     draw.text((872, 24), "the level, and where rules' own ended", "black", letters, anchor="ls")
     for (name, colour), level in zip(RULES.values(), landed().values(), strict=True):
         place, left = _STRIP.across(level), level < 0.27  # names on both sides, as levels are near
-        draw.line((place, 46, place, 122), fill=colour, width=4)
+        # Not through the numbers between.
+        draw.line((place, 46, place, 74), fill=colour, width=4)
+        draw.line((place, 100, place, 124), fill=colour, width=4)
         at = (place - 8 if left else place + 8, 121)
         draw.text(at, name, "black", letters, anchor="rs" if left else "ls")
+    _STRIP.frame(draw)
     for plot in _DIAGRAMS.values():
         plot.frame(draw)
         draw.text((1057, plot.box[3] + 45), "confidence", "black", letters, anchor="ms")
@@ -170,12 +180,19 @@ def lights(maps: np.ndarray, low: int) -> np.ndarray:
 
 
 def compose(
-    network: Network, temperature: float, part: str, image: int, row: int, column: int, lit: int
+    level: float,
+    network: str,
+    temperature: float,
+    part: str,
+    image: int,
+    row: int,
+    column: int,
+    lit: int,
 ) -> Drawing:
     """The maps of both networks, their reliability diagrams, and where the level lies."""
     picture = _background(part).copy()
     draw, said = ImageDraw.Draw(picture), []
-    both = _both(network, temperature, part)
+    both = _both(level, network, temperature, part)
     for (name, seen), top in zip(both.items(), _TOPS[2:], strict=True):
         shown = lights(seen.maps, lit) if lit else np.zeros(seen.maps.shape, bool)
         for left, values, bright in zip(_LEFTS, seen.maps, shown, strict=True):
@@ -187,21 +204,27 @@ def compose(
         for margin, colour in ((5, WHITE), (3, BLACK), (1, index(PINK))):
             far = SCALE - 1 + margin
             draw.rectangle((x - margin, y - margin, x + far, y + far), None, colour, 2)
-    level = landed()[network] if isinstance(network, str) else network
-    _STRIP.triangle(draw, level, PINK)
+    _STRIP.triangle(draw, landed().get(network, level), PINK)
     return Drawing(
         picture,
-        f"Four images of {part}, their true probability, and the maps of the network trained at "
-        f"{_called(network)} and of BCE at T = {temperature:.1f}, with both reliability diagrams. "
-        f"{'; '.join(said)}.",
+        f"Four images of {part}, their true probability, and the maps of the network trained at a "
+        f"level ({_called(level, network)}) and of BCE at T = {temperature:.1f}, with both "
+        f"reliability diagrams. {'; '.join(said)}.",
     )
 
 
 def readout(
-    network: Network, temperature: float, part: str, image: int, row: int, column: int, lit: int
+    level: float,
+    network: str,
+    temperature: float,
+    part: str,
+    image: int,
+    row: int,
+    column: int,
+    lit: int,
 ) -> str:
     """Both errors, how sure both are, the lit bin and the pixel."""
-    here, there = _both(network, temperature, part).values()
+    here, there = _both(level, network, temperature, part).values()
     ece, sure = (partial(_percent, score) for score in (calibration.ece, calibration.confidence))
     i = PICKS[part][image - 1]
     at = (image - 1, row, column)
@@ -211,10 +234,11 @@ def readout(
     shares = [calibration.reliability(seen.counts).share[lit // 10] for seen in (here, there)]
     of_bin = f" {BINS[lit]} sure: {_tenths(shares[0])} and {_tenths(shares[1])} of the pixels."
     return (
-        f"ECE {ece(here)} at {_called(network)}, {ece(there)} for BCE at T = {temperature:.1f}; "
-        f"mean confidence {sure(here)} and {sure(there)}.{of_bin if lit else ''} Pixel ({row}, "
-        f"{column}) of the {IMAGES[image]} image of {part}: P(y = 1) is {said[0]} and {said[1]}, "
-        f"in truth {said[2]}; its label is {_set(part).mask(i)[row, column]}."
+        f"ECE {ece(here)} ({_called(level, network)}) and {ece(there)} (BCE, T = "
+        f"{temperature:.1f}); mean confidence {sure(here)} and {sure(there)}."
+        f"{of_bin if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
+        f"P(y = 1) is {said[0]} and {said[1]}, in truth {said[2]}; its label is "
+        f"{_set(part).mask(i)[row, column]}."
     )
 
 
@@ -239,19 +263,21 @@ COLUMNS = {
 }
 
 
-def table(network: Network, temperature: float, part: str, **others: object) -> str:
+def table(level: float, network: str, temperature: float, part: str, **others: object) -> str:
     """The scores of both, in percent, and how sure of toss-ups and background: two rows."""
-    both = _both(network, temperature, part)
+    both = _both(level, network, temperature, part)
     heads = [*COLUMNS, "toss-ups", "background"]
+    # Of a line's length, or the picture below would move.
+    name = _called(level, network) if network in TARGETS else RULES[network][0]
     rows = {
-        _called(network).partition(",")[0]: _scores(both["at the level"]),
+        name: _scores(both["at the level"]),
         f"BCE, T = {temperature:.1f}": _scores(both["BCE / T"]),
     }
     style = 'style="text-align: right; padding: 0 4px; font-size: 0.95em"'
-    corner = '<td style="width: 7em; padding: 0">in %</td>'
+    corner = '<td style="width: 9em; padding: 0">in %</td>'
     head = "".join(f'<th scope="col" {style}>{name}</th>' for name in heads)
     body = "".join(
-        f'<tr><th scope="row" style="width: 7em; text-align: left; padding: 0">{name}</th>'
+        f'<tr><th scope="row" style="width: 9em; text-align: left; padding: 0">{name}</th>'
         + "".join(f"<td {style}>{cell}</td>" for cell in cells)
         + "</tr>"
         for name, cells in rows.items()
