@@ -105,13 +105,6 @@ SLIDES = (
     ),
     Slide(
         "01",
-        "Try it: estimators and bins",
-        "ECE depends on the bins. With one bin it is the plain gap of confidence and accuracy.",
-        ask="guess_bins",
-        picture="explorers.estimators(",
-    ),
-    Slide(
-        "01",
         "Two readings: the predicted class, and the foreground",
         "Of pixels that get P(y=1) = 0.3, are 30 % foreground? Both readings are called "
         "calibration.",
@@ -275,14 +268,6 @@ SLIDES = (
     ),
     Slide(
         "03",
-        "Step 7: the gradient in alpha",
-        "$$\n\\dfrac{\\partial}{\\partial\\alpha}\\,\\mathbb{E}_Z[L] = "
-        "\\mathrm{BCE}(f, p) - \\mathrm{BCE}(f, y) = \\beta\\,(y - \\dfrac{1}{2})\\,z\n$$\n\n"
-        "The network sits at its minimiser, and $\\alpha\\beta$ < 1.",
-        ask="guess_climbs",
-    ),
-    Slide(
-        "03",
         "Step 8: a pixel that is ambiguous by itself",
         "It is foreground with probability $\\pi$. Plain BCE would find $f^* = \\pi$.",
         ask="guess_posterior",
@@ -358,13 +343,6 @@ SLIDES = (
         picture="figures.levels_over_margins(",
     ),
     Slide(
-        "04",
-        "Real trainings",
-        "Moderation, $\\lambda$ = 200; validation accuracies end near 85 %.",
-        ask="guess_rest",
-        picture="figures.training_history(",
-    ),
-    Slide(
         "05",
         "What ASLP adds to a training loop",
         "```python\n"
@@ -418,13 +396,6 @@ SLIDES = (
     ),
     Slide(
         "06",
-        "A number from a finite sample",
-        "A predictor that is calibrated *exactly*: its true error is 0.",
-        ask="guess_sample",
-        picture="figures.estimator_bias(sizes",
-    ),
-    Slide(
-        "06",
         "Pixels are not independent, images are",
         "100 test sets, and a 95 % interval for each; pixels resampled as if drawn one by one.",
         ask="guess_interval",
@@ -436,14 +407,6 @@ SLIDES = (
         "The authors' release stretches every map to the full range before it measures. ASLP's "
         "ECE was 6.9 %. What comes out then describes the stretching.",
         ask="guess_stretched",
-    ),
-    Slide(
-        "06",
-        "In distribution, shifted, without an object",
-        "From BCE to ASLP, in points:\n\n"
-        "| | ECE | OE |\n|---|---:|---:|\n"
-        "| test | -3.2 | -8.8 |\n| shifted | -5.0 | -9.8 |\n| textures | +11.3 | -0.8 |\n\n"
-        "Each has a 95 % interval over images, *paired*.",
     ),
     Slide(
         "06",
@@ -517,13 +480,6 @@ SLIDES = (
         "- *early stopping*: you train anyway, and NLL turns up\n"
         "- *ASLP (MC)*: over-confidence is the greater evil; else add a temperature\n"
         "- *a level for each image*: images come worse than validation's, with an object in each",
-    ),
-    Slide(
-        "08",
-        "Four lines",
-        "Cells under a microscope, in a plain loop: MC sees to it that the *targets* are as sure "
-        "as validation is right.",
-        ask="guess_gap",
     ),
     Slide(
         "08",
