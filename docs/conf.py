@@ -23,7 +23,7 @@ copyright = "the aslp_lib authors"
 root_doc = "README"
 
 CONTENTS = {
-    "The course": ["notebooks/*.ipynb", "TEACHING.md"],
+    "The course": ["notebooks/*.ipynb", "docs/cheat_sheet.md", "TEACHING.md"],
     "Guides": [
         "docs/own_loop.md",
         "docs/recalibration.md",
@@ -35,7 +35,13 @@ CONTENTS = {
         "docs/authors_checkpoints.md",
         "Dataset/README.md",
     ],
-    "Findings": ["docs/results.md", "CLAIMS.md", "benchmarks/README.md", "aslp_lib/shipped/*.md"],
+    "Findings": [
+        "docs/results.md",
+        "CLAIMS.md",
+        "benchmarks/README.md",
+        "docs/reproducibility.md",
+        "aslp_lib/shipped/*.md",
+    ],
     "The library": ["docs/api/aslp_lib.md", "docs/api/*.md"],
     "The project": [
         "CONTRIBUTING.md",
@@ -45,6 +51,7 @@ CONTENTS = {
         "tests/README.md",
         "tests/attacks/README.md",
         "docs/*.md",
+        "*.md",
     ],
     "Solutions": ["notebooks/solutions/*.ipynb"],
 }
@@ -95,10 +102,10 @@ html_theme_options = {"home_page_in_toc": True, "navbar_persistent": []}
 
 def contents() -> str:
     """The chapters as toctrees. A file that is not there is left out."""
-    taken: set[str] = set()
+    taken = {root_doc}
     chapters = []
     for title, patterns in CONTENTS.items():
-        files = [f for p in patterns for f in sorted(ROOT.glob(p)) if f.name != "conf.py"]
+        files = [f for p in patterns for f in sorted(ROOT.glob(p))]
         names = [f.relative_to(ROOT).with_suffix("").as_posix() for f in files]
         names = [name for name in dict.fromkeys(names) if name not in taken]
         taken |= set(names)
