@@ -46,7 +46,10 @@ CODE = sorted(
     for path in (ROOT / part).rglob("*.py")
 )
 VARIANTS = ("BCE", "ASLP (MC)", "ASLP (ME)")
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOLD = "\n".join(
+    path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]
+)
+"""What README says, and the pages that it leads to."""
 
 
 def sources(path: Path, kind: str) -> list[str]:
@@ -169,25 +172,25 @@ def test_spelling_is_british(path):
 
 
 def of_table(first: str) -> list[str]:
-    """The cells of the row of a README's table that begins so."""
-    (row,) = re.findall(rf"^\| {re.escape(first)} \|(.+)\|$", README, re.M)
+    """The cells of the row of a table that begins so."""
+    (row,) = re.findall(rf"^\| {re.escape(first)} \|(.+)\|$", TOLD, re.M)
     return [cell.strip() for cell in row.split("|")]
 
 
-def test_the_readme_s_versions_are_those_of_the_package():
+def test_versions_are_those_of_the_package():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    (oldest,) = re.findall(r"You need Python (\d+\.\d+) or newer", README)
+    (oldest,) = re.findall(r"You need Python (\d+\.\d+) or newer", TOLD)
     assert SpecifierSet(project["requires-python"]) == SpecifierSet(f">={oldest}")
     said = re.findall(
         r"^(?:LOWEST|NEWEST)_PYTHON \?= (\S+)$", (ROOT / "Makefile").read_text(), re.M
     )
     tested = [each.rpartition(":: ")[2] for each in project["classifiers"] if ":: 3." in each]
     assert said == tested and said[0] == oldest
-    for extra in re.findall(r"'(?:aslp-lib|\.|-e \.)\[([\w,]+)\]'", README):
+    for extra in re.findall(r"'(?:aslp-lib|\.|-e \.)\[([\w,]+)\]'", TOLD):
         assert set(extra.split(",")) <= project["optional-dependencies"].keys()
 
 
-def test_the_readme_s_presets_are_the_settings():
+def test_the_presets_are_the_settings():
     for name in ("demo", "small", "paper"):
         _, network, _ = of_table(f"`{name}`")
         assert network.endswith(f", {PRESETS[name].size}"), name
@@ -210,13 +213,13 @@ def test_the_readme_s_presets_are_the_settings():
 
 
 @pytest.mark.slow
-def test_the_readme_s_recalibrations_have_the_errors_that_it_says():
+def test_recalibrations_have_the_errors_that_it_says():
     """Those that counts alone are enough for, and flip averaging; of the shipped BCE network."""
     data, network = shipped.SETTINGS.load_data(), shipped.load("bce")
     held_out, test = (
         validate(network, part, shipped.SETTINGS) for part in (data.validation, data.tests["test"])
     )
-    assert f"{100 * calibration.ece(test):.1f} % before" in README
+    assert f"{100 * calibration.ece(test):.1f} % before" in TOLD
     for kind in ("temperature", "two_temperatures", "logistic", "isotonic", "histogram"):
         fitted = RECALIBRATIONS[kind]().fit(held_out)
         said = float(of_table(f"`{kind}`")[2])
@@ -227,7 +230,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_the_readme_s_words_on_photographs_are_the_records():
+def test_words_on_photographs_are_the_records():
     variants = {v: [r for r in measured.held("real.json") if r["variant"] == v] for v in VARIANTS}
 
     def mean(variant: str, part: str, score: str) -> float:
@@ -249,10 +252,10 @@ def test_the_readme_s_words_on_photographs_are_the_records():
         f"validation's ({held_out.removesuffix(' %')} %)",
         f"textures go from {textures.removesuffix(' %')} %",
     ):
-        assert said in flat(README)
+        assert said in flat(TOLD)
 
 
-def test_the_readme_s_least_error_with_a_temperature_is_the_recorded_one():
+def test_least_error_with_a_temperature_is_the_recorded_one():
     least = min(
         (
             statistics.mean(r["ece"] for r in measured.compared(method, "test", "temperature")),
@@ -263,13 +266,13 @@ def test_the_readme_s_least_error_with_a_temperature_is_the_recorded_one():
     said = (
         f"Of all {len(METHODS)} methods {METHOD_LABELS[least[1]]} with a temperature has the least"
     )
-    assert said in flat(README) and f"error ({100 * least[0]:.1f} %)" in flat(README)
+    assert said in flat(TOLD) and f"error ({100 * least[0]:.1f} %)" in flat(TOLD)
 
 
-def test_the_readme_s_words_on_speed_are_the_records():
+def test_words_on_speed_are_the_records():
     found = measured.held("evaluation.json")
     assert round(2 * found["contenders"]["ours"]["ratio"]) == 3
-    assert "one and a half times as long as decoding the PNGs takes" in flat(README)
+    assert "one and a half times as long as decoding the PNGs takes" in flat(TOLD)
     assert found["command"]["images"] == 1000
     assert round(found["command"]["seconds"]["score --report"]) == 3
-    assert "a thousand maps with their report in three seconds" in flat(README)
+    assert "a thousand maps with their report in three seconds" in flat(TOLD)

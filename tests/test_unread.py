@@ -17,6 +17,7 @@ FOUND_BY_TOOLS = (
     r"\.ci/run|\.gitignore|\.pre-commit-config\.yaml|Makefile|pyproject\.toml|CITATION\.cff",
     r"(.*/)?README\.md|CLAIMS\.md|LICENSE.*|aslp_lib/py\.typed",  # where one looks first
     r"notebooks/(solutions/)?\w+\.ipynb",  # the course; the README's list is a test's
+    r"docs/api/[\w.]+\.md",  # the book, which takes all there are
 )
 
 

@@ -102,7 +102,7 @@ class TestMinutes:
         time = re.search(r"\*\*Time\*\* (.+?)[.;]", opening, re.S)[1]  # it computes for: left out
         sessions = [int(each) for each in re.findall(r"\d\d+", time)]
         readme = (ROOT / "README.md").read_text(encoding="utf-8")
-        (listed,) = re.findall(rf"^\| `{path.name}` \|.*\| (\d+) \|$", readme, re.M)
+        (listed,) = re.findall(rf"^\| \[`{path.name}`\].*\| (\d+) \|$", readme, re.M)
         total = sum(MINUTES[number].values())
         assert total == sum(sessions) * (2 if "Two" in time else 1) == int(listed)
 

@@ -110,6 +110,7 @@ MINUTES: dict[str, dict[str, int]] = {
         "Settings": 5,
         "Exercise: how long is the climb?": 4,
         "Training": 10,
+        "Longer trainings, epoch by epoch": 10,
         "Where do the levels rest?": 3,
         "Exercise: a loose constraint": 4,
         "Evaluation": 6,
