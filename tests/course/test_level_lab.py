@@ -289,6 +289,17 @@ def test_the_diagram_s_bars_are_the_bins_accuracy():
         assert height == pytest.approx(right, abs=0.02)
 
 
+def test_the_lit_bin_is_marked_under_the_axis_also_where_it_is_empty():
+    values = VALUES | {"level": 0.6, "temperature": 9.0}
+    for lit in (low for low in lab.BINS if low):
+        entries = np.asarray(lab.compose(**values | {"lit": lit}).image)
+        for plot in lab._DIAGRAMS.values():
+            under = entries[plot.box[3] + 3, plot.box[0] : plot.box[2] + 1]
+            marked = np.flatnonzero(under == canvas.index(canvas.ORANGE)) / (len(under) - 1)
+            assert 50 + 50 * marked.min() == pytest.approx(lit, abs=0.3)
+            assert 50 + 50 * marked.max() == pytest.approx(lit + 10, abs=0.3)
+
+
 def test_where_rules_ended_is_their_logs_last_level():
     ended = lab.landed()
     for rule in levels.RULES:

@@ -267,17 +267,18 @@ def table(level: float, network: str, temperature: float, part: str, **others: o
     """The scores of both, in percent, and how sure of toss-ups and background: two rows."""
     both = _both(level, network, temperature, part)
     heads = [*COLUMNS, "toss-ups", "background"]
-    # Of a line's length, or the picture below would move.
+    # On one line, whatever the network: else the picture below would move.
     name = _called(level, network) if network in TARGETS else RULES[network][0]
     rows = {
         name: _scores(both["at the level"]),
         f"BCE, T = {temperature:.1f}": _scores(both["BCE / T"]),
     }
     style = 'style="text-align: right; padding: 0 4px; font-size: 0.95em"'
-    corner = '<td style="width: 9em; padding: 0">in %</td>'
+    left = 'style="width: 12em; white-space: nowrap; text-align: left; padding: 0"'
+    corner = f"<td {left}>in %</td>"
     head = "".join(f'<th scope="col" {style}>{name}</th>' for name in heads)
     body = "".join(
-        f'<tr><th scope="row" style="width: 9em; text-align: left; padding: 0">{name}</th>'
+        f'<tr><th scope="row" {left}>{name}</th>'
         + "".join(f"<td {style}>{cell}</td>" for cell in cells)
         + "</tr>"
         for name, cells in rows.items()

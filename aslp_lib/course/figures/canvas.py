@@ -189,6 +189,9 @@ def reliability_diagram(
             chosen = lit and round(100 * low) == lit
             plot.bar(draw, low, low + 0.1, right, ORANGE if chosen else LIGHT_BLUE)
             plot.bar(draw, low + 0.04, low + 0.06, share, GREY)
+    if lit:  # under the axis too, as the bin may be empty
+        left, right = plot.across(lit / 100), plot.across((lit + 10) / 100)
+        draw.line((left, plot.box[3] + 3, right, plot.box[3] + 3), index(ORANGE), 5)
     plot.line(draw, (0.5, 1), (0.5, 1), BLACK, 2)
     full = table.pixels > 0
     for sure, right in zip(table.confidence[full], table.accuracy[full], strict=True):
