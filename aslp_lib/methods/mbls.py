@@ -35,8 +35,8 @@ class MbLS(Method[MbLSOptions]):
 
     The paper's penalty is `lambda * sum_k max(max_j l_j - l_k - m, 0)` over classes k. A sigmoid is
     the softmax of two logits that differ by z, as (0, z), and the penalty sees only differences:
-    the larger logit's is 0, the other's `|z|`. (The authors' code takes the mean over classes, which
-    here is half of this sum.)
+    the larger logit's is 0, the other's `|z|`. (The authors' code takes the mean over classes,
+    which here is half of this sum.)
     """
 
     name, label = "mbls", "MbLS"

@@ -47,8 +47,8 @@ class PerImage(Recalibration):
     The features phi are of the predicted map alone, so that any network, and anyone's maps, have
     them: the logarithms of the predicted foreground's share of the pixels and of the mean entropy,
     each plus 0.001; the mean entropy of predicted foreground and of background (their sums over the
-    area plus 0.01); the mean `|z|`, up to 6. They are standardised over the clean images, and held to
-    the range that they have in the fit: what is unlike all of it is treated as its most unlike.
+    area plus 0.01); the mean `|z|`, up to 6. They are standardised over the clean images, and held
+    to the range that they have in the fit: what is unlike all of it is treated as its most unlike.
     """
 
     preserves_decisions = True
