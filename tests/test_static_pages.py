@@ -76,6 +76,7 @@ def test_an_explorer_with_frames_has_them_and_another_its_picture():
     assert "image/png" in of["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", frames.FRAMES)
 def test_the_frames_are_the_explorer_s_pictures_in_the_order_of_their_control(name):
     explorer, chosen = EXPLORERS[name](), frames.FRAMES[name]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,26 @@ def test_every_internal_link_leads_somewhere(pages, book):
             if not place.is_file() or (there and anchor and unquote(anchor) not in there.ids):
                 wrong.append(f"{name}: {link}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_link_to_a_file_of_the_project_shows_the_source_or_gives_a_copy(pages):
+    links = pages["notebooks/02_label_perturbation.html"].links
+    assert "../_modules/aslp_lib/methods/aslp/perturbation.html" in links
+    links = pages["README.html"].links
+    assert {"docs/paper.html", "notebooks/00_start_here.html", "CONTRIBUTING.html"} <= links
+    assert any(re.fullmatch(r"_downloads/\w+/LICENSE", link) for link in links)
+
+
+def test_docstrings_are_shown_as_they_are_written(book):
+    """What stands before a colon is no type, and a registry's value is not spelled out."""
+    page = (book / "docs/api/aslp_lib.methods.aslp.html").read_text(encoding="utf-8")
+    said = " ".join(re.sub(r"<[^>]+>", "", page).split())
+    assert (
+        "What the authors’ released code does at its default --beta 2.0: targets 2 and -1." in said
+    )
+    page = (book / "docs/api/aslp_lib.metrics.html").read_text(encoding="utf-8")
+    assert "Every score by its name" in page
+    assert "function ece at 0x" not in page
 
 
 def test_nothing_is_loaded_from_elsewhere_and_every_picture_is_described(pages):
