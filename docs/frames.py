@@ -32,7 +32,8 @@ FRAMES = {
     "perturbation": Frames("alpha", values=tuple(i / 10 for i in range(11))),
     "loss": Frames("alpha", values=tuple(i / 10 for i in range(11))),
     "feedback": Frames("weight"),
-    "level_lab": Frames("network"),
+    "level_lab": Frames("level"),
+    "training_scrubber": Frames("epoch", values=tuple(range(10, 141, 10))),
 }
 """Explorer -> its frames; one that is not here keeps the first picture of its notebook."""
 
