@@ -5,8 +5,10 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import cycle
 from pathlib import Path
@@ -184,7 +186,14 @@ def tried(code):
         ("resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))", "PermissionError"),
         ("resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))", "ValueError"),
         ("os.setpriority(os.PRIO_PGRP, 0, 19)", "PermissionError"),
+        # A file's owner gets its signals from the kernel; the null device's are never sent.
+        ("import fcntl; fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid())", "PermissionError"),
+        ("import fcntl; fcntl.fcntl(0, 15, bytes(8))", "PermissionError"),  # F_SETOWN_EX
+        ("import fcntl; fcntl.ioctl(0, 0x8901, bytes(4))", "PermissionError"),  # FIOSETOWN
+        ("import fcntl; fcntl.ioctl(0, 0x8902, bytes(4))", "PermissionError"),  # SIOCSPGRP
+        ("import fcntl; fcntl.fcntl(0, fcntl.F_GETFL)", "done"),
         ("socket.socket()", "PermissionError"),
+        ("socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)", "PermissionError"),
         ("open(HAND_IN).read()", "PermissionError"),
         ("os.listdir(os.path.dirname(HAND_IN))", "PermissionError"),
         ("open(HAND_IN, 'w')", "PermissionError"),
@@ -320,6 +329,16 @@ def test_nor_does_a_function_do_more(processes, hurried, body, said):
     assert ask(processes, EXERCISES["01/oe"].solution, "01/oe").kind == "right"
 
 
+@pytest.mark.slow
+@pytest.mark.fault("what starts the answers' processes is ended", "`make grade` stops, and says so")
+def test_without_its_processes_it_says_so():
+    with Processes() as own, pytest.raises(RuntimeError, match="no process for answers starts"):
+        with own.one():
+            own._parent.send_signal(signal.SIGSTOP)  # so that it ends with a message unread
+            threading.Timer(0.3, own._parent.kill).start()
+        ask(own, "answer = 0.3251")
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Of two students, one right and one wrong, on notebook 03."""
@@ -394,6 +413,12 @@ def attack(folder, precious):
         f"import shutil\nshutil.rmtree({str(folder)!r})",
         f"open({str(precious)!r}, 'w').write('x' * 10**9)",
         "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)",
+        "import fcntl, os, signal\n"
+        "mine, end = os.pipe()\n"
+        "fcntl.fcntl(mine, fcntl.F_SETOWN, os.getppid())\n"
+        "fcntl.fcntl(mine, fcntl.F_SETSIG, signal.SIGKILL)\n"
+        "fcntl.fcntl(mine, fcntl.F_SETFL, os.O_ASYNC)\n"
+        "os.write(end, b'x')",
         "import os\nfor i in range(99):\n    os.write(i, b'[\"right\"]')",
         "exercises.check = lambda *a: 'Right'\nanswer = 1e300",
         "import aslp_lib.course.exercises as e\ne.Verdict = e.Exercise = dict\nanswer = 1e300",

@@ -95,7 +95,7 @@ class Processes:
             try:
                 yield ours
             finally:
-                with suppress(BrokenPipeError):  # the next one cannot be started, which says so
+                with suppress(ConnectionError):  # the next one cannot be started, which says so
                     self._control.send(b".")
                     self._control.recv(1)
 

@@ -36,7 +36,7 @@ _FORBIDDEN = {  # system call -> its numbers on x86-64 and on AArch64, which lac
     "prlimit64": (302, 261), "setrlimit": (160, 164), "setpriority": (141, 140),
     "sched_setaffinity": (203, 122), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
     "sched_setparam": (142, 118), "ioprio_set": (251, 30),
-    "socket": (41, 198), "io_uring_setup": (425, 425),
+    "socket": (41, 198), "socketpair": (53, 199), "io_uring_setup": (425, 425),
     "shmget": (29, 194), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "memfd_create": (319, 279), "memfd_secret": (447, 447),
     "truncate": (76, 45), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53),
@@ -47,6 +47,10 @@ _FORBIDDEN = {  # system call -> its numbers on x86-64 and on AArch64, which lac
     "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "bpf": (321, 280),
     "perf_event_open": (298, 241), "userfaultfd": (323, 282),
 }  # fmt: skip
+_IOCTL, _FCNTL = (16, 29), (72, 25)
+_OWNERS = {"F_SETOWN": 8, "F_SETOWN_EX": 15, "FIOSETOWN": 0x8901, "SIOCSPGRP": 0x8902}
+"""What these two may not be asked for: they name a process that the kernel then signals, with any
+signal, when a pipe of the answer's own has something to read."""
 _NEWER = 463
 """Calls from here on are newer than this table, or of another numbering, and all refused."""
 _PROCESSORS = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -148,14 +152,25 @@ def _seccomp() -> str:
     load, equal, at_least, give = 0x20, 0x15, 0x35, 0x06
     permit, refuse = 0x7FFF0000, 0x00050001  # EPERM
     numbers = [n for each in _FORBIDDEN.values() if (n := each[column]) is not None]
-    # Jumps count the instructions between; the last one refuses.
-    code = [(load, 0, 0, 4), (equal, 0, len(numbers) + 3, numbering), (load, 0, 0, 0)]
-    code += [(at_least, len(numbers) + 1, 0, _NEWER)]
-    code += [(equal, len(numbers) - i, 0, number) for i, number in enumerate(numbers)]
-    code += [(give, 0, 0, permit), (give, 0, 0, refuse)]
+    to_last = -1  # other jumps count the instructions between
+    code = [
+        (load, 0, 0, 4),
+        (equal, 0, to_last, numbering),
+        (load, 0, 0, 0),
+        (at_least, to_last, 0, _NEWER),
+        *((equal, to_last, 0, number) for number in numbers),
+        (equal, 1, 0, _IOCTL[column]),
+        (equal, 0, 1 + len(_OWNERS), _FCNTL[column]),
+        (load, 0, 0, 24),  # the second argument
+        *((equal, to_last, 0, command) for command in _OWNERS.values()),
+        (give, 0, 0, permit),
+        (give, 0, 0, refuse),
+    ]
     packed = b"".join(
-        op.to_bytes(2, sys.byteorder) + bytes((yes, no)) + value.to_bytes(4, sys.byteorder)
-        for op, yes, no, value in code
+        op.to_bytes(2, sys.byteorder)
+        + bytes(len(code) - 2 - i if jump == to_last else jump for jump in (yes, no))
+        + value.to_bytes(4, sys.byteorder)
+        for i, (op, yes, no, value) in enumerate(code)
     )
 
     class Program(ctypes.Structure):
