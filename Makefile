@@ -86,11 +86,11 @@ mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed l
 fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes a reader: tests/attacks
 	$(ONE_THREAD) $(PYTHON) tests/attacks/fuzz.py
 
-weights: $(STAMP)  ## make the shipped weights, the explorers' records and the README's picture again
+weights: $(STAMP)  ## make the shipped weights, the explorers' records, the model card and the README's picture again
 	$(PYTHON) -m aslp_lib.shipped
 	$(PYTHON) -m aslp_lib.shipped.levels
-	$(PYTHON) -m aslp_lib.shipped.card
 	$(PYTHON) -m aslp_lib.shipped.epochs
+	$(PYTHON) -m aslp_lib.shipped.card
 	$(PYTHON) benchmarks/readme_picture.py
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not

@@ -14,10 +14,10 @@ from aslp_lib.config import Settings
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import SCORES
-from aslp_lib.shipped import FOLDER, METHODS, SETTINGS, load, load_log
+from aslp_lib.shipped import FOLDER, METHODS, SETTINGS, epochs, levels, load, load_log
 
 CARD = FOLDER / "MODEL_CARD.md"
-HOW, LEVELS = FOLDER / "how.json", FOLDER / "levels.json"
+HOW = FOLDER / "how.json"
 TEXT = """\
 # Model card: the course's networks
 
@@ -26,17 +26,19 @@ Made by `python -m aslp_lib.shipped.card` from the files beside it; a test compa
 ## What they are
 
 One small U-Net (`aslp_lib.networks.small.TinyUNet`, {parameters:,} parameters, random weights at
-the start), trained three times, alike in all but the method; and what it says when trained at
-fixed levels, recorded. `aslp_lib.shipped.load("bce")` gives the first. Nothing in the files can
-be executed.
+the start), trained three times, alike in all but the method; and records of what it says at fixed
+levels, and while it is trained. `aslp_lib.shipped.load("bce")` gives the first. Nothing in the
+files can be executed.
 
 | file | what | SHA-256 |
 |---|---|---|
 {files}
 
 A file of weights holds its settings too, as version 0.1 called them. `levels.npz` holds counts of
-pixels and a few maps of trainings at alpha * beta of {strengths} ({levels[targets]}), for
-notebook 10; `levels.json` says how it was made.
+pixels and a few maps of trainings at alpha * beta from {strengths[0]:g} to {strengths[1]:g} on
+{targets} targets, for notebook 10.
+`epochs.npz` holds levels, scores and a few maps of {methods}
+at every other epoch, for notebook 05. `levels.json` and `epochs.json` say how they were made.
 
 ## Data
 
@@ -86,19 +88,20 @@ MIT, as the code, which makes the data too (`LICENSE`). Please cite the paper (`
 
 def card() -> str:
     """The card's text, of the files as they are."""
-    how, levels = (json.loads(path.read_text(encoding="utf-8")) for path in (HOW, LEVELS))
+    how = json.loads(HOW.read_text(encoding="utf-8"))
     settings, data = Settings.from_json(json.dumps(how["settings"])), SETTINGS.load_data()
     sets = {"train": data.train, "validation": data.validation, **data.tests}
     what = {f"{method}.safetensors": METHOD_LABELS[method] for method in METHODS}
-    what["levels.npz"] = "recorded levels"
+    what |= {levels.FILE.name: "recorded levels", epochs.FILE.name: "recorded epochs"}
     ended = {m: load_log(m)[-1]["alpha_mean"] for m in METHODS if m != "bce"}
     return TEXT.format(
         parameters=sum(each.numel() for each in load("bce").parameters()),
         files="\n".join(
             f"| `{name}` | {words} | `{_hash(name)}` |" for name, words in what.items()
         ),
-        levels=levels,
-        strengths=", ".join(f"{level:g}" for level in levels["levels"]),
+        strengths=(min(levels.LEVELS), max(levels.LEVELS)),
+        targets=" and ".join(f"{kind} ({of.name})" for kind, of in levels.TARGETS.items()),
+        methods=", ".join(METHOD_LABELS[method] for method in epochs.METHODS),
         settings=settings,
         aslp=settings.hyperparameters.aslp,
         images={name: len(part) for name, part in sets.items()},
