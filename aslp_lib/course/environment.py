@@ -8,6 +8,7 @@ What the course needs decides over the exit status; all else is only told.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -212,7 +213,9 @@ def pretrained_weights(preset: str) -> Check:
     path = cached_weights(settings.network, str(settings.weights))
     todo = f"Downloaded when preset `{preset}` first trains; without internet put {path.name} there"
     what = f"ImageNet weights of {settings.network}"
-    place = str(path.parent).replace(str(Path.home()), "~")
+    home, place = f"{os.environ.get('HOME', '~')}/", str(path.parent)
+    if place.startswith(home):
+        place = f"~/{place.removeprefix(home)}"
     return Check(what, path.is_file(), f"{'' if path.is_file() else 'not '}in {place}", todo)
 
 

@@ -203,6 +203,17 @@ def test_weights_in_torch_s_cache(tmp_path, monkeypatch):
     assert environment.pretrained_weights("paper").fine
 
 
+@pytest.mark.parametrize(
+    ("home", "told"),
+    [("/home/ann", "~/cache"), ("/home", "~/ann/cache"), ("/home/an", None), ("/", None)],
+)
+def test_a_place_at_home_is_told_without_the_home_s_name(monkeypatch, home, told):
+    monkeypatch.setenv("HOME", home)  # "/" is that of a container without an account
+    monkeypatch.setenv("TORCH_HOME", "/home/ann/cache")
+    found = environment.pretrained_weights("paper").found
+    assert found == f"not in {told or '/home/ann/cache'}/hub/checkpoints"
+
+
 @pytest.mark.slow
 @pytest.mark.fault(
     "the library is installed where nothing can be written, and used from another folder",
