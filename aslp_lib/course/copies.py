@@ -17,6 +17,8 @@ from nbformat import NotebookNode
 from aslp_lib.files import write
 
 COURSE, OWN = Path("notebooks"), Path("my-notebooks")
+BESIDE = ("solutions", "assignments")
+"""Folders in the course's that are copied too; what a class is given has the second alone."""
 MADE_FROM = "aslp_made_from"
 """In a copy's metadata: what its cells said when it was made."""
 
@@ -27,7 +29,7 @@ def copy_notebooks(course: Path = COURSE, own: Path = OWN) -> list[str]:
     Raises:
         ValueError: there are no notebooks in `course`.
     """
-    found = sorted([*course.glob("*.ipynb"), *course.glob("solutions/*.ipynb")])
+    found = sorted(path for each in ("", *BESIDE) for path in (course / each).glob("*.ipynb"))
     if not found:
         raise ValueError(
             f"there are no notebooks in {course.resolve()}: call it where README.md is"

@@ -26,9 +26,10 @@ KEPT = (
     "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
     "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
     "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/shipped/*", "benchmarks/README.md",
-    "benchmarks/results/**/*", "docs/*.png",
+    "benchmarks/results/**/*", "docs/*.md", "docs/*.png",
 )  # fmt: skip
-"""What the notebooks need, environment included; they show the records under `benchmarks/`."""
+"""What the notebooks need, environment included, and the pages that README.md leads to. Notebooks
+show the records under `benchmarks/`."""
 
 README = """\
 # Start here
@@ -39,9 +40,11 @@ You need Python 3.11 or newer and GNU make. In this folder
 
 installs what the course needs into `.venv`, once, and opens the notebooks in copies of your own,
 `my-notebooks/`. `README.md` says what each is about, and how to use an environment of your own; the
-tests and the solutions that it speaks of are not in here.
+tests, the solutions and the pages for who teaches or changes the course are not in here.
+`docs/cheat_sheet.md` has the equations on one page.
 
-`assignments/` holds the exercises of each notebook, to be handed in; each says how it is graded.
+`my-notebooks/assignments/` has the exercises of each notebook, to be handed in; each says how it is
+graded.
 
 The notebooks' checks compute what is right, so the library that they use, `aslp_lib`, holds the
 answers. It takes no skill to find them there, and nothing is learned from it: a wrong answer gets a
@@ -78,7 +81,7 @@ def _content() -> Iterator[tuple[str, bytes]]:
     for module in MODULES:
         text = f"{nbformat.writes(assignment(module))}\n"
         write(ASSIGNMENTS / f"{module.NOTEBOOK}.ipynb", text)
-        yield f"assignments/{module.NOTEBOOK}.ipynb", text.encode()
+        yield f"notebooks/assignments/{module.NOTEBOOK}.ipynb", text.encode()
     yield "START.md", README.encode()
 
 

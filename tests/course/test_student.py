@@ -1,6 +1,7 @@
 """What a class is given: all that the course needs, no solutions, the same bytes every time."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,8 @@ def unpacked(project, monkeypatch):
 
 def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
     course = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert {path.name for path in (unpacked / "notebooks").iterdir()} == course
-    assert {path.stem for path in (unpacked / "assignments").iterdir()} == {
+    assert {path.name for path in (unpacked / "notebooks").iterdir()} == course | {"assignments"}
+    assert {path.stem for path in (unpacked / "notebooks/assignments").iterdir()} == {
         module.NOTEBOOK for module in MODULES
     }
     for path in unpacked.rglob("*.ipynb"):
@@ -48,6 +49,12 @@ def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
     assert not tops & {"tests", "build", "runs", "my-notebooks", ".venv", ".git"}
     assert not list(unpacked.rglob("__pycache__"))
     assert "holds the\nanswers" in (unpacked / "START.md").read_text()
+
+
+def test_it_holds_what_the_readme_leads_to_but_for_teachers_and_contributors(unpacked):
+    links = re.findall(r"\]\(([^)#]+)\)", (unpacked / "README.md").read_text())
+    gone = {link for link in links if not link.startswith("http") and not Path(link).exists()}
+    assert gone == {"CHANGELOG.md", "CLAIMS.md", "CONTRIBUTING.md", "TEACHING.md"}
 
 
 def test_it_holds_all_files_of_the_library(unpacked):
@@ -77,6 +84,8 @@ def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
     """As `make lab` does, and then what a student does there."""
     monkeypatch.setenv("PYTHONPATH", str(unpacked))
     subprocess.run([sys.executable, "-m", "aslp_lib.course.copies"], check=True)
+    given = {path.name for path in Path("my-notebooks/assignments").iterdir()}  # Lab shows no other
+    assert given == {f"{module.NOTEBOOK}.ipynb" for module in MODULES}
     command = "jupyter nbconvert --to notebook --inplace --execute my-notebooks/03_sc_bce.ipynb"
     subprocess.run([sys.executable, "-m", *command.split()], check=True)
     code = [
