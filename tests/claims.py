@@ -9,7 +9,6 @@ function, test or section that is renamed must be renamed here.
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -19,6 +18,7 @@ from pathlib import Path
 import measured as m
 from measured import Measured
 
+from aslp_lib.course.teaching.lessons import lessons
 from aslp_lib.methods.aslp import theory
 
 ROOT = Path(__file__).parents[1]
@@ -628,7 +628,9 @@ GROUPS: dict[str, Sequence[Claim]] = {
             COMPARED,
             (NB07, "Stop early"),
             SMALL,
-            partial(m.early, "test"),
+            partial(
+                m.falls, m.compared("bce", "test"), m.compared("early_stopping", "test"), "ece"
+            ),
         ),
         Claim(
             "NLL ranks ways to train as the distance to the truth does better than ECE",
@@ -850,20 +852,13 @@ def _defined(file: str, *names: str) -> bool:
 
 
 @cache
-def _cells(notebook: str) -> list[str]:
-    path = ROOT / "notebooks" / f"{notebook}.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.is_file() else []
-    return ["".join(cell["source"]) for cell in cells]
+def _headings() -> dict[str, set[str]]:
+    """Notebook -> its headings."""
+    return {each.name: set(each.sections) for each in lessons(ROOT / "notebooks").values()}
 
 
 def _told(notebook: str, section: str) -> bool:
-    """Whether it is a heading of the notebook."""
-    return any(
-        line.lstrip("# ") == section
-        for cell in _cells(notebook)
-        for line in cell.splitlines()
-        if line.startswith("#")
-    )
+    return section in _headings().get(notebook, ())
 
 
 def _row(claim: Claim, status: str, numbers: str) -> str:

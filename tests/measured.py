@@ -182,10 +182,6 @@ def ranks() -> Measured:
     )
 
 
-def early(part: str) -> Measured:
-    return falls(compared("bce", part), compared("early_stopping", part), "ece")
-
-
 def per_image(kind: str, data: str, part: str, low: float, high: float) -> Measured:
     """A single training of `per_image.json`: its ECE as trained and with a level for each image."""
     rows = held("per_image.json")[data]["rows"]
@@ -215,7 +211,7 @@ def training_speed() -> Measured:
 
 def levels_cost() -> Measured:
     most = max(record["alpha_share"] for record in held("training.json"))
-    return Measured(f"at most {100 * most:.2f} % of a step", most < KEPT)
+    return Measured(f"at most {100 * most:.2f} % of a step", most < 0.01)
 
 
 def on_a_gpu() -> Measured | None:
