@@ -80,6 +80,15 @@ def test_seeds_that_only_one_has_are_left_out():
     assert both == measured.falls(records(*BEFORE), records(0.05, 0.07, 0.07, 0.09), "ece")
 
 
+def test_the_speed_on_a_cpu_is_not_that_on_a_card(monkeypatch):
+    rows = [
+        {"device": device, "network": "tiny", "images_per_second": {"ours": ours, "plain": 4.0}}
+        for device, ours in (("AMD EPYC, 2 processors", 6.0), ("NVIDIA H100", 2.0))
+    ]
+    monkeypatch.setattr(measured, "held", lambda name: rows)
+    assert measured.training_speed() == ("1.50 times as fast (tiny)", True)
+
+
 @pytest.mark.parametrize(
     ("numbers", "status"),
     [
