@@ -597,6 +597,19 @@ GROUPS: dict[str, Sequence[Claim]] = {
             ),
         ),
         Claim(
+            "The same of NLL, both with one",
+            f"{RULES}.Calibration",
+            COMPARED,
+            (NB07, "What is left once all have a temperature"),
+            SMALL,
+            partial(
+                m.falls,
+                m.compared("bce", "test", "temperature"),
+                m.compared("calibration", "test", "temperature"),
+                "nll",
+            ),
+        ),
+        Claim(
             "The same of Brier's score, both with one",
             f"{RULES}.Calibration",
             COMPARED,
@@ -610,7 +623,20 @@ GROUPS: dict[str, Sequence[Claim]] = {
             ),
         ),
         Claim(
-            "Drawn labels do more than smoothed ones of the same mean: Brier, both with one",
+            "Drawn labels do more than smoothed ones of the same mean: NLL, both with one",
+            "aslp_lib.methods.fixed_level.FixedLevel",
+            COMPARED,
+            (NB07, "What is left once all have a temperature"),
+            SMALL,
+            partial(
+                m.falls,
+                m.smoothed("test", "temperature"),
+                m.compared("fixed_level", "test", "temperature"),
+                "nll",
+            ),
+        ),
+        Claim(
+            "The same of Brier's score, drawn less smoothed, both with one",
             "aslp_lib.methods.fixed_level.FixedLevel",
             COMPARED,
             (NB07, "What is left once all have a temperature"),

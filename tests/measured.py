@@ -138,10 +138,13 @@ def change(
     both = {record["seed"] for record in before} & {record["seed"] for record in after}
     before, after = ([r for r in own if r["seed"] in both] for own in (before, after))
     found = difference(after, before, score)
-    means = [100 * np.mean([record[score] for record in own]) for own in (before, after)]
+    shown = SCORES[score]
+    first, last = (
+        shown.text(float(np.mean([record[score] for record in own]))) for own in (before, after)
+    )
+    mean, *bounds = (shown.text(each, "+") for each in (found.mean, found.low, found.high))
     text = (
-        f"{SCORES[score].title} {means[0]:.2f} → {means[1]:.2f} % "
-        f"({100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]), "
+        f"{shown.title} {first} → {last} {shown.unit} ({mean} [{', '.join(bounds)}]), "
         f"{len(before)} seeds"
     )
     inside = low <= found.low and found.high <= high

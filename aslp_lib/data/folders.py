@@ -52,7 +52,9 @@ class Folder(SaliencySet):
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
-            raise ValueError(f"the set {name} is empty: put its images where Dataset/README.md says")
+            raise ValueError(
+                f"the set {name} is empty: put its images where Dataset/README.md says"
+            )
         if masks is not None:
             refuse(f"images of {name} without a mask", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
