@@ -68,6 +68,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
+    "breaks",
     "docstrings",
     "source_links",
     "static_notebooks",
@@ -77,6 +78,7 @@ suppress_warnings = ["myst.header"]  # solutions have headings of levels 1 and 3
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
+nb_merge_streams = True  # what a cell prints is one block
 
 default_role = "code"  # docstrings have single backticks
 autodoc_member_order = "bysource"

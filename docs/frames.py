@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 from aslp_lib.course.explorers import EXPLORERS, Explorer
-from aslp_lib.course.explorers.base import rendered
+from aslp_lib.course.explorers.base import rendered, written
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,10 @@ class Frames:
     Args:
         control: its name.
         values: of the control, one a frame, among them the one it opens at; none: all that it has.
-        fixed: of other controls, where they shall not stand as the notebook shows them.
     """
 
     control: str
     values: Sequence[object] = ()
-    fixed: Mapping[str, object] = field(default_factory=dict)
 
 
 FRAMES = {
@@ -42,24 +40,22 @@ def steps(explorer: Explorer, frames: Frames) -> list[dict[str, object]]:
     """The explorer's values in each frame, in order.
 
     Raises:
-        ValueError: a control, or a value of one, that the explorer does not have.
+        ValueError: a control, or a value of it, that the explorer does not have.
     """
-    grids = explorer.grids()
-    values = list(frames.values) or grids.get(frames.control, [])
-    wanted = [(frames.control, value) for value in values] + list(frames.fixed.items())
-    for name, value in wanted:
-        if value not in grids.get(name, []):
-            raise ValueError(f"the explorer has no {name} = {value!r}: {grids.get(name)}")
-    return [explorer.values | dict(frames.fixed) | {frames.control: value} for value in values]
+    grid = explorer.grids().get(frames.control, [])
+    values = list(frames.values) or grid
+    for value in values or [None]:
+        if value not in grid:
+            raise ValueError(f"the explorer has no {frames.control} = {value!r}: {grid}")
+    return [explorer.values | {frames.control: value} for value in values]
 
 
 def labels(explorer: Explorer, control: str) -> dict[object, str]:
-    """What is shown of each value."""
+    """What the explorer shows of each value."""
     widget = explorer.controls[control]
-    options = getattr(widget, "options", None)
-    if options:
-        return {value: text for text, value in options}
-    return {value: f"{value:g}" for value in explorer.grids()[control]}
+    if hasattr(widget, "options"):
+        return {value: text for text, value in widget.options}
+    return {value: written(value, widget.step) for value in explorer.grids()[control]}
 
 
 def frame(explorer: Explorer, values: Mapping[str, object], value: str) -> dict[str, str | None]:

@@ -93,7 +93,7 @@ def test_the_frames_are_the_explorer_s_pictures_in_the_order_of_their_control(na
         assert told["words"] == explorer.readout(**each)
         assert told["alt"] == rendered(explorer.picture(**each))[1]
     here = int(re.search(r'type="range" min="0" max="\d+" value="(\d+)"', made)[1])
-    assert values[here] == explorer.values | dict(chosen.fixed)  # it opens as in the notebook
+    assert values[here] == explorer.values  # it opens as in the notebook
 
 
 def test_frames_of_a_value_that_there_is_not_are_refused():
@@ -101,7 +101,20 @@ def test_frames_of_a_value_that_there_is_not_are_refused():
     assert isinstance(explorer, Explorer)
     with pytest.raises(ValueError, match=r"the explorer has no alpha = 0\.123"):
         frames.steps(explorer, frames.Frames("alpha", values=(0.123,)))
-    with pytest.raises(ValueError, match="the explorer has no level"):
-        frames.steps(explorer, frames.Frames("alpha", fixed={"level": 1}))
-    values = frames.steps(explorer, frames.Frames("alpha", values=(0.0, 0.1), fixed={"beta": 2.0}))
-    assert [(each["alpha"], each["beta"]) for each in values] == [(0.0, 2.0), (0.1, 2.0)]
+    with pytest.raises(ValueError, match="the explorer has no level = None"):
+        frames.steps(explorer, frames.Frames("level"))
+    values = frames.steps(explorer, frames.Frames("alpha", values=(0.0, 0.1)))
+    assert values == [explorer.values | {"alpha": alpha} for alpha in (0.0, 0.1)]
+
+
+@pytest.mark.parametrize("name", ["feedback", "level_lab", "loss"])
+def test_a_frame_s_value_is_written_as_the_explorer_writes_it(name):
+    explorer, control = EXPLORERS[name](), frames.FRAMES[name].control
+    told = frames.labels(explorer, control)
+    assert list(told) == explorer.grids()[control]
+    if control in explorer.shown:
+        for value in list(told)[::4]:
+            explorer.controls[control].value = value
+            assert told[value] == explorer.shown[control].value
+    else:
+        assert told == {value: text for text, value in explorer.controls[control].options}

@@ -49,6 +49,7 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all outputs are in the page
 }
 TOKEN = "explorers"
+sync_api.expect.set_options(timeout=60_000)  # a kernel beside other work is slow, not broken
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
@@ -87,7 +88,7 @@ def lab(tmp_path_factory):
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(120):
+        for _ in range(240):
             assert process.poll() is None, log.read_text()
             try:
                 urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=2).close()
@@ -99,7 +100,7 @@ def lab(tmp_path_factory):
         yield address, root
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -110,15 +111,15 @@ def page():
         browser.close()
 
 
-def run_all(page, lab, name: str, seconds: float):
-    """Open a notebook of the lab's folder, run it, and return its explorers."""
+def run_all(page, lab, name: str):
+    """Open a notebook of the lab's folder, run it, and return its explorer."""
     page.goto(f"{lab[0]}/lab/tree/{name}?token={TOKEN}&reset")
     expect = sync_api.expect
-    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=60_000)
+    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible()
     # A notebook that has no kernel yet is called idle too: "Run All" would ask for one.
     toolbar = page.locator(".jp-NotebookPanel-toolbar").filter(has_text="Python 3 (ipykernel)")
     idle = toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-    expect(idle).to_be_visible(timeout=60_000)
+    expect(idle).to_be_visible()
     waiting = page.locator(".jp-Notebook .jp-InputPrompt", has_text="*")
     for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again
         page.get_by_role("menuitem", name="Run", exact=True).click()
@@ -128,7 +129,7 @@ def run_all(page, lab, name: str, seconds: float):
             break
         except sync_api.TimeoutError:
             continue
-    expect(waiting).to_have_count(0, timeout=1000 * seconds)
+    expect(waiting).to_have_count(0)
     return page.locator(".jp-Notebook .explorer")
 
 
@@ -182,44 +183,54 @@ def drive(page, explorer) -> list[str]:
         for press in presses(page, control):
             before = words.inner_text(), picture.get_attribute("src")
             press()
-            sync_api.expect(words).not_to_have_text(before[0], timeout=10_000)
-            sync_api.expect(picture).not_to_have_attribute("src", before[1], timeout=10_000)
+            sync_api.expect(words).not_to_have_text(before[0])
+            sync_api.expect(picture).not_to_have_attribute("src", before[1])
             assert picture.get_attribute("alt")
             assert offset(explorer, picture) == place  # the page does not jump
     return labels
 
 
 def start_and_stop(page, explorer) -> None:
-    """Let a slider run by keyboard: unspoken, until it is stopped, and from the start again."""
+    """Let a slider run by keyboard: unspoken, until it is stopped, and from the start again.
+
+    Its run ends by itself, after ten seconds: one picture of it is waited for.
+    """
     expect, slider = sync_api.expect, explorer.locator("[role=slider]")
     words, picture = explorer.get_by_role("status"), explorer.locator("img")
+    shown = explorer.locator(".widget-label")
 
-    def value() -> str:
-        return slider.get_attribute("aria-valuenow")
+    def value() -> int:
+        return int(float(slider.get_attribute("aria-valuenow")))
 
     def push(name: str) -> None:
         explorer.get_by_role("button", name=name).focus()
         page.keyboard.press("Enter")
 
+    def shows(epoch: int) -> None:
+        """The kernel has caught up: words, picture and label are this epoch's."""
+        expect(words).to_contain_text(f"epoch {epoch}:")
+        expect(picture).to_have_attribute("alt", re.compile(rf"\bepoch {epoch}:"))
+        expect(shown.get_by_text(str(epoch), exact=True)).to_be_visible()
+
     slider.focus()
     page.keyboard.press("Home")
     first = value()
+    shows(first)
+    before = picture.get_attribute("src")
     push("play or pause")
-    for _ in range(3):
-        before = value(), picture.get_attribute("src")
-        expect(slider).not_to_have_attribute("aria-valuenow", before[0])
-        expect(picture).not_to_have_attribute("src", before[1])
-        expect(words).to_have_attribute("aria-live", "off")
+    expect(picture).not_to_have_attribute("src", before)
+    expect(words).to_have_attribute("aria-live", "off")
     push("play or pause")
     expect(words).to_have_attribute("aria-live", "polite")
-    number = explorer.locator(".widget-label", has_text=str(round(float(value()))))
-    expect(number).to_be_visible()
-    stopped = value(), picture.get_attribute("src")
+    stopped = value()
+    assert stopped > first
+    shows(stopped)
     page.wait_for_timeout(1000)
-    assert (value(), picture.get_attribute("src")) == stopped
+    assert value() == stopped
+    shows(stopped)
     push("back to the start")
-    expect(slider).to_have_attribute("aria-valuenow", first)
-    expect(picture).not_to_have_attribute("src", stopped[1])
+    shows(first)
+    assert value() == first
 
 
 OURS = {"include": [[".explorer"], [".jp-RenderedMarkdown"]]}
@@ -244,16 +255,27 @@ def errors(page) -> list[str]:
     return outputs.all_inner_texts()
 
 
+def shortened(notebook: Path, called: str) -> str:
+    """A notebook that computes no more than its explorer needs; nbval runs all of it."""
+    whole = json.loads(notebook.read_text(encoding="utf-8"))
+    cells = whole["cells"]
+    (at,) = [i for i, cell in enumerate(cells) if called in "".join(cell["source"])]
+    alone = called + ")" in "".join(cells[at]["source"])  # it takes nothing from cells before
+    whole["cells"] = [
+        cell
+        for i, cell in enumerate(cells)
+        if cell["cell_type"] == "markdown" or i == at or (i < at and not alone)
+    ]
+    return json.dumps(whole)
+
+
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_control_of_the_explorer_moves_by_keyboard(page, lab, name):
     called = f"explorers.{name}("
     (notebook,) = [path for path in NOTEBOOKS.glob("*.ipynb") if called in path.read_text()]
-    # Lab saves what it runs: a copy.
-    shutil.copy(notebook, lab[1])
-    explorers = run_all(page, lab, notebook.name, 400)  # 05 trains before
-    calls = re.findall(r"explorers\.\w+\(", notebook.read_text())
-    sync_api.expect(explorers).to_have_count(len(calls))
-    explorer = explorers.nth(calls.index(called))
+    (lab[1] / notebook.name).write_text(shortened(notebook, called), encoding="utf-8")
+    explorer = run_all(page, lab, notebook.name)
+    sync_api.expect(explorer).to_have_count(1)
     labels = [control.description for control in EXPLORERS[name]().controls.values()]
     assert drive(page, explorer) == labels
     if explorer.locator(".widget-play").count():

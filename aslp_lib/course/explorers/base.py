@@ -193,7 +193,7 @@ class Explorer(widgets.VBox):
             self.png, self.alt = rendered(self.picture(**values))
         self.text = self.readout(**values)
         for name, label in self.shown.items():
-            label.value = _shown(values[name], self.controls[name].step)
+            label.value = written(values[name], self.controls[name].step)
         idle = self.idle(**values)
         for name, control in self.controls.items():
             control.disabled = name in idle
@@ -256,7 +256,7 @@ def _on_grid(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _shown(value: Any, step: float) -> str:
-    """With as many digits as the step has."""
+def written(value: Any, step: float) -> str:
+    """A slider's value, with as many digits as the step has."""
     digits = len(f"{step:g}".partition(".")[2])
     return f"{value:.{digits}f}"
