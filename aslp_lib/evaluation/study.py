@@ -362,4 +362,4 @@ def _seconds(folder: MethodFolder) -> Path:
 
 def _seconds_of(folder: MethodFolder) -> float | None:
     file = _seconds(folder)
-    return round(float(json.loads(file.read_text())), 1) if file.exists() else None
+    return round(float(json.loads(file.read_text())), 2) if file.exists() else None
