@@ -176,7 +176,7 @@ def space(folder: Path) -> Check:
     """How much is free where runs are written."""
     free = shutil.disk_usage(folder).free
     todo = f"Runs and figures are written there: free {SPACE / 1e9:.0f} GB, or start elsewhere"
-    return Check("disk space", free >= SPACE, f"{free / 1e9:.1f} GB free in {folder}", todo)
+    return Check("disk space", free >= SPACE, f"{free // 10**9} GB free in {folder}", todo)
 
 
 def cuda() -> Check:

@@ -145,7 +145,7 @@ def test_a_full_disk(elsewhere, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - 10**8, 10**8))
     code, said = status([], capsys)
     assert code == 1
-    assert f"NO  disk space: 0.1 GB free in {elsewhere}. " in said and "free 1 GB" in said
+    assert f"NO  disk space: 0 GB free in {elsewhere}. " in said and "free 1 GB" in said
 
 
 @pytest.mark.fault("a folder cannot be written to", "`make check` says so before a run does")
