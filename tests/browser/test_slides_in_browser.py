@@ -9,16 +9,12 @@ import re
 from pathlib import Path
 
 import pytest
-from test_explorers_in_browser import CHROMIUM, FLAGS
 
 from aslp_lib.course.teaching import __main__ as making
 
 sync_api = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 SIZES = [(1280, 720), (1024, 768), (1920, 1080)]
 
@@ -32,14 +28,6 @@ def made(tmp_path_factory):
         patch.setattr(making, "OUT", folder)
         making.main()
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
