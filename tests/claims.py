@@ -583,70 +583,40 @@ GROUPS: dict[str, Sequence[Claim]] = {
             )
             for part in ("test", "textures")
         ),
-        Claim(
-            "MC adds to a temperature: ECE is smaller than BCE's, both with one",
-            f"{RULES}.Calibration",
-            COMPARED,
-            (NB07, "What is left once all have a temperature"),
-            SMALL,
-            partial(
-                m.falls,
-                m.compared("bce", "test", "temperature"),
-                m.compared("calibration", "test", "temperature"),
-                "ece",
-            ),
-        ),
-        Claim(
-            "The same of NLL, both with one",
-            f"{RULES}.Calibration",
-            COMPARED,
-            (NB07, "What is left once all have a temperature"),
-            SMALL,
-            partial(
-                m.falls,
-                m.compared("bce", "test", "temperature"),
-                m.compared("calibration", "test", "temperature"),
-                "nll",
-            ),
-        ),
-        Claim(
-            "The same of Brier's score, both with one",
-            f"{RULES}.Calibration",
-            COMPARED,
-            (NB07, "What is left once all have a temperature"),
-            SMALL,
-            partial(
-                m.falls,
-                m.compared("bce", "test", "temperature"),
-                m.compared("calibration", "test", "temperature"),
-                "brier",
-            ),
-        ),
-        Claim(
-            "Drawn labels do more than smoothed ones of the same mean: NLL, both with one",
-            "aslp_lib.methods.fixed_level.FixedLevel",
-            COMPARED,
-            (NB07, "What is left once all have a temperature"),
-            SMALL,
-            partial(
-                m.falls,
-                m.smoothed("test", "temperature"),
-                m.compared("fixed_level", "test", "temperature"),
-                "nll",
-            ),
-        ),
-        Claim(
-            "The same of Brier's score, drawn less smoothed, both with one",
-            "aslp_lib.methods.fixed_level.FixedLevel",
-            COMPARED,
-            (NB07, "What is left once all have a temperature"),
-            SMALL,
-            partial(
-                m.falls,
-                m.smoothed("test", "temperature"),
-                m.compared("fixed_level", "test", "temperature"),
-                "brier",
-            ),
+        *(
+            Claim(
+                what,
+                code,
+                COMPARED,
+                (NB07, "What is left once all have a temperature"),
+                SMALL,
+                partial(
+                    m.falls, before("test", "temperature"), after("test", "temperature"), score
+                ),
+            )
+            for code, before, after, claims in (
+                (
+                    f"{RULES}.Calibration",
+                    partial(m.compared, "bce"),
+                    partial(m.compared, "calibration"),
+                    {
+                        "ece": "MC adds to a temperature: ECE is smaller than BCE's, both with one",
+                        "nll": "The same of NLL, both with one",
+                        "brier": "The same of Brier's score, both with one",
+                    },
+                ),
+                (
+                    "aslp_lib.methods.fixed_level.FixedLevel",
+                    m.smoothed,
+                    partial(m.compared, "fixed_level"),
+                    {
+                        "nll": "Drawn labels do more than smoothed ones of the same mean: NLL, "
+                        "both with one",
+                        "brier": "The same of Brier's score, drawn less smoothed, both with one",
+                    },
+                ),
+            )
+            for score, what in claims.items()
         ),
         Claim(
             "Early stopping lowers the calibration error",
