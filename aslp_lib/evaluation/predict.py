@@ -26,6 +26,7 @@ from aslp_lib.files import whole_folder, write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+from aslp_lib.recalibration.base import held_to_decisions
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
@@ -190,8 +191,9 @@ def predicted_maps(
     indices: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, dict[K, np.ndarray]]]:
     """Images by number, each with its 8-bit maps (H, W) at its own size, one for each of `changes`:
-    of the network's logits, or of what a recalibration makes of them. The network, in eval mode on
-    its device, sees each image once.
+    of the network's logits, or of what a recalibration makes of them, which keeps every decision
+    of the map if it preserves decisions. The network, in eval mode on its device, sees each image
+    once.
 
     Args:
         indices: which images; all, unless given.
@@ -203,20 +205,31 @@ def predicted_maps(
     chosen = range(len(dataset)) if indices is None else indices
     for images, _, batch in loader(dataset, settings, accelerator, chosen):
         with accelerator.autocast():
-            raw = network(images)
+            raw = network(images).float()
         shapes = [dataset.shape(index) for index in batch.tolist()]
+        plain = _own_sizes(raw, shapes, settings)
         maps: list[dict[K, np.ndarray]] = [{} for _ in images]
         for key, change in changes.items():
-            logits = raw.float()
-            if change is not None:
-                logits = change.apply_on_images(logits, images, network)
+            logits = raw if change is None else change.apply_on_images(raw, images, network)
             _refuse_non_finite(logits, dataset, batch.tolist())
-            for own, logit, shape in zip(maps, logits.cpu(), shapes, strict=True):
-                probability = own_size(logit, shape, resize_logits=settings.resize_logits)
+            own_sizes = plain if change is None else _own_sizes(logits, shapes, settings)
+            for own, before, probability in zip(maps, plain, own_sizes, strict=True):
+                if change is not None and change.preserves_decisions:
+                    probability = held_to_decisions(probability, before)
                 if settings.min_max_maps:
                     probability = min_max(probability)
                 own[key] = to_grey_levels(probability)
         yield from zip(batch.tolist(), maps, strict=True)
+
+
+def _own_sizes(
+    logits: torch.Tensor, shapes: Sequence[tuple[int, int]], settings: Settings
+) -> list[np.ndarray]:
+    """The probabilities of a batch, each at its image's (H, W)."""
+    return [
+        own_size(logit, shape, resize_logits=settings.resize_logits)
+        for logit, shape in zip(logits.cpu(), shapes, strict=True)
+    ]
 
 
 @torch.inference_mode()

@@ -194,6 +194,19 @@ def moved_levels(after: NDArray[np.float64], *, decisions_stay: bool) -> NDArray
     return moved
 
 
+def held_to_decisions(
+    probability: NDArray[np.float32], before: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Changed probabilities at an image's own size, each on the side of 1/2 where it was before.
+
+    A logit keeps its sign at the network's size; but a pixel that is resized from both sides of an
+    edge lies between them, and what is changed moves there as its neighbours do. Rounding reaches
+    1/2 itself.
+    """
+    below = np.nextafter(np.float32(0.5), np.float32(0))
+    return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, 0.5))
+
+
 def level_logits(levels: int) -> NDArray[np.float64]:
     """(levels,) logit of each level; probabilities 0 and 1 are clipped at half a level, as in
     `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""

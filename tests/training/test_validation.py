@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import Folder, paper_layout
-from aslp_lib.evaluation.predict import predict
+from aslp_lib.evaluation.predict import predict, predicted_maps
 from aslp_lib.metrics import calibration
+from aslp_lib.recalibration import Logistic, PerImageLevel, Temperature, TwoTemperatures
 from aslp_lib.training.validation import validate
 
 SIDE = 16
@@ -111,6 +112,38 @@ def test_predicted_maps_are_those_that_are_validated(folder, tmp_path, resize_lo
     for i, oracle in enumerate(own_size_maps(part, resize_logits)):
         level_map = np.asarray(Image.open(tmp_path / "maps" / f"{i}.png"))
         np.testing.assert_array_equal(level_map, oracle)
+
+
+CHANGES = {
+    "temperature": Temperature(1e4),  # next to 1/2 everywhere: rounding reaches it
+    "two temperatures": TwoTemperatures(4.0, 0.25),
+    "level for each image": PerImageLevel(
+        (3.0, *[0.0] * 5), (-3.0, *[0.0] * 5), *[(each,) * 5 for each in (0.0, 1.0, -9.0, 9.0)]
+    ),
+}
+
+
+@pytest.mark.parametrize("resize_logits", [False, True], ids=["probabilities", "logits"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_recalibrated_map_decides_as_the_map(folder, tmp_path, name, resize_logits):
+    """At every pixel of the images' own sizes, those between the network's too."""
+    part, change = dataset(folder), CHANGES[name]
+    settings = replace(SETTINGS, resize_logits=resize_logits)
+    folders = [tmp_path / "plain", tmp_path / "changed"]
+    more = {folders[1]: change}
+    predict(Logits(), part, folders[0], settings, recalibrated=more, progress=False)
+    for i in range(len(part)):
+        before, after = (np.asarray(Image.open(each / f"{i}.png")) for each in folders)
+        np.testing.assert_array_equal(after >= 128, before >= 128)
+        assert (after != before).mean() > 0.5
+
+
+def test_where_decisions_may_move_those_of_maps_do(folder):
+    part, counts = dataset(folder), {}
+    changes = {"plain": None, "moved": Logistic(1.0, 2.0)}
+    for index, maps in predicted_maps(Logits(), part, SETTINGS, changes):
+        counts[index] = [(maps[name] >= 128).sum() for name in changes]
+    assert all(moved > plain for plain, moved in counts.values())
 
 
 def test_soft_masks_are_resized_as_pillow_resizes_them(folder):
