@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "predict": "predict:Predict",
     "evaluate": "evaluate:Evaluate",
     "score": "score:Score",
+    "recalibrate": "recalibrate:Recalibrate",
     "compare": "compare:Compare",
     "textures": "textures:Textures",
     "check-data": "check_data:CheckData",

@@ -72,18 +72,35 @@ class Recalibration(ABC):
         return self.apply(logits)
 
     def apply_counts(self, counts: Counts) -> Counts:
-        """Counts of the changed predictions, without the pixels.
+        """Counts of the changed predictions, without the pixels: each level is as `moved_levels`
+        has it. Quadrants (S-measure) and weighted F are not known afterwards."""
+        moved = np.broadcast_to(self.moved_levels(counts), (len(counts), counts.grey_levels))
+        changed = np.zeros_like(counts.table)
+        for after, before, to in zip(changed, counts.table, moved, strict=True):
+            np.add.at(after.T, to, before.T)
+        return Counts(changed, names=counts.names)
 
-        Each level moves as one logit does, and is rounded to the nearest level; levels 0 and 1 of
-        the probability move from where `level_logits` has them. Decisions stay exactly where they
-        are preserved. Quadrants (S-measure) and weighted F are not known afterwards. A subclass
-        that does not treat every logit alike has its own.
+    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
+        """(grey levels,) where each goes; of what does not treat every image alike (images, grey
+        levels).
+
+        A level moves as one logit does, and is rounded to the nearest level; levels 0 and 1 of the
+        probability move from where `level_logits` has them. Decisions stay exactly where they are
+        preserved.
         """
-        after = torch.sigmoid(self.apply(torch.from_numpy(level_logits(counts.grey_levels))))
-        moved = moved_levels(after.numpy(), decisions_stay=self.preserves_decisions)
-        table = np.zeros_like(counts.table)
-        np.add.at(table.T, moved, counts.table.T)
-        return Counts(table, names=counts.names)
+        return self._rounded(self.apply(torch.from_numpy(level_logits(counts.grey_levels))))
+
+    def _rounded(self, logits: Tensor) -> NDArray[np.intp]:
+        """(..., grey levels) the level nearest to each level's changed logit."""
+        levels = logits.shape[-1]
+        after: NDArray[np.intp] = np.rint((levels - 1) * torch.sigmoid(logits).numpy()).astype(
+            np.intp
+        )
+        if not self.preserves_decisions:
+            return after
+        half = levels // 2  # 1/2 lies between two levels: rounding must not cross it
+        below = np.arange(levels) < half
+        return np.where(below, np.minimum(after, half - 1), np.maximum(after, half))
 
     def save(self, path: Path) -> None:
         """Write the numbers as JSON, whole. Raises as `files.write`."""
@@ -148,7 +165,7 @@ class ImageRecalibration(Recalibration):
     def apply(self, logits: Tensor) -> Tensor:
         raise TypeError(f"the recalibration {self.name!r} sees images: call apply_on_images")
 
-    def apply_counts(self, counts: Counts) -> Counts:
+    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
         raise TypeError(
             f"the recalibration {self.name!r} sees images, which counts do not hold: count the "
             "probabilities of apply_on_images"
@@ -181,17 +198,6 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
     if not pixels.any():
         raise ValueError("there is nothing to fit a recalibration on: the set has no pixels")
     return pixels
-
-
-def moved_levels(after: NDArray[np.float64], *, decisions_stay: bool) -> NDArray[np.intp]:
-    """(..., levels) where each level goes, by the probability that it becomes."""
-    levels = after.shape[-1]
-    half = levels // 2
-    moved: NDArray[np.intp] = np.rint((levels - 1) * after).astype(np.intp)
-    if decisions_stay:  # 1/2 lies between two levels: rounding must not cross it
-        below = np.arange(levels) < half
-        moved = np.where(below, np.minimum(moved, half - 1), np.maximum(moved, half))
-    return moved
 
 
 def held_to_decisions(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import level_logits, pixels_to_fit
+from aslp_lib.recalibration.map_features import Images
 from aslp_lib.recalibration.temperature import Temperature, best_temperature
 from aslp_lib.recalibration.trained import Trained
 
@@ -18,13 +21,20 @@ class DegradedTemperature(Temperature):
     pixel alike: after the perturbed validation set of Tomani et al. (CVPR 2021).
 
     One number between what clean and what degraded images ask for: modest under shift, and too
-    modest without. Fitted on counts (`fit`), it is `Temperature`.
+    modest without.
     """
 
     name = "degraded_temperature"
     label = "temperature of degraded images"
 
     def fit_on_images(self, trained: Trained) -> Self:
-        pixels = sum((each.pooled for each in trained.degraded), pixels_to_fit(trained.counts))
-        logits = level_logits(trained.counts.grey_levels)
+        return self._fit(trained.counts, trained.degraded)
+
+    def fit(self, counts: Counts, degraded: Iterable[Counts] = ()) -> Self:
+        """As `Temperature.fit`, on counts of clean images and of degraded ones."""
+        return self._fit(counts, degraded)
+
+    def _fit(self, counts: Counts, degraded: Iterable[Counts | Images]) -> Self:
+        pixels = sum((each.pooled for each in degraded), pixels_to_fit(counts))
+        logits = level_logits(counts.grey_levels)
         return type(self)(best_temperature(pixels.ravel(), np.concatenate([-logits, logits])))

@@ -24,7 +24,6 @@ from aslp_lib.recalibration.base import (
     Recalibration,
     in_single_precision,
     level_logits,
-    moved_levels,
 )
 from aslp_lib.recalibration.map_features import (
     FEATURES,
@@ -169,18 +168,12 @@ class PerImage(Recalibration):
         after = self.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
         return after.to(logits).view(logits.shape)
 
-    def apply_counts(self, counts: Counts) -> Counts:
+    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
         if not self.foreground:
-            return counts
-        table, z = counts.table, level_logits(counts.grey_levels)
-        u = torch.from_numpy(self.levels(map_features(z, table.sum(axis=1))))
-        levels = torch.from_numpy(z)
-        after = torch.sigmoid(self.changed(levels, torch.where(levels > 0, u[:, :1], u[:, 1:])))
-        moved = moved_levels(after.numpy(), decisions_stay=True)
-        changed = np.zeros_like(table)
-        for image, (old, to) in enumerate(zip(table, moved, strict=True)):
-            np.add.at(changed[image].T, to, old.T)
-        return Counts(changed, names=counts.names)
+            return np.arange(counts.grey_levels)
+        levels = torch.from_numpy(level_logits(counts.grey_levels))
+        u = torch.from_numpy(self.levels(map_features(levels.numpy(), counts.table.sum(axis=1))))
+        return self._rounded(self.changed(levels, torch.where(levels > 0, u[:, :1], u[:, 1:])))
 
     def describe(self) -> str:
         if not self.foreground:

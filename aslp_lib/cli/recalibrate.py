@@ -1,0 +1,77 @@
+"""The command `recalibrate`, on anyone's maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from aslp_lib.cli.base import Command
+from aslp_lib.evaluation.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
+from aslp_lib.metrics import calibration
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
+
+if TYPE_CHECKING:
+    Kind = str
+else:
+    Kind = Literal[ON_MAPS]
+
+
+@dataclass(frozen=True)
+class Recalibrate(Command):
+    """Fit a recalibration on anyone's maps of labelled images, and change other maps by it."""
+
+    kind: Kind = "temperature"
+    """What is fitted."""
+    fit_maps: tuple[Path, ...] = ()
+    """Folders of 8-bit greyscale maps of images that the network was not trained on; per_image,
+    per_image_temperature and degraded_temperature take further ones, of these images degraded."""
+    fit_masks: tuple[Path, ...] = ()
+    """Folders of their masks, as many, or one for all."""
+    fitted: Path | None = None
+    """In the place of a fit: what --save wrote."""
+    save: Path | None = None
+    """A JSON file for what was fitted."""
+    maps: Path | None = None
+    """The folder of maps to change."""
+    out: Path | None = None
+    """A new folder for the changed ones."""
+
+    def __call__(self) -> None:
+        if (self.maps is None) != (self.out is None):
+            raise ValueError("--maps DIR, what to change, and --out DIR, a new folder, go together")
+        if self.out is not None and self.out.exists():
+            raise FileExistsError(f"{self.out} is there: choose a new folder for the maps")
+        change = self._change()
+        if self.maps is not None and self.out is not None:
+            number = change_maps(change, self.maps, self.out)
+            print(f"{number} maps in {self.out}; score them with score --maps --masks")
+
+    def _change(self) -> Recalibration:
+        """What was fitted, now or before."""
+        if self.fitted is not None:
+            if self.fit_maps or self.fit_masks or self.save is not None:
+                raise ValueError("--fitted FILE is in the place of --fit-maps, --fit-masks, --save")
+            change = RECALIBRATIONS[self.kind].load(self.fitted)
+            print(f"{self.kind}: {change.describe()}")
+            return change
+        masks = self.fit_masks * (len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
+        if not self.fit_maps or len(masks) != len(self.fit_maps):
+            raise ValueError(
+                "recalibrate needs labelled maps, --fit-maps DIR ... --fit-masks DIR ... (as many "
+                "masks, or one folder for all), or --fitted FILE of an earlier fit"
+            )
+        pairs = list(zip(self.fit_maps, masks, strict=True))
+        change, before = fit_on_maps(self.kind, pairs)
+        after = change.apply_counts(before)
+        errors, nlls = (
+            [score(counts) for counts in (before, after)]
+            for score in (calibration.ece, calibration.nll)
+        )
+        print(
+            f"{self.kind}: {change.describe()}; where it was fitted, ECE {100 * errors[0]:.2f} -> "
+            f"{100 * errors[1]:.2f} %, NLL {nlls[0]:.4f} -> {nlls[1]:.4f}"
+        )
+        if self.save is not None:
+            change.save(self.save)
+        return change

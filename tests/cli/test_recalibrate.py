@@ -1,0 +1,133 @@
+"""Recalibrating anyone's maps from the command line, against the counts' own arithmetic."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aslp_lib.cli import main
+from aslp_lib.evaluation.maps import ReadOptions, count_folders
+from aslp_lib.evaluation.recalibrated_maps import ON_DEGRADED, ON_MAPS
+from aslp_lib.metrics import calibration
+from aslp_lib.recalibration import RECALIBRATIONS
+
+FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]
+APPLY = ["--maps", "test/maps", "--out", "changed/test"]
+
+
+def write_maps(folder, images, sharpness, seed):
+    """Maps that are too sure: labels are drawn from what half of their logits say."""
+    rng = np.random.default_rng(seed)
+    for kind in ("maps", "GT"):
+        (Path(folder) / kind).mkdir(parents=True)
+    for i in range(images):
+        size = 9 + i, 30
+        logits = sharpness * (1 + i / images) * rng.normal(-0.5, 1, size)
+        labels = rng.random(size) < 1 / (1 + np.exp(-logits / 2))
+        level_map = np.rint(255 / (1 + np.exp(-logits))).astype(np.uint8)
+        Image.fromarray(level_map).save(f"{folder}/maps/m{i}.png")
+        Image.fromarray(255 * labels.astype(np.uint8)).save(f"{folder}/GT/m{i}.png")
+
+
+@pytest.fixture
+def folders(elsewhere):
+    """Of clean, degraded (less sure) and test images."""
+    for seed, (name, sharpness) in enumerate((("clean", 3), ("degraded", 1), ("test", 3))):
+        write_maps(name, 12, sharpness, seed)
+
+
+def counted(maps, masks):
+    return count_folders(Path(maps), Path(masks), ReadOptions(weighted_f=False), progress=False)
+
+
+@pytest.mark.parametrize("kind", ON_MAPS)
+def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
+    assert main([*FIT, "--kind", kind, *APPLY]) == 0
+    printed = capsys.readouterr().out
+    clean, before = counted("clean/maps", "clean/GT"), counted("test/maps", "test/GT")
+    fitted = RECALIBRATIONS[kind]().fit(clean)
+    after = counted("changed/test", "test/GT")
+    assert after.names == before.names
+    np.testing.assert_array_equal(after.table, fitted.apply_counts(before).table)
+    assert calibration.nll(after) < calibration.nll(before) - 0.05
+    if RECALIBRATIONS[kind].preserves_decisions:
+        for path in Path("changed/test").iterdir():
+            maps = (np.asarray(Image.open(each)) for each in (path, f"test/maps/{path.name}"))
+            np.testing.assert_array_equal(*(each >= 128 for each in maps))
+    told = re.search(r"ECE ([\d.]+) -> ([\d.]+) %, NLL ([\d.]+) -> ([\d.]+)", printed)
+    shown = [
+        100 * calibration.ece(clean),
+        100 * calibration.ece(fitted.apply_counts(clean)),
+        calibration.nll(clean),
+        calibration.nll(fitted.apply_counts(clean)),
+    ]
+    assert [float(each) for each in told.groups()] == pytest.approx(shown, abs=0.006)
+    assert f"{kind}: {fitted.describe()}; " in printed and "12 maps in changed/test" in printed
+
+
+@pytest.mark.parametrize("kind", ON_DEGRADED)
+def test_degraded_maps_are_fitted_on_too(folders, kind):
+    further = [*FIT[:3], "degraded/maps", *FIT[3:], "degraded/GT"]
+    assert main([*further, "--kind", kind, "--save", "fitted.json"]) == 0
+    clean, degraded = (counted(f"{each}/maps", f"{each}/GT") for each in ("clean", "degraded"))
+    fitted = RECALIBRATIONS[kind].load(Path("fitted.json"))
+    assert fitted == RECALIBRATIONS[kind]().fit(clean, [degraded])
+    assert fitted != RECALIBRATIONS[kind]().fit(clean)
+
+
+def test_one_folder_of_masks_serves_all(folders):
+    """Of degradations that leave masks where they are."""
+    asked = [*FIT[:3], "degraded/maps", *FIT[3:], "--kind", "per_image"]
+    assert main([*asked, "--save", "one.json"]) == 0
+    clean, degraded = counted("clean/maps", "clean/GT"), counted("degraded/maps", "clean/GT")
+    fitted = RECALIBRATIONS["per_image"].load(Path("one.json"))
+    assert fitted == RECALIBRATIONS["per_image"]().fit(clean, [degraded])
+
+
+def test_what_was_saved_serves_other_maps(folders, capsys):
+    assert main([*FIT, "--save", "t.json", *APPLY]) == 0
+    assert main(["recalibrate", "--fitted", "t.json", *APPLY[:3], "again"]) == 0
+    assert capsys.readouterr().out.count("temperature: T = ") == 2
+    for path in Path("again").iterdir():
+        assert path.read_bytes() == Path("changed/test", path.name).read_bytes()
+
+
+@pytest.mark.fault(
+    "`recalibrate` is asked for what cannot be, or over what is there", "it says what it needs"
+)
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["recalibrate"], "needs labelled maps, --fit-maps DIR"),
+        (FIT[:3], "needs labelled maps, --fit-maps DIR"),
+        ([*FIT[:3], "degraded/maps", "test/maps", *FIT[3:], "test/GT"], "as many masks"),
+        ([*FIT[:3], "degraded/maps", *FIT[3:]], "temperature is fitted on one folder of maps"),
+        ([*FIT, *APPLY[:2]], "--out DIR, a new folder, go together"),
+        ([*FIT, *APPLY[:3], "test"], "test is there: choose a new folder"),
+        ([*FIT[:2], "nowhere", *FIT[3:]], "no folder nowhere"),
+        ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
+        ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
+        ([*FIT, "--fitted", "t.json"], "in the place of --fit-maps"),
+        (["recalibrate", "--fitted", "nowhere.json"], "no file nowhere.json"),
+        (["recalibrate", "--fitted", "other.json"], "it holds the recalibration 'logistic'"),
+    ],
+)
+def test_what_cannot_be_is_refused(folders, capsys, words, says):
+    for name in ("few", "empty"):
+        Path(name).mkdir()
+    RECALIBRATIONS["logistic"]().save(Path("other.json"))
+    before = sorted(Path().rglob("*"))
+    assert main(words) == 1
+    assert says in " ".join(capsys.readouterr().err.split())
+    assert sorted(Path().rglob("*")) == before
+
+
+@pytest.mark.fault("one of the maps to change is damaged", "it is named, and no folder is left")
+def test_a_damaged_map_leaves_nothing_behind(folders, capsys):
+    damaged = Path("test/maps/m5.png")
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    assert main([*FIT, *APPLY]) == 1
+    assert "m5.png" in capsys.readouterr().err
+    assert not Path("changed").exists() or not any(Path("changed").iterdir())
