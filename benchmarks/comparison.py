@@ -169,10 +169,10 @@ def of_records(
     data = "Embedded data" if preset == "demo" else "Real images"
     seeds = len({record["seed"] for record in found})
     torch = facts["versions"]["torch"].split("+")[0]
+    truth = "truth: mean distance to the true posterior; " if preset == "demo" else ""
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
-        "Percent, mean ± standard deviation over seeds; truth: mean distance to the true "
-        "posterior; degraded: mean over "
+        f"Percent, mean ± standard deviation over seeds; {truth}degraded: mean over "
         f"{', '.join(name.split(', ')[1] for name in degraded)} of {degraded[0].split(', ')[0]}."
     ]
     plain = [record for record in found if record["recalibration"] is None]
@@ -223,17 +223,18 @@ def shares(values: Sequence[float]) -> str:
 
 
 SUMMARY = (
-    ("bce", None), ("bce", "temperature"), ("bce", "per_image_temperature"),
-    ("early_stopping", None), ("label_smoothing", None), ("fixed_level", None),
-    ("calibration", None), ("measured_gap", None), ("calibration", "temperature"),
+    ("bce", None), ("bce", "temperature"), ("bce", "degraded_temperature"),
+    ("bce", "per_image_temperature"), ("early_stopping", None), ("label_smoothing", None),
+    ("fixed_level", None), ("calibration", None), ("measured_gap", None),
+    ("calibration", "temperature"), ("calibration", "per_image_temperature"),
     ("degraded_views", None),
 )  # fmt: skip
-"""What the table of `docs/results.md` shows."""
+"""What the tables of `docs/results.md` show."""
 
 
-def summary(folder: Path = RESULTS) -> str:
-    """The table of `docs/results.md`, of the embedded data."""
-    found, best = read(folder / FILES["demo"]), chosen(read(folder / GRID_FILE))
+def summary(preset: str, folder: Path = RESULTS) -> str:
+    """A table of `docs/results.md`."""
+    found, best = read(folder / FILES[preset]), chosen(read(folder / GRID_FILE))
     kept = [
         record
         for method, kind in SUMMARY
@@ -241,9 +242,22 @@ def summary(folder: Path = RESULTS) -> str:
         for record in of_method(found, method, best[method].options)
         if record["recalibration"] == kind
     ]
-    degraded = tuple(dict.fromkeys(r["set"] for r in kept if r["set"].startswith("test, ")))
-    columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier", "truth")]
-    return table(kept, [*columns, ("shifted", "ece"), ("textures", "ece"), (degraded, "ece")], "")
+    names = list(dict.fromkeys(record["set"] for record in kept))
+    degraded = tuple(name for name in names if ", " in name)
+    if preset == "demo":
+        columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier", "truth")]
+        columns += [("shifted", "ece"), ("textures", "ece")]
+    else:
+        columns = [(name, key) for name in names[:2] for key in ("ece", "oe", "accuracy")]
+        columns += [(names[2], "ece")]
+    return table(kept, [*columns, (degraded, "ece")], "")
+
+
+def put_summaries() -> None:
+    """Both tables into their page."""
+    for preset in FILES:
+        start, end = (f"<!-- {word}summary, {preset} -->" for word in ("", "end of "))
+        put_in_readme(summary(preset), start, end, PAGE)
 
 
 def of_differences(
@@ -318,7 +332,7 @@ def main() -> None:
         for name in (GRID_FILE, FILES[preset]):
             write(RESULTS / name, (path / name).read_text(encoding="utf-8"))
         put_in_readme(tables(), START, END)
-        put_in_readme(summary(), "<!-- summary -->", "<!-- end of summary -->", PAGE)
+        put_summaries()
 
 
 if __name__ == "__main__":
