@@ -84,28 +84,71 @@ NB07, NB08, NB09 = "07_cheaper_cures", "08_your_own_data", "09_reading_the_relea
 MC, ME, GAP = "ASLP (MC)", "ASLP (ME)", "ASLP (measured gap)"
 DTD = "DTD_Texture_500"
 
-HERE, THERE = "A level for each test image", "On real images"
-# Claim, section, data, set, and between which changes of ECE it holds.
-PER_IMAGE = (
-    (
-        "Embedded data: it lowers the error under shift (shifted)",
-        HERE,
-        "embedded",
-        "shifted",
-        -1,
-        0,
-    ),
-    ("Photographs: it lowers the error on SOD", THERE, "real", "SOD", -1, 0),
-    (
-        "Photographs: it leaves validation, to within a point",
-        THERE,
-        "real",
-        "validation",
-        -m.KEPT,
-        m.KEPT,
-    ),
-    ("Photographs: it costs nothing on textures", THERE, "real", DTD, -1, m.KEPT),
-)
+THERE = "On real images"
+PRESETS = {"demo": "", "small": "Photographs: "}
+"""What the comparison was made with, and what its claims begin with."""
+
+
+def moves(
+    what: str,
+    code: str,
+    heading: str,
+    part: str,
+    *,
+    before: partial[list[dict]],
+    after: partial[list[dict]],
+    preset: str = "demo",
+    score: str = "ece",
+    change: Callable[..., Measured] = m.falls,
+) -> Claim:
+    """A claim on the comparison, shown in notebook 07: how a score of a set differs between two
+    ways to train and recalibrate."""
+    own = (way(part, preset=preset) for way in (before, after))
+    measured = partial(change, *own, score)
+    sentence = f"{PRESETS[preset]}{what}"
+    return Claim(
+        sentence[0].upper() + sentence[1:], code, COMPARED, (NB07, heading), SMALL, measured
+    )
+
+
+def with_a_temperature(preset: str, part: str, heading: str) -> list[Claim]:
+    """What MC adds to BCE, and noise to its mean, all with a temperature."""
+    own = partial(partial, recalibration="temperature")
+    pairs = (
+        (
+            "MC adds to a temperature on {}: {} is less than BCE's, both with one",
+            f"{RULES}.Calibration",
+            own(m.compared, "bce"),
+            own(m.compared, "calibration"),
+        ),
+        (
+            "drawn labels do more than smoothed ones of the same mean on {}: {}, both with a "
+            "temperature",
+            "aslp_lib.methods.fixed_level.FixedLevel",
+            own(m.smoothed),
+            own(m.compared, "fixed_level"),
+        ),
+    )
+    scores = {"ece": "ECE", "nll": "NLL", "brier": "Brier's score"}
+    return [
+        moves(
+            what.format(part, title),
+            code,
+            heading,
+            part,
+            before=before,
+            after=after,
+            preset=preset,
+            score=score,
+        )
+        for what, code, before, after in pairs
+        for score, title in scores.items()
+    ]
+
+
+BCE = partial(m.compared, "bce")
+BCE_COOLED = partial(BCE, recalibration="temperature")
+BCE_BY_IMAGE = partial(BCE, recalibration="per_image_temperature")
 
 GROUPS: dict[str, Sequence[Claim]] = {
     "The paper's equations: perturbed labels": (
@@ -571,62 +614,24 @@ GROUPS: dict[str, Sequence[Claim]] = {
     ),
     "This project's: cheaper cures, embedded data": (
         *(
-            Claim(
+            moves(
                 f"One temperature lowers BCE's calibration error on {part}",
                 "aslp_lib.recalibration.temperature.Temperature",
-                COMPARED,
-                (NB07, "A temperature"),
-                SMALL,
-                partial(
-                    m.falls, m.compared("bce", part), m.compared("bce", part, "temperature"), "ece"
-                ),
+                "A temperature",
+                part,
+                before=BCE,
+                after=BCE_COOLED,
             )
             for part in ("test", "textures")
         ),
-        *(
-            Claim(
-                what,
-                code,
-                COMPARED,
-                (NB07, "What is left once all have a temperature"),
-                SMALL,
-                partial(
-                    m.falls, before("test", "temperature"), after("test", "temperature"), score
-                ),
-            )
-            for code, before, after, claims in (
-                (
-                    f"{RULES}.Calibration",
-                    partial(m.compared, "bce"),
-                    partial(m.compared, "calibration"),
-                    {
-                        "ece": "MC adds to a temperature: ECE is smaller than BCE's, both with one",
-                        "nll": "The same of NLL, both with one",
-                        "brier": "The same of Brier's score, both with one",
-                    },
-                ),
-                (
-                    "aslp_lib.methods.fixed_level.FixedLevel",
-                    m.smoothed,
-                    partial(m.compared, "fixed_level"),
-                    {
-                        "nll": "Drawn labels do more than smoothed ones of the same mean: NLL, "
-                        "both with one",
-                        "brier": "The same of Brier's score, drawn less smoothed, both with one",
-                    },
-                ),
-            )
-            for score, what in claims.items()
-        ),
-        Claim(
+        *with_a_temperature("demo", "test", "What is left once all have a temperature"),
+        moves(
             "Early stopping lowers the calibration error",
             "aslp_lib.methods.early_stopping.EarlyStopping",
-            COMPARED,
-            (NB07, "Stop early"),
-            SMALL,
-            partial(
-                m.falls, m.compared("bce", "test"), m.compared("early_stopping", "test"), "ece"
-            ),
+            "Stop early",
+            "test",
+            before=BCE,
+            after=partial(m.compared, "early_stopping"),
         ),
         Claim(
             "NLL ranks ways to train as the distance to the truth does better than ECE",
@@ -636,14 +641,39 @@ GROUPS: dict[str, Sequence[Claim]] = {
             SMALL,
             m.ranks,
         ),
-        Claim(
-            "The comparison on photographs",
-            "aslp_lib.evaluation.study.Study",
-            COMPARED,
-            (NB07, "The recorded comparison"),
-            SMALL,
-            m.comparison_on_photographs,
+    ),
+    "This project's: cheaper cures, photographs": (
+        *(
+            moves(
+                f"{what} lowers BCE's calibration error on {part}",
+                code,
+                THERE,
+                part,
+                before=BCE,
+                after=after,
+                preset="small",
+            )
+            for what, code, after in (
+                (
+                    "one temperature",
+                    "aslp_lib.recalibration.temperature.Temperature",
+                    BCE_COOLED,
+                ),
+                (
+                    "early stopping",
+                    "aslp_lib.methods.early_stopping.EarlyStopping",
+                    partial(m.compared, "early_stopping"),
+                ),
+                (
+                    "training on degraded views",
+                    "aslp_lib.methods.degraded_views.DegradedViews",
+                    partial(m.compared, "degraded_views"),
+                ),
+            )
+            for part in ("validation", "SOD")
         ),
+        *with_a_temperature("small", "validation", THERE),
+        *with_a_temperature("small", "SOD", THERE),
     ),
     "This project's: a level for each test image": (
         Claim(
@@ -653,15 +683,27 @@ GROUPS: dict[str, Sequence[Claim]] = {
             (NB07, "A level for each test image"),
         ),
         *(
-            Claim(
+            moves(
                 what,
                 "aslp_lib.recalibration.per_image.PerImageTemperature",
-                RECORDS,
-                (NB07, heading),
-                SMALL,
-                partial(m.per_image, "per_image_temperature", data, part, low, high),
+                "A level for each test image" if preset == "demo" else THERE,
+                part,
+                before=BCE,
+                after=BCE_BY_IMAGE,
+                preset=preset,
+                change=change,
             )
-            for what, heading, data, part, low, high in PER_IMAGE
+            for what, preset, part, change in (
+                (
+                    "Embedded data: it lowers the error under shift (shifted)",
+                    "demo",
+                    "shifted",
+                    m.falls,
+                ),
+                ("it lowers the error on SOD", "small", "SOD", m.falls),
+                ("it leaves validation, to within a point", "small", "validation", m.stays),
+                ("it costs nothing on textures", "small", DTD, m.keeps_to),
+            )
         ),
     ),
     "This project's: how scores are measured": (

@@ -85,6 +85,8 @@ def records() -> str:
 
 def _maker(record: str) -> str:
     """What makes a record: the script of its name, or what calls several."""
+    if record == "comparison_real":
+        return "benchmarks/comparison.py --preset small"
     if record.startswith("comparison"):
         return "make comparison"
     return "benchmarks/gpu_check.sh" if record == "gpu" else f"benchmarks/{record}.py"
@@ -106,26 +108,28 @@ def real(variant: str, part: str) -> list[dict]:
 
 
 @cache
-def _comparison():
-    """The benchmark's own module, and what it recorded of the embedded data."""
+def _comparison(preset: str = "demo"):
+    """The benchmark's own module, what it recorded with a preset, and what validation chose."""
     sys.path.append(str(ROOT / "benchmarks"))  # scripts there import each other
     try:
         import comparison
     finally:
         sys.path.remove(str(ROOT / "benchmarks"))
-    found = read(RESULTS / comparison.FILES["demo"])
+    found = read(RESULTS / comparison.FILES[preset])
     return comparison, found, comparison.chosen(read(RESULTS / comparison.GRID_FILE))
 
 
-def compared(method: str, part: str, recalibration: str | None = None) -> list[dict]:
+def compared(
+    method: str, part: str, recalibration: str | None = None, *, preset: str = "demo"
+) -> list[dict]:
     """Of the comparison: a method as validation chose it, a record a seed."""
-    _, found, best = _comparison()
+    _, found, best = _comparison(preset)
     return of(found, part, method, recalibration, **best[method].options)
 
 
-def smoothed(part: str, recalibration: str | None = None) -> list[dict]:
+def smoothed(part: str, recalibration: str | None = None, *, preset: str = "demo") -> list[dict]:
     """Of the comparison: label smoothing of the fixed level's strength."""
-    module, found, best = _comparison()
+    module, found, best = _comparison(preset)
     strength = module.strength_of(best["fixed_level"])
     return of(found, part, "label_smoothing", recalibration, epsilon=strength)
 
@@ -154,6 +158,7 @@ def change(
 
 falls = partial(change, low=-math.inf, high=0.0)
 stays = partial(change, low=-KEPT, high=KEPT)
+keeps_to = partial(change, low=-math.inf, high=KEPT)
 
 
 def levels_of_images() -> Measured:
@@ -183,14 +188,6 @@ def ranks() -> Measured:
         "rank correlation on " + "; ".join(cells),
         all(each["nll"] > each["ece"] for each in own.values()),
     )
-
-
-def per_image(kind: str, data: str, part: str, low: float, high: float) -> Measured:
-    """A single training of `per_image.json`: its ECE as trained and with a level for each image."""
-    rows = held("per_image.json")[data]["rows"]
-    before, after = rows["as it was trained"][part]["ece"], rows[kind][part]["ece"]
-    text = f"ECE {100 * before:.2f} → {100 * after:.2f} %, one training"
-    return Measured(text, low <= after - before <= high)
 
 
 # Speed, as recorded
@@ -224,17 +221,6 @@ def on_a_gpu() -> Measured | None:
         return None
     found = held("gpu.json")
     return Measured(f"{found['device']}, {found['date']}", found["passed"])
-
-
-def comparison_on_photographs() -> Measured | None:
-    module = _comparison()[0]
-    path = RESULTS / module.FILES["small"]
-    if not path.exists():
-        return None
-    found = read(path)
-    seeds = len({record["seed"] for record in found})
-    ways = len({(record["method"], str(record["options"])) for record in found})
-    return Measured(f"{ways} ways to train, {seeds} seeds")
 
 
 # What the library computes
