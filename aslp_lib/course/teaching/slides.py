@@ -478,7 +478,7 @@ SLIDES = (
         "The verdict",
         "- *a temperature*: always first\n"
         "- *early stopping*: you train anyway, and NLL turns up\n"
-        "- *ASLP (MC)*: over-confidence is the greater evil; else add a temperature\n"
+        "- *ASLP (MC)*: over-confidence is the greater evil\n"
         "- *a level for each image*: images come worse than validation's, with an object in each",
     ),
     Slide(
