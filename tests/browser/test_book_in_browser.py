@@ -191,6 +191,10 @@ class Reader:
         self.here = name
         self.page.goto(self.address + name)
         self.page.evaluate("window.MathJax?.startup?.promise")  # all formulas are set
+        # Colours fade from one theme to the other: what is read in between is neither's.
+        self.page.wait_for_function(
+            "document.getAnimations().every(each => each.playState !== 'running')"
+        )
 
 
 @pytest.fixture
