@@ -20,7 +20,7 @@ from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Recalibra
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration))
 """Recalibrations that need no more than maps."""
-ON_DEGRADED = ("degraded_temperature", "per_image", "per_image_temperature")
+ON_DEGRADED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_degraded)
 """Those that are fitted on maps of degraded images too."""
 
 
@@ -59,7 +59,7 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
     Raises:
         FileNotFoundError: no such folder.
         ValueError: no maps; a damaged or coloured one, named.
-        OSError: `out` is there, or cannot be written.
+        OSError: `out` is there and is not an empty folder, or cannot be written.
     """
     paths = find_images(maps)
     if not paths:

@@ -42,6 +42,8 @@ class Recalibration(ABC):
     """In tables and figures, behind a method's own and a plus."""
     preserves_decisions: ClassVar[bool]
     """Whether a logit keeps its sign, so that accuracy is as before."""
+    fits_degraded: ClassVar[bool] = False
+    """Whether `fit` takes counts of degraded images too, as a second argument."""
     suffix: ClassVar[str] = ".json"
     """Of the file beside a network's weights."""
 
@@ -75,9 +77,9 @@ class Recalibration(ABC):
         """Counts of the changed predictions, without the pixels: each level is as `moved_levels`
         has it. Quadrants (S-measure) and weighted F are not known afterwards."""
         moved = np.broadcast_to(self.moved_levels(counts), (len(counts), counts.grey_levels))
+        images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
-        for after, before, to in zip(changed, counts.table, moved, strict=True):
-            np.add.at(after.T, to, before.T)
+        np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
         return Counts(changed, names=counts.names)
 
     def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
@@ -93,9 +95,8 @@ class Recalibration(ABC):
     def _rounded(self, logits: Tensor) -> NDArray[np.intp]:
         """(..., grey levels) the level nearest to each level's changed logit."""
         levels = logits.shape[-1]
-        after: NDArray[np.intp] = np.rint((levels - 1) * torch.sigmoid(logits).numpy()).astype(
-            np.intp
-        )
+        nearest = torch.round((levels - 1) * torch.sigmoid(logits)).long()
+        after: NDArray[np.intp] = nearest.numpy()
         if not self.preserves_decisions:
             return after
         half = levels // 2  # 1/2 lies between two levels: rounding must not cross it

@@ -26,6 +26,7 @@ class DegradedTemperature(Temperature):
 
     name = "degraded_temperature"
     label = "temperature of degraded images"
+    fits_degraded = True
 
     def fit_on_images(self, trained: Trained) -> Self:
         return self._fit(trained.counts, trained.degraded)

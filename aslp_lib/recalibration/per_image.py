@@ -51,6 +51,7 @@ class PerImage(Recalibration):
     """
 
     preserves_decisions = True
+    fits_degraded = True
     start: ClassVar[float]
     """u that changes next to nothing: where the search begins."""
     ridge: ClassVar[float]
