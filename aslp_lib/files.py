@@ -79,6 +79,13 @@ def discard_partials(folder: Path) -> None:
             _remove(path)
 
 
+def taken(target: Path) -> bool:
+    """Whether something is in the way of a `whole_folder`, other than what a killed process left
+    half made in it."""
+    discard_dead(target)
+    return target.exists() and not (target.is_dir() and not any(target.iterdir()))
+
+
 def discard_dead(folder: Path) -> None:
     """Remove what processes of this machine that are no more were making in a folder."""
     for path in folder.glob(".aslp-*.partial"):

@@ -85,11 +85,13 @@ def records() -> str:
 
 def _maker(record: str) -> str:
     """What makes a record: the script of its name, or what calls several."""
-    if record == "comparison_real":
-        return "benchmarks/comparison.py --preset small"
-    if record.startswith("comparison"):
-        return "make comparison"
-    return "benchmarks/gpu_check.sh" if record == "gpu" else f"benchmarks/{record}.py"
+    others = {
+        "comparison_embedded": "make comparison",
+        "comparison_grid": "make comparison",
+        "comparison_real": "benchmarks/comparison.py --preset small",
+        "gpu": "benchmarks/gpu_check.sh",
+    }
+    return others.get(record, f"benchmarks/{record}.py")
 
 
 # Over seeds, paired

@@ -256,10 +256,11 @@ def test_words_on_photographs_are_the_records():
         measured.smoothed("validation", "temperature", preset="small"),
     ]
     nll = difference(*warm, "nll")
+    cooled = behind("SOD", "temperature")
     ahead = behind("SOD", "per_image_temperature")
     for said in (
         f"half a point of ECE {within(behind('validation', 'temperature'))}",
-        f"1.1 points {within(behind('SOD', 'temperature'))}",
+        f"SOD by {100 * cooled.mean:.1f} points {within(cooled)}",
         f"by {-100 * ahead.mean:.1f} points [{-100 * ahead.high:.1f}, {-100 * ahead.low:.1f}]",
         f"SOD's error from {shown['SOD']}",
         f"degraded from {move(*degraded)}",

@@ -17,7 +17,7 @@ from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.predict import predict, predict_run
-from aslp_lib.files import discard_dead
+from aslp_lib.files import taken
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
@@ -76,7 +76,7 @@ class Predict(Command):
             precision="no",
         )
         accelerator_for(settings)  # joins the processes: they look before one of them writes
-        if distributed.broadcast_from_main(partial(_taken, out)):
+        if distributed.broadcast_from_main(partial(taken, out)):
             raise FileExistsError(f"{out} is there: choose a new folder for the maps")
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
@@ -85,12 +85,6 @@ class Predict(Command):
         for name, dataset in tests.items():
             predict(network, dataset, out / name, settings)
         announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
-
-
-def _taken(out: Path) -> bool:
-    """Whether something is in the way, other than what a killed process left half made."""
-    discard_dead(out)
-    return out.exists() and not (out.is_dir() and not any(out.iterdir()))
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
+from aslp_lib.files import taken
 from aslp_lib.metrics import calibration
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
@@ -40,7 +41,7 @@ class Recalibrate(Command):
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
             raise ValueError("--maps DIR, what to change, and --out DIR, a new folder, go together")
-        if self.out is not None and self.out.exists():
+        if self.out is not None and taken(self.out):
             raise FileExistsError(f"{self.out} is there: choose a new folder for the maps")
         change = self._change()
         if self.maps is not None and self.out is not None:

@@ -88,6 +88,7 @@ def test_one_folder_of_masks_serves_all(folders):
 
 def test_what_was_saved_serves_other_maps(folders, capsys):
     assert main([*FIT, "--save", "t.json", *APPLY]) == 0
+    Path("again").mkdir()  # empty: as good as none
     assert main(["recalibrate", "--fitted", "t.json", *APPLY[:3], "again"]) == 0
     assert capsys.readouterr().out.count("temperature: T = ") == 2
     for path in Path("again").iterdir():
