@@ -95,7 +95,8 @@ def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):
 
 
 def test_the_real_ones(tmp_path):
-    before = {path: path.stat().st_mtime_ns for path in NOTEBOOKS.rglob("*.ipynb")}
+    there = {p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts}
+    before = {path: path.stat().st_mtime_ns for path in there}
     assert len(copy_notebooks(NOTEBOOKS, tmp_path)) == len(before)
     for path in NOTEBOOKS.glob("*.ipynb"):
         copy = nbformat.read(tmp_path / path.name, 4)
