@@ -10,11 +10,15 @@ import sys
 
 
 def main() -> int:
-    """`aslp_lib.cli.main`, and what Ctrl-C says while it is imported."""
+    """`aslp_lib.cli.main`, and what Ctrl-C says while it is imported; one of several processes ends
+    here."""
     try:
         from aslp_lib import cli
+        from aslp_lib.training import launch
 
-        return cli.main()
+        status = cli.main()
+        launch.leave(status)
+        return status
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130

@@ -17,7 +17,7 @@ from torch import nn
 
 from aslp_lib import cli, networks
 from aslp_lib.cli import run
-from aslp_lib.training import checkpoints
+from aslp_lib.training import checkpoints, launch
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate
 
@@ -59,4 +59,6 @@ if __name__ == "__main__":
     run.train = train_and_keep
     if "STUCK_AFTER" in os.environ:
         saved, save, checkpoints.save = [], checkpoints.save, save_and_wait
-    sys.exit(cli.main(sys.argv[2:]))
+    status = cli.main(sys.argv[2:])
+    launch.leave(status)
+    sys.exit(status)

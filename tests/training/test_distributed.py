@@ -209,6 +209,25 @@ def test_what_tells_that_processes_are_missing(monkeypatch, tmp_path, environmen
         launch.check_launch()
 
 
+@pytest.mark.fault(
+    "gloo's threads abort a launched process while Python ends it, its work being done",
+    "they cannot: it ends at once, with its own status",
+)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_one_of_several_processes_ends_before_python_ends_it(tmp_path, processes):
+    late = "import atexit, sys; atexit.register(print, 'late')"
+    code = f"{late}; from aslp_lib.__main__ import main; sys.exit(main())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "check-data", str(tmp_path / "nowhere")],
+        env={**ENVIRONMENT, "WORLD_SIZE": str(processes), "RANK": "0"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 1 and "nowhere" in ended.stderr
+    assert ended.stdout == ("late\n" if processes == 1 else "")
+
+
 class Rank(Accelerator):
     def __init__(self, process_index: int, num_processes: int) -> None:
         self.place = process_index, num_processes

@@ -1,5 +1,6 @@
 """`share_alphas` in loops of one's own: two real processes (gloo) against one."""
 
+import os
 import re
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def _one_of_two(rank: int, folder: Path) -> None:
     results = {work.__name__: work() for work in (own_loop, by_hand, refused, page_loop)}
     torch.save(results, folder / f"{rank}.pt")
     distributed.destroy_process_group()
+    os._exit(0)  # before gloo's threads can abort it: see `launch.leave`
 
 
 def loader_of(dataset, batch_size: int) -> DataLoader:
