@@ -140,10 +140,9 @@ def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figu
         medians[name] = middle
     axis.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel="level s", xlim=(0, None))
     axis.set_ylim(len(levels) - 0.5, -0.5)
-    highest, lowest = (end(medians, key=medians.__getitem__) for end in (max, min))
     figure.set_label(
         f"{title}: the median (diamond), the middle half (bar) and 10 to 90 % (line) of each set. "
-        f"The highest median is that of {highest}, the lowest that of {lowest}."
+        f"The highest median is that of {max(medians, key=medians.__getitem__)}."
     )
     return figure
 
