@@ -1,4 +1,4 @@
-"""Adaptive label perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
+"""Adaptive Stochastic Label Perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
 
 from __future__ import annotations
 

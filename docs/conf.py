@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 import aslp_lib  # noqa: E402
 
-project = "Adaptive label perturbation"
+project = "Adaptive Stochastic Label Perturbation"
 version = release = aslp_lib.__version__
 copyright = "the aslp_lib authors"
 root_doc = "README"

@@ -32,7 +32,7 @@ commands."""
 ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
 PROGRAM = "main_ASLP.py"
-DESCRIPTION = f"""Train, predict with and evaluate adaptive label perturbation (ASLP).
+DESCRIPTION = f"""Train, predict with and evaluate Adaptive Stochastic Label Perturbation (ASLP).
 
 Without a command it is run: {PROGRAM} --epochs 20
 

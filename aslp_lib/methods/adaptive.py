@@ -1,4 +1,7 @@
-"""ASLP as a way to train: SC-BCE under levels that a rule moves, one method a rule."""
+"""ASLP, Adaptive Stochastic Label Perturbation, as training methods: one for each rule.
+
+Each trains with SC-BCE and adapts the perturbation level of every training image by its rule.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from aslp_lib.metrics.counts import Counts
 
 @dataclass(frozen=True)
 class ASLPOptions:
-    """Adaptive label perturbation."""
+    """Adaptive Stochastic Label Perturbation."""
 
     technique: str = "M"
     """How labels are perturbed: HI, SI, M, DM, or release (with release dynamics)."""

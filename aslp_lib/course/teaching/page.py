@@ -134,7 +134,7 @@ def deck(title: str, slides: Sequence[Slide], taught: dict[str, Lesson]) -> str:
     """
     first = (
         f'<section class="first">\n<h1 tabindex="-1">{escape(title)}</h1>\n'
-        "<p>Adaptive label perturbation: a course.</p>\n</section>\n"
+        "<p>Adaptive Stochastic Label Perturbation: a course.</p>\n</section>\n"
     )
     sections = "".join(section(slide, taught[slide.notebook]) for slide in slides)
     body = f"<main>\n{first}{sections}</main>\n{NAV}<script>{SCRIPT}</script>"

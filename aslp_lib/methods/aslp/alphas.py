@@ -1,4 +1,6 @@
-"""ASLP: a perturbation level for each image, learned by ascent while the network descends.
+"""The adaptive part of ASLP: a perturbation level alpha_i for each training image.
+
+The perturbation levels follow gradient ascent while the network follows gradient descent:
 
     alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, 1/beta)
 
