@@ -31,7 +31,8 @@ Record = dict[str, Any]
 """`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
 of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
 (unless the set is degraded), `images`, `seconds` of the training (None if it was stopped and gone
-on with); and `truth`, the mean distance to the true posterior, where it is known.
+on with); and `posterior_error`, the mean squared difference from the true posterior, where that is
+known.
 """
 
 

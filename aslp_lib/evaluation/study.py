@@ -296,7 +296,7 @@ def _scored(
         changes = {kind: fitted.get(kind or "") for set_, kind in missing if set_ == name}
         if changes and settings.cache_images:
             dataset.cache()
-        for kind, (counts, truth) in _counted(network, dataset, settings, changes).items():
+        for kind, (counts, error) in _counted(network, dataset, settings, changes).items():
             row = scores(counts, BINS, (*NAMES, *ESTIMATORS))
             found[name, kind] = {
                 "method": method,
@@ -305,7 +305,7 @@ def _scored(
                 "seed": settings.seed,
                 "set": name,
                 **{key: _rounded(value) for key, value in row.items()},
-                **({} if truth is None else {"truth": _rounded(truth)}),
+                **({} if error is None else {"posterior_error": _rounded(error)}),
                 **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts)}),
                 "images": len(counts),
                 "seconds": _seconds_of(folder),
@@ -318,9 +318,9 @@ def _rounded(value: float) -> float | None:
 
 
 def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """95 % intervals over images; none of a single one."""
+    """95 % intervals over images, where they are defined; none of a single image."""
     found = error_bounds(counts) if len(counts) > 1 else {}
-    return {name: [*map(_rounded, ends)] for name, ends in found.items()}
+    return {name: [*map(_rounded, ends)] for name, ends in found.items() if np.isfinite(ends).all()}
 
 
 def _counted(
@@ -329,18 +329,19 @@ def _counted(
     settings: Settings,
     changes: Mapping[str | None, Recalibration | None],
 ) -> dict[str | None, tuple[Counts, float | None]]:
-    """Counts of a set's maps, and their mean distance to the true posterior where it is known."""
+    """Counts of a set's maps, and their posterior error where the true posterior is known: the mean
+    over images of the mean squared difference over pixels."""
     posterior = getattr(dataset, "posterior", None)
     parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
-    distances = dict.fromkeys(changes, 0.0)
+    errors = dict.fromkeys(changes, 0.0)
     for index, maps in predicted_maps(network, dataset, settings, changes) if changes else ():
         mask = dataset.mask(index)
         for kind, prediction in maps.items():
             parts[kind].append(Counts.from_map(prediction, mask))
             if posterior is not None:
-                distances[kind] += float(np.abs(prediction / 255 - posterior[index]).mean())
+                errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     return {
-        kind: (Counts.join(own), None if posterior is None else distances[kind] / len(own))
+        kind: (Counts.join(own), None if posterior is None else errors[kind] / len(own))
         for kind, own in parts.items()
     }
 

@@ -17,6 +17,7 @@ from aslp_lib.evaluation.predict import load_network, predict
 from aslp_lib.evaluation.records import keep, read, table
 from aslp_lib.evaluation.study import Candidate, Study, collect, compare, in_order
 from aslp_lib.metrics import bootstrap, calibration, saliency
+from aslp_lib.metrics.truth import against_posterior
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run, load_weights
 
@@ -81,9 +82,8 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         assert record["intervals"]["ece"] == pytest.approx([low, high], abs=1e-6)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
-        assert record["truth"] == pytest.approx(
-            np.abs(found / 255 - part.posterior).mean(), abs=1e-6
-        )
+        error = against_posterior(found, part.posterior).total
+        assert record["posterior_error"] == pytest.approx(error, abs=1e-6)
         if record["set"] == "textures":
             assert record["max_f"] is None
         else:
@@ -140,8 +140,8 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
         calibration.ece(counts), abs=1e-6
     )
     assert "intervals" not in found["test, noise2", "bce", None]
-    assert "truth" in found["test, noise2", "bce", None]
-    assert "truth" not in found["test, zoom1", "bce", None]  # what is cut off is not known
+    assert "posterior_error" in found["test, noise2", "bce", None]
+    assert "posterior_error" not in found["test, zoom1", "bce", None]  # what is cut off is unknown
     assert found["empty3", "bce", None]["max_f"] is None  # no image has foreground
 
 
