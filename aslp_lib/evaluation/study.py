@@ -8,13 +8,16 @@ the validation set too; the maps are counted as they are predicted, and not kept
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +206,7 @@ def compare(
             neither done nor looked for.
 
     Raises:
+        RuntimeError: a process of the pool was ended from outside.
         ValueError: as `Study.run`, before anything is trained; and as training and scoring do.
     """
     trainings = study.trainings
@@ -215,18 +219,38 @@ def compare(
             yield recorded(study, candidate, training, known, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
-    with ProcessPoolExecutor(
-        processes, get_context("spawn"), torch.set_num_threads, (threads,)
-    ) as pool:
-        jobs = []
-        for candidate, training in trainings:
-            own = [*_among(known, training).values()]  # of all, a process would get megabytes
-            jobs.append(pool.submit(recorded, study, candidate, training, own, progress=False))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
         try:
+            jobs = []
+            for candidate, training in trainings:
+                own = [*_among(known, training).values()]  # of all, a process would get megabytes
+                jobs.append(pool.submit(recorded, study, candidate, training, own, progress=False))
             for job in bar(as_completed(jobs)):
                 yield job.result()
+        except BrokenProcessPool:
+            raise RuntimeError(
+                "the process of a training was ended from outside, as the system does when memory "
+                "runs out; expected it to run to its end. Repeat the command, with a smaller "
+                "--processes if memory is short: it goes on where it was stopped."
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin_process(threads: int) -> None:
+    """Prepare a process of the pool."""
+    torch.set_num_threads(threads)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process when its parent has ended: a killed parent cannot tell it to, and it would
+    train, and then wait for the next training for ever."""
+    connection.wait([sentinel])
+    os._exit(1)
 
 
 def recorded(
