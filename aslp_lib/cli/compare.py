@@ -83,13 +83,15 @@ class Compare(Command):
 
 
 def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
-    """A picture a test set, of its calibration error against the validation set's."""
+    """A picture a test set, of its calibration error against the validation set's. What has an
+    undefined error on either is left out."""
     from aslp_lib.evaluation.figures import in_and_under_shift, to_png  # matplotlib
 
     inside = values(found, validation)
     for name in tests:
         seeds = len({record["seed"] for record in found})
-        names = validation, name
-        figure = in_and_under_shift(inside, values(found, name), names, f"{seeds} seeds")
+        under = values(found, name)
+        defined = {k: each for k, each in inside.items() if None not in (*each, *under[k])}
+        figure = in_and_under_shift(defined, under, (validation, name), f"{seeds} seeds")
         write(path / f"{name}.png", to_png(figure))
         announce(f"picture: {path / f'{name}.png'}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -15,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from aslp_lib.checks import json_object
+from aslp_lib.checks import LARGEST_WHOLE, json_object, shown
 from aslp_lib.config import Settings
 from aslp_lib.files import write
-from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES, Score
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Variant
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
@@ -66,19 +69,14 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no records, or of other settings; names these.
+        ValueError: no records, one that is malformed, or records of other settings; says which.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    try:
-        held = json_object(text)
-        found: list[Record] = held["records"]
-        then = asdict(Settings.from_json(json.dumps(held["settings"])))
-        for record in found:
-            record["method"], record["options"], record["recalibration"], record["set"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+    content = _content(path)
+    found: list[Record] = content["records"]
+    _check(path, found)
     if settings is None:
         return found
+    then = asdict(content["settings"])
     now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
     if other := differing(now, then):
         raise ValueError(
@@ -88,6 +86,114 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
     return found
 
 
+def _content(path: Path) -> dict[str, Any]:
+    """What a file of records holds: `settings` and `records` that are not checked yet."""
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        content = json_object(text)
+        records = content["records"]
+        if not isinstance(records, list):
+            raise TypeError(f"records is {shown(records)}, but must be a list")
+        return {
+            "settings": Settings.from_json(json.dumps(content["settings"])),
+            "records": records,
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+
+
+def _check(path: Path, records: Sequence[Any]) -> None:
+    """Raise ValueError unless every record is a `Record`, and no two are of the same maps; names
+    the first that is wrong by its number in the file, from 1 on."""
+    numbers: dict[str, int] = {}
+    hyperparameters: dict[str, list[str]] = {}
+    for number, record in enumerate(records, start=1):
+        problem = _problem(record)
+        if not problem:
+            method, options = record["method"], sorted(record["options"])
+            same = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
+            expected = hyperparameters.setdefault(method, options)
+            if same != number:
+                problem = f"it is of the same maps as record {same}; expected each once"
+            elif options != expected:
+                problem = (
+                    f"options has {options}; expected {expected}, as in the first record of "
+                    f"{method}"
+                )
+        if problem:
+            raise ValueError(
+                f"{path}, record {number}: {problem}. Remove the record, and compare makes it anew."
+            )
+
+
+def _problem(record: Any) -> str:
+    """What is wrong with a record, and what was expected; empty if nothing is."""
+    if not isinstance(record, dict):
+        return f"it is {shown(record)}; expected an object"
+    for name in REQUIRED:
+        if name not in record:
+            return f"{name} is missing; expected {KINDS.get(name, SCORE)[1]}"
+    for name, value in record.items():
+        fits, expected = KINDS.get(name, SCORE)
+        if not fits(value):
+            return f"{shown(name)[1:-1]} is {shown(value)}; expected {expected}"
+    return ""
+
+
+def _whole(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LARGEST_WHOLE
+
+
+def _number(value: Any) -> bool:
+    """Whether it is a finite number; true and false are none."""
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
+
+
+def _number_or_none(value: object) -> bool:
+    return value is None or _number(value)
+
+
+def _option(value: object) -> bool:
+    if isinstance(value, list):
+        return all(map(_option, value))
+    return isinstance(value, str | bool) or _number_or_none(value)
+
+
+def _interval(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(_number, value))
+        and value[0] <= value[1]
+    )
+
+
+def _object_of(fits: Callable[[object], bool], value: object) -> bool:
+    return isinstance(value, dict) and all(map(fits, value.values()))
+
+
+IDENTITY = ("method", "options", "recalibration", "seed", "set")
+"""What tells the records of a file apart."""
+REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
+"""What every record has."""
+Kind = tuple[Callable[[Any], bool], str]
+SCORE: Kind = _number_or_none, "a finite number or null"
+KINDS: dict[str, Kind] = {
+    "method": (lambda value: isinstance(value, str) and value in METHODS, "a method's name"),
+    "options": (partial(_object_of, _option), "an object of hyperparameters"),
+    "recalibration": (
+        lambda value: value is None or (isinstance(value, str) and value in RECALIBRATIONS),
+        "a recalibration's name or null",
+    ),
+    "seed": (_whole, "a whole number from 0 on"),
+    "set": (lambda value: isinstance(value, str), "text"),
+    "intervals": (partial(_object_of, _interval), "an object of intervals, each [low, high]"),
+    "images": (_whole, "a whole number from 0 on"),
+}
+"""What a record's values must be, and that in words. All others are scores, those that this version
+does not know too."""
+
+
 def of_method(
     found: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
 ) -> list[Record]:
@@ -95,8 +201,7 @@ def of_method(
     return [
         record
         for record in found
-        if record["method"] == method
-        and all(record["options"][name] == each for name, each in options.items())
+        if record["method"] == method and options.items() <= record["options"].items()
     ]
 
 

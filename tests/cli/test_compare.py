@@ -24,6 +24,16 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     assert main(words) == 0  # goes on, with nothing to do
     again = json.loads(Path("runs/compare-demo/comparison.json").read_text())["records"]
     assert again == records
+    file = Path("all.json")
+    content = json.loads(file.read_text())
+    content["records"][0]["ece"] = None  # undefined: neither in the table nor in the pictures
+    file.write_text(json.dumps(content))
+    assert main([*words, "--results", "all.json"]) == 0
+    assert "| BCE | - |" in capsys.readouterr().out
+    content["records"][4]["options"] = None
+    file.write_text(json.dumps(content))
+    assert main([*words, "--results", "all.json"]) == 1
+    assert "error: all.json, record 5: options is None; expected" in capsys.readouterr().err
 
 
 @pytest.mark.slow
