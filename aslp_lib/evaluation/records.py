@@ -38,16 +38,27 @@ on with); and `posterior_error`, the mean squared difference from the true poste
 known.
 """
 
+Data = Mapping[tuple[int | None, str], Mapping[str, str]]
+"""What identifies the images and masks that records were made from: data seed (None where the data
+are the same for every seed) and name of the set -> stem -> fingerprint of the image and its mask.
+"""
 
 COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 """Settings that a study's records have of their own."""
 
 
-def keep(path: Path, found: Sequence[Record], settings: Settings, seeds: int) -> None:
+def keep(
+    path: Path,
+    found: Sequence[Record],
+    settings: Settings,
+    seeds: int,
+    data: Data = MappingProxyType({}),
+) -> None:
     """Write records as JSON, whole, a line each, with what they were made with.
 
     Args:
         settings, seeds: the study's.
+        data: a study goes on with a file only if it has the data of its records.
     """
     facts = {
         "date": str(date.today()),
@@ -56,9 +67,17 @@ def keep(path: Path, found: Sequence[Record], settings: Settings, seeds: int) ->
         "settings": json.loads(settings.to_json()),
         "seeds": seeds,
     }
-    lines = ",\n  ".join(json.dumps(record, allow_nan=False) for record in found)
     head = json.dumps(facts, indent=1).removesuffix("\n}")
-    write(path, f'{head},\n "records": [\n  {lines}\n ]\n}}\n')
+    sets = [
+        {"data_seed": seed, "set": name, "fingerprints": dict(fingerprints)}
+        for (seed, name), fingerprints in data.items()
+    ]
+    write(path, f'{head},\n "records": {_lines(found)},\n "data": {_lines(sets)}\n}}\n')
+
+
+def _lines(rows: Sequence[Mapping[str, object]]) -> str:
+    """A JSON list with a line for each row."""
+    return "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows) + "\n ]"
 
 
 def read(path: Path, settings: Settings | None = None) -> list[Record]:
@@ -86,8 +105,17 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
     return found
 
 
+def read_data(path: Path) -> Data:
+    """What identifies the data of the records that `keep` wrote; empty if the file does not say.
+
+    Raises:
+        FileNotFoundError, ValueError: as `read`.
+    """
+    return _content(path)["data"]
+
+
 def _content(path: Path) -> dict[str, Any]:
-    """What a file of records holds: `settings` and `records` that are not checked yet."""
+    """What a file of records holds: `settings`, `records` that are not checked yet, and `data`."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         content = json_object(text)
@@ -97,6 +125,10 @@ def _content(path: Path) -> dict[str, Any]:
         return {
             "settings": Settings.from_json(json.dumps(content["settings"])),
             "records": records,
+            "data": {
+                (row["data_seed"], row["set"]): dict(row["fingerprints"])
+                for row in content.get("data", ())
+            },
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} holds no records of a comparison: {error}") from error

@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.shapes import SHIFTS, graded
@@ -34,11 +35,13 @@ from aslp_lib.evaluation.predict import load_network, predicted_maps
 from aslp_lib.evaluation.records import (
     ESTIMATORS,
     NAMES,
+    Data,
     Record,
     differing,
     keep,
     of_method,
     read,
+    read_data,
 )
 from aslp_lib.files import write
 from aslp_lib.methods import METHODS
@@ -128,10 +131,20 @@ class Study:
         ]
 
     def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
-        """What is scored, by name: the validation set, the tests, and these under shift."""
+        """What is scored, by name: the validation set, the tests, and these under shift.
+
+        Raises:
+            ValueError: a test set has the name of the training or validation set.
+        """
         found: dict[str, SaliencySet] = {data.validation.name: data.validation}
         if not self.tested:
             return found
+        for part in (data.train, data.validation):
+            if part.name in data.tests:
+                raise ValueError(
+                    f"a test set is called {part.name!r}; expected another name, as that is the "
+                    f"{part.name} set's. Rename the test set's folder."
+                )
         found |= data.tests
         if self.shifts:
             seed, limit = training.data_seed, training.limit
@@ -140,6 +153,32 @@ class Study:
             for name in self.degradations:
                 degraded = Degraded(test, name, training.seed)
                 found[degraded.name] = degraded
+        return found
+
+    def data(self) -> Data:
+        """What identifies the images and masks that the study trains and scores on.
+
+        All of them are read, once for every data seed. Sets under corruption are left out, as the
+        sets that they are made from identify them.
+
+        Raises:
+            ValueError: as `sets`.
+        """
+        # A folder's data are the same for every seed.
+        drawn = self.settings.data in DATASETS
+        by_seed = {
+            training.data_seed if drawn else None: training for _, training in self.trainings
+        }
+        found = {}
+        for seed, training in by_seed.items():
+            splits = training.load_data()
+            parts = {splits.train.name: splits.train, **self.sets(training, splits)}
+            for name, part in parts.items():
+                if not isinstance(part, Degraded):
+                    found[seed, name] = {
+                        stem: image[:8] + mask[:8]
+                        for stem, (image, mask) in part.fingerprints().items()
+                    }
         return found
 
     def run(self, candidate: Candidate, training: Settings) -> Run:
@@ -165,14 +204,37 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     has are taken over, and none of it is lost.
 
     Raises:
-        ValueError: as `compare`, and as `records.read`.
+        ValueError: the file's records were made from other images or masks; and as `compare`, and
+            as `records.read`.
     """
     known = read(file, study.settings) if file.exists() else []
+    then, now = read_data(file) if known else {}, study.data()
+    if known:
+        _check_data(file, then, now)
     found: list[Record] = []
     for rows in compare(study, processes, known, progress=progress):
         found += rows
-        keep(file, in_order(study, found, known), study.settings, study.seeds)
+        rows = in_order(study, found, known)
+        keep(file, rows, study.settings, study.seeds, {**then, **now})
     return found
+
+
+def _check_data(file: Path, then: Data, now: Data) -> None:
+    """Raise ValueError if records were made from other images or masks than there are now."""
+    if not then:
+        raise ValueError(
+            f"{file} does not say what images its records were made from; expected fingerprints of "
+            "every set. Choose another --results, or remove the file."
+        )
+    for key in (key for key in now if key in then):
+        before, after = then[key], now[key]
+        stems = sorted(before.keys() | after.keys())
+        if changed := [stem for stem in stems if before.get(stem) != after.get(stem)]:
+            raise ValueError(
+                f"{len(changed)} images or masks of the set {key[1]} are not what they were when "
+                f"the records in {file} were made, as {changed[0]}; expected the same. Bring them "
+                "back, or choose another --out and --results."
+            )
 
 
 def in_order(study: Study, found: Sequence[Record], known: Sequence[Record]) -> list[Record]:

@@ -166,7 +166,7 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     """Of other machines' trainings too: the runs themselves are not needed."""
     asked, records = finished
     file = tmp_path / "records.json"
-    keep(file, records, SETTINGS, seeds=2)
+    keep(file, records, SETTINGS, seeds=2, data=asked.data())
     known = read(file, SETTINGS)
     assert known == json.loads(json.dumps(records))
     monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("it was trained again"))
