@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import connection
@@ -23,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
@@ -204,19 +207,68 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     has are taken over, and none of it is lost.
 
     Raises:
+        OSError: the file cannot be written; before anything is trained.
+        RuntimeError: another call works on the study or the file; or as `compare`.
         ValueError: the file's records were made from other images or masks; and as `compare`, and
             as `records.read`.
     """
-    known = read(file, study.settings) if file.exists() else []
-    then, now = read_data(file) if known else {}, study.data()
-    if known:
-        _check_data(file, then, now)
-    found: list[Record] = []
-    for rows in compare(study, processes, known, progress=progress):
-        found += rows
-        rows = in_order(study, found, known)
-        keep(file, rows, study.settings, study.seeds, {**then, **now})
+    check_writable(file)
+    with _locked(study.path, study.path / ".lock"), _locked(file, _lock_of(file)):
+        known = read(file, study.settings) if file.exists() else []
+        then, now = read_data(file) if known else {}, study.data()
+        if known:
+            _check_data(file, then, now)
+        found: list[Record] = []
+        for rows in compare(study, processes, known, progress=progress):
+            found += rows
+            rows = in_order(study, found, known)
+            keep(file, rows, study.settings, study.seeds, {**then, **now})
     return found
+
+
+def check_writable(path: Path) -> None:
+    """Raise OSError unless a file can be written at this path, in folders that need not be there.
+    Nothing is left behind."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file. Choose another.")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    try:
+        # The system's answer counts, not the folder's mode.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{path} cannot be written ({folder}: {error.strerror}); expected a folder that can be "
+            "written to. Choose another file.",
+        ) from error
+
+
+@contextmanager
+def _locked(what: Path, lock_file: Path) -> Iterator[None]:
+    """Work on something alone. The lock ends with its process, however that ends.
+
+    Raises:
+        RuntimeError: another process works on it.
+    """
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RuntimeError(
+            f"another comparison is at work on {what}; expected none. Wait until it is done, or "
+            "choose another --out and --results."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_of(file: Path) -> Path:
+    """A lock's place beside a file, the same for all links to it."""
+    place = file.resolve()
+    return place.with_name(f".{place.name}.lock")
 
 
 def _check_data(file: Path, then: Data, now: Data) -> None:

@@ -1,4 +1,4 @@
-"""A study's file of records is of one set of data.
+"""A study's file of records is of one set of data, and written by one call at a time.
 
 Nothing is trained here."""
 
@@ -111,6 +111,57 @@ def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
     with pytest.raises(ValueError, match=f"a test set is called '{name}'.*Rename"):
         collect(on_files, on_files.path / "comparison.json", progress=False)
     assert not recorded
+
+
+@pytest.mark.fault(
+    "two calls of `compare` work on one --out or one --results", "the second is refused at once"
+)
+@pytest.mark.parametrize(
+    ("out", "results"),
+    [("study", "study/comparison.json"), ("study", "other.json"), ("other", "all.json"),
+     ("other", "link.json")],
+)  # fmt: skip
+def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
+    record = study.recorded
+    refused = []
+
+    def call(*arguments, **options):
+        """The second call, in the middle of the first."""
+        other = Study(tmp_path / out, SETTINGS, seeds=1)
+        with pytest.raises(RuntimeError, match="another comparison is at work on") as error:
+            collect(other, tmp_path / results, progress=False)
+        refused.append(error)
+        return record(*arguments, **options)
+
+    (tmp_path / "all.json").touch()
+    (tmp_path / "link.json").symlink_to("all.json")
+    (tmp_path / "all.json").unlink()
+    monkeypatch.setattr(study, "recorded", call)
+    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    found = collect(asked, tmp_path / "all.json", progress=False)
+    assert len(refused) == 1
+    monkeypatch.setattr(study, "recorded", record)
+    assert collect(asked, tmp_path / "all.json", progress=False) == found  # it is free again
+
+
+@pytest.mark.fault(
+    "`compare` cannot write its records (--results)", "it says so before anything is trained"
+)
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("folder", "folder is a folder; expected the name of a file"),
+        ("file/new/all.json", "all.json cannot be written .*/file: Not a directory"),
+        ("/proc/new/all.json", "/proc/new/all.json cannot be written .*/proc: "),
+    ],
+)
+def test_records_that_cannot_be_written(tmp_path, recorded, file, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OSError, match=message):
+        collect(Study(tmp_path / "study", SETTINGS, seeds=1), tmp_path / file, progress=False)
+    assert not recorded and sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_file_of_records_is_read_by_others_too(tmp_path):
