@@ -1,19 +1,21 @@
-"""The comparison of cheaper cures: what was trained and recalibrated, and what it says.
+"""The comparison of training and recalibration methods: its trainings, records and tables.
 
-    python benchmarks/comparison.py                   # on embedded data: `make comparison`
-    python benchmarks/comparison.py --preset small    # on real images, in Dataset/
+    python benchmarks/comparison.py                   # on synthetic data: `make comparison`
+    python benchmarks/comparison.py --preset small    # on photographs, in ASLP_DATA or Dataset/
 
-Of each method the same small grid of hyperparameters is trained on the embedded data with seed 0,
-and what has the least negative log-likelihood on its validation set is compared, on real images
-too. Trainings and records are kept in `runs/comparison-PRESET`, and a call goes on where the last
-one stopped; `--record` keeps the records in `results/` and their tables in `README.md` and
-`docs/results.md`.
+A small grid of hyperparameters of each method is trained on the synthetic data with seed 0, and the
+one with the lowest validation NLL is compared, on photographs too. The trainings of
+`course.letters` isolate what each letter of ASLP contributes. Trainings and records are kept in
+`runs/comparison-PRESET`, and a call continues where the last one stopped; `--record` copies the
+records to `results/` and their tables to `README.md` and `docs/results.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +24,12 @@ import numpy as np
 from timing import put_in_readme
 
 from aslp_lib.config import PRESETS
-from aslp_lib.evaluation.over_seeds import Difference, agreement_with_truth, difference
+from aslp_lib.course import letters
+from aslp_lib.evaluation.over_seeds import (
+    Difference,
+    difference,
+    rank_correlation_with_posterior_error,
+)
 from aslp_lib.evaluation.records import Record, by_label, of, of_method, read
 from aslp_lib.evaluation.study import Candidate, Study, collect
 from aslp_lib.files import write
@@ -34,6 +41,7 @@ from aslp_lib.recalibration import RECALIBRATIONS
 RESULTS = Path(__file__).parent / "results"
 GRID_FILE = "comparison_grid.json"
 FILES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
+LETTER_FILES = {"demo": "letters_embedded.json", "small": "letters_real.json"}
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
@@ -57,6 +65,8 @@ GRID: dict[str, tuple[str, Sequence[object]]] = {
 """What is tried of each method; the others have nothing to choose."""
 DEGRADATIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
 SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
+LETTERS = {"demo": (0.1, 0.125, 0.15), "small": (0.06,)}
+"""Constant alphas of hard inversion: one is the best by validation NLL, the others have MC's."""
 EVERYWHERE = ("temperature", "per_image", "per_image_temperature")
 """Recalibrations of every method; of BCE and ASLP's rules all are compared."""
 CLOSELY = ("bce", *RULES)
@@ -115,19 +125,34 @@ def make_grid(path: Path, processes: int) -> None:
     collect(grid, path / GRID_FILE, processes)
 
 
+def isolating(best: dict[str, Candidate], preset: str) -> list[Candidate]:
+    """The trainings that isolate the letters of ASLP. Photographs take longest, so those that are
+    compared anyway are not trained again."""
+    asked = letters.design(LETTERS[preset], every_technique=preset == "demo")
+    known = {each.name for each in compared(best, preset)} if preset == "small" else set()
+    return [each for each in asked if each.name not in known]
+
+
 def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Record]) -> None:
-    """The trainings that are compared."""
-    candidates = compared(chosen(grid), preset)
-    settings = replace(PRESETS[preset], recalibrate=EVERYWHERE)
+    """The trainings that are compared, first those that isolate the letters of ASLP."""
+    best, settings = chosen(grid), PRESETS[preset]
+    if preset == "small":
+        settings = replace(settings, data=os.environ.get("ASLP_DATA", settings.data))
     shifts = SHIFTS if preset == "demo" else ()
-    everywhere = Study(path, settings, seeds, tuple(candidates), DEGRADATIONS, shifts)
-    collect(everywhere, path / FILES[preset], processes)
-    closely = replace(
-        everywhere,
-        settings=replace(settings, recalibrate=tuple(RECALIBRATIONS)),
-        candidates=tuple(each for each in candidates if each.method in CLOSELY),
-    )
-    collect(closely, path / FILES[preset], processes)
+    for file, asked, recalibrations in (
+        (LETTER_FILES[preset], isolating(best, preset), ("temperature",)),
+        (FILES[preset], compared(best, preset), EVERYWHERE),
+        (FILES[preset], [best[name] for name in CLOSELY], tuple(RECALIBRATIONS)),
+    ):
+        common = replace(settings, recalibrate=recalibrations)
+        study = Study(path, common, seeds, tuple(asked), DEGRADATIONS, shifts)
+        collect(study, path / file, processes)
+
+
+def of_preset(preset: str, folder: Path = RESULTS) -> list[Record]:
+    """The records that isolate the letters of ASLP; empty if they were not made."""
+    files = [LETTER_FILES[preset]] + [FILES[preset]] * (preset == "small")
+    return [record for name in files if (folder / name).exists() for record in read(folder / name)]
 
 
 def tables(folder: Path = RESULTS) -> str:
@@ -138,6 +163,8 @@ def tables(folder: Path = RESULTS) -> str:
         if (file := folder / name).exists():
             facts = json.loads(file.read_text(encoding="utf-8"))
             parts += of_records(read(file), facts, preset, chosen(grid))
+        if isolated := of_preset(preset, folder):
+            parts += of_letters(isolated, preset)
     return "\n\n".join(parts)
 
 
@@ -169,15 +196,13 @@ def of_records(
     data = "Embedded data" if preset == "demo" else "Real images"
     seeds = len({record["seed"] for record in found})
     torch = facts["versions"]["torch"].split("+")[0]
-    truth = "truth: mean distance to the true posterior; " if preset == "demo" else ""
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
-        f"Percent, mean ± standard deviation over seeds; {truth}degraded: mean over "
+        f"Percent, mean ± standard deviation over seeds; degraded: mean over "
         f"{', '.join(name.split(', ')[1] for name in degraded)} of {degraded[0].split(', ')[0]}."
     ]
     plain = [record for record in found if record["recalibration"] is None]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
-    columns += [(inside, "truth")] * (preset == "demo")
     columns += [(name, "ece") for name in further] + [(tuple(degraded), "ece")]
     parts.append(table(plain, columns, "as it was trained"))
     for kind in ("temperature", "per_image"):
@@ -187,8 +212,6 @@ def of_records(
         own = [record for record in found if record["method"] == method]
         parts.append(table(own, columns, f"{METHOD_LABELS[method]}, recalibrated"))
     parts.append(of_differences(found, names, best))
-    if preset == "demo":
-        parts.append(of_ranks(found))
     return parts
 
 
@@ -199,7 +222,7 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
     """A row each way, a column each set (or mean over sets) and score."""
     head = [
         f"{'degraded' if isinstance(where, tuple) else where} "
-        f"{SCORES[key].title if key in SCORES else key}"
+        f"{SCORES[key].title if key in SCORES else key.replace('_', ' ')}"
         for where, key in columns
     ]
     lines = [f"| {title} | seeds | {' | '.join(head)} |", f"|---{'|---:' * (1 + len(columns))}|"]
@@ -245,7 +268,7 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
     names = list(dict.fromkeys(record["set"] for record in kept))
     degraded = tuple(name for name in names if ", " in name)
     if preset == "demo":
-        columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier", "truth")]
+        columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier")]
         columns += [("shifted", "ece"), ("textures", "ece")]
     else:
         columns = [(name, key) for name in names[:2] for key in ("ece", "oe", "accuracy")]
@@ -295,15 +318,37 @@ def _with(kind: str | None) -> str:
 
 def _points(found: Difference) -> str:
     text = f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
-    return f"**{text}**" if found.settled else text
+    return f"**{text}**" if found.excludes_zero else text
+
+
+TITLES = {
+    "S": "What the stochastic switch contributes",
+    "A": "What the adaptive perturbation levels contribute",
+    "rule": "How the rules differ",
+}
+
+
+def of_letters(found: Sequence[Record], preset: str) -> list[str]:
+    """The tables that isolate the letters of ASLP, each with temperature scaling and without."""
+    sets = ("test", "shifted") if preset == "demo" else ("validation", "SOD")
+    parts = []
+    for letter, group in letters.contrasts(found).items():
+        for kind in ("temperature", None):
+            words = "both temperature-scaled" if kind else "both as trained"
+            parts.append(f"{TITLES[letter]}: NLL in nats, {words}.")
+            parts.append(letters.table(found, group, sets, recalibration=kind))
+        if preset == "demo":
+            parts.append(f"{TITLES[letter]}: posterior error, both temperature-scaled.")
+            parts.append(letters.table(found, group, sets, "posterior_error", smallest=0.0))
+    return [*parts, of_ranks(found)] if preset == "demo" else parts
 
 
 def of_ranks(found: Sequence[Record]) -> str:
-    """Which scores rank as the distance to the truth does."""
+    """How well each score ranks the networks by posterior error."""
     sets = ("test", "shifted", "textures")
-    own = {name: agreement_with_truth(found, name) for name in sets}
+    own = {name: rank_correlation_with_posterior_error(found, name) for name in sets}
     lines = [
-        f"| rank correlation with the distance to the truth | {' | '.join(sets)} |",
+        f"| rank correlation with the posterior error | {' | '.join(sets)} |",
         "|---|---:|---:|---:|",
     ]
     for score in own["test"]:
@@ -329,8 +374,9 @@ def main() -> None:
     make(preset, seeds, arguments.processes, path, read(path / GRID_FILE))
     print(tables(path))
     if arguments.record:
-        for name in (GRID_FILE, FILES[preset]):
-            write(RESULTS / name, (path / name).read_text(encoding="utf-8"))
+        for name in (GRID_FILE, FILES[preset], LETTER_FILES[preset]):
+            text = (path / name).read_text(encoding="utf-8")
+            write(RESULTS / name, re.sub(r'(?<="data": ")/[^"]*(?=")', "Dataset", text))
         put_in_readme(tables(), START, END)
         put_summaries()
 

@@ -22,7 +22,7 @@ from aslp_lib.course.costs import forward_flops
 from aslp_lib.course.simulation import Crowd, simulate
 from aslp_lib.data.check import SIZES
 from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
-from aslp_lib.evaluation.over_seeds import agreement_with_truth, difference
+from aslp_lib.evaluation.over_seeds import difference, rank_correlation_with_posterior_error
 from aslp_lib.evaluation.records import of, read
 from aslp_lib.methods.aslp import theory
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
@@ -182,9 +182,12 @@ def entropy_ends_at_zero() -> Measured:
 
 
 def ranks() -> Measured:
-    """Which score ranks ways to train as the distance to the truth does."""
-    _, found, _ = _comparison()
-    own = {name: agreement_with_truth(found, name) for name in ("test", "shifted", "textures")}
+    """Which score ranks networks by their posterior error."""
+    found = _comparison()[0].of_preset("demo")
+    own = {
+        name: rank_correlation_with_posterior_error(found, name)
+        for name in ("test", "shifted", "textures")
+    }
     cells = (f"{name}: NLL {each['nll']:.2f}, ECE {each['ece']:.2f}" for name, each in own.items())
     return Measured(
         "rank correlation on " + "; ".join(cells),

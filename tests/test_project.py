@@ -165,7 +165,7 @@ def test_the_tables_of_the_comparison_are_of_the_recorded_results(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["embedded", "evaluation", "decoding", "training", "real", "per_image", "processors"]
+    "name", ["embedded", "evaluation", "decoding", "training", "real", "per_image"]
 )
 def test_the_benchmarks_table_is_of_the_recorded_results(name, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
