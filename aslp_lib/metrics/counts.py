@@ -62,6 +62,11 @@ class Counts:
                 f"counts must be int64 (or float64) of shape (images, 2, an even number of "
                 f"grey levels), not {self.table.dtype} of shape {shape}"
             )
+        if self.table.dtype == np.int64 and self.table.sum(dtype=np.float64) >= 2**63:
+            raise ValueError(
+                f"too many pixels: {self.table.sum(dtype=np.float64):g}; expected fewer than 2^63, "
+                "which 64-bit integers can add up. Use float64 counts."
+            )
         if self.quadrants is not None and self.quadrants.shape != (n, 4, 2, 3):
             raise ValueError(f"quadrants have shape {self.quadrants.shape}, not {(n, 4, 2, 3)}")
         if self.weighted_f is not None and self.weighted_f.shape != (n,):
@@ -172,9 +177,18 @@ class Counts:
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
-        """One set from several, images in order; what one of them lacks, the set lacks."""
+        """One set from several, images in order; what one of them lacks, the set lacks.
+
+        Raises:
+            ValueError: no parts, or parts of different numbers of grey levels.
+        """
         if not parts:
             raise ValueError("there is nothing to count: no images were given")
+        if len(levels := sorted({part.grey_levels for part in parts})) > 1:
+            raise ValueError(
+                f"the numbers of grey levels differ: {', '.join(map(str, levels))}; expected the "
+                "same in all parts. Count them all with the same grey_levels."
+            )
 
         def joined(arrays: Iterable[np.ndarray | None]) -> np.ndarray | None:
             there = [array for array in arrays if array is not None]

@@ -127,6 +127,10 @@ def test_nothing_to_count():
     for levels in (0, -4):
         with pytest.raises(ValueError, match=f"grey_levels is {levels}"):
             Counts.from_probabilities(torch.zeros(1, 1), torch.zeros(1, 1), grey_levels=levels)
+    with pytest.raises(ValueError, match="grey levels differ: 256, 4096; expected the same"):
+        Counts.join([Counts(np.zeros((1, 2, levels), np.int64)) for levels in (4096, 256)])
+    with pytest.raises(ValueError, match=r"too many pixels: 1\.84467e\+19; expected fewer than"):
+        Counts(np.full((1, 2, 4), 2**61))
     for table in (np.zeros((1, 2, 256), np.float32), np.zeros((1, 2, 5), np.int64)):
         with pytest.raises(ValueError, match="must be int64"):
             Counts(table)
