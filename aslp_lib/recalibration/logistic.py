@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
@@ -16,6 +15,13 @@ from aslp_lib.recalibration.base import (
     level_logits,
     pixels_to_fit,
 )
+
+STEPS = 100
+"""Of Newton's method at most. Far from the minimum each moves a logit by log 2 or more."""
+SMALLEST_STEP = 1e-12
+"""Change of a logit at which Newton's method ends."""
+SINGULAR = 1e-12
+"""Share of the Hessian's largest eigenvalue below which another counts as 0."""
 
 
 @dataclass(frozen=True)
@@ -43,19 +49,21 @@ class Logistic(Recalibration):
         in_single_precision("offset", self.offset)
 
     def fit(self, counts: Counts) -> Self:
-        """Logistic regression of the labels on the counts' `level_logits`, by Newton's method.
+        """Regress the labels on the counts' `level_logits`, by Newton's method from a = 1, b = 0.
 
         As in Platt's paper, the targets are not 1 and 0 but `(N1 + 1) / (N1 + 2)` and
         `1 / (N0 + 2)` of N1 foreground and N0 background pixels. So the NLL, convex in a and b, has
         its minimum at finite numbers even where the logits separate the labels, or where there is
         one class alone: then a is near 0. Logits that say the contrary of the labels get a
-        negative slope.
+        negative slope. Where many a and b are equally good, as of one grey level alone, each step
+        is the shortest that Newton's equation allows.
+
+        A step that changes logits by r at most is damped by `log(1 + r) / r`, at which the NLL
+        falls wherever the search stands (Bach, Electronic Journal of Statistics, 2010).
 
         Raises:
             ValueError: as `pixels_to_fit`.
         """
-        from scipy.optimize import minimize
-
         background, foreground = pixels_to_fit(counts)
         total = background.sum() + foreground.sum()
         each = (background + foreground) / total
@@ -65,29 +73,17 @@ class Logistic(Recalibration):
         ) / total
         z = level_logits(counts.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
-
-        def sigmoid(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-            f: NDArray[np.float64] = np.exp(-np.logaddexp(0, -(parameters @ inputs)))
-            return f
-
-        def nll(parameters: NDArray[np.float64]) -> float:
-            u = parameters @ inputs
-            return float(each @ np.logaddexp(0, u) - target @ u)
-
-        def gradient(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-            g: NDArray[np.float64] = inputs @ (each * sigmoid(parameters) - target)
-            return g
-
-        def hessian(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-            f = sigmoid(parameters)
-            h: NDArray[np.float64] = (inputs * (each * f * (1 - f))) @ inputs.T
-            return h
-
-        start = np.array([1.0, 0.0])
-        found = minimize(
-            nll, start, method="trust-exact", jac=gradient, hess=hessian, options={"gtol": 1e-11}
-        )
-        return type(self)(*map(float, found.x))
+        found = np.array([1.0, 0.0])
+        for _ in range(STEPS):
+            f = np.exp(-np.logaddexp(0, -(found @ inputs)))
+            gradient = inputs @ (each * f - target)
+            hessian = (inputs * (each * f * (1 - f))) @ inputs.T
+            step = np.linalg.lstsq(hessian, -gradient, rcond=SINGULAR)[0]
+            change = np.abs(step @ inputs)[each > 0].max()
+            if change < SMALLEST_STEP:
+                break
+            found += step * np.log1p(change) / change
+        return type(self)(*found.tolist())
 
     def apply(self, logits: Tensor) -> Tensor:
         """`a z + b`."""

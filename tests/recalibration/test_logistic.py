@@ -60,13 +60,14 @@ def test_at_rest_the_mean_prediction_is_the_mean_target():
     assert counts.pooled.sum(axis=0) @ p == pytest.approx(target, rel=1e-9)
 
 
+@pytest.mark.parametrize("pixels", [5, 400_000])
 @pytest.mark.parametrize(("label", "sign"), [(0, -1), (1, 1)])
-def test_one_class_alone_has_platt_s_own_answer(label, sign):
+def test_one_class_alone_has_platt_s_own_answer(label, sign, pixels):
     table = np.zeros((1, 2, 256), np.int64)
-    table[0, label] = 5
+    table[0, label] = pixels
     fitted = Logistic().fit(Counts(table))
     assert fitted.slope == pytest.approx(0, abs=1e-6)
-    assert fitted.offset == pytest.approx(sign * math.log(5 * 256 + 1), rel=1e-6)
+    assert fitted.offset == pytest.approx(sign * math.log(pixels * 256 + 1), rel=1e-6)
 
 
 @pytest.mark.parametrize("contrary", [False, True])
