@@ -83,25 +83,13 @@ class Recalibration(ABC):
         return Counts(changed, names=counts.names)
 
     def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
-        """(grey levels,) where each goes; of what does not treat every image alike (images, grey
-        levels).
+        """Return where each grey level goes: (grey levels,), or (images, grey levels) if images
+        are not treated alike.
 
-        A level moves as one logit does, and is rounded to the nearest level; levels 0 and 1 of the
-        probability move from where `level_logits` has them. Decisions stay exactly where they are
-        preserved.
+        A level moves from its `level_logits` to the `nearest_levels` of the changed logit.
         """
-        return self._rounded(self.apply(torch.from_numpy(level_logits(counts.grey_levels))))
-
-    def _rounded(self, logits: Tensor) -> NDArray[np.intp]:
-        """(..., grey levels) the level nearest to each level's changed logit."""
-        levels = logits.shape[-1]
-        nearest = torch.round((levels - 1) * torch.sigmoid(logits)).long()
-        after: NDArray[np.intp] = nearest.numpy()
-        if not self.preserves_decisions:
-            return after
-        half = levels // 2  # 1/2 lies between two levels: rounding must not cross it
-        below = np.arange(levels) < half
-        return np.where(below, np.minimum(after, half - 1), np.maximum(after, half))
+        after = self.apply(torch.from_numpy(level_logits(counts.grey_levels)))
+        return nearest_levels(after.numpy(), counts.grey_levels)
 
     def save(self, path: Path) -> None:
         """Write the numbers as JSON, whole. Raises as `files.write`."""
@@ -215,14 +203,38 @@ def held_to_decisions(
 
 
 def level_logits(levels: int) -> NDArray[np.float64]:
-    """(levels,) logit of each level; probabilities 0 and 1 are clipped at half a level, as in
+    """(levels,) logit of each grey level; the ends are clipped at half a level, as in
     `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
-    return clipped_logits(np.arange(levels) / (levels - 1), levels)
+    halves = np.arange(levels) * 2
+    logits: NDArray[np.float64] = _half_level_logits(levels)[halves.clip(1, 2 * levels - 3) - 1]
+    return logits
+
+
+def nearest_levels(logits: NDArray[np.float64], levels: int) -> NDArray[np.intp]:
+    """Return the grey level of each logit, the exact inverse of `level_logits`.
+
+    Level v of L holds the logits whose probability rounds to it, from `(v - 1/2) / (L - 1)` to
+    `(v + 1/2) / (L - 1)`. A logit between two levels belongs to the one farther from 1/2, and 0 to
+    foreground. So a logit that keeps its sign keeps its decision.
+    """
+    between = _half_level_logits(levels)[::2]
+    below, above = (np.searchsorted(between, logits, side) for side in ("left", "right"))
+    return np.where(logits < 0, below, above)
 
 
 def clipped_logits(probabilities: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
-    """Logits of probabilities in [0, 1], finite: clipped at half a level of so many."""
-    half = 0.5 / (levels - 1)
-    p = np.clip(probabilities, half, 1 - half)
-    logits: NDArray[np.float64] = np.log(p) - np.log1p(-p)
+    """Return the logits of probabilities in [0, 1], clipped to the ends of `level_logits`."""
+    p, ends = np.clip(probabilities, 0, 1), level_logits(levels)[[0, -1]]
+    with np.errstate(divide="ignore"):  # 0 and 1 are infinite until they are clipped
+        logits: NDArray[np.float64] = (np.log(p) - np.log1p(-p)).clip(*ends)
     return logits
+
+
+def _half_level_logits(levels: int) -> NDArray[np.float64]:
+    """(2 levels - 3,) logits of grey levels 1/2, 1, 3/2, ..., levels - 3/2.
+
+    Levels and what lies between them come from this one array, so that they are equal bit for bit
+    where they coincide; it is odd, and 0 in the middle, whatever a processor's logarithm rounds to.
+    """
+    logs: NDArray[np.float64] = np.log(np.arange(1, 2 * levels - 2))
+    return logs - logs[::-1]

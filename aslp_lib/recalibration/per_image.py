@@ -24,6 +24,7 @@ from aslp_lib.recalibration.base import (
     Recalibration,
     in_single_precision,
     level_logits,
+    nearest_levels,
 )
 from aslp_lib.recalibration.map_features import (
     FEATURES,
@@ -36,6 +37,8 @@ from aslp_lib.recalibration.trained import Trained
 
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""
+LARGEST_LEVEL = 20.0
+"""u beyond which a perturbation level counts as this one, 1 - 2e-9: the sign of logits is kept."""
 
 
 @dataclass(frozen=True)
@@ -159,22 +162,27 @@ class PerImage(Recalibration):
         u: NDArray[np.float64] = _with_one(inputs) @ np.array([self.foreground, self.background]).T
         return u
 
+    def _changed(self, logits: Tensor, features: NDArray[np.float64]) -> Tensor:
+        """(N, K) changed logits of N images with these features, from logits (N, K) or (K,)."""
+        u = torch.from_numpy(self.levels(features))
+        return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
+
     def apply(self, logits: Tensor) -> Tensor:
         """Changed logits (N, ...): each image by its own features."""
         if not self.foreground:
             return logits
         # In double precision, which not every device has.
         flat = logits.reshape(len(logits), -1).cpu().double()
-        u = torch.from_numpy(self.levels(map_features(flat.numpy())))
-        after = self.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
+        after = self._changed(flat, map_features(flat.numpy()))
         return after.to(logits).view(logits.shape)
 
     def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
         if not self.foreground:
             return np.arange(counts.grey_levels)
-        levels = torch.from_numpy(level_logits(counts.grey_levels))
-        u = torch.from_numpy(self.levels(map_features(levels.numpy(), counts.table.sum(axis=1))))
-        return self._rounded(self.changed(levels, torch.where(levels > 0, u[:, :1], u[:, 1:])))
+        logits = level_logits(counts.grey_levels)
+        features = map_features(logits, counts.table.sum(axis=1))
+        after = self._changed(torch.from_numpy(logits), features)
+        return nearest_levels(after.numpy(), counts.grey_levels)
 
     def describe(self) -> str:
         if not self.foreground:
@@ -198,6 +206,7 @@ class PerImageLevel(PerImage):
 
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
         # In logarithms: 1 - s and s/2, each times the odds' parts.
+        u = u.clamp(max=LARGEST_LEVEL)
         keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
         positive = torch.logaddexp(keep + logsigmoid(logits), half)
         return positive - torch.logaddexp(keep + logsigmoid(-logits), half)

@@ -95,6 +95,19 @@ def test_what_was_saved_serves_other_maps(folders, capsys):
         assert path.read_bytes() == Path("changed/test", path.name).read_bytes()
 
 
+@pytest.mark.parametrize("kind", ON_MAPS)
+def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
+    RECALIBRATIONS[kind]().save(Path("identity.json"))
+    Path("test/maps").mkdir(parents=True)
+    every_level = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for name, level_map in (("every", every_level), ("ends", every_level % 2 * 255)):
+        Image.fromarray(level_map).save(f"test/maps/{name}.png")
+    assert main(["recalibrate", "--kind", kind, "--fitted", "identity.json", *APPLY]) == 0
+    for path in Path("changed/test").iterdir():
+        maps = (np.asarray(Image.open(each)) for each in (path, f"test/maps/{path.name}"))
+        np.testing.assert_array_equal(*maps)
+
+
 @pytest.mark.fault(
     "`recalibrate` is asked for what cannot be, or over what is there", "it says what it needs"
 )

@@ -1,4 +1,4 @@
-"""What holds of a temperature whatever it is fitted on or applied to."""
+"""What holds of recalibrations, above all of a temperature, whatever the data."""
 
 import math
 import tempfile
@@ -14,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import Temperature
+from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Temperature
 from aslp_lib.recalibration.base import level_logits
 
 VALUES = st.floats(0.01, 100)
+ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration)]
 
 
 @st.composite
@@ -114,7 +115,7 @@ def test_counts_move_level_by_level(counts, value):
 def test_level_logits_rise_and_are_odd(levels):
     logits = level_logits(levels)
     assert (np.diff(logits) > 0).all()
-    np.testing.assert_allclose(logits, -logits[::-1], atol=1e-11)
+    np.testing.assert_array_equal(logits, -logits[::-1])
 
 
 @given(st.floats(1e-37, 3e38))
@@ -123,3 +124,12 @@ def test_its_file_gives_it_back_whatever_its_value(value):
         path = Path(folder) / "temperature.json"
         Temperature(value).save(path)
         assert Temperature.load(path) == Temperature(value)
+
+
+@pytest.mark.parametrize("levels", [4, 256, 4096])
+@pytest.mark.parametrize("name", ON_COUNTS)
+def test_the_identity_moves_no_level(name, levels):
+    identity, counts = RECALIBRATIONS[name](), Counts(np.ones((3, 2, levels), np.int64))
+    moved = np.broadcast_to(identity.moved_levels(counts), (3, levels))
+    np.testing.assert_array_equal(moved, np.tile(np.arange(levels), (3, 1)))
+    np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)

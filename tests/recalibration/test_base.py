@@ -245,4 +245,12 @@ def test_level_logits_price_pixels_as_the_nll_does(levels):
     background, foreground = table[0]
     price = background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
     assert price / table.sum() == pytest.approx(calibration.nll(Counts(table)), rel=1e-12)
-    np.testing.assert_allclose(z, -z[::-1], atol=1e-11)
+    np.testing.assert_array_equal(z, -z[::-1])
+
+
+def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
+    z = base.level_logits(4)
+    between = np.array([z[0], 0.0, z[-1]])
+    assert base.nearest_levels(between, 4).tolist() == [0, 2, 3]
+    assert base.nearest_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
+    assert base.nearest_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]
