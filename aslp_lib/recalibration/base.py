@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -24,6 +25,22 @@ VERSION = 1
 """Of the files that `Recalibration.save` writes."""
 LARGEST = 1e18
 """Of a fitted number: with logits it stays far from what single precision holds."""
+IDENTITY = "the identity, which changes nothing"
+"""What `describe` says of a recalibration without numbers."""
+
+
+class Outcome(NamedTuple):
+    """The logits of a set before and after a fit.
+
+    Args:
+        before: (K,) logits.
+        after: (..., K) what they become.
+        pixels: (..., 2, K) background and foreground pixels that have them, weighted as in the fit.
+    """
+
+    before: NDArray[np.float64]
+    after: NDArray[np.float64]
+    pixels: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -31,9 +48,10 @@ class Recalibration(ABC):
     """A change of logits whose numbers are fitted on the validation set, after training.
 
     A subclass is a frozen dataclass of these numbers: without arguments it changes nothing (unless
-    it has none to fit), and `fit` returns the fitted one. It gives `fit` and `apply`. One that has
-    to see the images, or the network's features of them, is an `ImageRecalibration`. One whose
-    numbers are large arrays gives `save`, `read` and another `suffix`.
+    it has none to fit), and `fit` returns the fitted one. It gives `minimise`, `apply` and
+    `describe`. One that has to see the images, or the network's features of them, is an
+    `ImageRecalibration`. One whose numbers are large arrays gives `save`, `read` and another
+    `suffix`.
     """
 
     name: ClassVar[str]
@@ -47,9 +65,24 @@ class Recalibration(ABC):
     suffix: ClassVar[str] = ".json"
     """Of the file beside a network's weights."""
 
-    @abstractmethod
     def fit(self, counts: Counts) -> Self:
-        """Fitted on the counts of a validation set. Raises ValueError on a set without pixels."""
+        """Fit on the counts of a validation set.
+
+        The fit is what `minimise` finds, or the identity where that has the smaller NLL on these
+        counts, before or after logits are rounded to grey levels.
+
+        Raises:
+            ValueError: as `pixels_to_fit`.
+        """
+        fitted = self.minimise(counts)
+        logits = level_logits(counts.grey_levels)
+        after = fitted.apply(torch.from_numpy(logits)).numpy()
+        outcome = Outcome(logits, after, pixels_to_fit(counts))
+        return self.unless_worse(fitted, counts.grey_levels, [outcome])
+
+    @abstractmethod
+    def minimise(self, counts: Counts) -> Self:
+        """Find the numbers that fit the counts best, whether or not they beat the identity."""
 
     @abstractmethod
     def apply(self, logits: Tensor) -> Tensor:
@@ -58,6 +91,24 @@ class Recalibration(ABC):
     @abstractmethod
     def describe(self) -> str:
         """What was fitted, in a few words: "T = 2.505"."""
+
+    def identity(self) -> Self:
+        """Return the recalibration of this kind that changes nothing."""
+        return type(self)()
+
+    def unless_worse(self, fitted: Self, grey_levels: int, outcomes: Iterable[Outcome]) -> Self:
+        """Return `fitted`, or the identity if `fitted` raises the NLL of the sets it was fitted on.
+
+        The NLL is measured twice: of the logits as they are, and rounded to grey levels. Rounding
+        can cost more than a fit gains, above all in saturated maps.
+        """
+        levels = level_logits(grey_levels)
+        rises = np.zeros(2)
+        for before, after, pixels in outcomes:
+            for sign, logits in ((1, after), (-1, before)):
+                rounded = levels[nearest_levels(logits, grey_levels)]
+                rises += [sign * _total_nll(each, pixels) for each in (logits, rounded)]
+        return fitted if (rises <= 0).all() else self.identity()
 
     def fit_on_images(self, trained: Trained) -> Self:
         """Fitted on a trained network: on its validation counts alone, unless a subclass sees
@@ -148,7 +199,7 @@ class ImageRecalibration(Recalibration):
     @abstractmethod
     def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor: ...
 
-    def fit(self, counts: Counts) -> Self:
+    def minimise(self, counts: Counts) -> Self:
         raise TypeError(f"the recalibration {self.name!r} sees images: call fit_on_images")
 
     def apply(self, logits: Tensor) -> Tensor:
@@ -238,3 +289,11 @@ def _half_level_logits(levels: int) -> NDArray[np.float64]:
     """
     logs: NDArray[np.float64] = np.log(np.arange(1, 2 * levels - 2))
     return logs - logs[::-1]
+
+
+def _total_nll(logits: NDArray[np.float64], pixels: NDArray[np.float64]) -> float:
+    """Negative log-likelihood of (..., 2, K) background and foreground pixels with logits (..., K),
+    summed."""
+    background, foreground = np.moveaxis(pixels, -2, 0)
+    nll = background * np.logaddexp(0, logits) + foreground * np.logaddexp(0, -logits)
+    return float(nll.sum())

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import level_logits, pixels_to_fit
+from aslp_lib.recalibration.base import pixels_to_fit
 from aslp_lib.recalibration.map_features import Images
-from aslp_lib.recalibration.temperature import Temperature, best_temperature
+from aslp_lib.recalibration.temperature import Temperature
 from aslp_lib.recalibration.trained import Trained
 
 
@@ -29,13 +27,9 @@ class DegradedTemperature(Temperature):
     fits_degraded = True
 
     def fit_on_images(self, trained: Trained) -> Self:
-        return self._fit(trained.counts, trained.degraded)
+        return self.fit(trained.counts, trained.degraded)
 
-    def fit(self, counts: Counts, degraded: Iterable[Counts] = ()) -> Self:
-        """As `Temperature.fit`, on counts of clean images and of degraded ones."""
-        return self._fit(counts, degraded)
-
-    def _fit(self, counts: Counts, degraded: Iterable[Counts | Images]) -> Self:
+    def fit(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
+        """Fit as `Temperature.fit`, on the pixels of clean images and of degraded ones."""
         pixels = sum((each.pooled for each in degraded), pixels_to_fit(counts))
-        logits = level_logits(counts.grey_levels)
-        return type(self)(best_temperature(pixels.ravel(), np.concatenate([-logits, logits])))
+        return super().fit(Counts(pixels[None]))

@@ -18,8 +18,10 @@ from aslp_lib.checks import shown
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration.base import (
+    IDENTITY,
     VERSION,
     ImageRecalibration,
+    Outcome,
     in_single_precision,
     level_logits,
     pixels_to_fit,
@@ -106,7 +108,8 @@ class Density(ImageRecalibration):
         weights, whose distances say nearly the same. It is the prior that one standard deviation of
         distance changes T by a factor of e or less, `w_l ~ Normal(0, 1)`, against as many
         observations as there are images: their pixels are not independent ones. w_0 has none. The
-        search begins at the one best temperature.
+        search begins at the one best temperature. Where the identity has the smaller NLL, before or
+        after logits are rounded to grey levels, it is kept.
 
         Raises:
             ValueError: a network that names no features, no images to train or validate on, counts
@@ -135,13 +138,18 @@ class Density(ImageRecalibration):
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # of background: -z
         start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
-        return type(self)(
+        after = np.exp(_in_range(inputs @ weights))[:, None] * z
+        fitted = type(self)(
             neighbours=self.neighbours,
             weights=tuple(weights.tolist()),
             means=tuple(means.tolist()),
             deviations=tuple(deviations.tolist()),
             references=tuple(references),
         )
+        return self.unless_worse(fitted, trained.counts.grey_levels, [Outcome(z, after, table)])
+
+    def identity(self) -> Self:
+        return type(self)(self.neighbours)
 
     def temperatures(self, images: Tensor, network: nn.Module) -> Tensor:
         """(N,) float64 on the CPU: T of images (N, 3, H, W).
@@ -181,7 +189,7 @@ class Density(ImageRecalibration):
 
     def describe(self) -> str:
         if not self.weights:
-            return "not fitted"
+            return IDENTITY
         factors = ", ".join(f"{math.exp(-w):.2f}" for w in self.weights[1:])
         return (
             f"T = {math.exp(-self.weights[0]):.3f} at mean distances, times {factors} for each "

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import (
+    IDENTITY,
     Recalibration,
     clipped_logits,
     in_single_precision,
@@ -60,8 +61,8 @@ class Histogram(Recalibration):
         if not (np.diff(edges) > 0).all():
             raise ValueError("the edges of bins must rise, in single precision")
 
-    def fit(self, counts: Counts) -> Self:
-        """Cuts the counts' levels into bins of equal mass.
+    def minimise(self, counts: Counts) -> Self:
+        """Cut the counts' levels into bins of equal mass.
 
         Bin b of B ends with the level at which `b / B` of all pixels are reached. Levels that
         reach several of these at once (of sure background, say) end a single bin, so that none is
@@ -92,5 +93,8 @@ class Histogram(Recalibration):
         changed = z.new_tensor(self.values)[bins]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
+    def identity(self) -> Self:
+        return type(self)(self.bins)
+
     def describe(self) -> str:
-        return f"{len(self.values)} bins"
+        return IDENTITY if not self.values else f"{len(self.values)} bins"

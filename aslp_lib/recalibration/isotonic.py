@@ -11,6 +11,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import (
+    IDENTITY,
     Recalibration,
     clipped_logits,
     in_single_precision,
@@ -53,8 +54,8 @@ class Isotonic(Recalibration):
         if not ((np.diff(knots) > 0).all() and (np.diff(values) >= 0).all()):
             raise ValueError("logits must rise and values not fall, in single precision")
 
-    def fit(self, counts: Counts) -> Self:
-        """Pools adjacent violators among the counts' levels, each weighted by its pixels.
+    def minimise(self, counts: Counts) -> Self:
+        """Pool adjacent violators among the counts' levels, each weighted by its pixels.
 
         A level's share of foreground is 0 or 1 where all pixels are of one class (of the whole set,
         if there is no other): it is clipped as `level_logits` clips the ends, so that logits are
@@ -89,5 +90,7 @@ class Isotonic(Recalibration):
         return changed.to(logits.dtype)
 
     def describe(self) -> str:
+        if not self.logits:
+            return IDENTITY
         steps = len(set(self.values))
         return f"{steps} steps" if steps != 1 else "one step"

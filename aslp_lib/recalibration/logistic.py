@@ -48,7 +48,7 @@ class Logistic(Recalibration):
         in_single_precision("slope", self.slope)
         in_single_precision("offset", self.offset)
 
-    def fit(self, counts: Counts) -> Self:
+    def minimise(self, counts: Counts) -> Self:
         """Regress the labels on the counts' `level_logits`, by Newton's method from a = 1, b = 0.
 
         As in Platt's paper, the targets are not 1 and 0 but `(N1 + 1) / (N1 + 2)` and

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,15 +46,17 @@ def map_features(
 
 @dataclass(frozen=True)
 class Images:
-    """What is kept of a set's counts, a hundredth of their memory.
+    """The images of a set's counts that have pixels, by logit.
 
     Args:
         pooled: (2, grey levels) pixels of all images by label and level.
-        tables: (N, 2, BINS) shares of an image's pixels by label and logit.
+        logits: (K,) of the grey levels, or the bins' centres.
+        tables: (N, 2, K) shares of an image's pixels by label and logit.
         features: (N, features).
     """
 
     pooled: NDArray[np.float64]
+    logits: NDArray[np.float64]
     tables: NDArray[np.float64]
     features: NDArray[np.float64]
 
@@ -64,10 +66,14 @@ class Images:
         pooled = pixels_to_fit(counts)
         kept = counts.table[counts.table.any(axis=(1, 2))]
         z = level_logits(counts.grey_levels)
-        bins = np.floor((z.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2).clip(0, BINS - 1)
-        into = (bins[:, None] == np.arange(BINS)).astype(np.float64)
         shares = kept / kept.sum(axis=(1, 2), keepdims=True)
-        return cls(pooled, shares @ into, map_features(z, kept.sum(axis=1)))
+        return cls(pooled, z, shares, map_features(z, kept.sum(axis=1)))
+
+    def binned(self) -> Images:
+        """Return them with logits in BINS bins, in a hundredth of the memory."""
+        bins = np.floor((self.logits.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2).clip(0, BINS - 1)
+        into = (bins[:, None] == np.arange(BINS)).astype(np.float64)
+        return replace(self, logits=bin_centres(), tables=self.tables @ into)
 
 
 def bin_centres() -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -21,6 +21,8 @@ from torch.nn.functional import logsigmoid, softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration.base import (
+    IDENTITY,
+    Outcome,
     Recalibration,
     in_single_precision,
     level_logits,
@@ -87,14 +89,13 @@ class PerImage(Recalibration):
 
     def fit_on_images(self, trained: Trained) -> Self:
         """Fitted on the validation set, and on it under each of `DEGRADATIONS`."""
-        return self._fit([Images.of(trained.counts), *trained.degraded])
+        return self.fit(trained.counts, trained.degraded)
 
-    def fit(self, counts: Counts, degraded: Iterable[Counts] = ()) -> Self:
-        """The weights of least negative log-likelihood, by L-BFGS.
+    def fit(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
+        """Fit on clean images, and on degraded ones.
 
-        Each image's NLL is the mean over its pixels; a clean image weighs 10 times as much as a
-        degraded one. The ridge was chosen by leaving one kind of degradation out of the fit after
-        another (`benchmarks/per_image.py`), never by a test set.
+        The fit is what `minimise` finds, or the identity where that has the smaller NLL on these
+        images, each weighted as in the fit, before or after logits are rounded to grey levels.
 
         Args:
             counts: of clean images, each by itself.
@@ -103,10 +104,20 @@ class PerImage(Recalibration):
         Raises:
             ValueError: counts as `pixels_to_fit` refuses.
         """
-        return self._fit([Images.of(each) for each in (counts, *degraded)])
+        degraded = [*degraded]
+        fitted = self.minimise(counts, degraded)
+        weighted = [(counts, self.clean_weight), *((each, 1.0) for each in degraded)]
+        outcomes = (fitted._outcome(_images(each), weight) for each, weight in weighted)
+        return self.unless_worse(fitted, counts.grey_levels, outcomes)
 
-    def _fit(self, sets: Sequence[Images]) -> Self:
-        """Of clean images, then of degraded ones."""
+    def minimise(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
+        """Find the weights of least negative log-likelihood, by L-BFGS.
+
+        Each image's NLL is the mean over its pixels; a clean image weighs 10 times as much as a
+        degraded one. The ridge was chosen by leaving one kind of degradation out of the fit after
+        another (`benchmarks/per_image.py`), never by a test set.
+        """
+        sets = [_images(each).binned() for each in (counts, *degraded)]
         clean = sets[0].features
         means, deviations = clean.mean(axis=0), clean.std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of one image, or of images that are all alike
@@ -152,6 +163,11 @@ class PerImage(Recalibration):
         w[:, 0] += self.start
         return w
 
+    def _outcome(self, images: Images, weight: float) -> Outcome:
+        """What the fit makes of images that weigh so much each."""
+        after = self._changed(torch.from_numpy(images.logits), images.features)
+        return Outcome(images.logits, after.numpy(), weight * images.tables)
+
     def levels(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N, 2) u of each image's predicted foreground and background.
 
@@ -186,7 +202,7 @@ class PerImage(Recalibration):
 
     def describe(self) -> str:
         if not self.foreground:
-            return "not fitted"
+            return IDENTITY
         usual = self._in_words(self.foreground[0]), self._in_words(self.background[0])
         return "of foreground {} and of background {}, on a usual image".format(*usual)
 
@@ -230,6 +246,10 @@ class PerImageTemperature(PerImage):
 
     def _in_words(self, u: float) -> str:
         return f"T = {math.exp(u):.3f}"
+
+
+def _images(each: Counts | Images) -> Images:
+    return each if isinstance(each, Images) else Images.of(each)
 
 
 def _with_one(inputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -42,8 +42,8 @@ class Temperature(Recalibration):
     def __post_init__(self) -> None:
         check_temperature(self.value)
 
-    def fit(self, counts: Counts) -> Self:
-        """The temperature of least negative log-likelihood.
+    def minimise(self, counts: Counts) -> Self:
+        """Find the temperature of least negative log-likelihood.
 
         It is `best_temperature` of the margins of the counts' levels, with the ends clipped
         (`level_logits`): of a network whose logits go far beyond, T is a little smaller than from
@@ -104,7 +104,7 @@ def _end(end: float, of: str, why: str) -> float:
     warnings.warn(
         f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} fits best, {end:g} is taken: {why}",
         RuntimeWarning,
-        stacklevel=4,
+        stacklevel=5,  # what called fit
     )
     return end
 

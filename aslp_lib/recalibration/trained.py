@@ -36,8 +36,8 @@ class Trained:
 
     @cached_property
     def degraded(self) -> list[Images]:
-        """The validation set under each of `DEGRADATIONS`; of one image, of those that need no
-        second."""
+        """The validation set under each of `DEGRADATIONS`, in bins; of one image, of those that
+        need no second."""
         validation = self.data.validation
         names = [k for k, each in DEGRADATIONS.items() if len(validation) > 1 or not each.mixes]
-        return [Images.of(self.validate(Degraded(validation, name))) for name in names]
+        return [Images.of(self.validate(Degraded(validation, name))).binned() for name in names]

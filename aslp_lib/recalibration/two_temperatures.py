@@ -45,8 +45,10 @@ class TwoTemperatures(Recalibration):
         check_temperature(self.foreground)
         check_temperature(self.background)
 
-    def fit(self, counts: Counts) -> Self:
-        """Each side's `best_temperature`: the NLL is a sum over both sides, convex in either's 1/T.
+    def minimise(self, counts: Counts) -> Self:
+        """Find each side's `best_temperature`.
+
+        The NLL is a sum over both sides, convex in either's 1/T.
 
         Where nothing is predicted foreground (or background), the one side's temperature is taken
         for both, with a warning.
@@ -67,7 +69,7 @@ class TwoTemperatures(Recalibration):
             warnings.warn(
                 f"all is predicted {side}: its temperature, {value:.3f}, is taken for both sides",
                 RuntimeWarning,
-                stacklevel=2,
+                stacklevel=3,  # what called fit
             )
             return type(self)(value, value)
         return type(self)(**found)

@@ -133,3 +133,63 @@ def test_the_identity_moves_no_level(name, levels):
     moved = np.broadcast_to(identity.moved_levels(counts), (3, levels))
     np.testing.assert_array_equal(moved, np.tile(np.arange(levels), (3, 1)))
     np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
+
+
+@st.composite
+def hard_to_fit(draw):
+    """Counts on which a fit can do harm: saturated and nearly correct, uniform, of one grey level,
+    of one class, or labels that contradict the maps."""
+    levels, images = draw(st.sampled_from([4, 256, 4096])), draw(st.integers(1, 2))
+    table = np.zeros((images, 2, levels), np.int64)
+    some = st.integers(0, 9)
+    for image in table:
+        match draw(st.sampled_from(["saturated", "uniform", "level", "class", "contradiction"])):
+            case "saturated":
+                image[[0, 1], [0, -1]] = draw(st.integers(1, 2000)), draw(st.integers(0, 2000))
+                image[[1, 0], [0, -1]] = draw(some), draw(some)
+            case "uniform":
+                image[:, :: max(levels // 64, 1)] = draw(st.integers(1, 3))
+            case "level":
+                image[:, draw(st.integers(0, levels - 1))] = draw(st.integers(1, 9)), draw(some)
+            case "class":
+                at = draw(st.lists(st.integers(0, levels - 1), min_size=1, max_size=5))
+                image[draw(st.integers(0, 1)), at] = draw(st.integers(1, 99))
+            case "contradiction":
+                image[1, : levels // 2 : max(levels // 64, 1)] = draw(st.integers(1, 9))
+                image[0, levels // 2 :: max(levels // 64, 1)] = draw(st.integers(1, 9))
+    return Counts(table)
+
+
+def nll_of_pixels(apply, counts) -> np.ndarray:
+    """(images,) NLL of each image's pixels one by one, summed."""
+    sums = []
+    for image in counts.table:
+        z = torch.from_numpy(np.repeat(level_logits(counts.grey_levels), image.sum(axis=0)))
+        y = np.concatenate([np.repeat([0, 1], each) for each in image.T])
+        sums.append(np.logaddexp(0, (1 - 2 * y) * apply(z[None]).numpy()[0]).sum())
+    return np.array(sums)
+
+
+@pytest.mark.parametrize("name", ON_COUNTS)
+@given(st.lists(hard_to_fit(), min_size=1, max_size=2))
+def test_no_fit_raises_the_nll_of_its_own_data(name, sets):
+    """Weighted as in the fit; neither before nor after logits are rounded to grey levels."""
+    kind = RECALIBRATIONS[name]
+    by_image = hasattr(kind, "clean_weight")
+    if not kind.fits_degraded:
+        del sets[1:]
+    assume(len({each.grey_levels for each in sets}) == 1)
+    fit = quietly(lambda: kind().fit(*sets[:1], *([sets[1:]] if sets[1:] else [])))
+    totals = np.zeros(3)
+    for number, each in enumerate(sets):
+        pixels = each.table.sum(axis=(1, 2))
+        weights = 1 / pixels if by_image else np.ones(len(each))
+        if by_image and number == 0:
+            weights *= kind.clean_weight
+        after = fit.apply_counts(each)
+        rounded = [calibration.nll(after[i : i + 1]) for i in range(len(after))] * pixels
+        before, changed = (nll_of_pixels(apply, each) for apply in (lambda z: z, fit.apply))
+        totals += [weights @ column for column in (before, changed, rounded)]
+    before, changed, rounded = totals
+    assert changed <= before * (1 + 1e-9)
+    assert rounded <= before * (1 + 1e-9)

@@ -58,7 +58,7 @@ def test_bins_are_those_of_sorted_pixels(bins, bumps):
 def test_by_hand():
     """Of 16 pixels a third is reached with level 1, two thirds only with the last one."""
     table = np.array([[[4, 1, 3, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0, 5]]])
-    fitted = Histogram(3).fit(Counts(table))
+    fitted = Histogram(3).minimise(Counts(table))
     assert fitted.edges == pytest.approx([(math.log(1 / 6) + math.log(2 / 5)) / 2])
     assert fitted.values == pytest.approx([math.log(1 / 5), math.log(6 / 4)])
     after = fitted.apply(torch.tensor([-math.inf, fitted.edges[0], 0.0, math.inf]))

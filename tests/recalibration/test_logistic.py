@@ -72,14 +72,22 @@ def test_one_class_alone_has_platt_s_own_answer(label, sign, pixels):
 
 @pytest.mark.parametrize("contrary", [False, True])
 def test_separate_labels_have_a_finite_slope(contrary):
-    """Certain and right (or wrong): `sigmoid(a z + b)` is the target, at both ends."""
+    """Right (or wrong) at two levels: `sigmoid(a z + b)` is the target, at both."""
     table = np.zeros((1, 2, 4096), np.int64)
-    table[0, [0, 1], [4095, 0] if contrary else [0, 4095]] = 98
-    z = math.log(8189)  # of the last level
+    table[0, [0, 1], [4000, 95] if contrary else [95, 4000]] = 98
+    z = math.log(4000 / 95)  # of the upper level
     slope = math.log(99) / z
     fitted = Logistic().fit(Counts(table))
     assert fitted.slope == pytest.approx(-slope if contrary else slope, rel=1e-5)
     assert fitted.offset == pytest.approx(0, abs=1e-6)
+
+
+def test_where_platt_s_targets_would_raise_the_nll_the_identity_is_kept():
+    """Certain and right: 99 in 100 is less than the levels say."""
+    table = np.zeros((1, 2, 4096), np.int64)
+    table[0, [0, 1], [0, 4095]] = 98
+    assert Logistic().minimise(Counts(table)).slope < 1
+    assert Logistic().fit(Counts(table)) == Logistic()
 
 
 def test_one_level_alone_gets_its_share():

@@ -186,7 +186,7 @@ class ByBrightness(Recalibration):
 
     value: float = 0.0
 
-    def fit(self, counts):
+    def minimise(self, counts):
         raise AssertionError("it is fitted on images")
 
     def apply(self, logits):
