@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
@@ -173,6 +173,11 @@ class Recalibration(ABC):
         cls.check_kind(held)
         held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
         check_types(cls, held)
+        expected = [each.name for each in fields(cls)]
+        if missing := [name for name in expected if name not in held]:
+            raise ValueError(
+                f"missing numbers: {', '.join(missing)}; expected {', '.join(expected)}"
+            )
         return cls(**held)
 
     @classmethod

@@ -232,6 +232,7 @@ def test_counts_lose_what_only_pixels_tell():
         ('{"kind": "temperature", "version": 1, "value": "2"}', "value is '2', but must be a n"),
         (f'{{"kind": "temperature", "version": 1, "value": {10**400}}}', "value is 100"),
         ('{"kind": "temperature", "version": 1, "colour": 3}', "colour"),
+        ('{"kind": "temperature", "version": 1}', "missing numbers: value; expected value"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )

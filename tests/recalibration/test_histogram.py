@@ -12,6 +12,8 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Histogram
 from aslp_lib.recalibration.base import level_logits
 
+UNFITTED = {"bins": 15, "edges": (), "values": ()}
+
 
 def drawn(levels, seed=0, bumps=()):
     rng = np.random.default_rng(seed)
@@ -131,6 +133,6 @@ def test_what_are_no_bins_is_refused(tmp_path, numbers, message):
     with pytest.raises(ValueError, match=message):
         Histogram(**numbers)
     path = tmp_path / "histogram.json"
-    path.write_text(json.dumps({"kind": "histogram", "version": 1, **numbers}))
+    path.write_text(json.dumps({"kind": "histogram", "version": 1, **UNFITTED, **numbers}))
     with pytest.raises(ValueError, match=r"histogram\.json cannot be used"):
         Histogram.load(path)
