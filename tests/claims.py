@@ -634,9 +634,9 @@ GROUPS: dict[str, Sequence[Claim]] = {
             after=partial(m.compared, "early_stopping"),
         ),
         Claim(
-            "NLL ranks ways to train as the distance to the truth does better than ECE",
-            "aslp_lib.evaluation.over_seeds.agreement_with_truth",
-            "evaluation/test_over_seeds.py::test_agreement_counts_pairs_in_the_same_order",
+            "NLL ranks networks by their posterior error better than ECE does",
+            "aslp_lib.evaluation.over_seeds.rank_correlation_with_posterior_error",
+            "evaluation/test_over_seeds.py::test_rank_correlation_counts_pairs_in_the_same_order",
             (NB07, "Which score to believe"),
             SMALL,
             m.ranks,

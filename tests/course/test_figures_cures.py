@@ -91,7 +91,10 @@ def test_images_stand_over_their_levels():
 
 
 def test_differences_are_filled_where_they_are_settled():
-    found = {"a - b": Difference(-0.02, -0.03, -0.01), "c - d": Difference(0.01, -0.01, 0.03)}
+    found = {
+        "a - b": Difference(-0.02, -0.03, -0.01, p_value=0.01, seeds=5),
+        "c - d": Difference(0.01, -0.01, 0.03, p_value=0.2, seeds=5),
+    }
     figure = figures.differences(found, "title")
     axis = figure.axes[0]
     first, first_mark, second, second_mark, _ = axis.lines
@@ -104,7 +107,7 @@ def test_differences_are_filled_where_they_are_settled():
 
 
 def test_a_difference_of_one_seed_has_no_interval_to_draw():
-    figure = figures.differences({"a - b": Difference(-0.02, -math.inf, math.inf)}, "title")
+    figure = figures.differences({"a - b": Difference(-0.02, -math.inf, math.inf, 1.0, 1)}, "title")
     mark, _ = figure.axes[0].lines
     assert mark.get_markerfacecolor() == "white"
     figures.to_png(figure)

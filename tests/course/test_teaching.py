@@ -38,7 +38,7 @@ from aslp_lib.course.teaching import lessons as reading
 from aslp_lib.course.teaching.minutes import MINUTES, NOT_TAUGHT
 from aslp_lib.course.teaching.plans import CLASS, SESSIONS, filled, minutes
 from aslp_lib.evaluation import records
-from aslp_lib.evaluation.over_seeds import agreement_with_truth
+from aslp_lib.evaluation.over_seeds import rank_correlation_with_posterior_error
 from aslp_lib.evaluation.predict import grey_level_maps
 from aslp_lib.methods.aslp.perturbation import Technique, label_smoothing, perturb
 from aslp_lib.methods.aslp.theory import (
@@ -312,8 +312,8 @@ def level_of(s: float, p: float) -> float:
 
 @cache
 def ranks() -> dict[str, float]:
-    found = records.read(ROOT / "benchmarks/results/comparison_embedded.json")
-    return agreement_with_truth(found, "test")
+    found = records.read(ROOT / "benchmarks/results/letters_embedded.json")
+    return rank_correlation_with_posterior_error(found, "test")
 
 
 def told_the_rule() -> float:

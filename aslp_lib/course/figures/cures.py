@@ -195,11 +195,11 @@ def differences(found: Mapping[str, Difference], title: str, unit: str = "points
     axis = figure.subplots()
     notes = []
     for row, (label, each) in enumerate(found.items()):
-        mean, low, high = (100 * value for value in each)
+        mean, low, high = (100 * value for value in each[:3])
         colour = ORANGE if mean > 0 else BLUE
         if np.isfinite(high - low):
             axis.plot([low, high], [row, row], color=colour, linewidth=2)
-        face = colour if each.settled else "white"
+        face = colour if each.excludes_zero else "white"
         axis.plot(mean, row, "o", markeredgecolor=colour, markerfacecolor=face, markersize=9)
         notes.append(f"{label}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
     axis.axvline(0, color="black", linestyle="--", linewidth=1)
