@@ -77,7 +77,10 @@ def pretrained(name: str, weights: str | None) -> Any:
 
     Not typed as a module: each model has parts of its own, which its caller knows by name.
     """
-    from torchvision import models  # takes as long to import as torch: only who builds one waits
+    # Importing torchvision takes as long as importing torch, so it is imported only when it is
+    # needed. It then computes, which torch 2.6 cannot do under a caller's `torch.device("meta")`.
+    with torch.device("cpu"):
+        from torchvision import models
 
     model = models.get_model(name, weights=None)
     if weights is None:
