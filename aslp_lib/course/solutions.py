@@ -6,10 +6,10 @@ from pathlib import Path
 from types import ModuleType
 
 import nbformat
-from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from aslp_lib.course.execute import execute
 from aslp_lib.course.exercises import MODULES
 
 FOLDER = Path("notebooks") / "solutions"
@@ -38,7 +38,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for module in MODULES:
         notebook = solutions(module)
-        NotebookClient(notebook, record_timing=False, timeout=300).execute()
+        execute(notebook, FOLDER)
         notebook.metadata.pop("language_info", None)  # the Python version of who ran it
         nbformat.write(notebook, FOLDER / f"{module.NOTEBOOK}.ipynb")
 
