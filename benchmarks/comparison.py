@@ -279,8 +279,12 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
 def put_summaries() -> None:
     """Both tables into their page."""
     for preset in FILES:
-        start, end = (f"<!-- {word}summary, {preset} -->" for word in ("", "end of "))
-        put_in_readme(summary(preset), start, end, PAGE)
+        put_in_readme(summary(preset), *markers(preset), PAGE)
+
+
+def markers(preset: str) -> tuple[str, str]:
+    """The comments before and after a preset's table."""
+    return f"<!-- summary, {preset} -->", f"<!-- end of summary, {preset} -->"
 
 
 def of_differences(

@@ -20,6 +20,8 @@ from aslp_lib.files import write
 
 T = TypeVar("T")
 
+README = Path(__file__).parent / "README.md"
+
 
 def rounds(
     jobs: dict[T, Callable[[], object]],
@@ -44,9 +46,7 @@ def peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def put_in_readme(
-    table: str, start: str, end: str, readme: Path = Path(__file__).parent / "README.md"
-) -> None:
+def put_in_readme(table: str, start: str, end: str, readme: Path = README) -> None:
     """Replace what stands between two markers in `benchmarks/README.md`, or in another file."""
     text = readme.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
