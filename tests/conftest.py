@@ -3,13 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from aslp_lib.data.shapes import Shapes
-
-# The tests' networks are tiny: threads would wait for each other longer than they compute.
-torch.set_num_threads(1)
 
 
 def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:

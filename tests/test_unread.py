@@ -12,7 +12,7 @@ from aslp_lib.cli import COMMANDS
 
 ROOT = Path(__file__).parents[1]
 FOUND_BY_TOOLS = (
-    r"tests/(.*/)?(test_\w+|conftest)\.py",  # pytest
+    r"tests/(.*/)?test_\w+\.py|(.*/)?conftest\.py",  # pytest
     r"(.*/)?__(init|main)__\.py",  # Python
     r"\.ci/run|\.gitignore|\.pre-commit-config\.yaml|Makefile|pyproject\.toml|CITATION\.cff",
     r"(.*/)?README\.md|CLAIMS\.md|LICENSE.*|aslp_lib/py\.typed",  # where one looks first
