@@ -1,105 +1,153 @@
 # The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
 PYTHON ?= .venv/bin/python
-OWN := $(filter .venv/bin/python,$(PYTHON))
-STAMP := $(if $(OWN),.venv/.installed)
+ifeq "$(PYTHON)" ".venv/bin/python"
+STAMP := .venv/.installed
+LINT_STAMP := .venv/.installed-lint
+BOOK_STAMP := .venv/.installed-book
+endif
 
 # Where the ranges in pyproject end. uv installs them, and the Python if it is missing: pip cannot ask
 # for the oldest packages. `make UV=uv test-lowest` uses a uv that is there already.
 UV ?= .venv-uv/bin/uv
+ifeq "$(UV)" ".venv-uv/bin/uv"
+UV_STAMP := $(UV)
+endif
 LOWEST_PYTHON ?= 3.11
 NEWEST_PYTHON ?= 3.13
 
-# Two test processes with two threads each would wait for one another on two cores.
-ONE_THREAD := OMP_NUM_THREADS=1
+# Two test processes, and one thread in each unless OMP_NUM_THREADS says otherwise (conftest.py does
+# the same for the tests): more threads would wait for one another on two cores.
+PROCESSES ?= 2
+IN_PROCESSES = -n $(PROCESSES) --dist loadfile
+ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 
-.PHONY: run test quick coverage portable comparison test-lowest test-newest kills fuzz mutants check lab lab-full \
-	book slides student solutions grade lint style types weights
+UNITS := tests --ignore=tests/browser
+BOOK_TESTS := tests/browser/test_book_in_browser.py
+
+.PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
+	lint book comparison kills fuzz mutants check lab lab-full slides student solutions grade weights notebooks \
+	tables refresh
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
-	$(PYTHON) main_ASLP.py
+	"$(PYTHON)" main_ASLP.py
 
-test: $(STAMP)  ## unit tests, then every notebook against its committed output
-	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist loadfile
-	$(ONE_THREAD) $(PYTHON) -m pytest --nbval notebooks -n 2 --dist loadfile
+test: $(STAMP)  ## unit tests and notebooks, both even if the first fail
+	@failed=; \
+	for stage in units notebooks; do \
+		$(MAKE) --no-print-directory test-$$stage || failed="$$failed $$stage"; \
+	done; \
+	if [ "$$failed" ]; then echo "make test: these failed:$$failed" >&2; exit 1; fi; \
+	echo "make test: units and notebooks passed"
 
-book: $(if $(OWN),.venv/.installed-book)  ## README, notebooks and the library's documentation as web pages
-	$(ONE_THREAD) $(PYTHON) -m sphinx -W --keep-going -q -E -c docs . build/book
-	@echo "open build/book/index.html"
+test-units: $(STAMP)  ## unit tests, without the book's and the browser's
+	"$(PYTHON)" -m pytest $(UNITS) $(IN_PROCESSES)
+
+# A cell has 300 s (pyproject.toml), after which nbval names it and goes on.
+test-notebooks: $(STAMP)  ## every notebook against its committed output
+	"$(PYTHON)" -m pytest --nbval notebooks --timeout=360 $(IN_PROCESSES)
+
+test-book: $(BOOK_STAMP)  ## the book, built and read; in Chromium where it is installed
+	"$(PYTHON)" -m pytest $(BOOK_TESTS) -rs --timeout=600
+
+test-browser: $(STAMP)  ## explorers and slides in Chromium, where it is installed
+	"$(PYTHON)" -m pytest tests/browser --ignore=$(BOOK_TESTS) -rs $(IN_PROCESSES)
+
+test-lowest: $(UV_STAMP)  ## unit tests and notebooks with the oldest packages that pyproject allows
+	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)
+
+test-newest: $(UV_STAMP)  ## and with the newest, whatever pip is told to hold back
+	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest)
 
 quick: $(STAMP)  ## unit tests that are not marked slow; under a minute
-	$(ONE_THREAD) $(PYTHON) -m pytest tests -n 2 --dist worksteal -m "not slow"
+	"$(PYTHON)" -m pytest $(UNITS) -n $(PROCESSES) --dist worksteal -m "not slow"
 
 coverage: $(STAMP)  ## what the unit tests run of the library, the least covered files first
-	$(ONE_THREAD) $(PYTHON) -m coverage run -m pytest tests -n 2 --dist loadfile
-	$(PYTHON) -m coverage combine --quiet
-	$(PYTHON) -m coverage report
+	"$(PYTHON)" -m coverage run -m pytest $(UNITS) $(IN_PROCESSES)
+	"$(PYTHON)" -m coverage combine --quiet
+	"$(PYTHON)" -m coverage report
 
 portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
-	$(PYTHON) tests/portable
+	"$(PYTHON)" tests/portable
+
+lint: $(LINT_STAMP)  ## rules, format, import contracts, types; half a minute the first time
+	"$(PYTHON)" -m ruff check
+	"$(PYTHON)" -m ruff format --check
+	"$(PYTHON)" -c "from importlinter.cli import lint_imports_command as lint; lint()"
+	"$(PYTHON)" -m mypy
+
+book: $(BOOK_STAMP)  ## README, notebooks and the library's documentation as web pages
+	$(ONE_THREAD) "$(PYTHON)" -m sphinx -W --keep-going -q -E -c docs . build/book
+	@echo "open build/book/index.html"
 
 comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the embedded data; goes on where it was stopped
-	$(PYTHON) benchmarks/comparison.py
+	"$(PYTHON)" benchmarks/comparison.py
 
 kills: $(STAMP)  ## 50 runs killed at random moments and gone on with, against an undisturbed one
-	$(ONE_THREAD) $(PYTHON) tests/attacks/kills.py --kills 50 --seed 0
-
-# Without types: what the oldest packages say of theirs is partly wrong (safetensors' stubs lack the
-# error that it raises).
-test-lowest: $(filter .venv-uv/%,$(UV))  ## style and tests with the oldest packages that pyproject allows
-	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct,style test)
-
-test-newest: $(filter .venv-uv/%,$(UV))  ## lint and tests with the newest, whatever pip is told to hold back
-	$(call test_in,.venv-newest-$(NEWEST_PYTHON),$(NEWEST_PYTHON),highest,lint test)
-
-lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
-	$(PYTHON) -m aslp_lib.course.copies
-	$(PYTHON) -m jupyterlab my-notebooks/00_start_here.ipynb
-
-lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
-	$(PYTHON) -m jupyterlab notebooks/00_start_here.ipynb
-
-slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed notebooks: build/slides
-	$(PYTHON) -m aslp_lib.course.teaching
-
-student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
-	$(PYTHON) -m aslp_lib.course.student
-
-solutions: $(STAMP)  ## notebooks/solutions again, from the exercises' records
-	$(PYTHON) -m aslp_lib.course.solutions
-
-grade: $(STAMP)  ## a class's hand-ins: FOLDER=hand-ins, and NOTEBOOKS="03 04" where these alone count
-	@$(PYTHON) -m aslp_lib.course.grade "$${FOLDER:?is missing: make grade FOLDER=hand-ins}" $(NOTEBOOKS)
-
-lint: style types
-
-style: $(STAMP)  ## rules, format, import contracts
-	$(PYTHON) -m ruff check
-	$(PYTHON) -m ruff format --check
-	$(PYTHON) -c "from importlinter.cli import lint_imports_command as lint; lint()"
-
-types: $(STAMP)  ## half a minute the first time, then seconds: .mypy_cache
-	$(PYTHON) -m mypy
-
-mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed lines: tests/attacks
-	$(PYTHON) tests/attacks/mutants.py
+	$(ONE_THREAD) "$(PYTHON)" tests/attacks/kills.py --kills 50 --seed 0
 
 fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes a reader: tests/attacks
-	$(ONE_THREAD) $(PYTHON) tests/attacks/fuzz.py
+	$(ONE_THREAD) "$(PYTHON)" tests/attacks/fuzz.py
 
-weights: $(STAMP)  ## make the shipped weights, the explorers' records, the model card and the README's picture again
-	$(PYTHON) -m aslp_lib.shipped
-	$(PYTHON) -m aslp_lib.shipped.levels
-	$(PYTHON) -m aslp_lib.shipped.epochs
-	$(PYTHON) -m aslp_lib.shipped.card
-	$(PYTHON) benchmarks/readme_picture.py
+mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed lines: tests/attacks
+	"$(PYTHON)" tests/attacks/mutants.py
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not
-	$(PYTHON) -m aslp_lib.course.environment
+	"$(PYTHON)" -m aslp_lib.course.environment
+
+lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
+	"$(PYTHON)" -m aslp_lib.course.copies
+	"$(PYTHON)" -m jupyterlab my-notebooks/00_start_here.ipynb
+
+lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
+	"$(PYTHON)" -m jupyterlab notebooks/00_start_here.ipynb
+
+slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed notebooks: build/slides
+	"$(PYTHON)" -m aslp_lib.course.teaching
+
+student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
+	"$(PYTHON)" -m aslp_lib.course.student
+
+# The shell splits NOTEBOOKS into words, and does nothing else with it.
+grade: $(STAMP)  ## a class's hand-ins: FOLDER=hand-ins, and NOTEBOOKS="03 04" where these alone count
+	@set -f; "$(PYTHON)" -m aslp_lib.course.grade "$${FOLDER:?is missing: make grade FOLDER=hand-ins}" $$NOTEBOOKS
+
+weights: $(STAMP)  ## the shipped weights, the explorers' records, the model card and the README's picture
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped.levels
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped.epochs
+	"$(PYTHON)" -m aslp_lib.shipped.card
+	"$(PYTHON)" benchmarks/readme_picture.py
+
+solutions: $(STAMP)  ## notebooks/solutions again, from the exercises
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.solutions
+
+notebooks: $(STAMP)  ## the committed notebooks, run again in place
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.execute notebooks/*.ipynb
+
+tables: $(STAMP)  ## every table and page that is made from records, notebooks and tests
+	"$(PYTHON)" benchmarks/tables.py
+	"$(PYTHON)" -m aslp_lib.course.teaching.plans
+	"$(PYTHON)" tests/claims.py
+	"$(PYTHON)" tests/faults.py
+
+# A notebook whose claim no longer holds keeps its old output and is named; the rest is still made.
+refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a seed or a name has changed
+	$(MAKE) weights
+	$(ONE_THREAD) "$(PYTHON)" benchmarks/per_image.py
+	$(ONE_THREAD) "$(PYTHON)" benchmarks/embedded.py
+	@$(MAKE) --keep-going solutions notebooks tables; status=$$?; \
+	echo "Not made again, because it takes long; run what the change affects, and then make tables:"; \
+	echo "  make comparison, then $(PYTHON) benchmarks/comparison.py --record   1 hour on 2 cores"; \
+	exit $$status
 
 .venv/.installed: pyproject.toml
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
 	.venv/bin/python -m pip install --quiet --editable '.[course,test]'
+	touch $@
+
+.venv/.installed-lint: .venv/.installed
+	.venv/bin/python -m pip install --quiet --editable '.[course,test,lint]'
 	touch $@
 
 .venv/.installed-book: .venv/.installed
@@ -110,10 +158,10 @@ check: $(STAMP)  ## is this machine ready? and what to do where it is not
 	python3 -m venv .venv-uv
 	.venv-uv/bin/python -m pip install --quiet uv
 
-# Environment, Python, which end, what to make. Resolved anew each time: pyproject may have changed, and
-# the newest packages are those of today.
+# Environment, Python, which end. Resolved anew each time: pyproject may have changed, and the newest
+# packages are those of today.
 define test_in
-$(UV) venv --quiet --allow-existing --python $(2) $(1)
-$(UV) pip install --quiet --python $(1) --exact --upgrade --resolution $(3) --editable '.[course,test]'
-$(MAKE) PYTHON=$(1)/bin/python $(4)
+"$(UV)" venv --quiet --allow-existing --python $(2) $(1)
+"$(UV)" pip install --quiet --python $(1) --exact --upgrade --resolution $(3) --editable '.[course,test]'
+$(MAKE) PYTHON=$(1)/bin/python test
 endef

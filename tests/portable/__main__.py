@@ -62,8 +62,9 @@ def visit(name: str, place: Path, notebooks_only: bool) -> tuple[bool, str, list
     processes = 2 // int(variables["OMP_NUM_THREADS"])
     pytest = ["-m", "pytest", "-q", "-n", str(processes), "--dist", "loadfile"]
     watched = variables | startup(place, place / "notebooks")
-    # Emulated processors are slower than the time that pyproject grants a cell.
-    steps = [([*pytest, "--nbval", "--nbval-cell-timeout=900", "notebooks"], watched)]
+    # Emulated processors are slower than the times that pyproject grants a cell and a test.
+    slow = ["--nbval-cell-timeout=900", "--timeout=960"]
+    steps = [([*pytest, *slow, "--nbval", "notebooks"], watched)]
     (place / "explorers").mkdir()
     if not notebooks_only:
         sweep = place / "explorers" / "explorers.jsonl"
@@ -71,7 +72,7 @@ def visit(name: str, place: Path, notebooks_only: bool) -> tuple[bool, str, list
         # These hold sums against others to 1e-9 and better: real processors pass, one that does
         # not exist need not.
         if "ROUNDS_OTHERWISE" not in variables:
-            steps.append(([*pytest, "-k", f"not {COMPILED}", *NUMERIC], variables))
+            steps.append(([*pytest, *slow, "-k", f"not {COMPILED}", *NUMERIC], variables))
     passed, lines = zip(*(run(words, each) for words, each in steps), strict=True)
     line = f"{name:20} {time.monotonic() - start:5.0f} s  {'; '.join(lines)}"
     numbers = [digits.read(place / kind) for kind in ("notebooks", "explorers")]

@@ -157,6 +157,7 @@ def test_two_batches_of_five_step_as_one_of_ten(plain, limit):
     reason="torch.compile needs a C++ compiler and Python's headers",
 )
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # a C++ compiler runs, too
 def test_a_compiled_network_trains_to_the_same_loss(plain, tmp_path):
     settings = replace(SHORT, epochs=1)
     eager = fit(settings, "bce")

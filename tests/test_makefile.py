@@ -1,0 +1,64 @@
+"""What `make` calls, by an interpreter that only writes down its arguments."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MAKEFILE = (ROOT / "Makefile").read_text()
+pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="GNU make is not installed")
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Run `make` with an interpreter in a folder whose name has a space."""
+    python, calls = tmp_path / "a b" / "python", tmp_path / "calls"
+    python.parent.mkdir()
+    python.write_text(
+        f'#!/bin/sh\necho "$*" >> "{calls}"\ncase "$*" in *"${{FAILS:-nothing}}"*) exit 1;; esac\n'
+    )
+    python.chmod(0o755)
+    # The variables by which a `make` that runs the tests talks to those that it starts.
+    outer = {name: os.environ[name] for name in os.environ if not re.match("M(AKE|FLAGS)", name)}
+
+    def run(*words, **variables):
+        calls.write_text("")
+        result = subprocess.run(
+            ["make", "-C", str(ROOT), f"PYTHON={python}", *words],
+            env=outer | variables,
+            capture_output=True,
+            text=True,
+        )
+        return result, calls.read_text().splitlines()
+
+    return run
+
+
+def test_every_target_takes_an_interpreter_whose_path_has_a_space(make):
+    targets = set(re.findall(r"^([\w-]+):.*##", MAKEFILE, re.M))
+    for target in targets - {"test-lowest", "test-newest"}:  # these make interpreters
+        result, calls = make(target, "FOLDER=hand-ins")
+        assert result.returncode == 0, result.stderr
+        assert calls, target
+
+
+@pytest.mark.parametrize(
+    ("fails", "named"),
+    [("--ignore=tests/browser", "units"), ("--nbval", "notebooks"), ("pytest", "units notebooks")],
+)
+def test_both_stages_run_and_those_that_failed_are_named(make, fails, named):
+    result, calls = make("test", FAILS=fails)
+    assert [" --nbval " in call for call in calls] == [False, True]
+    assert result.returncode != 0
+    assert f"make test: these failed: {named}\n" in result.stderr
+
+
+def test_the_shell_reads_the_names_of_notebooks_as_words_alone(make, tmp_path):
+    trap = tmp_path / "trap"
+    result, calls = make("grade", "FOLDER=hand ins", f"NOTEBOOKS=01 *; touch {trap}")
+    assert not trap.exists()
+    assert calls == [f"-m aslp_lib.course.grade hand ins 01 *; touch {trap}"], result.stderr
