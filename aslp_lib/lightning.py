@@ -95,6 +95,11 @@ class AdaptiveAlphaCallback(Callback):
             return
         sums = trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
         pixels, right, confidence = sums.tolist()
+        if not pixels:
+            raise ValueError(
+                f"the validation has no labelled pixel: every label is {self.ignore_index}; "
+                "expected at least one in [0, 1]. Check the validation masks and ignore_index."
+            )
         # Rounded sums: a confidence of 1 must not become more.
         self.alphas.observe(right / pixels, min(confidence / pixels, 1.0))
 
@@ -135,7 +140,8 @@ def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Ten
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    labels = labels.float()
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    labels = labels.to(dtype)
     known = (labels >= 0) & (labels <= 1)
     if ignore_index is None:
         check_labels(labels, known)
@@ -143,5 +149,5 @@ def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Ten
         check_labels(labels, known | (labels == ignore_index))
         known &= labels != ignore_index
     right = known & ((logits >= 0) == (labels >= 0.5))
-    confidence = torch.where(known, logits.float().abs().sigmoid(), 0.0)
+    confidence = torch.where(known, logits.to(dtype).abs().sigmoid(), 0.0)
     return torch.stack([known.sum(), right.sum(), confidence.sum()])

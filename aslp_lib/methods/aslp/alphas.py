@@ -10,7 +10,7 @@ Source: Liu et al., ICCV 2023, method figure. What R is, is the rule's: see `rul
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +27,8 @@ RELEASE_LOGIT = math.log(1e7 - 1)
 def alpha_gradient(
     logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
 ) -> Tensor:
-    """Gradient of each image's expected loss in alpha, (N,), in nats per pixel.
+    """Gradient of each image's expected loss in alpha, (N,), in nats per pixel; float64 for float64
+    logits, otherwise float32.
 
     `BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]`: beta/2 times the mean signed
     logit margin. It is positive where the network is right and sure.
@@ -74,8 +75,9 @@ def _mean_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Te
             f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
             "they must agree"
         )
-    labels = labels.to(torch.float32)
-    margin = (labels - 0.5) * logits.to(torch.float32)
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    labels = labels.to(dtype)
+    margin = (labels - 0.5) * logits.to(dtype)
     known = (labels >= 0) & (labels <= 1)
     if ignore_index is None:
         check_labels(labels, known)
@@ -83,7 +85,7 @@ def _mean_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Te
     kept = labels != ignore_index
     check_labels(labels, known | ~kept)
     margin = torch.where(kept, torch.where(known, margin, torch.nan), 0.0)
-    return _per_image(margin) / _per_image(kept.float())
+    return _per_image(margin) / _per_image(kept.to(dtype))
 
 
 def _per_image(values: Tensor) -> Tensor:
@@ -100,8 +102,8 @@ class AdaptiveAlpha(nn.Module):
     (beta = 4), and alphas saw-tooth. It also takes the gradient as the authors' code does
     (`release_gradient`), and throws an alpha that reaches its limit back by 0.01.
 
-    State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()`, and an
-    update needs neither a loop over images nor a device synchronisation.
+    State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()` together with
+    the technique, and an update needs neither a loop over images nor a device synchronisation.
 
     >>> from aslp_lib.methods.aslp.perturbation import MODERATION
     >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
@@ -165,6 +167,11 @@ class AdaptiveAlpha(nn.Module):
             self.rule.constraint(torch.zeros(1))  # its step takes only the paper's rules
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
+        self.register_load_state_dict_pre_hook(_check_technique)
+
+    def get_extra_state(self) -> Tensor:
+        """Beta and noise of the technique, which `state_dict()` saves and loading compares."""
+        return torch.tensor([self.technique.beta, self.technique.noise], dtype=torch.float64)
 
     def __len__(self) -> int:
         return len(self.alpha)
@@ -195,8 +202,13 @@ class AdaptiveAlpha(nn.Module):
 
         Raises:
             ValueError: shapes that do not agree; an image that is named twice or does not exist;
-                other labels.
+                other labels; levels in half precision.
         """
+        if self.alpha.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
+                "torch.float64. Convert them with alphas.float(): half precision loses small steps."
+            )
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
@@ -205,7 +217,7 @@ class AdaptiveAlpha(nn.Module):
             if self.dynamics == "release"
             else (alpha_gradient, self._stable)
         )
-        gradient = take(logits, labels, self.technique, ignore_index).to(old.device)
+        gradient = take(logits, labels, self.technique, ignore_index).to(old)
         new = move(old, gradient)
         # No `if`: reading the counter on the host would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
@@ -240,6 +252,19 @@ class AdaptiveAlpha(nn.Module):
         push = gradient + self.constraint_weight * self.rule.constraint(alpha)
         new, limit = alpha + self.alpha_step_size * push, self.technique.alpha_limit
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
+
+
+def _check_technique(alphas: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Refuse levels of another technique before any is loaded. States of earlier versions do not
+    say whose they are, and pass."""
+    own = alphas.get_extra_state()
+    saved = state.pop(f"{prefix}_extra_state", own)
+    if saved.tolist() != own.tolist():
+        raise ValueError(
+            "the perturbation levels were learned with another technique: beta and noise are "
+            f"{saved.tolist()}; expected {own.tolist()}. Load them into an AdaptiveAlpha of their "
+            "own technique."
+        )
 
 
 def check_images(index: Tensor, images: int) -> None:
