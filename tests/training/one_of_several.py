@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 2 tests/training/one_of_several.py FOLDER [arguments of main_ASLP.py]
 
 With STUCK_AFTER in the environment, it stops for good after so many checkpoints, to be killed.
-GroupNorm replaces BatchNorm, whose statistics on a CPU are of a process's share of the batch.
+GroupNorm replaces BatchNorm, whose statistics on a CPU are of a process's share of the batch, and
+float64 replaces float32, in which Adam makes a visible difference of the order of a sum.
 """
 
 import os
@@ -54,6 +55,8 @@ if __name__ == "__main__":
     kept = Path(sys.argv[1])
     kept.mkdir(exist_ok=True)
     (kept / f"{os.environ.get('RANK', '0')}.pid").write_text(str(os.getpid()))
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double
     build = networks.build
     networks.build = lambda *arguments: without_batch_statistics(build(*arguments))
     run.train = train_and_keep

@@ -90,13 +90,9 @@ def test_two_processes_end_as_one(trained, method):
     )
     assert all(np.array_equal(two[0][name], two[1][name]) for name in one)
     assert len(one["counts"]) == 21
-    assert np.array_equal(one["counts"].sum(axis=2), two[0]["counts"].sum(axis=2))
-    # A probability at the edge of a level may round to its neighbour.
-    assert np.abs(one["counts"] - two[0]["counts"]).sum() < 0.05 * one["counts"].sum()
-    for name in one.keys() - {"counts"}:
-        # Other losses sort, sum over bins or mix images, and amplify a last digit.
-        atol = 2e-6 if method in FEW else 2e-5
-        np.testing.assert_allclose(two[0][name], one[name], atol=atol, rtol=0, err_msg=name)
+    assert one["head.weight"].dtype == np.float64
+    for name in one:
+        np.testing.assert_allclose(two[0][name], one[name], atol=1e-9, rtol=0, err_msg=name)
     if method == "calibration":
         assert np.median(one["alpha"]) > 0.1  # so that switches were drawn, and noise
 
@@ -114,10 +110,10 @@ def test_two_processes_write_what_one_writes(runs):
         first, second = (np.asarray(Image.open(run / path)).astype(int) for run in (one, two))
         assert np.abs(first - second).max() <= 1
     scores = [json.loads((run / "metrics.json").read_text())["test"]["bce"] for run in (one, two)]
-    assert scores[0]["ece"] == pytest.approx(scores[1]["ece"], abs=1e-3)
+    assert scores[0]["brier"] == pytest.approx(scores[1]["brier"], abs=1e-4)
     logs = [(run / "bce" / "log.csv").read_text().splitlines() for run in (one, two)]
     for row, other in zip(*map(csv.DictReader, logs), strict=True):
-        assert float(row["loss"]) == pytest.approx(float(other["loss"]), abs=1e-5)
+        assert float(row["loss"]) == pytest.approx(float(other["loss"]), rel=2e-5)  # 6 digits
 
 
 @pytest.mark.slow
@@ -129,8 +125,7 @@ def test_two_killed_processes_go_on_to_the_same_weights(runs, tmp_path):
     checkpoint = tmp_path / "run" / "calibration" / "last.safetensors"
     train = ["train", *ARGUMENTS, "--methods", *FEW, "--out", tmp_path / "run"]
     process = start(LAUNCHER, tmp_path, *train, STUCK_AFTER="5")  # epoch 2 of the second method
-    deadline = time.monotonic() + 60
-    while not (tmp_path / "stuck").exists() and time.monotonic() < deadline:
+    while not (tmp_path / "stuck").exists() and process.poll() is None:
         time.sleep(0.01)
     process.kill()  # the launcher first: it would have the others stop in good order
     for file in tmp_path.glob("*.pid"):

@@ -17,7 +17,6 @@ from torch.nn import functional as F
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.methods.adaptive import ASLP
-from aslp_lib.methods.aslp import alphas
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
@@ -117,17 +116,8 @@ def twin(
     return record
 
 
-class Double:
-    """torch, whose float32 is float64: levels are computed in the former."""
-
-    float32 = torch.float64
-
-    def __getattr__(self, name):
-        return getattr(torch, name)
-
-
 @pytest.fixture
-def watched(monkeypatch):
+def watched(monkeypatch, double):
     """The library's training in float64, fed with accuracies: its record, the weights before it."""
     record, start = Record(), {}
 
@@ -170,11 +160,7 @@ def watched(monkeypatch):
     monkeypatch.setattr(ASLP, "_targets", watched_targets)
     monkeypatch.setattr(ASLP, "after_step", watched_after_step)
     monkeypatch.setattr(loop.optimization, "set_rate", watched_set_rate)
-    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
-    monkeypatch.setattr(alphas, "torch", Double())
-    torch.set_default_dtype(torch.float64)
-    yield train
-    torch.set_default_dtype(torch.float32)
+    return train
 
 
 @pytest.mark.fault(

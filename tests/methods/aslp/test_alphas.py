@@ -231,7 +231,7 @@ def test_levels_of_another_technique_do_not_load():
     """A level of 0.9 is moderation's, but beyond hard inversion's limit of 0.5."""
     ours, theirs = (AdaptiveAlpha(3, each) for each in (P.HARD_INVERSION, P.MODERATION))
     theirs.alpha.fill_(0.9)
-    with pytest.raises(ValueError, match=r"another technique: .* \[1\.0, 0\.0\]; expected \[2\.0, "):
+    with pytest.raises(ValueError, match=r"another technique: .*\[1\.0.*expected \[2\.0"):
         ours.load_state_dict(theirs.state_dict())
     assert ours.alpha.eq(0).all()
     earlier = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
@@ -244,7 +244,7 @@ def test_levels_of_another_technique_do_not_load():
 def test_levels_in_half_precision_are_refused(dtype):
     alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
     arguments = torch.arange(2), torch.ones(2, 4, dtype=dtype), torch.ones(2, 4)
-    with pytest.raises(ValueError, match=rf"have dtype {dtype}; expected .* with alphas\.float\(\)"):
+    with pytest.raises(ValueError, match=rf"dtype {dtype}; expected .* with alphas\.float"):
         alphas.update(*arguments)
     alphas.float().update(*arguments)
     assert alphas.alpha.gt(0).all()
