@@ -25,8 +25,8 @@ def draws():
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
-    logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator)
-    return logits, (torch.rand(logits.shape, generator=generator) < 0.5).float()
+    logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
+    return logits, (torch.rand(logits.shape, generator=generator) < 0.5).double()
 
 
 def made(rule="calibration", **options):

@@ -15,10 +15,10 @@ def loss(logits, labels):
 
 def test_it_is_scikit_learn_s():
     generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(5, 1, 6, 6, generator=generator)
-    labels = (torch.rand(5, 1, 6, 6, generator=generator) < 0.4).float()
+    logits = 3 * torch.randn(5, 1, 6, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(5, 1, 6, 6, generator=generator) < 0.4).double()
     mean = brier_score_loss(labels.numpy().ravel(), torch.sigmoid(logits).numpy().ravel())
-    assert loss(logits, labels).item() == pytest.approx(mean * labels.numel(), rel=1e-5)
+    assert loss(logits, labels).item() == pytest.approx(mean * labels.numel(), rel=1e-9)
 
 
 def test_a_soft_label_and_its_gradient_by_hand():

@@ -7,15 +7,16 @@ from aslp_lib.methods.aslp import perturbation as P
 from aslp_lib.methods.fixed_level import FixedLevel, FixedLevelOptions
 from aslp_lib.methods.label_smoothing import LabelSmoothing, LabelSmoothingOptions
 
-DRAWS = Draws(torch.tensor([0.1, 0.9, 0.24, 0.2]), range(4), lambda image: 10 + image)
+UNIFORM = torch.tensor([0.1, 0.9, 0.24, 0.2], dtype=torch.float64)
+DRAWS = Draws(UNIFORM, range(4), lambda image: 10 + image)
 SWITCHED = torch.tensor([1.0, 0.0, 0.0, 1.0])  # at 0.24: a draw of exactly the level is off
 
 
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
-    logits = 3 * torch.randn(4, 1, 6, 6, generator=generator)
-    return logits, (torch.rand(logits.shape, generator=generator) < 0.5).float()
+    logits = 3 * torch.randn(4, 1, 6, 6, generator=generator, dtype=torch.float64)
+    return logits, (torch.rand(logits.shape, generator=generator) < 0.5).double()
 
 
 def loss(batch, **options):

@@ -17,8 +17,9 @@ def loss(logits, labels):
 
 def test_it_and_its_gradient_are_torchvision_s_focal_losses_of_5_and_3():
     generator = torch.Generator().manual_seed(0)
-    logits = (3 * torch.randn(5, 1, 8, 8, generator=generator)).requires_grad_()
-    labels = (torch.rand(5, 1, 8, 8, generator=generator) < 0.4).float()
+    logits = 3 * torch.randn(5, 1, 8, 8, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(5, 1, 8, 8, generator=generator) < 0.4).double()
+    logits.requires_grad_()
     f = torch.sigmoid(logits)
     unsure = (labels * f + (1 - labels) * (1 - f) < 0.2).detach()
     assert 0.1 < unsure.float().mean() < 0.9

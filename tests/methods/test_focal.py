@@ -12,8 +12,10 @@ NONE = Draws(torch.zeros(5), range(5), lambda image: image)
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0, 3.5])
 def test_it_and_its_gradient_are_torchvision_s(gamma):
-    logits = (4 * torch.randn(5, 1, 4, 4)).requires_grad_()
-    labels = (torch.rand(5, 1, 4, 4) < 0.4).float()
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(5, 1, 4, 4, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(5, 1, 4, 4, generator=generator) < 0.4).double()
+    logits.requires_grad_()
     found = Focal(5, FocalOptions(gamma)).loss(logits, labels, torch.arange(5), NONE)
     expected = sigmoid_focal_loss(logits, labels, alpha=-1, gamma=gamma, reduction="sum")
     torch.testing.assert_close(found, expected)

@@ -11,10 +11,17 @@ from aslp_lib.methods.label_smoothing import LabelSmoothing, LabelSmoothingOptio
 NONE = Draws(torch.zeros(5), range(5), lambda image: image)
 
 
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(5, 1, 4, 4, generator=generator, dtype=torch.float64)
+    return logits, (torch.rand(5, 1, 4, 4, generator=generator) < 0.4).double()
+
+
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.7, 1.0])
-def test_it_is_torch_s_label_smoothing_of_two_classes(epsilon):
+def test_it_is_torch_s_label_smoothing_of_two_classes(batch, epsilon):
     """`nn.CrossEntropyLoss` of logits (0, z) is the binary one of z."""
-    logits, labels = torch.randn(5, 1, 4, 4), (torch.rand(5, 1, 4, 4) < 0.4).float()
+    logits, labels = batch
     method = LabelSmoothing(5, LabelSmoothingOptions(epsilon))
     both = torch.cat([torch.zeros_like(logits), logits], dim=1)
     expected = nn.CrossEntropyLoss(label_smoothing=epsilon, reduction="sum")(
@@ -23,8 +30,8 @@ def test_it_is_torch_s_label_smoothing_of_two_classes(epsilon):
     torch.testing.assert_close(method.loss(logits, labels, torch.arange(5), NONE), expected)
 
 
-def test_it_is_sc_bce_that_is_always_on():
-    logits, labels = torch.randn(5, 1, 4, 4), (torch.rand(5, 1, 4, 4) < 0.4).float()
+def test_it_is_sc_bce_that_is_always_on(batch):
+    logits, labels = batch
     found = LabelSmoothing(5, LabelSmoothingOptions(0.3)).loss(
         logits, labels, torch.arange(5), NONE
     )

@@ -14,8 +14,9 @@ NONE = Draws(torch.zeros(5), range(5), lambda image: image)
 def test_it_is_the_paper_s_of_two_classes(margin, penalty):
     """`max_j l_j - l_k` of logits (c, c + z), whatever c is."""
     generator = torch.Generator().manual_seed(0)
-    logits = (3 * torch.randn(5, 1, 6, 6, generator=generator)).requires_grad_()
-    labels = (torch.rand(5, 1, 6, 6, generator=generator) < 0.4).float()
+    logits = 3 * torch.randn(5, 1, 6, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(5, 1, 6, 6, generator=generator) < 0.4).double()
+    logits.requires_grad_()
     method = MbLS(5, MbLSOptions(margin, penalty))
     found = method.loss(logits, labels, torch.arange(5), NONE)
     both = torch.cat([torch.full_like(logits, 0.7), 0.7 + logits], dim=1)

@@ -28,8 +28,8 @@ def draws(images=4):
 @pytest.fixture
 def batch():
     generator = torch.Generator().manual_seed(1)
-    logits = 3 * torch.randn(4, 1, 6, 6, generator=generator)
-    return logits, (torch.rand(4, 1, 6, 6, generator=generator) < 0.5).float(), torch.arange(4)
+    logits = 3 * torch.randn(4, 1, 6, 6, generator=generator, dtype=torch.float64)
+    return logits, (torch.rand(4, 1, 6, 6, generator=generator) < 0.5).double(), torch.arange(4)
 
 
 @pytest.mark.parametrize("name", METHODS)

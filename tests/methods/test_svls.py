@@ -24,8 +24,8 @@ def kernel(sigma):
 def test_it_is_the_cross_entropy_of_smoothed_one_hot_maps(sigma):
     """With scipy's filter, whose "nearest" is replicate padding."""
     generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(5, 1, 7, 6, generator=generator)
-    labels = (torch.rand(5, 1, 7, 6, generator=generator) < 0.4).float()
+    logits = 3 * torch.randn(5, 1, 7, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(5, 1, 7, 6, generator=generator) < 0.4).double()
     one_hot = np.stack([1 - labels[:, 0].numpy(), labels[:, 0].numpy()], axis=1)
     soft = [[ndimage.correlate(y, kernel(sigma), mode="nearest") for y in maps] for maps in one_hot]
     both = torch.cat([torch.zeros_like(logits), logits], dim=1)
