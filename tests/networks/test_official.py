@@ -1,6 +1,8 @@
 """The paper's network against a twin that is written as the release describes itself: its names,
 its parts that never run, its in-place steps. Both must say the same of equal weights."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -112,15 +114,17 @@ def test_the_twin_is_the_release_in_numbers(twin):
 
 @pytest.mark.slow
 @torch.inference_mode()
-@pytest.mark.parametrize("size", [(64, 64), (96, 160)])
+@pytest.mark.parametrize("size", [(64, 64), (64, 96)])
 def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, size):
     network = networks.load_official(checkpoint)
     assert not network.training
-    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    network, twin = network.double(), deepcopy(twin).double()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(1, 3, *size, generator=generator, dtype=torch.float64)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     theirs = twin((images - mean) / std)
     assert theirs.std() > 0.01  # there is something to compare
-    torch.testing.assert_close(network(images), theirs, rtol=1e-4, atol=1e-4 * theirs.std().item())
+    torch.testing.assert_close(network(images), theirs)
 
 
 def test_parameters_and_work_are_those_of_the_paper_s_network():

@@ -65,7 +65,7 @@ def own_size_maps(part, resize_logits):
             probability = torch.sigmoid(F.interpolate(logit, **size))
         else:
             probability = F.interpolate(torch.sigmoid(logit), **size)
-        yield (255 * probability[0, 0].double()).round().numpy()
+        yield (255 * probability[0, 0]).round().double().numpy()
 
 
 @pytest.mark.parametrize("soft", [False, True], ids=["cut", "soft"])
