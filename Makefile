@@ -24,6 +24,7 @@ ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 UNITS := tests --ignore=tests/browser
 BOOK_TESTS := tests/browser/test_book_in_browser.py
 
+.NOTPARALLEL:  # some targets read what others write, and trainings take every core
 .PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
 	lint book comparison kills fuzz mutants check lab lab-full slides student solutions grade weights notebooks \
 	tables refresh
@@ -137,7 +138,8 @@ refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a 
 	$(ONE_THREAD) "$(PYTHON)" benchmarks/embedded.py
 	@$(MAKE) --keep-going solutions notebooks tables; status=$$?; \
 	echo "Not made again, because it takes long; run what the change affects, and then make tables:"; \
-	echo "  make comparison, then $(PYTHON) benchmarks/comparison.py --record   1 hour on 2 cores"; \
+	echo "  an hour on 2 cores    make comparison, then benchmarks/comparison.py --record"; \
+	echo "  3 hours, photographs  benchmarks/comparison.py --preset small --record, benchmarks/real.py --data DIR"; \
 	exit $$status
 
 .venv/.installed: pyproject.toml
