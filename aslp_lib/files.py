@@ -1,7 +1,10 @@
 """Files and folders that are either whole or not there.
 
-They are made beside their place under a name of ours alone, `.aslp-HOST-PID-RANDOM.partial`, and
-renamed. What a killed process leaves behind is known by that name, and so is whose it was.
+Each is made beside its place, as `.aslp-RANDOM.partial`, and renamed when it is whole. Until then
+the process that makes it holds a lock on the file `.aslp-RANDOM.lock`. The system releases the lock
+when the process ends, however it ends. So a lock that can be taken says that its process is dead,
+in whatever container or on whatever machine it ran, and only then the partial is removed. A partial
+without a lock file, as on a file system without locks, is never removed.
 """
 
 from __future__ import annotations
@@ -9,74 +12,92 @@ from __future__ import annotations
 import csv
 import io
 import os
-import platform
-import re
 import secrets
 import shutil
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-PARTIAL = re.compile(r"\.aslp-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}\.partial")
-"""Of what is being made: this machine's number, the process's, a random one."""
-
-
-def partial_beside(path: Path) -> Path:
-    """A new name beside `path`, to make it under."""
-    return path.with_name(f".aslp-{_host()}-{os.getpid()}-{secrets.token_hex(4)}.partial")
+NAME = f".aslp-{16 * '[0-9a-f]'}"
+"""Pattern of the names that are used here, without `.partial` and `.lock`."""
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file whole: to a temporary name first, then renamed over the old one.
+    """Write a file as a whole: under another name first, then renamed to `path`.
+
+    A file that is replaced keeps its mode. A link is followed to its target. Missing folders are
+    made. But what lies in a `whole_folder` becomes whole with it: there, the file is written under
+    its own name, and a missing folder is one that something has removed, which is an error.
 
     Raises:
-        OSError: it could not be written (a full disk); what was there before is untouched.
+        OSError: it could not be written (a full disk); the file of before, if any, is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
-    partial = partial_beside(path)
+    target = _followed(path)
+    within = any(parent.match(f"{NAME}.partial") for parent in target.parents)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except BaseException as error:
-        _remove(partial)
-        if not isinstance(error, OSError):
-            raise  # Ctrl-C
-        raise OSError(
-            error.errno, f"could not write {path} ({error.strerror}); its last version is untouched"
-        ) from error
+        if within:
+            _write(target, data)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _partial(target) as partial:
+            _write(partial, data, like=target)
+            partial.replace(target)
+    except OSError as error:
+        before = "; its last version is untouched" if target.exists() and not within else ""
+        reason = f"could not write {path} ({error.strerror}){before}"
+        raise OSError(error.errno, reason) from error
 
 
 @contextmanager
-def whole_folder(target: Path) -> Iterator[Path]:
+def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     """A folder to fill, which becomes `target` at the end, or is gone if something goes wrong.
 
-    What processes that are no more left beside `target` is removed first.
+    What dead processes left beside `target` is removed first. A link is followed to its target.
+
+    Args:
+        names: files that must be in the folder at the end.
 
     Raises:
-        OSError: `target` is there and is not an empty folder, or cannot be made.
+        OSError: `target` exists and is not an empty folder, or cannot be made; or something removed
+            files of `names` while the folder was filled.
     """
+    target = _followed(target)
     discard_dead(target.parent)
-    partial = partial_beside(target)
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        partial.rename(target)
-    except BaseException:
-        _remove(partial)
-        raise
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _partial(target) as partial:
+        try:
+            partial.mkdir()
+            yield partial
+            if gone := [name for name in names if not (partial / name).exists()]:
+                raise OSError(
+                    f"{len(gone)} files vanished while {target} was made, such as {gone[0]}. "
+                    "Make it again."
+                )
+            partial.rename(target)
+        except OSError as error:
+            if str(partial) not in str(error):
+                raise  # not about what is made here
+            where = [str(error.strerror), *filter(None, [error.filename])]
+            raise OSError(
+                error.errno, *(str(each).replace(str(partial), str(target)) for each in where)
+            ) from error
 
 
 def discard_partials(folder: Path) -> None:
-    """Remove all that was being made in a folder and below: for who alone works there."""
-    # Listed first: what is removed may hold more of them.
-    for path in list(folder.rglob(".aslp-*.partial")):
-        if PARTIAL.fullmatch(path.name):
-            _remove(path)
+    """Remove what dead processes were making in a folder and below."""
+    for path, _, _ in os.walk(folder):
+        discard_dead(Path(path))
+
+
+def discard_dead(folder: Path) -> None:
+    """Remove what dead processes were making in a folder, but not below."""
+    for lock_file in folder.glob(f"{NAME}.lock"):
+        with suppress(OSError), lock_file.open("r+b") as lock:  # gone since, or another user's
+            if _take(lock, wait=False):
+                _remove(lock_file.with_suffix(".partial"))
+                _remove(lock_file)
 
 
 def taken(target: Path) -> bool:
@@ -84,39 +105,6 @@ def taken(target: Path) -> bool:
     half made in it."""
     discard_dead(target)
     return target.exists() and not (target.is_dir() and not any(target.iterdir()))
-
-
-def discard_dead(folder: Path) -> None:
-    """Remove what processes of this machine that are no more were making in a folder."""
-    for path in folder.glob(".aslp-*.partial"):
-        found = PARTIAL.fullmatch(path.name)
-        if found and found[1] == _host() and not _alive(int(found[2])):
-            _remove(path)
-
-
-def _host() -> str:
-    return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-def _alive(process: int) -> bool:
-    if os.name != "posix":  # there the signal 0 ends it
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True
-
-
-def _remove(path: Path) -> None:
-    """A file or a folder, as far as it can be."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -127,3 +115,62 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
     for row in rows:
         table.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
     write(path, buffer.getvalue())
+
+
+def _followed(path: Path) -> Path:
+    """The absolute path that links lead to; nothing need be there."""
+    return Path(os.path.realpath(path))
+
+
+def _write(path: Path, data: bytes, like: Path | None = None) -> None:
+    """Write data to the disk, with the mode of the file `like`, if there is one."""
+    with path.open("wb") as file:
+        if like is not None:
+            with suppress(OSError):  # there is none, or the file system has no modes
+                shutil.copymode(like, path)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """A name beside `target` to make it under, with its lock held. What still has the name at the
+    end is removed."""
+    partial = target.with_name(f".aslp-{secrets.token_hex(8)}.partial")
+    lock_file = partial.with_suffix(".lock")
+    try:
+        with lock_file.open("xb") as lock:
+            # Waits for a process that took the lock since the line above, and found no partial.
+            if not _take(lock, wait=True):
+                _remove(lock_file)
+            try:
+                yield partial
+            finally:
+                _remove(partial)
+    finally:
+        _remove(lock_file)
+
+
+def _take(lock: BinaryIO, *, wait: bool) -> bool:
+    """Take the lock on an open file; False where another process has it, or there are no locks.
+
+    flock, because its lock is the open file's: a thread does not share it with other threads, and
+    forked children, such as workers that load data, keep it until the last of them has ended.
+    """
+    try:
+        import fcntl  # not on Windows
+
+        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, as far as possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)

@@ -11,7 +11,6 @@ metrics.json  metrics.csv  report.html
 from __future__ import annotations
 
 import csv
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -107,8 +106,8 @@ class Run:
                 with whole_folder(chosen) as folder:
                     write(folder / "settings.json", settings.to_json())
                 return cls(chosen, settings)
-            except OSError as error:
-                if error.errno not in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            except OSError:
+                if not chosen.exists():
                     raise
             number += 1
             chosen = Path(f"{path}-{number}")

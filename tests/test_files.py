@@ -1,25 +1,53 @@
 import errno
+import fcntl
 import subprocess
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from aslp_lib import files
+from aslp_lib.config import Settings
+from aslp_lib.runs import Run
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 @pytest.mark.fault("the disk is full", "the file of before stays whole, and nothing else is left")
-def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch):
+@pytest.mark.parametrize("before", ["old", None])
+def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, before):
     path = tmp_path / "log.csv"
-    files.write(path, "old")
-
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
+    if before:
+        files.write(path, before)
     monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(OSError, match=r"could not write .*log\.csv \(No space left"):
+    told = r"could not write \S+/log\.csv \(No space left on device\)"
+    with pytest.raises(OSError, match=told) as error:
         files.write(path, "new")
-    assert path.read_text() == "old"
-    assert [p.name for p in tmp_path.iterdir()] == ["log.csv"]
+    assert ("its last version is untouched" in str(error.value)) == bool(before)
+    assert ".aslp-" not in str(error.value)
+    assert [p.read_text() for p in tmp_path.iterdir()] == ([before] if before else [])
+
+
+@pytest.mark.fault("the disk is full while a folder is made", "the message names that folder")
+@pytest.mark.parametrize("function", ["fsync", "mkdir"])
+def test_a_full_disk_is_told_of_the_folder_that_was_made(tmp_path, monkeypatch, function):
+    with monkeypatch.context() as patch:
+        patch.setattr(files.os, function, lambda path, *_: full_at(path))
+        with pytest.raises(OSError) as error, files.whole_folder(tmp_path / "maps") as folder:
+            files.write(folder / "a.png", "new")
+    assert f"{tmp_path}/maps" in str(error.value)
+    assert "No space left" in str(error.value)
+    assert ".aslp-" not in str(error.value) and "untouched" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def full_at(path):
+    raise OSError(
+        errno.ENOSPC, "No space left on device", *([] if isinstance(path, int) else [path])
+    )
 
 
 @pytest.mark.fault(
@@ -37,35 +65,155 @@ def test_what_is_stopped_while_it_writes_leaves_nothing(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+HOLDER = """
+import os, sys
+from pathlib import Path
+from aslp_lib import files
+
+with files.whole_folder(Path(sys.argv[1])) as folder:
+    files.write(folder / "a.png", "a")
+    if sys.argv[2] == "forks" and not os.fork():
+        sys.stdin.read()  # as a worker that outlives its parent
+        os._exit(0)
+    print("half made", flush=True)
+    sys.stdin.readline()
+    files.write(folder / "b.png", "b")
+"""
+
+
 @pytest.fixture
-def dead() -> int:
-    """The number of a process that is no more."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
+def holder(tmp_path):
+    """Start a process that makes the folder `maps`, and goes on when it is sent a line."""
+    with ExitStack() as started:
+
+        def start(how: str) -> subprocess.Popen:
+            process = subprocess.Popen(
+                [sys.executable, "-c", HOLDER, tmp_path / "maps", how],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            started.enter_context(process)
+            started.callback(process.kill)
+            assert process.stdout.readline() == b"half made\n"
+            return process
+
+        yield start
+
+
+def clear_as_a_run(folder: Path) -> None:
+    with Run(folder, Settings()).held():
+        pass
+    (folder / ".lock").unlink()
+
+
+CLEARING = [files.discard_dead, files.discard_partials, clear_as_a_run]
+
+
+@pytest.mark.fault(
+    "a folder is being made where another process clears up what is half made",
+    "it is left alone while its process lives, also where nobody sees that process",
+)
+@pytest.mark.parametrize("clear", CLEARING)
+def test_what_a_living_process_makes_is_left_alone(tmp_path, holder, clear):
+    living = holder("alone")
+    clear(tmp_path)
+    living.communicate(b"go on\n")
+    assert living.returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+    assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize("clear", CLEARING)
+def test_what_a_killed_process_made_is_removed(tmp_path, holder, clear):
+    killed = holder("alone")
+    killed.kill()
+    killed.wait()
+    assert list(tmp_path.glob(".aslp-*.partial/a.png"))
+    clear(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_made_stays_until_its_children_have_ended(tmp_path, holder):
+    killed = holder("forks")
+    killed.kill()
+    killed.wait()
+    files.discard_partials(tmp_path)
+    assert list(tmp_path.glob(".aslp-*.partial/a.png"))
+    killed.stdin.close()
+    assert killed.stdout.read() == b""  # its end, when the child has closed it too
+    files.discard_partials(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.fault(
+    "what is being made is removed by another program, as a whole or in part",
+    "it is an error: a missing folder is not made anew, and what lacks files is not renamed",
+)
+@pytest.mark.parametrize("what", ["", "b.png"])
+def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
+    names = ["a.png", "b.png"]
+    with pytest.raises(OSError), files.whole_folder(tmp_path / "maps", names) as folder:
+        files.write(folder / "b.png", "b")
+        files._remove(folder / what)
+        files.write(folder / "a.png", "a")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.fault("a file system has no locks", "files are written; nothing half made is removed")
+def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with files.whole_folder(tmp_path / "before") as before:
+        monkeypatch.setattr(fcntl, "flock", none)
+        files.discard_partials(tmp_path)
+        with files.whole_folder(tmp_path / "maps") as folder:
+            monkeypatch.undo()
+            files.write(folder / "a.png", "a")
+            files.discard_partials(tmp_path)
+        (before / "b.png").touch()
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    assert found == {"maps", "maps/a.png", "before", "before/b.png"}
 
 
 @pytest.mark.fault(
     "a folder TARGET.partial, or hidden files that end so, are a user's own",
     "they are left alone: what is half made has names of ours",
 )
-def test_only_what_is_surely_ours_and_dead_is_removed(tmp_path, monkeypatch, dead):
-    alive = files.partial_beside(tmp_path / "maps")
-    monkeypatch.setattr(files.os, "getpid", lambda: dead)
-    ours = files.partial_beside(tmp_path / "maps")
-    monkeypatch.setattr(files.platform, "node", lambda: "another")
-    elsewhere = files.partial_beside(tmp_path / "maps")
-    monkeypatch.undo()
-    theirs = [tmp_path / name for name in ("maps.partial", ".maps.1.partial", ".aslp-my.partial")]
-    for folder in (alive, ours, elsewhere, *theirs):
+def test_only_what_is_surely_ours_is_removed(tmp_path, leave_half):
+    ours = leave_half(tmp_path / "maps")
+    unlocked = leave_half(tmp_path / "maps")
+    unlocked.with_suffix(".lock").unlink()
+    theirs = [
+        tmp_path / name
+        for name in ("maps.partial", ".maps.1.partial", ".aslp-my.partial", ".aslp-my.lock")
+    ]
+    for folder in (ours, unlocked, *theirs):
         folder.mkdir()
         (folder / "file").touch()
     with files.whole_folder(tmp_path / "maps") as folder:
         (folder / "file").touch()
-    assert set(tmp_path.iterdir()) == {alive, elsewhere, *theirs, tmp_path / "maps"}
-    files.discard_partials(tmp_path)  # of who alone works there
-    assert set(tmp_path.iterdir()) == {*theirs, tmp_path / "maps"}
+    files.discard_partials(tmp_path)
+    assert set(tmp_path.iterdir()) == {unlocked, *theirs, tmp_path / "maps"}
 
 
 def test_a_long_name_can_be_written(tmp_path):
     files.write(tmp_path / f"{'s' * 251}.png", "content")
+
+
+@pytest.mark.fault("a file that is written anew is a link, or private", "so it is afterwards")
+def test_links_and_modes_are_kept(tmp_path):
+    path, link = tmp_path / "there" / "file", tmp_path / "link"
+    link.symlink_to("there/file")
+    files.write(link, "first")  # its target is made, folder included
+    for mode in (0o600, 0o664):
+        path.chmod(mode)
+        files.write(link, f"{mode}")
+        assert link.is_symlink() and path.read_text() == f"{mode}"
+        assert path.stat().st_mode & 0o777 == mode
+    new = tmp_path / "new"
+    new.symlink_to("elsewhere")
+    with files.whole_folder(new) as folder:
+        (folder / "file").touch()
+    assert new.is_symlink() and [each.name for each in new.iterdir()] == ["file"]
+    assert {each.name for each in tmp_path.iterdir()} == {"there", "link", "new", "elsewhere"}

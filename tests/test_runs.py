@@ -24,6 +24,13 @@ def test_a_taken_folder_gets_a_number(tmp_path):
     assert paths == ["demo", "demo-2", "demo-3"]
 
 
+@pytest.mark.fault("a run's folder would lie in what is a file", "it is refused")
+def test_a_run_that_no_number_helps_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        runs.Run.create(tmp_path / "file" / "demo", Settings())
+
+
 @pytest.mark.fault(
     "two processes begin runs at the same instant", "each has a folder of its own, with settings"
 )
@@ -80,11 +87,10 @@ def another(tmp_path):
 @pytest.mark.fault(
     "two processes work on one run", "the second is refused, and touches nothing in its folder"
 )
-def test_a_run_is_one_process_s(another, command, monkeypatch, capsys):
+def test_a_run_is_one_process_s(another, command, monkeypatch, capsys, leave_half):
     monkeypatch.setattr(runs, "PATIENCE", 0.1)
     run, _ = another
-    half = files.partial_beside(run.path / "log.csv")
-    half.touch()
+    leave_half(run.path / "log.csv").touch()
     before = set(run.path.rglob("*"))
     assert main([command, str(run.path)]) == 1
     assert f"another process is at work on {run.path}" in capsys.readouterr().err
@@ -95,12 +101,12 @@ def test_a_run_is_one_process_s(another, command, monkeypatch, capsys):
     "a process that works on a run is killed, and leaves what was half made",
     "the next one works on the run, and clears it",
 )
-def test_a_killed_process_holds_nothing_and_leaves_nothing(another):
+def test_a_killed_process_holds_nothing_and_leaves_nothing(another, leave_half):
     run, holder = another
     for file in ("settings.json", "bce/log.csv", "bce/maps/test"):
-        half = files.partial_beside(run.path / file)
-        half.mkdir(parents=True)
-        files.partial_beside(half / "map.png").touch()
+        half = leave_half(run.path / file)
+        half.mkdir()
+        leave_half(half / "map.png").touch()
     holder.kill()
     with run.held():
         (run.path / "bce" / "log.csv").touch()

@@ -1,11 +1,7 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from aslp_lib import files
 from aslp_lib.data.textures import prepare_textures
 
 
@@ -57,14 +53,9 @@ def test_a_user_s_own_partial_folder_is_left_alone(dtd):
 @pytest.mark.fault(
     "`textures` is killed", "what it had half made is removed by the next call beside it"
 )
-def test_a_killed_process_s_half_is_removed(dtd, monkeypatch):
+def test_a_killed_process_s_half_is_removed(dtd, leave_half):
     source, names, target = dtd
-    killed = subprocess.Popen([sys.executable, "-c", ""])
-    killed.wait()
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, "getpid", lambda: killed.pid)
-        half = files.partial_beside(target)
-    (half / "Image").mkdir(parents=True)
+    (leave_half(target) / "Image").mkdir(parents=True)
     prepare_textures(source, names, target, progress=False)
     assert list(target.parent.iterdir()) == [target]
 
