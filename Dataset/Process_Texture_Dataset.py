@@ -1,9 +1,11 @@
 """Prepare DTD_Texture_500, from any folder: `python Dataset/Process_Texture_Dataset.py`."""
 
+import sys
 from pathlib import Path
 
 import tyro
 
+from aslp_lib import console
 from aslp_lib.cli.textures import Textures
 
 HERE = Path(__file__).resolve().parent
@@ -15,7 +17,4 @@ if __name__ == "__main__":
             HERE / "dtd", HERE / "Texture_Image_Names.txt", HERE / "Test" / "DTD_Texture_500"
         ),
     )
-    try:
-        textures()
-    except (OSError, ValueError) as error:
-        raise SystemExit(f"error: {error}") from error
+    sys.exit(console.run(textures))

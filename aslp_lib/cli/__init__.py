@@ -9,10 +9,12 @@ from dataclasses import make_dataclass
 from functools import reduce
 from importlib import import_module
 from operator import or_
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import tyro
 
+from aslp_lib import console
 from aslp_lib.cli.base import Command
 from aslp_lib.training import launch
 
@@ -31,7 +33,10 @@ COMMANDS: dict[str, str] = {
 commands."""
 ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
-PROGRAM = "main_ASLP.py"
+PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
+    Path(sys.argv[0]).stem, "main_ASLP.py"
+)
+"""What the user called: the installed command, the package, or the script."""
 DESCRIPTION = f"""Train, predict with and evaluate Adaptive Stochastic Label Perturbation (ASLP).
 
 Without a command it is run: {PROGRAM} --epochs 20
@@ -40,28 +45,28 @@ Flags of a command: {PROGRAM} COMMAND --help
 
 With a preset's defaults: {PROGRAM} run --preset NAME --help
 
-On several GPUs: torchrun --standalone --nproc-per-node 4 {PROGRAM} ..."""
+On several GPUs: torchrun --standalone --nproc-per-node 4 -m aslp_lib ..."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments ask; returns the exit status. A user's mistake is no traceback.
+    """Do what the arguments ask; returns the exit status, as `console.run`, and 2 for words that
+    cannot be read.
 
     Raises:
         SystemExit: tyro's, after help (0) and flags that it refuses (2).
     """
-    status = 2  # of words that cannot be read
-    try:
-        command = parse(sys.argv[1:] if arguments is None else arguments)
-        status = 1
+
+    def run() -> int:
+        try:
+            command = parse(sys.argv[1:] if arguments is None else arguments)
+        except ValueError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         if command.every_process or launch.is_main():
             command()
-    except KeyboardInterrupt as stop:
-        print("\n" + "; ".join(["stopped", *map(str, stop.args)]), file=sys.stderr)
-        return 130
-    except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return status
-    return 0
+        return 0
+
+    return console.run(run)
 
 
 def parse(words: Sequence[str]) -> Command:

@@ -9,11 +9,13 @@ copy.
 from __future__ import annotations
 
 import hashlib
+import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
+from aslp_lib import console
 from aslp_lib.files import write
 
 COURSE, OWN = Path("notebooks"), Path("my-notebooks")
@@ -81,4 +83,4 @@ def _to_do(copy: Path, new: NotebookNode) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(copy_notebooks()))
+    sys.exit(console.run(lambda: print("\n".join(copy_notebooks()))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -9,8 +10,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from aslp_lib import console
 from aslp_lib.course.execute import execute
 from aslp_lib.course.exercises import MODULES
+from aslp_lib.files import write
 
 FOLDER = Path("notebooks") / "solutions"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -35,13 +38,12 @@ def solutions(module: ModuleType) -> NotebookNode:
 
 
 def main() -> None:
-    FOLDER.mkdir(exist_ok=True)
     for module in MODULES:
         notebook = solutions(module)
         execute(notebook, FOLDER)
         notebook.metadata.pop("language_info", None)  # the Python version of who ran it
-        nbformat.write(notebook, FOLDER / f"{module.NOTEBOOK}.ipynb")
+        write(FOLDER / f"{module.NOTEBOOK}.ipynb", f"{nbformat.writes(notebook)}\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(console.run(main))

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from aslp_lib.cli import ALIASES, COMMANDS, kind, main, parse
+from aslp_lib.cli import ALIASES, COMMANDS, PROGRAM, kind, main, parse
 from aslp_lib.cli.base import Command
 from aslp_lib.config import PRESETS, Settings
 
@@ -44,7 +44,7 @@ def test_help_lists_the_commands(elsewhere, capsys, status):
 def test_a_command_s_help_documents_all_its_flags(elsewhere, capsys, status, name):
     assert status([name, "--help"]) == 0
     lines = capsys.readouterr().out
-    assert f"usage: main_ASLP.py {name}" in lines
+    assert f"usage: {PROGRAM} {name}" in lines
     for flag in flags(kind(name)):
         assert re.search(rf"[\[ ]{flag}\b", lines), flag
 
@@ -201,24 +201,6 @@ def test_only_the_main_process_of_a_launch_prints(elsewhere, capsys, status, mon
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "script",
-    [
-        [ROOT / "main_ASLP.py"],
-        [ROOT / "Dataset" / "Process_Texture_Dataset.py"],
-        ["-m", "aslp_lib"],
-    ],
-    ids=str,
-)
-def test_the_scripts_start_from_any_folder(elsewhere, script):
-    result = subprocess.run(
-        [sys.executable, *script, "--help"], capture_output=True, text=True, cwd=elsewhere
-    )
-    assert result.returncode == 0, result.stderr
-    assert "usage" in result.stdout
-
-
 INTERRUPTED = """
 import os, signal, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell's background job ignores
@@ -226,6 +208,26 @@ os.kill(os.getpid(), signal.SIGINT)
 time.sleep(60)
 """
 SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["aslp"]
+INSTALLED = "from {0} import {1}; raise SystemExit({1}())".format(*SCRIPT.split(":"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ([ROOT / "main_ASLP.py"], "main_ASLP.py"),
+        ([ROOT / "Dataset" / "Process_Texture_Dataset.py"], "Process_Texture_Dataset.py"),
+        (["-m", "aslp_lib"], "python -m aslp_lib"),
+        (["aslp"], "aslp"),
+    ],
+    ids=str,
+)
+def test_the_scripts_start_from_any_folder_and_know_their_names(elsewhere, script, name):
+    (elsewhere / "aslp").write_text(INSTALLED)
+    result = subprocess.run([sys.executable, *script, "--help"], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert re.match(rf"usage: \S*{name} \[", result.stdout)
+    assert name == "main_ASLP.py" or "main_ASLP.py" not in result.stdout
 
 
 @pytest.mark.fault("Ctrl-C while the command line is imported", "one line, and the status 130")
@@ -234,7 +236,7 @@ SCRIPT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["script
     [
         [ROOT / "main_ASLP.py"],
         ["-m", "aslp_lib"],
-        ["-c", "from {0} import {1}; raise SystemExit({1}())".format(*SCRIPT.split(":"))],
+        ["-c", INSTALLED],
     ],
     ids=["main_ASLP.py", "-m aslp_lib", "aslp"],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from aslp_lib import console
 from aslp_lib.course.teaching import page
 from aslp_lib.course.teaching.lessons import lessons
 from aslp_lib.course.teaching.plans import CLASS, SESSIONS
@@ -37,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(console.run(main))
