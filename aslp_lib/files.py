@@ -10,10 +10,12 @@ without a lock file, as on a file system without locks, is never removed.
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -100,11 +102,45 @@ def discard_dead(folder: Path) -> None:
                 _remove(lock_file)
 
 
-def taken(target: Path) -> bool:
-    """Whether something is in the way of a `whole_folder`, other than what a killed process left
-    half made in it."""
+def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Check that a file can be written, before the work for it begins. Nothing is left behind.
+
+    Args:
+        flag: how the user named the file, such as `--out`.
+        suffixes: those of its format; without any, the name is free.
+
+    Raises:
+        ValueError: it is a folder, a pipe or a device, or has another suffix.
+        OSError: it cannot be written; says why.
+    """
+    target = _followed(path)
+    if target.is_dir():
+        example = path / f"scores{''.join(suffixes[:1])}"
+        raise ValueError(
+            f"{flag} is a folder: {path}; expected a file. Name one, such as {example}."
+        )
+    if suffixes and path.suffix not in suffixes:
+        raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
+    if target.exists() and not target.is_file():
+        raise ValueError(f"{flag} is no regular file: {path}; expected one. Choose another name.")
+    _check_writable(flag, path, target)
+
+
+def check_new_folder(flag: str, path: Path) -> None:
+    """Check that a `whole_folder` can be made, as `check_output` does for a file. What dead
+    processes left half made in it is in nobody's way, and is removed.
+
+    Raises:
+        FileExistsError: something is there, other than an empty folder.
+        OSError: it cannot be made; says why.
+    """
+    target = _followed(path)
     discard_dead(target)
-    return target.exists() and not (target.is_dir() and not any(target.iterdir()))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(
+            f"{flag} exists: {path}; expected a new or an empty folder. Choose another one."
+        )
+    _check_writable(flag, path, target)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -174,3 +210,18 @@ def _remove(path: Path) -> None:
     else:
         with suppress(OSError):
             path.unlink(missing_ok=True)
+
+
+def _check_writable(flag: str, path: Path, target: Path) -> None:
+    """Raise OSError where `target` cannot be made or replaced."""
+    folder = next(parent for parent in target.parents if parent.exists())
+    try:
+        if target.is_file() and not os.access(target, os.W_OK):
+            raise PermissionError(errno.EACCES, "the file is read-only")
+        # Not what the folder's mode says: the system's answer, which leaves nothing behind.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another place.",
+        ) from error

@@ -17,7 +17,7 @@ from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.data.images import Grey
 from aslp_lib.evaluation.predict import predict, predict_run
-from aslp_lib.files import taken
+from aslp_lib.files import check_new_folder
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
@@ -76,8 +76,7 @@ class Predict(Command):
             precision="no",
         )
         accelerator_for(settings)  # joins the processes: they look before one of them writes
-        if distributed.broadcast_from_main(partial(taken, out)):
-            raise FileExistsError(f"{out} is there: choose a new folder for the maps")
+        distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
         for note in notes:

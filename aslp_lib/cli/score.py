@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from aslp_lib.evaluation.comparison import count_methods, parse_methods, parse_s
 from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
-from aslp_lib.files import write, write_csv
+from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
 
@@ -65,7 +65,7 @@ def compare(asked: Score) -> None:
     ):
         for path in paths:
             if path is not None:
-                _refuse_output(flag, suffixes, path)
+                check_output(flag, path, suffixes)
     methods, sets = parse_methods(asked.maps), parse_sets(asked.masks)
     notes = []
     if asked.min_max:
@@ -87,9 +87,22 @@ def compare(asked: Score) -> None:
     evaluation = Evaluation.of(results, asked.bins)
     if asked.out is not None or asked.report is not None:
         notes += evaluation.notes  # of the intervals that these show
+    _write_files(asked, evaluation, methods, sets, notes)
     for note in notes:
-        print(f"note: {note}", flush=True)
+        print(f"note: {note}")
     print(as_table(evaluation.scores, shutil.get_terminal_size((0, 0)).columns or None))
+    if asked.report is not None:
+        print(f"report: {asked.report}")
+
+
+def _write_files(
+    asked: Score,
+    evaluation: Evaluation,
+    methods: Mapping[str, Path],
+    sets: Mapping[str, Path],
+    notes: Sequence[str],
+) -> None:
+    """Write the files that are asked for."""
     if asked.out is None and not asked.table and asked.report is None:
         return
     records = {
@@ -97,7 +110,7 @@ def compare(asked: Score) -> None:
         for name, by_method in evaluation.records(SCORES if asked.out else ()).items()
     }
     if asked.out is not None:
-        single = len(results) == len(asked.maps) == 1
+        single = len(records) == len(asked.maps) == 1
         content = next(iter(next(iter(records.values())).values())) if single else records
         write(asked.out, json.dumps(content, indent=2, allow_nan=False))
     for path in asked.table:
@@ -109,22 +122,3 @@ def compare(asked: Score) -> None:
         from aslp_lib.evaluation.report import write_comparison  # matplotlib
 
         write_comparison(asked.report, evaluation, methods, sets, notes)
-        print(f"report: {asked.report}")
-
-
-def _refuse_output(flag: str, suffixes: tuple[str, ...], path: Path) -> None:
-    """Raise ValueError or OSError on a file that could not be written."""
-    if path.is_dir():
-        raise ValueError(
-            f"{flag} {path} is a folder: name a file, as {path / 'scores'}{suffixes[0]}"
-        )
-    if path.suffix not in suffixes:
-        raise ValueError(f"{flag} writes {' or '.join(suffixes)}, not {path.name}")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        # Not what the folder's mode says: the system's answer, which leaves nothing behind.
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OSError(
-            error.errno, f"{flag} {path} cannot be written, as {folder} says {error.strerror}"
-        ) from error

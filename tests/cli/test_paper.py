@@ -73,7 +73,7 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(there, capsys, 
     assert main([*scored, "--allow-missing"]) == 0
     assert "official" in capsys.readouterr().out
     assert main([*arguments, *TINY]) == 1
-    assert "maps is there: choose a new folder" in capsys.readouterr().err
+    assert "--out exists: maps; expected a new or an empty folder" in capsys.readouterr().err
 
 
 def test_an_official_checkpoint_that_is_not_there(elsewhere, capsys):

@@ -88,7 +88,8 @@ def test_one_folder_of_masks_serves_all(folders):
 
 def test_what_was_saved_serves_other_maps(folders, capsys):
     assert main([*FIT, "--save", "t.json", *APPLY]) == 0
-    Path("again").mkdir()  # empty: as good as none
+    Path("empty").mkdir()  # as good as none
+    Path("again").symlink_to("empty")
     assert main(["recalibrate", "--fitted", "t.json", *APPLY[:3], "again"]) == 0
     assert capsys.readouterr().out.count("temperature: T = ") == 2
     for path in Path("again").iterdir():
@@ -119,7 +120,12 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT[:3], "degraded/maps", "test/maps", *FIT[3:], "test/GT"], "as many masks"),
         ([*FIT[:3], "degraded/maps", *FIT[3:]], "temperature is fitted on one folder of maps"),
         ([*FIT, *APPLY[:2]], "--out DIR, a new folder, go together"),
-        ([*FIT, *APPLY[:3], "test"], "test is there: choose a new folder"),
+        ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
+        ([*FIT, *APPLY[:3], "other.json/test"], "--out cannot be written: other.json/test"),
+        ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),
+        ([*FIT, *APPLY, "--save", "link/t.json"], "--save lies in --out"),
+        ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
+        ([*FIT, "--save", "other.json/t.json"], "--save cannot be written: other.json/t.json"),
         ([*FIT[:2], "nowhere", *FIT[3:]], "no folder nowhere"),
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
@@ -132,6 +138,7 @@ def test_what_cannot_be_is_refused(folders, capsys, words, says):
     for name in ("few", "empty"):
         Path(name).mkdir()
     RECALIBRATIONS["logistic"]().save(Path("other.json"))
+    Path("link").symlink_to("changed/test")
     before = sorted(Path().rglob("*"))
     assert main(words) == 1
     assert says in " ".join(capsys.readouterr().err.split())

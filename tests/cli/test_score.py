@@ -3,8 +3,11 @@
 import csv
 import html
 import json
+import os
 import platform
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -186,7 +189,7 @@ def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
         (["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"], "two methods are called maps"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "X"], "each method's folder needs"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
-        (["--maps", "a/maps", "--masks", "SOD/GT", "--table", "t.xls"], "not t.xls"),
+        (["--maps", "a/maps", "--masks", "SOD/GT", "--table", "t.xls"], "suffix: t.xls"),
         (["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "0"], "bins is 0"),
         pytest.param(
             ["--maps", "a/maps", "--masks", "SOD/GT", "--bins", "200000000"],
@@ -221,6 +224,24 @@ def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
     assert rows == {(s, m): ece for s in ("ECSSD", "SOD") for m in ("u2net", "basnet")}
 
 
+@pytest.mark.slow
+@pytest.mark.fault(
+    "the output is not UTF-8 and the messages are closed", "score writes the files and its table"
+)
+def test_the_files_are_written_whatever_can_be_printed(elsewhere):
+    write_set(["maps"], "SOD/GT", images=1)
+    words = ["score", "--maps", "mäps=maps", "--masks", "SOD/GT", "--out", "s.json"]
+    result = subprocess.run(
+        [sys.executable, "-m", "aslp_lib", *words, "--no-weighted-f"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        preexec_fn=lambda: os.close(2),
+    )
+    assert result.returncode == 0
+    assert b"m\\xe4ps" in result.stdout
+    assert json.loads(Path("s.json").read_text(encoding="utf-8"))["images"] == 1
+
+
 @pytest.fixture
 def nothing_counted(monkeypatch):
     """Counting takes an hour: what can be known before it is told before it."""
@@ -250,18 +271,22 @@ def test_two_sets_of_one_name_are_told_apart_by_a_link(elsewhere, capsys, nothin
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        (["--report", "made"], "--report made is a folder: name a file, as made/scores.html"),
-        (["--out", "made"], "--out made is a folder: name a file, as made/scores.json"),
-        (["--table", "t.csv", "made/"], "--table made is a folder: name a file"),
-        (["--report", "made.html"], "--report made.html is a folder"),
-        (["--table", "t.xls"], "--table writes .csv or .md or .tex, not t.xls"),
-        (["--out", "scores.csv"], "--out writes .json, not scores.csv"),
-        (["--report", "report.md"], "--report writes .html or .htm, not report.md"),
+        (
+            ["--report", "made"],
+            r"--report is a folder: made; expected a file. .* made/scores\.html",
+        ),
+        (["--out", "made"], r"--out is a folder: made; expected a file. .* made/scores\.json"),
+        (["--table", "t.csv", "made/"], "--table is a folder: made; expected a file"),
+        (["--report", "made.html"], r"--report is a folder: made\.html"),
+        (["--table", "t.xls"], "--table has another suffix: t.xls; expected .csv or .md or .tex"),
+        (["--out", "scores.csv"], "--out has another suffix: scores.csv; expected .json"),
+        (["--report", "report.md"], "--report has another suffix: .*; expected .html or .htm"),
+        (["--out", "pipe.json"], r"--out is no regular file: pipe\.json"),
         (
             ["--report", "file/new/r.html"],
-            "--report file/new/r.html cannot be written, as .*/file ",
+            r"--report cannot be written: file/new/r\.html \(.*/file: ",
         ),
-        (["--out", "/proc/new/s.json"], "--out /proc/new/s.json cannot be written, as /proc "),
+        (["--out", "/proc/new/s.json"], r"--out cannot be written: /proc/new/s\.json \(/proc: "),
     ],
 )
 def test_a_file_that_cannot_be_written_is_told_first(
@@ -271,6 +296,7 @@ def test_a_file_that_cannot_be_written_is_told_first(
     Path("made").mkdir()
     Path("made.html").mkdir()
     Path("file").touch()
+    os.mkfifo("pipe.json")
     before = sorted(elsewhere.rglob("*"))
     assert main(["score", "--maps", "maps", "--masks", "SOD/GT", *output]) == 1
     assert re.search(message, capsys.readouterr().err)

@@ -1,6 +1,7 @@
 """A class is graded: marks by hand, hints, and hand-ins that attack whoever grades them."""
 
 import csv
+import io
 import json
 import math
 import os
@@ -541,6 +542,25 @@ def test_what_cannot_be_graded_is_told_in_a_line(tmp_path, capsys):
     assert batch.main([str(tmp_path)]) == 1
     assert "there is nothing in" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.fault("the grades cannot be written", "said before anything is graded")
+def test_grades_that_cannot_be_written_are_told_first(tmp_path, monkeypatch, capsys):
+    (tmp_path / "class" / "ann").mkdir(parents=True)
+    (tmp_path / "class-grades").touch()
+    monkeypatch.delattr(batch, "Processes")
+    assert batch.main([str(tmp_path / "class")]) == 1
+    assert "the table cannot be written" in capsys.readouterr().err
+
+
+def test_a_name_that_cannot_be_printed_is_graded(tmp_path, monkeypatch):
+    (tmp_path / "class" / "müll").mkdir(parents=True)
+    monkeypatch.setattr(batch, "Processes", Unguarded)
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, "ascii", write_through=True))
+    assert batch.main([str(tmp_path / "class")]) == 0
+    assert printed.getvalue().startswith(b"m\\xfcll: 0 of")
+    assert "müll" in (tmp_path / "class-grades" / "totals.csv").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

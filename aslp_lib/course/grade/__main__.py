@@ -8,11 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from aslp_lib import console
 from aslp_lib.course.exercises import MODULES, Exercise, Verdict
 from aslp_lib.course.grade.answers import Processes, verdict
 from aslp_lib.course.grade.handins import HandIn, read_folder
-from aslp_lib.course.grade.tables import Graded, Student, write_tables
+from aslp_lib.course.grade.tables import Graded, Student, paths, write_tables
 from aslp_lib.course.grade.values import printable
+from aslp_lib.files import check_output
 
 SECONDS = 180.0
 """For all answers of a hand-in together: endless loops in each of them would take half an hour."""
@@ -23,13 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="a notebook or a folder for each student")
     parser.add_argument("notebooks", nargs="*", metavar="NN", help="of which notebooks (all)")
     given = parser.parse_args(arguments)
-    try:
-        paths = grade(given.folder, given.notebooks)
-    except (ValueError, RuntimeError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    print("\n".join(map(str, paths)))
-    return 0
+    return console.run(lambda: print(*grade(given.folder, given.notebooks), sep="\n"))
 
 
 def grade(folder: Path, notebooks: Sequence[str] = ()) -> list[Path]:
@@ -47,6 +43,10 @@ def grade(folder: Path, notebooks: Sequence[str] = ()) -> list[Path]:
         raise RuntimeError("answers are run on Linux alone, which confines them: use a container")
     exercises = _of(notebooks)
     hand_ins = read_folder(folder)
+    beside = folder.resolve()
+    out = beside.with_name(f"{beside.name}-grades")
+    for path in paths(out):
+        check_output("the table", path)
     students = []
     with Processes() as processes:
         notes = [f"Not guarded, as it is missing here: {each}." for each in processes.lacking]
@@ -56,8 +56,7 @@ def grade(folder: Path, notebooks: Sequence[str] = ()) -> list[Path]:
             students.append(_graded(processes, hand_in, exercises))
             most = sum(each.marks for each in exercises)
             print(f"{printable(hand_in.student)}: {students[-1].marks:g} of {most}")
-    beside = folder.resolve()
-    return write_tables(beside.with_name(f"{beside.name}-grades"), students, notes)
+    return write_tables(out, students, notes)
 
 
 def _of(notebooks: Sequence[str]) -> list[Exercise]:

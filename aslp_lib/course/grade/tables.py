@@ -55,14 +55,18 @@ class Student:
         return sum(each.marks for each in self.graded)
 
 
+def paths(folder: Path) -> list[Path]:
+    """Where `write_tables` writes."""
+    return [folder / name for name in ("grades.html", "totals.csv", "exercises.csv")]
+
+
 def write_tables(folder: Path, students: Sequence[Student], notes: Iterable[str]) -> list[Path]:
     """Write `exercises.csv`, `totals.csv` and `grades.html`, and say where.
 
     Args:
         notes: what the reader has to know of how it was graded.
     """
-    paths = [folder / name for name in ("grades.html", "totals.csv", "exercises.csv")]
-    page, totals, exercises = paths
+    page, totals, exercises = paths(folder)
     most = sum(each.exercise.marks for each in students[0].graded)
     write_csv(
         exercises,
@@ -82,7 +86,7 @@ def write_tables(folder: Path, students: Sequence[Student], notes: Iterable[str]
         ],
     )
     write(page, _page(students, most, notes))
-    return paths
+    return [page, totals, exercises]
 
 
 def _cell(text: str) -> str:
