@@ -15,6 +15,7 @@ import io
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,19 @@ from typing import BinaryIO
 
 NAME = f".aslp-{16 * '[0-9a-f]'}"
 """Pattern of the names that are used here, without `.partial` and `.lock`."""
+
+
+def read(path: Path) -> bytes:
+    """Read a regular file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: it is a folder, a pipe or a device, which might never end.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a Path's own takes longer
+        raise ValueError(f"not a regular file: {path}; expected one that ends. Replace it.")
+    with open(path, "rb") as file:  # noqa: PTH123 - as above
+        return file.read()
 
 
 def write(path: Path, content: str | bytes) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
 from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_levels, stored_size
 from aslp_lib.data.listing import find_images, read_list, refuse
+from aslp_lib.files import read
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
@@ -99,8 +100,8 @@ class Folder(SaliencySet):
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
         stem = self.stems[index]
-        mask = b"" if self.masks is None else self.masks[stem].read_bytes()
-        return self.images[stem].read_bytes(), mask
+        mask = b"" if self.masks is None else read(self.masks[stem])
+        return read(self.images[stem]), mask
 
 
 def paper_layout(

@@ -1,4 +1,4 @@
-"""Image files: pictures, masks and maps, decoded by Pillow. Nothing else here opens one.
+"""Image files: pictures, masks and maps, decoded by Pillow. Nothing else here decodes one.
 
 What a file holds decides, not its suffix: JPEG, PNG, or one frame of a TIFF, GIF or WebP. It is
 read as a viewer shows it, the EXIF orientation and the palette applied, 16 bits scaled to 8, or
@@ -21,6 +21,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
+
+from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
     b"\xff\xd8\xff": JpegImageFile,  # of several pictures (MPO, as telephones write) the first
@@ -219,8 +221,7 @@ def _decoded(path: Path) -> Image.Image:
 
 def _opened(path: Path) -> ImageFile:
     """The picture, not decoded yet: one frame, not too large, a PNG's checksums right."""
-    with open(path, "rb") as file:  # noqa: PTH123 - a Path's own takes twice as long
-        data = file.read()
+    data = read(path)
     reader = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
     if reader is None:
         raise _unreadable(path, "it begins as no JPEG or PNG does" if data else "it is empty")

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from aslp_lib.files import read
+
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -34,7 +36,7 @@ def read_list(path: Path) -> list[str]:
             file: it holds control characters, or names a place, which could be anywhere.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")  # with or without the mark that Windows writes
+        text = read(path).decode("utf-8-sig")  # with or without the mark that Windows writes
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not in UTF-8 ({error.reason}): save it as UTF-8") from error
     # Not splitlines, which would cut a name at any of ten characters.

@@ -1,6 +1,7 @@
 """Every kind of image file is read as it looks, or refused by its name."""
 
 import io
+import os
 import re
 import struct
 import warnings
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aslp_lib.data.folders import Folder
 from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
+from aslp_lib.data.listing import read_list
 
 # Not square, without a symmetry, and small steps that only a lossless file keeps.
 LEVELS = np.zeros((24, 40), np.uint8)
@@ -290,3 +293,27 @@ def test_the_size_of_an_image_is_known_without_decoding_it(file, monkeypatch):
     for data in (JPEG, PNG, saved(GREY, exif=TURNED), saved(COLOURS, "JPEG", exif=TURNED)):
         stored_size(file(data))
     assert not decoded
+
+
+def stored_bytes(path):
+    """What a run's fingerprints are made from."""
+    return Folder("test", {"a": path}, {"a": path}, size=8).stored(0)
+
+
+@pytest.mark.fault(
+    "an image, a mask, a map or a list is a pipe, a device or a folder", "it is refused by name"
+)
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: path.mkdir()],
+    ids=["pipe", "device", "folder"],
+)
+@pytest.mark.parametrize(
+    "reader", [read_image, read_mask, read_map, stored_size, read_list, stored_bytes]
+)
+def test_what_is_no_regular_file_is_not_read(tmp_path, reader, make):
+    """Reading it might never end."""
+    path = tmp_path / "a.png"
+    make(path)
+    with pytest.raises(ValueError, match=f"not a regular file: {re.escape(str(path))}"):
+        reader(path)
