@@ -3,17 +3,24 @@
 `build/aslp-student.zip` holds the course without outputs and without solutions, the library, and an
 assignment on each notebook's exercises (`build/assignments/` holds those too, for who gives them
 out one by one). The same project gives the same bytes.
+
+In a git checkout, only files that git tracks are packed: what else lies in these folders, such as
+an exam, is the teacher's own. Elsewhere, as in an unpacked archive, nothing tells the two apart:
+all files are packed, and a note says so.
 """
 
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 import nbformat
 
+from aslp_lib import console
 from aslp_lib.course.assignments import assignment
 from aslp_lib.course.copies import COURSE, without_outputs
 from aslp_lib.course.exercises import MODULES
@@ -53,6 +60,13 @@ hint instead.
 
 
 def main() -> None:
+    """Write the archive and the assignments.
+
+    Raises:
+        ValueError: this is not the project's folder.
+        RuntimeError: git cannot list its files.
+        OSError: they cannot be written.
+    """
     content = dict(_content())
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", ZIP_STORED) as archive:  # compressed bytes differ between zlibs
@@ -65,17 +79,19 @@ def main() -> None:
 
 
 def _content() -> Iterator[tuple[str, bytes]]:
-    """Names in the archive and what is in them.
+    """Names in the archive and what is in them. Raises as `main`."""
+    tracked = _tracked()
 
-    Raises:
-        ValueError: this is not the project's folder.
-    """
-    for pattern in KEPT:
+    def files(pattern: str) -> list[Path]:
         found = [path for path in Path().glob(pattern) if path.is_file()]
+        return [path for path in found if tracked is None or path.as_posix() in tracked]
+
+    for pattern in KEPT:
+        found = files(pattern)
         if not found:
             raise ValueError(f"there is no {pattern} in {Path.cwd()}: call it where README.md is")
         yield from ((path.as_posix(), path.read_bytes()) for path in found)
-    for path in COURSE.glob("*.ipynb"):
+    for path in files(f"{COURSE}/*.ipynb"):
         notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
         yield path.as_posix(), f"{nbformat.writes(notebook)}\n".encode()
     for module in MODULES:
@@ -85,5 +101,29 @@ def _content() -> Iterator[tuple[str, bytes]]:
     yield "START.md", README.encode()
 
 
+def _tracked() -> set[str] | None:
+    """The files that git tracks here; None where this is no git checkout, which is told.
+
+    Raises:
+        RuntimeError: it is one, but git cannot list its files.
+    """
+    if not Path(".git").exists():
+        print(
+            "note: this folder is no git checkout, so files of your own are packed too, such as an "
+            f"exam in docs/. Compare what {ZIP} holds.",
+            file=sys.stderr,
+        )
+        return None
+    try:
+        listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", b"").decode(errors="replace").strip() or error
+        raise RuntimeError(
+            f"git cannot list the files of {Path.cwd()} ({said}); expected a list, so that only "
+            "the project's own files are packed. Make `git ls-files` work here."
+        ) from error
+    return set(listed.stdout.decode(errors="surrogateescape").split("\0"))
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(console.run(main))

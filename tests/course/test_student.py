@@ -2,12 +2,15 @@
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 from zipfile import ZipFile
 
+import nbformat
 import pytest
+from nbformat.v4 import new_notebook
 
 from aslp_lib.course import student
 from aslp_lib.course.exercises import MODULES
@@ -97,6 +100,47 @@ def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
     where = "import aslp_lib; print(aslp_lib.__file__)"
     found = subprocess.run([sys.executable, "-c", where], capture_output=True, text=True).stdout
     assert Path(found.strip()).is_relative_to(unpacked)
+
+
+@pytest.mark.fault(
+    "a teacher's own files lie in a git checkout", "`make student` packs what git tracks, alone"
+)
+def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
+    """And all files where nobody tracks any, which is said."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(student, "KEPT", ("docs/*.md",))
+    notebook = nbformat.writes(new_notebook())
+    for name in ("docs/one.md", "docs/exam_key.md", "notebooks/one.ipynb", "notebooks/exam.ipynb"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(notebook)
+
+    def packed() -> set[str]:
+        student.main()
+        return {name for name in ZipFile(student.ZIP).namelist() if "assignments" not in name}
+
+    exam = {"docs/exam_key.md", "notebooks/exam.ipynb"}
+    assert packed() == {"START.md", "docs/one.md", "notebooks/one.ipynb"} | exam
+    assert "no git checkout, so files of your own are packed too" in capsys.readouterr().err
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    subprocess.run(["git", "add", "docs/one.md", "notebooks/one.ipynb"], check=True)
+    assert packed() == {"START.md", "docs/one.md", "notebooks/one.ipynb"}
+    assert capsys.readouterr().err == ""
+    Path(".git/index").write_text("broken")
+    with pytest.raises(RuntimeError, match="git cannot list the files"):
+        packed()
+
+
+@pytest.mark.fault("the project's folder cannot be written to", "each command says so in a line")
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [("student.py", "build"), ("teaching/__main__.py", "build"), ("copies.py", "my-notebooks")],
+)
+def test_what_cannot_be_made_is_told_in_a_line(project, capsys, file, made):
+    (project / made).unlink(missing_ok=True)
+    (project / made).touch()  # where a folder should be, as nothing keeps root from writing
+    with pytest.raises(SystemExit, match="1"):
+        runpy.run_path(str(ROOT / "aslp_lib" / "course" / file), run_name="__main__")
+    assert re.fullmatch(r"(note: .*\n)?error: .*could not write .*\n", capsys.readouterr().err)
 
 
 @pytest.mark.fault("`make student` elsewhere than in the project", "it says where to be")
