@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -46,7 +45,7 @@ from aslp_lib.evaluation.records import (
     read,
     read_data,
 )
-from aslp_lib.files import write
+from aslp_lib.files import check_output, write
 from aslp_lib.methods import METHODS
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
@@ -209,10 +208,10 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     Raises:
         OSError: the file cannot be written; before anything is trained.
         RuntimeError: another call works on the study or the file; or as `compare`.
-        ValueError: the file's records were made from other images or masks; and as `compare`, and
-            as `records.read`.
+        ValueError: the file is a folder, or its records were made from other images or masks; and
+            as `compare` and `records.read`.
     """
-    check_writable(file)
+    check_output("--results", file)
     with _locked(study.path, study.path / ".lock"), _locked(file, _lock_of(file)):
         known = read(file, study.settings) if file.exists() else []
         then, now = read_data(file) if known else {}, study.data()
@@ -224,23 +223,6 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
             rows = in_order(study, found, known)
             keep(file, rows, study.settings, study.seeds, {**then, **now})
     return found
-
-
-def check_writable(path: Path) -> None:
-    """Raise OSError unless a file can be written at this path, in folders that need not be there.
-    Nothing is left behind."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected the name of a file. Choose another.")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    try:
-        # The system's answer counts, not the folder's mode.
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{path} cannot be written ({folder}: {error.strerror}); expected a folder that can be "
-            "written to. Choose another file.",
-        ) from error
 
 
 @contextmanager
