@@ -157,8 +157,10 @@ def test_sure_logits_in_every_precision(dtype, batch, technique):
         mean = expected_loss(ours, labels, alpha, technique, reduction=reduction)
         # 48 pixels of 1e4 are more than half precision holds: their sum is infinite, never NaN.
         assert mean.isfinite() or (reduction == "sum" and dtype == torch.float16 and mean > 0)
-    ours, oracle = (alpha_gradient(z, labels, technique) for z in (logits, logits.double()))
-    torch.testing.assert_close(ours, oracle)
+    found, oracle = (alpha_gradient(z, labels, technique) for z in (logits, logits.double()))
+    assert found.dtype == torch.float32
+    off = (found - oracle).abs()  # of a mean of 12 numbers
+    assert (off <= 16 * torch.finfo(torch.float32).eps * truth.abs().amax((1, 2))).all()
 
 
 @given(batches(), TECHNIQUES, st.data())
@@ -280,15 +282,15 @@ class Twin:
 )
 def test_levels_are_those_of_plain_numbers(rule, technique, eta, weight, gain, warm_up, steps):
     settings = {"alpha_step_size": eta, "constraint_weight": weight, "bound_gain": gain}
-    alphas = AdaptiveAlpha(3, technique, rule, warm_up=warm_up, **settings)
+    alphas = AdaptiveAlpha(3, technique, rule, warm_up=warm_up, **settings).double()
     twin = Twin(technique, rule, eta, weight, gain, warm_up)
     for image, pixels, accuracy, confidence in steps:
-        logits, labels = (torch.tensor([column]) for column in zip(*pixels, strict=True))
+        logits, labels = torch.tensor(pixels, dtype=torch.float64).T[:, None]
         alphas.update(torch.tensor([image]), logits, labels)
         twin.update(image, [(y - 0.5) * z for z, y in pixels])
         alphas.observe(accuracy, confidence)
         twin.observe(accuracy, confidence)
-    np.testing.assert_allclose(alphas.alpha, twin.alpha, atol=1e-4)
+    np.testing.assert_allclose(alphas.alpha, twin.alpha, atol=1e-9)
 
 
 @given(batches(st.floats(-30, 30)), TECHNIQUES)
