@@ -217,3 +217,19 @@ def test_links_and_modes_are_kept(tmp_path):
         (folder / "file").touch()
     assert new.is_symlink() and [each.name for each in new.iterdir()] == ["file"]
     assert {each.name for each in tmp_path.iterdir()} == {"there", "link", "new", "elsewhere"}
+
+
+@pytest.mark.fault("a file to write is read-only", "a command says so before its work")
+def test_a_read_only_file_is_no_output(tmp_path, monkeypatch):
+    path = tmp_path / "scores.json"
+    path.touch(0o444)
+
+    def access(path, mode):
+        """Of a user who is not root."""
+        return bool(path.stat().st_mode & 0o200)
+
+    monkeypatch.setattr(files.os, "access", access)
+    with pytest.raises(PermissionError, match=r"--out cannot be written: .*the file is read-only"):
+        files.check_output("--out", path, (".json",))
+    path.chmod(0o644)
+    files.check_output("--out", path, (".json",))
