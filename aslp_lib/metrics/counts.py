@@ -18,7 +18,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from aslp_lib.files import write
+from aslp_lib.files import read, write
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -234,9 +234,9 @@ class Counts:
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: it is something else, or damaged.
+            ValueError: it is no regular file, something else, or damaged.
         """
-        data = Path(path).read_bytes()
+        data = read(Path(path))
         try:
             with ZipFile(io.BytesIO(data)) as file:
                 # Read whole, which checks their checksums: numpy stops where the shape that it
