@@ -167,8 +167,8 @@ class AdaptiveAlpha(nn.Module):
             self.rule.constraint(torch.zeros(1))  # its step takes only the paper's rules
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
-        # torch has typed this method in some versions only.
-        self.register_load_state_dict_pre_hook(_check_technique)  # type: ignore[no-untyped-call, unused-ignore]
+        module: Any = self  # torch does not type this method
+        module.register_load_state_dict_pre_hook(_check_technique)
 
     def get_extra_state(self) -> Tensor:
         """Beta and noise of the technique, which `state_dict()` saves and loading compares."""
