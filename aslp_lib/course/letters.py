@@ -96,8 +96,20 @@ def records_of(
         return []
 
 
+def paired(
+    found: Sequence[Record], name: str, contrast: Contrast, recalibration: str | None
+) -> tuple[list[Record], list[Record]]:
+    """The records of a contrast's trainings on a set, of the seeds that both were recorded with."""
+    first, second = (
+        records_of(found, name, training, recalibration)
+        for training in (contrast.first, contrast.second)
+    )
+    both = {record["seed"] for record in first} & {record["seed"] for record in second}
+    return [r for r in first if r["seed"] in both], [r for r in second if r["seed"] in both]
+
+
 def contrasts(found: Sequence[Record]) -> dict[str, list[Contrast]]:
-    """The contrasts of each letter whose trainings are both among the records."""
+    """The contrasts of each letter that two seeds or more were recorded of."""
     mc, mc_expected = aslp("calibration", "HI"), aslp("calibration", "HI", expected=True)
     switch = [Contrast("MC, HI: sampled - expected targets", mc, mc_expected)]
     for alpha in (alphas := constants(found)):
@@ -128,14 +140,7 @@ def contrasts(found: Sequence[Record]) -> dict[str, list[Contrast]]:
     ]
     groups = {"S": switch, "A": adaptive, "rule": rules}
     return {
-        letter: [
-            each
-            for each in group
-            if all(
-                records_of(found, "validation", training, None)
-                for training in (each.first, each.second)
-            )
-        ]
+        letter: [each for each in group if len(paired(found, "validation", each, None)[0]) > 1]
         for letter, group in groups.items()
     }
 
@@ -203,11 +208,7 @@ def table(
             then no difference is called equivalent.
     """
     cells = [
-        difference(
-            records_of(found, name, each.first, recalibration),
-            records_of(found, name, each.second, recalibration),
-            score,
-        )
+        difference(*paired(found, name, each, recalibration), score)
         for each in group
         for name in sets
     ]
@@ -215,8 +216,11 @@ def table(
         f"{each.mean:+.3f} [{each.low:+.3f}, {each.high:+.3f}] {verdict}"
         for each, verdict in zip(cells, verdicts(cells, smallest), strict=True)
     ]
-    lines = [f"| difference in {score} | {' | '.join(sets)} |", f"|---{'|---' * len(sets)}|"]
+    lines = [
+        f"| difference in {score.replace('_', ' ')} | seeds | {' | '.join(sets)} |",
+        f"|---|---:{'|---' * len(sets)}|",
+    ]
     for row, each in enumerate(group):
-        own = texts[row * len(sets) : (row + 1) * len(sets)]
-        lines.append(f"| {each.label} | {' | '.join(own)} |")
+        start, end = row * len(sets), (row + 1) * len(sets)
+        lines.append(f"| {each.label} | {cells[start].seeds} | {' | '.join(texts[start:end])} |")
     return "\n".join(lines)
