@@ -361,6 +361,15 @@ def of_ranks(found: Sequence[Record]) -> str:
     return "\n".join(lines)
 
 
+def recorded(text: str, preset: str) -> str:
+    """The records as they are published: of photographs, without the folder that they lie in and
+    without their names and fingerprints."""
+    if preset == "small":
+        text = re.sub(r'(?<="data": ")/[^"]*(?=")', "Dataset", text)
+        text = text.partition(',\n "data": [')[0].removesuffix("\n}\n") + "\n}\n"
+    return text
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=tuple(FILES), default="demo")
@@ -379,8 +388,7 @@ def main() -> None:
     print(tables(path))
     if arguments.record:
         for name in (GRID_FILE, FILES[preset], LETTER_FILES[preset]):
-            text = (path / name).read_text(encoding="utf-8")
-            write(RESULTS / name, re.sub(r'(?<="data": ")/[^"]*(?=")', "Dataset", text))
+            write(RESULTS / name, recorded((path / name).read_text(encoding="utf-8"), preset))
         put_in_readme(tables(), START, END)
         put_summaries()
 
