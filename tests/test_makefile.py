@@ -1,6 +1,7 @@
 """What `make` calls, by an interpreter that only writes down its arguments."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
