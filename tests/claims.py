@@ -747,7 +747,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         Claim(
             "So does one that was killed while it wrote a checkpoint",
             "aslp_lib.files.write",
-            "training/test_resume.py::test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights",
+            "training/test_resume.py::test_a_stopped_run_goes_on_to_the_same_weights",
             (NB05, "From the command line"),
         ),
         Claim(

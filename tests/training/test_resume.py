@@ -13,7 +13,7 @@ import pytest
 from test_loop import SHORT, fit, same
 
 from aslp_lib import files
-from aslp_lib.runs import MethodFolder, Run
+from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import load_tensors
 from aslp_lib.training import checkpoints, loop
 from aslp_lib.training.batches import accelerator_for
@@ -37,60 +37,6 @@ def run(*arguments) -> None:
     )
 
 
-WAITS = """
-import sys, time
-from pathlib import Path
-from aslp_lib import cli
-from aslp_lib.training import checkpoints
-
-def save_and_wait(folder, *rest):
-    save(folder, *rest)
-    if folder.path.name == "measured_gap":
-        Path(sys.argv[1]).touch()
-        time.sleep(600)
-
-save, checkpoints.save = checkpoints.save, save_and_wait
-sys.exit(cli.main(sys.argv[2:]))
-"""
-
-
-def wait_for(flag: Path, process: subprocess.Popen) -> None:
-    while not flag.exists() and process.poll() is None:
-        time.sleep(0.005)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-@pytest.mark.fault(
-    "a training is killed or stopped by Ctrl-C",
-    "it goes on to the same weights, levels and log, byte for byte",
-)
-def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
-    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
-    start = ["--preset", "demo", *ARGUMENTS, "--methods", "bce", "measured_gap", "--out"]
-    run(*start, tmp_path / "whole")
-    flag, path = tmp_path / "waits", tmp_path / "cut"
-    process = subprocess.Popen(
-        [sys.executable, "-c", WAITS, flag, "train", *start, path],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=ENVIRONMENT,
-        # A background shell has its children ignore Ctrl-C: undo that.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
-    wait_for(flag, process)
-    process.send_signal(sent)
-    output = process.communicate(timeout=60)[0].decode()
-    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
-    assert len(load_tensors(path / "measured_gap" / "last.safetensors")[1]["log"]) == 1
-    run("--resume", path)
-    for name in ("bce", "measured_gap"):
-        for file in ("weights.safetensors", "alphas.csv", "log.csv"):
-            whole, cut = tmp_path / "whole" / name / file, path / name / file
-            if name == "measured_gap" or file != "alphas.csv":
-                assert cut.read_bytes() == whole.read_bytes(), file
-
-
 INTERRUPTED = """
 import sys, time
 from pathlib import Path
@@ -109,45 +55,44 @@ def stuck(descriptor):
     fsync(descriptor)
 
 files.os.fsync = stuck
-cli.main(sys.argv[2:])
+sys.exit(cli.main(sys.argv[2:]))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.fault(
-    "a training is killed in the middle of writing a checkpoint",
-    "it goes on from the last one to the same weights",
+    "a training is killed or stopped by Ctrl-C in the middle of writing a checkpoint",
+    "it goes on from the last one to the same weights, levels and log, byte for byte",
 )
-def test_a_run_killed_while_it_writes_a_checkpoint_goes_on_to_the_same_weights(tmp_path):
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path, sent):
+    """A real process, a real signal: the resumed run ends bit for bit as an unbroken one."""
+    start = ["--preset", "demo", *ARGUMENTS, "--methods", "measured_gap", "bce", "--out"]
+    run(*start, tmp_path / "whole")
     flag, path = tmp_path / "writing", tmp_path / "cut"
-    arguments = [
-        "train",
-        "--preset",
-        "demo",
-        *ARGUMENTS,
-        "--methods",
-        "measured_gap",
-        "--epochs",
-        "5",
-    ]
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, flag, *arguments, "--out", path],
-        stderr=subprocess.DEVNULL,
+        [sys.executable, "-c", INTERRUPTED, flag, "train", *start, path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         env=ENVIRONMENT,
+        # A background shell has its children ignore Ctrl-C: undo that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    wait_for(flag, process)
-    process.kill()
-    process.wait()
-    folder = Run.open(path).method("measured_gap")
-    (half,) = folder.path.glob(".aslp-*.partial")
-    assert half.stat().st_size == 1000
-    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 2
-    settings = Run.open(path).settings
-    assert same(
-        fit(settings, "measured_gap", folder).network, fit(settings, "measured_gap").network
-    )
-    assert not half.exists()
+    while not flag.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(sent)
+    output = process.communicate(timeout=60)[0].decode()
+    assert process.returncode == (-sent if sent == signal.SIGKILL else 130), output
+    half = [each.stat().st_size for each in path.rglob(".aslp-*.partial")]
+    assert half == ([1000] if sent == signal.SIGKILL else [])
+    assert len(load_tensors(path / "measured_gap" / "last.safetensors")[1]["log"]) == 2
+    run("--resume", path)
+    assert not list(path.rglob(".aslp-*.partial"))
+    for name in ("measured_gap", "bce"):
+        for file in ("weights.safetensors", "log.csv", "alphas.csv")[: 2 + (name != "bce")]:
+            whole, cut = tmp_path / "whole" / name / file, path / name / file
+            assert cut.read_bytes() == whole.read_bytes(), file
 
 
 def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
