@@ -62,6 +62,10 @@ def once_and_twice(folder: Path, *arguments) -> str:
     return output
 
 
+# Every method is trained by one process and by two, before the first test.
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """What one process and two held after each training."""
