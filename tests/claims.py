@@ -632,6 +632,24 @@ GROUPS: dict[str, Sequence[Claim]] = {
             before=BCE,
             after=partial(m.compared, "early_stopping"),
         ),
+        *(
+            Claim(
+                f"{sentence} on {data}",
+                "aslp_lib.course.letters.contrasts",
+                "course/test_letters.py::test_an_interval_and_a_verdict_are_those_of_the_differences",
+                (NB07, "What is left once all have a temperature"),
+                SMALL,
+                partial(m.contributes, letter, preset, sets),
+            )
+            for data, preset, sets in (
+                ("synthetic data", "demo", ("test", "shifted")),
+                ("photographs", "small", ("validation", "SOD")),
+            )
+            for letter, sentence in (
+                ("S", "The switch lowers NLL beyond its expected targets"),
+                ("A", "MC lowers NLL beyond a constant alpha of matched strength"),
+            )
+        ),
         Claim(
             "NLL ranks networks by their posterior error better than ECE does",
             "aslp_lib.evaluation.over_seeds.rank_correlation_with_posterior_error",

@@ -18,11 +18,16 @@ import numpy as np
 import torch
 
 from aslp_lib import networks
+from aslp_lib.course import letters
 from aslp_lib.course.costs import forward_flops
 from aslp_lib.course.simulation import Crowd, simulate
 from aslp_lib.data.check import SIZES
 from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
-from aslp_lib.evaluation.over_seeds import difference, rank_correlation_with_posterior_error
+from aslp_lib.evaluation.over_seeds import (
+    difference,
+    rank_correlation_with_posterior_error,
+    verdicts,
+)
 from aslp_lib.evaluation.records import of, read
 from aslp_lib.methods.aslp import theory
 from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
@@ -89,6 +94,8 @@ def _maker(record: str) -> str:
         "comparison_embedded": "make comparison",
         "comparison_grid": "make comparison",
         "comparison_real": "benchmarks/comparison.py --preset small",
+        "letters_embedded": "make comparison",
+        "letters_real": "benchmarks/comparison.py --preset small",
         "gpu": "benchmarks/gpu_check.sh",
     }
     return others.get(record, f"benchmarks/{record}.py")
@@ -193,6 +200,27 @@ def ranks() -> Measured:
         "rank correlation on " + "; ".join(cells),
         all(each["nll"] > each["ece"] for each in own.values()),
     )
+
+
+def contributes(letter: str, preset: str, sets: Sequence[str]) -> Measured:
+    """Whether a letter of ASLP lowers the NLL of temperature-scaled networks: in all contrasts and
+    sets, in none but raises some, or neither."""
+    found = _comparison(preset)[0].of_preset(preset)
+    family = [
+        difference(*letters.paired(found, name, each, "temperature"), "nll")
+        for each in letters.contrasts(found)[letter]
+        for name in sets
+    ]
+    told = verdicts(family, letters.SMALLEST)
+    means = [each.mean for each in family]
+    text = (
+        f"NLL {min(means):+.3f} to {max(means):+.3f} nats in {len(family)} differences on "
+        f"{' and '.join(sets)}: "
+        + ", ".join(f"{told.count(verdict)} {verdict}" for verdict in dict.fromkeys(told))
+        + f" (Holm), {family[0].seeds} seeds"
+    )
+    none_lower = "smaller" not in told and "larger" in told
+    return Measured(text, True if {*told} == {"smaller"} else False if none_lower else None)
 
 
 # Speed, as recorded
