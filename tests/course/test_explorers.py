@@ -57,6 +57,7 @@ def put_back(explorer, values):
 
 class TestAny:
     @pytest.mark.slow
+    @pytest.mark.timeout(300)  # draws every position of every control
     def test_every_control_moves_picture_or_words_over_its_whole_grid(self, explorer):
         first = explorer.values
         for name, grid in explorer.grids().items():
