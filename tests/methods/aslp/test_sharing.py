@@ -17,6 +17,10 @@ PROJECT = Path(__file__).parents[3]
 EPOCHS = 3
 
 
+# Two processes load PyTorch before they begin, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> list[dict]:
     """What the functions below return in each of two processes of one group."""
@@ -93,6 +97,7 @@ def by_hand() -> torch.Tensor:
     return alphas.alpha
 
 
+@pytest.mark.slow
 def test_of_two_that_saw_an_image_the_highest_rank_decides_and_of_none_rank_0(two):
     for each in two:
         assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
@@ -105,6 +110,7 @@ def refused() -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_an_image_that_is_not_there_is_refused(two):
     assert refused()  # in one process too
     assert all(each["refused"] for each in two)
@@ -145,6 +151,7 @@ def test_the_page_s_loop_runs(page, ignored):
     assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
 
 
+@pytest.mark.slow
 def test_the_page_s_loop_runs_in_two_processes(two):
     first, second = (each["page_loop"] for each in two)
     assert torch.equal(first["alpha"], second["alpha"])
