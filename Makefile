@@ -93,10 +93,10 @@ mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed l
 	"$(PYTHON)" tests/attacks/mutants.py
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not
-	"$(PYTHON)" -m aslp_lib.course.environment
+	"$(PYTHON)" -m aslp_lib.course.publishing.environment
 
 lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebooks
-	"$(PYTHON)" -m aslp_lib.course.copies
+	"$(PYTHON)" -m aslp_lib.course.publishing.copies
 	"$(PYTHON)" -m jupyterlab my-notebooks/00_start_here.ipynb
 
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
@@ -106,24 +106,24 @@ slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed no
 	"$(PYTHON)" -m aslp_lib.course.teaching
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
-	"$(PYTHON)" -m aslp_lib.course.student
+	"$(PYTHON)" -m aslp_lib.course.publishing.student
 
 # The shell splits NOTEBOOKS into words, and does nothing else with it.
 grade: $(STAMP)  ## a class's hand-ins: FOLDER=hand-ins, and NOTEBOOKS="03 04" where these alone count
 	@set -f; "$(PYTHON)" -m aslp_lib.course.grade "$${FOLDER:?is missing: make grade FOLDER=hand-ins}" $$NOTEBOOKS
 
 weights: $(STAMP)  ## the shipped weights, the explorers' records, the model card and the README's picture
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped.levels
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.shipped.epochs
-	"$(PYTHON)" -m aslp_lib.shipped.card
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.levels
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.epochs
+	"$(PYTHON)" -m aslp_lib.course.recorded.card
 	"$(PYTHON)" benchmarks/readme_picture.py
 
 solutions: $(STAMP)  ## notebooks/solutions again, from the exercises
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.solutions
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.publishing.solutions
 
 notebooks: $(STAMP)  ## the committed notebooks, run again in place
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.execute notebooks/*.ipynb
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.publishing.execute notebooks/*.ipynb
 
 tables: $(STAMP)  ## every table and page that is made from records, notebooks and tests
 	"$(PYTHON)" benchmarks/tables.py

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 __version__ = "0.2.0.dev0"
 
 if TYPE_CHECKING:
-    from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
-    from aslp_lib.methods.aslp.loss import SCBCELoss, sc_bce_with_logits
-    from aslp_lib.methods.aslp.perturbation import (
+    from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+    from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
+    from aslp_lib.aslp.perturbation import (
         DYNAMIC_MODERATION,
         HARD_INVERSION,
         MODERATION,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         expected_targets,
         sampled_targets,
     )
-    from aslp_lib.methods.aslp.sharing import share_alphas
+    from aslp_lib.aslp.sharing import share_alphas
 
 __all__ = [
     "DYNAMIC_MODERATION",
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> object:
     # and the command line must understand Ctrl-C meanwhile.
     if name in __all__:
         for room in ("alphas", "loss", "perturbation", "sharing"):
-            held = vars(import_module(f"aslp_lib.methods.aslp.{room}"))
+            held = vars(import_module(f"aslp_lib.aslp.{room}"))
             if name in held:
                 return held[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

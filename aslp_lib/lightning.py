@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.perturbation import check_labels
-from aslp_lib.methods.aslp.sharing import share_alphas
+from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.perturbation import check_labels
+from aslp_lib.aslp.sharing import share_alphas
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer

@@ -23,18 +23,18 @@ from pathlib import Path
 import numpy as np
 from timing import put_in_readme
 
+from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
-from aslp_lib.course import letters
-from aslp_lib.evaluation.over_seeds import (
+from aslp_lib.course.models import letters
+from aslp_lib.experiments.experiment import Candidate, Study, collect
+from aslp_lib.experiments.records import Record, by_label, of, of_method, read
+from aslp_lib.experiments.seed_statistics import (
     Difference,
     difference,
     rank_correlation_with_posterior_error,
 )
-from aslp_lib.evaluation.records import Record, by_label, of, of_method, read
-from aslp_lib.evaluation.study import Candidate, Study, collect
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
-from aslp_lib.methods.aslp.perturbation import TECHNIQUES
 from aslp_lib.metrics import SCORES
 from aslp_lib.recalibration import RECALIBRATIONS
 

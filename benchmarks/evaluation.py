@@ -36,10 +36,10 @@ from timing import peak_megabytes, put_in_readme, rounds
 from tqdm import tqdm
 
 from aslp_lib.data.images import read_map, read_mask
-from aslp_lib.evaluation.maps import ReadOptions, count_folders
 from aslp_lib.files import write
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.maps import ReadOptions, count_folders
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results" / "evaluation.json"

@@ -22,15 +22,15 @@ from timing import put_in_readme
 from torch import nn
 from tqdm import tqdm
 
-from aslp_lib import shipped
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.course import recorded
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
-from aslp_lib.evaluation.predict import load_network
 from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.predict import load_network
 from aslp_lib.recalibration import (
     PerImageLevel,
     PerImageTemperature,
@@ -53,7 +53,7 @@ def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
     """What is recalibrated: a name, the network, its data and settings."""
     if run is None:
         settings = PRESETS["demo"]
-        return "embedded", shipped.load("bce"), settings.load_data(), settings
+        return "embedded", recorded.load("bce"), settings.load_data(), settings
     opened = Run.open(run)
     method = opened.settings.methods[0]
     network = load_network(opened.settings, opened.method(method).weights)

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.evaluation import figures
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.runs import write
 from aslp_lib.training.validation import validate
 
 if __name__ == "__main__":
-    test = shipped.SETTINGS.load_data().tests["test"]
+    test = recorded.SETTINGS.load_data().tests["test"]
     counts = {
-        METHOD_LABELS[method]: validate(shipped.load(method), test, shipped.SETTINGS)
-        for method in shipped.METHODS
+        METHOD_LABELS[method]: validate(recorded.load(method), test, recorded.SETTINGS)
+        for method in recorded.METHODS
     }
     picture = figures.reliability_diagrams(counts, "embedded test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"

@@ -21,14 +21,14 @@ import numpy as np
 import torch
 from timing import put_in_readme
 
+from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.maps import ReadOptions, count_maps
-from aslp_lib.evaluation.predict import predict
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.methods.aslp.alphas import alpha_gradient
 from aslp_lib.metrics import scores
+from aslp_lib.prediction.maps import ReadOptions, count_maps
+from aslp_lib.prediction.predict import predict
 from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate

@@ -40,7 +40,7 @@ CONTENTS = {
         "CLAIMS.md",
         "benchmarks/README.md",
         "docs/reproducibility.md",
-        "aslp_lib/shipped/*.md",
+        "aslp_lib/course/recorded/*.md",
     ],
     "The library": ["docs/api/aslp_lib.md", "docs/api/*.md"],
     "The project": [

@@ -18,8 +18,8 @@ from pathlib import Path
 import measured as m
 from measured import Measured
 
+from aslp_lib.aslp import theory
 from aslp_lib.course.teaching.lessons import lessons
-from aslp_lib.methods.aslp import theory
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CLAIMS.md"
@@ -67,14 +67,14 @@ def found(claim: Claim) -> tuple[str, str]:
     return status, numbers.text
 
 
-PERTURBATION = "aslp_lib.methods.aslp.perturbation"
-LOSS = "aslp_lib.methods.aslp.loss.sc_bce_with_logits"
-THEORY = "aslp_lib.methods.aslp.theory"
-ALPHAS = "aslp_lib.methods.aslp.alphas"
-RULES = "aslp_lib.methods.aslp.rules"
+PERTURBATION = "aslp_lib.aslp.perturbation"
+LOSS = "aslp_lib.aslp.loss.sc_bce_with_logits"
+THEORY = "aslp_lib.aslp.theory"
+ALPHAS = "aslp_lib.aslp.alphas"
+RULES = "aslp_lib.aslp.rules"
 CALIBRATION = "aslp_lib.metrics.calibration"
-PERTURBATION_TEST, LOSS_TEST = "methods/aslp/test_perturbation.py", "methods/aslp/test_loss.py"
-ALPHAS_TEST, CALIBRATION_TEST = "methods/aslp/test_alphas.py", "metrics/test_calibration.py"
+PERTURBATION_TEST, LOSS_TEST = "aslp/test_perturbation.py", "aslp/test_loss.py"
+ALPHAS_TEST, CALIBRATION_TEST = "aslp/test_alphas.py", "metrics/test_calibration.py"
 PROPERTIES, SIMULATION = "properties/test_aslp.py", "course/test_simulation.py"
 RECORDS = "test_project.py::test_the_tables_of_the_benchmarks_are_those_of_the_records"
 NB01, NB02, NB03 = "01_confidence_and_calibration", "02_label_perturbation", "03_sc_bce"
@@ -521,14 +521,14 @@ GROUPS: dict[str, Sequence[Claim]] = {
         ),
         Claim(
             "Its stretched maps leave calibration as it was",
-            "aslp_lib.evaluation.maps.ReadOptions",
+            "aslp_lib.prediction.maps.ReadOptions",
             "evaluation/test_scores.py::test_maps_stretched_as_the_release_did",
             (NB09, "6. Maps that are stretched before they are measured"),
             "contradicted",
         ),
         Claim(
             "Its bins of equal mass count each pixel once",
-            "aslp_lib.course.release.release_spans",
+            "aslp_lib.course.models.release.release_spans",
             "course/test_reading_the_release.py::test_equal_mass_counts_each_pixel_once_and_says_otherwise",
             (NB09, "7. Bins that count twice"),
             "contradicted",
@@ -563,7 +563,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         ),
         Claim(
             "A soft constraint leaves alpha beyond its bound by 2 grad / (beta lambda)",
-            "aslp_lib.course.simulation.simulate",
+            "aslp_lib.course.models.simulation.simulate",
             f"{SIMULATION}::test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda",
             (NB04, "What holds the levels apart: the bias of a soft constraint"),
         ),
@@ -606,7 +606,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         ),
         Claim(
             "With more than two classes, two are the library's case",
-            "aslp_lib.course.classes.class_targets",
+            "aslp_lib.course.models.classes.class_targets",
             "course/test_classes.py::test_two_classes_are_the_library_s",
             (NB08, "More than two classes"),
         ),
@@ -626,7 +626,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         *with_a_temperature("demo", "test", "What is left once all have a temperature"),
         moves(
             "Early stopping lowers the calibration error",
-            "aslp_lib.methods.early_stopping.EarlyStopping",
+            "aslp_lib.methods.kept_weights.EarlyStopping",
             "Stop early",
             "test",
             before=BCE,
@@ -635,7 +635,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         *(
             Claim(
                 f"{sentence} on {data}",
-                "aslp_lib.course.letters.contrasts",
+                "aslp_lib.course.models.letters.contrasts",
                 "course/test_letters.py::test_an_interval_and_a_verdict_are_those_of_the_differences",
                 (NB07, "What is left once all have a temperature"),
                 SMALL,
@@ -652,8 +652,8 @@ GROUPS: dict[str, Sequence[Claim]] = {
         ),
         Claim(
             "NLL ranks networks by their posterior error better than ECE does",
-            "aslp_lib.evaluation.over_seeds.rank_correlation_with_posterior_error",
-            "evaluation/test_over_seeds.py::test_rank_correlation_counts_pairs_in_the_same_order",
+            "aslp_lib.experiments.seed_statistics.rank_correlation_with_posterior_error",
+            "experiments/test_seed_statistics.py::test_rank_correlation_counts_pairs_in_the_same_order",
             (NB07, "Which score to believe"),
             SMALL,
             m.ranks,
@@ -678,7 +678,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
                 ),
                 (
                     "early stopping",
-                    "aslp_lib.methods.early_stopping.EarlyStopping",
+                    "aslp_lib.methods.kept_weights.EarlyStopping",
                     partial(m.compared, "early_stopping"),
                 ),
                 (
@@ -732,7 +732,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
         ),
         Claim(
             "Plain ECE of a calibrated forecast is above 0, and halves where pixels grow fourfold",
-            "aslp_lib.course.studies.bias_study",
+            "aslp_lib.course.models.estimator_bias.bias_study",
             "course/test_studies.py::test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfold",
             (NB06, "A number from a finite sample"),
         ),
@@ -797,7 +797,7 @@ GROUPS: dict[str, Sequence[Claim]] = {
     "This project's: speed, as recorded": (
         Claim(
             "Every score of a folder takes less time than another library's ECE alone",
-            "aslp_lib.evaluation.maps.count_folders",
+            "aslp_lib.prediction.maps.count_folders",
             RECORDS,
             (NB06, "Your own maps"),
             measured=m.reading,

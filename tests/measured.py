@@ -18,26 +18,26 @@ import numpy as np
 import torch
 
 from aslp_lib import networks
-from aslp_lib.course import letters
-from aslp_lib.course.costs import forward_flops
-from aslp_lib.course.simulation import Crowd, simulate
-from aslp_lib.data.check import SIZES
-from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
-from aslp_lib.evaluation.over_seeds import (
-    difference,
-    rank_correlation_with_posterior_error,
-    verdicts,
-)
-from aslp_lib.evaluation.records import of, read
-from aslp_lib.methods.aslp import theory
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
-from aslp_lib.methods.aslp.perturbation import (
+from aslp_lib.aslp import theory
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
+from aslp_lib.aslp.perturbation import (
     DYNAMIC_MODERATION,
     HARD_INVERSION,
     MODERATION,
     RELEASE,
     TECHNIQUES,
     perturb,
+)
+from aslp_lib.course.models import letters
+from aslp_lib.course.models.costs import forward_flops
+from aslp_lib.course.models.simulation import Crowd, simulate
+from aslp_lib.data.check import SIZES
+from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
+from aslp_lib.experiments.records import of, read
+from aslp_lib.experiments.seed_statistics import (
+    difference,
+    rank_correlation_with_posterior_error,
+    verdicts,
 )
 from aslp_lib.metrics import SCORES
 from aslp_lib.training.optimization import schedule

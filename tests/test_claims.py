@@ -23,10 +23,10 @@ def test_code_test_and_section_are_there(claim):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"code": "aslp_lib.methods.aslp.perturbation.perturbed"},
+        {"code": "aslp_lib.aslp.perturbation.perturbed"},
         {"code": "aslp_lib.no_such.thing"},
-        {"test": "methods/aslp/test_perturbation.py::test_perturbed_labels"},
-        {"test": "methods/aslp/test_perturbations.py::test_perturbed_labels_of_the_paper"},
+        {"test": "aslp/test_perturbation.py::test_perturbed_labels"},
+        {"test": "aslp/test_perturbations.py::test_perturbed_labels_of_the_paper"},
         {"test": "conftest.py::write_pairs"},  # there, but no test
         {"cell": ("02_label_perturbation", "Two formulas")},
         {"cell": ("02_label_perturbations", "One formula")},

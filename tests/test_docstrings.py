@@ -34,15 +34,15 @@ def test_the_examples_do_what_they_say(module):
 @pytest.mark.parametrize(
     ("module", "names"),
     {
-        "methods.aslp.perturbation": [
+        "aslp.perturbation": [
             "Technique",
             "perturb",
             "sampled_targets",
             "expected_targets",
         ],
-        "methods.aslp.loss": ["sc_bce_with_logits", "SCBCELoss"],
-        "methods.aslp.alphas": ["AdaptiveAlpha", "alpha_gradient"],
-        "methods.aslp.theory": ["minimiser"],
+        "aslp.loss": ["sc_bce_with_logits", "SCBCELoss"],
+        "aslp.alphas": ["AdaptiveAlpha", "alpha_gradient"],
+        "aslp.theory": ["minimiser"],
         "recalibration.temperature": ["Temperature"],
         "metrics": ["scores"],
         "metrics.counts": ["Counts.from_map", "Counts.from_probabilities"],

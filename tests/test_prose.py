@@ -17,12 +17,13 @@ import pytest
 import torch
 from packaging.specifiers import SpecifierSet
 
-from aslp_lib import networks, shipped
+from aslp_lib import networks
 from aslp_lib.config import PRESETS
-from aslp_lib.course.costs import BACKWARD, forward_flops
+from aslp_lib.course import recorded
+from aslp_lib.course.models.costs import BACKWARD, forward_flops
 from aslp_lib.data.check import SIZES
 from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
-from aslp_lib.evaluation.over_seeds import Difference, difference
+from aslp_lib.experiments.seed_statistics import Difference, difference
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import calibration
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -215,9 +216,9 @@ def test_the_presets_are_the_settings():
 @pytest.mark.slow
 def test_recalibrations_have_the_errors_that_it_says():
     """Those that counts alone are enough for, and flip averaging; of the shipped BCE network."""
-    data, network = shipped.SETTINGS.load_data(), shipped.load("bce")
+    data, network = recorded.SETTINGS.load_data(), recorded.load("bce")
     held_out, test = (
-        validate(network, part, shipped.SETTINGS) for part in (data.validation, data.tests["test"])
+        validate(network, part, recorded.SETTINGS) for part in (data.validation, data.tests["test"])
     )
     assert f"{100 * calibration.ece(test):.1f} % before" in TOLD
     for kind in ("temperature", "two_temperatures", "logistic", "isotonic", "histogram"):

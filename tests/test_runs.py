@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from aslp_lib import files, networks, runs, shipped
+from aslp_lib import files, networks, runs
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings, default_preset
+from aslp_lib.course import recorded
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.networks.base import fill
 from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
@@ -239,7 +240,7 @@ def test_a_fingerprint_is_of_names_types_shapes_and_values():
 def test_files_of_before_have_no_digest_and_the_shipped_ones_do(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "old.safetensors", {"facts": '{"network": "tiny"}'})
     assert load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
-    for path in shipped.FOLDER.glob("*.safetensors"):
+    for path in recorded.FOLDER.glob("*.safetensors"):
         data = path.read_bytes()
         header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
         assert len(json.loads(header["__metadata__"]["facts"])["sha256"]) == 64

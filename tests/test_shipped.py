@@ -7,50 +7,50 @@ from pathlib import Path
 import pytest
 import torch
 
-from aslp_lib import shipped
 from aslp_lib.config import Settings
+from aslp_lib.course import recorded
+from aslp_lib.course.recorded.card import CARD, card
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
-from aslp_lib.shipped.card import CARD, card
 from aslp_lib.training.validation import validate
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", shipped.METHODS)
+@pytest.mark.parametrize("method", recorded.METHODS)
 def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
-    how = json.loads((shipped.FOLDER / "how.json").read_text())
-    network = shipped.load(method)
-    for name, part in shipped.SETTINGS.load_data().tests.items():
-        counts = validate(network, part, shipped.SETTINGS)
+    how = json.loads((recorded.FOLDER / "how.json").read_text())
+    network = recorded.load(method)
+    for name, part in recorded.SETTINGS.load_data().tests.items():
+        counts = validate(network, part, recorded.SETTINGS)
         for key in ("ece", "oe", "accuracy"):
             assert scores(counts)[key] == pytest.approx(how["scores"][method][name][key], abs=2e-4)
 
 
 def test_they_were_made_with_the_settings_of_today():
-    how = json.loads((shipped.FOLDER / "how.json").read_text())
+    how = json.loads((recorded.FOLDER / "how.json").read_text())
     then = Settings.from_json(json.dumps(how["settings"]))  # later settings at their defaults
-    assert then == replace(shipped.SETTINGS, methods=shipped.METHODS)
-    assert len(shipped.load_log("bce")) == shipped.SETTINGS.epochs
+    assert then == replace(recorded.SETTINGS, methods=recorded.METHODS)
+    assert len(recorded.load_log("bce")) == recorded.SETTINGS.epochs
 
 
 def test_they_are_small_and_ready():
-    assert sum(path.stat().st_size for path in shipped.FOLDER.glob("*.safetensors")) < 2e6
-    assert not shipped.load("bce").training
-    assert shipped.load("measured_gap")(torch.zeros(1, 3, 8, 8)).shape == (1, 1, 8, 8)
+    assert sum(path.stat().st_size for path in recorded.FOLDER.glob("*.safetensors")) < 2e6
+    assert not recorded.load("bce").training
+    assert recorded.load("measured_gap")(torch.zeros(1, 3, 8, 8)).shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match="no weights are shipped for 'entropy'"):
-        shipped.load("entropy")
+        recorded.load("entropy")
 
 
 def test_the_model_card_is_of_these_files():
     text = CARD.read_text(encoding="utf-8")
-    assert text == card(), "run python -m aslp_lib.shipped.card"
-    how = json.loads((shipped.FOLDER / "how.json").read_text())
+    assert text == card(), "run python -m aslp_lib.course.recorded.card"
+    how = json.loads((recorded.FOLDER / "how.json").read_text())
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    for path in shipped.FOLDER.iterdir():
+    for path in recorded.FOLDER.iterdir():
         if path.suffix in (".safetensors", ".npz"):
             (row,) = (row for row in rows if row[:1] == [f"`{path.name}`"])
             assert row[-1] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
-    for method in shipped.METHODS:
+    for method in recorded.METHODS:
         for part, own in how["scores"][method].items():
             (row,) = (row for row in rows if row[:2] == [part, METHOD_LABELS[method]])
             kept = ("ece", "oe", "accuracy", "confidence")
@@ -60,9 +60,9 @@ def test_the_model_card_is_of_these_files():
 
 
 def test_the_model_card_comes_with_the_package():
-    assert CARD.parent == shipped.FOLDER
+    assert CARD.parent == recorded.FOLDER
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
-    kinds = project["tool"]["setuptools"]["package-data"]["aslp_lib.shipped"]
-    for path in shipped.FOLDER.iterdir():
+    kinds = project["tool"]["setuptools"]["package-data"]["aslp_lib.course.recorded"]
+    for path in recorded.FOLDER.iterdir():
         if path.is_file() and path.suffix != ".py":
             assert any(path.match(kind) for kind in kinds), path.name

@@ -13,8 +13,8 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Preset, Train
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.evaluation.records import Record, table, values
-from aslp_lib.evaluation.study import Study, collect
+from aslp_lib.experiments.experiment import Study, collect
+from aslp_lib.experiments.records import Record, table, values
 from aslp_lib.files import write
 from aslp_lib.training import launch
 
@@ -85,7 +85,8 @@ class Compare(Command):
 def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
     """A picture a test set, of its calibration error against the validation set's. What has an
     undefined error on either is left out."""
-    from aslp_lib.evaluation.figures import in_and_under_shift, to_png  # matplotlib
+    from aslp_lib.evaluation.figures import to_png
+    from aslp_lib.experiments.figures import in_and_under_shift
 
     inside = values(found, validation)
     for name in tests:

@@ -12,10 +12,10 @@ import tyro
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation import provenance
-from aslp_lib.evaluation.maps import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
-from aslp_lib.evaluation.run import evaluate_run
+from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
+from aslp_lib.prediction import provenance
+from aslp_lib.prediction.maps import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.runs import Run
 
 
@@ -44,7 +44,7 @@ def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> Non
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
         announce("note: nothing says what the maps were made with: they are taken as they are")
-    from aslp_lib.evaluation.run_report import write_report  # matplotlib
+    from aslp_lib.evaluation.report import write_report  # matplotlib
 
     write_report(run, data, evaluation)
     print(f"report: {run.report}")

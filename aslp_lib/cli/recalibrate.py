@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aslp_lib.cli.base import Command
-from aslp_lib.evaluation.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.files import check_new_folder, check_output
 from aslp_lib.metrics import calibration
+from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
 if TYPE_CHECKING:

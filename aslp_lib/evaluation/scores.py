@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from tqdm.auto import tqdm
 
+from aslp_lib.data.base import DataSplits
+from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction import provenance
+from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
+from aslp_lib.runs import Run, Variant
 
 MAIN = tuple(score.name for score in shown(Shown.MAIN))
 """The scores whose intervals a run keeps."""
@@ -120,3 +126,48 @@ def flat(
         for method, row in methods.items()
     ]
     return ["set", "method", *keys], lines
+
+
+T = TypeVar("T")
+
+
+def evaluate_run(
+    run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+) -> Evaluation:
+    """Count and score the maps of every variant and test set; write metrics.json and metrics.csv.
+
+    Returns:
+        The evaluation, by the variants' labels.
+
+    Raises:
+        ValueError: maps of other weights, images or settings than there are now; and as
+            `count_maps`.
+    """
+    provenance.check(run, data.tests)
+    evaluation = Evaluation.of(
+        {
+            name: {
+                variant.name: count_maps(
+                    run.maps(variant, name), dataset, reading, progress=progress
+                )
+                for variant in run.variants()
+            }
+            for name, dataset in data.tests.items()
+        }
+    )
+    records = evaluation.records()
+    write(run.metrics, json.dumps(records, indent=2, allow_nan=False))
+    write_csv(run.metrics.with_suffix(".csv"), *flat(records))
+    return labelled(evaluation)
+
+
+def labelled(evaluation: Evaluation) -> Evaluation:
+    """The same with the methods' labels in the place of their names."""
+    return Evaluation(_labelled(evaluation.counts), _labelled(evaluation.scores), evaluation.bins)
+
+
+def _labelled(by_method: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
+    return {
+        name: {Variant.named(method).label: each for method, each in methods.items()}
+        for name, methods in by_method.items()
+    }

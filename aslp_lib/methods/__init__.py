@@ -8,24 +8,21 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from aslp_lib.methods.adaptive import BY_RULE
+from aslp_lib.methods.aslp import BY_RULE
 from aslp_lib.methods.base import Draws, Method
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.brier import Brier
 from aslp_lib.methods.confidence_penalty import ConfidencePenalty
 from aslp_lib.methods.degraded_views import DegradedViews
 from aslp_lib.methods.disturb_label import DisturbLabel
-from aslp_lib.methods.early_stopping import EarlyStopping
-from aslp_lib.methods.ema import EMA
 from aslp_lib.methods.fixed_level import FixedLevel
-from aslp_lib.methods.flsd_53 import FLSD53
-from aslp_lib.methods.focal import Focal
+from aslp_lib.methods.focal import FLSD53, Focal
+from aslp_lib.methods.kept_weights import EMA, EarlyStopping
 from aslp_lib.methods.label_smoothing import LabelSmoothing
 from aslp_lib.methods.mbls import MbLS
-from aslp_lib.methods.mixup import Mixup
+from aslp_lib.methods.mixup import Mixup, RegMixup
 from aslp_lib.methods.ml1_ace import ML1ACE, SoftML1ACE
 from aslp_lib.methods.mmce import MMCE
-from aslp_lib.methods.regmixup import RegMixup
 from aslp_lib.methods.svls import SVLS
 
 REGISTERED: tuple[type[Method[Any]], ...] = (

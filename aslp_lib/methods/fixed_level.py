@@ -11,8 +11,8 @@ from typing import Literal, get_args
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.adaptive import targets_of
-from aslp_lib.methods.aslp.perturbation import TECHNIQUES
+from aslp_lib.aslp.perturbation import TECHNIQUES
+from aslp_lib.methods.aslp import targets_of
 from aslp_lib.methods.base import Draws, Method
 
 Bounded = Literal["HI", "SI", "M", "DM"]

@@ -1,6 +1,7 @@
-"""Focal loss (Lin et al., ICCV 2017), as a cure for over-confidence (Mukhoti et al., NeurIPS 2020).
+"""Focal loss (Lin et al., ICCV 2017) against overconfidence (Mukhoti et al., NeurIPS 2020).
 
-It weighs a pixel by how wrong the network still is, so that what is right and sure no longer pulls.
+It weights a pixel by how wrong the network still is, so that correct and confident pixels hardly
+contribute. FLSD-53 is the variant whose gamma depends on the pixel's confidence.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, NoOptions
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,22 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
 def of_label(logits: Tensor, labels: Tensor) -> Tensor:
     """The logit of q, the probability of the pixel's label: z where that is foreground, else -z."""
     return torch.where(labels > 0.5, logits, -logits)
+
+
+THRESHOLD = 0.2
+UNSURE_GAMMA, SURE_GAMMA = 5.0, 3.0
+"""Below the threshold, and from it on: the paper's choice, which the name holds."""
+
+
+class FLSD53(Method[NoOptions]):
+    """`(1 - q)^gamma * -log q`, gamma 5 where the label's probability q is below 0.2, else 3.
+
+    Gamma is a constant of each step: no gradient goes through the choice.
+    """
+
+    name, label = "flsd_53", "FLSD-53"
+
+    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        unsure = torch.sigmoid(of_label(logits, labels)) < THRESHOLD
+        gamma = torch.where(unsure, UNSURE_GAMMA, SURE_GAMMA)
+        return focal_loss(logits, labels, gamma)

@@ -6,16 +6,13 @@ Each is a `Recalibration` in a file of its own, registered here by its name.
 from __future__ import annotations
 
 from aslp_lib.recalibration.base import ImageRecalibration, Recalibration
-from aslp_lib.recalibration.degraded_temperature import DegradedTemperature
+from aslp_lib.recalibration.binning import Histogram, Isotonic
+from aslp_lib.recalibration.calibration_data import Trained
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
-from aslp_lib.recalibration.histogram import Histogram
-from aslp_lib.recalibration.isotonic import Isotonic
 from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.per_image import PerImageLevel, PerImageTemperature
-from aslp_lib.recalibration.temperature import Temperature
-from aslp_lib.recalibration.trained import Trained
-from aslp_lib.recalibration.two_temperatures import TwoTemperatures
+from aslp_lib.recalibration.temperature import DegradedTemperature, Temperature, TwoTemperatures
 
 REGISTERED: tuple[type[Recalibration], ...] = (
     Temperature,

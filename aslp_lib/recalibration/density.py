@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from aslp_lib.checks import shown
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration.base import (
     IDENTITY,
@@ -23,11 +24,9 @@ from aslp_lib.recalibration.base import (
     ImageRecalibration,
     Outcome,
     in_single_precision,
-    level_logits,
-    pixels_to_fit,
 )
+from aslp_lib.recalibration.calibration_data import Trained
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST, best_temperature
-from aslp_lib.recalibration.trained import Trained
 from aslp_lib.tensors import load_tensors, save_tensors
 
 NEIGHBOURS = 10

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from aslp_lib.recalibration.base import ImageRecalibration
-from aslp_lib.recalibration.trained import Trained
+from aslp_lib.recalibration.calibration_data import Trained
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import (
-    Recalibration,
-    in_single_precision,
-    level_logits,
-    pixels_to_fit,
-)
+from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
+from aslp_lib.recalibration.base import Recalibration, in_single_precision
 
 STEPS = 100
 """Of Newton's method at most. Far from the minimum each moves a logit by log 2 or more."""

@@ -20,22 +20,16 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import (
-    IDENTITY,
-    Outcome,
-    Recalibration,
-    in_single_precision,
-    level_logits,
-    nearest_levels,
-)
-from aslp_lib.recalibration.map_features import (
+from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
+from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, in_single_precision
+from aslp_lib.recalibration.calibration_data import (
     FEATURES,
     Images,
+    Trained,
     bin_centres,
     map_features,
 )
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration.trained import Trained
 
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""

@@ -40,18 +40,18 @@ LISTED = Path(__file__).with_name("mutants.toml")
 JOBS = 2
 
 TESTS = {
-    "methods/aslp/alphas.py": [
-        *("methods/aslp/test_alphas.py", "methods/test_adaptive.py", "properties/test_aslp.py"),
+    "aslp/alphas.py": [
+        *("aslp/test_alphas.py", "methods/test_adaptive.py", "properties/test_aslp.py"),
     ],
-    "methods/aslp/loss.py": ["methods/aslp/test_loss.py", "properties/test_aslp.py"],
-    "methods/aslp/perturbation.py": [
-        *("methods/aslp/test_perturbation.py", "methods/aslp/test_loss.py"),
+    "aslp/loss.py": ["aslp/test_loss.py", "properties/test_aslp.py"],
+    "aslp/perturbation.py": [
+        *("aslp/test_perturbation.py", "aslp/test_loss.py"),
         *("properties/test_aslp.py", "methods/test_methods.py"),
     ],
-    "methods/aslp/rules.py": ["methods/aslp/test_alphas.py", "properties/test_aslp.py"],
-    "methods/aslp/sharing.py": ["methods/aslp/test_sharing.py"],
-    "methods/aslp/theory.py": [
-        *("methods/aslp/test_perturbation.py", "methods/aslp/test_loss.py"),
+    "aslp/rules.py": ["aslp/test_alphas.py", "properties/test_aslp.py"],
+    "aslp/sharing.py": ["aslp/test_sharing.py"],
+    "aslp/theory.py": [
+        *("aslp/test_perturbation.py", "aslp/test_loss.py"),
         "properties/test_aslp.py",
     ],
     "methods/": [

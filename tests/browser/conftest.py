@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from aslp_lib.course.environment import CHROMIUM
+from aslp_lib.course.publishing.environment import CHROMIUM
 
 FLAGS = [
     f"--{flag}"

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 
-from aslp_lib.shipped.levels import LEVELS
+from aslp_lib.course.recorded.levels import LEVELS
 
 ROOT = Path(__file__).parents[2]
 NEEDED = ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx-mathjax-offline")
@@ -38,8 +38,8 @@ KINDS = (
     "notebooks/10_level_lab.html",
     "notebooks/solutions/02_label_perturbation.html",
     "docs/results.html",
-    "docs/api/aslp_lib.methods.aslp.html",
-    "_modules/aslp_lib/methods/aslp/loss.html",
+    "docs/api/aslp_lib.aslp.html",
+    "_modules/aslp_lib/aslp/loss.html",
     "genindex.html",
     "search.html",
 )
@@ -99,7 +99,10 @@ def test_every_file_that_shall_be_a_page_is_one(pages):
 
 
 def test_every_public_module_of_the_library_is_documented(pages):
-    rooms = ("data", "evaluation", "methods", "metrics", "networks", "recalibration", "training")
+    rooms = (
+        *("aslp", "data", "evaluation", "experiments", "methods", "metrics", "networks"),
+        *("prediction", "recalibration", "training"),
+    )
     anchors = set().union(*(p.ids for name, p in pages.items() if name.startswith("docs/api/")))
     for path in [p for room in rooms for p in (ROOT / "aslp_lib" / room).rglob("*.py")]:
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -123,7 +126,7 @@ def test_every_internal_link_leads_somewhere(pages, book):
 
 def test_a_link_to_a_file_of_the_project_shows_the_source_or_gives_a_copy(pages):
     links = pages["notebooks/02_label_perturbation.html"].links
-    assert "../_modules/aslp_lib/methods/aslp/perturbation.html" in links
+    assert "../_modules/aslp_lib/aslp/perturbation.html" in links
     links = pages["README.html"].links
     assert {"docs/paper.html", "notebooks/00_start_here.html", "CONTRIBUTING.html"} <= links
     assert any(re.fullmatch(r"_downloads/\w+/LICENSE", link) for link in links)
@@ -131,7 +134,7 @@ def test_a_link_to_a_file_of_the_project_shows_the_source_or_gives_a_copy(pages)
 
 def test_docstrings_are_shown_as_they_are_written(book):
     """What stands before a colon is no type, and a registry's value is not spelled out."""
-    page = (book / "docs/api/aslp_lib.methods.aslp.html").read_text(encoding="utf-8")
+    page = (book / "docs/api/aslp_lib.aslp.html").read_text(encoding="utf-8")
     said = " ".join(re.sub(r"<[^>]+>", "", page).split())
     assert "released code does at its default --beta 2.0: targets 2 and -1." in said
     page = (book / "docs/api/aslp_lib.metrics.html").read_text(encoding="utf-8")
@@ -244,7 +247,7 @@ def test_long_names_in_a_table_push_no_column_off_a_desk(reader):
         "all => all.map(t => [t.scrollWidth, t.parentElement.clientWidth])"
     )
     assert len(widths) > 10 and all(table <= page for table, page in widths)
-    name = read.page.get_by_text("methods.aslp.perturbation.perturb", exact=True)
+    name = read.page.get_by_text("aslp.perturbation.perturb", exact=True)
     assert name.count()  # it is said, and copied, without a break
 
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from aslp_lib.cli import main
-from aslp_lib.evaluation.maps import ReadOptions, count_folders
-from aslp_lib.evaluation.recalibrated_maps import ON_DEGRADED, ON_MAPS
 from aslp_lib.metrics import calibration
+from aslp_lib.prediction.maps import ReadOptions, count_folders
+from aslp_lib.prediction.recalibrated_maps import ON_DEGRADED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 
 FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]

@@ -122,7 +122,7 @@ def test_maps_of_a_set_that_grew_are_made_anew(elsewhere, capsys):
 
 @pytest.mark.slow
 def test_a_run_is_evaluated_without_weighted_f(elsewhere, monkeypatch):
-    monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
+    monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
     assert main(["train", *QUICK, "--limit", "4", "--methods", "bce"]) == 0
     assert main(["predict", "runs/demo"]) == 0
     assert main(["evaluate", "runs/demo", "--no-weighted-f"]) == 0

@@ -19,9 +19,9 @@ from PIL import Image
 
 import aslp_lib
 from aslp_lib.cli import main
-from aslp_lib.evaluation.maps import STRETCHED, WEIGHTED_F
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F
 
 REQUIRED = {
     *("ece", "ece_equal_mass", "ece_sweep", "ece_debiased", "oe", "mce", "gap", "brier", "nll"),
@@ -109,7 +109,7 @@ def test_without_its_extra_weighted_f_is_null_and_said_once(elsewhere, capsys, m
 @pytest.mark.slow
 def test_weighted_f_can_be_left_out(elsewhere, capsys, monkeypatch):
     """It is ten times as slow as the rest; who leaves it out needs no note that it is missing."""
-    monkeypatch.setattr("aslp_lib.evaluation.maps.weighted_f", None)  # a call would fail
+    monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
     write_set(["a"], "SOD/GT")
     arguments = ["score", "--maps", "a", "--masks", "SOD/GT", "--out", "scores.json"]
     assert main([*arguments, "--no-weighted-f"]) == 0
@@ -249,7 +249,7 @@ def nothing_counted(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("it was counted")
 
-    monkeypatch.setattr("aslp_lib.evaluation.comparison.count_folders", fail)
+    monkeypatch.setattr("aslp_lib.evaluation.map_folders.count_folders", fail)
 
 
 @pytest.mark.fault(

@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
-from aslp_lib.course.assignments import METADATA, assignment
 from aslp_lib.course.exercises import EXERCISES, MODULES, Verdict, framework
 from aslp_lib.course.grade import answers, confinement
+from aslp_lib.course.publishing.assignments import METADATA, assignment
 
 
 @pytest.fixture(params=MODULES, ids=lambda module: module.NOTEBOOK)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.cells import UNLABELLED, _draw, draw_cells, spoiled
+from aslp_lib.course.models.microscopy import UNLABELLED, _draw, draw_cells, spoiled
 
 
 def test_the_seed_fixes_them_and_another_draws_others():

@@ -29,9 +29,9 @@ from aslp_lib import (
     expected_targets,
     sc_bce_with_logits,
 )
-from aslp_lib.course.classes import class_targets
-from aslp_lib.methods.aslp.perturbation import Technique, perturb
-from aslp_lib.methods.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
+from aslp_lib.aslp.perturbation import Technique, perturb
+from aslp_lib.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
+from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import PerImageLevel, Temperature

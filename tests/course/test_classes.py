@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from aslp_lib import Technique, alpha_gradient, expected_targets
-from aslp_lib.course.classes import class_alpha_gradient, class_targets
+from aslp_lib.course.models.classes import class_alpha_gradient, class_targets
 
 
 @pytest.mark.parametrize("alpha, beta", [(0.3, 2.0), (0.5, 1.0), (1.0, 0.2)])

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from aslp_lib.course import copies
-from aslp_lib.course.copies import copy_notebooks
+from aslp_lib.course.publishing import copies
+from aslp_lib.course.publishing.copies import copy_notebooks
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 

@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from aslp_lib import networks
-from aslp_lib.course.costs import (
+from aslp_lib.course.models.costs import (
     Card,
     activation_bytes,
     forward_flops,

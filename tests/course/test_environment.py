@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import aslp_lib
-from aslp_lib.course import environment
+from aslp_lib.course.publishing import environment
 
 PACKAGE = Path(aslp_lib.__file__).parent
 
@@ -228,7 +228,7 @@ def test_a_read_only_install_from_another_folder(tmp_path, elsewhere):
     for path in reversed(paths):
         path.chmod(0o555 if path.is_dir() else 0o444)
     result = subprocess.run(
-        [sys.executable, "-m", "aslp_lib.course.environment"],
+        [sys.executable, "-m", "aslp_lib.course.publishing.environment"],
         cwd=elsewhere,
         capture_output=True,
         text=True,

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from aslp_lib.course.execute import WIDGET, main
+from aslp_lib.course.publishing.execute import WIDGET, main
 
 PRINTS = """\
 import sys

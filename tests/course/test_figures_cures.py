@@ -7,7 +7,7 @@ import pytest
 
 from aslp_lib.course import figures
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.evaluation.over_seeds import Difference
+from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
 
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.text import Text
 
 from aslp_lib.course import figures
-from aslp_lib.course.cells import draw_cells
+from aslp_lib.course.models.microscopy import draw_cells
 
 
 def small_texts(figure):

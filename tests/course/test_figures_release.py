@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from aslp_lib.course import figures
-from aslp_lib.course.release import Spans
+from aslp_lib.course.models.release import Spans
 from aslp_lib.data.shapes import Shapes
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from matplotlib.text import Text
 
+from aslp_lib.aslp.perturbation import MODERATION
 from aslp_lib.course import figures
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.methods.aslp.perturbation import MODERATION
 from aslp_lib.metrics.counts import Counts
 
 

@@ -25,7 +25,7 @@ from aslp_lib.course.grade import answers, confinement, tables, values
 from aslp_lib.course.grade.answers import Processes, verdict
 from aslp_lib.course.grade.handins import Cell
 from aslp_lib.course.grade.tables import Graded, Student
-from aslp_lib.course.solutions import solutions
+from aslp_lib.course.publishing.solutions import solutions
 
 NUMBERS = [name for name, exercise in EXERCISES.items() if not exercise.arguments]
 FUNCTIONS = [name for name, exercise in EXERCISES.items() if exercise.arguments]
@@ -212,7 +212,7 @@ def tried(code):
         ("open('/etc/passwd')", "PermissionError"),
         ("open(f'/proc/{os.getppid()}/mem', 'r+b')", "PermissionError"),
         ("open(f'/proc/{os.getppid()}/environ')", "PermissionError"),
-        ("open(LIBRARY + '/methods/aslp/theory.py').read()", "done"),
+        ("open(LIBRARY + '/aslp/theory.py').read()", "done"),
         ("open(LIBRARY + '/course/exercises/sc_bce.py').read()", "PermissionError"),
         ("from aslp_lib.course.exercises import EXERCISES", "ImportError"),
         ("import aslp_lib.course.exercises.framework as f; f.Verdict = 1", "ModuleNotFoundError"),
@@ -220,7 +220,7 @@ def tried(code):
          "import aslp_lib.course.exercises", "PermissionError"),
         ("del sys.modules['aslp_lib.course.exercises']\n"
          "import aslp_lib.course.grade.answers", "PermissionError"),
-        ("import aslp_lib.course.solutions", "ImportError"),
+        ("import aslp_lib.course.publishing.solutions", "ImportError"),
         ("bytearray(10**11)", "MemoryError"),
         ("all = []\nwhile True: all.append(bytearray(10**7))", "MemoryError"),
         ("import mmap; mmap.mmap(-1, 2**31)", "OSError"),

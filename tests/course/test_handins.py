@@ -7,11 +7,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from aslp_lib.course.assignments import METADATA, assignment
 from aslp_lib.course.exercises import EXERCISES, MODULES, sc_bce
 from aslp_lib.course.grade import handins
 from aslp_lib.course.grade.handins import read_folder
-from aslp_lib.course.solutions import solutions
+from aslp_lib.course.publishing.assignments import METADATA, assignment
+from aslp_lib.course.publishing.solutions import solutions
 
 FLOOR = EXERCISES["03/floor"]
 

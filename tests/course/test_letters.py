@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
-from aslp_lib.course import letters
+from aslp_lib.course.models import letters
 from aslp_lib.methods import METHODS
 
 SEEDS = 3

@@ -11,12 +11,12 @@ import pytest
 import torch
 from PIL import Image, ImageColor
 
-from aslp_lib import shipped
+from aslp_lib.aslp.perturbation import TECHNIQUES, expected_targets
+from aslp_lib.course import recorded
 from aslp_lib.course.explorers import levels as lab
 from aslp_lib.course.figures import canvas
-from aslp_lib.methods.aslp.perturbation import TECHNIQUES, expected_targets
+from aslp_lib.course.recorded import levels
 from aslp_lib.metrics import calibration
-from aslp_lib.shipped import levels
 from aslp_lib.training.loop import train
 
 VALUES = {"level": 0.2, "network": "expected", "temperature": 2.0, "part": "test", "lit": 80,
@@ -54,7 +54,7 @@ def told(seen):
 def plain():
     """The shipped BCE's logits of the test set, labels and truth."""
     dataset = lab.data().tests["test"]
-    logits = levels.logits_of(shipped.load("bce"), dataset)
+    logits = levels.logits_of(recorded.load("bce"), dataset)
     return logits.astype(np.float64), dataset.masks[:, 0].numpy(), dataset.posterior
 
 
@@ -112,7 +112,7 @@ def test_what_is_kept_of_logits_is_what_they_say():
 
 
 def test_training_at_level_0_is_bce_bit_for_bit_and_at_another_it_is_not():
-    few = replace(shipped.SETTINGS, device="cpu", limit=10, epochs=2)
+    few = replace(recorded.SETTINGS, device="cpu", limit=10, epochs=2)
     data = few.load_data()
     networks = [
         train(settings, data, method, progress=False).network
@@ -133,7 +133,7 @@ def test_training_at_level_0_is_bce_bit_for_bit_and_at_another_it_is_not():
 def test_both_kinds_of_targets_have_the_same_mean_at_a_level(level):
     labels, strengths = torch.tensor([[0.0, 1.0]]), {}
     for targets in levels.TARGETS:
-        options = levels.at(level, shipped.SETTINGS, targets).hyperparameters.fixed_level
+        options = levels.at(level, recorded.SETTINGS, targets).hyperparameters.fixed_level
         assert options.use_expected_targets == (targets == "expected")
         technique = TECHNIQUES[options.technique]
         mean = expected_targets(labels, torch.tensor([options.alpha]), technique)
@@ -144,7 +144,7 @@ def test_both_kinds_of_targets_have_the_same_mean_at_a_level(level):
 
 def test_how_they_were_made_is_written_beside():
     how = json.loads(levels.HOW.read_text())
-    assert how["settings"]["epochs"] == shipped.SETTINGS.epochs
+    assert how["settings"]["epochs"] == recorded.SETTINGS.epochs
     assert tuple(how["levels"]) == levels.LEVELS
     assert how["scores"].keys() == how["targets"].keys() == levels.TARGETS.keys()
     for targets, level in product(levels.TARGETS, levels.LEVELS):
@@ -166,7 +166,7 @@ def test_another_level_or_set_is_refused(call):
 
 def test_other_targets_are_not_trained_on():
     with pytest.raises(ValueError, match="targets is 'mean', but must be of expected, drawn"):
-        levels.at(0.2, shipped.SETTINGS, "mean")
+        levels.at(0.2, recorded.SETTINGS, "mean")
 
 
 def tile(drawing, which, image):
@@ -303,7 +303,7 @@ def test_the_lit_bin_is_marked_under_the_axis_also_where_it_is_empty():
 def test_where_rules_ended_is_their_logs_last_level():
     ended = lab.landed()
     for rule in levels.RULES:
-        assert ended[rule] == shipped.load_log(rule)[-1]["alpha_mean"]  # M: beta is 1
+        assert ended[rule] == recorded.load_log(rule)[-1]["alpha_mean"]  # M: beta is 1
     assert 0 < ended["measured_gap"] < ended["calibration"] < levels.LEVELS[-1]
     assert [*lab.networks()] == [*levels.TARGETS, *levels.RULES]
     for rule, level in ended.items():
@@ -311,7 +311,7 @@ def test_where_rules_ended_is_their_logs_last_level():
 
 
 def test_the_rules_networks_are_the_shipped_ones():
-    how = json.loads((shipped.FOLDER / "how.json").read_text())["scores"]
+    how = json.loads((recorded.FOLDER / "how.json").read_text())["scores"]
     for rule in levels.RULES:
         for part, scored in how[rule].items():
             found = told(levels.of_rule(rule, part))

@@ -6,8 +6,14 @@ import torch
 from PIL import Image
 from torch import nn
 
-from aslp_lib.course.cells import draw_cells
-from aslp_lib.course.own_comparison import answers, counts_of, off_the_truth, table, write_maps
+from aslp_lib.course.models.microscopy import draw_cells
+from aslp_lib.course.models.own_comparison import (
+    answers,
+    counts_of,
+    off_the_truth,
+    table,
+    write_maps,
+)
 from aslp_lib.recalibration import Temperature
 
 CELLS = draw_cells(3, 0, size=12)

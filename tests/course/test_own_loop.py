@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha
-from aslp_lib.course.cells import draw_cells
-from aslp_lib.course.own_loop import LEARNING_RATE, batches, count, labelled, train
-from aslp_lib.methods.aslp.perturbation import label_smoothing
+from aslp_lib.aslp.perturbation import label_smoothing
+from aslp_lib.course.models.microscopy import draw_cells
+from aslp_lib.course.models.plain_loop import LEARNING_RATE, batches, count, labelled, train
 from aslp_lib.metrics import calibration
 
 CELLS, VALIDATION = draw_cells(10, 0, size=16), draw_cells(4, 1, size=16)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aslp_lib.course import recorded
+from aslp_lib.course.recorded import real_images as recorded
 
 RECORDS = Path(__file__).parents[2] / "benchmarks" / "results" / "real.json"
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import spearmanr
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
-from aslp_lib.course.simulation import Crowd, simulate
+from aslp_lib.course.models.simulation import Crowd, simulate
 
 QUIET = Crowd(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 """Margins that stand still from the first epoch on, and so does accuracy."""

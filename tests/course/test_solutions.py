@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aslp_lib.course.exercises import MODULES
-from aslp_lib.course.solutions import FOLDER, solutions
+from aslp_lib.course.publishing.solutions import FOLDER, solutions
 
 ROOT = Path(__file__).parents[2]
 

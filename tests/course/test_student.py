@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_notebook
 
-from aslp_lib.course import student
 from aslp_lib.course.exercises import MODULES
+from aslp_lib.course.publishing import student
 
 ROOT = Path(__file__).parents[2]
 
@@ -86,7 +86,7 @@ def test_the_same_project_gives_the_same_bytes(project):
 def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
     """As `make lab` does, and then what a student does there."""
     monkeypatch.setenv("PYTHONPATH", str(unpacked))
-    subprocess.run([sys.executable, "-m", "aslp_lib.course.copies"], check=True)
+    subprocess.run([sys.executable, "-m", "aslp_lib.course.publishing.copies"], check=True)
     given = {path.name for path in Path("my-notebooks/assignments").iterdir()}  # Lab shows no other
     assert given == {f"{module.NOTEBOOK}.ipynb" for module in MODULES}
     command = "jupyter nbconvert --to notebook --inplace --execute my-notebooks/03_sc_bce.ipynb"
@@ -133,7 +133,11 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
 @pytest.mark.fault("the project's folder cannot be written to", "each command says so in a line")
 @pytest.mark.parametrize(
     ("file", "made"),
-    [("student.py", "build"), ("teaching/__main__.py", "build"), ("copies.py", "my-notebooks")],
+    [
+        ("publishing/student.py", "build"),
+        ("teaching/__main__.py", "build"),
+        ("publishing/copies.py", "my-notebooks"),
+    ],
 )
 def test_what_cannot_be_made_is_told_in_a_line(project, capsys, file, made):
     (project / made).unlink(missing_ok=True)

@@ -29,27 +29,27 @@ from aslp_lib import (
     AdaptiveAlpha,
     alpha_gradient,
     expected_targets,
-    shipped,
 )
-from aslp_lib.config import PRESETS
-from aslp_lib.course.classes import class_targets
-from aslp_lib.course.decision import bill
-from aslp_lib.course.teaching import lessons as reading
-from aslp_lib.course.teaching.minutes import MINUTES, NOT_TAUGHT
-from aslp_lib.course.teaching.plans import CLASS, SESSIONS, filled, minutes
-from aslp_lib.evaluation import records
-from aslp_lib.evaluation.over_seeds import rank_correlation_with_posterior_error
-from aslp_lib.evaluation.predict import grey_level_maps
-from aslp_lib.methods.aslp.perturbation import Technique, label_smoothing, perturb
-from aslp_lib.methods.aslp.theory import (
+from aslp_lib.aslp.perturbation import Technique, label_smoothing, perturb
+from aslp_lib.aslp.theory import (
     expected_confidence,
     loss_floor,
     minimiser,
     target_variance,
 )
+from aslp_lib.config import PRESETS
+from aslp_lib.course import recorded
+from aslp_lib.course.models.classes import class_targets
+from aslp_lib.course.models.decision import bill
+from aslp_lib.course.teaching import lessons as reading
+from aslp_lib.course.teaching.minutes import MINUTES, NOT_TAUGHT
+from aslp_lib.course.teaching.plans import CLASS, SESSIONS, filled, minutes
+from aslp_lib.experiments import records
+from aslp_lib.experiments.seed_statistics import rank_correlation_with_posterior_error
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.metrics.score import per_image
+from aslp_lib.prediction.predict import grey_level_maps
 from aslp_lib.recalibration import RECALIBRATIONS, PerImageLevel, Temperature
 from aslp_lib.training.optimization import schedule
 from aslp_lib.training.validation import validate
@@ -185,13 +185,13 @@ class TestPage:
 
 @cache
 def data():
-    return shipped.SETTINGS.load_data()
+    return recorded.SETTINGS.load_data()
 
 
 @cache
 def counted(method: str, part: str) -> Counts:
     of = data().validation if part == "validation" else data().tests[part]
-    return validate(shipped.load(method), of, shipped.SETTINGS)
+    return validate(recorded.load(method), of, recorded.SETTINGS)
 
 
 def percent(share: float) -> float:
@@ -224,7 +224,7 @@ def first_look() -> float:
 def less_sure_of_the_toss_up() -> float:
     """Of a pixel of a toss-up and one of a clear shape, by scikit-learn."""
     test = data().tests["test"]
-    p = np.stack(grey_level_maps(shipped.load("calibration"), test, range(len(test)))) / 255
+    p = np.stack(grey_level_maps(recorded.load("calibration"), test, range(len(test)))) / 255
     shape = test.posterior > 0
     toss_up = np.abs(test.posterior - 0.5) < 0.25
     return roc_auc_score(toss_up[shape], -np.maximum(p, 1 - p)[shape])

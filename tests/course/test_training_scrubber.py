@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.course.explorers import scrubber
 from aslp_lib.course.figures import canvas
-from aslp_lib.shipped import epochs
-from aslp_lib.shipped.epochs import EPOCHS, PICKS
+from aslp_lib.course.recorded import epochs
+from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.training.loop import train
 
 LAST = EPOCHS[-1]
@@ -39,14 +39,14 @@ def scores(p, labels):
 
 @pytest.fixture(scope="module")
 def sets():
-    data = replace(shipped.SETTINGS, device="cpu").load_data()
+    data = replace(recorded.SETTINGS, device="cpu").load_data()
     return {"train": data.train, "validation": data.validation}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", shipped.METHODS)
+@pytest.mark.parametrize("method", recorded.METHODS)
 def test_the_last_frame_is_the_shipped_network_s(method, sets):
-    network = shipped.load(method)
+    network = recorded.load(method)
     for part, dataset in sets.items():
         p, found = says(network, dataset), epochs.seen(method, LAST, part)
         expected, bins = scores(p, dataset.masks[:, 0].numpy())
@@ -60,9 +60,9 @@ def test_the_last_frame_is_the_shipped_network_s(method, sets):
         np.testing.assert_allclose(found.maps, p[list(PICKS[part])], atol=half_a_step + 1e-3)
 
 
-@pytest.mark.parametrize("method", shipped.METHODS)
+@pytest.mark.parametrize("method", recorded.METHODS)
 def test_each_frame_is_a_row_of_the_shipped_log(method):
-    rows = {row["epoch"]: row for row in shipped.load_log(method)}
+    rows = {row["epoch"]: row for row in recorded.load_log(method)}
     for epoch, alpha in zip(EPOCHS, epochs.levels(method), strict=True):
         row, found = rows[epoch], epochs.seen(method, epoch)
         for name in ("accuracy", "confidence", "ece"):
@@ -103,7 +103,7 @@ def test_me_begins_as_bce_climbs_and_gives_way():
 def test_a_frame_keeps_what_a_training_said(monkeypatch):
     monkeypatch.setattr(epochs, "EPOCHS", range(2, 5, 2))
     monkeypatch.setattr(epochs, "PICKS", {"train": (3, 1), "validation": (0, 2)})
-    few = replace(shipped.SETTINGS, device="cpu", limit=10, epochs=4)
+    few = replace(recorded.SETTINGS, device="cpu", limit=10, epochs=4)
     few = few.tuned(aslp={"alpha_warm_up": 1})
     data = few.load_data()
     kept = epochs.recorded("calibration", data, few)
@@ -123,8 +123,8 @@ def test_a_frame_keeps_what_a_training_said(monkeypatch):
 
 def test_how_they_were_made_is_written_beside_and_the_file_is_small():
     how = json.loads(epochs.HOW.read_text())
-    assert how["settings"]["epochs"] == shipped.SETTINGS.epochs
-    assert how["settings"]["seed"] == shipped.SETTINGS.seed
+    assert how["settings"]["epochs"] == recorded.SETTINGS.epochs
+    assert how["settings"]["seed"] == recorded.SETTINGS.seed
     assert tuple(how["settings"]["methods"]) == epochs.METHODS
     assert how["epochs"] == list(EPOCHS)
     for method, end in how["ends"].items():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.course import trials
+from aslp_lib.course.models import live_training as trials
 from aslp_lib.metrics import calibration
 from aslp_lib.training.loop import train
 from aslp_lib.training.validation import validate

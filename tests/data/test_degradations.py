@@ -25,8 +25,8 @@ from aslp_lib.data.degraded import Degraded, degrade
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.predict import predict
 from aslp_lib.metrics import calibration
+from aslp_lib.prediction.predict import predict
 from aslp_lib.training.validation import validate
 
 KINDS = {

@@ -13,8 +13,8 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
-from aslp_lib.evaluation.run import evaluate_run
-from aslp_lib.evaluation.run_report import write_report
+from aslp_lib.evaluation.report import write_report
+from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
 from aslp_lib.files import write_csv
 from aslp_lib.metrics import SCORES, calibration, saliency, smooth

@@ -12,12 +12,12 @@ from aslp_lib import networks
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
-from aslp_lib.evaluation import maps, predict, tables
-from aslp_lib.evaluation.run import labelled
-from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.evaluation import tables
+from aslp_lib.evaluation.scores import Evaluation, labelled
 from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.networks import DenseNetwork
+from aslp_lib.prediction import maps, predict
 from aslp_lib.runs import MethodFolder
 
 SETTINGS = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from aslp_lib import AdaptiveAlpha, Technique, sc_bce_with_logits
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp.rules import RULES
 from aslp_lib.methods import FAMILIES, METHODS, Draws
-from aslp_lib.methods.adaptive import BY_RULE, ASLPOptions
-from aslp_lib.methods.aslp import perturbation as P
-from aslp_lib.methods.aslp.rules import RULES
+from aslp_lib.methods.aslp import BY_RULE, ASLPOptions
 from aslp_lib.metrics.counts import Counts
 
 IMAGES = 4

@@ -7,7 +7,7 @@ from torch import nn
 
 from aslp_lib.config import PRESETS
 from aslp_lib.methods.base import NoOptions
-from aslp_lib.methods.early_stopping import EarlyStopping
+from aslp_lib.methods.kept_weights import EarlyStopping
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder, load_tensors, read_log
 from aslp_lib.training import loop

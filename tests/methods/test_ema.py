@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from aslp_lib.config import PRESETS
-from aslp_lib.methods.ema import EMA, EMAOptions
+from aslp_lib.methods.kept_weights import EMA, EMAOptions
 from aslp_lib.metrics import calibration
 from aslp_lib.runs import MethodFolder, load_tensors
 from aslp_lib.training import loop

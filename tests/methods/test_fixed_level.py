@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from aslp_lib import Technique, sc_bce_with_logits
+from aslp_lib.aslp import perturbation as P
 from aslp_lib.methods import Draws
-from aslp_lib.methods.aslp import perturbation as P
 from aslp_lib.methods.fixed_level import FixedLevel, FixedLevelOptions
 from aslp_lib.methods.label_smoothing import LabelSmoothing, LabelSmoothingOptions
 

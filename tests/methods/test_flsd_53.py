@@ -6,7 +6,7 @@ from torchvision.ops import sigmoid_focal_loss
 
 from aslp_lib.methods import Draws
 from aslp_lib.methods.base import NoOptions
-from aslp_lib.methods.flsd_53 import FLSD53
+from aslp_lib.methods.focal import FLSD53
 
 NONE = Draws(torch.zeros(5), range(5), lambda image: image)
 

@@ -9,8 +9,7 @@ from scipy import stats
 from torch.nn import functional as F
 
 from aslp_lib.methods import Draws
-from aslp_lib.methods.mixup import Mixup, MixupOptions
-from aslp_lib.methods.regmixup import RegMixup, RegMixupOptions
+from aslp_lib.methods.mixup import Mixup, MixupOptions, RegMixup, RegMixupOptions
 
 DRAWS = Draws(torch.zeros(4), [3, 0, 2, 1], lambda image: 10 + image)
 INDEX = torch.tensor([3, 0, 2, 1])

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from aslp_lib.evaluation import maps
 from aslp_lib.metrics import saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
+from aslp_lib.prediction import maps
 
 
 def images(seed=3, n=4):

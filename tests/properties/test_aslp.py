@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch.nn import functional as F
 
-from aslp_lib.methods.aslp import perturbation as P
-from aslp_lib.methods.aslp import theory
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp import theory
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.aslp.loss import sc_bce_with_logits
 
 SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4))
 SHARES = st.floats(0, 1, width=32)

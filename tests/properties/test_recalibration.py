@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Temperature
-from aslp_lib.recalibration.base import level_logits
 
 VALUES = st.floats(0.01, 100)
 ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration)]

@@ -5,15 +5,15 @@ from functools import partial
 import pytest
 import torch
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.recalibration import Trained
 from aslp_lib.training.validation import validate
 
 
 @pytest.fixture(scope="session")
 def bce():
-    network, data = shipped.load("bce"), shipped.SETTINGS.load_data()
-    return Trained(network, data, partial(validate, network, settings=shipped.SETTINGS))
+    network, data = recorded.load("bce"), recorded.SETTINGS.load_data()
+    return Trained(network, data, partial(validate, network, settings=recorded.SETTINGS))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from scipy.spatial.distance import cdist
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torchvision.transforms.v2.functional import resize
 
-from aslp_lib import networks, shipped
+from aslp_lib import networks
+from aslp_lib.course import recorded
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Density, Temperature, Trained
@@ -34,7 +35,7 @@ def trained(train=30, validation=12, size=16, seed=0):
     """The shipped network on noise of differing contrast, with labels that are drawn from what it
     says divided by a temperature that grows with contrast."""
     generator = torch.Generator().manual_seed(seed)
-    network = shipped.load("bce")
+    network = recorded.load("bce")
 
     def images(n, contrasts):
         noise = torch.randn(n, 3, size, size, generator=generator)

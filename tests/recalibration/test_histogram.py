@@ -9,8 +9,8 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import Histogram
-from aslp_lib.recalibration.base import level_logits
 
 UNFITTED = {"bins": 15, "edges": (), "values": ()}
 

@@ -11,8 +11,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import Isotonic
-from aslp_lib.recalibration.base import level_logits
 
 
 def drawn(levels=256, seed=0, most=60):

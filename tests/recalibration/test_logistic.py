@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import Logistic
-from aslp_lib.recalibration.base import level_logits
 
 
 def drawn(slope, offset, levels=256, seed=0):

@@ -11,7 +11,7 @@ from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, PerImageLevel, PerImageTemperature
-from aslp_lib.recalibration.map_features import FEATURES, map_features
+from aslp_lib.recalibration.calibration_data import FEATURES, map_features
 from aslp_lib.recalibration.per_image import PerImage
 
 KINDS = [PerImageLevel, PerImageTemperature]

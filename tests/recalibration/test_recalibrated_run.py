@@ -15,10 +15,10 @@ from aslp_lib import recalibration
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.images import read_map
-from aslp_lib.evaluation import predict
-from aslp_lib.evaluation.run import evaluate_run
-from aslp_lib.evaluation.run_report import write_report
+from aslp_lib.evaluation.report import write_report
+from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
+from aslp_lib.prediction import predict
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.training import loop
@@ -131,19 +131,19 @@ TOGETHER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from aslp_lib import shipped
-from aslp_lib.evaluation.predict import predict_run
+from aslp_lib.course import recorded
+from aslp_lib.prediction.predict import predict_run
 from aslp_lib.files import write
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.recalibrate import recalibrate
 
-settings = replace(shipped.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
+settings = replace(recorded.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
 data, folder = settings.load_data(), MethodFolder(Path(sys.argv[1]))
 data = replace(data, tests={"test": data.tests["test"]})
-recalibrate(shipped.load("bce"), data, settings, folder)
-write(folder.weights, (shipped.FOLDER / "bce.safetensors").read_bytes())
+recalibrate(recorded.load("bce"), data, settings, folder)
+write(folder.weights, (recorded.FOLDER / "bce.safetensors").read_bytes())
 accelerator_for(settings).wait_for_everyone()  # as training does: the main process writes
 predict_run(settings, data, "bce", folder)
 """

@@ -8,11 +8,11 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import Temperature
-from aslp_lib.recalibration.base import level_logits
 from aslp_lib.training.validation import validate
 
 
@@ -160,8 +160,8 @@ def test_counts_change_as_their_pixels_do(value):
 @pytest.mark.slow
 def test_the_shipped_bce_network_is_mended_by_one_temperature():
     """METHOD.md's trial: 10.0 % becomes 2.6 at T = 2.50, at the same accuracy."""
-    network, data = shipped.load("bce"), shipped.SETTINGS.load_data()
-    fitted = Temperature().fit(validate(network, data.validation, shipped.SETTINGS))
+    network, data = recorded.load("bce"), recorded.SETTINGS.load_data()
+    fitted = Temperature().fit(validate(network, data.validation, recorded.SETTINGS))
     assert fitted.value == pytest.approx(2.505, abs=0.01)
 
     class Recalibrated(torch.nn.Module):
@@ -169,8 +169,8 @@ def test_the_shipped_bce_network_is_mended_by_one_temperature():
             return fitted.apply(network(images))
 
     test = data.tests["test"]
-    before = validate(network, test, shipped.SETTINGS)
-    after = validate(Recalibrated(), test, shipped.SETTINGS)
+    before = validate(network, test, recorded.SETTINGS)
+    after = validate(Recalibrated(), test, recorded.SETTINGS)
     assert calibration.ece(before) == pytest.approx(0.1003, abs=1e-3)
     assert calibration.ece(after) == pytest.approx(0.0265, abs=1e-3)
     assert calibration.accuracy(after) == calibration.accuracy(before)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.methods.adaptive import ASLP
+from aslp_lib.methods.aslp import ASLP
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD

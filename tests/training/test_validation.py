@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import Folder, paper_layout
-from aslp_lib.evaluation.predict import predict, predicted_maps
 from aslp_lib.metrics import calibration
+from aslp_lib.prediction.predict import predict, predicted_maps
 from aslp_lib.recalibration import Logistic, PerImageLevel, Temperature, TwoTemperatures
 from aslp_lib.training.validation import validate
 

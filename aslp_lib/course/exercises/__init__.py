@@ -4,7 +4,7 @@
     exercises.check("03/confidence", answer)
 
 One module a notebook, each with the notebook's name and its exercises in order; the solutions in
-`notebooks/solutions/` are made from them (`python -m aslp_lib.course.solutions`).
+`notebooks/solutions/` are made from them (`python -m aslp_lib.course.publishing.solutions`).
 """
 
 from __future__ import annotations

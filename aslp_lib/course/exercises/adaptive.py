@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
+from aslp_lib.aslp.rules import MeasuredGap
+from aslp_lib.aslp.theory import expected_confidence
 from aslp_lib.course.exercises.framework import Exercise, Mistake
 from aslp_lib.course.exercises.proximal import PROXIMAL
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, alpha_gradient
-from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
-from aslp_lib.methods.aslp.rules import MeasuredGap
-from aslp_lib.methods.aslp.theory import expected_confidence
 
 NOTEBOOK = "04_adaptive_alpha"
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 from scipy.optimize import brentq
 
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import MODERATION
+from aslp_lib.aslp.theory import expected_confidence
 from aslp_lib.course.exercises.framework import Exercise, Mistake
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
-from aslp_lib.methods.aslp.perturbation import MODERATION
-from aslp_lib.methods.aslp.theory import expected_confidence
-from aslp_lib.shipped import levels
+from aslp_lib.course.recorded import levels
 
 NOTEBOOK = "10_level_lab"
 
@@ -85,7 +85,7 @@ digit after the point will do.
     hint="Set the level to 0.6 and raise T until the two numbers in the column 'sure' agree.",
     why="A level and a temperature turn the same knob, mean confidence; they differ in where.",
     solution="""
-from aslp_lib.shipped import levels
+from aslp_lib.course.recorded import levels
 
 answer = levels.matching_temperature(0.6)
 """,

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from aslp_lib.course.classes import class_targets
+from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.course.exercises.framework import Exercise, Mistake, Point, read_only
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
+from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
-from aslp_lib.methods.aslp.perturbation import (
+from aslp_lib.aslp.perturbation import (
     HARD_INVERSION,
     SOFT_INVERSION,
     Technique,
@@ -18,6 +17,7 @@ from aslp_lib.methods.aslp.perturbation import (
     perturb,
     sampled_targets,
 )
+from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
 
 NOTEBOOK = "02_label_perturbation"
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.perturbation import Technique
 
 
 def _proximal(

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aslp_lib.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
 from aslp_lib.course.exercises.framework import Exercise, Mistake, read_only
-from aslp_lib.methods.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from aslp_lib.aslp.alphas import alpha_gradient
+from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
+from aslp_lib.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
 from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
-from aslp_lib.methods.aslp.alphas import alpha_gradient
-from aslp_lib.methods.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
-from aslp_lib.methods.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
 
 NOTEBOOK = "03_sc_bce"
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import MODERATION, expected_targets
+from aslp_lib.aslp.theory import minimiser
 from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, read_only
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
-from aslp_lib.methods.aslp.perturbation import MODERATION, expected_targets
-from aslp_lib.methods.aslp.theory import minimiser
 
 NOTEBOOK = "05_training_aslp"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer
 from aslp_lib.course.explorers.levels import data, level_lab
 from aslp_lib.course.explorers.loop import feedback
@@ -42,8 +42,8 @@ def _test_set() -> SaliencySet:
 def _shipped_counts() -> dict[str, Counts]:
     """Of the shipped networks on the test set, by label."""
     return {
-        METHOD_LABELS[method]: validate(shipped.load(method), _test_set(), shipped.SETTINGS)
-        for method in shipped.METHODS
+        METHOD_LABELS[method]: validate(recorded.load(method), _test_set(), recorded.SETTINGS)
+        for method in recorded.METHODS
     }
 
 

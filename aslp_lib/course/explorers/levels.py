@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, number, slider
 from aslp_lib.course.figures.canvas import (
     BLACK,
@@ -22,13 +22,13 @@ from aslp_lib.course.figures.canvas import (
     index,
     reliability_diagram,
 )
+from aslp_lib.course.recorded import levels
+from aslp_lib.course.recorded.levels import LEVELS, PICKS, TARGETS, Outcome
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.shapes import SIZE, Shapes
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.score import ScoreFunction
-from aslp_lib.shipped import levels
-from aslp_lib.shipped.levels import LEVELS, PICKS, TARGETS, Outcome
 
 PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
@@ -85,8 +85,8 @@ def idle(network: str, **others: object) -> tuple[str, ...]:
 @cache
 def landed() -> dict[str, float]:
     """Where the levels of `RULES` ended, mean alpha * beta."""
-    beta = shipped.SETTINGS.hyperparameters.aslp.perturbation.beta
-    return {rule: beta * shipped.load_log(rule)[-1]["alpha_mean"] for rule in RULES}
+    beta = recorded.SETTINGS.hyperparameters.aslp.perturbation.beta
+    return {rule: beta * recorded.load_log(rule)[-1]["alpha_mean"] for rule in RULES}
 
 
 @lru_cache(maxsize=8)
@@ -119,7 +119,7 @@ def _set(part: str) -> Shapes:
 @cache
 def data() -> DataSplits:
     """The embedded sets, on which all that is shipped was trained and tested."""
-    return shipped.SETTINGS.load_data()
+    return recorded.SETTINGS.load_data()
 
 
 @cache

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 from matplotlib.figure import Figure
 
+from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
+from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, choice, slider, sureness
-from aslp_lib.course.simulation import Crowd, Trace, simulate
-from aslp_lib.methods.aslp.alphas import AdaptiveAlpha, Dynamics
-from aslp_lib.methods.aslp.perturbation import Technique
+from aslp_lib.course.models.simulation import Crowd, Trace, simulate
 
 CROWD = Crowd(images=200)
 EPOCHS = 60

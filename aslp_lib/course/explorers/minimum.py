@@ -8,11 +8,11 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import Technique
+from aslp_lib.aslp.theory import expected_confidence, minimiser
 from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, slider
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
-from aslp_lib.methods.aslp.perturbation import Technique
-from aslp_lib.methods.aslp.theory import expected_confidence, minimiser
 
 POINTS = torch.linspace(0.001, 0.999, 400, dtype=torch.float64)
 

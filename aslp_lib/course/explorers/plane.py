@@ -9,9 +9,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aslp_lib.course import figures
-from aslp_lib.course.explorers.base import Explorer, choice, slider
-from aslp_lib.methods.aslp.perturbation import (
+from aslp_lib.aslp.perturbation import (
     DYNAMIC_MODERATION,
     HARD_INVERSION,
     MODERATION,
@@ -20,6 +18,8 @@ from aslp_lib.methods.aslp.perturbation import (
     expected_targets,
     perturb,
 )
+from aslp_lib.course import figures
+from aslp_lib.course.explorers.base import Explorer, choice, slider
 
 NAMED = {
     "HI": ("HI, hard inversion", HARD_INVERSION),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from aslp_lib import shipped
+from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, player, slider, sureness
 from aslp_lib.course.figures.canvas import (
     BLACK,
@@ -23,10 +23,10 @@ from aslp_lib.course.figures.canvas import (
     lettering,
     reliability_diagram,
 )
+from aslp_lib.course.recorded import epochs
+from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.data.shapes import SIZE, Shapes
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
-from aslp_lib.shipped import epochs
-from aslp_lib.shipped.epochs import EPOCHS, PICKS
 
 RULES = {"bce": "BCE", "calibration": "MC", "entropy": "ME", "measured_gap": "measured gap"}
 MARKS = (GREEN, ORANGE)
@@ -96,7 +96,7 @@ def _background() -> Image.Image:
 
 @cache
 def _sets() -> dict[str, Shapes]:
-    data: Any = shipped.SETTINGS.load_data()
+    data: Any = recorded.SETTINGS.load_data()
     return {"train": data.train, "validation": data.validation}
 
 

@@ -44,7 +44,6 @@ from aslp_lib.evaluation.figures import (
     detection_curves,
     gallery,
     image_scatter,
-    in_and_under_shift,
     joint_density,
     reliability_diagrams,
     reliability_overlay,
@@ -52,6 +51,7 @@ from aslp_lib.evaluation.figures import (
     to_png,
     training_history,
 )
+from aslp_lib.experiments.figures import in_and_under_shift
 
 __all__ = [
     "against_truth",

@@ -18,10 +18,10 @@ from aslp_lib.evaluation.figures.style import (
     new_figure,
     plain,
 )
-from aslp_lib.evaluation.over_seeds import Difference
+from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import Temperature
-from aslp_lib.recalibration.base import level_logits
 
 TEMPERATURES = np.geomspace(0.5, 8, 97)
 """1 is among them."""

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import Technique
+from aslp_lib.aslp.theory import loss_floor, minimiser
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
-from aslp_lib.methods.aslp.loss import sc_bce_with_logits
-from aslp_lib.methods.aslp.perturbation import Technique
-from aslp_lib.methods.aslp.theory import loss_floor, minimiser
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:

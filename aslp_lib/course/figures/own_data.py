@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from aslp_lib.course.cells import Cells
+from aslp_lib.course.models.microscopy import Cells
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, plain
 
 UNLABELLED_SHADE = "#9DC3E6"

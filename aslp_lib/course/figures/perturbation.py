@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from aslp_lib.aslp.perturbation import Technique, expected_targets
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
-from aslp_lib.methods.aslp.perturbation import Technique, expected_targets
 
 
 def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aslp_lib.course.release import Spans
+from aslp_lib.course.models.release import Spans
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure, plain
 from aslp_lib.metrics.counts import min_max

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from stat import S_ISREG
 
-from aslp_lib.course.assignments import METADATA
 from aslp_lib.course.exercises import EXERCISES
+from aslp_lib.course.publishing.assignments import METADATA
 
 MOST_BYTES = 20 * 2**20
 """Of a notebook: a course's notebook with all its pictures has fewer than one million."""

@@ -12,7 +12,6 @@ from aslp_lib.evaluation.figures.comparison import (
 )
 from aslp_lib.evaluation.figures.images import gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
-from aslp_lib.evaluation.figures.study import in_and_under_shift
 from aslp_lib.evaluation.figures.style import alt, page_width, show, to_png
 from aslp_lib.evaluation.figures.training import training_history
 
@@ -21,7 +20,6 @@ __all__ = [
     "detection_curves",
     "gallery",
     "image_scatter",
-    "in_and_under_shift",
     "joint_density",
     "page_width",
     "reliability_diagrams",

@@ -1,0 +1,78 @@
+"""Run notebooks in place: `python -m aslp_lib.course.publishing.execute notebooks/*.ipynb`.
+
+Running an unchanged notebook again on the same machine leaves its file unchanged.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from aslp_lib.files import write
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run every cell in a fresh kernel and keep its outputs in the notebook.
+
+    Two things that differ between runs are made the same. Adjacent pieces of a stream are joined,
+    and the random ids of widgets, whose state is not stored, are replaced by consecutive numbers.
+
+    Args:
+        folder: the kernel's working directory.
+
+    Raises:
+        CellExecutionError: a cell failed.
+    """
+    NotebookClient(
+        notebook,
+        timeout=600,
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+    ids: dict[str, str] = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = _joined(cell.outputs)
+            for output in cell.outputs:
+                if view := output.get("data", {}).get(WIDGET):
+                    view["model_id"] = ids.setdefault(view["model_id"], f"{len(ids):032x}")
+
+
+def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else NotebookNode()
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def main(paths: Sequence[Path]) -> int:
+    """Exit status 1 if a notebook failed; it is named, and its file is left as it was."""
+    status = 0
+    for path in paths:
+        print(path, flush=True)
+        notebook = nbformat.read(path, as_version=4)
+        try:
+            execute(notebook, path.parent)
+        except CellExecutionError as error:
+            print(f"{path} was not changed, because a cell failed:\n{error}", file=sys.stderr)
+            status = 1
+        else:
+            write(path, nbformat.writes(notebook) + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main([Path(name) for name in sys.argv[1:]]))

@@ -1,0 +1,447 @@
+import math
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch.nn import functional as F
+
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
+from aslp_lib.aslp.loss import sc_bce_with_logits
+
+TECHNIQUES = [P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.RELEASE]
+
+
+def batch(images=5, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(images, 1, 6, 6, generator=generator, dtype=dtype)
+    labels = (torch.rand(images, 1, 6, 6, generator=generator) > 0.5).to(dtype)
+    return logits, labels
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
+def test_gradient_is_the_difference_of_the_two_losses(technique):
+    logits, labels = batch()
+
+    def bce(target):
+        return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean((1, 2, 3))
+
+    oracle = bce(P.perturb(labels, technique)) - bce(labels)
+    ours = alpha_gradient(logits, labels, technique)
+    torch.testing.assert_close(ours, oracle)
+
+
+@pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
+def test_gradient_is_autograd_s(technique):
+    logits, labels = batch()
+    alpha = torch.full((len(logits),), 0.2, dtype=torch.float64, requires_grad=True)
+    loss = sc_bce_with_logits(
+        logits, labels, alpha, technique, use_expected_targets=True, reduction="none"
+    )
+    (oracle,) = torch.autograd.grad(loss.mean((1, 2, 3)).sum(), alpha)
+    ours = alpha_gradient(logits, labels, technique)
+    torch.testing.assert_close(ours, oracle)
+
+
+@pytest.mark.parametrize("scale", [1, 8], ids=["small", "beyond 16.1"])
+@pytest.mark.parametrize("soft", [False, True], ids=["binary", "soft"])
+def test_the_release_s_gradient_is_that_of_clamped_probabilities_divided_by_its_beta(soft, scale):
+    """`(BCE(f, 1 - y) - BCE(f, y)) / b` with f in [1e-7, 1 - 1e-7] and b = 2, half the figure's."""
+    logits, labels = batch()
+    logits = scale * logits
+    assert (logits.abs() > 16.2).any() == (scale == 8)
+    if soft:
+        labels = 0.2 + 0.6 * labels
+    f = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)
+    kept, turned = (-(t * f.log() + (1 - t) * (1 - f).log()) for t in (labels, 1 - labels))
+    oracle = (turned - kept).mean((1, 2, 3)) / 2
+    ours = release_gradient(logits, labels, P.RELEASE)
+    torch.testing.assert_close(ours, oracle)
+
+
+def test_a_technique_that_leaves_labels_alone_has_no_gradient():
+    logits, labels = batch()
+    assert (alpha_gradient(logits, labels, P.Technique("nothing", 0.0)) == 0).all()
+    assert (release_gradient(logits, labels, P.Technique("nothing", 0.0)) == 0).all()
+
+
+def feed(alphas, margin, times, accuracy=0.9, confidence=0.95):
+    """`times` epochs in which every pixel of image i has the signed logit margin `margin[i]`."""
+    margin = torch.as_tensor(margin)
+    labels = torch.ones(len(margin), 1, 2, 2)
+    logits = margin.view(-1, 1, 1, 1).expand_as(labels)
+    trace = []
+    for _ in range(times):
+        alphas.update(torch.arange(len(margin)), logits, labels)
+        alphas.observe(accuracy, confidence)
+        trace.append(alphas.alpha.clone())
+    return torch.stack(trace)
+
+
+def test_alphas_wait_for_the_warm_up():
+    alphas = AdaptiveAlpha(2, P.HARD_INVERSION, warm_up=5)
+    trace = feed(alphas, [4.0, 4.0], 7)
+    assert trace[:5].eq(0).all()
+    # epoch 6: eta * beta / 2 * margin = 0.002 * 1 * 4
+    torch.testing.assert_close(trace[5], torch.full((2,), 0.008))
+
+
+def test_calibration_rests_a_little_beyond_the_bound():
+    """0 = grad + lambda * (1 - beta*a/2 - A) at rest: a = 2/beta * (1 - A + grad / lambda)."""
+    for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
+        beta, margins = technique.beta, torch.tensor([2.0, 8.0])
+        alphas = AdaptiveAlpha(2, technique, constraint_weight=200.0, warm_up=0)
+        rest = feed(alphas, margins, 3000)[-1]
+        oracle = 2 / beta * (0.1 + beta / 2 * margins / 200)
+        torch.testing.assert_close(rest, oracle, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("weight", [10.0, 200.0, 2000.0, 1e6])
+def test_the_stable_step_settles_without_overshoot_at_any_weight(weight):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, constraint_weight=weight, warm_up=0)
+    trace = feed(alphas, [5.0], 2000)[:, 0]
+    assert (trace.diff() >= -1e-6).all()
+    assert trace[-1] == pytest.approx(min(0.1 + 5 / weight, 0.5), rel=1e-3)
+
+
+def test_the_stable_step_is_the_implicit_solution():
+    """The new alpha solves a = old + eta * (grad + lambda * min(1 - beta*a/2 - A, 0))."""
+    technique, accuracy = P.SOFT_INVERSION, 0.93
+    alphas = AdaptiveAlpha(200, technique, alpha_step_size=0.01, constraint_weight=300.0, warm_up=0)
+    alphas.double().observe(accuracy)
+    generator = torch.Generator().manual_seed(0)
+    old = torch.rand(200, generator=generator, dtype=torch.float64) / 2
+    alphas.alpha.copy_(old)
+    margin = 10 * torch.randn(200, generator=generator, dtype=torch.float64)
+    alphas.update(torch.arange(200), margin.view(-1, 1), torch.ones(200, 1))
+    low, high = (torch.full_like(old, end) for end in (-100, 100))
+    for _ in range(200):  # bisection on the residual, which rises with a
+        a = (low + high) / 2
+        room = (1 - technique.beta * a / 2 - accuracy).clamp(max=0)
+        residual = a - old - 0.01 * (technique.beta / 2 * margin + 300.0 * room)
+        low, high = torch.where(residual < 0, a, low), torch.where(residual < 0, high, a)
+    torch.testing.assert_close(alphas.alpha, low.clamp(0, 1 / technique.beta))
+
+
+def test_the_release_s_step_saw_tooths():
+    """Gain eta * lambda * beta / 2 = 8 > 2: alpha climbs, is thrown down, and climbs again."""
+    alphas = AdaptiveAlpha(
+        1, P.RELEASE, alpha_step_size=0.002, constraint_weight=2000.0, warm_up=0, dynamics="release"
+    )
+    trace = feed(alphas, [5.0], 400)[200:, 0]
+    assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
+    assert (trace.diff() > 0).sum() > 100
+
+
+def test_the_release_s_step_by_hand():
+    alphas = AdaptiveAlpha(
+        1, P.RELEASE, alpha_step_size=0.002, constraint_weight=2000.0, warm_up=0, dynamics="release"
+    )
+    alphas.observe(0.9)
+    alphas.alpha.fill_(0.06)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    # The code: (BCE(1-y) - BCE(y)) / 2 = 6 / 2, and min((1 - 0.9) - 2 * 0.06, 0) = -0.02; that
+    # would be 0.06 + 0.002 * (3 - 40) < 0.
+    assert alphas.alpha.item() == 0.0
+    alphas.alpha.fill_(0.051)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(0.051 + 0.002 * (3 + 2000 * -0.002), abs=1e-6)
+    alphas.alpha.fill_(0.245)
+    alphas.observe(0.1)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 6.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(1 / 4 - 0.01)
+
+
+def test_entropy_gives_way_when_accuracy_falls():
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "entropy", constraint_weight=200.0, warm_up=0)
+    alphas.alpha.fill_(0.2)
+    alphas.observe(0.95)
+    alphas.observe(0.90)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    # 0.2 + 0.002 * (3 + 200 * (0.90 - 0.95))
+    assert alphas.alpha.item() == pytest.approx(0.2 + 0.002 * (3 - 10), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("rule", "rest"), [("calibration", 0.3), ("entropy", 0.3), ("measured_gap", 0)]
+)
+def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, rule, alpha_step_size=0.1, warm_up=0)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(rest)
+
+
+def test_gap_moves_its_bound_by_the_measured_gap():
+    alphas = AdaptiveAlpha(
+        1, P.HARD_INVERSION, "measured_gap", bound_gain=0.5, warm_up=0, alpha_step_size=1.0
+    )
+    alphas.observe(accuracy=0.90, confidence=0.94)
+    assert alphas.rule.bound.item() == pytest.approx(0.02)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), 3.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == pytest.approx(0.02)
+    alphas.observe(accuracy=0.90, confidence=0.87)  # under-confident: the bound comes down
+    assert alphas.rule.bound.item() == pytest.approx(0.005)
+    for _ in range(20):
+        alphas.observe(accuracy=0.90, confidence=0.99)
+    assert alphas.rule.bound.item() == pytest.approx(0.1)  # never beyond 2 * (1 - A) / beta
+
+
+def test_a_negative_margin_lowers_alpha_to_zero():
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, warm_up=0)
+    alphas.observe(0.9)
+    alphas.alpha.fill_(0.01)
+    alphas.update(torch.tensor([0]), torch.full((1, 4), -30.0), torch.ones(1, 4))
+    assert alphas.alpha.item() == 0.0
+
+
+@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.MODERATION, P.Technique("w", 0.5)])
+def test_alpha_never_leaves_its_limit(technique):
+    alphas = AdaptiveAlpha(1, technique, alpha_step_size=1.0, constraint_weight=0.0, warm_up=0)
+    feed(alphas, [50.0], 3)
+    assert alphas.alpha.item() == pytest.approx(min(1.0, 1 / technique.beta))
+
+
+def test_state_survives_safetensors_and_only_named_images_move():
+    alphas = AdaptiveAlpha(4, P.HARD_INVERSION, "measured_gap", warm_up=1)
+    alphas.observe(0.9, 0.97)
+    alphas.observe(0.9, 0.97)
+    alphas.update(torch.tensor([2, 0]), torch.full((2, 4), 5.0), torch.ones(2, 4))
+    assert alphas.alpha[[1, 3]].eq(0).all()
+    assert alphas.alpha[[0, 2]].gt(0).all()
+    other = AdaptiveAlpha(4, P.HARD_INVERSION, "measured_gap", warm_up=1)
+    other.load_state_dict(load(save(alphas.state_dict())))
+    for model in (alphas, other):
+        model.update(torch.tensor([1]), torch.full((1, 4), 5.0), torch.ones(1, 4))
+        model.observe(0.91, 0.95)
+    assert torch.equal(alphas.alpha, other.alpha)
+    assert torch.equal(alphas.rule.bound, other.rule.bound)
+
+
+def test_shapes_must_agree():
+    with pytest.raises(ValueError, match="must agree"):
+        alpha_gradient(torch.zeros(2, 1, 4, 4), torch.zeros(2, 4, 4), P.MODERATION)
+
+
+def test_alphas_of_another_training_set_do_not_load():
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        AdaptiveAlpha(4, P.MODERATION).load_state_dict(AdaptiveAlpha(5, P.MODERATION).state_dict())
+
+
+def test_levels_of_another_technique_do_not_load():
+    """A level of 0.9 is moderation's, but beyond hard inversion's limit of 0.5."""
+    ours, theirs = (AdaptiveAlpha(3, each) for each in (P.HARD_INVERSION, P.MODERATION))
+    theirs.alpha.fill_(0.9)
+    with pytest.raises(ValueError, match=r"another technique: .*\[1\.0.*expected \[2\.0"):
+        ours.load_state_dict(theirs.state_dict())
+    assert ours.alpha.eq(0).all()
+    earlier = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
+    again = AdaptiveAlpha(3, P.MODERATION)
+    again.load_state_dict(earlier)
+    assert torch.equal(again.alpha, theirs.alpha)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_levels_in_half_precision_are_refused(dtype):
+    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
+    arguments = torch.arange(2), torch.ones(2, 4, dtype=dtype), torch.ones(2, 4)
+    with pytest.raises(ValueError, match=rf"dtype {dtype}; expected .* with alphas\.float"):
+        alphas.update(*arguments)
+    alphas.float().update(*arguments)
+    assert alphas.alpha.gt(0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rule": "magic"}, "rule is 'magic'"),
+        ({"dynamics": "wild"}, "dynamics is 'wild'"),
+        ({"alpha_step_size": -1.0}, "alpha_step_size is -1.0"),
+        ({"constraint_weight": math.inf}, "constraint_weight is inf"),
+        ({"bound_gain": math.nan}, "bound_gain is nan"),
+        ({"images": 0}, "images is 0"),
+        ({"rule": "measured_gap", "dynamics": "release"}, "no rule 'measured_gap'"),
+        ({"technique": P.RELEASE}, "needs dynamics='release'"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        AdaptiveAlpha(**{"images": 3, "technique": P.HARD_INVERSION, **arguments})
+
+
+@pytest.mark.fault("a validation reports NaN, or a per cent", "levels' rule refuses it")
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
+def test_bad_observations(value):
+    alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "measured_gap")
+    with pytest.raises(ValueError, match="accuracy is"):
+        alphas.observe(value, 0.9)
+    with pytest.raises(ValueError, match="confidence is"):
+        alphas.observe(0.9, value)
+    with pytest.raises(ValueError, match="needs the mean confidence"):
+        alphas.observe(0.9)
+
+
+@pytest.mark.parametrize("void", [255, -1, 2])
+def test_pixels_without_a_label_are_left_out_of_the_gradient(void):
+    logits, labels = batch()
+    holed = labels.clone()
+    holed[..., 2:4, :3] = void
+    logits[..., 2, 0] = math.nan  # and whatever stands there
+    logits[..., 3, 0] = math.inf
+    known = torch.ones(6, 6, dtype=torch.bool)
+    known[2:4, :3] = False
+    ours = alpha_gradient(logits, holed, P.SOFT_INVERSION, ignore_index=void)
+    oracle = alpha_gradient(logits[..., known], labels[..., known], P.SOFT_INVERSION)
+    torch.testing.assert_close(ours, oracle)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_on_clean_images_the_gradient_is_the_plain_mean_bit_for_bit(dtype):
+    logits, labels = batch(50, dtype)
+    for kind in (labels, labels.bool(), labels.to(torch.uint8), labels.long()):
+        at_least = torch.promote_types(dtype, torch.float32)
+        margin = (kind.to(at_least) - 0.5) * logits.to(at_least)
+        plain = P.SOFT_INVERSION.beta * margin.flatten(1).mean(dim=1)
+        for ignored in (None, 255):
+            ours = alpha_gradient(logits, kind, P.SOFT_INVERSION, ignored)
+            assert torch.equal(ours, plain)
+
+
+def test_an_image_may_be_one_pixel_and_its_label_between_0_and_1():
+    logits, labels = torch.tensor([3.0, -2.0, 4.0]), torch.tensor([1.0, 0.0, 0.75])
+    ours = alpha_gradient(logits, labels, P.SOFT_INVERSION)
+    torch.testing.assert_close(ours, 1.5 * torch.tensor([1.5, 1.0, 1.0]))
+
+
+ALL_RULES = [
+    ("calibration", "stable"),
+    ("entropy", "stable"),
+    ("measured_gap", "stable"),
+    ("calibration", "release"),
+    ("entropy", "release"),
+]
+
+
+@pytest.mark.fault(
+    "logits of a step are NaN or infinite, as in mixed precision's first steps",
+    "the levels of these images stay; the others move",
+)
+@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
+def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
+    alphas = AdaptiveAlpha(6, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
+    alphas.observe(0.9, 0.95)
+    alphas.observe(0.8, 0.95)  # the entropy rule pulls down: without a gradient it would move
+    alphas.alpha.fill_(0.3)
+    logits, labels = torch.full((5, 1, 2, 2), 4.0), torch.ones(5, 1, 2, 2)
+    labels[0] = 255
+    logits[1, 0, 0, 0] = math.nan
+    logits[2, 0, 1, 1] = math.inf
+    logits[3] = torch.finfo(torch.float32).max  # finite, but not in the sum; the release cuts it
+    alphas.update(torch.arange(5), logits, labels, ignore_index=255)
+    kept = torch.tensor(0.3)
+    assert alphas.alpha[[0, 1, 2, 5]].eq(kept).all()
+    assert alphas.alpha[3].isfinite() and (alphas.alpha[3] == kept) == (dynamics == "stable")
+    assert alphas.alpha[4] != kept and alphas.alpha[4].isfinite()
+
+
+def test_a_step_of_0_from_an_infinite_push_moves_nothing():
+    """A weight beyond float32 is infinite, and 0 times it is NaN."""
+    alphas = AdaptiveAlpha(
+        1, P.MODERATION, constraint_weight=1e300, alpha_step_size=0.0, warm_up=0, dynamics="release"
+    )
+    alphas.update(torch.tensor([0]), torch.ones(1, 2), torch.ones(1, 2))
+    assert alphas.alpha.item() == 0.0
+
+
+def test_half_precision_that_overflows_moves_no_level():
+    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
+    logits = (torch.tensor([[30.0], [300.0]]) * torch.full((2, 4), 300.0)).half()
+    alphas.update(torch.arange(2), logits, torch.ones(2, 4))
+    assert logits.isinf().any(dim=1).tolist() == [False, True]
+    assert alphas.alpha.gt(0).tolist() == [True, False]
+
+
+LABELS_OF_OTHERS = [
+    ([0.0, 255.0], "the first 255: divide a mask of 0 and 255 by 255"),
+    ([1.0, -1.0], "the first -1"),
+    ([0.0, 0.1 + 1], "the first 1.1"),
+    ([1.0, math.nan], "the first nan"),
+]
+
+
+@pytest.mark.fault("labels are 0 and 255, or -1 and 1", "levels' update and the loss refuse them")
+@pytest.mark.parametrize(("values", "message"), LABELS_OF_OTHERS)
+@pytest.mark.parametrize("ignored", [None, 254])
+def test_labels_that_are_none_are_refused_and_nothing_moves(values, message, ignored):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    labels = torch.tensor(values).repeat(2, 3)
+    labels[1, -2:] = 7.0
+    with pytest.raises(ValueError, match=f"7 of 12 pixels have others, {message}"):
+        alphas.update(torch.arange(2), torch.full((2, 6), 4.0), labels, ignore_index=ignored)
+    assert alphas.alpha.eq(0).all()
+
+
+@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
+def test_eight_bits_do_not_wrap():
+    labels = torch.tensor([[0, 255]], dtype=torch.uint8)
+    with pytest.raises(ValueError, match="1 of 2 pixels have others, the first 255"):
+        alpha_gradient(torch.ones(1, 2), labels, P.MODERATION, ignore_index=-1)
+    with pytest.raises(ValueError, match="1 of 2 pixels have others, the first 255"):
+        sc_bce_with_logits(torch.ones(1, 2), labels, 0.1, P.MODERATION, ignore_index=-1)
+
+
+@pytest.mark.fault("a step holds no images", "levels stay as they are")
+@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
+def test_an_empty_step_moves_nothing(rule, dynamics):
+    alphas = AdaptiveAlpha(3, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
+    alphas.alpha.fill_(0.3)
+    alphas.update(torch.arange(0), torch.zeros(0, 1, 2, 2), torch.zeros(0, 1, 2, 2))
+    alphas.update(torch.arange(3), torch.zeros(3, 1, 0, 2), torch.zeros(3, 1, 0, 2))
+    assert alphas.alpha.eq(torch.tensor(0.3)).all()
+
+
+@pytest.mark.fault(
+    "a step names an image twice, a negative number, or more images than there are rows",
+    "it is refused, and no level moves",
+)
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0, 2, 0], "twice in one step"),
+        ([0, 1, -1], "names image -1, but there are 4"),
+        ([0, 4, 1], "names image 4, but there are 4"),
+        ([0, 1], r"index has shape \(2,\), but there are logits of 3 images"),
+        ([0, 1, 2, 3], r"index has shape \(4,\)"),
+        ([[0], [1], [2]], r"index has shape \(3, 1\)"),
+        (0, r"index has shape \(\)"),
+        ([0.0, 1.0, 2.0], "torch.float32, but must be by whole numbers"),
+        ([True, False, False], "torch.bool, but must be by whole numbers"),
+    ],
+)
+def test_an_index_that_is_not_one_of_each_image_is_refused_and_nothing_moves(index, message):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    with pytest.raises(ValueError, match=message):
+        alphas.update(torch.tensor(index), torch.full((3, 1, 2, 2), 4.0), torch.ones(3, 1, 2, 2))
+    assert alphas.alpha.eq(0).all()
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int32])
+def test_an_index_of_other_whole_numbers_is_no_mask(kind):
+    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
+    alphas.update(torch.tensor([1, 0], dtype=kind), torch.ones(2, 1), torch.tensor([[0.0], [1.0]]))
+    assert alphas.alpha.gt(0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("images", [1, 4])
+def test_logits_that_would_broadcast_are_refused(images):
+    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
+    logits, labels = torch.full((images, 1, 2, 2), 4.0), torch.ones(5 - images, 1, 2, 2)
+    with pytest.raises(ValueError, match=r"must agree|index has shape"):
+        alphas.update(torch.arange(4), logits, labels)
+
+
+def test_an_index_on_another_device_is_not_looked_at():
+    """`tolist` of it would wait for the device; meta tensors have nothing to look at."""
+    alphas = AdaptiveAlpha(4, P.MODERATION).to("meta")
+    with torch.device("meta"):
+        logits, labels = torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 2, 2)
+        alphas.update(torch.zeros(2, dtype=torch.long), logits, labels)

@@ -1,0 +1,158 @@
+"""`share_alphas` in loops of one's own: two real processes (gloo) against one."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed, multiprocessing, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler
+
+from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
+from aslp_lib.data.shapes import Shapes
+
+PROJECT = Path(__file__).parents[2]
+EPOCHS = 3
+
+
+# Two processes load PyTorch before they begin, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory) -> list[dict]:
+    """What the functions below return in each of two processes of one group."""
+    folder = tmp_path_factory.mktemp("processes")
+    multiprocessing.spawn(_one_of_two, (folder,), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def _one_of_two(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    meeting = f"file://{folder / 'meeting'}"
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    results = {work.__name__: work() for work in (own_loop, by_hand, refused, page_loop)}
+    torch.save(results, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+    os._exit(0)  # before gloo's threads can abort it: see `launch.leave`
+
+
+def loader_of(dataset, batch_size: int) -> DataLoader:
+    """Of this process's images: as many a step, over all processes, as `batch_size`."""
+    count, rank = 1, 0
+    if distributed.is_initialized():
+        count, rank = distributed.get_world_size(), distributed.get_rank()
+    sampler = DistributedSampler(dataset, count, rank, shuffle=True, seed=0)
+    return DataLoader(dataset, batch_size // count, sampler=sampler)
+
+
+def network_of(seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
+    torch.manual_seed(seed)
+    network = nn.Conv2d(3, 1, 5, padding=2, dtype=dtype)
+    return DistributedDataParallel(network) if distributed.is_initialized() else network
+
+
+def own_loop() -> dict:
+    """Levels after each epoch of a loop without draws, and the weights, in float64."""
+    dataset = Shapes("train", 12, seed=1, size=16)
+    network, loader = network_of(0, torch.float64), loader_of(dataset, 6)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
+    alphas = AdaptiveAlpha(12, MODERATION, alpha_step_size=0.5, warm_up=0).double()
+    alphas.observe(0.6)
+    epochs = []
+    for epoch in range(EPOCHS):
+        loader.sampler.set_epoch(epoch)
+        seen = []
+        for pictures, labels, index in loader:
+            logits = network(pictures.double() / 255)
+            loss = sc_bce_with_logits(
+                logits, labels, alphas[index], MODERATION, use_expected_targets=True
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            alphas.update(index, logits.detach(), labels)
+            seen.append(index)
+        share_alphas(alphas, torch.cat(seen))
+        epochs.append(alphas.alpha.clone())
+    return {"alphas": torch.stack(epochs), "weights": [*network.state_dict().values()]}
+
+
+@pytest.mark.slow
+def test_two_processes_end_as_one(two):
+    one, first, second = own_loop(), *(each["own_loop"] for each in two)
+    assert torch.equal(first["alphas"], second["alphas"])
+    torch.testing.assert_close(first["alphas"], one["alphas"])
+    torch.testing.assert_close(first["weights"], one["weights"])
+    assert one["alphas"].std(dim=1).min() > 0.01  # they differ between images
+
+
+def by_hand() -> torch.Tensor:
+    rank = distributed.get_rank()
+    alphas = AdaptiveAlpha(5, MODERATION)
+    alphas.alpha.copy_(torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 1.0]][rank]))
+    share_alphas(alphas, [[3, 0, 3], [1, 3]][rank])
+    return alphas.alpha
+
+
+@pytest.mark.slow
+def test_of_two_that_saw_an_image_the_highest_rank_decides_and_of_none_rank_0(two):
+    for each in two:
+        assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
+
+
+def refused() -> bool:
+    for seen in ([5], [0, -1], torch.tensor([0.7])):
+        with pytest.raises(ValueError, match=r"names image (5|-1)|must be by whole numbers"):
+            share_alphas(AdaptiveAlpha(5, MODERATION), seen)
+    return True
+
+
+@pytest.mark.slow
+def test_an_image_that_is_not_there_is_refused(two):
+    assert refused()  # in one process too
+    assert all(each["refused"] for each in two)
+
+
+def test_one_process_needs_no_group():
+    alphas = AdaptiveAlpha(2, MODERATION)
+    alphas.alpha.fill_(0.3)
+    share_alphas(alphas, [])
+    assert alphas.alpha.eq(torch.tensor(0.3)).all()
+
+
+def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
+    """A page's loop, on images of which some pixels have no label, or all have one."""
+    text = (PROJECT / page).read_text()
+    (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "AdaptiveAlpha(" in b)
+    train_set = Shapes("train", 7, seed=1, size=16)
+    if ignored:
+        train_set.masks[..., 0] = 255
+    network = network_of(0)
+    names = {
+        "train_set": train_set,
+        "device": "cpu",
+        "epochs": 7,
+        "loader": loader_of(train_set, 4),
+        "network": lambda pictures: network(pictures / 255),
+        "optimizer": torch.optim.SGD(network.parameters(), lr=0.1),
+        "validate": lambda network: 0.6,
+    }
+    exec(block, names)
+    return {"alpha": names["alphas"].alpha, "loss": names["loss"].detach()}
+
+
+@pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
+def test_the_page_s_loop_runs(page, ignored):
+    found = page_loop(page, ignored)
+    assert found["loss"].isfinite()
+    assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
+
+
+@pytest.mark.slow
+def test_the_page_s_loop_runs_in_two_processes(two):
+    first, second = (each["page_loop"] for each in two)
+    assert torch.equal(first["alpha"], second["alpha"])
+    assert first["alpha"].gt(0).any()

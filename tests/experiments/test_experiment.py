@@ -1,0 +1,330 @@
+"""Studies: what is compared is what was trained, and nothing is trained twice."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from aslp_lib import networks
+from aslp_lib.config import PRESETS
+from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.images import read_map
+from aslp_lib.evaluation import figures
+from aslp_lib.experiments import experiment as study
+from aslp_lib.experiments.experiment import Candidate, Study, collect, compare, in_order
+from aslp_lib.experiments.figures import in_and_under_shift
+from aslp_lib.experiments.records import keep, read, table
+from aslp_lib.metrics import bootstrap, calibration, saliency
+from aslp_lib.metrics.truth import against_posterior
+from aslp_lib.prediction.maps import ReadOptions, count_maps
+from aslp_lib.prediction.predict import load_network, predict
+from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.runs import Run, load_weights
+
+# Networks that have hardly learned have no temperature of their own.
+pytestmark = pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")
+
+SETTINGS = replace(
+    PRESETS["demo"],
+    size=16,
+    epochs=1,
+    limit=6,
+    device="cpu",
+    methods=("bce", "focal"),
+    recalibrate=("temperature",),
+)
+ONE_PIXEL = 1e-3
+"""One of some thousands of pixels: maps are predicted in batches of another size here, so that a
+probability between two grey levels may round otherwise."""
+
+
+def done(asked, processes=1):
+    return [row for rows in compare(asked, processes, progress=False) for row in rows]
+
+
+def of(method, records):
+    return [record for record in records if record["method"] == method]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    asked = Study(tmp_path_factory.mktemp("study"), SETTINGS, seeds=2)
+    return asked, done(asked)
+
+
+def predicted(run, recalibration, part, folder):
+    """Where a run's maps of a set are, after `predict` wrote them as PNGs."""
+    (method,) = run.settings.methods
+    maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
+    own = run.method(method)
+    network = load_network(run.settings, own.weights)
+    fitted = recalibration and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
+    more = {maps: fitted} if fitted else {}
+    target = folder / "without" / maps.relative_to(folder) if fitted else maps
+    predict(network, part, target, run.settings, recalibrated=more, progress=False)
+    return maps
+
+
+@pytest.mark.slow
+def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
+    asked, records = finished
+    keys = {(r["method"], r["recalibration"], r["seed"], r["set"]) for r in records}
+    assert len(keys) == len(records) == 2 * 2 * 2 * 4
+    assert {key[3] for key in keys} == {"validation", "test", "shifted", "textures"}
+    for record in records:
+        run = Run.open(asked.path / record["method"] / f"seed-{record['seed']}")
+        data = run.settings.load_data()
+        assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
+        part = {"validation": data.validation, **data.tests}[record["set"]]
+        maps = predicted(run, record["recalibration"], part, tmp_path)
+        counts = count_maps(maps, part, ReadOptions(weighted_f=False), progress=False)
+        assert record["ece"] == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
+        assert record["brier"] == pytest.approx(calibration.brier(counts), abs=ONE_PIXEL)
+        assert record["ks"] == pytest.approx(calibration.ks(counts), abs=ONE_PIXEL)
+        low, high = bootstrap.bounds(counts, calibration.ece)
+        assert record["intervals"]["ece"] == pytest.approx([low, high], abs=ONE_PIXEL)
+        assert record["images"] == len(part) == 6
+        found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
+        error = against_posterior(found, part.posterior).total
+        assert record["posterior_error"] == pytest.approx(error, abs=ONE_PIXEL)
+        if record["set"] == "textures":
+            assert record["max_f"] is None
+        else:
+            assert record["max_f"] == pytest.approx(saliency.max_f(counts), abs=ONE_PIXEL)
+        assert record["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monkeypatch):
+    asked, records = finished
+    before = {path: path.stat().st_mtime_ns for path in asked.path.rglob("*.safetensors")}
+    trained = []
+
+    def train(settings, data, method, *arguments, **options):
+        trained.append((method, settings.seed))
+        return original(settings, data, method, *arguments, **options)
+
+    original = study.train
+    monkeypatch.setattr(study, "train", train)
+    assert done(asked) == records
+    assert trained == []
+    fewer = Study(asked.path, replace(SETTINGS, methods=("focal",), recalibrate=()), seeds=1)
+    kept = [
+        r for r in records if (r["method"], r["recalibration"], r["seed"]) == ("focal", None, 0)
+    ]
+    assert done(fewer) == kept
+    more = replace(SETTINGS, methods=("bce", "label_smoothing"))
+    found = done(Study(asked.path, more, seeds=2))
+    assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
+    assert [r for r in found if r["method"] == "bce"] == [
+        r for r in records if r["method"] == "bce"
+    ]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.slow
+def test_sets_under_shift_are_scored_too(finished, tmp_path):
+    """Of a study that is done without any training more."""
+    asked, records = finished
+    under = replace(asked, seeds=1, degradations=("noise2", "zoom1"), shifts=("empty3",))
+    found = {(r["set"], r["method"], r["recalibration"]): r for r in done(under)}
+    names = {name for name, *_ in found}
+    tests = ("test", "shifted", "textures")
+    degraded = {f"test, {kind}" for kind in under.degradations}
+    assert names == {"validation", *tests, "empty3", *degraded}
+    assert [found[r["set"], r["method"], r["recalibration"]] for r in records if not r["seed"]] == [
+        r for r in records if not r["seed"]
+    ]
+    run = Run.open(asked.path / "bce" / "seed-0")
+    noisy = Degraded(run.settings.load_data().tests["test"], "noise2", seed=0)
+    maps = predicted(run, None, noisy, tmp_path)
+    counts = count_maps(maps, noisy, ReadOptions(weighted_f=False), progress=False)
+    assert found["test, noise2", "bce", None]["ece"] == pytest.approx(
+        calibration.ece(counts), abs=ONE_PIXEL
+    )
+    assert "intervals" not in found["test, noise2", "bce", None]
+    assert "posterior_error" in found["test, noise2", "bce", None]
+    assert "posterior_error" not in found["test, zoom1", "bce", None]  # what is cut off is unknown
+    assert found["empty3", "bce", None]["max_f"] is None  # no image has foreground
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"degradations": ("fog1",)}, "degradations has 'fog1', but must be of noise1"),
+        ({"shifts": ("noise1",)}, "shifts has 'noise1', but must be of contrast1"),
+        (
+            {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
+            "shifts are of the data 'embedded', not of 'Dataset'",
+        ),
+    ],
+)
+def test_sets_that_are_none(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(Study(tmp_path, SETTINGS, seeds=1), **changes)
+
+
+@pytest.mark.slow
+def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatch):
+    """Of other machines' trainings too: the runs themselves are not needed."""
+    asked, records = finished
+    file = tmp_path / "records.json"
+    keep(file, records, SETTINGS, seeds=2, data=asked.data())
+    known = read(file, SETTINGS)
+    assert known == json.loads(json.dumps(records))
+    monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("it was trained again"))
+    elsewhere = replace(asked, path=tmp_path / "elsewhere")
+    assert collect(elsewhere, file, progress=False) == known
+    assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
+    assert collect(replace(elsewhere, seeds=1), file, progress=False) == known[: len(known) // 2]
+    assert read(file) == known  # nothing is lost that was not asked for
+    with pytest.raises(ValueError, match="was made with another epochs: choose another --results"):
+        read(file, replace(SETTINGS, epochs=2))
+
+
+@pytest.mark.fault(
+    "a file of records is none, or damaged", "it is refused by name, and not written over"
+)
+@pytest.mark.parametrize("text", ["{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"])
+def test_files_that_hold_no_records(tmp_path, text):
+    file = tmp_path / "records.json"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"records\.json"):
+        read(file, SETTINGS)
+
+
+@pytest.mark.slow
+def test_candidates_have_hyperparameters_of_their_own(tmp_path):
+    """Two of one method are told apart; another method's choice changes nothing."""
+    gammas = tuple(Candidate("focal", {"gamma": gamma}) for gamma in (1.0, 3.0))
+    chosen = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 5.0})
+    asked = Study(tmp_path, chosen, seeds=1, candidates=(*gammas, Candidate("bce")), tested=False)
+    found = done(asked)
+    assert [(r["method"], r["options"]) for r in found] == [
+        ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
+    ]  # fmt: skip
+    assert {r["set"] for r in found} == {"validation"}
+    assert found[0]["nll"] != found[1]["nll"]
+    assert (
+        Run.open(tmp_path / "focal,gamma=1.0" / "seed-0").settings.hyperparameters.focal.gamma == 1
+    )
+    lines = table(found, "validation").splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
+    ]  # fmt: skip
+    other = replace(
+        asked, settings=SETTINGS.tuned(focal={"gamma": 4.0}), candidates=asked.candidates
+    )
+    assert done(replace(other, settings=replace(other.settings, recalibrate=()))) == found
+
+
+@pytest.mark.slow
+def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
+    _, records = finished
+
+    def key(row):
+        return row["method"], row["recalibration"] or "", row["seed"], row["set"]
+
+    together = done(Study(tmp_path, SETTINGS, seeds=2), processes=2)
+    for ours, theirs in zip(sorted(together, key=key), sorted(records, key=key), strict=True):
+        assert key(ours) == key(theirs)
+        assert ours["brier"] == pytest.approx(theirs["brier"], abs=1e-3)  # of other threads' sums
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "a study goes on with other settings", "it is refused, and the settings that differ are named"
+)
+def test_other_settings_are_refused_before_anything_is_trained(finished):
+    asked, _ = finished
+    other = Study(asked.path, replace(SETTINGS, epochs=2, learning_rate=0.1), seeds=3)
+    with pytest.raises(ValueError, match="made with another epochs, learning_rate: choose another"):
+        done(other)
+    assert not (asked.path / "bce" / "seed-2").exists()
+    with pytest.raises(ValueError, match="seeds is 0"):
+        Study(asked.path, SETTINGS, seeds=0)
+
+
+@pytest.mark.slow
+def test_a_training_that_was_stopped_has_no_seconds_and_the_same_weights(tmp_path, monkeypatch):
+    settings = replace(SETTINGS, methods=("bce",), recalibrate=(), epochs=2)
+    whole = done(Study(tmp_path / "whole", settings, seeds=1))
+    asked = Study(tmp_path / "stopped", settings, seeds=1)
+    original = study.train
+
+    def stopped(*arguments, **options):
+        with monkeypatch.context() as patch:
+            patch.setattr("aslp_lib.training.checkpoints.finish", interrupt)
+            original(*arguments, **options)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        done(asked)
+    monkeypatch.setattr(study, "train", original)
+    gone_on = done(asked)
+    assert all(row["seconds"] is None for row in gone_on)
+    assert [r["ece"] for r in gone_on] == [r["ece"] for r in whole]
+    first, second = (networks.build("tiny") for _ in range(2))
+    for network, place in ((first, "whole"), (second, "stopped")):
+        load_weights(network, tmp_path / place / "bce/seed-0/bce/weights.safetensors")
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def record(method="bce", seed=0, ece=0.1, name="test", recalibration=None, **others):
+    scores = {"ece": ece, "oe": 0.05, "gap": 0.01, "accuracy": 0.9, "brier": 0.08, "mae": 0.2}
+    ends = {"ece": (ece - 0.01, ece + 0.03)}
+    options = {"focal": {"gamma": 2.0}}.get(method, {})
+    own = {"method": method, "options": options, "recalibration": recalibration, "seed": seed}
+    own["set"] = name
+    return {**own, **scores, "intervals": ends, **others}
+
+
+def test_a_table_by_hand():
+    rows = [record(seed=0, ece=0.1), record(seed=1, ece=0.2), record("focal", mae=None)]
+    lines = table([*rows, record(name="shifted")], "test").splitlines()
+    assert lines[0].startswith("| test | ECE % | OE % |")
+    # mean .15; deviation .1 / sqrt(2); ends .14 and .18
+    assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 5.00 ± 0.00 |" in lines[2]
+    assert lines[3].startswith("| focal loss | 10.00 [9.00, 13.00] |")
+    assert lines[3].endswith("| - |")
+    assert len(lines) == 4
+
+
+def test_records_stand_in_the_order_they_were_asked_for(tmp_path):
+    asked = Study(tmp_path, SETTINGS, seeds=2)
+    rows = [
+        record(method, seed, recalibration=kind)
+        for kind in ("temperature", None)
+        for method in ("focal", "bce")
+        for seed in (1, 0)
+    ]
+    held = in_order(asked, rows, [record("mixup"), *rows])
+    order = [(r["seed"], r["method"], r["recalibration"]) for r in held]
+    assert order[:4] == [
+        (0, "bce", None), (0, "bce", "temperature"), (0, "focal", None), (0, "focal", "temperature")
+    ]  # fmt: skip
+    assert order[4][0] == 1
+    assert order[8:] == [(0, "mixup", None)]  # not asked for, and last
+
+
+def test_the_picture_has_a_mark_a_method_at_its_means():
+    inside, shifted = {"BCE": [0.02, 0.04], "A": [0.01]}, {"BCE": [0.1, 0.3], "A": [0.2]}
+    figure = in_and_under_shift(inside, shifted, ("validation", "SOD"), "2 seeds")
+    (axis,) = figure.axes
+    points = [container[0].get_xydata()[0].tolist() for container in axis.containers]
+    assert points == [pytest.approx([3, 20]), pytest.approx([1, 20])]
+    assert "BCE: 3.0 % and 20.0 %" in figures.alt(figure)
+
+
+@pytest.mark.parametrize(("methods", "points"), [(7, 9), (40, 7)])
+def test_the_picture_s_legend_is_small_only_where_it_has_to_be(methods, points):
+    found = {f"method {i}": [0.01 * i] for i in range(methods)}
+    figure = in_and_under_shift(found, found, ("validation", "SOD"), "a seed")
+    (legend,) = figure.legends
+    assert {text.get_fontsize() for text in legend.get_texts()} == {points}

@@ -1,0 +1,173 @@
+"""A study's file of records is of one set of data, and written by one call at a time.
+
+Nothing is trained here."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from aslp_lib.config import PRESETS
+from aslp_lib.experiments import experiment as study
+from aslp_lib.experiments.experiment import Study, collect
+from aslp_lib.experiments.records import ESTIMATORS, NAMES, keep, read, read_data
+
+SETTINGS = replace(PRESETS["demo"], size=16, limit=6, device="cpu", methods=("bce",))
+
+
+@pytest.fixture(autouse=True)
+def recorded(monkeypatch):
+    """The trainings that are asked for, which are recorded without being done."""
+    trained = []
+
+    def record(asked, candidate, training, known, *, progress):
+        trained.append(training.seed)
+        scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
+        own = {"method": "bce", "options": {}, "recalibration": None, "seed": training.seed}
+        sets = asked.sets(training, training.load_data())
+        return [{**own, "set": name, **scores, "images": 1, "seconds": None} for name in sets]
+
+    monkeypatch.setattr(study, "recorded", record)
+    return trained
+
+
+@pytest.fixture
+def on_files(paper_root):
+    """A study on images in files, with one record a set."""
+    settings = replace(SETTINGS, data=str(paper_root), limit=None)
+    return Study(paper_root.parent / "study", settings, seeds=1, degradations=("noise2",))
+
+
+def change(folder, stem, kind):
+    (path,) = (folder / kind).glob(f"{stem}.*")
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+@pytest.mark.fault(
+    "images or masks change between two calls of `compare`",
+    "the second is refused: old and new records would stand in one table",
+)
+@pytest.mark.parametrize("kind", ["Image", "GT"])
+@pytest.mark.parametrize("name", ["train", "validation", "SOD"])
+def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name, kind):
+    file = on_files.path / "comparison.json"
+    collect(on_files, file, progress=False)
+    before = file.read_bytes()
+    more = replace(on_files, seeds=2)
+    stem = on_files.data()[None, name].popitem()[0]
+    folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
+    change(folder, stem, kind)
+    with pytest.raises(ValueError, match=f"1 images or masks of the set {name} .*, as {stem};"):
+        collect(more, file, progress=False)
+    assert file.read_bytes() == before and recorded == [0]
+
+
+def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
+    file = on_files.path / "comparison.json"
+    collect(on_files, file, progress=False)
+    textures = paper_root / "Test/DTD_Texture_500/Image"
+    (textures / "banded_0001.jpg").unlink()
+    (textures / "banded_0002.jpg").rename(textures / "wavy_0002.jpg")
+    with pytest.raises(ValueError, match=r"3 images .* the set DTD_Texture_500 .* as banded_0001;"):
+        collect(on_files, file, progress=False)
+    # Those of a set that is not asked for any more are kept, and compared when it is.
+    collect(replace(on_files, tested=False), file, progress=False)
+    with pytest.raises(ValueError, match=r"3 images .* the set DTD_Texture_500"):
+        collect(on_files, file, progress=False)
+
+
+def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
+    file = tmp_path / "all.json"
+    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    collect(asked, file, progress=False)
+    found = collect(replace(asked, seeds=2, shifts=("empty3",)), file, progress=False)
+    sets = ("train", "validation", "test", "shifted", "textures", "empty3")
+    data = read_data(file)
+    assert sorted(data) == sorted((seed, name) for seed in (0, 1) for name in sets)
+    assert data[0, "test"] != data[1, "test"]
+    assert all(len(own) == 6 for own in data.values())
+    assert read(file) == found
+
+
+@pytest.mark.fault(
+    "a comparison goes on with records that do not say what data they are of", "it is refused"
+)
+def test_records_without_their_data_are_refused(tmp_path, recorded):
+    file = tmp_path / "all.json"
+    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    keep(file, collect(asked, file, progress=False), SETTINGS, seeds=1)
+    assert len(read(file)) == 4  # to be shown
+    with pytest.raises(ValueError, match=r"all\.json does not say what images"):
+        collect(asked, file, progress=False)
+
+
+@pytest.mark.fault(
+    "a test set's folder is called as the training or validation set",
+    "refused before anything is trained; rename it",
+)
+@pytest.mark.parametrize("name", ["train", "validation"])
+def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
+    (paper_root / "Test/SOD").rename(paper_root / "Test" / name)
+    with pytest.raises(ValueError, match=f"a test set is called '{name}'.*Rename"):
+        collect(on_files, on_files.path / "comparison.json", progress=False)
+    assert not recorded
+
+
+@pytest.mark.fault(
+    "two calls of `compare` work on one --out or one --results", "the second is refused at once"
+)
+@pytest.mark.parametrize(
+    ("out", "results"),
+    [("study", "study/comparison.json"), ("study", "other.json"), ("other", "all.json"),
+     ("other", "link.json")],
+)  # fmt: skip
+def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
+    record = study.recorded
+    refused = []
+
+    def call(*arguments, **options):
+        """The second call, in the middle of the first."""
+        other = Study(tmp_path / out, SETTINGS, seeds=1)
+        with pytest.raises(RuntimeError, match="another comparison is at work on") as error:
+            collect(other, tmp_path / results, progress=False)
+        refused.append(error)
+        return record(*arguments, **options)
+
+    (tmp_path / "all.json").touch()
+    (tmp_path / "link.json").symlink_to("all.json")
+    (tmp_path / "all.json").unlink()
+    monkeypatch.setattr(study, "recorded", call)
+    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    found = collect(asked, tmp_path / "all.json", progress=False)
+    assert len(refused) == 1
+    monkeypatch.setattr(study, "recorded", record)
+    assert collect(asked, tmp_path / "all.json", progress=False) == found  # it is free again
+
+
+@pytest.mark.fault(
+    "`compare` cannot write its records (--results)", "it says so before anything is trained"
+)
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("folder", "--results is a folder: .*folder"),
+        ("file/new/all.json", "--results cannot be written: .*/file: Not a directory"),
+        ("/proc/new/all.json", "--results cannot be written: /proc/new/all.json .*/proc: "),
+    ],
+)
+def test_records_that_cannot_be_written(tmp_path, recorded, file, message):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises((OSError, ValueError), match=message):
+        collect(Study(tmp_path / "study", SETTINGS, seeds=1), tmp_path / file, progress=False)
+    assert not recorded and sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_file_of_records_is_read_by_others_too(tmp_path):
+    """A record a line, and a set a line."""
+    file = tmp_path / "all.json"
+    collect(Study(tmp_path / "study", SETTINGS, seeds=1), file, progress=False)
+    content = json.loads(file.read_text())
+    assert len(content["records"]) == 4 and len(content["data"]) == 5
+    assert content["data"][0].keys() == {"data_seed", "set", "fingerprints"}

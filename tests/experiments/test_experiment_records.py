@@ -1,0 +1,139 @@
+"""Records of a comparison: what is chosen from them, and what is refused in a file."""
+
+import json
+import math
+
+import pytest
+
+from aslp_lib.config import Settings
+from aslp_lib.experiments import records
+
+
+def record(method, recalibration, seed, name, ece, **options):
+    return {
+        "method": method,
+        "recalibration": recalibration,
+        "seed": seed,
+        "set": name,
+        "ece": ece,
+        "options": options,
+    }
+
+
+FOUND = [
+    record("label_smoothing", None, 0, "test", 0.03, epsilon=0.1),
+    record("label_smoothing", None, 0, "test", 0.04, epsilon=0.2),
+    record("bce", None, 0, "test", 0.1),
+    record("bce", None, 1, "test", 0.11),
+    record("bce", None, 0, "shifted", 0.12),
+    record("bce", "temperature", 0, "test", 0.02),
+]
+
+
+def errors(rows):
+    return [row["ece"] for row in rows]
+
+
+def test_methods_come_in_the_order_in_which_they_are_asked_for():
+    asked = {"bce": {}, "nothing_known": {}, "label_smoothing": {"epsilon": 0.2}}
+    assert errors(records.chosen(FOUND, asked)) == [0.1, 0.11, 0.12, 0.04]
+    both = records.chosen(FOUND, {"bce": {}}, [None, "temperature"])
+    assert errors(both) == [0.1, 0.11, 0.12, 0.02]
+
+
+def test_one_way_on_one_set_has_a_record_a_seed():
+    assert errors(records.of(FOUND, "test", "bce", None)) == [0.1, 0.11]
+    assert errors(records.of(FOUND, "test", "label_smoothing", None, epsilon=0.1)) == [0.03]
+
+
+@pytest.mark.fault(
+    "records are asked for of which there are none, or several of one seed",
+    "refused; names the options that there are",
+)
+@pytest.mark.parametrize(
+    "method, words", [("label_smoothing", "there are 2: .*0.1.*0.2"), ("mixup", "0: .* none")]
+)
+def test_none_or_several_of_a_seed_are_refused(method, words):
+    with pytest.raises(ValueError, match=words):
+        records.of(FOUND, "test", method, None)
+
+
+def test_scores_over_seeds_stand_under_the_tables_names():
+    found = records.values(FOUND, "test")
+    assert found["BCE"] == [0.1, 0.11]
+    assert found["BCE + temperature"] == [0.02]
+    assert found["label smoothing (epsilon = 0.2)"] == [0.04]
+    assert list(found) == list(records.by_label(FOUND, "test"))
+
+
+WHOLE = {
+    **record("focal", "temperature", 0, "test", 0.1, gamma=2.0),
+    **dict.fromkeys((*records.NAMES, *records.ESTIMATORS), 0.1),
+    "max_f": None,  # undefined
+    "intervals": {"ece": [0.05, 0.15], "oe": [0.0, 0.1]},
+    "images": 5,
+    "seconds": None,
+}
+
+
+def written(path, second):
+    """A file of two records, the second with other values; of a name that has ..., without it."""
+    changed = {**WHOLE, "seed": 1, **second} if isinstance(second, dict) else second
+    if isinstance(second, dict):
+        changed = {name: each for name, each in changed.items() if each is not ...}
+    content = {"settings": json.loads(Settings().to_json()), "records": [WHOLE, changed]}
+    path.write_text(json.dumps(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"intervals": ...}, {"posterior_error": 0.1, "a_later_score": None}, {"set": "shifted"},
+     {"options": {"gamma": 3}}, {"method": "bce", "options": {}}],
+)  # fmt: skip
+def test_a_record_may_be_so(tmp_path, change):
+    assert len(records.read(written(tmp_path / "all.json", change))) == 2
+
+
+@pytest.mark.fault(
+    "a record of a comparison was edited, and lacks a value or has one that cannot be",
+    "it is refused: the file, the record's number and the value are named",
+)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("text", "it is 'text'; expected an object"),
+        ({"ece": ...}, "ece is missing; expected a finite number or null"),
+        ({"ece": math.nan}, "ece is nan; expected a finite number or null"),
+        ({"nll": math.inf}, "nll is inf; expected"),
+        ({"nll": 10**400}, "nll is 1000.*0; expected"),
+        ({"mce": "0.1"}, "mce is '0.1'; expected"),
+        ({"oe": True}, "oe is True; expected"),
+        ({"brier": [0.1]}, r"brier is \[0.1\]; expected"),
+        ({"seconds": ...}, "seconds is missing; expected"),
+        ({"seconds": "10 min"}, "seconds is '10 min'; expected"),
+        ({"a_later_score": math.nan}, "a_later_score is nan; expected"),
+        ({"posterior_error": {}}, "posterior_error is {}; expected"),
+        ({"method": ...}, "method is missing; expected a method's name"),
+        ({"method": "nothing_known"}, "method is 'nothing_known'; expected a method's name"),
+        ({"method": ["bce"]}, r"method is \['bce'\]; expected"),
+        ({"options": None}, "options is None; expected an object of hyperparameters"),
+        ({"options": {"gamma": {}}}, "options is {'gamma': {}}; expected"),
+        ({"options": {"gamma": math.nan}}, "options is {'gamma': nan}; expected"),
+        ({"options": {}}, r"options has \[\]; expected \['gamma'\], as in the first .* of focal"),
+        ({"recalibration": ...}, "recalibration is missing; expected a recalibration's name or"),
+        ({"recalibration": "cold"}, "recalibration is 'cold'; expected"),
+        ({"seed": -1}, "seed is -1; expected a whole number from 0 on"),
+        ({"seed": 1.0}, "seed is 1.0; expected"),
+        ({"set": None}, "set is None; expected text"),
+        ({"images": "5"}, "images is '5'; expected"),
+        ({"intervals": None}, "intervals is None; expected an object of intervals"),
+        ({"intervals": {"ece": [0.1]}}, "intervals is .*; expected"),
+        ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
+        ({"intervals": {"ece": [0.2, 0.1]}}, "intervals is .*; expected"),
+        ({"seed": 0}, "it is of the same maps as record 1; expected each once"),
+    ],
+)
+def test_a_malformed_record_is_named(tmp_path, change, message):
+    with pytest.raises(ValueError, match=rf"all\.json, record 2: {message}"):
+        records.read(written(tmp_path / "all.json", change))

@@ -1,0 +1,131 @@
+"""Differences, verdicts and ranks over seeds, against scipy's paired test, the closed testing
+procedure, and ranks counted by hand."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import ttest_rel
+
+from aslp_lib.experiments.seed_statistics import (
+    RANKED,
+    Difference,
+    difference,
+    holm,
+    rank_correlation_with_posterior_error,
+    verdicts,
+)
+
+
+def record(seed, method="bce", **scores):
+    return {
+        "method": method, "options": {}, "recalibration": None, "seed": seed, "set": "test",
+        **scores,
+    }  # fmt: skip
+
+
+def paired(first, second):
+    """The difference of two lists of scores, a score a seed."""
+    return difference(
+        *([record(i, ece=x) for i, x in enumerate(xs)] for xs in (first, second)), "ece"
+    )
+
+
+def test_a_difference_is_that_of_a_paired_t_test():
+    rng = np.random.default_rng(0)
+    for mean in (0, 1, 3):
+        a, b = rng.normal(mean, size=5), rng.normal(size=5)
+        found = difference(
+            [record(i, ece=each) for i, each in enumerate(a)],
+            [record(i, ece=each) for i, each in reversed([*enumerate(b)])],
+            "ece",
+        )
+        test = ttest_rel(a, b)
+        low, high = test.confidence_interval(0.95)
+        assert found == pytest.approx(((a - b).mean(), low, high, test.pvalue, 5))
+        assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
+    # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
+    by_hand = paired([1, 2, 3], [0, 0, 0])
+    assert by_hand[:3] == pytest.approx((2, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
+    assert not by_hand.excludes_zero
+
+
+def test_what_has_no_spread():
+    """A single seed tells nothing; the same difference at each seed is beyond doubt."""
+    alone = paired([1.0], [0.0])
+    assert alone == (1.0, -math.inf, math.inf, 1.0, 1) and not alone.excludes_zero
+    assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, 2)
+    assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, 2)
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])
+def test_seeds_that_are_not_the_same(seeds):
+    with pytest.raises(ValueError, match="needs the same seeds, each once"):
+        difference([record(s, ece=0.1) for s in (0, 1)], [record(s, ece=0.1) for s in seeds], "ece")
+
+
+def test_a_score_that_is_undefined_has_no_difference():
+    with pytest.raises(ValueError, match="ece is undefined for some of these records"):
+        paired([0.1, None], [0.1, 0.2])
+
+
+def test_holm_s_correction_is_closed_testing_with_bonferroni():
+    """A hypothesis is rejected if every set of hypotheses that holds it is, by Bonferroni."""
+    rng = np.random.default_rng(0)
+    for count in range(7):
+        for _ in range(20):
+            p = rng.choice([rng.random(), *rng.random(count) ** 3], count)  # ties, too
+            closed = [
+                max(
+                    min(1, len(chosen) * min(p[j] for j in chosen))
+                    for size in range(1, count + 1)
+                    for chosen in itertools.combinations(range(count), size)
+                    if i in chosen
+                )
+                for i in range(count)
+            ]
+            assert holm(list(p)) == pytest.approx(closed)
+
+
+def test_holm_s_correction_by_hand():
+    # In order: 4 x 0.01, 3 x 0.015, 2 x 0.03, and 0.04, which is less than the one before.
+    assert holm([0.04, 0.01, 0.03, 0.015]) == pytest.approx([0.06, 0.04, 0.06, 0.045])
+    assert holm([0.6, 0.7]) == [1, 1]
+
+
+def test_a_verdict_takes_the_whole_family_into_account():
+    def found(mean, half, p):
+        return Difference(mean, mean - half, mean + half, p, seeds=5)
+
+    alone = found(-0.05, 0.04, 0.02)
+    assert verdicts([alone], 0.01) == ["smaller"]
+    others = [found(0, 0.01, 0.9), found(0.001, 0.01, 0.8), found(0.05, 0.01, 0.001)]
+    assert verdicts([alone, *others], 0.01) == [
+        "not resolved",  # 3 x 0.02 is above 0.05
+        "equivalent",  # [-0.01, 0.01]
+        "not resolved",  # [-0.009, 0.011]
+        "larger",
+    ]
+    assert verdicts([found(0.003, 0.001, 0.001)], 0.01) == ["larger"]  # small, but not zero
+    assert verdicts([paired([1.0], [0.0])], 0.01) == ["not resolved"]  # a single seed
+    assert verdicts([], 0.01) == []
+
+
+def test_rank_correlation_counts_pairs_in_the_same_order():
+    """Of four ways without ties, Spearman's coefficient is 1 - 6 sum d^2 / (4 * 15)."""
+    errors = [0.1, 0.2, 0.3, 0.4]
+    methods = ["bce", "focal", "brier", "mbls"]
+    for order in itertools.permutations(range(4)):
+        rows = [
+            record(0, method, posterior_error=error, **dict.fromkeys(RANKED, 0.01 * rank))
+            for method, error, rank in zip(methods, errors, order, strict=True)
+        ]
+        d2 = sum((rank - i) ** 2 for i, rank in enumerate(order))
+        found = rank_correlation_with_posterior_error(rows, "test")
+        assert found == pytest.approx(dict.fromkeys(RANKED, 1 - 6 * d2 / 60))
+
+
+def test_without_a_posterior_error_there_is_nothing_to_correlate_with():
+    with pytest.raises(ValueError, match="posterior error on 'test' is not in these records"):
+        rank_correlation_with_posterior_error([record(0, **dict.fromkeys(RANKED, 0.1))], "test")

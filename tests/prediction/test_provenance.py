@@ -1,0 +1,222 @@
+"""Maps are used for what made them, and for nothing else."""
+
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from torch import nn
+
+from aslp_lib import runs
+from aslp_lib.cli import main
+from aslp_lib.config import PRESETS
+from aslp_lib.course import recorded
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.networks import DenseNetwork
+from aslp_lib.prediction import predict, provenance
+from aslp_lib.prediction.maps import ReadOptions
+from aslp_lib.recalibration import Temperature
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
+
+SETTINGS = replace(
+    PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature",)
+)
+QUICK = ReadOptions(weighted_f=False)
+WORDS = {
+    "weights": "weights",
+    "temperature": "numbers of the recalibration",
+    "image": "images",
+    "stretching": "stretching",
+    "size": "size",
+}
+
+
+@pytest.fixture
+def predicted(paper_root, tmp_path):
+    """A run with weights that are at hand, a temperature and maps; and its data."""
+    data = paper_layout(paper_root, SETTINGS.size)
+    data = replace(data, tests={"SOD": data.tests["SOD"]})
+    run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
+    folder = run.method("bce")
+    save_tensors(folder.weights, recorded.load("bce").state_dict(), {"network": "tiny"})
+    Temperature(2.0).save(folder.recalibration("temperature"))
+    predict.predict_run(run.settings, data, "bce", folder, progress=False)
+    return run, data
+
+
+def change(what: str, run: runs.Run, root: Path) -> runs.Run:
+    """The run after something of it has changed."""
+    folder = run.method("bce")
+    if what == "weights":
+        tensors, facts = load_tensors(folder.weights)
+        tensors[min(tensors)] += 0.1
+        save_tensors(folder.weights, tensors, facts)
+    elif what == "temperature":
+        Temperature(3.0).save(folder.recalibration("temperature"))
+    elif what == "image":
+        first, second, *_ = sorted((root / "Test/SOD/Image").iterdir())
+        first.write_bytes(second.read_bytes())
+    else:
+        key, value = {"stretching": ("min_max_maps", True), "size": ("size", 24)}[what]
+        return replace(run, settings=replace(run.settings, **{key: value}))
+    return run
+
+
+def again(run: runs.Run, data) -> bool:
+    """Predict; whether there are new maps."""
+    maps = run.method("bce").maps("SOD")
+    before = {path.name: path.stat().st_ino for path in maps.iterdir()}
+    with contextlib.ExitStack() as held:  # so that no new file gets an old one's number
+        for path in maps.iterdir():
+            held.enter_context(path.open("rb"))
+        predict.predict_run(run.settings, data, "bce", run.method("bce"), progress=False)
+    return not before.items() <= {path.name: path.stat().st_ino for path in maps.iterdir()}.items()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", WORDS)
+@pytest.mark.fault(
+    "weights, a recalibration, a test image or how maps are made has changed since `predict`",
+    "`evaluate` refuses the old maps and names what changed; `predict` makes them anew",
+)
+def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_root, capsys, what):
+    run, data = predicted
+    run = change(what, run, paper_root)
+    data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
+    with pytest.raises(ValueError, match=rf"other {WORDS[what]} than .* predict {run.path} makes"):
+        evaluate_run(run, data, QUICK, progress=False)
+    assert not run.metrics.exists()
+    old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
+    assert again(run, data)
+    assert f"made anew: they were made with other {WORDS[what]}\n" in capsys.readouterr().out
+    new = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
+    assert old.keys() == new.keys()
+    assert old != new
+    evaluate_run(run, data, QUICK, progress=False)
+    assert not again(run, data)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_mask_is_no_part_of_a_map(predicted, paper_root):
+    run, data = predicted
+    mask = next((paper_root / "Test/SOD/GT").iterdir())
+    Image.new("L", (40, 32), 255).save(mask)
+    assert not again(run, data)
+    evaluate_run(run, data, QUICK, progress=False)
+
+
+def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
+    run, data = predicted
+    record = provenance.record(run.method("bce").maps("SOD"))
+    kept = record.read_text()
+    for content in ("", "[1, 2]", "7", "{}", kept.replace("weights", "w")):
+        record.write_text(content)
+        with pytest.raises(ValueError, match="other weights"):
+            evaluate_run(run, data, QUICK, progress=False)
+    assert again(run, data)
+    assert record.read_text() == kept
+
+
+def test_maps_without_their_weights_are_still_theirs(predicted, paper_root):
+    run, data = predicted
+    run.method("bce").weights.unlink()
+    evaluate_run(run, data, QUICK, progress=False)
+    with pytest.raises(ValueError, match="other images"):
+        evaluate_run(change("image", run, paper_root), data, QUICK, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "maps have no record of what made them (of version 0.1, or a user's own)",
+    "`evaluate` takes them as they are and says so; `predict` makes them anew",
+)
+def test_maps_of_a_run_of_before(predicted, capsys, monkeypatch):
+    run, _ = predicted
+    monkeypatch.setattr("aslp_lib.evaluation.report.write_report", lambda *_: None)
+    assert main(["evaluate", str(run.path), "--no-weighted-f"]) == 1  # textures have no maps
+    for method in ("maps", "maps+temperature"):
+        provenance.record(run.path / "bce" / method / "SOD").unlink()
+    capsys.readouterr()
+    assert main(["predict", str(run.path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("made anew: nothing says what they were made with") == 1
+    assert main(["evaluate", str(run.path), "--no-weighted-f"]) == 0
+    assert "nothing says" not in capsys.readouterr().out
+    provenance.record(run.path / "bce" / "maps" / "SOD").unlink()
+    assert main(["evaluate", str(run.path), "--no-weighted-f"]) == 0
+    assert "note: nothing says what the maps were made with" in capsys.readouterr().out
+
+
+@pytest.mark.fault(
+    "the weights of a run hold NaN", "`predict` refuses them and makes no maps, as `evaluate` does"
+)
+def test_weights_of_nan_make_no_maps(predicted, capsys):
+    run, _ = predicted
+    file = run.method("bce").weights
+    tensors, facts = load_tensors(file)
+    next(t for t in tensors.values() if t.is_floating_point()).fill_(float("nan"))
+    save_tensors(file, tensors, facts)
+    for command in ("predict", "evaluate"):
+        assert main([command, str(run.path)]) == 1
+        assert "weights" in capsys.readouterr().err
+    assert not run.metrics.exists()
+
+
+class Overflows(DenseNetwork):
+    """Of the second image."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(1, 1)  # says which device it is on
+
+    def forward(self, images):
+        logits = images[:, :1].float()
+        logits[1:2, :, 3, 4] = float("inf")
+        return logits
+
+
+@pytest.mark.fault(
+    "a network's output on an image is NaN or infinite", "the image is named, and no map is made"
+)
+def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
+    _, data = predicted
+    sod = data.tests["SOD"]
+    with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
+        predict.predict(Overflows(), sod, tmp_path / "maps" / "SOD", SETTINGS, progress=False)
+    assert not list((tmp_path / "maps").iterdir())
+    with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
+        predict.grey_level_maps(Overflows().train(), sod, range(3))
+
+
+@pytest.mark.fault(
+    "a run is killed between its new maps and the record of what made them",
+    "the maps are made anew: those of other weights never pass",
+)
+def test_a_prediction_cut_short_before_its_record(predicted, paper_root, monkeypatch):
+    run, data = predicted
+    change("weights", run, paper_root)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "keep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            again(run, data)
+    with pytest.raises(ValueError, match="other weights"):
+        evaluate_run(run, data, QUICK, progress=False)
+    assert again(run, data)
+    evaluate_run(run, data, QUICK, progress=False)
+    assert {p.name for p in (run.path / "bce" / "maps").iterdir()} == {"SOD", "SOD.json"}
+
+
+def test_what_is_kept_is_what_it_says(predicted):
+    run, data = predicted
+    folder = run.method("bce")
+    kept = json.loads(provenance.record(folder.maps("SOD", "temperature")).read_text())
+    assert kept["weights"] == fingerprint(load_tensors(folder.weights)[0])
+    assert (kept["size"], kept["precision"], kept["min_max_maps"]) == (16, "no", False)
+    assert kept["images"] == provenance.of_images(data.tests["SOD"])
