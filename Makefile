@@ -26,7 +26,7 @@ BOOK_TESTS := tests/browser/test_book_in_browser.py
 
 .NOTPARALLEL:  # some targets read what others write, and trainings take every core
 .PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
-	lint book comparison kills fuzz mutants check lab lab-full slides student solutions grade weights notebooks \
+	lint book comparison kills fuzz mutants check lab lab-full slides student assignments solutions weights notebooks \
 	tables refresh
 
 run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
@@ -105,12 +105,11 @@ lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed notebooks: build/slides
 	"$(PYTHON)" -m aslp_lib.course.teaching
 
-student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip, build/assignments
+student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip
 	"$(PYTHON)" -m aslp_lib.course.publishing.student
 
-# The shell splits NOTEBOOKS into words, and does nothing else with it.
-grade: $(STAMP)  ## a class's hand-ins: FOLDER=hand-ins, and NOTEBOOKS="03 04" where these alone count
-	@set -f; "$(PYTHON)" -m aslp_lib.course.grade "$${FOLDER:?is missing: make grade FOLDER=hand-ins}" $$NOTEBOOKS
+assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercises: grading/source
+	"$(PYTHON)" -m aslp_lib.course.publishing.assignments
 
 weights: $(STAMP)  ## the shipped weights, the explorers' records, the model card and the README's picture
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded

@@ -1,62 +1,133 @@
-"""Assignments: the exercises in their own words, each answer's cell known by its metadata."""
+"""Assignments: nbgrader accepts them, and grades a class with hand-ins that attack it."""
+
+import csv
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from aslp_lib.course.exercises import EXERCISES, MODULES, Verdict, framework
-from aslp_lib.course.grade import answers, confinement
-from aslp_lib.course.publishing.assignments import METADATA, assignment
+from aslp_lib.course.exercises import EXERCISES, MODULES, sc_bce
+from aslp_lib.course.publishing import assignments
+
+NAME = sc_bce.NOTEBOOK
+FILE = f"{NAME}.ipynb"
 
 
-@pytest.fixture(params=MODULES, ids=lambda module: module.NOTEBOOK)
-def module(request):
-    return request.param
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.NOTEBOOK)
+def test_a_class_is_given_questions_with_marks_and_no_solutions(module):
+    from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions
 
-
-def test_it_is_a_notebook_that_asks_all_exercises_and_answers_none(module):
-    notebook = assignment(module)
+    notebook = assignments.assignment(module)
     nbformat.validate(notebook)
-    answers = [cell for cell in notebook.cells if METADATA in cell.metadata]
-    asked = [EXERCISES[cell.metadata[METADATA]["exercise"]] for cell in answers]
-    assert asked == list(module.EXERCISES)
-    assert [cell.source for cell in answers] == [exercise.cell for exercise in asked]
-    text = "\n".join(cell.source for cell in notebook.cells)
-    for exercise in asked:
-        assert exercise.markdown in text
-        lines = [line for line in exercise.solution.strip().splitlines() if "answer" in line]
-        assert not {line for line in lines if "def " not in line} & set(text.splitlines())
+    CheckCellMetadata(enabled=True)(notebook, {})
+    cells = {cell.id: cell for cell in notebook.cells}
+    solutions = {name: cell.source for name, cell in cells.items()}
+    ClearSolutions(enabled=True, code_stub={"python": ""})(notebook, {})
+    total = 0
+    for exercise in module.EXERCISES:
+        name = exercise.name.replace("/", "-")
+        marks = 3 if exercise.arguments else 1
+        assert exercise.question.strip() in cells[f"question-{name}"].source
+        assert f"({marks} mark" in cells[f"question-{name}"].source
+        assert cells[f"answer-{name}"].source.strip() == exercise.blank
+        names = {}
+        exec(solutions[f"answer-{name}"], names)
+        assert exercise.grade(names["answer"]) == cells[f"test-{name}"].metadata.nbgrader.points
+        total += marks
+    assert f"{len(module.EXERCISES)} exercises, {total} marks" in cells["instructions"].source
 
 
-def test_it_says_the_marks(module):
-    first, *cells = assignment(module).cells
-    functions = [exercise for exercise in module.EXERCISES if exercise.arguments]
-    marks = len(module.EXERCISES) + 2 * len(functions)
-    assert f"{len(module.EXERCISES)} exercises, {marks} marks" in first.source
-    told = [cell.source.splitlines()[-1] for cell in cells if "Exercise: " in cell.source]
-    assert told.count("(3 marks)") == len(functions)
-    assert told.count("(1 mark)") == len(module.EXERCISES) - len(functions)
+def test_too_few_digits_earn_half_and_a_wrong_answer_raises_its_hint(capsys):
+    assert EXERCISES["03/floor"].grade(0.33) == 0.5
+    assert "more digits" in capsys.readouterr().out
+    for answer, hint in ((0.469, "in bits"), (None, "not a number"), (..., "Not answered yet")):
+        with pytest.raises(AssertionError, match=hint):
+            EXERCISES["03/floor"].grade(answer)
 
 
-def test_it_says_the_limits(module):
-    said = " ".join(assignment(module).cells[0].source.split())
-    assert f"{answers.SECONDS:g} seconds, and a function {framework.SECONDS:g} for all" in said
-    assert "one gigabyte" in said and confinement.MEMORY == 2**30
+def nbgrader(*words, status=0):
+    """Run a command of nbgrader, and return what it writes to stderr."""
+    command = [sys.executable, "-m", "nbgrader", *words]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == status, result.stderr
+    return result.stderr
 
 
-def test_it_is_made_the_same_every_time(module):
-    assert nbformat.writes(assignment(module)) == nbformat.writes(assignment(module))
+def hand_in(student, answers):
+    """Hand in the released notebook with answers, given by the second part of an exercise's name.
+
+    Returns its file.
+    """
+    notebook = nbformat.read(Path("release", NAME, FILE), 4)
+    cells = {cell.id: cell for cell in notebook.cells}
+    for word, source in answers.items():
+        cells[f"answer-03-{word}"].source = source
+    path = Path("submitted", student, NAME, FILE)
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+    return path
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "marks"),
-    [
-        ("03/floor", "right", 1),
-        ("03/floor", "close", 0.5),
-        ("03/floor", "mistake", 0),
-        ("03/floor", "unusable", 0),
-        ("03/ascent", "right", 3),
-        ("03/ascent", "open", 0),
-    ],
+def edit_test_cells(path):
+    """Write into the file of a hand-in what could make nbgrader give marks."""
+    notebook = nbformat.read(path, 4)
+    tests = {cell.id.removeprefix("test-03-"): cell for cell in notebook.cells}
+    tests["confidence"].source = ""
+    tests["floor"].source = "1.0"
+    tests["floor"].metadata.nbgrader.points = 100
+    tests["variance"].metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
+    tests["ascent"].source = 'print("Right")'
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.fault(
+    "a hand-in never ends, ends its kernel, prints marks, edits test cells or the checker",
+    "it earns nothing by that, and the others get their marks",
 )
-def test_marks(name, kind, marks):
-    assert EXERCISES[name].earned(Verdict(kind, "")) == marks
+def test_a_class_with_attackers(tmp_path, monkeypatch):
+    scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
+    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    assignments.main()
+    monkeypatch.chdir("grading")
+    nbgrader("generate_assignment", NAME)
+
+    solutions = {each.name.partition("/")[2]: each.solution for each in sc_bce.EXERCISES}
+    hand_in("right", solutions)
+    wrong = dict.fromkeys(solutions, "answer = lambda *point: 7.5")
+    hand_in("wrong", wrong | {"floor": "answer = 0.469"})
+    warning = "import sys\n    print('warning', file=sys.stderr)\n    return "
+    with_warning = solutions["ascent"].replace("return ", warning)
+    hand_in("half", {"floor": "answer = 0.33", "ascent": with_warning})
+    nbgrader("autograde", NAME)
+
+    attacks = {
+        "confidence": (
+            "from aslp_lib.course.exercises.framework import Exercise\n"
+            "Exercise.grade = lambda exercise, answer: 1.0\n"
+            "while True:\n"
+            "    pass"
+        ),
+        "floor": "answer = 1.0\nprint(answer)\nanswer",
+        "ascent": "def answer(*point):\n    print(3.0)\n    return 0.0",
+        "minimiser": "def answer(*point):\n    while True:\n        pass",
+    }
+    edit_test_cells(hand_in("attacks", attacks))
+    hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
+    # This skips those that are graded.
+    said = nbgrader("autograde", NAME, "--Execute.timeout=10", status=1)
+    assert f"error processing assignment '{NAME}' for student 'ends'" in said
+
+    nbgrader("export")
+    with Path("grades.csv").open(newline="") as file:
+        marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    assert marks == {"right": 9, "wrong": 0, "half": 3.5, "attacks": 0, "ends": 0}
+    nbgrader("generate_feedback", NAME)
+    page = Path("feedback", "wrong", NAME, f"{NAME}.html").read_text(encoding="utf-8")
+    assert "That is the right entropy in bits" in page

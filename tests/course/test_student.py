@@ -12,7 +12,6 @@ import nbformat
 import pytest
 from nbformat.v4 import new_notebook
 
-from aslp_lib.course.exercises import MODULES
 from aslp_lib.course.publishing import student
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 def project(tmp_path, monkeypatch):
     """The project's folder, but for what is made in it."""
     for path in ROOT.iterdir():
-        if path.name not in ("build", ".git"):
+        if path.name not in ("build", "grading", ".git"):
             (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -30,6 +29,10 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def unpacked(project, monkeypatch):
+    for folder in ("source", "release"):
+        path = project / "grading" / folder / "03_sc_bce" / "03_sc_bce.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(new_notebook(metadata={"folder": folder}), path)
     student.main()
     folder = project / "empty"
     with ZipFile(student.ZIP) as archive:
@@ -41,9 +44,9 @@ def unpacked(project, monkeypatch):
 def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
     course = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in (unpacked / "notebooks").iterdir()} == course | {"assignments"}
-    assert {path.stem for path in (unpacked / "notebooks/assignments").iterdir()} == {
-        module.NOTEBOOK for module in MODULES
-    }
+    (released,) = (unpacked / "notebooks/assignments").iterdir()
+    assert released.name == "03_sc_bce.ipynb"
+    assert nbformat.read(released, 4).metadata.folder == "release"
     for path in unpacked.rglob("*.ipynb"):
         text = path.read_text()
         assert not any(cell.get("outputs") for cell in json.loads(text)["cells"])
@@ -88,7 +91,7 @@ def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(unpacked))
     subprocess.run([sys.executable, "-m", "aslp_lib.course.publishing.copies"], check=True)
     given = {path.name for path in Path("my-notebooks/assignments").iterdir()}  # Lab shows no other
-    assert given == {f"{module.NOTEBOOK}.ipynb" for module in MODULES}
+    assert given == {"03_sc_bce.ipynb"}
     command = "jupyter nbconvert --to notebook --inplace --execute my-notebooks/03_sc_bce.ipynb"
     subprocess.run([sys.executable, "-m", *command.split()], check=True)
     code = [
@@ -116,7 +119,7 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
 
     def packed() -> set[str]:
         student.main()
-        return {name for name in ZipFile(student.ZIP).namelist() if "assignments" not in name}
+        return set(ZipFile(student.ZIP).namelist())
 
     exam = {"docs/exam_key.md", "notebooks/exam.ipynb"}
     assert packed() == {"START.md", "docs/one.md", "notebooks/one.ipynb"} | exam
@@ -135,6 +138,7 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
     ("file", "made"),
     [
         ("publishing/student.py", "build"),
+        ("publishing/assignments.py", "grading"),
         ("teaching/__main__.py", "build"),
         ("publishing/copies.py", "my-notebooks"),
     ],

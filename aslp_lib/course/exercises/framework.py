@@ -8,12 +8,13 @@ anything else gets the general hint, and what is no answer at all is told what w
 
 from __future__ import annotations
 
+import io
 import math
 import signal
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from fractions import Fraction
 from types import FrameType
@@ -109,8 +110,13 @@ class Exercise:
     @property
     def cell(self) -> str:
         """The learner's code cell, not answered yet."""
-        start = f"def answer({', '.join(self.arguments)}):\n    return ..."
-        return self._with_check(start if self.arguments else "answer = ...")
+        return self._with_check(self.blank)
+
+    @property
+    def blank(self) -> str:
+        """Code that sets `answer` to an open answer."""
+        function = f"def answer({', '.join(self.arguments)}):\n    return ..."
+        return function if self.arguments else "answer = ..."
 
     @property
     def solution_cell(self) -> str:
@@ -122,9 +128,23 @@ class Exercise:
         """What a right answer earns: a function takes more work than a number."""
         return 3 if self.arguments else 1
 
-    def earned(self, verdict: Verdict) -> float:
-        """Marks: all for a right answer, half for one in percent or of too few digits."""
-        return self.marks * {"right": 1.0, "close": 0.5}.get(verdict.kind, 0.0)
+    def grade(self, answer: object) -> float:
+        """Return the marks that an answer earns, and print the verdict.
+
+        A right answer earns all marks. A right answer in percent or with too few digits earns half.
+        nbgrader takes the marks from the result of a test cell. It gives no marks to a test cell
+        that writes to stderr, so what the learner's function writes there is dropped.
+
+        Raises:
+            AssertionError: the answer earns no marks; the message is the verdict.
+        """
+        with redirect_stderr(io.StringIO()):
+            verdict = self.check(answer)
+        share = {"right": 1.0, "close": 0.5}.get(verdict.kind)
+        if share is None:
+            raise AssertionError(verdict.text)
+        print(verdict)
+        return share * self.marks
 
     def check(self, answer: object) -> Verdict:
         """The verdict on an answer. It raises nothing: whatever is no answer gets a verdict too,

@@ -1,52 +1,133 @@
-"""A notebook's exercises as an assignment to hand in, made from their records."""
+"""Assignments for nbgrader, made from the exercises: `make assignments`.
+
+`grading/` becomes the course folder of nbgrader. Its folder `source/` gets one assignment for each
+notebook that has exercises, and `nbgrader generate_assignment` makes from it what a class is given.
+TEACHING.md describes the commands that follow.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from aslp_lib import console
+from aslp_lib.course.exercises import MODULES, Exercise
+from aslp_lib.course.exercises.framework import SECONDS
 from aslp_lib.course.publishing.solutions import KERNEL
+from aslp_lib.files import write
 
-METADATA = "aslp"
-"""Of an answer's cell: `{"aslp": {"exercise": "NN/word"}}`, by which it is known, whatever stands
-in it or around it."""
+GRADING = Path("grading")
+
+CONFIG = '''\
+"""Settings of nbgrader. `make assignments` writes this file only if it does not exist."""
+
+import secrets
+
+c = get_config()  # noqa: F821
+
+# The cell that students get has a blank answer already.
+c.ClearSolutions.code_stub = {"python": ""}
+
+# Seconds for a cell. The first one imports torch.
+c.Execute.timeout = 60
+
+# A cell with this tag is not run, and a test cell that is not run earns full marks. A student could
+# add the tag "skip-execution", which is the default, but cannot know this one.
+c.Execute.skip_cells_with_tag = secrets.token_hex()
+'''
 
 INSTRUCTIONS = """\
 # Assignment: `{notebook}`
 
-{exercises} exercises, {marks} marks. They are about `notebooks/{notebook}.ipynb`: work through that
-first.
+{exercises} exercises, {marks} marks. They are about `notebooks/{notebook}.ipynb`, so work through
+that notebook first.
 
-- Put your answer in place of the three dots, a number or a function, and run the cell: it says
-  whether it is right, and otherwise why not. You may try as often as you like.
-- **Each answer's cell is graded by itself.** It has to import and define what it uses. Of the cells
-  before it only imports are made.
-- The cell gets 20 seconds, and a function 10 for all its calls; one gigabyte; no other process, no
-  files, no network. Plain Python: no `%` and no `!`.
-- Cells of your own are welcome, for notes and trials. They are not read.
-- Save the notebook and hand it in. Of two answers to an exercise the last one counts.
+- Put your answer, a number or a function, in place of the three dots, and run the cell. Then run
+  the cell below it, which says whether the answer is right, and gives a hint if it is not. You may
+  try as often as you like.
+- Do not change or delete the cells below your answers: they are restored before grading.
+- Before grading, the notebook is run from top to bottom. Each cell gets a minute, and a function
+  {seconds:g} seconds for all its calls. A cell that ends the kernel costs all marks.
+- You may add cells of your own.
+- Save the notebook and hand it in under its name.
 """
+
+IMPORTS = """\
+# Import torch here: a test cell that writes a warning to stderr would earn no marks.
+from aslp_lib.course import exercises"""
+
+TEST = """\
+import sys
+
+for _name in list(sys.modules):
+    if _name.startswith("aslp_lib"):
+        del sys.modules[_name]  # a cell above may have changed it, so it is imported again
+from aslp_lib.course.exercises import EXERCISES
+
+EXERCISES["{name}"].grade(answer)"""
 
 
 def assignment(module: ModuleType) -> NotebookNode:
-    """The assignment on one notebook's exercises."""
-    marks = sum(exercise.marks for exercise in module.EXERCISES)
+    """Return the source of the assignment on the exercises of one notebook."""
     instructions = INSTRUCTIONS.format(
-        notebook=module.NOTEBOOK, exercises=len(module.EXERCISES), marks=marks
+        notebook=module.NOTEBOOK,
+        exercises=len(module.EXERCISES),
+        marks=sum(exercise.marks for exercise in module.EXERCISES),
+        seconds=SECONDS,
     )
     cells = [
         new_markdown_cell(instructions.strip(), id="instructions"),
-        new_code_cell("from aslp_lib.course import exercises", id="imports"),
+        new_code_cell(IMPORTS, id="imports", metadata=_metadata("imports", locked=True)),
     ]
     for exercise in module.EXERCISES:
-        word = exercise.name.replace("/", "-")
-        counted = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
-        cells += [
-            new_markdown_cell(f"{exercise.markdown}\n\n({counted})", id=f"question-{word}"),
-            new_code_cell(
-                exercise.cell, id=f"answer-{word}", metadata={METADATA: {"exercise": exercise.name}}
-            ),
-        ]
+        cells += _cells(exercise)
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _cells(exercise: Exercise) -> Iterator[NotebookNode]:
+    """Yield the question, the solution cell and the test cell."""
+    name = exercise.name.replace("/", "-")
+    marks = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
+    yield new_markdown_cell(f"{exercise.markdown}\n\n({marks})", id=f"question-{name}")
+    solution = f"### BEGIN SOLUTION\n{exercise.solution.strip()}\n### END SOLUTION"
+    yield new_code_cell(
+        f"{exercise.blank}\n{solution}",
+        id=f"answer-{name}",
+        metadata=_metadata(f"answer-{name}", solution=True),
+    )
+    yield new_code_cell(
+        TEST.format(name=exercise.name),
+        id=f"test-{name}",
+        metadata=_metadata(f"test-{name}", grade=True, locked=True, points=exercise.marks),
+    )
+
+
+def _metadata(grade_id: str, **values: bool | int) -> dict[str, dict[str, object]]:
+    """Return the metadata by which nbgrader knows a cell."""
+    kind = {"grade": False, "locked": False, "solution": False, "task": False} | values
+    return {"nbgrader": {"schema_version": 3, "grade_id": grade_id, "cell_type": "code"} | kind}
+
+
+def main() -> None:
+    """Write `source/` and, if there is none, `nbgrader_config.py`.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    config = GRADING / "nbgrader_config.py"
+    if not config.exists():
+        write(config, CONFIG)
+    for module in MODULES:
+        path = GRADING / "source" / module.NOTEBOOK / f"{module.NOTEBOOK}.ipynb"
+        write(path, f"{nbformat.writes(assignment(module))}\n")
+    print(GRADING)
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(main))

@@ -1,8 +1,8 @@
 """The archive that a class is given: `make student`.
 
-`build/aslp-student.zip` holds the course without outputs and without solutions, the library, and an
-assignment on each notebook's exercises (`build/assignments/` holds those too, for who gives them
-out one by one). The same project gives the same bytes.
+`build/aslp-student.zip` holds the course without outputs and without solutions, the library, and
+the assignments that `nbgrader generate_assignment` has released (module `assignments`). The same
+project gives the same bytes.
 
 In a git checkout, only files that git tracks are packed: what else lies in these folders, such as
 an exam, is the teacher's own. Elsewhere, as in an unpacked archive, nothing tells the two apart:
@@ -21,13 +21,12 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import nbformat
 
 from aslp_lib import console
-from aslp_lib.course.exercises import MODULES
-from aslp_lib.course.publishing.assignments import assignment
+from aslp_lib.course.publishing.assignments import GRADING
 from aslp_lib.course.publishing.copies import COURSE, without_outputs
 from aslp_lib.files import write
 
 BUILD = Path("build")
-ZIP, ASSIGNMENTS = BUILD / "aslp-student.zip", BUILD / "assignments"
+ZIP = BUILD / "aslp-student.zip"
 
 KEPT = (
     "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
@@ -50,8 +49,8 @@ installs what the course needs into `.venv`, once, and opens the notebooks in co
 tests, the solutions and the pages for who teaches or changes the course are not in here.
 `docs/cheat_sheet.md` has the equations on one page.
 
-`my-notebooks/assignments/` has the exercises of each notebook, to be handed in; each says how it is
-graded.
+If your teacher gave out assignments, they are in `my-notebooks/assignments/`. Each of them says how
+it is graded.
 
 The notebooks' checks compute what is right, so the library that they use, `aslp_lib`, holds the
 answers. It takes no skill to find them there, and nothing is learned from it: a wrong answer gets a
@@ -60,12 +59,12 @@ hint instead.
 
 
 def main() -> None:
-    """Write the archive and the assignments.
+    """Write the archive.
 
     Raises:
         ValueError: this is not the project's folder.
         RuntimeError: git cannot list its files.
-        OSError: they cannot be written.
+        OSError: it cannot be written.
     """
     content = dict(_content())
     buffer = io.BytesIO()
@@ -94,10 +93,8 @@ def _content() -> Iterator[tuple[str, bytes]]:
     for path in files(f"{COURSE}/*.ipynb"):
         notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
         yield path.as_posix(), f"{nbformat.writes(notebook)}\n".encode()
-    for module in MODULES:
-        text = f"{nbformat.writes(assignment(module))}\n"
-        write(ASSIGNMENTS / f"{module.NOTEBOOK}.ipynb", text)
-        yield f"notebooks/assignments/{module.NOTEBOOK}.ipynb", text.encode()
+    for path in GRADING.glob("release/*/*.ipynb"):
+        yield f"notebooks/assignments/{path.name}", path.read_bytes()
     yield "START.md", README.encode()
 
 
