@@ -4,7 +4,7 @@ FROM python:3.13-slim
 WORKDIR /aslp
 COPY pyproject.toml README.md LICENSE ./
 COPY aslp_lib aslp_lib
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu ".[course,teach]"
+RUN pip install --no-cache-dir ".[course,teach]"
 # A container runs as the user who starts it, who has no home folder in it.
 ENV HOME=/tmp OMP_NUM_THREADS=1
 WORKDIR /grading
