@@ -1,5 +1,3 @@
-import json
-import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,22 +12,34 @@ from safetensors.torch import save_file
 from aslp_lib import files, networks, runs
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings, default_preset
-from aslp_lib.course import recorded
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.networks.base import fill
 from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 
 
-def test_a_taken_folder_gets_a_number(tmp_path):
-    paths = [runs.Run.create(tmp_path / "demo", Settings()).path.name for _ in range(3)]
-    assert paths == ["demo", "demo-2", "demo-3"]
+def test_a_taken_folder_gets_a_number_and_each_keeps_its_settings(tmp_path):
+    small = PRESETS["small"].tuned(aslp={"beta": 0.5})
+    settings = [replace(small, seed=seed, methods=("measured_gap",)) for seed in range(3)]
+    made = [runs.Run.create(tmp_path / "demo", each) for each in settings]
+    assert [run.path.name for run in made] == ["demo", "demo-2", "demo-3"]
+    assert [runs.Run.open(run.path).settings for run in made] == settings
 
 
-@pytest.mark.fault("a run's folder would lie in what is a file", "it is refused")
-def test_a_run_that_no_number_helps_is_refused(tmp_path):
+@pytest.mark.fault(
+    "a run's folder would lie in what is a file, or the disk is full when a run begins",
+    "it is refused, and there is no folder of it",
+)
+def test_a_run_that_cannot_be_made_leaves_no_folder(tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         runs.Run.create(tmp_path / "file" / "demo", Settings())
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        runs.Run.create(tmp_path / "demo", Settings())
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.fault(
@@ -48,17 +58,6 @@ def test_no_two_runs_have_one_folder(tmp_path):
             assert len({run.path for run in made}) == 8
             assert all(runs.Run.open(run.path).settings == run.settings for run in made)
     assert len(list(tmp_path.iterdir())) == 40  # and no litter
-
-
-@pytest.mark.fault("the disk is full when a run begins", "there is no folder of it")
-def test_a_run_that_cannot_be_made_leaves_no_folder(tmp_path, monkeypatch):
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        runs.Run.create(tmp_path / "demo", Settings())
-    assert not list(tmp_path.iterdir())
 
 
 HOLD = """
@@ -153,13 +152,6 @@ def test_a_run_of_version_0_1_has_its_files_under_their_old_names(tmp_path):
     assert run.method("bce").path == tmp_path / "bce"
 
 
-def test_settings_survive_the_folder(tmp_path):
-    settings = replace(PRESETS["small"], limit=3, methods=("measured_gap",)).tuned(
-        aslp={"beta": 0.5}
-    )
-    assert runs.Run.open(runs.Run.create(tmp_path / "r", settings).path).settings == settings
-
-
 @pytest.mark.fault(
     "a run's settings are missing, cut or of another version",
     "the file is named and what is wrong with it",
@@ -175,25 +167,7 @@ def test_a_folder_that_is_no_run(tmp_path):
         runs.Run.open(tmp_path)
 
 
-def test_tensors_and_facts_survive(tmp_path):
-    tensors = {"a": torch.rand(2, 3), "n": torch.tensor(7)}
-    save_tensors(tmp_path / "t.safetensors", tensors, {"log": [{"epoch": 1, "ece": 0.1}]})
-    loaded, facts = load_tensors(tmp_path / "t.safetensors")
-    assert all(torch.equal(tensors[k], loaded[k]) for k in tensors)
-    assert facts == {"log": [{"epoch": 1, "ece": 0.1}]}
-
-
 @pytest.mark.fault("a weights file is cut", "it is named")
-def test_damaged_tensors_are_named(tmp_path):
-    path = tmp_path / "t.safetensors"
-    save_tensors(path, {"a": torch.rand(100)}, {})
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(ValueError, match=r"t\.safetensors is damaged"):
-        load_tensors(path)
-    with pytest.raises(FileNotFoundError, match="no file"):
-        load_tensors(tmp_path / "none")
-
-
 @pytest.mark.fault(
     "a bit of a weights file or a checkpoint flips", "its SHA-256 notices: the file is named"
 )
@@ -202,6 +176,8 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
     path = tmp_path / "t.safetensors"
     tensors, facts = {"a": torch.rand(3), "n": torch.tensor(7)}, {"log": [{"ece": 0.25}]}
     save_tensors(path, tensors, facts)
+    loaded, said = load_tensors(path)
+    assert (fingerprint(loaded), said) == (fingerprint(tensors), facts)
     good, noticed = path.read_bytes(), 0
     bits = range(0, 8 * len(good), 3)  # of every byte
     for bit in bits:
@@ -217,6 +193,11 @@ def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
             assert fingerprint(found) == fingerprint(tensors)
             assert said == {} or said["log"] == facts["log"]
     assert noticed > 0.9 * len(bits)
+    path.write_bytes(good[:-1])
+    with pytest.raises(ValueError, match=r"t\.safetensors is damaged"):
+        load_tensors(path)
+    with pytest.raises(FileNotFoundError, match="no file"):
+        load_tensors(tmp_path / "none")
 
 
 def test_a_fingerprint_is_of_names_types_shapes_and_values():
@@ -237,13 +218,9 @@ def test_a_fingerprint_is_of_names_types_shapes_and_values():
     )
 
 
-def test_files_of_before_have_no_digest_and_the_shipped_ones_do(tmp_path):
+def test_files_of_before_have_no_digest(tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "old.safetensors", {"facts": '{"network": "tiny"}'})
     assert load_tensors(tmp_path / "old.safetensors")[1] == {"network": "tiny"}
-    for path in recorded.FOLDER.glob("*.safetensors"):
-        data = path.read_bytes()
-        header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
-        assert len(json.loads(header["__metadata__"]["facts"])["sha256"]) == 64
 
 
 @pytest.mark.parametrize(
@@ -253,8 +230,6 @@ def test_files_of_before_have_no_digest_and_the_shipped_ones_do(tmp_path):
         (lambda t: t.index_fill_(0, torch.tensor(1), -float("inf")), "NaN or infinity"),
         (lambda t: t.to(torch.int8), "as torch.int8, not as torch.float32"),
         (lambda t: t.to(torch.complex64), "as torch.complex64, not as torch.float32"),
-        (lambda t: t.half(), "as torch.float16, not as torch.float32"),
-        (lambda t: t.bfloat16(), "as torch.bfloat16, not as torch.float32"),
         (lambda t: t.double(), "as torch.float64, not as torch.float32"),
     ],
 )
@@ -307,14 +282,11 @@ def test_bad_settings_stop_a_run_before_it_trains(changes, message):
 @pytest.mark.parametrize(
     ("method", "family", "changes", "message"),
     [
-        ("calibration", "aslp", {"technique": "XX"}, "technique is 'XX'"),
         ("calibration", "aslp", {"beta": 3.0}, r"beta is 3.0"),
         ("calibration", "aslp", {"beta": 2.0, "technique": "DM"}, "noise is 0.25"),
         ("calibration", "aslp", {"constraint_weight": -1.0}, "constraint_weight is -1.0"),
-        ("calibration", "aslp", {"alpha_warm_up": -1}, "alpha_warm_up is -1"),
         ("calibration", "aslp", {"technique": "release"}, "needs dynamics='release'"),
         ("measured_gap", "aslp", {"dynamics": "release"}, "no rule 'measured_gap'"),
-        ("label_smoothing", "label_smoothing", {"epsilon": 1.5}, "epsilon is 1.5"),
         ("focal", "focal", {"gamma": float("nan")}, "gamma is nan"),
     ],
 )
@@ -328,9 +300,3 @@ def test_the_preset_follows_the_data(tmp_path, monkeypatch):
     assert default_preset() == "demo"
     (tmp_path / "Dataset/Train/DUTS-TR/Image").mkdir(parents=True)
     assert default_preset() == "small"
-
-
-def test_settings_are_plain_json():
-    values = json.loads(Settings().to_json())
-    assert values["hyperparameters"]["aslp"]["technique"] == "M"
-    assert values["methods"] == ["bce", "calibration"]

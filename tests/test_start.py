@@ -43,25 +43,20 @@ MAPS = (
     *("score", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md"),
     "--no-weighted-f",  # PySODMetrics needs SciPy
 )
-HELPS = [("--help",), ("evaluate", "--help"), ("run", "--help")]
-ALONE = [("score", "--help"), ("textures", "--help"), MAPS]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arguments", HELPS, ids=" ".join)
-def test_help_imports_no_pictures_and_no_networks(scored, arguments):
-    assert not imported(arguments, scored) & set(HEAVY)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("arguments", ALONE, ids=" ".join)
-def test_scores_do_without_torch(scored, arguments):
-    assert not imported(arguments, scored) & {"torch", *HEAVY}
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (("run", "--help"), {"torch"}),
+        (("textures", "--help"), set()),
+        (MAPS, set()),
+        ((*MAPS, "--report", "r.html"), {"matplotlib"}),
+    ],
+    ids=["run", "textures", "score", "report"],
+)
+def test_a_command_imports_what_it_needs_alone(scored, arguments, needed):
+    assert imported(arguments, scored) & {"torch", *HEAVY} == needed
     assert (scored / "s.json").exists() == ("--out" in arguments)
-
-
-@pytest.mark.slow
-def test_a_report_imports_what_draws_it(scored):
-    report = imported([*MAPS, "--report", "r.html"], scored)
-    assert report & {"torch", *HEAVY} == {"matplotlib"}
-    assert (scored / "r.html").stat().st_size > 10_000
+    assert (scored / "r.html").exists() == ("--report" in arguments)

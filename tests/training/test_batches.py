@@ -9,7 +9,6 @@ from aslp_lib.config import Settings
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.networks import NETWORKS
 from aslp_lib.training.batches import Batches, check_smallest_batch
-from aslp_lib.training.loop import train
 
 
 class Processes(Accelerator):
@@ -50,12 +49,6 @@ def test_only_batches_of_one_image_are_too_small():
     assert network.training
     after = network.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
-
-
-def test_a_training_of_too_small_batches_does_not_begin():
-    settings = Settings(size=8, limit=1)
-    with pytest.raises(ValueError, match="BatchNorm needs more"):
-        train(settings, settings.load_data(), "bce", progress=False)
 
 
 @pytest.mark.fault("no shared memory (/dev/shm full), and no worker processes", "none is needed")
