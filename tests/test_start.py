@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from PIL import Image
 
 HEAVY = ("torchvision", "matplotlib", "seaborn", "pandas", "scipy", "torch._dynamo")
 RUN = """
@@ -27,21 +26,9 @@ def imported(arguments, folder):
     return set(result.stdout.splitlines()[-1].split())
 
 
-@pytest.fixture
-def scored(tmp_path):
-    """A folder with a map and its mask."""
-    for name in ("maps", "SOD/GT"):
-        (tmp_path / name).mkdir(parents=True)
-        picture = Image.new("L", (30, 20))
-        picture.paste(255, (5, 5, 15, 15))
-        for stem in "ab":
-            picture.save(tmp_path / name / f"{stem}.png")
-    return tmp_path
-
-
 MAPS = (
-    *("score", "--maps", "maps", "--masks", "SOD/GT", "--out", "s.json", "--table", "t.md"),
-    "--no-weighted-f",  # PySODMetrics needs SciPy
+    *("score", "--maps", "Test/SOD/GT", "--masks", "Test/SOD/GT", "--out", "s.json"),
+    *("--table", "t.md", "--no-weighted-f"),  # PySODMetrics needs SciPy
 )
 
 
@@ -56,7 +43,7 @@ MAPS = (
     ],
     ids=["run", "textures", "score", "report"],
 )
-def test_a_command_imports_what_it_needs_alone(scored, arguments, needed):
-    assert imported(arguments, scored) & {"torch", *HEAVY} == needed
-    assert (scored / "s.json").exists() == ("--out" in arguments)
-    assert (scored / "r.html").exists() == ("--report" in arguments)
+def test_a_command_imports_what_it_needs_alone(paper_root, arguments, needed):
+    assert imported(arguments, paper_root) & {"torch", *HEAVY} == needed
+    assert (paper_root / "s.json").exists() == ("--out" in arguments)
+    assert (paper_root / "r.html").exists() == ("--report" in arguments)

@@ -1,5 +1,5 @@
 """The explorers in a real browser: JupyterLab, run all, every control moved by keyboard; and what
-axe finds in them and in the text around.
+axe finds in them. (The text around them is in the book.)
 
 Skipped where there is no Chromium or no playwright.
 """
@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
+from nbformat import write
+from nbformat.v4 import new_code_cell, new_notebook
 
 from aslp_lib.course.explorers import EXPLORERS
 
@@ -27,7 +28,7 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # all outputs are in the page
 }
 sync_api.expect.set_options(timeout=60_000)  # a kernel beside other work is slow, not broken
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +178,8 @@ def start_and_stop(page, explorer) -> None:
     assert shown() == first
 
 
-OURS = {"include": [[".explorer"], [".jp-RenderedMarkdown"]]}
-"""Explorers and text. The rest is JupyterLab's: pictures too, whose alt text it leaves out."""
+OURS = {"include": [[".explorer"]]}
+"""The rest is JupyterLab's: pictures too, whose alt text it leaves out."""
 
 
 def errors(page) -> list[str]:
@@ -189,26 +190,12 @@ def errors(page) -> list[str]:
     return outputs.all_inner_texts()
 
 
-def shortened(notebook: Path, called: str) -> str:
-    """A notebook that computes no more than its explorer needs; nbval runs all of it."""
-    whole = json.loads(notebook.read_text(encoding="utf-8"))
-    cells = whole["cells"]
-    (at,) = [i for i, cell in enumerate(cells) if called in "".join(cell["source"])]
-    alone = called + ")" in "".join(cells[at]["source"])  # it takes nothing from cells before
-    whole["cells"] = [
-        cell
-        for i, cell in enumerate(cells)
-        if cell["cell_type"] == "markdown" or i == at or (i < at and not alone)
-    ]
-    return json.dumps(whole)
-
-
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_control_of_the_explorer_moves_by_keyboard(page, lab, serious, name):
-    called = f"explorers.{name}("
-    (notebook,) = [path for path in NOTEBOOKS.glob("*.ipynb") if called in path.read_text()]
-    (lab[1] / notebook.name).write_text(shortened(notebook, called), encoding="utf-8")
-    explorer = run_all(page, lab, notebook.name)
+    code = f"from aslp_lib.course.explorers import EXPLORERS\nEXPLORERS[{name!r}]()"
+    notebook = new_notebook(cells=[new_code_cell(code)], metadata={"kernelspec": KERNEL})
+    write(notebook, lab[1] / f"{name}.ipynb")
+    explorer = run_all(page, lab, f"{name}.ipynb")
     sync_api.expect(explorer).to_have_count(1)
     labels = [control.description for control in EXPLORERS[name]().controls.values()]
     assert drive(page, explorer) == labels

@@ -17,7 +17,7 @@ from aslp_lib.data.base import derived_seed
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.runs import MethodFolder, read_log
-from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches, in_batches
 from aslp_lib.training.checkpoints import TrainingState
@@ -35,10 +35,7 @@ def fit(settings: Settings, method="calibration", folder=None):
 
 
 def same(first, second) -> bool:
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    )
+    return fingerprint(first.state_dict()) == fingerprint(second.state_dict())
 
 
 def test_a_seed_fixes_a_run():
@@ -168,9 +165,6 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_pa
         fit(SHORT, "bce", folder)
     assert {path.name for path in tmp_path.iterdir()} == {"last.safetensors", "log.csv"}
     assert len(load_tensors(folder.checkpoint)[1]["log"]) == 1
-    monkeypatch.undo()
-    with pytest.raises(FloatingPointError):
-        fit(replace(SHORT, learning_rate=1e38))
 
 
 @pytest.fixture(scope="module")

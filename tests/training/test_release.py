@@ -6,7 +6,7 @@ the first weights and what both are fed: images, grey labels, the order of the i
 half the figure's.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,33 +57,15 @@ class Tiny(DenseNetwork):
         return self.layers(x)
 
 
-@dataclass
-class Record:
-    """Levels, weights and learning rate at the start and after each epoch; of the twin, each step's
-    tensors too."""
-
-    levels: list[torch.Tensor] = field(default_factory=list)
-    weights: list[dict[str, torch.Tensor]] = field(default_factory=list)
-    rates: list[float] = field(default_factory=list)
-    targets: list[torch.Tensor] = field(default_factory=list)
-    logits: list[torch.Tensor] = field(default_factory=list)
-
-    def keep(self, level: torch.Tensor, network: nn.Module, rate: float) -> None:
-        self.levels.append(level.clone())
-        self.weights.append({k: v.clone() for k, v in network.state_dict().items()})
-        self.rates.append(rate)
+def snapshot(level: torch.Tensor, network: nn.Module, rate: float) -> dict[str, torch.Tensor]:
+    weights = {name: value.clone() for name, value in network.state_dict().items()}
+    return {"levels": level.clone(), "rate": torch.tensor(rate), **weights}
 
 
-def twin(
-    start: dict[str, torch.Tensor],
-    data: Grey,
-    accuracies: list[float],
-    seed: int,
-    eta: float,
-    lam: float,
-) -> Record:
-    """30 lines of what the authors' code computes."""
-    record, beta = Record(), 2.0
+def twin(start, data: Grey, accuracies: list[float], seed: int, eta: float, lam: float):
+    """30 lines of what the authors' code computes: what there is after each epoch, and each step's
+    targets and logits."""
+    epochs, steps, beta = [], [], 2.0
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     images = (torch.from_numpy(data.images).double() / 255 - mean) / std
     labels = torch.from_numpy(data.masks).double() / 255
@@ -91,7 +73,6 @@ def twin(
     network.load_state_dict(start)
     adam = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
     level, accuracy = np.zeros(IMAGES), None
-    record.keep(torch.from_numpy(level), network, 0.0)
     for epoch in range(1, EPOCHS + 1):
         order, uniform = loop._order_and_draws(IMAGES, seed, epoch - 1)
         for first in range(0, IMAGES, BATCH):
@@ -111,24 +92,24 @@ def twin(
                 moved = level[batch] + eta * ((turned - bce) / beta + lam * room)
                 moved[moved >= 1 / (2 * beta)] = 1 / (2 * beta) - 0.01
                 level[batch] = np.maximum(moved, 0)
-            record.targets.append(targets)
-            record.logits.append(logits.detach())
+            steps.append((targets, logits.detach()))
         accuracy = accuracies[epoch - 1]
-        record.keep(torch.from_numpy(level), network, adam.param_groups[0]["lr"])
+        epochs.append(snapshot(torch.from_numpy(level), network, adam.param_groups[0]["lr"]))
         adam.param_groups[0]["lr"] *= 0.95 ** (epoch // 10)
-    return record
+    return epochs, steps
 
 
 @pytest.fixture
 def released(monkeypatch, double):
-    """Train as the library does, told these accuracies; returns the record."""
+    """Train as the library does, told these accuracies: the first weights, and what there is after
+    each epoch."""
 
     def train(settings, data, accuracies):
-        record, left = Record(), iter(accuracies)
+        start, epochs, left = {}, [], iter(accuracies)
 
         def build(*_):
             network = Tiny()
-            record.keep(torch.zeros(IMAGES), network.layers, 0.0)
+            start.update({k: v.clone() for k, v in network.layers.state_dict().items()})
             return network
 
         def validate(*_):
@@ -138,13 +119,13 @@ def released(monkeypatch, double):
 
         def keep(state):
             rate = state.log[-1]["learning_rate"]
-            record.keep(state.method.alphas.alpha, state.network.layers, rate)
+            epochs.append(snapshot(state.method.alphas.alpha, state.network.layers, rate))
 
         monkeypatch.setattr(loop.networks, "build", build)
         monkeypatch.setattr(loop, "validate", validate)
         splits = DataSplits("noise", data, data, {})
         loop.train(settings, splits, "calibration", progress=False, after_epoch=keep)
-        return record
+        return start, epochs
 
     return train
 
@@ -165,37 +146,25 @@ def test_the_algorithm_of_the_release_is_the_authors(released, case):
     """A target that differs is a gradient that does, and so a weight."""
     eta, weight, accuracies = CASES[case]
     accuracies = [*[0.5] * 4, *accuracies, 0.5]
-    settings = replace(
-        PRESETS["release"],
-        device="cpu",
-        batch_size=BATCH,
-        epochs=EPOCHS,
-        learning_rate=LEARNING_RATE,
-        num_workers=0,
-        seed=2,
-    )
+    few = {"batch_size": BATCH, "epochs": EPOCHS, "learning_rate": LEARNING_RATE}
+    settings = replace(PRESETS["release"], device="cpu", num_workers=0, seed=2, **few)
     if case == "large levels":
         settings = settings.tuned(aslp={"alpha_step_size": eta, "constraint_weight": weight})
     data = Grey()
-    ours = released(settings, data, accuracies)
-    theirs = twin(ours.weights[0], data, accuracies, settings.seed, eta, weight)
-
-    assert ours.rates == pytest.approx(theirs.rates, rel=1e-15)
-    for level, expected in zip(ours.levels, theirs.levels, strict=True):
-        assert level.dtype == torch.float64
-        torch.testing.assert_close(level, expected, rtol=0, atol=1e-11)
-    for weights, expected in zip(ours.weights, theirs.weights, strict=True):
-        for name, value in expected.items():
-            torch.testing.assert_close(weights[name], value, rtol=0, atol=1e-12)
+    start, ours = released(settings, data, accuracies)
+    theirs, steps = twin(start, data, accuracies, settings.seed, eta, weight)
+    assert len(ours) == len(theirs) == EPOCHS
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-11)
 
     # What could be wrong does happen: the rate compounds, logits pass the clamp; small levels fall
     # to 0, large ones switch targets on, give way in part and are thrown back.
-    levels = torch.stack(theirs.levels)
+    levels = torch.stack([each["levels"] for each in theirs])
     before, after = levels[:-1], levels[1:]
-    assert len(set(ours.rates[1:])) == 3
-    assert any((each.abs() > 16.2).any() for each in theirs.logits[-18:])
+    assert len({each["rate"].item() for each in theirs}) == 3
+    assert any((logits.abs() > 16.2).any() for _, logits in steps[-18:])
     if case == "large levels":
-        assert sum(bool((each < -0.5).any()) for each in theirs.targets) > 5
+        assert sum(bool((targets < -0.5).any()) for targets, _ in steps) > 5
         assert ((after > 0) & (after < before)).any()
         assert (levels == 0.24).any()
     else:
