@@ -12,23 +12,33 @@ from aslp_lib.config import Settings
 from aslp_lib.runs import Run
 
 
-def full(path, *_):
+def raise_full(path, *_):
     where = [] if isinstance(path, int) else [path]
     raise OSError(errno.ENOSPC, "No space left on device", *where)
 
 
+def raise_stop(*_):
+    raise KeyboardInterrupt
+
+
 @pytest.mark.fault("the disk is full", "the file of before stays whole, and nothing else is left")
+@pytest.mark.fault(
+    "Ctrl-C comes while a file is written", "the file of before stays, and nothing half made"
+)
+@pytest.mark.parametrize("stop", [raise_full, raise_stop])
 @pytest.mark.parametrize("before", ["old", None])
-def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, before):
+def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, before, stop):
     path = tmp_path / "log.csv"
     if before:
         files.write(path, before)
-    monkeypatch.setattr(files.os, "fsync", full)
-    told = r"could not write \S+/log\.csv \(No space left on device\)"
-    with pytest.raises(OSError, match=told) as error:
+    monkeypatch.setattr(files.os, "fsync", stop)
+    with pytest.raises((OSError, KeyboardInterrupt)) as error:
         files.write(path, "new")
-    assert ("its last version is untouched" in str(error.value)) == bool(before)
-    assert ".aslp-" not in str(error.value)
+    if stop is raise_full:
+        assert f"could not write {path} (No space left on device)" in str(error.value)
+        assert ("its last version is untouched" in str(error.value)) == bool(before)
+    with pytest.raises((OSError, KeyboardInterrupt)), files.whole_folder(tmp_path / "maps") as maps:
+        files.write(maps / "a.png", "new")
     assert [p.read_text() for p in tmp_path.iterdir()] == ([before] if before else [])
 
 
@@ -36,29 +46,11 @@ def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, b
 @pytest.mark.parametrize("function", ["fsync", "mkdir"])
 def test_a_full_disk_is_told_of_the_folder_that_was_made(tmp_path, monkeypatch, function):
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, function, full)
-        with (
-            pytest.raises(OSError, match="No space left") as error,
-            files.whole_folder(tmp_path / "maps") as folder,
-        ):
+        patch.setattr(files.os, function, raise_full)
+        with pytest.raises(OSError) as error, files.whole_folder(tmp_path / "maps") as folder:
             files.write(folder / "a.png", "new")
-    assert f"{tmp_path}/maps" in str(error.value)
+    assert f"{tmp_path}/maps" in str(error.value) and "No space left" in str(error.value)
     assert ".aslp-" not in str(error.value) and "untouched" not in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.fault(
-    "Ctrl-C comes while a file is written", "the file of before stays, and nothing half made"
-)
-def test_what_is_stopped_while_it_writes_leaves_nothing(tmp_path, monkeypatch):
-    def stop(descriptor):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(files.os, "fsync", stop)
-    with pytest.raises(KeyboardInterrupt):
-        files.write(tmp_path / "log.csv", "new")
-    with pytest.raises(KeyboardInterrupt), files.whole_folder(tmp_path / "maps") as folder:
-        files.write(folder / "a.png", "new")
     assert not list(tmp_path.iterdir())
 
 
@@ -108,31 +100,27 @@ def clear_as_a_run(folder: Path) -> None:
     "it is left alone while its process lives, also where nobody sees that process",
 )
 @pytest.mark.parametrize("clear", [files.discard_dead, files.discard_partials, clear_as_a_run])
-def test_what_a_living_process_makes_is_left_alone_and_a_killed_one_s_removed(
+def test_what_is_half_made_is_removed_once_its_process_and_its_children_ended(
     tmp_path, holder, clear
 ):
-    living, killed = holder("maps"), holder("other")
-    assert len(list(tmp_path.glob(".aslp-*.partial/a.png"))) == 2
-    killed.kill()
-    killed.wait()
+    def half_made() -> int:
+        return len(list(tmp_path.glob(".aslp-*.partial/a.png")))
+
+    living, killed, parent = holder("maps"), holder("other"), holder("third", "forks")
+    assert half_made() == 3
+    for process in (killed, parent):
+        process.kill()
+        process.wait()
     clear(tmp_path)
-    assert len(list(tmp_path.glob(".aslp-*.partial/a.png"))) == 1
+    assert half_made() == 2
+    parent.stdin.close()
+    assert parent.stdout.read() == b""  # its end, when the child has closed it too
+    clear(tmp_path)
+    assert half_made() == 1
     living.communicate(b"go on\n")
     assert living.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["maps"]
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
-
-
-def test_what_a_killed_process_made_stays_until_its_children_have_ended(tmp_path, holder):
-    killed = holder("maps", "forks")
-    killed.kill()
-    killed.wait()
-    files.discard_partials(tmp_path)
-    assert list(tmp_path.glob(".aslp-*.partial/a.png"))
-    killed.stdin.close()
-    assert killed.stdout.read() == b""  # its end, when the child has closed it too
-    files.discard_partials(tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.fault(

@@ -44,10 +44,11 @@ DECKS = ["class", *(f"session_{n}" for n in range(1, len(making.SESSIONS) + 1))]
 
 
 @pytest.mark.parametrize("name", DECKS)
-def test_keys_go_through_the_deck_and_each_slide_fits(page, made, name):
+def test_keys_go_through_the_deck_and_each_slide_fits(page, made, serious, name):
     page.goto((made / f"{name}.html").as_uri())
     last, press = page.locator("section").count(), page.keyboard.press
     assert here(page) == 1
+    assert serious(page) == []
     for number in range(1, last + 1):
         assert here(page) == number
         slide = page.locator("section:visible")
@@ -65,7 +66,7 @@ def test_keys_go_through_the_deck_and_each_slide_fits(page, made, name):
             assert picture.bounding_box()["height"] > 0.3 * SIZES[-1][1]
         press("ArrowRight")
     assert here(page) == last  # and no further
-    assert page.wrong == []
+    assert page.wrong + serious(page) == []
 
 
 def test_other_keys_buttons_and_the_address(page, made):
@@ -89,15 +90,6 @@ def test_other_keys_buttons_and_the_address(page, made):
     assert here(page) == 2
 
 
-@pytest.mark.parametrize("name", [*DECKS, "cheat_sheet"])
-def test_axe_finds_nothing_serious(page, made, serious, name):
-    page.goto((made / f"{name}.html").as_uri())
-    assert serious(page) == []
-    for _ in range(2 * page.locator("section").count()):
-        page.keyboard.press("ArrowRight")
-    assert serious(page) == []
-
-
 def test_without_javascript_and_in_print_all_shows(browser, made):
     context = browser.new_context(java_script_enabled=False)
     plain = context.new_page()
@@ -113,8 +105,8 @@ def test_without_javascript_and_in_print_all_shows(browser, made):
     printed.close()
 
 
-def test_the_cheat_sheet_is_one_page_of_paper(page, made):
+def test_the_cheat_sheet_is_one_page_of_paper(page, made, serious):
     page.goto((made / "cheat_sheet.html").as_uri())
     paper = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
-    assert page.wrong == []
+    assert page.wrong + serious(page) == []
