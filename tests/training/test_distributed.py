@@ -28,17 +28,14 @@ PAGE = (ROOT / "docs" / "several_gpus.md").read_text(encoding="utf-8")
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": PATH}
 METHODS = (
-    "bce",
+    "ema",  # a copy of the network that follows each step
     "calibration",  # an alpha for each image, which its process moves; a switch and noise to draw
-    "measured_gap",  # state that is made from the validation
     "regmixup",  # partners of another process; more images than there are labels
     "degraded_views",  # images that are made before the network sees them
-    "mmce",  # a loss that is no sum over pixels
-    "ema",  # a copy of the network that follows each step
-    "early_stopping",  # other weights than the last
+    "early_stopping",  # state that is made from the validation; other weights than the last
 )
-"""The methods that differ in what several processes must agree on. That any method's loss is a sum
-over images is in tests/methods/test_methods.py."""
+"""The methods that differ in what processes must agree on. That any method's loss is a sum over
+images is in tests/methods/test_methods.py."""
 IMAGES = 11
 ARGUMENTS = [
     *("--preset", "demo", "--epochs", "3", "--limit", str(IMAGES), "--size", "16"),
@@ -123,7 +120,7 @@ def test_two_processes_write_and_print_what_one_does(runs):
     for path in maps:
         first, second = (np.asarray(Image.open(run / path)).astype(int) for run in (one, two))
         assert np.abs(first - second).max() <= 1
-    scores = [json.loads((run / "metrics.json").read_text())["test"]["bce"] for run in (one, two)]
+    scores = [json.loads((run / "metrics.json").read_text())["test"]["ema"] for run in (one, two)]
     assert scores[0]["brier"] == pytest.approx(scores[1]["brier"], abs=1e-4)
 
 
