@@ -10,6 +10,7 @@ from aslp_lib.data.shapes import Shapes
 from aslp_lib.networks import NETWORKS
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training.batches import Batches, check_smallest_batch
+from aslp_lib.training.loop import train
 
 
 class Processes(Accelerator):
@@ -46,6 +47,9 @@ def test_only_batches_of_one_image_are_too_small():
     for images, processes in ((1, 1), (9, 1), (6, 2), (7, 2), (9, 2)):
         with pytest.raises(ValueError, match=f"of {images} images, or a process's share"):
             check_smallest_batch(network, settings, images, Processes(processes))
+    alone = replace(settings, limit=1)
+    with pytest.raises(ValueError, match="BatchNorm needs more"):
+        train(alone, alone.load_data(), "bce", progress=False)
     assert network.training
     assert fingerprint(network.state_dict()) == before
 
