@@ -57,7 +57,7 @@ def start(launcher: str, *arguments, **environment: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen, status: int = 0) -> str:
-    output = process.communicate(timeout=500)[0]
+    output = process.communicate()[0]
     assert process.returncode == status, output
     return output
 

@@ -58,7 +58,7 @@ def start(*words) -> subprocess.Popen:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.fault(
     "a training is stopped by Ctrl-C or killed in the middle of writing a checkpoint",
     "it goes on from the last one to the same weights, levels and log, byte for byte",
@@ -75,14 +75,14 @@ def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
         while not flag.exists() and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(sent)
-        output = process.communicate(timeout=100)[0].decode()
+        output = process.communicate()[0].decode()
         assert process.returncode == status, output
         half = [each.stat().st_size for each in path.rglob(".aslp-*.partial")]
         assert half == ([1000] if sent == signal.SIGKILL else [])
         assert len(load_tensors(path / "measured_gap" / "last.safetensors")[1]["log"]) == 2
         words = ["train", "--resume", path]
     for process in (unbroken, start("-m", "aslp_lib", *words)):
-        output = process.communicate(timeout=200)[0].decode()
+        output = process.communicate()[0].decode()
         assert process.returncode == 0, output
     assert not list(path.rglob(".aslp-*.partial"))
     for name in ("weights.safetensors", "log.csv", "alphas.csv"):
