@@ -5,12 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from aslp_lib.config import Settings
 from aslp_lib.course import recorded
 from aslp_lib.course.recorded.card import CARD, card
-from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
 from aslp_lib.training.validation import validate
 
@@ -26,17 +24,13 @@ def test_the_shipped_weights_have_the_scores_they_were_shipped_with(method):
             assert scores(counts)[key] == pytest.approx(how["scores"][method][name][key], abs=2e-4)
 
 
-def test_they_were_made_with_the_settings_of_today():
+def test_they_are_small_and_ready_and_made_with_the_settings_of_today():
     how = json.loads((recorded.FOLDER / "how.json").read_text())
     then = Settings.from_json(json.dumps(how["settings"]))  # later settings at their defaults
     assert then == replace(recorded.SETTINGS, methods=recorded.METHODS)
     assert len(recorded.load_log("bce")) == recorded.SETTINGS.epochs
-
-
-def test_they_are_small_and_ready():
     assert sum(path.stat().st_size for path in recorded.FOLDER.glob("*.safetensors")) < 2e6
     assert not recorded.load("bce").training
-    assert recorded.load("measured_gap")(torch.zeros(1, 3, 8, 8)).shape == (1, 1, 8, 8)
     with pytest.raises(ValueError, match="no weights are shipped for 'entropy'"):
         recorded.load("entropy")
 
@@ -44,19 +38,9 @@ def test_they_are_small_and_ready():
 def test_the_model_card_is_of_these_files():
     text = CARD.read_text(encoding="utf-8")
     assert text == card(), "run python -m aslp_lib.course.recorded.card"
-    how = json.loads((recorded.FOLDER / "how.json").read_text())
-    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    for path in recorded.FOLDER.iterdir():
-        if path.suffix in (".safetensors", ".npz"):
-            (row,) = (row for row in rows if row[:1] == [f"`{path.name}`"])
-            assert row[-1] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
-    for method in recorded.METHODS:
-        for part, own in how["scores"][method].items():
-            (row,) = (row for row in rows if row[:2] == [part, METHOD_LABELS[method]])
-            kept = ("ece", "oe", "accuracy", "confidence")
-            assert [float(cell) for cell in row[2:]] == pytest.approx(
-                [100 * own[name] for name in kept], abs=0.051
-            )
+    for path in recorded.FOLDER.glob("*.safetensors"):
+        assert f"`{path.name}`" in text
+        assert hashlib.sha256(path.read_bytes()).hexdigest() in text
 
 
 def test_the_model_card_comes_with_the_package():

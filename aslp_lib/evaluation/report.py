@@ -13,22 +13,23 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
 from aslp_lib import __version__
-from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
 from aslp_lib.files import write
-from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import Shown, shown
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.prediction.maps import STRETCHED
-from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import Run, read_log
+
+if TYPE_CHECKING:
+    from aslp_lib.data.base import DataSplits, SaliencySet
+    from aslp_lib.runs import Run
 
 PICTURES, WIDE, SCROLL = "pictures", "pictures wide", "scroll"
 """Classes: as many pictures beside one another as the page holds, and one that scrolls."""
@@ -222,6 +223,10 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
     Args:
         evaluation: by the methods' labels.
     """
+    # Imported here because they load torch, which a report on maps does without.
+    from aslp_lib.methods import METHOD_LABELS
+    from aslp_lib.runs import read_log
+
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     parts = [
         f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
@@ -241,6 +246,8 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
 
 def _recalibrations(run: Run) -> list[str]:
     """What was fitted after training, and whether it left the decisions alone."""
+    from aslp_lib.recalibration import RECALIBRATIONS  # loads torch, too
+
     items = []
     for variant in run.variants():
         if variant.recalibration is not None:

@@ -6,19 +6,20 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm.auto import tqdm
 
-from aslp_lib.data.base import DataSplits
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Shown, scores, shown
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction import provenance
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
-from aslp_lib.runs import Run, Variant
+
+if TYPE_CHECKING:
+    from aslp_lib.data.base import DataSplits
+    from aslp_lib.runs import Run
 
 MAIN = tuple(score.name for score in shown(Shown.MAIN))
 """The scores whose intervals a run keeps."""
@@ -143,6 +144,9 @@ def evaluate_run(
         ValueError: maps of other weights, images or settings than there are now; and as
             `count_maps`.
     """
+    # Imported here because it loads torch, which scores of maps do without.
+    from aslp_lib.prediction import provenance
+
     provenance.check(run, data.tests)
     evaluation = Evaluation.of(
         {
@@ -167,6 +171,8 @@ def labelled(evaluation: Evaluation) -> Evaluation:
 
 
 def _labelled(by_method: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
+    from aslp_lib.runs import Variant  # loads torch, too
+
     return {
         name: {Variant.named(method).label: each for method, each in methods.items()}
         for name, methods in by_method.items()

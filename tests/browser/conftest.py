@@ -1,5 +1,6 @@
 """One headless Chromium for the tests here, which are skipped where it or playwright is missing."""
 
+import re
 import shutil
 
 import pytest
@@ -7,18 +8,10 @@ import pytest
 from aslp_lib.course.publishing.environment import CHROMIUM
 
 FLAGS = [
-    f"--{flag}"
-    for flag in (
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-        "disable-dev-shm-usage",
-    )
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 ]
+ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1|file:|data:)")
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +24,49 @@ def browser():
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched
         launched.close()
+
+
+@pytest.fixture
+def watched(browser):
+    """Make a page that can ask this machine alone, and keeps in `wrong` what goes wrong."""
+    made = []
+
+    def make(**options):
+        page = browser.new_page(**options)
+        made.append(page)
+        page.wrong = []
+
+        def note(what: object) -> None:
+            page.wrong.append(f"{page.url}: {what}")
+
+        def refuse(route) -> None:
+            note(f"asks for {route.request.url}")
+            route.abort()
+
+        page.route(ELSEWHERE, refuse)
+        page.on("console", lambda m: note(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", note)
+        page.on("response", lambda r: note(f"{r.status} {r.url}") if r.status >= 400 else None)
+        return page
+
+    yield make
+    for page in made:
+        page.close()
+
+
+@pytest.fixture(scope="module")
+def serious():
+    """What axe finds on a page, of the two gravest kinds."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def look(page, context=None, **options) -> list[str]:
+        # With `preload` it would load style sheets again, their imports from where they are not.
+        options |= {"resultTypes": ["violations"], "preload": False}
+        found = axe.run(page, context=context, options=options).response["violations"]
+        return [
+            f"{page.url}: {each['id']}: {[node['html'][:200] for node in each['nodes'][:3]]}"
+            for each in found
+            if each["impact"] in ("serious", "critical")
+        ]
+
+    return look

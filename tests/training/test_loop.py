@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import shutil
 import sysconfig
 from dataclasses import replace
@@ -17,8 +16,8 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import derived_seed
 from aslp_lib.methods import METHODS
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.runs import MethodFolder
-from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.runs import MethodFolder, read_log
+from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.batches import Batches, in_batches
 from aslp_lib.training.checkpoints import TrainingState
@@ -26,6 +25,9 @@ from aslp_lib.training.checkpoints import TrainingState
 SHORT = replace(PRESETS["demo"], epochs=4, limit=20, size=16, device="cpu").tuned(
     aslp={"alpha_warm_up": 1}
 )
+ONE_EPOCH = replace(SHORT, epochs=1)
+FREE = {"constraint_weight": 0.0, "alpha_step_size": 0.2}
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 def fit(settings: Settings, method="calibration", folder=None):
@@ -33,10 +35,7 @@ def fit(settings: Settings, method="calibration", folder=None):
 
 
 def same(first, second) -> bool:
-    return all(
-        torch.equal(a, b)
-        for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True)
-    )
+    return fingerprint(first.state_dict()) == fingerprint(second.state_dict())
 
 
 def test_a_seed_fixes_a_run():
@@ -46,34 +45,20 @@ def test_a_seed_fixes_a_run():
     assert not same(first.network, fit(replace(SHORT, seed=1)).network)
 
 
-def test_the_state_is_shown_after_each_epoch():
-    epochs, levels = [], []
-
-    def look(state: TrainingState) -> None:
-        epochs.append(len(state.log))
-        levels.append(state.method.alphas.alpha.mean().item())
-
-    state = loop.train(SHORT, SHORT.load_data(), "calibration", progress=False, after_epoch=look)
-    assert epochs == [1, 2, 3, 4]
-    assert levels == [row["alpha_mean"] for row in state.log]
-
-
 def test_other_precisions_in_one_process_do_not_stick():
-    settings = replace(SHORT, epochs=1)
-    plain = fit(settings, "bce").network
-    fit(replace(settings, precision="bf16"), "bce")
-    assert same(plain, fit(settings, "bce").network)
+    plain = fit(ONE_EPOCH, "bce").network
+    fit(replace(ONE_EPOCH, precision="bf16"), "bce")
+    assert same(plain, fit(ONE_EPOCH, "bce").network)
 
 
 def test_loading_workers_change_nothing():
     settings = replace(SHORT, epochs=2, augment=True)
-    assert same(
-        fit(settings).network, fit(replace(settings, num_workers=2, cache_images=False)).network
-    )
+    by_workers = fit(replace(settings, num_workers=2, cache_images=False))
+    assert same(fit(settings).network, by_workers.network)
 
 
 def test_draws_by_image_are_those_of_one_batch_after_another():
-    """As version 0.1 drew them, and so the shipped weights were made."""
+    """So the shipped weights were made."""
     order, uniform = loop._order_and_draws(23, seed=3, epoch=4)
     generator = torch.Generator().manual_seed(derived_seed(3, loop.SWITCHES, 4))
     for batch in in_batches(order, 5):
@@ -86,25 +71,30 @@ def test_bce_is_aslp_whose_alphas_never_move():
 
 
 @pytest.mark.slow
-def test_training_learns():
-    log = fit(replace(SHORT, epochs=80, limit=20), "bce").log
-    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+@pytest.mark.parametrize("device", ["cpu", pytest.param("auto", marks=needs_cuda)])
+def test_training_learns(device):
+    trained = fit(replace(SHORT, epochs=80, device=device, precision="auto"))
+    assert next(trained.network.parameters()).is_cuda == (device == "auto")
+    assert trained.method.alphas.alpha.is_cuda == (device == "auto")
+    assert trained.log[-1]["loss"] < 0.5 * trained.log[0]["loss"]
 
 
-@pytest.mark.parametrize("method", ["calibration", "entropy", "measured_gap"])
-def test_every_rule_trains_and_reports_its_alphas(method, tmp_path):
-    folder = MethodFolder(tmp_path / method)
-    free = {"constraint_weight": 0.0, "bound_gain": 1.0}
-    trained = fit(replace(SHORT, limit=40).tuned(aslp=free), method, folder)
+def test_what_is_shown_written_and_returned_are_one(tmp_path):
+    folder, shown = MethodFolder(tmp_path), []
+
+    def look(state: TrainingState) -> None:
+        shown.append((len(state.log), state.method.alphas.alpha.mean().item()))
+
+    settings = SHORT.tuned(aslp=FREE)
+    data = settings.load_data()
+    trained = loop.train(settings, data, "calibration", folder, progress=False, after_epoch=look)
+    assert shown == [(row["epoch"], row["alpha_mean"]) for row in trained.log]
+    for row, written in zip(trained.log, read_log(folder.log), strict=True):
+        assert written == pytest.approx(row, rel=1e-5)
     with folder.per_image("alpha").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["stem"] for row in rows] == [f"train_{i:04d}" for i in range(40)]
-    for row, alpha in zip(rows, trained.method.alphas.alpha.tolist(), strict=True):
-        assert float(row["alpha"]) == pytest.approx(alpha, rel=1e-5)
-    with folder.log.open() as file:
-        log = list(csv.DictReader(file))
-    assert [int(float(row["epoch"])) for row in log] == [1, 2, 3, 4]
-    assert float(log[-1]["alpha_mean"]) == pytest.approx(trained.log[-1]["alpha_mean"], rel=1e-5)
+        alphas = {row["stem"]: float(row["alpha"]) for row in csv.DictReader(file)}
+    assert list(alphas) == [f"train_{i:04d}" for i in range(20)]
+    assert list(alphas.values()) == pytest.approx(trained.method.alphas.alpha.tolist(), rel=1e-5)
 
 
 def test_an_alpha_follows_its_own_image():
@@ -137,8 +127,7 @@ def plain(monkeypatch):
 def test_two_batches_of_five_step_as_one_of_ten(plain, double, limit):
     """So do alphas, which move after each batch by what the network said of their images: between
     two steps it stays the same network."""
-    free = {"constraint_weight": 0.0, "alpha_step_size": 0.2}
-    settings = replace(SHORT, limit=limit).tuned(aslp=free)
+    settings = replace(SHORT, limit=limit).tuned(aslp=FREE)
     whole, parts = fit(settings), fit(replace(settings, batch_size=5, accumulation_steps=2))
     assert whole.method.alphas.alpha.max() > 0.01
     torch.testing.assert_close(parts.method.alphas.alpha, whole.method.alphas.alpha)
@@ -157,9 +146,8 @@ def test_two_batches_of_five_step_as_one_of_ten(plain, double, limit):
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a C++ compiler runs, too
 def test_a_compiled_network_trains_to_the_same_loss(plain, double, tmp_path):
-    settings = replace(SHORT, epochs=1)
-    eager = fit(settings, "bce")
-    compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
+    eager = fit(ONE_EPOCH, "bce")
+    compiled = fit(replace(ONE_EPOCH, compile=True), "bce", MethodFolder(tmp_path))
     assert compiled.log[0]["loss"] == pytest.approx(eager.log[0]["loss"], rel=1e-9)
     saved = load_tensors(tmp_path / "weights.safetensors")[0]
     assert saved.keys() == eager.network.state_dict().keys()
@@ -168,64 +156,57 @@ def test_a_compiled_network_trains_to_the_same_loss(plain, double, tmp_path):
 @pytest.mark.fault(
     "the loss is not finite", "the training stops and says so; the last checkpoint is kept"
 )
-def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path):
-    folder = MethodFolder(tmp_path)
-    fit(replace(SHORT, epochs=4), folder=folder)
-    before = folder.checkpoint.read_bytes()
-    settings = replace(SHORT, epochs=4, learning_rate=1e38)
-    with pytest.raises(FloatingPointError, match="lower --learning-rate"):
-        fit(settings, folder=MethodFolder(tmp_path / "other"))
-    assert folder.checkpoint.read_bytes() == before
-    assert not (tmp_path / "other" / "weights.safetensors").exists()
+def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    folder, read = MethodFolder(tmp_path), loop._read
+    # Each epoch of 20 images reads the loss in its first step and at its end.
+    values = iter([read] * 2 + [lambda _: float("nan")])
+    monkeypatch.setattr(loop, "_read", lambda value: next(values)(value))
+    with pytest.raises(FloatingPointError, match=r"nan in epoch 2.*lower --learning-rate"):
+        fit(SHORT, "bce", folder)
+    assert {path.name for path in tmp_path.iterdir()} == {"last.safetensors", "log.csv"}
+    assert len(load_tensors(folder.checkpoint)[1]["log"]) == 1
 
 
-@pytest.mark.fault("a checkpoint was made with other settings", "it is refused")
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
-    folder = MethodFolder(tmp_path)
-    fit(replace(SHORT, epochs=1), folder=folder)
-    with pytest.raises(ValueError, match="other settings"):
-        fit(replace(SHORT, epochs=1, seed=9), folder=folder)
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Tensors and facts of a whole one."""
+    folder = MethodFolder(tmp_path_factory.mktemp("trained"))
+    fit(ONE_EPOCH, folder=folder)
+    return load_tensors(folder.checkpoint)
 
 
-@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
-def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
-    """Of plain BCE too: its log has other columns."""
-    folder = MethodFolder(tmp_path)
-    fit(replace(SHORT, epochs=1), "bce", folder)
-    tensors, facts = load_tensors(folder.checkpoint)
-    values = json.loads(facts["settings"])
-    values |= values.pop("hyperparameters")["aslp"]  # they lay flat
-    save_tensors(folder.checkpoint, tensors, facts | {"settings": json.dumps(values)})
-    with pytest.raises(ValueError, match=r"was made by version 0\.1"):
-        fit(replace(SHORT, epochs=1), "bce", folder)
+OTHER, OLDER, NONE = "other settings", r"by version 0\.1", "is no checkpoint.*begin anew"
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("change", "message"),
     [
-        lambda tensors, facts: facts.pop("log"),
-        lambda tensors, facts: facts.update(log=[]),
-        lambda tensors, facts: facts.update(log=[1.0]),
-        lambda tensors, facts: facts.update(settings="[1"),
-        lambda tensors, facts: facts.update(settings=7),
-        lambda tensors, facts: tensors.pop("method.alphas.alpha"),
-        lambda tensors, facts: tensors.update({"optimizer.999.step": torch.ones(1)}),
-        lambda tensors, facts: tensors.update({"optimizer.x": torch.ones(1)}),
+        (lambda _, facts: facts.update(settings=replace(ONE_EPOCH, seed=9).to_json()), OTHER),
+        (lambda _, facts: facts.update(settings='{"technique": "M"}'), OLDER),
+        (lambda _, facts: facts.update(settings="[1"), NONE),
+        (lambda _, facts: facts.update(settings=7), NONE),
+        (lambda _, facts: facts.pop("log"), NONE),
+        (lambda _, facts: facts.update(log=[]), NONE),
+        (lambda _, facts: facts.update(log=[1.0]), NONE),
+        (lambda tensors, _: tensors.pop("method.alphas.alpha"), NONE),
+        (lambda tensors, _: tensors.update({"optimizer.999.step": torch.ones(1)}), NONE),
+        (lambda tensors, _: tensors.update({"optimizer.x": torch.ones(1)}), NONE),
     ],
 )
+@pytest.mark.fault("a checkpoint was made with other settings", "it is refused")
+@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
 @pytest.mark.fault(
     "a checkpoint has no log, or other entries than a checkpoint has",
     "it is refused and named, with what to do",
 )
-def test_a_checkpoint_that_is_none_is_named(tmp_path, damage):
-    folder = MethodFolder(tmp_path)
-    settings = replace(SHORT, epochs=1)
-    fit(settings, folder=folder)
-    tensors, facts = load_tensors(folder.checkpoint)
-    damage(tensors, facts)
+def test_a_checkpoint_of_another_training_or_of_none_is_refused(
+    tmp_path, checkpoint, change, message
+):
+    folder, (tensors, facts) = MethodFolder(tmp_path), map(dict, checkpoint)
+    change(tensors, facts)
     save_tensors(folder.checkpoint, tensors, facts)
-    with pytest.raises(ValueError, match=r"last\.safetensors is no checkpoint.*begin anew"):
-        fit(settings, folder=folder)
+    with pytest.raises(ValueError, match=rf"last\.safetensors .*{message}"):
+        fit(ONE_EPOCH, folder=folder)
 
 
 class WithoutValues(Accelerator):
@@ -235,12 +216,11 @@ class WithoutValues(Accelerator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("technique", ["HI", "DM"])
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - {"degraded_views"}))
-def test_no_step_reads_the_device(monkeypatch, method, technique):
+def test_no_step_reads_the_device(monkeypatch, method):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
     until all that was asked of the device is done. (Degraded views are made on the host.)"""
-    settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": technique})
+    settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": "DM"})
     data, accelerator = settings.load_data(), WithoutValues(cpu=True)
     reads = []
     monkeypatch.setattr(loop, "_read", lambda value: reads.append(value) or 0.5)
@@ -258,9 +238,8 @@ def test_no_step_reads_the_device(monkeypatch, method, technique):
         reads[0].item()
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("technique", ["HI", "DM"])
-def test_no_step_waits_for_cuda(monkeypatch, technique):
+@needs_cuda
+def test_no_step_waits_for_cuda(monkeypatch):
     """The whole loop, with fused Adam, mixed precision and loading processes."""
 
     def read(value):
@@ -279,20 +258,5 @@ def test_no_step_waits_for_cuda(monkeypatch, technique):
     epoch = loop.run_epoch
     monkeypatch.setattr(loop, "_read", read)
     monkeypatch.setattr(loop, "run_epoch", watched)
-    fit(
-        replace(
-            SHORT.tuned(aslp={"technique": technique}),
-            device="auto",
-            precision="bf16",
-            num_workers=2,
-            cache_images=False,
-        )
-    )
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_the_same_loop_trains_on_cuda():
-    trained = fit(replace(SHORT, epochs=80, device="auto", precision="bf16"))
-    assert next(trained.network.parameters()).is_cuda
-    assert trained.method.alphas.alpha.is_cuda
-    assert trained.log[-1]["loss"] < 0.5 * trained.log[0]["loss"]
+    settings = replace(SHORT, device="auto", precision="bf16", num_workers=2, cache_images=False)
+    fit(settings.tuned(aslp={"technique": "DM"}))

@@ -104,16 +104,6 @@ def test_the_images_own_size_and_grey_pixels_make_a_difference(folder):
     assert accuracy["network", True] == accuracy["network", False]
 
 
-@pytest.mark.parametrize("resize_logits", [False, True], ids=["probabilities", "logits"])
-def test_predicted_maps_are_those_that_are_validated(folder, tmp_path, resize_logits):
-    part = dataset(folder)
-    settings = replace(SETTINGS, resize_logits=resize_logits)
-    predict(Logits(), part, tmp_path / "maps", settings, progress=False)
-    for i, oracle in enumerate(own_size_maps(part, resize_logits)):
-        level_map = np.asarray(Image.open(tmp_path / "maps" / f"{i}.png"))
-        np.testing.assert_array_equal(level_map, oracle)
-
-
 CHANGES = {
     "temperature": Temperature(1e4),  # next to 1/2 everywhere: rounding reaches it
     "two temperatures": TwoTemperatures(4.0, 0.25),
@@ -124,26 +114,27 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("resize_logits", [False, True], ids=["probabilities", "logits"])
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_recalibrated_map_decides_as_the_map(folder, tmp_path, name, resize_logits):
+def test_predicted_maps_are_those_that_are_validated_and_recalibrated_ones_decide_alike(
+    folder, tmp_path, resize_logits
+):
     """At every pixel of the images' own sizes, those between the network's too."""
-    part, change = dataset(folder), CHANGES[name]
+    part = dataset(folder)
     settings = replace(SETTINGS, resize_logits=resize_logits)
-    folders = [tmp_path / "plain", tmp_path / "changed"]
-    more = {folders[1]: change}
-    predict(Logits(), part, folders[0], settings, recalibrated=more, progress=False)
-    for i in range(len(part)):
-        before, after = (np.asarray(Image.open(each / f"{i}.png")) for each in folders)
-        np.testing.assert_array_equal(after >= 128, before >= 128)
-        assert (after != before).mean() > 0.5
+    changed = {tmp_path / name: change for name, change in CHANGES.items()}
+    maps = tmp_path / "maps"
+    predict(Logits(), part, maps, settings, recalibrated=changed, progress=False)
+    for i, oracle in enumerate(own_size_maps(part, resize_logits)):
+        np.testing.assert_array_equal(np.asarray(Image.open(maps / f"{i}.png")), oracle)
+        for path in changed:
+            after = np.asarray(Image.open(path / f"{i}.png"))
+            np.testing.assert_array_equal(after >= 128, oracle >= 128)
+            assert (after != oracle).mean() > 0.5
 
 
 def test_where_decisions_may_move_those_of_maps_do(folder):
-    part, counts = dataset(folder), {}
     changes = {"plain": None, "moved": Logistic(1.0, 2.0)}
-    for index, maps in predicted_maps(Logits(), part, SETTINGS, changes):
-        counts[index] = [(maps[name] >= 128).sum() for name in changes]
-    assert all(moved > plain for plain, moved in counts.values())
+    for _, maps in predicted_maps(Logits(), dataset(folder), SETTINGS, changes):
+        assert (maps["moved"] >= 128).sum() > (maps["plain"] >= 128).sum()
 
 
 def test_soft_masks_are_resized_as_pillow_resizes_them(folder):
@@ -161,18 +152,14 @@ def test_training_is_soft_and_augmented_first_and_nothing_else_is(paper_root):
     release = replace(
         PRESETS["release"], data=str(paper_root), size=SIDE, num_workers=0, weights=None
     )
-    data = release.load_data()
+    data, cached = (each.load_data() for each in (release, replace(release, cache_images=True)))
     assert data.train.load(0)[0].shape == (3, 32, 40)
     image, label, _ = data.train[0]
     assert image.shape == (3, SIDE, SIDE) and image.dtype == torch.uint8
     assert label.shape == (1, SIDE, SIDE) and ((label > 0) & (label < 1)).any()
-    assert label.min() >= 0 and label.max() <= 1
-    for part in (data.validation, *data.tests.values()):
+    for part in (data.validation, *data.tests.values(), paper_layout(paper_root, SIDE).train):
         assert part.load(0)[0].shape == (3, SIDE, SIDE)
         assert set(part[0][1].unique().tolist()) <= {0, 1}
-    plain = paper_layout(paper_root, SIDE)
-    assert set(plain.train[0][1].unique().tolist()) == {0, 1}
-    held, before = replace(release, cache_images=True).load_data().train, data.train[3]
-    held.cache()
-    assert all(torch.equal(a, b) for a, b in zip(before[:2], held[3][:2], strict=True))
-    assert held[3][1].dtype == torch.float32
+    cached.train.cache()
+    for kept, read in zip(cached.train[3][:2], data.train[3][:2], strict=True):
+        assert kept.dtype == read.dtype and torch.equal(kept, read)
