@@ -24,50 +24,51 @@ def simulate(rng, images, pixels=60, spread=0.15):
     return Counts(table)
 
 
-def test_resampling_counts_equals_resampling_images():
-    rng = np.random.default_rng(0)
-    counts = simulate(rng, 12)
-    ours = interval(counts, calibration.ece, resamples=50, seed=3)
-    draws = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=50)
-    oracle = [calibration.ece(counts[np.repeat(np.arange(12), d)]) for d in draws]
-    assert ours.low == pytest.approx(np.quantile(oracle, 0.025))
-    assert ours.high == pytest.approx(np.quantile(oracle, 0.975))
-    assert ours.value == calibration.ece(counts)
-    whole = interval(counts, calibration.ece)
-    assert bounds(counts, calibration.ece) == (whole.low, whole.high)
-
-
 def random_counts(images=9):
-    rng = np.random.default_rng(6)
-    table = rng.integers(0, 4, (images, 2, 256))
+    table = np.random.default_rng(6).integers(0, 4, (images, 2, 256))
     table[2, 1] = 0  # no foreground: no F
     return Counts(table)
 
 
 @pytest.mark.parametrize(
     "score",
-    [saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae, saliency.auc],
+    [calibration.ece, saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae],
 )
-def test_image_means_are_resampled_as_images_are(score):
-    counts = random_counts()
-    draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), size=40)
-    oracle = [score(counts[np.repeat(np.arange(9), d)]) for d in draws]
-    ours = interval(counts, score, resamples=40)
+def test_resampling_counts_equals_resampling_images(score):
+    """Scores of pooled pixels and means over images; two methods on the same resamples too."""
+    counts, other = random_counts(), Counts(random_counts().table[:, :, ::-1].copy())
+    draws = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), size=40)
+    resampled = [np.repeat(np.arange(9), d) for d in draws]
+    oracle = np.array([score(counts[images]) for images in resampled])
+    ours = interval(counts, score, resamples=40, seed=3)
     assert ours.value == pytest.approx(score(counts))
     assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.025, 0.975])))
+    assert ours != interval(counts, score, resamples=40)  # of seed 0
+    oracle -= [score(other[images]) for images in resampled]
+    ours = difference(counts, other, score, resamples=40, confidence_level=0.8, seed=3)
+    assert ours.value == pytest.approx(score(counts) - score(other))
+    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.1, 0.9])))
+
+
+def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwise():
+    counts = random_counts()
+    same = {"resamples": 1000, "confidence_level": 0.95, "seed": 0}
+    for function in (interval, bounds):
+        assert function(counts, calibration.ece) == function(counts, calibration.ece, **same)
+    np.testing.assert_array_equal(
+        reliability_interval(counts), reliability_interval(counts, 10, "prediction", **same)
+    )
+    assert difference(counts, counts[::-1], calibration.ece) == difference(
+        counts, counts[::-1], calibration.ece, **same
+    )
+    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
+    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
 def test_a_score_that_the_set_does_not_have_has_no_interval():
-    found = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
-    assert not found.defined
-
-
-def test_intervals_of_a_diagram_s_bins():
-    counts = simulate(np.random.default_rng(7), 20)
-    low, high = reliability_interval(counts, resamples=200)
-    assert np.isnan(np.delete(low, 7)).all()  # all pixels are at 0.8
-    whole = interval(counts, calibration.accuracy, resamples=200)
-    assert (low[7], high[7]) == pytest.approx((whole.low, whole.high))
+    without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
+    assert not without.defined
+    assert np.isnan([without.low, without.high]).all()
 
 
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
@@ -84,11 +85,6 @@ def test_intervals_of_bins_are_of_resampled_diagrams(of):
     ours = reliability_interval(counts, 5, of, resamples=60, confidence_level=0.8, seed=1)
     np.testing.assert_allclose(np.array(ours)[:, filled], oracle, rtol=1e-14)
     assert np.isnan(np.array(ours)[:, ~filled]).all()
-
-
-def test_the_middle_is_95_percent_unless_asked_otherwise():
-    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
-    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
 @pytest.mark.slow
@@ -110,20 +106,11 @@ def test_pairs_cancel_what_images_do_to_both():
     """The second method is the first, with one pixel an image less right: always the same gain."""
     first = simulate(np.random.default_rng(2), 30)
     table = first.table.copy()
-    table[:, 1, 204] -= 1
-    table[:, 0, 204] += 1
+    table[:, :, 204] += [1, -1]
     gain = difference(first, Counts(table), calibration.accuracy)
-    assert gain.value == pytest.approx(1 / 60)
-    assert gain.low == pytest.approx(1 / 60)
-    assert gain.high == pytest.approx(1 / 60)
+    assert (gain.value, gain.low, gain.high) == pytest.approx((1 / 60,) * 3)
     alone = interval(first, calibration.accuracy)
     assert alone.high - alone.low > 0.03
-
-
-def test_the_seed_fixes_the_interval():
-    counts = simulate(np.random.default_rng(4), 10)
-    assert interval(counts, calibration.ece) == interval(counts, calibration.ece)
-    assert interval(counts, calibration.ece) != interval(counts, calibration.ece, seed=1)
 
 
 def test_bad_arguments():
