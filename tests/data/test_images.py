@@ -255,9 +255,7 @@ def test_grey_masks_are_refused_unless_they_are_to_be_cut(file):
         levels[1, 0] = grey
         path = file(saved(Image.fromarray(levels)))
         if share:
-            with pytest.raises(
-                ValueError, match=r"one\.png is no binary mask: 11%.*--grey threshold"
-            ):
+            with pytest.raises(ValueError, match=r"is no binary mask: 11%.*--grey threshold"):
                 read_mask(path)
         np.testing.assert_array_equal(read_mask(path, "threshold"), levels > 127)
     assert read_mask(file(saved(Image.new("L", (5, 4), 255)))).all()
