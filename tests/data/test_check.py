@@ -121,20 +121,15 @@ def test_the_same_pixels_in_another_file_are_the_same_picture(paper_root):
     assert "(validation)" in problem and "(train)" in problem
 
 
-def test_one_list_without_the_other_and_no_sets(paper_root):
-    (paper_root / TRAIN_LIST).write_text("ghost", encoding="utf-16")
-    shutil.rmtree(paper_root / "Test")
-    shutil.rmtree(paper_root / "Train/DUTS-TR/GT")
-    problems = " / ".join(check(paper_root).problems)
-    assert "is not in UTF-8" in problems
-    assert VALIDATION_LIST in problems
-    assert "there is no test set in" in problems
-    assert "DUTS-TR/GT" in problems
-
-
-def test_votes_may_be_cut(paper_root, capsys):
+def test_one_list_without_the_other_no_sets_and_votes(paper_root, capsys):
     mask = sorted((paper_root / "Test/SOD/GT").iterdir())[0]
     Image.fromarray(np.full((32, 40), 140, np.uint8)).save(mask)
     assert main(["check-data", str(paper_root)]) == 1
     assert "--grey threshold" in capsys.readouterr().out
     assert main(["check-data", str(paper_root), "--grey", "threshold"]) == 0
+    (paper_root / TRAIN_LIST).write_text("ghost", encoding="utf-16")
+    shutil.rmtree(paper_root / "Test")
+    shutil.rmtree(paper_root / "Train/DUTS-TR/GT")
+    problems = " / ".join(check(paper_root).problems)
+    for what in ("is not in UTF-8", VALIDATION_LIST, "there is no test set in", "DUTS-TR/GT"):
+        assert what in problems

@@ -40,16 +40,6 @@ def test_the_posterior_is_the_frequency_of_the_labels(name):
         assert abs(excess.sum()) < 4 * excess.std() * math.sqrt(len(excess)), f"bin from {low}"
 
 
-def test_salience_by_hand():
-    annotators = Annotators(sharpness=10, threshold=0.3)
-    # 1 / (1 + e^-1) and its half-way pull to 1/2
-    assert annotators.salience(np.array(0.4)) == pytest.approx(1 / (1 + math.exp(-1)))
-    half = Annotators(sharpness=10, threshold=0.3, agreement=0.5)
-    assert half.salience(np.array(0.4)) == pytest.approx(0.25 + 0.5 / (1 + math.exp(-1)))
-    with pytest.raises(ValueError, match=r"agreement is 1\.5"):
-        Annotators(agreement=1.5)
-
-
 def test_no_image_is_in_two_sets():
     data = embedded()
     parts = [data.train, data.validation, data.tests["test"], data.tests["textures"]]
@@ -171,9 +161,12 @@ def test_as_many_shapes_as_are_asked_for():
 def test_shifts_and_scenes_that_are_not():
     with pytest.raises(ValueError, match="there is no shift 'contrast9': choose of contrast1, "):
         graded(8, ["contrast1", "contrast9"])
-    with pytest.raises(ValueError, match=r"contrast is \(0\.5, 0\.2\)"):
-        Scene(contrast=(0.5, 0.2))
-    with pytest.raises(ValueError, match="texture is -1"):
-        Scene(texture=-1)
-    with pytest.raises(ValueError, match=r"shapes are \(2, 1\)"):
-        Scene(shapes=(2, 1))
+    for made, wrong, message in (
+        (Scene, {"contrast": (0.5, 0.2)}, r"contrast is \(0\.5, 0\.2\)"),
+        (Scene, {"texture": -1}, "texture is -1"),
+        (Scene, {"shapes": (2, 1)}, r"shapes are \(2, 1\)"),
+        (Annotators, {"agreement": 1.5}, r"agreement is 1\.5"),
+        (Annotators, {"agreement": -0.1}, r"agreement is -0\.1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            made(**wrong)

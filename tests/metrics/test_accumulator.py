@@ -59,23 +59,6 @@ def test_it_counts_what_one_batch_would_and_forgets_on_reset():
     assert len(found.counts) == 4
 
 
-def test_left_out_pixels_leave_no_trace():
-    """Neither their predictions, broken ones too, nor images that have no other pixels."""
-    p, labels = next(batches(0.4))
-    labels[2] = 255
-    kept = labels != 255
-    broken = torch.where(kept, p, torch.nan)
-    found = CountsAccumulator(grey_levels=256, ignore_index=255)
-    found.update(broken, labels)
-    each = [
-        Counts.from_probabilities(p[i][kept[i]][None], labels[i][kept[i]][None], 256)
-        for i in (0, 1, 3)
-    ]
-    np.testing.assert_array_equal(found.counts.table, Counts.join(each).table)
-    found.update(broken[2:3], labels[2:3])
-    assert len(found.counts) == 3
-
-
 def test_nothing_of_a_refused_batch_is_kept():
     found = CountsAccumulator()
     for p, label in ((math.nan, 1), (0.5, 255)):

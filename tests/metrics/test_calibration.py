@@ -125,16 +125,6 @@ def test_several_numbers_of_bins_at_once_end_where_one_by_one_does(grey_levels, 
     assert len(ends) > 1
 
 
-def test_the_sweep_by_hand():
-    """Two levels, 0.6 and 1.0: one bin where the surer half is right less often, else two."""
-    falls = row([153] * 4 + [255] * 4, [1, 1, 1, 0, 1, 1, 0, 0])
-    assert calibration.sweep_bins(falls) == 1
-    assert calibration.ece_sweep(falls) == pytest.approx(abs(0.8 - 5 / 8))
-    rises = row([153] * 4 + [255] * 4, [1, 1, 0, 0, 1, 1, 1, 0])
-    assert calibration.sweep_bins(rises) == 2
-    assert calibration.ece_sweep(rises) == pytest.approx((0.1 + 0.25) / 2)
-
-
 def test_a_diagram_by_hand():
     """Four pixels: 0.6 wrong, 0.8 right, 1.0 right and 1.0 wrong (levels 153, 204, 255, 255)."""
     counts = row([153, 204, 255, 255], [0, 1, 1, 0])
