@@ -102,15 +102,12 @@ def test_as_many_masks_as_maps():
 
 def test_expected_labels_share_a_pixel():
     """One pixel at 200 / 255, foreground with probability 1/4."""
-    counts = Counts.from_probabilities(
-        torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25), grey_levels=256
-    )
+    p, share = torch.full((1, 1), 200 / 255), torch.full((1, 1), 0.25)
+    counts = Counts.from_probabilities(p, share, grey_levels=256)
     assert counts.table[0, :, 200].tolist() == [0.75, 0.25]
-    assert counts.table.dtype == np.float64
-    assert counts.pixels == 1
+    assert (counts.table.dtype, counts.pixels) == (np.float64, 1)
     assert calibration.ece(counts) == pytest.approx(200 / 255 - 0.25)
-    binary = Counts.from_probabilities(torch.full((1, 2), 0.3), torch.tensor([[0.0, 1.0]]))
-    assert binary.table.dtype == np.int64  # counted, not expected
+    assert Counts.from_probabilities(p, share.round()).table.dtype == np.int64  # counted
 
 
 TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))

@@ -24,17 +24,15 @@ def test_every_network(name):
     encoder = {id(p) for p in network.encoder_parameters()}
     names = {n for n, p in network.named_parameters() if id(p) in encoder}
     assert names == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
-    network(torch.rand(2, 3, 64, 64)).square().mean().backward()
+    network(torch.rand(1, 3, 64, 64)).square().mean().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
     network.eval()
-    for size in [(48, 48), (37, 61), (8, 5)]:
+    for size in [(37, 61), (8, 5)]:
         assert network(torch.rand(1, 3, *size)).shape == (1, 1, *size)
-    images = torch.randint(0, 256, (2, 3, 64, 32), dtype=torch.uint8)  # need no padding
+    images = torch.randint(0, 256, (1, 3, 32, 64), dtype=torch.uint8)  # need no padding
     x, features = (images.float() / 255 - MEAN) / STD, []
-    torch.testing.assert_close(network(images), network.segment(x))
-    again = networks.build(name).eval()
-    again.load_state_dict(network.state_dict())
-    assert torch.equal(again(images), network(images))
+    logits = network.segment(x)
+    torch.testing.assert_close(network(images), logits)
     if name == "tiny":
         x = pixel_unshuffle(x, 2)
     with torch.no_grad():
@@ -45,7 +43,9 @@ def test_every_network(name):
     assert [each.shape[1] for each in ours] == CHANNELS[name]
     torch.testing.assert_close(ours, features, rtol=1e-4, atol=1e-5)
     assert not any(each.requires_grad for each in ours)
-    assert torch.equal(again(images), network(images))  # no statistic has moved
+    again = networks.build(name).eval()
+    again.load_state_dict(network.state_dict())
+    torch.testing.assert_close(again(images), logits)  # and no statistic has moved
 
 
 @pytest.mark.fault("a network fails while its features are collected", "its hooks are removed")
