@@ -7,7 +7,7 @@ import pickle
 import re
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -57,6 +57,8 @@ def test_the_table_has_every_kind_in_three_grades_as_the_page_says():
     assert list(DEGRADATIONS) == [f"{kind}{grade}" for kind in STRENGTHS for grade in (1, 2, 3)]
     page = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text(encoding="utf-8")
     for kind, strengths in STRENGTHS.items():
+        ours = [astuple(DEGRADATIONS[f"{kind}{grade}"])[1] for grade in (1, 2, 3)]
+        assert ours == pytest.approx(strengths)
         (told,) = re.findall(rf"^\| `{kind}` \|.*\| (.+) \|$", page, re.M)
         numbers = [float(Fraction(each)) for each in re.findall(r"\d[\d./]*", told)]
         assert (numbers or [0.75, 0.5, 0.3]) == pytest.approx(strengths), kind

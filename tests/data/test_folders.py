@@ -49,14 +49,10 @@ def test_the_split_is_the_release_s_share_and_always_the_same(paper_root):
     assert first.validation.stems == second.validation.stems
     assert len(first.validation) == max(1, round(VALIDATION_SHARE * 12))
     assert len(first.train) + len(first.validation) == 12
-
-
-def test_lists_are_followed(paper_root):
-    stems = sorted(find_images(paper_root / "Train/DUTS-TR/Image"))
-    (paper_root / "DUTS-TR-Train.txt").write_text("\n".join(f"{s}.jpg" for s in stems[4:8]))
-    (paper_root / "DUTS-TR-Validation.txt").write_text("\r\n".join(stems[:2]) + "\n\n")
-    data = paper_layout(paper_root, size=32)
-    assert (data.train.stems, data.validation.stems) == (stems[4:8], stems[:2])
+    stems = sorted(find_images(paper_root / TRAIN / "Image"))
+    write_lists(paper_root, "\n".join(f"{s}.jpg" for s in stems[4:8]), "\r\n".join(stems[:2]))
+    listed = paper_layout(paper_root, size=32)
+    assert (listed.train.stems, listed.validation.stems) == (stems[4:8], stems[:2])
 
 
 def write_lists(root, train, validation):

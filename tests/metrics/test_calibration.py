@@ -58,49 +58,41 @@ def forecasts(levels, labels, of):
 
 
 @pytest.mark.parametrize("of", OF)
-@pytest.mark.parametrize("bins", [1, 10, 15])
-def test_ece_and_oe_equal_a_loop_over_pixels(cases, bins, of):
+def test_ece_and_oe_equal_a_loop_over_pixels(cases, of):
+    """Over bins of equal width and of equal mass; the sweep takes the last number of these before
+    accuracy falls from one to the next."""
     for levels, labels in cases.values():
-        numerator, outcome = forecasts(levels, labels, of)
-        ece = oe = 0.0
-        for k in range(bins):
+        counts, (numerator, outcome) = (
+            Counts.from_maps(levels, labels),
+            forecasts(levels, labels, of),
+        )
+        for bins in (1, 10, 15):
             # k / bins < c / 255 <= (k + 1) / bins, in integers; 0 is in the first bin
-            above = 255 * k < bins * numerator if k else True
-            inside = above & (bins * numerator <= 255 * (k + 1))
-            if inside.any():
-                c, a = numerator[inside].mean() / 255, outcome[inside].mean()
-                ece += inside.mean() * abs(a - c)
-                oe += inside.mean() * c * max(c - a, 0)
-        counts = Counts.from_maps(levels, labels)
-        assert calibration.ece(counts, bins, of) == pytest.approx(ece, abs=1e-12)
-        assert calibration.oe(counts, bins, of) == pytest.approx(oe, abs=1e-12)
-
-
-def equal_mass(levels, labels, of):
-    """A function of the number of bins: (bins, 2) mean confidence and outcome of each."""
-    numerator, outcome = forecasts(levels, labels, of)
-    for v in np.unique(numerator):  # pixels of one level have no order: each carries their mean
-        outcome[numerator == v] = outcome[numerator == v].mean()
-    pixels = np.stack([numerator / 255, outcome], 1)[np.argsort(numerator, kind="stable")]
-    # Every pixel is repeated `bins` times: then they split evenly.
-    return lambda bins: pixels.repeat(bins, axis=0).reshape(bins, -1, 2).mean(1)
-
-
-@pytest.mark.parametrize("of", OF)
-def test_equal_mass_and_the_sweep_equal_a_loop_over_pixels(cases, of):
-    """The sweep takes the last number of bins before accuracy falls from one to the next."""
-    for levels, labels in cases.values():
-        counts, in_bins = Counts.from_maps(levels, labels), equal_mass(levels, labels, of)
-        for bins in (1, 3, 10):
-            c, a = in_bins(bins).T
+            which = np.maximum(-(-numerator * bins // 255) - 1, 0)
+            ece = oe = 0.0
+            for k in np.unique(which):
+                c, a = numerator[which == k].mean() / 255, outcome[which == k].mean()
+                ece += (which == k).mean() * abs(a - c)
+                oe += (which == k).mean() * c * max(c - a, 0)
+            assert calibration.ece(counts, bins, of) == pytest.approx(ece, abs=1e-12)
+            assert calibration.oe(counts, bins, of) == pytest.approx(oe, abs=1e-12)
+        values = np.unique(numerator)
+        for v in values:  # pixels of one level have no order: each carries their mean
+            outcome[numerator == v] = outcome[numerator == v].mean()
+        pixels = np.stack([numerator / 255, outcome], 1)[np.argsort(numerator, kind="stable")]
+        errors, swept = [], 0
+        for bins in range(1, len(values) + 1):
+            # Every pixel is repeated `bins` times: then they split evenly.
+            c, a = pixels.repeat(bins, axis=0).reshape(bins, -1, 2).mean(1).T
+            errors.append(np.abs(c - a).mean())
             ours = calibration.ece_equal_mass(counts, bins, of)
-            assert ours == pytest.approx(np.abs(c - a).mean(), abs=1e-9)
-        for bins in range(1, len(np.unique(forecasts(levels, labels, of)[0])) + 1):
-            c, a = in_bins(bins).T
-            if (np.diff(a) < -1e-12).any():
+            assert ours == pytest.approx(errors[-1], abs=1e-9)
+            if not swept and (np.diff(a) < -1e-12).any():
+                swept = bins - 1
+            if swept and bins >= 10:
                 break
-            swept = np.abs(c - a).mean()
-        assert calibration.ece_sweep(counts, of) == pytest.approx(swept, abs=1e-9)
+        expected = errors[(swept or bins) - 1]
+        assert calibration.ece_sweep(counts, of) == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("of", OF)
@@ -125,21 +117,6 @@ def test_several_numbers_of_bins_at_once_end_where_one_by_one_does(grey_levels, 
     assert len(ends) > 1
 
 
-def test_a_diagram_by_hand():
-    """Four pixels: 0.6 wrong, 0.8 right, 1.0 right and 1.0 wrong (levels 153, 204, 255, 255)."""
-    counts = row([153, 204, 255, 255], [0, 1, 1, 0])
-    table = calibration.reliability(counts)
-    assert table.pixels.tolist() == [0, 0, 0, 0, 0, 1, 0, 1, 0, 2]
-    np.testing.assert_allclose(table.edges, np.linspace(0, 1, 11))
-    np.testing.assert_allclose(table.share[[5, 7, 9]], [0.25, 0.25, 0.5])
-    np.testing.assert_allclose(table.confidence[[5, 7, 9]], [0.6, 0.8, 1.0])
-    np.testing.assert_allclose(table.accuracy[[5, 7, 9]], [0, 1, 0.5])
-    np.testing.assert_allclose(table.gap[[5, 6, 7, 9]], [0.6, 0, -0.2, 0.5])
-    assert np.isnan(table.accuracy[[0, 6]]).all()
-    # With 15 bins, 153 / 255 = 9 / 15 exactly: bin 8, where float32 arithmetic errs.
-    assert calibration.reliability(counts, bins=15).pixels[8] == 1
-
-
 def test_a_diagram_of_equal_mass_by_hand():
     """Eight pixels, 0.6, 0.8 and 1.0: two, two and four. Each of two bins holds four."""
     counts = row([153, 153, 204, 204, 255, 255, 255, 255], [0, 1, 1, 1, 1, 1, 1, 0])
@@ -158,6 +135,8 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
     for i, image in enumerate(table):
         diagram = calibration.reliability(Counts(image[None]), 15, of)
         np.testing.assert_array_equal(pixels[i], diagram.pixels)
+        np.testing.assert_allclose(diagram.edges, np.linspace(0, 1, 16))
+        assert np.isnan(diagram.accuracy[diagram.pixels == 0]).all()
         sums = np.nan_to_num([diagram.confidence, diagram.accuracy]) * diagram.pixels
         np.testing.assert_allclose([confidence[i], positive[i]], sums)
 
