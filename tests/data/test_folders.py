@@ -1,3 +1,4 @@
+import re
 import shutil
 
 import numpy as np
@@ -5,224 +6,183 @@ import pytest
 import torch
 from PIL import Image
 
+from aslp_lib.data import datasets
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
 from aslp_lib.data.listing import find_images, read_list
-from aslp_lib.data.shapes import Shapes
+from aslp_lib.data.shapes import Shapes, embedded
 
 
 def test_the_paper_s_layout(paper_root):
+    (paper_root / "Test/HALF.partial/Image").mkdir(parents=True)
+    (paper_root / "Test/.hidden/Image").mkdir(parents=True)
+    (paper_root / "Test/notes").mkdir()
     data = paper_layout(paper_root, size=32)
     assert list(data.tests) == ["SOD", "DTD_Texture_500"]
-    assert len(data.train) + len(data.validation) == 12
     assert not set(data.train.stems) & set(data.validation.stems)
     image, label, index = data.train[3]
-    assert image.shape == (3, 32, 32)
-    assert image.dtype == torch.uint8
+    assert (image.shape, image.dtype) == ((3, 32, 32), torch.uint8)
     assert label.shape == (1, 32, 32)
     assert index == 3
-    assert any("DUTS-TE" in note for note in data.notes)
+    notes = " / ".join(data.notes)
+    assert "DUTS-TE" in notes and "HALF.partial, notes" in notes and "split 12 images" in notes
+    textures = data.tests["DTD_Texture_500"]  # without masks: all background
+    assert textures.mask(0).shape == (30, 50)
+    assert textures.mask(0).sum() == textures[0][1].sum() == 0
+    few = paper_layout(paper_root, size=32, limit=2)
+    assert [len(part) for part in (few.train, *few.tests.values())] == [2, 2, 2]
 
 
 def test_image_and_mask_of_an_item_belong_together(paper_root):
-    data = paper_layout(paper_root, size=40)
+    sod = paper_layout(paper_root, size=40).tests["SOD"]
     shapes = Shapes("SOD", 5, seed=2, size=40)
-    sod = data.tests["SOD"]
     for i, stem in enumerate(sod.stems):
         k = shapes.stems.index(stem)
         np.testing.assert_array_equal(sod.mask(i), shapes.mask(k)[:32])
-        picture = sod.load(i)[0].float().mean((1, 2))
+        picture, mean = sod.load(i)[0].float(), shapes.images[k, :, :32].float().mean((1, 2))
         # JPEG and resizing keep an image's mean colour to a level or so.
-        torch.testing.assert_close(
-            picture, shapes.images[k, :, :32].float().mean((1, 2)), atol=2, rtol=0
-        )
+        torch.testing.assert_close(picture.mean((1, 2)), mean, atol=2, rtol=0)
     assert sod.shape(0) == (32, 40)
-
-
-def test_textures_without_masks_are_all_background(paper_root):
-    textures = paper_layout(paper_root, size=32).tests["DTD_Texture_500"]
-    assert textures.mask(0).shape == (30, 50)
-    assert textures.mask(0).sum() == 0
-    assert textures[0][1].sum() == 0
 
 
 def test_the_split_is_the_release_s_share_and_always_the_same(paper_root):
     first, second = paper_layout(paper_root, size=32), paper_layout(paper_root, size=16)
     assert first.validation.stems == second.validation.stems
     assert len(first.validation) == max(1, round(VALIDATION_SHARE * 12))
-    assert any("split 12 images" in note for note in first.notes)
+    assert len(first.train) + len(first.validation) == 12
+    stems = sorted(find_images(paper_root / TRAIN / "Image"))
+    write_lists(paper_root, "\n".join(f"{s}.jpg" for s in stems[4:8]), "\r\n".join(stems[:2]))
+    listed = paper_layout(paper_root, size=32)
+    assert (listed.train.stems, listed.validation.stems) == (stems[4:8], stems[:2])
 
 
-def test_lists_are_followed(paper_root):
-    stems = sorted(find_images(paper_root / "Train/DUTS-TR/Image"))
-    (paper_root / "DUTS-TR-Train.txt").write_text("\n".join(f"{s}.jpg" for s in stems[4:8]))
-    (paper_root / "DUTS-TR-Validation.txt").write_text("\r\n".join(stems[:2]) + "\n\n")
-    data = paper_layout(paper_root, size=32)
-    assert data.train.stems == stems[4:8]
-    assert data.validation.stems == stems[:2]
+def write_lists(root, train, validation):
+    for name, text in (("Train", train), ("Validation", validation)):
+        if text:
+            (root / f"DUTS-TR-{name}.txt").write_text(text)
 
 
-def test_limit(paper_root):
-    data = paper_layout(paper_root, size=32, limit=2)
-    assert len(data.train) == 2
-    assert [len(part) for part in data.tests.values()] == [2, 2]
+def clear(folder):
+    for path in folder.iterdir():
+        path.unlink()
 
 
-def test_half_made_and_stray_folders_are_no_test_sets(paper_root):
-    (paper_root / "Test/DTD_Texture_500").rename(paper_root / "Test/DTD_Texture_500.partial")
-    (paper_root / "Test/.ipynb_checkpoints").mkdir()
-    (paper_root / "Test/notes").mkdir()
-    data = paper_layout(paper_root, size=32)
-    assert list(data.tests) == ["SOD"]
-    assert any("DTD_Texture_500.partial, notes" in note for note in data.notes)
+# How a layout is broken, given its root, and the pattern of the error. STEM is the first image's.
+BROKEN = {
+    "no training folder": (lambda r: shutil.rmtree(r / TRAIN / "Image"), "no folder .*Image.*READ"),
+    "no masks folder": (lambda r: shutil.rmtree(r / TRAIN / "GT"), "no folder .*GT"),
+    "no training images": (lambda r: clear(r / TRAIN / "Image"), "holds no images"),
+    "image without mask": (
+        lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
+        "1 images of .* without a mask: STEM",
+    ),
+    "test mask without image": (
+        lambda r: next((r / "Test/SOD/Image").iterdir()).unlink(),
+        "1 masks of SOD without an image: SOD_",
+    ),
+    "empty test set": (
+        lambda r: [clear(r / "Test/SOD" / kind) for kind in ("Image", "GT")],
+        "SOD is empty",
+    ),
+    "no test sets": (lambda r: shutil.rmtree(r / "Test"), "no test set in"),
+    "two files of one stem": (
+        lambda r: (r / TRAIN / "Image" / f"{STEM}.png").touch(),
+        "share one stem",
+    ),
+    "one list only": (lambda r: write_lists(r, STEM, ""), r"Validation\.txt is missing"),
+    "listed but not there": (
+        lambda r: write_lists(r, "ghost", STEM),
+        "listed for train, but not in .*: ghost",
+    ),
+    "in both lists": (lambda r: write_lists(r, STEM, STEM), "both in .*: STEM"),
+}
+TRAIN, STEM = "Train/DUTS-TR", "DUTS-TR_0000"
 
 
-def spoil(root, what):
-    """Break the layout in one way; returns a pattern of the error."""
-    train, sod = root / "Train/DUTS-TR", root / "Test/SOD"
-    image = sorted((train / "Image").iterdir())[0]
-    mask = train / "GT" / f"{image.stem}.png"
-    match what:
-        case "no training folder":
-            shutil.rmtree(train / "Image")
-            return r"no folder .*Image.*README"
-        case "no masks folder":
-            shutil.rmtree(train / "GT")
-            return r"no folder .*GT"
-        case "empty training folder":
-            for path in (train / "Image").iterdir():
-                path.unlink()
-            return r"holds no images"
-        case "image without mask":
-            mask.unlink()
-            return rf"1 images of .* without a mask: {image.stem}"
-        case "test mask without image":
-            path = sorted((sod / "Image").iterdir())[0]
-            path.unlink()
-            return rf"1 masks of SOD without an image: {path.stem}"
-        case "empty test set":
-            shutil.rmtree(sod)
-            (sod / "Image").mkdir(parents=True)
-            (sod / "GT").mkdir()
-            return r"SOD is empty"
-        case "no test sets":
-            shutil.rmtree(root / "Test")
-            return r"no test set in"
-        case "two files of one stem":
-            shutil.copy(image, image.with_suffix(".png"))
-            return r"share one stem"
-        case "one list only":
-            (root / "DUTS-TR-Train.txt").write_text(image.stem)
-            return r"Validation\.txt is missing"
-        case "listed but not there":
-            (root / "DUTS-TR-Train.txt").write_text("ghost")
-            (root / "DUTS-TR-Validation.txt").write_text(image.stem)
-            return r"listed for train, but not in .*: ghost"
-        case "in both lists":
-            for name in ("Train", "Validation"):
-                (root / f"DUTS-TR-{name}.txt").write_text(image.stem)
-            return r"both in .*: " + image.stem
-
-
-@pytest.mark.parametrize(
-    "what",
-    [
-        "no training folder",
-        "no masks folder",
-        "empty training folder",
-        "image without mask",
-        "test mask without image",
-        "empty test set",
-        "no test sets",
-        "two files of one stem",
-        "one list only",
-        "listed but not there",
-        "in both lists",
-    ],
-)
+@pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_layout_is_refused_by_name(paper_root, what):
-    pattern = spoil(paper_root, what)
-    with pytest.raises((ValueError, FileNotFoundError), match=pattern):
+    spoil, pattern = BROKEN[what]
+    spoil(paper_root)
+    with pytest.raises((ValueError, FileNotFoundError), match=pattern.replace("STEM", STEM)):
         paper_layout(paper_root, size=32)
 
 
-@pytest.mark.parametrize("kind", ["Image", "GT"])
-@pytest.mark.parametrize("damage", ["truncated", "text"])
-def test_damaged_files_are_named(paper_root, kind, damage):
+@pytest.mark.parametrize("kind", ["images", "masks"])
+def test_damaged_files_and_sizes_that_differ_are_named(paper_root, kind):
     sod = paper_layout(paper_root, size=32).tests["SOD"]
-    path = sorted((paper_root / "Test/SOD" / kind).iterdir())[1]
-    data = path.read_bytes()
-    path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"no picture")
+    path = list(getattr(sod, kind).values())[1]
+    path.write_bytes(path.read_bytes()[:60])
     with pytest.raises(ValueError, match=rf"{path.name} cannot be read"):
         sod.load(1)
-
-
-def test_sizes_that_differ_are_named(paper_root):
-    sod = paper_layout(paper_root, size=32).tests["SOD"]
-    path = sorted((paper_root / "Test/SOD/GT").iterdir())[0]
-    Image.fromarray(np.zeros((10, 20), np.uint8)).save(path)
-    with pytest.raises(ValueError, match=r"is 40 x 32, but its mask is 20 x 10"):
-        sod.load(0)
-
-
-def test_bad_lists(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("\n\n")
-    with pytest.raises(ValueError, match="empty"):
-        read_list(path)
-    path.write_text("a\nb\na\n")
-    with pytest.raises(ValueError, match=r"twice in .*: a"):
-        read_list(path)
+    Image.new("L", (20, 10)).save(path)
+    sizes = ["40 x 32", "20 x 10"][:: -1 if kind == "images" else 1]
+    for check in (lambda: sod.load(1), sod.check_files):
+        with pytest.raises(ValueError, match=r"is {}, but its mask is {}: resize".format(*sizes)):
+            check()
 
 
 @pytest.mark.fault("a list with a byte order mark, as Windows writes it", "it is read without it")
-def test_a_list_may_begin_with_a_mark(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("one\r\ntw\u00f6.JPG\r\n", encoding="utf-8-sig", newline="")
-    assert read_list(path) == ["one", "tw\u00f6"]
-
-
 @pytest.mark.fault("a list in UTF-16 or Latin-1", "it is refused by name: save it as UTF-8")
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
-def test_a_list_in_another_encoding_is_refused(tmp_path, encoding):
+def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
     path = tmp_path / "list.txt"
-    path.write_text("one\ntw\u00f6\n", encoding=encoding)
-    with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .*: save it as UTF-8"):
-        read_list(path)
+    for encoding in ("utf-8", "utf-8-sig"):
+        path.write_text("one\r\ntw\u00f6.JPG\r\n", encoding=encoding, newline="")
+        assert read_list(path) == ["one", "tw\u00f6"]
+    for encoding in ("utf-16", "utf-32", "latin-1"):
+        path.write_text("one\ntw\u00f6\n", encoding=encoding)
+        with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .*: save it as UTF-8"):
+            read_list(path)
 
 
 @pytest.mark.fault("a stem twice among 300,000 lines", "it is named at once, not after 25 min")
-def test_a_long_list_with_a_stem_twice(tmp_path):
-    path = tmp_path / "list.txt"
-    path.write_text("\n".join([*map(str, range(300_000)), "77"]))
-    with pytest.raises(ValueError, match=r"1 stems twice in .*: 77$"):
-        read_list(path)
-
-
 @pytest.mark.fault("a list names a file elsewhere, as `../x`", "it is refused by name")
-@pytest.mark.parametrize("line", ["../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden"])
-def test_a_list_has_bare_names(tmp_path, line):
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["", ""], "is empty"),
+        (["77", *map(str, range(300_000))], r"1 stems twice in .*: 77$"),
+        *(
+            (["one", place], r"1 lines of .* are no bare names of files.*: " + re.escape(place))
+            for place in ("../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden")
+        ),
+    ],
+)
+def test_bad_lists(tmp_path, lines, message):
     path = tmp_path / "list.txt"
-    path.write_text(f"one\n{line}\n")
-    with pytest.raises(ValueError, match=r"1 lines of .* are no bare names of files"):
+    path.write_text("\n".join(lines))
+    with pytest.raises(ValueError, match=message):
         read_list(path)
 
 
 @pytest.mark.fault("a file name with a newline in it", "it is refused by name")
-@pytest.mark.parametrize("odd", ["a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\udcffb"])
-def test_a_name_that_is_no_line_is_refused(tmp_path, odd):
-    (tmp_path / f"{odd}.png").touch()
-    with pytest.raises(ValueError, match=r"1 files in .* with control characters") as refused:
-        find_images(tmp_path)
-    assert ascii(odd) in str(refused.value)
-    if odd[1] in "\x85\u2028\t":
-        (tmp_path / "list.txt").write_text(f"{odd}\n", encoding="utf-8")
-        with pytest.raises(ValueError, match=r"1 lines of .* with control characters"):
-            read_list(tmp_path / "list.txt")
-
-
-def test_names_in_any_script_are_read(tmp_path):
+def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_path):
     names = ["\u5bf9\u8c61", "a\u00a0b", "\U0001f468\u200d\U0001f469", "na\u0308me", "a b"]
     for name in names:
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
     assert set(read_list(tmp_path / "list.txt")) == set(find_images(tmp_path)) == set(names)
+    for odd in ("a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\udcffb"):
+        path = tmp_path / f"{odd}.png"
+        path.touch()
+        with pytest.raises(ValueError, match=r"1 files in .* with control characters") as refused:
+            find_images(tmp_path)
+        assert ascii(odd) in str(refused.value)
+        path.unlink()
+        if odd[1] in "\x85\u2028\t":
+            (tmp_path / "list.txt").write_text(f"{odd}\n", encoding="utf-8")
+            with pytest.raises(ValueError, match=r"1 lines of .* with control characters"):
+                read_list(tmp_path / "list.txt")
+
+
+def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
+    loaded = datasets.load("embedded", 24, seed=3, data_seed=2, limit=4)
+    made = embedded(24, seed=3, data_seed=2, limit=4)
+    assert loaded.origin == made.origin
+    assert torch.equal(loaded.train.images, made.train.images)
+    assert loaded.train.seed == 3
+    assert {name: len(part) for name, part in loaded.tests.items()} == dict.fromkeys(made.tests, 4)
+    loaded = datasets.load(str(paper_root), 32, limit=4, grey="threshold", soft_masks=True)
+    assert loaded.origin == paper_layout(paper_root, 32).origin
+    assert (len(loaded.train), loaded.train.soft_masks) == (4, True)
+    assert loaded.tests["SOD"].grey == "threshold"
+    with pytest.raises(FileNotFoundError, match="there is no folder embeded"):
+        datasets.load("embeded", 32)

@@ -28,43 +28,36 @@ def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
 
 
 @pytest.mark.fault("a texture cannot be read", "it is named, and no half of the set is left")
-def test_nothing_is_left_of_a_set_that_cannot_be_made(dtd):
-    source, names, target = dtd
-    (source / "images/banded/banded_0002.jpg").write_bytes(b"broken")
-    with pytest.raises(ValueError, match=r"banded_0002\.jpg cannot be read"):
-        prepare_textures(source, names, target, progress=False)
-    assert not list(target.parent.iterdir())
-
-
 @pytest.mark.fault(
     "a folder of a user's has the name of what is half made, TARGET.partial",
     "it is left alone, also when the target cannot be made",
 )
-def test_a_user_s_own_partial_folder_is_left_alone(dtd):
+@pytest.mark.fault(
+    "`textures` is killed", "what it had half made is removed by the next call beside it"
+)
+def test_no_half_of_a_set_is_left_and_nothing_of_a_user_s_is_removed(dtd, leave_half):
     source, names, target = dtd
     own = target.with_name(f"{target.name}.partial")
     own.mkdir(parents=True)
     (own / "thesis.txt").write_text("years of work")
+    (leave_half(target) / "Image").mkdir(parents=True)
+    texture = source / "images/banded/banded_0002.jpg"
+    good = texture.read_bytes()
+    texture.write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"banded_0002\.jpg cannot be read"):
+        prepare_textures(source, names, target, progress=False)
+    assert list(target.parent.iterdir()) == [own]
+    texture.write_bytes(good)
+    (leave_half(target) / "Image").mkdir(parents=True)
     prepare_textures(source, names, target, progress=False)
     assert (own / "thesis.txt").exists()
     assert {p.name for p in target.parent.iterdir()} == {own.name, target.name}
 
 
-@pytest.mark.fault(
-    "`textures` is killed", "what it had half made is removed by the next call beside it"
-)
-def test_a_killed_process_s_half_is_removed(dtd, leave_half):
-    source, names, target = dtd
-    (leave_half(target) / "Image").mkdir(parents=True)
-    prepare_textures(source, names, target, progress=False)
-    assert list(target.parent.iterdir()) == [target]
-
-
 @pytest.mark.parametrize(
     "line",
-    ["/etc/secret_0001.jpg", "{outside}", "../secret/secret_0001.jpg", "a/../../secret_0001",
-     "..\\secret_0001.jpg", "../../secret_0001", "..", ".hidden_0001.jpg"],
-)  # fmt: skip
+    ["{outside}", "../secret/secret_0001.jpg", "a/../../secret_0001", "..\\secret_0001.jpg", ".."],
+)
 @pytest.mark.fault(
     "a line of a list is a path: absolute, with `..` or a separator",
     "the list is refused and the line named; nothing outside is copied",

@@ -14,60 +14,52 @@ from aslp_lib.metrics.bootstrap import (
 from aslp_lib.metrics.counts import Counts
 
 
-def simulate(rng, images, pixels=60, spread=0.15):
-    """Maps at 0.8 everywhere whose images are right with a rate of their own, 0.8 +- spread: pixels
-    of an image are alike, as on real maps. The true gap is 0."""
-    rates = np.clip(0.8 + spread * rng.uniform(-1, 1, images), 0, 1)
-    table = np.zeros((images, 2, 256), np.int64)
-    table[:, 1, 204] = rng.binomial(pixels, rates)
-    table[:, 0, 204] = pixels - table[:, 1, 204]
-    return Counts(table)
-
-
-def test_resampling_counts_equals_resampling_images():
-    rng = np.random.default_rng(0)
-    counts = simulate(rng, 12)
-    ours = interval(counts, calibration.ece, resamples=50, seed=3)
-    draws = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=50)
-    oracle = [calibration.ece(counts[np.repeat(np.arange(12), d)]) for d in draws]
-    assert ours.low == pytest.approx(np.quantile(oracle, 0.025))
-    assert ours.high == pytest.approx(np.quantile(oracle, 0.975))
-    assert ours.value == calibration.ece(counts)
-    whole = interval(counts, calibration.ece)
-    assert bounds(counts, calibration.ece) == (whole.low, whole.high)
-
-
 def random_counts(images=9):
-    rng = np.random.default_rng(6)
-    table = rng.integers(0, 4, (images, 2, 256))
+    table = np.random.default_rng(6).integers(0, 4, (images, 2, 256))
     table[2, 1] = 0  # no foreground: no F
     return Counts(table)
 
 
 @pytest.mark.parametrize(
     "score",
-    [saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae, saliency.auc],
+    [calibration.ece, saliency.max_f, saliency.max_f_mean_pr, saliency.mean_e, saliency.mae],
 )
-def test_image_means_are_resampled_as_images_are(score):
-    counts = random_counts()
-    draws = np.random.default_rng(0).multinomial(9, np.full(9, 1 / 9), size=40)
-    oracle = [score(counts[np.repeat(np.arange(9), d)]) for d in draws]
-    ours = interval(counts, score, resamples=40)
+def test_resampling_counts_equals_resampling_images(score):
+    """Scores of pooled pixels and means over images; two methods on the same resamples too."""
+    counts, other = random_counts(), Counts(random_counts().table[:, :, ::-1].copy())
+    draws = np.random.default_rng(3).multinomial(9, np.full(9, 1 / 9), size=40)
+    resampled = [np.repeat(np.arange(9), d) for d in draws]
+    oracle = np.array([score(counts[images]) for images in resampled])
+    ours = interval(counts, score, resamples=40, seed=3)
     assert ours.value == pytest.approx(score(counts))
     assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.025, 0.975])))
+    assert ours != interval(counts, score, resamples=40)  # of seed 0
+    oracle -= [score(other[images]) for images in resampled]
+    ours = difference(counts, other, score, resamples=40, confidence_level=0.8, seed=3)
+    assert ours.value == pytest.approx(score(counts) - score(other))
+    assert (ours.low, ours.high) == pytest.approx(tuple(np.quantile(oracle, [0.1, 0.9])))
+
+
+def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwise():
+    counts, same = random_counts(), {"resamples": 1000, "confidence_level": 0.95, "seed": 0}
+    ece = calibration.ece
+    for function, *arguments in (
+        (interval, counts, ece),
+        (bounds, counts, ece),
+        (difference, counts, counts[::-1], ece),
+        (reliability_interval, counts, 10, "prediction"),
+    ):
+        ours, asked = function(*arguments), function(*arguments, **same)
+        np.testing.assert_equal(ours, asked)
+    np.testing.assert_equal(reliability_interval(counts), reliability_interval(counts, 10))
+    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
+    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
 def test_a_score_that_the_set_does_not_have_has_no_interval():
-    found = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
-    assert not found.defined
-
-
-def test_intervals_of_a_diagram_s_bins():
-    counts = simulate(np.random.default_rng(7), 20)
-    low, high = reliability_interval(counts, resamples=200)
-    assert np.isnan(np.delete(low, 7)).all()  # all pixels are at 0.8
-    whole = interval(counts, calibration.accuracy, resamples=200)
-    assert (low[7], high[7]) == pytest.approx((whole.low, whole.high))
+    without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
+    assert not without.defined
+    assert np.isnan([without.low, without.high]).all()
 
 
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
@@ -86,17 +78,17 @@ def test_intervals_of_bins_are_of_resampled_diagrams(of):
     assert np.isnan(np.array(ours)[:, ~filled]).all()
 
 
-def test_the_middle_is_95_percent_unless_asked_otherwise():
-    assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
-    assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
-
-
 @pytest.mark.slow
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
+    """Maps at 0.8 everywhere, and images that are each right at a rate of 0.8 +- 0.15: pixels of an
+    image are alike, as on real maps. The true gap is 0."""
     rng = np.random.default_rng(1)
     covered = {"images": 0, "pixels": 0}
     for _ in range(200):
-        counts = simulate(rng, 40)
+        right = rng.binomial(60, 0.8 + 0.15 * rng.uniform(-1, 1, 40))
+        table = np.zeros((40, 2, 256), np.int64)
+        table[:, :, 204] = np.stack([60 - right, right], 1)
+        counts = Counts(table)
         over_images = interval(counts, calibration.gap, resamples=300)
         covered["images"] += over_images.low <= 0 <= over_images.high
         p = calibration.accuracy(counts)
@@ -106,39 +98,21 @@ def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
     assert covered["pixels"] < 0.8 * 200
 
 
-def test_pairs_cancel_what_images_do_to_both():
-    """The second method is the first, with one pixel an image less right: always the same gain."""
-    first = simulate(np.random.default_rng(2), 30)
-    table = first.table.copy()
-    table[:, 1, 204] -= 1
-    table[:, 0, 204] += 1
-    gain = difference(first, Counts(table), calibration.accuracy)
-    assert gain.value == pytest.approx(1 / 60)
-    assert gain.low == pytest.approx(1 / 60)
-    assert gain.high == pytest.approx(1 / 60)
-    alone = interval(first, calibration.accuracy)
-    assert alone.high - alone.low > 0.03
-
-
-def test_the_seed_fixes_the_interval():
-    counts = simulate(np.random.default_rng(4), 10)
-    assert interval(counts, calibration.ece) == interval(counts, calibration.ece)
-    assert interval(counts, calibration.ece) != interval(counts, calibration.ece, seed=1)
-
-
 def test_bad_arguments():
-    counts = simulate(np.random.default_rng(5), 3)
-    with pytest.raises(ValueError, match="two or more, not 1"):
-        interval(counts[:1], calibration.ece)
-    with pytest.raises(ValueError, match=r"confidence_level is 1\.0"):
-        interval(counts, calibration.ece, confidence_level=1.0)
+    counts, ece = random_counts(3), calibration.ece
+    first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
+    for message, function, *arguments in (
+        ("two or more, not 1", bounds, counts[:1], ece),
+        ("3 and 2 images", difference, counts, counts[:2], ece),
+        ("not the same ones", difference, first, other, ece),
+    ):
+        with pytest.raises(ValueError, match=message):
+            function(*arguments)
     with pytest.raises(ValueError, match="resamples is 0"):
-        interval(counts, calibration.ece, resamples=0)
-    with pytest.raises(ValueError, match="3 and 2 images"):
-        difference(counts, counts[:2], calibration.ece)
-    first, second = (Counts(counts.table, names=names) for names in (("a", "b", "c"), "abd"))
-    with pytest.raises(ValueError, match="not the same ones"):
-        difference(first, second, calibration.ece)
+        bounds(counts, ece, resamples=0)
+    for level in (0.0, 1.0):
+        with pytest.raises(ValueError, match=f"confidence_level is {level}"):
+            bounds(counts, ece, confidence_level=level)
 
 
 def test_error_bounds_are_the_bounds_of_ece_and_oe():

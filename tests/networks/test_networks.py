@@ -1,5 +1,4 @@
 import hashlib
-from pathlib import Path
 
 import pytest
 import torch
@@ -7,86 +6,61 @@ from torch.nn.functional import max_pool2d, pixel_unshuffle
 from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from aslp_lib import networks
+from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
+
+MEAN, STD = (torch.tensor(each).view(3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
+CHANNELS = {
+    "tiny": [16, 32, 64],
+    "mobilenet_v2": [24, 32, 96, 320],
+    "resnet50": [256, 512, 1024, 2048],
+}
 
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
-@pytest.mark.parametrize("size", [(48, 48), (37, 61), (8, 5)])
-def test_logits_have_the_images_size(name, size):
-    network = networks.build(name).eval()
-    assert network(torch.rand(2, 3, *size)).shape == (2, 1, *size)
-
-
-def test_bytes_and_floats_are_the_same_image():
-    network = networks.build("tiny").eval()
-    images = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8)
-    torch.testing.assert_close(network(images), network(images.float() / 255))
-
-
-def test_padding_does_not_touch_images_that_need_none():
-    network = networks.build("tiny").eval()
-    images = torch.rand(1, 3, 32, 40)
-    normal = (images - network.mean) / network.std
-    torch.testing.assert_close(network(images), network.segment(normal))
-
-
-@pytest.mark.parametrize("name", networks.NETWORKS)
-def test_every_parameter_takes_part(name):
+def test_every_network(name):
+    """A gradient for every parameter; logits of any size; features of the encoder's stages, which
+    run one after another by hand, without hooks."""
     network = networks.build(name)
-    network(torch.rand(2, 3, 64, 64)).square().mean().backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
-
-
-def test_only_the_pretrained_part_is_the_encoder():
-    network = networks.build("mobilenet_v2")
     encoder = {id(p) for p in network.encoder_parameters()}
-    named = {n for n, p in network.named_parameters() if id(p) in encoder}
-    assert named == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
-
-
-def is_hooked(network):
-    return any(module._forward_hooks for module in network.modules())
-
-
-@pytest.mark.parametrize("name", networks.NETWORKS)
-def test_features_are_the_encoder_s_stages(name):
-    """The stages run one after another by hand, without hooks."""
-    network = networks.build(name).eval()
-    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    found = network.pooled_features(images)
-    x, expected = (images / 255 - network.mean) / network.std, []
+    names = {n for n, p in network.named_parameters() if id(p) in encoder}
+    assert names == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
+    network(torch.rand(1, 3, 64, 64)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    network.eval()
+    for size in [(37, 61), (8, 5)]:
+        assert network(torch.rand(1, 3, *size)).shape == (1, 1, *size)
+    images = torch.randint(0, 256, (1, 3, 32, 64), dtype=torch.uint8)  # need no padding
+    x, features = (images.float() / 255 - MEAN) / STD, []
+    logits = network.segment(x)
+    torch.testing.assert_close(network(images), logits)
     if name == "tiny":
         x = pixel_unshuffle(x, 2)
     with torch.no_grad():
         for number, stage in enumerate(network.feature_modules()):
             x = stage(max_pool2d(x, 2) if name == "tiny" and number else x)
-            expected.append(x.flatten(2).double().mean(2).float())
-    assert [each.shape[1] for each in found] == {
-        "tiny": [16, 32, 64],
-        "mobilenet_v2": [24, 32, 96, 320],
-        "resnet50": [256, 512, 1024, 2048],
-    }[name]
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    assert not is_hooked(network)
-    assert not any(each.requires_grad for each in found)
-    for key, value in network.state_dict().items():
-        assert torch.equal(value, before[key])
+            features.append(x.flatten(2).double().mean(2).float())
+    ours = network.pooled_features(images)
+    assert [each.shape[1] for each in ours] == CHANNELS[name]
+    torch.testing.assert_close(ours, features, rtol=1e-4, atol=1e-5)
+    assert not any(each.requires_grad for each in ours)
+    again = networks.build(name).eval()
+    again.load_state_dict(network.state_dict())
+    torch.testing.assert_close(again(images), logits)  # and no statistic has moved
 
 
 @pytest.mark.fault("a network fails while its features are collected", "its hooks are removed")
-def test_hooks_are_gone_after_an_error():
-    network = networks.build("tiny").eval()
-
+def test_hooks_are_gone_after_features_and_after_an_error():
     def fails(*_):
         raise RuntimeError("out of memory")
 
+    network, images = networks.build("tiny").eval(), torch.rand(1, 3, 16, 16)
+    network.pooled_features(images)
+    assert not any(module._forward_hooks for module in network.modules())
     network.up2.forward = fails
-    with pytest.raises(RuntimeError, match="out of memory"):
-        network.pooled_features(torch.rand(1, 3, 16, 16))
-    assert not is_hooked(network)
-    with pytest.raises(ValueError, match=r"\(N, 3, H, W\)"):
-        network.pooled_features(torch.rand(3, 16, 16))
-    assert not is_hooked(network)
+    for wrong, error in ((images, RuntimeError), (images[0], ValueError)):
+        with pytest.raises(error, match=r"out of memory|\(N, 3, H, W\)"):
+            network.pooled_features(wrong)
+        assert not any(module._forward_hooks for module in network.modules())
 
 
 @pytest.mark.slow
@@ -99,49 +73,33 @@ def test_a_compiled_network_has_the_same_features():
     torch.testing.assert_close(network.pooled_features(images), expected)
 
 
-def test_a_network_without_features_has_none():
+def test_a_network_without_features_or_a_pretrained_encoder_has_none():
     class Plain(networks.DenseNetwork):
         def segment(self, x):
             return x[:, :1]
 
-    assert Plain().pooled_features(torch.rand(1, 3, 4, 4)) == []
-
-
-def test_bad_names_and_images():
-    with pytest.raises(ValueError, match="no network 'huge'"):
-        networks.build("huge")
-    with pytest.raises(ValueError, match="no pretrained weights"):
-        networks.build("tiny", "IMAGENET1K_V1")
-    with pytest.raises(ValueError, match=r"\(N, 3, H, W\)"):
-        networks.build("tiny")(torch.rand(3, 16, 16))
-
-
-def test_weights_that_cannot_be_had(tmp_path, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-
-    def refuse(*args, **kwargs):
-        raise OSError("Network is unreachable")
-
-    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
-    with pytest.raises(RuntimeError, match="--weights None") as error:
-        networks.build("mobilenet_v2", "IMAGENET1K_V1")
-    assert str(tmp_path) in str(error.value)
+    assert Plain().pooled_features(torch.rand(1, 3, 4, 4)) == Plain().encoder_parameters() == []
 
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    """Put an object where torchvision keeps what it downloaded, with or without its name's hash."""
+    """Put an object where torchvision keeps what it downloaded, with or without its name's hash;
+    nothing else can be downloaded."""
+
+    def refuse(*args, **kwargs):
+        raise OSError("Network is unreachable")
+
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
 
-    def put(content: object, named: bool = True) -> Path:
+    def put(content, named=True):
         path = folder / "mobilenet_v2-b0353104.pth"
         torch.save(content, path)
         if named:
-            path = path.rename(
-                folder / f"mobilenet_v2-{hashlib.sha256(path.read_bytes()).hexdigest()[:8]}.pth"
-            )
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+            path = path.rename(folder / f"mobilenet_v2-{digest}.pth")
             weights = MobileNet_V2_Weights.IMAGENET1K_V1.value
             monkeypatch.setattr(weights, "url", f"https://localhost/{path.name}")
         return path
@@ -149,49 +107,38 @@ def cached(tmp_path, monkeypatch):
     return put
 
 
-def test_pretrained_weights_are_the_file_s(cached):
-    source = mobilenet_v2(weights=None)
-    cached(source.state_dict())
-    network = networks.build("mobilenet_v2", "IMAGENET1K_V1")
-    for ours, theirs in zip(network.encoder[0], source.features[:4], strict=True):
-        for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-            assert torch.equal(a, b)
-    with pytest.raises(ValueError, match="no weights 'V9': choose of IMAGENET1K_V1"):
-        networks.build("mobilenet_v2", "V9")
+def build_pretrained():
+    return networks.build("mobilenet_v2", "IMAGENET1K_V1")
+
+
+def test_what_is_no_network_no_weights_and_cannot_be_downloaded(cached, tmp_path):
+    for name, weights, message in (
+        ("huge", None, "no network 'huge'"),
+        ("tiny", "IMAGENET1K_V1", "no pretrained weights"),
+        ("mobilenet_v2", "V9", "no weights 'V9': choose of IMAGENET1K_V1"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            networks.build(name, weights)
+    with pytest.raises(RuntimeError, match=rf"{tmp_path}.*--weights None"):
+        build_pretrained()
 
 
 @pytest.mark.fault(
     "a bit of torchvision's weights flips in the cache, or they are cut",
     "they are compared with the hash in their name before they are loaded: delete the file",
 )
-def test_a_damaged_file_of_pretrained_weights_is_named(cached):
-    path = cached(mobilenet_v2(weights=None).state_dict())
+def test_pretrained_weights_are_the_file_s_or_it_is_damaged(cached):
+    source = mobilenet_v2(weights=None)
+    path = cached(source.state_dict())
+    for ours, theirs in zip(build_pretrained().encoder[0], source.features[:4], strict=True):
+        torch.testing.assert_close(list(ours.parameters()), list(theirs.parameters()))
     good = path.read_bytes()
-    flipped = bytearray(good)
-    flipped[len(good) // 2] ^= 1
-    for damaged in (bytes(flipped), good[:1000], b""):
+    middle = len(good) // 2
+    flipped = good[:middle] + bytes([good[middle] ^ 1]) + good[middle + 1 :]
+    for damaged in (flipped, good[:1000], b""):
         path.write_bytes(damaged)
         with pytest.raises(RuntimeError, match=rf"{path.name} is damaged.*Delete it"):
-            networks.build("mobilenet_v2", "IMAGENET1K_V1")
-
-
-@pytest.mark.parametrize("named", [True, False])
-@pytest.mark.fault(
-    "the cached file of pretrained weights holds a list", "it is refused, with what to do"
-)
-def test_pretrained_weights_that_are_none(cached, named):
-    cached([1, 2], named)
-    expected = "could not be downloaded or read" if named else "Delete it"
-    with pytest.raises(RuntimeError, match=expected):
-        networks.build("mobilenet_v2", "IMAGENET1K_V1")
-
-
-@pytest.mark.fault("a weights file holds code", "nothing in it is executed")
-def test_nothing_in_a_weights_file_is_executed(cached, tmp_path):
-    cached({"x": Executes(tmp_path / "executed")})
-    with pytest.raises(RuntimeError, match="could not be downloaded or read"):
-        networks.build("mobilenet_v2", "IMAGENET1K_V1")
-    assert not (tmp_path / "executed").exists()
+            build_pretrained()
 
 
 class Executes:
@@ -202,3 +149,18 @@ class Executes:
 
     def __reduce__(self):
         return (type(self.path).touch, (self.path,))
+
+
+@pytest.mark.fault(
+    "the cached file of pretrained weights holds a list", "it is refused, with what to do"
+)
+@pytest.mark.fault("a weights file holds code", "nothing in it is executed")
+@pytest.mark.parametrize(
+    ("code", "named", "message"),
+    [(False, True, "not be downloaded or read"), (False, False, "Delete it"), (True, True, "read")],
+)
+def test_pretrained_weights_that_are_none(cached, tmp_path, code, named, message):
+    cached({"x": Executes(tmp_path / "executed")} if code else [1, 2], named)
+    with pytest.raises(RuntimeError, match=message):
+        build_pretrained()
+    assert not (tmp_path / "executed").exists()
