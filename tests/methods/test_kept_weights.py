@@ -1,27 +1,35 @@
-import math
+"""Methods that end with other weights than the last: an average, or an earlier epoch's."""
+
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from aslp_lib.config import PRESETS
-from aslp_lib.methods.kept_weights import EMA, EMAOptions
+from aslp_lib.methods.base import NoOptions
+from aslp_lib.methods.kept_weights import EMA, EarlyStopping, EMAOptions
 from aslp_lib.metrics import calibration
-from aslp_lib.runs import MethodFolder, load_tensors
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.runs import MethodFolder, load_tensors, read_log
 from aslp_lib.training import loop
 from aslp_lib.training.validation import validate
 
-SHORT = replace(PRESETS["demo"], epochs=3, limit=20, size=16, batch_size=5, device="cpu")
+SHORT = replace(PRESETS["demo"], epochs=2, limit=20, size=16, batch_size=5, device="cpu")
+
+
+def state_of(network):
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
 def averaged(weights, decay):
-    """Of the first and of those after each step, in double precision."""
+    """The average of the first weights and of those after each step, in double precision."""
     average = weights[0].double()
     for n, now in enumerate(weights[1:], start=1):
         d = min(decay, (1 + n) / (10 + n))
         average = d * average + (1 - d) * now.double()
-    return average
+    return average.float()
 
 
 @pytest.mark.parametrize("decay", [0.0, 0.25, 0.999])
@@ -29,61 +37,51 @@ def test_weights_and_running_statistics_are_averaged(decay):
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
     method = EMA(4, EMAOptions(decay))
     method.begin(network)
-    states = [{k: v.clone() for k, v in network.state_dict().items()}]
+    states = [state_of(network)]
     for step in range(1, 6):
         with torch.no_grad():
             network[0].weight.add_(torch.randn_like(network[0].weight))
         network(step + torch.randn(2, 1, 5, 5))
-        states.append({k: v.clone() for k, v in network.state_dict().items()})
+        states.append(state_of(network))
         method.after_update(network)
     assert method.validated(network) is method.kept
-    trained = network[0].weight.clone()
-    assert torch.equal(trained, states[-1]["0.weight"])  # it is looked at alone
+    assert torch.equal(network[0].weight, states[-1]["0.weight"])  # it is only looked at
     method.finish(network)
     for name in ("0.weight", "1.running_mean", "1.running_var"):
-        expected = averaged([state[name] for state in states], decay).float()
+        expected = averaged([state[name] for state in states], decay)
         torch.testing.assert_close(network.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
     assert network[1].num_batches_tracked == 5
-    assert torch.equal(network[0].weight, trained) == (decay == 0)
 
 
 def test_training_is_bce_s_and_leaves_the_average(tmp_path, monkeypatch):
-    """Each step's weights are seen in a training with BCE."""
-    settings, data = SHORT.tuned(ema={"decay": 0.7}), SHORT.load_data()
-    steps, prepare, take = [], loop.prepare, loop.optimization.take_step
+    settings, data, steps = SHORT.tuned(ema={"decay": 0.7}), SHORT.load_data(), []
+    begin, after_update = EMA.begin, EMA.after_update
 
-    def keep(network):
-        steps.append({k: v.detach().clone() for k, v in network.state_dict().items()})
+    def began(method, network):
+        steps.append(state_of(network))
+        begin(method, network)
 
-    def prepared(*arguments):
-        found = prepare(*arguments)
-        keep(found[0])
-        return found
+    def updated(method, network):
+        steps.append(state_of(network))
+        after_update(method, network)
 
-    def step(accelerator, network, *rest):
-        take(accelerator, network, *rest)
-        keep(network)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "prepare", prepared)
-        patch.setattr(loop.optimization, "take_step", step)
-        loop.train(settings, data, "bce", MethodFolder(tmp_path / "bce"), progress=False)
-    folder = MethodFolder(tmp_path / "ema")
+    monkeypatch.setattr(EMA, "begin", began)
+    monkeypatch.setattr(EMA, "after_update", updated)
+    folder = MethodFolder(tmp_path)
     trained = loop.train(settings, data, "ema", folder, progress=False)
-    raw = load_tensors(folder.checkpoint)[0]
-    assert len(steps) == 1 + 3 * 4
+    bce = loop.train(settings, data, "bce", progress=False).network.state_dict()
+    raw, weights = (load_tensors(path)[0] for path in (folder.checkpoint, folder.weights))
+    assert len(steps) == 1 + 2 * 4
     for name, value in trained.network.state_dict().items():
-        assert torch.equal(raw[f"network.{name}"], steps[-1][name])
+        assert torch.equal(raw[f"network.{name}"], bce[name])
+        assert torch.equal(weights[name], value)
         if value.is_floating_point():
-            expected = averaged([each[name] for each in steps], 0.7).float()
+            expected = averaged([each[name] for each in steps], 0.7)
             torch.testing.assert_close(value, expected, rtol=1e-4, atol=1e-6)
-    assert not torch.equal(trained.network.state_dict()["head.weight"], steps[-1]["head.weight"])
-    weights = load_tensors(folder.weights)[0]
-    assert all(torch.equal(weights[k], v) for k, v in trained.network.state_dict().items())
+    assert not torch.equal(trained.network.state_dict()["head.weight"], bce["head.weight"])
     # The log's last row is of the weights that are left.
     counts = validate(trained.network, data.validation, settings)
     assert trained.log[-1]["ece"] == calibration.ece(counts)
-    assert trained.log[-1]["accuracy"] == calibration.accuracy(counts)
 
 
 def test_steps_that_gather_batches_are_averaged_once():
@@ -92,8 +90,62 @@ def test_steps_that_gather_batches_are_averaged_once():
     assert trained.method.updates == 2
 
 
-@pytest.mark.parametrize("decay", [-0.1, 1.0, math.nan])
-def test_a_decay_out_of_range_is_refused(decay):
-    with pytest.raises(ValueError, match=f"decay is {decay}, but must lie in"):
-        EMAOptions(decay)
-    assert EMAOptions() == EMAOptions(0.999)
+CONFIDENCE = (150, 170, 220, 200, 210)
+"""Grey level of all pixels in each epoch's validation, where all are foreground."""
+BEST = 3
+
+
+def train(monkeypatch, method, folder=None, done=0, **options):
+    """Train on validations that are given, from the epoch after `done` on."""
+    levels, settings = iter(CONFIDENCE[done:]), replace(SHORT, epochs=len(CONFIDENCE))
+
+    def given(*_):
+        table = np.zeros((1, 2, 256))
+        table[0, 1, next(levels)] = 9
+        return Counts(table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "validate", given)
+        return loop.train(settings, settings.load_data(), method, folder, progress=False, **options)
+
+
+def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_cut(
+    tmp_path, monkeypatch
+):
+    """Cut before the best epoch, and when all that was left was to write the weights."""
+    epochs, whole = [], MethodFolder(tmp_path / "whole")
+    train(monkeypatch, "bce", after_epoch=lambda state: epochs.append(state_of(state.network)))
+    state, log = train(monkeypatch, "early_stopping", whole), read_log(whole.log)
+    for name, value in load_tensors(whole.weights)[0].items():
+        assert torch.equal(value, epochs[BEST - 1][name])
+        assert torch.equal(value, state.network.state_dict()[name])
+    assert [row["nll"] for row in log] == pytest.approx(-np.log(np.array(CONFIDENCE) / 255), 1e-5)
+    assert [row["best_epoch"] for row in log] == [1, 2, BEST, BEST, BEST]
+    for after in (2, 5):
+        cut = MethodFolder(tmp_path / f"cut {after}")
+
+        def stop(state, after=after):
+            if len(state.log) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(monkeypatch, "early_stopping", cut, after_epoch=stop)
+        assert not cut.weights.exists()
+        train(monkeypatch, "early_stopping", cut, done=after)
+        for file in whole.path.iterdir():
+            assert (cut.path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_of_equal_epochs_the_first_is_kept():
+    method, network = EarlyStopping(4, NoOptions()), nn.Linear(1, 1)
+    method.begin(network)
+    for weight, level in ((1, 150), (2, 200), (3, 200), (4, 150)):
+        table = np.zeros((1, 2, 256))
+        table[0, 1, level] = 9
+        nn.init.constant_(network.weight, weight)
+        method.after_validation(Counts(table), network)
+    assert method.validated(network) is network
+    assert (method.best_epoch, method.epochs) == (2, 4)
+    assert method.log()["nll"].item() == pytest.approx(-np.log(150 / 255))
+    method.finish(network)
+    assert network.weight.item() == 2
