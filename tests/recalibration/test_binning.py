@@ -1,8 +1,7 @@
-"""Any rising function of the logit, against scikit-learn's isotonic regression."""
+"""Isotonic regression against scikit-learn's, and histogram binning against pixels that are sorted
+and cut one by one."""
 
-import json
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,29 +11,28 @@ from sklearn.isotonic import IsotonicRegression
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import level_logits
-from aslp_lib.recalibration import Isotonic
+from aslp_lib.recalibration import Histogram, Isotonic
 
 
-def drawn(levels=256, seed=0, most=60):
+def drawn(levels, seed, shares, most=60):
     """Few pixels a level, some none, so that neighbours violate the order."""
     rng = np.random.default_rng(seed)
     n = rng.integers(0, most, levels) * (rng.random(levels) < 0.8)
-    foreground = rng.binomial(n, np.linspace(0.05, 0.8, levels))
+    foreground = rng.binomial(n, shares)
     return Counts(np.stack([n - foreground, foreground])[None])
 
 
+def rising(levels, seed=0, most=60):
+    return drawn(levels, seed, np.linspace(0.05, 0.8, levels), most)
+
+
 def changed_levels(fitted, levels):
-    return fitted.apply(torch.from_numpy(level_logits(levels))).numpy()
+    return torch.sigmoid(fitted.apply(torch.from_numpy(level_logits(levels)))).numpy()
 
 
-def as_probabilities(logits):
-    return 1 / (1 + np.exp(-logits))
-
-
-@pytest.mark.parametrize("levels", [16, 256, 4096])
-@pytest.mark.parametrize("seed", range(3))
-def test_it_is_scikit_learn_s(levels, seed):
-    counts = drawn(levels, seed)
+@pytest.mark.parametrize(("levels", "seed"), [(16, 0), (256, 1), (4096, 2)])
+def test_isotonic_is_scikit_learn_s(levels, seed):
+    counts = rising(levels, seed)
     background, foreground = counts.pooled
     pixels = background + foreground
     there = pixels > 0
@@ -42,7 +40,7 @@ def test_it_is_scikit_learn_s(levels, seed):
     solver.fit(np.arange(levels)[there], foreground[there] / pixels[there], pixels[there])
     expected = solver.predict(np.arange(levels))
     half = 0.5 / (levels - 1)
-    after = as_probabilities(changed_levels(Isotonic().fit(counts), levels))
+    after = changed_levels(Isotonic().fit(counts), levels)
     np.testing.assert_allclose(after[there], expected.clip(half, 1 - half)[there], rtol=1e-9)
     first, last = np.flatnonzero(there)[[0, -1]]
     np.testing.assert_array_equal(after[:first], after[first])
@@ -60,93 +58,83 @@ def test_violators_are_pooled_by_hand():
     half_way = torch.tensor([(z[5] + z[7]) / 2, -50.0, 50.0, -math.inf, math.inf])
     expected = [(middle + end) / 2, -end, end, -end, end]
     assert fitted.apply(half_way).tolist() == pytest.approx(expected, rel=1e-6)
+    assert fitted.describe() == "3 steps"
 
 
-def test_no_rising_function_of_the_levels_has_less_nll():
-    """As the staircase moves any single step, or any prefix, the NLL rises."""
-    counts = drawn(64)
-    background, foreground = counts.pooled
-    values = changed_levels(Isotonic().fit(counts), 64)
-
-    def nll(z):
-        return background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
-
-    rng, best, bound = np.random.default_rng(1), nll(values), level_logits(64)[-1]
-    for _ in range(300):
-        step = np.sort(rng.normal(0, 3, 64)) if rng.random() < 0.5 else level_logits(64)
-        other = values + rng.uniform(0, 1) * (step - values)  # both rise, so does what is between
-        assert nll(np.clip(other, -bound, bound)) >= best - 1e-9
-
-
-def test_it_rises_and_lowers_the_nll_of_what_it_was_fitted_on():
-    counts = drawn(4096)
-    fitted = Isotonic().fit(counts)
-    z = torch.linspace(-12, 12, 5001)
-    assert (fitted.apply(z).diff() >= 0).all()
-    assert calibration.nll(fitted.apply_counts(counts)) < calibration.nll(counts)
-
-
+@pytest.mark.parametrize("kind", [Isotonic, Histogram])
 @pytest.mark.parametrize(("label", "sign"), [(0, -1), (1, 1)])
-def test_one_class_alone_is_as_sure_as_half_a_level(label, sign):
+def test_one_class_alone_is_as_confident_as_half_a_level(kind, label, sign):
     table = np.zeros((1, 2, 256), np.int64)
     table[0, label, [3, 90, 200]] = 7
-    fitted = Isotonic().fit(Counts(table))
-    assert fitted.apply(torch.tensor([-20.0, 0.0, 20.0])).tolist() == pytest.approx(
-        [sign * math.log(509)] * 3
-    )
-    assert fitted.describe() == "one step"
-
-
-def test_one_level_alone_gets_its_share():
-    table = np.zeros((1, 2, 256), np.int64)
-    table[0, :, 7] = 3, 1
-    fitted = Isotonic().fit(Counts(table))
-    assert fitted.apply(torch.tensor([-20.0, 20.0])).tolist() == pytest.approx([-math.log(3)] * 2)
+    fitted = kind().fit(Counts(table))
+    after = fitted.apply(torch.tensor([-20.0, 0.0, 20.0]))
+    assert after.tolist() == pytest.approx([sign * math.log(509)] * 3)
+    assert fitted.describe() == {Isotonic: "one step", Histogram: "3 bins"}[kind]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_it_keeps_shape_and_precision(dtype):
-    fitted = Isotonic().fit(drawn(4096))
-    z = torch.linspace(-9, 9, 60, dtype=torch.float64).view(3, 1, 4, 5)
-    after = fitted.apply(z.to(dtype))
-    assert after.dtype == dtype and after.shape == z.shape
-    oracle = np.interp(z.to(dtype).double(), fitted.logits, fitted.values)
-    np.testing.assert_allclose(after.double(), oracle, atol=40 * torch.finfo(dtype).eps)
+def test_steps_and_bins_are_looked_up_as_numpy_does(dtype):
+    counts = rising(4096)
+    z = torch.linspace(-9, 9, 60, dtype=torch.float64).to(dtype).view(3, 1, 4, 5)
+    isotonic, histogram = Isotonic().fit(counts), Histogram().fit(counts)
+    expected = np.interp(z.double(), isotonic.logits, isotonic.values)
+    atol = 40 * torch.finfo(dtype).eps
+    np.testing.assert_allclose(isotonic.apply(z).double(), expected, atol=atol)
+    which = np.searchsorted(np.float32(histogram.edges), z.float().numpy())
+    expected = torch.tensor(histogram.values)[which].to(dtype)
+    torch.testing.assert_close(histogram.apply(z), expected)
 
 
-@pytest.mark.fault("a logit is NaN where a staircase is applied", "it stays NaN, to be refused")
-def test_nan_stays_nan():
-    fitted = Isotonic((-1.0, 1.0), (0.0, 2.0))
-    assert fitted.apply(torch.tensor([math.nan, 0.0])).isnan().tolist() == [True, False]
+def test_the_file_of_a_staircase_is_small():
+    """Of 4096 levels it holds the ends of steps alone."""
+    fitted = Isotonic().fit(rising(4096, most=2000))
+    assert len(fitted.logits) <= 2 * len(set(fitted.values)) < 800
 
 
-@pytest.mark.parametrize(
-    ("logits", "values", "message"),
-    [
-        ((1.0,), (1.0,), "1 logits and 1 values"),
-        ((1.0, 2.0), (1.0,), "2 logits and 1 values"),
-        ((1.0, math.nan), (1.0, 2.0), "logit of a step is nan"),
-        ((1.0, 2.0), (1.0, math.inf), "value of a step is inf"),
-        ((1.0, 1e39), (1.0, 2.0), "must be a number of 1e.18 at most"),
-        ((1.0, "2"), (1.0, 2.0), "logit of a step is '2'"),
-        ((2.0, 1.0), (1.0, 2.0), "logits must rise"),
-        ((1.0, 1.0 + 1e-12), (1.0, 2.0), "logits must rise"),
-        ((1.0, 2.0), (2.0, 1.0), "values not fall"),
-    ],
-)
-def test_what_is_no_staircase_is_refused(tmp_path, logits, values, message):
-    with pytest.raises(ValueError, match=message):
-        Isotonic(logits, values)
-    path = tmp_path / "isotonic.json"
-    held = {"kind": "isotonic", "version": 1, "logits": logits, "values": values}
-    path.write_text(json.dumps(held))
-    with pytest.raises(ValueError, match=r"isotonic\.json cannot be used"):
-        Isotonic.load(path)
+def by_pixels(counts, bins):
+    """(levels,) share of foreground in a level's bin: levels share one if as many ends of bins are
+    reached before them, in pixels sorted one by one."""
+    columns = enumerate(counts.pooled.T.tolist())
+    pixels = [(v, y) for v, pair in columns for y, n in enumerate(pair) for _ in range(n)]
+
+    def ends_before(level):
+        before = sum(v < level for v, _ in pixels)
+        return sum(before * bins >= b * len(pixels) for b in range(1, bins))
+
+    which = [ends_before(v) for v in range(counts.grey_levels)]
+    labels = {b: [y for v, y in pixels if which[v] == b] for b in which}
+    return np.array([np.mean(labels[b]) if labels[b] else math.nan for b in which])
 
 
-def test_its_file_is_small(tmp_path):
-    """Of 4096 levels the ends of steps alone."""
-    fitted = Isotonic().fit(drawn(4096, most=2000))
-    assert len(fitted.logits) <= 2 * len(set(fitted.values))
-    assert len(set(fitted.values)) < 400
-    assert all(a < b for a, b in pairwise(fitted.logits))
+@pytest.mark.parametrize("bins", [1, 2, 15])
+@pytest.mark.parametrize("bumps", [(), ((0, 900),), ((0, 900), (31, 900)), ((17, 5000),)])
+def test_bins_are_those_of_sorted_pixels(bins, bumps):
+    counts = drawn(32, len(bumps), np.random.default_rng(0).random(32))
+    for level, pixels in bumps:
+        counts.table[0, :, level] = pixels // 3, pixels - pixels // 3
+    fitted = Histogram(bins).fit(counts)
+    there = counts.pooled.sum(axis=0) > 0
+    half = 0.5 / 31
+    expected = by_pixels(counts, bins).clip(half, 1 - half)
+    np.testing.assert_allclose(changed_levels(fitted, 32)[there], expected[there], rtol=1e-9)
+    assert 1 <= len(fitted.values) <= bins
+
+
+def test_bins_by_hand():
+    """Of 16 pixels a third is reached with level 1, two thirds only with the last one."""
+    table = np.array([[[4, 1, 3, 0, 0, 0, 0, 1], [0, 1, 0, 0, 0, 1, 0, 5]]])
+    fitted = Histogram(3).minimise(Counts(table))
+    assert fitted.edges == pytest.approx([(math.log(1 / 6) + math.log(2 / 5)) / 2])
+    assert fitted.values == pytest.approx([math.log(1 / 5), math.log(6 / 4)])
+    after = fitted.apply(torch.tensor([-math.inf, fitted.edges[0], 0.0, math.inf]))
+    assert after.tolist() == pytest.approx([math.log(0.2)] * 2 + [math.log(1.5)] * 2)
+
+
+def test_values_may_fall_and_means_are_right_in_each_bin():
+    """Labels contradict the logits: what is predicted is then right on average."""
+    counts = drawn(256, 0, np.linspace(0.9, 0.1, 256))
+    fitted = Histogram().fit(counts)
+    assert len(fitted.values) == 15
+    assert (np.diff(fitted.values) < 0).mean() > 0.9
+    assert calibration.ece(fitted.apply_counts(counts)) < 2e-3
+    assert calibration.ece(counts) > 0.3
