@@ -20,6 +20,7 @@ from aslp_lib.lightning import AdaptiveAlphaCallback  # noqa: E402
 VOID = 255
 EPOCHS = 3
 BATCH = 4
+STEPS = ("training_step", "validation_step")
 
 
 class Segmenter(lightning.LightningModule):
@@ -183,14 +184,22 @@ def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
     torch.testing.assert_close(two, one)
 
 
-@pytest.mark.parametrize("step", ["training_step", "validation_step"])
-def test_a_step_that_returns_too_little_is_told_what_is_missing(tmp_path, monkeypatch, step):
-    monkeypatch.setattr(
-        Segmenter,
-        step,
-        lambda self, batch, batch_idx: {"loss": self.network[0].bias.sum(), "labels": 0},
-    )
-    with pytest.raises(ValueError, match=f"{step} must return a dict with .* missing"):
+@pytest.mark.parametrize(
+    ("step", "returned", "message"),
+    [
+        *((step, {"labels": 0}, "must return a dict with .* missing") for step in STEPS),
+        (
+            *("validation_step", {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}),
+            "no labelled pixel: every label is 255; expected",
+        ),
+    ],
+)
+def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, message):
+    def other(self, batch, batch_idx):
+        return {"loss": self.network[0].bias.sum(), **returned}
+
+    monkeypatch.setattr(Segmenter, step, other)
+    with pytest.raises(ValueError, match=message):
         fit(tmp_path)
 
 
@@ -198,15 +207,6 @@ def test_without_a_validation_no_level_would_ever_move(tmp_path):
     adaptive = AdaptiveAlphaCallback(levels(), VOID)
     with pytest.raises(ValueError, match="there is none"):
         trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
-
-
-def test_a_validation_without_a_labelled_pixel_is_refused(tmp_path, monkeypatch):
-    def ignored(self, batch, batch_idx):
-        return {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}
-
-    monkeypatch.setattr(Segmenter, "validation_step", ignored)
-    with pytest.raises(ValueError, match="no labelled pixel: every label is 255; expected"):
-        fit(tmp_path)
 
 
 def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():

@@ -66,7 +66,7 @@ def test_the_definition_term_by_term(batch):
 def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
     generator = torch.Generator().manual_seed(1)
     draws = torch.stack(
-        [sc_bce_with_logits(*batch, 0.3, technique, generator=generator) for _ in range(2000)]
+        [sc_bce_with_logits(*batch, 0.3, technique, generator=generator) for _ in range(1000)]
     )
     error = draws.std() / math.sqrt(len(draws))
     assert abs(draws.mean() - expected_loss(*batch, 0.3, technique)) < 5 * error
@@ -149,16 +149,6 @@ def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, bro
     targets = P.expected_targets(labels.masked_fill(~kept, 0), alpha, P.SOFT_INVERSION)
     oracle = torch.where(kept, (torch.sigmoid(logits) - targets) / kept.sum(), 0.0)
     torch.testing.assert_close(logits.grad, oracle.detach())
-
-
-@pytest.mark.parametrize("kind", [torch.uint8, torch.int64, torch.float32, torch.float16])
-def test_labels_of_any_kind_may_be_ignored(partly, kind):
-    logits, labels, _ = partly
-    ours, oracle = (
-        expected_loss(logits, values, 0.2, P.MODERATION, ignore_index=IGNORED)
-        for values in (labels.to(kind), labels)
-    )
-    assert ours == oracle
 
 
 def test_a_mean_in_half_precision_does_not_overflow():

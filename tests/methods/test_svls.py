@@ -1,17 +1,6 @@
-import math
-
 import torch
 
 from aslp_lib.methods.svls import smoothed
-
-
-def test_a_pixel_alone_by_hand():
-    alone = torch.zeros(1, 1, 5, 5)
-    alone[0, 0, 2, 2] = 1
-    edge, corner = math.exp(-0.5), math.exp(-1)
-    share = 1 / (8 * (edge + corner))
-    expected = torch.tensor([[corner * share, edge * share], [edge * share, 0.5]])
-    torch.testing.assert_close(smoothed(alone, 1.0)[0, 0, 1:3, 1:3], expected)
 
 
 def test_targets_stay_between_0_and_1():

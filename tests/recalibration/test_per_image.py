@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import PerImageLevel, PerImageTemperature, Temperature
@@ -128,6 +126,9 @@ def test_each_image_is_changed_by_itself(fitted):
     logits, _ = images(7, seed=3)
     order = torch.tensor([4, 0, 6])
     torch.testing.assert_close(fitted.apply(logits[order]), fitted.apply(logits)[order])
+    words = {PerImageLevel: "s = 0.500", PerImageTemperature: "T = 1.000"}[type(fitted)]
+    usual = replace(fitted, foreground=(0.0,) * 6, background=(0.0,) * 6)
+    assert usual.describe().count(words) == 2
 
 
 def test_images_alike_and_images_without_pixels(fitted):
@@ -140,25 +141,3 @@ def test_images_alike_and_images_without_pixels(fitted):
     table[1] = 0
     after = fitted.apply_counts(Counts(table)).table
     np.testing.assert_array_equal(after.sum(axis=2), table.sum(axis=2))
-
-
-def test_it_is_described_on_a_usual_image(fitted):
-    words = {PerImageLevel: "s = 0.500", PerImageTemperature: "T = 1.000"}[type(fitted)]
-    usual = replace(fitted, foreground=(0.0,) * 6, background=(0.0,) * 6)
-    assert usual.describe().count(words) == 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_shipped_network_under_degradations_that_were_not_fitted_on(kind, small):
-    """Each kind of degradation is left out in turn: what is fitted on the others helps it too."""
-    validate, data = small.validate, small.data
-    counted_once = {
-        name: validate(Degraded(data.validation, name)) for name in DEGRADATIONS if name[-1] == "2"
-    }
-    ratios = []
-    for left, counts in counted_once.items():
-        others = [each for name, each in counted_once.items() if name != left]
-        fit = kind().fit(small.counts, others)
-        ratios.append(calibration.ece(fit.apply_counts(counts)) / calibration.ece(counts))
-    assert np.mean(ratios) < 0.6

@@ -1,6 +1,5 @@
 """A run that recalibrates: fitted after training, predicted, evaluated, reported, gone on with."""
 
-import csv
 import json
 import os
 import shutil
@@ -28,21 +27,16 @@ QUICK = [
 
 
 @pytest.mark.slow
-def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere, capsys):
+def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     assert main(QUICK) == 0
-    printed = capsys.readouterr().out
     run = Run.open(elsewhere / "runs" / "demo")
     names = ["bce", "bce+temperature", "bce+flip"]
     metrics = json.loads(run.metrics.read_text())
     assert all(list(rows) == names for rows in metrics.values())
-    with run.metrics.with_suffix(".csv").open() as file:
-        assert [row["method"] for row in csv.DictReader(file)] == 3 * names
-    assert printed.count("BCE + temperature") == 3
     fitted = Temperature.load(run.path / "bce" / "temperature.json")
     page = run.report.read_text()
     assert f"BCE + temperature: T = {fitted.value:.3f}; the network decides as before" in page
     assert "nothing is fitted; decisions may change" in page
-    assert "BCE + temperature − BCE" in page
 
     network = predict.load_network(run.settings, run.method("bce").weights)
     data = run.settings.load_data()
