@@ -241,16 +241,6 @@ def test_bad_observations(value):
     assert alphas.observed == 0
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_levels_in_half_precision_are_refused(dtype):
-    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
-    arguments = torch.arange(2), torch.ones(2, 4, dtype=dtype), torch.ones(2, 4)
-    with pytest.raises(ValueError, match=rf"dtype {dtype}; expected .* with alphas\.float"):
-        alphas.update(*arguments)
-    alphas.float().update(*arguments)
-    assert alphas.alpha.gt(0).all()
-
-
 @pytest.mark.fault(
     "logits of a step are NaN or infinite, as in mixed precision's first steps",
     "the levels of these images stay; the others move",
@@ -282,23 +272,47 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
 
 
 @pytest.mark.fault("labels are 0 and 255, or -1 and 1", "levels' update and the loss refuse them")
+@pytest.mark.fault(
+    "a step names an image twice, a negative number, or more images than there are rows",
+    "it is refused, and no level moves",
+)
 @pytest.mark.parametrize(
-    ("values", "message"),
+    ("change", "message"),
     [
-        ([0.0, 255.0], "the first 255: divide a mask of 0 and 255 by 255"),
-        ([1.0, -1.0], "the first -1"),
-        ([0.0, 0.1 + 1], "the first 1.1"),
-        ([1.0, math.nan], "the first nan"),
+        ({"index": [0, 2, 0]}, "twice in one step"),
+        ({"index": [0, 1, -1]}, "names image -1, but there are 4"),
+        ({"index": [0, 4, 1]}, "names image 4, but there are 4"),
+        ({"index": [0, 1]}, r"index has shape \(2,\), but there are logits of 3 images"),
+        ({"index": [0, 1, 2, 3]}, r"index has shape \(4,\)"),
+        ({"index": [[0], [1], [2]]}, r"index has shape \(3, 1\)"),
+        ({"index": 0}, r"index has shape \(\)"),
+        ({"index": [0.0, 1.0, 2.0]}, "torch.float32, but must be by whole numbers"),
+        ({"index": [0j, 1j, 2j]}, "torch.complex64, but must be by whole numbers"),
+        ({"index": [True, False, False]}, "torch.bool, but must be by whole numbers"),
+        ({"labels": [[1.0, 0.0]]}, "must agree"),  # they would broadcast
+        ({"labels": 3 * [[0.0, 255.0]]}, "3 of 6 .* the first 255: divide a mask of 0 and 255"),
+        ({"labels": 3 * [[1.0, -1.0]], "ignore_index": 254}, "3 of 6 .* the first -1"),
+        ({"labels": 3 * [[0.0, 1.1]]}, "3 of 6 .* the first 1.1"),
+        ({"labels": 3 * [[1.0, math.nan]], "ignore_index": 254}, "3 of 6 .* the first nan"),
     ],
 )
-@pytest.mark.parametrize("ignored", [None, 254])
-def test_labels_that_are_none_are_refused_and_nothing_moves(values, message, ignored):
+def test_a_step_that_is_none_is_refused_and_nothing_moves(change, message):
+    step = {"index": [0, 1, 2], "labels": 3 * [[1.0, 1.0]], **change}
+    step |= {name: torch.tensor(step[name]) for name in ("index", "labels")}
     alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
-    labels = torch.tensor(values).repeat(2, 3)
-    labels[1, -2:] = 7.0
-    with pytest.raises(ValueError, match=f"7 of 12 pixels have others, {message}"):
-        alphas.update(torch.arange(2), torch.full((2, 6), 4.0), labels, ignore_index=ignored)
+    with pytest.raises(ValueError, match=message):
+        alphas.update(logits=torch.full((3, 2), 4.0), **step)
     assert alphas.alpha.eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_levels_in_half_precision_are_refused(dtype):
+    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
+    step = torch.arange(2), torch.ones(2, 4, dtype=dtype), torch.ones(2, 4)
+    with pytest.raises(ValueError, match=rf"dtype {dtype}; expected .* with alphas\.float"):
+        alphas.update(*step)
+    alphas.float().update(*step)
+    assert alphas.alpha.gt(0).all()
 
 
 @pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
@@ -320,34 +334,6 @@ def test_an_empty_step_moves_nothing(rule, dynamics):
     alphas.update(torch.arange(0), torch.zeros(0, 1, 2, 2), torch.zeros(0, 1, 2, 2))
     alphas.update(torch.arange(3), torch.zeros(3, 1, 0, 2), torch.zeros(3, 1, 0, 2))
     assert alphas.alpha.eq(torch.tensor(0.3)).all()
-
-
-@pytest.mark.fault(
-    "a step names an image twice, a negative number, or more images than there are rows",
-    "it is refused, and no level moves",
-)
-@pytest.mark.parametrize(
-    ("index", "message"),
-    [
-        ([0, 2, 0], "twice in one step"),
-        ([0, 1, -1], "names image -1, but there are 4"),
-        ([0, 4, 1], "names image 4, but there are 4"),
-        ([0, 1], r"index has shape \(2,\), but there are logits of 3 images"),
-        ([0, 1, 2, 3], r"index has shape \(4,\)"),
-        ([[0], [1], [2]], r"index has shape \(3, 1\)"),
-        (0, r"index has shape \(\)"),
-        ([0.0, 1.0, 2.0], "torch.float32, but must be by whole numbers"),
-        ([0j, 1j, 2j], "torch.complex64, but must be by whole numbers"),
-        ([True, False, False], "torch.bool, but must be by whole numbers"),
-    ],
-)
-def test_an_index_that_is_not_one_of_each_image_is_refused_and_nothing_moves(index, message):
-    alphas = AdaptiveAlpha(4, P.MODERATION, warm_up=0)
-    with pytest.raises(ValueError, match=message):
-        alphas.update(torch.tensor(index), torch.full((3, 1, 2, 2), 4.0), torch.ones(3, 1, 2, 2))
-    with pytest.raises(ValueError, match="must agree"):  # logits and labels that would broadcast
-        alphas.update(torch.arange(3), torch.full((3, 1, 2, 2), 4.0), torch.ones(1, 1, 2, 2))
-    assert alphas.alpha.eq(0).all()
 
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.int32])

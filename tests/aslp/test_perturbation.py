@@ -142,20 +142,16 @@ def test_noise_has_the_labels_precision(dtype):
 @pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64])
 @pytest.mark.fault("labels are booleans or whole numbers", "alpha is not cut to such")
 def test_labels_of_any_kind(kind):
-    whole = torch.tensor([[0, 1]] * 200, dtype=kind)
-    alpha = torch.linspace(0, 1, 200)
-    for technique in (P.SOFT_INVERSION, P.DYNAMIC_MODERATION):
-        for targets in (
-            lambda labels, _, technique=technique: P.expected_targets(labels, alpha, technique),
-            lambda *drawn, technique=technique: P.sampled_targets(
-                drawn[0], alpha, technique, drawn[1]
-            ),
-            lambda *drawn, technique=technique: P.perturb(drawn[0], technique, drawn[1]),
-        ):
-            ours, oracle = (
-                targets(each, torch.Generator().manual_seed(1)) for each in (whole, whole.float())
-            )
-            assert torch.equal(ours, oracle)
+    whole, alpha = torch.tensor([[0, 1]] * 200, dtype=kind), torch.linspace(0, 1, 200)
+
+    def targets(labels):
+        draw = torch.Generator().manual_seed(1)
+        yield P.expected_targets(labels, alpha, P.SOFT_INVERSION)
+        yield P.sampled_targets(labels, alpha, P.DYNAMIC_MODERATION, draw)
+        yield P.perturb(labels, P.DYNAMIC_MODERATION, draw)
+
+    for ours, oracle in zip(targets(whole), targets(whole.float()), strict=True):
+        assert torch.equal(ours, oracle)
 
 
 @pytest.mark.parametrize("value", [255, -1, 1.5, math.nan])

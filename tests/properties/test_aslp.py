@@ -60,23 +60,6 @@ def test_the_expected_loss_is_affine_in_its_target_and_alike_for_both_classes(ba
     torch.testing.assert_close(alpha_gradient(-logits, 1 - labels, technique), gradient)
 
 
-@given(batches(), TECHNIQUES, st.randoms(use_true_random=False))
-def test_images_may_come_in_any_order_and_in_any_parts(batch, technique, random):
-    logits, labels, alpha = batch
-    order = random.sample(range(len(logits)), len(logits))
-    whole = expected_loss(logits, labels, alpha, technique)
-    moved = expected_loss(logits[order], labels[order], alpha[order], technique)
-    assert torch.equal(moved, whole[order])
-    gradient = alpha_gradient(logits, labels, technique)
-    assert torch.equal(alpha_gradient(logits[order], labels[order], technique), gradient[order])
-    cut = random.randint(0, len(logits))
-    sums = [
-        expected_loss(logits[part], labels[part], alpha[part], technique, reduction="sum")
-        for part in (slice(cut), slice(cut, None))
-    ]
-    torch.testing.assert_close(sum(sums), whole.sum())
-
-
 @given(batches(), TECHNIQUES)
 def test_no_logits_do_better_than_the_floor(batch, technique):
     logits, labels, alpha = batch
@@ -87,18 +70,6 @@ def test_no_logits_do_better_than_the_floor(batch, technique):
     best = torch.logit(torch.where(labels == 1, confidence, 1 - confidence), eps=1e-12)
     reached = expected_loss(best, labels, alpha, technique)
     torch.testing.assert_close(reached, floor.expand_as(reached), rtol=0, atol=1e-9)
-
-
-@given(batches(), TECHNIQUES)
-def test_targets_are_probabilities_and_each_image_s_is_one_of_two(batch, technique):
-    _, labels, alpha = batch
-    sampled = P.sampled_targets(labels, alpha, technique, torch.Generator().manual_seed(1))
-    for targets in (sampled, P.expected_targets(labels, alpha, technique)):
-        assert ((targets >= 0) & (targets <= 1)).all()
-    perturbed = (1 - technique.beta) * labels + technique.beta / 2
-    off = (sampled - labels).abs().flatten(1).amax(1) == 0
-    on = (sampled - perturbed).abs().flatten(1).amax(1) <= technique.noise + 1e-12
-    assert (off | on).all()
 
 
 @given(SHARES, SHARES, SHARES, TECHNIQUES)
