@@ -57,6 +57,11 @@ class Segmenter(lightning.LightningModule):
     def configure_optimizers(self):
         return optimizer_of(self.network)
 
+    def on_fit_end(self):
+        """Write what each process ends with."""
+        path = Path(self.trainer.default_root_dir) / f"{self.trainer.global_rank}.pt"
+        torch.save(self.adaptive.alphas.state_dict(), path)
+
 
 def predict(network, images):
     return 60 * network(images.double() / 255)  # over-confident, so that levels have room to grow
@@ -98,23 +103,13 @@ def trainer_of(folder: Path, adaptive: AdaptiveAlphaCallback, epochs: int = EPOC
     return lightning.Trainer(
         **{"accelerator": "cpu", "devices": 1, **options},
         max_epochs=epochs,
-        callbacks=[adaptive, Checkpoint(folder / "epochs", "last"), steps, Keep(adaptive, folder)],
+        callbacks=[adaptive, Checkpoint(folder / "epochs", "last"), steps],
+        default_root_dir=folder,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-class Keep(lightning.Callback):
-    """Writes what each process ends with."""
-
-    def __init__(self, adaptive: AdaptiveAlphaCallback, folder: Path) -> None:
-        self.adaptive, self.folder = adaptive, folder
-
-    def on_fit_end(self, trainer, pl_module) -> None:
-        path = self.folder / f"{trainer.global_rank}.pt"
-        torch.save(self.adaptive.alphas.state_dict(), path)
 
 
 def in_checkpoint(path: Path) -> dict:
@@ -148,7 +143,9 @@ def trained(tmp_path_factory):
 
 
 def test_the_levels_are_those_of_a_plain_loop(trained):
-    _, module, adaptive = trained
+    """Neither the sanity check nor a validation by hand is observed."""
+    folder, module, adaptive = trained
+    trainer_of(folder / "again", adaptive).validate(module, verbose=False)
     network, alphas = plain_loop()
     assert adaptive.alphas.alpha.std() > 0.001  # the levels moved, and differ
     for ours, oracle in ((adaptive.alphas, alphas), (module.network, network)):
@@ -159,17 +156,8 @@ def test_a_resumed_training_ends_alike_bit_for_bit(trained, tmp_path):
     _, module, adaptive = trained
     fit(tmp_path, epochs=1)
     again, resumed = fit(tmp_path, resumed=tmp_path / "epochs" / "last.ckpt")
-    for name, value in adaptive.alphas.state_dict().items():
-        assert torch.equal(value, resumed.alphas.state_dict()[name]), name
-    for name, value in module.state_dict().items():
-        assert torch.equal(value, again.state_dict()[name]), name
-
-
-def test_neither_the_sanity_check_nor_a_validation_by_hand_is_observed(trained):
-    folder, module, adaptive = trained
-    assert adaptive.alphas.observed == EPOCHS
-    trainer_of(folder / "again", adaptive).validate(module, verbose=False)
-    assert adaptive.alphas.observed == EPOCHS
+    for ours, oracle in ((resumed.alphas, adaptive.alphas), (again, module)):
+        torch.testing.assert_close(ours.state_dict(), oracle.state_dict(), rtol=0, atol=0)
 
 
 @pytest.mark.slow

@@ -56,18 +56,6 @@ def test_it_is_scipy_s_and_what_labels_were_drawn_with(kind, truth):
     assert astuple(of_posterior) == pytest.approx(truth, rel=3e-3)
 
 
-def test_logits_on_levels_are_fitted_to_the_last_digits():
-    """Where the counts round nothing, the slope of the logits' NLL is 0 at the fit."""
-    rng = np.random.default_rng(0)
-    level = torch.from_numpy(rng.integers(0, 4096, (3, 500)))
-    labels = torch.from_numpy(rng.random((3, 500)) < 0.3 + 0.4 * level.numpy() / 4096).double()
-    fitted = Temperature().fit(Counts.from_probabilities(level / 4095, labels))
-    logits = torch.from_numpy(level_logits(4096))[level]
-    inverse = torch.tensor(1 / fitted.value, dtype=torch.float64, requires_grad=True)
-    binary_cross_entropy_with_logits(logits * inverse, labels).backward()
-    assert abs(inverse.grad.item()) < 1e-12
-
-
 def test_a_certainty_that_is_wrong_has_a_finite_price():
     """Three of four certain pixels are right: sigmoid(z / T) = 3/4 where z is the logit of
     1 - 1 / 8190, half a level from the end."""
