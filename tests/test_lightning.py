@@ -20,6 +20,7 @@ from aslp_lib.lightning import AdaptiveAlphaCallback  # noqa: E402
 VOID = 255
 EPOCHS = 3
 BATCH = 4
+STEPS = ("training_step", "validation_step")
 
 
 class Segmenter(lightning.LightningModule):
@@ -55,6 +56,11 @@ class Segmenter(lightning.LightningModule):
 
     def configure_optimizers(self):
         return optimizer_of(self.network)
+
+    def on_fit_end(self):
+        """Write what each process ends with."""
+        path = Path(self.trainer.default_root_dir) / f"{self.trainer.global_rank}.pt"
+        torch.save(self.adaptive.alphas.state_dict(), path)
 
 
 def predict(network, images):
@@ -97,23 +103,13 @@ def trainer_of(folder: Path, adaptive: AdaptiveAlphaCallback, epochs: int = EPOC
     return lightning.Trainer(
         **{"accelerator": "cpu", "devices": 1, **options},
         max_epochs=epochs,
-        callbacks=[adaptive, Checkpoint(folder / "epochs", "last"), steps, Keep(adaptive, folder)],
+        callbacks=[adaptive, Checkpoint(folder / "epochs", "last"), steps],
+        default_root_dir=folder,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-class Keep(lightning.Callback):
-    """Writes what each process ends with."""
-
-    def __init__(self, adaptive: AdaptiveAlphaCallback, folder: Path) -> None:
-        self.adaptive, self.folder = adaptive, folder
-
-    def on_fit_end(self, trainer, pl_module) -> None:
-        path = self.folder / f"{trainer.global_rank}.pt"
-        torch.save(self.adaptive.alphas.state_dict(), path)
 
 
 def in_checkpoint(path: Path) -> dict:
@@ -147,7 +143,9 @@ def trained(tmp_path_factory):
 
 
 def test_the_levels_are_those_of_a_plain_loop(trained):
-    _, module, adaptive = trained
+    """Neither the sanity check nor a validation by hand is observed."""
+    folder, module, adaptive = trained
+    trainer_of(folder / "again", adaptive).validate(module, verbose=False)
     network, alphas = plain_loop()
     assert adaptive.alphas.alpha.std() > 0.001  # the levels moved, and differ
     for ours, oracle in ((adaptive.alphas, alphas), (module.network, network)):
@@ -158,17 +156,8 @@ def test_a_resumed_training_ends_alike_bit_for_bit(trained, tmp_path):
     _, module, adaptive = trained
     fit(tmp_path, epochs=1)
     again, resumed = fit(tmp_path, resumed=tmp_path / "epochs" / "last.ckpt")
-    for name, value in adaptive.alphas.state_dict().items():
-        assert torch.equal(value, resumed.alphas.state_dict()[name]), name
-    for name, value in module.state_dict().items():
-        assert torch.equal(value, again.state_dict()[name]), name
-
-
-def test_neither_the_sanity_check_nor_a_validation_by_hand_is_observed(trained):
-    folder, module, adaptive = trained
-    assert adaptive.alphas.observed == EPOCHS
-    trainer_of(folder / "again", adaptive).validate(module, verbose=False)
-    assert adaptive.alphas.observed == EPOCHS
+    for ours, oracle in ((resumed.alphas, adaptive.alphas), (again, module)):
+        torch.testing.assert_close(ours.state_dict(), oracle.state_dict(), rtol=0, atol=0)
 
 
 @pytest.mark.slow
@@ -183,14 +172,22 @@ def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
     torch.testing.assert_close(two, one)
 
 
-@pytest.mark.parametrize("step", ["training_step", "validation_step"])
-def test_a_step_that_returns_too_little_is_told_what_is_missing(tmp_path, monkeypatch, step):
-    monkeypatch.setattr(
-        Segmenter,
-        step,
-        lambda self, batch, batch_idx: {"loss": self.network[0].bias.sum(), "labels": 0},
-    )
-    with pytest.raises(ValueError, match=f"{step} must return a dict with .* missing"):
+@pytest.mark.parametrize(
+    ("step", "returned", "message"),
+    [
+        *((step, {"labels": 0}, "must return a dict with .* missing") for step in STEPS),
+        (
+            *("validation_step", {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}),
+            "no labelled pixel: every label is 255; expected",
+        ),
+    ],
+)
+def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, message):
+    def other(self, batch, batch_idx):
+        return {"loss": self.network[0].bias.sum(), **returned}
+
+    monkeypatch.setattr(Segmenter, step, other)
+    with pytest.raises(ValueError, match=message):
         fit(tmp_path)
 
 
@@ -198,15 +195,6 @@ def test_without_a_validation_no_level_would_ever_move(tmp_path):
     adaptive = AdaptiveAlphaCallback(levels(), VOID)
     with pytest.raises(ValueError, match="there is none"):
         trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
-
-
-def test_a_validation_without_a_labelled_pixel_is_refused(tmp_path, monkeypatch):
-    def ignored(self, batch, batch_idx):
-        return {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}
-
-    monkeypatch.setattr(Segmenter, "validation_step", ignored)
-    with pytest.raises(ValueError, match="no labelled pixel: every label is 255; expected"):
-        fit(tmp_path)
 
 
 def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():

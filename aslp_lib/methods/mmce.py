@@ -59,7 +59,8 @@ def squared_mmce(confidence: Tensor, right: Tensor, width: float) -> Tensor:
     r, order = confidence.sort(dim=1)
     off = right.gather(1, order) - r
     # In this order exp(-|r_i - r_j| / h) = exp(-r_i / h) exp(r_j / h) for all j before i.
-    near = torch.exp((r - 1) / width)
+    # Measured from the middle of the range of confidences, their squares stay in single precision.
+    near = torch.exp((r - 0.75) / width)
     grown = off * near
     before = grown.cumsum(dim=1) - grown
     pairs = off.square() + 2 * off / near * before

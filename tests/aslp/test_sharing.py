@@ -33,7 +33,7 @@ def _one_of_two(rank: int, folder: Path) -> None:
     torch.set_num_threads(1)
     meeting = f"file://{folder / 'meeting'}"
     distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
-    results = {work.__name__: work() for work in (own_loop, by_hand, refused, page_loop)}
+    results = {work.__name__: work() for work in (own_loop, by_hand, page_loop)}
     torch.save(results, folder / f"{rank}.pt")
     distributed.destroy_process_group()
     os._exit(0)  # before gloo's threads can abort it: see `launch.leave`
@@ -80,47 +80,12 @@ def own_loop() -> dict:
     return {"alphas": torch.stack(epochs), "weights": [*network.state_dict().values()]}
 
 
-@pytest.mark.slow
-def test_two_processes_end_as_one(two):
-    one, first, second = own_loop(), *(each["own_loop"] for each in two)
-    assert torch.equal(first["alphas"], second["alphas"])
-    torch.testing.assert_close(first["alphas"], one["alphas"])
-    torch.testing.assert_close(first["weights"], one["weights"])
-    assert one["alphas"].std(dim=1).min() > 0.01  # they differ between images
-
-
 def by_hand() -> torch.Tensor:
     rank = distributed.get_rank()
     alphas = AdaptiveAlpha(5, MODERATION)
     alphas.alpha.copy_(torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.5], [0.6, 0.7, 0.8, 0.9, 1.0]][rank]))
     share_alphas(alphas, [[3, 0, 3], [1, 3]][rank])
     return alphas.alpha
-
-
-@pytest.mark.slow
-def test_of_two_that_saw_an_image_the_highest_rank_decides_and_of_none_rank_0(two):
-    for each in two:
-        assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
-
-
-def refused() -> bool:
-    for seen in ([5], [0, -1], torch.tensor([0.7])):
-        with pytest.raises(ValueError, match=r"names image (5|-1)|must be by whole numbers"):
-            share_alphas(AdaptiveAlpha(5, MODERATION), seen)
-    return True
-
-
-@pytest.mark.slow
-def test_an_image_that_is_not_there_is_refused(two):
-    assert refused()  # in one process too
-    assert all(each["refused"] for each in two)
-
-
-def test_one_process_needs_no_group():
-    alphas = AdaptiveAlpha(2, MODERATION)
-    alphas.alpha.fill_(0.3)
-    share_alphas(alphas, [])
-    assert alphas.alpha.eq(torch.tensor(0.3)).all()
 
 
 def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
@@ -144,15 +109,32 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
     return {"alpha": names["alphas"].alpha, "loss": names["loss"].detach()}
 
 
+@pytest.mark.slow
+def test_two_processes_end_as_one(two):
+    """And where both saw an image the highest rank decides, where none did rank 0."""
+    one, first, second = own_loop(), *(each["own_loop"] for each in two)
+    assert torch.equal(first["alphas"], second["alphas"])
+    torch.testing.assert_close(first["alphas"], one["alphas"])
+    torch.testing.assert_close(first["weights"], one["weights"])
+    assert one["alphas"].std(dim=1).min() > 0.01  # they differ between images
+    for each in two:
+        assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
+        assert torch.equal(each["page_loop"]["alpha"], two[0]["page_loop"]["alpha"])
+
+
+@pytest.mark.parametrize("seen", [[5], [0, -1], torch.tensor([0.7])])
+def test_an_image_that_is_not_there_is_refused(seen):
+    alphas = AdaptiveAlpha(5, MODERATION)
+    alphas.alpha.fill_(0.3)
+    with pytest.raises(ValueError, match=r"names image (5|-1)|must be by whole numbers"):
+        share_alphas(alphas, seen)
+    for none in ([], [4]):
+        share_alphas(alphas, none)  # one process needs no group
+        assert alphas.alpha.eq(torch.tensor(0.3)).all()
+
+
 @pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
 def test_the_page_s_loop_runs(page, ignored):
     found = page_loop(page, ignored)
     assert found["loss"].isfinite()
     assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
-
-
-@pytest.mark.slow
-def test_the_page_s_loop_runs_in_two_processes(two):
-    first, second = (each["page_loop"] for each in two)
-    assert torch.equal(first["alpha"], second["alpha"])
-    assert first["alpha"].gt(0).any()

@@ -1,100 +1,389 @@
-"""What holds of every method of the registry."""
+"""The contract of every training method: each test runs over the registry, or over `CASES`, which
+give each method's loss as a plain formula."""
 
-from dataclasses import is_dataclass, replace
+import math
+from dataclasses import asdict
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load, save
+from scipy import ndimage
 from torch import nn
+from torch.distributions import Bernoulli, kl_divergence
 from torch.nn import functional as F
+from torchvision.ops import sigmoid_focal_loss
 
-from aslp_lib.config import PRESETS
-from aslp_lib.methods import METHODS, Draws
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.methods import FAMILIES, METHODS, Draws
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.runs import MethodFolder
-from aslp_lib.training import checkpoints, loop
 
-SHORT = replace(PRESETS["demo"], epochs=2, limit=20, size=16, device="cpu").tuned(
-    aslp={"alpha_warm_up": 1, "alpha_step_size": 0.1, "constraint_weight": 1.0}
-)
+IMAGES = 5
+SWITCHES = torch.tensor([0.1, 0.9, 0.5, 0.24, 0.2], dtype=torch.float64)
 
 
-def draws(images=4):
-    generator = torch.Generator().manual_seed(0)
-    return Draws(torch.rand(images, generator=generator), range(images), lambda image: image)
+def draws(rows=slice(None), partners=None, seed=10) -> Draws:
+    numbers = SWITCHES[rows], range(IMAGES)[rows], lambda image: seed + image
+    return Draws(*numbers, *([partners] if partners else []))
 
 
-@pytest.fixture
-def batch():
+def made(name, **options):
+    """A method whose perturbation levels, where it has some, are 1/2."""
+    method = METHODS[name](IMAGES, METHODS[name].Options(**options))
+    method.begin(nn.Conv2d(1, 1, 1, bias=False))
+    for values in method.per_image().values():
+        values.fill_(0.5)
+    return method
+
+
+def batch(copies=1):
+    """Logits, and labels of which image 2 has no foreground and images 3 and 4 have soft ones."""
     generator = torch.Generator().manual_seed(1)
-    logits = 3 * torch.randn(4, 1, 6, 6, generator=generator, dtype=torch.float64)
-    return logits, (torch.rand(4, 1, 6, 6, generator=generator) < 0.5).double(), torch.arange(4)
+    scale = torch.tensor([1.0, 6.0, 3.0, 3.0, 3.0]).view(-1, 1, 1, 1)
+    logits = scale * torch.randn(IMAGES, 1, 9, 8, generator=generator, dtype=torch.float64)
+    labels = torch.rand(logits.shape, generator=generator, dtype=torch.float64)
+    labels[:3] = (labels[:3] < 0.4).double()
+    labels[2], labels[3, 0, 0, 0] = 0, 0.5
+    shift = torch.arange(copies).repeat_interleave(IMAGES).view(-1, 1, 1, 1)
+    return logits.repeat(copies, 1, 1, 1) + shift, labels.repeat(copies, 1, 1, 1)
 
 
-@pytest.mark.parametrize("name", METHODS)
-class TestEvery:
-    def test_it_is_registered_by_its_own_name_and_has_a_label_of_its_own(self, name):
-        method = METHODS[name]
-        assert method.name == name
-        assert sum(other.label == method.label for other in METHODS.values()) == 1
-        assert is_dataclass(method.Options)
-        assert method.__doc__
-
-    def test_its_loss_is_a_sum_over_images(self, name, batch):
-        """So that several processes' losses of their own rows are one process's."""
-        logits, labels, index = batch
-        method = SHORT.method(name, 4)
-        network = nn.Conv2d(1, 1, 1)
-        method.begin(network)
-        method.after_validation(Counts(np.full((1, 2, 4), 5, np.int64)), network)
-        method.after_step(index, logits, labels)
-        whole, parts = method.loss(logits, labels, index, draws()), []
-        for i in (slice(0, 1), slice(1, 4)):
-            own = Draws(draws().uniform[i], range(4)[i], draws().seed)
-            parts.append(method.loss(logits[i], labels[i], index[i], own))
-        torch.testing.assert_close(parts[0] + parts[1], whole)
-
-    def test_sure_pixels_have_finite_gradients(self, name):
-        """Where probabilities round to 0 or 1, right or wrong, and where all are alike."""
-        method, index = SHORT.method(name, 4), torch.arange(4)
-        for logit, label in product((-1e4, -200.0, 0.0, 200.0, 1e4), (0.0, 0.3, 1.0)):
-            logits = torch.full((4, 1, 6, 6), logit, requires_grad=True)
-            loss = method.loss(logits, torch.full((4, 1, 6, 6), label), index, draws())
-            assert torch.isfinite(loss), (logit, label)
-            assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all(), (logit, label)
-
-    def test_a_resumed_training_is_the_unbroken_one(self, name, tmp_path, monkeypatch):
-        data, save = SHORT.load_data(), checkpoints.save
-
-        def save_and_stop(*arguments):
-            save(*arguments)
-            raise KeyboardInterrupt
-
-        whole, cut = (MethodFolder(tmp_path / folder) for folder in ("whole", "cut"))
-        loop.train(SHORT, data, name, whole, progress=False)
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(checkpoints, "save", save_and_stop)
-            loop.train(SHORT, data, name, cut, progress=False)
-        loop.train(SHORT, data, name, cut, progress=False)
-        for file in whole.path.iterdir():
-            assert (cut.path / file.name).read_bytes() == file.read_bytes(), file.name
+def pictures():
+    """Images (uint8) and masks of 0 and 1, a rectangle each."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (IMAGES, 3, 12, 12), generator=generator, dtype=torch.uint8)
+    masks = torch.zeros(IMAGES, 1, 12, 12)
+    for i, mask in enumerate(masks):
+        mask[:, i : 7 + i, 3 : 6 + i] = 1
+    return images, masks
 
 
-def test_a_method_has_its_options_and_no_other_type_to_choose():
-    with pytest.raises(TypeError, match="not a generic class"):
-        METHODS["bce"][int]
+# --- Plain formulas, each pixel's loss ------------------------------------------------------------
 
 
-def test_bce_is_torch_s(batch):
-    logits, labels, index = batch
-    loss = SHORT.method("bce", 4).loss(logits, labels, index, draws())
-    torch.testing.assert_close(
-        loss, F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-    )
+def bce(logits, targets):
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+
+
+def both_classes(logits, labels):
+    """Logits (c, c + z) and probabilities of two classes: a sigmoid is their softmax."""
+    return torch.cat([0 * logits + 0.7, logits + 0.7], 1), torch.cat([1 - labels, labels], 1)
+
+
+def smoothed(logits, labels, epsilon):
+    return F.cross_entropy(*both_classes(logits, labels), label_smoothing=epsilon, reduction="sum")
+
+
+def margin_penalty(logits, labels, margin, penalty):
+    both, classes = both_classes(logits, labels)
+    distance = both.max(dim=1, keepdim=True).values - both
+    beyond = (distance - margin).clamp(min=0).sum()
+    return F.cross_entropy(both, classes, reduction="sum") + penalty * beyond
+
+
+def switched(logits, labels, beta, images, noisy=False):
+    """BCE with the labels of these images perturbed, and noise of each image's own."""
+    targets = labels.clone()
+    for i in images:
+        own = torch.Generator().manual_seed(10 + i)
+        noise = P.pixel_noise(labels.shape[1:], P.DYNAMIC_MODERATION, own) if noisy else 0
+        targets[i] = (1 - beta) * labels[i] + beta / 2 + noise
+    return bce(logits, targets)
+
+
+def disturbed(logits, labels, rate):
+    targets = labels.clone()
+    for i, image in enumerate(targets):
+        u = torch.rand(image.shape, generator=torch.Generator().manual_seed(10 + i))
+        image[u < rate] = 0
+        image[u < rate / 2] = 1
+    return bce(logits, targets)
+
+
+def edge_smoothed(logits, labels, sigma):
+    """With scipy's filter, whose "nearest" is replicate padding, on both classes' maps. The paper's
+    kernel is a normalised Gaussian, whose middle is then what its neighbours sum to."""
+    row = np.exp(-np.array([1.0, 0.0, 1.0]) / (2 * sigma**2))
+    kernel = np.outer(row, row) / row.sum() ** 2
+    kernel[1, 1] = 1 - kernel[1, 1]
+    both, classes = both_classes(logits, labels)
+    maps = [
+        [ndimage.correlate(y, kernel / kernel.sum(), mode="nearest") for y in each]
+        for each in classes.numpy()
+    ]
+    return F.cross_entropy(both, torch.tensor(np.array(maps)), reduction="sum")
+
+
+def focal(logits, labels, gamma):
+    """torchvision's; of a soft label with the weight of the likelier class."""
+    hard = (labels > 0.5).double()
+    weight = sigmoid_focal_loss(logits, hard, alpha=-1, gamma=gamma) / bce(logits, hard)
+    return weight * bce(logits, labels)
+
+
+def flsd_53(logits, labels):
+    q = torch.sigmoid(torch.where(labels > 0.5, logits, -logits))
+    return torch.where(q < 0.2, focal(logits, labels, 5), focal(logits, labels, 3))
+
+
+def confidence_penalty(logits, labels, beta):
+    apart = kl_divergence(Bernoulli(logits=logits), Bernoulli(0.5)) - math.log(2)
+    return bce(logits, labels) + beta * apart
+
+
+def with_error(logits, labels, weight, error):
+    """BCE and each image's calibration error, which counts as often as the image has pixels."""
+    f = torch.sigmoid(logits)
+    errors = [error(*each) for each in zip(f.flatten(1), labels.flatten(1), strict=True)]
+    return bce(logits, labels).sum() + weight * torch.stack(errors).sum() * logits[0].numel()
+
+
+def hard_bins(f, y, bins):
+    which = [(f > k / bins) & (f <= (k + 1) / bins) for k in range(bins)]
+    return torch.stack([(f[k].mean() - y[k].mean()).abs() for k in which if k.any()]).mean()
+
+
+def soft_bins(f, y, bins):
+    """With triangles around the centres, flat beyond the outer ones."""
+    place = (f * bins - 0.5).clamp(0, bins - 1)
+    weights = [(1 - (place - k).abs()).clamp(min=0) for k in range(bins)]
+    gaps = [(w @ (f - y)).abs() / w.sum() for w in weights if w.sum() >= 1]
+    return torch.stack(gaps).mean()
+
+
+def mmce(f, y, width):
+    """Of all pairs of pixels, as the paper writes it."""
+    r, decision = torch.stack([1 - f, f]).max(dim=0)
+    off = torch.where(decision == 1, y, 1 - y) - r
+    kernel = torch.exp(-(r[:, None] - r).abs() / width)
+    return (off @ kernel @ off).sqrt() / len(r)
+
+
+def mixtures(logits, labels, weight):
+    pixel = bce(logits, labels)
+    return pixel[:IMAGES].sum() + weight * pixel[IMAGES:].sum()
+
+
+CASES = [
+    *((name, {}, bce) for name in ("bce", "mixup", "ema", "early_stopping")),
+    *(("degraded_views", {"share": share}, bce) for share in (0.0, 0.5, 1.0)),
+    ("calibration", {"technique": "HI"}, lambda z, y: switched(z, y, 2, [0, 3, 4])),
+    ("entropy", {}, lambda z, y: switched(z, y, 1, [0, 3, 4])),
+    ("measured_gap", {"technique": "DM"}, lambda z, y: switched(z, y, 1, [0, 3, 4], noisy=True)),
+    (
+        *("calibration", {"technique": "SI", "use_expected_targets": True}),
+        lambda z, y: smoothed(z, y, 0.75),
+    ),
+    ("fixed_level", {}, lambda z, y: switched(z, y, 1, [0, 4])),
+    ("fixed_level", {"technique": "SI"}, lambda z, y: switched(z, y, 1.5, [0, 4])),
+    ("fixed_level", {"technique": "DM"}, lambda z, y: switched(z, y, 1, [0, 4], noisy=True)),
+    (
+        *("fixed_level", {"technique": "HI", "alpha": 0.3, "use_expected_targets": True}),
+        lambda z, y: smoothed(z, y, 0.6),
+    ),
+    *(("disturb_label", {"rate": r}, lambda z, y, r=r: disturbed(z, y, r)) for r in (0.0, 0.6, 1)),
+    *(("label_smoothing", {"epsilon": e}, lambda z, y, e=e: smoothed(z, y, e)) for e in (0.1, 1.0)),
+    *(
+        ("mbls", {"margin": m, "penalty": p}, lambda z, y, m=m, p=p: margin_penalty(z, y, m, p))
+        for m, p in ((0.0, 0.1), (2.0, 0.5))
+    ),
+    *(("svls", {"sigma": s}, lambda z, y, s=s: edge_smoothed(z, y, s)) for s in (0.5, 3.0)),
+    *(("focal", {"gamma": g}, lambda z, y, g=g: focal(z, y, g)) for g in (0.5, 2.0, 3.5)),
+    ("flsd_53", {}, flsd_53),
+    ("brier", {}, lambda z, y: F.mse_loss(torch.sigmoid(z), y, reduction="none")),
+    *(
+        ("confidence_penalty", {"beta": b}, lambda z, y, b=b: confidence_penalty(z, y, b))
+        for b in (0.0, 2.0)
+    ),
+    *(
+        (
+            *(name, {"weight": 0.7, "bins": bins}),
+            lambda z, y, k=k, b=bins: with_error(z, y, 0.7, lambda f, t: k(f, t, b)),
+        )
+        for name, k in (("ml1_ace", hard_bins), ("ml1_ace_soft", soft_bins))
+        for bins in (2, 20)
+    ),
+    *(
+        (
+            *("mmce", {"weight": 1.5, "width": width}),
+            lambda z, y, h=width: with_error(z, y, 1.5, lambda f, t: mmce(f, t, h)),
+        )
+        for width in (0.01, 0.4)
+    ),
+    *(("regmixup", {"weight": w}, lambda z, y, w=w: mixtures(z, y, w)) for w in (0.0, 0.5)),
+]
+every_case = pytest.mark.parametrize(
+    ("name", "options", "formula"),
+    CASES,
+    ids=["-".join(map(str, (name, *options.values()))) for name, options, _ in CASES],
+)
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def test_every_method_has_a_formula_and_a_label_of_its_own():
+    assert {name for name, *_ in CASES} == METHODS.keys()
+    assert len({method.label for method in METHODS.values()}) == len(METHODS)
+
+
+@every_case
+def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
+    logits, labels = batch(2 if name == "regmixup" else 1)
+    logits.requires_grad_()
+    ours = made(name, **options).loss(logits, labels, torch.arange(IMAGES), draws())
+    expected = formula(logits, labels).sum()
+    torch.testing.assert_close(ours, expected)
+    gradients = (torch.autograd.grad(each, logits)[0] for each in (ours, expected))
+    torch.testing.assert_close(*gradients)
+
+
+@every_case
+def test_rows_of_several_processes_are_those_of_one(name, options, formula):
+    """What a process prepares and the loss of its rows, with partners that other processes hold.
+
+    All ask for partners alike, whatever is drawn: one that did not would leave the others waiting.
+    """
+    method, index, kept = made(name, **options), torch.arange(IMAGES), pictures()
+    images, masks = pictures()
+    whole = method.prepare(images, masks, index, draws())
+    before = {images.dtype: images.roll(1, 0), masks.dtype: masks.roll(1, 0)}
+    copies = len(whole[0]) // IMAGES
+    logits = batch(copies)[0][..., :1, :].expand(-1, -1, 12, 8).repeat(1, 1, 1, 2)[..., :12]
+    losses, parts, asked = [], [], []
+    for rows in (slice(0, 1), slice(1, 4), slice(4, IMAGES)):
+
+        def partners(values, rows=rows):
+            asked.append(values.dtype)
+            return before[values.dtype][rows]
+
+        own = draws(rows, partners)
+        seen, labels = method.prepare(images[rows], masks[rows], index[rows], own)
+        z = logits.unflatten(0, (copies, IMAGES))[:, rows].flatten(0, 1)
+        losses.append(method.loss(z, labels.double(), index[rows], own))
+        parts.append([each.unflatten(0, (copies, -1)) for each in (seen, labels)])
+    for ours, expected in zip(zip(*parts, strict=True), whole, strict=True):
+        assert torch.equal(torch.cat(ours, dim=1).flatten(0, 1), expected)
+    again = method.loss(logits, whole[1].double(), index, draws())
+    torch.testing.assert_close(sum(losses), again)
+    assert asked in ([], 3 * [torch.uint8, torch.float32])
+    assert all(torch.equal(*each) for each in zip(kept, (images, masks), strict=True))
+    assert (whole[0].dtype == torch.uint8 or whole[0].max() <= 1) and len(set(map(len, whole))) == 1
+
+
+@every_case
+def test_sure_pixels_have_finite_gradients(name, options, formula):
+    """Where probabilities round to 0 or 1, right or wrong, and where all are alike."""
+    method = made(name, **options)
+    for logit, label in product((-1e4, -200.0, 0.0, 200.0, 1e4), (0.0, 0.3, 1.0)):
+        logits = torch.full((IMAGES, 1, 6, 6), logit, requires_grad=True)
+        labels = torch.full((IMAGES, 1, 6, 6), label)
+        loss = method.loss(logits, labels, torch.arange(IMAGES), draws())
+        assert torch.isfinite(loss), (logit, label)
+        assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all(), (logit, label)
+
+
+@every_method
+def test_its_state_survives_a_file(name):
+    options = {"alpha_warm_up": 1} if METHODS[name].family == "aslp" else {}
+    logits, index = batch()[0], torch.arange(IMAGES)
+    counts = Counts.from_probabilities(torch.sigmoid(logits), (logits > 1).double(), 256)
+
+    def go_on(method):
+        network = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.constant_(network.weight, 2.0)
+        method.after_step(index, logits, (logits > 1).double())
+        method.after_update(network)
+        method.after_validation(counts, network)
+        method.finish(network)
+        return network.weight
+
+    first, second = made(name, **options), made(name, **options)
+    go_on(first)
+    second.load_state_dict(load(save(first.state_dict())))
+    assert torch.equal(go_on(first), go_on(second))
+    states = first.state_dict(), second.state_dict()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    assert first.log() == second.log()
 
 
 def test_each_image_draws_its_own_numbers_wherever_it_lies():
-    seen = draws().of_each(lambda generator: torch.rand(3, generator=generator))
-    other = Draws(torch.zeros(1), [2], lambda image: image)
-    torch.testing.assert_close(other.of_each(lambda g: torch.rand(3, generator=g))[0], seen[2])
+    whole, one, other_seed = (
+        each.of_each(lambda generator: torch.rand(3, generator=generator))
+        for each in (draws(), draws(slice(2, 3)), draws(seed=11))
+    )
+    assert torch.equal(one[0], whole[2]) and torch.equal(other_seed[1], whole[2])
+    assert len(whole.unique()) == 3 * IMAGES
+
+
+# --- Options --------------------------------------------------------------------------------------
+
+DEFAULTS = {
+    "aslp": {
+        **{"technique": "M", "beta": None, "alpha_step_size": 0.005, "constraint_weight": 200.0},
+        **{"bound_gain": 0.15, "alpha_warm_up": 5, "dynamics": "stable"},
+        "use_expected_targets": False,
+    },
+    "fixed_level": {"technique": "M", "alpha": 0.24, "use_expected_targets": False},
+    "disturb_label": {"rate": 0.1},
+    "label_smoothing": {"epsilon": 0.1},
+    "mbls": {"margin": 10.0, "penalty": 0.1},
+    "svls": {"sigma": 1.0},
+    "focal": {"gamma": 2.0},
+    "confidence_penalty": {"beta": 0.1},
+    "ml1_ace": {"weight": 1.0, "bins": 20},
+    "mmce": {"weight": 2.0, "width": 0.4},
+    "mixup": {"alpha": 0.2},
+    "regmixup": {"alpha": 10.0, "weight": 1.0},
+    "degraded_views": {"share": 0.5},
+    "ema": {"decay": 0.999},
+}
+NOT_FINITE = [math.inf, math.nan]
+NO_SHARE = [-0.1, 1.1, math.nan]
+RANGES = [
+    *(
+        (family, name, [-0.1, *NOT_FINITE], [0.0])
+        for family, name in (
+            *(("confidence_penalty", "beta"), ("focal", "gamma"), ("mbls", "margin")),
+            *(
+                ("mbls", "penalty"),
+                ("ml1_ace", "weight"),
+                ("mmce", "weight"),
+                ("regmixup", "weight"),
+            ),
+        )
+    ),
+    *(
+        (family, name, NO_SHARE, [0.0, 1.0])
+        for family, name in (
+            *(
+                ("degraded_views", "share"),
+                ("disturb_label", "rate"),
+                ("label_smoothing", "epsilon"),
+            ),
+            ("fixed_level", "alpha"),
+        )
+    ),
+    *((family, "alpha", [0.0, *NOT_FINITE], [0.01]) for family in ("mixup", "regmixup")),
+    ("ema", "decay", [-0.1, 1.0, math.nan], [0.0]),
+    ("ml1_ace", "bins", [1], [2]),
+    ("mmce", "width", [0.009, *NOT_FINITE], [0.01]),
+    ("svls", "sigma", [0.09, *NOT_FINITE], [0.1]),
+    ("fixed_level", "technique", ["release"], ["HI"]),
+    ("aslp", "technique", ["X"], ["release"]),
+    ("aslp", "alpha_warm_up", [-1], [0]),
+]
+
+
+def test_what_is_not_chosen():
+    assert {family: asdict(options()) for family, options in FAMILIES.items()} == DEFAULTS
+    for method in METHODS.values():
+        assert FAMILIES.get(method.family, method.Options) is method.Options
+
+
+@pytest.mark.parametrize(("family", "name", "bad", "good"), RANGES)
+def test_options_out_of_range_are_refused_by_name(family, name, bad, good):
+    for value in bad:
+        with pytest.raises(ValueError, match=f"^{name} is {value!r}, but"):
+            FAMILIES[family](**{name: value})
+    for value in good:
+        assert getattr(FAMILIES[family](**{name: value}), name) == value

@@ -1,4 +1,5 @@
-"""What holds of levels, targets and loss whatever the batch: symmetries, bounds and slow twins."""
+"""What holds of levels, targets and loss whatever the batch: symmetries, bounds and slow
+references."""
 
 import math
 
@@ -8,16 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from torch.nn import functional as F
 
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp import theory
 from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
 from aslp_lib.aslp.loss import sc_bce_with_logits
 
-SHAPES = st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4))
 SHARES = st.floats(0, 1, width=32)
-ANY_LOGIT = st.floats(-1e4, 1e4, width=16)
 TECHNIQUES = st.one_of(
     st.sampled_from([P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION, P.DYNAMIC_MODERATION]),
     st.floats(0, 2, width=32).map(lambda beta: P.Technique("drawn", beta)),
@@ -25,23 +23,18 @@ TECHNIQUES = st.one_of(
 
 
 @st.composite
-def batches(draw, logits=ANY_LOGIT):
+def batches(draw):
     """(logits, labels, alpha) in float64."""
-    shape = draw(SHAPES)
-    z = draw(arrays(np.float64, shape, elements=logits))
+    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 4)))
+    z = draw(arrays(np.float64, shape, elements=st.floats(-1e4, 1e4, width=16)))
     y = draw(arrays(np.bool_, shape))
     alpha = draw(arrays(np.float64, shape[:1], elements=SHARES))
     return torch.from_numpy(z), torch.from_numpy(y).double(), torch.from_numpy(alpha)
 
 
 def expected_loss(logits, labels, alpha, technique, **options):
-    return sc_bce_with_logits(
-        logits,
-        labels,
-        alpha,
-        technique,
-        **{"use_expected_targets": True, "reduction": "none", **options},
-    )
+    options = {"use_expected_targets": True, "reduction": "none", **options}
+    return sc_bce_with_logits(logits, labels, alpha, technique, **options)
 
 
 def bce(logits, targets):
@@ -50,48 +43,21 @@ def bce(logits, targets):
 
 
 @given(batches(), TECHNIQUES)
-def test_the_expected_loss_is_affine_in_its_target(batch, technique):
+def test_the_expected_loss_is_affine_in_its_target_and_alike_for_both_classes(batch, technique):
     """So it is the mean of BCE with the label and of BCE with the perturbed one."""
     logits, labels, alpha = batch
-    on = alpha.view(-1, 1, 1)
-    beta = technique.beta
+    on, beta = alpha.view(-1, 1, 1), technique.beta
     perturbed = (1 - beta) * labels + beta / 2
     oracle = (1 - on) * bce(logits, labels) + on * bce(logits, perturbed)
-    ours = expected_loss(logits, labels, alpha, technique)
-    torch.testing.assert_close(ours, oracle, rtol=1e-9, atol=1e-9)
-
-
-@given(batches(), TECHNIQUES)
-def test_swapping_the_classes_changes_neither_loss_nor_gradient(batch, technique):
-    logits, labels, alpha = batch
-    ours = expected_loss(logits, labels, alpha, technique)
+    ours = expected_loss(logits.requires_grad_(), labels, alpha, technique)
     swapped = expected_loss(-logits, 1 - labels, alpha, technique)
-    torch.testing.assert_close(ours, swapped, rtol=1e-9, atol=1e-9)
-    torch.testing.assert_close(
-        alpha_gradient(logits, labels, technique), alpha_gradient(-logits, 1 - labels, technique)
-    )
-    if not technique.noise:
-        draw = torch.Generator().manual_seed(0)
-        targets = P.sampled_targets(labels, alpha, technique, draw)
-        others = P.sampled_targets(1 - labels, alpha, technique, draw.manual_seed(0))
-        torch.testing.assert_close(targets, 1 - others)
-
-
-@given(batches(), TECHNIQUES, st.randoms(use_true_random=False))
-def test_images_may_come_in_any_order_and_in_any_parts(batch, technique, random):
-    logits, labels, alpha = batch
-    order = random.sample(range(len(logits)), len(logits))
-    whole = expected_loss(logits, labels, alpha, technique)
-    moved = expected_loss(logits[order], labels[order], alpha[order], technique)
-    assert torch.equal(moved, whole[order])
+    for other in (oracle, swapped):
+        torch.testing.assert_close(ours, other, rtol=1e-9, atol=1e-9)
+    (slope,) = torch.autograd.grad(ours.sum(), logits)
+    targets = (1 - on) * labels + on * perturbed
+    torch.testing.assert_close(slope, torch.sigmoid(logits) - targets)
     gradient = alpha_gradient(logits, labels, technique)
-    assert torch.equal(alpha_gradient(logits[order], labels[order], technique), gradient[order])
-    cut = random.randint(0, len(logits))
-    sums = [
-        expected_loss(logits[part], labels[part], alpha[part], technique, reduction="sum")
-        for part in (slice(cut), slice(cut, None))
-    ]
-    torch.testing.assert_close(sum(sums), whole.sum())
+    torch.testing.assert_close(alpha_gradient(-logits, 1 - labels, technique), gradient)
 
 
 @given(batches(), TECHNIQUES)
@@ -104,26 +70,6 @@ def test_no_logits_do_better_than_the_floor(batch, technique):
     best = torch.logit(torch.where(labels == 1, confidence, 1 - confidence), eps=1e-12)
     reached = expected_loss(best, labels, alpha, technique)
     torch.testing.assert_close(reached, floor.expand_as(reached), rtol=0, atol=1e-9)
-
-
-@given(batches(), TECHNIQUES)
-def test_targets_are_probabilities_one_of_two_and_their_mean(batch, technique):
-    _, labels, alpha = batch
-    sampled = P.sampled_targets(labels, alpha, technique, torch.Generator().manual_seed(1))
-    expected = P.expected_targets(labels, alpha, technique)
-    for targets in (sampled, expected):
-        assert ((targets >= 0) & (targets <= 1)).all()
-    beta = technique.beta
-    perturbed = (1 - beta) * labels + beta / 2
-    off = (sampled - labels).abs().flatten(1).amax(1) == 0
-    on = (sampled - perturbed).abs().flatten(1).amax(1) <= technique.noise + 1e-12
-    assert (off | on).all()
-    mean = (1 - alpha.view(-1, 1, 1)) * labels + alpha.view(-1, 1, 1) * perturbed
-    torch.testing.assert_close(expected, mean)
-    spread = theory.target_variance(alpha, technique)
-    quiet = alpha * (1 - alpha) * (beta / 2) ** 2  # of 0 or 1, times beta * (y - 1/2)
-    torch.testing.assert_close(spread, quiet + alpha * technique.noise_variance)
-    assert (spread >= 0).all()
 
 
 @given(SHARES, SHARES, SHARES, TECHNIQUES)
@@ -147,19 +93,15 @@ def test_sure_logits_in_every_precision(dtype, batch, technique):
     loss = expected_loss(ours, labels, alpha, technique)
     oracle = expected_loss(truth, labels, alpha.double(), technique)
     assert loss.dtype == dtype and loss.isfinite().all()
-    off = (loss.double() - oracle).abs()
-    assert (off <= 8 * eps * (1 + truth.abs())).all()
+    assert ((loss.double() - oracle).abs() <= 8 * eps * (1 + truth.abs())).all()
     loss.sum().backward()
     oracle.sum().backward()
     assert ours.grad.isfinite().all()
     assert ((ours.grad.double() - truth.grad).abs() <= 8 * eps).all()
-    for reduction in ("mean", "sum"):
-        mean = expected_loss(ours, labels, alpha, technique, reduction=reduction)
-        # 48 pixels of 1e4 are more than half precision holds: their sum is infinite, never NaN.
-        assert mean.isfinite() or (reduction == "sum" and dtype == torch.float16 and mean > 0)
-    found, oracle = (alpha_gradient(z, labels, technique) for z in (logits, logits.double()))
-    assert found.dtype == torch.float32
-    off = (found - oracle).abs()  # of a mean of 12 numbers
+    assert expected_loss(ours, labels, alpha, technique, reduction="mean").isfinite()
+    first, second = (alpha_gradient(z, labels, technique) for z in (logits, logits.double()))
+    assert first.dtype == torch.float32
+    off = (first - second).abs()  # of a mean of 12 numbers
     assert (off <= 16 * torch.finfo(torch.float32).eps * truth.abs().amax((1, 2))).all()
 
 
@@ -167,55 +109,38 @@ def test_sure_logits_in_every_precision(dtype, batch, technique):
 def test_ignored_pixels_are_as_if_they_were_not_there(batch, technique, data):
     logits, labels, alpha = batch
     kept = torch.from_numpy(data.draw(arrays(np.bool_, logits.shape)))
-    holed = torch.where(kept, labels, 255.0)
-    broken = torch.where(kept, logits, torch.nan)
-    options = {"ignore_index": 255}
+    holed = torch.where(kept, labels, data.draw(st.sampled_from([255.0, -1.0, 2.0])))
+    broken = torch.where(kept, logits, data.draw(st.sampled_from([torch.nan, torch.inf, 1e30])))
+    options = {"ignore_index": int(holed[~kept][0]) if not kept.all() else 255}
     loss = expected_loss(broken, holed, alpha, technique, reduction="mean", **options)
     each = expected_loss(logits, labels, alpha, technique)[kept]
     torch.testing.assert_close(loss, each.mean() if len(each) else loss.new_tensor(0.0))
     gradient = alpha_gradient(broken, holed, technique, **options)
-    for i in range(len(logits)):
-        own = kept[i]
+    for i, own in enumerate(kept):
         alone = alpha_gradient(logits[i, own][None], labels[i, own][None], technique)[0]
         torch.testing.assert_close(gradient[i], alone, equal_nan=True)
 
 
-RULES = [
-    ("calibration", "stable"),
-    ("entropy", "stable"),
-    ("measured_gap", "stable"),
-    ("calibration", "release"),
-    ("entropy", "release"),
-]
 STEPS = st.lists(
-    st.tuples(
-        st.integers(0, 3),
-        st.floats(allow_nan=True, allow_infinity=True, width=32),
-        st.booleans(),
-        SHARES,
-        SHARES,
-    ),
-    max_size=12,
+    st.tuples(st.integers(0, 3), st.floats(width=32), st.booleans(), SHARES, SHARES), max_size=12
 )
 
 
-@pytest.mark.parametrize(("rule", "dynamics"), RULES)
+@pytest.mark.parametrize(
+    ("rule", "dynamics"),
+    [
+        *((rule, "stable") for rule in ("calibration", "entropy", "measured_gap")),
+        *((rule, "release") for rule in ("calibration", "entropy")),
+    ],
+)
 @given(
     technique=TECHNIQUES, eta=st.floats(0, 1), weight=st.floats(0, 1e4), gain=SHARES, steps=STEPS
 )
 def test_a_level_is_a_probability_that_keeps_decisions_whatever_comes(
     rule, dynamics, technique, eta, weight, gain, steps
 ):
-    alphas = AdaptiveAlpha(
-        4,
-        technique,
-        rule,
-        alpha_step_size=eta,
-        constraint_weight=weight,
-        bound_gain=gain,
-        warm_up=1,
-        dynamics=dynamics,
-    )
+    settings = {"alpha_step_size": eta, "constraint_weight": weight, "bound_gain": gain}
+    alphas = AdaptiveAlpha(4, technique, rule, warm_up=1, dynamics=dynamics, **settings)
     for image, logit, label, accuracy, confidence in steps:
         before = alphas.alpha.clone()
         alphas.update(torch.tensor([image]), torch.full((1, 2), logit), torch.full((1, 2), label))
@@ -227,7 +152,7 @@ def test_a_level_is_a_probability_that_keeps_decisions_whatever_comes(
             assert torch.equal(alphas.alpha, before)
 
 
-class Twin:
+class Reference:
     """METHOD.md's rules in plain Python numbers, one image at a time, without the implicit step."""
 
     def __init__(self, technique, rule, eta, weight, gain, warm_up):
@@ -263,6 +188,10 @@ class Twin:
         self.alpha[image] = min(max(new, 0.0), self.limit)
 
 
+PIXELS = st.lists(st.tuples(st.floats(-8, 8, width=16), st.booleans()), min_size=2, max_size=2)
+HALVES = st.floats(0.5, 1, width=16)
+
+
 @pytest.mark.parametrize("rule", ["calibration", "entropy", "measured_gap"])
 @given(
     technique=TECHNIQUES,
@@ -270,35 +199,16 @@ class Twin:
     weight=st.floats(0, 100),
     gain=SHARES,
     warm_up=st.integers(0, 3),
-    steps=st.lists(
-        st.tuples(
-            st.integers(0, 2),
-            st.lists(st.tuples(st.floats(-8, 8, width=16), st.booleans()), min_size=2, max_size=2),
-            st.floats(0.5, 1, width=16),
-            st.floats(0.5, 1, width=16),
-        ),
-        max_size=8,
-    ),
+    steps=st.lists(st.tuples(st.integers(0, 2), PIXELS, HALVES, HALVES), max_size=8),
 )
 def test_levels_are_those_of_plain_numbers(rule, technique, eta, weight, gain, warm_up, steps):
     settings = {"alpha_step_size": eta, "constraint_weight": weight, "bound_gain": gain}
     alphas = AdaptiveAlpha(3, technique, rule, warm_up=warm_up, **settings).double()
-    twin = Twin(technique, rule, eta, weight, gain, warm_up)
+    reference = Reference(technique, rule, eta, weight, gain, warm_up)
     for image, pixels, accuracy, confidence in steps:
         logits, labels = torch.tensor(pixels, dtype=torch.float64).T[:, None]
         alphas.update(torch.tensor([image]), logits, labels)
-        twin.update(image, [(y - 0.5) * z for z, y in pixels])
+        reference.update(image, [(y - 0.5) * z for z, y in pixels])
         alphas.observe(accuracy, confidence)
-        twin.observe(accuracy, confidence)
-    np.testing.assert_allclose(alphas.alpha, twin.alpha, atol=1e-9)
-
-
-@given(batches(st.floats(-30, 30)), TECHNIQUES)
-def test_the_gradient_in_the_logits_is_probability_less_target(batch, technique):
-    logits, labels, alpha = batch
-    logits.requires_grad_()
-    expected_loss(logits, labels, alpha, technique, reduction="sum").backward()
-    oracle = torch.sigmoid(logits.detach()) - P.expected_targets(labels, alpha, technique)
-    torch.testing.assert_close(logits.grad, oracle)
-    plain = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    torch.testing.assert_close(expected_loss(logits, labels, 0.0, technique), plain)
+        reference.observe(accuracy, confidence)
+    np.testing.assert_allclose(alphas.alpha, reference.alpha, atol=1e-9)

@@ -1,9 +1,7 @@
 """What holds of recalibrations, above all of a temperature, whatever the data."""
 
 import math
-import tempfile
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,34 +40,29 @@ def fitted(counts) -> float:
     return quietly(lambda: Temperature().fit(counts)).value
 
 
+def logit_of(level, levels):
+    p = min(max(level / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
+    return math.log(p / (1 - p))
+
+
 def nll(counts, temperature) -> float:
     """Of every pixel's level, by the definition."""
-    levels, total = counts.grey_levels, 0.0
-    for v in range(levels):
-        p = min(max(v / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
-        z = math.log(p / (1 - p)) / temperature
+    total = 0.0
+    for v in range(counts.grey_levels):
+        z = logit_of(v, counts.grey_levels) / temperature
         background, foreground = counts.pooled[:, v]
         total += background * np.logaddexp(0, z) + foreground * np.logaddexp(0, -z)
     return total / counts.pixels
 
 
-@given(counts(), VALUES)
-def test_no_other_temperature_of_the_range_has_less_nll(counts, other):
+@given(counts(), VALUES, st.integers(2, 5), st.randoms(use_true_random=False))
+def test_no_other_temperature_of_the_range_has_less_nll(counts, other, times, random):
+    """And what it is fitted on may be flipped, permuted and repeated."""
     best = fitted(counts)
     assert 0.01 <= best <= 100
     assert nll(counts, best) <= nll(counts, other) + 1e-12
-
-
-@given(counts(), st.integers(2, 5), st.randoms(use_true_random=False))
-def test_what_it_is_fitted_on_may_be_flipped_permuted_and_repeated(counts, times, random):
-    best = fitted(counts)
     order = random.sample(range(len(counts)), len(counts))
-    for same in (
-        Counts(counts.table[:, ::-1, ::-1]),
-        counts[np.array(order)],
-        Counts(counts.pooled[None]),
-        Counts(counts.table * times),
-    ):
+    for same in (Counts(counts.table[:, ::-1, ::-1]), Counts(counts.table[order] * times)):
         assert fitted(same) == pytest.approx(best, rel=1e-9)
 
 
@@ -81,7 +74,6 @@ def test_what_it_is_fitted_on_may_be_flipped_permuted_and_repeated(counts, times
 def test_it_keeps_decisions_and_order_in_every_precision(dtype, logits, value):
     logits = torch.from_numpy(logits).to(dtype)
     after = Temperature(value).apply(logits)
-    assert after.dtype == dtype and after.shape == logits.shape
     # What is smaller than a half-precision number over 100 may round to 0, never over it.
     assert ((after > 0) <= (logits > 0)).all() and ((after < 0) <= (logits < 0)).all()
     large = logits.abs() > 1e-3
@@ -100,8 +92,7 @@ def test_counts_move_level_by_level(counts, value):
     levels, half = counts.grey_levels, counts.grey_levels // 2
     oracle = np.zeros_like(counts.table)
     for v in range(levels):
-        p = min(max(v / (levels - 1), 0.5 / (levels - 1)), 1 - 0.5 / (levels - 1))
-        target = (levels - 1) / (1 + math.exp(-math.log(p / (1 - p)) / value))
+        target = (levels - 1) / (1 + math.exp(-logit_of(v, levels) / value))
         assume(abs(target % 1 - 0.5) > 1e-9)  # no tie of rounding
         to = round(target)
         to = min(to, half - 1) if v < half else max(to, half)
@@ -116,23 +107,6 @@ def test_level_logits_rise_and_are_odd(levels):
     logits = level_logits(levels)
     assert (np.diff(logits) > 0).all()
     np.testing.assert_array_equal(logits, -logits[::-1])
-
-
-@given(st.floats(1e-37, 3e38))
-def test_its_file_gives_it_back_whatever_its_value(value):
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "temperature.json"
-        Temperature(value).save(path)
-        assert Temperature.load(path) == Temperature(value)
-
-
-@pytest.mark.parametrize("levels", [4, 256, 4096])
-@pytest.mark.parametrize("name", ON_COUNTS)
-def test_the_identity_moves_no_level(name, levels):
-    identity, counts = RECALIBRATIONS[name](), Counts(np.ones((3, 2, levels), np.int64))
-    moved = np.broadcast_to(identity.moved_levels(counts), (3, levels))
-    np.testing.assert_array_equal(moved, np.tile(np.arange(levels), (3, 1)))
-    np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
 
 
 @st.composite

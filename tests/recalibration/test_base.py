@@ -1,9 +1,9 @@
-"""What every recalibration is, whichever are registered."""
+"""The contract of every recalibration method: most tests run over the registry."""
 
 import json
 import math
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import cache
 from pathlib import Path
 
@@ -13,13 +13,13 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
 from aslp_lib.recalibration import (
     RECALIBRATIONS,
     REGISTERED,
     ImageRecalibration,
-    Recalibration,
+    Logistic,
     Temperature,
-    base,
 )
 
 OF_IMAGES = [each.name for each in REGISTERED if issubclass(each, ImageRecalibration)]
@@ -28,12 +28,20 @@ FITTED = [each.name for each in REGISTERED if fields(each)]  # the others have n
 PAGE = (Path(__file__).parents[2] / "docs" / "recalibration.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def counts():
+def batch():
+    """Logits that are twice too large for labels drawn from them."""
     generator = torch.Generator().manual_seed(0)
-    logits = 3 * torch.randn(5, 1, 32, 32, generator=generator)
-    labels = torch.bernoulli(torch.sigmoid(logits / 2), generator=generator)
+    logits = 3 * torch.randn(5, 1, 32, 32, generator=generator, dtype=torch.float64)
+    return logits, torch.bernoulli(torch.sigmoid(logits / 2), generator=generator)
+
+
+def counted(logits, labels):
     return Counts.from_probabilities(torch.sigmoid(logits), labels)
+
+
+@cache
+def fitted_on_counts(name):
+    return RECALIBRATIONS[name]().fit(counted(*batch()))
 
 
 @pytest.fixture(params=RECALIBRATIONS)
@@ -41,114 +49,122 @@ def kind(request):
     return RECALIBRATIONS[request.param]
 
 
-@pytest.fixture(params=OF_COUNTS)
-def of_counts(request):
-    return RECALIBRATIONS[request.param]
-
-
 @pytest.fixture(scope="session")
-def fitted_on(bce):
+def fitted_on(small):
     """Each kind, fitted once on the shipped network."""
-    return cache(lambda kind: kind().fit_on_images(bce))
+    return cache(lambda kind: kind().fit_on_images(small))
 
 
-def scored(logits, labels):
-    return Counts.from_probabilities(torch.sigmoid(logits), labels)
+def changed_by(fitted, trained, images):
+    """Logits of images before and after."""
+    with torch.inference_mode():
+        logits = trained.network(images)
+        return logits, fitted.apply_on_images(logits, images, trained.network)
+
+
+def first_images(trained, number):
+    return torch.stack([trained.data.validation[i][0] for i in range(number)])
+
+
+@pytest.mark.parametrize("name", OF_COUNTS)
+def test_a_fit_lowers_the_nll_and_changes_counts_as_it_changes_logits(name):
+    fitted, (logits, labels) = fitted_on_counts(name), batch()
+    counts = counted(logits, labels)
+    by_counts, by_pixels = fitted.apply_counts(counts), counted(fitted.apply(logits), labels)
+    assert calibration.nll(by_counts) < calibration.nll(counts)
+    np.testing.assert_array_equal(by_counts.table.sum(axis=2), counts.table.sum(axis=2))
+    for score in (calibration.nll, calibration.brier, calibration.confidence, calibration.accuracy):
+        assert score(by_counts) == pytest.approx(score(by_pixels), abs=2e-3)
+    if fitted.preserves_decisions:
+        for after in (by_counts, by_pixels):
+            assert calibration.accuracy(after) == calibration.accuracy(counts)
+    assert type(fitted)().fit(counts) == fitted
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", OF_COUNTS)
+@pytest.mark.fault("a logit is NaN where it is recalibrated", "it stays NaN, to be refused")
+def test_shape_precision_nan_and_promised_decisions_are_kept(name, dtype):
+    fitted, logits = fitted_on_counts(name), batch()[0].to(dtype)
+    logits[0, 0, 0, 0], logits[1, 0, 0, :2] = math.nan, torch.tensor([0.0, -0.0])
+    after = fitted.apply(logits)
+    assert after.dtype == dtype and after.shape == logits.shape
+    assert after[0, 0, 0, 0].isnan() and after[1:].isfinite().all()
+    if fitted.preserves_decisions:
+        assert torch.equal(after[1:] > 0, logits[1:] > 0)
+        assert after[1, 0, 0, :2].eq(0).all()
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_unfitted_it_changes_nothing(name, bce, tested):
-    kind = RECALIBRATIONS[name]
-    images, _, logits = (each[:3] for each in tested)
-    torch.testing.assert_close(kind().apply_on_images(logits, images, bce.network), logits)
+def test_unfitted_it_changes_nothing(name, small):
+    identity, images = RECALIBRATIONS[name](), first_images(small, 3)
+    torch.testing.assert_close(*changed_by(identity, small, images))
+    for levels in (256, 4096) if name in OF_COUNTS else ():
+        counts = Counts(np.arange(3 * 2 * levels).reshape(3, 2, levels))
+        moved = np.broadcast_to(identity.moved_levels(counts), (3, levels))
+        np.testing.assert_array_equal(moved, np.tile(np.arange(levels), (3, 1)))
+        np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
 
 
-def test_fitted_it_lowers_the_nll_and_keeps_what_it_promises(of_counts, counts):
-    fitted = of_counts().fit(counts)
-    after = fitted.apply_counts(counts)
-    assert calibration.nll(after) < calibration.nll(counts)
-    np.testing.assert_array_equal(after.table.sum(axis=2), counts.table.sum(axis=2))
-    if of_counts.preserves_decisions:
-        assert calibration.accuracy(after) == calibration.accuracy(counts)
-    assert of_counts().fit(counts) == fitted
-
-
-def test_the_shipped_bce_network_is_mended(kind, bce, tested, fitted_on):
-    """Ten points too sure on test. How much, and what stays, is what the page's table says."""
-    images, labels, logits = tested
-    fitted = fitted_on(kind)
-    with torch.inference_mode():
-        changed = fitted.apply_on_images(logits, images, bce.network)
+@pytest.mark.slow
+def test_the_shipped_bce_network_is_as_calibrated_as_the_page_says(kind, bce):
+    test = bce.data.tests["test"]
+    images, labels = (torch.stack(each) for each in list(zip(*test, strict=True))[:2])
+    fitted = kind().fit_on_images(bce)
+    logits, changed = changed_by(fitted, bce, images)
     assert changed.shape == logits.shape and changed.dtype == torch.float32
     if kind.preserves_decisions:
         assert torch.equal(changed > 0, logits > 0)
-    before, after = scored(logits, labels), scored(changed, labels)
+    before, after = counted(logits, labels), counted(changed, labels)
     assert calibration.ece(before) == pytest.approx(0.1003, abs=1e-3)
-    told = re.search(rf"\| `{kind.name}` \|.*\| (yes|no) \| ([\d.]+) \|", PAGE)
-    assert told, f"the page's table has no row of {kind.name}"
-    assert 100 * calibration.ece(after) == pytest.approx(float(told[2]), abs=0.1)
-    assert kind.preserves_decisions == (told[1] == "yes")
+    row = re.search(rf"\| `{kind.name}` \|.*\| (yes|no) \| ([\d.]+) \|", PAGE)
+    assert row, f"the page's table has no row of {kind.name}"
+    assert 100 * calibration.ece(after) == pytest.approx(float(row[2]), abs=0.1)
+    assert kind.preserves_decisions == (row[1] == "yes")
     assert calibration.ece(after) < calibration.ece(before)
     assert calibration.nll(after) < calibration.nll(before)
-    if kind.name in OF_COUNTS:
-        of_counts = calibration.ece(fitted.apply_counts(before))
-        assert of_counts == pytest.approx(calibration.ece(after), abs=2e-3)
-    assert fitted.describe()
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_the_identity_is_kept_where_rounding_would_raise_the_nll(name, bce):
+def test_the_identity_is_kept_where_rounding_would_raise_the_nll(name, small):
     """A share of 1/400 at both ends of 256 levels lies nearer to the second level, at 1/255, but
     costs more there than at half a level."""
-    table = np.zeros((len(bce.data.validation), 2, 256), np.int64)
+    table = np.zeros((len(small.data.validation), 2, 256), np.int64)
     table[:, 0, [0, 255]], table[:, 1, [0, 255]] = (399, 1), (1, 399)
     kind = RECALIBRATIONS[name]
-    fitted = kind().fit_on_images(replace(bce, validate=lambda _: Counts(table)))
+    fitted = kind().fit_on_images(replace(small, validate=lambda _: Counts(table)))
     assert fitted.describe() == kind().describe()
-    moved = Temperature(base.level_logits(256)[-1] / math.log(399)).moved_levels(Counts(table))
+    moved = Temperature(level_logits(256)[-1] / math.log(399)).moved_levels(Counts(table))
     assert moved[[0, 255]].tolist() == [1, 254]
 
 
 @pytest.mark.parametrize("name", OF_IMAGES)
-def test_what_sees_images_refuses_to_do_without(name, counts):
-    kind = RECALIBRATIONS[name]
-    with pytest.raises(TypeError, match=f"'{name}' sees images: call fit_on_images"):
-        kind().fit(counts)
-    with pytest.raises(TypeError, match=f"'{name}' sees images: call apply_on_images"):
-        kind().apply(torch.zeros(1, 1, 2, 2))
-    with pytest.raises(TypeError, match=f"'{name}' sees images, which counts do not hold"):
-        kind().apply_counts(counts)
+def test_what_sees_images_refuses_to_do_without(name):
+    unfitted = RECALIBRATIONS[name]()
+    for call, instead in (
+        (lambda: unfitted.fit(counted(*batch())), ": call fit_on_images"),
+        (lambda: unfitted.apply(torch.zeros(1, 1, 2, 2)), ": call apply_on_images"),
+        (lambda: unfitted.apply_counts(counted(*batch())), ", which counts do not hold"),
+    ):
+        with pytest.raises(TypeError, match=f"'{name}' sees images{instead}"):
+            call()
 
 
-def test_its_file_gives_it_back(kind, bce, tested, fitted_on, tmp_path):
-    images, _, logits = (each[:3] for each in tested)
+# --- Files ----------------------------------------------------------------------------------------
+
+
+def test_its_file_gives_it_back_bit_for_bit(kind, small, fitted_on, tmp_path):
     fitted, path = fitted_on(kind), tmp_path / f"{kind.name}{kind.suffix}"
     fitted.save(path)
     again = kind.load(path)
-    assert again.describe() == fitted.describe()
-    changed = [each.apply_on_images(logits, images, bce.network) for each in (fitted, again)]
+    assert again.describe() == fitted.describe() != ""
+    images = first_images(small, 3)
+    changed = [changed_by(each, small, images)[1] for each in (fitted, again)]
     assert torch.equal(*changed)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]  # no half of it
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]  # no partial file
     whole = path.read_bytes()
     again.save(path)
     assert path.read_bytes() == whole
-
-
-@pytest.mark.fault("a recalibration is fitted on damaged counts", "they are refused")
-@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
-@pytest.mark.parametrize("name", FITTED)
-def test_what_is_no_number_of_pixels_is_refused(name, bce, value):
-    def fit(table):
-        kind = RECALIBRATIONS[name]
-        return kind().fit_on_images(replace(bce, validate=lambda _: Counts(table)))
-
-    table = np.ones((1, 2, 256))
-    table[0, 1, 3] = value
-    with pytest.raises(ValueError, match="some are negative or NaN"):
-        fit(table)
-    for images in (0, 2):
-        with pytest.raises(ValueError, match="the set has no pixels"):
-            fit(np.zeros((images, 2, 256), np.int64))
 
 
 @pytest.mark.fault("a recalibration's file is damaged, or another's", "it is refused by name")
@@ -165,85 +181,8 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
         path.write_bytes(bad)
         with pytest.raises(ValueError, match=f"{path.name} cannot be used.*'{kind.name}'"):
             kind.load(path)
-
-
-def test_names_are_the_registry_s_and_fit_a_folder(kind):
-    assert RECALIBRATIONS[kind.name] is kind
-    assert kind.name.isidentifier()
-    assert kind.label
-
-
-@dataclass(frozen=True)
-class Offset(Recalibration):
-    """Adds a number to every logit: of another kind, and decisions move."""
-
-    name = "offset"
-    label = "offset"
-    preserves_decisions = False
-
-    value: float = 0.0
-
-    def minimise(self, counts):
-        return Offset(1.0)
-
-    def apply(self, logits):
-        return logits + self.value
-
-    def describe(self):
-        return f"{self.value:+g}"
-
-
-@pytest.mark.fault("a fitted number is NaN", "its file is not written")
-def test_what_is_no_number_is_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        Offset(float("nan")).save(tmp_path / "offset.json")
-    assert not list(tmp_path.iterdir())
-
-
-def test_decisions_that_may_move_do_in_the_counts_too():
-    table = np.zeros((1, 2, 256), np.int64)
-    table[0, 1, 120] = 7  # p = 120/255, logit -0.118
-    (level,) = np.flatnonzero(Offset(1.0).apply_counts(Counts(table)).table[0, 1])
-    assert level == round(255 / (1 + 135 / 120 * np.exp(-1)))
-    assert level >= 128
-
-
-def test_counts_lose_what_only_pixels_tell():
-    counts = Counts.from_map(np.array([[0, 200]], np.uint8), np.array([[0, 1]], np.uint8))
-    after = Temperature(2.0).apply_counts(counts)
-    assert after.quadrants is None
-    assert after.weighted_f is None
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ('{"kind": "temperature", "version": 1, "val', "cannot be used"),
-        (b"\xff\xfe\x00", "cannot be used"),
-        ("[1, 2]", "cannot be used"),
-        ("{}", "'kind'"),
-        ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
-        ('{"kind": "temperature", "version": 2, "value": 1.0}', "of version 2, and only 1"),
-        ('{"kind": "temperature", "version": 1, "value": -1.0}', "must be a positive number"),
-        (
-            '{"kind": "temperature", "version": 1, "value": NaN}',
-            "value is nan, but must be a number",
-        ),
-        ('{"kind": "temperature", "version": 1, "value": "2"}', "value is '2', but must be a n"),
-        (f'{{"kind": "temperature", "version": 1, "value": {10**400}}}', "value is 100"),
-        ('{"kind": "temperature", "version": 1, "colour": 3}', "colour"),
-        ('{"kind": "temperature", "version": 1}', "missing numbers: value; expected value"),
-        ("[" * 100_000, "nested too deeply"),
-    ],
-)
-def test_a_bad_file_is_named_and_refused(tmp_path, content, message):
-    path = tmp_path / "temperature.json"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(ValueError, match=message) as refused:
-        Temperature.load(path)
-    assert "temperature.json" in str(refused.value)
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.json"):
-        Temperature.load(tmp_path / "none.json")
+        kind.load(tmp_path / "none.json")
 
 
 def test_the_file_is_numbers_that_a_reader_knows(tmp_path):
@@ -252,19 +191,124 @@ def test_the_file_is_numbers_that_a_reader_knows(tmp_path):
     assert held == {"kind": "temperature", "version": 1, "value": 2.5}
 
 
-@pytest.mark.parametrize("levels", [256, 4096])
-def test_level_logits_price_pixels_as_the_nll_does(levels):
-    z = base.level_logits(levels)
-    table = np.random.default_rng(0).integers(0, 9, (1, 2, levels))
-    background, foreground = table[0]
-    price = background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
-    assert price / table.sum() == pytest.approx(calibration.nll(Counts(table)), rel=1e-12)
-    np.testing.assert_array_equal(z, -z[::-1])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
+        ('{"kind": "temperature", "version": 2, "value": 1.0}', "of version 2, and only 1"),
+        ('{"kind": "temperature", "version": 1, "value": true}', "value is True"),
+        ('{"kind": "temperature", "version": 1, "value": 1.0, "colour": 3}', "colour"),
+        ('{"kind": "temperature", "version": 1}', "missing numbers: value; expected value"),
+        ("[" * 100_000, "nested too deeply"),
+        (b"\xff\xfe\x00", "cannot be used"),
+    ],
+)
+def test_a_bad_file_is_named_and_refused(tmp_path, content, message):
+    path = tmp_path / "temperature.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as refused:
+        Temperature.load(path)
+    assert "temperature.json" in str(refused.value)
+
+
+PER_IMAGE = {
+    **{"foreground": (0.0,) * 6, "background": (0.0,) * 6, "means": (0.0,) * 5},
+    **{"deviations": (1.0,) * 5, "lowest": (0.0,) * 5, "highest": (0.0,) * 5},
+}
+NO_NUMBERS = (math.inf, math.nan, "2", None, 10**400)
+BAD_NUMBERS = [
+    *(
+        (name, {number: value}, "must be a positive number")
+        for name, number in (
+            *(("temperature", "value"), ("two_temperatures", "foreground")),
+            ("two_temperatures", "background"),
+        )
+        for value in (*NO_NUMBERS, 0.0, -1.0, 1e-39, 4e38)
+    ),
+    *(
+        ("logistic", {number: value}, f"the {number} is .* but must be a number")
+        for number in ("slope", "offset")
+        for value in (*NO_NUMBERS, -1.1e18)
+    ),
+    ("isotonic", {"logits": (1.0,), "values": (1.0,)}, "1 logits and 1 values"),
+    ("isotonic", {"logits": (1.0, 2.0), "values": (1.0,)}, "2 logits and 1 values"),
+    ("isotonic", {"logits": (1.0, math.nan), "values": (1.0, 2.0)}, "logit of a step is nan"),
+    ("isotonic", {"logits": (1.0, 2.0), "values": (1.0, math.inf)}, "value of a step is inf"),
+    ("isotonic", {"logits": (1.0, 1e39), "values": (1.0, 2.0)}, "must be a number of 1e.18"),
+    ("isotonic", {"logits": (1.0, 1.0 + 1e-12), "values": (1.0, 2.0)}, "logits must rise"),
+    ("isotonic", {"logits": (1.0, 2.0), "values": (2.0, 1.0)}, "values not fall"),
+    ("histogram", {"bins": 0}, "there are 0 bins"),
+    ("histogram", {"edges": (1.0,)}, "1 edges and 0 values"),
+    ("histogram", {"edges": (1.0,), "values": (1.0,)}, "1 edges and 1 values"),
+    ("histogram", {"bins": 1, "edges": (1.0,), "values": (1.0, 2.0)}, "of at most 1 bins"),
+    ("histogram", {"edges": (1.0, 1.0), "values": (1.0, 2.0, 3.0)}, "edges of bins must rise"),
+    ("histogram", {"edges": (math.nan,), "values": (1.0, 2.0)}, "edge of a bin is nan"),
+    ("histogram", {"edges": (0.0,), "values": (1.0, math.inf)}, "value of a bin is inf"),
+    ("per_image", {**PER_IMAGE, "foreground": (0.0,) * 5}, "foreground has 5 .* must have 6"),
+    ("per_image", {**PER_IMAGE, "lowest": (0.0,) * 6}, "lowest has 6 .* must have 5"),
+    ("per_image", {"means": (0.0,) * 5}, "means has 5 numbers, but must have 0"),
+    ("per_image", {**PER_IMAGE, "deviations": (0.0,) * 5}, "a standard deviation is not positive"),
+    ("per_image", {**PER_IMAGE, "means": (math.nan,) * 5}, "means of per_image is nan"),
+]
+
+
+@pytest.mark.fault(
+    "a recalibration's numbers are missing or out of range", "they are refused, and their file"
+)
+@pytest.mark.parametrize(("name", "numbers", "message"), BAD_NUMBERS)
+def test_numbers_that_are_none_are_refused(tmp_path, name, numbers, message):
+    kind, path = RECALIBRATIONS[name], tmp_path / f"{name}.json"
+    with pytest.raises(ValueError, match=message):
+        kind(**numbers)
+    path.write_text(json.dumps({"kind": name, "version": 1, **asdict(kind()), **numbers}))
+    with pytest.raises(ValueError, match=rf"{name}\.json cannot be used"):
+        kind.load(path)
+
+
+@pytest.mark.fault("a recalibration is fitted on damaged counts", "they are refused")
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
+@pytest.mark.parametrize("name", FITTED)
+def test_what_is_no_number_of_pixels_is_refused(name, small, value):
+    def fit(table):
+        kind = RECALIBRATIONS[name]
+        return kind().fit_on_images(replace(small, validate=lambda _: Counts(table)))
+
+    table = np.ones((1, 2, 256))
+    table[0, 1, 3] = value
+    with pytest.raises(ValueError, match="some are negative or NaN"):
+        fit(table)
+    for images in (0, 2):
+        with pytest.raises(ValueError, match="the set has no pixels"):
+            fit(np.zeros((images, 2, 256), np.int64))
+
+
+# --- The base class and grey levels ---------------------------------------------------------------
+
+
+class Unchecked(Temperature):
+    def __post_init__(self):
+        """Take anything."""
+
+
+@pytest.mark.fault("a fitted number is NaN", "its file is not written")
+def test_what_is_no_number_is_not_saved(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Unchecked(math.nan).save(tmp_path / "temperature.json")
+    assert not list(tmp_path.iterdir())
+
+
+def test_decisions_that_may_move_do_in_the_counts_too():
+    """The counts lose what only pixels know."""
+    counts = Counts.from_map(np.full((1, 7), 120, np.uint8), np.ones((1, 7), np.uint8))
+    after = Logistic(1.0, 1.0).apply_counts(replace(counts, weighted_f=np.ones(1), names=("one",)))
+    (level,) = np.flatnonzero(after.table[0, 1])
+    assert level == round(255 / (1 + 135 / 120 * np.exp(-1))) >= 128  # from a logit of -0.118
+    assert after.names == ("one",) and after.quadrants is None and after.weighted_f is None
 
 
 def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
-    z = base.level_logits(4)
+    z = level_logits(4)
     between = np.array([z[0], 0.0, z[-1]])
-    assert base.nearest_levels(between, 4).tolist() == [0, 2, 3]
-    assert base.nearest_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
-    assert base.nearest_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]
+    assert nearest_levels(between, 4).tolist() == [0, 2, 3]
+    assert nearest_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
+    assert nearest_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]

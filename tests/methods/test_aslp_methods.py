@@ -1,0 +1,84 @@
+"""ASLP as a training method: what its options set, and which hooks move the levels."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aslp_lib import AdaptiveAlpha, Technique
+from aslp_lib.aslp import perturbation as P
+from aslp_lib.aslp.rules import RULES
+from aslp_lib.methods import METHODS
+from aslp_lib.methods.aslp import BY_RULE, ASLPOptions
+from aslp_lib.methods.fixed_level import FixedLevelOptions
+from aslp_lib.metrics.counts import Counts
+
+IMAGES = 4
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_options_reach_the_levels(rule):
+    numbers = {"alpha_step_size": 0.3, "constraint_weight": 7.0}
+    options = ASLPOptions(technique="SI", bound_gain=0.9, alpha_warm_up=2, **numbers)
+    method = METHODS[rule](IMAGES, options)
+    alphas = method.alphas
+    assert len(alphas) == IMAGES
+    assert (alphas.alpha_step_size, alphas.constraint_weight) == (0.3, 7.0)
+    assert (alphas.rule.name, alphas.rule.bound_gain, alphas.warm_up) == (rule, 0.9, 2)
+    assert alphas.technique == method.technique == P.SOFT_INVERSION
+    released = METHODS["entropy"](1, ASLPOptions(technique="release", dynamics="release"))
+    assert released.alphas.dynamics == "release"
+
+
+def test_every_rule_is_a_method_with_its_words():
+    assert [method.name for method in BY_RULE] == list(RULES)
+    for method in BY_RULE:
+        assert method.__doc__ == method.rule.__doc__
+        assert method.__name__ == f"ASLP{method.rule.__name__}"
+        assert (method.label, method.family) == (method.rule.label, "aslp")
+
+
+def test_a_strength_of_one_s_own_keeps_the_noise():
+    assert ASLPOptions(technique="DM").perturbation == P.DYNAMIC_MODERATION
+    ours = ASLPOptions(technique="DM", beta=0.5).perturbation
+    assert ours == Technique("DM, beta = 0.5", 0.5, noise=0.25)
+
+
+@pytest.mark.parametrize(("technique", "limit"), [("HI", 0.5), ("SI", 2 / 3)])
+def test_a_fixed_level_keeps_the_decision(technique, limit):
+    FixedLevelOptions(technique, limit)
+    with pytest.raises(ValueError, match=rf"must lie in \[0, {limit:.4g}\] for {technique}"):
+        FixedLevelOptions(technique, limit + 0.01)
+
+
+def test_steps_and_validations_move_the_levels():
+    generator = torch.Generator().manual_seed(1)
+    logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
+    labels = (torch.rand(logits.shape, generator=generator) < 0.5).double()
+    method = METHODS["entropy"](IMAGES, ASLPOptions(technique="HI", alpha_warm_up=1))
+    numbers = {"alpha_step_size": 0.005, "constraint_weight": 200.0, "warm_up": 1}
+    reference = AdaptiveAlpha(IMAGES, P.HARD_INVERSION, "entropy", **numbers)
+    method.alphas.alpha.fill_(0.2)
+    reference.alpha.fill_(0.2)
+    counts = Counts.from_probabilities(torch.sigmoid(logits), labels)
+    right = ((logits >= 0) == (labels == 1)).double().mean().item()
+    for _ in range(3):
+        method.after_step(torch.arange(IMAGES), logits, labels)
+        reference.update(torch.arange(IMAGES), logits, labels)
+        method.after_validation(counts, nn.Identity())
+        reference.observe(right)
+    assert reference.alpha.std() > 0
+    assert torch.equal(method.alphas.alpha, reference.alpha)
+    assert method.per_image()["alpha"] is method.alphas.alpha
+    low, high = np.quantile(reference.alpha, [0.1, 0.9])
+    assert {name: value.item() for name, value in method.log().items()} == pytest.approx(
+        {"alpha_mean": reference.alpha.mean().item(), "alpha_p10": low, "alpha_p90": high}
+    )
+
+
+def test_the_measured_gap_sees_accuracy_and_confidence():
+    method = METHODS["measured_gap"](1, ASLPOptions(alpha_warm_up=0, bound_gain=1.0))
+    table = np.zeros((1, 2, 256))
+    table[0, :, 255] = 1, 9  # all predicted foreground, with confidence 1
+    method.after_validation(Counts(table), nn.Identity())
+    assert method.alphas.rule.bound.item() == pytest.approx(0.1)

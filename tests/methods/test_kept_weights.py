@@ -1,0 +1,131 @@
+"""Methods that end with other weights than the last: an average, or an earlier epoch's."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aslp_lib.config import PRESETS
+from aslp_lib.methods.base import NoOptions
+from aslp_lib.methods.kept_weights import EMA, EarlyStopping, EMAOptions
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.runs import MethodFolder, load_tensors, read_log
+from aslp_lib.training import loop
+from aslp_lib.training.validation import validate
+
+SHORT = replace(PRESETS["demo"], epochs=2, limit=20, size=16, batch_size=5, device="cpu")
+
+
+def state_of(network):
+    return {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+
+def averaged(weights, decay):
+    """The average of the first weights and of those after each step, in double precision."""
+    average = weights[0].double()
+    for n, now in enumerate(weights[1:], start=1):
+        d = min(decay, (1 + n) / (10 + n))
+        average = d * average + (1 - d) * now.double()
+    return average.float()
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.25, 0.999])
+def test_weights_and_running_statistics_are_averaged(decay):
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    method = EMA(4, EMAOptions(decay))
+    method.begin(network)
+    states = [state_of(network)]
+    for step in range(1, 6):
+        with torch.no_grad():
+            network[0].weight.add_(torch.randn_like(network[0].weight))
+        network(step + torch.randn(2, 1, 5, 5))
+        states.append(state_of(network))
+        method.after_update(network)
+    assert method.validated(network) is method.kept
+    assert torch.equal(network[0].weight, states[-1]["0.weight"])  # it is only looked at
+    method.finish(network)
+    for name in ("0.weight", "1.running_mean", "1.running_var"):
+        expected = averaged([state[name] for state in states], decay)
+        torch.testing.assert_close(network.state_dict()[name], expected, rtol=1e-4, atol=1e-5)
+    assert network[1].num_batches_tracked == 5
+
+
+def test_training_is_bce_s_and_leaves_the_average(tmp_path):
+    """Steps that gather batches are averaged once."""
+    settings, data = replace(SHORT, accumulation_steps=2), SHORT.load_data()
+    folder = MethodFolder(tmp_path)
+    trained = loop.train(settings, data, "ema", folder, progress=False)
+    bce = loop.train(settings, data, "bce", progress=False).network.state_dict()
+    raw = load_tensors(folder.checkpoint)[0]
+    assert trained.method.updates == 2 * 2
+    for name, value in trained.network.state_dict().items():
+        assert torch.equal(raw[f"network.{name}"], bce[name])
+        assert torch.equal(value, trained.method.kept.state_dict()[name])
+    assert not torch.equal(trained.network.state_dict()["head.weight"], bce["head.weight"])
+    # The log's last row is of the weights that are left.
+    counts = validate(trained.network, data.validation, settings)
+    assert trained.log[-1]["ece"] == calibration.ece(counts)
+
+
+CONFIDENCE = (150, 170, 220, 200, 210)
+"""Grey level of all pixels in each epoch's validation, where all are foreground."""
+BEST = 3
+
+
+def train(monkeypatch, method, folder=None, done=0, **options):
+    """Train on validations that are given, from the epoch after `done` on."""
+    levels, settings = iter(CONFIDENCE[done:]), replace(SHORT, epochs=len(CONFIDENCE))
+
+    def given(*_):
+        table = np.zeros((1, 2, 256))
+        table[0, 1, next(levels)] = 9
+        return Counts(table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "validate", given)
+        return loop.train(settings, settings.load_data(), method, folder, progress=False, **options)
+
+
+def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_cut(
+    tmp_path, monkeypatch
+):
+    """Cut before the best epoch, and when all that was left was to write the weights."""
+    epochs, whole = [], MethodFolder(tmp_path / "whole")
+    train(monkeypatch, "bce", after_epoch=lambda state: epochs.append(state_of(state.network)))
+    state, log = train(monkeypatch, "early_stopping", whole), read_log(whole.log)
+    for name, value in load_tensors(whole.weights)[0].items():
+        assert torch.equal(value, epochs[BEST - 1][name])
+        assert torch.equal(value, state.network.state_dict()[name])
+    assert [row["nll"] for row in log] == pytest.approx(-np.log(np.array(CONFIDENCE) / 255), 1e-5)
+    assert [row["best_epoch"] for row in log] == [1, 2, BEST, BEST, BEST]
+    for after in (2, 5):
+        cut = MethodFolder(tmp_path / f"cut {after}")
+
+        def stop(state, after=after):
+            if len(state.log) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(monkeypatch, "early_stopping", cut, after_epoch=stop)
+        assert not cut.weights.exists()
+        train(monkeypatch, "early_stopping", cut, done=after)
+        for file in whole.path.iterdir():
+            assert (cut.path / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_of_equal_epochs_the_first_is_kept():
+    method, network = EarlyStopping(4, NoOptions()), nn.Linear(1, 1)
+    method.begin(network)
+    for weight, level in ((1, 150), (2, 200), (3, 200), (4, 150)):
+        table = np.zeros((1, 2, 256))
+        table[0, 1, level] = 9
+        nn.init.constant_(network.weight, weight)
+        method.after_validation(Counts(table), network)
+    assert method.validated(network) is network
+    assert (method.best_epoch, method.epochs) == (2, 4)
+    assert method.log()["nll"].item() == pytest.approx(-np.log(150 / 255))
+    method.finish(network)
+    assert network.weight.item() == 2

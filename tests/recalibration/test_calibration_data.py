@@ -1,0 +1,70 @@
+"""What recalibration methods are fitted on: features of predicted maps, and degraded images."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.shapes import Shapes
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.recalibration.calibration_data import FEATURES, Images, map_features
+
+
+def test_features_by_hand():
+    """Two pixels of foreground, at 0.9 and 0.6, and two of background, at 0.2 and at 1e-9."""
+    p = np.array([[0.9, 0.6, 0.2, 1e-9]])
+    entropy = -p * np.log(p) - (1 - p) * np.log1p(-p)
+    sizes = np.abs([np.log(9), np.log(1.5), np.log(4), 6.0])  # 20.7 counts as 6
+    expected = {
+        "log area": np.log(0.501),
+        "log entropy": np.log(0.001 + entropy.mean()),
+        "entropy of foreground": entropy[0, :2].sum() / 4 / 0.51,
+        "entropy of background": entropy[0, 2:].sum() / 4 / 0.51,
+        "|z|": sizes.mean(),
+    }
+    features = map_features(np.log(p) - np.log1p(-p))[0]
+    assert dict(zip(FEATURES, features, strict=True)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("z", [-1e4, -6, 6, 1e4, 0])
+def test_a_map_of_one_level_has_features(z):
+    assert np.isfinite(map_features(np.full((1, 9), float(z)))).all()
+
+
+def test_images_hold_their_pixels_features_and_shares_of_pixels():
+    """Those without pixels are left out; bins of 0.2 hold the logits of 8-bit maps."""
+    table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
+    table[1] = 0
+    images, z = Images.of(Counts(table)), level_logits(256)
+    binned = images.binned()
+    for row, i in enumerate((0, 2)):
+        of_pixels = map_features(np.repeat(z, table[i].sum(axis=0))[None])
+        np.testing.assert_allclose(images.features[row], of_pixels[0], rtol=1e-9)
+        np.testing.assert_allclose(images.tables[row], table[i] / table[i].sum())
+        for label in (0, 1):
+            weights = table[i, label] / table[i].sum()
+            held, _ = np.histogram(z.clip(-5.99, 5.99), np.linspace(-6, 6, 61), weights=weights)
+            np.testing.assert_allclose(binned.tables[row, label], held, atol=1e-12)
+    np.testing.assert_allclose(binned.logits, np.arange(-5.9, 6, 0.2), atol=1e-12)
+    np.testing.assert_array_equal(binned.pooled, table.sum(axis=0))
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_every_degradation_is_measured_once(small, images):
+    """But for those that mix two images, where there is one."""
+    asked = []
+
+    def validate(dataset):
+        asked.append(dataset)
+        return Counts(np.ones((len(dataset), 2, 256)))
+
+    validation = Shapes("some", images, 1, size=16)
+    trained = replace(small, data=replace(small.data, validation=validation), validate=validate)
+    assert trained.degraded is trained.degraded
+    kinds = [each for each in DEGRADATIONS.values() if images > 1 or not each.mixes]
+    assert len(asked) == len(trained.degraded) == len(kinds) > 20
+    assert all(isinstance(each, Degraded) for each in asked)
+    assert [len(each.tables) for each in trained.degraded] == len(kinds) * [images]
