@@ -4,8 +4,7 @@ import shutil
 
 import pytest
 
-from aslp_lib.course.publishing.environment import CHROMIUM
-
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     f"--{flag}"
     for flag in (
