@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.path import Path
 from matplotlib.text import Text
 from scipy.special import entr, expit
 
@@ -308,7 +309,7 @@ def test_every_degradation_is_shown_with_the_outline_of_its_mask():
         image, mask = degraded.load(1)
         np.testing.assert_array_equal(axis.images[0].get_array(), image.permute(1, 2, 0))
         inside = np.zeros(len(pixels), bool)
-        for path in axis.collections[-1].get_paths():  # the first is its white edge
-            for polygon in path.to_polygons():
-                inside ^= type(path)(polygon).contains_points(pixels)
+        for line in axis.collections[-1:]:  # the first is its white edge
+            for polygon in line.get_paths()[0].to_polygons():
+                inside ^= Path(polygon).contains_points(pixels)
         np.testing.assert_array_equal(inside.reshape(16, 16), mask[0].bool())
