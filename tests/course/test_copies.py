@@ -7,10 +7,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from aslp_lib.course.publishing import copies
 from aslp_lib.course.publishing.copies import copy_notebooks
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture
@@ -92,15 +89,3 @@ def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):
         ValueError, match=r"there are no notebooks in .*call it where README\.md is"
     ):
         copy_notebooks(tmp_path / "notebooks", tmp_path / "own")
-
-
-def test_the_real_ones(tmp_path):
-    there = {p for p in NOTEBOOKS.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts}
-    before = {path: path.stat().st_mtime_ns for path in there}
-    assert len(copy_notebooks(NOTEBOOKS, tmp_path)) == len(before)
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        copy = nbformat.read(tmp_path / path.name, 4)
-        nbformat.validate(copy)
-        assert not any(cell.get("outputs") for cell in copy.cells)
-        assert copies.cells_of(copy) == copies.cells_of(nbformat.read(path, 4))
-    assert before == {path: path.stat().st_mtime_ns for path in before}

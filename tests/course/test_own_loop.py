@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha
 from aslp_lib.aslp.perturbation import label_smoothing
 from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.plain_loop import LEARNING_RATE, batches, count, labelled, train
+from aslp_lib.course.models.plain_loop import LEARNING_RATE, batches, count, train
 from aslp_lib.metrics import calibration
 
 CELLS, VALIDATION = draw_cells(10, 0, size=16), draw_cells(4, 1, size=16)
@@ -90,10 +90,3 @@ def test_batches_name_their_images():
         assert torch.equal(images, CELLS.images[index]) and torch.equal(masks, CELLS.masks[index])
         seen += index.tolist()
     assert sorted(seen) == list(range(len(CELLS))) != seen
-
-
-def test_counts_and_labelled_leave_out_what_has_no_label(start):
-    flat = labelled(VALIDATION.masks, VALIDATION)
-    for own, mask in zip(flat, VALIDATION.masks, strict=True):
-        assert own.tolist() == [y for y in mask.flatten().tolist() if y != 255]
-    assert count(start, VALIDATION).pixels == flat.numel()

@@ -51,7 +51,7 @@ def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
     assert abs(release_spans(*FOUR, 4).ece - gaps.mean()) > 0.05
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bins", [2, 3, 10])
 def test_bins_are_those_of_a_slow_loop(seed, bins):
     """With many surest pixels, so that edges coincide, in images of their own order."""
@@ -67,21 +67,6 @@ def test_bins_are_those_of_a_slow_loop(seed, bins):
     gaps = np.abs(rows[:, 1] - rows[:, 2]).sum() / rows[:, 0].sum()
     assert spans.ece == pytest.approx(gaps)
     assert spans.times_counted == pytest.approx(rows[:, 0].sum() / maps.size)
-
-
-def test_where_edges_coincide_the_order_of_the_pixels_counts():
-    """All pixels are sure, the first half of them right: of 10 edges 10 coincide, and the bins
-    that begin there see the first tenth alone."""
-    maps = np.full((1, 10, 2), 255, np.uint8)
-    masks = np.zeros((1, 10, 2), np.uint8)
-    masks[:, :5] = 1
-    upright = release_spans(maps, masks, 10)
-    turned = release_spans(maps[:, ::-1], masks[:, ::-1], 10)
-    np.testing.assert_array_equal(upright.pixels, [20] + 9 * [2])  # the first begins at 0
-    np.testing.assert_array_equal(upright.accuracy, [0.5] + 9 * [1])
-    np.testing.assert_array_equal(turned.accuracy, [0.5] + 9 * [0])
-    assert upright.ece == pytest.approx(10 / 38)
-    assert turned.ece == pytest.approx(28 / 38)
 
 
 @pytest.mark.parametrize(
