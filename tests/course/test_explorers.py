@@ -10,9 +10,7 @@ import pytest
 from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
 
 from aslp_lib.course import explorers
-from aslp_lib.course.explorers import loop
 from aslp_lib.course.explorers.base import rendered, sureness
-from aslp_lib.course.explorers.reliability import _sweep_diagram
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -99,22 +97,19 @@ def test_each_explorer_stands_in_one_notebook():
 
 def test_the_estimators_are_the_library_s():
     explorer = explorers.estimators(COUNTS)
-    oracle = {
-        "ece": calibration.ece,
-        "equal mass": calibration.ece_equal_mass,
-        "sweep": lambda counts, bins: calibration.ece_sweep(counts),
-        "debiased": calibration.ece_debiased,
-        "oe": calibration.oe,
-        "mce": calibration.mce,
-    }
+    names = {"equal mass": "ece_equal_mass", "debiased": "ece_debiased"}
     for which, estimator, bins in product(*explorer.grids().values()):
         counts = COUNTS[which]
         text = explorer.readout(which=which, estimator=estimator, bins=bins)
         used, full, percent = re.search(
             r"(\d+) bins?(?: \((\d+) of them with pixels\))?: (\d+\.\d+) %", text
         ).groups()
-        assert float(percent) == round(100 * oracle[estimator](counts, bins), 2)
-        assert estimator == "sweep" or int(used) == bins
+        if estimator == "sweep":
+            expected = calibration.ece_sweep(counts)
+        else:
+            assert int(used) == bins
+            expected = getattr(calibration, names.get(estimator, estimator))(counts, bins)
+        assert float(percent) == round(100 * expected, 2)
         if estimator == "ece":
             p, present = counts.probabilities, counts.pooled.sum(axis=0) > 0
             sure = np.maximum(p, 1 - p)[present]
@@ -122,17 +117,6 @@ def test_the_estimators_are_the_library_s():
         scores = calibration.confidence(counts), calibration.accuracy(counts)
         expected = [*scores, abs(calibration.gap(counts))]
         assert numbers(text)[-3:] == [round(100 * value, 1) for value in expected]
-
-
-def test_the_sweep_takes_the_most_bins_with_rising_accuracy():
-    for counts in COUNTS.values():
-        table = _sweep_diagram(counts, 10)
-        bins = len(table.pixels)
-        by_mass = calibration.ece_equal_mass(counts, bins)
-        assert calibration.ece_sweep(counts) == pytest.approx(by_mass)
-        assert (np.diff(table.accuracy) >= -1e-12).all()
-        finer = calibration.reliability_equal_mass(counts, bins + 1)
-        assert (np.diff(finer.accuracy) < 0).any()
 
 
 @pytest.mark.parametrize("estimator", ["ece", "oe", "mce", "equal mass"])
@@ -170,11 +154,6 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
     np.testing.assert_allclose(plain, MASK)
     np.testing.assert_allclose(switched, np.where(MASK, 0.25, 0.75))
     np.testing.assert_allclose(mean, 0.6 * plain + 0.4 * switched, atol=1e-6)
-    noisy = explorer.picture(technique="DM", alpha=0.4, beta=1.0).axes[1].images[0].get_array()
-    assert noisy.std() > 0.1 and np.abs(noisy - 0.5).max() <= 0.25
-    bound = next(line for line in figure.axes[3].lines if line.get_label() == "alpha*beta = 1")
-    np.testing.assert_allclose(bound.get_xdata() * bound.get_ydata(), 1)
-    np.testing.assert_allclose(figure.axes[3].lines[-1].get_xydata(), [[0.4, 1.5]])
 
 
 def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
@@ -240,22 +219,6 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
     ):
         assert part in text
     assert bound == pytest.approx(2 * (1 - right / 100) / beta, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("step", "weight", "words", "swings"),
-    [
-        (0.002, 2000, "= 4.00 is over the limit", (0.08, 1.0)),
-        (0.001, 2000, "= 2.00 is at the limit", (0.0, 1.0)),
-        (0.002, 500, "= 1.00 is under the limit", (0.0, 0.04)),
-    ],
-)
-def test_the_words_about_the_step_are_true(step, weight, words, swings):
-    values = {"rule": "calibration", "dynamics": "release", "beta": 2.0}
-    assert words in explorers.feedback().readout(step=step, weight=weight, **values)
-    alpha = loop._trace("calibration", "release", step, weight, 2.0).alpha[-20:]
-    swing = np.abs(np.diff(alpha, axis=0)).mean() / alpha.mean()
-    assert swings[0] <= swing <= swings[1]
 
 
 def test_words_for_a_gap():

@@ -7,7 +7,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from scipy.special import entr, expit
 
-from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION
+from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
 from aslp_lib.course.figures.cures import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
@@ -25,29 +25,26 @@ COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SH
 CELLS = draw_cells(3, 0)
 INSIDE = CELLS.labelled[2, 0].numpy()
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
+MAP = EVERY_GREY / 255
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
 MARGINS = RNG.normal(5, 2, 30)
 ORDER = np.argsort(MARGINS)
 SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 60 of them foreground
 SURE.table[0, :, 204] = 40, 60
-LOG = [
-    {"epoch": 1, "accuracy": 0.7, "confidence": 0.6, "nll": 0.6, "best_epoch": 1.0},
-    {"epoch": 2, "accuracy": 0.9, "confidence": 0.8, "nll": 0.3, "best_epoch": 2.0},
-    {"epoch": 3, "accuracy": 0.8, "confidence": 0.97, "nll": 0.5, "best_epoch": 2.0},
-]
-DIFFERENCES = {
-    "a - b": Difference(-0.02, -0.03, -0.01, p_value=0.01, seeds=5),
-    "c - d": Difference(0.01, -0.01, 0.03, p_value=0.2, seeds=5),
-}
-SPANS = Spans(
-    low=np.array([0.0, 0.6]),
-    high=np.array([0.8, 1.0]),
-    pixels=np.array([60, 90]),
-    confidence=np.array([0.7, 0.9]),
-    accuracy=np.array([0.6, 0.8]),
-    there=100,
-)
+KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
+ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
+LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
+EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01, 5), Difference(0.01, -0.01, 0.03, 0.2, 5)
+DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
+ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
+ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
+RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
+SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
+STRENGTHS = np.linspace(0, 2 / 3, 101)
+TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
+LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
+SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, there=100)
 
 
 def entropy(q):
@@ -71,38 +68,16 @@ DRAWN = {
     ),
     "cells": (
         (CELLS, [2, 0], {"network": 1 - CELLS.posterior}),
-        {
-            (0, "image"): of_cells(0.2 * CELLS.images + 0.4),
-            (2, "image"): of_cells(CELLS.masks),
-            (4, "image"): of_cells(CELLS.posterior),
-            (6, "image"): of_cells(1 - CELLS.posterior),
-        },
+        {(2, "image"): of_cells(CELLS.masks), (6, "image"): of_cells(1 - CELLS.posterior)},
     ),
-    "decisions": (
-        ([HARD_INVERSION, SOFT_INVERSION],),
-        {(0, 1): [[0.5, 0.5]], (0, 3): [[1 / 1.5, 0.5]]},
-    ),
-    "descent": (
-        ({"HI": np.array([[0.5, 0.5], [0.6, 0.5], [0.8, 0.9], [0.9, 0.8]])}, 0.85),
-        {(0, 0): [0.5, 0.6, 0.8, 0.9], (0, 1): 0.85, (1, 0): 0.85},
-    ),
-    "differences": (
-        (DIFFERENCES, "title"),
-        {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]], (0, 2): [[-1, 1], [3, 1]]},
-    ),
+    "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
+    "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
+    "differences": ((DIFFERENCES, "title"), {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]]}),
     "early_stop": (
         (LOG, "title"),
-        {
-            (0, 0): [60, 80, 97],
-            (0, 1): [70, 90, 80],
-            (0, 2): [[2, 0], [2, 1]],
-            (1, 0): [0.6, 0.3, 0.5],
-        },
+        {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
     ),
-    "errors_by_set": (
-        ({"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}, "title"),
-        {(0, 0): [[10, 0], [20, 1]], (0, 1): [[2, 0], [30, 1]]},
-    ),
+    "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
     "estimator_bias": (
         ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, 0.02, "Bias"),
         {(0, 0): [[100, 15], [1000, 6]], (0, 1): 2.0},
@@ -112,70 +87,35 @@ DRAWN = {
         {
             (0, 0): BOUND,
             (0, 1): ALPHA[:, ORDER[2]],
-            (0, 2): ALPHA[:, ORDER[14]],
             (0, 3): ALPHA[:, ORDER[26]],
             (1, 0): 100 * CONFIDENCE,
             (1, 1): 100 * ACCURACY,
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
     ),
-    "gradient_noise": (
-        ({"HI": (0.1, 0.09), "M": (0.03, 0.04)},),
-        {(0, "bars"): [0.1, 0.03], (0, 0): [0.09, 0.04]},
-    ),
+    "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
     "image_levels": (
         (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
-        {
-            (0, "image"): SHAPES.images[2].permute(1, 2, 0),
-            (3, "image"): 255 * SHAPES.mask(0),
-            (5, "image"): DIM,
-        },
+        {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
     ),
-    "interval_coverage": (
-        (0.2, {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}, "Coverage"),
-        {},
-    ),
+    "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "label_grid": (
-        ({"a": ALPHA[:3, :16].reshape(3, 4, 4), "b": np.zeros((3, 4, 4))}, "Look."),
-        {(1, "image"): ALPHA[1, :16].reshape(4, 4), (3, "image"): 0},
+        ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
+        {(0, "image"): np.eye(4)},
     ),
-    "label_maps": (
-        ({"SI": np.array([[0.75], [0.25]])}, np.array([[0], [1]])),
-        {
-            (0, "image"): [[0.75], [0.25]],
-        },
-    ),
-    "lambda_trade": (
-        ([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]),
-        {(0, 0): [0.21, 0.021], (0, 1): [0.2, 0.02], (0, 2): [0.1, 0.01]},
-    ),
+    "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
+    "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
     "levels_and_doubt": (
-        (np.array([0.1, 0.12, 0.11]), np.array([1.0, 3.0, 2.0]), np.array([0.2, 0.05, 0.1]), 0.15),
-        {
-            (1, 0): [[1, 0.1], [3, 0.12], [2, 0.11]],
-            (1, 1): 0.15,
-            (2, 0): [[20, 0.1], [5, 0.12], [10, 0.11]],
-        },
+        (ALPHA[0], MARGINS, ALPHA[1], 0.15),
+        {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
     ),
-    "levels_by_set": (
-        ({"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}, "title"),
-        {(0, 0): [[0.1, 0], [0.9, 0]], (0, 1): [[0.25, 0], [0.75, 0]], (0, 2): [[0.5, 0]]},
-    ),
-    "levels_over_epochs": (
-        ({"A": (ALPHA, BOUND), "B": (2 * ALPHA, BOUND)}, {"x": 4}),
-        {(0, 0): BOUND, (0, 1): ALPHA[:, 4], (1, 1): 2 * ALPHA[:, 4]},
-    ),
-    "levels_over_margins": (
-        ({"A": (MARGINS, ALPHA[0])},),
-        {(0, 0): np.c_[MARGINS, ALPHA[0]]},
-    ),
+    "levels_by_set": ((SPREAD, "title"), {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]}),
+    "levels_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
+    "levels_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
     "loss_surface": (
         (SOFT_INVERSION,),
-        {
-            (0, -1): 1 - 0.75 * np.linspace(0, 2 / 3, 101),
-            (1, 0): entropy(0.75 * np.linspace(0, 2 / 3, 101)),
-        },
+        {(0, -1): 1 - 0.75 * STRENGTHS, (1, 0): entropy(0.75 * STRENGTHS)},
     ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
@@ -183,43 +123,24 @@ DRAWN = {
     ),
     "overlapping_bins": ((SPANS, "title"), {}),
     "perturbation_plane": (
-        ([EVERY_GREY / 255] * 3) + [0.05, 1.0, "M", {"M": 1.0}],
-        {(0, "image"): EVERY_GREY / 255},
+        (MAP, 1 - MAP, MAP, 0.05, 1.0, "M", {"M": 1}),
+        {(1, "image"): 1 - MAP},
     ),
-    "plane": (
-        ({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},),
-        {(0, 0): [[0.1, 2]], (0, 1): [[1, 0.1]]},
-    ),
+    "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
     "posterior_lines": (((0.0, 0.4),), {(0, 1): 0.6 * np.linspace(0, 1, 101) + 0.2}),
-    "rates_over_epochs": (
-        ({"kept": np.ones(4), "halved": 0.5 ** np.arange(4)}, [2, 4]),
-        {(0, 0): 100, (0, 1): [[1, 100], [2, 50], [3, 25], [4, 12.5]]},
-    ),
+    "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
     "readings": (
         (COUNTS, "set"),
         {
-            (column + 2 * row, "bars"): np.nan_to_num(
-                getattr(calibration.reliability(COUNTS, of=of), name)
-            )
-            for column, of in enumerate(("prediction", "foreground"))
-            for row, name in enumerate(("accuracy", "share"))
+            (0, "bars"): np.nan_to_num(calibration.reliability(COUNTS).accuracy),
+            (3, "bars"): calibration.reliability(COUNTS, of="foreground").share,
         },
     ),
-    "running_means": (
-        ({"HI": np.array([1.0, 0.0, 1.0, 1.0])}, 0.7),
-        {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): 0.7},
-    ),
-    "strengths_over_epochs": (
-        ({"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}, 3),
-        {(0, 0): ALPHA[:, 3], (0, 1): BOUND, (1, 0): ALPHA[:, 3] / 2},
-    ),
+    "running_means": (({"HI": np.array([1.0, 0, 1, 1])}, 0.7), {(0, 0): [1, 0.5, 2 / 3, 0.75]}),
+    "strengths_over_epochs": ((RUNS, 3), {(0, 0): ALPHA[:, 3], (0, 1): BOUND}),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
-        {
-            (0, "image"): SHAPES.images[1].permute(1, 2, 0),
-            (2, "image"): DIM,
-            (4, "image"): 17 * (DIM - 40),
-        },
+        {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
     "sure_and_wrong": (
         (SHAPES, [1], [EVERY_GREY], "BCE"),
@@ -268,7 +189,7 @@ def test_a_difference_is_filled_if_its_interval_excludes_0():
 
 
 def test_intervals_that_miss_are_drawn_apart():
-    hits, misses = figures.interval_coverage(*DRAWN["interval_coverage"][0]).axes[0].collections
+    hits, misses = figures.interval_coverage(0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
 
 
@@ -285,13 +206,6 @@ def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
         target = 1 - alpha * 1.5 / 2
         np.testing.assert_allclose(loss, -target * np.log(f) - (1 - target) * np.log(1 - f), 1e-5)
         np.testing.assert_allclose(mark.get_xydata(), [[target, entropy(target)]], rtol=1e-5)
-
-
-def test_an_eighth_curve_repeats_a_colour_and_is_not_left_out():
-    alphas = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4)
-    axis = figures.loss_curves(alphas, MODERATION).axes[0]
-    labels = [line.get_label() for line in axis.lines if not line.get_label().startswith("_")]
-    assert labels == [f"alpha = {alpha:g}" for alpha in alphas]
 
 
 def test_lines_of_the_plane_have_equal_alpha_beta():

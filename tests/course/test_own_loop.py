@@ -82,11 +82,3 @@ def test_levels_are_moved_and_told_of_each_validation(start):
     assert alphas.observed == 5
     assert alphas.rule.accuracy.item() == pytest.approx(trained.log[-1]["accuracy"])
     assert (alphas.alpha > 0).all()
-
-
-def test_batches_name_their_images():
-    seen = []
-    for images, masks, index in batches(CELLS, seed=3):
-        assert torch.equal(images, CELLS.images[index]) and torch.equal(masks, CELLS.masks[index])
-        seen += index.tolist()
-    assert sorted(seen) == list(range(len(CELLS))) != seen

