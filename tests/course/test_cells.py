@@ -76,8 +76,6 @@ def test_the_lamp_changes_the_image_alone():
 def test_what_is_spoiled_is_dimmed_noisy_or_blurred_as_its_name_says():
     cells = draw_cells(3, 7, noise=0)
     found = spoiled(cells)
-    dim = draw_cells(3, 7, noise=0, light=0.6)
-    np.testing.assert_allclose(found["lamp 0.6"].images, dim.images, atol=1e-12)
     added = (found["noise 0.6"].images - cells.images) / 0.6
     assert abs(added.mean()) < 0.1 and abs(added.std() - 1) < 0.1
     block = cells.images[1, 0, 9:12, 20:23].mean()

@@ -21,7 +21,6 @@ from sympy.parsing.sympy_parser import (
 from aslp_lib import (
     HARD_INVERSION,
     MODERATION,
-    RELEASE,
     AdaptiveAlpha,
     alpha_gradient,
     expected_targets,
@@ -90,10 +89,11 @@ def tensor(value: float) -> torch.Tensor:
     return torch.tensor([value], dtype=torch.double)
 
 
-def after_a_step(alphas: AdaptiveAlpha, start: float, z: float, **validation: float) -> float:
-    """The level of one image, foreground everywhere, after a validation and a step."""
+def after_a_step(start, accuracy, z, technique, **options) -> float:
+    """The level of one foreground pixel of logit z after a validation and a step of MC."""
+    alphas = AdaptiveAlpha(1, technique, warm_up=0, **options).double()
     alphas.alpha.fill_(start)
-    alphas.observe(**validation)
+    alphas.observe(accuracy)
     alphas.update(torch.tensor([0]), tensor(z)[None], torch.ones(1, 1))
     return alphas.alpha.item()
 
@@ -127,34 +127,23 @@ def test_equations_of_a_pixel(draws, y):
 
 
 def test_equations_of_a_level(draws):
-    technique, z = HARD_INVERSION, draws.uniform(1, 6)
-    accuracy, eta, weight = draws.uniform(0.8, 0.95), 0.002, draws.uniform(50, 400)
-    beta, kind = technique.beta, {"alpha_step_size": eta, "constraint_weight": weight}
+    technique, z, accuracy = HARD_INVERSION, draws.uniform(1, 6), draws.uniform(0.8, 0.95)
+    beta, eta, weight = technique.beta, 0.002, draws.uniform(50, 400)
     given = {"beta": beta, "eta": eta, "weight": weight}
+    step = {"technique": technique, "alpha_step_size": eta, "constraint_weight": weight}
     g = said("gradient in alpha", z=z, y=1, beta=beta)
     bound = said("MC's bound", A=accuracy, beta=beta)
     assert said("its confidence", alpha=bound, beta=beta) == pytest.approx(accuracy)
     start = bound + 0.02
-    explicit = AdaptiveAlpha(1, technique, warm_up=0, dynamics="release", **kind).double()
     R = said("rule MC", alpha=start, beta=beta, A=accuracy)
-    explicit.observe(accuracy)
-    assert explicit.rule.constraint(tensor(start)).item() == pytest.approx(R)
     new = said("update, explicit", alpha=start, g=g, R=R, eta=eta, weight=weight)
-    assert after_a_step(explicit, start, z, accuracy=accuracy) == pytest.approx(new)
-    stable = AdaptiveAlpha(1, technique, warm_up=0, **kind).double()
+    assert after_a_step(start, accuracy, z, dynamics="release", **step) == pytest.approx(new)
     new = bound + said("update, stable", e=start - bound, g=g, **given)
-    assert after_a_step(stable, start, z, accuracy=accuracy) == pytest.approx(new)
-    for _ in range(3000):
-        level = after_a_step(stable, stable.alpha.item(), z, accuracy=accuracy)
+    assert after_a_step(start, accuracy, z, **step) == pytest.approx(new)
     rest = said("where MC rests", g=g, A=accuracy, beta=beta, weight=weight)
-    assert level == pytest.approx(rest, abs=1e-4)
-    options = {"constraint_weight": 2000.0, "warm_up": 0, "dynamics": "release"}
-    for technique in (HARD_INVERSION, RELEASE):
-        alphas = AdaptiveAlpha(1, technique, **options).double()
-        bound = said("MC's bound", A=0.8, beta=technique.beta)
-        left = after_a_step(alphas, bound + 0.01, 0.0, accuracy=0.8) - bound
-        gain = said("gain", eta=0.002, weight=2000, beta=technique.beta)
-        assert left / 0.01 == pytest.approx(1 - gain)
+    assert after_a_step(rest, accuracy, z, **step) == pytest.approx(rest)
+    left = after_a_step(start, accuracy, 0.0, dynamics="release", **step) - bound
+    assert left / 0.02 == pytest.approx(1 - said("gain", **given))
 
 
 def test_other_equations(draws):

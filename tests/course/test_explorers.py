@@ -101,22 +101,13 @@ def test_the_estimators_are_the_library_s():
     for which, estimator, bins in product(*explorer.grids().values()):
         counts = COUNTS[which]
         text = explorer.readout(which=which, estimator=estimator, bins=bins)
-        used, full, percent = re.search(
-            r"(\d+) bins?(?: \((\d+) of them with pixels\))?: (\d+\.\d+) %", text
-        ).groups()
+        used, percent = re.search(r"(\d+) bins?\b[^:]*: (\d+\.\d+) %", text).groups()
         if estimator == "sweep":
             expected = calibration.ece_sweep(counts)
         else:
             assert int(used) == bins
             expected = getattr(calibration, names.get(estimator, estimator))(counts, bins)
         assert float(percent) == round(100 * expected, 2)
-        if estimator == "ece":
-            p, present = counts.probabilities, counts.pooled.sum(axis=0) > 0
-            sure = np.maximum(p, 1 - p)[present]
-            assert int(full or used) == len(np.unique(np.ceil(sure * bins - 1e-9)))
-        scores = calibration.confidence(counts), calibration.accuracy(counts)
-        expected = [*scores, abs(calibration.gap(counts))]
-        assert numbers(text)[-3:] == [round(100 * value, 1) for value in expected]
 
 
 @pytest.mark.parametrize("estimator", ["ece", "oe", "mce", "equal mass"])

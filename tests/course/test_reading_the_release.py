@@ -31,19 +31,6 @@ def by_loops(maps, masks, bins):
     return rows
 
 
-def test_four_pixels_by_hand():
-    """Edges at the four confidences: bins of 2, 3, 3 and 2 pixels, of which there are 4."""
-    spans = release_spans(*FOUR, 4)
-    np.testing.assert_array_equal(255 * spans.low, [0, 153, 179, 204])
-    np.testing.assert_array_equal(255 * spans.high, [179, 204, 230, 255])
-    np.testing.assert_array_equal(spans.pixels, [2, 3, 3, 2])
-    np.testing.assert_allclose(spans.accuracy, [1, 1, 2 / 3, 1 / 2])
-    sums = np.array([153 + 179, 153 + 179 + 204, 179 + 204 + 230, 204 + 230]) / 255
-    np.testing.assert_allclose(spans.confidence, sums / [2, 3, 3, 2])
-    assert spans.times_counted == 2.5
-    assert spans.ece == pytest.approx(np.abs(sums - [2, 3, 2, 1]).sum() / 10)
-
-
 def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
     counts = Counts.from_map(*FOUR)
     gaps = np.abs(np.array([153, 179, 204, 230]) / 255 - [1, 1, 1, 0])

@@ -97,19 +97,6 @@ def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(techniq
     np.testing.assert_allclose(excess[sure], margin / weight, rtol=0.01, atol=1e-5)
 
 
-@pytest.mark.slow
-def test_each_rule_leaves_the_gap_that_is_its_own():
-    """Over-confident without levels; MC too modest, ME far too modest, the gap rule calibrated."""
-    none = run(epochs=100, alpha_step_size=0.0)
-    assert none.confidence[-1] - none.accuracy[-1] > 0.02
-    gaps = {
-        rule: (trace := run(rule=rule, epochs=100)).confidence[-1] - trace.accuracy[-1]
-        for rule in ("calibration", "entropy", "measured_gap")
-    }
-    assert abs(gaps["measured_gap"]) < 0.002
-    assert gaps["entropy"] < 2 * gaps["calibration"] < -0.02
-
-
 def test_correlation_is_spearman_s():
     trace = run(Crowd(images=200), dynamics="release")
     assert trace.correlation == pytest.approx(spearmanr(trace.alpha[-1], trace.margins).statistic)

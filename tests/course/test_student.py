@@ -51,6 +51,15 @@ def test_it_holds_the_course_without_outputs_and_without_solutions(unpacked):
     assert not {path.name for path in unpacked.iterdir()} & {"tests", "build", "runs", ".git"}
 
 
+def test_it_holds_all_files_of_the_library(unpacked):
+    command = ["git", "ls-files", "aslp_lib", "benchmarks/results", "environment.yml", "Makefile"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.split()
+    if not listed:
+        pytest.skip("this is no clone: its files are not listed")
+    for name in listed:
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_the_same_project_gives_the_same_bytes(project):
     student.main()
     first = student.ZIP.read_bytes()
