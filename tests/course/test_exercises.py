@@ -3,7 +3,6 @@
 import math
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import numpy as np
@@ -133,11 +132,6 @@ def test_answers_that_are_numbers(answers, kind, said):
         assert (verdict.kind, said in verdict.text) == (kind, True), (answer, verdict.text)
 
 
-def test_a_function_of_numbers_is_told_where_it_differs():
-    triple = an_exercise(right=lambda x: 3 * x, properties=(), grid=((1.0,), (2.5,)))
-    assert "differs at x = 2.5" in triple.check(lambda x: 3 if x == 1 else 0).text
-
-
 @pytest.mark.parametrize("handler", [Exception, BaseException])
 def test_a_function_that_does_not_end_is_stopped(monkeypatch, handler):
     def stubborn(x):
@@ -155,11 +149,6 @@ def test_a_function_that_does_not_end_is_stopped(monkeypatch, handler):
     verdict = an_exercise().check(stubborn)
     assert verdict.kind == "unusable" and "stopped after 0.2 seconds" in verdict.text
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
-
-
-def test_a_thread_can_check_too():
-    with ThreadPoolExecutor(1) as pool:  # signals reach the main thread only
-        assert pool.submit(an_exercise().check, lambda x: 2 * x).result().kind == "right"
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():

@@ -193,12 +193,6 @@ def test_intervals_that_miss_are_drawn_apart():
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
 
 
-def test_bars_of_overlapping_bins_reach_over_their_confidences():
-    bars = figures.overlapping_bins(SPANS, "title").axes[0].patches
-    reach = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars]
-    np.testing.assert_allclose(reach, [(0.5, 0.8), (0.6, 1.0)])
-
-
 def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
     axis = figures.loss_curves((0.1, 0.3), SOFT_INVERSION).axes[0]
     for alpha, curve, mark in zip((0.1, 0.3), axis.lines[::2], axis.lines[1::2], strict=True):
@@ -206,12 +200,6 @@ def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
         target = 1 - alpha * 1.5 / 2
         np.testing.assert_allclose(loss, -target * np.log(f) - (1 - target) * np.log(1 - f), 1e-5)
         np.testing.assert_allclose(mark.get_xydata(), [[target, entropy(target)]], rtol=1e-5)
-
-
-def test_lines_of_the_plane_have_equal_alpha_beta():
-    contours = figures.plane({"HI": (0.1, 2.0)}).axes[0].collections[1].get_paths()
-    for path, strength in zip(contours, (0.1, 0.2, 0.4, 0.7, 1), strict=True):
-        np.testing.assert_allclose(path.vertices.prod(axis=1), strength, atol=2e-3)
 
 
 def test_every_degradation_is_shown_with_the_outline_of_its_mask():

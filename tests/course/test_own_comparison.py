@@ -4,8 +4,6 @@ import re
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 from torch import nn
 
 from aslp_lib.course.models.microscopy import draw_cells
@@ -14,7 +12,6 @@ from aslp_lib.course.models.own_comparison import (
     counts_of,
     off_the_truth,
     table,
-    write_maps,
 )
 from aslp_lib.recalibration import Temperature
 
@@ -47,14 +44,3 @@ def test_scores_are_those_of_the_pixels():
     assert float(nll) == pytest.approx(-np.log(np.where(y, p, 1 - p)).mean(), abs=0.006)
     value, low, high = map(float, re.findall(r"[\d.]+", ece))
     assert low <= value <= high
-
-
-def test_maps_are_8_bit_in_the_order_of_the_images(tmp_path):
-    write_maps(tmp_path, {"truth": CELLS.posterior, "masks": (CELLS.masks == 1).double()})
-    for label, values in (("truth", CELLS.posterior), ("masks", CELLS.masks == 1)):
-        paths = sorted((tmp_path / label).iterdir())
-        assert [path.name for path in paths] == ["000.png", "001.png", "002.png"]
-        for path, own in zip(paths, values, strict=True):
-            read = np.asarray(Image.open(path))
-            assert read.dtype == np.uint8
-            np.testing.assert_allclose(read / 255, own[0].to(torch.float64), atol=0.5 / 255)

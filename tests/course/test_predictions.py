@@ -24,18 +24,6 @@ def test_a_number_is_compared_in_the_digits_of_its_step(said, told):
     assert guess.against(71.2) == told
 
 
-def test_a_number_starts_in_the_middle_on_its_grid():
-    assert Number("?", 0, 10, 3).control.value == 3
-    assert Number("?", 50, 100).control.value == 75
-
-
-def test_one_that_was_moved_and_put_back_was_made():
-    guess = Number("How often?", 50, 100, unit="%")
-    guess.control.value = 80
-    guess.control.value = 75
-    assert guess.against(75) == "Answer: 75 %. You said so."
-
-
 def test_a_choice_is_right_or_is_told():
     guess = Choice("Which?", ("BCE", "ASLP"))
     guess.control.value = "BCE"

@@ -54,12 +54,3 @@ def test_bins_are_those_of_a_slow_loop(seed, bins):
     gaps = np.abs(rows[:, 1] - rows[:, 2]).sum() / rows[:, 0].sum()
     assert spans.ece == pytest.approx(gaps)
     assert spans.times_counted == pytest.approx(rows[:, 0].sum() / maps.size)
-
-
-@pytest.mark.parametrize(
-    "maps, masks, bins, words",
-    [(np.zeros((1, 2)), np.zeros((1, 3)), 4, "must agree"), (*FOUR, 1, "at least 2")],
-)
-def test_what_cannot_be_binned_is_refused(maps, masks, bins, words):
-    with pytest.raises(ValueError, match=words):
-        release_spans(maps.astype(np.uint8), masks.astype(np.uint8), bins)

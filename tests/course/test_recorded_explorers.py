@@ -120,15 +120,6 @@ class TestLevelLab:
                 orange = entries(lit, *place) == canvas.index(canvas.ORANGE)
                 np.testing.assert_array_equal(orange, (sure > 0.8) & (sure <= 0.9))
 
-    def test_the_readout_names_the_pixel(self):
-        dataset, i = lab.data().tests["test"], levels.PICKS["test"][1]
-        pattern = r"P\(y = 1\) is (\d+) % and (\d+) %, in truth (\d+) %; its label is (\d)"
-        *percents, label = map(int, re.search(pattern, lab.readout(**VALUES)).groups())
-        maps = levels.at_level(0.2).maps[1], levels.at_temperature(2.0).maps[1]
-        shares = [100 * p[7, 30] for p in (*maps, dataset.posterior[i])]
-        assert percents == pytest.approx(shares, abs=0.51)
-        assert label == dataset.mask(i)[7, 30]
-
     @pytest.mark.parametrize("network", lab.networks())
     @pytest.mark.parametrize("part", levels.PICKS)
     def test_words_and_table_have_the_networks_scores(self, network, part):
@@ -141,12 +132,6 @@ class TestLevelLab:
         level = lab.landed()[network] if network in levels.RULES else 0.2
         for words in (lab.compose(**values).alt, lab.readout(**values)):
             assert f"level {level:.2f}" in words and f"ECE {shares[0]} %" in words
-
-    def test_the_slider_of_levels_is_idle_where_a_rule_moved_them(self):
-        idle = {network: lab.idle(**VALUES | {"network": network}) for network in lab.networks()}
-        assert idle == dict.fromkeys(levels.TARGETS, ()) | dict.fromkeys(levels.RULES, ("level",))
-        for rule in levels.RULES:
-            assert lab.landed()[rule] == recorded.load_log(rule)[-1]["alpha_mean"]  # M: beta is 1
 
 
 class TestEpochRecords:
@@ -205,18 +190,9 @@ class TestScrubber:
 
     @pytest.mark.parametrize("rule", epochs.METHODS)
     @pytest.mark.parametrize("epoch", [20, LAST])
-    def test_curves_levels_and_readout(self, rule, epoch):
-        drawn, plot = np.asarray(scrubber.compose(rule, epoch).image), scrubber._CURVES
+    def test_the_readout(self, rule, epoch):
         found, learnt = epochs.seen(rule, epoch), epochs.seen(rule, epoch, "train")
         alphas = epochs.levels(rule)[EPOCHS.index(epoch)]
-        at, top, bottom = plot.across(epoch), plot.box[1] + 1, plot.box[3]
-        before = drawn[top:bottom, at - 3]  # beside the line that marks the epoch
-        rows = np.flatnonzero(before == canvas.index(canvas.BLUE)) + top
-        ends = [plot.up(epochs.seen(rule, each).confidence) for each in (epoch - 2, epoch)]
-        assert min(ends) - 4 <= rows.mean() <= max(ends) + 4
-        for each in (plot, scrubber._LEVELS):  # nothing is drawn after the epoch
-            _, top, right, bottom = each.box
-            assert (drawn[top + 1 : bottom, at + 2 : right] == canvas.WHITE).all()
         text = scrubber.readout(rule, epoch)
         percents = [float(n) for n in re.findall(r"(\d+\.\d) %", text)]
         expected = [found.confidence, found.accuracy, found.ece, learnt.accuracy]

@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import live_training as trials
-from aslp_lib.metrics import calibration
 from aslp_lib.training.loop import train
-from aslp_lib.training.validation import validate
 
 SHORT = replace(PRESETS["demo"], epochs=5, limit=20, size=16, device="cpu").tuned(
     aslp={"alpha_warm_up": 1}
@@ -45,20 +42,3 @@ def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     assert alone.log == trained["ASLP (MC)"].log
     for name, weights in alone.network.state_dict().items():
         assert torch.equal(weights, trained["ASLP (MC)"].network.state_dict()[name])
-
-
-def test_a_row_has_its_levels_and_its_scores(capsys):
-    rows = {"levels": replace(SHORT, methods=("calibration",), seed=3)}
-    trained = trials.side_by_side(rows)["levels"]
-    _, line = capsys.readouterr().out.splitlines()
-    counts = validate(trained.network, SHORT.load_data().tests["test"], SHORT)
-    names = ("accuracy", "confidence", "ece", "oe")
-    scores = [f"{100 * getattr(calibration, name)(counts):.1f}" for name in names]
-    name, mean, *_ = line.split()
-    assert line.split()[-4:] == scores
-    assert (name, mean) == ("levels", f"{trained.method.alphas.alpha.mean():.3f}")
-
-
-def test_a_row_trains_one_method():
-    with pytest.raises(ValueError, match=r"two has methods .*, but a row trains one"):
-        trials.side_by_side({"two": SHORT})
