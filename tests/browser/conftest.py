@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 
-from aslp_lib.course.publishing.environment import CHROMIUM
-
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),

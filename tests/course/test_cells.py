@@ -14,21 +14,7 @@ def test_the_seed_fixes_them_and_another_draws_others():
     for name in ("images", "masks", "posterior"):
         assert torch.equal(getattr(first, name), getattr(again, name))
         assert not torch.equal(getattr(first, name), getattr(other, name))
-
-
-def test_an_image_does_not_depend_on_how_many_are_drawn():
-    assert torch.equal(draw_cells(2, 7).masks, draw_cells(5, 7).masks[:2])
-
-
-def test_shapes_types_and_ranges():
-    cells = draw_cells(4, 0, size=20)
-    assert len(cells) == 4
-    assert {each.shape for each in (cells.images, cells.masks, cells.posterior)} == {(4, 1, 20, 20)}
-    assert cells.images.dtype == cells.posterior.dtype == torch.float64
-    assert set(cells.masks.unique().tolist()) == {0, 1, UNLABELLED}
-    assert cells.posterior.min() >= 0 and cells.posterior.max() <= 1
-    grey = 0.2 * cells.images + 0.4
-    assert grey.min() >= -1e-12 and grey.max() <= 1 + 1e-12
+    assert torch.equal(draw_cells(2, 7).masks, first.masks[:2])  # whatever else is drawn
 
 
 def test_pixels_outside_the_round_field_have_no_label_and_are_black():
@@ -70,32 +56,15 @@ def test_the_posterior_is_how_many_of_many_annotators_say_cell(image):
     )
 
 
-def test_the_mask_is_nested_in_the_posterior():
-    """One annotator draws all borders at one height of the profile."""
-    cells = draw_cells(5, 3)
-    for mask, truth, known in zip(cells.masks, cells.posterior, cells.labelled, strict=True):
-        inside, outside = truth[known & (mask == 1)], truth[known & (mask == 0)]
-        if len(inside):
-            assert inside.min() > outside.max() - 1e-12
-
-
 def test_the_lamp_changes_the_image_alone():
     bright, dim = draw_cells(3, 7, noise=0), draw_cells(3, 7, light=0.5, noise=0)
     assert torch.equal(bright.masks, dim.masks)
     np.testing.assert_allclose(0.2 * dim.images + 0.4, 0.5 * (0.2 * bright.images + 0.4))
 
 
-def test_without_cells_nothing_is_to_be_found():
-    empty = draw_cells(3, 7, cells=(0, 0))
-    assert set(empty.masks.unique().tolist()) == {0, UNLABELLED}
-    assert empty.posterior.max() == 0
-
-
 def test_what_is_spoiled_is_dimmed_noisy_or_blurred_as_its_name_says():
     cells = draw_cells(3, 7, noise=0)
     found = spoiled(cells)
-    dim = draw_cells(3, 7, noise=0, light=0.6)
-    np.testing.assert_allclose(found["lamp 0.6"].images, dim.images, atol=1e-12)
     added = (found["noise 0.6"].images - cells.images) / 0.6
     assert abs(added.mean()) < 0.1 and abs(added.std() - 1) < 0.1
     block = cells.images[1, 0, 9:12, 20:23].mean()

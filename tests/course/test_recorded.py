@@ -1,12 +1,9 @@
 import json
 import math
-from pathlib import Path
 
 import pytest
 
 from aslp_lib.course.recorded import real_images as recorded
-
-RECORDS = Path(__file__).parents[2] / "benchmarks" / "results" / "real.json"
 
 
 def run(variant, seed, ece, max_f=0.5):
@@ -35,11 +32,3 @@ def test_the_table_has_means_and_deviations(found):
         "| BCE | 40.00 ± 28.28 | 20.00 ± 14.14 |",
         "| MC | 6.00 ± 2.83 | 3.00 ± 1.41 |",
     ]
-
-
-def test_the_recorded_study_is_read():
-    runs = json.loads(RECORDS.read_text())
-    found = recorded.real_images(RECORDS)
-    for each in runs:
-        own = found[each["variant"]]["SOD"]["oe"]
-        assert own[each["seed"]] == each["scores"]["SOD"]["oe"]

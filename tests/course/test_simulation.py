@@ -78,31 +78,11 @@ def test_the_release_s_gain_of_4_saw_tooths_and_the_stable_step_does_not():
         assert stable.drops.mean() < 0.001  # the few with hardly a margin flicker around 0
 
 
-def test_a_saw_tooth_reaches_no_deeper_than_two_steps_under_the_bound():
-    """Above the bound by e, the gain 4 sets e' = step - 3 e; e is at most one step."""
-    trace = run(QUIET, dynamics="release", epochs=200)
-    step = 0.002 * trace.margins
-    sure = trace.margins > 1
-    late, bound = trace.alpha[100:, sure], trace.bound[-1]
-    assert (late <= bound + step[sure] + 1e-6).all()
-    deepest = np.maximum(bound - 2 * step[sure], 0)
-    assert (late >= deepest - 1e-6).all()
-    assert (late.min(axis=0) < bound - step[sure]).mean() > 0.9
-
-
 def test_which_images_get_a_large_alpha_is_decided_by_the_step():
     crowd = Crowd(response=0.0)
     for epochs in (30, 31, 32, 60):
         assert abs(run(crowd, dynamics="release", epochs=epochs).correlation) < 0.2
         assert run(crowd, epochs=epochs).correlation > 0.9
-
-
-def test_a_network_that_answers_makes_the_margins_alike():
-    deaf, listening = run(Crowd(response=0.0)), run(Crowd(response=1.0))
-    assert np.ptp(np.quantile(listening.gradient[-1], [0.1, 0.9])) < 0.5 * np.ptp(
-        np.quantile(deaf.gradient[-1], [0.1, 0.9])
-    )
-    assert listening.correlation < 0.6 < deaf.correlation
 
 
 @pytest.mark.slow
@@ -117,51 +97,12 @@ def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(techniq
     np.testing.assert_allclose(excess[sure], margin / weight, rtol=0.01, atol=1e-5)
 
 
-def test_lambda_trades_tightness_against_adaptivity():
-    rests = [
-        run(Crowd(response=0.0, cost=0.0), constraint_weight=w) for w in (200.0, 2000.0, 20000.0)
-    ]
-    excess = [trace.alpha[-1].mean() - trace.bound[-1] for trace in rests]
-    spread = [np.ptp(trace.spread) for trace in rests]
-    for values in (excess, spread):
-        assert values[0] > 5 * values[1] > 25 * values[2] > 0
-
-
-@pytest.mark.slow
-def test_each_rule_leaves_the_gap_that_is_its_own():
-    """Over-confident without levels; MC too modest, ME far too modest, the gap rule calibrated."""
-    none = run(epochs=100, alpha_step_size=0.0)
-    assert none.confidence[-1] - none.accuracy[-1] > 0.02
-    gaps = {
-        rule: (trace := run(rule=rule, epochs=100)).confidence[-1] - trace.accuracy[-1]
-        for rule in ("calibration", "entropy", "measured_gap")
-    }
-    assert abs(gaps["measured_gap"]) < 0.002
-    assert gaps["entropy"] < 2 * gaps["calibration"] < -0.02
-
-
 def test_correlation_is_spearman_s():
     trace = run(Crowd(images=200), dynamics="release")
     assert trace.correlation == pytest.approx(spearmanr(trace.alpha[-1], trace.margins).statistic)
     assert np.isnan(run(Crowd(images=10), alpha_step_size=0.0).correlation)
 
 
-def test_the_same_seed_gives_the_same_trace():
-    one, two, other = run(), run(), run(Crowd(seed=1))
-    np.testing.assert_array_equal(one.alpha, two.alpha)
-    assert not np.array_equal(one.margins, other.margins)
-
-
 def test_levels_of_other_images_are_refused():
     with pytest.raises(ValueError, match="3 levels, but the crowd has 5 images"):
         simulate(AdaptiveAlpha(3, HARD_INVERSION), Crowd(images=5))
-
-
-@pytest.mark.slow
-def test_entropy_rests_where_lambda_times_the_lost_accuracy_is_the_gradient():
-    """ME's constraint is common to all images: at rest they are led to one and the same margin."""
-    trace = run(Crowd(flicker=0.0), rule="entropy", epochs=400)
-    lost = trace.accuracy.max() - trace.accuracy[-1]
-    low, middle, high = np.quantile(trace.gradient[-1], [0.1, 0.5, 0.9])
-    assert middle == pytest.approx(2000 * lost, rel=0.02)
-    assert high - low < 0.05 * middle

@@ -31,12 +31,6 @@ def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfo
     np.testing.assert_allclose(mean, folded, rtol=0.05)
 
 
-def test_all_estimators_see_the_same_samples():
-    found = bias_study(population(), {"a": calibration.ece, "b": calibration.ece}, [50], 20)
-    assert found["a"].shape == (1, 20)
-    np.testing.assert_array_equal(found["a"], found["b"])
-
-
 @pytest.mark.slow
 def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
     study = coverage_study(population(), calibration.gap, images=50, resamples=200)

@@ -2,14 +2,11 @@
 
 from dataclasses import replace
 
-import pytest
 import torch
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import live_training as trials
-from aslp_lib.metrics import calibration
 from aslp_lib.training.loop import train
-from aslp_lib.training.validation import validate
 
 SHORT = replace(PRESETS["demo"], epochs=5, limit=20, size=16, device="cpu").tuned(
     aslp={"alpha_warm_up": 1}
@@ -45,32 +42,3 @@ def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     assert alone.log == trained["ASLP (MC)"].log
     for name, weights in alone.network.state_dict().items():
         assert torch.equal(weights, trained["ASLP (MC)"].network.state_dict()[name])
-
-
-def test_a_row_has_its_levels_and_its_scores(capsys):
-    rows = {
-        "plain": replace(SHORT, methods=("bce",)),
-        "levels": replace(SHORT, methods=("calibration",), seed=3),
-    }
-    trained = trials.side_by_side(rows)
-    head, *lines = capsys.readouterr().out.splitlines()
-    assert head.split()[-4:] == ["accuracy", "confidence", "ECE", "OE"]
-    for (name, settings), line in zip(rows.items(), lines, strict=True):
-        counts = validate(trained[name].network, settings.load_data().tests["test"], settings)
-        scores = (
-            calibration.accuracy(counts),
-            calibration.confidence(counts),
-            calibration.ece(counts),
-            calibration.oe(counts),
-        )
-        assert line.split()[0] == name
-        assert line.split()[-4:] == [f"{100 * score:.1f}" for score in scores]
-    assert lines[0].split()[1:3] == ["-", "-"]
-    alpha = trained["levels"].method.alphas.alpha
-    assert lines[1].split()[1] == f"{alpha.mean():.3f}"
-    assert len(alpha) == 20 and alpha.mean() > 0
-
-
-def test_a_row_trains_one_method():
-    with pytest.raises(ValueError, match=r"two has methods .*, but a row trains one"):
-        trials.side_by_side({"two": SHORT})

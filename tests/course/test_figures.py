@@ -1,0 +1,217 @@
+"""Every figure of the course draws what was computed, in letters that can be read."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.path import Path
+from matplotlib.text import Text
+from scipy.special import entr, expit
+
+from aslp_lib import HARD_INVERSION, SOFT_INVERSION
+from aslp_lib.course import figures
+from aslp_lib.course.figures.cures import TEMPERATURES
+from aslp_lib.course.models.microscopy import draw_cells
+from aslp_lib.course.models.release import Spans
+from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.shapes import Shapes
+from aslp_lib.experiments.seed_statistics import Difference
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.counts import Counts
+
+RNG = np.random.default_rng(0)
+SHAPES = Shapes("x", 4, seed=0, size=16)
+COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SHAPES.masks[:, 0])
+CELLS = draw_cells(3, 0)
+INSIDE = CELLS.labelled[2, 0].numpy()
+EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
+MAP = EVERY_GREY / 255
+DIM = 40 + EVERY_GREY // 16
+ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
+MARGINS = RNG.normal(5, 2, 30)
+ORDER = np.argsort(MARGINS)
+SURE = Counts(np.zeros((1, 2, 256), np.int64))  # P(y=1) = 0.8 for 100 pixels, 60 of them foreground
+SURE.table[0, :, 204] = 40, 60
+KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
+ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
+LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
+EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01, 5), Difference(0.01, -0.01, 0.03, 0.2, 5)
+DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
+ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
+ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
+RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
+SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
+STRENGTHS = np.linspace(0, 2 / 3, 101)
+TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
+LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
+SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, there=100)
+
+
+def entropy(q):
+    return entr(q) + entr(1 - q)
+
+
+def of_cells(values):
+    return np.where(INSIDE, values[2, 0].double(), -1)
+
+
+def nll(temperature):
+    """SURE's, at a temperature."""
+    p = expit(np.log(4) / temperature)
+    return -0.6 * np.log(p) - 0.4 * np.log(1 - p)
+
+
+DRAWN = {
+    "against_truth": (
+        (np.array([[[0.0, 0.0, 0.5, 0.5, 1.0]]]), {"A": np.array([[[0.1, 0.3, 0.2, 0.4, 0.9]]])}),
+        {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
+    ),
+    "cells": (
+        (CELLS, [2, 0], {"network": 1 - CELLS.posterior}),
+        {(2, "image"): of_cells(CELLS.masks), (6, "image"): of_cells(1 - CELLS.posterior)},
+    ),
+    "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
+    "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
+    "differences": ((DIFFERENCES, "title"), {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]]}),
+    "early_stop": (
+        (LOG, "title"),
+        {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
+    ),
+    "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
+    "estimator_bias": (
+        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, 0.02, "Bias"),
+        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 2.0},
+    ),
+    "feedback_loop": (
+        (ALPHA, MARGINS, BOUND, ACCURACY, CONFIDENCE, "title"),
+        {
+            (0, 0): BOUND,
+            (0, 1): ALPHA[:, ORDER[2]],
+            (0, 3): ALPHA[:, ORDER[26]],
+            (1, 0): 100 * CONFIDENCE,
+            (1, 1): 100 * ACCURACY,
+            (2, 0): np.c_[MARGINS, ALPHA[-1]],
+        },
+    ),
+    "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
+    "image_levels": (
+        (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
+        {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
+    ),
+    "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
+    "label_grid": (
+        ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
+        {(0, "image"): np.eye(4)},
+    ),
+    "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
+    "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
+    "levels_and_doubt": (
+        (ALPHA[0], MARGINS, ALPHA[1], 0.15),
+        {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
+    ),
+    "levels_by_set": ((SPREAD, "title"), {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]}),
+    "levels_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
+    "levels_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
+    "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
+    "loss_surface": (
+        (SOFT_INVERSION,),
+        {(0, -1): 1 - 0.75 * STRENGTHS, (1, 0): entropy(0.75 * STRENGTHS)},
+    ),
+    "nll_over_temperature": (
+        ({"sure": SURE}, "title"),
+        {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
+    ),
+    "overlapping_bins": ((SPANS, "title"), {}),
+    "perturbation_plane": (
+        (MAP, 1 - MAP, MAP, 0.05, 1.0, "M", {"M": 1}),
+        {(1, "image"): 1 - MAP},
+    ),
+    "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
+    "posterior_lines": (((0.0, 0.4),), {(0, 1): 0.6 * np.linspace(0, 1, 101) + 0.2}),
+    "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
+    "readings": (
+        (COUNTS, "set"),
+        {
+            (0, "bars"): np.nan_to_num(calibration.reliability(COUNTS).accuracy),
+            (3, "bars"): calibration.reliability(COUNTS, of="foreground").share,
+        },
+    ),
+    "running_means": (({"HI": np.array([1.0, 0, 1, 1])}, 0.7), {(0, 0): [1, 0.5, 2 / 3, 0.75]}),
+    "strengths_over_epochs": ((RUNS, 3), {(0, 0): ALPHA[:, 3], (0, 1): BOUND}),
+    "stretched_maps": (
+        (SHAPES, [1, 0], [DIM, DIM]),
+        {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
+    ),
+    "sure_and_wrong": (
+        (SHAPES, [1], [EVERY_GREY], "BCE"),
+        {
+            (3, "image"): np.maximum(EVERY_GREY, 255 - EVERY_GREY) / 255,
+            (4, "image"): (EVERY_GREY >= 128) == SHAPES.mask(1),
+        },
+    ),
+}
+"""Figure -> its arguments, and y values or points for (axes, line); an image or bars."""
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_draws_its_numbers_and_says_them(name):
+    arguments, parts = DRAWN[name]
+    figure = getattr(figures, name)(*arguments)
+    figures.to_png(figure)  # ticks get their texts
+    assert figures.alt(figure)
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 8
+    for (axis, part), expected in parts.items():
+        axes = figure.axes[axis]
+        if part == "image":
+            found = np.ma.filled(np.ma.asarray(axes.images[0].get_array(), dtype=float), -1)
+        elif part == "bars":
+            found = [bar.get_height() for bar in axes.patches]
+        else:
+            points = axes.lines[part].get_xydata()
+            found = points if np.ndim(expected) == 2 else points[:, 1]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_no_figure_is_forgotten():
+    """Two of the others are drawn by explorers, and tested there."""
+    own = "aslp_lib.course.figures."
+    made = {n for n in figures.__all__ if getattr(figures, n).__module__.startswith(own)}
+    assert made == DRAWN.keys() | {"degradations", "loss_over_f", "reliability_gaps"}
+
+
+def test_a_difference_is_filled_if_its_interval_excludes_0():
+    axis = figures.differences(DIFFERENCES, "title").axes[0]
+    excludes, includes = axis.lines[1], axis.lines[3]
+    assert includes.get_markerfacecolor() == "white" != excludes.get_markerfacecolor()
+    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0, 1)}
+    assert figures.differences(one_seed, "title").axes[0].lines[0].get_markerfacecolor() == "white"
+
+
+def test_intervals_that_miss_are_drawn_apart():
+    hits, misses = figures.interval_coverage(0.2, ENDS, "Coverage").axes[0].collections
+    assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
+
+
+def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
+    axis = figures.loss_curves((0.1, 0.3), SOFT_INVERSION).axes[0]
+    for alpha, curve, mark in zip((0.1, 0.3), axis.lines[::2], axis.lines[1::2], strict=True):
+        f, loss = curve.get_data()
+        target = 1 - alpha * 1.5 / 2
+        np.testing.assert_allclose(loss, -target * np.log(f) - (1 - target) * np.log(1 - f), 1e-5)
+        np.testing.assert_allclose(mark.get_xydata(), [[target, entropy(target)]], rtol=1e-5)
+
+
+def test_every_degradation_is_shown_with_the_outline_of_its_mask():
+    shown = {a.get_title(): a for a in figures.degradations(SHAPES, 1, seed=5).axes if a.images}
+    assert set(shown) == {"as it is", *DEGRADATIONS}
+    pixels = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).reshape(-1, 2)
+    for name, axis in shown.items():
+        degraded = SHAPES if name == "as it is" else Degraded(SHAPES, name, seed=5)
+        image, mask = degraded.load(1)
+        np.testing.assert_array_equal(axis.images[0].get_array(), image.permute(1, 2, 0))
+        inside = np.zeros(len(pixels), bool)
+        for line in axis.collections[-1:]:  # the first is its white edge
+            for polygon in line.get_paths()[0].to_polygons():
+                inside ^= Path(polygon).contains_points(pixels)
+        np.testing.assert_array_equal(inside.reshape(16, 16), mask[0].bool())

@@ -1,0 +1,219 @@
+"""The level lab and the training scrubber show what was recorded, and that is what networks say."""
+
+import json
+import re
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit
+
+from aslp_lib.course import recorded
+from aslp_lib.course.explorers import levels as lab
+from aslp_lib.course.explorers import scrubber
+from aslp_lib.course.figures import canvas
+from aslp_lib.course.recorded import epochs, levels
+from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
+from aslp_lib.metrics import calibration
+
+SETTINGS = replace(recorded.SETTINGS, device="cpu")
+VALUES = {"level": 0.2, "network": "expected", "temperature": 2.0, "part": "test", "lit": 80,
+          "image": 2, "row": 7, "column": 30}  # fmt: skip
+LAST = EPOCHS[-1]
+
+
+def logits_of(network, dataset):
+    """(images, H, W), in float64, without the library's prediction."""
+    with torch.no_grad():
+        logits = torch.cat([network(dataset.load(i)[0][None]) for i in range(len(dataset))])
+    return logits[:, 0].double().numpy()
+
+
+def scores_by_hand(p, dataset):
+    labels, posterior = dataset.masks[:, 0].numpy(), dataset.posterior
+    sure, right = np.maximum(p, 1 - p), (p >= 0.5) == labels
+    ece = oe = 0.0
+    bins = np.ceil(10 * sure - 1e-9)
+    for k in np.unique(bins):
+        share, mean = np.mean(bins == k), sure[bins == k].mean()
+        gap = mean - right[bins == k].mean()
+        ece, oe = ece + share * abs(gap), oe + share * mean * max(gap, 0)
+    return {
+        "ece": ece,
+        "oe": oe,
+        "brier": np.mean((p - labels) ** 2),
+        "accuracy": right.mean(),
+        "confidence": sure.mean(),
+        "toss-ups": sure[np.abs(posterior - 0.5) < 0.25].mean(),
+        "background": sure[posterior == 0].mean(),
+    }
+
+
+def lab_scores(outcome):
+    names = ("ece", "oe", "brier", "accuracy", "confidence")
+    found = {name: getattr(calibration, name)(outcome.counts) for name in names}
+    return found | {"toss-ups": outcome.toss_ups, "background": outcome.background}
+
+
+def entries(drawing, left, top, scale, size=48):
+    """Palette entries of a map of `size` squares of `scale` pixels in a drawing."""
+    tile = np.asarray(drawing.image)[top : top + size * scale, left : left + size * scale]
+    return tile[scale // 2 :: scale, scale // 2 :: scale]
+
+
+@pytest.fixture(scope="module")
+def bce():
+    """The shipped BCE's logits of the test set, and the set."""
+    dataset = lab.data().tests["test"]
+    return logits_of(recorded.load("bce"), dataset), dataset
+
+
+class TestLevelRecords:
+    @pytest.mark.parametrize("temperature", [1.0, 2.5, 8.0])
+    def test_bce_at_a_temperature(self, bce, temperature):
+        logits, dataset = bce
+        p, found = expit(logits / temperature), levels.at_temperature(temperature)
+        assert lab_scores(found) == pytest.approx(scores_by_hand(p, dataset), abs=0.002)
+        assert found.maps == pytest.approx(p[list(levels.PICKS["test"])], abs=0.002)
+        if temperature == 1:
+            for targets in levels.TARGETS:  # level 0 is plain BCE
+                level_0 = lab_scores(levels.at_level(0.0, targets=targets))
+                assert level_0 == pytest.approx(lab_scores(found), abs=0.001)
+
+    @pytest.mark.parametrize("targets", levels.TARGETS)
+    @pytest.mark.parametrize("part", levels.PICKS)
+    def test_confidence_falls_from_level_to_level_and_has_a_matching_temperature(
+        self, part, targets
+    ):
+        confidences = []
+        for level in levels.LEVELS:
+            confidence = calibration.confidence(levels.at_level(level, part, targets).counts)
+            confidences.append(confidence)
+            assert confidence < 1 - level / 2 + 0.02  # the target's
+            temperature = levels.matching_temperature(level, part, targets)
+            matched = calibration.confidence(levels.at_temperature(temperature, part).counts)
+            assert matched == pytest.approx(confidence, abs=0.003)
+        assert (np.diff(confidences) < 0).all()
+
+    def test_networks_of_rules_are_the_shipped_ones(self):
+        scores = json.loads((recorded.FOLDER / "how.json").read_text())["scores"]
+        for rule, part in product(levels.RULES, levels.PICKS):
+            found, shipped = lab_scores(levels.of_rule(rule, part)), scores[rule][part]
+            assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
+
+
+class TestLevelLab:
+    @pytest.mark.parametrize("network", lab.networks())
+    def test_maps_and_lit_pixels(self, network):
+        values = VALUES | {"network": network}
+        dark, lit = lab.compose(**values | {"lit": 0}), lab.compose(**values)
+        outcomes = (lab._recorded(0.2, network, "test"), levels.at_temperature(2.0))
+        for which, outcome in enumerate(outcomes):
+            for image in (0, 2, 3):  # the second has the mark of the pixel on it
+                place = lab._LEFTS[image], lab._TOPS[2 + which], lab.SCALE
+                np.testing.assert_array_equal(
+                    entries(dark, *place), np.rint(47 * outcome.maps[image])
+                )
+                sure = np.maximum(outcome.maps[image], 1 - outcome.maps[image])
+                orange = entries(lit, *place) == canvas.index(canvas.ORANGE)
+                np.testing.assert_array_equal(orange, (sure > 0.8) & (sure <= 0.9))
+
+    @pytest.mark.parametrize("network", lab.networks())
+    @pytest.mark.parametrize("part", levels.PICKS)
+    def test_words_and_table_have_the_networks_scores(self, network, part):
+        values = VALUES | {"network": network, "part": part}
+        rows = {16: levels.at_temperature(2.0, part), 8: lab._recorded(0.2, network, part)}
+        for row, outcome in rows.items():
+            shares = [f"{100 * value:.1f}" for value in lab_scores(outcome).values()]
+            cells = re.findall(">([^<>]+)<", lab.table(**values))[row + 1 : row + 8]
+            assert cells == [share.replace("nan", "none") for share in shares]
+        level = lab.landed()[network] if network in levels.RULES else 0.2
+        for words in (lab.compose(**values).alt, lab.readout(**values)):
+            assert f"level {level:.2f}" in words and f"ECE {shares[0]} %" in words
+
+
+class TestEpochRecords:
+    @pytest.mark.slow
+    @pytest.mark.parametrize("method", recorded.METHODS)
+    def test_the_last_frame_is_the_shipped_network_s(self, method):
+        network, data = recorded.load(method), SETTINGS.load_data()
+        for part, dataset in (("train", data.train), ("validation", data.validation)):
+            p, found = expit(logits_of(network, dataset)), epochs.seen(method, LAST, part)
+            expected = scores_by_hand(p, dataset)
+            for name in ("accuracy", "confidence", "ece"):
+                assert getattr(found, name) == pytest.approx(expected[name], abs=1e-3)
+            half_a_step = 0.5 / (epochs.GREYS - 1)
+            np.testing.assert_allclose(found.maps, p[list(PICKS[part])], atol=half_a_step + 1e-3)
+
+    @pytest.mark.parametrize("method", epochs.METHODS)
+    def test_frames_agree_with_the_shipped_log_and_with_their_diagrams(self, method):
+        log = recorded.load_log(method) if method in recorded.METHODS else []
+        rows = {row["epoch"]: row for row in log}
+        for epoch, alpha in zip(EPOCHS, epochs.levels(method), strict=True):
+            for part, images in (("train", 160), ("validation", 100)):
+                found = epochs.seen(method, epoch, part)
+                full = found.reliability.pixels > 0
+                pixels, sure, right = (
+                    getattr(found.reliability, name)[full]
+                    for name in ("pixels", "confidence", "accuracy")
+                )
+                assert pixels.sum() == images * 48 * 48
+                made = np.array([pixels @ right, pixels @ sure, pixels @ np.abs(sure - right)])
+                scores = [found.accuracy, found.confidence, found.ece]
+                assert made / pixels.sum() == pytest.approx(scores, abs=1e-5)
+            if rows:
+                row = rows[epoch]
+                logged = [row[name] for name in ("accuracy", "confidence", "ece")]
+                assert scores == pytest.approx(logged, abs=1e-5)
+                spread = [row["alpha_mean"], row["alpha_p10"], row["alpha_p90"]]
+                expected = [alpha.mean(), *np.quantile(alpha, [0.1, 0.9])]
+                assert expected == pytest.approx(spread, abs=epochs.STEP)
+
+
+class TestScrubber:
+    @pytest.mark.parametrize("epoch", [2, LAST])
+    def test_maps_image_label_and_truth(self, epoch):
+        drawing, data = scrubber.compose("calibration", epoch), SETTINGS.load_data()
+        for part, dataset in (("train", data.train), ("validation", data.validation)):
+            maps = epochs.seen("calibration", epoch, part).maps
+            for top, i, said in zip(scrubber._TOPS[part], PICKS[part], maps, strict=True):
+                image, label, truth, network = (
+                    entries(drawing, left, top, scrubber.SCALE) for left in scrubber._LEFTS
+                )
+                np.testing.assert_array_equal(network, np.rint(47 * said))
+                np.testing.assert_array_equal(label, 47 * dataset.mask(i))
+                np.testing.assert_array_equal(truth, np.rint(47 * dataset.posterior[i]))
+                grey = dataset.images[i].numpy().mean(axis=0)
+                np.testing.assert_allclose(image, 47 / 255 * grey, atol=0.5 + 1e-4)
+
+    @pytest.mark.parametrize("rule", epochs.METHODS)
+    @pytest.mark.parametrize("epoch", [20, LAST])
+    def test_the_readout(self, rule, epoch):
+        found, learnt = epochs.seen(rule, epoch), epochs.seen(rule, epoch, "train")
+        alphas = epochs.levels(rule)[EPOCHS.index(epoch)]
+        text = scrubber.readout(rule, epoch)
+        percents = [float(n) for n in re.findall(r"(\d+\.\d) %", text)]
+        expected = [found.confidence, found.accuracy, found.ece, learnt.accuracy]
+        assert percents == pytest.approx([100 * value for value in expected], abs=0.051)
+        spoken = [float(n) for n in re.findall(r"\d\.\d{3}", text)]
+        expected = [alphas.mean(), *np.quantile(alphas, [0.1, 0.9]), *alphas[list(PICKS["train"])]]
+        assert spoken == ([] if rule == "bce" else pytest.approx(expected, abs=0.00051))
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments", "message"),
+    [
+        (levels.at_level, (0.22,), r"level is 0\.22, but must be of 0\.0, 0\.05, 0\.1"),
+        (levels.at_level, (0.2, "far"), "no set 'far': choose of test, shifted, textures"),
+        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', but must be of expected, d"),
+        (levels.of_rule, ("entropy",), "rule is 'entropy', but must be of measured_gap, cal"),
+        (epochs.seen, ("mixup", 2), "method is 'mixup', but must be of bce, calibration"),
+        (epochs.seen, ("bce", 3), "epoch is 3, but must be an even one up to 140"),
+        (epochs.seen, ("bce", 2, "shifted"), "no set 'shifted': choose of train, validation"),
+    ],
+)
+def test_what_was_not_recorded_is_refused(call, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        call(*arguments)
