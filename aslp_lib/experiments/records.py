@@ -19,6 +19,7 @@ import numpy as np
 
 from aslp_lib.checks import LARGEST_WHOLE, json_object, shown
 from aslp_lib.config import Settings
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES, Score
@@ -312,13 +313,10 @@ def table(found: Sequence[Record], name: str) -> str:
     intervals over images."""
     shown = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
     rows = [
-        f"| {name} | {' | '.join(score.heading for score in shown)} |",
-        f"|---{'|---:' * len(shown)}|",
+        [label, *(_cell(score, own) for score in shown)]
+        for label, own in by_label(found, name).items()
     ]
-    for label, own in by_label(found, name).items():
-        cells = [_cell(score, own) for score in shown]
-        rows.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+    return markdown_table([name, *(score.heading for score in shown)], rows)
 
 
 def _cell(score: Score, own: Sequence[Record]) -> str:

@@ -6,7 +6,6 @@ library, or read from what was recorded.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from functools import cache
@@ -163,21 +162,6 @@ class TestPage:
         assert ("nothing is recorded yet" in flat(PAGE)) is not any(
             run["device"].startswith("NVIDIA") for run in recorded
         )
-
-    def test_what_a_class_costs_is_what_was_recorded(self, monkeypatch):
-        folder = ROOT / "benchmarks"
-        monkeypatch.syspath_prepend(folder)  # scripts there import each other
-        spec = importlib.util.spec_from_file_location("kernels", folder / "kernels.py")
-        spec.loader.exec_module(kernels := importlib.util.module_from_spec(spec))
-        record = json.loads(kernels.RESULTS.read_text())
-        assert kernels.table(record) in PAGE
-        training = record["kernels"]["05_training_aslp"]
-        text = flat(under("## Thirty students on one machine"))
-        said = re.search(r"hold (\d+) GB, and (\d+) GB .* takes 16 cores (\d+) seconds", text)
-        held, at_peak, seconds = map(int, said.groups())
-        assert held == round(30 * training["own"] / 1000)
-        assert at_peak == round(30 * training["peak"] / 1000)
-        assert seconds == round(30 * training["processor_seconds"] / 16)
 
 
 # The numbers of the answers.
