@@ -114,7 +114,7 @@ def _to_make(
             why = f"they were made with other {', '.join(what)}"
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
-        # The records stay until there are new ones: maps without one pass for those of version 0.1.
+        # The records stay until there are new ones: maps without one pass for anyone's.
         shutil.rmtree(maps, ignore_errors=True)
     return made
 
