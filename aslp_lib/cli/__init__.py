@@ -30,7 +30,6 @@ COMMANDS: dict[str, str] = {
 }
 """Name -> file and class: imported when it is asked for, since torch takes longer than some
 commands."""
-ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
 PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
     Path(sys.argv[0]).stem, "main_ASLP.py"
@@ -78,7 +77,6 @@ def parse(words: Sequence[str]) -> Command:
     if not words or (words[0].startswith("-") and words[0] not in HELP):
         words = ["run", *words]
     name, *rest = words
-    name = ALIASES.get(name, name)
     if name not in COMMANDS:
         help_or_refuse(words)
     asked = kind(name)

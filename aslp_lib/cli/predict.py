@@ -25,7 +25,7 @@ from aslp_lib.training.batches import accelerator_for
 
 @dataclass(frozen=True)
 class Predict(Command):
-    """Write the test sets' maps, of a run or of an authors' checkpoint. Also called test."""
+    """Write the test sets' maps, of a run or of an authors' checkpoint."""
 
     every_process = True
 
