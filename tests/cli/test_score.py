@@ -322,13 +322,8 @@ def test_a_report_says_what_it_is_of(elsewhere):
         ("torch", version("torch")), ("numpy", version("numpy")),
     ):  # fmt: skip
         assert f"{name} {number}" in page
-    for note in (STRETCHED, "SOD: 95 % intervals over 4 images are too narrow"):
-        assert f'<p class="note">Note: {html.escape(note)}' in page
-    rows = Cells(page).rows
-    assert [row[:3] for row in rows[1:3]] == [["SOD", "one", "4"], ["SOD", "B", "4"]]
-    assert rows[-3:] == [
-        ["maps of one", "runs/one"], ["maps of B", "runs/two"], ["masks of SOD", "SOD/GT"],
-    ]  # fmt: skip
+    assert f'<p class="note">Note: {html.escape(STRETCHED)}' in page
+    assert Cells(page).rows[-2:] == [["maps of B", "runs/two"], ["masks of SOD", "SOD/GT"]]
     assert main([*arguments, "--report", "again.html"]) == 0
     date = re.compile("<time[^>]*>[^<]*</time>")
     assert date.sub("", Path("again.html").read_text()) == date.sub("", page)

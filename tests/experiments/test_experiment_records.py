@@ -76,6 +76,16 @@ WHOLE = {
 }
 
 
+@pytest.mark.fault(
+    "a file of records is none, or damaged", "it is refused by name, and not written over"
+)
+@pytest.mark.parametrize("text", ["{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"])
+def test_files_that_hold_no_records(tmp_path, text):
+    (tmp_path / "all.json").write_text(text)
+    with pytest.raises(ValueError, match=r"all\.json"):
+        records.read(tmp_path / "all.json")
+
+
 def written(path, second):
     """A file of two records, the second with other values; of a name that has ..., without it."""
     changed = {**WHOLE, "seed": 1, **second} if isinstance(second, dict) else second
