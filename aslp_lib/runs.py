@@ -135,9 +135,8 @@ class Run:
         try:
             lock.acquire(timeout=PATIENCE)
         except Timeout:
-            raise RuntimeError(
-                f"another process is at work on {self.path}: wait until it is done, or stop it"
-            ) from None
+            busy = f"another process is at work on {self.path}"
+            raise RuntimeError(f"{busy}: wait until it is done, or stop it") from None
         try:
             discard_partials(self.path)
             yield

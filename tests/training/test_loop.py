@@ -1,6 +1,5 @@
 import csv
 import io
-import json
 import shutil
 import sysconfig
 from dataclasses import replace
@@ -185,19 +184,6 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     fit(replace(SHORT, epochs=1), folder=folder)
     with pytest.raises(ValueError, match="other settings"):
         fit(replace(SHORT, epochs=1, seed=9), folder=folder)
-
-
-@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
-def test_a_checkpoint_of_version_0_1_is_refused_by_name(tmp_path):
-    """Of plain BCE too: its log has other columns."""
-    folder = MethodFolder(tmp_path)
-    fit(replace(SHORT, epochs=1), "bce", folder)
-    tensors, facts = load_tensors(folder.checkpoint)
-    values = json.loads(facts["settings"])
-    values |= values.pop("hyperparameters")["aslp"]  # they lay flat
-    save_tensors(folder.checkpoint, tensors, facts | {"settings": json.dumps(values)})
-    with pytest.raises(ValueError, match=r"was made by version 0\.1"):
-        fit(replace(SHORT, epochs=1), "bce", folder)
 
 
 @pytest.mark.parametrize(
