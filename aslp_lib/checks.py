@@ -23,6 +23,12 @@ def shown(value: object) -> str:
     return _short.repr(value)
 
 
+def require(name: str, value: object, good: bool, expected: str) -> None:
+    """Raise ValueError unless it is good: "NAME is VALUE, but must EXPECTED"."""
+    if not good:
+        raise ValueError(f"{name} is {shown(value)}, but must {expected}")
+
+
 def json_object(text: str | bytes) -> dict[str, Any]:
     """The keys and values of a JSON object.
 
@@ -59,8 +65,8 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
     if unknown := sorted(values.keys() - hints.keys()):
         raise ValueError(f"unknown settings: {', '.join(prefix + shown(n)[1:-1] for n in unknown)}")
     for name, value in values.items():
-        if not _fits(value, hints[name]):
-            raise ValueError(f"{prefix}{name} is {shown(value)}, but must be {_named(hints[name])}")
+        expected = f"be {in_words(hints[name])}"
+        require(f"{prefix}{name}", value, fits(value, hints[name]), expected)
 
 
 @cache
@@ -69,14 +75,17 @@ def _hints(kind: type) -> dict[str, Any]:
     return {each.name: hints[each.name] for each in fields(kind)}
 
 
-def _fits(value: object, hint: Any) -> bool:
+def fits(value: object, hint: Any) -> bool:
+    """Whether a value is what an annotation says, as `check_types` reads it."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is Literal:
         return isinstance(value, str) and value in parts
-    if origin is tuple:  # of any length
-        return isinstance(value, tuple) and all(_fits(each, parts[0]) for each in value)
+    if origin in (tuple, list):  # of any length
+        return isinstance(value, origin) and all(fits(each, parts[0]) for each in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(fits(each, parts[1]) for each in value.values())
     if hint in (int, float):
         if isinstance(value, bool) or not isinstance(value, (int, hint)):
             return False
@@ -84,14 +93,16 @@ def _fits(value: object, hint: Any) -> bool:
     return isinstance(value, hint)
 
 
-def _named(hint: Any) -> str:
+def in_words(hint: Any) -> str:
     """What fits, in words."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return ", or ".join(map(_named, parts))
+        return ", or ".join(map(in_words, parts))
     if origin is Literal:
         return f"one of {', '.join(parts)}"
-    if origin is tuple:
-        return f"a list, each of it {_named(parts[0])}"
+    if origin in (tuple, list):
+        return f"a list, each of it {in_words(parts[0])}"
+    if origin is dict:
+        return f"an object, each of it {in_words(parts[1])}"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return "None" if hint is type(None) else words.get(hint, hint.__name__)

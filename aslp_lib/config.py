@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import torch
 import tyro.conf
 
-from aslp_lib.checks import check_types, json_object, shown
+from aslp_lib.checks import check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import load
 from aslp_lib.data.folders import TRAIN
@@ -21,24 +21,6 @@ from aslp_lib.data.images import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
-
-RENAMED = {
-    "encoder_rate": "encoder_lr_factor",
-    "accumulate": "accumulation_steps",
-    "clip": "max_grad_norm",
-    "hold": "cache_images",
-    "workers": "num_workers",
-    "technique": "aslp.technique",
-    "beta": "aslp.beta",
-    "step": "aslp.alpha_step_size",
-    "weight": "aslp.constraint_weight",
-    "gain": "aslp.bound_gain",
-    "alpha_warm_up": "aslp.alpha_warm_up",
-    "dynamics": "aslp.dynamics",
-    "expected": "aslp.use_expected_targets",
-}
-"""Settings of version 0.1, and what they are called since."""
-RENAMED_METHODS = {"gap": "measured_gap"}
 
 if TYPE_CHECKING:
     MethodName = str
@@ -66,13 +48,18 @@ REGISTRIES: dict[str, Mapping[str, object]] = {
     "recalibrate": RECALIBRATIONS,
 }
 """Settings that are names, looked up when they are used: more may be registered by then."""
+SMALLEST = math.ulp(0.0)
+BOUNDS: dict[str, tuple[float, str]] = {
+    **dict.fromkeys(("epochs", "batch_size", "accumulation_steps"), (1, "at least 1")),
+    **dict.fromkeys(("seed", "data_seed"), (0, "0 or more")),
+    **dict.fromkeys(("learning_rate", "encoder_lr_factor"), (SMALLEST, "positive")),
+    "max_grad_norm": (SMALLEST, "positive, or None"),
+    "num_workers": (0, "0 or more, or None"),
+    "limit": (1, "at least 1, or None"),
+}
+"""What a setting must at least be, and that in words."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
-
-
-def _check(name: str, value: object, good: bool, expected: str) -> None:
-    if not good:
-        raise ValueError(f"{name} is {shown(value)}, but must be {expected}")
 
 
 @dataclass(frozen=True)
@@ -153,34 +140,27 @@ class Settings:
         check_types(Settings, _without_names(vars(self)))
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
-        for name in ("epochs", "batch_size", "accumulation_steps"):
-            _check(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
-        _check("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
-        for name in ("seed", "data_seed"):
-            _check(name, getattr(self, name), getattr(self, name) >= 0, "0 or more")
-        for name in ("learning_rate", "encoder_lr_factor"):
-            _check(name, getattr(self, name), getattr(self, name) > 0, "positive")
+        for name, (least, expected) in BOUNDS.items():
+            value = getattr(self, name)
+            require(name, value, value is None or value >= least, f"be {expected}")
+        require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"be 1 to {LARGEST_SIZE}")
         as_release = self.augment_at == "network" or self.crop == "centred"
-        _check("crop", self.crop, as_release, "centred with augment_at=image")
-        _check("num_workers", self.num_workers, (self.num_workers or 0) >= 0, "0 or more, or None")
-        norm = self.max_grad_norm
-        _check("max_grad_norm", norm, norm is None or norm > 0, "positive, or None")
-        _check("limit", self.limit, self.limit is None or self.limit >= 1, "at least 1, or None")
-        for name in ("methods", "recalibrate"):
-            _check(name, getattr(self, name), isinstance(getattr(self, name), tuple), "a list")
+        require("crop", self.crop, as_release, "be centred with augment_at=image")
         for name, registry in REGISTRIES.items():
-            names = (self.network,) if name == "network" else getattr(self, name)
+            names = getattr(self, name)
+            require(name, names, name == "network" or isinstance(names, tuple), "be a list")
+            names = (names,) if name == "network" else names
             for each in names:
                 known = isinstance(each, str) and each in registry
-                _check(name, each, known, f"of {', '.join(registry)}")
-            _check(name, names, len(set(names)) == len(names), "a list of each at most once")
-        _check("methods", self.methods, bool(self.methods), "one method or more")
+                require(name, each, known, f"be of {', '.join(registry)}")
+            unique = len(set(names)) == len(names)
+            require(name, names, unique, "be a list of each at most once")
+        require("methods", self.methods, bool(self.methods), "be one method or more")
         for name in self.methods:
             method = self.method(name, images=1)  # so that a bad value stops a run before it trains
             good = not (self.soft_masks and method.hard_masks)
-            _check(
-                "soft_masks", self.soft_masks, good, f"off for {name}, which needs masks of 0 and 1"
-            )
+            expected = f"be off for {name}, which needs masks of 0 and 1"
+            require("soft_masks", self.soft_masks, good, expected)
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
@@ -224,58 +204,39 @@ class Settings:
         if self.augment:
             from aslp_lib.data import augmentation  # torchvision
 
-            centred = self.crop == "centred"
-            cut = round(self.size * (30 if centred else 60) / 384)
-            augment = (
-                augmentation.augmentation(self.size, crop=cut, degrees=15, centred=centred)
-                if self.augment_at == "network"
-                else augmentation.release_augmentation(self.size)
-            )
-        return load(
-            self.data,
-            self.size,
-            augment=augment,
-            seed=self.seed,
-            data_seed=self.data_seed,
-            limit=self.limit,
-            grey=self.grey,
-            augment_at=self.augment_at,
-            soft_masks=self.soft_masks,
-        )
+            if self.augment_at == "network":
+                centred = self.crop == "centred"
+                cut = round(self.size * (30 if centred else 60) / 384)
+                augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
+            else:
+                augment = augmentation.release_augmentation(self.size)
+        shared = ("seed", "data_seed", "limit", "grey", "augment_at", "soft_masks")
+        options = {name: getattr(self, name) for name in shared}
+        return load(self.data, self.size, augment=augment, **options)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Settings of this version or of 0.1, whose names have changed.
+        """Settings as `to_json` wrote them; what is missing has its default.
 
         Raises:
             ValueError: a setting that this version does not know, or that cannot be so; names it.
         """
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
-        _check("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
-        for family, own in groups.items():
-            _check(family, own, isinstance(own, dict), "an object of settings")
-        for old in RENAMED.keys() & values.keys():
-            family, _, new = RENAMED[old].rpartition(".")
-            place = groups.setdefault(family, {}) if family else values
-            if new in place:
-                raise ValueError(f"{old} and {new} are one setting: remove {old}")
-            place[new] = values.pop(old)
-        for name in ("methods", "recalibrate"):  # JSON has lists alone
-            if isinstance(values.get(name), list):
-                values[name] = tuple(
-                    RENAMED_METHODS.get(each, each) if isinstance(each, str) else each
-                    for each in values[name]
-                )
-        check_types(cls, _without_names(values))
+        require("hyperparameters", groups, isinstance(groups, dict), "be an object of groups")
         if unknown := groups.keys() - FAMILIES.keys():
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         for family, own in groups.items():
+            require(family, own, isinstance(own, dict), "be an object of settings")
             check_types(FAMILIES[family], own, f"{family}.")
             groups[family] = FAMILIES[family](**own)
+        for name in ("methods", "recalibrate"):  # JSON has lists alone
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
+        check_types(cls, _without_names(values))
         return cls(**values, hyperparameters=Hyperparameters(**groups))
 
 

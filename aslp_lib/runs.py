@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from torch import nn
 
-from aslp_lib.config import RENAMED_METHODS, Settings
+from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import discard_partials, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
@@ -135,9 +135,8 @@ class Run:
         try:
             lock.acquire(timeout=PATIENCE)
         except Timeout:
-            raise RuntimeError(
-                f"another process is at work on {self.path}: wait until it is done, or stop it"
-            ) from None
+            busy = f"another process is at work on {self.path}"
+            raise RuntimeError(f"{busy}: wait until it is done, or stop it") from None
         try:
             discard_partials(self.path)
             yield
@@ -162,7 +161,7 @@ class Run:
                     f"{len(changed)} images to {part.name} came or went since {self.path} began, "
                     f"as {changed[0]}: bring the data and lists back, or start a new run"
                 )
-        if not self._fingerprints.exists():  # a run of before, or killed at once
+        if not self._fingerprints.exists():  # it was killed at once
             return
         then: dict[str, dict[str, tuple[str, str]]] = {}
         with self._fingerprints.open(newline="", encoding="utf-8") as table:
@@ -181,10 +180,7 @@ class Run:
         return self.path / "fingerprints.csv"
 
     def method(self, name: str) -> MethodFolder:
-        """Where a method's files lie: in a run of version 0.1 under the name that it had there."""
-        for old, new in RENAMED_METHODS.items():
-            if new == name and (self.path / old).is_dir():
-                return MethodFolder(self.path / old)
+        """Where a method's files lie."""
         return MethodFolder(self.path / name)
 
     def variants(self) -> list[Variant]:

@@ -27,7 +27,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, 
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and facts of a file. Files of version 0.1 hold no SHA-256 to compare with.
+    """Tensors and facts of a file that `save_tensors` wrote.
 
     Raises:
         FileNotFoundError: no such file.

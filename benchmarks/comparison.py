@@ -21,11 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from timing import put_in_readme
+from timing import put_in_readme, spread
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import letters
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Candidate, Study, collect
 from aslp_lib.experiments.records import Record, by_label, of, of_method, read
 from aslp_lib.experiments.seed_statistics import (
@@ -87,10 +88,8 @@ def tried(method: str) -> list[Candidate]:
 
 def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
     """Of each method what has the least NLL on validation."""
-    best = {}
-    for method in dict.fromkeys(record["method"] for record in grid):
-        best[method] = min(tried(method), key=lambda candidate: nll(grid, candidate))
-    return best
+    methods = dict.fromkeys(record["method"] for record in grid)
+    return {name: min(tried(name), key=lambda each: nll(grid, each)) for name in methods}
 
 
 def nll(grid: Sequence[Record], candidate: Candidate) -> float:
@@ -106,10 +105,7 @@ def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
     asked = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
     asked.append(Candidate("label_smoothing", {"epsilon": strength}))
     if preset == "demo":
-        asked += [
-            Candidate("fixed_level", {"technique": name, "alpha": round(strength / beta, 6)})
-            for name, beta in ((name, TECHNIQUES[name].beta) for name in ("SI", "M", "DM"))
-        ]
+        asked += [letters.constant(strength / TECHNIQUES[n].beta, n) for n in ("SI", "M", "DM")]
     return [*{candidate.name: candidate for candidate in asked}.values()]
 
 
@@ -170,19 +166,16 @@ def tables(folder: Path = RESULTS) -> str:
 
 def of_grid(grid: Sequence[Record]) -> str:
     """What was tried, and its NLL on validation."""
-    lines = ["| method | tried: NLL on validation | chosen |", "|---|---|---|"]
-    best = chosen(grid)
+    rows, best = [], chosen(grid)
     for method in (method for method in best if method in GRID):
         name, values = GRID[method]
         cells = [
             f"{value}: {nll(grid, candidate):.4f}"
             for value, candidate in zip(values, tried(method), strict=True)
         ]
-        lines.append(
-            f"| {METHOD_LABELS[method]} | {name} = {', '.join(cells)} | "
-            f"{best[method].options[name]} |"
-        )
-    return "\n".join(lines)
+        label, found = METHOD_LABELS[method], str(best[method].options[name])
+        rows.append([label, f"{name} = {', '.join(cells)}", found])
+    return markdown_table(["method", "tried: NLL on validation", "chosen"], rows, "l")
 
 
 def of_records(
@@ -225,7 +218,7 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
         f"{SCORES[key].title if key in SCORES else key.replace('_', ' ')}"
         for where, key in columns
     ]
-    lines = [f"| {title} | seeds | {' | '.join(head)} |", f"|---{'|---:' * (1 + len(columns))}|"]
+    rows = []
     grouped = {name: by_label(found, name) for name in {record["set"] for record in found}}
     for label, first in grouped[str(columns[0][0])].items():
         cells = [str(len(first))]
@@ -233,16 +226,9 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
             sets = where if isinstance(where, tuple) else (where,)
             own = [grouped[name][label] for name in sets]
             by_seed = np.mean([[record[key] for record in each] for each in own], axis=0)
-            cells.append(shares(by_seed))
-        name = label.split(" + ")[0] if bare else label
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def shares(values: Sequence[float]) -> str:
-    """Mean ± standard deviation, in percent."""
-    text = f"{100 * np.mean(values):.2f}"
-    return text + (f" ± {100 * np.std(values, ddof=1):.2f}" if len(values) > 1 else "")
+            cells.append(spread(by_seed.tolist()))
+        rows.append([label.split(" + ")[0] if bare else label, *cells])
+    return markdown_table([title, "seeds", *head], rows)
 
 
 SUMMARY = (
@@ -276,12 +262,6 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
     return table(kept, [*columns, (degraded, "ece")], "")
 
 
-def put_summaries() -> None:
-    """Both tables into their page."""
-    for preset in FILES:
-        put_in_readme(summary(preset), *markers(preset), PAGE)
-
-
 def markers(preset: str) -> tuple[str, str]:
     """The comments before and after a preset's table."""
     return f"<!-- summary, {preset} -->", f"<!-- end of summary, {preset} -->"
@@ -305,15 +285,14 @@ def of_differences(
     ]
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
-    head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
-    lines = [f"| difference, points | {' | '.join(head)} |", f"|---{'|---:' * len(head)}|"]
+    rows = []
     for label, *ways, kind in pairs:
-        cells = []
+        rows.append([label])
         for name in sets:
             first, second = (of(found, name, way.method, kind, **way.options) for way in ways)
-            cells += [_points(difference(first, second, key)) for key in scores]
-        lines.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            rows[-1] += [_points(difference(first, second, key)) for key in scores]
+    head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
+    return markdown_table(["difference, points", *head], rows)
 
 
 def _with(kind: str | None) -> str:
@@ -351,14 +330,8 @@ def of_ranks(found: Sequence[Record]) -> str:
     """How well each score ranks the networks by posterior error."""
     sets = ("test", "shifted", "textures")
     own = {name: rank_correlation_with_posterior_error(found, name) for name in sets}
-    lines = [
-        f"| rank correlation with the posterior error | {' | '.join(sets)} |",
-        "|---|---:|---:|---:|",
-    ]
-    for score in own["test"]:
-        cells = " | ".join(f"{own[name][score]:.2f}" for name in sets)
-        lines.append(f"| {score} | {cells} |")
-    return "\n".join(lines)
+    rows = [[score, *(f"{own[name][score]:.2f}" for name in sets)] for score in own["test"]]
+    return markdown_table(["rank correlation with the posterior error", *sets], rows)
 
 
 def recorded(text: str, preset: str) -> str:
@@ -390,7 +363,8 @@ def main() -> None:
         for name in (GRID_FILE, FILES[preset], LETTER_FILES[preset]):
             write(RESULTS / name, recorded((path / name).read_text(encoding="utf-8"), preset))
         put_in_readme(tables(), START, END)
-        put_summaries()
+        for name in FILES:
+            put_in_readme(summary(name), *markers(name), PAGE)
 
 
 if __name__ == "__main__":

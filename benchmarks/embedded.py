@@ -14,13 +14,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from statistics import mean, stdev
 
 import torch
-from timing import put_in_readme
+from timing import put_in_readme, spread
 from tqdm import tqdm
 
 from aslp_lib.config import PRESETS
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
@@ -55,17 +55,13 @@ def table(results: dict) -> str:
     """Markdown: percent, mean +- standard deviation over seeds."""
     runs = results["runs"]
     names = ("test", "shifted", "textures")
-    head = [f"{name} {title}" for name in names for title in COLUMNS.values()]
-    lines = ["| method | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    rows = []
     for method in METHODS:
-        rows = [run["scores"] for run in runs if run["method"] == method]
-        cells = []
-        for name in names:
-            for key in COLUMNS:
-                values = [100 * row[name][key] for row in rows]
-                cells.append(f"{mean(values):.2f} ± {stdev(values):.2f}")
-        lines.append(f"| {METHOD_LABELS[method]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        own = [run["scores"] for run in runs if run["method"] == method]
+        rows.append([METHOD_LABELS[method]])
+        rows[-1] += [spread([each[n][key] for each in own]) for n in names for key in COLUMNS]
+    head = [f"{name} {title}" for name in names for title in COLUMNS.values()]
+    return markdown_table(["method", *head], rows, "l")
 
 
 def main() -> None:

@@ -14,11 +14,9 @@ the table in `benchmarks/README.md`.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import os
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +24,7 @@ import time
 from collections.abc import Callable
 from datetime import date
 from functools import partial
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +34,13 @@ from timing import peak_megabytes, put_in_readme, rounds
 from tqdm import tqdm
 
 from aslp_lib.data.images import read_map, read_mask
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import ReadOptions, count_folders
 
-FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "results" / "evaluation.json"
+RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 COMMAND_MAPS = 1000
 START, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
 
@@ -57,7 +55,7 @@ def make_maps(masks: Path, target: Path) -> int:
     rng = np.random.default_rng(0)
     for folder in ("maps", "masks"):
         (target / folder).mkdir(parents=True)
-    paths = sorted(p for p in masks.iterdir() if p.suffix == ".png")
+    paths = sorted(masks.glob("*.png"))
     fields = [_field(path, rng) for path in tqdm(paths, desc="making maps", leave=False)]
     sample = np.concatenate([field.ravel()[::16] for field in fields])
     low, high = np.quantile(sample, [LOWEST, 1 - HIGHEST])
@@ -74,8 +72,7 @@ def _field(path: Path, rng: np.random.Generator) -> np.ndarray:
     near, far = (np.asarray(mask.filter(ImageFilter.BoxBlur(r)), np.float32) / 255 for r in (4, 31))
     noise = Image.fromarray(rng.normal(size=(12, 12)).astype(np.float32))
     coarse = np.asarray(noise.resize(mask.size, Image.Resampling.BILINEAR))
-    field: np.ndarray = 9 * near + 3 * far + 1.5 * coarse
-    return field
+    return 9 * near + 3 * far + 1.5 * coarse
 
 
 def repeat(folder: Path, target: Path, number: int) -> None:
@@ -120,10 +117,6 @@ def ours(folder: Path, workers: int = 1) -> Counts:
     return counts
 
 
-def ours_two_workers(folder: Path) -> None:
-    ours(folder, workers=2)
-
-
 def torchmetrics_ece(folder: Path) -> None:
     """One number: ECE, 10 bins."""
     from torchmetrics.classification import BinaryCalibrationError
@@ -154,26 +147,19 @@ def pysodmetrics(folder: Path) -> None:
             metric.step(pred=level_map, gt=mask)
 
 
-CONTENDERS: dict[str, tuple[Callable, str | None]] = {
-    "decode": (decode, None),
-    "reading": (reading, None),
-    "counting": (counting, None),
-    "ours": (ours, None),
-    "torchmetrics_ece": (torchmetrics_ece, "torchmetrics"),
-    "netcal_ece": (netcal_ece, "netcal"),
-    "pysodmetrics": (pysodmetrics, "py_sod_metrics"),
-    "ours_two_workers": (ours_two_workers, None),
+CONTENDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "decode": ("decoding maps and masks (PIL)", decode),
+    "reading": ("decoding and checking them, here", reading),
+    "counting": ("and counting", counting),
+    "ours": ("every score here but weighted F, one thread", ours),
+    "torchmetrics_ece": ("torchmetrics, ECE alone", torchmetrics_ece),
+    "netcal_ece": ("netcal, ECE alone", netcal_ece),
+    "pysodmetrics": ("PySODMetrics: MAE, S, E, F", pysodmetrics),
+    "ours_two_workers": ("every score here, two workers, by the clock", partial(ours, workers=2)),
 }
-TITLES = {
-    "decode": "decoding maps and masks (PIL)",
-    "reading": "decoding and checking them, here",
-    "counting": "and counting",
-    "ours": "every score here but weighted F, one thread",
-    "torchmetrics_ece": "torchmetrics, ECE alone",
-    "netcal_ece": "netcal, ECE alone",
-    "pysodmetrics": "PySODMetrics: MAE, S, E, F",
-    "ours_two_workers": "every score here, two workers, by the clock",
-}
+"""Name -> title in the table, and what is timed."""
+PACKAGES = ("numpy", "torch", "pillow", "torchmetrics", "netcal", "pysodmetrics")
+"""The packages whose versions are recorded; a contender's name begins with that of its own."""
 COMMANDS = {
     "score --help": ["--help"],
     "score": [],
@@ -183,14 +169,16 @@ COMMANDS = {
 """Flags of the command; all of them leave weighted F out."""
 
 
-def command(folder: Path, flags: list[str]) -> float:
-    """Processor seconds of the command `score`, in a process of its own."""
+def command(folder: Path, flags: list[str]) -> None:
+    """The command `score`, in a process of its own."""
     asked = ["--maps", folder / "maps", "--masks", folder / "masks", "--no-weighted-f"]
     words = [sys.executable, "-m", "aslp_lib", "score", *asked, "--num-workers", "1", *flags]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(words, check=True, capture_output=True, cwd=folder)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def processor_seconds() -> float:
+    """Processor time of this process and of those that it waited for."""
+    return sum(os.times()[:4])
 
 
 def peak(name: str, folder: Path) -> float:
@@ -200,76 +188,67 @@ def peak(name: str, folder: Path) -> float:
 
 
 def measure(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
-    there = [n for n, (_, module) in CONTENDERS.items() if not module or _installed(module)]
-    jobs = {name: partial(CONTENDERS[name][0], folder) for name in there}
-    two = {name: jobs[name] for name in ("decode", "ours_two_workers")}
-    one = {name: job for name, job in jobs.items() if name != "ours_two_workers"}
-    least = rounds(one, repeats, time.process_time, min)
-    by_the_clock = rounds(two, repeats, take=min)
+    """Seconds, ratios to decoding and memory of the contenders that are installed."""
+    lacking = [package for package in PACKAGES if not installed(package)]
+    there = [name for name in CONTENDERS if name.removesuffix("_ece") not in lacking]
     memory = {name: peak(name, folder) for name in there}
+    jobs = {name: partial(CONTENDERS[name][1], folder) for name in there}
+    threaded = jobs.pop("ours_two_workers")
+    seconds = rounds(jobs, repeats, time.process_time, min)
+    by_clock = rounds({"decode": jobs["decode"], "ours": threaded}, repeats, take=min)
+    pairs = {name: (each, seconds["decode"]) for name, each in seconds.items()}
+    pairs["ours_two_workers"] = by_clock["ours"], by_clock["decode"]
     return {
         name: {
-            "seconds": (least if name in one else by_the_clock)[name],
-            "ratio": least[name] / least["decode"]
-            if name in one
-            else by_the_clock[name] / by_the_clock["decode"],
+            "seconds": own,
+            "ratio": own / decoding,
             "megabytes_over_decoding": memory[name] - memory["decode"],
         }
-        for name in there
+        for name, (own, decoding) in pairs.items()
     }
 
 
 def measure_command(folder: Path, images: int, repeats: int) -> dict:
     """The command on so many maps, against decoding them; start-up included."""
-    seconds: dict[str, list[float]] = {name: [] for name in ("decode", *COMMANDS)}
-    for _ in tqdm(range(repeats), desc="command"):
-        start = time.process_time()
-        decode(folder)
-        seconds["decode"].append(time.process_time() - start)
-        for name, flags in COMMANDS.items():
-            seconds[name].append(command(folder, flags))
-    least = {name: min(values) for name, values in seconds.items()}
-    ratios = {name: least[name] / least["decode"] for name in COMMANDS}
-    return {"images": images, "seconds": least, "ratios": ratios}
+    jobs = {name: partial(command, folder, flags) for name, flags in COMMANDS.items()}
+    jobs = {"decode": partial(decode, folder), **jobs}
+    seconds = rounds(jobs, repeats, processor_seconds, min)
+    ratios = {name: seconds[name] / seconds["decode"] for name in COMMANDS}
+    return {"images": images, "seconds": seconds, "ratios": ratios}
 
 
 def table(results: dict) -> str:
     """Markdown."""
-    lines = [
+    many, commands = results["many"], results["command"]
+    seconds, ratios = commands["seconds"], commands["ratios"]
+    contenders = [
+        [CONTENDERS[name][0], f"{row['ratio']:.2f}", f"{row['megabytes_over_decoding']:.0f}"]
+        for name, row in results["contenders"].items()
+    ]
+    parts = [
         f"{results['images']} maps, {results['megapixels']:.1f} million pixels, "
         f"{results['lowest']:.0%} of them at 0 and {results['highest']:.0%} at 255; the least of "
         f"{results['repeats']} interleaved rounds, processor time; {results['date']}; "
         f"{results['machine']}; {results['versions']}.",
-        "",
-        "| | time / decoding | peak MB over decoding |",
-        "|---|---:|---:|",
-    ]
-    for name, row in results["contenders"].items():
-        lines.append(
-            f"| {TITLES[name]} | {row['ratio']:.2f} | {row['megabytes_over_decoding']:.0f} |"
-        )
-    many, commands = results["many"], results["command"]
-    lines += [
-        "",
+        markdown_table(["", "time / decoding", "peak MB over decoding"], contenders),
         f"The command on {commands['images']:,} such maps, start-up included (decoding: "
-        f"{commands['seconds']['decode']:.2f} s):",
-        "",
-        "| | seconds | / decoding |",
-        "|---|---:|---:|",
-        *(
-            f"| `{name}` | {commands['seconds'][name]:.2f} | {commands['ratios'][name]:.2f} |"
-            for name in COMMANDS
+        f"{seconds['decode']:.2f} s):",
+        markdown_table(
+            ["", "seconds", "/ decoding"],
+            [[f"`{name}`", f"{seconds[name]:.2f}", f"{ratios[name]:.2f}"] for name in COMMANDS],
         ),
-        "",
         f"{many['images']:,} maps: {many['microseconds']:.0f} microseconds a map on one thread, "
         f"{many['megabytes_over_decoding']:.0f} MB over decoding, of which the counts themselves "
         f"are {many['counts_megabytes']:.0f}.",
     ]
-    return "\n".join(lines)
+    return "\n\n".join(parts)
 
 
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
 
 
 def main() -> None:
@@ -281,7 +260,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.peak:
-        CONTENDERS[arguments.peak[0]][0](Path(arguments.peak[1]))
+        CONTENDERS[arguments.peak[0]][1](Path(arguments.peak[1]))
         print(peak_megabytes())
         return
     with tempfile.TemporaryDirectory() as temporary:
@@ -299,11 +278,7 @@ def main() -> None:
     results = {
         "date": str(date.today()),
         "machine": f"{platform.machine()}, one thread of {os.cpu_count()} processors",
-        "versions": ", ".join(
-            f"{name} {version(name)}"
-            for name in ("numpy", "torch", "pillow", "torchmetrics", "netcal", "pysodmetrics")
-            if _installed(name.replace("pysodmetrics", "py_sod_metrics").replace("pillow", "PIL"))
-        ),
+        "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES if installed(name)),
         "images": images,
         "megapixels": int(levels.sum()) / 1e6,
         "lowest": levels[0] / levels.sum(),

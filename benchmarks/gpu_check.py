@@ -62,25 +62,16 @@ def steps(data: Path, run: Path, images: int) -> dict[str, list[str]]:
 def perform(name: str, command: list[str], hidden: Path) -> dict:
     """Run a step and show it; what is kept of it, without where the images lie."""
     print(f"\n== {name}", flush=True)
-    start, lines = time.perf_counter(), []
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    for line in process.stdout:  # a bar's states end with \r, which reads as the end of a line
-        print(line, end="", flush=True)
-        lines.append(line.rstrip().replace(str(hidden), "DATA"))
-    status = process.wait()
+    start, words = time.perf_counter(), [sys.executable, *command]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, flush=True)  # bars, which are on the other stream, were seen as they came
     return {
         "step": name,
-        "passed": status == 0,
-        "exit_status": status,
+        "passed": done.returncode == 0,
+        "exit_status": done.returncode,
         "seconds": round(time.perf_counter() - start, 1),
-        "output": [line for line in lines if line and "%|" not in line][-LINES:],
+        "output": done.stdout.replace(str(hidden), "DATA").split("\n")[-LINES:],
     }
 
 
@@ -99,9 +90,7 @@ def main() -> int:
         done = [perform(*step, data) for step in steps(data, run, arguments.images).items()]
         metrics = run / "metrics.json"
         scores = json.loads(metrics.read_text()) if metrics.exists() else None
-    recorded = RESULTS / "training.json"
-    benchmarks = json.loads(recorded.read_text()) if recorded.exists() else []
-    known = facts()
+    benchmarks, known = json.loads((RESULTS / "training.json").read_text()), facts()
     result = {
         **known,
         "cuda": torch.version.cuda,

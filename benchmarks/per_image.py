@@ -27,6 +27,7 @@ from aslp_lib.course import recorded
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.degradations import DEGRADATIONS
 from aslp_lib.data.degraded import Degraded
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -129,18 +130,14 @@ def table(results: dict) -> str:
     for name, found in results.items():
         images = ", ".join(f"{set_} {number}" for set_, number in found["images"].items())
         sets = list(next(iter(found["rows"].values())))
+        rows = [
+            [label, *(f"{100 * row[s]['ece']:.2f} ({100 * row[s]['oe']:.2f})" for s in sets)]
+            for label, row in found["rows"].items()
+        ]
         parts += [
             f"{name.capitalize()} data, network {found['network']}, images: {images}; "
             f"{found['date']}. ECE (OE), %; degraded: the mean over all kinds and grades.",
-            "",
-            f"| | {' | '.join(sets)} |",
-            f"|---{'|---:' * len(sets)}|",
-        ]
-        for label, row in found["rows"].items():
-            cells = [f"{100 * row[s]['ece']:.2f} ({100 * row[s]['oe']:.2f})" for s in sets]
-            parts.append(f"| {label} | {' | '.join(cells)} |")
-        parts += [
-            "",
+            markdown_table(["", *sets], rows),
             "Validation under the kinds that were left out: "
             + "; ".join(
                 f"{label} {100 * each['ece']:.2f} %"
@@ -148,9 +145,8 @@ def table(results: dict) -> str:
                 for label, each in found["left_out"].items()
             )
             + ".",
-            "",
         ]
-    return "\n".join(parts).rstrip()
+    return "\n\n".join(parts)
 
 
 def main() -> None:

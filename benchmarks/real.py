@@ -15,15 +15,15 @@ import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 import torch
-from timing import put_in_readme
+from timing import put_in_readme, spread
 
 from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.base import DataSplits
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
@@ -62,7 +62,7 @@ def one(variant: str, seed: int, data: DataSplits) -> dict:
         "variant": variant,
         "seed": seed,
         "torch": torch.__version__.split("+")[0],
-        "alpha": spread(levels["alpha"]) if (levels := trained.method.per_image()) else None,
+        "alpha": quantiles(levels["alpha"]) if (levels := trained.method.per_image()) else None,
         "correlation": correlation(trained, data, settings),
         "scores": {
             name: {key: row[key] if np.isfinite(row[key]) else None for key in COLUMNS}
@@ -71,7 +71,7 @@ def one(variant: str, seed: int, data: DataSplits) -> dict:
     }
 
 
-def spread(alpha: torch.Tensor) -> dict[str, float]:
+def quantiles(alpha: torch.Tensor) -> dict[str, float]:
     """Mean, 10 % and 90 % of the final levels."""
     low, high = torch.quantile(alpha.double(), torch.tensor([0.1, 0.9]).double())
     return {"mean": alpha.mean().item(), "p10": low.item(), "p90": high.item()}
@@ -100,32 +100,29 @@ def correlation(trained, data: DataSplits, settings: Settings) -> float | None:
 def table(runs: list[dict]) -> str:
     """Markdown: percent (MAE and max F as they are), mean +- standard deviation over seeds."""
     done = {v: rows for v in VARIANTS if (rows := [run for run in runs if run["variant"] == v])}
-    lines = []
+    parts = []
     for name, first in runs[0]["scores"].items():
         shown = {key: title for key, title in COLUMNS.items() if first[key] is not None}
-        lines += [
-            f"| {' | '.join([name, 'seeds', *shown.values()])} |",
-            "|---" * (len(shown) + 2) + "|",
+        cells = [
+            [variant, str(len(rows))]
+            + [cell([run["scores"][name][key] for run in rows], key) for key in shown]
+            for variant, rows in done.items()
         ]
-        for variant, rows in done.items():
-            cells = [cell([run["scores"][name][key] for run in rows], key) for key in shown]
-            lines.append(f"| {variant} | {len(rows)} | " + " | ".join(cells) + " |")
-        lines.append("")
-    lines += ["| levels | mean | 10 % | 90 % | correlation with the margin |", "|---" * 5 + "|"]
+        parts.append(markdown_table([name, "seeds", *shown.values()], cells, "l"))
+    levels = []
     for variant, rows in done.items():
         if all(run["alpha"] for run in rows):
             cells = [cell([r["alpha"][k] for r in rows], "alpha") for k in ("mean", "p10", "p90")]
             found = [r["correlation"] for r in rows if r["correlation"] is not None]
             cells.append(cell(found, "correlation") if found else "all levels equal")
-            lines.append(f"| {variant} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+            levels.append([variant, *cells])
+    head = ["levels", "mean", "10 %", "90 %", "correlation with the margin"]
+    return "\n\n".join([*parts, markdown_table(head, levels, "l")])
 
 
 def cell(values: list[float], key: str) -> str:
-    """Mean +- standard deviation; the value alone of one seed."""
-    factor, digits = (100, 2) if key in ("ece", "oe", "accuracy") else (1, 3)
-    text = f"{factor * mean(values):.{digits}f}"
-    return text + (f" ± {factor * stdev(values):.{digits}f}" if len(values) > 1 else "")
+    """In percent, but for what is no share."""
+    return spread(values) if key in ("ece", "oe", "accuracy") else spread(values, 1, 3)
 
 
 def main() -> None:

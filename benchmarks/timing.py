@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -46,8 +47,16 @@ def peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def spread(values: Sequence[float], factor: float = 100, digits: int = 2) -> str:
+    """Mean ± standard deviation, in percent unless another factor is given; one value alone."""
+    text = f"{factor * statistics.mean(values):.{digits}f}"
+    if len(values) > 1:
+        text += f" ± {factor * statistics.stdev(values):.{digits}f}"
+    return text
+
+
 def put_in_readme(table: str, start: str, end: str, readme: Path = README) -> None:
-    """Replace what stands between two markers in `benchmarks/README.md`, or in another file."""
+    """Replace what stands between two markers in `benchmarks/README.md`, or in another page."""
     text = readme.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
     write(readme, f"{before}{start}\n{table}\n{end}{after}")
@@ -73,25 +82,12 @@ def device_name() -> str:
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     info = Path("/proc/cpuinfo")
-    models = [
-        line.partition(":")[2].strip()
-        for line in (info.read_text().splitlines() if info.exists() else [])
-        if line.startswith("model name")
-    ]
+    models = re.findall(r"model name\s*: (.*)", info.read_text() if info.exists() else "")
     return f"{models[0] if models else platform.machine()}, {os.cpu_count()} processors"
 
 
 def commit() -> str | None:
     """The short hash of the code that is measured, with a + if it was changed since."""
-    git = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--abbrev=7",
-        "--dirty=+",
-        "--exclude=*",
-    ]
-    found = subprocess.run(git, capture_output=True, text=True)
+    words = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
+    found = subprocess.run(words, capture_output=True, text=True, cwd=README.parent)
     return found.stdout.strip() or None

@@ -18,9 +18,9 @@ import io
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +28,28 @@ import torch
 from PIL import Image
 from plain import Plain
 from timing import facts, peak_megabytes, put_in_readme, rounds, wait
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.folders import Folder
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.loop import prepare, run_epoch
 
-FOLDER = Path(__file__).parent
-RESULTS = FOLDER / "results" / "training.json"
+RESULTS = Path(__file__).parent / "results" / "training.json"
 START, END = "<!-- training -->", "<!-- end of training -->"
 LOADING_WORKERS = 2
+SPEED = (
+    "device, network, size", "plain, images/s", "ours", "images held", "and in bf16",
+    "peak MB: plain", "ours", "in bf16", "alphas' share of a step",
+)  # fmt: skip
+LOADERS = (
+    "loader, 2 workers", "bare decoder, images/s", "from files", "augmented", "held", "augmented",
+)  # fmt: skip
+"""Titles of the columns of both tables."""
 
 
 def settings_for(arguments: argparse.Namespace) -> Settings:
@@ -79,18 +87,18 @@ def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
     return epoch
 
 
-def ours_held(settings: Settings, folder: Folder) -> Callable[[], object]:
+def ours_held(settings: Settings, folder: Folder, **changes: str) -> Callable[[], object]:
     """The same, decoded once and held in memory, as the presets have it."""
     folder.cache()
-    return ours(settings, folder)
+    return ours(replace(settings, **changes), folder)
 
 
-def ours_bf16(settings: Settings, folder: Folder) -> Callable[[], object]:
-    """The same, in mixed precision."""
-    return ours_held(replace(settings, precision="bf16"), folder)
-
-
-LOOPS = {"plain": plain, "ours": ours, "ours_held": ours_held, "ours_bf16": ours_bf16}
+LOOPS = {
+    "plain": plain,
+    "ours": ours,
+    "ours_held": ours_held,
+    "ours_bf16": partial(ours_held, precision="bf16"),
+}
 
 
 def peak(name: str) -> float:
@@ -101,10 +109,8 @@ def peak(name: str) -> float:
 
 def print_peak(name: str, settings: Settings) -> None:
     LOOPS[name](settings, settings.load_data().train)()
-    if torch.cuda.is_available():
-        print(torch.cuda.max_memory_allocated() / 2**20)
-    else:
-        print(peak_megabytes())
+    cuda = torch.cuda.is_available()
+    print(torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_megabytes())
 
 
 def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
@@ -115,28 +121,19 @@ def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
     alphas.observe(0.95)
     logits = torch.randn(batch, 1, settings.size, settings.size, device=device)
     labels, index = (logits > 0).float(), torch.arange(batch, device=device)
-    for number in range(2 * updates):
-        if number == updates:  # the first half warms up
-            wait()
-            start = time.perf_counter()
-        alphas[index]
-        alphas.update(index, logits, labels)
-    wait()
-    return (time.perf_counter() - start) / updates
+
+    def update() -> None:
+        for _ in range(updates):
+            alphas[index]
+            alphas.update(index, logits, labels)
+        wait()
+
+    return rounds({"alphas": update}, 1)["alphas"] / updates
 
 
-class Bytes(Dataset):
-    """The floor: JPEG bytes in memory, decoded, nothing done with the pixels."""
-
-    def __init__(self, folder: Folder) -> None:
-        self.bytes = [folder.images[stem].read_bytes() for stem in folder.stems]
-
-    def __len__(self) -> int:
-        return len(self.bytes)
-
-    def __getitem__(self, index: int) -> int:
-        with Image.open(io.BytesIO(self.bytes[index])) as picture:
-            return np.asarray(picture).shape[1]
+def decoded(batch: Sequence[bytes]) -> list[int]:
+    """The floor: JPEGs in memory, decoded; nothing is done with the pixels."""
+    return [np.asarray(Image.open(io.BytesIO(each))).shape[1] for each in batch]
 
 
 def loading(settings: Settings, repeats: int) -> dict[str, float]:
@@ -152,12 +149,9 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
         return lambda: list(map(len, loader(in_batches(range(len(folder)), settings.batch_size))))
 
     folder = settings.load_data().train
-    floor = DataLoader(
-        Bytes(folder),
-        settings.batch_size,
-        num_workers=LOADING_WORKERS,
-        persistent_workers=True,
-    )
+    jpegs = [folder.images[stem].read_bytes() for stem in folder.stems]
+    options = {"num_workers": LOADING_WORKERS, "persistent_workers": True}
+    floor = DataLoader(jpegs, settings.batch_size, collate_fn=decoded, **options)
     jobs = {
         "decoder": lambda: list(floor),
         "files": batches(cache_images=False, augment=False),
@@ -191,40 +185,24 @@ def measure(settings: Settings, repeats: int) -> dict:
 
 def table(records: list[dict]) -> str:
     """Markdown."""
-    lines = [
-        "| device, network, size | plain, images/s | ours | images held | and in bf16 "
-        "| peak MB: plain | ours | in bf16 | alphas' share of a step |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    speed, loaders = [], []
     for r in records:
-        rate, memory = r["images_per_second"], r["peak_megabytes"]
-        times = [f"{rate[name] / rate['plain']:.2f} x" for name in LOOPS if name != "plain"]
-        lines.append(
-            f"| {r['device']}; {r['network']}, {r['size']} px | {rate['plain']:.1f} | "
-            f"{' | '.join(times)} | {memory['plain']:.0f} | {memory['ours']:.0f} | "
-            f"{memory['ours_bf16']:.0f} | "
-            f"{100 * r['alpha_share']:.2f} % |"
-        )
-    lines += [
-        "",
-        "| loader, 2 workers | bare decoder, images/s "
-        "| from files | augmented | held | augmented |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for r in records:
-        rate = dict(r["loading"])
-        floor = rate.pop("decoder")
-        cells = " | ".join(f"{value / floor:.2f} x" for value in rate.values())
-        lines.append(f"| {r['device']}; {r['size']} px | {floor:.0f} | {cells} |")
-    lines.append("")
-    lines += [
+        rate, memory, floor = r["images_per_second"], r["peak_megabytes"], r["loading"]["decoder"]
+        speed.append([f"{r['device']}; {r['network']}, {r['size']} px", f"{rate['plain']:.1f}"])
+        speed[-1] += [f"{rate[name] / rate['plain']:.2f} x" for name in LOOPS if name != "plain"]
+        speed[-1] += [f"{memory[name]:.0f}" for name in ("plain", "ours", "ours_bf16")]
+        speed[-1].append(f"{100 * r['alpha_share']:.2f} %")
+        loaders.append([f"{r['device']}; {r['size']} px", f"{floor:.0f}"])
+        loaders[-1] += [f"{v / floor:.2f} x" for k, v in r["loading"].items() if k != "decoder"]
+    facts_of_each = [
         f"{r['device']}, {r['network']}: {r['images']} images in batches of {r['batch']}, medians "
         f"of {r['repeats']} rounds, {r['threads']} threads, {r['workers']} workers; "
         f"{', '.join(f'{k} {v}' for k, v in r['versions'].items())}; "
         f"{r['date']}, commit {r['commit']}.  "
         for r in records
     ]
-    return "\n".join(lines)
+    tables = markdown_table(SPEED, speed), markdown_table(LOADERS, loaders)
+    return "\n\n".join([*tables, "\n".join(facts_of_each)])
 
 
 def main() -> None:

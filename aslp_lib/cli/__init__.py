@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import make_dataclass
 from functools import reduce
 from importlib import import_module
@@ -31,7 +30,6 @@ COMMANDS: dict[str, str] = {
 }
 """Name -> file and class: imported when it is asked for, since torch takes longer than some
 commands."""
-ALIASES = {"test": "predict"}
 HELP = ("-h", "--help")
 PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
     Path(sys.argv[0]).stem, "main_ASLP.py"
@@ -73,17 +71,15 @@ def parse(words: Sequence[str]) -> Command:
     """The command that the words ask for, with its flags.
 
     Raises:
-        ValueError: a flag that has another name now, or a setting that cannot be.
+        ValueError: a setting that cannot be.
         SystemExit: tyro's, after help and other words that it refuses.
     """
     if not words or (words[0].startswith("-") and words[0] not in HELP):
         words = ["run", *words]
     name, *rest = words
-    name = ALIASES.get(name, name)
     if name not in COMMANDS:
         help_or_refuse(words)
     asked = kind(name)
-    refuse_renamed(words, asked.renamed)
     defaults = asked.defaults(words)
     given: dict[str, Any] = {} if defaults is None else {"default": defaults}
     return tyro.cli(
@@ -107,17 +103,3 @@ def kind(name: str) -> type[Command]:
     module, _, found = COMMANDS[name].partition(":")
     command: type[Command] = getattr(import_module(f"aslp_lib.cli.{module}"), found)
     return command
-
-
-def refuse_renamed(words: Sequence[str], renamed: Mapping[str, str]) -> None:
-    """Raise ValueError on an old spelling, saying what it is called since."""
-    parser = argparse.ArgumentParser(
-        add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS
-    )
-    for flag in dict.fromkeys(old.split()[0] for old in renamed):
-        parser.add_argument(flag, nargs="*", dest=flag)
-    found, _ = parser.parse_known_args(words)
-    for flag, values in vars(found).items():
-        for old in (flag, *(f"{flag} {value}" for value in values)):
-            if old in renamed:
-                raise ValueError(f"{old} is called {renamed[old]} now")

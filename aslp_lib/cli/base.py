@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 
@@ -15,8 +15,6 @@ class Command(ABC):
 
     every_process: ClassVar[bool] = False
     """Whether all processes of a launch do it, or the main one alone."""
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Old spellings, `--flag` or `--flag value`, and what they are called since."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self | None:

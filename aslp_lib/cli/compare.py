@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 import tyro
 
@@ -26,8 +26,6 @@ class Compare(Command):
     Called again with the same --out it goes on: finished trainings and their records are kept, and
     more methods, recalibrations, sets or seeds are added to them.
     """
-
-    renamed: ClassVar[Mapping[str, str]] = Train.renamed
 
     preset: Preset
     """Decides what settings are that are not given."""
@@ -53,13 +51,7 @@ class Compare(Command):
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
-        study = Study(
-            path,
-            self.settings,
-            self.seeds,
-            degradations=self.degradations,
-            shifts=self.shifts,
-        )
+        study = Study(path, self.settings, self.seeds, (), self.degradations, self.shifts)
         if launch.world_size() > 1:
             raise ValueError("compare starts its own processes: call it without torchrun")
         if self.settings.seed or self.settings.data_seed:

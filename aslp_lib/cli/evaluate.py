@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import tyro
 
@@ -22,8 +21,6 @@ from aslp_lib.runs import Run
 @dataclass(frozen=True)
 class Evaluate(Command):
     """Score a run's maps: a table, metrics.json, metrics.csv and a report."""
-
-    renamed: ClassVar[Mapping[str, str]] = {"--maps": "score --maps", "--masks": "score --masks"}
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
     """A run whose maps were predicted."""

@@ -22,10 +22,13 @@ from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
 
+SHARED = ("size", "batch_size", "limit", "grey", "device", "min_max_maps", "resize_logits")
+"""Flags that are settings of the same names."""
+
 
 @dataclass(frozen=True)
 class Predict(Command):
-    """Write the test sets' maps, of a run or of an authors' checkpoint. Also called test."""
+    """Write the test sets' maps, of a run or of an authors' checkpoint."""
 
     every_process = True
 
@@ -63,18 +66,8 @@ class Predict(Command):
             raise ValueError("predict needs a run's folder alone, or --official and --out together")
 
     def _by_official(self, official: Path, out: Path) -> None:
-        settings = replace(
-            PRESETS["paper"],
-            data=str(self.data),
-            size=self.size,
-            batch_size=self.batch_size,
-            limit=self.limit,
-            grey=self.grey,
-            device=self.device,
-            min_max_maps=self.min_max_maps,
-            resize_logits=self.resize_logits,
-            precision="no",
-        )
+        shared = {name: getattr(self, name) for name in SHARED}
+        settings = replace(PRESETS["paper"], data=str(self.data), precision="no", **shared)
         accelerator_for(settings)  # joins the processes: they look before one of them writes
         distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
         network = networks.load_official(official)

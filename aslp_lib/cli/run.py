@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import tyro
 
@@ -16,14 +16,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import (
-    EMBEDDED,
-    PRESETS,
-    RENAMED,
-    RENAMED_METHODS,
-    Settings,
-    default_preset,
-)
+from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -36,22 +29,11 @@ else:
     Preset = tyro.extras.literal_type_from_choices(PRESETS)
 
 
-def _flag(setting: str, no: str = "") -> str:
-    """A setting's flag, `--family.name`; with `no`, the one that turns it off."""
-    family, dot, name = setting.rpartition(".")
-    return f"--{family}{dot}{no}{name}".replace("_", "-")
-
-
 @dataclass(frozen=True)
 class Train(Command):
     """Train the methods."""
 
     every_process = True
-    renamed: ClassVar[Mapping[str, str]] = {
-        **{_flag(old): _flag(new) for old, new in RENAMED.items()},
-        **{f"--no-{old}": _flag(RENAMED[old], "no-") for old in ("hold", "expected")},
-        **{f"--methods {old}": f"--methods {new}" for old, new in RENAMED_METHODS.items()},
-    }
 
     preset: Preset
     """Decides what settings are that are not given. demo: for the course, on the embedded data set;

@@ -58,14 +58,12 @@ def compare(asked: Score) -> None:
     if not asked.maps or not asked.masks:
         raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
     check_bins(asked.bins)
-    for flag, suffixes, paths in (
-        ("--out", (".json",), [asked.out]),
-        ("--table", (".csv", ".md", ".tex"), asked.table),
-        ("--report", (".html", ".htm"), [asked.report]),
-    ):
-        for path in paths:
-            if path is not None:
-                check_output(flag, path, suffixes)
+    for path in filter(None, [asked.out]):
+        check_output("--out", path, (".json",))
+    for path in asked.table:
+        check_output("--table", path, (".csv", ".md", ".tex"))
+    for path in filter(None, [asked.report]):
+        check_output("--report", path, (".html", ".htm"))
     methods, sets = parse_methods(asked.maps), parse_sets(asked.masks)
     notes = []
     if asked.min_max:

@@ -125,15 +125,9 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory (4 bytes a pixel each)."""
         with ThreadPoolExecutor() as pool:
-            items = pool.map(self.load, range(len(self)))
-            bar = tqdm(
-                items,
-                total=len(self),
-                desc=f"reading {self.name}",
-                disable=not progress,
-                leave=False,
-            )
-            self._cached = list(bar)
+            items, number = pool.map(self.load, range(len(self))), len(self)
+            name = f"reading {self.name}"
+            self._cached = [*tqdm(items, name, number, disable=not progress, leave=False)]
 
 
 @dataclass(frozen=True)

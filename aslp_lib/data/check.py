@@ -80,9 +80,8 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     part_of = _check_lists(root, found)
     for places in same.values():
         if len(places) > 1:
-            _say_same(
-                [(part_of.get(p.stem, s) if s == TRAIN.name else s, p) for s, p in places], found
-            )
+            parts = [part_of.get(p.stem, s) if s == TRAIN.name else s for s, p in places]
+            _say_same(list(zip(parts, (path for _, path in places), strict=True)), found)
     return found
 
 
@@ -103,11 +102,8 @@ def _folders(root: Path, found: Found) -> list[Path]:
     """That of training, then the test sets, known ones first."""
     if not root.is_dir():
         raise FileNotFoundError(f"there is no folder {root}: see Dataset/README.md for the layout")
-    there = sorted(
-        path
-        for path in (root / "Test").glob("[!.]*")
-        if path.is_dir() and not path.name.endswith(".partial")
-    )
+    folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
+    there = [path for path in folders if not path.name.endswith(".partial")]
     known = [*TEST_SETS, TEXTURES]
     if not there:
         found.problems.append(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
@@ -150,9 +146,7 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
     pictures: list[tuple[Path, bytes]] = []
     objects: dict[bool, list[str]] = {True: [], False: []}
     with ThreadPoolExecutor() as pool:
-        looked = tqdm(
-            pool.map(look, stems), total=len(stems), desc=name, disable=not progress, leave=False
-        )
+        looked = tqdm(pool.map(look, stems), name, len(stems), disable=not progress, leave=False)
         for stem, (problems, digest, has_object) in zip(stems, looked, strict=True):
             found.problems += problems
             if digest is not None:
@@ -160,13 +154,10 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
             if has_object is not None:
                 objects[has_object].append(stem)
     if name == TEXTURES:
-        found.attempt(
-            refuse, f"masks of {folder} show an object (textures have none)", {*objects[True]}
-        )
-    elif objects[False]:
-        found.notes.append(
-            f"{len(objects[False])} masks of {name} are all background{_such_as(objects[False])}"
-        )
+        what = f"masks of {folder} show an object (textures have none)"
+        found.attempt(refuse, what, {*objects[True]})
+    elif blank := objects[False]:
+        found.notes.append(f"{len(blank)} masks of {name} are all background{_such_as(blank)}")
     return pictures
 
 

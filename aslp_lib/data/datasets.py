@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from aslp_lib.data.base import Augment, DataSplits, SizeOf
+from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
@@ -18,43 +19,32 @@ def load(
     data: str,
     size: int,
     *,
-    augment: Augment | None = None,
-    seed: int = 0,
     data_seed: int = 0,
-    limit: int | None = None,
     grey: Grey = "refuse",
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
+    **options: Any,
 ) -> DataSplits:
     """The sets of a name or of a folder.
 
     Args:
         data: a name of `DATASETS`, or the path of a folder in the paper's layout.
         size: side of the square items, in pixels.
-        augment, seed: as `SaliencySet`, for training.
         data_seed: which data set, of those that a name stands for.
-        limit: at most so many images of each set.
         grey, augment_at, soft_masks: as `paper_layout`; made sets are of the network's size and
             have no grey masks.
+        options: `augment`, `seed` and `limit`, as `embedded` and `paper_layout` take them.
 
     Raises:
         FileNotFoundError: no name, and no folder in the paper's layout either.
         ValueError: as `paper_layout`.
     """
     if data in DATASETS:
-        return DATASETS[data](size, augment=augment, seed=seed, data_seed=data_seed, limit=limit)
+        return DATASETS[data](size, data_seed=data_seed, **options)
     if not Path(data).is_dir():
         raise FileNotFoundError(
             f"there is no folder {data}, nor a data set of that name (of {', '.join(DATASETS)}): "
             "see Dataset/README.md for the layout"
         )
-    return paper_layout(
-        Path(data),
-        size,
-        augment=augment,
-        seed=seed,
-        limit=limit,
-        grey=grey,
-        augment_at=augment_at,
-        soft_masks=soft_masks,
-    )
+    options |= {"grey": grey, "augment_at": augment_at, "soft_masks": soft_masks}
+    return paper_layout(Path(data), size, **options)

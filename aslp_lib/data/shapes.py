@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aslp_lib.checks import require
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
 
 SIZE = 48
@@ -39,8 +40,7 @@ class Annotators:
     agreement: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.agreement <= 1.0:
-            raise ValueError(f"agreement is {self.agreement}, but must lie in [0, 1]")
+        require("agreement", self.agreement, 0.0 <= self.agreement <= 1.0, "lie in [0, 1]")
 
     def salience(self, contrast: np.ndarray) -> np.ndarray:
         """Probability that a shape of this contrast is labelled salient."""
@@ -63,10 +63,9 @@ class Scene:
     shapes: tuple[int, int] = (1, 3)
 
     def __post_init__(self) -> None:
-        if not 0 <= self.contrast[0] <= self.contrast[1]:
-            raise ValueError(f"contrast is {self.contrast}, but must rise, from 0 or more")
-        if self.texture < 0:
-            raise ValueError(f"texture is {self.texture}, but must be 0 or more")
+        low, high = self.contrast
+        require("contrast", self.contrast, 0 <= low <= high, "rise, from 0 or more")
+        require("texture", self.texture, self.texture >= 0, "be 0 or more")
         if not 0 <= self.shapes[0] <= self.shapes[1]:
             raise ValueError(f"shapes are {self.shapes}, but must rise, from 0 or more")
 

@@ -151,10 +151,8 @@ def evaluate_run(
     evaluation = Evaluation.of(
         {
             name: {
-                variant.name: count_maps(
-                    run.maps(variant, name), dataset, reading, progress=progress
-                )
-                for variant in run.variants()
+                each.name: count_maps(run.maps(each, name), dataset, reading, progress=progress)
+                for each in run.variants()
             }
             for name, dataset in data.tests.items()
         }

@@ -27,6 +27,7 @@ import torch
 from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
+from aslp_lib.checks import require
 from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.datasets import DATASETS
@@ -52,7 +53,7 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, predicted_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, Run
+from aslp_lib.runs import Run
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
@@ -111,14 +112,11 @@ class Study:
     tested: bool = True
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"seeds is {self.seeds}, but must be at least 1")
-        for name, asked, known in (
-            ("degradations", self.degradations, DEGRADATIONS),
-            ("shifts", self.shifts, SHIFTS),
-        ):
-            if unknown := [each for each in asked if each not in known]:
-                raise ValueError(f"{name} has {unknown[0]!r}, but must be of {', '.join(known)}")
+        require("seeds", self.seeds, self.seeds >= 1, "be at least 1")
+        for name, known in (("degradations", DEGRADATIONS), ("shifts", SHIFTS)):
+            for each in getattr(self, name):
+                if each not in known:
+                    raise ValueError(f"{name} has {each!r}, but must be of {', '.join(known)}")
         if self.shifts and self.settings.data != EMBEDDED:
             raise ValueError(f"shifts are of the data {EMBEDDED!r}, not of {self.settings.data!r}")
 
@@ -194,10 +192,8 @@ class Study:
             return Run.create(path, training)
         run = Run.open(path)
         if other := differing(asdict(training), asdict(run.settings)):
-            raise ValueError(
-                f"{path} was made with another {', '.join(other)}: choose another --out, or remove "
-                "it"
-            )
+            made = f"{path} was made with another {', '.join(other)}"
+            raise ValueError(f"{made}: choose another --out, or remove it")
         return run
 
 
@@ -212,7 +208,9 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
             as `compare` and `records.read`.
     """
     check_output("--results", file)
-    with _locked(study.path, study.path / ".lock"), _locked(file, _lock_of(file)):
+    place = file.resolve()  # all links to a file have one lock
+    beside = place.with_name(f".{place.name}.lock")
+    with _locked(study.path, study.path / ".lock"), _locked(file, beside):
         known = read(file, study.settings) if file.exists() else []
         then, now = read_data(file) if known else {}, study.data()
         if known:
@@ -247,12 +245,6 @@ def _locked(what: Path, lock_file: Path) -> Iterator[None]:
         lock.release()
 
 
-def _lock_of(file: Path) -> Path:
-    """A lock's place beside a file, the same for all links to it."""
-    place = file.resolve()
-    return place.with_name(f".{place.name}.lock")
-
-
 def _check_data(file: Path, then: Data, now: Data) -> None:
     """Raise ValueError if records were made from other images or masks than there are now."""
     if not then:
@@ -275,18 +267,16 @@ def in_order(study: Study, found: Sequence[Record], known: Sequence[Record]) -> 
     """Records in the order in which a study asks for them, then those that it does not ask for."""
     kinds = (None, *study.settings.recalibrate)
 
-    def key(seed: int, method: str, options: Mapping[str, Any], kind: str | None) -> Hashable:
-        return seed, method, json.dumps(options), kind
-
     asked = [
-        key(training.seed, candidate.method, _options(training), kind)
+        (training.seed, candidate.method, json.dumps(_options(training)), kind)
         for candidate, training in study.trainings
         for kind in kinds
     ]
-    order = {each: number for number, each in enumerate(asked)}
+    order: dict[Hashable, int] = {each: number for number, each in enumerate(asked)}
     rows: dict[Hashable, tuple[int, Record]] = {}
     for record in (*found, *known):
-        own = key(*(record[name] for name in ("seed", "method", "options", "recalibration")))
+        options = json.dumps(record["options"])
+        own = record["seed"], record["method"], options, record["recalibration"]
         rows.setdefault((own, record["set"]), (order.get(own, len(order)), record))
     return [record for _, record in sorted(rows.values(), key=lambda row: row[0])]
 
@@ -404,8 +394,13 @@ def _scored(
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
+    clock = folder.path / "seconds.json"  # of a training that was not stopped in between
     if not folder.weights.exists():
-        _train(settings, data, method, folder, progress)
+        whole, start = not folder.checkpoint.exists(), time.perf_counter()
+        train(settings, data, method, folder, progress=progress)
+        if whole:
+            write(clock, json.dumps(time.perf_counter() - start))
+    seconds = round(float(json.loads(clock.read_text())), 2) if clock.exists() else None
     network = load_network(settings, folder.weights).to(accelerator_for(settings).device)
     kinds = [kind for kind in dict.fromkeys(kind for _, kind in missing) if kind is not None]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
@@ -428,7 +423,7 @@ def _scored(
                 **({} if error is None else {"posterior_error": _rounded(error)}),
                 **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts)}),
                 "images": len(counts),
-                "seconds": _seconds_of(folder),
+                "seconds": seconds,
             }
     return found
 
@@ -464,23 +459,3 @@ def _counted(
         kind: (Counts.join(own), None if posterior is None else errors[kind] / len(own))
         for kind, own in parts.items()
     }
-
-
-def _train(
-    settings: Settings, data: DataSplits, method: str, folder: MethodFolder, progress: bool
-) -> None:
-    whole = not folder.checkpoint.exists()
-    start = time.perf_counter()
-    train(settings, data, method, folder, progress=progress)
-    if whole:
-        write(_seconds(folder), json.dumps(time.perf_counter() - start))
-
-
-def _seconds(folder: MethodFolder) -> Path:
-    """How long the training took, if it was not stopped in between."""
-    return folder.path / "seconds.json"
-
-
-def _seconds_of(folder: MethodFolder) -> float | None:
-    file = _seconds(folder)
-    return round(float(json.loads(file.read_text())), 2) if file.exists() else None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from aslp_lib.checks import LARGEST_WHOLE, json_object, shown
+from aslp_lib.checks import fits, in_words, json_object, require, shown
 from aslp_lib.config import Settings
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics import SCORES, Score
@@ -98,10 +97,8 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
     then = asdict(content["settings"])
     now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
     if other := differing(now, then):
-        raise ValueError(
-            f"{path} was made with another {', '.join(other)}: choose another --results, or remove "
-            "it"
-        )
+        made = f"{path} was made with another {', '.join(other)}"
+        raise ValueError(f"{made}: choose another --results, or remove it")
     return found
 
 
@@ -120,8 +117,7 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json_object(text)
         records = content["records"]
-        if not isinstance(records, list):
-            raise TypeError(f"records is {shown(records)}, but must be a list")
+        require("records", records, isinstance(records, list), "be a list")
         return {
             "settings": Settings.from_json(json.dumps(content["settings"])),
             "records": records,
@@ -148,10 +144,7 @@ def _check(path: Path, records: Sequence[Any]) -> None:
             if same != number:
                 problem = f"it is of the same maps as record {same}; expected each once"
             elif options != expected:
-                problem = (
-                    f"options has {options}; expected {expected}, as in the first record of "
-                    f"{method}"
-                )
+                problem = f"options has {options}; expected {expected}, as the first of {method}"
         if problem:
             raise ValueError(
                 f"{path}, record {number}: {problem}. Remove the record, and compare makes it anew."
@@ -162,68 +155,37 @@ def _problem(record: Any) -> str:
     """What is wrong with a record, and what was expected; empty if nothing is."""
     if not isinstance(record, dict):
         return f"it is {shown(record)}; expected an object"
-    for name in REQUIRED:
-        if name not in record:
-            return f"{name} is missing; expected {KINDS.get(name, SCORE)[1]}"
+    if missing := [name for name in REQUIRED if name not in record]:
+        return f"{missing[0]} is missing; expected {in_words(KINDS.get(missing[0], SCORE))}"
     for name, value in record.items():
-        fits, expected = KINDS.get(name, SCORE)
-        if not fits(value):
-            return f"{shown(name)[1:-1]} is {shown(value)}; expected {expected}"
+        kind = KINDS.get(name, SCORE)
+        if not fits(value, kind):
+            return f"{shown(name)[1:-1]} is {shown(value)}; expected {in_words(kind)}"
+    for name, known in (("method", METHODS), ("recalibration", {None, *RECALIBRATIONS})):
+        if record[name] not in known:
+            return f"{name} is {shown(record[name])}; expected one that there is"
+    ends = record.get("intervals", {}).values()
+    if not all(len(each) == 2 and each[0] <= each[1] for each in ends):
+        return "intervals are not all of two rising ends; expected [low, high]"
     return ""
-
-
-def _whole(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST_WHOLE
-
-
-def _number(value: Any) -> bool:
-    """Whether it is a finite number; true and false are none."""
-    return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def _number_or_none(value: object) -> bool:
-    return value is None or _number(value)
-
-
-def _option(value: object) -> bool:
-    if isinstance(value, list):
-        return all(map(_option, value))
-    return isinstance(value, str | bool) or _number_or_none(value)
-
-
-def _interval(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(map(_number, value))
-        and value[0] <= value[1]
-    )
-
-
-def _object_of(fits: Callable[[object], bool], value: object) -> bool:
-    return isinstance(value, dict) and all(map(fits, value.values()))
 
 
 IDENTITY = ("method", "options", "recalibration", "seed", "set")
 """What tells the records of a file apart."""
 REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
 """What every record has."""
-Kind = tuple[Callable[[Any], bool], str]
-SCORE: Kind = _number_or_none, "a finite number or null"
-KINDS: dict[str, Kind] = {
-    "method": (lambda value: isinstance(value, str) and value in METHODS, "a method's name"),
-    "options": (partial(_object_of, _option), "an object of hyperparameters"),
-    "recalibration": (
-        lambda value: value is None or (isinstance(value, str) and value in RECALIBRATIONS),
-        "a recalibration's name or null",
-    ),
-    "seed": (_whole, "a whole number from 0 on"),
-    "set": (lambda value: isinstance(value, str), "text"),
-    "intervals": (partial(_object_of, _interval), "an object of intervals, each [low, high]"),
-    "images": (_whole, "a whole number from 0 on"),
+SCORE: Any = float | None
+KINDS: dict[str, Any] = {
+    "method": str,
+    "options": dict[str, str | bool | float | None],
+    "recalibration": str | None,
+    "seed": int,
+    "set": str,
+    "intervals": dict[str, list[float]],
+    "images": int,
 }
-"""What a record's values must be, and that in words. All others are scores, those that this version
-does not know too."""
+"""What a record's values must be. All others are scores, those that this version does not know
+too."""
 
 
 def of_method(
@@ -286,16 +248,15 @@ def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
     for record in found:
         if record["set"] != name:
             continue
-        label, options = Variant(record["method"], record["recalibration"]).label, record["options"]
+        label = Variant(record["method"], record["recalibration"]).label
+        others, method = chosen[record["method"]], METHOD_LABELS[record["method"]]
         differ = [
-            key
-            for key, own in options.items()
-            if any(each[key] != own for each in chosen[record["method"]])
+            f"{key} = {own}"
+            for key, own in record["options"].items()
+            if any(each[key] != own for each in others)
         ]
         if differ:
-            in_words = ", ".join(f"{key} = {options[key]}" for key in differ)
-            method = METHOD_LABELS[record["method"]]
-            label = label.replace(method, f"{method} ({in_words})", 1)
+            label = label.replace(method, f"{method} ({', '.join(differ)})", 1)
         grouped.setdefault(label, []).append(record)
     return grouped
 
@@ -312,13 +273,10 @@ def table(found: Sequence[Record], name: str) -> str:
     intervals over images."""
     shown = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
     rows = [
-        f"| {name} | {' | '.join(score.heading for score in shown)} |",
-        f"|---{'|---:' * len(shown)}|",
+        [label, *(_cell(score, own) for score in shown)]
+        for label, own in by_label(found, name).items()
     ]
-    for label, own in by_label(found, name).items():
-        cells = [_cell(score, own) for score in shown]
-        rows.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+    return markdown_table([name, *(score.heading for score in shown)], rows)
 
 
 def _cell(score: Score, own: Sequence[Record]) -> str:

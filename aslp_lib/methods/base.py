@@ -8,6 +8,7 @@ from typing import ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aslp_lib.metrics.counts import Counts
 
@@ -105,7 +106,7 @@ class Method(nn.Module, Generic[OptionsT]):
         return images, labels
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """The sum of these images' loss over their pixels, in nats.
+        """The sum of these images' loss over their pixels, in nats; BCE, unless overridden.
 
         Of several processes each is asked for its own rows; training divides by the pixels of the
         whole batch. A term that is no sum over pixels counts as often as there are pixels.
@@ -114,7 +115,7 @@ class Method(nn.Module, Generic[OptionsT]):
             logits: (N, 1, S, S) float32, or of as many images as `prepare` made.
             labels: the same shape, as `prepare` left them.
         """
-        raise NotImplementedError
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         """See what the network said in a step, of what `prepare` made, and the labels as they were;

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from aslp_lib.data.degradations import DEGRADATIONS, Item
 from aslp_lib.methods.base import Draws, Method
@@ -57,9 +56,6 @@ class DegradedViews(Method[DegradedViewsOptions]):
         ]
         seen, masks = (torch.stack(each) for each in zip(*views, strict=True))
         return seen.to(images.device), masks.to(labels)
-
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
 
 def _view(seed: int, item: Item, other: Item) -> Item:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method, NoOptions, OptionsT
+from aslp_lib.methods.base import Method, NoOptions, OptionsT
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -27,9 +26,6 @@ class KeptWeights(Method[OptionsT]):
 
     def begin(self, network: nn.Module) -> None:
         self.kept = deepcopy(network).requires_grad_(False)
-
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
     def finish(self, network: nn.Module) -> None:
         network.load_state_dict(self.kept.state_dict())

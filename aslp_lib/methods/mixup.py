@@ -41,9 +41,6 @@ class Mixup(Method[MixupOptions]):
     ) -> tuple[Tensor, Tensor]:
         return mixed(images, labels, self.options.alpha, draws)
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-
 
 def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[Tensor, Tensor]:
     """A batch's images, now float in [0, 1], and labels, each mixed with its partner's."""

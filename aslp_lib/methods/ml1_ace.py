@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aslp_lib.checks import require
 from aslp_lib.methods.base import Draws, Method
 
 LEAST = 1.0
@@ -31,10 +32,8 @@ class ML1ACEOptions:
     """Equal-width bins of the probability."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight}, but must be finite and not negative")
-        if self.bins < 2:
-            raise ValueError(f"bins is {self.bins}, but must be 2 or more")
+        require("weight", self.weight, 0 <= self.weight < math.inf, "be finite and not negative")
+        require("bins", self.bins, self.bins >= 2, "be 2 or more")
 
 
 class ML1ACE(Method[ML1ACEOptions]):
@@ -86,5 +85,4 @@ def calibration_error(probability: Tensor, labels: Tensor, bins: int, *, soft: b
     pixels, confident, true = table
     counts = pixels >= LEAST
     off = (confident - true).abs() / torch.where(counts, pixels, 1.0)
-    error: Tensor = torch.where(counts, off, 0.0).sum(dim=1) / counts.sum(dim=1).clamp(min=1)
-    return error
+    return torch.where(counts, off, 0.0).sum(dim=1) / counts.sum(dim=1).clamp(min=1)

@@ -47,14 +47,12 @@ class Reliability:
     @property
     def share(self) -> np.ndarray:
         """(bins,) share of all pixels."""
-        share: np.ndarray = self.pixels / self.pixels.sum()
-        return share
+        return self.pixels / self.pixels.sum()
 
     @property
     def gap(self) -> np.ndarray:
         """(bins,) confidence less accuracy; 0 in an empty bin."""
-        gap: np.ndarray = np.nan_to_num(self.confidence - self.accuracy)
-        return gap
+        return np.nan_to_num(self.confidence - self.accuracy)
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
@@ -309,8 +307,7 @@ def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
     # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
     top = counts.grey_levels - 1
     numerator = np.arange(counts.grey_levels - confidences, counts.grey_levels)
-    which: np.ndarray = np.maximum((numerator * bins + top - 1) // top - 1, 0)
-    return which
+    return np.maximum((numerator * bins + top - 1) // top - 1, 0)
 
 
 class _Ladder(NamedTuple):
@@ -331,8 +328,7 @@ class _Ladder(NamedTuple):
 
     def ranks(self, bins: int) -> np.ndarray:
         """(bins + 1,) how many pixels lie below each edge of bins of equal mass."""
-        ranks: np.ndarray = self.mass[-1] * np.arange(bins + 1) / bins
-        return ranks
+        return self.mass[-1] * np.arange(bins + 1) / bins
 
     def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
         """(bins,) mean confidence and outcome of bins of equal mass."""

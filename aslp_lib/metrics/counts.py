@@ -272,14 +272,12 @@ class Counts:
     @property
     def pixels(self) -> float:
         """How many pixels; whole unless the numbers are expected ones."""
-        pixels: float = self.table.sum().item()
-        return pixels
+        return self.table.sum().item()
 
     @property
     def pooled(self) -> np.ndarray:
         """(2, grey_levels) histogram over all images' pixels."""
-        pooled: np.ndarray = self.table.sum(axis=0)
-        return pooled
+        return self.table.sum(axis=0)
 
 
 def _check_mask(mask: np.ndarray) -> None:

@@ -26,8 +26,7 @@ def level_logits(levels: int) -> NDArray[np.float64]:
     """(levels,) logit of each grey level; the ends are clipped at half a level, as in
     `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
     halves = np.arange(levels) * 2
-    logits: NDArray[np.float64] = _half_level_logits(levels)[halves.clip(1, 2 * levels - 3) - 1]
-    return logits
+    return _half_level_logits(levels)[halves.clip(1, 2 * levels - 3) - 1]
 
 
 def nearest_levels(logits: NDArray[np.float64], levels: int) -> NDArray[np.intp]:

@@ -27,8 +27,7 @@ BETA_SQUARED = 0.3
 def _absolute_error(counts: Counts) -> np.ndarray:
     p = counts.probabilities
     error = counts.table[:, 0] @ p + counts.table[:, 1] @ (1 - p)
-    mean: np.ndarray = error / counts.table.sum(axis=(1, 2))
-    return mean
+    return error / counts.table.sum(axis=(1, 2))
 
 
 def f_curves(counts: Counts) -> np.ndarray:
@@ -57,8 +56,7 @@ def _adaptive_f(counts: Counts) -> np.ndarray:
     pooled = counts.table.sum(axis=1)
     twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
     threshold = np.ceil(np.minimum(twice, counts.grey_levels - 1)).astype(int)
-    chosen: np.ndarray = f_curves(counts)[np.arange(len(counts)), threshold]
-    return chosen
+    return f_curves(counts)[np.arange(len(counts)), threshold]
 
 
 def e_curves(counts: Counts) -> np.ndarray:
@@ -77,8 +75,7 @@ def _iou(counts: Counts) -> np.ndarray:
     true = counts.table[:, 1, half:].sum(axis=1)
     false = counts.table[:, 0, half:].sum(axis=1)
     positives = counts.table[:, 1].sum(axis=1)
-    shared: np.ndarray = true / np.where(positives > 0, positives + false, np.nan)
-    return shared
+    return true / np.where(positives > 0, positives + false, np.nan)
 
 
 def _structure(counts: Counts) -> np.ndarray:
@@ -174,8 +171,7 @@ def _precision_recall(table: np.ndarray) -> np.ndarray:
     found = _found(table)
     total, positives = found.sum(axis=1), found[:, 1, :1]
     below = np.stack([np.where(total > 0, total, 1), np.broadcast_to(positives, total.shape)], 1)
-    curves: np.ndarray = found[:, 1:] / np.where(positives[:, None] > 0, below, np.nan)
-    return curves
+    return found[:, 1:] / np.where(positives[:, None] > 0, below, np.nan)
 
 
 def _f(table: np.ndarray) -> np.ndarray:
@@ -184,8 +180,7 @@ def _f(table: np.ndarray) -> np.ndarray:
     positives = found[:, 1, :1]
     # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
     below = BETA_SQUARED * positives + found[:, 0] + found[:, 1]
-    f: np.ndarray = (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
-    return f
+    return (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
 
 
 def _e(table: np.ndarray) -> np.ndarray:
@@ -208,5 +203,4 @@ def _e(table: np.ndarray) -> np.ndarray:
         total += number * (alignment + 1) ** 2 / 4
     total = np.where(positives == 0, pixels - false, total)
     total = np.where(negatives == 0, true, total)
-    e: np.ndarray = total / np.maximum(pixels - 1 + np.spacing(1), 1)
-    return e
+    return total / np.maximum(pixels - 1 + np.spacing(1), 1)

@@ -36,8 +36,7 @@ def centroid(mask: np.ndarray) -> tuple[int, int]:
 def moments(histograms: np.ndarray) -> np.ndarray:
     """(..., grey_levels) histograms to (..., 3): number, sum of grey levels, sum of their squares;
     int64."""
-    sums: np.ndarray = histograms @ _powers(histograms.shape[-1])
-    return sums
+    return histograms @ _powers(histograms.shape[-1])
 
 
 def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
@@ -80,8 +79,7 @@ def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np
     safe = np.maximum(number, 1)
     middle = total // safe
     rest = total - middle * number
-    deviation: np.ndarray = squares - middle * (2 * total - middle * number) - rest**2 / safe
-    return deviation
+    return squares - middle * (2 * total - middle * number) - rest**2 / safe
 
 
 def _object(sums: np.ndarray, top: int) -> np.ndarray:
@@ -89,8 +87,7 @@ def _object(sums: np.ndarray, top: int) -> np.ndarray:
     number, total, _ = sums
     mean = total / (top * np.maximum(number, 1))
     spread = np.sqrt(_deviation(*sums) / np.maximum(number - 1, 1)) / top
-    similarity: np.ndarray = 2 * mean / (mean**2 + 1 + spread + _EPS)
-    return similarity
+    return 2 * mean / (mean**2 + 1 + spread + _EPS)
 
 
 def _ssim(quadrants: np.ndarray, top: int) -> np.ndarray:

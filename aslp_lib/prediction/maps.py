@@ -123,9 +123,7 @@ def _count(
     with ThreadPoolExecutor(workers) as pool:
         # One worker is this thread: handing work over costs more than it gives.
         parts = (pool.map if workers > 1 else map)(count, range(len(stems)))
-        bar = tqdm(
-            parts, total=len(stems), desc=f"maps of {name}", disable=not progress, leave=False
-        )
+        bar = tqdm(parts, f"maps of {name}", len(stems), disable=not progress, leave=False)
         return replace(Counts.join(list(bar)), names=tuple(stems))
 
 

@@ -114,7 +114,7 @@ def _to_make(
             why = f"they were made with other {', '.join(what)}"
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
-        # The records stay until there are new ones: maps without one pass for those of version 0.1.
+        # The records stay until there are new ones: maps without one pass for anyone's.
         shutil.rmtree(maps, ignore_errors=True)
     return made
 
@@ -166,12 +166,8 @@ def _fill(
 ) -> None:
     """Write this process's share of the maps into what will be the folders of `changes`."""
     own = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
-    bar = tqdm(
-        total=len(own),
-        desc=f"maps of {dataset.name}",
-        disable=not (progress and accelerator.is_main_process),
-        leave=False,
-    )
+    quiet = not (progress and accelerator.is_main_process)
+    bar = tqdm(desc=f"maps of {dataset.name}", total=len(own), disable=quiet, leave=False)
     with bar, ThreadPoolExecutor() as pool:
         written: list[Future] = []
         for index, maps in predicted_maps(network, dataset, settings, changes, own):

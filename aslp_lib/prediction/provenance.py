@@ -71,7 +71,7 @@ def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
         now: some of `made_with`.
 
     Raises:
-        FileNotFoundError: there is no record, as of version 0.1.
+        FileNotFoundError: there is no record.
     """
     try:
         then = dict(json.loads(record(maps).read_text(encoding="utf-8")))

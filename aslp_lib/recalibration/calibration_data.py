@@ -113,5 +113,4 @@ class Images:
 
 def bin_centres() -> NDArray[np.float64]:
     """(BINS,) the middle of each bin."""
-    centres: NDArray[np.float64] = (np.arange(BINS) + 0.5) * 2 * LIMIT / BINS - LIMIT
-    return centres
+    return (np.arange(BINS) + 0.5) * 2 * LIMIT / BINS - LIMIT

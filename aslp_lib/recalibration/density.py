@@ -281,5 +281,4 @@ def _fit(
     bounds = [(-LARGEST_WEIGHT, LARGEST_WEIGHT)] * len(first)
     options = {"ftol": 1e-14, "gtol": 1e-9}
     found = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-    weights: NDArray[np.float64] = found.x
-    return weights
+    return found.x

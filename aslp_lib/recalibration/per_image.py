@@ -169,8 +169,7 @@ class PerImage(Recalibration):
             features: (N, features), as `map_features` gives them.
         """
         inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
-        u: NDArray[np.float64] = _with_one(inputs) @ np.array([self.foreground, self.background]).T
-        return u
+        return _with_one(inputs) @ np.array([self.foreground, self.background]).T
 
     def _changed(self, logits: Tensor, features: NDArray[np.float64]) -> Tensor:
         """(N, K) changed logits of N images with these features, from logits (N, K) or (K,)."""

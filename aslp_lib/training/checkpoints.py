@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -52,14 +51,12 @@ def restore(
     """Fill network, method, optimizer and log; writes nothing, so that every process may.
 
     Raises:
-        ValueError: the checkpoint is damaged, was made with other settings, or by version 0.1.
+        ValueError: the checkpoint is damaged, or was made with other settings.
     """
     tensors, facts = load_tensors(folder.checkpoint)
     try:
-        made_with = facts.get("settings", "{}")
-        older = "hyperparameters" not in json.loads(made_with)
-        other = not older and Settings.from_json(made_with) != settings
-        if not older and not other:
+        other = Settings.from_json(facts["settings"]) != settings
+        if not other:
             _fill(tensors, facts["log"], state, optimizer)
     # What is not as `save` wrote it can fail anywhere; the file is at fault in each case.
     except Exception as error:
@@ -67,11 +64,6 @@ def restore(
             f"{folder.checkpoint} is no checkpoint of this training ({type(error).__name__}: "
             f"{' '.join(str(error).split())}): remove it to begin anew"
         ) from error
-    if older:
-        raise ValueError(
-            f"{folder.checkpoint} was made by version 0.1: finish the training with that version "
-            "(its weights and maps are good for this one), or start a new run"
-        )
     if other:
         raise ValueError(
             f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "

@@ -157,6 +157,7 @@ def run_epoch(
     # A process without an image of a small last batch runs one all the same, as the others wait
     # for its gradient, but leaves it out of the loss.
     held = [mine or batch[:1] for mine, batch in zip(own, whole, strict=True)]
+    rows_before = partial(distributed.rows_before, accelerator=accelerator)
     network.train()
     total = torch.zeros((), device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
@@ -166,12 +167,7 @@ def run_epoch(
             uniform[index],
             held[step],
             partial(_seed, settings.seed, epoch),
-            partial(
-                distributed.rows_before,
-                part=parts[step],
-                images=len(whole[step]),
-                accelerator=accelerator,
-            ),
+            partial(rows_before, part=parts[step], images=len(whole[step])),
         )
         images, seen = method.prepare(images, labels, index, draws)
         with accelerator.autocast():

@@ -39,13 +39,13 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
 @pytest.mark.slow
 @pytest.mark.fault("`compare` is started by torchrun", "it is refused: it starts its own processes")
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
-    assert main([*WORDS, "--processes", "0"]) == 1
-    assert "--processes is 0" in capsys.readouterr().err
-    assert main([*WORDS, "--seed", "3"]) == 1
-    assert "seeds 0, 1, ... of its own" in capsys.readouterr().err
-    assert main([*WORDS, "--seeds", "0"]) == 1
-    assert "seeds is 0" in capsys.readouterr().err
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    assert main(WORDS) == 1
-    assert "call it without torchrun" in capsys.readouterr().err
+    for words, message in (
+        (["--processes", "0"], "--processes is 0"),
+        (["--seed", "3"], "seeds 0, 1, ... of its own"),
+        (["--seeds", "0"], "seeds is 0"),
+        ([], "call it without torchrun"),
+    ):
+        monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")
+        assert main([*WORDS, *words]) == 1
+        assert message in capsys.readouterr().err
     assert not Path("runs").exists()

@@ -24,7 +24,7 @@ STUDY = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from test_study_processes import ENDLESS, Study, compare
+from test_experiment_processes import ENDLESS, Study, compare
 
 list(compare(Study(Path(sys.argv[1]), ENDLESS, seeds=1), processes=2))
 """

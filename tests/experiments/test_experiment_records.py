@@ -76,6 +76,16 @@ WHOLE = {
 }
 
 
+@pytest.mark.fault(
+    "a file of records is none, or damaged", "it is refused by name, and not written over"
+)
+@pytest.mark.parametrize("text", ["{}", "[]", '{"records": [{}], "settings": {}}', "no JSON"])
+def test_files_that_hold_no_records(tmp_path, text):
+    (tmp_path / "all.json").write_text(text)
+    with pytest.raises(ValueError, match=r"all\.json"):
+        records.read(tmp_path / "all.json")
+
+
 def written(path, second):
     """A file of two records, the second with other values; of a name that has ..., without it."""
     changed = {**WHOLE, "seed": 1, **second} if isinstance(second, dict) else second
@@ -103,34 +113,24 @@ def test_a_record_may_be_so(tmp_path, change):
     ("change", "message"),
     [
         ("text", "it is 'text'; expected an object"),
-        ({"ece": ...}, "ece is missing; expected a finite number or null"),
-        ({"ece": math.nan}, "ece is nan; expected a finite number or null"),
-        ({"nll": math.inf}, "nll is inf; expected"),
+        ({"ece": ...}, "ece is missing; expected a number, or None"),
+        ({"ece": math.nan}, "ece is nan; expected a number, or None"),
         ({"nll": 10**400}, "nll is 1000.*0; expected"),
         ({"mce": "0.1"}, "mce is '0.1'; expected"),
         ({"oe": True}, "oe is True; expected"),
-        ({"brier": [0.1]}, r"brier is \[0.1\]; expected"),
-        ({"seconds": ...}, "seconds is missing; expected"),
-        ({"seconds": "10 min"}, "seconds is '10 min'; expected"),
         ({"a_later_score": math.nan}, "a_later_score is nan; expected"),
-        ({"posterior_error": {}}, "posterior_error is {}; expected"),
-        ({"method": ...}, "method is missing; expected a method's name"),
-        ({"method": "nothing_known"}, "method is 'nothing_known'; expected a method's name"),
+        ({"method": ...}, "method is missing; expected text"),
+        ({"method": "nothing_known"}, "method is 'nothing_known'; expected one that there is"),
         ({"method": ["bce"]}, r"method is \['bce'\]; expected"),
-        ({"options": None}, "options is None; expected an object of hyperparameters"),
+        ({"options": None}, "options is None; expected an object, each of it"),
         ({"options": {"gamma": {}}}, "options is {'gamma': {}}; expected"),
-        ({"options": {"gamma": math.nan}}, "options is {'gamma': nan}; expected"),
-        ({"options": {}}, r"options has \[\]; expected \['gamma'\], as in the first .* of focal"),
-        ({"recalibration": ...}, "recalibration is missing; expected a recalibration's name or"),
+        ({"options": {}}, r"options has \[\]; expected \['gamma'\], as the first of focal"),
         ({"recalibration": "cold"}, "recalibration is 'cold'; expected"),
-        ({"seed": -1}, "seed is -1; expected a whole number from 0 on"),
         ({"seed": 1.0}, "seed is 1.0; expected"),
-        ({"set": None}, "set is None; expected text"),
-        ({"images": "5"}, "images is '5'; expected"),
-        ({"intervals": None}, "intervals is None; expected an object of intervals"),
-        ({"intervals": {"ece": [0.1]}}, "intervals is .*; expected"),
+        ({"intervals": None}, "intervals is None; expected an object, each of it a list"),
+        ({"intervals": {"ece": [0.1]}}, "intervals are not .*; expected"),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
-        ({"intervals": {"ece": [0.2, 0.1]}}, "intervals is .*; expected"),
+        ({"intervals": {"ece": [0.2, 0.1]}}, "intervals are not .*; expected"),
         ({"seed": 0}, "it is of the same maps as record 1; expected each once"),
     ],
 )

@@ -60,14 +60,13 @@ def test_what_has_no_spread():
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])
-def test_seeds_that_are_not_the_same(seeds):
+def test_what_cannot_be_compared(seeds):
     with pytest.raises(ValueError, match="needs the same seeds, each once"):
         difference([record(s, ece=0.1) for s in (0, 1)], [record(s, ece=0.1) for s in seeds], "ece")
-
-
-def test_a_score_that_is_undefined_has_no_difference():
     with pytest.raises(ValueError, match="ece is undefined for some of these records"):
         paired([0.1, None], [0.1, 0.2])
+    with pytest.raises(ValueError, match="posterior error on 'test' is not in these records"):
+        rank_correlation_with_posterior_error([record(0, **dict.fromkeys(RANKED, 0.1))], "test")
 
 
 def test_holm_s_correction_is_closed_testing_with_bonferroni():
@@ -86,12 +85,6 @@ def test_holm_s_correction_is_closed_testing_with_bonferroni():
                 for i in range(count)
             ]
             assert holm(list(p)) == pytest.approx(closed)
-
-
-def test_holm_s_correction_by_hand():
-    # In order: 4 x 0.01, 3 x 0.015, 2 x 0.03, and 0.04, which is less than the one before.
-    assert holm([0.04, 0.01, 0.03, 0.015]) == pytest.approx([0.06, 0.04, 0.06, 0.045])
-    assert holm([0.6, 0.7]) == [1, 1]
 
 
 def test_a_verdict_takes_the_whole_family_into_account():
@@ -124,8 +117,3 @@ def test_rank_correlation_counts_pairs_in_the_same_order():
         d2 = sum((rank - i) ** 2 for i, rank in enumerate(order))
         found = rank_correlation_with_posterior_error(rows, "test")
         assert found == pytest.approx(dict.fromkeys(RANKED, 1 - 6 * d2 / 60))
-
-
-def test_without_a_posterior_error_there_is_nothing_to_correlate_with():
-    with pytest.raises(ValueError, match="posterior error on 'test' is not in these records"):
-        rank_correlation_with_posterior_error([record(0, **dict.fromkeys(RANKED, 0.1))], "test")

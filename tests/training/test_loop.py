@@ -175,14 +175,13 @@ def checkpoint(tmp_path_factory):
     return load_tensors(folder.checkpoint)
 
 
-OTHER, OLDER, NONE = "other settings", r"by version 0\.1", "is no checkpoint.*begin anew"
+OTHER, NONE = "other settings", "is no checkpoint.*begin anew"
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda _, facts: facts.update(settings=replace(ONE_EPOCH, seed=9).to_json()), OTHER),
-        (lambda _, facts: facts.update(settings='{"technique": "M"}'), OLDER),
         (lambda _, facts: facts.update(settings="[1"), NONE),
         (lambda _, facts: facts.update(settings=7), NONE),
         (lambda _, facts: facts.pop("log"), NONE),
@@ -194,7 +193,6 @@ OTHER, OLDER, NONE = "other settings", r"by version 0\.1", "is no checkpoint.*be
     ],
 )
 @pytest.mark.fault("a checkpoint was made with other settings", "it is refused")
-@pytest.mark.fault("a checkpoint was made by version 0.1", "it is refused, with what to do")
 @pytest.mark.fault(
     "a checkpoint has no log, or other entries than a checkpoint has",
     "it is refused and named, with what to do",

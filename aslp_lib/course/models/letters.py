@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Candidate
 from aslp_lib.experiments.records import Record, of
 from aslp_lib.experiments.seed_statistics import difference, verdicts
@@ -216,11 +217,9 @@ def table(
         f"{each.mean:+.3f} [{each.low:+.3f}, {each.high:+.3f}] {verdict}"
         for each, verdict in zip(cells, verdicts(cells, smallest), strict=True)
     ]
-    lines = [
-        f"| difference in {score.replace('_', ' ')} | seeds | {' | '.join(sets)} |",
-        f"|---|---:{'|---' * len(sets)}|",
+    starts = range(0, len(cells), len(sets))
+    rows = [
+        [each.label, str(cells[start].seeds), *texts[start : start + len(sets)]]
+        for each, start in zip(group, starts, strict=True)
     ]
-    for row, each in enumerate(group):
-        start, end = row * len(sets), (row + 1) * len(sets)
-        lines.append(f"| {each.label} | {cells[start].seeds} | {' | '.join(texts[start:end])} |")
-    return "\n".join(lines)
+    return markdown_table([f"difference in {score.replace('_', ' ')}", "seeds", *sets], rows, "lrl")

@@ -12,6 +12,7 @@ from aslp_lib.evaluation.figures.style import (
     BLUE,
     GREY,
     ORANGE,
+    draw_legend,
     legend_below,
     line_widths,
     looks,
@@ -112,18 +113,9 @@ def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> No
         Line2D([], [], color=colour, linestyle=line, marker=mark if marks else None)
         for _, (colour, line, mark) in zip(labels, looks(), strict=False)
     ]
-    # As many beside one another as fit: a character takes 0.08 inches, a line with its room 0.7.
+    # A character takes 0.08 inches, a line with its room 0.7.
     widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
-    columns = max(1, min(len(labels), int(figure.get_figwidth() / widest)))
-    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
-    figure.legend(
-        handles,
-        [plain(label, WIDEST) for label in labels],
-        loc="outside lower center",
-        ncols=columns,
-        handlelength=3.5,
-        fontsize=9,
-    )
+    draw_legend(figure, handles, [plain(each, WIDEST) for each in labels], widest, handlelength=3.5)
 
 
 def image_scatter(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import itertools
 import textwrap
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -97,6 +98,14 @@ def legend_below(figure: Figure, *axes: Axes) -> None:
     pairs = [axis.get_legend_handles_labels() for axis in axes]
     handles = [handle for own, _ in pairs for handle in own]
     labels = [str(label) for _, own in pairs for label in own]
-    columns = max(1, min(len(labels), int(figure.get_figwidth() / LEGEND_COLUMN)))
+    draw_legend(figure, handles, labels, LEGEND_COLUMN)
+
+
+def draw_legend(
+    figure: Figure, handles: Sequence[Artist], labels: Sequence[str], width: float, **more: float
+) -> None:
+    """A legend under all axes, in as many columns of this width, in inches, as fit."""
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=9)
+    place: Any = {"loc": "outside lower center", "ncols": columns, "fontsize": 9, **more}
+    figure.legend(handles, labels, **place)
