@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts, min_max
@@ -92,7 +92,7 @@ def _any_order(answer: Callable[..., Array]) -> bool:
     return bool(np.allclose(answer(*_SOME), turned))
 
 
-SAMPLE = Exercise(
+SAMPLE = exercise(
     name="06/sample",
     title="sixteen times the pixels",
     question="""
@@ -103,36 +103,23 @@ its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?
     right=lambda: _mean_ece(400),
     tolerance=0.001,
     expects="a share in [0, 1], such as 0.05",
-    mistakes=(
-        Mistake(
-            lambda: _mean_ece(25) / 16,
-            "That falls as one over the number of pixels. The mean distance of a share from its "
-            "expectation falls as one over its square root.",
-        ),
-        Mistake(
-            lambda: 0.0,
-            "The network's true error is 0, but a sample's ECE is an absolute value: chance makes "
-            "it positive and can never make it negative.",
-        ),
-        Mistake(
-            lambda: _mean_ece(25),
-            "That is its mean on 25 pixels. More pixels are right more nearly as often as they "
-            "should be.",
-        ),
-        Mistake(
-            lambda: _mean_ece(25) / 2,
-            "That would be four times the pixels: the error falls as one over the square root.",
-        ),
-        Mistake(lambda: round(100 * _mean_ece(400), 2), "The right number in percent."),
-    ),
+    mistakes={
+        "That falls as one over the number of pixels. The mean distance of a share from its "
+        "expectation falls as one over its square root.": lambda: _mean_ece(25) / 16,
+        "The network's true error is 0, but a sample's ECE is an absolute value: chance makes it "
+        "positive and can never make it negative.": lambda: 0.0,
+        "That is its mean on 25 pixels. More pixels are right more nearly as often as they should "
+        "be.": lambda: _mean_ece(25),
+        "That would be four times the pixels: the error falls as one over the square "
+        "root.": lambda: _mean_ece(25) / 2,
+        "The right number in percent.": lambda: round(100 * _mean_ece(400), 2),
+    },
     hint="Sixteen times the pixels: by what factor does one over the square root fall?",
     why="It falls as one over the root of the sample: a quarter for sixteen times the pixels.",
-    solution="""
-answer = 0.063 / 16**0.5
-""",
+    solution="answer = 0.063 / 16**0.5",
 )
 
-BRIER = Exercise(
+BRIER = exercise(
     name="06/brier",
     title="a constant forecast",
     question="""
@@ -142,38 +129,27 @@ Brier score?**
     right=lambda: calibration.brier(_CONSTANT),
     tolerance=0.002,
     expects="a number in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda: calibration.brier_parts(_CONSTANT).uncertainty,
-            "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
-            "0.1, which costs its square: the reliability.",
+    mistakes={
+        "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
+        "0.1, which costs its square: the "
+        "reliability.": lambda: calibration.brier_parts(_CONSTANT).uncertainty,
+        "That is the reliability alone. The labels' own uncertainty is paid as well.": lambda: (
+            calibration.brier_parts(_CONSTANT).reliability
         ),
-        Mistake(
-            lambda: calibration.brier_parts(_CONSTANT).reliability,
-            "That is the reliability alone. The labels' own uncertainty is paid as well.",
+        "That is the mean absolute error. Brier's differences are squared.": lambda: saliency.mae(
+            _CONSTANT
         ),
-        Mistake(
-            lambda: saliency.mae(_CONSTANT),
-            "That is the mean absolute error. Brier's differences are squared.",
-        ),
-        Mistake(
-            lambda: 0.2 * (1 - 0.2),
-            "That is the variance of a label whose probability is 0.2, but 30 % are foreground.",
-        ),
-        Mistake(
-            lambda: calibration.ece(_CONSTANT, of="foreground"),
-            "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
-            "costs.",
-        ),
-    ),
+        "That is the variance of a label whose probability is 0.2, but 30 % are "
+        "foreground.": lambda: 0.2 * (1 - 0.2),
+        "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
+        "costs.": lambda: calibration.ece(_CONSTANT, of="foreground"),
+    },
     hint="Foreground costs (1 - 0.2)^2 a pixel, background 0.2^2; take the mean.",
     why="0.01 of reliability, no resolution (a constant tells nothing apart), 0.21 of uncertainty.",
-    solution="""
-answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2
-""",
+    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
 )
 
-BOOTSTRAP = Exercise(
+BOOTSTRAP = exercise(
     name="06/bootstrap",
     title="an interval over images",
     question="""
@@ -188,81 +164,52 @@ compared with the library's on arrays that you do not see.
     right=_interval,
     tolerance=1e-4,
     expects="a function that returns three shares in [0, 1]: value, low, high",
-    mistakes=(
-        Mistake(
-            _of_image_means,
-            "Those are means of the images' accuracies. Pooled means that each pixel counts once: "
-            "add up right pixels and pixels over the resampled images, then divide.",
-        ),
-        Mistake(
-            lambda right, pixels, times: np.array(
+    mistakes={
+        "Those are means of the images' accuracies. Pooled means that each pixel counts once: add "
+        "up right pixels and pixels over the resampled images, then divide.": _of_image_means,
+        "The ends are right. The value is the set's own, not the mean of the resampled sets.": lambda right, pixels, times: (
+            np.array(
                 [
                     _pooled(right, pixels, times).mean(),
                     *np.quantile(_pooled(right, pixels, times), [0.025, 0.975]),
                 ]
+            )
+        ),
+        "An image that is drawn three times counts three times. Drawn once or not at all would "
+        "be smaller sets, of another spread.": lambda right, pixels, times: _with_ends(
+            right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
+        ),
+        "That leaves out 5 % at each end: a 90 % interval.": lambda right, pixels, times: (
+            _with_ends(right, pixels, *np.quantile(_pooled(right, pixels, times), [0.05, 0.95]))
+        ),
+        "Those are the least and the greatest: the interval of all resamples, which grows with "
+        "their number.": lambda right, pixels, times: _with_ends(
+            right, pixels, *np.quantile(_pooled(right, pixels, times), [0, 1])
+        ),
+        "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked "
+        "are their quantiles, which may lie unevenly.": lambda right, pixels, times: _with_ends(
+            right,
+            pixels,
+            *_normal(right.sum() / pixels.sum(), _pooled(right, pixels, times).std()),
+        ),
+        "That is the interval of as many pixels drawn one by one. They come an image at a "
+        "time.": lambda right, pixels, times: _with_ends(
+            right,
+            pixels,
+            *_normal(
+                right.sum() / pixels.sum(),
+                math.sqrt(right.sum() * (pixels - right).sum() / pixels.sum() ** 2 / pixels.sum()),
             ),
-            "The ends are right. The value is the set's own, not the mean of the resampled sets.",
         ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
-            ),
-            "An image that is drawn three times counts three times. Drawn once or not at all would "
-            "be smaller sets, of another spread.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times), [0.05, 0.95])
-            ),
-            "That leaves out 5 % at each end: a 90 % interval.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times), [0, 1])
-            ),
-            "Those are the least and the greatest: the interval of all resamples, which grows with "
-            "their number.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right,
-                pixels,
-                *_normal(right.sum() / pixels.sum(), _pooled(right, pixels, times).std()),
-            ),
-            "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked "
-            "are their quantiles, which may lie unevenly.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right,
-                pixels,
-                *_normal(
-                    right.sum() / pixels.sum(),
-                    math.sqrt(
-                        right.sum() * (pixels - right).sum() / pixels.sum() ** 2 / pixels.sum()
-                    ),
-                ),
-            ),
-            "That is the interval of as many pixels drawn one by one. They come an image at a "
-            "time.",
-        ),
-    ),
-    properties=(
-        Property(
-            lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
-            "Here the value lies between the ends, and yours does not: return value, low, high.",
-        ),
-        Property(
-            _alike,
-            "Of images that are all the same every resample has the set's own accuracy: value and "
-            "ends must be equal.",
-        ),
-        Property(
-            _any_order,
-            "With the images (and the columns of times) in another order it says something else. "
-            "Is every resampled set made from times, and none drawn anew?",
-        ),
-    ),
+    },
+    properties={
+        "Here the value lies between the ends, and yours does not: return value, low, "
+        "high.": lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
+        "Of images that are all the same every resample has the set's own accuracy: value and ends "
+        "must be equal.": _alike,
+        "With the images (and the columns of times) in another order it says something else. Is "
+        "every resampled set made from times, and none drawn anew?": _any_order,
+    },
     hint="A row of times, multiplied with right and summed, is the resampled set's number of right "
     "pixels; likewise its number of pixels.",
     why="As times is (resamples, images), times @ right has the right pixels of every resample at "
@@ -277,7 +224,7 @@ def answer(right, pixels, times):
 """,
 )
 
-STRETCH = Exercise(
+STRETCH = exercise(
     name="06/stretch",
     title="what stretching does to a probability",
     question="""
@@ -288,24 +235,14 @@ probability `p` when the map is min-max normalised**; it is compared with the li
     right=_stretched,
     tolerance=0.005,
     expects="a share in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda p, low, high: p / high,
-            "That makes the greatest 1, but leaves the least above 0.",
-        ),
-        Mistake(
-            lambda p, low, high: p - low,
-            "That makes the least 0. The greatest must become 1, too.",
-        ),
-        Mistake(
-            lambda p, low, high: low + p * (high - low),
-            "That is the way back, from a stretched map to the range of the first.",
-        ),
-        Mistake(
-            lambda p, low, high: (p - low) / high,
-            "The greatest would become (high - low) / high. Divide by the whole range.",
-        ),
-    ),
+    mistakes={
+        "That makes the greatest 1, but leaves the least above 0.": lambda p, low, high: p / high,
+        "That makes the least 0. The greatest must become 1, too.": lambda p, low, high: p - low,
+        "That is the way back, from a stretched map to the range of the "
+        "first.": lambda p, low, high: low + p * (high - low),
+        "The greatest would become (high - low) / high. Divide by the whole "
+        "range.": lambda p, low, high: (p - low) / high,
+    },
     hint="Shift so that `low` becomes 0, then scale so that `high` becomes 1.",
     why="0.4 in a map that never exceeds 0.6 can become 0.67: surer, with nothing learnt.",
     solution="""

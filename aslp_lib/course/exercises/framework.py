@@ -12,12 +12,12 @@ import math
 import signal
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from types import FrameType
-from typing import Literal, NoReturn, SupportsFloat, cast
+from types import FrameType, MappingProxyType
+from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,6 +219,20 @@ class Exercise:
             return f"{where} ({', '.join(self.arguments)})"
         pairs = zip(self.arguments, point, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
+
+
+def exercise(
+    *,
+    mistakes: Mapping[str, Answer],
+    properties: Mapping[str, Callable[[Callable[..., Array]], bool]] = MappingProxyType({}),
+    **fields: Any,
+) -> Exercise:
+    """An exercise whose mistakes and properties are given as tables, by their hints."""
+    return Exercise(
+        mistakes=tuple(Mistake(answer, hint) for hint, answer in mistakes.items()),
+        properties=tuple(Property(holds, hint) for hint, holds in properties.items()),
+        **fields,
+    )
 
 
 def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 
 
 def _proximal(
@@ -111,7 +111,7 @@ def _is_each_image_s_own(answer: Callable[..., Array]) -> bool:
     return bool(np.allclose(turned[::-1], answer(*_STEPS[0]), atol=1e-6))
 
 
-PROXIMAL = Exercise(
+PROXIMAL = exercise(
     name="04/proximal",
     title="write the stable step",
     question="""
@@ -125,48 +125,26 @@ levels and gradients that you do not see.
     right=_proximal,
     tolerance=1e-5,
     expects="a function that returns an array of levels, one an image",
-    mistakes=(
-        Mistake(
-            _explicit,
-            "That is the explicit step: its constraint is taken at the old level, so that at a "
-            "gain over 2 it throws a level further back than it was beyond.",
-        ),
-        Mistake(
-            _always_held,
-            "R is at most 0: it pulls no level up. One that is under the bound after its climb "
-            "stays where the climb took it.",
-        ),
-        Mistake(
-            _judged_before,
-            "You look at the old level to see who is beyond the bound. The constraint counts at "
-            "the new one: a level that crosses the bound in this step is held back, too.",
-        ),
-        Mistake(
-            _projected,
-            "That is the projection onto the bound, the limit of an infinite lambda. A soft "
-            "constraint lets a level rest beyond.",
-        ),
-        Mistake(
-            _without_half_beta,
-            "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of alpha.",
-        ),
-        Mistake(
-            _unclipped,
-            "The levels are right but for their limits: none is under 0 or over min(1, 1/beta).",
-        ),
-    ),
-    properties=(
-        Property(
-            _rises_with_the_old,
-            "Of two images with one gradient, the one whose level was higher must stay higher: "
-            "yours passes it on the way back, which is what makes a saw-tooth.",
-        ),
-        Property(
-            _is_each_image_s_own,
-            "Turn the images' order round and their levels must turn with them: each depends on "
-            "its own level and gradient alone.",
-        ),
-    ),
+    mistakes={
+        "That is the explicit step: its constraint is taken at the old level, so that at a gain "
+        "over 2 it throws a level further back than it was beyond.": _explicit,
+        "R is at most 0: it pulls no level up. One that is under the bound after its climb stays "
+        "where the climb took it.": _always_held,
+        "You look at the old level to see who is beyond the bound. The constraint counts at the "
+        "new one: a level that crosses the bound in this step is held back, too.": _judged_before,
+        "That is the projection onto the bound, the limit of an infinite lambda. A soft constraint "
+        "lets a level rest beyond.": _projected,
+        "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of "
+        "alpha.": _without_half_beta,
+        "The levels are right but for their limits: none is under 0 or over min(1, "
+        "1/beta).": _unclipped,
+    },
+    properties={
+        "Of two images with one gradient, the one whose level was higher must stay higher: yours "
+        "passes it on the way back, which is what makes a saw-tooth.": _rises_with_the_old,
+        "Turn the images' order round and their levels must turn with them: each depends on its "
+        "own level and gradient alone.": _is_each_image_s_own,
+    },
     hint="Climb first: c = alpha + eta*gradient. Where beta*c/2 is over 1 - accuracy, solve "
     "a = c + eta*weight*(1 - beta*a/2 - accuracy) for a.",
     why="With c = alpha + eta*gradient, a = (c + eta*weight*(1 - accuracy)) / "
