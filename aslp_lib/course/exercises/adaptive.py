@@ -78,19 +78,19 @@ An image of four pixels with labels 1, 1, 0, 0 and logits 4, 2, -3, 1, and soft 
     expects="a number of nats per pixel, such as 0.8",
     mistakes={
         "That is the sum over the pixels. The loss is a mean over pixels, so its gradient is: an "
-        "image's size must not count.": lambda: 4 * _gradient(1.5),
+        "image's size must not count.": 4 * _gradient(1.5),
         "The sign is turned. The image is mostly right, so perturbing its labels makes its loss "
-        "larger: BCE with the perturbed labels less BCE with the plain "
-        "ones.": lambda: -_gradient(1.5),
+        "larger: BCE with the perturbed labels less BCE with the plain ones.": -_gradient(1.5),
         "The size is doubled: the signed margin is weighted by beta/2, because y - 1/2 is half of "
-        "the sign.": lambda: 2 * _gradient(1.5),
-        "You divided by beta/2 where it multiplies. The authors' code does the same.": lambda: (
+        "the sign.": 2 * _gradient(1.5),
+        "You divided by beta/2 where it multiplies. The authors' code does the same.": (
             _gradient(1.5) / (1.5 / 2) ** 2
         ),
         "You took every margin for positive. The last pixel is wrong: its label is 0 and its logit "
-        "1, so its margin is -1.": lambda: _gradient(1.5, _LOGITS.abs() * (2 * _LABELS - 1)),
-        "You averaged the logits. On background a negative logit is right: its sign "
-        "turns.": lambda: 1.5 / 2 * _LOGITS.mean().item(),
+        "1, so its margin is -1.": _gradient(1.5, _LOGITS.abs() * (2 * _LABELS - 1)),
+        "You averaged the logits. On background a negative logit is right: its sign turns.": (
+            1.5 / 2 * _LOGITS.mean().item()
+        ),
     },
     hint="Turn the sign of the logits on background, take their mean over the pixels, and weight "
     "it by beta/2.",
@@ -110,7 +110,6 @@ MC lets a level climb until the target's expected confidence has come down to th
 which alpha is that?** Write the function. Mind that alpha is a probability and must keep the
 decision.
 """,
-    arguments=("accuracy", "beta"),
     grid=_GRID,
     right=lambda a, b: min(_meeting_point(a, b), _limit(b)),
     tolerance=1e-4,
@@ -153,10 +152,8 @@ this validation?**
         "0.8.": lambda: _bound_after(0.55, 0.5),
         "The sign is turned: over-confidence (C above A) raises the bound, so that labels are "
         "perturbed more.": lambda: _bound_after(0.25, 0.5),
-        "The gap is right, but the bound goes only a share k of it at a time.": lambda: (
-            0.05 + 0.75 - 0.5
-        ),
-        "That is the move. The bound starts from 0.05.": lambda: 0.15 * (0.75 - 0.5),
+        "The gap is right, but the bound goes only a share k of it at a time.": 0.05 + 0.75 - 0.5,
+        "That is the move. The bound starts from 0.05.": 0.15 * (0.75 - 0.5),
         "The third pixel's label is 1, but 0.4 predicts 0, and the fourth is wrong too: two of "
         "four are right.": lambda: _bound_after(0.75, 0.75),
     },
@@ -186,13 +183,9 @@ longer settle?**
         "That is where the gain is 1: until there a level does not even overshoot. It settles, "
         "swinging, up to 2.": lambda: _largest_weight() / 2,
         "You left beta/2 out of the gain: confidence falls by beta/2 per unit of alpha, and that "
-        "is what lambda answers to.": lambda: 2 / 0.002,
-        "You left eta out of the gain: lambda acts through a step of that size.": lambda: (
-            2 / (1.5 / 2)
-        ),
-        "That is the ratio upside down: a smaller eta admits a larger lambda.": lambda: (
-            0.002 * 1.5 / 2 / 2
-        ),
+        "is what lambda answers to.": 2 / 0.002,
+        "You left eta out of the gain: lambda acts through a step of that size.": 2 / (1.5 / 2),
+        "That is the ratio upside down: a smaller eta admits a larger lambda.": 0.002 * 1.5 / 2 / 2,
     },
     hint="A level that is e beyond the bound is next at (1 - eta*lambda*beta/2) * e beyond it. "
     "When does that shrink?",
@@ -213,7 +206,7 @@ nats and stays there. **At which alpha does its level rest?** Three decimals.
     expects="a level in [0, 1], such as 0.250",
     mistakes={
         "That is the bound. A soft constraint is held open by the gradient: the level rests a "
-        "little beyond.": lambda: _meeting_point(0.85, 1.0),
+        "little beyond.": _meeting_point(0.85, 1.0),
         "The level rests beyond the bound, not before it: before it nothing pushes back.": lambda: (
             2 * _meeting_point(0.85, 1.0) - _rest()
         ),
@@ -222,7 +215,7 @@ nats and stays there. **At which alpha does its level rest?** Three decimals.
         ),
         "grad / lambda is the excess in *confidence*; a level must go 2/beta times as "
         "far.": lambda: (_rest() + _meeting_point(0.85, 1.0)) / 2,
-        "That is hard inversion's, beta = 2 in the figure's units. Here beta is 1.": lambda: (
+        "That is hard inversion's, beta = 2 in the figure's units. Here beta is 1.": (
             _meeting_point(0.85, HARD_INVERSION.beta) + 1.6 / 200
         ),
     },

@@ -88,16 +88,17 @@ Give a share in [0, 1].
     expects="a share in [0, 1], such as 0.75",
     mistakes={
         "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and the "
-        "network is 0.9 sure of that: take max(p, 1 - p).": lambda: _foreground_mean(_FOUR),
+        "network is 0.9 sure of that: take max(p, 1 - p).": _foreground_mean(_FOUR),
         "That is the mean probability of background. The predicted class differs from pixel to "
-        "pixel: take max(p, 1 - p) of each.": lambda: 1 - _foreground_mean(_FOUR),
-        "That is the mean of min(p, 1 - p), the probability of the class that was not "
-        "predicted.": lambda: 1 - calibration.confidence(_FOUR),
-        "The right number in percent. Asked is a share in [0, 1].": lambda: round(
+        "pixel: take max(p, 1 - p) of each.": 1 - _foreground_mean(_FOUR),
+        "That is the mean of min(p, 1 - p), the probability of the class that was not predicted.": (
+            1 - calibration.confidence(_FOUR)
+        ),
+        "The right number in percent. Asked is a share in [0, 1].": round(
             100 * calibration.confidence(_FOUR), 1
         ),
         "That is the mean over the pixels predicted foreground. The other two count as well: they "
-        "are predicted background.": lambda: (0.9 + 0.8) / 2,
+        "are predicted background.": (0.9 + 0.8) / 2,
     },
     hint="Each pixel's confidence is max(p, 1 - p); then take the mean of the four.",
     why="The last two pixels are predicted background with confidence 0.7 and 0.9.",
@@ -128,17 +129,17 @@ A set's pixels fall into three bins:
     expects="a share in [0, 1], such as 0.05",
     mistakes={
         "That is the plain mean over bins. Each bin weighs as much as its share of the "
-        "pixels.": lambda: float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
+        "pixels.": float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
         "That is mean confidence less accuracy: the bins' gaps with their signs, so that the "
         "modest bin cancels part of the others. ECE takes each bin's absolute "
-        "gap.": lambda: calibration.gap(_THREE_BINS),
+        "gap.": calibration.gap(_THREE_BINS),
         "That is accuracy less mean confidence: a sum with signs. ECE takes each bin's absolute "
-        "gap.": lambda: -calibration.gap(_THREE_BINS),
+        "gap.": -calibration.gap(_THREE_BINS),
         "That is the largest gap, the maximum calibration error. ECE is the mean over "
-        "pixels.": lambda: calibration.mce(_THREE_BINS),
+        "pixels.": calibration.mce(_THREE_BINS),
         "That is OE: only the over-confident bins, weighted by their confidence. In ECE the modest "
-        "bin counts too.": lambda: calibration.oe(_THREE_BINS),
-        "The right number in percent. Asked is a share in [0, 1].": lambda: round(
+        "bin counts too.": calibration.oe(_THREE_BINS),
+        "The right number in percent. Asked is a share in [0, 1].": round(
             100 * calibration.ece(_THREE_BINS), 1
         ),
     },
@@ -162,7 +163,6 @@ says, and `y`, the labels, 0 or 1. **Write their ECE**: of the predicted class, 
 equal width over [0, 1]. It is compared with the library's on arrays that you do not see. Bins may
 be empty; no confidence lies on the edge of a bin.
 """,
-    arguments=("p", "y"),
     grid=(_arrays(8), _SOME, _arrays(1000)),
     right=lambda p, y: calibration.ece(_counted(p, y)),
     tolerance=1e-4,
@@ -220,7 +220,6 @@ OE = exercise(
 All pixels of a set fall into one bin. **Write its OE as a function of the bin's mean confidence and
 accuracy**; it is compared with the library on a grid.
 """,
-    arguments=("confidence", "accuracy"),
     grid=tuple((c, a / 10) for c in (0.55, 0.75, 0.95) for a in (4, 5, 7, 9, 10)),
     right=lambda c, a: calibration.oe(_bins((c, 1000, round(1000 * a)))),
     tolerance=2e-3,
@@ -258,11 +257,11 @@ pooled accuracy?** Give a share in [0, 1].
     expects="a share in [0, 1], such as 0.8",
     mistakes={
         "That is the mean over images: the small image counts as much as the large one. Pooled "
-        "means that each pixel counts once.": lambda: _mean(calibration.accuracy, _IMAGES),
-        "That is the first image's accuracy alone.": lambda: calibration.accuracy(_IMAGES[:1]),
-        "That is the large image's accuracy alone.": lambda: calibration.accuracy(_IMAGES[1:]),
-        "That is the share of wrong pixels.": lambda: 1 - calibration.accuracy(_IMAGES),
-        "The right number in percent. Asked is a share in [0, 1].": lambda: round(
+        "means that each pixel counts once.": _mean(calibration.accuracy, _IMAGES),
+        "That is the first image's accuracy alone.": calibration.accuracy(_IMAGES[:1]),
+        "That is the large image's accuracy alone.": calibration.accuracy(_IMAGES[1:]),
+        "That is the share of wrong pixels.": 1 - calibration.accuracy(_IMAGES),
+        "The right number in percent. Asked is a share in [0, 1].": round(
             100 * calibration.accuracy(_IMAGES), 1
         ),
     },
@@ -282,18 +281,15 @@ ECE?** Give a share in [0, 1].
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.5",
     mistakes={
-        "That is OE. Nothing is over-confident here, but ECE counts modesty too.": lambda: (
-            calibration.oe(_TEXTURE)
+        "That is OE. Nothing is over-confident here, but ECE counts modesty too.": calibration.oe(
+            _TEXTURE
         ),
-        "That is the confidence, 1 - 0.2. ECE is its distance from the accuracy.": lambda: (
-            calibration.confidence(_TEXTURE)
-        ),
-        "The right size, but with the sign of the gap. ECE takes the absolute value.": lambda: (
-            calibration.gap(_TEXTURE)
-        ),
-        "That is the accuracy: every pixel is predicted background and is background.": lambda: (
-            calibration.accuracy(_TEXTURE)
-        ),
+        "That is the confidence, 1 - 0.2. ECE is its distance from the "
+        "accuracy.": calibration.confidence(_TEXTURE),
+        "The right size, but with the sign of the gap. ECE takes the absolute "
+        "value.": calibration.gap(_TEXTURE),
+        "That is the accuracy: every pixel is predicted background and is "
+        "background.": calibration.accuracy(_TEXTURE),
     },
     hint="All pixels share a bin. What is predicted, how sure, and how often is it right?",
     why="Background is predicted with confidence 0.8 and is always right: the gap is all modesty, "

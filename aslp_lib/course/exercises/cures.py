@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aslp_lib.course.exercises.framework import exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
 
 NOTEBOOK = "07_cheaper_cures"
-
-Array = NDArray[np.float64]
 
 
 def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
@@ -93,19 +90,13 @@ _LOGS = (
     read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
 )
 
-_CURES = (
-    "nothing",
-    "a temperature",
-    "isotonic regression",
-    "label smoothing",
-    "early stopping",
-    "a level for each test image",
-)
-_LIST = "\n".join(f"{number}. {cure}" for number, cure in enumerate(_CURES, start=1))
-
-
-def _number(cure: str) -> Callable[[], float]:
-    return lambda: 1 + _CURES.index(cure)
+_LIST = """\
+1. nothing
+2. a temperature
+3. isotonic regression
+4. label smoothing
+5. early stopping
+6. a level for each test image"""
 
 
 TEMPERATURE = exercise(
@@ -146,7 +137,6 @@ def answer(logits, foreground, background):
 
     return minimize_scalar(nll, bounds=(0.1, 10), method="bounded").x
 """,
-    arguments=("logits", "foreground", "background"),
     grid=_NETWORKS,
 )
 
@@ -182,7 +172,6 @@ whose weights are kept. Below 0 it gains.
 def answer(nll, accuracy):
     return accuracy[-1] - accuracy[nll.argmin()]
 """,
-    arguments=("nll", "accuracy"),
     grid=_LOGS,
 )
 
@@ -218,7 +207,6 @@ def answer(p, s):
     after = (1 - s) * p + s / 2
     return math.log(p / (1 - p)) / math.log(after / (1 - after))
 """,
-    arguments=("p", "s"),
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
@@ -235,23 +223,16 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
 
 {_LIST}
 """,
-    right=_number("a temperature"),
+    right=lambda: 2,
     tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
-        "It is ten points too sure, and a hundred labelled images can mend that in a "
-        "second.": _number("nothing"),
-        "It would calibrate at least as well, but it moves decisions, and with them the "
-        "bills.": _number("isotonic regression"),
-        f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.": _number(
-            "label smoothing"
-        ),
-        f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.": _number(
-            "early stopping"
-        ),
+        "It is ten points too sure, and a hundred labelled images can mend that in a second.": 1,
+        "It would calibrate at least as well, but it moves decisions, and with them the bills.": 3,
+        f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.": 4,
+        f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.": 5,
         "It keeps decisions and would do. But it is fitted on degraded copies for the sake of "
-        "shifts, and here nothing shifts: the simplest that does the work is "
-        "enough.": _number("a level for each test image"),
+        "shifts, and here nothing shifts: the simplest that does the work is enough.": 6,
     },
     hint="Choose one of the six numbers.",
     why="One number, fitted where validation resembles the test; no decision moves.",
@@ -268,18 +249,16 @@ trained and no decision moves. **Which cure?** Answer with its number.
 
 {_LIST}
 """,
-    right=_number("a level for each test image"),
+    right=lambda: 6,
     tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
-        "Too sure on the ground, it will hardly be less sure than it is right in the "
-        "dusk.": _number("nothing"),
+        "Too sure on the ground, it will hardly be less sure than it is right in the dusk.": 1,
         "It helps, but it is one number for a sharp image and for a blurred one alike, fitted on "
-        "sharp ones.": _number("a temperature"),
-        "It moves decisions, and it was fitted on images that resemble these less and "
-        "less.": _number("isotonic regression"),
-        f"{_TRAIN_AGAIN} And it is one strength for all images.": _number("label smoothing"),
-        f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.": _number("early stopping"),
+        "sharp ones.": 2,
+        "It moves decisions, and it was fitted on images that resemble these less and less.": 3,
+        f"{_TRAIN_AGAIN} And it is one strength for all images.": 4,
+        f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.": 5,
     },
     hint="Choose one of the six numbers.",
     why="Fitted on degraded copies, it asks each image how hard it looks. Over empty concrete it "

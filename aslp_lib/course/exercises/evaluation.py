@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -69,12 +69,28 @@ def _of_image_means(right: Array, pixels: Array, times: Array) -> Array:
     return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
 
 
-def _with_ends(right: Array, pixels: Array, low: float, high: float) -> Array:
-    return np.array([right.sum() / pixels.sum(), low, high])
+def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callable[..., Array]:
+    """The right value, with other ends."""
+
+    def answer(right: Array, pixels: Array, times: Array) -> Array:
+        return np.array([right.sum() / pixels.sum(), *ends(right, pixels, times)])
+
+    return answer
 
 
-def _normal(value: float, deviation: float) -> tuple[float, float]:
+def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
+    drawn = _pooled(right, pixels, times)
+    return np.array([drawn.mean(), *np.quantile(drawn, [0.025, 0.975])])
+
+
+def _normal(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
+    value = right.sum() / pixels.sum()
     return value - 1.96 * deviation, value + 1.96 * deviation
+
+
+def _of_single_pixels(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
+    wrong = (pixels - right).sum()
+    return _normal(right, pixels, math.sqrt(right.sum() * wrong / pixels.sum() ** 3))
 
 
 _SOME = _set(12)
@@ -107,7 +123,7 @@ its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?
         "That falls as one over the number of pixels. The mean distance of a share from its "
         "expectation falls as one over its square root.": lambda: _mean_ece(25) / 16,
         "The network's true error is 0, but a sample's ECE is an absolute value: chance makes it "
-        "positive and can never make it negative.": lambda: 0.0,
+        "positive and can never make it negative.": 0.0,
         "That is its mean on 25 pixels. More pixels are right more nearly as often as they should "
         "be.": lambda: _mean_ece(25),
         "That would be four times the pixels: the error falls as one over the square "
@@ -132,17 +148,17 @@ Brier score?**
     mistakes={
         "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
         "0.1, which costs its square: the "
-        "reliability.": lambda: calibration.brier_parts(_CONSTANT).uncertainty,
-        "That is the reliability alone. The labels' own uncertainty is paid as well.": lambda: (
-            calibration.brier_parts(_CONSTANT).reliability
-        ),
-        "That is the mean absolute error. Brier's differences are squared.": lambda: saliency.mae(
+        "reliability.": calibration.brier_parts(_CONSTANT).uncertainty,
+        "That is the reliability alone. The labels' own uncertainty is paid as "
+        "well.": calibration.brier_parts(_CONSTANT).reliability,
+        "That is the mean absolute error. Brier's differences are squared.": saliency.mae(
             _CONSTANT
         ),
-        "That is the variance of a label whose probability is 0.2, but 30 % are "
-        "foreground.": lambda: 0.2 * (1 - 0.2),
+        "That is the variance of a label whose probability is 0.2, but 30 % are foreground.": (
+            0.2 * (1 - 0.2)
+        ),
         "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
-        "costs.": lambda: calibration.ece(_CONSTANT, of="foreground"),
+        "costs.": calibration.ece(_CONSTANT, of="foreground"),
     },
     hint="Foreground costs (1 - 0.2)^2 a pixel, background 0.2^2; take the mean.",
     why="0.01 of reliability, no resolution (a constant tells nothing apart), 0.21 of uncertainty.",
@@ -159,7 +175,6 @@ own pooled accuracy and the ends of its 95 % interval over images**, the quantil
 of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
 compared with the library's on arrays that you do not see.
 """,
-    arguments=("right", "pixels", "times"),
     grid=(_set(5), _SOME, _set(30)),
     right=_interval,
     tolerance=1e-4,
@@ -167,40 +182,25 @@ compared with the library's on arrays that you do not see.
     mistakes={
         "Those are means of the images' accuracies. Pooled means that each pixel counts once: add "
         "up right pixels and pixels over the resampled images, then divide.": _of_image_means,
-        "The ends are right. The value is the set's own, not the mean of the resampled sets.": lambda right, pixels, times: (
-            np.array(
-                [
-                    _pooled(right, pixels, times).mean(),
-                    *np.quantile(_pooled(right, pixels, times), [0.025, 0.975]),
-                ]
+        "The ends are right. The value is the set's own, not the mean of the resampled "
+        "sets.": _mean_of_resamples,
+        "An image that is drawn three times counts three times. Drawn once or not at all would be "
+        "smaller sets, of another spread.": _with_ends(
+            lambda right, pixels, times: np.quantile(
+                _pooled(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
             )
         ),
-        "An image that is drawn three times counts three times. Drawn once or not at all would "
-        "be smaller sets, of another spread.": lambda right, pixels, times: _with_ends(
-            right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
-        ),
-        "That leaves out 5 % at each end: a 90 % interval.": lambda right, pixels, times: (
-            _with_ends(right, pixels, *np.quantile(_pooled(right, pixels, times), [0.05, 0.95]))
+        "That leaves out 5 % at each end: a 90 % interval.": _with_ends(
+            lambda *drawn: np.quantile(_pooled(*drawn), [0.05, 0.95])
         ),
         "Those are the least and the greatest: the interval of all resamples, which grows with "
-        "their number.": lambda right, pixels, times: _with_ends(
-            right, pixels, *np.quantile(_pooled(right, pixels, times), [0, 1])
-        ),
-        "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked "
-        "are their quantiles, which may lie unevenly.": lambda right, pixels, times: _with_ends(
-            right,
-            pixels,
-            *_normal(right.sum() / pixels.sum(), _pooled(right, pixels, times).std()),
+        "their number.": _with_ends(lambda *drawn: np.quantile(_pooled(*drawn), [0, 1])),
+        "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked are "
+        "their quantiles, which may lie unevenly.": _with_ends(
+            lambda right, pixels, times: _normal(right, pixels, _pooled(right, pixels, times).std())
         ),
         "That is the interval of as many pixels drawn one by one. They come an image at a "
-        "time.": lambda right, pixels, times: _with_ends(
-            right,
-            pixels,
-            *_normal(
-                right.sum() / pixels.sum(),
-                math.sqrt(right.sum() * (pixels - right).sum() / pixels.sum() ** 2 / pixels.sum()),
-            ),
-        ),
+        "time.": _with_ends(_of_single_pixels),
     },
     properties={
         "Here the value lies between the ends, and yours does not: return value, low, "
@@ -249,7 +249,6 @@ probability `p` when the map is min-max normalised**; it is compared with the li
 def answer(p, low, high):
     return (p - low) / (high - low)
 """,
-    arguments=("p", "low", "high"),
     grid=((0.4, 0.0, 0.6), (0.6, 0.2, 0.8), (0.2, 0.2, 0.8), (0.8, 0.2, 0.8), (0.7, 0.4, 1.0)),
 )
 

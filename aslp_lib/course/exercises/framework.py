@@ -9,6 +9,7 @@ anything else gets the general hint, and what is no answer at all is told what w
 from __future__ import annotations
 
 import math
+import re
 import signal
 import textwrap
 import threading
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from types import FrameType, MappingProxyType
 from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
@@ -223,13 +225,27 @@ class Exercise:
 
 def exercise(
     *,
-    mistakes: Mapping[str, Answer],
+    solution: str,
+    mistakes: Mapping[str, Answer | SupportsFloat],
     properties: Mapping[str, Callable[[Callable[..., Array]], bool]] = MappingProxyType({}),
     **fields: Any,
 ) -> Exercise:
-    """An exercise whose mistakes and properties are given as tables, by their hints."""
+    """An exercise from tables.
+
+    Args:
+        solution: as an exercise has it; the arguments are those of its function `answer`.
+        mistakes: hint -> the wrong answer, a function of the arguments or a number.
+        properties: hint -> whether an answer has the property.
+        fields: the others.
+    """
+    function = re.search(r"^def answer\((.+)\):$", solution, re.MULTILINE)
     return Exercise(
-        mistakes=tuple(Mistake(answer, hint) for hint, answer in mistakes.items()),
+        arguments=tuple(function[1].split(", ")) if function else (),
+        solution=solution,
+        mistakes=tuple(
+            Mistake(answer if callable(answer) else partial(float, answer), hint)
+            for hint, answer in mistakes.items()
+        ),
         properties=tuple(Property(holds, hint) for hint, holds in properties.items()),
         **fields,
     )

@@ -96,13 +96,13 @@ BCE pixel just as sure?**
     expects="a temperature, such as 2.5",
     mistakes={
         "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to the "
-        "other class.": lambda: _bringing(8, 1 - 0.4),
-        "You divided by the probability. T divides the logit: what is the logit of 0.8?": lambda: (
+        "other class.": _bringing(8, 1 - 0.4),
+        "You divided by the probability. T divides the logit: what is the logit of 0.8?": (
             8 / _cap(0.4)
         ),
-        "That is its inverse. The logit is divided by T.": lambda: 1 / _bringing(8, _cap(0.4)),
+        "That is its inverse. The logit is divided by T.": 1 / _bringing(8, _cap(0.4)),
         "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
-        "logit is +8.": lambda: -_bringing(8, _cap(0.4)),
+        "logit is +8.": -_bringing(8, _cap(0.4)),
     },
     hint="The target's confidence is 1 - alpha*beta/2. Which logit has it? T is 8 over that.",
     why="The logit of 0.8 is ln 4 = 1.39. A pixel of logit 16 would need twice the temperature: no "
@@ -139,7 +139,6 @@ autograd on the library's loss.
     hint="BCE's gradient in the logit is sigmoid(z) less the target; the expected target is "
     "(1 - level) * y + level / 2.",
     why="It rests where sigmoid(z) is the target, so at a confidence of 1 - level/2.",
-    arguments=("z", "y", "level", "rate"),
     grid=((0.0, 1.0, 0.2, 1.0), (3.0, 1.0, 0.4, 0.5), (-4.0, 0.0, 0.6, 1.0), (1.5, 0.0, 0.3, 0.1)),
     solution="""
 import math

@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
-from aslp_lib.course.exercises.framework import Point, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, Point, exercise, read_only
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 NOTEBOOK = "08_your_own_data"
-
-Array = NDArray[np.float64]
 
 _VALIDATIONS = (
     read_only([0.95, 0.9, 0.8, 0.3, 0.1, 0.2, 0.05, 0.6], [1, 0, 1, 0, 0, 255, 255, 255]),
@@ -137,7 +135,6 @@ def answer(p, y):
     given, wanted = p[y != 255], y[y != 255] == 1
     return np.maximum(given, 1 - given).mean() - ((given >= 0.5) == wanted).mean()
 """,
-    arguments=("p", "y"),
     grid=_VALIDATIONS,
 )
 
@@ -187,7 +184,6 @@ def answer(logits, labels, accuracy, epochs):
         held.observe(accuracy=accuracy)
     return held.alpha.mean()
 """,
-    arguments=("logits", "labels", "accuracy", "epochs"),
     grid=_LOOPS,
 )
 
@@ -219,7 +215,6 @@ that of the method, its setting being chosen.**
 def answer(validation, test):
     return test[validation.argmin()]
 """,
-    arguments=("validation", "test"),
     grid=_CANDIDATES,
 )
 
@@ -254,7 +249,6 @@ of a pixel whose label leaves no doubt?** Write it as a function.
 def answer(alpha, beta, classes):
     return 1 - alpha * beta * (classes - 1) / classes
 """,
-    arguments=("alpha", "beta", "classes"),
     grid=((0.1, 1.0, 2), (0.1, 1.0, 3), (0.2, 1.25, 5), (0.3, 0.5, 10), (0.4, 1.1, 4)),
 )
 

@@ -75,17 +75,15 @@ have once its label is perturbed?**
     tolerance=0.004,
     expects="a target in [0, 1], such as 0.9",
     mistakes={
-        "That is the background's target, beta/2. A foreground pixel has y = 1.": lambda: (
-            _perturbed(0.0, _WEAK)
+        "That is the background's target, beta/2. A foreground pixel has y = 1.": _perturbed(
+            0.0, _WEAK
         ),
-        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": lambda: (
-            1 - _WEAK.beta
-        ),
-        "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.": lambda: (
+        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": 1 - _WEAK.beta,
+        "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.": (
             1 - _WEAK.beta / 4
         ),
-        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": lambda: _WEAK.beta,
-        "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].": lambda: (
+        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": _WEAK.beta,
+        "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].": (
             (1 + _WEAK.beta) + _WEAK.beta / 2
         ),
     },
@@ -104,7 +102,6 @@ EXPECTED = exercise(
 **Write the expected target of a pixel with this `label`, when its image is perturbed with
 probability `alpha` at strength `beta`.** It is compared with the library on a grid.
 """,
-    arguments=("label", "alpha", "beta"),
     grid=_GRID,
     right=_expected,
     tolerance=1e-4,
@@ -173,7 +170,6 @@ for each image, drawn uniformly, shape (N,). **Write the targets of this step, s
 image is perturbed at strength `beta`, as a whole, if its draw is below `alpha`, and left alone
 otherwise. The arrays are numpy's. It is compared with the library on maps that you do not see.
 """,
-    arguments=("labels", "draws", "alpha", "beta"),
     grid=_MAPS,
     right=_switched,
     tolerance=1e-6,
@@ -228,17 +224,16 @@ Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha do
     tolerance=0.001,
     expects="a probability in [0, 1]",
     mistakes={
-        "That is hard inversion's alpha, with beta = 2.": lambda: _smoothing_alpha(HARD_INVERSION),
-        "That is the product alpha*beta. Divide it by beta.": lambda: 0.1,
-        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": lambda: (
+        "That is hard inversion's alpha, with beta = 2.": _smoothing_alpha(HARD_INVERSION),
+        "That is the product alpha*beta. Divide it by beta.": 0.1,
+        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": (
             0.1 * SOFT_INVERSION.beta
         ),
-        "Twice too much: soft inversion counted as beta = 0.75, the release's unit.": lambda: (
+        "Twice too much: soft inversion counted as beta = 0.75, the release's unit.": (
             2 * _smoothing_alpha(SOFT_INVERSION)
         ),
-        "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on both.": lambda: (
-            _smoothing_alpha(SOFT_INVERSION) / 2
-        ),
+        "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on "
+        "both.": _smoothing_alpha(SOFT_INVERSION) / 2,
     },
     hint="Equal expected labels need equal products alpha*beta: 1 * 0.1 = alpha * 1.5.",
     why="Equal products alpha*beta mean equal expected labels. A strong perturbation is needed "
@@ -257,11 +252,11 @@ DisturbLabel replaces a label by a uniformly random class with probability 0.3. 
     tolerance=0.004,
     expects="a probability in [0, 1]",
     mistakes={
-        "Half of the random classes are the label itself and change nothing.": lambda: 0.3,
-        "You doubled where half is lost: only every second random class differs.": lambda: 2 * 0.3,
+        "Half of the random classes are the label itself and change nothing.": 0.3,
+        "You doubled where half is lost: only every second random class differs.": 2 * 0.3,
         "Halved twice. A random class differs with probability 1/2, and hard inversion always "
-        "inverts.": lambda: 0.3 / 4,
-        "That is how often the label stays. Alpha is how often it is inverted.": lambda: (
+        "inverts.": 0.3 / 4,
+        "That is how often the label stays. Alpha is how often it is inverted.": (
             1 - disturb_label(0.3)[0]
         ),
     },
@@ -287,13 +282,13 @@ says?**
     expects="a probability in [0, 1]",
     mistakes={
         "Half too little: counted in the release's units, where this technique would have beta = "
-        "3.2.": lambda: 1 / (2 * _STRONG.beta),
-        "That is how far the label moves while the switch is on, beta/2.": lambda: _STRONG.beta / 2,
+        "3.2.": 1 / (2 * _STRONG.beta),
+        "That is how far the label moves while the switch is on, beta/2.": _STRONG.beta / 2,
         "At alpha = 1 every map is perturbed, and with beta over 1 the label says the other "
-        "class.": lambda: 1.0,
+        "class.": 1.0,
         "That is hard inversion's limit, 1/2. A weaker perturbation may be used more "
-        "often.": lambda: HARD_INVERSION.alpha_limit,
-        "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.": lambda: (
+        "often.": HARD_INVERSION.alpha_limit,
+        "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.": (
             2 / _STRONG.beta
         ),
     },

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import Technique
@@ -31,17 +31,6 @@ def _proximal(
     return alphas.alpha.double().numpy()
 
 
-def _held(
-    free: Array, accuracy: float, beta: float, pull: float, slope: float | None = None
-) -> Array:
-    """Where `free + pull * (1 - beta*a/2 - A)` meets a, whether it is over the bound or not."""
-    return (free + pull * (1 - accuracy)) / (1 + pull * (beta / 2 if slope is None else slope))
-
-
-def _beyond(level: Array, accuracy: float, beta: float) -> NDArray[np.bool_]:
-    return beta / 2 * level > 1 - accuracy
-
-
 def _within(level: Array, beta: float) -> Array:
     return level.clip(0, Technique("exercise", beta).alpha_limit)
 
@@ -53,40 +42,36 @@ def _explicit(
     return _within(alpha + eta * (gradient + weight * constraint), beta)
 
 
-def _always_held(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    return _within(_held(alpha + eta * gradient, accuracy, beta, eta * weight), beta)
-
-
-def _judged_before(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight)
-    return _within(np.where(_beyond(alpha, accuracy, beta), held, free), beta)
-
-
 def _projected(
     alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
 ) -> Array:
     return _within(np.minimum(alpha + eta * gradient, 2 * (1 - accuracy) / beta), beta)
 
 
-def _without_half_beta(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+def _moved(
+    alpha: Array,
+    gradient: Array,
+    accuracy: float,
+    beta: float,
+    eta: float,
+    weight: float,
+    *,
+    judged: str = "new",
+    slope: float | None = None,
+    clip: bool = True,
 ) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight, slope=1.0)
-    return _within(np.where(_beyond(free, accuracy, beta), held, free), beta)
+    """The stable step written out, with a mistake.
 
-
-def _unclipped(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight)
-    return np.where(_beyond(free, accuracy, beta), held, free)
+    Args:
+        judged: who is taken for beyond the bound: by the "new" level, by the "old", or "all".
+        slope: what takes the place of beta/2 in the gain.
+        clip: keep the levels within their limits.
+    """
+    free, pull = alpha + eta * gradient, eta * weight
+    held = (free + pull * (1 - accuracy)) / (1 + pull * (slope or beta / 2))
+    level = {"new": free, "old": alpha, "all": np.full_like(alpha, np.inf)}[judged]
+    moved = np.where(beta / 2 * level > 1 - accuracy, held, free)
+    return _within(moved, beta) if clip else moved
 
 
 _LEVELS, _PUSHES = read_only([0.02, 0.06, 0.1, 0.3, 0.0], [0.8, 4.0, 1.5, 2.5, -1.2])
@@ -120,7 +105,6 @@ a level and a gradient an image; `accuracy`, `beta`, `eta` and `weight` (lambda)
 **Return the array of new levels**, between 0 and their limit min(1, 1/beta). It is checked on
 levels and gradients that you do not see.
 """,
-    arguments=("alpha", "gradient", "accuracy", "beta", "eta", "weight"),
     grid=_STEPS,
     right=_proximal,
     tolerance=1e-5,
@@ -129,15 +113,17 @@ levels and gradients that you do not see.
         "That is the explicit step: its constraint is taken at the old level, so that at a gain "
         "over 2 it throws a level further back than it was beyond.": _explicit,
         "R is at most 0: it pulls no level up. One that is under the bound after its climb stays "
-        "where the climb took it.": _always_held,
+        "where the climb took it.": partial(_moved, judged="all"),
         "You look at the old level to see who is beyond the bound. The constraint counts at the "
-        "new one: a level that crosses the bound in this step is held back, too.": _judged_before,
+        "new one: a level that crosses the bound in this step is held back, "
+        "too.": partial(_moved, judged="old"),
         "That is the projection onto the bound, the limit of an infinite lambda. A soft constraint "
         "lets a level rest beyond.": _projected,
-        "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of "
-        "alpha.": _without_half_beta,
+        "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of alpha.": partial(
+            _moved, slope=1.0
+        ),
         "The levels are right but for their limits: none is under 0 or over min(1, "
-        "1/beta).": _unclipped,
+        "1/beta).": partial(_moved, clip=False),
     },
     properties={
         "Of two images with one gradient, the one whose level was higher must stay higher: yours "

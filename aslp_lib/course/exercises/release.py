@@ -7,14 +7,12 @@ import torch
 from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
-from aslp_lib.course.exercises.framework import exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
 NOTEBOOK = "09_reading_the_release"
-
-Array = NDArray[np.float64]
 
 DEFAULT_BETA = 2.0
 """What the release calls `RELEASE.beta`."""
@@ -103,13 +101,12 @@ foreground. Its default, `--beta 2.0`, is 4 in the figure's units. **Which numbe
     expects="a number from 0 to 4, such as 2.0",
     mistakes={
         "That is the figure's beta. The released code would make targets of 1.5 and -0.5 of "
-        "it.": lambda: SOFT_INVERSION.beta,
-        "You went the wrong way: the code's number is half the figure's, not twice.": lambda: (
-            SOFT_INVERSION.beta * RELEASE.beta / DEFAULT_BETA
-        ),
+        "it.": SOFT_INVERSION.beta,
+        "You went the wrong way: the code's number is half the figure's, not "
+        "twice.": SOFT_INVERSION.beta * RELEASE.beta / DEFAULT_BETA,
         "That is the target of foreground. In the code's units beta is the target of "
-        "*background*.": lambda: perturb(torch.ones(1), SOFT_INVERSION).item(),
-        "Halved twice: 2.0 there is 4 here, so the factor is a half.": lambda: (
+        "*background*.": perturb(torch.ones(1), SOFT_INVERSION).item(),
+        "Halved twice: 2.0 there is 4 here, so the factor is a half.": (
             SOFT_INVERSION.beta / RELEASE.beta
         ),
     },
@@ -126,7 +123,6 @@ After every epoch, counted from 1, the released code multiplies the learning rat
 `0.95 ** (epoch // 10)`. **Write the share of the first rate with which epoch number `epoch` is
 trained.** It is compared with the library's schedule `release`.
 """,
-    arguments=("epoch",),
     grid=_TRAINED,
     right=lambda epoch: schedule("release", epoch - 1, _EPOCHS),
     tolerance=1e-4,
@@ -165,7 +161,6 @@ no order. **Write ECE over `bins` bins of equal mass: each holds N / bins pixels
 in two.** N is a multiple of `bins`, and no two confidences are equal. It is compared with the
 library's on three sets that you do not see.
 """,
-    arguments=("confidence", "right", "bins"),
     grid=_SETS,
     right=_equal_mass,
     tolerance=1e-3,
@@ -213,15 +208,14 @@ predictions of 0 and 255 with the mask as it is stored?** Give a share in [0, 1]
     expects="a share in [0, 1], such as 0.9",
     mistakes={
         "That is the accuracy with the mask cut at 128. Is a grey level ever equal to 0 or "
-        "255?": lambda: float(_RIGHT.mean()),
+        "255?": float(_RIGHT.mean()),
         "You left the grey pixels out. They stay in the number that is divided by, and each counts "
-        "as wrong.": lambda: float(_RIGHT[~_GREY].mean()),
-        "You took all 100 grey pixels off, but 20 of them were wrong already.": lambda: float(
+        "as wrong.": float(_RIGHT[~_GREY].mean()),
+        "You took all 100 grey pixels off, but 20 of them were wrong already.": float(
             _RIGHT.mean() - _GREY.mean()
         ),
         "You took off the grey pixels that the network gets wrong: they are wrong in both counts. "
-        "It is the 80 others that change "
-        "sides.": lambda: float(_RIGHT.mean() - (_GREY & ~_RIGHT).mean()),
+        "It is the 80 others that change sides.": float(_RIGHT.mean() - (_GREY & ~_RIGHT).mean()),
     },
     hint="No grey pixel equals 0 or 255, so all count as wrong. How many right ones remain?",
     why="Of the 900 right ones the 80 grey ones count as wrong: 820 of 1,000 are left.",

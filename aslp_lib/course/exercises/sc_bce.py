@@ -80,16 +80,15 @@ is trained on it to the end. **How confident is it in its prediction?** Give a s
     expects="a share in [0, 1], such as 0.95",
     mistakes={
         "That is P(y=1), the probability of foreground. Confidence is that of the predicted class, "
-        "max(f, 1 - f), and background is predicted "
-        "here.": lambda: minimiser(0.0, 0.2, SOFT_INVERSION),
+        "max(f, 1 - f), and background is predicted here.": minimiser(0.0, 0.2, SOFT_INVERSION),
         "You took alpha * beta off. Half of it goes: perturbation moves the label towards the "
-        "uniform label 1/2, not towards 0.": lambda: 1 - 0.2 * SOFT_INVERSION.beta,
+        "uniform label 1/2, not towards 0.": 1 - 0.2 * SOFT_INVERSION.beta,
         "That is half of the step it should be: beta is counted in the release's units, where the "
-        "figure's 1.5 is called 0.75.": lambda: 1 - 0.2 * SOFT_INVERSION.beta / 4,
+        "figure's 1.5 is called 0.75.": 1 - 0.2 * SOFT_INVERSION.beta / 4,
         "That is how sure the perturbed label is, of the other class. The switch is on only in a "
-        "share alpha of the draws: take the mean target.": lambda: SOFT_INVERSION.beta / 2,
+        "share alpha of the draws: take the mean target.": SOFT_INVERSION.beta / 2,
         "That is what plain BCE ends at. Here the targets are perturbed in a fifth of the draws, "
-        "and the loss is least at their mean.": lambda: 1.0,
+        "and the loss is least at their mean.": 1.0,
     },
     hint="Write down the two targets the pixel gets and how often each, take their mean, and "
     "remember that confidence is max(f, 1 - f).",
@@ -114,17 +113,17 @@ logarithm.)
     expects="a number of nats, not negative, such as 0.25",
     mistakes={
         "That is the right entropy in bits. The loss uses the natural logarithm: times log "
-        "2.": lambda: loss_floor(0.1, HARD_INVERSION) / math.log(2),
+        "2.": loss_floor(0.1, HARD_INVERSION) / math.log(2),
         "The right size with the wrong sign: entropy carries a minus in front of its sum, and is "
-        "never negative.": lambda: -loss_floor(0.1, HARD_INVERSION),
+        "never negative.": -loss_floor(0.1, HARD_INVERSION),
         "That is one term of two: the probability q of the other class and the 1 - q of this one "
-        "both add to the entropy.": lambda: -0.1 * math.log(0.1),
+        "both add to the entropy.": -0.1 * math.log(0.1),
         "That is the loss of the draws whose switch is off. In a tenth of the draws the target is "
-        "the other class, and costs far more.": lambda: -math.log(0.9),
+        "the other class, and costs far more.": -math.log(0.9),
         "You took alpha * beta for the probability. It is alpha * beta / 2: with beta = 2 that is "
-        "alpha.": lambda: loss_floor(0.2, HARD_INVERSION),
+        "alpha.": loss_floor(0.2, HARD_INVERSION),
         "You took alpha / 2 for the probability, which is moderation's. Hard inversion has beta = "
-        "2 in the figure's units (the release calls it 1).": lambda: loss_floor(0.1, MODERATION),
+        "2 in the figure's units (the release calls it 1).": loss_floor(0.1, MODERATION),
     },
     hint="With q = alpha*beta/2, put f = q into BCE(f, q) = -q log f - (1 - q) log(1 - f).",
     why="At the minimiser f equals the mean target, and BCE(q, q) is the entropy of a coin that "
@@ -144,7 +143,6 @@ MINIMISER = exercise(
 A pixel is foreground with true probability `posterior`. **Which probability f minimises the
 expected SC-BCE?** Write the function; it is compared with the library on a grid.
 """,
-    arguments=("posterior", "alpha", "beta"),
     grid=_GRID,
     right=lambda p, a, b: minimiser(p, a, _technique(b)),
     tolerance=1e-4,
@@ -184,20 +182,21 @@ times as large is hard inversion's variance of the gradient in a logit?**
     tolerance=0.02,
     expects="a ratio, a positive number",
     mistakes={
-        "That is the ratio upside down: hard inversion's goes on top.": lambda: (
+        "That is the ratio upside down: hard inversion's goes on top.": (
             target_variance(0.2, MODERATION) / target_variance(0.1, HARD_INVERSION)
         ),
-        "That is the ratio of the standard deviations. Square it.": lambda: math.sqrt(
+        "That is the ratio of the standard deviations. Square it.": math.sqrt(
             target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION)
         ),
         "The expected losses are equal, so the mean gradients are. The switch makes draws scatter "
-        "around the mean, by alpha(1 - alpha) * (beta/2)^2.": lambda: 1.0,
+        "around the mean, by alpha(1 - alpha) * (beta/2)^2.": 1.0,
         "You compared beta^2 alone. The switch itself also counts: alpha(1 - alpha) differs "
-        "between 0.1 and 0.2.": lambda: (HARD_INVERSION.beta / MODERATION.beta) ** 2,
+        "between 0.1 and 0.2.": (HARD_INVERSION.beta / MODERATION.beta) ** 2,
         "You compared the switches, alpha(1 - alpha), alone. Each jump of the target is beta/2 "
-        "high, squared in the variance.": lambda: 0.1 * 0.9 / (0.2 * 0.8),
-        "You left out the factor 1 - alpha: a switch has variance alpha(1 - alpha), not "
-        "alpha.": lambda: 0.1 / 0.2 * (HARD_INVERSION.beta / MODERATION.beta) ** 2,
+        "high, squared in the variance.": 0.1 * 0.9 / (0.2 * 0.8),
+        "You left out the factor 1 - alpha: a switch has variance alpha(1 - alpha), not alpha.": (
+            0.1 / 0.2 * (HARD_INVERSION.beta / MODERATION.beta) ** 2
+        ),
     },
     hint="The gradient in a logit is f minus the target, so its variance is the target's: "
     "alpha(1 - alpha) * (beta/2)^2.",
@@ -219,7 +218,6 @@ image's expected loss in alpha, in nats per pixel, shape (N,):** how much more i
 cost than its plain ones, on average over its pixels. The arrays are numpy's, and some logits are
 beyond 40. It is compared with the library on maps that you do not see.
 """,
-    arguments=("logits", "labels", "beta"),
     grid=_MAPS,
     right=_ascent,
     tolerance=1e-4,

@@ -131,7 +131,6 @@ def answer(images, masks, accuracies):
 0.05 and a constraint weight of 200, no warm-up, and the expected targets, so that nothing is drawn.
 It is checked on images and accuracies that you do not see.
 """,
-    arguments=("images", "masks", "accuracies"),
     grid=_CASES,
     right=_trained,
     tolerance=1e-4,
@@ -221,7 +220,7 @@ the levels rest?** Two decimals.
     expects="a level in [0, 1], such as 0.25",
     mistakes={
         "That is the bound 2 (1 - A) / beta. At rest the gradient holds the level beyond it, and a "
-        "loose constraint far beyond.": lambda: 0.3,
+        "loose constraint far beyond.": 0.3,
         "You took the margin at the bound. The level rests beyond, where the network's margin is "
         "smaller: put your alpha in again until it stays.": lambda: _at_rest(20.0, rounds=1),
         "You took the margin for the gradient: with moderation the gradient is half of "
