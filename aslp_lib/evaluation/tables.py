@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from unicodedata import combining, east_asian_width
 
@@ -61,14 +61,36 @@ def as_table(rows: Rows, width: int | None = None) -> str:
     return "\n".join(lines)
 
 
+def markdown_table(
+    head: Sequence[str], rows: Iterable[Iterable[str]], alignment: str = "lr"
+) -> str:
+    """A Markdown table, without a newline at its end.
+
+    >>> print(markdown_table(["method", "ECE"], [["BCE", "1.20"]]))
+    | method | ECE |
+    |---|---:|
+    | BCE | 1.20 |
+
+    Args:
+        head: the columns' titles.
+        rows: the cells of each row, as Markdown.
+        alignment: "l" or "r" for each column, left or right; the last letter holds for all further
+            columns.
+    """
+    marks = alignment.ljust(len(head), alignment[-1])
+    ruler = "".join("|---" if mark == "l" else "|---:" for mark in marks[: len(head)]) + "|"
+    first, *others = (f"| {' | '.join(cells)} |" for cells in (head, *rows))
+    return "\n".join([first, ruler, *others])
+
+
 def markdown(rows: Rows) -> str:
     """A Markdown table; the best of a set in bold where several methods are compared."""
+    lines = [
+        [name.translate(MARKDOWN), method.translate(MARKDOWN), *cells]
+        for name, method, cells in best_in_bold(rows, "**{}**")
+    ]
     head = ["set", "method", *(score.heading for score in COLUMNS)]
-    lines = ["| " + " | ".join(head) + " |", "|---" * 2 + "|---:" * len(COLUMNS) + "|"]
-    for name, method, cells in best_in_bold(rows, "**{}**"):
-        names = [name.translate(MARKDOWN), method.translate(MARKDOWN)]
-        lines.append("| " + " | ".join([*names, *cells]) + " |")
-    return "\n".join(lines) + "\n"
+    return markdown_table(head, lines, "llr") + "\n"
 
 
 def latex(rows: Rows) -> str:
