@@ -1,7 +1,6 @@
 """The figures of notebook 08: what is drawn is what was given, and no text is small."""
 
 import numpy as np
-import pytest
 from matplotlib.text import Text
 
 from aslp_lib.course import figures
@@ -43,8 +42,3 @@ def test_levels_are_drawn_over_margins_and_doubt_with_their_bound():
         assert set(line.get_ydata()) == {0.15}
     assert "from 0.100 to 0.120, bound 0.150" in figures.alt(figure)
     assert not small_texts(figure)
-
-
-@pytest.mark.parametrize("name", ["cells", "levels_and_doubt"])
-def test_they_are_among_the_course_s_figures(name):
-    assert name in figures.__all__

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 
@@ -65,11 +65,6 @@ def _pixel_by_pixel(p: Array, y: Array) -> float:
 
 
 _SOME = _arrays(60)
-
-
-def _same_of(change: Callable[[Array, Array], tuple[Array, Array]]) -> Callable[..., bool]:
-    """Whether an answer says the same of some arrays and of the changed ones."""
-    return lambda f: bool(np.isclose(f(*_SOME), f(*change(*_SOME)), atol=1e-9))
 
 
 def _foreground_mean(counts: Counts) -> float:
@@ -190,12 +185,12 @@ be empty; no confidence lies on the edge of a bin.
     properties={
         "With the pixels in another order it says something else. Each label belongs to its "
         "probability, and beyond that the order means "
-        "nothing.": _same_of(lambda p, y: (p[::-1].copy(), y[::-1].copy())),
+        "nothing.": unchanged(_SOME, lambda p, y: (p[::-1], y[::-1])),
         "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
         "P(y=1) = 0.1 is as sure and as right as foreground with "
-        "0.9.": _same_of(lambda p, y: (1 - p, 1 - y)),
+        "0.9.": unchanged(_SOME, lambda p, y: (1 - p, 1 - y)),
         "With every pixel twice it says something else. Weights are shares of the "
-        "pixels.": _same_of(lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
+        "pixels.": unchanged(_SOME, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
     },
     hint="Confidence max(p, 1 - p), outcome (p >= 1/2) == y, a bin's number "
     "floor(10 * confidence); then the bins' absolute gaps, weighted by their shares of the pixels.",

@@ -259,6 +259,29 @@ def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[n
     return arrays
 
 
+def unchanged(
+    case: Point,
+    change: Callable[..., Point],
+    back: Callable[[Array], Array] = lambda result: result,
+) -> Callable[[Callable[..., Array]], bool]:
+    """A property: what an answer says of a changed case, changed back, it says of the case.
+
+    Args:
+        case: the arguments.
+        change: makes other arguments of them.
+        back: what must be done to the result.
+    """
+
+    def holds(answer: Callable[..., Array]) -> bool:
+        changed = (
+            read_only(value)[0] if isinstance(value, np.ndarray) else value
+            for value in change(*case)
+        )
+        return bool(np.allclose(back(answer(*changed)), answer(*case), atol=1e-6))
+
+    return holds
+
+
 def _plain(point: Point) -> bool:
     return not any(isinstance(value, np.ndarray) for value in point)
 

@@ -17,7 +17,7 @@ from aslp_lib.aslp.perturbation import (
     perturb,
     sampled_targets,
 )
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 
 NOTEBOOK = "02_label_perturbation"
 
@@ -155,12 +155,6 @@ def _always(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
 
-def _each_on_its_own(answer: Callable[..., Array]) -> bool:
-    labels, draws, alpha, beta = _MAPS[0]
-    turned = answer(*read_only(labels[::-1], draws[::-1]), alpha, beta)
-    return np.allclose(turned[::-1], answer(labels, draws, alpha, beta))
-
-
 SWITCH = exercise(
     name="02/switch",
     title="throw the switch",
@@ -198,7 +192,9 @@ otherwise. The arrays are numpy's. It is compared with the library on maps that 
         "*below* alpha.": _left_alone,
         "With alpha = 1 and beta = 2 every map must be inverted.": _always,
         "An image's targets must depend on its own draw and labels: shuffled images must give the "
-        "same targets, shuffled.": _each_on_its_own,
+        "same targets, shuffled.": unchanged(
+            _MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), lambda targets: targets[::-1]
+        ),
     },
     hint="np.where(switch, perturbed, labels), with a switch that has one entry for an image.",
     why="The draw of an image is compared with alpha once, and all of its pixels follow. This is "

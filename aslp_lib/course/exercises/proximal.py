@@ -10,7 +10,7 @@ import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 
 
 def _proximal(
@@ -91,11 +91,6 @@ def _rises_with_the_old(answer: Callable[..., Array]) -> bool:
     return bool((np.diff(new) >= -1e-6).all())
 
 
-def _is_each_image_s_own(answer: Callable[..., Array]) -> bool:
-    turned = answer(_LEVELS[::-1].copy(), _PUSHES[::-1].copy(), *_STEPS[0][2:])
-    return bool(np.allclose(turned[::-1], answer(*_STEPS[0]), atol=1e-6))
-
-
 PROXIMAL = exercise(
     name="04/proximal",
     title="write the stable step",
@@ -129,7 +124,11 @@ levels and gradients that you do not see.
         "Of two images with one gradient, the one whose level was higher must stay higher: yours "
         "passes it on the way back, which is what makes a saw-tooth.": _rises_with_the_old,
         "Turn the images' order round and their levels must turn with them: each depends on its "
-        "own level and gradient alone.": _is_each_image_s_own,
+        "own level and gradient alone.": unchanged(
+            _STEPS[0],
+            lambda alpha, gradient, *numbers: (alpha[::-1], gradient[::-1], *numbers),
+            back=np.flip,
+        ),
     },
     hint="Climb first: c = alpha + eta*gradient. Where beta*c/2 is over 1 - accuracy, solve "
     "a = c + eta*weight*(1 - beta*a/2 - accuracy) for a.",

@@ -11,7 +11,7 @@ import torch
 from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 
 NOTEBOOK = "03_sc_bce"
 
@@ -55,17 +55,6 @@ def _none_at_zero(answer: Callable[..., Array]) -> bool:
 def _each_on_its_own(answer: Callable[..., Array]) -> bool:
     logits, labels, beta = _MAPS[0]
     return np.allclose(answer(logits[:1], labels[:1], beta), answer(logits, labels, beta)[:1])
-
-
-def _symmetric(answer: Callable[..., Array]) -> bool:
-    logits, labels, beta = _MAPS[0]
-    other = answer(*read_only(-logits, 1 - labels), beta)
-    return np.allclose(other, answer(logits, labels, beta), atol=1e-6)
-
-
-def _proportional(answer: Callable[..., Array]) -> bool:
-    logits, labels, _ = _MAPS[0]
-    return np.allclose(answer(logits, labels, 2.0), 4 * answer(logits, labels, 0.5), atol=1e-6)
 
 
 CONFIDENCE = exercise(
@@ -247,9 +236,9 @@ beyond 40. It is compared with the library on maps that you do not see.
         "An image's number depends on the other images. Take the mean over its own "
         "pixels.": _each_on_its_own,
         "Classes are named by chance: with all labels and all logits turned round the numbers must "
-        "be the same.": _symmetric,
+        "be the same.": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
         "It must be proportional to beta: perturbing moves the target by beta * (1/2 - "
-        "y).": _proportional,
+        "y).": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes),
     },
     hint="BCE is a straight line in its target with the slope -z, and perturbing moves the target "
     "from y to y + beta * (1/2 - y). Multiply, and take each image's mean.",
