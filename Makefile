@@ -111,11 +111,10 @@ student: $(STAMP)  ## what a class is given, without solutions: build/aslp-stude
 assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercises: grading/source
 	"$(PYTHON)" -m aslp_lib.course.publishing.assignments
 
-weights: $(STAMP)  ## the shipped weights, the explorers' records, the model card and the README's picture
+weights: $(STAMP)  ## the shipped weights, the explorers' records and the README's picture
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.levels
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.epochs
-	"$(PYTHON)" -m aslp_lib.course.recorded.card
 	"$(PYTHON)" benchmarks/readme_picture.py
 
 solutions: $(STAMP)  ## notebooks/solutions again, from the exercises
@@ -126,7 +125,6 @@ notebooks: $(STAMP)  ## the committed notebooks, run again in place
 
 tables: $(STAMP)  ## every table and page that is made from records, notebooks and tests
 	"$(PYTHON)" benchmarks/tables.py
-	"$(PYTHON)" -m aslp_lib.course.teaching.plans
 	"$(PYTHON)" tests/claims.py
 	"$(PYTHON)" tests/faults.py
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 
@@ -67,16 +67,11 @@ def _pixel_by_pixel(p: Array, y: Array) -> float:
 _SOME = _arrays(60)
 
 
-def _same_of(change: Callable[[Array, Array], tuple[Array, Array]]) -> Callable[..., bool]:
-    """Whether an answer says the same of some arrays and of the changed ones."""
-    return lambda f: bool(np.isclose(f(*_SOME), f(*change(*_SOME)), atol=1e-9))
-
-
 def _foreground_mean(counts: Counts) -> float:
     return float(calibration.reliability(counts, 1, of="foreground").confidence[0])
 
 
-PIXELS = Exercise(
+PIXELS = exercise(
     name="01/pixels",
     title="four pixels",
     question="""
@@ -86,32 +81,20 @@ Give a share in [0, 1].
     right=lambda: calibration.confidence(_FOUR),
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.75",
-    mistakes=(
-        Mistake(
-            lambda: _foreground_mean(_FOUR),
-            "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and "
-            "the network is 0.9 sure of that: take max(p, 1 - p).",
+    mistakes={
+        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and the "
+        "network is 0.9 sure of that: take max(p, 1 - p).": _foreground_mean(_FOUR),
+        "That is the mean probability of background. The predicted class differs from pixel to "
+        "pixel: take max(p, 1 - p) of each.": 1 - _foreground_mean(_FOUR),
+        "That is the mean of min(p, 1 - p), the probability of the class that was not predicted.": (
+            1 - calibration.confidence(_FOUR)
         ),
-        Mistake(
-            lambda: 1 - _foreground_mean(_FOUR),
-            "That is the mean probability of background. The predicted class differs from pixel "
-            "to pixel: take max(p, 1 - p) of each.",
+        "The right number in percent. Asked is a share in [0, 1].": round(
+            100 * calibration.confidence(_FOUR), 1
         ),
-        Mistake(
-            lambda: 1 - calibration.confidence(_FOUR),
-            "That is the mean of min(p, 1 - p), the probability of the class that was not "
-            "predicted.",
-        ),
-        Mistake(
-            lambda: round(100 * calibration.confidence(_FOUR), 1),
-            "The right number in percent. Asked is a share in [0, 1].",
-        ),
-        Mistake(
-            lambda: (0.9 + 0.8) / 2,
-            "That is the mean over the pixels predicted foreground. The other two count as well: "
-            "they are predicted background.",
-        ),
-    ),
+        "That is the mean over the pixels predicted foreground. The other two count as well: they "
+        "are predicted background.": (0.9 + 0.8) / 2,
+    },
     hint="Each pixel's confidence is max(p, 1 - p); then take the mean of the four.",
     why="The last two pixels are predicted background with confidence 0.7 and 0.9.",
     solution="""
@@ -122,7 +105,7 @@ answer = np.maximum(four, 1 - four).mean()
 """,
 )
 
-ECE = Exercise(
+ECE = exercise(
     name="01/ece",
     title="ECE by hand",
     question="""
@@ -139,35 +122,22 @@ A set's pixels fall into three bins:
     right=lambda: calibration.ece(_THREE_BINS),
     tolerance=0.001,
     expects="a share in [0, 1], such as 0.05",
-    mistakes=(
-        Mistake(
-            lambda: float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
-            "That is the plain mean over bins. Each bin weighs as much as its share of the pixels.",
+    mistakes={
+        "That is the plain mean over bins. Each bin weighs as much as its share of the "
+        "pixels.": float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
+        "That is mean confidence less accuracy: the bins' gaps with their signs, so that the "
+        "modest bin cancels part of the others. ECE takes each bin's absolute "
+        "gap.": calibration.gap(_THREE_BINS),
+        "That is accuracy less mean confidence: a sum with signs. ECE takes each bin's absolute "
+        "gap.": -calibration.gap(_THREE_BINS),
+        "That is the largest gap, the maximum calibration error. ECE is the mean over "
+        "pixels.": calibration.mce(_THREE_BINS),
+        "That is OE: only the over-confident bins, weighted by their confidence. In ECE the modest "
+        "bin counts too.": calibration.oe(_THREE_BINS),
+        "The right number in percent. Asked is a share in [0, 1].": round(
+            100 * calibration.ece(_THREE_BINS), 1
         ),
-        Mistake(
-            lambda: calibration.gap(_THREE_BINS),
-            "That is mean confidence less accuracy: the bins' gaps with their signs, so that the "
-            "modest bin cancels part of the others. ECE takes each bin's absolute gap.",
-        ),
-        Mistake(
-            lambda: -calibration.gap(_THREE_BINS),
-            "That is accuracy less mean confidence: a sum with signs. ECE takes each bin's "
-            "absolute gap.",
-        ),
-        Mistake(
-            lambda: calibration.mce(_THREE_BINS),
-            "That is the largest gap, the maximum calibration error. ECE is the mean over pixels.",
-        ),
-        Mistake(
-            lambda: calibration.oe(_THREE_BINS),
-            "That is OE: only the over-confident bins, weighted by their confidence. In ECE the "
-            "modest bin counts too.",
-        ),
-        Mistake(
-            lambda: round(100 * calibration.ece(_THREE_BINS), 1),
-            "The right number in percent. Asked is a share in [0, 1].",
-        ),
-    ),
+    },
     hint="Take each bin's |accuracy - confidence|, multiply by its share of the 1000 pixels, add.",
     why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: gaps without their signs, weighted by pixels.",
     solution="""
@@ -179,7 +149,7 @@ answer = np.sum(pixels / pixels.sum() * np.abs(accuracy - confidence))
 """,
 )
 
-ARRAYS = Exercise(
+ARRAYS = exercise(
     name="01/arrays",
     title="ECE of arrays",
     question="""
@@ -188,61 +158,40 @@ says, and `y`, the labels, 0 or 1. **Write their ECE**: of the predicted class, 
 equal width over [0, 1]. It is compared with the library's on arrays that you do not see. Bins may
 be empty; no confidence lies on the edge of a bin.
 """,
-    arguments=("p", "y"),
     grid=(_arrays(8), _SOME, _arrays(1000)),
     right=lambda p, y: calibration.ece(_counted(p, y)),
     tolerance=1e-4,
     expects="a function that returns a share in [0, 1] (an empty bin has no mean: leave it out)",
-    mistakes=(
-        Mistake(
-            lambda p, y: calibration.ece(_counted(p, y), of="foreground"),
-            "That compares P(y=1) with the share of foreground, the other reading. Here confidence "
-            "is max(p, 1 - p), and the outcome is whether the prediction is the label.",
+    mistakes={
+        "That compares P(y=1) with the share of foreground, the other reading. Here confidence is "
+        "max(p, 1 - p), and the outcome is whether the prediction is the "
+        "label.": lambda p, y: calibration.ece(_counted(p, y), of="foreground"),
+        "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
+        "max(p, 1 - p).": _half_folded,
+        "That is the gap of all pixels together, as with a single bin: what is too sure cancels "
+        "what is too modest. Take the absolute value bin by bin, before you "
+        "add.": lambda p, y: abs(calibration.gap(_counted(p, y))),
+        "That is the plain mean over the bins. Each bin weighs as much as its share of "
+        "pixels.": _mean_over_bins,
+        "That is the mean gap of single pixels. A pixel is right or wrong, never 80 % right: take "
+        "means of confidence and outcome over a bin before you compare them.": _pixel_by_pixel,
+        "That is the largest gap. ECE is the mean over pixels.": lambda p, y: calibration.mce(
+            _counted(p, y)
         ),
-        Mistake(
-            _half_folded,
-            "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
-            "max(p, 1 - p).",
+        "That is OE, which leaves modest bins out and weighs by confidence.": lambda p, y: (
+            calibration.oe(_counted(p, y))
         ),
-        Mistake(
-            lambda p, y: abs(calibration.gap(_counted(p, y))),
-            "That is the gap of all pixels together, as with a single bin: what is too sure "
-            "cancels what is too modest. Take the absolute value bin by bin, before you add.",
-        ),
-        Mistake(
-            _mean_over_bins,
-            "That is the plain mean over the bins. Each bin weighs as much as its share of pixels.",
-        ),
-        Mistake(
-            _pixel_by_pixel,
-            "That is the mean gap of single pixels. A pixel is right or wrong, never 80 % right: "
-            "take means of confidence and outcome over a bin before you compare them.",
-        ),
-        Mistake(
-            lambda p, y: calibration.mce(_counted(p, y)),
-            "That is the largest gap. ECE is the mean over pixels.",
-        ),
-        Mistake(
-            lambda p, y: calibration.oe(_counted(p, y)),
-            "That is OE, which leaves modest bins out and weighs by confidence.",
-        ),
-    ),
-    properties=(
-        Property(
-            _same_of(lambda p, y: (p[::-1].copy(), y[::-1].copy())),
-            "With the pixels in another order it says something else. Each label belongs to its "
-            "probability, and beyond that the order means nothing.",
-        ),
-        Property(
-            _same_of(lambda p, y: (1 - p, 1 - y)),
-            "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
-            "P(y=1) = 0.1 is as sure and as right as foreground with 0.9.",
-        ),
-        Property(
-            _same_of(lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
-            "With every pixel twice it says something else. Weights are shares of the pixels.",
-        ),
-    ),
+    },
+    properties={
+        "With the pixels in another order it says something else. Each label belongs to its "
+        "probability, and beyond that the order means "
+        "nothing.": unchanged(_SOME, lambda p, y: (p[::-1], y[::-1])),
+        "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
+        "P(y=1) = 0.1 is as sure and as right as foreground with "
+        "0.9.": unchanged(_SOME, lambda p, y: (1 - p, 1 - y)),
+        "With every pixel twice it says something else. Weights are shares of the "
+        "pixels.": unchanged(_SOME, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
+    },
     hint="Confidence max(p, 1 - p), outcome (p >= 1/2) == y, a bin's number "
     "floor(10 * confidence); then the bins' absolute gaps, weighted by their shares of the pixels.",
     why="A bin's share times the gap of its means is the gap of its sums, over the number of all "
@@ -259,46 +208,30 @@ def answer(p, y):
 """,
 )
 
-OE = Exercise(
+OE = exercise(
     name="01/oe",
     title="one bin's over-confidence error",
     question="""
 All pixels of a set fall into one bin. **Write its OE as a function of the bin's mean confidence and
 accuracy**; it is compared with the library on a grid.
 """,
-    arguments=("confidence", "accuracy"),
     grid=tuple((c, a / 10) for c in (0.55, 0.75, 0.95) for a in (4, 5, 7, 9, 10)),
     right=lambda c, a: calibration.oe(_bins((c, 1000, round(1000 * a)))),
     tolerance=2e-3,
     expects="a function that returns a share in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda c, a: calibration.ece(_bins((c, 1000, round(1000 * a)))),
-            "That is ECE: it counts modesty too, and does not weigh by confidence.",
+    mistakes={
+        "That is ECE: it counts modesty too, and does not weigh by confidence.": lambda c, a: (
+            calibration.ece(_bins((c, 1000, round(1000 * a))))
         ),
-        Mistake(
-            lambda c, a: max(c - a, 0.0),
-            "Nearly: OE also weighs each bin by its confidence, because being wrong while sure "
-            "is worse.",
-        ),
-        Mistake(
-            lambda c, a: c * max(a - c, 0.0),
-            "The sign is turned: that is under-confidence. Over-confident means confidence "
-            "exceeds accuracy.",
-        ),
-        Mistake(
-            lambda c, a: c * (c - a),
-            "Where confidence is under accuracy, OE is 0, not negative.",
-        ),
-        Mistake(
-            lambda c, a: c * abs(c - a),
-            "Where confidence is under accuracy, OE is 0: modesty is not over-confidence.",
-        ),
-        Mistake(
-            lambda c, a: a * max(c - a, 0.0),
-            "The weight is the bin's confidence, not its accuracy.",
-        ),
-    ),
+        "Nearly: OE also weighs each bin by its confidence, because being wrong while sure is "
+        "worse.": lambda c, a: max(c - a, 0.0),
+        "The sign is turned: that is under-confidence. Over-confident means confidence exceeds "
+        "accuracy.": lambda c, a: c * max(a - c, 0.0),
+        "Where confidence is under accuracy, OE is 0, not negative.": lambda c, a: c * (c - a),
+        "Where confidence is under accuracy, OE is 0: modesty is not "
+        "over-confidence.": lambda c, a: c * abs(c - a),
+        "The weight is the bin's confidence, not its accuracy.": lambda c, a: a * max(c - a, 0.0),
+    },
     hint="OE = sum of w * conf * max(conf - acc, 0) over bins; here is one bin with w = 1.",
     why="Only confidence beyond accuracy counts, and it weighs more the surer the bin is.",
     solution="""
@@ -307,7 +240,7 @@ def answer(confidence, accuracy):
 """,
 )
 
-POOLED = Exercise(
+POOLED = exercise(
     name="01/pooled",
     title="a small image and a large one",
     question="""
@@ -317,35 +250,22 @@ pooled accuracy?** Give a share in [0, 1].
     right=lambda: calibration.accuracy(_IMAGES),
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.8",
-    mistakes=(
-        Mistake(
-            lambda: _mean(calibration.accuracy, _IMAGES),
-            "That is the mean over images: the small image counts as much as the large one. Pooled "
-            "means that each pixel counts once.",
+    mistakes={
+        "That is the mean over images: the small image counts as much as the large one. Pooled "
+        "means that each pixel counts once.": _mean(calibration.accuracy, _IMAGES),
+        "That is the first image's accuracy alone.": calibration.accuracy(_IMAGES[:1]),
+        "That is the large image's accuracy alone.": calibration.accuracy(_IMAGES[1:]),
+        "That is the share of wrong pixels.": 1 - calibration.accuracy(_IMAGES),
+        "The right number in percent. Asked is a share in [0, 1].": round(
+            100 * calibration.accuracy(_IMAGES), 1
         ),
-        Mistake(
-            lambda: calibration.accuracy(_IMAGES[:1]),
-            "That is the first image's accuracy alone.",
-        ),
-        Mistake(
-            lambda: calibration.accuracy(_IMAGES[1:]),
-            "That is the large image's accuracy alone.",
-        ),
-        Mistake(
-            lambda: 1 - calibration.accuracy(_IMAGES),
-            "That is the share of wrong pixels.",
-        ),
-        Mistake(
-            lambda: round(100 * calibration.accuracy(_IMAGES), 1),
-            "The right number in percent. Asked is a share in [0, 1].",
-        ),
-    ),
+    },
     hint="Pool first: all right pixels of both images over all pixels of both.",
     why="630 of 1000 pixels are right; the mean over images would be 0.75.",
     solution="answer = (90 + 540) / (100 + 900)",
 )
 
-TEXTURE = Exercise(
+TEXTURE = exercise(
     name="01/texture",
     title="a modest network and an empty image",
     question="""
@@ -355,24 +275,17 @@ ECE?** Give a share in [0, 1].
     right=lambda: calibration.ece(_TEXTURE),
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.5",
-    mistakes=(
-        Mistake(
-            lambda: calibration.oe(_TEXTURE),
-            "That is OE. Nothing is over-confident here, but ECE counts modesty too.",
+    mistakes={
+        "That is OE. Nothing is over-confident here, but ECE counts modesty too.": calibration.oe(
+            _TEXTURE
         ),
-        Mistake(
-            lambda: calibration.confidence(_TEXTURE),
-            "That is the confidence, 1 - 0.2. ECE is its distance from the accuracy.",
-        ),
-        Mistake(
-            lambda: calibration.gap(_TEXTURE),
-            "The right size, but with the sign of the gap. ECE takes the absolute value.",
-        ),
-        Mistake(
-            lambda: calibration.accuracy(_TEXTURE),
-            "That is the accuracy: every pixel is predicted background and is background.",
-        ),
-    ),
+        "That is the confidence, 1 - 0.2. ECE is its distance from the "
+        "accuracy.": calibration.confidence(_TEXTURE),
+        "The right size, but with the sign of the gap. ECE takes the absolute "
+        "value.": calibration.gap(_TEXTURE),
+        "That is the accuracy: every pixel is predicted background and is "
+        "background.": calibration.accuracy(_TEXTURE),
+    },
     hint="All pixels share a bin. What is predicted, how sure, and how often is it right?",
     why="Background is predicted with confidence 0.8 and is always right: the gap is all modesty, "
     "so OE is 0.",

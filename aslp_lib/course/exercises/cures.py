@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aslp_lib.course.exercises.framework import Exercise, Mistake, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
 
 NOTEBOOK = "07_cheaper_cures"
-
-Array = NDArray[np.float64]
 
 
 def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
@@ -93,22 +90,16 @@ _LOGS = (
     read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
 )
 
-_CURES = (
-    "nothing",
-    "a temperature",
-    "isotonic regression",
-    "label smoothing",
-    "early stopping",
-    "a level for each test image",
-)
-_LIST = "\n".join(f"{number}. {cure}" for number, cure in enumerate(_CURES, start=1))
+_LIST = """\
+1. nothing
+2. a temperature
+3. isotonic regression
+4. label smoothing
+5. early stopping
+6. a level for each test image"""
 
 
-def _number(cure: str) -> Callable[[], float]:
-    return lambda: 1 + _CURES.index(cure)
-
-
-TEMPERATURE = Exercise(
+TEMPERATURE = exercise(
     name="07/temperature",
     title="a temperature by your own hands",
     question="""
@@ -120,29 +111,18 @@ three networks that you do not see.
     right=_fitted,
     tolerance=0.01,
     expects="a positive number, such as 2.5",
-    mistakes=(
-        Mistake(
-            lambda *counts: 1 / _fitted(*counts),
-            "That is 1/T, the factor of the logits. A temperature divides them.",
+    mistakes={
+        "That is 1/T, the factor of the logits. A temperature divides them.": lambda *counts: (
+            1 / _fitted(*counts)
         ),
-        Mistake(
-            _equal_means,
-            "There mean confidence equals accuracy. The likelihood asks more: it sees which pixels "
-            "are sure, not only how sure they are on average.",
-        ),
-        Mistake(
-            _levels_alike,
-            "That takes every logit as often as every other. Weigh each by its pixels.",
-        ),
-        Mistake(
-            _squared,
-            "That is the least squared error, Brier's score. The likelihood takes logarithms.",
-        ),
-        Mistake(
-            lambda logits, foreground, background: _fitted(logits, foreground, 0 * background),
-            "That is of foreground alone: a pixel of background costs log(1 + exp(z / T)).",
-        ),
-    ),
+        "There mean confidence equals accuracy. The likelihood asks more: it sees which pixels are "
+        "sure, not only how sure they are on average.": _equal_means,
+        "That takes every logit as often as every other. Weigh each by its pixels.": _levels_alike,
+        "That is the least squared error, Brier's score. The likelihood takes "
+        "logarithms.": _squared,
+        "That is of foreground alone: a pixel of background costs log(1 + exp(z / "
+        "T)).": lambda logits, foreground, background: _fitted(logits, foreground, 0 * background),
+    },
     hint="Foreground costs log(1 + exp(-z/T)) a pixel, background log(1 + exp(z/T)): add them up.",
     why="The likelihood is convex in 1/T, so that every honest solver finds the same number.",
     solution="""
@@ -157,11 +137,10 @@ def answer(logits, foreground, background):
 
     return minimize_scalar(nll, bounds=(0.1, 10), method="bounded").x
 """,
-    arguments=("logits", "foreground", "background"),
     grid=_NETWORKS,
 )
 
-STOPPING = Exercise(
+STOPPING = exercise(
     name="07/stopping",
     title="what early stopping costs",
     question="""
@@ -172,40 +151,31 @@ whose weights are kept. Below 0 it gains.
     right=_stopping,
     tolerance=0.001,
     expects="a difference of two shares, such as 0.01",
-    mistakes=(
-        Mistake(
-            lambda nll, accuracy: -_stopping(nll, accuracy),
-            "The sign is turned: what is lost counts as positive.",
+    mistakes={
+        "The sign is turned: what is lost counts as positive.": lambda nll, accuracy: (
+            -_stopping(nll, accuracy)
         ),
-        Mistake(
-            lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
-            "That compares with the most accurate epoch. Without stopping one has the last.",
+        "That compares with the most accurate epoch. Without stopping one has the "
+        "last.": lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
+        "That keeps the most accurate epoch. Kept is the one of least NLL.": lambda nll, accuracy: (
+            accuracy[-1] - accuracy.max()
         ),
-        Mistake(
-            lambda nll, accuracy: accuracy[-1] - accuracy.max(),
-            "That keeps the most accurate epoch. Kept is the one of least NLL.",
+        "That stops where NLL first rises. It wobbles: training goes on, and the least of all "
+        "epochs counts.": _first_rise,
+        "That is what stopping gains in NLL. Asked is the accuracy.": lambda nll, accuracy: (
+            nll[-1] - nll.min()
         ),
-        Mistake(
-            _first_rise,
-            "That stops where NLL first rises. It wobbles: training goes on, and the least of all "
-            "epochs counts.",
-        ),
-        Mistake(
-            lambda nll, accuracy: nll[-1] - nll.min(),
-            "That is what stopping gains in NLL. Asked is the accuracy.",
-        ),
-    ),
+    },
     hint="Find the epoch of least NLL, and look up its accuracy.",
     why="It may have either sign: where a network memorises, its best epoch is more accurate too.",
     solution="""
 def answer(nll, accuracy):
     return accuracy[-1] - accuracy[nll.argmin()]
 """,
-    arguments=("nll", "accuracy"),
     grid=_LOGS,
 )
 
-SMOOTHED = Exercise(
+SMOOTHED = exercise(
     name="07/smoothed",
     title="a level is no temperature",
     question="""
@@ -215,24 +185,18 @@ temperature that moves this pixel as far.** Then try a sure pixel and an unsure 
     right=_same_temperature,
     tolerance=0.005,
     expects="a positive number, such as 1.5",
-    mistakes=(
-        Mistake(
-            lambda p, s: 1 / _same_temperature(p, s),
-            "That is what logits are multiplied by. A temperature divides them.",
+    mistakes={
+        "That is what logits are multiplied by. A temperature divides them.": lambda p, s: (
+            1 / _same_temperature(p, s)
         ),
-        Mistake(
-            lambda p, s: 1 / (1 - s),
-            "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the more it is moved.",
+        "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the more it is "
+        "moved.": lambda p, s: 1 / (1 - s),
+        "That is the ratio of the probabilities. A temperature divides logits, log(p / "
+        "(1-p)).": lambda p, s: p / ((1 - s) * p + s / 2),
+        "The s/2 is missing: what is taken from one class goes to both alike.": lambda p, s: (
+            _logit(p) / _logit((1 - s) * p)
         ),
-        Mistake(
-            lambda p, s: p / ((1 - s) * p + s / 2),
-            "That is the ratio of the probabilities. A temperature divides logits, log(p / (1-p)).",
-        ),
-        Mistake(
-            lambda p, s: _logit(p) / _logit((1 - s) * p),
-            "The s/2 is missing: what is taken from one class goes to both alike.",
-        ),
-    ),
+    },
     hint="The temperature is the ratio of two logits, before and after.",
     why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
     solution="""
@@ -243,13 +207,12 @@ def answer(p, s):
     after = (1 - s) * p + s / 2
     return math.log(p / (1 - p)) / math.log(after / (1 - after))
 """,
-    arguments=("p", "s"),
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
 _TRAIN_AGAIN = "It needs a new training, which is ruled out."
 
-SAME_CAMERA = Exercise(
+SAME_CAMERA = exercise(
     name="07/same_camera",
     title="the same camera",
     question=f"""
@@ -260,40 +223,23 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
 
 {_LIST}
 """,
-    right=_number("a temperature"),
+    right=lambda: 2,
     tolerance=0.1,
     expects="the number of a cure, 1 to 6",
-    mistakes=(
-        Mistake(
-            _number("nothing"),
-            "It is ten points too sure, and a hundred labelled images can mend that in a second.",
-        ),
-        Mistake(
-            _number("isotonic regression"),
-            "It would calibrate at least as well, but it moves decisions, and with them the bills.",
-        ),
-        Mistake(
-            _number("label smoothing"),
-            f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.",
-        ),
-        Mistake(
-            _number("early stopping"),
-            f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.",
-        ),
-        Mistake(
-            _number("a level for each test image"),
-            "It keeps decisions and would do. But it is fitted on degraded copies for the sake of "
-            "shifts, and here nothing shifts: the simplest that does the work is enough.",
-        ),
-    ),
+    mistakes={
+        "It is ten points too sure, and a hundred labelled images can mend that in a second.": 1,
+        "It would calibrate at least as well, but it moves decisions, and with them the bills.": 3,
+        f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.": 4,
+        f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.": 5,
+        "It keeps decisions and would do. But it is fitted on degraded copies for the sake of "
+        "shifts, and here nothing shifts: the simplest that does the work is enough.": 6,
+    },
     hint="Choose one of the six numbers.",
     why="One number, fitted where validation resembles the test; no decision moves.",
-    solution="""
-answer = 2
-""",
+    solution="answer = 2",
 )
 
-DRONE = Exercise(
+DRONE = exercise(
     name="07/drone",
     title="the network on a drone",
     question=f"""
@@ -303,38 +249,21 @@ trained and no decision moves. **Which cure?** Answer with its number.
 
 {_LIST}
 """,
-    right=_number("a level for each test image"),
+    right=lambda: 6,
     tolerance=0.1,
     expects="the number of a cure, 1 to 6",
-    mistakes=(
-        Mistake(
-            _number("nothing"),
-            "Too sure on the ground, it will hardly be less sure than it is right in the dusk.",
-        ),
-        Mistake(
-            _number("a temperature"),
-            "It helps, but it is one number for a sharp image and for a blurred one alike, fitted "
-            "on sharp ones.",
-        ),
-        Mistake(
-            _number("isotonic regression"),
-            "It moves decisions, and it was fitted on images that resemble these less and less.",
-        ),
-        Mistake(
-            _number("label smoothing"),
-            f"{_TRAIN_AGAIN} And it is one strength for all images.",
-        ),
-        Mistake(
-            _number("early stopping"),
-            f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.",
-        ),
-    ),
+    mistakes={
+        "Too sure on the ground, it will hardly be less sure than it is right in the dusk.": 1,
+        "It helps, but it is one number for a sharp image and for a blurred one alike, fitted on "
+        "sharp ones.": 2,
+        "It moves decisions, and it was fitted on images that resemble these less and less.": 3,
+        f"{_TRAIN_AGAIN} And it is one strength for all images.": 4,
+        f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.": 5,
+    },
     hint="Choose one of the six numbers.",
     why="Fitted on degraded copies, it asks each image how hard it looks. Over empty concrete it "
     "would be too modest: 'nothing here' looks to it like 'too near to see'.",
-    solution="""
-answer = 6
-""",
+    solution="answer = 6",
 )
 
 EXERCISES = (TEMPERATURE, STOPPING, SMOOTHED, SAME_CAMERA, DRONE)

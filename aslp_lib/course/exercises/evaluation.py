@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts, min_max
@@ -69,12 +69,28 @@ def _of_image_means(right: Array, pixels: Array, times: Array) -> Array:
     return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
 
 
-def _with_ends(right: Array, pixels: Array, low: float, high: float) -> Array:
-    return np.array([right.sum() / pixels.sum(), low, high])
+def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callable[..., Array]:
+    """The right value, with other ends."""
+
+    def answer(right: Array, pixels: Array, times: Array) -> Array:
+        return np.array([right.sum() / pixels.sum(), *ends(right, pixels, times)])
+
+    return answer
 
 
-def _normal(value: float, deviation: float) -> tuple[float, float]:
+def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
+    drawn = _pooled(right, pixels, times)
+    return np.array([drawn.mean(), *np.quantile(drawn, [0.025, 0.975])])
+
+
+def _normal(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
+    value = right.sum() / pixels.sum()
     return value - 1.96 * deviation, value + 1.96 * deviation
+
+
+def _of_single_pixels(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
+    wrong = (pixels - right).sum()
+    return _normal(right, pixels, math.sqrt(right.sum() * wrong / pixels.sum() ** 3))
 
 
 _SOME = _set(12)
@@ -86,13 +102,7 @@ def _alike(answer: Callable[..., Array]) -> bool:
     return bool(np.ptp(found) < 1e-9)
 
 
-def _any_order(answer: Callable[..., Array]) -> bool:
-    right, pixels, times = _SOME
-    turned = answer(right[::-1].copy(), pixels[::-1].copy(), times[:, ::-1].copy())
-    return bool(np.allclose(answer(*_SOME), turned))
-
-
-SAMPLE = Exercise(
+SAMPLE = exercise(
     name="06/sample",
     title="sixteen times the pixels",
     question="""
@@ -103,36 +113,23 @@ its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?
     right=lambda: _mean_ece(400),
     tolerance=0.001,
     expects="a share in [0, 1], such as 0.05",
-    mistakes=(
-        Mistake(
-            lambda: _mean_ece(25) / 16,
-            "That falls as one over the number of pixels. The mean distance of a share from its "
-            "expectation falls as one over its square root.",
-        ),
-        Mistake(
-            lambda: 0.0,
-            "The network's true error is 0, but a sample's ECE is an absolute value: chance makes "
-            "it positive and can never make it negative.",
-        ),
-        Mistake(
-            lambda: _mean_ece(25),
-            "That is its mean on 25 pixels. More pixels are right more nearly as often as they "
-            "should be.",
-        ),
-        Mistake(
-            lambda: _mean_ece(25) / 2,
-            "That would be four times the pixels: the error falls as one over the square root.",
-        ),
-        Mistake(lambda: round(100 * _mean_ece(400), 2), "The right number in percent."),
-    ),
+    mistakes={
+        "That falls as one over the number of pixels. The mean distance of a share from its "
+        "expectation falls as one over its square root.": lambda: _mean_ece(25) / 16,
+        "The network's true error is 0, but a sample's ECE is an absolute value: chance makes it "
+        "positive and can never make it negative.": 0.0,
+        "That is its mean on 25 pixels. More pixels are right more nearly as often as they should "
+        "be.": lambda: _mean_ece(25),
+        "That would be four times the pixels: the error falls as one over the square "
+        "root.": lambda: _mean_ece(25) / 2,
+        "The right number in percent.": lambda: round(100 * _mean_ece(400), 2),
+    },
     hint="Sixteen times the pixels: by what factor does one over the square root fall?",
     why="It falls as one over the root of the sample: a quarter for sixteen times the pixels.",
-    solution="""
-answer = 0.063 / 16**0.5
-""",
+    solution="answer = 0.063 / 16**0.5",
 )
 
-BRIER = Exercise(
+BRIER = exercise(
     name="06/brier",
     title="a constant forecast",
     question="""
@@ -142,38 +139,27 @@ Brier score?**
     right=lambda: calibration.brier(_CONSTANT),
     tolerance=0.002,
     expects="a number in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda: calibration.brier_parts(_CONSTANT).uncertainty,
-            "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
-            "0.1, which costs its square: the reliability.",
+    mistakes={
+        "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
+        "0.1, which costs its square: the "
+        "reliability.": calibration.brier_parts(_CONSTANT).uncertainty,
+        "That is the reliability alone. The labels' own uncertainty is paid as "
+        "well.": calibration.brier_parts(_CONSTANT).reliability,
+        "That is the mean absolute error. Brier's differences are squared.": saliency.mae(
+            _CONSTANT
         ),
-        Mistake(
-            lambda: calibration.brier_parts(_CONSTANT).reliability,
-            "That is the reliability alone. The labels' own uncertainty is paid as well.",
+        "That is the variance of a label whose probability is 0.2, but 30 % are foreground.": (
+            0.2 * (1 - 0.2)
         ),
-        Mistake(
-            lambda: saliency.mae(_CONSTANT),
-            "That is the mean absolute error. Brier's differences are squared.",
-        ),
-        Mistake(
-            lambda: 0.2 * (1 - 0.2),
-            "That is the variance of a label whose probability is 0.2, but 30 % are foreground.",
-        ),
-        Mistake(
-            lambda: calibration.ece(_CONSTANT, of="foreground"),
-            "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
-            "costs.",
-        ),
-    ),
+        "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
+        "costs.": calibration.ece(_CONSTANT, of="foreground"),
+    },
     hint="Foreground costs (1 - 0.2)^2 a pixel, background 0.2^2; take the mean.",
     why="0.01 of reliability, no resolution (a constant tells nothing apart), 0.21 of uncertainty.",
-    solution="""
-answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2
-""",
+    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
 )
 
-BOOTSTRAP = Exercise(
+BOOTSTRAP = exercise(
     name="06/bootstrap",
     title="an interval over images",
     question="""
@@ -183,86 +169,43 @@ own pooled accuracy and the ends of its 95 % interval over images**, the quantil
 of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
 compared with the library's on arrays that you do not see.
 """,
-    arguments=("right", "pixels", "times"),
     grid=(_set(5), _SOME, _set(30)),
     right=_interval,
     tolerance=1e-4,
     expects="a function that returns three shares in [0, 1]: value, low, high",
-    mistakes=(
-        Mistake(
-            _of_image_means,
-            "Those are means of the images' accuracies. Pooled means that each pixel counts once: "
-            "add up right pixels and pixels over the resampled images, then divide.",
+    mistakes={
+        "Those are means of the images' accuracies. Pooled means that each pixel counts once: add "
+        "up right pixels and pixels over the resampled images, then divide.": _of_image_means,
+        "The ends are right. The value is the set's own, not the mean of the resampled "
+        "sets.": _mean_of_resamples,
+        "An image that is drawn three times counts three times. Drawn once or not at all would be "
+        "smaller sets, of another spread.": _with_ends(
+            lambda right, pixels, times: np.quantile(
+                _pooled(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
+            )
         ),
-        Mistake(
-            lambda right, pixels, times: np.array(
-                [
-                    _pooled(right, pixels, times).mean(),
-                    *np.quantile(_pooled(right, pixels, times), [0.025, 0.975]),
-                ]
-            ),
-            "The ends are right. The value is the set's own, not the mean of the resampled sets.",
+        "That leaves out 5 % at each end: a 90 % interval.": _with_ends(
+            lambda *drawn: np.quantile(_pooled(*drawn), [0.05, 0.95])
         ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times > 0), [0.025, 0.975])
-            ),
-            "An image that is drawn three times counts three times. Drawn once or not at all would "
-            "be smaller sets, of another spread.",
+        "Those are the least and the greatest: the interval of all resamples, which grows with "
+        "their number.": _with_ends(lambda *drawn: np.quantile(_pooled(*drawn), [0, 1])),
+        "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked are "
+        "their quantiles, which may lie unevenly.": _with_ends(
+            lambda right, pixels, times: _normal(right, pixels, _pooled(right, pixels, times).std())
         ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times), [0.05, 0.95])
-            ),
-            "That leaves out 5 % at each end: a 90 % interval.",
+        "That is the interval of as many pixels drawn one by one. They come an image at a "
+        "time.": _with_ends(_of_single_pixels),
+    },
+    properties={
+        "Here the value lies between the ends, and yours does not: return value, low, "
+        "high.": lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
+        "Of images that are all the same every resample has the set's own accuracy: value and ends "
+        "must be equal.": _alike,
+        "With the images (and the columns of times) in another order it says something else. Is "
+        "every resampled set made from times, and none drawn anew?": unchanged(
+            _SOME, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
         ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right, pixels, *np.quantile(_pooled(right, pixels, times), [0, 1])
-            ),
-            "Those are the least and the greatest: the interval of all resamples, which grows with "
-            "their number.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right,
-                pixels,
-                *_normal(right.sum() / pixels.sum(), _pooled(right, pixels, times).std()),
-            ),
-            "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked "
-            "are their quantiles, which may lie unevenly.",
-        ),
-        Mistake(
-            lambda right, pixels, times: _with_ends(
-                right,
-                pixels,
-                *_normal(
-                    right.sum() / pixels.sum(),
-                    math.sqrt(
-                        right.sum() * (pixels - right).sum() / pixels.sum() ** 2 / pixels.sum()
-                    ),
-                ),
-            ),
-            "That is the interval of as many pixels drawn one by one. They come an image at a "
-            "time.",
-        ),
-    ),
-    properties=(
-        Property(
-            lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
-            "Here the value lies between the ends, and yours does not: return value, low, high.",
-        ),
-        Property(
-            _alike,
-            "Of images that are all the same every resample has the set's own accuracy: value and "
-            "ends must be equal.",
-        ),
-        Property(
-            _any_order,
-            "With the images (and the columns of times) in another order it says something else. "
-            "Is every resampled set made from times, and none drawn anew?",
-        ),
-    ),
+    },
     hint="A row of times, multiplied with right and summed, is the resampled set's number of right "
     "pixels; likewise its number of pixels.",
     why="As times is (resamples, images), times @ right has the right pixels of every resample at "
@@ -277,7 +220,7 @@ def answer(right, pixels, times):
 """,
 )
 
-STRETCH = Exercise(
+STRETCH = exercise(
     name="06/stretch",
     title="what stretching does to a probability",
     question="""
@@ -288,31 +231,20 @@ probability `p` when the map is min-max normalised**; it is compared with the li
     right=_stretched,
     tolerance=0.005,
     expects="a share in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda p, low, high: p / high,
-            "That makes the greatest 1, but leaves the least above 0.",
-        ),
-        Mistake(
-            lambda p, low, high: p - low,
-            "That makes the least 0. The greatest must become 1, too.",
-        ),
-        Mistake(
-            lambda p, low, high: low + p * (high - low),
-            "That is the way back, from a stretched map to the range of the first.",
-        ),
-        Mistake(
-            lambda p, low, high: (p - low) / high,
-            "The greatest would become (high - low) / high. Divide by the whole range.",
-        ),
-    ),
+    mistakes={
+        "That makes the greatest 1, but leaves the least above 0.": lambda p, low, high: p / high,
+        "That makes the least 0. The greatest must become 1, too.": lambda p, low, high: p - low,
+        "That is the way back, from a stretched map to the range of the "
+        "first.": lambda p, low, high: low + p * (high - low),
+        "The greatest would become (high - low) / high. Divide by the whole "
+        "range.": lambda p, low, high: (p - low) / high,
+    },
     hint="Shift so that `low` becomes 0, then scale so that `high` becomes 1.",
     why="0.4 in a map that never exceeds 0.6 can become 0.67: surer, with nothing learnt.",
     solution="""
 def answer(p, low, high):
     return (p - low) / (high - low)
 """,
-    arguments=("p", "low", "high"),
     grid=((0.4, 0.0, 0.6), (0.6, 0.2, 0.8), (0.2, 0.2, 0.8), (0.8, 0.2, 0.8), (0.7, 0.4, 1.0)),
 )
 

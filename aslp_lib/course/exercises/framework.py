@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import signal
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from fractions import Fraction
-from types import FrameType
-from typing import Literal, NoReturn, SupportsFloat, cast
+from functools import partial
+from types import FrameType, MappingProxyType
+from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -241,12 +243,63 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
+def exercise(
+    *,
+    solution: str,
+    mistakes: Mapping[str, Answer | SupportsFloat],
+    properties: Mapping[str, Callable[[Callable[..., Array]], bool]] = MappingProxyType({}),
+    **fields: Any,
+) -> Exercise:
+    """An exercise from tables.
+
+    Args:
+        solution: as an exercise has it; the arguments are those of its function `answer`.
+        mistakes: hint -> the wrong answer, a function of the arguments or a number.
+        properties: hint -> whether an answer has the property.
+        fields: the others.
+    """
+    function = re.search(r"^def answer\((.+)\):$", solution, re.MULTILINE)
+    return Exercise(
+        arguments=tuple(function[1].split(", ")) if function else (),
+        solution=solution,
+        mistakes=tuple(
+            Mistake(answer if callable(answer) else partial(float, answer), hint)
+            for hint, answer in mistakes.items()
+        ),
+        properties=tuple(Property(holds, hint) for hint, holds in properties.items()),
+        **fields,
+    )
+
+
 def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     """Arrays for a point of a grid, which no answer can change."""
     arrays = tuple(np.array(each, dtype=np.float64) for each in values)
     for array in arrays:
         array.setflags(write=False)
     return arrays
+
+
+def unchanged(
+    case: Point,
+    change: Callable[..., Point],
+    back: Callable[[Array], Array] = lambda result: result,
+) -> Callable[[Callable[..., Array]], bool]:
+    """A property: what an answer says of a changed case, changed back, it says of the case.
+
+    Args:
+        case: the arguments.
+        change: makes other arguments of them.
+        back: what must be done to the result.
+    """
+
+    def holds(answer: Callable[..., Array]) -> bool:
+        changed = (
+            read_only(value)[0] if isinstance(value, np.ndarray) else value
+            for value in change(*case)
+        )
+        return bool(np.allclose(back(answer(*changed)), answer(*case), atol=1e-6))
+
+    return holds
 
 
 def _plain(point: Point) -> bool:

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION
 from aslp_lib.aslp.theory import expected_confidence
-from aslp_lib.course.exercises.framework import Exercise, Mistake
+from aslp_lib.course.exercises.framework import exercise
 from aslp_lib.course.recorded import levels
 
 NOTEBOOK = "10_level_lab"
@@ -49,7 +49,7 @@ def _target(y: float, level: float) -> float:
     return (1 - level) * y + level / 2
 
 
-MATCH = Exercise(
+MATCH = exercise(
     name="10/match",
     title="match them",
     question="""
@@ -60,28 +60,20 @@ digit after the point will do.
     right=lambda: levels.matching_temperature(0.6),
     tolerance=0.15,
     expects="a temperature, such as 2.5",
-    mistakes=(
-        Mistake(
-            lambda: levels.matching_temperature(0.2),
-            "That is the temperature for level 0.2.",
+    mistakes={
+        "That is the temperature for level 0.2.": lambda: levels.matching_temperature(0.2),
+        "That is as sure as the network on drawn targets, which is less sure at this "
+        "level.": lambda: levels.matching_temperature(0.6, targets="drawn"),
+        "That is where they agree on background alone, in the last column.": lambda: _agreeing(
+            lambda seen: seen.background
         ),
-        Mistake(
-            lambda: levels.matching_temperature(0.6, targets="drawn"),
-            "That is as sure as the network on drawn targets, which is less sure at this level.",
+        "That is where they agree on toss-ups alone.": lambda: _agreeing(
+            lambda seen: seen.toss_ups
         ),
-        Mistake(
-            lambda: _agreeing(lambda seen: seen.background),
-            "That is where they agree on background alone, in the last column.",
+        "That is its inverse, which the logits would be multiplied by.": lambda: (
+            1 / levels.matching_temperature(0.6)
         ),
-        Mistake(
-            lambda: _agreeing(lambda seen: seen.toss_ups),
-            "That is where they agree on toss-ups alone.",
-        ),
-        Mistake(
-            lambda: 1 / levels.matching_temperature(0.6),
-            "That is its inverse, which the logits would be multiplied by.",
-        ),
-    ),
+    },
     hint="Set the level to 0.6 and raise T until the two numbers in the column 'sure' agree.",
     why="A level and a temperature turn the same knob, mean confidence; they differ in where.",
     solution="""
@@ -91,7 +83,7 @@ answer = levels.matching_temperature(0.6)
 """,
 )
 
-LIMIT = Exercise(
+LIMIT = exercise(
     name="10/limit",
     title="a temperature for the surest pixel",
     question="""
@@ -102,26 +94,16 @@ BCE pixel just as sure?**
     right=lambda: _bringing(8, _cap(0.4)),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
-    mistakes=(
-        Mistake(
-            lambda: _bringing(8, 1 - 0.4),
-            "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to "
-            "the other class.",
+    mistakes={
+        "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to the "
+        "other class.": _bringing(8, 1 - 0.4),
+        "You divided by the probability. T divides the logit: what is the logit of 0.8?": (
+            8 / _cap(0.4)
         ),
-        Mistake(
-            lambda: 8 / _cap(0.4),
-            "You divided by the probability. T divides the logit: what is the logit of 0.8?",
-        ),
-        Mistake(
-            lambda: 1 / _bringing(8, _cap(0.4)),
-            "That is its inverse. The logit is divided by T.",
-        ),
-        Mistake(
-            lambda: -_bringing(8, _cap(0.4)),
-            "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
-            "logit is +8.",
-        ),
-    ),
+        "That is its inverse. The logit is divided by T.": 1 / _bringing(8, _cap(0.4)),
+        "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
+        "logit is +8.": -_bringing(8, _cap(0.4)),
+    },
     hint="The target's confidence is 1 - alpha*beta/2. Which logit has it? T is 8 over that.",
     why="The logit of 0.8 is ln 4 = 1.39. A pixel of logit 16 would need twice the temperature: no "
     "single T caps all pixels as a level does.",
@@ -132,7 +114,7 @@ answer = 8 / math.log(0.8 / 0.2)
 """,
 )
 
-STEP = Exercise(
+STEP = exercise(
     name="10/step",
     title="one step of training",
     question="""
@@ -143,29 +125,20 @@ autograd on the library's loss.
     right=_step,
     tolerance=1e-3,
     expects="the new logit, a number",
-    mistakes=(
-        Mistake(
-            lambda z, y, level, rate: z + rate * (_sigmoid(z) - _target(y, level)),
-            "That climbs: the loss becomes larger. Descent goes against the gradient.",
+    mistakes={
+        "That climbs: the loss becomes larger. Descent goes against the "
+        "gradient.": lambda z, y, level, rate: z + rate * (_sigmoid(z) - _target(y, level)),
+        "That is plain BCE. The level changes the target.": lambda z, y, level, rate: (
+            z - rate * (_sigmoid(z) - y)
         ),
-        Mistake(
-            lambda z, y, level, rate: z - rate * (_sigmoid(z) - y),
-            "That is plain BCE. The level changes the target.",
-        ),
-        Mistake(
-            lambda z, y, level, rate: z - rate * (_sigmoid(z) - (1 - level) * y),
-            "Your target of a background pixel stays 0. Moderation moves both classes towards 1/2.",
-        ),
-        Mistake(
-            lambda z, y, level, rate: z - rate * (z - _target(y, level)),
-            "You compared the logit with the target. The gradient compares sigmoid(z), the "
-            "probability.",
-        ),
-    ),
+        "Your target of a background pixel stays 0. Moderation moves both classes towards "
+        "1/2.": lambda z, y, level, rate: z - rate * (_sigmoid(z) - (1 - level) * y),
+        "You compared the logit with the target. The gradient compares sigmoid(z), the "
+        "probability.": lambda z, y, level, rate: z - rate * (z - _target(y, level)),
+    },
     hint="BCE's gradient in the logit is sigmoid(z) less the target; the expected target is "
     "(1 - level) * y + level / 2.",
     why="It rests where sigmoid(z) is the target, so at a confidence of 1 - level/2.",
-    arguments=("z", "y", "level", "rate"),
     grid=((0.0, 1.0, 0.2, 1.0), (3.0, 1.0, 0.4, 0.5), (-4.0, 0.0, 0.6, 1.0), (1.5, 0.0, 0.3, 0.1)),
     solution="""
 import math

@@ -8,14 +8,12 @@ from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
-from aslp_lib.course.exercises.framework import Exercise, Mistake, Point, read_only
+from aslp_lib.course.exercises.framework import Array, Point, exercise, read_only
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 NOTEBOOK = "08_your_own_data"
-
-Array = NDArray[np.float64]
 
 _VALIDATIONS = (
     read_only([0.95, 0.9, 0.8, 0.3, 0.1, 0.2, 0.05, 0.6], [1, 0, 1, 0, 0, 255, 255, 255]),
@@ -100,7 +98,7 @@ def _reported(validation: Array, test: Array) -> float:
     return float(test[np.argmin(validation)])
 
 
-TOLD = Exercise(
+TOLD = exercise(
     name="08/told",
     title="what the levels are told",
     question="""
@@ -111,30 +109,20 @@ mean confidence less the accuracy.** Both are arrays of one axis.
     right=_told,
     tolerance=0.001,
     expects="a difference of two shares, such as 0.05",
-    mistakes=(
-        Mistake(
-            lambda p, y: -_told(p, y),
-            "The sign is turned: a network that is too sure has a gap above 0.",
+    mistakes={
+        "The sign is turned: a network that is too sure has a gap above 0.": lambda p, y: (
+            -_told(p, y)
         ),
-        Mistake(
-            lambda p, y: _confidence(p) - _right(p, y == 1),
-            "That counts the pixels without a label as background. Leave them out of both means.",
+        "That counts the pixels without a label as background. Leave them out of both "
+        "means.": lambda p, y: _confidence(p) - _right(p, y == 1),
+        "The accuracy is of the labelled pixels, but the confidence is of all. Both must be of the "
+        "same ones.": lambda p, y: _confidence(p) - _right(p[y != 255], y[y != 255] == 1),
+        "That takes 255 for foreground. It says that there is no label.": lambda p, y: (
+            _confidence(p) - _right(p, y > 0)
         ),
-        Mistake(
-            lambda p, y: _confidence(p) - _right(p[y != 255], y[y != 255] == 1),
-            "The accuracy is of the labelled pixels, but the confidence is of all. Both must be of "
-            "the same ones.",
-        ),
-        Mistake(
-            lambda p, y: _confidence(p) - _right(p, y > 0),
-            "That takes 255 for foreground. It says that there is no label.",
-        ),
-        Mistake(
-            _foreground_mean,
-            "That is the mean of P(y=1). A pixel that is 0.1 foreground is predicted background, "
-            "with confidence 0.9.",
-        ),
-    ),
+        "That is the mean of P(y=1). A pixel that is 0.1 foreground is predicted background, with "
+        "confidence 0.9.": _foreground_mean,
+    },
     hint="Drop the pixels with y = 255; then take the mean of max(p, 1 - p), and of "
     "(p >= 1/2) == y.",
     why="Pixels without a label are in neither mean. Outside a field of view they are the easiest, "
@@ -147,11 +135,10 @@ def answer(p, y):
     given, wanted = p[y != 255], y[y != 255] == 1
     return np.maximum(given, 1 - given).mean() - ((given >= 0.5) == wanted).mean()
 """,
-    arguments=("p", "y"),
     grid=_VALIDATIONS,
 )
 
-LOOP = Exercise(
+LOOP = exercise(
     name="08/loop",
     title="the lines of the loop",
     question="""
@@ -165,35 +152,21 @@ array.
     right=_levels,
     tolerance=0.0005,
     expects="a level in [0, 0.5], such as 0.1",
-    mistakes=(
-        Mistake(
-            lambda *loop: _levels(*loop, warm_up=0),
-            "Without a warm-up the levels move from the first epoch on. By default they wait for "
-            "five validations: at first a network knows nothing.",
+    mistakes={
+        "Without a warm-up the levels move from the first epoch on. By default they wait for five "
+        "validations: at first a network knows nothing.": lambda *loop: _levels(*loop, warm_up=0),
+        "The levels never moved. They wait for five validations: are `update` and `observe` both "
+        "called once an epoch?": lambda *loop: 0.0,
+        "There `observe` came before the epoch's update: one update too many. A validation ends an "
+        "epoch.": lambda *loop: _levels(*loop, observe_first=True),
+        "That updates from probabilities. The gradient in alpha is a mean of signed "
+        "logits.": lambda *loop: _levels(*loop, margins_of="probabilities"),
+        "That takes the pixels without a label for background. Pass "
+        "ignore_index=255.": _unlabelled_as_background,
+        "That is moderation, beta = 1. Hard inversion has beta = 2.": lambda *loop: _levels(
+            *loop, technique=MODERATION
         ),
-        Mistake(
-            lambda *loop: 0.0,
-            "The levels never moved. They wait for five validations: are `update` and `observe` "
-            "both called once an epoch?",
-        ),
-        Mistake(
-            lambda *loop: _levels(*loop, observe_first=True),
-            "There `observe` came before the epoch's update: one update too many. A validation "
-            "ends an epoch.",
-        ),
-        Mistake(
-            lambda *loop: _levels(*loop, margins_of="probabilities"),
-            "That updates from probabilities. The gradient in alpha is a mean of signed logits.",
-        ),
-        Mistake(
-            _unlabelled_as_background,
-            "That takes the pixels without a label for background. Pass ignore_index=255.",
-        ),
-        Mistake(
-            lambda *loop: _levels(*loop, technique=MODERATION),
-            "That is moderation, beta = 1. Hard inversion has beta = 2.",
-        ),
-    ),
+    },
     hint="AdaptiveAlpha(...) once; in each epoch alphas.update(index, logits, labels, "
     "ignore_index=255), then alphas.observe(accuracy=...).",
     why="With a network between them, these are the lines that ASLP adds to a loop, and the loss.",
@@ -211,11 +184,10 @@ def answer(logits, labels, accuracy, epochs):
         held.observe(accuracy=accuracy)
     return held.alpha.mean()
 """,
-    arguments=("logits", "labels", "accuracy", "epochs"),
     grid=_LOOPS,
 )
 
-REPORT = Exercise(
+REPORT = exercise(
     name="08/report",
     title="which number to report",
     question="""
@@ -226,35 +198,27 @@ that of the method, its setting being chosen.**
     right=_reported,
     tolerance=0.001,
     expects="one of the test NLLs, such as 0.4",
-    mistakes=(
-        Mistake(
-            lambda validation, test: test.min(),
-            "That lets the test set choose. What was chosen by it is no longer tested by it.",
-        ),
-        Mistake(
-            lambda validation, test: validation.min(),
-            "That is the NLL on the images that chose: it is the least of several, and optimistic.",
-        ),
-        Mistake(
-            lambda validation, test: test.mean(),
-            "That is the mean over all settings, most of which were not chosen.",
-        ),
-        Mistake(
-            lambda validation, test: test[np.argmax(validation)],
-            "That is the setting of the largest NLL. Less is better.",
-        ),
-    ),
+    mistakes={
+        "That lets the test set choose. What was chosen by it is no longer tested by "
+        "it.": lambda validation, test: test.min(),
+        "That is the NLL on the images that chose: it is the least of several, and "
+        "optimistic.": lambda validation, test: validation.min(),
+        "That is the mean over all settings, most of which were not "
+        "chosen.": lambda validation, test: test.mean(),
+        "That is the setting of the largest NLL. Less is better.": lambda validation, test: test[
+            np.argmax(validation)
+        ],
+    },
     hint="Validation chooses the setting, the test images say how good it is.",
     why="It may be worse than the best on the test set: that is the price of an honest number.",
     solution="""
 def answer(validation, test):
     return test[validation.argmin()]
 """,
-    arguments=("validation", "test"),
     grid=_CANDIDATES,
 )
 
-CLASSES = Exercise(
+CLASSES = exercise(
     name="08/classes",
     title="how sure with K classes",
     question="""
@@ -265,31 +229,19 @@ of a pixel whose label leaves no doubt?** Write it as a function.
     right=_sure,
     tolerance=0.002,
     expects="a function that returns a probability, such as 0.9",
-    mistakes=(
-        Mistake(
-            lambda alpha, beta, classes: 1 - alpha * beta / 2,
-            "So it is with two classes. With K the label's class gets back only 1/K of what is "
-            "taken.",
+    mistakes={
+        "So it is with two classes. With K the label's class gets back only 1/K of what is "
+        "taken.": lambda alpha, beta, classes: 1 - alpha * beta / 2,
+        "That is what is left of the label itself. Its class also gets its share of what is spread "
+        "over all of them.": lambda alpha, beta, classes: 1 - alpha * beta,
+        "What the other classes get is missing from it: there are K - 1 of them, each with "
+        "alpha*beta/K.": lambda alpha, beta, classes: 1 - alpha * beta / classes,
+        "That is the probability of each of the other classes.": lambda alpha, beta, classes: (
+            alpha * beta / classes
         ),
-        Mistake(
-            lambda alpha, beta, classes: 1 - alpha * beta,
-            "That is what is left of the label itself. Its class also gets its share of what is "
-            "spread over all of them.",
-        ),
-        Mistake(
-            lambda alpha, beta, classes: 1 - alpha * beta / classes,
-            "What the other classes get is missing from it: there are K - 1 of them, each with "
-            "alpha*beta/K.",
-        ),
-        Mistake(
-            lambda alpha, beta, classes: alpha * beta / classes,
-            "That is the probability of each of the other classes.",
-        ),
-        Mistake(
-            lambda alpha, beta, classes: 1 - beta + beta / classes,
-            "So the label is while the switch is on. It is on with probability alpha.",
-        ),
-    ),
+        "So the label is while the switch is on. It is on with probability "
+        "alpha.": lambda alpha, beta, classes: 1 - beta + beta / classes,
+    },
     hint="The mean target is (1 - alpha*beta) e + alpha*beta/K: look at the label's own entry.",
     why="Each of the K - 1 other classes has alpha*beta/K. For K = 2 it is 1 - alpha*beta/2, as "
     "before.",
@@ -297,7 +249,6 @@ of a pixel whose label leaves no doubt?** Write it as a function.
 def answer(alpha, beta, classes):
     return 1 - alpha * beta * (classes - 1) / classes
 """,
-    arguments=("alpha", "beta", "classes"),
     grid=((0.1, 1.0, 2), (0.1, 1.0, 3), (0.2, 1.25, 5), (0.3, 0.5, 10), (0.4, 1.1, 4)),
 )
 

@@ -17,7 +17,7 @@ from aslp_lib.aslp.perturbation import (
     perturb,
     sampled_targets,
 )
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 
 NOTEBOOK = "02_label_perturbation"
 
@@ -64,7 +64,7 @@ def _maps(draws: Array) -> Array:
     return draws[:, None, None]
 
 
-LABEL = Exercise(
+LABEL = exercise(
     name="02/label",
     title="a label under perturbation",
     question="""
@@ -74,28 +74,19 @@ have once its label is perturbed?**
     right=lambda: _perturbed(1.0, _WEAK),
     tolerance=0.004,
     expects="a target in [0, 1], such as 0.9",
-    mistakes=(
-        Mistake(
-            lambda: _perturbed(0.0, _WEAK),
-            "That is the background's target, beta/2. A foreground pixel has y = 1.",
+    mistakes={
+        "That is the background's target, beta/2. A foreground pixel has y = 1.": _perturbed(
+            0.0, _WEAK
         ),
-        Mistake(
-            lambda: 1 - _WEAK.beta,
-            "That is (1 - beta) * y alone. The second term, beta/2, is missing.",
+        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": 1 - _WEAK.beta,
+        "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.": (
+            1 - _WEAK.beta / 4
         ),
-        Mistake(
-            lambda: 1 - _WEAK.beta / 4,
-            "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.",
+        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": _WEAK.beta,
+        "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].": (
+            (1 + _WEAK.beta) + _WEAK.beta / 2
         ),
-        Mistake(
-            lambda: _WEAK.beta,
-            "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.",
-        ),
-        Mistake(
-            lambda: (1 + _WEAK.beta) + _WEAK.beta / 2,
-            "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].",
-        ),
-    ),
+    },
     hint="Put y = 1 and beta = 0.6 into p(y, beta) = (1 - beta) * y + beta/2.",
     why="It is (1 - 0.6) * 1 + 0.3: foreground falls by beta/2, as far as background rises.",
     solution="""
@@ -104,46 +95,33 @@ answer = (1 - beta) * y + beta / 2
 """,
 )
 
-EXPECTED = Exercise(
+EXPECTED = exercise(
     name="02/expected",
     title="the expected label",
     question="""
 **Write the expected target of a pixel with this `label`, when its image is perturbed with
 probability `alpha` at strength `beta`.** It is compared with the library on a grid.
 """,
-    arguments=("label", "alpha", "beta"),
     grid=_GRID,
     right=_expected,
     tolerance=1e-4,
     expects="a function that returns a target in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda y, a, b: (1 - b) * y + b / 2,
-            "That is the target while the switch is on. It is on with probability alpha: average "
-            "it with the label itself.",
+    mistakes={
+        "That is the target while the switch is on. It is on with probability alpha: average it "
+        "with the label itself.": lambda y, a, b: (1 - b) * y + b / 2,
+        "alpha*beta/2 is missing: background pixels are perturbed as well, and rise above "
+        "0.": lambda y, a, b: (1 - a * b) * y,
+        "It is alpha*beta/2 that is added: with beta = 2 and alpha = 1 the label must "
+        "invert.": lambda y, a, b: (1 - a * b) * y + a * b,
+        "That is twice the strength: the release's beta is half the figure's.": lambda y, a, b: (
+            (1 - 2 * a * b) * y + a * b
         ),
-        Mistake(
-            lambda y, a, b: (1 - a * b) * y,
-            "alpha*beta/2 is missing: background pixels are perturbed as well, and rise above 0.",
+        "That is the share of the draws with the switch on. In the other 1 - alpha the label "
+        "itself is the target.": lambda y, a, b: a * ((1 - b) * y + b / 2),
+        "The switch is turned round: alpha is the probability of perturbing.": lambda y, a, b: (
+            a * y + (1 - a) * ((1 - b) * y + b / 2)
         ),
-        Mistake(
-            lambda y, a, b: (1 - a * b) * y + a * b,
-            "It is alpha*beta/2 that is added: with beta = 2 and alpha = 1 the label must invert.",
-        ),
-        Mistake(
-            lambda y, a, b: (1 - 2 * a * b) * y + a * b,
-            "That is twice the strength: the release's beta is half the figure's.",
-        ),
-        Mistake(
-            lambda y, a, b: a * ((1 - b) * y + b / 2),
-            "That is the share of the draws with the switch on. In the other 1 - alpha the label "
-            "itself is the target.",
-        ),
-        Mistake(
-            lambda y, a, b: a * y + (1 - a) * ((1 - b) * y + b / 2),
-            "The switch is turned round: alpha is the probability of perturbing.",
-        ),
-    ),
+    },
     hint="Average two targets: p(label, beta) with probability alpha, the label with 1 - alpha.",
     why="(1 - alpha) * y + alpha * ((1 - beta) * y + beta/2): alpha and beta enter as a product.",
     solution="""
@@ -177,13 +155,7 @@ def _always(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
 
-def _each_on_its_own(answer: Callable[..., Array]) -> bool:
-    labels, draws, alpha, beta = _MAPS[0]
-    turned = answer(*read_only(labels[::-1], draws[::-1]), alpha, beta)
-    return np.allclose(turned[::-1], answer(labels, draws, alpha, beta))
-
-
-SWITCH = Exercise(
+SWITCH = exercise(
     name="02/switch",
     title="throw the switch",
     question="""
@@ -192,64 +164,38 @@ for each image, drawn uniformly, shape (N,). **Write the targets of this step, s
 image is perturbed at strength `beta`, as a whole, if its draw is below `alpha`, and left alone
 otherwise. The arrays are numpy's. It is compared with the library on maps that you do not see.
 """,
-    arguments=("labels", "draws", "alpha", "beta"),
     grid=_MAPS,
     right=_switched,
     tolerance=1e-6,
     expects="a function that returns the targets, as many as there are labels",
-    mistakes=(
-        Mistake(
-            lambda y, u, a, b: np.where(_maps(u) < a, y, _p(y, b)),
-            "The switch is turned round: a draw is below alpha with probability alpha, and then "
-            "the map is perturbed.",
+    mistakes={
+        "The switch is turned round: a draw is below alpha with probability alpha, and then the "
+        "map is perturbed.": lambda y, u, a, b: np.where(_maps(u) < a, y, _p(y, b)),
+        "The draws lie along the last axis: each *column* has a switch of its own. Give them an "
+        "axis for rows and one for columns, draws[:, None, "
+        "None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+        "The draws lie along the rows: each *row* has a switch of its own. They need one axis "
+        "more, draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+        "That perturbs every map. Where an image's draw is not below alpha, its target is its "
+        "label.": lambda y, u, a, b: _p(y, b),
+        "That is the expected label, the mean over many draws. Asked is what this one draw "
+        "gives.": lambda y, u, a, b: _p(y, a * b),
+        "That inverts, which is beta = 2 alone. Perturbed labels are (1 - beta) * y + "
+        "beta/2.": lambda y, u, a, b: np.where(_maps(u) < a, 1 - y, y),
+        "beta/2 is missing: background is perturbed as well, and rises above "
+        "0.": lambda y, u, a, b: np.where(_maps(u) < a, (1 - b) * y, y),
+    },
+    properties={
+        "Of one image some pixels are perturbed and others are not. There is one draw for an "
+        "image, not for a pixel.": _whole_maps,
+        "With alpha = 0 the labels must stay what they are, even where a draw is exactly 0: "
+        "*below* alpha.": _left_alone,
+        "With alpha = 1 and beta = 2 every map must be inverted.": _always,
+        "An image's targets must depend on its own draw and labels: shuffled images must give the "
+        "same targets, shuffled.": unchanged(
+            _MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), lambda targets: targets[::-1]
         ),
-        Mistake(
-            lambda y, u, a, b: np.where(u < a, _p(y, b), y),
-            "The draws lie along the last axis: each *column* has a switch of its own. Give them "
-            "an axis for rows and one for columns, draws[:, None, None].",
-        ),
-        Mistake(
-            lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
-            "The draws lie along the rows: each *row* has a switch of its own. They need one axis "
-            "more, draws[:, None, None].",
-        ),
-        Mistake(
-            lambda y, u, a, b: _p(y, b),
-            "That perturbs every map. Where an image's draw is not below alpha, its target is its "
-            "label.",
-        ),
-        Mistake(
-            lambda y, u, a, b: _p(y, a * b),
-            "That is the expected label, the mean over many draws. Asked is what this one draw "
-            "gives.",
-        ),
-        Mistake(
-            lambda y, u, a, b: np.where(_maps(u) < a, 1 - y, y),
-            "That inverts, which is beta = 2 alone. Perturbed labels are (1 - beta) * y + beta/2.",
-        ),
-        Mistake(
-            lambda y, u, a, b: np.where(_maps(u) < a, (1 - b) * y, y),
-            "beta/2 is missing: background is perturbed as well, and rises above 0.",
-        ),
-    ),
-    properties=(
-        Property(
-            _whole_maps,
-            "Of one image some pixels are perturbed and others are not. There is one draw for an "
-            "image, not for a pixel.",
-        ),
-        Property(
-            _left_alone,
-            "With alpha = 0 the labels must stay what they are, even where a draw is exactly 0: "
-            "*below* alpha.",
-        ),
-        Property(_always, "With alpha = 1 and beta = 2 every map must be inverted."),
-        Property(
-            _each_on_its_own,
-            "An image's targets must depend on its own draw and labels: shuffled images must give "
-            "the same targets, shuffled.",
-        ),
-    ),
+    },
     hint="np.where(switch, perturbed, labels), with a switch that has one entry for an image.",
     why="The draw of an image is compared with alpha once, and all of its pixels follow. This is "
     "`sampled_targets`, but for its checks.",
@@ -263,7 +209,7 @@ def answer(labels, draws, alpha, beta):
 """,
 )
 
-SMOOTHING = Exercise(
+SMOOTHING = exercise(
     name="02/smoothing",
     title="soft inversion in label smoothing's place",
     question="""
@@ -273,35 +219,25 @@ Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha do
     right=lambda: _smoothing_alpha(SOFT_INVERSION),
     tolerance=0.001,
     expects="a probability in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda: _smoothing_alpha(HARD_INVERSION),
-            "That is hard inversion's alpha, with beta = 2.",
+    mistakes={
+        "That is hard inversion's alpha, with beta = 2.": _smoothing_alpha(HARD_INVERSION),
+        "That is the product alpha*beta. Divide it by beta.": 0.1,
+        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": (
+            0.1 * SOFT_INVERSION.beta
         ),
-        Mistake(
-            lambda: 0.1,
-            "That is the product alpha*beta. Divide it by beta.",
+        "Twice too much: soft inversion counted as beta = 0.75, the release's unit.": (
+            2 * _smoothing_alpha(SOFT_INVERSION)
         ),
-        Mistake(
-            lambda: 0.1 * SOFT_INVERSION.beta,
-            "You multiplied by beta. The product alpha*beta must be 0.1, so divide.",
-        ),
-        Mistake(
-            lambda: 2 * _smoothing_alpha(SOFT_INVERSION),
-            "Twice too much: soft inversion counted as beta = 0.75, the release's unit.",
-        ),
-        Mistake(
-            lambda: _smoothing_alpha(SOFT_INVERSION) / 2,
-            "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on both.",
-        ),
-    ),
+        "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on "
+        "both.": _smoothing_alpha(SOFT_INVERSION) / 2,
+    },
     hint="Equal expected labels need equal products alpha*beta: 1 * 0.1 = alpha * 1.5.",
     why="Equal products alpha*beta mean equal expected labels. A strong perturbation is needed "
     "only rarely.",
     solution="answer = 1 * 0.1 / 1.5",
 )
 
-DISTURB = Exercise(
+DISTURB = exercise(
     name="02/disturb",
     title="DisturbLabel in the plane",
     question="""
@@ -311,25 +247,15 @@ DisturbLabel replaces a label by a uniformly random class with probability 0.3. 
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
     expects="a probability in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda: 0.3,
-            "Half of the random classes are the label itself and change nothing.",
+    mistakes={
+        "Half of the random classes are the label itself and change nothing.": 0.3,
+        "You doubled where half is lost: only every second random class differs.": 2 * 0.3,
+        "Halved twice. A random class differs with probability 1/2, and hard inversion always "
+        "inverts.": 0.3 / 4,
+        "That is how often the label stays. Alpha is how often it is inverted.": (
+            1 - disturb_label(0.3)[0]
         ),
-        Mistake(
-            lambda: 2 * 0.3,
-            "You doubled where half is lost: only every second random class differs.",
-        ),
-        Mistake(
-            lambda: 0.3 / 4,
-            "Halved twice. A random class differs with probability 1/2, and hard inversion always "
-            "inverts.",
-        ),
-        Mistake(
-            lambda: 1 - disturb_label(0.3)[0],
-            "That is how often the label stays. Alpha is how often it is inverted.",
-        ),
-    ),
+    },
     hint="How often does the label really become the other class? Hard inversion does so with "
     "probability alpha.",
     why="Half of the random classes are the old one, so the label is inverted with probability "
@@ -340,7 +266,7 @@ answer = rate * (classes - 1) / classes
 """,
 )
 
-LIMIT = Exercise(
+LIMIT = exercise(
     name="02/limit",
     title="how far may alpha go?",
     question="""
@@ -350,30 +276,18 @@ says?**
     right=lambda: _STRONG.alpha_limit,
     tolerance=0.004,
     expects="a probability in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda: 1 / (2 * _STRONG.beta),
-            "Half too little: counted in the release's units, where this technique would have "
-            "beta = 3.2.",
+    mistakes={
+        "Half too little: counted in the release's units, where this technique would have beta = "
+        "3.2.": 1 / (2 * _STRONG.beta),
+        "That is how far the label moves while the switch is on, beta/2.": _STRONG.beta / 2,
+        "At alpha = 1 every map is perturbed, and with beta over 1 the label says the other "
+        "class.": 1.0,
+        "That is hard inversion's limit, 1/2. A weaker perturbation may be used more "
+        "often.": HARD_INVERSION.alpha_limit,
+        "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.": (
+            2 / _STRONG.beta
         ),
-        Mistake(
-            lambda: _STRONG.beta / 2,
-            "That is how far the label moves while the switch is on, beta/2.",
-        ),
-        Mistake(
-            lambda: 1.0,
-            "At alpha = 1 every map is perturbed, and with beta over 1 the label says the other "
-            "class.",
-        ),
-        Mistake(
-            lambda: HARD_INVERSION.alpha_limit,
-            "That is hard inversion's limit, 1/2. A weaker perturbation may be used more often.",
-        ),
-        Mistake(
-            lambda: 2 / _STRONG.beta,
-            "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.",
-        ),
-    ),
+    },
     hint="A foreground pixel's expected target is 1 - alpha*beta/2. When is it 1/2?",
     why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the expected label is inverted.",
     solution="answer = min(1, 1 / 1.6)",

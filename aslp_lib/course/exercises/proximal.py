@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, Property, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
 
 
 def _proximal(
@@ -31,17 +31,6 @@ def _proximal(
     return alphas.alpha.double().numpy()
 
 
-def _held(
-    free: Array, accuracy: float, beta: float, pull: float, slope: float | None = None
-) -> Array:
-    """Where `free + pull * (1 - beta*a/2 - A)` meets a, whether it is over the bound or not."""
-    return (free + pull * (1 - accuracy)) / (1 + pull * (beta / 2 if slope is None else slope))
-
-
-def _beyond(level: Array, accuracy: float, beta: float) -> NDArray[np.bool_]:
-    return beta / 2 * level > 1 - accuracy
-
-
 def _within(level: Array, beta: float) -> Array:
     return level.clip(0, Technique("exercise", beta).alpha_limit)
 
@@ -53,40 +42,36 @@ def _explicit(
     return _within(alpha + eta * (gradient + weight * constraint), beta)
 
 
-def _always_held(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    return _within(_held(alpha + eta * gradient, accuracy, beta, eta * weight), beta)
-
-
-def _judged_before(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight)
-    return _within(np.where(_beyond(alpha, accuracy, beta), held, free), beta)
-
-
 def _projected(
     alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
 ) -> Array:
     return _within(np.minimum(alpha + eta * gradient, 2 * (1 - accuracy) / beta), beta)
 
 
-def _without_half_beta(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
+def _moved(
+    alpha: Array,
+    gradient: Array,
+    accuracy: float,
+    beta: float,
+    eta: float,
+    weight: float,
+    *,
+    judged: str = "new",
+    slope: float | None = None,
+    clip: bool = True,
 ) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight, slope=1.0)
-    return _within(np.where(_beyond(free, accuracy, beta), held, free), beta)
+    """The stable step written out, with a mistake.
 
-
-def _unclipped(
-    alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
-) -> Array:
-    free = alpha + eta * gradient
-    held = _held(free, accuracy, beta, eta * weight)
-    return np.where(_beyond(free, accuracy, beta), held, free)
+    Args:
+        judged: who is taken for beyond the bound: by the "new" level, by the "old", or "all".
+        slope: what takes the place of beta/2 in the gain.
+        clip: keep the levels within their limits.
+    """
+    free, pull = alpha + eta * gradient, eta * weight
+    held = (free + pull * (1 - accuracy)) / (1 + pull * (slope or beta / 2))
+    level = {"new": free, "old": alpha, "all": np.full_like(alpha, np.inf)}[judged]
+    moved = np.where(beta / 2 * level > 1 - accuracy, held, free)
+    return _within(moved, beta) if clip else moved
 
 
 _LEVELS, _PUSHES = read_only([0.02, 0.06, 0.1, 0.3, 0.0], [0.8, 4.0, 1.5, 2.5, -1.2])
@@ -106,12 +91,7 @@ def _rises_with_the_old(answer: Callable[..., Array]) -> bool:
     return bool((np.diff(new) >= -1e-6).all())
 
 
-def _is_each_image_s_own(answer: Callable[..., Array]) -> bool:
-    turned = answer(_LEVELS[::-1].copy(), _PUSHES[::-1].copy(), *_STEPS[0][2:])
-    return bool(np.allclose(turned[::-1], answer(*_STEPS[0]), atol=1e-6))
-
-
-PROXIMAL = Exercise(
+PROXIMAL = exercise(
     name="04/proximal",
     title="write the stable step",
     question="""
@@ -120,53 +100,36 @@ a level and a gradient an image; `accuracy`, `beta`, `eta` and `weight` (lambda)
 **Return the array of new levels**, between 0 and their limit min(1, 1/beta). It is checked on
 levels and gradients that you do not see.
 """,
-    arguments=("alpha", "gradient", "accuracy", "beta", "eta", "weight"),
     grid=_STEPS,
     right=_proximal,
     tolerance=1e-5,
     expects="a function that returns an array of levels, one an image",
-    mistakes=(
-        Mistake(
-            _explicit,
-            "That is the explicit step: its constraint is taken at the old level, so that at a "
-            "gain over 2 it throws a level further back than it was beyond.",
+    mistakes={
+        "That is the explicit step: its constraint is taken at the old level, so that at a gain "
+        "over 2 it throws a level further back than it was beyond.": _explicit,
+        "R is at most 0: it pulls no level up. One that is under the bound after its climb stays "
+        "where the climb took it.": partial(_moved, judged="all"),
+        "You look at the old level to see who is beyond the bound. The constraint counts at the "
+        "new one: a level that crosses the bound in this step is held back, "
+        "too.": partial(_moved, judged="old"),
+        "That is the projection onto the bound, the limit of an infinite lambda. A soft constraint "
+        "lets a level rest beyond.": _projected,
+        "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of alpha.": partial(
+            _moved, slope=1.0
         ),
-        Mistake(
-            _always_held,
-            "R is at most 0: it pulls no level up. One that is under the bound after its climb "
-            "stays where the climb took it.",
+        "The levels are right but for their limits: none is under 0 or over min(1, "
+        "1/beta).": partial(_moved, clip=False),
+    },
+    properties={
+        "Of two images with one gradient, the one whose level was higher must stay higher: yours "
+        "passes it on the way back, which is what makes a saw-tooth.": _rises_with_the_old,
+        "Turn the images' order round and their levels must turn with them: each depends on its "
+        "own level and gradient alone.": unchanged(
+            _STEPS[0],
+            lambda alpha, gradient, *numbers: (alpha[::-1], gradient[::-1], *numbers),
+            back=np.flip,
         ),
-        Mistake(
-            _judged_before,
-            "You look at the old level to see who is beyond the bound. The constraint counts at "
-            "the new one: a level that crosses the bound in this step is held back, too.",
-        ),
-        Mistake(
-            _projected,
-            "That is the projection onto the bound, the limit of an infinite lambda. A soft "
-            "constraint lets a level rest beyond.",
-        ),
-        Mistake(
-            _without_half_beta,
-            "The gain is eta*lambda*beta/2: confidence falls by beta/2 per unit of alpha.",
-        ),
-        Mistake(
-            _unclipped,
-            "The levels are right but for their limits: none is under 0 or over min(1, 1/beta).",
-        ),
-    ),
-    properties=(
-        Property(
-            _rises_with_the_old,
-            "Of two images with one gradient, the one whose level was higher must stay higher: "
-            "yours passes it on the way back, which is what makes a saw-tooth.",
-        ),
-        Property(
-            _is_each_image_s_own,
-            "Turn the images' order round and their levels must turn with them: each depends on "
-            "its own level and gradient alone.",
-        ),
-    ),
+    },
     hint="Climb first: c = alpha + eta*gradient. Where beta*c/2 is over 1 - accuracy, solve "
     "a = c + eta*weight*(1 - beta*a/2 - accuracy) for a.",
     why="With c = alpha + eta*gradient, a = (c + eta*weight*(1 - accuracy)) / "

@@ -7,14 +7,12 @@ import torch
 from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
-from aslp_lib.course.exercises.framework import Exercise, Mistake, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
 NOTEBOOK = "09_reading_the_release"
-
-Array = NDArray[np.float64]
 
 DEFAULT_BETA = 2.0
 """What the release calls `RELEASE.beta`."""
@@ -90,7 +88,7 @@ def _compared_uncut() -> float:
     return float((255 * _SAID == _MASK).mean())
 
 
-UNITS = Exercise(
+UNITS = exercise(
     name="09/units",
     title="a number for the command line",
     question="""
@@ -101,34 +99,23 @@ foreground. Its default, `--beta 2.0`, is 4 in the figure's units. **Which numbe
     right=lambda: SOFT_INVERSION.beta * DEFAULT_BETA / RELEASE.beta,
     tolerance=0.01,
     expects="a number from 0 to 4, such as 2.0",
-    mistakes=(
-        Mistake(
-            lambda: SOFT_INVERSION.beta,
-            "That is the figure's beta. The released code would make targets of 1.5 and -0.5 of "
-            "it.",
+    mistakes={
+        "That is the figure's beta. The released code would make targets of 1.5 and -0.5 of "
+        "it.": SOFT_INVERSION.beta,
+        "You went the wrong way: the code's number is half the figure's, not "
+        "twice.": SOFT_INVERSION.beta * RELEASE.beta / DEFAULT_BETA,
+        "That is the target of foreground. In the code's units beta is the target of "
+        "*background*.": perturb(torch.ones(1), SOFT_INVERSION).item(),
+        "Halved twice: 2.0 there is 4 here, so the factor is a half.": (
+            SOFT_INVERSION.beta / RELEASE.beta
         ),
-        Mistake(
-            lambda: SOFT_INVERSION.beta * RELEASE.beta / DEFAULT_BETA,
-            "You went the wrong way: the code's number is half the figure's, not twice.",
-        ),
-        Mistake(
-            lambda: perturb(torch.ones(1), SOFT_INVERSION).item(),
-            "That is the target of foreground. In the code's units beta is the target of "
-            "*background*.",
-        ),
-        Mistake(
-            lambda: SOFT_INVERSION.beta / RELEASE.beta,
-            "Halved twice: 2.0 there is 4 here, so the factor is a half.",
-        ),
-    ),
+    },
     hint="Soft inversion is 1.5 in the figure's units. How many of the code's are that?",
     why="The code's beta is half the figure's, and so it is what a background pixel is told: 0.75.",
-    solution="""
-answer = 1.5 / 2
-""",
+    solution="answer = 1.5 / 2",
 )
 
-RATE = Exercise(
+RATE = exercise(
     name="09/rate",
     title="the rate that is really used",
     question="""
@@ -136,37 +123,24 @@ After every epoch, counted from 1, the released code multiplies the learning rat
 `0.95 ** (epoch // 10)`. **Write the share of the first rate with which epoch number `epoch` is
 trained.** It is compared with the library's schedule `release`.
 """,
-    arguments=("epoch",),
     grid=_TRAINED,
     right=lambda epoch: schedule("release", epoch - 1, _EPOCHS),
     tolerance=1e-4,
     expects="a function that returns a share in [0, 1]",
-    mistakes=(
-        Mistake(
-            lambda epoch: schedule("step", epoch - 1, _EPOCHS),
-            "That is what is documented: a factor of 0.95 every ten epochs. The code multiplies "
-            "again after *every* epoch, from the tenth on.",
+    mistakes={
+        "That is what is documented: a factor of 0.95 every ten epochs. The code multiplies again "
+        "after *every* epoch, from the tenth "
+        "on.": lambda epoch: schedule("step", epoch - 1, _EPOCHS),
+        "One epoch too far: the rate is changed *after* an epoch, so epoch 10 is still trained "
+        "with the first rate.": lambda epoch: schedule("release", epoch, _EPOCHS),
+        "That is a factor of 0.95 after every epoch. It is 1 before the tenth, and 0.95 twice from "
+        "the twentieth on.": lambda epoch: DECAY ** (epoch - 1),
+        "That takes 0.95 after every epoch from the tenth on. From the twentieth on the power is "
+        "2, from the thirtieth 3.": lambda epoch: DECAY ** max(epoch - DECAY_EPOCHS, 0),
+        "That is the factor of one epoch, not what all factors so far have left.": lambda epoch: (
+            DECAY ** (epoch // DECAY_EPOCHS)
         ),
-        Mistake(
-            lambda epoch: schedule("release", epoch, _EPOCHS),
-            "One epoch too far: the rate is changed *after* an epoch, so epoch 10 is still trained "
-            "with the first rate.",
-        ),
-        Mistake(
-            lambda epoch: DECAY ** (epoch - 1),
-            "That is a factor of 0.95 after every epoch. It is 1 before the tenth, and 0.95 twice "
-            "from the twentieth on.",
-        ),
-        Mistake(
-            lambda epoch: DECAY ** max(epoch - DECAY_EPOCHS, 0),
-            "That takes 0.95 after every epoch from the tenth on. From the twentieth on the power "
-            "is 2, from the thirtieth 3.",
-        ),
-        Mistake(
-            lambda epoch: DECAY ** (epoch // DECAY_EPOCHS),
-            "That is the factor of one epoch, not what all factors so far have left.",
-        ),
-    ),
+    },
     hint="Multiply the factors of all epochs before this one: a loop over range(1, epoch).",
     why="The exponents add up: 0.95 to the power of the sum of e // 10 over all epochs e before.",
     solution="""
@@ -178,7 +152,7 @@ def answer(epoch):
 """,
 )
 
-MASS = Exercise(
+MASS = exercise(
     name="09/mass",
     title="every pixel once",
     question="""
@@ -187,39 +161,25 @@ no order. **Write ECE over `bins` bins of equal mass: each holds N / bins pixels
 in two.** N is a multiple of `bins`, and no two confidences are equal. It is compared with the
 library's on three sets that you do not see.
 """,
-    arguments=("confidence", "right", "bins"),
     grid=_SETS,
     right=_equal_mass,
     tolerance=1e-3,
     expects="a function that returns a share in [0, 1]",
-    mistakes=(
-        Mistake(
-            _unsorted,
-            "Your bins hold pixels in the order in which they came. Sort them by confidence first.",
-        ),
-        Mistake(
-            _overlapping,
-            "Your bins reach over two quantiles, so that pixels count twice: the released code's "
-            "fault. Do the sizes of your bins add up to N?",
-        ),
-        Mistake(
-            _equal_width,
-            "Those are bins of equal width. Of equal mass, each holds as many pixels as the next.",
-        ),
-        Mistake(
-            lambda *pixels: abs(float(_sorted(*pixels).mean())),
-            "The bins' gaps cancel in your sum. Take each one's absolute value first.",
-        ),
-        Mistake(
-            lambda *pixels: float(np.abs(_sorted(*pixels)).max()),
-            "That is the largest gap, MCE. ECE is the mean over bins, which weigh alike here.",
-        ),
-        Mistake(
-            lambda confidence, right, bins: float(np.abs(confidence - right).mean()),
-            "That takes each pixel for a bin of its own. Average confidence and outcome over a bin "
-            "before you take the difference.",
-        ),
-    ),
+    mistakes={
+        "Your bins hold pixels in the order in which they came. Sort them by confidence "
+        "first.": _unsorted,
+        "Your bins reach over two quantiles, so that pixels count twice: the released code's "
+        "fault. Do the sizes of your bins add up to N?": _overlapping,
+        "Those are bins of equal width. Of equal mass, each holds as many pixels as the "
+        "next.": _equal_width,
+        "The bins' gaps cancel in your sum. Take each one's absolute value "
+        "first.": lambda *pixels: abs(float(_sorted(*pixels).mean())),
+        "That is the largest gap, MCE. ECE is the mean over bins, which weigh alike "
+        "here.": lambda *pixels: float(np.abs(_sorted(*pixels)).max()),
+        "That takes each pixel for a bin of its own. Average confidence and outcome over a bin "
+        "before you take the "
+        "difference.": lambda confidence, right, bins: float(np.abs(confidence - right).mean()),
+    },
     hint="Sort both arrays by confidence, cut them into bins of N / bins pixels, and average the "
     "bins' absolute gaps.",
     why="Every pixel lies in one bin and all bins weigh alike: ECE is the mean of their absolute "
@@ -235,7 +195,7 @@ def answer(confidence, right, bins):
 """,
 )
 
-GREY = Exercise(
+GREY = exercise(
     name="09/grey",
     title="a tenth of grey",
     question="""
@@ -246,32 +206,20 @@ predictions of 0 and 255 with the mask as it is stored?** Give a share in [0, 1]
     right=_compared_uncut,
     tolerance=0.002,
     expects="a share in [0, 1], such as 0.9",
-    mistakes=(
-        Mistake(
-            lambda: float(_RIGHT.mean()),
-            "That is the accuracy with the mask cut at 128. Is a grey level ever equal to 0 or "
-            "255?",
+    mistakes={
+        "That is the accuracy with the mask cut at 128. Is a grey level ever equal to 0 or "
+        "255?": float(_RIGHT.mean()),
+        "You left the grey pixels out. They stay in the number that is divided by, and each counts "
+        "as wrong.": float(_RIGHT[~_GREY].mean()),
+        "You took all 100 grey pixels off, but 20 of them were wrong already.": float(
+            _RIGHT.mean() - _GREY.mean()
         ),
-        Mistake(
-            lambda: float(_RIGHT[~_GREY].mean()),
-            "You left the grey pixels out. They stay in the number that is divided by, and each "
-            "counts as wrong.",
-        ),
-        Mistake(
-            lambda: float(_RIGHT.mean() - _GREY.mean()),
-            "You took all 100 grey pixels off, but 20 of them were wrong already.",
-        ),
-        Mistake(
-            lambda: float(_RIGHT.mean() - (_GREY & ~_RIGHT).mean()),
-            "You took off the grey pixels that the network gets wrong: they are wrong in both "
-            "counts. It is the 80 others that change sides.",
-        ),
-    ),
+        "You took off the grey pixels that the network gets wrong: they are wrong in both counts. "
+        "It is the 80 others that change sides.": float(_RIGHT.mean() - (_GREY & ~_RIGHT).mean()),
+    },
     hint="No grey pixel equals 0 or 255, so all count as wrong. How many right ones remain?",
     why="Of the 900 right ones the 80 grey ones count as wrong: 820 of 1,000 are left.",
-    solution="""
-answer = (900 - 80) / 1000
-""",
+    solution="answer = (900 - 80) / 1000",
 )
 
 EXERCISES = (UNITS, RATE, MASS, GREY)

@@ -14,7 +14,7 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.exercises.framework import Array, Exercise, Mistake, read_only
+from aslp_lib.course.exercises.framework import Array, exercise, read_only
 
 NOTEBOOK = "05_training_aslp"
 
@@ -103,7 +103,7 @@ def _at_rest(weight: float, rounds: int = 12, share: float = 1.0) -> float:
     return level
 
 
-LOOP = Exercise(
+LOOP = exercise(
     name="05/loop",
     title="write the loop's four lines",
     question="""
@@ -131,37 +131,24 @@ def answer(images, masks, accuracies):
 0.05 and a constraint weight of 200, no warm-up, and the expected targets, so that nothing is drawn.
 It is checked on images and accuracies that you do not see.
 """,
-    arguments=("images", "masks", "accuracies"),
     grid=_CASES,
     right=_trained,
     tolerance=1e-4,
     expects="a function that returns an array of levels, one an image",
-    mistakes=(
-        Mistake(
-            partial(_trained, slip="loss"),
-            "Your levels move, but the network does not hear of them: the loss is still plain BCE.",
-        ),
-        Mistake(
-            partial(_trained, slip="observe"),
-            "Your levels are never told the accuracy, so that nothing holds them: observe it once "
-            "an epoch, after its last batch.",
-        ),
-        Mistake(
-            partial(_trained, slip="place"),
-            "You take a level by its place in the batch: all batches share two levels. An image's "
-            "level goes by its number in the training set, which batch holds.",
-        ),
-        Mistake(
-            partial(_trained, slip="perturbed"),
-            "You update with the perturbed labels. The gradient compares the perturbed label with "
-            "the plain one, so update takes plain labels.",
-        ),
-        Mistake(
-            partial(_trained, slip="epoch"),
-            "You update once an epoch, with what the network says at its end. Each image's level "
-            "moves when the image was drawn, from the logits that its loss was taken of.",
-        ),
-    ),
+    mistakes={
+        "Your levels move, but the network does not hear of them: the loss is still plain "
+        "BCE.": partial(_trained, slip="loss"),
+        "Your levels are never told the accuracy, so that nothing holds them: observe it once an "
+        "epoch, after its last batch.": partial(_trained, slip="observe"),
+        "You take a level by its place in the batch: all batches share two levels. An image's "
+        "level goes by its number in the training set, which batch "
+        "holds.": partial(_trained, slip="place"),
+        "You update with the perturbed labels. The gradient compares the perturbed label with the "
+        "plain one, so update takes plain labels.": partial(_trained, slip="perturbed"),
+        "You update once an epoch, with what the network says at its end. Each image's level moves "
+        "when the image was drawn, from the logits that its loss was taken "
+        "of.": partial(_trained, slip="epoch"),
+    },
     hint="Four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the levels of the "
     "batch; update with batch, logits and plain labels; observe after each epoch.",
     why="The levels go by the images' numbers, act in the loss, move after each batch and hear of "
@@ -192,7 +179,7 @@ def answer(images, masks, accuracies):
 """,
 )
 
-CLIMB = Exercise(
+CLIMB = exercise(
     name="05/climb",
     title="how long is the climb?",
     question="""
@@ -203,22 +190,14 @@ many epochs has the level reached 0.3?**
     right=_epochs,
     tolerance=0.5,
     expects="a number of epochs, such as 12",
-    mistakes=(
-        Mistake(lambda: _epochs(warm_up=0), "The climb is right, but it begins after the warm-up."),
-        Mistake(
-            lambda: _epochs(margin=8.0),
-            "You took the margin for the gradient: with moderation the gradient is half of it.",
-        ),
-        Mistake(
-            lambda: _epochs(step=0.002),
-            "That is with the paper's step of 0.002, the class's default.",
-        ),
-        Mistake(
-            lambda: 5 + (_epochs() - 5) / 16,
-            "You let the level move at each of an epoch's 16 steps. It moves when its image is "
-            "drawn, once an epoch.",
-        ),
-    ),
+    mistakes={
+        "The climb is right, but it begins after the warm-up.": lambda: _epochs(warm_up=0),
+        "You took the margin for the gradient: with moderation the gradient is half of "
+        "it.": lambda: _epochs(margin=8.0),
+        "That is with the paper's step of 0.002, the class's default.": lambda: _epochs(step=0.002),
+        "You let the level move at each of an epoch's 16 steps. It moves when its image is drawn, "
+        "once an epoch.": lambda: 5 + (_epochs() - 5) / 16,
+    },
     hint="An image is drawn once an epoch. Its level then moves by the step size times the "
     "gradient, which is beta/2 times the margin.",
     why="Each epoch adds 0.005 * 4/2 = 0.01, which takes 30 epochs, after a warm-up of 5.",
@@ -228,7 +207,7 @@ answer = 5 + moves
 """,
 )
 
-LAMBDA = Exercise(
+LAMBDA = exercise(
     name="05/lambda",
     title="a loose constraint",
     question="""
@@ -239,26 +218,17 @@ the levels rest?** Two decimals.
     right=lambda: _at_rest(20.0),
     tolerance=0.006,
     expects="a level in [0, 1], such as 0.25",
-    mistakes=(
-        Mistake(
-            lambda: 0.3,
-            "That is the bound 2 (1 - A) / beta. At rest the gradient holds the level beyond it, "
-            "and a loose constraint far beyond.",
+    mistakes={
+        "That is the bound 2 (1 - A) / beta. At rest the gradient holds the level beyond it, and a "
+        "loose constraint far beyond.": 0.3,
+        "You took the margin at the bound. The level rests beyond, where the network's margin is "
+        "smaller: put your alpha in again until it stays.": lambda: _at_rest(20.0, rounds=1),
+        "You took the margin for the gradient: with moderation the gradient is half of "
+        "it.": lambda: _at_rest(20.0, share=2.0),
+        "grad / lambda is the excess in confidence; a level must go 2/beta times as far.": lambda: (
+            (_at_rest(20.0) + 0.3) / 2
         ),
-        Mistake(
-            lambda: _at_rest(20.0, rounds=1),
-            "You took the margin at the bound. The level rests beyond, where the network's margin "
-            "is smaller: put your alpha in again until it stays.",
-        ),
-        Mistake(
-            lambda: _at_rest(20.0, share=2.0),
-            "You took the margin for the gradient: with moderation the gradient is half of it.",
-        ),
-        Mistake(
-            lambda: (_at_rest(20.0) + 0.3) / 2,
-            "grad / lambda is the excess in confidence; a level must go 2/beta times as far.",
-        ),
-    ),
+    },
     hint="alpha = 2 * (0.15 + grad / 20) with grad = logit(1 - alpha/2) / 2. Start with 0.3 and "
     "put the result in again until it stays.",
     why="0.3, 0.387, 0.371, 0.374: there alpha = 2 * (0.15 + grad / 20), far beyond the bound.",

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy as np
 import torch
 from matplotlib.figure import Figure
-from torch import Tensor
 
-from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, minimiser
 from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, slider
+from aslp_lib.course.figures.loss import expected_loss
 
-POINTS = torch.linspace(0.001, 0.999, 400, dtype=torch.float64)
+POINTS = np.linspace(0.001, 0.999, 400)
 
 
 def loss() -> Explorer:
@@ -27,19 +25,18 @@ def loss() -> Explorer:
     return Explorer(controls, _picture, _readout)
 
 
-def _mean_loss(f: Tensor, alpha: float, beta: float, posterior: float) -> Tensor:
+def _mean_loss(f: np.ndarray, alpha: float, beta: float, posterior: float) -> np.ndarray:
     """SC-BCE at the probabilities f, in nats, on average over the switch and the label."""
-    logits, kind = torch.logit(f, eps=1e-9), Technique("own", beta)
-    common: dict[str, Any] = {"use_expected_targets": True, "reduction": "none"}
-    one = sc_bce_with_logits(logits, torch.ones_like(logits), alpha, kind, **common)
-    zero = sc_bce_with_logits(logits, torch.zeros_like(logits), alpha, kind, **common)
-    return posterior * one + (1 - posterior) * zero
+    of_foreground, of_background = (
+        expected_loss(p, alpha, Technique("own", beta)) for p in (f, 1 - f)
+    )
+    return posterior * of_foreground + (1 - posterior) * of_background
 
 
 def _lowest(alpha: float, beta: float, posterior: float) -> tuple[float, float]:
     """The minimiser f* and the mean loss there, in nats."""
     pi = torch.tensor([posterior], dtype=torch.float64)
-    best = minimiser(pi, alpha, Technique("own", beta))
+    best = minimiser(pi, alpha, Technique("own", beta)).numpy()
     return best.item(), _mean_loss(best, alpha, beta, posterior).item()
 
 
@@ -47,8 +44,8 @@ def _picture(alpha: float, beta: float, posterior: float) -> Figure:
     switch = {"switch off": 0.0, "switch on": 1.0, "on average": alpha}
     ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
     return figures.loss_over_f(
-        POINTS.numpy(),
-        {name: _mean_loss(POINTS, a, beta, posterior).numpy() for name, a in switch.items()},
+        POINTS,
+        {name: _mean_loss(POINTS, a, beta, posterior) for name, a in switch.items()},
         _lowest(alpha, beta, posterior),
         posterior,
         minimiser(ends, alpha, Technique("own", beta)).numpy(),

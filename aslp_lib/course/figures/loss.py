@@ -15,8 +15,8 @@ from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_fig
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
-    """Expected SC-BCE of foreground pixels at probabilities f in (0, 1), in nats."""
-    logits = torch.logit(torch.from_numpy(f)).unsqueeze(1)
+    """Expected SC-BCE of foreground pixels at probabilities f in [0, 1], in nats."""
+    logits = torch.logit(torch.from_numpy(f), eps=1e-9).unsqueeze(1)
     labels = torch.ones_like(logits)
     loss = sc_bce_with_logits(
         logits, labels, alpha, technique, use_expected_targets=True, reduction="none"

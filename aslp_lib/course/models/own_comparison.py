@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from aslp_lib.course.models.microscopy import Cells
 from aslp_lib.course.models.plain_loop import labelled
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.counts import Counts
@@ -50,19 +51,15 @@ def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -
         off: of each way, as `off_the_truth`.
         title: above the ways.
     """
-    lines = [
-        f"| {title} | ECE % | OE % | right % | NLL | off the truth |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    rows = []
     for label, counts in counted.items():
         bounds, cells = error_bounds(counts), [label]
         for score, value in (("ece", calibration.ece(counts)), ("oe", calibration.oe(counts))):
             low, high = bounds[score]
             cells.append(f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]")
         cells.append(f"{100 * calibration.accuracy(counts):.1f}")
-        cells += [f"{calibration.nll(counts):.2f}", f"{off[label]:.2f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{off[label]:.2f}"])
+    return markdown_table([title, "ECE %", "OE %", "right %", "NLL", "off the truth"], rows)
 
 
 def write_maps(folder: Path, maps: Mapping[str, Tensor]) -> None:

@@ -17,10 +17,12 @@ So the network is over-confident unless the levels hold it back, which is all th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from scipy.stats import spearmanr
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
@@ -86,8 +88,8 @@ class Trace:
         Ranks, because a handful of images whose margin is negative rest at 0, far from all others.
         NaN where all levels are equal.
         """
-        level, margin = _ranks(self.alpha[-1]), _ranks(self.margins)
-        return float(np.corrcoef(level, margin)[0, 1]) if np.ptp(level) > 0 else float("nan")
+        levels = self.alpha[-1]
+        return float(spearmanr(levels, self.margins).statistic) if np.ptp(levels) else math.nan
 
     @property
     def spread(self) -> tuple[float, float]:
@@ -135,9 +137,3 @@ def simulate(alphas: AdaptiveAlpha, crowd: Crowd = Crowd(), epochs: int = 30) ->
     table = {name: np.stack(values) for name, values in rows.items()}
     bound = np.minimum(2 * (1 - table["accuracy"]) / max(beta, 1e-12), alphas.technique.alpha_limit)
     return Trace(margins.numpy(), bound=bound, **table)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Rank of each value, equal values sharing the mean of theirs."""
-    _, which, times = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(times) - (times + 1) / 2)[which]

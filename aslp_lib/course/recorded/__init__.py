@@ -6,11 +6,17 @@ BCE, ASLP by its default rule, and the measured-gap extension.
 
 from __future__ import annotations
 
+import json
+import platform
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
 from torch import nn
 
 from aslp_lib.config import PRESETS
+from aslp_lib.files import write
 from aslp_lib.prediction.predict import load_network
 from aslp_lib.runs import read_log
 
@@ -29,3 +35,21 @@ def load(method: str) -> nn.Module:
 def load_log(method: str) -> list[dict[str, float]]:
     """Its training log, one row an epoch."""
     return read_log(FOLDER / f"{method}.csv")
+
+
+def write_how(name: str, module: str, methods: Sequence[str], **results: Any) -> None:
+    """Write to a file beside the recorded ones how these were made.
+
+    Args:
+        module: the one that made them.
+        methods: what it trained.
+        results: more entries, after the settings.
+    """
+    how = {
+        "command": f"python -m {module}",
+        "settings": json.loads(SETTINGS.to_json()) | {"methods": methods},
+        "torch": torch.__version__.split("+")[0],
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        **results,
+    }
+    write(FOLDER / name, json.dumps(how, indent=2) + "\n")

@@ -1,13 +1,9 @@
 """Make the shipped weights again."""
 
-import json
-import platform
 import tempfile
 from pathlib import Path
 
-import torch
-
-from aslp_lib.course.recorded import FOLDER, METHODS, SETTINGS
+from aslp_lib.course.recorded import FOLDER, METHODS, SETTINGS, write_how
 from aslp_lib.files import write
 from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
@@ -32,14 +28,7 @@ def main() -> None:
             folder = MethodFolder(Path(temporary) / method)
             write(FOLDER / f"{method}.safetensors", folder.weights.read_bytes())
             write(FOLDER / f"{method}.csv", folder.log.read_bytes())
-    how = {
-        "command": "python -m aslp_lib.course.recorded",
-        "settings": json.loads(SETTINGS.to_json()) | {"methods": METHODS},
-        "torch": torch.__version__.split("+")[0],
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "scores": made,
-    }
-    write(FOLDER / "how.json", json.dumps(how, indent=2) + "\n")
+    write_how("how.json", "aslp_lib.course.recorded", METHODS, scores=made)
 
 
 if __name__ == "__main__":

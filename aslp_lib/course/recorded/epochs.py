@@ -7,8 +7,6 @@ plain BCE and the three rules. All but ME are the trainings of the shipped weigh
 from __future__ import annotations
 
 import io
-import json
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -19,7 +17,7 @@ import torch
 from scipy.special import expit
 
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import FOLDER, SETTINGS
+from aslp_lib.course.recorded import FOLDER, SETTINGS, write_how
 from aslp_lib.course.recorded.levels import logits_of
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import write
@@ -147,22 +145,14 @@ def save(held: dict[str, np.ndarray]) -> None:
                 np.lib.format.write_array(entry, values, allow_pickle=False)
     write(FILE, buffer.getvalue())
     _held.cache_clear()
-    last = EPOCHS[-1]
-    how = {
-        "command": "python -m aslp_lib.course.recorded.epochs",
-        "settings": json.loads(SETTINGS.to_json()) | {"methods": METHODS},
-        "epochs": list(EPOCHS),
-        "torch": torch.__version__.split("+")[0],
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "ends": {
-            method: {
-                "level": levels(method)[-1].mean().item(),
-                **{part: _scores(seen(method, last, part)) for part in PICKS},
-            }
-            for method in METHODS
-        },
+    ends = {
+        method: {
+            "level": levels(method)[-1].mean().item(),
+            **{part: _scores(seen(method, EPOCHS[-1], part)) for part in PICKS},
+        }
+        for method in METHODS
     }
-    write(HOW, json.dumps(how, indent=2) + "\n")
+    write_how(HOW.name, "aslp_lib.course.recorded.epochs", METHODS, epochs=list(EPOCHS), ends=ends)
 
 
 def _scores(outcome: Seen) -> dict[str, float]:

@@ -9,8 +9,6 @@ Beside them stand the shipped networks whose levels a rule moved.
 from __future__ import annotations
 
 import io
-import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -25,11 +23,11 @@ from torch import nn
 
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import FOLDER, SETTINGS, load
+from aslp_lib.course.recorded import FOLDER, SETTINGS, load, write_how
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.files import write
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import MAP_LEVELS, Counts
 from aslp_lib.recalibration.temperature import Temperature
 from aslp_lib.training.loop import train
@@ -269,30 +267,22 @@ def save(held: dict[str, Any]) -> None:
     np.savez_compressed(buffer, **held)
     write(FILE, buffer.getvalue())
     _held.cache_clear()
-    how = {
-        "command": "python -m aslp_lib.course.recorded.levels",
-        "settings": json.loads(SETTINGS.to_json()) | {"methods": ["fixed_level"]},
-        "levels": LEVELS,
-        "targets": {targets: technique.name for targets, technique in TARGETS.items()},
-        "torch": torch.__version__.split("+")[0],
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "temperature": fitted_temperature(),
-        "scores": {
+    write_how(
+        HOW.name,
+        "aslp_lib.course.recorded.levels",
+        ["fixed_level"],
+        levels=LEVELS,
+        targets={targets: technique.name for targets, technique in TARGETS.items()},
+        temperature=fitted_temperature(),
+        scores={
             targets: {level: _scores(at_level(level, "test", targets).counts) for level in LEVELS}
             for targets in TARGETS
         },
-    }
-    write(HOW, json.dumps(how, indent=2) + "\n")
+    )
 
 
 def _scores(counts: Counts) -> dict[str, float]:
-    return {
-        "ece": calibration.ece(counts),
-        "oe": calibration.oe(counts),
-        "brier": calibration.brier(counts),
-        "accuracy": calibration.accuracy(counts),
-        "confidence": calibration.confidence(counts),
-    }
+    return scores(counts, names=("ece", "oe", "brier", "accuracy", "confidence"))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import SCORES
 
 Recorded = Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]
@@ -38,12 +39,9 @@ def table(found: Recorded, score: str, sets: Mapping[str, str]) -> str:
         sets: name -> what the column is called.
     """
     record = SCORES[score]
-    lines = [
-        f"| {record.heading} | {' | '.join(sets.values())} |",
-        f"|---{'|---:' * len(sets)}|",
-    ]
+    rows = []
     for variant, own in found.items():
         values = [own[name][score] for name in sets]
         cells = [f"{record.text(v.mean())} ± {record.text(v.std(ddof=1))}" for v in values]
-        lines.append(f"| {variant} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([variant, *cells])
+    return markdown_table([record.heading, *sets.values()], rows)

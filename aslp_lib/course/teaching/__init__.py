@@ -1,1 +1,1 @@
-"""What a teacher needs: the plans of TEACHING.md, slides, and the cheat sheet for print."""
+"""What a teacher needs: slides, and the cheat sheet for print."""

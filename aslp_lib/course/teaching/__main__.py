@@ -8,8 +8,7 @@ from pathlib import Path
 from aslp_lib import console
 from aslp_lib.course.teaching import page
 from aslp_lib.course.teaching.lessons import lessons
-from aslp_lib.course.teaching.plans import CLASS, SESSIONS
-from aslp_lib.course.teaching.slides import SLIDES
+from aslp_lib.course.teaching.slides import sessions
 from aslp_lib.files import write
 
 SHEET = Path("docs") / "cheat_sheet.md"
@@ -22,12 +21,11 @@ def decks() -> dict[str, str]:
     Raises:
         ValueError: a notebook lacks what a slide names.
     """
-    taught, pages = lessons(), {}
-    plans = [("class", "As sure as it is right", CLASS)]
-    plans += [(f"session_{n}", title, plan) for n, (title, plan) in enumerate(SESSIONS, start=1)]
-    for name, title, plan in plans:
-        own = [slide for slide in SLIDES if slide.section in plan.get(slide.notebook, ())]
-        pages[name] = page.deck(title, own, taught)
+    taught, held = lessons(), sessions()
+    shown = [slide for slides in held.values() for slide in slides if slide.in_class]
+    pages = {"class": page.deck("As sure as it is right", shown, taught)}
+    for number, (title, slides) in enumerate(held.items(), start=1):
+        pages[f"session_{number}"] = page.deck(title, slides, taught)
     return pages
 
 

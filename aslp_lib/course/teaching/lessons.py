@@ -2,7 +2,7 @@
 
 A section is what stands under a heading of any level; an exercise ends with the cell that checks
 it, and after it the section that it interrupted goes on. Whatever is not found is an error that
-names the notebook and what was sought: a slide or a plan must not outlive what it was made of.
+names the notebook and what was sought: a slide must not outlive what it was made of.
 """
 
 from __future__ import annotations
@@ -36,11 +36,6 @@ class Section:
     level: int
     text: list[str] = field(default_factory=list)
     code: list[NotebookNode] = field(default_factory=list)
-
-    @property
-    def predictions(self) -> list[str]:
-        """Names of what is asked here, in order."""
-        return [name for cell in self.code for name in CONTROL.findall(cell.source)]
 
 
 @dataclass
