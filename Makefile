@@ -67,8 +67,17 @@ coverage: $(STAMP)  ## what the unit tests run of the library, the least covered
 	"$(PYTHON)" -m coverage combine --quiet
 	"$(PYTHON)" -m coverage report
 
-portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
-	"$(PYTHON)" tests/portable
+portable: portable-plain portable-avx2 portable-1-thread portable-2-threads  ## make test as other processors compute
+
+portable-plain: export ATEN_CPU_CAPABILITY = default
+portable-avx2: export ATEN_CPU_CAPABILITY = avx2
+portable-avx2: export ONEDNN_MAX_CPU_ISA = AVX2
+portable-avx2: export MKL_ENABLE_INSTRUCTIONS = AVX2
+portable-1-thread: export OMP_NUM_THREADS = 1
+portable-2-threads: export OMP_NUM_THREADS = 2
+portable-2-threads: PROCESSES = 1
+portable-plain portable-avx2 portable-1-thread portable-2-threads: $(STAMP)
+	$(MAKE) PROCESSES=$(PROCESSES) test
 
 lint: $(LINT_STAMP)  ## rules, format, import contracts, types; half a minute the first time
 	"$(PYTHON)" -m ruff check

@@ -6,7 +6,6 @@ import importlib.metadata
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tomllib
@@ -88,17 +87,6 @@ def code_cells(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 class TestNotebook:
-    def test_it_is_thin(self, path):
-        sources = ["".join(cell["source"]) for cell in code_cells(path)]
-        lengths = [
-            sum(bool(line.strip()) and not line.strip().startswith("#") for line in s.splitlines())
-            for s in sources
-        ]
-        assert max(lengths) <= 15
-        assert statistics.median(lengths) <= 4
-        taught = [s for s in sources if "exercises.check(" not in s]  # the learner may define
-        assert not any(re.search(r"^\s*(def|class) ", s, re.M) for s in taught)
-
     def test_every_cell_was_run_without_errors(self, path):
         """nbval passes a cell without output: one that was never run must not count as tested."""
         assert "widgets" not in json.loads(path.read_text())["metadata"]  # no state of theirs
@@ -124,28 +112,12 @@ class TestNotebook:
                 if "image/png" in output.get("data", {}):
                     assert output["metadata"]["image/png"]["alt"]
 
-    def test_it_opens_and_closes_as_a_lesson(self, path):
-        cells = json.loads(path.read_text())["cells"]
-        first, last = "".join(cells[0]["source"]), "".join(cells[-1]["source"])
-        for word in ("You will", "You need", "Time"):
-            assert word in first
-        for word in ("Recap", "References"):
-            assert word in last
-
 
 def test_few_cells_ignore_their_output():
     """TrainingState numbers differ between machines; everything else is compared."""
     cells = [cell for path in NOTEBOOKS for cell in code_cells(path)]
     ignoring = [c for c in cells if "nbval-ignore-output" in c["metadata"].get("tags", [])]
     assert len(ignoring) <= 0.05 * len(cells)
-
-
-def test_the_readme_lists_every_notebook():
-    text = (ROOT / "README.md").read_text()
-    map_of_the_course = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
-    for path in NOTEBOOKS:
-        assert path.name in text
-        assert path.stem in map_of_the_course or path.stem.startswith("00")
 
 
 def test_the_tables_of_the_benchmarks_are_those_of_the_records(monkeypatch):
