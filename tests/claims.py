@@ -1,4 +1,4 @@
-"""Write CLAIMS.md from claims.yaml, the records of the benchmarks and the library.
+"""Write CLAIMS.md from claims.yaml and the records of the benchmarks.
 
     python tests/claims.py        # after a record, a name or claims.yaml has changed
 
@@ -34,9 +34,9 @@ HEAD = """\
 # Claims
 
 What is claimed, by the paper and here, and what shows it: the code (of `aslp_lib`), a test, a
-section of a notebook, and numbers. Made by `python tests/claims.py`, which reads the numbers from
-`benchmarks/results` or computes them; a test holds the page to it. How to make them again, and
-where they end: [docs/reproducibility.md](docs/reproducibility.md).
+section of a notebook, and numbers. Made by `python tests/claims.py`, which reads measured numbers
+from `benchmarks/results`; a test holds the page to it. How to make them again, and where they end:
+[docs/reproducibility.md](docs/reproducibility.md).
 
 Scores are means over seeds, in percent; in brackets the mean difference, paired by seed, with
 Student's 95 % interval, in points. A claim about a difference holds if all of the interval agrees.
@@ -54,7 +54,7 @@ def status_and_numbers(claim: dict) -> tuple[str, str]:
     """The status of a claim according to the records, and the numbers that decide it."""
     status, call = claim.get("status", "reproduced"), claim.get("measured")
     if call is None:
-        return status, ""
+        return status, claim.get("numbers", "")
     arguments = {"quantity": call} if isinstance(call, str) else dict(call)
     result = getattr(measured, arguments.pop("quantity"))(**arguments)
     if result is None:
@@ -101,21 +101,15 @@ def cells(claim: dict, status: str, numbers: str) -> tuple[str, ...]:
 def missing(claim: dict) -> list[str]:
     """The code, test and section that a claim names but that do not exist."""
     names = []
-    if "code" in claim and not is_importable(f"aslp_lib.{claim['code']}"):
+    try:
+        resolve_name(f"aslp_lib.{claim.get('code', 'aslp')}")
+    except (ImportError, AttributeError):
         names.append(claim["code"])
     if "test" in claim and not is_test(*claim["test"].split("::")):
         names.append(claim["test"])
     if claim["section"] not in headings(claim["notebook"]):
         names.append(f"{claim['notebook']}: {claim['section']}")
     return names
-
-
-def is_importable(path: str) -> bool:
-    try:
-        resolve_name(path)
-    except (ImportError, AttributeError):
-        return False
-    return True
 
 
 def is_test(file: str, *names: str) -> bool:

@@ -1,6 +1,6 @@
-"""The numbers of CLAIMS.md: each function that claims.yaml names returns a `Measured`.
+"""The numbers of CLAIMS.md that the records under benchmarks/results hold.
 
-The functions read the records under benchmarks/results or compute with the library.
+Each function that claims.yaml names returns a `Measured`.
 """
 
 from __future__ import annotations
@@ -16,24 +16,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
-from aslp_lib import networks
-from aslp_lib.aslp import theory
-from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
-from aslp_lib.aslp.perturbation import (
-    DYNAMIC_MODERATION,
-    HARD_INVERSION,
-    MODERATION,
-    RELEASE,
-    TECHNIQUES,
-    perturb,
-)
 from aslp_lib.course.models import letters
-from aslp_lib.course.models.costs import forward_flops
-from aslp_lib.course.models.simulation import Crowd, simulate
-from aslp_lib.data.check import SIZES
-from aslp_lib.data.folders import TRAIN, VALIDATION_SHARE
 from aslp_lib.experiments.records import of, read
 from aslp_lib.experiments.seed_statistics import (
     difference,
@@ -41,7 +25,6 @@ from aslp_lib.experiments.seed_statistics import (
     verdicts,
 )
 from aslp_lib.metrics import SCORES
-from aslp_lib.training.optimization import schedule
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -247,86 +230,3 @@ def on_a_gpu() -> Measured | None:
         return None
     content = record("gpu.json")
     return Measured(f"{content['device']}, {content['date']}", content["passed"])
-
-
-def recorded_by_the_authors() -> Measured:
-    """The table in notebook 06."""
-    text = (ROOT / "notebooks" / "06_evaluating_calibration.ipynb").read_text(encoding="utf-8")
-    (row,) = re.findall(r"\| DUTS-TE \| (\.\d+) \| (\.\d+) \|", text)
-    return Measured(f"DUTS-TE: MAE {row[0]}, max F {row[1]}")
-
-
-# What the library computes.
-
-
-def perturbed(technique: str) -> list[float]:
-    """The perturbed labels of background and foreground."""
-    return perturb(torch.tensor([[0.0, 1.0]]), TECHNIQUES[technique])[0].tolist()
-
-
-def labels() -> Measured:
-    cells = ("{} {:g} / {:g}".format(name, *perturbed(name)) for name in ("HI", "SI", "M"))
-    return Measured(", ".join(cells))
-
-
-def of_techniques(attribute: str) -> Measured:
-    """A number of each technique of the paper."""
-    paper = [technique for technique in TECHNIQUES.values() if technique is not RELEASE]
-    return Measured(", ".join(f"{each.name} {getattr(each, attribute):.3g}" for each in paper))
-
-
-def noise() -> Measured:
-    half, variance = DYNAMIC_MODERATION.noise, DYNAMIC_MODERATION.noise_variance
-    return Measured(f"within ±{half:g}, standard deviation {math.sqrt(variance):.3f}")
-
-
-def at(function: str, words: str) -> Measured:
-    """A function of alpha and the technique, for moderation with alpha = 0.2."""
-    label = [1.0] if function == "minimiser" else []
-    value = float(getattr(theory, function)(*label, 0.2, MODERATION))
-    return Measured(f"{words} {value:.3f} at alpha beta = 0.2")
-
-
-def ambiguous() -> Measured:
-    value = float(theory.minimiser(0.7, 0.2, MODERATION))
-    return Measured(f"{value:.2f} where P(y=1) = 0.7, at alpha beta = 0.2", value > 0.5)
-
-
-def network_size() -> Measured:
-    with torch.device("meta"):
-        network = networks.build("resnet50")
-    parameters = sum(parameter.numel() for parameter in network.parameters())
-    flops = forward_flops(network, 384)
-    return Measured(f"{parameters:,} parameters, {flops / 1e9:.1f} GFLOP an image")
-
-
-def split() -> Measured:
-    images = SIZES[TRAIN.name]
-    validation = round(VALIDATION_SHARE * images)
-    return Measured(f"{images - validation:,} to train, {validation:,} to validate")
-
-
-def last_rate() -> Measured:
-    """The last learning rate of the documented schedule and of the release."""
-    step, release = (2.5e-5 * schedule(name, 29, 30) for name in ("step", "release"))
-    return Measured(f"{release:.1e} in epoch 30, documented {step:.2e}", release == step)
-
-
-def release_targets() -> Measured:
-    low, high = sorted(perturbed(RELEASE.name))
-    return Measured(f"targets {high:g} and {low:g}", low >= 0 and high <= 1)
-
-
-def release_quotient() -> Measured:
-    z, y = torch.tensor([[5.0, 3.0, -2.0, 2.0]]), torch.tensor([[1.0, 1.0, 0.0, 0.0]])
-    ratio = (release_gradient(z, y, RELEASE) / alpha_gradient(z, y, RELEASE)).item()
-    return Measured(f"{ratio:.2f} of the gradient at its default", ratio == 1)
-
-
-def step_at_rest(dynamics: str) -> Measured:
-    """Rank correlation of alphas and margins after 60 epochs of 4,000 simulated images whose
-    network does not react to the labels."""
-    alphas = AdaptiveAlpha(4000, HARD_INVERSION, dynamics=dynamics)
-    rank = simulate(alphas, Crowd(response=0.0), 60).correlation
-    words = "under 0.1" if abs(rank) < 0.1 else f"{rank:.2f}"
-    return Measured(f"simulation: rank correlation with the margin {words}", rank > 0.5)
