@@ -92,14 +92,14 @@ book: $(BOOK_STAMP)  ## README, notebooks and the library's documentation as web
 comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the embedded data; goes on where it was stopped
 	"$(PYTHON)" benchmarks/comparison.py
 
-kills: $(STAMP)  ## 50 runs killed at random moments and gone on with, against an undisturbed one
+kills: $(STAMP)  ## 50 runs, killed at random moments and continued, compared with an undisturbed one
 	$(ONE_THREAD) "$(PYTHON)" tests/attacks/kills.py --kills 50 --seed 0
 
-fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes a reader: tests/attacks
-	$(ONE_THREAD) "$(PYTHON)" tests/attacks/fuzz.py
+fuzz: $(STAMP)  ## everything that reads a file, on 5,000 spoiled files each: tests/attacks
+	FUZZ_CASES=$${FUZZ_CASES:-5000} "$(PYTHON)" -m pytest tests/attacks/test_fuzz.py -rP --timeout=0
 
-mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed lines: tests/attacks
-	"$(PYTHON)" tests/attacks/mutants.py
+mutants: $(STAMP)  ## do the tests notice a wrong line? 100 changed lines: tests/attacks
+	"$(PYTHON)" tests/attacks/mutants.py --count 100 --seed 0
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not
 	"$(PYTHON)" -m aslp_lib.course.publishing.environment
@@ -138,7 +138,6 @@ tables: $(STAMP)  ## every table and page that is made from records, notebooks a
 	"$(PYTHON)" benchmarks/tables.py
 	"$(PYTHON)" -m aslp_lib.course.teaching.plans
 	"$(PYTHON)" tests/claims.py
-	"$(PYTHON)" tests/faults.py
 
 # A notebook whose claim no longer holds keeps its old output and is named; the rest is still made.
 refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a seed or a name has changed

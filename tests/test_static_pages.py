@@ -22,31 +22,24 @@ def test_a_page_needs_no_kernel_and_describes_its_pictures(path):
     assert [cell["source"] for cell in after[1:]] == [cell["source"] for cell in before[1:]]
     for cell in after:
         outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
-        source = "".join(cell["source"])
         assert not any(static_notebooks.WIDGET in data for data in outputs)
         if any("image/png" in data for data in outputs):
             assert cell["metadata"]["mystnb"]["image"]["alt"]
-        explorer = static_notebooks.EXPLORER.search(source)
-        if outputs and explorer and explorer[1] in frames.FRAMES:
-            assert outputs == [{"text/html": f"frames of {explorer[1]}"}]
-        if re.search(r"= (?:predictions\.)?(Number|Choice)\(", source):
+        if re.search(r"= (?:predictions\.)?(Number|Choice)\(", "".join(cell["source"])):
             assert any("<code>make lab</code>" in data.get("text/html", "") for data in outputs)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", frames.FRAMES)
-def test_frames_are_the_pictures_of_the_explorer_in_the_order_of_the_control(name):
+def test_frames_are_the_pictures_of_the_explorer(name):
     explorer, chosen = EXPLORERS[name](), frames.FRAMES[name]
     values = frames.steps(explorer, chosen)
-    order = [explorer.grids()[chosen.control].index(each[chosen.control]) for each in values]
-    assert 3 <= len(order) <= 30 and order == sorted(set(order))
     html = frames.frames_html(name)
     pictures = json.loads(re.search(r'<script type="application/json">([^<]*)</script>', html)[1])
-    assert len({picture["src"] for picture in pictures}) == len(pictures) == len(values)
+    assert len({picture["src"] for picture in pictures}) == len(values) >= 3
     for each, picture in zip(values, pictures, strict=True):
         assert picture["words"] == explorer.readout(**each)
         assert picture["alt"] == rendered(explorer.picture(**each))[1]
-        assert picture["value"] == frames.labels(explorer, chosen.control)[each[chosen.control]]
     start = int(re.search(r'type="range" min="0" max="\d+" value="(\d+)"', html)[1])
     assert values[start] == explorer.values  # the page opens as the notebook does
 

@@ -59,32 +59,30 @@ def launch(folder: Path, arguments: list[str], processes: int) -> list[int]:
     """Start a command in a folder, as torchrun starts its processes; return their numbers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        places = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    places |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(processes))
     numbers = []
     for rank in range(processes):
-        number = os.fork()
-        if number == 0:
-            run(folder, arguments, rank, processes, port)
-        numbers.append(number)
+        if number := os.fork():
+            numbers.append(number)
+        else:
+            places |= dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
+            run(folder, arguments, places if processes > 1 else {})
     return numbers
 
 
-def run(folder: Path, arguments: list[str], rank: int, processes: int, port: int) -> None:
-    status = 70
+def run(folder: Path, arguments: list[str], variables: dict[str, str]) -> None:
+    """Run a command in this process, and end it."""
+    status = 130  # of a command that Ctrl-C ended
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        output = os.open(folder.with_suffix(".out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        for stream in (1, 2):
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            os.dup2(os.open(folder.with_suffix(".out"), flags), stream)
         os.chdir(folder)
-        if processes > 1:
-            place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes}
-            place |= {"LOCAL_WORLD_SIZE": processes, "MASTER_PORT": port}
-            os.environ |= {k: str(v) for k, v in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
+        os.environ |= variables
         files.os = SimpleNamespace(**{**vars(os), "fsync": lambda _: time.sleep(WRITING)})
         status = cli.main(arguments)
-    except KeyboardInterrupt:
-        status = 130
     finally:
         os._exit(status)
 
@@ -108,14 +106,9 @@ def wait(processes: list[int], seconds: float) -> list[int]:
 
 def content(folder: Path) -> dict[str, bytes]:
     """Every file of a folder, hidden ones too, without the times in the report."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
     times = re.compile(rb"<time[^>]*>[^<]*</time>")
-    found = {}
-    for path in folder.rglob("*"):
-        data = path.read_bytes() if path.is_file() else b"folder"
-        found[str(path.relative_to(folder))] = (
-            times.sub(b"", data) if path.suffix == ".html" else data
-        )
-    return found
+    return {str(path.relative_to(folder)): times.sub(b"", path.read_bytes()) for path in paths}
 
 
 def main() -> int:
@@ -134,35 +127,26 @@ def main() -> int:
         if any(wait(launch(folder, ARGUMENTS, count), PATIENCE)):
             raise SystemExit(folder.with_suffix(".out").read_text())
         expected[count], seconds[count] = content(folder), time.monotonic() - begin
-    findings = half_written = 0
+    findings = 0
     for number in range(asked.kills):
         folder = work / f"trial-{number}"
         folder.mkdir()
         count, sent = rng.choice((1, 2)), rng.choice((signal.SIGKILL, signal.SIGINT))
         processes = launch(folder, ARGUMENTS, count)
-        moment = rng.uniform(0, seconds[count])
-        time.sleep(moment)
-        victims = (
-            rng.sample(processes, rng.randint(1, count)) if sent == signal.SIGKILL else processes
-        )
+        time.sleep(rng.uniform(0, seconds[count]))
+        victims = rng.sample(processes, rng.randint(1, count) if sent == signal.SIGKILL else count)
         for process in victims:
             os.kill(process, sent)
         wait(processes, 5)
-        half_written += any(name.endswith(".partial") for name in content(folder))
+        half_written = sum(name.endswith(".partial") for name in content(folder))
         again = ["--resume", "run"] if (folder / "run").exists() else ARGUMENTS
         codes = wait(launch(folder, again, count), PATIENCE)
-        result = content(folder)
-        names = result.keys() | expected[count].keys()
-        wrong = sorted(name for name in names if result.get(name) != expected[count].get(name))
+        wrong = sorted(dict(content(folder).items() ^ expected[count].items()))
         findings += bool(wrong or any(codes))
-        print(f"{number}: {sent.name} of {len(victims)} of {count} after {moment:.2f} s:", end=" ")
-        print(
-            f"exit codes {codes}, {wrong} in {folder}" if wrong or any(codes) else "equal",
-            flush=True,
-        )
-    print(
-        f"{findings} findings in {asked.kills} kills, of which {half_written} left a half-written file"
-    )
+        result = f"exit codes {codes}, {wrong} in {folder}" if wrong or any(codes) else "equal"
+        killed = f"{sent.name} of {len(victims)} of {count}, {half_written} half-written files"
+        print(f"{number}: {killed}: {result}", flush=True)
+    print(f"{findings} findings in {asked.kills} kills")
     return int(findings > 0)
 
 

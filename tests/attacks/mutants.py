@@ -34,11 +34,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aslp_lib"
 FOLDERS = ("aslp", "methods", "recalibration", "metrics")
-IMPORTED = (
-    *("torch", "torchvision.transforms.v2", "scipy.optimize", "scipy.stats", "hypothesis"),
-    *("sklearn.isotonic", "sklearn.metrics", "torchmetrics.classification", "accelerate"),
-    *("tyro", "matplotlib.pyplot", "PIL.Image"),
-)
+IMPORTED = "torch torchvision scipy.stats hypothesis sklearn torchmetrics accelerate tyro PIL.Image"
 """Imported once, before the processes are forked."""
 
 PAIRS = (
@@ -61,10 +57,6 @@ class Mutant(NamedTuple):
     new: str
 
     @property
-    def folder(self) -> str:
-        return self.path.relative_to(PACKAGE).parts[0]
-
-    @property
     def code(self) -> str:
         """The source of the mutated file."""
         return self.source[: self.start] + self.new + self.source[self.end :]
@@ -76,6 +68,10 @@ class Mutant(NamedTuple):
         line = self.source[first:].partition("\n")[0].strip()
         old = " ".join(self.source[self.start : self.end].split())
         return self.path.relative_to(PACKAGE).as_posix(), line, f"{old} -> {self.new}"
+
+    @property
+    def folder(self) -> str:
+        return self.key[0].partition("/")[0]
 
     @property
     def diff(self) -> str:
@@ -134,13 +130,10 @@ def changes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
 def mutants_of(path: Path) -> Iterator[Mutant]:
     """Every mutant of a file; types, documentation and text stay as they are."""
     source = path.read_text(encoding="utf-8")
-    lines = [0]
-    for line in source.splitlines(keepends=True):
-        lines.append(lines[-1] + len(line))
+    lines = source.splitlines(keepends=True)
 
     def offset(line: int, column: int) -> int:
-        text = source[lines[line - 1] : lines[line]]
-        return lines[line - 1] + len(text.encode()[:column].decode())
+        return len("".join(lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
 
     def visit(node: ast.AST) -> Iterator[Mutant]:
         for old, new in changes(node):
@@ -150,14 +143,23 @@ def mutants_of(path: Path) -> Iterator[Mutant]:
             needs_parentheses = not isinstance(old, ast.stmt | ast.Slice | ast.Constant)
             yield Mutant(path, source, start, end, f"({text})" if needs_parentheses else text)
         for name, value in ast.iter_fields(node):
-            if name not in ("annotation", "returns", "type_params") and not isinstance(
-                node, ast.JoinedStr | ast.Import | ast.ImportFrom
-            ):
-                for child in value if isinstance(value, list) else [value]:
-                    if isinstance(child, ast.AST):
-                        yield from visit(child)
+            for child in value if isinstance(value, list) else [value]:
+                is_text = isinstance(child, ast.JoinedStr) or not isinstance(child, ast.AST)
+                if not is_text and name not in ("annotation", "returns"):
+                    yield from visit(child)
 
     yield from visit(ast.parse(source))
+
+
+class Order(NamedTuple):
+    """A plugin of pytest that runs the tests of one file first and slow tests last."""
+
+    file: str
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(
+            key=lambda item: (bool(item.get_closest_marker("slow")), item.path.name != self.file)
+        )
 
 
 def start(folder: str, mutant: Mutant | None, limit: int) -> int:
@@ -167,41 +169,28 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
     os.setsid()  # so that what the tests start can be ended with it
     signal.alarm(limit)
     sys.dont_write_bytecode = True
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     status = 1
     try:
-        if mutant:
-            load = SourceFileLoader.get_code
-            path = str(mutant.path)
-            SourceFileLoader.get_code = lambda loader, name: (
-                compile(mutant.code, path, "exec") if loader.path == path else load(loader, name)
-            )
-        properties = ROOT / "tests" / "properties" / f"test_{folder}.py"
-        tests = [f"tests/{folder}", *([str(properties)] if properties.exists() else [])]
-        options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider"]
-        options += ["-W", "ignore::pytest.PytestWarning"]
-        status = pytest.main(
-            [*options, *tests], plugins=[Order(mutant.path.stem if mutant else "")]
+        file = str(mutant.path) if mutant else ""
+        load = SourceFileLoader.get_code
+        SourceFileLoader.get_code = lambda loader, name: (
+            compile(mutant.code, file, "exec") if loader.path == file else load(loader, name)
         )
+        tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
+        options = [
+            "-x",
+            "-o",
+            "addopts=",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestWarning",
+        ]
+        status = pytest.main([*options, *tests], plugins=[Order(f"test_{Path(file).name}")])
     finally:
         os._exit(int(status))
-
-
-class Order:
-    """A plugin of pytest that runs the tests of the mutated file first and slow tests last."""
-
-    def __init__(self, stem: str) -> None:
-        self.stem = stem
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items.sort(
-            key=lambda item: (
-                item.get_closest_marker("slow") is not None,
-                item.path.stem != f"test_{self.stem}",
-            )
-        )
 
 
 def run(mutants: list[Mutant], limits: dict[str, int], jobs: int) -> Iterator[tuple[Mutant, str]]:
@@ -234,12 +223,12 @@ def main() -> int:
     every = [m for path in paths if asked.only in str(path) for m in mutants_of(path)]
     listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
     equivalent = {(each["file"], each["line"], each["mutation"]) for each in listed["equivalent"]}
-    for key in sorted(equivalent - {m.key for m in every}) if not asked.only else ():
-        print(f"mutants.toml lists a mutant that does not exist: {key}")
+    if not asked.only:
+        print("Entries of mutants.toml without a mutant:", equivalent - {m.key for m in every})
     every = [m for m in every if m.key not in equivalent]
     chosen = random.Random(asked.seed).sample(every, min(asked.count, len(every)))
     print(f"{len(chosen)} of {len(every)} mutants, seed {asked.seed}", flush=True)
-    for module in IMPORTED:
+    for module in IMPORTED.split():
         importlib.import_module(module)
     limits = {}
     for folder in sorted({mutant.folder for mutant in chosen}):
@@ -253,11 +242,10 @@ def main() -> int:
         outcomes[mutant.folder, outcome] += 1
         if outcome == "survived":
             print(f"{mutant.diff}\n", flush=True)
-    print("| folder | mutants | killed | timed out | survived | died |\n|---|--:|--:|--:|--:|--:|")
     for folder in limits:
         killed, late, alive = (outcomes[folder, x] for x in ("killed", "timed out", "survived"))
-        total = killed + late + alive
-        print(f"| {folder} | {total} | {killed} | {late} | {alive} | {1 - alive / total:.1%} |")
+        died = (killed + late) / (killed + late + alive)
+        print(f"{folder}: {killed} killed, {late} timed out, {alive} survived: {died:.1%} died")
     return int(any(outcome == "survived" for _, outcome in outcomes))
 
 

@@ -7,7 +7,6 @@ A reader returns a correct result or refuses in words, by ValueError or FileNotF
 import io
 import os
 import re
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -28,7 +27,7 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
 from aslp_lib.data.listing import read_list
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import RECALIBRATIONS, Density, Histogram, Isotonic, Temperature
+from aslp_lib.recalibration import RECALIBRATIONS, Histogram, Isotonic
 from aslp_lib.runs import MethodFolder, Run, load_weights
 from aslp_lib.tensors import save_tensors
 from aslp_lib.training import checkpoints
@@ -64,19 +63,16 @@ def pictures(_: Path) -> Iterable[bytes]:
     levels = np.zeros((12, 20), np.uint8)
     levels[3:8, 4:15], levels[3, 4:8] = 255, (250, 128, 127, 9)
     grey, deep = Image.fromarray(levels), Image.fromarray(levels.astype(np.uint16) * 257)
-    rgb = Image.merge("RGB", [grey, grey.transpose(Image.Transpose.ROTATE_180), grey])
     rotated = Image.Exif()
     rotated[0x0112] = 6
-    for image in (grey, rgb, deep, *map(grey.convert, ("LA", "P", "1"))):
+    for image in (grey, deep, *map(grey.convert, ("RGB", "LA", "P", "1"))):
         yield encoded(image, "PNG")
-    yield encoded(grey, "PNG", exif=rotated)
-    yield encoded(grey.convert("P"), "PNG", transparency=77)
-    yield encoded(rgb, "JPEG", progressive=True, exif=rotated)
-    yield encoded(rgb.convert("CMYK"), "JPEG")
-    yield encoded(grey, "TIFF", compression="tiff_lzw", exif=rotated)
-    yield encoded(deep, "TIFF")
+    yield encoded(grey.convert("P"), "PNG", transparency=77, exif=rotated)
+    yield encoded(grey.convert("RGB"), "JPEG", progressive=True, exif=rotated)
+    yield encoded(grey.convert("CMYK"), "JPEG")
+    yield encoded(deep, "TIFF", compression="tiff_lzw", exif=rotated)
     yield encoded(grey, "GIF")
-    yield encoded(rgb, "WEBP", lossless=True)
+    yield encoded(grey.convert("RGB"), "WEBP", lossless=True)
 
 
 def a_picture(path: Path) -> None:
@@ -87,11 +83,21 @@ def a_picture(path: Path) -> None:
     assert np.array_equal(read_mask(path, "threshold"), levels >= 128)
 
 
+def lists(_: Path) -> Iterable[bytes]:
+    return [
+        text.encode() for text in ("a\nb.jpg\n", "ä\r\nb c", "a\0b\n\x85", "/etc/passwd\n../up")
+    ]
+
+
 def a_list(path: Path) -> None:
     stems = read_list(path)
     assert len(set(stems)) == len(stems) > 0
     assert all(stem.splitlines() == [stem.strip()] for stem in stems)
     assert all(stem.encode() in path.read_bytes() for stem in stems)
+
+
+def presets(_: Path) -> Iterable[bytes]:
+    return [preset.to_json().encode() for preset in PRESETS.values()]
 
 
 def a_run(path: Path) -> None:
@@ -150,62 +156,43 @@ def a_checkpoint(path: Path) -> None:
     restored = nn.ModuleDict({"network": state.network, "method": state.method}).state_dict()
     stored = load_file(path)
     for name in restored.keys() & stored.keys():
-        torch.testing.assert_close(stored[name], restored[name], rtol=0, atol=0, equal_nan=True)
+        assert stored[name].tolist() == restored[name].tolist()
     assert {"network.weight", "network.bias", "method.alphas.alpha"} <= stored.keys()
     checkpoints.write_log(MethodFolder(path.parent), state)
-    optimizer.step()
 
 
 def recalibrations(folder: Path) -> Iterable[bytes]:
-    steps = Isotonic((-2.0, 0.5, 3.0), (-1.0, -1.0, 2.0))
-    bins = Histogram(edges=(-2.0, 0.5), values=(-1.0, 1.0, 0.0))
-    defaults = [kind() for kind in RECALIBRATIONS.values() if kind.suffix == ".json"]
-    for each in (*defaults, steps, bins):
+    fitted = [kind() for kind in RECALIBRATIONS.values() if kind.suffix == ".json"]
+    fitted.append(Isotonic((-2.0, 0.5, 3.0), (-1.0, -1.0, 2.0)))
+    fitted.append(Histogram(edges=(-2.0, 0.5), values=(-1.0, 1.0, 0.0)))
+    for each in fitted:
         each.save(folder / "good")
         yield (folder / "good").read_bytes()
-
-
-def densities(folder: Path) -> Iterable[bytes]:
-    features = networks.build("tiny").eval().pooled_features(torch.zeros(1, 3, 8, 8))
-    channels = [stage.shape[1] for stage in features]
-    Density(
-        neighbours=2,
-        weights=(-0.5, *[-0.1] * len(channels)),
-        means=(0.5,) * len(channels),
-        deviations=(0.1,) * len(channels),
-        references=tuple(torch.eye(3, count) for count in channels),
-    ).save(folder / "good")
-    yield (folder / "good").read_bytes()
 
 
 def a_recalibration(path: Path) -> None:
     logits = torch.linspace(-9, 9, 24).view(1, 1, 4, 6)
     images = torch.arange(72).view(1, 3, 4, 6).to(torch.uint8)
     text = path.read_text(errors="replace")
-    named = [kind for name, kind in RECALIBRATIONS.items() if re.search(rf"\b{name}\b", text)]
-    for kind in named or [Temperature]:
-        network = networks.build("tiny").eval()
-        changed = kind.load(path).apply_on_images(logits, images, network)
-        assert changed.shape == logits.shape and not changed.isnan().any()
+    for name, kind in RECALIBRATIONS.items():
+        if re.search(rf"\b{name}\b", text):
+            network = networks.build("tiny").eval()
+            changed = kind.load(path).apply_on_images(logits, images, network)
+            assert changed.shape == logits.shape and not changed.isnan().any()
 
 
 READERS = {
     "pictures": Reader("one.png", pictures, spoiled.picture, a_picture),
-    "lists": Reader("a.txt", lambda _: [b"a\nb\n", "nä\nb c".encode()], spoiled.lines, a_list),
-    "settings": Reader(
-        "settings.json",
-        lambda _: [preset.to_json().encode() for preset in PRESETS.values()],
-        spoiled.json_text,
-        a_run,
-    ),
+    "lists": Reader("a.txt", lists, spoiled.any_bytes, a_list),
+    "settings": Reader("settings.json", presets, spoiled.json_text, a_run),
     "counts": Reader("counts.npz", counts, spoiled.npz, some_counts),
     "weights": Reader("one.safetensors", weights, spoiled.safetensors, a_trained_network),
     "checkpoints": Reader("last.safetensors", training, spoiled.safetensors, a_checkpoint),
     "recalibrations": Reader("one.json", recalibrations, spoiled.json_text, a_recalibration),
-    "densities": Reader("one.safetensors", densities, spoiled.safetensors, a_recalibration),
 }
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.fault(
     "a file of any kind with parts that fit no other", "read right, or refused in words"
 )
@@ -227,14 +214,11 @@ def test_spoiled_files_are_read_right_or_refused(name, tmp_path):
     @given(st.sampled_from(good).flatmap(lambda data: st.just(data) | reader.spoil(data)))
     def read(data: bytes) -> None:
         path.write_bytes(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                reader.read(path)
-            except (ValueError, FileNotFoundError):
-                outcomes["refused"] += 1
-            else:
-                outcomes["accepted"] += 1
+        try:
+            reader.read(path)
+            outcomes["accepted"] += 1
+        except (ValueError, FileNotFoundError):
+            outcomes["refused"] += 1
 
     read()
     assert outcomes.keys() == {"accepted", "refused"}
