@@ -12,10 +12,15 @@ import sys
 from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+sys.path.append(
+    str(Path(__file__).parents[1] / "benchmarks")
+)  # the scripts there import each other
+
+import comparison
 
 from aslp_lib.course.models import letters
 from aslp_lib.experiments.records import of, read
@@ -30,14 +35,13 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 TOLERANCE = 0.01
 """A score that changes by less is unchanged."""
-MADE_BY = {
-    "comparison_embedded": "make comparison",
-    "comparison_grid": "make comparison",
-    "comparison_real": "benchmarks/comparison.py --preset small",
-    "letters_embedded": "make comparison",
-    "letters_real": "benchmarks/comparison.py --preset small",
-    "gpu": "benchmarks/gpu_check.sh",
-}
+MADE_BY = dict.fromkeys(
+    ("comparison_embedded", "comparison_grid", "letters_embedded"), "make comparison"
+)
+MADE_BY |= dict.fromkeys(
+    ("comparison_real", "letters_real"), "benchmarks/comparison.py --preset small"
+)
+MADE_BY["gpu"] = "benchmarks/gpu_check.sh"
 """Record -> what makes it, if that is not the script of the same name."""
 
 
@@ -85,17 +89,6 @@ def records() -> list[tuple[str, ...]]:
 # Differences over seeds.
 
 
-@cache
-def comparison() -> ModuleType:
-    """The script of the comparison; the scripts of benchmarks/ import each other."""
-    sys.path.append(str(ROOT / "benchmarks"))
-    try:
-        import comparison
-    finally:
-        sys.path.remove(str(ROOT / "benchmarks"))
-    return comparison
-
-
 def scores_of(source: str, part: str, way: str) -> list[dict]:
     """The scores of a training method on a set, one record per seed.
 
@@ -110,14 +103,15 @@ def scores_of(source: str, part: str, way: str) -> list[dict]:
         runs, key = (content, "variant") if source == "real" else (content["runs"], "method")
         return [{"seed": run["seed"], **run["scores"][part]} for run in runs if run[key] == way]
     method, _, recalibration = way.partition(" + ")
-    script = comparison()
-    chosen = script.chosen(read(RESULTS / script.GRID_FILE))
+    chosen = comparison.chosen(read(RESULTS / comparison.GRID_FILE))
     if method == "matched_smoothing":
         method = "label_smoothing"
-        options = {"epsilon": script.strength_of(chosen["fixed_level"])}
+        options = {"epsilon": comparison.strength_of(chosen["fixed_level"])}
     else:
         options = chosen[method].options
-    return of(read(RESULTS / script.FILES[source]), part, method, recalibration or None, **options)
+    return of(
+        read(RESULTS / comparison.FILES[source]), part, method, recalibration or None, **options
+    )
 
 
 def change(
@@ -151,7 +145,7 @@ does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
     """Whether a letter of ASLP lowers the NLL of temperature-scaled networks in all contrasts and
     sets; it does not if it raises some and lowers none."""
-    runs = comparison().of_preset(preset)
+    runs = comparison.of_preset(preset)
     family = [
         difference(*letters.paired(runs, part, contrast, "temperature"), "nll")
         for contrast in letters.contrasts(runs)[letter]
@@ -171,7 +165,7 @@ def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
 
 def ranks() -> Measured:
     """Which score ranks networks by their posterior error."""
-    runs = comparison().of_preset("demo")
+    runs = comparison.of_preset("demo")
     ranked = {
         part: rank_correlation_with_posterior_error(runs, part)
         for part in ("test", "shifted", "textures")

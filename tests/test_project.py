@@ -19,12 +19,8 @@ import aslp_lib
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# Nothing of this machine's: notebooks under test and hidden folders are left out.
-SOURCES = sorted(
-    p
-    for folder in ("aslp_lib", "tests", "benchmarks", "Dataset")
-    for p in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("aslp_lib", "tests", "benchmarks", "Dataset")
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def test_image_files_are_opened_in_one_place():
@@ -42,7 +38,6 @@ def test_environment_yml_names_what_pyproject_names():
     assert str(python.specifier) == PROJECT["requires-python"]
     extras = re.fullmatch(r"-e \.\[(.+)\]", pip[0])[1].split(",")
     assert set(extras) <= PROJECT["optional-dependencies"].keys()
-    assert len(pip) == 1
 
 
 def test_the_version_and_the_authors_are_the_citation_s_and_the_changelog_knows_the_version():
