@@ -26,6 +26,7 @@ BOOK_TESTS := tests/browser/test_book_in_browser.py
 
 .NOTPARALLEL:  # some targets read what others write, and trainings take every core
 .PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
+	portable-plain portable-avx2 portable-1-thread portable-2-threads \
 	lint book comparison kills fuzz mutants check lab lab-full slides student solutions grade weights notebooks \
 	tables refresh
 
