@@ -25,11 +25,13 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from torch import multiprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aslp_lib"
@@ -178,6 +180,8 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
         SourceFileLoader.get_code = lambda loader, name: (
             compile(mutant.code, file, "exec") if loader.path == file else load(loader, name)
         )
+        # Processes that a test spawns would import the original.
+        multiprocessing.spawn = partial(multiprocessing.start_processes, start_method="fork")
         tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
         options = [
             "-x",
