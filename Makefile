@@ -26,6 +26,7 @@ BOOK_TESTS := tests/browser/test_book_in_browser.py
 
 .NOTPARALLEL:  # some targets read what others write, and trainings take every core
 .PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
+	portable-plain portable-avx2 portable-1-thread portable-2-threads \
 	lint book comparison kills fuzz mutants check lab lab-full slides student assignments solutions weights notebooks \
 	tables refresh
 
@@ -67,8 +68,17 @@ coverage: $(STAMP)  ## what the unit tests run of the library, the least covered
 	"$(PYTHON)" -m coverage combine --quiet
 	"$(PYTHON)" -m coverage report
 
-portable: $(STAMP)  ## notebooks, explorers and numeric tests on every processor that can be emulated here
-	"$(PYTHON)" tests/portable
+portable: portable-plain portable-avx2 portable-1-thread portable-2-threads  ## make test as other processors compute
+
+portable-plain: export ATEN_CPU_CAPABILITY = default
+portable-avx2: export ATEN_CPU_CAPABILITY = avx2
+portable-avx2: export ONEDNN_MAX_CPU_ISA = AVX2
+portable-avx2: export MKL_ENABLE_INSTRUCTIONS = AVX2
+portable-1-thread: export OMP_NUM_THREADS = 1
+portable-2-threads: export OMP_NUM_THREADS = 2
+portable-2-threads: PROCESSES = 1
+portable-plain portable-avx2 portable-1-thread portable-2-threads: $(STAMP)
+	$(MAKE) PROCESSES=$(PROCESSES) test
 
 lint: $(LINT_STAMP)  ## rules, format, import contracts, types; half a minute the first time
 	"$(PYTHON)" -m ruff check
@@ -83,14 +93,14 @@ book: $(BOOK_STAMP)  ## README, notebooks and the library's documentation as web
 comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the embedded data; goes on where it was stopped
 	"$(PYTHON)" benchmarks/comparison.py
 
-kills: $(STAMP)  ## 50 runs killed at random moments and gone on with, against an undisturbed one
+kills: $(STAMP)  ## 50 runs, killed at random moments and continued, compared with an undisturbed one
 	$(ONE_THREAD) "$(PYTHON)" tests/attacks/kills.py --kills 50 --seed 0
 
-fuzz: $(STAMP)  ## everything that reads a file meets spoiled ones, ten minutes a reader: tests/attacks
-	$(ONE_THREAD) "$(PYTHON)" tests/attacks/fuzz.py
+fuzz: $(STAMP)  ## everything that reads a file, on 5,000 spoiled files each: tests/attacks
+	FUZZ_CASES=$${FUZZ_CASES:-5000} "$(PYTHON)" -m pytest tests/attacks/test_fuzz.py -rP --timeout=0
 
-mutants: $(STAMP)  ## would the tests notice a wrong line? a sample of changed lines: tests/attacks
-	"$(PYTHON)" tests/attacks/mutants.py
+mutants: $(STAMP)  ## do the tests notice a wrong line? 100 changed lines: tests/attacks
+	"$(PYTHON)" tests/attacks/mutants.py --count 100 --seed 0
 
 check: $(STAMP)  ## is this machine ready? and what to do where it is not
 	"$(PYTHON)" -m aslp_lib.course.publishing.environment
@@ -126,7 +136,6 @@ notebooks: $(STAMP)  ## the committed notebooks, run again in place
 tables: $(STAMP)  ## every table and page that is made from records, notebooks and tests
 	"$(PYTHON)" benchmarks/tables.py
 	"$(PYTHON)" tests/claims.py
-	"$(PYTHON)" tests/faults.py
 
 # A notebook whose claim no longer holds keeps its old output and is named; the rest is still made.
 refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a seed or a name has changed

@@ -46,7 +46,6 @@ CONTENTS = {
     "The project": [
         "CONTRIBUTING.md",
         "docs/layout.md",
-        "docs/FAULTS.md",
         "CHANGELOG.md",
         "tests/README.md",
         "tests/attacks/README.md",

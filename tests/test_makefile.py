@@ -23,9 +23,7 @@ def make(tmp_path):
     )
     python.chmod(0o755)
     # The variables by which a `make` that runs the tests talks to those that it starts.
-    outer = {
-        name: os.environ[name] for name in os.environ if not name.startswith(("MAKE", "MFLAGS"))
-    }
+    outer = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
 
     def run(*words, **variables):
         calls.write_text("")

@@ -1,61 +1,141 @@
-"""What README and the pages of docs/ tell one to type is understood."""
+"""Pages and notebooks: spelling, links, commands and code examples."""
 
+import doctest
+import json
 import re
 import shlex
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import torch
 
 from aslp_lib.cli import parse
+from aslp_lib.course import recorded
+from aslp_lib.metrics import calibration
+from aslp_lib.recalibration import RECALIBRATIONS
+from aslp_lib.training.validation import validate
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-TEXT = {page.relative_to(ROOT).as_posix(): page.read_text(encoding="utf-8") for page in PAGES}
-BLOCKS = [
-    (page, block)
-    for page, text in TEXT.items()
-    for block in re.findall(r"```\w*\n(.*?)```", text, re.S)
-]
-COMMANDS = [
-    (page, line.partition("main_ASLP.py")[2])
-    for page, block in BLOCKS
-    for line in block.replace("\\\n", " ").splitlines()
-    if "main_ASLP.py" in line
-]
+FOLDERS = ("aslp_lib", "benchmarks", "docs", "tests", "Dataset")
+PAGES = [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
+CODE = [path for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
+LIBRARY = [path for path in CODE if path.is_relative_to(ROOT / "aslp_lib")]
+NOTEBOOKS = [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "notebooks/solutions").glob("*.ipynb")]
+MANUAL = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+RECALIBRATION = ROOT / "docs" / "recalibration.md"
 
 
-@pytest.mark.parametrize(("page", "words"), COMMANDS)
-def test_every_command_is_understood(page, words, capsys):
-    words = shlex.split(words, comments=True)
-    if "--help" in words:
-        with pytest.raises(SystemExit) as ended:
-            parse(words)
-        assert ended.value.code == 0
-    else:
-        parse(words)
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
-def test_the_pages_have_commands():
-    assert {page for page, _ in COMMANDS} >= {
-        f"docs/{name}.md"
-        for name in (
-            "authors_checkpoints", "compare", "paper", "recalibration", "score", "several_gpus",
-        )
-    }  # fmt: skip
+def text_of(path: Path, kinds: tuple[str, ...] = ("markdown",)) -> str:
+    """The text of a page, or of the cells of a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        return text
+    cells = json.loads(text)["cells"]
+    return "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] in kinds)
+
+
+def prose(path: Path) -> str:
+    """The text without blocks of code."""
+    return re.sub(r"^(```|~~~).*?^\1$", "", text_of(path), flags=re.M | re.S)
+
+
+def anchors(path: Path) -> set[str]:
+    """The targets of links to headings, on GitHub and in Jupyter."""
+    titles = re.findall(r"^#{1,6} +(.+?) *#*$", prose(path), re.M)
+    titles = [re.sub(r"[`*]", "", title) for title in titles]
+    github = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return github | {title.replace(" ", "-") for title in titles}
+
+
+def test_spelling(tmp_path):
+    for path in NOTEBOOKS:
+        copy = tmp_path / name(path).replace("/", "-")
+        copy.with_suffix(".md").write_text(text_of(path, ("markdown", "code")), encoding="utf-8")
+    files = [*PAGES, *CODE, *tmp_path.iterdir(), ROOT / "Makefile", ROOT / "pyproject.toml"]
+    settings = ["--toml", str(ROOT / "pyproject.toml")]
+    result = subprocess.run(
+        [sys.executable, "-m", "codespell_lib", *settings, *map(str, files)],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("path", [*PAGES, *NOTEBOOKS], ids=name)
+def test_links_lead_to_files_and_headings(path):
+    for target in re.findall(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)", prose(path)):
+        if not re.match(r"[a-z]+:", target):
+            file, _, anchor = target.partition("#")
+            destination = (path.parent / file).resolve() if file else path
+            assert destination.exists(), target
+            assert not anchor or anchor in anchors(destination), target
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_files_that_are_named_exist(path):
+    """In backticks, relative to the page, the project, the library or the tests."""
+    if path.name == "CHANGELOG.md":
+        return  # it names files of the past
+    folders = [path.parent, *(ROOT / x for x in ("", "aslp_lib", "aslp_lib/course", "tests"))]
+    for file in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|json|ipynb|sh|toml))`", prose(path)):
+        placeholder = re.search(r"NAME|NN|METHOD|^runs/|^my-notebooks/|gpu\.json$", file)
+        assert placeholder or any((folder / file).exists() for folder in folders), file
+
+
+def commands(program: str) -> list[str]:
+    """The arguments of a program in the blocks of code of README and docs/."""
+    blocks = [
+        b for text in map(text_of, MANUAL) for b in re.findall(r"```\w*\n(.*?)```", text, re.S)
+    ]
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.partition(program)[2] for line in lines if program in line]
+
+
+@pytest.mark.parametrize("words", [w for w in commands("main_ASLP.py") if "--help" not in w])
+def test_commands_are_understood(words):
+    parse(shlex.split(words, comments=True))
+
+
+def test_targets_of_make_exist():
+    used = {word for path in PAGES for word in re.findall(r"`make ([a-z][\w-]*)", text_of(path))}
+    used |= {word for words in commands("make ") for word in re.findall(r"^[a-z][\w-]*", words)}
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert used and used <= set(targets)
+
+
+@pytest.mark.parametrize("path", [path for path in LIBRARY if ">>> " in text_of(path)], ids=name)
+def test_examples_in_docstrings(path):
+    module = name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    results = doctest.testmod(import_module(module))
+    assert results.attempted and not results.failed
 
 
 def test_the_recalibration_of_the_page_runs():
-    (block,) = [b for page, b in BLOCKS if page == "docs/recalibration.md" and "Counts" in b]
+    (block,) = re.findall(r"```python\n([^`]*?Counts[^`]*?)```", text_of(RECALIBRATION))
     logits = 4 * torch.randn(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
-    sure = logits.flatten().abs().argsort(descending=True)
+    most_confident = logits.flatten().abs().argsort(descending=True)
     labels = (logits > 0).to(torch.uint8)
-    labels.view(-1)[sure[::5]] ^= 1  # a fifth is wrong, however sure
+    labels.view(-1)[most_confident[::5]] ^= 1  # a fifth is wrong, at every confidence
     names = {"logits": logits, "labels": labels}
     exec(block, names)
     assert names["temperature"].value > 1
     assert (names["maps"] - 0.5).abs().mean() < (logits.sigmoid() - 0.5).abs().mean()
 
 
-def test_the_readme_is_short():
-    assert TEXT["README.md"].count("\n") <= 110
+@pytest.mark.slow
+def test_the_table_of_recalibrations_is_that_of_the_shipped_network():
+    data, network = recorded.SETTINGS.load_data(), recorded.load("bce")
+    parts = (data.validation, data.tests["test"])
+    held_out, test = (validate(network, part, recorded.SETTINGS) for part in parts)
+    for kind in ("temperature", "two_temperatures", "logistic", "isotonic", "histogram"):
+        (row,) = re.findall(rf"^\| `{kind}` \|(.+)\|$", text_of(RECALIBRATION), re.M)
+        recalibrated = RECALIBRATIONS[kind]().fit(held_out).apply_counts(test)
+        stated = float(row.split("|")[2])
+        assert 100 * calibration.ece(recalibrated) == pytest.approx(stated, abs=0.1)

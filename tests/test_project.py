@@ -4,16 +4,11 @@ import ast
 import importlib
 import importlib.metadata
 import json
-import os
 import re
-import statistics
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -24,12 +19,8 @@ import aslp_lib
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# Nothing of this machine's: notebooks under test and hidden folders are left out.
-SOURCES = sorted(
-    p
-    for folder in ("aslp_lib", "tests", "benchmarks", "Dataset")
-    for p in (ROOT / folder).rglob("*.py")
-)
+FOLDERS = ("aslp_lib", "tests", "benchmarks", "Dataset")
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def test_image_files_are_opened_in_one_place():
@@ -47,7 +38,6 @@ def test_environment_yml_names_what_pyproject_names():
     assert str(python.specifier) == PROJECT["requires-python"]
     extras = re.fullmatch(r"-e \.\[(.+)\]", pip[0])[1].split(",")
     assert set(extras) <= PROJECT["optional-dependencies"].keys()
-    assert len(pip) == 1
 
 
 def test_the_version_and_the_authors_are_the_citation_s_and_the_changelog_knows_the_version():
@@ -88,17 +78,6 @@ def code_cells(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.name)
 class TestNotebook:
-    def test_it_is_thin(self, path):
-        sources = ["".join(cell["source"]) for cell in code_cells(path)]
-        lengths = [
-            sum(bool(line.strip()) and not line.strip().startswith("#") for line in s.splitlines())
-            for s in sources
-        ]
-        assert max(lengths) <= 15
-        assert statistics.median(lengths) <= 4
-        taught = [s for s in sources if "exercises.check(" not in s]  # the learner may define
-        assert not any(re.search(r"^\s*(def|class) ", s, re.M) for s in taught)
-
     def test_every_cell_was_run_without_errors(self, path):
         """nbval passes a cell without output: one that was never run must not count as tested."""
         assert "widgets" not in json.loads(path.read_text())["metadata"]  # no state of theirs
@@ -124,47 +103,9 @@ class TestNotebook:
                 if "image/png" in output.get("data", {}):
                     assert output["metadata"]["image/png"]["alt"]
 
-    def test_it_opens_and_closes_as_a_lesson(self, path):
-        cells = json.loads(path.read_text())["cells"]
-        first, last = "".join(cells[0]["source"]), "".join(cells[-1]["source"])
-        for word in ("You will", "You need", "Time"):
-            assert word in first
-        for word in ("Recap", "References"):
-            assert word in last
-
-
-def test_few_cells_ignore_their_output():
-    """TrainingState numbers differ between machines; everything else is compared."""
-    cells = [cell for path in NOTEBOOKS for cell in code_cells(path)]
-    ignoring = [c for c in cells if "nbval-ignore-output" in c["metadata"].get("tags", [])]
-    assert len(ignoring) <= 0.05 * len(cells)
-
-
-def test_the_readme_lists_every_notebook():
-    text = (ROOT / "README.md").read_text()
-    map_of_the_course = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
-    for path in NOTEBOOKS:
-        assert path.name in text
-        assert path.stem in map_of_the_course or path.stem.startswith("00")
-
 
 def test_the_tables_of_the_benchmarks_are_those_of_the_records(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other
     tables = importlib.import_module("tables")
     for table, start, end, page in tables.tables():
         assert f"{start}\n{table}\n{end}" in page.read_text(), start
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(torch.cuda.is_available(), reason="it would run for minutes")
-def test_without_cuda_the_gpu_check_says_so_and_writes_nothing():
-    before = sorted((ROOT / "benchmarks" / "results").iterdir())
-    result = subprocess.run(
-        ["bash", str(ROOT / "benchmarks" / "gpu_check.sh")],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHON": sys.executable},
-    )
-    assert result.returncode == 0, result.stderr
-    assert "no CUDA device" in result.stdout
-    assert sorted((ROOT / "benchmarks" / "results").iterdir()) == before

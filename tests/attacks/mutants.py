@@ -1,499 +1,256 @@
-"""Mutation testing: would the tests notice if a line of the library were wrong?
+"""Mutation testing: do the tests notice if a line of the library is wrong?
 
-    python tests/attacks/mutants.py                     # the sample, by its seed
-    python tests/attacks/mutants.py --only metrics      # of files whose path holds the word
-    python tests/attacks/mutants.py --all --again FILE  # what survived in the results FILE
+    python tests/attacks/mutants.py --count 100 --seed 0
 
-Each mutant changes one place of one file: a comparison, an operator, a constant, an argument. It is
-written into a copy of the package, and the tests of that file run on the copy until one fails.
-torch and the tests' other libraries are imported once; a process is forked for each mutant. Mutants
-that change nothing that a caller can see stand in mutants.toml, with the reason, and those that are
-always in the sample; an entry that matches no mutant any more is an error.
+Draws mutants of aslp, methods, recalibration and metrics at random. Each changes one expression or
+removes one statement. The tests of the folder run on it until one fails: tests/FOLDER and
+tests/properties/test_FOLDER.py, the tests of the changed file first and slow ones last. Processes
+are forked from this one, which has imported torch and the other libraries of the tests.
+mutants.toml lists equivalent mutants, which behave like the original; they are not drawn.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import compileall
+import contextlib
 import copy
-import hashlib
+import difflib
 import importlib
-import json
 import os
-import shutil
+import random
 import signal
 import sys
-import tempfile
 import time
 import tomllib
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from collections.abc import Iterator
+from functools import partial
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from torch import multiprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGE = "aslp_lib"
-LISTED = Path(__file__).with_name("mutants.toml")
-JOBS = 2
+PACKAGE = ROOT / "aslp_lib"
+FOLDERS = ("aslp", "methods", "recalibration", "metrics")
+IMPORTED = "torch torchvision scipy.stats hypothesis sklearn torchmetrics accelerate tyro PIL.Image"
+"""Imported once, before the processes are forked."""
 
-TESTS = {
-    "aslp/alphas.py": [
-        *("aslp/test_alphas.py", "methods/test_adaptive.py", "properties/test_aslp.py"),
-    ],
-    "aslp/loss.py": ["aslp/test_loss.py", "properties/test_aslp.py"],
-    "aslp/perturbation.py": [
-        *("aslp/test_perturbation.py", "aslp/test_loss.py"),
-        *("properties/test_aslp.py", "methods/test_methods.py"),
-    ],
-    "aslp/rules.py": ["aslp/test_alphas.py", "properties/test_aslp.py"],
-    "aslp/sharing.py": ["aslp/test_sharing.py"],
-    "aslp/theory.py": [
-        *("aslp/test_perturbation.py", "aslp/test_loss.py"),
-        "properties/test_aslp.py",
-    ],
-    "methods/": [
-        *("methods/test_focal.py", "methods/test_label_smoothing.py", "methods/test_adaptive.py"),
-        *("methods/test_flsd_53.py", "methods/test_fixed_level.py", "methods/test_mixup.py"),
-        *("test_config.py", "methods/test_methods.py"),
-    ],
-    **{
-        f"methods/{name}.py": [f"methods/test_{name}.py", "methods/test_methods.py"]
-        for name in (
-            *(
-                "fixed_level",
-                "disturb_label",
-                "mbls",
-                "svls",
-                "flsd_53",
-                "brier",
-                "ml1_ace",
-                "mmce",
-            ),
-            *("confidence_penalty", "mixup", "degraded_views", "ema", "early_stopping"),
-        )
-    },
-    "methods/regmixup.py": ["methods/test_mixup.py", "methods/test_methods.py"],
-    "methods/kept.py": ["methods/test_early_stopping.py", "methods/test_ema.py"],
-    "recalibration/": [
-        *("recalibration/test_base.py", "recalibration/test_temperature.py"),
-        *("recalibration/test_logistic.py", "recalibration/test_isotonic.py"),
-        *("recalibration/test_histogram.py", "recalibration/test_two_temperatures.py"),
-        *("recalibration/test_density.py", "recalibration/test_flip.py"),
-        *("recalibration/test_per_image.py", "recalibration/test_degraded_temperature.py"),
-        *("properties/test_recalibration.py", "recalibration/test_recalibrated_run.py"),
-    ],
-    "metrics/calibration.py": [
-        *("metrics/test_calibration.py", "metrics/test_records.py", "properties/test_metrics.py"),
-    ],
-    "metrics/saliency.py": [
-        *("metrics/test_saliency.py", "metrics/test_records.py", "properties/test_metrics.py"),
-    ],
-    "metrics/structure.py": ["metrics/test_saliency.py", "properties/test_metrics.py"],
-    "metrics/bootstrap.py": ["metrics/test_bootstrap.py"],
-    "metrics/smooth.py": ["metrics/test_smooth.py", "properties/test_metrics.py"],
-    "metrics/accumulator.py": ["metrics/test_accumulator.py", "properties/test_metrics.py"],
-    "metrics/truth.py": ["metrics/test_truth.py", "properties/test_metrics.py"],
-    "metrics/score.py": [
-        *("metrics/test_records.py", "metrics/test_saliency.py", "metrics/test_bootstrap.py"),
-    ],
-    "metrics/": ["metrics", "properties/test_metrics.py"],
-}
-"""The tests of a file, or of a folder's other files; those that most likely fail first."""
-
-HEAVY = (
-    *("torch", "torchvision.ops", "torchvision.io", "torchvision.transforms.v2", "numpy", "pytest"),
-    *("scipy.optimize", "scipy.integrate", "scipy.stats", "hypothesis"),
-    *("sklearn.isotonic", "sklearn.linear_model", "sklearn.metrics"),
-    *("torchmetrics.classification", "matplotlib.pyplot", "accelerate", "tyro", "PIL.Image"),
+PAIRS = (
+    *((ast.Lt, ast.LtE), (ast.Gt, ast.GtE), (ast.Eq, ast.NotEq), (ast.Is, ast.IsNot)),
+    *((ast.In, ast.NotIn), (ast.And, ast.Or), (ast.Add, ast.Sub), (ast.Mult, ast.Div)),
+    *((ast.BitAnd, ast.BitOr), (ast.LShift, ast.RShift), (ast.FloorDiv, ast.Mod)),
+    *(("min", "max"), ("minimum", "maximum"), ("any", "all"), ("argmin", "argmax")),
+    *(("ceil", "floor"), ("mean", "sum"), ("log1p", "expm1"), ("log", "exp")),
 )
-"""Imported once, before the forks."""
-
-LIMIT = 20.0
-"""Seconds that a mutant's tests may take beyond five times what they take unchanged."""
+SWAPPED = {ast.Pow: ast.Mult} | {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One change: in which file, the text of its line, and `before -> after` of the expression."""
+class Mutant(NamedTuple):
+    """A change of a file: the place of the old text in it, and the new text."""
 
-    file: str
-    line: str
-    mutation: str
-    number: int
+    path: Path
     source: str
+    start: int
+    end: int
+    new: str
+
+    @property
+    def code(self) -> str:
+        """The source of the mutated file."""
+        return self.source[: self.start] + self.new + self.source[self.end :]
 
     @property
     def key(self) -> tuple[str, str, str]:
-        return self.file, self.line, self.mutation
+        """The file, the line and the change, as in mutants.toml."""
+        first = self.source.rfind("\n", 0, self.start) + 1
+        line = self.source[first:].partition("\n")[0].strip()
+        old = " ".join(self.source[self.start : self.end].split())
+        return self.path.relative_to(PACKAGE).as_posix(), line, f"{old} -> {self.new}"
+
+    @property
+    def folder(self) -> str:
+        return self.key[0].partition("/")[0]
+
+    @property
+    def diff(self) -> str:
+        texts = (text.splitlines() for text in (self.source, self.code))
+        return "\n".join(difflib.unified_diff(*texts, str(self.path), n=0, lineterm=""))
 
 
-# --- Mutators: a node -> changed copies of it ---------------------------------------------------
+def changes(node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Each mutation of a node: the node that is replaced, and what replaces it."""
 
-SWAPPED: dict[type, type] = {
-    **{ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt},
-    **{ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is},
-    **{ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And},
-    **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult},
-    **{ast.FloorDiv: ast.Div, ast.Mod: ast.Mult, ast.Pow: ast.Mult},
-    **{ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.LShift: ast.RShift},
-}
-RENAMED = {
-    **{"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum"},
-    **{"any": "all", "all": "any", "argmin": "argmax", "argmax": "argmin", "ceil": "floor"},
-    **{"mean": "sum", "sum": "mean", "MAX": "MIN", "log1p": "log", "round": "floor"},
-}
-
-
-def changed(node: ast.AST) -> Iterator[ast.AST | None]:
-    """Every mutated copy of this node itself; None removes a statement."""
-
-    def with_(**fields: object) -> ast.AST:
-        twin = copy.deepcopy(node)
-        for name, value in fields.items():
-            setattr(twin, name, value)
-        return twin
+    def with_(**fields: object) -> tuple[ast.AST, ast.AST]:
+        twin = copy.copy(node)
+        vars(twin).update(fields)
+        return node, twin
 
     match node:
         case ast.Compare(ops=ops):
             for i, op in enumerate(ops):
-                if swap := SWAPPED.get(type(op)):
-                    yield with_(ops=[*ops[:i], swap(), *ops[i + 1 :]])
-        case ast.BinOp(op=op) | ast.BoolOp(op=op) if swap := SWAPPED.get(type(op)):
-            yield with_(op=swap())
-        case ast.AugAssign(op=op):
-            if swap := SWAPPED.get(type(op)):
-                yield with_(op=swap())
-            yield None
+                yield with_(ops=[*ops[:i], SWAPPED[type(op)](), *ops[i + 1 :]])
+        case ast.BinOp(op=op) | ast.BoolOp(op=op) | ast.AugAssign(op=op) if type(op) in SWAPPED:
+            yield with_(op=SWAPPED[type(op)]())
         case ast.UnaryOp(op=ast.Not() | ast.USub() | ast.Invert(), operand=operand):
-            yield operand
+            yield node, operand
         case ast.Constant(value=bool(value)):
             yield with_(value=not value)
         case ast.Constant(value=int(value)):
             yield with_(value=value + 1)
             yield with_(value=value - 1)
         case ast.Constant(value=float(value)):
-            yield with_(value=value + 1)
+            yield with_(value=value + max(value, 1.0))
             if value:
                 yield with_(value=-value)
-        case ast.Return(value=value) if value is not None and not _is_none(value):
-            yield with_(value=ast.Constant(None))
         case ast.Call(func=func, keywords=keywords):
-            for i in range(len(keywords)):
-                yield with_(keywords=[*keywords[:i], *keywords[i + 1 :]])
-            if isinstance(func, ast.Name) and func.id in RENAMED:
-                yield with_(func=ast.Name(RENAMED[func.id]))
-        case ast.Attribute(attr=attr) if attr in RENAMED:
-            yield with_(attr=RENAMED[attr])
-        case ast.Slice(lower=lower, upper=upper):
-            if lower is not None:
-                yield with_(lower=None)
-            if upper is not None:
-                yield with_(upper=None)
-        case ast.arguments(defaults=defaults, kw_defaults=kw_defaults):
-            if defaults:
-                yield with_(defaults=defaults[1:])
-            for i, default in enumerate(kw_defaults):
-                if default is not None:
-                    yield with_(kw_defaults=[*kw_defaults[:i], None, *kw_defaults[i + 1 :]])
+            kind = "id" if isinstance(func, ast.Name) else "attr"
+            if (name := vars(func).get(kind)) in SWAPPED:
+                renamed = copy.copy(func)
+                setattr(renamed, kind, SWAPPED[name])
+                yield with_(func=renamed)
+            for i, keyword in enumerate(keywords):
+                if keyword.arg:
+                    yield with_(keywords=[*keywords[:i], *keywords[i + 1 :]])
+        case ast.Slice():
+            yield from (with_(**{end: None}) for end in ("lower", "upper") if vars(node)[end])
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
-            if not (isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not)):
-                yield with_(test=ast.UnaryOp(ast.Not(), test))
-        case ast.comprehension(ifs=ifs) if ifs:
-            yield with_(ifs=[])
+            yield test, ast.UnaryOp(ast.Not(), test)
+        case ast.comprehension(ifs=ifs):
+            yield from ((test, ast.Constant(True)) for test in ifs)
+        case ast.Return(value=ast.expr() as value) if not isinstance(value, ast.Constant):
+            yield value, ast.Constant(None)
+        case ast.Raise() | ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            yield node, ast.Pass()
         case ast.Expr(value=value) if not isinstance(value, ast.Constant):
-            yield None
-        case ast.Raise():
-            yield None
-        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
-            yield None
+            yield node, ast.Pass()
 
 
-def _left_out(node: ast.Call | ast.arguments, mutated: ast.AST) -> str:
-    """The keyword or default that `mutated` lacks."""
-    if isinstance(node, ast.Call):
-        (keyword,) = {ast.unparse(k) for k in node.keywords} - {
-            ast.unparse(k) for k in mutated.keywords
-        }
-        return f"argument {keyword}"
-    for one, other in (
-        *zip(node.kwonlyargs, mutated.kw_defaults, strict=True),
-        *zip(reversed(node.args), [*reversed(mutated.defaults), None], strict=False),
-    ):
-        if other is None and (one in node.args or _default(node, one) is not None):
-            return f"default of {one.arg}"
-    raise AssertionError(ast.unparse(node))
+def mutants_of(path: Path) -> Iterator[Mutant]:
+    """Every mutant of a file; types, documentation and text stay as they are."""
+    source = path.read_text(encoding="utf-8")
+    lines = source.splitlines(keepends=True)
 
+    def offset(line: int, column: int) -> int:
+        return len("".join(lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
 
-def _default(node: ast.arguments, argument: ast.arg) -> ast.expr | None:
-    return node.kw_defaults[node.kwonlyargs.index(argument)]
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def mutants_of(file: str, source: str) -> list[Mutant]:
-    """All mutants of a module, in the order of the lines. What only types or documents is left."""
-    tree, lines, found = ast.parse(source), source.splitlines(), []
-    seen: Counter[tuple[str, str]] = Counter()
-
-    def add(node: ast.AST, put: Callable[[object], None], line: int) -> None:
-        """The mutants of a node, which `put` sets in its place."""
-        for mutated in changed(node):
-            before = " ".join(ast.unparse(node).split())
-            after = "" if mutated is None else " ".join(ast.unparse(mutated).split())
-            if isinstance(node, ast.If | ast.While | ast.IfExp):  # not all that stands inside
-                before, after = (f"if {ast.unparse(each.test)}" for each in (node, mutated))
-            if isinstance(node, ast.Call | ast.arguments) and len(after) < len(before):
-                before, after = _left_out(node, mutated), ""
-            put(ast.Pass() if mutated is None else mutated)
-            text = ast.unparse(ast.fix_missing_locations(tree))
-            put(node)
-            where, mutation = lines[line - 1].strip(), f"{before} -> {after or 'nothing'}"
-            seen[where, mutation] += 1
-            if (again := seen[where, mutation]) > 1:
-                mutation += f" ({again})"
-            found.append(Mutant(file, where, mutation, line, text))
-
-    def walk(node: ast.AST, line: int) -> None:
-        line = getattr(node, "lineno", line)
+    def visit(node: ast.AST) -> Iterator[Mutant]:
+        for old, new in changes(node):
+            start = offset(old.lineno, old.col_offset)
+            end = offset(old.end_lineno, old.end_col_offset)
+            text = ast.unparse(ast.fix_missing_locations(new))
+            needs_parentheses = not isinstance(old, ast.stmt | ast.Slice | ast.Constant)
+            yield Mutant(path, source, start, end, f"({text})" if needs_parentheses else text)
         for name, value in ast.iter_fields(node):
-            if name in ("annotation", "returns", "type_params"):
-                continue
-            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-                continue
-            items = value if isinstance(value, list) else [value]
-            for i, item in enumerate(items):
-                if not isinstance(item, ast.AST) or isinstance(item, ast.expr_context):
-                    continue
+            for child in value if isinstance(value, list) else [value]:
+                is_text = isinstance(child, ast.JoinedStr) or not isinstance(child, ast.AST)
+                if not is_text and name not in ("annotation", "returns"):
+                    yield from visit(child)
 
-                def put(new: object, i: int = i, name: str = name, value: object = value) -> None:
-                    if isinstance(value, list):
-                        value[i] = new
-                    else:
-                        setattr(node, name, new)
-
-                here = getattr(item, "lineno", line)
-                if not isinstance(item, ast.ImportFrom | ast.Import):
-                    add(item, put, here)
-                    walk(item, here)
-
-    walk(tree, 1)
-    return sorted(found, key=lambda mutant: mutant.number)
+    yield from visit(ast.parse(source))
 
 
-# --- Which mutants --------------------------------------------------------------------------------
+class Order(NamedTuple):
+    """A plugin of pytest that runs the tests of one file first and slow tests last."""
 
+    file: str
 
-def every_mutant() -> list[Mutant]:
-    """Of all files under test."""
-    rooms = (ROOT / PACKAGE / room for room in ("methods", "recalibration", "metrics"))
-    files = sorted(file for room in rooms for file in room.rglob("*.py"))
-    return [
-        mutant
-        for file in files
-        for mutant in mutants_of(
-            file.relative_to(ROOT / PACKAGE).as_posix(), file.read_text(encoding="utf-8")
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items.sort(
+            key=lambda item: (bool(item.get_closest_marker("slow")), item.path.name != self.file)
         )
-    ]
 
 
-def listed(kind: str, mutants: list[Mutant]) -> dict[tuple[str, str, str], str]:
-    """Keys -> why, of mutants.toml. Raises ValueError where an entry is no mutant (any more)."""
-    entries = tomllib.loads(LISTED.read_text(encoding="utf-8")).get(kind, [])
-    keys, there = {}, {mutant.key for mutant in mutants}
-    for entry in entries:
-        key = entry["file"], entry["line"], entry["mutation"]
-        if key not in there:
-            raise ValueError(f"{LISTED.name}, {kind}: there is no such mutant: {key}")
-        keys[key] = entry["why"]
-    return keys
-
-
-def sample(mutants: list[Mutant], share: float, seed: int, known: set) -> list[Mutant]:
-    """A share of each file's mutants, 5 or more, and those that are always in.
-
-    They are drawn by a hash of what they change: a line that comes or goes leaves the rest drawn.
-    """
-
-    def lot(mutant: Mutant) -> str:
-        return hashlib.sha256(repr((seed, mutant.key)).encode()).hexdigest()
-
-    chosen: set[tuple[str, str, str]] = set(known)
-    for file in {mutant.file for mutant in mutants}:
-        own = sorted((m for m in mutants if m.file == file), key=lot)
-        chosen |= {m.key for m in own[: max(5, round(share * len(own)))]}
-    return [mutant for mutant in mutants if mutant.key in chosen]
-
-
-def tests_of(file: str) -> list[str]:
-    """The longest entry of TESTS that the file's path begins with."""
-    entry = max((each for each in TESTS if file.startswith(each)), key=len)
-    return [path for each in TESTS[entry] if (path := f"tests/{each}") and (ROOT / path).exists()]
-
-
-# --- Running --------------------------------------------------------------------------------------
-
-
-def run_tests(package: Path, tests: list[str], limit: float) -> tuple[str, float]:
-    """Run tests on a package in a fork: "killed", "timed out" or "survived", and the seconds."""
-    started = time.monotonic()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setsid()  # with its own children, so that all of it can be ended
-            code = _in_child(package, tests)
-        except BaseException:  # on the way to pytest, or out of it
-            traceback.print_exc()
-            code = 1
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    while time.monotonic() - started < limit:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            outcome = "survived" if os.waitstatus_to_exitcode(status) == 0 else "killed"
-            return outcome, time.monotonic() - started
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "timed out", time.monotonic() - started
-
-
-def _in_child(package: Path, tests: list[str]) -> int:
-    import pytest
-
-    log = os.open(package.parent / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.environ.update(PYTHONPATH=str(package.parent), PYTHONDONTWRITEBYTECODE="1")
+def start(folder: str, mutant: Mutant | None, limit: int) -> int:
+    """Run the tests of a folder in a forked process, and return its number."""
+    if process := os.fork():
+        return process
+    os.setsid()  # so that what the tests start can be ended with it
+    signal.alarm(limit)
     sys.dont_write_bytecode = True
-    sys.path[0] = str(package.parent)
-    os.chdir(ROOT)
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    arguments = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", *tests]
-    return int(pytest.main(arguments))
+    for stream in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+    status = 1
+    try:
+        file = str(mutant.path) if mutant else ""
+        load = SourceFileLoader.get_code
+        SourceFileLoader.get_code = lambda loader, name: (
+            compile(mutant.code, file, "exec") if loader.path == file else load(loader, name)
+        )
+        # Processes that a test spawns would import the original.
+        multiprocessing.spawn = partial(multiprocessing.start_processes, start_method="fork")
+        tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
+        options = [
+            "-x",
+            "-o",
+            "addopts=",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestWarning",
+        ]
+        status = pytest.main([*options, *tests], plugins=[Order(f"test_{Path(file).name}")])
+    finally:
+        os._exit(int(status))
 
 
-def work(mutants: list[Mutant], limits: dict[str, float], done) -> None:
-    """Of one process: each mutant in a copy of the package of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        package = Path(folder) / PACKAGE
-        copy_package(package)
-        for mutant in mutants:
-            path = package / mutant.file
-            before = path.read_text(encoding="utf-8")
-            path.write_text(mutant.source, encoding="utf-8")
-            for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
-                compiled.unlink()  # in the same second and of the same length it would be taken
-            tests = tests_of(mutant.file)
-            outcome, seconds = run_tests(package, tests, limits[mutant.file])
-            path.write_text(before, encoding="utf-8")
-            done.put((mutant, outcome, seconds))
-
-
-def copy_package(target: Path) -> None:
-    shutil.copytree(ROOT / PACKAGE, target, ignore=shutil.ignore_patterns("__pycache__"))
-    compileall.compile_dir(target, quiet=2)
-    beside = ("README.md", "docs", "pyproject.toml", "tests", "notebooks")  # as tests expect
-    for file in beside:
-        (target.parent / file).symlink_to(ROOT / file)
-
-
-def limits_of(mutants: list[Mutant]) -> dict[str, float]:
-    """How long each file's tests may take. Raises RuntimeError where they fail as things are."""
-    limits: dict[str, float] = {}
-    by_tests: dict[tuple[str, ...], float] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        copy_package(Path(folder) / PACKAGE)
-        for file in sorted({mutant.file for mutant in mutants}):
-            tests = tests_of(file)
-            if tuple(tests) not in by_tests:
-                outcome, seconds = run_tests(Path(folder) / PACKAGE, tests, 600)
-                if outcome != "survived":
-                    log = (Path(folder) / "log").read_text(encoding="utf-8")[-3000:]
-                    raise RuntimeError(f"{tests} fail without a mutant:\n{log}")
-                by_tests[tuple(tests)] = seconds
-                print(f"{seconds:5.1f} s  {' '.join(tests)}", flush=True)
-            limits[file] = LIMIT + 5 * by_tests[tuple(tests)]
-    return limits
-
-
-def run(mutants: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, str, float]]:
-    """Outcomes as they come."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    for name in HEAVY:
-        importlib.import_module(name)
-    limits, context = limits_of(mutants), get_context("fork")
-    done = context.Queue()
-    workers = [
-        context.Process(target=work, args=(mutants[i::jobs], limits, done)) for i in range(jobs)
-    ]
-    for worker in workers:
-        worker.start()
-    for _ in mutants:
-        yield done.get()
-    for worker in workers:
-        worker.join()
-
-
-def table(results: list[dict]) -> str:
-    """Counts by file, and of those that are not equivalent the share that died."""
-    columns = ("killed", "timed out", "survived", "equivalent")
-    rows = ["| file | mutants | killed | timed out | survived | equivalent | died |"]
-    rows.append("|---|--:|--:|--:|--:|--:|--:|")
-    files = sorted({each["file"] for each in results})
-    for file in [*files, "all"]:
-        own = [each["outcome"] for each in results if file in (each["file"], "all")]
-        counted = Counter(own)
-        of = len(own) - counted["equivalent"]
-        died = (counted["killed"] + counted["timed out"]) / of if of else 1
-        cells = [file, len(own), *(counted[column] for column in columns), f"{100 * died:.1f} %"]
-        rows.append(f"| {' | '.join(map(str, cells))} |")
-    return "\n".join(rows)
+def run(mutants: list[Mutant], limits: dict[str, int], jobs: int) -> Iterator[tuple[Mutant, str]]:
+    """The mutants with "killed", "timed out" or "survived", as they end."""
+    waiting, running = list(mutants), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant = waiting.pop()
+            running[start(mutant.folder, mutant, limits[mutant.folder])] = mutant
+        process, status = os.wait()
+        code = os.waitstatus_to_exitcode(status)
+        if code == -signal.SIGALRM:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process, signal.SIGKILL)
+        outcome = {0: "survived", -signal.SIGALRM: "timed out"}.get(code, "killed")
+        yield running.pop(process), outcome
 
 
 def main() -> int:
-    asked = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    asked.add_argument("--only", nargs="+", default=[""], help="parts of the files' paths")
-    asked.add_argument("--all", action="store_true", help="every mutant, not a sample")
-    asked.add_argument("--share", type=float, default=0.15, help="of each file's mutants")
-    asked.add_argument("--seed", type=int, default=0)
-    asked.add_argument("--jobs", type=int, default=JOBS)
-    asked.add_argument("--out", type=Path, help="write each outcome as a line of JSON")
-    asked.add_argument("--again", type=Path, help="only what survived in such a file")
-    options = asked.parse_args()
-
-    mutants = every_mutant()
-    equivalent, known = listed("equivalent", mutants), listed("known", mutants)
-    total = len(mutants)
-    if not options.all:
-        mutants = sample(mutants, options.share, options.seed, set(known))
-    mutants = [mutant for mutant in mutants if any(each in mutant.file for each in options.only)]
-    if options.again:
-        lines = map(json.loads, options.again.read_text(encoding="utf-8").splitlines())
-        keys = {(e["file"], e["line"], e["mutation"]) for e in lines if e["outcome"] == "survived"}
-        mutants = [mutant for mutant in mutants if mutant.key in keys]
-    print(f"{len(mutants)} of {total} mutants, seed {options.seed}", flush=True)
-
-    results = [
-        {**asdict(m), "outcome": "equivalent", "seconds": 0} for m in mutants if m.key in equivalent
-    ]
-    alive = [mutant for mutant in mutants if mutant.key not in equivalent]
-    for mutant, outcome, seconds in run(alive, options.jobs) if alive else ():
-        results.append({**asdict(mutant), "outcome": outcome, "seconds": round(seconds, 1)})
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--count", type=int, default=100, help="number of mutants")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="a part of the path of the files to change")
+    asked = parser.parse_args()
+    os.environ |= {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    paths = [path for folder in FOLDERS for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    every = [m for path in paths if asked.only in str(path) for m in mutants_of(path)]
+    listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    equivalent = {(each["file"], each["line"], each["mutation"]) for each in listed["equivalent"]}
+    if not asked.only:
+        print("Entries of mutants.toml without a mutant:", equivalent - {m.key for m in every})
+    every = [m for m in every if m.key not in equivalent]
+    chosen = random.Random(asked.seed).sample(every, min(asked.count, len(every)))
+    print(f"{len(chosen)} of {len(every)} mutants, seed {asked.seed}", flush=True)
+    for module in IMPORTED.split():
+        importlib.import_module(module)
+    limits = {}
+    for folder in sorted({mutant.folder for mutant in chosen}):
+        begin = time.monotonic()
+        _, status = os.waitpid(start(folder, None, 1800), 0)
+        if status:
+            raise SystemExit(f"the tests of {folder} fail without a mutant")
+        limits[folder] = 30 + 5 * round(time.monotonic() - begin)
+    outcomes: Counter[tuple[str, str]] = Counter()
+    for mutant, outcome in run(chosen, limits, asked.jobs):
+        outcomes[mutant.folder, outcome] += 1
         if outcome == "survived":
-            print(
-                f"{mutant.file}:{mutant.number}: {mutant.line}\n    {mutant.mutation}", flush=True
-            )
-        if options.out:
-            kept = ({k: v for k, v in each.items() if k != "source"} for each in results)
-            options.out.write_text("".join(f"{json.dumps(each)}\n" for each in kept))
-    print(table(results))
-    return int(any(each["outcome"] == "survived" for each in results))
+            print(f"{mutant.diff}\n", flush=True)
+    for folder in limits:
+        killed, late, alive = (outcomes[folder, x] for x in ("killed", "timed out", "survived"))
+        died = (killed + late) / (killed + late + alive)
+        print(f"{folder}: {killed} killed, {late} timed out, {alive} survived: {died:.1%} died")
+    return int(any(outcome == "survived" for _, outcome in outcomes))
 
 
 if __name__ == "__main__":

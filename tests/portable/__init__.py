@@ -1,1 +1,0 @@
-"""The notebooks and the numeric tests on other processors: `python tests/portable`."""
