@@ -113,13 +113,6 @@ def test_fingerprints_are_of_the_contents_alone():
         assert not set(one.values()) & set(other.load_data().train.fingerprints().values())
 
 
-def test_a_run_of_version_0_1_has_its_files_under_their_old_names(tmp_path):
-    run = runs.Run(tmp_path, Settings(methods=("bce", "measured_gap")))
-    (tmp_path / "gap").mkdir()
-    assert run.method("measured_gap").path == tmp_path / "gap"
-    assert run.method("bce").path == tmp_path / "bce"
-
-
 @pytest.mark.fault(
     "a run's settings are missing, cut or of another version",
     "the file is named and what is wrong with it",

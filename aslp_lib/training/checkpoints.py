@@ -90,9 +90,14 @@ def _fill(
             # The fused step walks memory: a moment must be laid out as its parameter is.
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
-    for held in moments.values():  # which torch looks for in its next step, in the middle of it
+    for number, held in moments.items():  # torch would fail in the middle of its next step
         if held.keys() != {"step", "exp_avg", "exp_avg_sq"} or not held["step"] >= 1:
             raise ValueError("its moments are not Adam's")
+        shape = parameters[number].shape
+        if not held["exp_avg"].shape == held["exp_avg_sq"].shape == shape:
+            raise ValueError(
+                f"its moments of parameter {number} do not have the shape {tuple(shape)}"
+            )
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     if not log:
         raise ValueError("its log is empty")

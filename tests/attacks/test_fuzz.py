@@ -158,6 +158,7 @@ def a_checkpoint(path: Path) -> None:
     for name in restored.keys() & stored.keys():
         assert stored[name].tolist() == restored[name].tolist()
     assert {"network.weight", "network.bias", "method.alphas.alpha"} <= stored.keys()
+    optimizer.step()  # a training that goes on takes this step with the restored moments
     checkpoints.write_log(MethodFolder(path.parent), state)
 
 

@@ -31,7 +31,8 @@ ZIP = BUILD / "aslp-student.zip"
 KEPT = (
     "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
     "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
-    "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/course/recorded/*", "benchmarks/README.md",
+    "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/course/recorded/*",
+    "aslp_lib/course/teaching/*.md", "benchmarks/README.md",
     "benchmarks/results/**/*", "docs/*.md", "docs/*.png",
 )  # fmt: skip
 """What the notebooks need, environment included, and the pages that README.md leads to. Notebooks
