@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from aslp_lib.course.teaching import __main__ as making
+from aslp_lib.course.teaching.slides import sessions
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def here(page) -> int:
     return int(page.locator("output").inner_text().split()[0])
 
 
-DECKS = ["class", *(f"session_{n}" for n in range(1, len(making.SESSIONS) + 1))]
+DECKS = ["class", *(f"session_{n}" for n in range(1, len(sessions()) + 1))]
 
 
 @pytest.mark.parametrize("name", DECKS)
