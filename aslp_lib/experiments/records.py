@@ -161,12 +161,15 @@ def _problem(record: Any) -> str:
         kind = KINDS.get(name, SCORE)
         if not fits(value, kind):
             return f"{shown(name)[1:-1]} is {shown(value)}; expected {in_words(kind)}"
-    for name, known in (("method", METHODS), ("recalibration", {None, *RECALIBRATIONS})):
+    for name, known in (("method", (*METHODS,)), ("recalibration", (None, *RECALIBRATIONS))):
         if record[name] not in known:
-            return f"{name} is {shown(record[name])}; expected one that there is"
-    ends = record.get("intervals", {}).values()
-    if not all(len(each) == 2 and each[0] <= each[1] for each in ends):
-        return "intervals are not all of two rising ends; expected [low, high]"
+            return f"{name} is {shown(record[name])}; expected one of {', '.join(map(str, known))}"
+    for name in ("seed", "images"):
+        if record[name] < 0:
+            return f"{name} is {record[name]}; expected 0 or more"
+    for name, ends in record.get("intervals", {}).items():
+        if len(ends) != 2 or ends[0] > ends[1]:
+            return f"the interval of {shown(name)} is {shown(ends)}; expected [low, high]"
     return ""
 
 

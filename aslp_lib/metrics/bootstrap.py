@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -32,15 +31,40 @@ class Interval:
         return not math.isnan(self.value)
 
 
-def interval(counts: Counts, score: ScoreFunction, **options: Any) -> Interval:
+def interval(
+    counts: Counts,
+    score: ScoreFunction,
+    *,
+    resamples: int = 1000,
+    confidence_level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
     """A score and its percentile interval. Arguments and errors as `bounds`."""
-    return Interval(score(counts), *bounds(counts, score, **options))
+    low, high = bounds(
+        counts, score, resamples=resamples, confidence_level=confidence_level, seed=seed
+    )
+    return Interval(score(counts), low, high)
 
 
-def difference(first: Counts, second: Counts, score: ScoreFunction, **options: Any) -> Interval:
+def difference(
+    first: Counts,
+    second: Counts,
+    score: ScoreFunction,
+    *,
+    resamples: int = 1000,
+    confidence_level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
     """The same for `score(first) - score(second)`, two methods on the same images, paired."""
-    ends = bounds(first, score, minus=second, **options)
-    return Interval(score(first) - score(second), *ends)
+    low, high = bounds(
+        first,
+        score,
+        minus=second,
+        resamples=resamples,
+        confidence_level=confidence_level,
+        seed=seed,
+    )
+    return Interval(score(first) - score(second), low, high)
 
 
 def bounds(
@@ -80,12 +104,13 @@ def reliability_interval(
     bins: int = BINS,
     of: Of = "prediction",
     *,
+    resamples: int = 1000,
     confidence_level: float = 0.95,
-    **options: Any,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end, (bins,) each, of the accuracy of each bin of equal width; NaN where the
-    bin is empty. Options as of `Resamples`."""
-    draws, images = Resamples(counts, **options).draws, image_bins(counts, bins, of)
+    bin is empty."""
+    draws, images = Resamples(counts, resamples, seed).draws, image_bins(counts, bins, of)
     filled = images.pixels.any(axis=0)
     # A resample may hold no pixel of a bin.
     with np.errstate(invalid="ignore"):

@@ -160,7 +160,7 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
     figures.to_png(figure)  # ticks get their texts
     assert figures.alt(figure)
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
-    assert min(text.get_fontsize() for text in texts) >= 8
+    assert min(text.get_fontsize() for text in texts) >= 9
     for (axis, part), expected in parts.items():
         axes = figure.axes[axis]
         if part == "image":

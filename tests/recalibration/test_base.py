@@ -13,7 +13,7 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
+from aslp_lib.metrics.grey_levels import level_logits
 from aslp_lib.recalibration import (
     RECALIBRATIONS,
     REGISTERED,
@@ -304,11 +304,3 @@ def test_decisions_that_may_move_do_in_the_counts_too():
     (level,) = np.flatnonzero(after.table[0, 1])
     assert level == round(255 / (1 + 135 / 120 * np.exp(-1))) >= 128  # from a logit of -0.118
     assert after.names == ("one",) and after.quadrants is None and after.weighted_f is None
-
-
-def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
-    z = level_logits(4)
-    between = np.array([z[0], 0.0, z[-1]])
-    assert nearest_levels(between, 4).tolist() == [0, 2, 3]
-    assert nearest_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
-    assert nearest_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]

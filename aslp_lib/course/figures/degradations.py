@@ -51,7 +51,7 @@ def _draw(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
     """Draw an image with its mask's outline; return the share that is foreground."""
     image, mask = item[0].permute(1, 2, 0).numpy(), item[1][0].numpy()
     axis.imshow(image)
-    axis.set_title(title, fontsize=8)
+    axis.set_title(title, fontsize=9)
     if mask.any():
         # A margin, so that the line also closes where the foreground meets the image's edge.
         height, width = mask.shape
