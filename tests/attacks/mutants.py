@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
 from torch import multiprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,6 +172,7 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
     os.setsid()  # so that what the tests start can be ended with it
     signal.alarm(limit)
     sys.dont_write_bytecode = True
+    torch.set_num_threads(1)  # torch was imported before main set OMP_NUM_THREADS
     for stream in (1, 2):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
     status = 1
