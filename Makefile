@@ -120,8 +120,8 @@ lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	"$(PYTHON)" -m jupyterlab notebooks/00_start_here.ipynb
 
 slides: $(STAMP)  ## a deck of slides for each notebook: build/slides
-	"$(PYTHON)" -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 $(LOCAL_SCRIPTS) \
-		--output-dir build/slides notebooks/*.ipynb
+	"$(PYTHON)" -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 \
+		--SlidesExporter.reveal_theme=white $(LOCAL_SCRIPTS) --output-dir build/slides notebooks/*.ipynb
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip
 	"$(PYTHON)" -m aslp_lib.course.publishing.student
