@@ -24,6 +24,13 @@ ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 UNITS := tests --ignore=tests/browser
 BOOK_TESTS := tests/browser/test_book_in_browser.py
 
+# The slides load their scripts from the network, or from npm's folder of packages: see TEACHING.md.
+ifdef NPM
+LOCAL_SCRIPTS := --SlidesExporter.reveal_url_prefix="$(NPM)/reveal.js" \
+	--SlidesExporter.require_js_url="$(NPM)/requirejs/require.js" \
+	--SlidesExporter.mathjax_url="$(NPM)/mathjax/MathJax.js?config=TeX-AMS_CHTML-full"
+endif
+
 .NOTPARALLEL:  # some targets read what others write, and trainings take every core
 .PHONY: run test test-units test-notebooks test-book test-browser test-lowest test-newest quick coverage portable \
 	portable-plain portable-avx2 portable-1-thread portable-2-threads \
@@ -51,7 +58,7 @@ test-notebooks: $(STAMP)  ## every notebook against its committed output
 test-book: $(BOOK_STAMP)  ## the book, built and read; in Chromium where it is installed
 	"$(PYTHON)" -m pytest $(BOOK_TESTS) -rs --timeout=600
 
-test-browser: $(STAMP)  ## explorers and slides in Chromium, where it is installed
+test-browser: $(STAMP)  ## explorers in Chromium, where it is installed
 	"$(PYTHON)" -m pytest tests/browser --ignore=$(BOOK_TESTS) -rs $(IN_PROCESSES)
 
 test-lowest: $(UV_STAMP)  ## unit tests and notebooks with the oldest packages that pyproject allows
@@ -112,8 +119,9 @@ lab: $(STAMP)  ## the course, in copies of your own without answers: my-notebook
 lab-full: $(STAMP)  ## the course as it was run, answers and pictures included
 	"$(PYTHON)" -m jupyterlab notebooks/00_start_here.ipynb
 
-slides: $(STAMP)  ## a deck a session and the cheat sheet, from the committed notebooks: build/slides
-	"$(PYTHON)" -m aslp_lib.course.teaching
+slides: $(STAMP)  ## a deck of slides for each notebook: build/slides
+	"$(PYTHON)" -m nbconvert --to slides --no-input --template-file docs/slides.html.j2 \
+		--SlidesExporter.reveal_theme=white $(LOCAL_SCRIPTS) --output-dir build/slides notebooks/*.ipynb
 
 student: $(STAMP)  ## what a class is given, without solutions: build/aslp-student.zip
 	"$(PYTHON)" -m aslp_lib.course.publishing.student

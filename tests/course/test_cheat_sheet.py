@@ -121,7 +121,7 @@ def test_equations_of_a_pixel(draws, y):
             said("gradient in alpha", z=z, y=y, beta=beta),
             alpha_gradient(logit, label[None], technique),
         ),
-        (said("limit", beta=beta), technique.alpha_limit),
+        (said("limit of alpha", beta=beta), technique.alpha_limit),
     ]:
         assert found == pytest.approx(float(library), rel=1e-5, abs=2e-6)
 
@@ -140,7 +140,7 @@ def test_equations_of_a_level(draws):
     assert after_a_step(start, accuracy, z, dynamics="release", **step) == pytest.approx(new)
     new = bound + said("update, stable", e=start - bound, g=g, **given)
     assert after_a_step(start, accuracy, z, **step) == pytest.approx(new)
-    rest = said("where MC rests", g=g, A=accuracy, beta=beta, weight=weight)
+    rest = said("fixed point of MC", g=g, A=accuracy, beta=beta, weight=weight)
     assert after_a_step(rest, accuracy, z, **step) == pytest.approx(rest)
     left = after_a_step(start, accuracy, 0.0, dynamics="release", **step) - bound
     assert left / 0.02 == pytest.approx(1 - said("gain", **given))
@@ -158,7 +158,7 @@ def test_other_equations(draws):
     assert said("temperature", z=z, T=T) == pytest.approx(scaled)
     level = PerImageLevel().changed(tensor(z), torch.logit(tensor(s))).sigmoid().item()
     f = tensor(z).sigmoid().item()
-    assert said("level of a test image", s=s, f=f) == pytest.approx(level)
+    assert said("image-wise recalibration", s=s, f=f) == pytest.approx(level)
     pi, alpha, beta = draws.dirichlet(np.ones(4)), draws.uniform(0, 0.5), draws.uniform(0, 1.3)
     found = [said("K classes", posterior=p, alpha=alpha, beta=beta, K=4) for p in pi.tolist()]
     assert found == pytest.approx(class_targets(torch.from_numpy(pi), alpha, beta).tolist())

@@ -1,19 +1,43 @@
-"""The slides are made from the committed notebooks; tests in `browser` drive them."""
+"""The slides that nbconvert makes from the notebooks, as `make slides` calls it."""
 
-import re
 from pathlib import Path
 
-from aslp_lib.course.teaching import __main__ as making
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert import SlidesExporter
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+STARTS = {"slide", "subslide"}
+TYPES = STARTS | {"fragment", "notes", "skip"}
 
 
-def test_make_slides_writes_pages_that_need_no_network(tmp_path, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(making, "OUT", tmp_path)
-    making.main()
-    pages = {path.stem: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
-    assert {"class", "session_1", "cheat_sheet"} <= pages.keys()
-    for text in pages.values():
-        addresses = re.findall(r'(?:src|href)="([^"]+)"', text)
-        assert addresses and all(address.startswith("data:image/") for address in addresses)
+def slide_types(path: Path) -> dict[str, str]:
+    """The slide type of each cell, by the cell's id. Empty if a cell has none."""
+    cells = nbformat.read(path, nbformat.NO_CONVERT).cells
+    return {cell.id: cell.metadata.get("slideshow", {}).get("slide_type", "") for cell in cells}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_each_cell_has_a_slide_type_and_each_notebook_has_slides(path):
+    """nbconvert would show a cell without a type."""
+    types = slide_types(path)
+    assert {name: kind for name, kind in types.items() if kind not in TYPES} == {}
+    assert sum(kind in STARTS for kind in types.values()) >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:2], ids=lambda path: path.stem)
+def test_a_deck_shows_the_chosen_cells_without_code_and_describes_figures(path):
+    exporter = SlidesExporter(
+        template_file=str(ROOT / "docs" / "slides.html.j2"), exclude_input=True
+    )
+    page, _ = exporter.from_filename(path)
+    deck = BeautifulSoup(page, "html.parser")
+    chosen = [name for name, kind in slide_types(path).items() if kind != "skip"]
+    assert [cell["id"] for cell in deck.select(".jp-Cell")] == [f"cell-id={c}" for c in chosen]
+    assert len(deck.select(".slides > section > section")) == sum(
+        kind in STARTS for kind in slide_types(path).values()
+    )
+    assert not deck.select(".jp-CodeCell .jp-InputArea")
+    assert {len(image["alt"]) > 20 for image in deck.select(".slides img")} == {True}

@@ -85,7 +85,6 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
     [
         ("publishing/student.py", "build"),
         ("publishing/assignments.py", "grading"),
-        ("teaching/__main__.py", "build"),
         ("publishing/copies.py", "my-notebooks"),
     ],
 )

@@ -1,1 +1,0 @@
-"""What a teacher needs: slides, and the cheat sheet for print."""
