@@ -33,7 +33,7 @@ KEPT = (
     "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
     "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/course/recorded/*",
     "aslp_lib/course/teaching/*.md", "benchmarks/README.md",
-    "benchmarks/results/**/*", "docs/*.md", "docs/*.png",
+    "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg", "examples/*.py",
 )  # fmt: skip
 """What the notebooks need, environment included, and the pages that README.md leads to. Notebooks
 show the records under `benchmarks/`."""
