@@ -1,8 +1,8 @@
 """The example trains, and `score` measures what it prints on the maps that it writes."""
 
+import csv
 import importlib.util
 import io
-import json
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -50,11 +50,13 @@ def test_score_measures_the_same_on_the_maps_that_were_written(rows_and_text, ou
     rows, _ = rows_and_text
     folders = [str(out / "maps" / label) for label in METHODS]
     words = ["score", "--maps", *folders, "--masks", str(out / "masks"), "--no-weighted-f"]
-    assert cli.main([*words, "--out", str(tmp_path / "scores.json")]) == 0
-    (records,) = json.loads((tmp_path / "scores.json").read_text()).values()
-    assert rows.keys() == records.keys() == set(METHODS)
+    assert cli.main([*words, "--table", str(tmp_path / "scores.csv")]) == 0
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        scored = {line["method"]: line for line in csv.DictReader(file)}
+    assert rows.keys() == scored.keys() == set(METHODS)
     for label, row in rows.items():
-        assert row == pytest.approx({name: records[label][name] for name in row}, rel=1e-12)
+        # The file has 6 digits.
+        assert row == pytest.approx({name: float(scored[label][name]) for name in row}, rel=1e-5)
 
 
 def test_accuracy_is_that_of_the_pixels(rows_and_text, out):
