@@ -122,7 +122,7 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
 def main(words: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     """Run the command and return the scores that it prints, by method and name."""
     parser = argparse.ArgumentParser(description="Compare BCE and ASLP on synthetic images.")
-    parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--epochs", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: CUDA if available")
     parser.add_argument("--out", type=Path, default=Path("runs/example"), help="output folder")
