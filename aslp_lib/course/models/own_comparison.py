@@ -47,11 +47,11 @@ class Training(NamedTuple):
     log: list[dict[str, float]]
 
 
-def batches(cells: Cells, seed: int = 0) -> DataLoader[tuple[Tensor, ...]]:
-    """Return a loader of batches `(images, masks, index)`; `seed` fixes the order of the images,
-    which differs between epochs."""
+def batches(cells: Cells) -> DataLoader[tuple[Tensor, ...]]:
+    """Return a loader of batches `(images, masks, index)`. The order of the images differs between
+    epochs, but not between loaders."""
     items = TensorDataset(cells.images, cells.masks, torch.arange(len(cells)))
-    order = torch.Generator().manual_seed(seed)
+    order = torch.Generator().manual_seed(0)
     return DataLoader(items, BATCH_SIZE, shuffle=True, generator=order)
 
 
@@ -63,7 +63,6 @@ def train(
     technique: Technique = HARD_INVERSION,
     *,
     epochs: int = EPOCHS,
-    seed: int = 0,
 ) -> Training:
     """Train a copy of `start` by Adam with a cosine schedule.
 
@@ -71,13 +70,12 @@ def train(
         start: the untrained network, which is left unchanged.
         alphas: perturbation levels that adapt, or one constant for all images: 0 is plain BCE.
         technique: how labels are perturbed.
-        seed: fixes the order of the images and the Bernoulli switches.
     """
     network, stopped, log = deepcopy(start), deepcopy(start), []
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    loader = batches(cells, seed)
-    torch.manual_seed(seed)
+    loader = batches(cells)
+    torch.manual_seed(0)  # Bernoulli switches
     for _ in range(epochs):
         for images, masks, index in loader:
             logits = network(images)
