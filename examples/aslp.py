@@ -1,6 +1,6 @@
 """Train with BCE and with ASLP in a plain PyTorch loop, and compare their calibration.
 
-    python examples/aslp.py
+    python examples/aslp.py        # after pip install -e . in the project's folder
 
 The script trains the same network twice on synthetic images: with binary cross entropy (BCE), and
 with Adaptive Stochastic Label Perturbation (ASLP, rule MC). It then fits temperature scaling to
