@@ -19,7 +19,7 @@ from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.training.validation import validate
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("aslp_lib", "benchmarks", "docs", "tests", "Dataset")
+FOLDERS = ("aslp_lib", "benchmarks", "docs", "examples", "tests", "Dataset")
 PAGES = [*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
 CODE = [path for name in FOLDERS for path in (ROOT / name).rglob("*.py")]
 LIBRARY = [path for path in CODE if path.is_relative_to(ROOT / "aslp_lib")]

@@ -19,7 +19,7 @@ import aslp_lib
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-FOLDERS = ("aslp_lib", "tests", "benchmarks", "Dataset")
+FOLDERS = ("aslp_lib", "tests", "benchmarks", "examples", "Dataset")
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha
 from aslp_lib.aslp.perturbation import label_smoothing
 from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.plain_loop import LEARNING_RATE, batches, count, train
+from aslp_lib.course.models.own_comparison import LEARNING_RATE, batches, count, train
 from aslp_lib.metrics import calibration
 
 CELLS, VALIDATION = draw_cells(10, 0, size=16), draw_cells(4, 1, size=16)

@@ -1,24 +1,111 @@
-"""Networks of one's own, and what was fitted after them, side by side: for notebook 08."""
+"""Several methods trained on the cells of notebook 08 in a plain PyTorch loop, and compared.
+
+The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` has it as a script of its own.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
-from aslp_lib.course.models.microscopy import Cells
-from aslp_lib.course.models.plain_loop import labelled
+from aslp_lib.aslp.alphas import AdaptiveAlpha
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique
+from aslp_lib.course.models.microscopy import UNLABELLED, Cells
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import Recalibration
 
+EPOCHS = 90
+BATCH_SIZE = 8
+LEARNING_RATE = 5e-3
+
 Ways = Mapping[str, tuple[nn.Module, Recalibration | None]]
 """By label: a network, and what was fitted after it, if anything was."""
+
+
+class Training(NamedTuple):
+    """A finished training: its networks, and its validation scores by epoch.
+
+    Args:
+        network: the network after the last epoch.
+        stopped: the network of the epoch with the least validation NLL (early stopping).
+        log: "nll", "accuracy" and "confidence" on the validation images after each epoch.
+    """
+
+    network: nn.Module
+    stopped: nn.Module
+    log: list[dict[str, float]]
+
+
+def batches(cells: Cells) -> DataLoader[tuple[Tensor, ...]]:
+    """Return a loader of batches `(images, masks, index)`. The order of the images differs between
+    epochs, but not between loaders."""
+    items = TensorDataset(cells.images, cells.masks, torch.arange(len(cells)))
+    order = torch.Generator().manual_seed(0)
+    return DataLoader(items, BATCH_SIZE, shuffle=True, generator=order)
+
+
+def train(
+    start: nn.Module,
+    cells: Cells,
+    validation: Cells,
+    alphas: AdaptiveAlpha | float = 0.0,
+    technique: Technique = HARD_INVERSION,
+    *,
+    epochs: int = EPOCHS,
+) -> Training:
+    """Train a copy of `start` by Adam with a cosine schedule.
+
+    Args:
+        start: the untrained network, which is left unchanged.
+        alphas: perturbation levels that adapt, or one constant for all images: 0 is plain BCE.
+        technique: how labels are perturbed.
+    """
+    network, stopped, log = deepcopy(start), deepcopy(start), []
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    loader = batches(cells)
+    torch.manual_seed(0)  # Bernoulli switches
+    for _ in range(epochs):
+        for images, masks, index in loader:
+            logits = network(images)
+            alpha = alphas[index] if isinstance(alphas, AdaptiveAlpha) else alphas
+            loss = sc_bce_with_logits(logits, masks, alpha, technique, ignore_index=UNLABELLED)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if isinstance(alphas, AdaptiveAlpha):
+                alphas.update(index, logits.detach(), masks, ignore_index=UNLABELLED)
+        schedule.step()
+        log.append(scores(count(network, validation), names=("nll", "accuracy", "confidence")))
+        if isinstance(alphas, AdaptiveAlpha):
+            alphas.observe(log[-1]["accuracy"], log[-1]["confidence"])
+        if log[-1]["nll"] < min((row["nll"] for row in log[:-1]), default=float("inf")):
+            stopped.load_state_dict(network.state_dict())
+    return Training(network, stopped, log)
+
+
+@torch.no_grad()
+def count(network: nn.Module, cells: Cells) -> Counts:
+    """Return the counts of a network's predictions of the labelled pixels."""
+    probabilities = network(cells.images).sigmoid()
+    return Counts.from_probabilities(probabilities, cells.masks, ignore_index=UNLABELLED)
+
+
+def labelled(values: Tensor, cells: Cells) -> Tensor:
+    """Return the labelled pixels (N, P) of values (N, 1, S, S). All images have equally many,
+    because the field of view is the same in all of them."""
+    return values[cells.labelled].view(len(cells), -1)
 
 
 @torch.no_grad()

@@ -32,7 +32,8 @@ KEPT = (
     "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
     "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
     "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/course/recorded/*",
-    "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png",
+    "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
+    "examples/*.py",
 )  # fmt: skip
 """What the notebooks need, environment included, and the pages that README.md leads to. Notebooks
 show the records under `benchmarks/`."""

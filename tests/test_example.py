@@ -1,0 +1,84 @@
+"""The example trains, and `score` measures what it prints on the maps that it writes."""
+
+import csv
+import importlib.util
+import io
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aslp_lib import HARD_INVERSION, AdaptiveAlpha, cli
+
+PATH = Path(__file__).parents[1] / "examples" / "aslp.py"
+METHODS = ("BCE", "BCE + temperature", "ASLP", "ASLP + temperature")
+EPOCHS = 8
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The example on 20 images of each set."""
+    spec = importlib.util.spec_from_file_location("aslp_example", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.embedded = partial(module.embedded, limit=20)
+    return module
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("example")
+
+
+@pytest.fixture(scope="module")
+def rows_and_text(example, out):
+    """What a short run returns and prints."""
+    with redirect_stdout(io.StringIO()) as printed:
+        rows = example.main(["--epochs", str(EPOCHS), "--device", "cpu", "--out", str(out)])
+    return rows, printed.getvalue()
+
+
+def grey_levels(folder):
+    return np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))])
+
+
+def test_score_measures_the_same_on_the_maps_that_were_written(rows_and_text, out, tmp_path):
+    rows, _ = rows_and_text
+    folders = [str(out / "maps" / label) for label in METHODS]
+    words = ["score", "--maps", *folders, "--masks", str(out / "masks"), "--no-weighted-f"]
+    assert cli.main([*words, "--table", str(tmp_path / "scores.csv")]) == 0
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        scored = {line["method"]: line for line in csv.DictReader(file)}
+    assert rows.keys() == scored.keys() == set(METHODS)
+    for label, row in rows.items():
+        # The file has 6 digits.
+        assert row == pytest.approx({name: float(scored[label][name]) for name in row}, rel=1e-5)
+
+
+def test_accuracy_is_that_of_the_pixels(rows_and_text, out):
+    labels = grey_levels(out / "masks") == 255
+    for label, row in rows_and_text[0].items():
+        maps = grey_levels(out / "maps" / label)
+        assert maps.shape == labels.shape == (20, 48, 48)
+        assert row["accuracy"] == pytest.approx(((maps >= 128) == labels).mean())
+
+
+def test_it_prints_the_scores_and_draws_them(rows_and_text, out):
+    rows, text = rows_and_text
+    for label, row in rows.items():
+        (line,) = (line for line in text.splitlines() if line.startswith(f"{label:20}"))
+        accuracy, ece, oe, nll = map(float, line[20:].split())
+        percent = [100 * row[name] for name in ("accuracy", "ece", "oe")]
+        assert [accuracy, ece, oe] == pytest.approx(percent, abs=0.0051)
+        assert nll == pytest.approx(row["nll"], abs=0.00051)
+    assert (out / "reliability.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_loop_reports_each_validation_and_moves_alphas(example):
+    alphas = AdaptiveAlpha(20, HARD_INVERSION, alpha_step_size=0.1, warm_up=1)
+    example.train(example.embedded(), alphas, epochs=EPOCHS, seed=0, device="cpu")
+    assert alphas.observed == EPOCHS and (alphas.alpha > 0).any()
