@@ -1,10 +1,8 @@
 """Files and folders that are either whole or not there.
 
-Each is made beside its place, as `.aslp-RANDOM.partial`, and renamed when it is whole. Until then
-the process that makes it holds a lock on the file `.aslp-RANDOM.lock`. The system releases the lock
-when the process ends, however it ends. So a lock that can be taken says that its process is dead,
-in whatever container or on whatever machine it ran, and only then the partial is removed. A partial
-without a lock file, as on a file system without locks, is never removed.
+Each is made beside its place, as `.aslp-RANDOM.partial`, and renamed when it is whole. A process
+that is killed leaves its partial behind; in a run's folder, the next process that works on the run
+removes it.
 """
 
 from __future__ import annotations
@@ -20,10 +18,11 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
-NAME = f".aslp-{16 * '[0-9a-f]'}"
-"""Pattern of the names that are used here, without `.partial` and `.lock`."""
+from filelock import FileLock, Timeout
+
+PARTIAL = f".aslp-{16 * '[0-9a-f]'}.partial"
+"""Pattern of the names of what is being made."""
 
 
 def read(path: Path) -> bytes:
@@ -51,7 +50,7 @@ def write(path: Path, content: str | bytes) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     target = _followed(path)
-    within = any(parent.match(f"{NAME}.partial") for parent in target.parents)
+    within = any(parent.match(PARTIAL) for parent in target.parents)
     try:
         if within:
             _write(target, data)
@@ -67,53 +66,45 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 @contextmanager
-def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
+def whole_folder(target: Path) -> Iterator[Path]:
     """A folder to fill, which becomes `target` at the end, or is gone if something goes wrong.
 
-    What dead processes left beside `target` is removed first. A link is followed to its target.
-
-    Args:
-        names: files that must be in the folder at the end.
+    A link is followed to its target.
 
     Raises:
-        OSError: `target` exists and is not an empty folder, or cannot be made; or something removed
-            files of `names` while the folder was filled.
+        OSError: `target` exists and is not an empty folder, or cannot be made.
     """
     target = _followed(target)
-    discard_dead(target.parent)
     target.parent.mkdir(parents=True, exist_ok=True)
     with _partial(target) as partial:
-        try:
-            partial.mkdir()
-            yield partial
-            if gone := [name for name in names if not (partial / name).exists()]:
-                raise OSError(
-                    f"{len(gone)} files vanished while {target} was made, such as {gone[0]}. "
-                    "Make it again."
-                )
-            partial.rename(target)
-        except OSError as error:
-            if str(partial) not in str(error):
-                raise  # not about what is made here
-            where = [str(error.strerror), *filter(None, [error.filename])]
-            raise OSError(
-                error.errno, *(str(each).replace(str(partial), str(target)) for each in where)
-            ) from error
+        partial.mkdir()
+        yield partial
+        partial.rename(target)
 
 
 def discard_partials(folder: Path) -> None:
-    """Remove what dead processes were making in a folder and below."""
-    for path, _, _ in os.walk(folder):
-        discard_dead(Path(path))
+    """Remove what killed processes were making in a folder and below, where nobody else works."""
+    for path in list(folder.rglob(PARTIAL)):
+        _remove(path)
 
 
-def discard_dead(folder: Path) -> None:
-    """Remove what dead processes were making in a folder, but not below."""
-    for lock_file in folder.glob(f"{NAME}.lock"):
-        with suppress(OSError), lock_file.open("r+b") as lock:  # gone since, or another user's
-            if _take(lock, wait=False):
-                _remove(lock_file.with_suffix(".partial"))
-                _remove(lock_file)
+@contextmanager
+def locked(path: Path, busy: str, patience: float = 0) -> Iterator[None]:
+    """Hold the lock of a lock file, which ends with its process, however that ends.
+
+    Args:
+        busy: what to say if another process holds it.
+        patience: seconds to wait for it.
+
+    Raises:
+        RuntimeError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=patience):
+            yield
+    except Timeout:
+        raise RuntimeError(busy) from None
 
 
 def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
@@ -141,15 +132,13 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
 
 
 def check_new_folder(flag: str, path: Path) -> None:
-    """Check that a `whole_folder` can be made, as `check_output` does for a file. What dead
-    processes left half made in it is in nobody's way, and is removed.
+    """Check that a `whole_folder` can be made, as `check_output` does for a file.
 
     Raises:
         FileExistsError: something is there, other than an empty folder.
         OSError: it cannot be made; says why.
     """
     target = _followed(path)
-    discard_dead(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FileExistsError(
             f"{flag} exists: {path}; expected a new or an empty folder. Choose another one."
@@ -185,36 +174,12 @@ def _write(path: Path, data: bytes, like: Path | None = None) -> None:
 
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """A name beside `target` to make it under, with its lock held. What still has the name at the
-    end is removed."""
+    """A name beside `target` to make it under. What still has the name at the end is removed."""
     partial = target.with_name(f".aslp-{secrets.token_hex(8)}.partial")
-    lock_file = partial.with_suffix(".lock")
     try:
-        with lock_file.open("xb") as lock:
-            # Waits for a process that took the lock since the line above, and found no partial.
-            if not _take(lock, wait=True):
-                _remove(lock_file)
-            try:
-                yield partial
-            finally:
-                _remove(partial)
+        yield partial
     finally:
-        _remove(lock_file)
-
-
-def _take(lock: BinaryIO, *, wait: bool) -> bool:
-    """Take the lock on an open file; False where another process has it, or there are no locks.
-
-    flock, because its lock is the open file's: a thread does not share it with other threads, and
-    forked children, such as workers that load data, keep it until the last of them has ended.
-    """
-    try:
-        import fcntl  # not on Windows
-
-        fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except (ImportError, OSError):
-        return False
-    return True
+        _remove(partial)
 
 
 def _remove(path: Path) -> None:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from torch import nn
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, whole_folder, write, write_csv
+from aslp_lib.files import discard_partials, locked, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -131,17 +130,10 @@ class Run:
         Raises:
             RuntimeError: another process works on it.
         """
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            busy = f"another process is at work on {self.path}"
-            raise RuntimeError(f"{busy}: wait until it is done, or stop it") from None
-        try:
+        busy = f"another process is at work on {self.path}: wait until it is done, or stop it"
+        with locked(self.path / ".lock", busy, PATIENCE):
             discard_partials(self.path)
             yield
-        finally:
-            lock.release()
 
     def keep_lists(self, data: DataSplits) -> None:
         """Write down which images train and which validate, and their fingerprints."""
@@ -215,14 +207,5 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
             what differs.
     """
     tensors, facts = load_tensors(path)
-    own = network.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) or sorted(
-        name for name in own if own[name].shape != tensors[name].shape
-    )
-    if wrong:
-        raise ValueError(
-            f"{path} holds the weights of another network ({facts.get('network', 'unnamed')}): "
-            f"{len(wrong)} entries are missing, unknown or of another shape, as {wrong[0]}"
-        )
     fill(network, tensors, path)
     return facts

@@ -50,13 +50,11 @@ def real_data() -> Path:
 
 @pytest.fixture
 def leave_half() -> Callable[[Path], Path]:
-    """Leave beside a path what a process leaves there that is killed while it makes the path: a
-    name, which the caller fills, and its lock file."""
+    """Name beside a path what a process leaves there that is killed while it makes the path."""
 
     def leave(path: Path) -> Path:
         half = path.with_name(f".aslp-{secrets.token_hex(8)}.partial")
         half.parent.mkdir(parents=True, exist_ok=True)
-        half.with_suffix(".lock").touch()
         return half
 
     return leave

@@ -1,15 +1,8 @@
 import errno
-import fcntl
-import subprocess
-import sys
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
 from aslp_lib import files
-from aslp_lib.config import Settings
-from aslp_lib.runs import Run
 
 
 def raise_full(path, *_):
@@ -42,135 +35,21 @@ def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeyp
     assert [p.read_text() for p in tmp_path.iterdir()] == ([before] if before else [])
 
 
-@pytest.mark.fault("the disk is full while a folder is made", "the message names that folder")
-@pytest.mark.parametrize("function", ["fsync", "mkdir"])
-def test_a_full_disk_is_told_of_the_folder_that_was_made(tmp_path, monkeypatch, function):
-    with monkeypatch.context() as patch:
-        patch.setattr(files.os, function, raise_full)
-        with pytest.raises(OSError) as error, files.whole_folder(tmp_path / "maps") as folder:
-            files.write(folder / "a.png", "new")
-    assert f"{tmp_path}/maps" in str(error.value) and "No space left" in str(error.value)
-    assert ".aslp-" not in str(error.value) and "untouched" not in str(error.value)
-    assert not list(tmp_path.iterdir())
-
-
-HOLDER = """
-import os, sys
-from pathlib import Path
-from aslp_lib import files
-
-with files.whole_folder(Path(sys.argv[1])) as folder:
-    files.write(folder / "a.png", "a")
-    if sys.argv[2] == "forks" and not os.fork():
-        sys.stdin.read()  # as a worker that outlives its parent
-        os._exit(0)
-    print("half made", flush=True)
-    sys.stdin.readline()
-    files.write(folder / "b.png", "b")
-"""
-
-
-@pytest.fixture
-def holder(tmp_path):
-    """Start a process that makes a folder, and goes on when it is sent a line."""
-    with ExitStack() as started:
-
-        def start(name: str, how: str = "alone") -> subprocess.Popen:
-            process = subprocess.Popen(
-                [sys.executable, "-c", HOLDER, tmp_path / name, how],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-            started.enter_context(process)
-            started.callback(process.kill)
-            assert process.stdout.readline() == b"half made\n"
-            return process
-
-        yield start
-
-
-def clear_as_a_run(folder: Path) -> None:
-    with Run(folder, Settings()).held():
-        pass
-    (folder / ".lock").unlink()
-
-
 @pytest.mark.fault(
-    "a folder is being made where another process clears up what is half made",
-    "it is left alone while its process lives, also where nobody sees that process",
-)
-@pytest.mark.parametrize("clear", [files.discard_dead, files.discard_partials, clear_as_a_run])
-def test_what_is_half_made_is_removed_once_its_process_and_its_children_ended(
-    tmp_path, holder, clear
-):
-    def half_made() -> int:
-        return len(list(tmp_path.glob(".aslp-*.partial/a.png")))
-
-    living, killed, parent = holder("maps"), holder("other"), holder("third", "forks")
-    assert half_made() == 3
-    for process in (killed, parent):
-        process.kill()
-        process.wait()
-    clear(tmp_path)
-    assert half_made() == 2
-    parent.stdin.close()
-    assert parent.stdout.read() == b""  # its end, when the child has closed it too
-    clear(tmp_path)
-    assert half_made() == 1
-    living.communicate(b"go on\n")
-    assert living.returncode == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
-    assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
-
-
-@pytest.mark.fault(
-    "what is being made is removed by another program, as a whole or in part",
-    "it is an error: a missing folder is not made anew, and what lacks files is not renamed",
-)
-@pytest.mark.parametrize("what", ["", "b.png"])
-def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
-    names = ["a.png", "b.png"]
-    with pytest.raises(OSError), files.whole_folder(tmp_path / "maps", names) as folder:
-        files.write(folder / "b.png", "b")
-        files._remove(folder / what)
-        files.write(folder / "a.png", "a")
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.fault("a file system has no locks", "files are written; nothing half made is removed")
-def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
-    def none(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    with files.whole_folder(tmp_path / "before") as before:
-        monkeypatch.setattr(fcntl, "flock", none)
-        files.discard_partials(tmp_path)
-        with files.whole_folder(tmp_path / "maps") as folder:
-            monkeypatch.undo()
-            files.write(folder / "a.png", "a")
-            files.discard_partials(tmp_path)
-        (before / "b.png").touch()
-    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
-    assert found == {"maps", "maps/a.png", "before", "before/b.png"}
-
-
-@pytest.mark.fault(
-    "a folder TARGET.partial, or hidden files that end so, are a user's own",
-    "they are left alone: what is half made has names of ours",
+    "what is half made is removed, and a user's own files have names like it",
+    "only names of ours are removed",
 )
 def test_only_what_is_surely_ours_is_removed(tmp_path, leave_half):
-    ours = leave_half(tmp_path / "maps")
-    unlocked = leave_half(tmp_path / "maps")
-    unlocked.with_suffix(".lock").unlink()
-    names = "maps.partial", ".maps.1.partial", ".aslp-my.partial", ".aslp-my.lock"
-    theirs = [tmp_path / name for name in names]
-    for folder in (ours, unlocked, *theirs):
+    ours = leave_half(tmp_path / "maps"), leave_half(tmp_path / "bce" / "maps")
+    theirs = [tmp_path / name for name in ("maps.partial", ".maps.1.partial", ".aslp-my.partial")]
+    for folder in (*ours, *theirs):
         folder.mkdir()
         (folder / "file").touch()
     with files.whole_folder(tmp_path / "maps") as folder:
         (folder / "file").touch()
     files.discard_partials(tmp_path)
-    assert set(tmp_path.iterdir()) == {unlocked, *theirs, tmp_path / "maps"}
+    assert set(tmp_path.iterdir()) == {*theirs, tmp_path / "maps", tmp_path / "bce"}
+    assert not list((tmp_path / "bce").iterdir())
 
 
 @pytest.mark.fault("a file that is written anew is a link, or private", "so it is afterwards")

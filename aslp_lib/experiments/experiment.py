@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import connection
@@ -24,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
@@ -45,7 +43,7 @@ from aslp_lib.experiments.records import (
     read,
     read_data,
 )
-from aslp_lib.files import check_output, write
+from aslp_lib.files import check_output, locked, write
 from aslp_lib.methods import METHODS
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
@@ -209,8 +207,16 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     """
     check_output("--results", file)
     place = file.resolve()  # all links to a file have one lock
-    beside = place.with_name(f".{place.name}.lock")
-    with _locked(study.path, study.path / ".lock"), _locked(file, beside):
+    locks = {study.path: study.path / ".lock", file: place.with_name(f".{place.name}.lock")}
+    with ExitStack() as stack:
+        for what, lock in locks.items():
+            stack.enter_context(
+                locked(
+                    lock,
+                    f"another comparison is at work on {what}; expected none. Wait until it is "
+                    "done, or choose another --out and --results.",
+                )
+            )
         known = read(file, study.settings) if file.exists() else []
         then, now = read_data(file) if known else {}, study.data()
         if known:
@@ -221,28 +227,6 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
             rows = in_order(study, found, known)
             keep(file, rows, study.settings, study.seeds, {**then, **now})
     return found
-
-
-@contextmanager
-def _locked(what: Path, lock_file: Path) -> Iterator[None]:
-    """Work on something alone. The lock ends with its process, however that ends.
-
-    Raises:
-        RuntimeError: another process works on it.
-    """
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RuntimeError(
-            f"another comparison is at work on {what}; expected none. Wait until it is done, or "
-            "choose another --out and --results."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_data(file: Path, then: Data, now: Data) -> None:
@@ -314,12 +298,6 @@ def compare(
                 jobs.append(pool.submit(recorded, study, candidate, training, own, progress=False))
             for job in bar(as_completed(jobs)):
                 yield job.result()
-        except BrokenProcessPool:
-            raise RuntimeError(
-                "the process of a training was ended from outside, as the system does when memory "
-                "runs out; expected it to run to its end. Repeat the command, with a smaller "
-                "--processes if memory is short: it goes on where it was stopped."
-            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

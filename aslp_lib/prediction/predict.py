@@ -145,10 +145,9 @@ def predict(
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
     changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
-    names = [f"{stem}.png" for stem in dataset.stems]
     with ExitStack() as folders:  # the main process's, which makes and renames them
         partials = distributed.broadcast_from_main(
-            lambda: {each: folders.enter_context(whole_folder(each, names)) for each in changes}
+            lambda: {each: folders.enter_context(whole_folder(each)) for each in changes}
         )
         _fill(network, dataset, partials, changes, settings, accelerator, progress)
         accelerator.wait_for_everyone()

@@ -72,8 +72,7 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
         moved = change.moved_levels(Counts(table)).reshape(-1)
         write(partial / f"{stem}.png", to_png(moved.astype(np.uint8)[before]))
 
-    names = [f"{stem}.png" for stem in paths]
-    with whole_folder(out, names) as partial, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with whole_folder(out) as partial, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         written = pool.map(one, paths)
         bar = tqdm(written, total=len(paths), desc="maps", disable=not progress, leave=False)
         return sum(1 for _ in bar)
