@@ -74,11 +74,6 @@ class Variant:
         """In metrics.json and metrics.csv: `bce`, `bce+temperature`."""
         return "+".join(filter(None, (self.method, self.recalibration)))
 
-    @classmethod
-    def named(cls, name: str) -> Variant:
-        method, _, recalibration = name.partition("+")
-        return cls(method, recalibration or None)
-
     @property
     def label(self) -> str:
         """In tables and figures: `BCE`, `BCE + temperature`."""
@@ -145,26 +140,18 @@ class Run:
 
     def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if the data are not those that the run began with."""
-        for part in (data.train, data.validation):
-            file = self.path / f"{part.name}.txt"
-            kept = file.read_text(encoding="utf-8").splitlines() if file.exists() else part.stems
-            if changed := sorted(set(kept) ^ set(part.stems)):
-                raise ValueError(
-                    f"{len(changed)} images to {part.name} came or went since {self.path} began, "
-                    f"as {changed[0]}: bring the data and lists back, or start a new run"
-                )
         if not self._fingerprints.exists():  # it was killed at once
             return
-        then: dict[str, dict[str, tuple[str, str]]] = {}
         with self._fingerprints.open(newline="", encoding="utf-8") as table:
-            for row in csv.DictReader(table):
-                then.setdefault(row["set"], {})[row["stem"]] = row["image"], row["mask"]
+            rows = list(csv.DictReader(table))
         for part in (data.train, data.validation):
-            kept_of, now = then.get(part.name, {}), part.fingerprints()
-            if changed := [stem for stem in part.stems if kept_of.get(stem) != now[stem]]:
+            then = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
+            now = part.fingerprints()
+            stems = sorted(then.keys() | now.keys())
+            if changed := [stem for stem in stems if then.get(stem) != now.get(stem)]:
                 raise ValueError(
-                    f"{len(changed)} images or masks to {part.name} are not what they were when "
-                    f"{self.path} began, as {changed[0]}: bring them back, or start a new run"
+                    f"{len(changed)} images or masks to {part.name} came, went or changed since "
+                    f"{self.path} began, such as {changed[0]}: bring them back, or start a new run"
                 )
 
     @property

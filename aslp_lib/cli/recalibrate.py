@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,27 +41,16 @@ class Recalibrate(Command):
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
             raise ValueError("--maps DIR, what to change, and --out DIR, a new folder, go together")
-        self._check_outputs()
-        change = self._change()
-        if self.maps is not None and self.out is not None:
-            number = change_maps(change, self.maps, self.out)
-            print(f"{number} maps in {self.out}; score them with score --maps --masks")
-
-    def _check_outputs(self) -> None:
-        """Raise ValueError or OSError if --save or --out could not be written after the fit."""
         if self.save is not None:
             check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
         if self.out is not None:
             check_new_folder("--out", self.out)
-        if (
-            self.save is not None
-            and self.out is not None
-            and Path(os.path.realpath(self.save)).is_relative_to(os.path.realpath(self.out))
-        ):
-            raise ValueError(
-                f"--save lies in --out: {self.save}; expected a file outside of that folder. "
-                "Choose another place."
-            )
+        change = self._change()
+        if self.maps is not None and self.out is not None:
+            number = change_maps(change, self.maps, self.out)
+            print(f"{number} maps in {self.out}; score them with score --maps --masks")
+        if self.save is not None:
+            change.save(self.save)
 
     def _change(self) -> Recalibration:
         """What was fitted, now or before."""
@@ -80,8 +68,6 @@ class Recalibrate(Command):
             )
         pairs = list(zip(self.fit_maps, masks, strict=True))
         change, before = fit_on_maps(self.kind, pairs)
-        if self.save is not None:
-            change.save(self.save)
         after = change.apply_counts(before)
         errors, nlls = (
             [score(counts) for counts in (before, after)]

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import connection
@@ -207,16 +206,14 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     """
     check_output("--results", file)
     place = file.resolve()  # all links to a file have one lock
-    locks = {study.path: study.path / ".lock", file: place.with_name(f".{place.name}.lock")}
-    with ExitStack() as stack:
-        for what, lock in locks.items():
-            stack.enter_context(
-                locked(
-                    lock,
-                    f"another comparison is at work on {what}; expected none. Wait until it is "
-                    "done, or choose another --out and --results.",
-                )
-            )
+    busy = (
+        "another comparison is at work on {}; expected none. Wait until it is done, or choose "
+        "another --out and --results."
+    )
+    with (
+        locked(study.path / ".lock", busy.format(study.path)),
+        locked(place.with_name(f".{place.name}.lock"), busy.format(file)),
+    ):
         known = read(file, study.settings) if file.exists() else []
         then, now = read_data(file) if known else {}, study.data()
         if known:

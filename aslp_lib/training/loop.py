@@ -162,7 +162,7 @@ def run_epoch(
         draws = Draws(
             uniform[index],
             held[step],
-            partial(_seed, settings.seed, epoch),
+            partial(derived_seed, settings.seed, SWITCHES, epoch),
             partial(rows_before, part=parts[step], images=len(whole[step])),
         )
         images, seen = method.prepare(images, labels, index, draws)
@@ -212,11 +212,6 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
 
 def _scaled(factor: float, over: int, gradient: Tensor) -> Tensor:
     return gradient * factor / over
-
-
-def _seed(seed: int, epoch: int, image: int) -> int:
-    """An image's own seed in an epoch, for draws of more than one number."""
-    return derived_seed(seed, SWITCHES, epoch, image)
 
 
 def _read(value: Tensor) -> float:

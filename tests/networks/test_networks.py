@@ -145,6 +145,6 @@ class Executes:
 @pytest.mark.parametrize("code", [False, True])
 def test_pretrained_weights_that_are_none(cached, tmp_path, code):
     cached({"x": Executes(tmp_path / "executed")} if code else [1, 2])
-    with pytest.raises(RuntimeError, match="not be read from .*b0353104"):
+    with pytest.raises(RuntimeError, match=r"not be read from .*b0353104"):
         build_pretrained()
     assert not (tmp_path / "executed").exists()
