@@ -67,7 +67,8 @@ def load_official(path: Path | str) -> ResNetFusion:
         )
     network = ResNetFusion(weights=None)
     ours = {_official_name(name): name for name in network.state_dict()}
-    tensors = {ours.get(k, k): v for k, v in content.items() if not k.startswith(UNUSED)}
+    used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
+    tensors = {ours.get(name, name): tensor for name, tensor in used.items()}
     fill(network, tensors, path)
     return network.eval()
 
