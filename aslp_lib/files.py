@@ -22,6 +22,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
+
 NAME = f".aslp-{16 * '[0-9a-f]'}"
 """Pattern of the names that are used here, without `.partial` and `.lock`."""
 
@@ -114,6 +116,25 @@ def discard_dead(folder: Path) -> None:
             if _take(lock, wait=False):
                 _remove(lock_file.with_suffix(".partial"))
                 _remove(lock_file)
+
+
+@contextmanager
+def locked(path: Path, busy: str, patience: float = 0) -> Iterator[None]:
+    """Hold the lock of a lock file, which ends with its process, however that ends.
+
+    Args:
+        busy: what to say if another process holds it.
+        patience: seconds to wait for it.
+
+    Raises:
+        RuntimeError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path, timeout=patience):
+            yield
+    except Timeout:
+        raise RuntimeError(busy) from None
 
 
 def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:

@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from torch import nn
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, whole_folder, write, write_csv
+from aslp_lib.files import discard_partials, locked, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -75,11 +74,6 @@ class Variant:
         """In metrics.json and metrics.csv: `bce`, `bce+temperature`."""
         return "+".join(filter(None, (self.method, self.recalibration)))
 
-    @classmethod
-    def named(cls, name: str) -> Variant:
-        method, _, recalibration = name.partition("+")
-        return cls(method, recalibration or None)
-
     @property
     def label(self) -> str:
         """In tables and figures: `BCE`, `BCE + temperature`."""
@@ -131,17 +125,10 @@ class Run:
         Raises:
             RuntimeError: another process works on it.
         """
-        lock = FileLock(self.path / ".lock")
-        try:
-            lock.acquire(timeout=PATIENCE)
-        except Timeout:
-            busy = f"another process is at work on {self.path}"
-            raise RuntimeError(f"{busy}: wait until it is done, or stop it") from None
-        try:
+        busy = f"another process is at work on {self.path}: wait until it is done, or stop it"
+        with locked(self.path / ".lock", busy, PATIENCE):
             discard_partials(self.path)
             yield
-        finally:
-            lock.release()
 
     def keep_lists(self, data: DataSplits) -> None:
         """Write down which images train and which validate, and their fingerprints."""
@@ -153,26 +140,18 @@ class Run:
 
     def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if the data are not those that the run began with."""
-        for part in (data.train, data.validation):
-            file = self.path / f"{part.name}.txt"
-            kept = file.read_text(encoding="utf-8").splitlines() if file.exists() else part.stems
-            if changed := sorted(set(kept) ^ set(part.stems)):
-                raise ValueError(
-                    f"{len(changed)} images to {part.name} came or went since {self.path} began, "
-                    f"as {changed[0]}: bring the data and lists back, or start a new run"
-                )
         if not self._fingerprints.exists():  # it was killed at once
             return
-        then: dict[str, dict[str, tuple[str, str]]] = {}
         with self._fingerprints.open(newline="", encoding="utf-8") as table:
-            for row in csv.DictReader(table):
-                then.setdefault(row["set"], {})[row["stem"]] = row["image"], row["mask"]
+            rows = list(csv.DictReader(table))
         for part in (data.train, data.validation):
-            kept_of, now = then.get(part.name, {}), part.fingerprints()
-            if changed := [stem for stem in part.stems if kept_of.get(stem) != now[stem]]:
+            then = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
+            now = part.fingerprints()
+            stems = sorted(then.keys() | now.keys())
+            if changed := [stem for stem in stems if then.get(stem) != now.get(stem)]:
                 raise ValueError(
-                    f"{len(changed)} images or masks to {part.name} are not what they were when "
-                    f"{self.path} began, as {changed[0]}: bring them back, or start a new run"
+                    f"{len(changed)} images or masks to {part.name} came, went or changed since "
+                    f"{self.path} began, such as {changed[0]}: bring them back, or start a new run"
                 )
 
     @property
@@ -215,14 +194,5 @@ def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
             what differs.
     """
     tensors, facts = load_tensors(path)
-    own = network.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) or sorted(
-        name for name in own if own[name].shape != tensors[name].shape
-    )
-    if wrong:
-        raise ValueError(
-            f"{path} holds the weights of another network ({facts.get('network', 'unnamed')}): "
-            f"{len(wrong)} entries are missing, unknown or of another shape, as {wrong[0]}"
-        )
     fill(network, tensors, path)
     return facts

@@ -20,7 +20,7 @@ from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
-from aslp_lib.training.batches import accelerator_for, check_smallest_batch
+from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 
 if TYPE_CHECKING:
@@ -87,10 +87,9 @@ class Train(Command):
         settings = self.settings
         data = settings.load_data()  # first: bad data leave no empty run
         check_files(data)
-        network = networks.build(settings.network, settings.weights)  # so do bad weights
+        networks.build(settings.network, settings.weights)  # so do bad weights
         path = self.out or Path("runs") / self.preset
-        accelerator = accelerator_for(settings)  # joins the processes: the main one names the run
-        check_smallest_batch(network, settings, len(data.train), accelerator)
+        accelerator_for(settings)  # joins the processes: the main one names the run
         return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
 
     def _open(self, path: Path) -> tuple[Run, DataSplits]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +87,7 @@ def compare(asked: Score) -> None:
     _write_files(asked, evaluation, methods, sets, notes)
     for note in notes:
         print(f"note: {note}")
-    print(as_table(evaluation.scores, shutil.get_terminal_size((0, 0)).columns or None))
+    print(as_table(evaluation.scores))
     if asked.report is not None:
         print(f"report: {asked.report}")
 

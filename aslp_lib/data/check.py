@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.data.folders import (
@@ -22,7 +21,7 @@ from aslp_lib.data.folders import (
     refuse_other_size,
 )
 from aslp_lib.data.images import Grey, read_image, read_mask
-from aslp_lib.data.listing import SUFFIXES, read_list, refuse, refuse_unprintable
+from aslp_lib.data.listing import SUFFIXES, counted, read_list, refuse, refuse_unprintable
 
 SIZES = {
     TRAIN.name: 10553,
@@ -85,19 +84,6 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     return found
 
 
-def check_names(root: Path) -> Found:
-    """As `check_data`, of folders, names and lists alone: no image is opened, so it takes no time.
-
-    Raises:
-        FileNotFoundError: there is no folder `root`.
-    """
-    found = Found()
-    for folder in _folders(root, found):
-        _check_names(folder, found)
-    _check_lists(root, found)
-    return found
-
-
 def _folders(root: Path, found: Found) -> list[Path]:
     """That of training, then the test sets, known ones first."""
     if not root.is_dir():
@@ -112,8 +98,8 @@ def _folders(root: Path, found: Found) -> list[Path]:
     return [root / TRAIN, *sorted(there, key=lambda path: (*known, path.name).index(path.name))]
 
 
-def _check_names(folder: Path, found: Found) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Check a set's names: stem -> file of its images, and of its masks."""
+def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[tuple[Path, bytes]]:
+    """Check a set's files; its readable images and the SHA-256 of their decoded pixels."""
     name = folder.name
     images = _files(folder / "Image", found)
     # Textures have no object: their masks need not be on disk.
@@ -125,13 +111,6 @@ def _check_names(folder: Path, found: Found) -> tuple[dict[str, Path], dict[str,
         found.attempt(refuse, f"masks in {folder} without an image (add it)", masks.keys() - images)
     if (expected := SIZES.get(name, len(images))) != len(images):
         found.notes.append(f"{name} has {len(images)} images, its authors' {expected}")
-    return images, masks
-
-
-def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[tuple[Path, bytes]]:
-    """Check a set's files; its readable images and the SHA-256 of their decoded pixels."""
-    name = folder.name
-    images, masks = _check_names(folder, found)
 
     def look(stem: str) -> tuple[list[str], bytes | None, bool | None]:
         own = Found()
@@ -139,7 +118,9 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
         mask = own.attempt(read_mask, masks[stem], grey) if stem in masks else None
         if image is not None and mask is not None:
             own.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
-        digest = None if image is None else _digest(image)
+        digest = None
+        if image is not None:
+            digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         return own.problems, digest, None if mask is None else bool(mask.any())
 
     stems = sorted(images.keys() | masks)
@@ -156,8 +137,8 @@ def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[t
     if name == TEXTURES:
         what = f"masks of {folder} show an object (textures have none)"
         found.attempt(refuse, what, {*objects[True]})
-    elif blank := objects[False]:
-        found.notes.append(f"{len(blank)} masks of {name} are all background{_such_as(blank)}")
+    elif blank_masks := objects[False]:
+        found.notes.append(counted(f"masks of {name} are all background", blank_masks))
     return pictures
 
 
@@ -171,7 +152,7 @@ def _files(folder: Path, found: Found) -> dict[str, Path]:
     if not images:
         found.problems.append(f"{folder} holds no images (jpg, png): put them there")
     if others := {path.name for path in paths} - {path.name for path in images}:
-        found.notes.append(f"{len(others)} files in {folder} are no images{_such_as(others)}")
+        found.notes.append(counted(f"files in {folder} are no images", others))
     found.attempt(refuse_unprintable, f"files in {folder}", [path.stem for path in images])
     times = Counter(path.stem for path in images)
     twice = {stem for stem, n in times.items() if n > 1}
@@ -194,10 +175,6 @@ def _check_lists(root: Path, found: Found) -> dict[str, str]:
     return {stem: name for name, listed in stems.items() for stem in listed}
 
 
-def _digest(image: np.ndarray) -> bytes:
-    return hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
-
-
 def _say_same(places: list[tuple[str, Path]], found: Found) -> None:
     """Where the same picture lies."""
     parts = {part for part, _ in places}
@@ -206,8 +183,3 @@ def _say_same(places: list[tuple[str, Path]], found: Found) -> None:
         found.problems.append(f"the same picture is {where}: keep it out of all but one")
     else:
         found.notes.append(f"the same picture is {where}")
-
-
-def _such_as(names: Iterable[str]) -> str:
-    names = sorted(names)
-    return f": {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from aslp_lib.files import read
@@ -67,5 +67,9 @@ def refuse_unprintable(what: str, names: Iterable[str]) -> None:
 def refuse(what: str, stems: set[str]) -> None:
     """Raise ValueError if there are such stems; says how many and names the first."""
     if stems:
-        shown = ", ".join(sorted(stems)[:5]) + (", ..." if len(stems) > 5 else "")
-        raise ValueError(f"{len(stems)} {what}: {shown}")
+        raise ValueError(counted(what, stems))
+
+
+def counted(what: str, names: Collection[str]) -> str:
+    """How many names there are, of what, and the first of them."""
+    return f"{len(names)} {what}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"

@@ -125,16 +125,16 @@ def score_parts(evaluation: Evaluation) -> list[str]:
 def set_parts(evaluation: Evaluation, name: str) -> list[str]:
     """A set's pictures: of each method by itself, so that a page of any width can lay them out, and
     of all together."""
-    methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
+    methods, bins = evaluation.counts[name], evaluation.bins
     together = []
     if len(methods) > 1:
         together.append(figures.reliability_overlay(methods, name, bins))
     if all(counts.pooled[1].any() for counts in methods.values()):
-        together.append(figures.detection_curves(methods, name, rows))
+        together.append(figures.detection_curves(methods, name))
     each = [{label: counts} for label, counts in methods.items()]
-    diagrams = [figures.reliability_diagrams(one, name, bins, rows) for one in each]
+    diagrams = [figures.reliability_diagrams(one, name, bins) for one in each]
     densities = [figures.joint_density(one, name, bins) for one in each]
-    scatters = [figures.image_scatter(one, name, rows) for one in each]
+    scatters = [figures.image_scatter(one, name) for one in each]
     kinds = [diagrams, densities, scatters]
     # Methods stand beside one another; where there is but one, its pictures do.
     first, *others = kinds if len(methods) > 1 else [list(itertools.chain(*kinds))]

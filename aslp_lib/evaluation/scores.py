@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
@@ -28,7 +28,7 @@ FEW = 100
 """With fewer images, intervals are said to be too narrow."""
 
 Results = dict[str, dict[str, Counts]]
-"""Counts by test set and method; a run's by `Variant.name`."""
+"""Counts by test set and method; a run's by `Variant.label`."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,6 @@ def flat(
     return ["set", "method", *keys], lines
 
 
-T = TypeVar("T")
-
-
 def evaluate_run(
     run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Evaluation:
@@ -148,30 +145,20 @@ def evaluate_run(
     from aslp_lib.prediction import provenance
 
     provenance.check(run, data.tests)
+    names = {variant.label: variant.name for variant in run.variants()}
     evaluation = Evaluation.of(
         {
             name: {
-                each.name: count_maps(run.maps(each, name), dataset, reading, progress=progress)
+                each.label: count_maps(run.maps(each, name), dataset, reading, progress=progress)
                 for each in run.variants()
             }
             for name, dataset in data.tests.items()
         }
     )
-    records = evaluation.records()
+    records = {
+        name: {names[label]: row for label, row in rows.items()}
+        for name, rows in evaluation.records().items()
+    }
     write(run.metrics, json.dumps(records, indent=2, allow_nan=False))
     write_csv(run.metrics.with_suffix(".csv"), *flat(records))
-    return labelled(evaluation)
-
-
-def labelled(evaluation: Evaluation) -> Evaluation:
-    """The same with the methods' labels in the place of their names."""
-    return Evaluation(_labelled(evaluation.counts), _labelled(evaluation.scores), evaluation.bins)
-
-
-def _labelled(by_method: Mapping[str, Mapping[str, T]]) -> dict[str, dict[str, T]]:
-    from aslp_lib.runs import Variant  # loads torch, too
-
-    return {
-        name: {Variant.named(method).label: each for method, each in methods.items()}
-        for name, methods in by_method.items()
-    }
+    return evaluation

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import zip_longest
-from unicodedata import combining, east_asian_width
 
 from aslp_lib.metrics import Score, Shown, shown
 
@@ -32,33 +29,20 @@ LATEX = str.maketrans(
 )
 
 
-def as_table(rows: Rows, width: int | None = None) -> str:
-    """The main scores, for a terminal.
-
-    Args:
-        width: of the terminal, in characters: long names go on in further lines, so that rows fit;
-            None: as wide as need be.
-    """
-    head = _line(score.heading for score in TERMINAL)
-    first = max([14, *map(_columns, rows)])
-    second = max([18, *(_columns(method) for methods in rows.values() for method in methods)])
-    if width is not None:
-        room = max(18, width - len(head) - 4)
-        first = min(first, max(8, room - second))
-        second = min(second, room - first)
-
-    def row(name: str, method: str, cells: str) -> Iterator[str]:
-        names = zip_longest(_wrapped(name, first), _wrapped(method, second), fillvalue="")
-        for line, (left, right) in enumerate(names):
-            start = _padded(left, first + 2) + _padded(right, second + 2)
-            yield (start + (cells if line == 0 else "")).rstrip()
-
-    lines = list(row("set", "method", head))
+def as_table(rows: Rows) -> str:
+    """The main scores, for a terminal."""
+    lines = [["set", "method", *(score.heading for score in TERMINAL)]]
     for name, methods in rows.items():
         for method, values in methods.items():
-            cells = _line(score.text(_value(values, score)) for score in TERMINAL)
-            lines += row(name, method, cells)
-    return "\n".join(lines)
+            lines.append([name, method, *(score.text(_value(values, score)) for score in TERMINAL)])
+    first = max(16, *(len(name) + 2 for name, *_ in lines))
+    second = max(20, *(len(method) + 2 for _, method, *_ in lines))
+    widths = [max(len(score.heading) + 2, 8) for score in TERMINAL]
+    return "\n".join(
+        f"{name:{first}}{method:{second}}"
+        + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
+        for name, method, *cells in lines
+    )
 
 
 def markdown_table(
@@ -132,27 +116,6 @@ def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
             )
 
 
-def _line(cells: Iterable[str]) -> str:
-    """Cells under their headings."""
-    widths = (max(len(score.heading) + 2, 8) for score in TERMINAL)
-    return "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-
-
 def _value(row: Mapping[str, float | None], score: Score) -> float:
     value = row[score.name]
     return math.nan if value is None else value
-
-
-def _columns(text: str) -> int:
-    """How many a terminal takes for it: two for an ideograph, none for an accent of its own."""
-    wide = sum(east_asian_width(character) in "WF" for character in text)
-    return len(text) + wide - sum(combining(character) > 0 for character in text)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _columns(text))
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Its lines, none wider."""
-    return textwrap.wrap(text, width if _columns(text) <= len(text) else width // 2)

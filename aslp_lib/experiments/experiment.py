@@ -15,7 +15,6 @@ import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing import connection
@@ -24,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
@@ -45,7 +43,7 @@ from aslp_lib.experiments.records import (
     read,
     read_data,
 )
-from aslp_lib.files import check_output, write
+from aslp_lib.files import check_output, locked, write
 from aslp_lib.methods import METHODS
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
@@ -209,8 +207,14 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
     """
     check_output("--results", file)
     place = file.resolve()  # all links to a file have one lock
-    beside = place.with_name(f".{place.name}.lock")
-    with _locked(study.path, study.path / ".lock"), _locked(file, beside):
+    busy = (
+        "another comparison is at work on {}; expected none. Wait until it is done, or choose "
+        "another --out and --results."
+    )
+    with (
+        locked(study.path / ".lock", busy.format(study.path)),
+        locked(place.with_name(f".{place.name}.lock"), busy.format(file)),
+    ):
         known = read(file, study.settings) if file.exists() else []
         then, now = read_data(file) if known else {}, study.data()
         if known:
@@ -221,28 +225,6 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
             rows = in_order(study, found, known)
             keep(file, rows, study.settings, study.seeds, {**then, **now})
     return found
-
-
-@contextmanager
-def _locked(what: Path, lock_file: Path) -> Iterator[None]:
-    """Work on something alone. The lock ends with its process, however that ends.
-
-    Raises:
-        RuntimeError: another process works on it.
-    """
-    lock_file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise RuntimeError(
-            f"another comparison is at work on {what}; expected none. Wait until it is done, or "
-            "choose another --out and --results."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check_data(file: Path, then: Data, now: Data) -> None:

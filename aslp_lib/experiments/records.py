@@ -91,7 +91,16 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
     """
     content = _content(path)
     found: list[Record] = content["records"]
-    _check(path, found)
+    numbers: dict[str, int] = {}
+    for number, record in enumerate(found, start=1):
+        if not (problem := _problem(record)):
+            first = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
+            if first != number:
+                problem = f"it is of the same maps as record {first}; expected each once"
+        if problem:
+            raise ValueError(
+                f"{path}, record {number}: {problem}. Remove the record, and compare makes it anew."
+            )
     if settings is None:
         return found
     then = asdict(content["settings"])
@@ -130,27 +139,6 @@ def _content(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds no records of a comparison: {error}") from error
 
 
-def _check(path: Path, records: Sequence[Any]) -> None:
-    """Raise ValueError unless every record is a `Record`, and no two are of the same maps; names
-    the first that is wrong by its number in the file, from 1 on."""
-    numbers: dict[str, int] = {}
-    hyperparameters: dict[str, list[str]] = {}
-    for number, record in enumerate(records, start=1):
-        problem = _problem(record)
-        if not problem:
-            method, options = record["method"], sorted(record["options"])
-            same = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
-            expected = hyperparameters.setdefault(method, options)
-            if same != number:
-                problem = f"it is of the same maps as record {same}; expected each once"
-            elif options != expected:
-                problem = f"options has {options}; expected {expected}, as the first of {method}"
-        if problem:
-            raise ValueError(
-                f"{path}, record {number}: {problem}. Remove the record, and compare makes it anew."
-            )
-
-
 def _problem(record: Any) -> str:
     """What is wrong with a record, and what was expected; empty if nothing is."""
     if not isinstance(record, dict):
@@ -164,19 +152,11 @@ def _problem(record: Any) -> str:
     for name, known in (("method", (*METHODS,)), ("recalibration", (None, *RECALIBRATIONS))):
         if record[name] not in known:
             return f"{name} is {shown(record[name])}; expected one of {', '.join(map(str, known))}"
-    for name in ("seed", "images"):
-        if record[name] < 0:
-            return f"{name} is {record[name]}; expected 0 or more"
-    for name, ends in record.get("intervals", {}).items():
-        if len(ends) != 2 or ends[0] > ends[1]:
-            return f"the interval of {shown(name)} is {shown(ends)}; expected [low, high]"
     return ""
 
 
 IDENTITY = ("method", "options", "recalibration", "seed", "set")
 """What tells the records of a file apart."""
-REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
-"""What every record has."""
 SCORE: Any = float | None
 KINDS: dict[str, Any] = {
     "method": str,
@@ -189,6 +169,8 @@ KINDS: dict[str, Any] = {
 }
 """What a record's values must be. All others are scores, those that this version does not know
 too."""
+REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
+"""What every record has."""
 
 
 def of_method(
@@ -256,7 +238,7 @@ def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
         differ = [
             f"{key} = {own}"
             for key, own in record["options"].items()
-            if any(each[key] != own for each in others)
+            if any(each.get(key) != own for each in others)
         ]
         if differ:
             label = label.replace(method, f"{method} ({', '.join(differ)})", 1)

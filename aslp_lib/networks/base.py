@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -90,9 +88,7 @@ def pretrained(name: str, weights: str | None) -> Any:
         raise ValueError(
             f"{name} has no weights {weights!r}: choose of {', '.join(known.__members__)}, or None"
         )
-    cached = cached_weights(name, weights)
-    if cached.exists():  # what is downloaded is checked as it comes, and by torchvision never again
-        _check_hash(cached)
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(known[weights].url).name
     try:
         state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
         model.load_state_dict(state)
@@ -100,44 +96,32 @@ def pretrained(name: str, weights: str | None) -> Any:
     # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
     except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
-            f"the pretrained weights {weights!r} of {name} are not in "
-            f"{cached.parent} and could not be downloaded or read ({error}). Connect to the "
-            "internet once, put the file there by hand, or train from random weights with "
-            "--weights None"
+            f"the pretrained weights {weights!r} of {name} could not be downloaded, or not be read "
+            f"from {cached} ({error}). Connect to the internet once, delete the file if it is "
+            "damaged, or train from random weights with --weights None"
         ) from error
 
 
-def cached_weights(name: str, weights: str) -> Path:
-    """Where torchvision keeps the weights of a model, or would after downloading them."""
-    from torchvision import models
-
-    url = models.get_model_weights(name)[weights].url
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-
-
-def _check_hash(path: Path) -> None:
-    """Raise RuntimeError if a file is not what its name says: torchvision's end in the first digits
-    of their SHA-256."""
-    named = re.search(r"-([0-9a-f]{8,})\.", path.name)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if named and not found.startswith(named[1]):
-        raise RuntimeError(
-            f"{path} is damaged, or something else: its SHA-256 begins with "
-            f"{found[: len(named[1])]}, not as its name ends. Delete it, and it is downloaded again"
-        )
-
-
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network with tensors of its own names and shapes.
+    """Fill a network with the tensors of a file.
 
     Args:
-        path: where they come from, for messages.
+        path: the file, for messages.
 
     Raises:
-        ValueError: tensors of other types, which would be cast, or that are not finite; names one.
+        ValueError: the tensors of another network; tensors of other types, which would be cast, or
+            that are not finite; names one.
     """
     own = network.state_dict()
+    wrong = sorted(own.keys() ^ tensors.keys()) or [
+        name for name in own if own[name].shape != tensors[name].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f"{path} holds the weights of another network: {len(wrong)} entries are missing, "
+            f"unknown or of another shape, such as {wrong[0]}; expected those of "
+            f"{type(network).__name__}. Choose another file."
+        )
     for name, tensor in tensors.items():
         if tensor.dtype != own[name].dtype:
             raise ValueError(

@@ -47,28 +47,11 @@ def load_official(path: Path | str) -> ResNetFusion:
             unknown, of another shape or type, or not finite; names the file and the entries.
     """
     path = Path(path)
-    tensors = _used(path, _read(path))
-    network = ResNetFusion(weights=None)
-    own = network.state_dict()
-    theirs = {_official_name(name): name for name in own}
-    _refuse(path, "missing", [name for name in theirs if name not in tensors])
-    _refuse(path, "unknown", [name for name in tensors if name not in theirs])
-    shapes = [
-        f"{name} {tuple(tensors[name].shape)} instead of {tuple(own[mine].shape)}"
-        for name, mine in theirs.items()
-        if tensors[name].shape != own[mine].shape
-    ]
-    _refuse(path, "of another shape", shapes)
-    fill(network, {mine: tensors[name] for name, mine in theirs.items()}, path)
-    return network.eval()
-
-
-def _read(path: Path) -> object:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
         _check_sums(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     # A damaged pickle raises whatever its bytes happen to mean; the file is at fault in each case.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -76,6 +59,18 @@ def _read(path: Path) -> object:
             f"{path} is damaged, no PyTorch file, or holds more than tensors, and was not loaded "
             f"({reason})"
         ) from error
+    if not isinstance(content, Mapping) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
+    ):
+        raise ValueError(
+            f"{path} is no checkpoint of the authors: expected a dictionary of tensors"
+        )
+    network = ResNetFusion(weights=None)
+    ours = {_official_name(name): name for name in network.state_dict()}
+    used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
+    tensors = {ours.get(name, name): tensor for name, tensor in used.items()}
+    fill(network, tensors, path)
+    return network.eval()
 
 
 def _check_sums(path: Path) -> None:
@@ -84,23 +79,6 @@ def _check_sums(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
                 raise ValueError(f"the checksum of its part {damaged} differs")
-
-
-def _used(path: Path, content: object) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping):
-        raise ValueError(f"{path} holds no dictionary of tensors, but a {type(content).__name__}")
-    used = {k: v for k, v in content.items() if not str(k).startswith(UNUSED)}
-    _refuse(path, "no tensors", [str(k) for k, v in used.items() if not isinstance(v, Tensor)])
-    return used
-
-
-def _refuse(path: Path, what: str, entries: list[str]) -> None:
-    if entries:
-        shown = ", ".join(map(str, entries[:5])) + (", ..." if len(entries) > 5 else "")
-        raise ValueError(
-            f"{path} is no checkpoint of the authors' network: {len(entries)} entries are {what}: "
-            f"{shown}"
-        )
 
 
 def _official_name(name: str) -> str:

@@ -13,16 +13,8 @@ from aslp_lib.files import write
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
-IN_WORDS = {
-    "weights": "weights",
-    "recalibration": "numbers of the recalibration",
-    "images": "images",
-    "size": "size",
-    "precision": "precision",
-    "min_max_maps": "stretching",
-    "resize_logits": "resizing",
-}
-"""What makes a map, as it is kept, and as messages call it."""
+SETTINGS = ("size", "precision", "min_max_maps", "resize_logits")
+"""Settings that decide what a map is."""
 
 Made = dict[str, str | int | bool | None]
 
@@ -52,10 +44,7 @@ def made_with(
         "weights": weights,
         "recalibration": None if fitted is None else hashlib.sha256(fitted).hexdigest(),
         "images": images,
-        "size": settings.size,
-        "precision": settings.precision,
-        "min_max_maps": settings.min_max_maps,
-        "resize_logits": settings.resize_logits,
+        **{name: getattr(settings, name) for name in SETTINGS},
     }
 
 
@@ -65,7 +54,7 @@ def keep(maps: Path, made: Made) -> None:
 
 
 def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
-    """What has changed since maps were made, in words.
+    """What has changed since maps were made, by the keys of `made_with`.
 
     Args:
         now: some of `made_with`.
@@ -77,7 +66,7 @@ def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
         then = dict(json.loads(record(maps).read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         then = {}
-    return [IN_WORDS[key] for key, value in now.items() if then.get(key) != value]
+    return [key for key, value in now.items() if then.get(key) != value]
 
 
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:

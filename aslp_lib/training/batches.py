@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from torch import Tensor
-from torch.func import functional_call
 from torch.utils.data import DataLoader
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.training import distributed, launch
 
 
@@ -23,7 +20,6 @@ def accelerator_for(settings: Settings) -> Accelerator:
     Raises:
         RuntimeError: the launched processes did not find each other, or are fewer than asked for.
     """
-    launch.check_launch()
     cpu = distributed.on_cpu(settings.device)
     # accelerate keeps one state a process; other settings in the same notebook need a new one.
     if AcceleratorState._shared_state:
@@ -38,33 +34,6 @@ def accelerator_for(settings: Settings) -> Accelerator:
             "`torchrun`"
         )
     return accelerator
-
-
-def check_smallest_batch(
-    network: DenseNetwork, settings: Settings, images: int, accelerator: Accelerator
-) -> None:
-    """Raise ValueError if a batch of `images` images leaves BatchNorm one value a channel, without
-    a variance: a single image, of which the network's coarsest scale has one pixel.
-
-    Args:
-        network: in training mode; it is left as it was, since shapes alone are computed.
-    """
-    processes = accelerator.num_processes
-    last = images % settings.batch_size or settings.batch_size
-    if min(images, last) // processes > 1 or (processes > 1 and accelerator.device.type == "cuda"):
-        return  # the second for SyncBatchNorm, which looks at all processes' images
-    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    shapes = {name: tensor.to("meta") for name, tensor in state.items()}
-    try:
-        size = settings.size
-        functional_call(network, shapes, torch.empty(1, 3, size, size, device="meta"))
-    except ValueError as error:
-        raise ValueError(
-            f"size is {settings.size}, at which the network {settings.network!r} sees an image as "
-            f"one pixel at its coarsest scale, and one of the batches of {images} images, or a "
-            f"process's share of it, is one image: BatchNorm needs more. Choose --size "
-            f"{network.stride + 1} or more, or a --batch-size that leaves no image alone"
-        ) from error
 
 
 class Batches:

@@ -20,13 +20,12 @@ from tqdm.auto import tqdm
 from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, derived_seed
-from aslp_lib.files import discard_partials
 from aslp_lib.methods import Draws, Method
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
-from aslp_lib.training.batches import Batches, accelerator_for, check_smallest_batch, in_batches
+from aslp_lib.training.batches import Batches, accelerator_for, in_batches
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
@@ -70,8 +69,6 @@ def train(
         )
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
     network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
-    if folder is not None and main:
-        discard_partials(folder.path)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
         if main:  # a kill between the two files of an epoch leaves a log that is one row short
@@ -119,7 +116,6 @@ def prepare(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
         network = networks.build(settings.network, settings.weights)
-    check_smallest_batch(network, settings, images, accelerator)
     # A fifth faster on a CPU, needed by tensor cores. (Before 2.15, torch's types of `to` lack it.)
     layout: dict[str, Any] = {"memory_format": torch.channels_last}
     network.to(**layout)
@@ -166,7 +162,7 @@ def run_epoch(
         draws = Draws(
             uniform[index],
             held[step],
-            partial(_seed, settings.seed, epoch),
+            partial(derived_seed, settings.seed, SWITCHES, epoch),
             partial(rows_before, part=parts[step], images=len(whole[step])),
         )
         images, seen = method.prepare(images, labels, index, draws)
@@ -216,11 +212,6 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
 
 def _scaled(factor: float, over: int, gradient: Tensor) -> Tensor:
     return gradient * factor / over
-
-
-def _seed(seed: int, epoch: int, image: int) -> int:
-    """An image's own seed in an epoch, for draws of more than one number."""
-    return derived_seed(seed, SWITCHES, epoch, image)
 
 
 def _read(value: Tensor) -> float:

@@ -130,16 +130,6 @@ def test_bad_files_of_a_test_set_stop_a_run_before_it_trains(
     assert not (elsewhere / "runs").exists()
 
 
-@pytest.mark.fault("one image of one pixel in a batch, for BatchNorm", "refused before it trains")
-@pytest.mark.parametrize("limit", ["1", "11"])
-def test_a_batch_of_one_pixel_stops_a_run_before_it_trains(elsewhere, capsys, limit):
-    assert main(["--size", "8", "--limit", limit]) == 1
-    error = capsys.readouterr().err
-    assert "size is 8, at which the network 'tiny' sees an image as one pixel" in error
-    assert "Choose --size 9 or more, or a --batch-size" in error
-    assert not (elsewhere / "runs").exists()
-
-
 @pytest.mark.fault("Ctrl-C", "the run says how it goes on")
 def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
     def stop(*_):

@@ -12,7 +12,7 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import tables
-from aslp_lib.evaluation.scores import Evaluation, labelled
+from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.prediction import maps, predict
@@ -124,14 +124,14 @@ def test_a_method_must_be_trained_before_it_predicts(tmp_path):
 
 def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
-    evaluation = Evaluation.of({"textures": {"bce": counts}})
-    assert math.isnan(evaluation.scores["textures"]["bce"]["max_f"])
-    text = tables.as_table(labelled(evaluation).scores)
+    evaluation = Evaluation.of({"textures": {"BCE": counts}})
+    assert math.isnan(evaluation.scores["textures"]["BCE"]["max_f"])
+    text = tables.as_table(evaluation.scores)
     assert "BCE" in text.splitlines()[1]
     assert text.splitlines()[1].endswith("-")
     records = evaluation.records()
     json.dumps(records, allow_nan=False)
-    assert records["textures"]["bce"]["max_f"] is None
+    assert records["textures"]["BCE"]["max_f"] is None
     assert tables.as_table(records) == tables.as_table(evaluation.scores)
 
 

@@ -99,7 +99,7 @@ def written(path, second):
 @pytest.mark.parametrize(
     "change",
     [{}, {"intervals": ...}, {"posterior_error": 0.1, "a_later_score": None}, {"set": "shifted"},
-     {"options": {"gamma": 3}}, {"method": "bce", "options": {}}],
+     {"options": {"gamma": 3}}, {"options": {}}],
 )  # fmt: skip
 def test_a_record_may_be_so(tmp_path, change):
     assert len(records.read(written(tmp_path / "all.json", change))) == 2
@@ -124,15 +124,10 @@ def test_a_record_may_be_so(tmp_path, change):
         ({"method": ["bce"]}, r"method is \['bce'\]; expected"),
         ({"options": None}, "options is None; expected an object, each of it"),
         ({"options": {"gamma": {}}}, "options is {'gamma': {}}; expected"),
-        ({"options": {}}, r"options has \[\]; expected \['gamma'\], as the first of focal"),
         ({"recalibration": "cold"}, "recalibration is 'cold'; expected"),
         ({"seed": 1.0}, "seed is 1.0; expected"),
-        ({"seed": -1}, "seed is -1; expected 0 or more"),
-        ({"images": -1}, "images is -1; expected 0 or more"),
         ({"intervals": None}, "intervals is None; expected an object, each of it a list"),
-        ({"intervals": {"ece": [0.1]}}, r"the interval of 'ece' is \[0\.1\]; expected"),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
-        ({"intervals": {"ece": [0.2, 0.1]}}, "the interval of 'ece' is .*; expected"),
         ({"seed": 0}, "it is of the same maps as record 1; expected each once"),
     ],
 )

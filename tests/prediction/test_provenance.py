@@ -24,13 +24,7 @@ SETTINGS = replace(
     PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature",)
 )
 QUICK = ReadOptions(weighted_f=False)
-WORDS = {
-    "weights": "weights",
-    "temperature": "numbers of the recalibration",
-    "image": "images",
-    "stretching": "stretching",
-    "size": "size",
-}
+CHANGES = ("weights", "recalibration", "images", "min_max_maps", "size")
 
 
 @pytest.fixture
@@ -53,14 +47,14 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
         tensors, facts = load_tensors(folder.weights)
         tensors[min(tensors)] += 0.1
         save_tensors(folder.weights, tensors, facts)
-    elif what == "temperature":
+    elif what == "recalibration":
         Temperature(3.0).save(folder.recalibration("temperature"))
-    elif what == "image":
+    elif what == "images":
         first, second, *_ = sorted((root / "Test/SOD/Image").iterdir())
         first.write_bytes(second.read_bytes())
     else:
-        key, value = {"stretching": ("min_max_maps", True), "size": ("size", 24)}[what]
-        return replace(run, settings=replace(run.settings, **{key: value}))
+        value = {"min_max_maps": True, "size": 24}[what]
+        return replace(run, settings=replace(run.settings, **{what: value}))
     return run
 
 
@@ -76,7 +70,7 @@ def again(run: runs.Run, data) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", WORDS)
+@pytest.mark.parametrize("what", CHANGES)
 @pytest.mark.fault(
     "weights, a recalibration, a test image or how maps are made has changed since `predict`",
     "`evaluate` refuses the old maps and names what changed; `predict` makes them anew",
@@ -85,12 +79,12 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     run, data = predicted
     run = change(what, run, paper_root)
     data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
-    with pytest.raises(ValueError, match=rf"other {WORDS[what]} than .* predict {run.path} makes"):
+    with pytest.raises(ValueError, match=rf"other {what} than .* predict {run.path} makes"):
         evaluate_run(run, data, QUICK, progress=False)
     assert not run.metrics.exists()
     old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
     assert again(run, data)
-    assert f"made anew: they were made with other {WORDS[what]}\n" in capsys.readouterr().out
+    assert f"made anew: they were made with other {what}\n" in capsys.readouterr().out
     new = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
     assert old.keys() == new.keys()
     assert old != new
@@ -118,7 +112,7 @@ def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predict
     run.method("bce").weights.unlink()
     evaluate_run(run, data, QUICK, progress=False)
     with pytest.raises(ValueError, match="other images"):
-        evaluate_run(change("image", run, paper_root), data, QUICK, progress=False)
+        evaluate_run(change("images", run, paper_root), data, QUICK, progress=False)
 
 
 @pytest.mark.slow

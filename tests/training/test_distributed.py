@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from PIL import Image
 
 from aslp_lib.config import Settings
 from aslp_lib.tensors import load_tensors
-from aslp_lib.training import distributed, launch, loop
+from aslp_lib.training import distributed, loop
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("one_of_several.py")
@@ -122,43 +122,6 @@ def test_two_processes_write_and_print_what_one_does(runs):
         assert np.abs(first - second).max() <= 1
     scores = [json.loads((run / "metrics.json").read_text())["test"]["ema"] for run in (one, two)]
     assert scores[0]["brier"] == pytest.approx(scores[1]["brier"], abs=1e-4)
-
-
-@pytest.mark.slow
-@pytest.mark.fault(
-    "accelerate was asked for two processes, but starts one, as it does on a CPU",
-    "the run says so before it trains, and names the command",
-)
-def test_fewer_processes_than_asked_for_are_noticed(tmp_path):
-    run = tmp_path / "run"
-    process = start("accelerate launch --cpu --num_processes 2", *ARGUMENTS, "--out", run)
-    output = finish(process, status=1)
-    assert "started one, as it does" in output and "torchrun --standalone" in output
-    assert not run.exists()
-
-
-LAUNCHED = "ACCELERATE_MIXED_PRECISION MASTER_ADDR MASTER_PORT"
-
-
-@pytest.mark.parametrize(
-    ("environment", "parent", "fewer"),
-    [
-        (LAUNCHED, b"HOME=/\0", True),
-        (LAUNCHED, b"HOME=/\0MASTER_PORT=1\0", False),
-        (LAUNCHED, None, False),  # nobody knows
-        (f"{LAUNCHED} WORLD_SIZE", b"", False),
-        ("MASTER_ADDR MASTER_PORT", b"", False),
-        ("ACCELERATE_MIXED_PRECISION", b"", False),
-    ],
-)
-def test_what_tells_that_processes_are_missing(monkeypatch, tmp_path, environment, parent, fewer):
-    file = tmp_path / "environ"
-    if parent is not None:
-        file.write_bytes(parent)
-    monkeypatch.setattr(launch, "Path", lambda _: file)
-    monkeypatch.setattr(launch.os, "environ", dict.fromkeys(environment.split(), "2"))
-    with pytest.raises(RuntimeError, match="asked for several") if fewer else nullcontext():
-        launch.check_launch()
 
 
 @pytest.mark.fault(

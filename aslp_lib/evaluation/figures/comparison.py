@@ -19,7 +19,7 @@ from aslp_lib.evaluation.figures.style import (
     new_figure,
     plain,
 )
-from aslp_lib.metrics import calibration, saliency, scores
+from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import reliability_interval
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
@@ -75,20 +75,14 @@ def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = B
     return figure
 
 
-def detection_curves(
-    methods: Mapping[str, Counts],
-    title: str,
-    known: Mapping[str, Mapping[str, float]] | None = None,
-) -> Figure:
+def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     """Precision over recall, and true over false positive rate, of pooled pixels.
 
     Args:
         methods: label -> counts of the same set.
-        known: label -> its scores by name, if they were computed before.
     """
     figure = new_figure(7.2, 3.7, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
-    rows = known or {label: scores(c, names=("ap", "auc")) for label, c in methods.items()}
     notes = []
     for (label, counts), (colour, line, _), width in zip(
         methods.items(), looks(), line_widths(len(methods)), strict=False
@@ -96,7 +90,8 @@ def detection_curves(
         precision, recall = saliency.precision_recall(counts)
         left.plot(recall, precision, line, color=colour, linewidth=width)
         right.plot(*saliency.roc(counts), line, color=colour, linewidth=width)
-        notes.append(f"{label}: AP {rows[label]['ap']:.2f}, AUC {rows[label]['auc']:.2f}")
+        areas = saliency.average_precision(counts), saliency.auc(counts)
+        notes.append(f"{label}: AP {areas[0]:.2f}, AUC {areas[1]:.2f}")
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
     left.set(xlabel="recall", ylabel="precision")
@@ -118,28 +113,21 @@ def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> No
     draw_legend(figure, handles, [plain(each, WIDEST) for each in labels], widest, handlelength=3.5)
 
 
-def image_scatter(
-    methods: Mapping[str, Counts],
-    title: str,
-    known: Mapping[str, Mapping[str, float]] | None = None,
-) -> Figure:
+def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
     """Mean confidence against accuracy: a point an image, all pixels pooled, a panel a method.
 
     Args:
         methods: label -> counts of the same set.
-        known: label -> its scores by name, if they were computed before.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Images, {title}")
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
-    names = ("confidence", "accuracy")
-    rows = known or {label: scores(counts, names=names) for label, counts in methods.items()}
     notes, least = [], np.array([100.0, 100.0])
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, sure, right = calibration.image_bins(counts, bins=1)
         sure, right = (100 * each[:, 0] / pixels[:, 0] for each in (sure, right))
         least = np.minimum(least, (sure.min(), right.min()))
         axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
-        pooled = 100 * rows[label]["confidence"], 100 * rows[label]["accuracy"]
+        pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
         axis.plot(
             *pooled, "D", color=ORANGE, ms=9, markeredgecolor="black", linestyle="none",
             label="all pixels",

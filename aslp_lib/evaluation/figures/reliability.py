@@ -30,12 +30,7 @@ DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
 """Without its lightest blues, which would read as no pixels."""
 
 
-def reliability_diagrams(
-    methods: Mapping[str, Counts],
-    title: str,
-    bins: int = BINS,
-    known: Mapping[str, Mapping[str, float]] | None = None,
-) -> Figure:
+def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
     """Reliability diagrams side by side, each over its histogram of confidence.
 
     Bars: accuracy of the bin's pixels, with its 95 % interval over images. Line: perfect
@@ -44,15 +39,13 @@ def reliability_diagrams(
 
     Args:
         methods: label -> counts of the same set.
-        known: label -> its scores by name, if they were computed before.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 4.6, title)
     top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
     names = ("ece", "oe", "confidence", "accuracy")
-    rows = known or {label: scores(counts, bins, names) for label, counts in methods.items()}
     notes = []
     for column, (label, counts) in enumerate(methods.items()):
-        table, row = calibration.reliability(counts, bins), rows[label]
+        table, row = calibration.reliability(counts, bins), scores(counts, bins, names)
         ece, oe = row["ece"], row["oe"]
         _draw_reliability(top[column], table)
         if len(counts) > 1:
