@@ -16,11 +16,10 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
-from types import FrameType, MappingProxyType
-from typing import Any, Literal, NoReturn, SupportsFloat, cast
+from types import FrameType
+from typing import Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,9 @@ Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
 Array = NDArray[np.float64]
 Point = tuple[float | Array, ...]
 Answer = Callable[..., SupportsFloat | Array]
-"""Of an exercise's arguments; of nothing, where a number is asked for."""
+"""A function of an exercise's arguments; of nothing, where a number is asked for."""
+Property = Callable[[Callable[..., Array]], bool]
+"""Whether an answer, a function that returns arrays, does what every right one does."""
 
 SECONDS = 10.0
 """What a learner's function may take on all points of a grid together."""
@@ -47,27 +48,6 @@ class Verdict:
         return textwrap.fill(self.text, 92)
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that is often given, computed as the learner computes it, and its hint."""
-
-    answer: Answer
-    hint: str
-
-
-@dataclass(frozen=True)
-class Property:
-    """What every right function does, whatever the numbers, and what to say where one does not.
-
-    Args:
-        holds: whether an answer, which returns arrays, does.
-        hint: said of an answer that does not.
-    """
-
-    holds: Callable[[Callable[..., Array]], bool]
-    hint: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One exercise. The answer is a number, or a function of `arguments` checked on `grid`, which
@@ -81,13 +61,14 @@ class Exercise:
             from `aslp_lib` and never typed in, so that a changed formula shows.
         tolerance: how far an answer may be off, in the answer's units.
         expects: what kind of answer makes sense, units included: "a share in [0, 1]".
-        mistakes: the typical ones; no two answers may be within twice the tolerance.
+        mistakes: hint -> a typical wrong answer, computed as the learner computes it: a function of
+            the arguments, or a number. No two answers may be within twice the tolerance.
         hint: for any other wrong answer.
         why: why the right answer is right.
-        solution: code that sets `answer`, imports included.
-        arguments: names of the function's arguments; none for a number.
+        solution: code that sets `answer`, imports included; the exercise's arguments are those of
+            its function `answer`.
         grid: values of the arguments at which a function is compared: numbers, or arrays.
-        properties: asked, in order, of a function that is no typical mistake.
+        properties: hint -> a property; asked, in order, of a function that is no typical mistake.
     """
 
     name: str
@@ -96,13 +77,18 @@ class Exercise:
     right: Answer
     tolerance: float
     expects: str
-    mistakes: tuple[Mistake, ...]
+    mistakes: Mapping[str, Answer | SupportsFloat]
     hint: str
     why: str
     solution: str
-    arguments: tuple[str, ...] = ()
     grid: tuple[Point, ...] = ((),)
-    properties: tuple[Property, ...] = ()
+    properties: Mapping[str, Property] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the function's arguments; none for a number."""
+        function = re.search(r"^def answer\((.+)\):$", self.solution, re.MULTILINE)
+        return tuple(function[1].split(", ")) if function else ()
 
     @property
     def markdown(self) -> str:
@@ -165,30 +151,28 @@ class Exercise:
         if point is None:
             found = "" if self.arguments else f" {given[0]:.4g}."
             return Verdict("right", f"Right:{found} {self.why}")
-        for mistake in self.mistakes:
-            if self._differs(given, mistake.answer) is None:
-                return Verdict("mistake", f"Not yet. {mistake.hint}")
-        if not self.arguments:
-            return self._about(float(given[0]))
+        for hint, mistake in self.mistakes.items():
+            if self._differs(given, mistake) is None:
+                return Verdict("mistake", f"Not yet. {hint}")
         hundredths = [value / 100 for value in given]
         if "share" in self.expects and self._differs(hundredths, self.right) is None:
-            return Verdict("close", "Right, in percent: divide what you return by 100.")
-        for each in self.properties:
-            if not each.holds(
-                lambda *point: cast(Array, self._call(cast(Callable, answer), point))
-            ):
-                return Verdict("mistake", f"Not yet. {each.hint}")
-        return Verdict("wrong", f"Not yet. It differs at {self._at(point)}. {self.hint}")
-
-    def _about(self, given: float) -> Verdict:
-        """Of a number that is neither right nor a typical mistake."""
-        right = float(self.right())
-        if "share" in self.expects and abs(given / 100 - right) <= self.tolerance:
-            return Verdict("close", f"Right, in percent: write {given:g} % or {given / 100:g}.")
-        digits = next((d for d in range(1, 9) if round(given, d) == given), 9)
-        if round(right, digits) == given and abs(given - right) < 0.1 * abs(right):
+            how = "divide what you return by 100"
+            if not self.arguments:
+                how = f"write {given[0]:g} % or {hundredths[0]:g}"
+            return Verdict("close", f"Right, in percent: {how}.")
+        if not self.arguments and self._is_rounded(float(given[0])):
             return Verdict("close", "Close: give more digits.")
-        return Verdict("wrong", f"Not yet. {self.hint}")
+        for hint, holds in self.properties.items():
+            if not holds(lambda *point: cast(Array, self._call(cast(Callable, answer), point))):
+                return Verdict("mistake", f"Not yet. {hint}")
+        where = f" It differs at {self._at(point)}." if self.arguments else ""
+        return Verdict("wrong", f"Not yet.{where} {self.hint}")
+
+    def _is_rounded(self, given: float) -> bool:
+        """Whether a number is the right one with too few digits."""
+        right = float(self.right())
+        digits = next((d for d in range(1, 9) if round(given, d) == given), 9)
+        return round(right, digits) == given and abs(given - right) < 0.1 * abs(right)
 
     def _with_check(self, code: str) -> str:
         gap = "\n\n\n" if code.splitlines()[-1].startswith(" ") else "\n"
@@ -227,10 +211,11 @@ class Exercise:
         except _Unusable as problem:
             raise _Unusable(f"At {self._at(point)} your function's result: {problem}") from problem
 
-    def _differs(self, given: list[Array], other: Answer) -> Point | None:
+    def _differs(self, given: list[Array], other: Answer | SupportsFloat) -> Point | None:
         """The first point of the grid at which the answer is not the other one."""
         for value, point in zip(given, self.grid, strict=True):
-            if not (abs(value - np.asarray(other(*point), dtype=float)) <= self.tolerance).all():
+            expected = np.asarray(other(*point) if callable(other) else other, dtype=float)
+            if not (abs(value - expected) <= self.tolerance).all():
                 return point
         return None
 
@@ -241,34 +226,6 @@ class Exercise:
             return f"{where} ({', '.join(self.arguments)})"
         pairs = zip(self.arguments, point, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
-
-
-def exercise(
-    *,
-    solution: str,
-    mistakes: Mapping[str, Answer | SupportsFloat],
-    properties: Mapping[str, Callable[[Callable[..., Array]], bool]] = MappingProxyType({}),
-    **fields: Any,
-) -> Exercise:
-    """An exercise from tables.
-
-    Args:
-        solution: as an exercise has it; the arguments are those of its function `answer`.
-        mistakes: hint -> the wrong answer, a function of the arguments or a number.
-        properties: hint -> whether an answer has the property.
-        fields: the others.
-    """
-    function = re.search(r"^def answer\((.+)\):$", solution, re.MULTILINE)
-    return Exercise(
-        arguments=tuple(function[1].split(", ")) if function else (),
-        solution=solution,
-        mistakes=tuple(
-            Mistake(answer if callable(answer) else partial(float, answer), hint)
-            for hint, answer in mistakes.items()
-        ),
-        properties=tuple(Property(holds, hint) for hint, holds in properties.items()),
-        **fields,
-    )
 
 
 def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -283,7 +240,7 @@ def unchanged(
     case: Point,
     change: Callable[..., Point],
     back: Callable[[Array], Array] = lambda result: result,
-) -> Callable[[Callable[..., Array]], bool]:
+) -> Property:
     """A property: what an answer says of a changed case, changed back, it says of the case.
 
     Args:
