@@ -199,13 +199,15 @@ class TestScrubber:
 @pytest.mark.parametrize(
     ("call", "arguments", "message"),
     [
-        (levels.at_level, (0.22,), r"level is 0\.22, but must be of 0\.0, 0\.05, 0\.1"),
-        (levels.at_level, (0.2, "far"), "no set 'far': choose of test, shifted, textures"),
-        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', but must be of expected, d"),
-        (levels.of_rule, ("entropy",), "rule is 'entropy', but must be of measured_gap, cal"),
-        (epochs.seen, ("mixup", 2), "method is 'mixup', but must be of bce, calibration"),
+        (levels.at_level, (0.22,), r"level is 0\.22, but must be one of .*: 0\.0, 0\.05, 0\.1"),
+        (levels.at_level, (0.2, "far"), "set is 'far', but must be one .*: test, shifted, text"),
+        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', .*: expected, drawn"),
+        (levels.at, (0.2, SETTINGS, "mean"), "targets is 'mean', .*: expected, drawn"),
+        (levels.of_rule, ("entropy",), "rule is 'entropy', .*: measured_gap, calibration"),
+        (epochs.seen, ("mixup", 2), "method is 'mixup', .*: bce, calibration, entropy"),
         (epochs.seen, ("bce", 3), "epoch is 3, but must be an even one up to 140"),
-        (epochs.seen, ("bce", 2, "shifted"), "no set 'shifted': choose of train, validation"),
+        (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted', .*: train, validation"),
+        (recorded.load, ("entropy",), "method is 'entropy', .*: bce, calibration, measured_gap"),
     ],
 )
 def test_what_was_not_recorded_is_refused(call, arguments, message):
