@@ -9,7 +9,6 @@ anything else gets the general hint, and what is no answer at all is told what w
 from __future__ import annotations
 
 import io
-import math
 import re
 import signal
 import textwrap
@@ -183,7 +182,7 @@ class Exercise:
         if answer is ...:
             return None
         if not self.arguments:
-            return [np.array(as_number(answer))]
+            return [as_array(answer)]
         if not callable(answer):
             raise _Unusable(
                 f"That is {_described(answer)}, but a function of {', '.join(self.arguments)} is "
@@ -205,9 +204,8 @@ class Exercise:
             ) from error
         if value is ...:
             return None
-        shape = np.shape(cast(Array, self.right(*point)))
         try:
-            return as_array(value, shape) if shape else np.array(as_number(value))
+            return as_array(value, np.shape(cast(Array, self.right(*point))))
         except _Unusable as problem:
             raise _Unusable(f"At {self._at(point)} your function's result: {problem}") from problem
 
@@ -298,50 +296,33 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def as_number(answer: object) -> float:
-    """A finite number from what a learner may give: numbers, fractions, numpy, torch, sympy, and
+def as_array(answer: object, shape: tuple[int, ...] = ()) -> Array:
+    """Convert what a learner may give: numbers, fractions, nested lists, numpy, torch, sympy, and
     text such as "0.75", "3/4" or "75 %".
 
-    Raises:
-        _Unusable: several numbers, other text, a truth value, NaN or infinity, or anything else.
-    """
-    if isinstance(answer, list | tuple):
-        if len(answer) != 1:
-            raise _Unusable(f"That is {len(answer)} things, but one number is asked for.")
-        return as_number(answer[0])
-    if isinstance(answer, Tensor | np.ndarray):
-        if math.prod(answer.shape) != 1:
-            shape = tuple(answer.shape)
-            raise _Unusable(f"That has shape {shape}, but one number is asked for.")
-        answer = answer.item()
-    if isinstance(answer, bool | np.bool_ | bytes | complex):
-        raise _Unusable(f"That is {_described(answer)}, not a number.")
-    try:
-        number = _read(answer) if isinstance(answer, str) else float(cast(SupportsFloat, answer))
-    except Exception as error:  # of anything's own `__float__`
-        found = repr(answer) if isinstance(answer, str) else _described(answer)
-        raise _Unusable(f"That is {found}, not a number.") from error
-    if not math.isfinite(number):
-        raise _Unusable(f"That is {number}, not a finite number.")
-    return number
-
-
-def as_array(answer: object, shape: tuple[int, ...]) -> Array:
-    """A finite array of a shape from nested lists, numpy or torch.
+    Args:
+        shape: the result's; of a single number, an array of one entry is taken too.
 
     Raises:
         _Unusable: of another shape, or not of finite numbers.
     """
     try:
+        if answer is None or isinstance(answer, bool | np.bool_ | bytes):
+            raise TypeError
         if isinstance(answer, Tensor):
             answer = answer.detach().numpy(force=True)
-        array = np.array(answer, dtype=np.float64)
+        value = _read(answer) if isinstance(answer, str) else answer
+        array = np.array(value, dtype=np.float64)
     except Exception as error:  # of anything's own conversion
-        raise _Unusable(f"That is {_described(answer)}, not an array of numbers.") from error
+        asked = "an array of numbers" if shape else "a number"
+        raise _Unusable(f"That is {_described(answer)}, not {asked}.") from error
+    if not shape and array.size == 1:
+        array = array.reshape(())
     if array.shape != shape:
-        raise _Unusable(f"That has shape {array.shape}, but should have {shape}.")
+        asked = f"should have {shape}" if shape else "one number is asked for"
+        raise _Unusable(f"That has shape {array.shape}, but {asked}.")
     if not np.isfinite(array).all():
-        raise _Unusable("That has a NaN or an infinity in it.")
+        raise _Unusable("That is not finite: it has a NaN or an infinity in it.")
     return array
 
 
@@ -355,4 +336,8 @@ def _read(text: str) -> float:
 
 
 def _described(answer: object) -> str:
-    return "None" if answer is None else f"of type {type(answer).__name__}"
+    return (
+        repr(answer)
+        if answer is None or isinstance(answer, str)
+        else f"of type {type(answer).__name__}"
+    )
