@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from aslp_lib.data.base import DataSplits
 from aslp_lib.data.shapes import SIZE, Shapes
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.score import ScoreFunction
 
 PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
@@ -181,18 +180,19 @@ def readout(
     lit: int,
 ) -> str:
     """Both errors, how sure both are, the lit bin and the pixel."""
-    here, there = _both(level, network, temperature, part).values()
-    ece, sure = (partial(_percent, score) for score in (calibration.ece, calibration.confidence))
+    here, there = seen = list(_both(level, network, temperature, part).values())
+    ece = [_tenths(calibration.ece(each.counts)) for each in seen]
+    sure = [_tenths(calibration.confidence(each.counts)) for each in seen]
     i = PICKS[part][image - 1]
     at = (image - 1, row, column)
     said = [
         _whole(p) for p in (here.maps[at], there.maps[at], _set(part).posterior[i, row, column])
     ]
-    shares = [calibration.reliability(seen.counts).share[lit // 10] for seen in (here, there)]
+    shares = [calibration.reliability(each.counts).share[lit // 10] for each in seen]
     of_bin = f" {BINS[lit]} sure: {_tenths(shares[0])} and {_tenths(shares[1])} of the pixels."
     return (
-        f"ECE {ece(here)} ({_called(level, network)}) and {ece(there)} (BCE, T = "
-        f"{temperature:.1f}); mean confidence {sure(here)} and {sure(there)}."
+        f"ECE {ece[0]} ({_called(level, network)}) and {ece[1]} (BCE, T = "
+        f"{temperature:.1f}); mean confidence {sure[0]} and {sure[1]}."
         f"{of_bin if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
         f"P(y = 1) is {said[0]} and {said[1]}, in truth {said[2]}; its label is "
         f"{_set(part).mask(i)[row, column]}."
@@ -205,10 +205,6 @@ def _tenths(share: float) -> str:
 
 def _whole(probability: float) -> str:
     return f"{100 * probability:.0f} %"
-
-
-def _percent(score: ScoreFunction, seen: Outcome) -> str:
-    return _tenths(score(seen.counts))
 
 
 COLUMNS = {
