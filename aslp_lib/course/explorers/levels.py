@@ -147,9 +147,6 @@ def compose(
         diagram = panels.diagram(7.2, 2.8, table, titles[name], bottom, 1.9, lit)
         errors.append(f"{name}: ECE {100 * calibration.ece(each.counts):.1f} %")
     diagram.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.15), frameon=False)
-    errors = (
-        f"{name}: ECE {100 * calibration.ece(each.counts):.1f} %" for name, each in both.items()
-    )
     panels.figure.set_label(
         f"Four images of {part}, their true probability, and the maps of the network trained at a "
         f"level ({_called(level, network)}) and of BCE at T = {temperature:.1f}, with both "

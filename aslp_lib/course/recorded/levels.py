@@ -203,7 +203,7 @@ def main() -> None:
             ]
         )
     plain = {part: logits_of(load("bce"), tests[part]) for part in PICKS}
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
         "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),
         "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in rows]),
