@@ -143,7 +143,7 @@ def drive(page, explorer) -> list[str]:
 def start_and_stop(page, explorer) -> None:
     """Let a slider run by keyboard: unspoken, until it is stopped, and from the start again.
 
-    Its run ends by itself, after ten seconds: one picture of it is waited for.
+    Its run ends by itself, after some seconds: one picture of it is waited for.
     """
     expect, slider = sync_api.expect, explorer.locator("[role=slider]")
     words, picture = explorer.get_by_role("status"), explorer.locator("img")

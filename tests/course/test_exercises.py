@@ -13,6 +13,10 @@ from aslp_lib.course import exercises
 from aslp_lib.course.exercises import EXERCISES, Exercise, framework
 
 
+def value_of(answer, point):
+    return np.asarray(answer(*point) if callable(answer) else answer, dtype=float)
+
+
 @pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
 def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
     (module,) = [m for m in exercises.MODULES if exercise in m.EXERCISES]
@@ -24,20 +28,21 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
     verdict = exercise.check(space["answer"])
     assert verdict.kind == "right" and exercise.why in verdict.text
 
-    answers = [exercise.right, *(mistake.answer for mistake in exercise.mistakes)]
+    answers = [exercise.right, *exercise.mistakes.values()]
     values = [
-        np.concatenate([np.ravel(answer(*point)) for point in exercise.grid]) for answer in answers
+        np.concatenate([np.ravel(value_of(answer, point)) for point in exercise.grid])
+        for answer in answers
     ]
     for i, first in enumerate(values):
         assert np.isfinite(first).all()
         for second in values[:i]:
             assert np.abs(first - second).max() > 2 * exercise.tolerance
-    assert len({exercise.hint, *(m.hint for m in exercise.mistakes)}) == len(answers) >= 4
-    for mistake in exercise.mistakes:
-        verdict = exercise.check(mistake.answer if exercise.arguments else float(mistake.answer()))
-        assert verdict.kind == "mistake" and mistake.hint in verdict.text
-    for rule in exercise.properties:
-        assert rule.holds(lambda *point: np.asarray(exercise.right(*point)))
+    assert exercise.hint not in exercise.mistakes and len(answers) >= 4
+    for hint, mistake in exercise.mistakes.items():
+        verdict = exercise.check(mistake if exercise.arguments else value_of(mistake, ()))
+        assert verdict.kind == "mistake" and hint in verdict.text
+    for holds in exercise.properties.values():
+        assert holds(lambda *point: np.asarray(exercise.right(*point)))
     arrays = [each for point in exercise.grid for each in point if isinstance(each, np.ndarray)]
     assert not any(array.flags.writeable for array in arrays)
 
@@ -51,15 +56,14 @@ def an_exercise(**changes) -> Exercise:
         "right": lambda x: 2 * x,
         "tolerance": 1e-6,
         "expects": "a function that returns a share",
-        "mistakes": (exercises.Mistake(lambda x: x + 2, "That adds."),),
-        "properties": (
-            exercises.Property(lambda f: (f(np.zeros(3)) == 0).all(), "Of zeros it is zero."),
-            exercises.Property(lambda f: (f(-np.ones(2)) < 0).all(), "The sign stays."),
-        ),
+        "mistakes": {"That adds.": lambda x: x + 2},
+        "properties": {
+            "Of zeros it is zero.": lambda f: (f(np.zeros(3)) == 0).all(),
+            "The sign stays.": lambda f: (f(-np.ones(2)) < 0).all(),
+        },
         "hint": "Count again.",
         "why": "Twice is twice.",
-        "solution": "",
-        "arguments": ("x",),
+        "solution": "def answer(x):\n    return 2 * x",
         "grid": tuple((each,) for each in exercises.read_only([1.0, 3.0], [0.5, 7.0, 9.0])),
     }
     return Exercise(**{**asked, **changes})
@@ -103,10 +107,10 @@ class RaisesAsFloat:
 
 SEVENTH = an_exercise(
     right=lambda: 1 / 7,
-    arguments=(),
+    solution="answer = 1 / 7",
     grid=((),),
-    mistakes=(),
-    properties=(),
+    mistakes={},
+    properties={},
     tolerance=1e-3,
     expects="a share in [0, 1]",
 )

@@ -13,9 +13,10 @@ from scipy.special import expit
 from aslp_lib.course import recorded
 from aslp_lib.course.explorers import levels as lab
 from aslp_lib.course.explorers import scrubber
-from aslp_lib.course.figures import canvas
+from aslp_lib.course.figures.panels import GAP
 from aslp_lib.course.recorded import epochs, levels
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
+from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics import calibration
 
 SETTINGS = replace(recorded.SETTINGS, device="cpu")
@@ -57,10 +58,11 @@ def lab_scores(outcome):
     return found | {"toss-ups": outcome.toss_ups, "background": outcome.background}
 
 
-def entries(drawing, left, top, scale, size=48):
-    """Palette entries of a map of `size` squares of `scale` pixels in a drawing."""
-    tile = np.asarray(drawing.image)[top : top + size * scale, left : left + size * scale]
-    return tile[scale // 2 :: scale, scale // 2 :: scale]
+def tiles(axis, layer=0, size=48):
+    """The maps of a mosaic, by row and column."""
+    shown = np.ma.filled(axis.images[layer].get_array(), np.nan)
+    starts = [range(0, length, size + GAP) for length in shown.shape]
+    return np.array([[shown[y:, x:][:size, :size] for x in starts[1]] for y in starts[0]])
 
 
 @pytest.fixture(scope="module")
@@ -108,17 +110,12 @@ class TestLevelLab:
     @pytest.mark.parametrize("network", lab.networks())
     def test_maps_and_lit_pixels(self, network):
         values = VALUES | {"network": network}
-        dark, lit = lab.compose(**values | {"lit": 0}), lab.compose(**values)
+        rows = lab.compose(**values).axes[2:4]
         outcomes = (lab._recorded(0.2, network, "test"), levels.at_temperature(2.0))
-        for which, outcome in enumerate(outcomes):
-            for image in (0, 2, 3):  # the second has the mark of the pixel on it
-                place = lab._LEFTS[image], lab._TOPS[2 + which], lab.SCALE
-                np.testing.assert_array_equal(
-                    entries(dark, *place), np.rint(47 * outcome.maps[image])
-                )
-                sure = np.maximum(outcome.maps[image], 1 - outcome.maps[image])
-                orange = entries(lit, *place) == canvas.index(canvas.ORANGE)
-                np.testing.assert_array_equal(orange, (sure > 0.8) & (sure <= 0.9))
+        for axis, outcome in zip(rows, outcomes, strict=True):
+            np.testing.assert_array_equal(tiles(axis), outcome.maps[None])
+            sure = np.maximum(outcome.maps, 1 - outcome.maps)
+            np.testing.assert_array_equal(tiles(axis, 1) == 1, [(sure > 0.8) & (sure <= 0.9)])
 
     @pytest.mark.parametrize("network", lab.networks())
     @pytest.mark.parametrize("part", levels.PICKS)
@@ -130,7 +127,7 @@ class TestLevelLab:
             cells = re.findall(">([^<>]+)<", lab.table(**values))[row + 1 : row + 8]
             assert cells == [share.replace("nan", "none") for share in shares]
         level = lab.landed()[network] if network in levels.RULES else 0.2
-        for words in (lab.compose(**values).alt, lab.readout(**values)):
+        for words in (alt(lab.compose(**values)), lab.readout(**values)):
             assert f"level {level:.2f}" in words and f"ECE {shares[0]} %" in words
 
 
@@ -175,18 +172,15 @@ class TestEpochRecords:
 class TestScrubber:
     @pytest.mark.parametrize("epoch", [2, LAST])
     def test_maps_image_label_and_truth(self, epoch):
-        drawing, data = scrubber.compose("calibration", epoch), SETTINGS.load_data()
-        for part, dataset in (("train", data.train), ("validation", data.validation)):
-            maps = epochs.seen("calibration", epoch, part).maps
-            for top, i, said in zip(scrubber._TOPS[part], PICKS[part], maps, strict=True):
-                image, label, truth, network = (
-                    entries(drawing, left, top, scrubber.SCALE) for left in scrubber._LEFTS
-                )
-                np.testing.assert_array_equal(network, np.rint(47 * said))
-                np.testing.assert_array_equal(label, 47 * dataset.mask(i))
-                np.testing.assert_array_equal(truth, np.rint(47 * dataset.posterior[i]))
-                grey = dataset.images[i].numpy().mean(axis=0)
-                np.testing.assert_allclose(image, 47 / 255 * grey, atol=0.5 + 1e-4)
+        figure, data = scrubber.compose("calibration", epoch), SETTINGS.load_data()
+        mosaics = [axis for axis in figure.axes if axis.images]
+        for axis, part in zip(mosaics, ("train", "validation"), strict=True):
+            dataset, picks = getattr(data, part), list(PICKS[part])
+            image, label, truth, network = tiles(axis).swapaxes(0, 1)
+            np.testing.assert_array_equal(network, epochs.seen("calibration", epoch, part).maps)
+            np.testing.assert_array_equal(label, [dataset.mask(i) for i in picks])
+            np.testing.assert_array_equal(truth, dataset.posterior[picks])
+            np.testing.assert_allclose(255 * image, dataset.images[picks].numpy().mean(axis=1))
 
     @pytest.mark.parametrize("rule", epochs.METHODS)
     @pytest.mark.parametrize("epoch", [20, LAST])
@@ -205,13 +199,15 @@ class TestScrubber:
 @pytest.mark.parametrize(
     ("call", "arguments", "message"),
     [
-        (levels.at_level, (0.22,), r"level is 0\.22, but must be of 0\.0, 0\.05, 0\.1"),
-        (levels.at_level, (0.2, "far"), "no set 'far': choose of test, shifted, textures"),
-        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', but must be of expected, d"),
-        (levels.of_rule, ("entropy",), "rule is 'entropy', but must be of measured_gap, cal"),
-        (epochs.seen, ("mixup", 2), "method is 'mixup', but must be of bce, calibration"),
+        (levels.at_level, (0.22,), r"level is 0\.22, but must be one of .*: 0\.0, 0\.05, 0\.1"),
+        (levels.at_level, (0.2, "far"), "set is 'far', but must be one .*: test, shifted, text"),
+        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', .*: expected, drawn"),
+        (levels.at, (0.2, SETTINGS, "mean"), "targets is 'mean', .*: expected, drawn"),
+        (levels.of_rule, ("entropy",), "rule is 'entropy', .*: measured_gap, calibration"),
+        (epochs.seen, ("mixup", 2), "method is 'mixup', .*: bce, calibration, entropy"),
         (epochs.seen, ("bce", 3), "epoch is 3, but must be an even one up to 140"),
-        (epochs.seen, ("bce", 2, "shifted"), "no set 'shifted': choose of train, validation"),
+        (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted', .*: train, validation"),
+        (recorded.load, ("entropy",), "method is 'entropy', .*: bce, calibration, measured_gap"),
     ],
 )
 def test_what_was_not_recorded_is_refused(call, arguments, message):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from aslp_lib.course.figures import canvas
+from aslp_lib.course.figures.panels import LIGHT_BLUE
 from aslp_lib.evaluation.figures import style
 
 TEXT, GRAPHICS = 4.5, 3.0
@@ -37,5 +37,5 @@ def test_in_greyscale_equal_lines_differ_in_lightness_and_marks_are_all_their_ow
 
 
 def test_areas_of_pictures_are_told_from_what_is_lit_in_them():
-    assert contrast(canvas.LIGHT_BLUE, style.ORANGE) >= 1.5
-    assert canvas.LIGHT_BLUE not in style.METHOD_COLOURS
+    assert contrast(LIGHT_BLUE, style.ORANGE) >= 1.5
+    assert LIGHT_BLUE not in style.METHOD_COLOURS

@@ -21,17 +21,9 @@ from aslp_lib.course.exercises import (
     sc_bce,
     training,
 )
-from aslp_lib.course.exercises.framework import (
-    Exercise,
-    Mistake,
-    Property,
-    Verdict,
-    read_only,
-)
+from aslp_lib.course.exercises.framework import Exercise, Verdict, read_only
 
-__all__ = [
-    "EXERCISES", "MODULES", "Exercise", "Mistake", "Property", "Verdict", "check", "read_only",
-]  # fmt: skip
+__all__ = ["EXERCISES", "MODULES", "Exercise", "Verdict", "check", "read_only"]
 
 MODULES = (
     confidence,

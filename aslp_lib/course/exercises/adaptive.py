@@ -8,7 +8,7 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.aslp.rules import MeasuredGap
 from aslp_lib.aslp.theory import expected_confidence
-from aslp_lib.course.exercises.framework import exercise
+from aslp_lib.course.exercises.framework import Exercise
 from aslp_lib.course.exercises.proximal import PROXIMAL
 
 NOTEBOOK = "04_adaptive_alpha"
@@ -66,7 +66,7 @@ def _limit(beta: float) -> float:
     return Technique("exercise", beta).alpha_limit
 
 
-GRADIENT = exercise(
+GRADIENT = Exercise(
     name="04/gradient",
     title="one image's gradient",
     question="""
@@ -102,7 +102,7 @@ answer = 1.5 / 2 * sum(margins) / len(margins)
 """,
 )
 
-BOUND = exercise(
+BOUND = Exercise(
     name="04/bound",
     title="where MC begins to give way",
     question="""
@@ -136,7 +136,7 @@ def answer(accuracy, beta):
 """,
 )
 
-GAP = exercise(
+GAP = Exercise(
     name="04/gap",
     title="one move of the measured-gap rule",
     question="""
@@ -169,7 +169,7 @@ answer = 0.05 + 0.15 * (sure - right)
 """,
 )
 
-STEP = exercise(
+STEP = Exercise(
     name="04/step",
     title="the largest lambda",
     question="""
@@ -194,7 +194,7 @@ longer settle?**
     solution="answer = 2 / (0.002 * 1.5 / 2)  # eta * lambda * beta / 2 = 2",
 )
 
-REST = exercise(
+REST = Exercise(
     name="04/rest",
     title="where a level rests",
     question="""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 
@@ -71,7 +71,7 @@ def _foreground_mean(counts: Counts) -> float:
     return float(calibration.reliability(counts, 1, of="foreground").confidence[0])
 
 
-PIXELS = exercise(
+PIXELS = Exercise(
     name="01/pixels",
     title="four pixels",
     question="""
@@ -89,9 +89,6 @@ Give a share in [0, 1].
         "That is the mean of min(p, 1 - p), the probability of the class that was not predicted.": (
             1 - calibration.confidence(_FOUR)
         ),
-        "The right number in percent. Asked is a share in [0, 1].": round(
-            100 * calibration.confidence(_FOUR), 1
-        ),
         "That is the mean over the pixels predicted foreground. The other two count as well: they "
         "are predicted background.": (0.9 + 0.8) / 2,
     },
@@ -105,7 +102,7 @@ answer = np.maximum(four, 1 - four).mean()
 """,
 )
 
-ECE = exercise(
+ECE = Exercise(
     name="01/ece",
     title="ECE by hand",
     question="""
@@ -134,9 +131,6 @@ A set's pixels fall into three bins:
         "pixels.": calibration.mce(_THREE_BINS),
         "That is OE: only the over-confident bins, weighted by their confidence. In ECE the modest "
         "bin counts too.": calibration.oe(_THREE_BINS),
-        "The right number in percent. Asked is a share in [0, 1].": round(
-            100 * calibration.ece(_THREE_BINS), 1
-        ),
     },
     hint="Take each bin's |accuracy - confidence|, multiply by its share of the 1000 pixels, add.",
     why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: gaps without their signs, weighted by pixels.",
@@ -149,7 +143,7 @@ answer = np.sum(pixels / pixels.sum() * np.abs(accuracy - confidence))
 """,
 )
 
-ARRAYS = exercise(
+ARRAYS = Exercise(
     name="01/arrays",
     title="ECE of arrays",
     question="""
@@ -208,7 +202,7 @@ def answer(p, y):
 """,
 )
 
-OE = exercise(
+OE = Exercise(
     name="01/oe",
     title="one bin's over-confidence error",
     question="""
@@ -240,7 +234,7 @@ def answer(confidence, accuracy):
 """,
 )
 
-POOLED = exercise(
+POOLED = Exercise(
     name="01/pooled",
     title="a small image and a large one",
     question="""
@@ -256,16 +250,13 @@ pooled accuracy?** Give a share in [0, 1].
         "That is the first image's accuracy alone.": calibration.accuracy(_IMAGES[:1]),
         "That is the large image's accuracy alone.": calibration.accuracy(_IMAGES[1:]),
         "That is the share of wrong pixels.": 1 - calibration.accuracy(_IMAGES),
-        "The right number in percent. Asked is a share in [0, 1].": round(
-            100 * calibration.accuracy(_IMAGES), 1
-        ),
     },
     hint="Pool first: all right pixels of both images over all pixels of both.",
     why="630 of 1000 pixels are right; the mean over images would be 0.75.",
     solution="answer = (90 + 540) / (100 + 900)",
 )
 
-TEXTURE = exercise(
+TEXTURE = Exercise(
     name="01/texture",
     title="a modest network and an empty image",
     question="""

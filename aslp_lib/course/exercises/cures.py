@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
 
 NOTEBOOK = "07_cheaper_cures"
@@ -99,7 +99,7 @@ _LIST = """\
 6. a level for each test image"""
 
 
-TEMPERATURE = exercise(
+TEMPERATURE = Exercise(
     name="07/temperature",
     title="a temperature by your own hands",
     question="""
@@ -140,7 +140,7 @@ def answer(logits, foreground, background):
     grid=_NETWORKS,
 )
 
-STOPPING = exercise(
+STOPPING = Exercise(
     name="07/stopping",
     title="what early stopping costs",
     question="""
@@ -175,7 +175,7 @@ def answer(nll, accuracy):
     grid=_LOGS,
 )
 
-SMOOTHED = exercise(
+SMOOTHED = Exercise(
     name="07/smoothed",
     title="a level is no temperature",
     question="""
@@ -212,7 +212,7 @@ def answer(p, s):
 
 _TRAIN_AGAIN = "It needs a new training, which is ruled out."
 
-SAME_CAMERA = exercise(
+SAME_CAMERA = Exercise(
     name="07/same_camera",
     title="the same camera",
     question=f"""
@@ -239,7 +239,7 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
     solution="answer = 2",
 )
 
-DRONE = exercise(
+DRONE = Exercise(
     name="07/drone",
     title="the network on a drone",
     question=f"""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts, min_max
@@ -102,7 +102,7 @@ def _alike(answer: Callable[..., Array]) -> bool:
     return bool(np.ptp(found) < 1e-9)
 
 
-SAMPLE = exercise(
+SAMPLE = Exercise(
     name="06/sample",
     title="sixteen times the pixels",
     question="""
@@ -122,14 +122,13 @@ its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?
         "be.": lambda: _mean_ece(25),
         "That would be four times the pixels: the error falls as one over the square "
         "root.": lambda: _mean_ece(25) / 2,
-        "The right number in percent.": lambda: round(100 * _mean_ece(400), 2),
     },
     hint="Sixteen times the pixels: by what factor does one over the square root fall?",
     why="It falls as one over the root of the sample: a quarter for sixteen times the pixels.",
     solution="answer = 0.063 / 16**0.5",
 )
 
-BRIER = exercise(
+BRIER = Exercise(
     name="06/brier",
     title="a constant forecast",
     question="""
@@ -159,7 +158,7 @@ Brier score?**
     solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
 )
 
-BOOTSTRAP = exercise(
+BOOTSTRAP = Exercise(
     name="06/bootstrap",
     title="an interval over images",
     question="""
@@ -220,7 +219,7 @@ def answer(right, pixels, times):
 """,
 )
 
-STRETCH = exercise(
+STRETCH = Exercise(
     name="06/stretch",
     title="what stretching does to a probability",
     question="""

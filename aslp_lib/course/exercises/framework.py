@@ -9,18 +9,16 @@ anything else gets the general hint, and what is no answer at all is told what w
 from __future__ import annotations
 
 import io
-import math
 import re
 import signal
 import textwrap
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
-from types import FrameType, MappingProxyType
-from typing import Any, Literal, NoReturn, SupportsFloat, cast
+from types import FrameType
+from typing import Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +28,9 @@ Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
 Array = NDArray[np.float64]
 Point = tuple[float | Array, ...]
 Answer = Callable[..., SupportsFloat | Array]
-"""Of an exercise's arguments; of nothing, where a number is asked for."""
+"""A function of an exercise's arguments; of nothing, where a number is asked for."""
+Property = Callable[[Callable[..., Array]], bool]
+"""Whether an answer, a function that returns arrays, does what every right one does."""
 
 SECONDS = 10.0
 """What a learner's function may take on all points of a grid together."""
@@ -47,27 +47,6 @@ class Verdict:
         return textwrap.fill(self.text, 92)
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """A wrong answer that is often given, computed as the learner computes it, and its hint."""
-
-    answer: Answer
-    hint: str
-
-
-@dataclass(frozen=True)
-class Property:
-    """What every right function does, whatever the numbers, and what to say where one does not.
-
-    Args:
-        holds: whether an answer, which returns arrays, does.
-        hint: said of an answer that does not.
-    """
-
-    holds: Callable[[Callable[..., Array]], bool]
-    hint: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One exercise. The answer is a number, or a function of `arguments` checked on `grid`, which
@@ -81,13 +60,14 @@ class Exercise:
             from `aslp_lib` and never typed in, so that a changed formula shows.
         tolerance: how far an answer may be off, in the answer's units.
         expects: what kind of answer makes sense, units included: "a share in [0, 1]".
-        mistakes: the typical ones; no two answers may be within twice the tolerance.
+        mistakes: hint -> a typical wrong answer, computed as the learner computes it: a function of
+            the arguments, or a number. No two answers may be within twice the tolerance.
         hint: for any other wrong answer.
         why: why the right answer is right.
-        solution: code that sets `answer`, imports included.
-        arguments: names of the function's arguments; none for a number.
+        solution: code that sets `answer`, imports included; the exercise's arguments are those of
+            its function `answer`.
         grid: values of the arguments at which a function is compared: numbers, or arrays.
-        properties: asked, in order, of a function that is no typical mistake.
+        properties: hint -> a property; asked, in order, of a function that is no typical mistake.
     """
 
     name: str
@@ -96,13 +76,18 @@ class Exercise:
     right: Answer
     tolerance: float
     expects: str
-    mistakes: tuple[Mistake, ...]
+    mistakes: Mapping[str, Answer | SupportsFloat]
     hint: str
     why: str
     solution: str
-    arguments: tuple[str, ...] = ()
     grid: tuple[Point, ...] = ((),)
-    properties: tuple[Property, ...] = ()
+    properties: Mapping[str, Property] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of the function's arguments; none for a number."""
+        function = re.search(r"^def answer\((.+)\):$", self.solution, re.MULTILINE)
+        return tuple(function[1].split(", ")) if function else ()
 
     @property
     def markdown(self) -> str:
@@ -165,30 +150,28 @@ class Exercise:
         if point is None:
             found = "" if self.arguments else f" {given[0]:.4g}."
             return Verdict("right", f"Right:{found} {self.why}")
-        for mistake in self.mistakes:
-            if self._differs(given, mistake.answer) is None:
-                return Verdict("mistake", f"Not yet. {mistake.hint}")
-        if not self.arguments:
-            return self._about(float(given[0]))
+        for hint, mistake in self.mistakes.items():
+            if self._differs(given, mistake) is None:
+                return Verdict("mistake", f"Not yet. {hint}")
         hundredths = [value / 100 for value in given]
         if "share" in self.expects and self._differs(hundredths, self.right) is None:
-            return Verdict("close", "Right, in percent: divide what you return by 100.")
-        for each in self.properties:
-            if not each.holds(
-                lambda *point: cast(Array, self._call(cast(Callable, answer), point))
-            ):
-                return Verdict("mistake", f"Not yet. {each.hint}")
-        return Verdict("wrong", f"Not yet. It differs at {self._at(point)}. {self.hint}")
-
-    def _about(self, given: float) -> Verdict:
-        """Of a number that is neither right nor a typical mistake."""
-        right = float(self.right())
-        if "share" in self.expects and abs(given / 100 - right) <= self.tolerance:
-            return Verdict("close", f"Right, in percent: write {given:g} % or {given / 100:g}.")
-        digits = next((d for d in range(1, 9) if round(given, d) == given), 9)
-        if round(right, digits) == given and abs(given - right) < 0.1 * abs(right):
+            how = "divide what you return by 100"
+            if not self.arguments:
+                how = f"write {given[0]:g} % or {hundredths[0]:g}"
+            return Verdict("close", f"Right, in percent: {how}.")
+        if not self.arguments and self._is_rounded(float(given[0])):
             return Verdict("close", "Close: give more digits.")
-        return Verdict("wrong", f"Not yet. {self.hint}")
+        for hint, holds in self.properties.items():
+            if not holds(lambda *point: cast(Array, self._call(cast(Callable, answer), point))):
+                return Verdict("mistake", f"Not yet. {hint}")
+        where = f" It differs at {self._at(point)}." if self.arguments else ""
+        return Verdict("wrong", f"Not yet.{where} {self.hint}")
+
+    def _is_rounded(self, given: float) -> bool:
+        """Whether a number is the right one with too few digits."""
+        right = float(self.right())
+        digits = next((d for d in range(1, 9) if round(given, d) == given), 9)
+        return round(right, digits) == given and abs(given - right) < 0.1 * abs(right)
 
     def _with_check(self, code: str) -> str:
         gap = "\n\n\n" if code.splitlines()[-1].startswith(" ") else "\n"
@@ -199,7 +182,7 @@ class Exercise:
         if answer is ...:
             return None
         if not self.arguments:
-            return [np.array(as_number(answer))]
+            return [as_array(answer)]
         if not callable(answer):
             raise _Unusable(
                 f"That is {_described(answer)}, but a function of {', '.join(self.arguments)} is "
@@ -221,16 +204,16 @@ class Exercise:
             ) from error
         if value is ...:
             return None
-        shape = np.shape(cast(Array, self.right(*point)))
         try:
-            return as_array(value, shape) if shape else np.array(as_number(value))
+            return as_array(value, np.shape(cast(Array, self.right(*point))))
         except _Unusable as problem:
             raise _Unusable(f"At {self._at(point)} your function's result: {problem}") from problem
 
-    def _differs(self, given: list[Array], other: Answer) -> Point | None:
+    def _differs(self, given: list[Array], other: Answer | SupportsFloat) -> Point | None:
         """The first point of the grid at which the answer is not the other one."""
         for value, point in zip(given, self.grid, strict=True):
-            if not (abs(value - np.asarray(other(*point), dtype=float)) <= self.tolerance).all():
+            expected = np.asarray(other(*point) if callable(other) else other, dtype=float)
+            if not (abs(value - expected) <= self.tolerance).all():
                 return point
         return None
 
@@ -241,34 +224,6 @@ class Exercise:
             return f"{where} ({', '.join(self.arguments)})"
         pairs = zip(self.arguments, point, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
-
-
-def exercise(
-    *,
-    solution: str,
-    mistakes: Mapping[str, Answer | SupportsFloat],
-    properties: Mapping[str, Callable[[Callable[..., Array]], bool]] = MappingProxyType({}),
-    **fields: Any,
-) -> Exercise:
-    """An exercise from tables.
-
-    Args:
-        solution: as an exercise has it; the arguments are those of its function `answer`.
-        mistakes: hint -> the wrong answer, a function of the arguments or a number.
-        properties: hint -> whether an answer has the property.
-        fields: the others.
-    """
-    function = re.search(r"^def answer\((.+)\):$", solution, re.MULTILINE)
-    return Exercise(
-        arguments=tuple(function[1].split(", ")) if function else (),
-        solution=solution,
-        mistakes=tuple(
-            Mistake(answer if callable(answer) else partial(float, answer), hint)
-            for hint, answer in mistakes.items()
-        ),
-        properties=tuple(Property(holds, hint) for hint, holds in properties.items()),
-        **fields,
-    )
 
 
 def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -283,7 +238,7 @@ def unchanged(
     case: Point,
     change: Callable[..., Point],
     back: Callable[[Array], Array] = lambda result: result,
-) -> Callable[[Callable[..., Array]], bool]:
+) -> Property:
     """A property: what an answer says of a changed case, changed back, it says of the case.
 
     Args:
@@ -341,50 +296,33 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def as_number(answer: object) -> float:
-    """A finite number from what a learner may give: numbers, fractions, numpy, torch, sympy, and
+def as_array(answer: object, shape: tuple[int, ...] = ()) -> Array:
+    """Convert what a learner may give: numbers, fractions, nested lists, numpy, torch, sympy, and
     text such as "0.75", "3/4" or "75 %".
 
-    Raises:
-        _Unusable: several numbers, other text, a truth value, NaN or infinity, or anything else.
-    """
-    if isinstance(answer, list | tuple):
-        if len(answer) != 1:
-            raise _Unusable(f"That is {len(answer)} things, but one number is asked for.")
-        return as_number(answer[0])
-    if isinstance(answer, Tensor | np.ndarray):
-        if math.prod(answer.shape) != 1:
-            shape = tuple(answer.shape)
-            raise _Unusable(f"That has shape {shape}, but one number is asked for.")
-        answer = answer.item()
-    if isinstance(answer, bool | np.bool_ | bytes | complex):
-        raise _Unusable(f"That is {_described(answer)}, not a number.")
-    try:
-        number = _read(answer) if isinstance(answer, str) else float(cast(SupportsFloat, answer))
-    except Exception as error:  # of anything's own `__float__`
-        found = repr(answer) if isinstance(answer, str) else _described(answer)
-        raise _Unusable(f"That is {found}, not a number.") from error
-    if not math.isfinite(number):
-        raise _Unusable(f"That is {number}, not a finite number.")
-    return number
-
-
-def as_array(answer: object, shape: tuple[int, ...]) -> Array:
-    """A finite array of a shape from nested lists, numpy or torch.
+    Args:
+        shape: the result's; of a single number, an array of one entry is taken too.
 
     Raises:
         _Unusable: of another shape, or not of finite numbers.
     """
     try:
+        if answer is None or isinstance(answer, bool | np.bool_ | bytes):
+            raise TypeError
         if isinstance(answer, Tensor):
             answer = answer.detach().numpy(force=True)
-        array = np.array(answer, dtype=np.float64)
+        value = _read(answer) if isinstance(answer, str) else answer
+        array = np.array(value, dtype=np.float64)
     except Exception as error:  # of anything's own conversion
-        raise _Unusable(f"That is {_described(answer)}, not an array of numbers.") from error
+        asked = "an array of numbers" if shape else "a number"
+        raise _Unusable(f"That is {_described(answer)}, not {asked}.") from error
+    if not shape and array.size == 1:
+        array = array.reshape(())
     if array.shape != shape:
-        raise _Unusable(f"That has shape {array.shape}, but should have {shape}.")
+        asked = f"should have {shape}" if shape else "one number is asked for"
+        raise _Unusable(f"That has shape {array.shape}, but {asked}.")
     if not np.isfinite(array).all():
-        raise _Unusable("That has a NaN or an infinity in it.")
+        raise _Unusable("That is not finite: it has a NaN or an infinity in it.")
     return array
 
 
@@ -398,4 +336,8 @@ def _read(text: str) -> float:
 
 
 def _described(answer: object) -> str:
-    return "None" if answer is None else f"of type {type(answer).__name__}"
+    return (
+        repr(answer)
+        if answer is None or isinstance(answer, str)
+        else f"of type {type(answer).__name__}"
+    )

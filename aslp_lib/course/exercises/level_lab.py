@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION
 from aslp_lib.aslp.theory import expected_confidence
-from aslp_lib.course.exercises.framework import exercise
+from aslp_lib.course.exercises.framework import Exercise
 from aslp_lib.course.recorded import levels
 
 NOTEBOOK = "10_level_lab"
@@ -49,7 +49,7 @@ def _target(y: float, level: float) -> float:
     return (1 - level) * y + level / 2
 
 
-MATCH = exercise(
+MATCH = Exercise(
     name="10/match",
     title="match them",
     question="""
@@ -83,7 +83,7 @@ answer = levels.matching_temperature(0.6)
 """,
 )
 
-LIMIT = exercise(
+LIMIT = Exercise(
     name="10/limit",
     title="a temperature for the surest pixel",
     question="""
@@ -114,7 +114,7 @@ answer = 8 / math.log(0.8 / 0.2)
 """,
 )
 
-STEP = exercise(
+STEP = Exercise(
     name="10/step",
     title="one step of training",
     question="""

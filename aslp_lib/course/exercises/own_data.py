@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
-from aslp_lib.course.exercises.framework import Array, Point, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -98,7 +98,7 @@ def _reported(validation: Array, test: Array) -> float:
     return float(test[np.argmin(validation)])
 
 
-TOLD = exercise(
+TOLD = Exercise(
     name="08/told",
     title="what the levels are told",
     question="""
@@ -138,7 +138,7 @@ def answer(p, y):
     grid=_VALIDATIONS,
 )
 
-LOOP = exercise(
+LOOP = Exercise(
     name="08/loop",
     title="the lines of the loop",
     question="""
@@ -187,7 +187,7 @@ def answer(logits, labels, accuracy, epochs):
     grid=_LOOPS,
 )
 
-REPORT = exercise(
+REPORT = Exercise(
     name="08/report",
     title="which number to report",
     question="""
@@ -218,7 +218,7 @@ def answer(validation, test):
     grid=_CANDIDATES,
 )
 
-CLASSES = exercise(
+CLASSES = Exercise(
     name="08/classes",
     title="how sure with K classes",
     question="""

@@ -17,7 +17,7 @@ from aslp_lib.aslp.perturbation import (
     perturb,
     sampled_targets,
 )
-from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 
 NOTEBOOK = "02_label_perturbation"
 
@@ -64,7 +64,7 @@ def _maps(draws: Array) -> Array:
     return draws[:, None, None]
 
 
-LABEL = exercise(
+LABEL = Exercise(
     name="02/label",
     title="a label under perturbation",
     question="""
@@ -95,7 +95,7 @@ answer = (1 - beta) * y + beta / 2
 """,
 )
 
-EXPECTED = exercise(
+EXPECTED = Exercise(
     name="02/expected",
     title="the expected label",
     question="""
@@ -155,7 +155,7 @@ def _always(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
 
-SWITCH = exercise(
+SWITCH = Exercise(
     name="02/switch",
     title="throw the switch",
     question="""
@@ -209,7 +209,7 @@ def answer(labels, draws, alpha, beta):
 """,
 )
 
-SMOOTHING = exercise(
+SMOOTHING = Exercise(
     name="02/smoothing",
     title="soft inversion in label smoothing's place",
     question="""
@@ -237,7 +237,7 @@ Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha do
     solution="answer = 1 * 0.1 / 1.5",
 )
 
-DISTURB = exercise(
+DISTURB = Exercise(
     name="02/disturb",
     title="DisturbLabel in the plane",
     question="""
@@ -266,7 +266,7 @@ answer = rate * (classes - 1) / classes
 """,
 )
 
-LIMIT = exercise(
+LIMIT = Exercise(
     name="02/limit",
     title="how far may alpha go?",
     question="""

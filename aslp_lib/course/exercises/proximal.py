@@ -10,7 +10,7 @@ import torch
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 
 
 def _proximal(
@@ -91,7 +91,7 @@ def _rises_with_the_old(answer: Callable[..., Array]) -> bool:
     return bool((np.diff(new) >= -1e-6).all())
 
 
-PROXIMAL = exercise(
+PROXIMAL = Exercise(
     name="04/proximal",
     title="write the stable step",
     question="""

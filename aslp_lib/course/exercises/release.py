@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
@@ -88,7 +88,7 @@ def _compared_uncut() -> float:
     return float((255 * _SAID == _MASK).mean())
 
 
-UNITS = exercise(
+UNITS = Exercise(
     name="09/units",
     title="a number for the command line",
     question="""
@@ -115,7 +115,7 @@ foreground. Its default, `--beta 2.0`, is 4 in the figure's units. **Which numbe
     solution="answer = 1.5 / 2",
 )
 
-RATE = exercise(
+RATE = Exercise(
     name="09/rate",
     title="the rate that is really used",
     question="""
@@ -152,7 +152,7 @@ def answer(epoch):
 """,
 )
 
-MASS = exercise(
+MASS = Exercise(
     name="09/mass",
     title="every pixel once",
     question="""
@@ -195,7 +195,7 @@ def answer(confidence, right, bins):
 """,
 )
 
-GREY = exercise(
+GREY = Exercise(
     name="09/grey",
     title="a tenth of grey",
     question="""

@@ -11,7 +11,7 @@ import torch
 from aslp_lib.aslp.alphas import alpha_gradient
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, SOFT_INVERSION, Technique
 from aslp_lib.aslp.theory import expected_confidence, loss_floor, minimiser, target_variance
-from aslp_lib.course.exercises.framework import Array, exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 
 NOTEBOOK = "03_sc_bce"
 
@@ -57,7 +57,7 @@ def _each_on_its_own(answer: Callable[..., Array]) -> bool:
     return np.allclose(answer(logits[:1], labels[:1], beta), answer(logits, labels, beta)[:1])
 
 
-CONFIDENCE = exercise(
+CONFIDENCE = Exercise(
     name="03/confidence",
     title="how sure will it be?",
     question="""
@@ -89,7 +89,7 @@ answer = max(foreground, 1 - foreground)
 """,
 )
 
-FLOOR = exercise(
+FLOOR = Exercise(
     name="03/floor",
     title="the least loss",
     question="""
@@ -125,7 +125,7 @@ answer = -q * math.log(q) - (1 - q) * math.log(1 - q)
 """,
 )
 
-MINIMISER = exercise(
+MINIMISER = Exercise(
     name="03/minimiser",
     title="a pixel that annotators disagree about",
     question="""
@@ -160,7 +160,7 @@ def answer(posterior, alpha, beta):
 """,
 )
 
-VARIANCE = exercise(
+VARIANCE = Exercise(
     name="03/variance",
     title="equal mean, unequal noise",
     question="""
@@ -198,7 +198,7 @@ answer = hard / moderate
 """,
 )
 
-ASCENT = exercise(
+ASCENT = Exercise(
     name="03/ascent",
     title="what perturbed labels cost more",
     question="""

@@ -14,7 +14,7 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.exercises.framework import Array, exercise, read_only
+from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 
 NOTEBOOK = "05_training_aslp"
 
@@ -103,7 +103,7 @@ def _at_rest(weight: float, rounds: int = 12, share: float = 1.0) -> float:
     return level
 
 
-LOOP = exercise(
+LOOP = Exercise(
     name="05/loop",
     title="write the loop's four lines",
     question="""
@@ -179,7 +179,7 @@ def answer(images, masks, accuracies):
 """,
 )
 
-CLIMB = exercise(
+CLIMB = Exercise(
     name="05/climb",
     title="how long is the climb?",
     question="""
@@ -207,7 +207,7 @@ answer = 5 + moves
 """,
 )
 
-LAMBDA = exercise(
+LAMBDA = Exercise(
     name="05/lambda",
     title="a loose constraint",
     question="""

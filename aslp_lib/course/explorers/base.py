@@ -11,21 +11,18 @@ description.
 from __future__ import annotations
 
 import base64
-import gc
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.canvas import Drawing
 from aslp_lib.evaluation.figures.style import alt, to_png
 
 DPI = 135
 """Of a picture: enough for a projector, on which it is as wide as the page."""
-PACE = 150
+PACE = 250
 """Milliseconds from one picture to the next of what runs."""
 LINE = 1.45
 """Height of a line of words, in letters' heights."""
@@ -107,10 +104,8 @@ def sureness(gap: float, digits: int = 1) -> str:
     return f"{'over' if points > 0 else 'under'}-confident by {size}"
 
 
-def rendered(picture: Figure | Drawing) -> tuple[bytes, str]:
+def rendered(picture: Figure) -> tuple[bytes, str]:
     """A picture as PNG, and what it shows in words."""
-    if isinstance(picture, Drawing):
-        return picture.png, picture.alt
     return to_png(picture, DPI), alt(picture)
 
 
@@ -119,7 +114,7 @@ class Explorer(widgets.VBox):
 
     Args:
         controls: name -> widget with a `value`; the names are the functions' arguments.
-        picture: figure or drawing of the controls' values.
+        picture: figure of the controls' values.
         readout: sentences about them, the main number first.
         link: called with the name of the control that moved and all values; may return values that
             other controls must take with it.
@@ -133,7 +128,7 @@ class Explorer(widgets.VBox):
     def __init__(
         self,
         controls: Mapping[str, widgets.Widget],
-        picture: Callable[..., Figure | Drawing],
+        picture: Callable[..., Figure],
         readout: Callable[..., str],
         link: Callable[..., dict[str, object]] | None = None,
         *,
@@ -143,7 +138,7 @@ class Explorer(widgets.VBox):
         play: widgets.Play | None = None,
     ) -> None:
         self.controls, self.picture, self.readout, self._link = controls, picture, readout, link
-        self.idle, self.table, self._lines = idle or _none, table, lines
+        self.idle, self.table, self._lines = idle or (lambda **_: ()), table, lines
         self.words, self.numbers, self.image = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._linking, self.play = False, play
         self.shown = {
@@ -189,8 +184,7 @@ class Explorer(widgets.VBox):
 
     def _draw(self) -> None:
         values = self.values
-        with _garbage_kept_young():
-            self.png, self.alt = rendered(self.picture(**values))
+        self.png, self.alt = rendered(self.picture(**values))
         self.text = self.readout(**values)
         for name, label in self.shown.items():
             label.value = written(values[name], self.controls[name].step)
@@ -222,27 +216,6 @@ class Explorer(widgets.VBox):
         png = base64.b64encode(self.png).decode()
         data = {**data, "text/plain": f"Explorer. {self.text}", "image/png": png}
         return data, {"image/png": {"alt": self.alt}}
-
-
-def _none(**values: object) -> tuple[str, ...]:
-    return ()
-
-
-@contextmanager
-def _garbage_kept_young() -> Iterator[None]:
-    """Collect at the end what was made inside, before it ages.
-
-    A figure is thousands of objects in cycles. Once some of them are old, the collector walks all
-    of the process's objects, which stops an explorer for half a second now and then.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-            gc.collect(1)
 
 
 def _grid(control: widgets.Widget) -> list[object]:

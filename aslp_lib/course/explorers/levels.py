@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 
 from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, number, slider
-from aslp_lib.course.figures.canvas import (
-    BLACK,
-    LETTERS,
-    WHITE,
-    Drawing,
-    Plot,
-    font,
-    grey_map,
-    in_palette,
-    index,
-    reliability_diagram,
-)
+from aslp_lib.course.figures.panels import GAP, Panels, mosaic
 from aslp_lib.course.recorded import levels
 from aslp_lib.course.recorded.levels import LEVELS, PICKS, TARGETS, Outcome
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.shapes import SIZE, Shapes
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.score import ScoreFunction
 
 PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
@@ -38,22 +27,12 @@ RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
 FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
 """What the networks at a fixed level were trained on."""
 
-WIDTH, HEIGHT, SCALE = 1280, 912, 4
-_TILE, _ROW = SIZE * SCALE, SIZE * SCALE + 36
-_TOPS = [30 + i * _ROW for i in range(4)]
-_LEFTS = [4 + i * (_TILE + 8) for i in range(4)]
-_SHARE = {0.0: "0", 0.5: "50", 1.0: "100 %"}
-_SURE = {0.5: "50", 0.6: "60", 0.7: "70", 0.8: "80", 0.9: "90", 1.0: "100 %"}
-_STRIP = Plot(
-    (872, 56, 1242, 70),
-    {s: "" if n % 2 else f"{s:g}" for n, s in enumerate(LEVELS)},
-    {0: "", 1: ""},
+_ROWS = (
+    "images, their labels outlined",
+    "the truth: P(y = 1)",
+    "the network trained at the level",
+    "plain BCE, its logits divided by T",
 )
-_DIAGRAMS = {
-    "at the level": Plot((872, 196, 1242, 430), _SURE, _SHARE, "trained at the level"),
-    "BCE / T": Plot((872, 630, 1242, 864), _SURE, _SHARE, "BCE, its logits divided by T"),
-}
-_LEGEND = ("bars: accuracy in the bin", "blue: its gap to the confidence", "grey: share of pixels")
 
 
 def level_lab() -> Explorer:
@@ -122,55 +101,6 @@ def data() -> DataSplits:
     return recorded.SETTINGS.load_data()
 
 
-@cache
-def _background(part: str) -> Image.Image:
-    """All that stays while controls move: images, truth, axes and what is written."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    draw, dataset, letters = ImageDraw.Draw(picture), _set(part), font(LETTERS)
-    titles = (
-        "images, their labels outlined",
-        "the truth: P(y = 1)",
-        "the network trained at the level",
-        "plain BCE, its logits divided by T",
-    )
-    for top, title in zip(_TOPS, titles, strict=True):
-        draw.text((4, top - 6), title, "black", letters, anchor="ls")
-    for left, i in zip(_LEFTS, PICKS[part], strict=True):
-        pixels = dataset.images[i].permute(1, 2, 0).numpy()
-        shown = Image.fromarray(pixels).resize((_TILE, _TILE), Image.Resampling.NEAREST)
-        # Grey, as the picture's few colours are for what is said of the images.
-        picture.paste(shown.convert("L").convert("RGB"), (left, _TOPS[0]))
-        edge = _edge(dataset.mask(i))
-        outline = Image.fromarray((255 * edge.repeat(SCALE, 0).repeat(SCALE, 1)).astype(np.uint8))
-        picture.paste(ORANGE, (left, _TOPS[0]), outline)
-        truth = np.rint(255 * dataset.posterior[i]).astype(np.uint8)
-        truth = truth.repeat(SCALE, 0).repeat(SCALE, 1)
-        picture.paste(Image.fromarray(truth).convert("RGB"), (left, _TOPS[1]))
-    draw.text((872, 24), "the level, and where rules' own ended", "black", letters, anchor="ls")
-    for (name, colour), level in zip(RULES.values(), landed().values(), strict=True):
-        place, left = _STRIP.across(level), level < 0.27  # names on both sides, as levels are near
-        # Not through the numbers between.
-        draw.line((place, 46, place, 74), fill=colour, width=4)
-        draw.line((place, 100, place, 124), fill=colour, width=4)
-        at = (place - 8 if left else place + 8, 121)
-        draw.text(at, name, "black", letters, anchor="rs" if left else "ls")
-    _STRIP.frame(draw)
-    for plot in _DIAGRAMS.values():
-        plot.frame(draw)
-        draw.text((1057, plot.box[3] + 45), "confidence", "black", letters, anchor="ms")
-    for line, text in enumerate(_LEGEND):
-        draw.text((872, 520 + 24 * line), text, "black", letters, anchor="ls")
-    return in_palette(picture)
-
-
-def _edge(mask: np.ndarray) -> np.ndarray:
-    """(H, W) bool: foreground with a neighbour of the other class, or none on one side."""
-    inside = np.pad(mask.astype(bool), 1)
-    kept = inside[1:-1, 1:-1]
-    neighbours = (inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:])
-    return kept & ~np.logical_and.reduce(neighbours)
-
-
 def lights(maps: np.ndarray, low: int) -> np.ndarray:
     """Which pixels' confidence lies in a bin `(low, low + 10]`, in percent; its lower end belongs
     to the least."""
@@ -188,29 +118,52 @@ def compose(
     row: int,
     column: int,
     lit: int,
-) -> Drawing:
+) -> Figure:
     """The maps of both networks, their reliability diagrams, and where the level lies."""
-    picture = _background(part).copy()
-    draw, said = ImageDraw.Draw(picture), []
+    dataset, picks = _set(part), list(PICKS[part])
     both = _both(level, network, temperature, part)
-    for (name, seen), top in zip(both.items(), _TOPS[2:], strict=True):
-        shown = lights(seen.maps, lit) if lit else np.zeros(seen.maps.shape, bool)
-        for left, values, bright in zip(_LEFTS, seen.maps, shown, strict=True):
-            picture.paste(grey_map(values, SCALE, bright), (left, top))
-        reliability_diagram(draw, _DIAGRAMS[name], calibration.reliability(seen.counts), lit)
-        said.append(f"{name}: ECE {100 * calibration.ece(seen.counts):.1f} %")
-    for top in _TOPS:
-        x, y = _LEFTS[image - 1] + SCALE * column, top + SCALE * row
-        for margin, colour in ((5, WHITE), (3, BLACK), (1, index(PINK))):
-            far = SCALE - 1 + margin
-            draw.rectangle((x - margin, y - margin, x + far, y + far), None, colour, 2)
-    _STRIP.triangle(draw, landed().get(network, level), PINK)
-    return Drawing(
-        picture,
+    seen, errors = list(both.values()), []
+    images = dataset.images[picks].double().mean(dim=1).numpy() / 255
+    maps = (images, dataset.posterior[picks], *(each.maps for each in seen))
+    panels = Panels(10.2, 7.5)
+    rows = [
+        panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
+        for row, (values, title) in enumerate(zip(maps, _ROWS, strict=True))
+    ]
+    labels = np.nan_to_num(mosaic(np.array([[dataset.mask(i) for i in picks]], float)))
+    rows[0].contour(labels, levels=[0.5], colors=[ORANGE], linewidths=1.5)
+    x = (SIZE + GAP) * (image - 1) + column
+    for axis in rows:
+        for colour, width in (("white", 5), (PINK, 2.5)):
+            axis.plot(x, row, "s", ms=7, mfc="none", mec=colour, mew=width)
+    for axis, each in zip(rows[2:], seen, strict=True):
+        if lit:
+            bright = np.where(lights(each.maps, lit), 1, np.nan)
+            axis.imshow(mosaic(bright[None]), cmap=ListedColormap([ORANGE]), aspect="auto")
+    _draw_strip(panels, landed().get(network, level))
+    titles = {"at the level": "trained at the level", "BCE / T": _ROWS[-1]}
+    for (name, each), bottom in zip(both.items(), (4.05, 0.5), strict=True):
+        table = calibration.reliability(each.counts)
+        diagram = panels.diagram(7.2, 2.8, table, titles[name], bottom, 1.9, lit)
+        errors.append(f"{name}: ECE {100 * calibration.ece(each.counts):.1f} %")
+    diagram.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.15), frameon=False)
+    panels.figure.set_label(
         f"Four images of {part}, their true probability, and the maps of the network trained at a "
         f"level ({_called(level, network)}) and of BCE at T = {temperature:.1f}, with both "
-        f"reliability diagrams. {'; '.join(said)}.",
+        f"reliability diagrams. {'; '.join(errors)}."
     )
+    return panels.figure
+
+
+def _draw_strip(panels: Panels, level: float) -> None:
+    """Draw a level on the scale of all levels, and the levels at which the rules ended."""
+    title = "the level, and where rules' own ended"
+    strip = panels.plot(7.2, 2.8, ("", LEVELS[::2]), ("", (0, 1)), title, 6.95, 0.15)
+    strip.set_yticks([])
+    for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
+        strip.axvline(ended, color=colour, linewidth=3, label=name)
+    strip.plot(level, 1, "v", color=PINK, markersize=11, clip_on=False)
+    strip.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
 
 
 def readout(
@@ -224,18 +177,19 @@ def readout(
     lit: int,
 ) -> str:
     """Both errors, how sure both are, the lit bin and the pixel."""
-    here, there = _both(level, network, temperature, part).values()
-    ece, sure = (partial(_percent, score) for score in (calibration.ece, calibration.confidence))
+    here, there = seen = list(_both(level, network, temperature, part).values())
+    ece = [_tenths(calibration.ece(each.counts)) for each in seen]
+    sure = [_tenths(calibration.confidence(each.counts)) for each in seen]
     i = PICKS[part][image - 1]
     at = (image - 1, row, column)
     said = [
         _whole(p) for p in (here.maps[at], there.maps[at], _set(part).posterior[i, row, column])
     ]
-    shares = [calibration.reliability(seen.counts).share[lit // 10] for seen in (here, there)]
+    shares = [calibration.reliability(each.counts).share[lit // 10] for each in seen]
     of_bin = f" {BINS[lit]} sure: {_tenths(shares[0])} and {_tenths(shares[1])} of the pixels."
     return (
-        f"ECE {ece(here)} ({_called(level, network)}) and {ece(there)} (BCE, T = "
-        f"{temperature:.1f}); mean confidence {sure(here)} and {sure(there)}."
+        f"ECE {ece[0]} ({_called(level, network)}) and {ece[1]} (BCE, T = "
+        f"{temperature:.1f}); mean confidence {sure[0]} and {sure[1]}."
         f"{of_bin if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
         f"P(y = 1) is {said[0]} and {said[1]}, in truth {said[2]}; its label is "
         f"{_set(part).mask(i)[row, column]}."
@@ -248,10 +202,6 @@ def _tenths(share: float) -> str:
 
 def _whole(probability: float) -> str:
     return f"{100 * probability:.0f} %"
-
-
-def _percent(score: ScoreFunction, seen: Outcome) -> str:
-    return _tenths(score(seen.counts))
 
 
 COLUMNS = {

@@ -6,23 +6,13 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, player, slider, sureness
-from aslp_lib.course.figures.canvas import (
-    BLACK,
-    LIGHT_BLUE,
-    LIGHT_GREY,
-    Drawing,
-    Plot,
-    font,
-    grey_map,
-    in_palette,
-    index,
-    lettering,
-    reliability_diagram,
-)
+from aslp_lib.course.figures.panels import CONFIDENCE, GAP, LIGHT_BLUE, Panels, mosaic
 from aslp_lib.course.recorded import epochs
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.data.shapes import SIZE, Shapes
@@ -32,29 +22,8 @@ RULES = {"bce": "BCE", "calibration": "MC", "entropy": "ME", "measured_gap": "me
 MARKS = (GREEN, ORANGE)
 """Of the training images whose maps are shown: of their frames, and of their levels."""
 
-WIDTH, HEIGHT, SCALE, LETTERS = 1440, 758, 3, 21
-_TIME = {float(epoch): str(epoch) for epoch in range(0, EPOCHS[-1] + 1, 20)}
-_SHARE = {0.0: "0", 0.5: "50", 1.0: "100 %"}
-_SURE = {n / 10: f"{10 * n}" for n in range(5, 11)}
-_LEVEL = {n / 10: f"{n / 10:g}" for n in range(5)}
-_CURVES = Plot((78, 72, 490, 332), dict.fromkeys(_TIME, ""), _SURE | {1.0: "100 %"}, size=LETTERS)
-_LEVELS = Plot((78, 430, 490, 690), _TIME, _LEVEL, size=LETTERS)
-_DIAGRAM = Plot((576, 72, 800, 332), _SURE, _SHARE, size=LETTERS)
-_SORTED = Plot((576, 430, 800, 690), {1: "1", 80: "80", 160: "160"}, _LEVEL, size=LETTERS)
-_WORDS = {
-    (78, 60, "ls"): ("confidence", BLUE),
-    (204, 60, "ls"): ("accuracy", "black"),
-    (500, 60, "rs"): ("training accuracy", GREY),
-    (688, 60, "ms"): ("reliability", "black"),
-    (688, 388, "ms"): ("confidence, %", "black"),
-    (284, 418, "ms"): ("levels of training images", "black"),
-    (688, 418, "ms"): ("levels, sorted", "black"),
-    (284, 748, "ms"): ("epoch", "black"),
-    (688, 748, "ms"): ("training images", "black"),
-}
-_TILE = SIZE * SCALE
-_LEFTS = [832 + i * (_TILE + 9) for i in range(4)]
-_TOPS = {"train": (72, 72 + _TILE + 9), "validation": (430, 430 + _TILE + 9)}
+_TIME = range(0, EPOCHS[-1] + 1, 20)
+_LEVEL = (0.0, 0.1, 0.2, 0.3, 0.4)
 _PARTS = {"train": "training images", "validation": "validation images, never trained on"}
 _HEADS = ("image", "label", "truth", "network")
 
@@ -69,98 +38,70 @@ def training_scrubber() -> Explorer:
 
 
 @cache
-def _background() -> Image.Image:
-    """All that stays while controls move: axes, images, labels, truth and what is written."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
-    draw, letters = ImageDraw.Draw(picture), font(LETTERS)
-    for plot in (_CURVES, _LEVELS, _DIAGRAM, _SORTED):
-        plot.frame(draw)
-    for (x, y, anchor), (text, colour) in _WORDS.items():
-        draw.text((x, y), text, colour, letters, anchor=anchor)
-    for left, head in zip(_LEFTS, _HEADS, strict=True):
-        draw.text((left + _TILE // 2, 26), head, "black", letters, anchor="ms")
-    for part, said in _PARTS.items():
-        draw.text((_LEFTS[0], _TOPS[part][0] - 12), said, "black", letters, anchor="ls")
-    for top, colour in zip(_TOPS["train"], MARKS, strict=True):
-        draw.rectangle((_LEFTS[0] - 5, top - 5, _LEFTS[0] + _TILE + 4, top + _TILE + 4), colour)
-    done, data = in_palette(picture), _sets()
-    for part, tops in _TOPS.items():
-        for top, i in zip(tops, PICKS[part], strict=True):
-            image = data[part].images[i].float().mean(dim=0).numpy() / 255
-            for left, tile in zip(
-                _LEFTS, (image, data[part].mask(i), data[part].posterior[i]), strict=False
-            ):
-                done.paste(grey_map(tile, SCALE), (left, top))
-    return done
-
-
-@cache
 def _sets() -> dict[str, Shapes]:
     data: Any = recorded.SETTINGS.load_data()
     return {"train": data.train, "validation": data.validation}
 
 
-@cache
-def _whole(rule: str) -> Image.Image:
-    """The background, with the curves of a training to its end."""
-    picture = _background().copy()
-    draw = ImageDraw.Draw(picture)
-    learnt, unseen = ([epochs.seen(rule, epoch, part) for epoch in EPOCHS] for part in _PARTS)
-    sure, right = [each.confidence for each in unseen], [each.accuracy for each in unseen]
-    _CURVES.area(draw, EPOCHS, sure, right, LIGHT_BLUE)
-    _CURVES.line(draw, EPOCHS, [each.accuracy for each in learnt], GREY, 3)
-    _CURVES.line(draw, EPOCHS, right, BLACK, 3)
-    _CURVES.line(draw, EPOCHS, sure, BLUE, 5)
-    if rule != "bce":
-        _paths(draw, epochs.levels(rule))
-    return picture
-
-
-def _paths(draw: ImageDraw.ImageDraw, alphas: np.ndarray) -> None:
-    """A line for each image; thicker ones for those whose maps are shown."""
-    for alpha in alphas.T:
-        _LEVELS.line(draw, EPOCHS, alpha, LIGHT_GREY, 1)
-    for i, colour in zip(PICKS["train"], MARKS, strict=True):
-        _LEVELS.line(draw, EPOCHS, alphas[:, i], colour, 4)
-
-
-def compose(rule: str, epoch: int) -> Drawing:
+def compose(rule: str, epoch: int) -> Figure:
     """Curves up to an epoch; diagram, levels and maps after it."""
-    picture, until = _background().copy(), _CURVES.across(epoch)
-    past = (_CURVES.box[0], 0, until, HEIGHT)
-    picture.paste(_whole(rule).crop(past), past)
-    draw = ImageDraw.Draw(picture)
-    for plot in (_CURVES, _LEVELS):
-        draw.line((until, plot.box[1], until, plot.box[3]), index(PINK), 3)
-    picture.paste(lettering(f"{RULES[rule]}, epoch {epoch}", 28), (_CURVES.box[0], 4))
-    reliability_diagram(draw, _DIAGRAM, epochs.seen(rule, epoch).reliability)
+    panels, past = Panels(10.2, 5.6), EPOCHS[: EPOCHS.index(epoch) + 1]
+    learnt, unseen = ([epochs.seen(rule, each, part) for each in past] for part in _PARTS)
+    sure, right = [each.confidence for each in unseen], [each.accuracy for each in unseen]
+    title = f"{RULES[rule]}, epoch {epoch}"
+    curves = panels.plot(0.45, 2.7, ("", _TIME), ("", CONFIDENCE), title, 3.3, 1.95)
+    curves.fill_between(past, sure, right, color=LIGHT_BLUE)
+    curves.plot(past, [each.accuracy for each in learnt], color=GREY, label="training accuracy")
+    curves.plot(past, right, color="black", label="accuracy")
+    curves.plot(past, sure, color=BLUE, linewidth=3, label="confidence")
+    curves.legend(fontsize=9, loc="lower right")
+    panels.diagram(3.75, 1.9, unseen[-1].reliability, "reliability", 3.3, 1.95)
+    levels = ("", _LEVEL)
+    title = "levels of training images"
+    paths = panels.plot(0.45, 2.7, ("epoch", _TIME), levels, title, 0.5, 1.95)
+    ordered = panels.plot(
+        3.75, 1.9, ("training images", (1, 80, 160)), levels, "levels, sorted", 0.5, 1.95
+    )
     if rule == "bce":
-        picture.paste(lettering("BCE has no levels", LETTERS), (_SORTED.box[0] + 24, 545))
+        ordered.text(80, 0.2, "BCE has no levels", ha="center", fontsize=10)
     else:
-        _sorted(draw, epochs.levels(rule)[EPOCHS.index(epoch)])
-    for part, tops in _TOPS.items():
-        for top, values in zip(tops, epochs.seen(rule, epoch, part).maps, strict=True):
-            picture.paste(grey_map(values, SCALE), (_LEFTS[-1], top))
-    return Drawing(picture, _alt(rule, epoch))
-
-
-def _sorted(draw: ImageDraw.ImageDraw, alphas: np.ndarray) -> None:
-    """A dot for each image, over its rank; larger ones for those whose maps are shown."""
-    marked = dict(zip(PICKS["train"], MARKS, strict=True))
-    order = alphas.argsort(kind="stable").tolist()
-    for i in sorted(order, key=lambda i: i in marked):
-        x, y = _SORTED.across(1 + order.index(i)), _SORTED.up(alphas[i])
-        far = 6 if i in marked else 1
-        draw.ellipse((x - far, y - far, x + far, y + far), index(marked.get(i, GREY)))
-
-
-def _alt(rule: str, epoch: int) -> str:
-    return (
+        _draw_levels(paths, ordered, epochs.levels(rule)[: len(past)])
+    for axis in (curves, paths):
+        axis.axvline(epoch, color=PINK, linewidth=2)
+    for top, (part, dataset) in zip((0.35, 3.15), _sets().items(), strict=True):
+        picks = list(PICKS[part])
+        tiles = (
+            dataset.images[picks].double().mean(dim=1).numpy() / 255,
+            dataset.masks[picks, 0].numpy(),
+            dataset.posterior[picks],
+            epochs.seen(rule, epoch, part).maps,
+        )
+        axis = panels.map(6.0, 4.15, mosaic(np.stack(tiles, axis=1)), _PARTS[part], top)
+        axis.set_xticks((SIZE + GAP) * np.arange(4) + SIZE / 2, _HEADS)
+        axis.tick_params(length=0)
+        for i, colour in enumerate(MARKS if part == "train" else ()):
+            place = (-0.5, (SIZE + GAP) * i - 0.5)
+            axis.add_patch(Rectangle(place, SIZE, SIZE, fill=False, ec=colour, lw=4, clip_on=False))
+    panels.figure.set_label(
         f"{RULES[rule]} at epoch {epoch}: confidence and accuracy up to it, the reliability "
         "diagram, the levels of all training images over time and sorted, and the network's maps "
         "of two training and two validation images beside label and truth; "
         f"{_gap(rule, epoch)}."
     )
+    return panels.figure
+
+
+def _draw_levels(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
+    """Draw (epochs, images) levels over time, and the last ones sorted; the images whose maps are
+    shown stand out."""
+    past, rank = EPOCHS[: len(alphas)], 1 + alphas[-1].argsort(kind="stable").argsort()
+    breaks = np.full((1, alphas.shape[1]), np.nan)  # one line is drawn faster than one an image
+    every = np.concatenate([alphas, breaks]).T.ravel()
+    paths.plot(np.tile([*past, np.nan], len(rank)), every, color="#B9B9B9", linewidth=0.5)
+    ordered.plot(rank, alphas[-1], ".", color=GREY, markersize=2)
+    for i, colour in zip(PICKS["train"], MARKS, strict=True):
+        paths.plot(past, alphas[:, i], color=colour, linewidth=2.5)
+        ordered.plot(rank[i], alphas[-1, i], "o", color=colour, markersize=8)
 
 
 def readout(rule: str, epoch: int) -> str:

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course.figures.panels import Panels
+from aslp_lib.course.figures.panels import CONFIDENCE, SHARE, Panels
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE
 from aslp_lib.metrics.calibration import Reliability
 
-_SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
-_CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _POINT: dict[str, Any] = {
     "markersize": 9,
     "markeredgecolor": "black",
@@ -33,10 +31,10 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
     """
     panels = Panels(8.6)
     diagram = panels.plot(
-        0.6, 3.5, ("confidence", _CONFIDENCE), ("accuracy in the bin", _SHARE), title
+        0.6, 3.5, ("confidence", CONFIDENCE), ("accuracy in the bin", SHARE), title
     )
     shares = panels.plot(
-        5.0, 3.4, ("confidence", _CONFIDENCE), ("% of the pixels", _SHARE), "where the pixels are"
+        5.0, 3.4, ("confidence", CONFIDENCE), ("% of the pixels", SHARE), "where the pixels are"
     )
     left, width = table.edges[:-1], np.diff(table.edges)
     full = table.pixels > 0
@@ -59,7 +57,7 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
     # Stems at the bins' mean confidence: equal-mass bins may be too thin for bars.
     shares.vlines(table.confidence[full], 0, table.share[full], color=GREY, linewidth=2.5)
     shares.plot(table.confidence[full], table.share[full], ".", color="black", markersize=4)
-    shares.set_yticklabels([f"{100 * share:.0f}" for share in _SHARE])
+    shares.set_yticklabels([f"{100 * share:.0f}" for share in SHARE])
     panels.figure.set_label(
         f"Reliability diagram, {title}: accuracy against confidence in {len(table.pixels)} bins, "
         f"{int(full.sum())} of them with pixels; the gaps of {int((full & counted).sum())} are "
@@ -92,7 +90,7 @@ def perturbation_plane(
     ):
         panels.map(left, 1.8, values, title)
     plane = panels.plot(
-        6.4, 2.5, ("level alpha", _SHARE), ("strength beta", (0, 0.5, 1, 1.5, 2)), "the plane"
+        6.4, 2.5, ("level alpha", SHARE), ("strength beta", (0, 0.5, 1, 1.5, 2)), "the plane"
     )
     x = np.linspace(0.005, 1, 200)
     plane.fill_between(x, np.minimum(1 / x, 2), 2, color=GREY, alpha=0.3, linewidth=0)
@@ -137,7 +135,7 @@ def loss_over_f(
     """
     panels = Panels(8.6)
     curve = panels.plot(
-        0.6, 4.2, ("f, the network's P(y = 1)", _SHARE), ("loss, nats", (0, 1, 2, 3)), "the loss"
+        0.6, 4.2, ("f, the network's P(y = 1)", SHARE), ("loss, nats", (0, 1, 2, 3)), "the loss"
     )
     styles = ((GREY, ":", 1.2), (GREY, "--", 1.2), (BLUE, "-", 2.2))
     for (label, loss), (colour, dash, width) in zip(losses.items(), styles, strict=True):
@@ -146,7 +144,7 @@ def loss_over_f(
     curve.axvline(0.5, color="black", linewidth=0.6)
     curve.legend(fontsize=9, loc="upper center")
     line = panels.plot(
-        5.7, 2.7, ("true posterior pi", _SHARE), ("minimiser f*", _SHARE), "what is learnt"
+        5.7, 2.7, ("true posterior pi", SHARE), ("minimiser f*", SHARE), "what is learnt"
     )
     line.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="plain BCE")
     line.plot([0, 1], answer, color=BLUE, linewidth=2, label="SC-BCE")

@@ -112,14 +112,13 @@ def _tracked() -> set[str] | None:
             file=sys.stderr,
         )
         return None
-    try:
-        listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", b"").decode(errors="replace").strip() or error
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True)
+    if listed.returncode:
         raise RuntimeError(
-            f"git cannot list the files of {Path.cwd()} ({said}); expected a list, so that only "
-            "the project's own files are packed. Make `git ls-files` work here."
-        ) from error
+            f"git cannot list the files of {Path.cwd()} ({listed.stderr.decode().strip()}); "
+            "expected a list, so that only the project's own files are packed. Make `git ls-files` "
+            "work here."
+        )
     return set(listed.stdout.decode(errors="surrogateescape").split("\0"))
 
 

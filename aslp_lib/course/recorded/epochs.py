@@ -6,21 +6,18 @@ plain BCE and the three rules. All but ME are the trainings of the shipped weigh
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from zipfile import ZIP_LZMA, ZipFile
 
 import numpy as np
 import torch
 from scipy.special import expit
 
+from aslp_lib.checks import require
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import FOLDER, SETTINGS, write_how
+from aslp_lib.course.recorded import SETTINGS, position, read_arrays, write_arrays, write_how
 from aslp_lib.course.recorded.levels import logits_of
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.training.checkpoints import TrainingState
@@ -35,7 +32,7 @@ GREYS = 32
 """Of a map."""
 STEP = 1e-4
 """To which levels are rounded."""
-FILE, HOW = FOLDER / "epochs.npz", FOLDER / "epochs.json"
+FILE, HOW = "epochs.npz", "epochs.json"
 SCORES = {
     "accuracy": calibration.accuracy,
     "confidence": calibration.confidence,
@@ -66,7 +63,7 @@ def levels(method: str) -> np.ndarray:
     Raises:
         ValueError: a method that is not of `METHODS`.
     """
-    alphas: np.ndarray = _held()["levels"][_row(method)] * STEP
+    alphas: np.ndarray = read_arrays(FILE)["levels"][position("method", method, METHODS)] * STEP
     return alphas
 
 
@@ -76,29 +73,15 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
     Raises:
         ValueError: a method, an epoch or a set that is not of `METHODS`, `EPOCHS` and `PICKS`.
     """
-    if epoch not in EPOCHS:
-        raise ValueError(f"epoch is {epoch}, but must be an even one up to {EPOCHS[-1]}")
-    if part not in PICKS:
-        raise ValueError(f"there is no set {part!r}: choose of {', '.join(PICKS)}")
-    at = _row(method), EPOCHS.index(epoch), list(PICKS).index(part)
-    held = _held()
+    require("epoch", epoch, epoch in EPOCHS, f"be an even one up to {EPOCHS[-1]}")
+    method_at, part_at = position("method", method, METHODS), position("set", part, PICKS)
+    at = method_at, EPOCHS.index(epoch), part_at
+    held = read_arrays(FILE)
     accuracy, confidence, ece = held["scores"][at].tolist()
     bins = held["bins"][at].astype(np.float64)
     edges = np.arange(bins.shape[1] + 1) / bins.shape[1]
     maps = held["maps"][at] / (GREYS - 1)
     return Seen(accuracy, confidence, ece, Reliability(edges, *bins), maps)
-
-
-def _row(method: str) -> int:
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}, but must be of {', '.join(METHODS)}")
-    return METHODS.index(method)
-
-
-@cache
-def _held() -> dict[str, np.ndarray]:
-    with np.load(FILE, allow_pickle=False) as file:
-        return dict(file)
 
 
 def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
@@ -133,18 +116,8 @@ def main() -> None:
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
     trainings = [recorded(method, data, settings) for method in METHODS]
-    save({name: np.stack([each[name] for each in trainings]) for name in trainings[0]})
-
-
-def save(held: dict[str, np.ndarray]) -> None:
-    """Write the arrays, and how they were made."""
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # as .npz, a quarter smaller than by deflate
-        for name, values in held.items():
-            with file.open(f"{name}.npy", "w") as entry:
-                np.lib.format.write_array(entry, values, allow_pickle=False)
-    write(FILE, buffer.getvalue())
-    _held.cache_clear()
+    arrays = {name: np.stack([each[name] for each in trainings]) for name in trainings[0]}
+    write_arrays(FILE, arrays)
     ends = {
         method: {
             "level": levels(method)[-1].mean().item(),
@@ -152,7 +125,7 @@ def save(held: dict[str, np.ndarray]) -> None:
         }
         for method in METHODS
     }
-    write_how(HOW.name, "aslp_lib.course.recorded.epochs", METHODS, epochs=list(EPOCHS), ends=ends)
+    write_how(HOW, "aslp_lib.course.recorded.epochs", METHODS, epochs=list(EPOCHS), ends=ends)
 
 
 def _scores(outcome: Seen) -> dict[str, float]:

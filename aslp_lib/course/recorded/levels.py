@@ -8,10 +8,8 @@ Beside them stand the shipped networks whose levels a rule moved.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -21,17 +19,14 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from torch import nn
 
-from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
+from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION
 from aslp_lib.config import Settings
-from aslp_lib.course.recorded import FOLDER, SETTINGS, load, write_how
+from aslp_lib.course.recorded import SETTINGS, load, position, read_arrays, write_arrays, write_how
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.files import write
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import MAP_LEVELS, Counts
-from aslp_lib.recalibration.temperature import Temperature
 from aslp_lib.training.loop import train
-from aslp_lib.training.validation import validate
 
 LEVELS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 """alpha * beta of the trainings."""
@@ -49,7 +44,7 @@ PICKS: Mapping[str, tuple[int, ...]] = {
     "textures": (0, 4, 7, 18),
 }
 """Of each test set, the images whose maps are kept."""
-FILE, HOW = FOLDER / "levels.npz", FOLDER / "levels.json"
+FILE, HOW = "levels.npz", "levels.json"
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Middles of the bins in which BCE's logits are counted."""
 KINDS = ("toss-ups", "background", "other")
@@ -78,9 +73,8 @@ def at_level(level: float, part: str = "test", targets: str = "expected") -> Out
     Raises:
         ValueError: another level or other targets, or a set that is not there.
     """
-    if level not in LEVELS:
-        raise ValueError(f"level is {level}, but must be of {', '.join(map(str, LEVELS))}")
-    _technique(targets)
+    position("level", level, LEVELS)
+    position("targets", targets, TARGETS)
     return _recorded((targets, level), part)
 
 
@@ -90,13 +84,12 @@ def of_rule(rule: str, part: str = "test") -> Outcome:
     Raises:
         ValueError: another rule, or a set that is not there.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule is {rule!r}, but must be of {', '.join(RULES)}")
+    position("rule", rule, RULES)
     return _recorded(rule, part)
 
 
 def _recorded(row: Row, part: str) -> Outcome:
-    held, at = _held(), (ROWS.index(row), _number(part))
+    held, at = read_arrays(FILE), (ROWS.index(row), position("set", part, PICKS))
     return Outcome(
         Counts(held["counts"][at].astype(np.int64)[None]),
         held["maps"][at] / 255,
@@ -110,7 +103,7 @@ def at_temperature(temperature: float, part: str = "test") -> Outcome:
     Raises:
         ValueError: a set that is not there.
     """
-    held, which = _held(), _number(part)
+    held, which = read_arrays(FILE), position("set", part, PICKS)
     table = held["logits"][which].astype(np.int64)
     p = expit(LOGITS / temperature)
     counts = np.zeros((1, 2, MAP_LEVELS), np.int64)
@@ -120,11 +113,6 @@ def at_temperature(temperature: float, part: str = "test") -> Outcome:
         sure = pixels @ np.maximum(p, 1 - p) / pixels.sum(axis=1)
     maps = expit(held["map_logits"][which].astype(np.float64) / temperature)
     return Outcome(Counts(counts), maps, sure[0].item(), sure[1].item())
-
-
-def fitted_temperature() -> float:
-    """The temperature of least negative log-likelihood on BCE's validation set."""
-    return float(_held()["temperature"])
 
 
 def matching_temperature(level: float, part: str = "test", targets: str = "expected") -> float:
@@ -139,24 +127,6 @@ def matching_temperature(level: float, part: str = "test", targets: str = "expec
         return calibration.confidence(at_temperature(temperature, part).counts) - aim
 
     return float(brentq(surplus, 0.5, 50, xtol=1e-3))
-
-
-def _technique(targets: str) -> Technique:
-    if targets not in TARGETS:
-        raise ValueError(f"targets is {targets!r}, but must be of {', '.join(TARGETS)}")
-    return TARGETS[targets]
-
-
-def _number(part: str) -> int:
-    if part not in PICKS:
-        raise ValueError(f"there is no set {part!r}: choose of {', '.join(PICKS)}")
-    return list(PICKS).index(part)
-
-
-@cache
-def _held() -> dict[str, np.ndarray]:
-    with np.load(FILE, allow_pickle=False) as file:
-        return dict(file)
 
 
 def logits_of(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
@@ -198,7 +168,8 @@ def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
     Raises:
         ValueError: other targets.
     """
-    technique = _technique(targets)
+    position("targets", targets, TARGETS)
+    technique = TARGETS[targets]
     options = {
         "technique": technique.name,
         "alpha": level / technique.beta,
@@ -217,30 +188,6 @@ def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
     return train(at(level, settings, targets), data, "fixed_level").network
 
 
-def arrays(
-    rows: Sequence[Mapping[str, Outcome]],
-    plain: Mapping[str, np.ndarray],
-    tests: Mapping[str, Any],
-    temperature: float,
-) -> dict[str, np.ndarray]:
-    """What is written.
-
-    Args:
-        rows: set -> what is kept of it, of each of `ROWS`.
-        plain: set -> (images, H, W) logits of BCE.
-        temperature: as `fitted_temperature` is.
-    """
-    kept = [[row[part] for part in PICKS] for row in rows]
-    return {
-        "counts": np.array([[o.counts.pooled for o in row] for row in kept], np.uint32),
-        "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in kept], np.uint8),
-        "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in kept]),
-        "logits": np.array([logit_table(plain[p], tests[p]) for p in PICKS], np.uint32),
-        "map_logits": np.array([plain[p][list(PICKS[p])] for p in PICKS], np.float16),
-        "temperature": np.array(temperature),
-    }
-
-
 def main() -> None:
     """Train one network after another, and replace the files when all are done."""
     settings = replace(SETTINGS, device="cpu")
@@ -250,30 +197,26 @@ def main() -> None:
     for row in ROWS:
         network = of_row(row, data, settings)
         rows.append(
-            {
-                part: outcome(logits_of(network, tests[part]), tests[part], picks)
+            [
+                outcome(logits_of(network, tests[part]), tests[part], picks)
                 for part, picks in PICKS.items()
-            }
+            ]
         )
-    bce = load("bce")
-    fitted = Temperature().fit(validate(bce, data.validation, settings))
-    plain = {part: logits_of(bce, tests[part]) for part in PICKS}
-    save(arrays(rows, plain, tests, fitted.value))
-
-
-def save(held: dict[str, Any]) -> None:
-    """Write the arrays, and how they were made."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **held)
-    write(FILE, buffer.getvalue())
-    _held.cache_clear()
+    plain = {part: logits_of(load("bce"), tests[part]) for part in PICKS}
+    arrays: dict[str, np.ndarray] = {
+        "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
+        "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),
+        "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in rows]),
+        "logits": np.array([logit_table(plain[p], tests[p]) for p in PICKS], np.uint32),
+        "map_logits": np.array([plain[p][list(PICKS[p])] for p in PICKS], np.float16),
+    }
+    write_arrays(FILE, arrays)
     write_how(
-        HOW.name,
+        HOW,
         "aslp_lib.course.recorded.levels",
         ["fixed_level"],
         levels=LEVELS,
         targets={targets: technique.name for targets, technique in TARGETS.items()},
-        temperature=fitted_temperature(),
         scores={
             targets: {level: _scores(at_level(level, "test", targets).counts) for level in LEVELS}
             for targets in TARGETS
