@@ -94,7 +94,7 @@ class Recalibrated(nn.Module):
             )
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write network and recalibration as one safetensors file. Raises as `files.write`."""
         tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}  # if tied
         save_tensors(
@@ -103,7 +103,7 @@ class Recalibrated(nn.Module):
 
     @classmethod
     def load(
-        cls, path: Path, network: nn.Module, select: Callable[[Any], Tensor] | None = None
+        cls, path: str | Path, network: nn.Module, select: Callable[[Any], Tensor] | None = None
     ) -> Self:
         """Read what `save` wrote, and fill `network` with its weights.
 
@@ -119,7 +119,7 @@ class Recalibrated(nn.Module):
         """
         from aslp_lib.recalibration import RECALIBRATIONS  # which imports this file
 
-        tensors, facts = load_tensors(path)
+        tensors, facts = load_tensors(Path(path))
         try:
             name = facts.get("kind")
             if name not in RECALIBRATIONS:

@@ -254,6 +254,7 @@ def test_torch_compile_sees_one_graph():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # numbers of channels are constants
 def test_onnx_computes_the_same(tmp_path):
     for package in ("onnx", "onnxscript"):  # for the exporters of older and of newer versions
         pytest.importorskip(package)
