@@ -34,9 +34,9 @@ class Recalibrated(nn.Module):
     of each image. `flip` runs the network a second time. `density` is refused: it compares an
     encoder's features with those of training images.
 
-    The numbers of the recalibration are float32 buffers, named `recalibration.NAME`. They are part
-    of `state_dict`, move with `to(device)`, and stay float32 when `half()` or `to(dtype)` converts
-    the network.
+    The numbers of the recalibration are float32 buffers, named `recalibration.NAME`, on the
+    network's device. They are part of `state_dict`, move with `to(device)`, and stay float32 when
+    `half()` or `to(dtype)` converts the network.
 
     >>> import torch
     >>> from aslp_lib.recalibration import Recalibrated, Temperature
@@ -69,6 +69,8 @@ class Recalibrated(nn.Module):
         super().__init__()
         self.network, self.select = network, select
         self.recalibration = _Numbers(recalibration)
+        if (parameter := next(network.parameters(), None)) is not None:
+            self.recalibration.to(parameter.device)
 
     def forward(self, images: Tensor) -> Tensor:
         logits = self.logits(images)

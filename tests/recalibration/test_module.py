@@ -168,6 +168,13 @@ def test_its_numbers_are_buffers_that_stay_in_single_precision(fitted):
     assert all(each.is_meta for each in recalibrated.to("meta").buffers())
 
 
+@cases(*OF_LOGITS, Flip())
+def test_its_numbers_are_on_the_network_s_device(fitted):
+    recalibrated = Recalibrated(convolution().to("meta"), fitted)
+    assert recalibrated(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
+    assert all(each.is_meta for each in recalibrated.buffers())
+
+
 def test_a_copy_is_independent_and_modes_reach_the_network():
     recalibrated = Recalibrated(nn.Dropout(), Temperature(2.0))
     clone = copy.deepcopy(recalibrated).eval()
