@@ -27,6 +27,7 @@ CONTENTS = {
     "Guides": [
         "docs/own_loop.md",
         "docs/recalibration.md",
+        "docs/any_network.md",
         "docs/score.md",
         "docs/compare.md",
         "docs/degradations.md",

@@ -11,6 +11,7 @@ from aslp_lib.recalibration.calibration_data import Trained
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.logistic import Logistic
+from aslp_lib.recalibration.module import Recalibrated
 from aslp_lib.recalibration.per_image import PerImageLevel, PerImageTemperature
 from aslp_lib.recalibration.temperature import DegradedTemperature, Temperature, TwoTemperatures
 
@@ -40,6 +41,7 @@ __all__ = [
     "Logistic",
     "PerImageLevel",
     "PerImageTemperature",
+    "Recalibrated",
     "Recalibration",
     "Temperature",
     "Trained",

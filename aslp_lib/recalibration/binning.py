@@ -74,10 +74,10 @@ class Isotonic(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """The staircase, in the logits' precision; NaN stays NaN."""
-        if not self.logits:
+        if not len(self.logits):
             return logits
         z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        knots, values = (z.new_tensor(each) for each in (self.logits, self.values))
+        knots, values = (_as_tensor(each, z) for each in (self.logits, self.values))
         right = torch.bucketize(z, knots).clamp(1, len(knots) - 1)
         share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
         changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
@@ -157,11 +157,11 @@ class Histogram(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """The bins' values, in the logits' precision; NaN stays NaN."""
-        if not self.values:
+        if not len(self.values):
             return logits
         z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        bins = torch.bucketize(z, z.new_tensor(self.edges))
-        changed = z.new_tensor(self.values)[bins]
+        edges, values = (_as_tensor(each, z) for each in (self.edges, self.values))
+        changed = values[torch.bucketize(z, edges)]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
     def identity(self) -> Self:
@@ -169,3 +169,8 @@ class Histogram(Recalibration):
 
     def describe(self) -> str:
         return IDENTITY if not self.values else f"{len(self.values)} bins"
+
+
+def _as_tensor(numbers: tuple[float, ...] | Tensor, like: Tensor) -> Tensor:
+    """Numbers of a recalibration, or the buffer that `Recalibrated` has for them."""
+    return torch.as_tensor(numbers, dtype=like.dtype, device=like.device)

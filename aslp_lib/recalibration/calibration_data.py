@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, TypeVar, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.degradations import DEGRADATIONS
@@ -52,31 +54,33 @@ BINS = 60
 FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
 
 
-def map_features(
-    logits: NDArray[np.float64], pixels: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """(N, features) of predicted maps, named by FEATURES.
+Array = TypeVar("Array", bound=NDArray[np.float64] | Tensor)
+
+
+def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Array:
+    """(N, features) of predicted maps, named by FEATURES, of logits in NumPy or PyTorch.
 
     Args:
         logits: (N, pixels), each pixel's; or with `pixels` (levels,), those that there are.
-        pixels: (N, levels) how many pixels of each image have them.
+        pixels: (N, levels) how many pixels of each image have them; logits are in NumPy then.
     """
-    size = np.abs(logits)
-    odds = np.exp(-size)  # of z and of -z alike
-    entropy = np.log1p(odds) + size * odds / (1 + odds)  # in nats
-    held, found = np.minimum(size, LIMIT), (logits > 0).astype(np.float64)
+    xp: Any = torch if isinstance(logits, Tensor) else np
+    size = xp.abs(logits)
+    odds = xp.exp(-size)  # of z and of -z alike
+    entropy = xp.log1p(odds) + size * odds / (1 + odds)  # in nats
+    held, found = size.clip(max=LIMIT), (logits > 0) * xp.ones_like(logits)
     values = (found, entropy * found, entropy * (1 - found), held)
     if pixels is None:
-        means = [each.mean(axis=1) for each in values]
+        means = [each.mean(1) for each in values]
     else:
         shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # some may have none
         means = [shares @ each for each in values]
     area, inside, outside, size_mean = means
     columns = (
-        *(np.log(0.001 + area), np.log(0.001 + inside + outside)),
+        *(xp.log(0.001 + area), xp.log(0.001 + inside + outside)),
         *(inside / (area + 0.01), outside / (1 - area + 0.01), size_mean),
     )
-    return np.stack(columns, axis=1)
+    return cast(Array, xp.stack(columns, 1))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,275 @@
+"""A network with a recalibration as one module, compared with the library's path on grey levels."""
+
+import copy
+import re
+from operator import itemgetter
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
+from aslp_lib.recalibration import (
+    RECALIBRATIONS,
+    DegradedTemperature,
+    Density,
+    Flip,
+    Histogram,
+    Isotonic,
+    Logistic,
+    PerImageLevel,
+    PerImageTemperature,
+    Recalibrated,
+    Temperature,
+    TwoTemperatures,
+)
+from aslp_lib.tensors import load_tensors, save_tensors
+
+LEVELS = 256
+# Weights of foreground and background, then means, deviations and range of the five features.
+IMAGE_WEIGHTS = (
+    *((-1.0, 0.5, 0.25, 0.0, -0.75, -0.5), (-2.0, 0.25, 0.25, 0.5, 0.25, 0.25)),
+    *(5 * (-0.5,), 5 * (2.0,), 5 * (-1.0,), 5 * (1.0,)),
+)
+# Every number is one that single precision holds, so that both paths have the same.
+ELEMENTWISE = [
+    Temperature(2.5),
+    DegradedTemperature(0.75),
+    TwoTemperatures(2.0, 0.5),
+    Logistic(0.5, -0.25),
+    Isotonic((-2.0, 0.5, 2.0), (-1.0, -0.5, 3.0)),
+    Isotonic(),
+    Histogram(20, (-1.0, 0.5), (-2.0, 0.25, 0.125)),
+]
+IMAGE_WISE = [
+    PerImageLevel(*IMAGE_WEIGHTS),
+    PerImageTemperature(*IMAGE_WEIGHTS),
+    PerImageTemperature(),
+]
+OF_LOGITS = [*ELEMENTWISE, *IMAGE_WISE]
+
+
+def cases(*recalibrations):
+    return pytest.mark.parametrize("fitted", recalibrations, ids=lambda each: each.name)
+
+
+def random_logits(*shape):
+    generator = torch.Generator().manual_seed(0)
+    return 3 * torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def convolution(channels=3):
+    torch.manual_seed(0)
+    return nn.Conv2d(channels, 1, kernel_size=3, padding=1)
+
+
+def test_every_registered_method_is_tested_here():
+    tested = {each.name for each in (*OF_LOGITS, Flip(), Density())}
+    assert tested == RECALIBRATIONS.keys()
+
+
+@cases(*OF_LOGITS)
+def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
+    levels = np.random.default_rng(0).integers(LEVELS, size=(3, 400))
+    levels[0] //= 2  # all background
+    table = np.zeros((3, 2, LEVELS), dtype=np.int64)
+    np.add.at(table, (np.arange(3)[:, None], 0, levels), 1)
+    moved = np.broadcast_to(fitted.moved_levels(Counts(table)), (3, LEVELS))
+    logits = torch.from_numpy(level_logits(LEVELS)[levels]).view(3, 1, 20, 20)
+    recalibrated = Recalibrated(nn.Identity(), fitted)(logits)
+    assert recalibrated.shape == logits.shape
+    torch.testing.assert_close(recalibrated, fitted.apply(logits), rtol=1e-12, atol=1e-12)
+    found = nearest_levels(recalibrated.view(3, 400).numpy(), LEVELS)
+    np.testing.assert_array_equal(found, np.take_along_axis(moved, levels, axis=1))
+
+
+@cases(*OF_LOGITS)
+@pytest.mark.parametrize("shape", [(2, 5, 6), (2, 1, 2, 3, 4)], ids=str)
+def test_maps_of_any_shape(fitted, shape):
+    logits = random_logits(*shape)
+    torch.testing.assert_close(Recalibrated(nn.Identity(), fitted)(logits), fitted.apply(logits))
+
+
+@cases(*OF_LOGITS)
+def test_gradients_are_finite_differences(fitted):
+    logits = random_logits(2, 1, 3, 4).requires_grad_()
+    assert torch.autograd.gradcheck(Recalibrated(nn.Identity(), fitted), logits)
+
+
+def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
+    network = convolution().double()
+    images = random_logits(2, 3, 5, 6)
+    original, mirrored = (network(each).sigmoid() for each in (images, images.flip(-1)))
+    probabilities = Recalibrated(network, Flip())(images).sigmoid()
+    torch.testing.assert_close(probabilities, (original + mirrored.flip(-1)) / 2)
+
+
+@pytest.mark.parametrize(
+    ("recalibration", "message"),
+    [(Density(), "'density' needs more than logits"), (Temperature, "expected a fitted one")],
+)
+def test_other_recalibrations_are_refused(recalibration, message):
+    with pytest.raises(TypeError, match=message):
+        Recalibrated(nn.Identity(), recalibration)
+
+
+@pytest.mark.parametrize(
+    ("output", "select", "error", "message"),
+    [
+        ({"out": 1, "aux": 2}, None, TypeError, "dict with the keys out, aux"),
+        ({"out": 1}, itemgetter("out"), TypeError, "not a tensor: int"),
+        (torch.zeros(2, 2, 4, 4), None, ValueError, "several channels: shape .2, 2, 4, 4."),
+    ],
+)
+def test_outputs_that_are_not_one_map_are_refused(output, select, error, message):
+    with pytest.raises(error, match=message):
+        Recalibrated(nn.Identity(), Temperature(), select)(output)
+
+
+def test_the_logit_of_a_softmax_over_two_classes():
+    scores = random_logits(2, 2, 4, 4)
+    recalibrated = Recalibrated(nn.Identity(), Temperature(2.0), lambda z: z[:, 1:] - z[:, :1])
+    expected = (scores / 2).softmax(dim=1)[:, 1:]
+    torch.testing.assert_close(recalibrated(scores).sigmoid(), expected)
+
+
+@cases(*OF_LOGITS, Flip())
+def test_it_computes_in_single_precision(fitted):
+    images, recalibrated = random_logits(2, 3, 8, 8).float(), Recalibrated(convolution(), fitted)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, found = recalibrated.network(images), recalibrated(images)
+        flipped = recalibrated.network(images.flip(-1)).flip(-1)
+    assert (logits.dtype, found.dtype) == (torch.bfloat16, torch.float32)
+    if isinstance(fitted, Flip):
+        expected = ((logits.double().sigmoid() + flipped.double().sigmoid()) / 2).logit()
+    else:
+        expected = fitted.apply(logits.double())
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_float16_does_not_overflow():
+    logits = torch.tensor([[[[-6e4, 6e4]]]], dtype=torch.float16)
+    found = Recalibrated(nn.Identity(), Temperature(0.25))(logits)
+    torch.testing.assert_close(found, 4 * logits.float())
+
+
+@cases(*OF_LOGITS)
+def test_its_numbers_are_buffers_that_stay_in_single_precision(fitted):
+    recalibrated = Recalibrated(convolution(), fitted)
+    before = {name: each.clone() for name, each in recalibrated.named_buffers()}
+    assert before.keys() == {f"recalibration.{name}" for name in vars(fitted)}
+    assert before.keys() <= recalibrated.state_dict().keys()
+    for converted in (recalibrated.half(), recalibrated.to(torch.bfloat16)):
+        assert converted.network.weight.dtype in (torch.float16, torch.bfloat16)
+        for name, each in converted.named_buffers():
+            torch.testing.assert_close(each, before[name], rtol=0, atol=0)
+    assert all(each.is_meta for each in recalibrated.to("meta").buffers())
+
+
+@cases(*OF_LOGITS, Flip())
+def test_its_numbers_are_on_the_network_s_device(fitted):
+    recalibrated = Recalibrated(convolution().to("meta"), fitted)
+    assert recalibrated(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
+    assert all(each.is_meta for each in recalibrated.buffers())
+
+
+def test_a_copy_is_independent_and_modes_reach_the_network():
+    recalibrated = Recalibrated(nn.Dropout(), Temperature(2.0))
+    clone = copy.deepcopy(recalibrated).eval()
+    clone.load_state_dict({"recalibration.value": torch.tensor(4.0)})
+    assert recalibrated.network.training and not clone.network.training
+    logits = torch.ones(1, 1, 4, 4)
+    torch.testing.assert_close(recalibrated.eval()(logits), logits / 2)
+    torch.testing.assert_close(clone(logits), logits / 4)
+
+
+@cases(*OF_LOGITS, Flip())
+def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
+    images, saved = random_logits(2, 3, 4, 4).float(), Recalibrated(convolution(), fitted)
+    saved.save(tmp_path / "network.safetensors")
+    network = nn.Conv2d(3, 1, kernel_size=3, padding=1)
+    loaded = Recalibrated.load(tmp_path / "network.safetensors", network)
+    assert loaded.network is network and loaded.recalibration.kind is type(fitted)
+    torch.testing.assert_close(loaded(images), saved(images), rtol=0, atol=0)
+
+
+@pytest.mark.fault("a file of another network or recalibration is loaded", "it is refused")
+@pytest.mark.parametrize(
+    ("changed", "facts", "message"),
+    [
+        ({}, {"kind": "density"}, "'density' needs more than logits"),
+        ({}, {"kind": "logistic"}, "2 tensors are missing, such as recalibration.offset"),
+        ({}, {"kind": ["temperature"]}, "cannot be loaded"),
+        ({}, {"kind": None}, "its recalibration is None"),
+        ({}, {"version": 2}, "it is of version 2"),
+        ({"network.bias": None}, {}, "1 tensors are missing, such as network.bias"),
+        ({"recalibration.value": None}, {}, "missing, such as recalibration.value"),
+        ({"network.scale": torch.ones(1)}, {}, "1 tensors are unknown, such as network.scale"),
+        (
+            {"network.bias": torch.ones(2)},
+            {},
+            r"network.bias has shape \(2,\), the network's \(1,\)",
+        ),
+        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
+        ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
+        ({"recalibration.value": torch.ones(2)}, {}, "cannot be loaded"),
+    ],
+)
+def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
+    changed, facts, message, tmp_path
+):
+    path = tmp_path / "network.safetensors"
+    Recalibrated(convolution(), Temperature(2.0)).save(path)
+    tensors, written = load_tensors(path)
+    tensors = {k: each for k, each in (tensors | changed).items() if each is not None}
+    save_tensors(path, tensors, written | facts)
+    network = nn.Conv2d(3, 1, kernel_size=3, padding=1)
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(ValueError, match=message) as raised:
+        Recalibrated.load(path, network)
+    assert str(path) in str(raised.value)
+    torch.testing.assert_close(dict(network.state_dict()), dict(before), rtol=0, atol=0)
+
+
+@pytest.mark.fault("a file with network and recalibration is cut short", "it is refused")
+def test_a_truncated_file_is_refused(tmp_path):
+    path = tmp_path / "network.safetensors"
+    Recalibrated(convolution(), Temperature(2.0)).save(path)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=re.escape(f"{path} is damaged")):
+        Recalibrated.load(path, convolution())
+
+
+class All(nn.Module):
+    """Every recalibration of the same logits, so that one graph has them all."""
+
+    def __init__(self, recalibrations):
+        super().__init__()
+        self.each = nn.ModuleList(Recalibrated(nn.Identity(), fitted) for fitted in recalibrations)
+
+    def forward(self, logits):
+        return [module(logits) for module in self.each]
+
+
+@pytest.mark.slow
+def test_torch_compile_sees_one_graph():
+    together, logits = All(OF_LOGITS), random_logits(2, 1, 4, 4)
+    compiled = torch.compile(together, fullgraph=True, backend="eager")
+    torch.testing.assert_close(compiled(logits), together(logits))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # numbers of channels are constants
+def test_onnx_computes_the_same(tmp_path):
+    for package in ("onnx", "onnxscript"):  # for the exporters of older and of newer versions
+        pytest.importorskip(package)
+    onnxruntime = pytest.importorskip("onnxruntime")
+    together, logits = All(ELEMENTWISE), random_logits(2, 1, 4, 4).float()
+    path = tmp_path / "recalibrated.onnx"
+    torch.onnx.export(together.eval(), (logits,), path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    found = session.run(None, {session.get_inputs()[0].name: logits.numpy()})
+    for fitted, each in zip(ELEMENTWISE, found, strict=True):
+        torch.testing.assert_close(torch.from_numpy(each), fitted.apply(logits))
