@@ -131,7 +131,7 @@ assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercis
 
 weights: $(STAMP)  ## the shipped weights, the explorers' records and the README's picture
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded
-	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.levels
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.perturbations
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.epochs
 	"$(PYTHON)" benchmarks/readme_picture.py
 
@@ -148,7 +148,7 @@ tables: $(STAMP)  ## every table and page that is made from records, notebooks a
 # A notebook whose claim no longer holds keeps its old output and is named; the rest is still made.
 refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a seed or a name has changed
 	$(MAKE) weights
-	$(ONE_THREAD) "$(PYTHON)" benchmarks/per_image.py
+	$(ONE_THREAD) "$(PYTHON)" benchmarks/image_wise.py
 	$(ONE_THREAD) "$(PYTHON)" benchmarks/embedded.py
 	@$(MAKE) --keep-going solutions notebooks tables; status=$$?; \
 	echo "Not made again, because it takes long; run what the change affects, and then make tables:"; \

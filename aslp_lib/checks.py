@@ -18,7 +18,7 @@ _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """A value in a message: not all of it where it is long or deep."""
     return _short.repr(value)
 
@@ -26,7 +26,7 @@ def shown(value: object) -> str:
 def require(name: str, value: object, good: bool, expected: str) -> None:
     """Raise ValueError unless it is good: "NAME is VALUE, but must EXPECTED"."""
     if not good:
-        raise ValueError(f"{name} is {shown(value)}, but must {expected}")
+        raise ValueError(f"{name} is {short_repr(value)}, but must {expected}")
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def json_object(text: str | bytes) -> dict[str, Any]:
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if not isinstance(held, dict):
-        raise ValueError(f"it is {shown(held)}, but must be an object of names and values")
+        raise ValueError(f"it is {short_repr(held)}, but must be an object of names and values")
     return held
 
 
@@ -49,7 +49,7 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(held) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in held if keys.count(key) > 1)
-        raise ValueError(f"{shown(twice)} is there twice: remove one")
+        raise ValueError(f"{short_repr(twice)} is there twice: remove one")
     return held
 
 
@@ -63,7 +63,9 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
     """
     hints = _hints(kind)
     if unknown := sorted(values.keys() - hints.keys()):
-        raise ValueError(f"unknown settings: {', '.join(prefix + shown(n)[1:-1] for n in unknown)}")
+        raise ValueError(
+            f"unknown settings: {', '.join(prefix + short_repr(n)[1:-1] for n in unknown)}"
+        )
     for name, value in values.items():
         expected = f"be {in_words(hints[name])}"
         require(f"{prefix}{name}", value, fits(value, hints[name]), expected)

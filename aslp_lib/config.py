@@ -6,9 +6,9 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, make_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
 import tyro.conf
@@ -18,7 +18,7 @@ from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import load
 from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import MAX_PIXELS, Grey
-from aslp_lib.methods import FAMILIES, METHODS, Method
+from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
 
@@ -26,18 +26,10 @@ if TYPE_CHECKING:
     MethodName = str
     NetworkName = str
     RecalibrationName = str
-    Hyperparameters = Any
 else:
     MethodName = Literal[tuple(METHODS)]
     NetworkName = Literal[tuple(NETWORKS)]
     RecalibrationName = Literal[tuple(RECALIBRATIONS)]
-    Hyperparameters = make_dataclass(
-        "Hyperparameters",
-        [(family, options, options()) for family, options in FAMILIES.items()],
-        namespace={"__module__": __name__},  # so that it is found when it is pickled
-        frozen=True,
-    )
-    """Those of all methods, a field a family: each is the methods' own frozen dataclass."""
 
 EMBEDDED = "embedded"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
@@ -134,7 +126,7 @@ class Settings:
     hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
         default_factory=Hyperparameters
     )
-    """The methods' own settings, a group a family."""
+    """Hyperparameters of the methods, one group per family."""
 
     def __post_init__(self) -> None:
         check_types(Settings, _without_names(vars(self)))

@@ -71,12 +71,12 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """In metrics.json and metrics.csv: `bce`, `bce+temperature`."""
+        """In metrics.json and metrics.csv: `bce`, `bce+temperature_scaling`."""
         return "+".join(filter(None, (self.method, self.recalibration)))
 
     @property
     def label(self) -> str:
-        """In tables and figures: `BCE`, `BCE + temperature`."""
+        """In tables and figures: `BCE`, `BCE + temperature scaling`."""
         label = METHOD_LABELS[self.method]
         if self.recalibration is None:
             return label

@@ -27,8 +27,8 @@ from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import letters
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.experiments.experiment import Candidate, Study, collect
-from aslp_lib.experiments.records import Record, by_label, of, of_method, read
+from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect
+from aslp_lib.experiments.records import Record, by_label, of_method, one_per_seed, read
 from aslp_lib.experiments.seed_statistics import (
     Difference,
     difference,
@@ -48,7 +48,7 @@ START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
     **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
-    "fixed_level": ("alpha", (0.05, 0.1, 0.15)),  # of hard inversion: strengths .1, .2, .3
+    "constant_alpha": ("alpha", (0.05, 0.1, 0.15)),  # of hard inversion: strengths .1, .2, .3
     "label_smoothing": ("epsilon", (0.1, 0.2, 0.3)),
     "disturb_label": ("rate", (0.1, 0.2, 0.3)),
     "focal": ("gamma", (1.0, 2.0, 3.0)),
@@ -61,67 +61,68 @@ GRID: dict[str, tuple[str, Sequence[object]]] = {
     "ml1_ace": ("weight", (1.0, 3.0, 10.0)),
     "ml1_ace_soft": ("weight", (1.0, 3.0, 10.0)),
     "mmce": ("weight", (2.0, 4.0, 8.0)),
-    "degraded_views": ("share", (0.25, 0.5, 1.0)),
+    "corruption_augmentation": ("share", (0.25, 0.5, 1.0)),
 }
 """What is tried of each method; the others have nothing to choose."""
-DEGRADATIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
+CORRUPTIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
 SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
 LETTERS = {"demo": (0.1, 0.125, 0.15), "small": (0.06,)}
 """Constant alphas of hard inversion: one is the best by validation NLL, the others have MC's."""
-EVERYWHERE = ("temperature", "per_image", "per_image_temperature")
+EVERYWHERE = ("temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
 """Recalibrations of every method; of BCE and ASLP's rules all are compared."""
 CLOSELY = ("bce", *RULES)
 REAL = (
-    *CLOSELY, "label_smoothing", "fixed_level", "early_stopping", "mixup", "degraded_views",
+    *CLOSELY, "label_smoothing", "constant_alpha", "early_stopping", "mixup",
+    "corruption_augmentation",
 )  # fmt: skip
 """What is trained on real images."""
 
 
-def tried(method: str) -> list[Candidate]:
+def tried(method: str) -> list[RunConfiguration]:
     """A method's grid."""
     if method not in GRID:
-        return [Candidate(method)]
+        return [RunConfiguration(method)]
     name, values = GRID[method]
-    more = {"technique": "HI"} if method == "fixed_level" else {}
-    return [Candidate(method, {**more, name: value}) for value in values]
+    more = {"technique": "HI"} if method == "constant_alpha" else {}
+    return [RunConfiguration(method, {**more, name: value}) for value in values]
 
 
-def chosen(grid: Sequence[Record]) -> dict[str, Candidate]:
+def chosen(grid: Sequence[Record]) -> dict[str, RunConfiguration]:
     """Of each method what has the least NLL on validation."""
     methods = dict.fromkeys(record["method"] for record in grid)
     return {name: min(tried(name), key=lambda each: nll(grid, each)) for name in methods}
 
 
-def nll(grid: Sequence[Record], candidate: Candidate) -> float:
+def nll(grid: Sequence[Record], candidate: RunConfiguration) -> float:
     """Of the one training that the grid has of a candidate."""
     (record,) = of_method(grid, candidate.method, candidate.options)
     return float(record["nll"])
 
 
-def compared(best: dict[str, Candidate], preset: str) -> list[Candidate]:
-    """What is trained: methods as they were chosen; and at the fixed level's strength, so that the
-    expected target is the same, label smoothing and (of the embedded data) other techniques."""
-    strength = strength_of(best["fixed_level"])
+def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
+    """Return the trainings to compare: each method as it was chosen, label smoothing with the
+    expected targets of the constant alpha, and on synthetic data other techniques with them."""
+    strength = strength_of(best["constant_alpha"])
     asked = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
-    asked.append(Candidate("label_smoothing", {"epsilon": strength}))
+    asked.append(RunConfiguration("label_smoothing", {"epsilon": strength}))
     if preset == "demo":
         asked += [letters.constant(strength / TECHNIQUES[n].beta, n) for n in ("SI", "M", "DM")]
     return [*{candidate.name: candidate for candidate in asked}.values()]
 
 
-def strength_of(level: Candidate) -> float:
-    """alpha * beta of a fixed level of hard inversion."""
+def strength_of(level: RunConfiguration) -> float:
+    """alpha * beta of a constant alpha of hard inversion."""
     return round(TECHNIQUES["HI"].beta * level.options["alpha"], 6)
 
 
 def make_grid(path: Path, processes: int) -> None:
     """The trainings that hyperparameters are chosen by."""
     every = tuple(candidate for method in METHODS for candidate in tried(method))
-    grid = Study(path, PRESETS["demo"], seeds=1, candidates=every, tested=False)
+    grid = Experiment(path, PRESETS["demo"], seeds=1, candidates=every, tested=False)
     collect(grid, path / GRID_FILE, processes)
 
 
-def isolating(best: dict[str, Candidate], preset: str) -> list[Candidate]:
+def isolating(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
     """The trainings that isolate the letters of ASLP. Photographs take longest, so those that are
     compared anyway are not trained again."""
     asked = letters.design(LETTERS[preset], every_technique=preset == "demo")
@@ -136,12 +137,12 @@ def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Rec
         settings = replace(settings, data=os.environ.get("ASLP_DATA", settings.data))
     shifts = SHIFTS if preset == "demo" else ()
     for file, asked, recalibrations in (
-        (LETTER_FILES[preset], isolating(best, preset), ("temperature",)),
+        (LETTER_FILES[preset], isolating(best, preset), ("temperature_scaling",)),
         (FILES[preset], compared(best, preset), EVERYWHERE),
         (FILES[preset], [best[name] for name in CLOSELY], tuple(RECALIBRATIONS)),
     ):
         common = replace(settings, recalibrate=recalibrations)
-        study = Study(path, common, seeds, tuple(asked), DEGRADATIONS, shifts)
+        study = Experiment(path, common, seeds, tuple(asked), CORRUPTIONS, shifts)
         collect(study, path / file, processes)
 
 
@@ -179,26 +180,26 @@ def of_grid(grid: Sequence[Record]) -> str:
 
 
 def of_records(
-    found: Sequence[Record], facts: dict, preset: str, best: dict[str, Candidate]
+    found: Sequence[Record], facts: dict, preset: str, best: dict[str, RunConfiguration]
 ) -> list[str]:
     """The tables of a preset."""
     names = list(dict.fromkeys(record["set"] for record in found))
     inside = "test" if preset == "demo" else "validation"
     further = ["shifted", "textures"] if preset == "demo" else names[1:3]
-    degraded = [name for name in names if ", " in name]
+    corrupted = [name for name in names if ", " in name]
     data = "Embedded data" if preset == "demo" else "Real images"
     seeds = len({record["seed"] for record in found})
     torch = facts["versions"]["torch"].split("+")[0]
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
-        f"Percent, mean ± standard deviation over seeds; degraded: mean over "
-        f"{', '.join(name.split(', ')[1] for name in degraded)} of {degraded[0].split(', ')[0]}."
+        f"Percent, mean ± standard deviation over seeds; corrupted: mean over "
+        f"{', '.join(name.split(', ')[1] for name in corrupted)} of {corrupted[0].split(', ')[0]}."
     ]
     plain = [record for record in found if record["recalibration"] is None]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
-    columns += [(name, "ece") for name in further] + [(tuple(degraded), "ece")]
+    columns += [(name, "ece") for name in further] + [(tuple(corrupted), "ece")]
     parts.append(table(plain, columns, "as it was trained"))
-    for kind in ("temperature", "per_image"):
+    for kind in ("temperature_scaling", "image_wise_shrinkage"):
         own = [record for record in found if record["recalibration"] == kind]
         parts.append(table(own, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
     for method in CLOSELY:
@@ -214,7 +215,7 @@ Columns = Sequence[tuple[str | tuple[str, ...], str]]
 def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
     """A row each way, a column each set (or mean over sets) and score."""
     head = [
-        f"{'degraded' if isinstance(where, tuple) else where} "
+        f"{'corrupted' if isinstance(where, tuple) else where} "
         f"{SCORES[key].title if key in SCORES else key.replace('_', ' ')}"
         for where, key in columns
     ]
@@ -232,11 +233,11 @@ def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool =
 
 
 SUMMARY = (
-    ("bce", None), ("bce", "temperature"), ("bce", "degraded_temperature"),
-    ("bce", "per_image_temperature"), ("early_stopping", None), ("label_smoothing", None),
-    ("fixed_level", None), ("calibration", None), ("measured_gap", None),
-    ("calibration", "temperature"), ("calibration", "per_image_temperature"),
-    ("degraded_views", None),
+    ("bce", None), ("bce", "temperature_scaling"), ("bce", "corruption_temperature"),
+    ("bce", "image_wise_temperature"), ("early_stopping", None), ("label_smoothing", None),
+    ("constant_alpha", None), ("calibration", None), ("measured_gap", None),
+    ("calibration", "temperature_scaling"), ("calibration", "image_wise_temperature"),
+    ("corruption_augmentation", None),
 )  # fmt: skip
 """What the tables of `docs/results.md` show."""
 
@@ -252,14 +253,14 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
         if record["recalibration"] == kind
     ]
     names = list(dict.fromkeys(record["set"] for record in kept))
-    degraded = tuple(name for name in names if ", " in name)
+    corrupted = tuple(name for name in names if ", " in name)
     if preset == "demo":
         columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier")]
         columns += [("shifted", "ece"), ("textures", "ece")]
     else:
         columns = [(name, key) for name in names[:2] for key in ("ece", "oe", "accuracy")]
         columns += [(names[2], "ece")]
-    return table(kept, [*columns, (degraded, "ece")], "")
+    return table(kept, [*columns, (corrupted, "ece")], "")
 
 
 def markers(preset: str) -> tuple[str, str]:
@@ -268,20 +269,25 @@ def markers(preset: str) -> tuple[str, str]:
 
 
 def of_differences(
-    found: Sequence[Record], names: Sequence[str], best: dict[str, Candidate]
+    found: Sequence[Record], names: Sequence[str], best: dict[str, RunConfiguration]
 ) -> str:
     """Whether ASLP plus a recalibration is better than BCE plus it, and noise than smoothing:
     paired over seeds, with 95 % intervals."""
     pairs = [
-        (f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}", best[rule], Candidate("bce"), kind)
-        for kind in (None, "temperature", "per_image", "per_image_temperature")
+        (
+            f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}",
+            best[rule],
+            RunConfiguration("bce"),
+            kind,
+        )
+        for kind in (None, "temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
         for rule in ("calibration", "measured_gap")
     ]
-    noisy = best["fixed_level"]
-    smooth = Candidate("label_smoothing", {"epsilon": strength_of(noisy)})
+    noisy = best["constant_alpha"]
+    smooth = RunConfiguration("label_smoothing", {"epsilon": strength_of(noisy)})
     pairs += [
         (f"hard inversion drawn - its mean, both {_with(kind)}", noisy, smooth, kind)
-        for kind in (None, "temperature", "per_image")
+        for kind in (None, "temperature_scaling", "image_wise_shrinkage")
     ]
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
@@ -289,7 +295,9 @@ def of_differences(
     for label, *ways, kind in pairs:
         rows.append([label])
         for name in sets:
-            first, second = (of(found, name, way.method, kind, **way.options) for way in ways)
+            first, second = (
+                one_per_seed(found, name, way.method, kind, **way.options) for way in ways
+            )
             rows[-1] += [_points(difference(first, second, key)) for key in scores]
     head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
     return markdown_table(["difference, points", *head], rows)
@@ -316,7 +324,7 @@ def of_letters(found: Sequence[Record], preset: str) -> list[str]:
     sets = ("test", "shifted") if preset == "demo" else ("validation", "SOD")
     parts = []
     for letter, group in letters.contrasts(found).items():
-        for kind in ("temperature", None):
+        for kind in ("temperature_scaling", None):
             words = "both temperature-scaled" if kind else "both as trained"
             parts.append(f"{TITLES[letter]}: NLL in nats, {words}.")
             parts.append(letters.table(found, group, sets, recalibration=kind))

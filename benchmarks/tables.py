@@ -12,12 +12,12 @@ from pathlib import Path
 import comparison
 import embedded
 import evaluation
-import per_image
+import image_wise
 import real
 import training
 from timing import README, put_in_readme
 
-SCRIPTS = (embedded, evaluation, training, real, per_image)
+SCRIPTS = (embedded, evaluation, training, real, image_wise)
 """What makes a record and its table in `README.md`."""
 
 

@@ -30,7 +30,7 @@ CONTENTS = {
         "docs/any_network.md",
         "docs/score.md",
         "docs/compare.md",
-        "docs/degradations.md",
+        "docs/corruptions.md",
         "docs/paper.md",
         "docs/several_gpus.md",
         "docs/authors_checkpoints.md",

@@ -112,7 +112,10 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
         print(f"{label}: {epochs} epochs, then T = {temperature.value:.2f} fitted on validation")
         logits, masks = predict(network, test_set, device)
         binary_masks = write_maps(out / "masks", test_set.stems, masks) // 255
-        for name, z in {label: logits, f"{label} + temperature": temperature.apply(logits)}.items():
+        for name, z in {
+            label: logits,
+            f"{label} + temperature scaling": temperature.apply(logits),
+        }.items():
             maps = write_maps(out / "maps" / name, test_set.stems, z.sigmoid())
             counts[name] = Counts.from_maps(maps, binary_masks)
     print(f"ASLP: perturbation levels from {alphas.alpha.min():.3f} to {alphas.alpha.max():.3f}\n")

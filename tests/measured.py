@@ -23,7 +23,7 @@ sys.path.append(
 import comparison
 
 from aslp_lib.course.models import letters
-from aslp_lib.experiments.records import of, read
+from aslp_lib.experiments.records import one_per_seed, read
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
@@ -96,7 +96,7 @@ def scores_of(source: str, part: str, way: str) -> list[dict]:
         source: embedded or real, the record of that name; or a preset of the comparison.
         part: the set.
         way: a method, or in the comparison "method + recalibration". "matched_smoothing" is label
-            smoothing with the expected perturbation of the fixed level.
+            smoothing with the expected perturbation of the constant alpha.
     """
     if source in ("embedded", "real"):
         content = record(f"{source}.json")
@@ -106,10 +106,10 @@ def scores_of(source: str, part: str, way: str) -> list[dict]:
     chosen = comparison.chosen(read(RESULTS / comparison.GRID_FILE))
     if method == "matched_smoothing":
         method = "label_smoothing"
-        options = {"epsilon": comparison.strength_of(chosen["fixed_level"])}
+        options = {"epsilon": comparison.strength_of(chosen["constant_alpha"])}
     else:
         options = chosen[method].options
-    return of(
+    return one_per_seed(
         read(RESULTS / comparison.FILES[source]), part, method, recalibration or None, **options
     )
 
@@ -147,7 +147,7 @@ def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
     sets; it does not if it raises some and lowers none."""
     runs = comparison.of_preset(preset)
     family = [
-        difference(*letters.paired(runs, part, contrast, "temperature"), "nll")
+        difference(*letters.paired(runs, part, contrast, "temperature_scaling"), "nll")
         for contrast in letters.contrasts(runs)[letter]
         for part in parts
     ]

@@ -40,13 +40,13 @@ def test_noise_and_its_mean_are_compared_at_one_strength(comparison):
     for preset in comparison.FILES:
         found = comparison.compared(chosen, preset)
         assert len({candidate.name for candidate in found}) == len(found)
-        strength = comparison.strength_of(chosen["fixed_level"])
+        strength = comparison.strength_of(chosen["constant_alpha"])
         assert any(
             candidate.method == "label_smoothing" and candidate.options["epsilon"] == strength
             for candidate in found
         )
         for candidate in found:
-            if candidate.method == "fixed_level":
+            if candidate.method == "constant_alpha":
                 technique = comparison.TECHNIQUES[str(candidate.options["technique"])]
                 assert float(candidate.options["alpha"]) * technique.beta == pytest.approx(
                     strength, abs=2e-6

@@ -67,7 +67,7 @@ def test_settings_are_kept_whole(name):
         ("network", "huge", "'huge', but must be of tiny"),
         ("methods", ["bce", 3], "(3, but must be of bce|.'bce', 3., but must be a list)"),
         ("methods", ["bce", "bce"], ".* each at most once|.*must be a list"),
-        ("recalibrate", "temperature", "'temperature', but must be a list"),
+        ("recalibrate", "temperature_scaling", "'temperature_scaling', but must be a list"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(name, value, message):
@@ -83,7 +83,10 @@ def test_a_setting_that_cannot_be_is_named(name, value, message):
     [
         ({"augment_at": "image"}, "crop is 'anywhere', but must be centred with augment_at=image"),
         ({"methods": ()}, "methods is .., but must be one method or more"),
-        ({"methods": ("degraded_views",), "soft_masks": True}, "soft_masks is True, but must be o"),
+        (
+            {"methods": ("corruption_augmentation",), "soft_masks": True},
+            "soft_masks is True, but must be o",
+        ),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(changes, message):

@@ -14,7 +14,7 @@ from PIL import Image
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha, cli
 
 PATH = Path(__file__).parents[1] / "examples" / "aslp.py"
-METHODS = ("BCE", "BCE + temperature", "ASLP", "ASLP + temperature")
+METHODS = ("BCE", "BCE + temperature scaling", "ASLP", "ASLP + temperature scaling")
 EPOCHS = 8
 pytestmark = pytest.mark.slow
 

@@ -134,7 +134,13 @@ def test_the_table_of_recalibrations_is_that_of_the_shipped_network():
     data, network = recorded.SETTINGS.load_data(), recorded.load("bce")
     parts = (data.validation, data.tests["test"])
     held_out, test = (validate(network, part, recorded.SETTINGS) for part in parts)
-    for kind in ("temperature", "two_temperatures", "logistic", "isotonic", "histogram"):
+    for kind in (
+        "temperature_scaling",
+        "class_wise_temperature",
+        "logistic",
+        "isotonic",
+        "histogram",
+    ):
         (row,) = re.findall(rf"^\| `{kind}` \|(.+)\|$", text_of(RECALIBRATION), re.M)
         recalibrated = RECALIBRATIONS[kind]().fit(held_out).apply_counts(test)
         stated = float(row.split("|")[2])

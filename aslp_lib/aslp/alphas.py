@@ -247,7 +247,7 @@ class AdaptiveAlpha(nn.Module):
     def _stable(self, alpha: Tensor, gradient: Tensor) -> Tensor:
         free = alpha + self.alpha_step_size * gradient
         pull = self.alpha_step_size * self.constraint_weight
-        return self.rule.held(free, pull).clamp(0.0, self.technique.alpha_limit)
+        return self.rule.constrain(free, pull).clamp(0.0, self.technique.alpha_limit)
 
     def _release(self, alpha: Tensor, gradient: Tensor) -> Tensor:
         push = gradient + self.constraint_weight * self.rule.constraint(alpha)

@@ -1,6 +1,6 @@
 """What holds the levels back: the paper's two rules and this project's measured gap.
 
-A level climbs along its gradient to `free = alpha + eta * grad`; its rule, which sees every
+A level climbs along its gradient to `proposed = alpha + eta * grad`; its rule, which sees every
 validation, says where it may stand. Sources: Liu et al., ICCV 2023, method figure, for MC and ME.
 """
 
@@ -51,12 +51,12 @@ class Rule(nn.Module):
             "'calibration' or 'entropy'"
         )
 
-    def held(self, free: Tensor, pull: float) -> Tensor:
+    def constrain(self, proposed: Tensor, step: float) -> Tensor:
         """The new levels, before they are cut to their limits.
 
         Args:
-            free: (N,) where the gradient alone would take them.
-            pull: eta * lambda, alpha per unit of R.
+            proposed: (N,) where the gradient alone would take them.
+            step: eta * lambda, alpha per unit of R.
         """
         raise NotImplementedError
 
@@ -71,12 +71,12 @@ class Calibration(Rule):
         expected = 1 - self.technique.beta / 2 * alpha
         return (expected - self.accuracy).clamp(max=0.0)
 
-    def held(self, free: Tensor, pull: float) -> Tensor:
-        # Solve a = free + pull * min(1 - beta*a/2 - A, 0) for the new a.
+    def constrain(self, proposed: Tensor, step: float) -> Tensor:
+        # Solve a = proposed + step * min(1 - beta*a/2 - A, 0) for the new a.
         half = self.technique.beta / 2
         room = 1 - self.accuracy
-        held = (free + pull * room) / (1 + pull * half)
-        return torch.where(half * free > room, held, free)
+        held = (proposed + step * room) / (1 + step * half)
+        return torch.where(half * proposed > room, held, proposed)
 
 
 class Entropy(Rule):
@@ -99,8 +99,8 @@ class Entropy(Rule):
     def constraint(self, alpha: Tensor) -> Tensor:
         return (self.accuracy - self.best_accuracy).clamp(max=0.0)
 
-    def held(self, free: Tensor, pull: float) -> Tensor:
-        return free + pull * self.constraint(free)
+    def constrain(self, proposed: Tensor, step: float) -> Tensor:
+        return proposed + step * self.constraint(proposed)
 
 
 class MeasuredGap(Rule):
@@ -127,8 +127,8 @@ class MeasuredGap(Rule):
         moved = self.bound + self.bound_gain * (confidence - accuracy)
         self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
 
-    def held(self, free: Tensor, pull: float) -> Tensor:
-        return torch.minimum(free, self.bound)
+    def constrain(self, proposed: Tensor, step: float) -> Tensor:
+        return torch.minimum(proposed, self.bound)
 
 
 RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Calibration, Entropy, MeasuredGap)}

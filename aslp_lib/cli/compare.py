@@ -13,7 +13,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Preset, Train
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.experiments.experiment import Study, collect
+from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import Record, table, values
 from aslp_lib.files import write
 from aslp_lib.training import launch
@@ -34,8 +34,8 @@ class Compare(Command):
     """How many trainings of each method: seeds 0, 1, ..., which draw a made data set anew too."""
     processes: int = 1
     """Trainings at a time."""
-    degradations: tuple[str, ...] = ()
-    """Score the first test set degraded too: names such as noise2 (see docs/degradations.md)."""
+    corruptions: tuple[str, ...] = ()
+    """Score the first test set corrupted too: names such as noise2 (see docs/corruptions.md)."""
     shifts: tuple[str, ...] = ()
     """Score graded shifts of the embedded data too: names such as contrast2."""
     out: Path | None = None
@@ -51,7 +51,7 @@ class Compare(Command):
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
-        study = Study(path, self.settings, self.seeds, (), self.degradations, self.shifts)
+        study = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
         if launch.world_size() > 1:
             raise ValueError("compare starts its own processes: call it without torchrun")
         if self.settings.seed or self.settings.data_seed:

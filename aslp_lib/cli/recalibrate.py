@@ -23,11 +23,12 @@ else:
 class Recalibrate(Command):
     """Fit a recalibration on anyone's maps of labelled images, and change other maps by it."""
 
-    kind: Kind = "temperature"
+    kind: Kind = "temperature_scaling"
     """What is fitted."""
     fit_maps: tuple[Path, ...] = ()
-    """Folders of 8-bit greyscale maps of images that the network was not trained on; per_image,
-    per_image_temperature and degraded_temperature take further ones, of these images degraded."""
+    """Folders of 8-bit greyscale maps of images that the network was not trained on. The kinds
+    image_wise_shrinkage, image_wise_temperature and corruption_temperature take further folders:
+    maps of corrupted copies of these images."""
     fit_masks: tuple[Path, ...] = ()
     """Folders of their masks, as many, or one for all."""
     fitted: Path | None = None

@@ -102,7 +102,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
         raise NotImplementedError
 
-    def mask_levels(self, index: int) -> np.ndarray:
+    def mask_grey_levels(self, index: int) -> np.ndarray:
         """(H, W) uint8 at the stored size: the mask before it is cut to {0, 1}, 0 to 255."""
         return 255 * self.mask(index)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
-from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_levels, stored_size
+from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_grey_levels, stored_size
 from aslp_lib.data.listing import find_images, read_list, refuse
 from aslp_lib.files import read
 
@@ -67,7 +67,7 @@ class Folder(SaliencySet):
 
         path = self.images[self.stems[index]]
         image = read_image(path)
-        mask = self.mask_levels(index) if self.soft_masks else self.mask(index)
+        mask = self.mask_grey_levels(index) if self.soft_masks else self.mask(index)
         refuse_other_size(path, image.shape[:2], mask.shape)
         pixels, labels = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None]
         if self.size is None:
@@ -93,10 +93,10 @@ class Folder(SaliencySet):
             return np.zeros(self.shape(index), np.uint8)
         return read_mask(self.masks[self.stems[index]], self.grey)
 
-    def mask_levels(self, index: int) -> np.ndarray:
+    def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
-            return super().mask_levels(index)
-        return read_mask_levels(self.masks[self.stems[index]], self.grey)
+            return super().mask_grey_levels(index)
+        return read_mask_grey_levels(self.masks[self.stems[index]], self.grey)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
         stem = self.stems[index]

@@ -86,7 +86,7 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     return _mask(path, grey)[1].view(np.uint8)
 
 
-def read_mask_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
+def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     """(H, W) uint8: the mask as it is stored, 0 to 255. Raises as `read_mask`."""
     return _mask(path, grey)[0]
 

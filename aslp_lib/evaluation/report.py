@@ -23,7 +23,7 @@ from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
 from aslp_lib.files import write
-from aslp_lib.metrics import Shown, shown
+from aslp_lib.metrics import Visibility, visible_scores
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.prediction.maps import STRETCHED
 
@@ -150,7 +150,7 @@ def set_parts(evaluation: Evaluation, name: str) -> list[str]:
 
 def _differences(evaluation: Evaluation) -> list[str]:
     """What each method changes against the first, with paired intervals over images."""
-    chosen = shown(Shown.MAIN)
+    chosen = visible_scores(Visibility.MAIN)
     functions = [score.with_bins(evaluation.bins) for score in chosen]
     rows = []
     for name, methods in evaluation.counts.items():

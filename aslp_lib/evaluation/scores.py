@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
-from aslp_lib.metrics import SCORES, Shown, scores, shown
+from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
 from aslp_lib.metrics.bootstrap import Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits
     from aslp_lib.runs import Run
 
-MAIN = tuple(score.name for score in shown(Shown.MAIN))
+MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
 """The scores whose intervals a run keeps."""
 
 FEW = 100

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from aslp_lib.metrics import Score, Shown, shown
+from aslp_lib.metrics import Score, Visibility, visible_scores
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name, as `Evaluation.scores` or as its records."""
 
-COLUMNS = shown(Shown.TABLES)
-TERMINAL = shown(Shown.TERMINAL)
+COLUMNS = visible_scores(Visibility.TABLES)
+TERMINAL = visible_scores(Visibility.TERMINAL)
 
 MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]<>&~$|"})
 """What a name escapes."""

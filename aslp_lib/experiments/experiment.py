@@ -26,11 +26,11 @@ import torch
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
-from aslp_lib.config import EMBEDDED, Hyperparameters, Settings
+from aslp_lib.config import EMBEDDED, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.datasets import DATASETS
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.experiments.records import (
     ESTIMATORS,
@@ -38,13 +38,13 @@ from aslp_lib.experiments.records import (
     Data,
     Record,
     differing,
-    keep,
     of_method,
     read,
     read_data,
+    save,
 )
 from aslp_lib.files import check_output, locked, write
-from aslp_lib.methods import METHODS
+from aslp_lib.methods import METHODS, Hyperparameters
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.calibration import BINS
@@ -58,7 +58,7 @@ from aslp_lib.training.recalibrate import recalibrate
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RunConfiguration:
     """A way to train: a method, and those of its hyperparameters that are not the settings'."""
 
     method: str
@@ -86,7 +86,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Study:
+class Experiment:
     """What is compared, and where it is kept.
 
     Args:
@@ -95,7 +95,7 @@ class Study:
         seeds: how many: 0, 1, ... A seed draws a made data set, the weights, the order and the
             method's draws anew.
         candidates: what is trained; the settings' `methods`, unless given.
-        degradations: names of `data.degradations.DEGRADATIONS`, of which the first test set is
+        corruptions: names of `data.corruptions.CORRUPTIONS`, of which the first test set is
             scored too.
         shifts: names of `data.shapes.SHIFTS`, as further test sets of the embedded data.
         tested: score the tests too, not the validation set alone.
@@ -104,14 +104,14 @@ class Study:
     path: Path
     settings: Settings
     seeds: int
-    candidates: tuple[Candidate, ...] = ()
-    degradations: tuple[str, ...] = ()
+    candidates: tuple[RunConfiguration, ...] = ()
+    corruptions: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     tested: bool = True
 
     def __post_init__(self) -> None:
         require("seeds", self.seeds, self.seeds >= 1, "be at least 1")
-        for name, known in (("degradations", DEGRADATIONS), ("shifts", SHIFTS)):
+        for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
             for each in getattr(self, name):
                 if each not in known:
                     raise ValueError(f"{name} has {each!r}, but must be of {', '.join(known)}")
@@ -119,9 +119,9 @@ class Study:
             raise ValueError(f"shifts are of the data {EMBEDDED!r}, not of {self.settings.data!r}")
 
     @property
-    def trainings(self) -> list[tuple[Candidate, Settings]]:
+    def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
         """Seed after seed, so that a study that is stopped has whole seeds."""
-        candidates = self.candidates or tuple(map(Candidate, self.settings.methods))
+        candidates = self.candidates or tuple(map(RunConfiguration, self.settings.methods))
         return [
             (candidate, candidate.settings(self.settings, seed))
             for seed in range(self.seeds)
@@ -148,9 +148,9 @@ class Study:
             seed, limit = training.data_seed, training.limit
             found |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
         for test in list(data.tests.values())[:1]:
-            for name in self.degradations:
-                degraded = Degraded(test, name, training.seed)
-                found[degraded.name] = degraded
+            for name in self.corruptions:
+                corrupted = Corrupted(test, name, training.seed)
+                found[corrupted.name] = corrupted
         return found
 
     def data(self) -> Data:
@@ -172,14 +172,14 @@ class Study:
             splits = training.load_data()
             parts = {splits.train.name: splits.train, **self.sets(training, splits)}
             for name, part in parts.items():
-                if not isinstance(part, Degraded):
+                if not isinstance(part, Corrupted):
                     found[seed, name] = {
                         stem: image[:8] + mask[:8]
                         for stem, (image, mask) in part.fingerprints().items()
                     }
         return found
 
-    def run(self, candidate: Candidate, training: Settings) -> Run:
+    def run(self, candidate: RunConfiguration, training: Settings) -> Run:
         """The run of a training: made, or gone on with.
 
         Raises:
@@ -195,7 +195,9 @@ class Study:
         return run
 
 
-def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = True) -> list[Record]:
+def collect(
+    study: Experiment, file: Path, processes: int = 1, *, progress: bool = True
+) -> list[Record]:
     """All records that a study asks for, each written to a file as it comes. Those that the file
     has are taken over, and none of it is lost.
 
@@ -223,7 +225,7 @@ def collect(study: Study, file: Path, processes: int = 1, *, progress: bool = Tr
         for rows in compare(study, processes, known, progress=progress):
             found += rows
             rows = in_order(study, found, known)
-            keep(file, rows, study.settings, study.seeds, {**then, **now})
+            save(file, rows, study.settings, study.seeds, {**then, **now})
     return found
 
 
@@ -245,7 +247,7 @@ def _check_data(file: Path, then: Data, now: Data) -> None:
             )
 
 
-def in_order(study: Study, found: Sequence[Record], known: Sequence[Record]) -> list[Record]:
+def in_order(study: Experiment, found: Sequence[Record], known: Sequence[Record]) -> list[Record]:
     """Records in the order in which a study asks for them, then those that it does not ask for."""
     kinds = (None, *study.settings.recalibrate)
 
@@ -264,7 +266,7 @@ def in_order(study: Study, found: Sequence[Record], known: Sequence[Record]) -> 
 
 
 def compare(
-    study: Study, processes: int = 1, known: Sequence[Record] = (), *, progress: bool = True
+    study: Experiment, processes: int = 1, known: Sequence[Record] = (), *, progress: bool = True
 ) -> Iterator[list[Record]]:
     """Train, predict and score all that a study asks for, of each training as it is done.
 
@@ -275,7 +277,7 @@ def compare(
 
     Raises:
         RuntimeError: a process of the pool was ended from outside.
-        ValueError: as `Study.run`, before anything is trained; and as training and scoring do.
+        ValueError: as `Experiment.run`, before anything is trained; and as training and scoring do.
     """
     trainings = study.trainings
     for candidate, training in trainings:
@@ -322,8 +324,8 @@ def _end_with(sentinel: int) -> None:
 
 
 def recorded(
-    study: Study,
-    candidate: Candidate,
+    study: Experiment,
+    candidate: RunConfiguration,
     training: Settings,
     known: Sequence[Record] = (),
     *,
@@ -403,7 +405,7 @@ def _scored(
                 "set": name,
                 **{key: _rounded(value) for key, value in row.items()},
                 **({} if error is None else {"posterior_error": _rounded(error)}),
-                **({} if isinstance(dataset, Degraded) else {"intervals": _ends(counts)}),
+                **({} if isinstance(dataset, Corrupted) else {"intervals": _ends(counts)}),
                 "images": len(counts),
                 "seconds": seconds,
             }

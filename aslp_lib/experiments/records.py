@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from aslp_lib.checks import fits, in_words, json_object, require, shown
+from aslp_lib.checks import fits, in_words, json_object, require, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
@@ -32,7 +32,7 @@ ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks",
 Record = dict[str, Any]
 """`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
 of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
-(unless the set is degraded), `images`, `seconds` of the training (None if it was stopped and gone
+(unless the set is corrupted), `images`, `seconds` of the training (None if it was stopped and gone
 on with); and `posterior_error`, the mean squared difference from the true posterior, where that is
 known.
 """
@@ -46,7 +46,7 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 """Settings that a study's records have of their own."""
 
 
-def keep(
+def save(
     path: Path,
     found: Sequence[Record],
     settings: Settings,
@@ -80,7 +80,7 @@ def _lines(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def read(path: Path, settings: Settings | None = None) -> list[Record]:
-    """The records that `keep` wrote.
+    """The records that `save` wrote.
 
     Args:
         settings: of the study that takes them over.
@@ -112,7 +112,7 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
 
 
 def read_data(path: Path) -> Data:
-    """What identifies the data of the records that `keep` wrote; empty if the file does not say.
+    """What identifies the data of the records that `save` wrote; empty if the file does not say.
 
     Raises:
         FileNotFoundError, ValueError: as `read`.
@@ -142,16 +142,17 @@ def _content(path: Path) -> dict[str, Any]:
 def _problem(record: Any) -> str:
     """What is wrong with a record, and what was expected; empty if nothing is."""
     if not isinstance(record, dict):
-        return f"it is {shown(record)}; expected an object"
+        return f"it is {short_repr(record)}; expected an object"
     if missing := [name for name in REQUIRED if name not in record]:
         return f"{missing[0]} is missing; expected {in_words(KINDS.get(missing[0], SCORE))}"
     for name, value in record.items():
         kind = KINDS.get(name, SCORE)
         if not fits(value, kind):
-            return f"{shown(name)[1:-1]} is {shown(value)}; expected {in_words(kind)}"
+            return f"{short_repr(name)[1:-1]} is {short_repr(value)}; expected {in_words(kind)}"
     for name, known in (("method", (*METHODS,)), ("recalibration", (None, *RECALIBRATIONS))):
         if record[name] not in known:
-            return f"{name} is {shown(record[name])}; expected one of {', '.join(map(str, known))}"
+            expected = ", ".join(map(str, known))
+            return f"{name} is {short_repr(record[name])}; expected one of {expected}"
     return ""
 
 
@@ -184,7 +185,7 @@ def of_method(
     ]
 
 
-def chosen(
+def select(
     found: Sequence[Record],
     ways: Mapping[str, Mapping[str, object]],
     recalibrations: Sequence[str | None] = (None,),
@@ -205,7 +206,7 @@ def chosen(
     ]
 
 
-def of(
+def one_per_seed(
     found: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
 ) -> list[Record]:
     """A set's records of one way to train and recalibrate, a record a seed.
@@ -213,7 +214,7 @@ def of(
     Raises:
         ValueError: there are none, or some seed has several; names the options to choose from.
     """
-    own = [r for r in chosen(found, {method: options}, [recalibration]) if r["set"] == name]
+    own = [r for r in select(found, {method: options}, [recalibration]) if r["set"] == name]
     if not own or len({record["seed"] for record in own}) < len(own):
         there = {str(record["options"]) for record in found if record["method"] == method}
         raise ValueError(

@@ -132,4 +132,4 @@ def under(rule: type[Rule]) -> type[ASLP]:
     return type(f"ASLP{rule.__name__}", (ASLP,), own)
 
 
-BY_RULE = tuple(under(rule) for rule in RULES.values())
+ASLP_METHODS = tuple(under(rule) for rule in RULES.values())

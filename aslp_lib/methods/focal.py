@@ -46,11 +46,11 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
     """
     bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
-    log_wrong = F.logsigmoid(-of_label(logits, labels))
+    log_wrong = F.logsigmoid(-true_class_logit(logits, labels))
     return (torch.exp(gamma * log_wrong) * bce).sum()
 
 
-def of_label(logits: Tensor, labels: Tensor) -> Tensor:
+def true_class_logit(logits: Tensor, labels: Tensor) -> Tensor:
     """The logit of q, the probability of the pixel's label: z where that is foreground, else -z."""
     return torch.where(labels > 0.5, logits, -logits)
 
@@ -69,6 +69,6 @@ class FLSD53(Method[NoOptions]):
     name, label = "flsd_53", "FLSD-53"
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        unsure = torch.sigmoid(of_label(logits, labels)) < THRESHOLD
+        unsure = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD
         gamma = torch.where(unsure, UNSURE_GAMMA, SURE_GAMMA)
         return focal_loss(logits, labels, gamma)

@@ -7,9 +7,18 @@ from collections.abc import Iterable
 from aslp_lib.metrics import calibration, saliency, smooth
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import Score, Shown
+from aslp_lib.metrics.score import Score, Visibility
 
-__all__ = ["SCORES", "Score", "Shown", "calibration", "saliency", "scores", "shown", "smooth"]
+__all__ = [
+    "SCORES",
+    "Score",
+    "Visibility",
+    "calibration",
+    "saliency",
+    "scores",
+    "smooth",
+    "visible_scores",
+]
 
 SCORES: dict[str, Score] = {
     score.name: score
@@ -60,6 +69,6 @@ def scores(
     return {name: SCORES[name].value(counts, bins) for name in names}
 
 
-def shown(where: Shown) -> list[Score]:
+def visible_scores(where: Visibility) -> list[Score]:
     """The scores that are shown there."""
-    return [score for score in SCORES.values() if score.shown >= where]
+    return [score for score in SCORES.values() if score.visibility >= where]

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.calibration import BINS
-from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
+from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 
 class CountsAccumulator:
@@ -26,7 +26,9 @@ class CountsAccumulator:
         ignore_index: the label of pixels that are left out, as 255 often is.
     """
 
-    def __init__(self, grey_levels: int = FLOAT_LEVELS, ignore_index: int | None = None) -> None:
+    def __init__(
+        self, grey_levels: int = FLOAT_GREY_LEVELS, ignore_index: int | None = None
+    ) -> None:
         self.grey_levels = grey_levels
         self.ignore_index = ignore_index
         self._parts: list[Counts] = []

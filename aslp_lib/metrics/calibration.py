@@ -21,8 +21,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from aslp_lib.metrics.counts import MAP_LEVELS, Counts
-from aslp_lib.metrics.score import Score, Shown
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.score import Score, Visibility
 
 BINS = 10
 Of = Literal["prediction", "foreground"]
@@ -256,18 +256,20 @@ def nll(counts: Counts) -> float:
 
 
 _error = partial(Score, unit="%", better="less")
-ECE = _error("ece", ece, "ECE", takes_bins=True, shown=Shown.MAIN)
+ECE = _error("ece", ece, "ECE", takes_bins=True, visibility=Visibility.MAIN)
 ECE_EQUAL_MASS = _error("ece_equal_mass", ece_equal_mass, "ECE, equal mass", takes_bins=True)
 ECE_DEBIASED = _error("ece_debiased", ece_debiased, "ECE, debiased", takes_bins=True)
-OE = _error("oe", oe, "OE", takes_bins=True, shown=Shown.MAIN)
+OE = _error("oe", oe, "OE", takes_bins=True, visibility=Visibility.MAIN)
 MCE = _error("mce", mce, "MCE", takes_bins=True)
 ECE_SWEEP = _error("ece_sweep", ece_sweep, "ECE, sweep")
 KS = _error("ks", ks, "KS")
-GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", shown=Shown.MAIN)
-ACCURACY = Score("accuracy", accuracy, "accuracy", unit="%", better="more", shown=Shown.MAIN)
+GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", visibility=Visibility.MAIN)
+ACCURACY = Score(
+    "accuracy", accuracy, "accuracy", unit="%", better="more", visibility=Visibility.MAIN
+)
 CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
-BRIER = _error("brier", brier, "Brier", shown=Shown.TABLES)
-NLL = Score("nll", nll, "NLL", unit="nats", better="less", shown=Shown.TABLES)
+BRIER = _error("brier", brier, "Brier", visibility=Visibility.TABLES)
+NLL = Score("nll", nll, "NLL", unit="nats", better="less", visibility=Visibility.TABLES)
 
 
 class Forecast(NamedTuple):
@@ -350,9 +352,9 @@ def _ece(table: Reliability) -> float:
     return float(np.sum(table.share * np.abs(table.gap)))
 
 
-def check_bins(bins: int, grey_levels: int = MAP_LEVELS) -> None:
+def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
     """Raise ValueError unless that many bins of maps, or of finer counts, can be told apart."""
-    most = max(grey_levels, MAP_LEVELS)
+    most = max(grey_levels, MAP_GREY_LEVELS)
     if not 1 <= bins <= most:
         raise ValueError(
             f"bins is {bins}, but must be 1 to {most}: there are {grey_levels} grey levels, and "

@@ -24,9 +24,9 @@ from aslp_lib.metrics.structure import centroid, moments
 if TYPE_CHECKING:
     from torch import Tensor
 
-MAP_LEVELS = 256
+MAP_GREY_LEVELS = 256
 LANES = 4
-FLOAT_LEVELS = 4096
+FLOAT_GREY_LEVELS = 4096
 """Grey levels for float probabilities: rounding moves a confidence by at most 1/8190."""
 
 
@@ -108,8 +108,8 @@ class Counts:
         cells = cells.astype(np.int16)
         cells <<= 8
         cells |= prediction
-        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_LEVELS)
-        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_LEVELS)
+        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
+        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
         return cls(quadrants.sum(axis=1), moments(quadrants))
 
     @classmethod
@@ -123,7 +123,7 @@ class Counts:
         cls,
         probabilities: Tensor,
         labels: Tensor,
-        grey_levels: int = FLOAT_LEVELS,
+        grey_levels: int = FLOAT_GREY_LEVELS,
         ignore_index: int | None = None,
     ) -> Counts:
         """Counts of a batch, made on its device.

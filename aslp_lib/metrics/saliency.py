@@ -18,7 +18,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ImageMean, Score, Shown
+from aslp_lib.metrics.score import ImageMean, Score, Visibility
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
@@ -138,19 +138,26 @@ def average_precision(counts: Counts) -> float:
     return float(np.diff(recall, prepend=0.0) @ precision)
 
 
-MAE = Score("mae", mae, "MAE", better="less", shown=Shown.TERMINAL)
-MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", shown=Shown.TERMINAL)
+MAE = Score("mae", mae, "MAE", better="less", visibility=Visibility.TERMINAL)
+MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", visibility=Visibility.TERMINAL)
 MAX_F_MEAN_PR = Score(
-    "max_f_mean_pr", max_f_mean_pr, "max F (mean P, R)", better="more", shown=Shown.TABLES
+    "max_f_mean_pr", max_f_mean_pr, "max F (mean P, R)", better="more", visibility=Visibility.TABLES
 )
-MEAN_F = Score("mean_f", mean_f, "mean F", better="more", shown=Shown.TABLES)
+MEAN_F = Score("mean_f", mean_f, "mean F", better="more", visibility=Visibility.TABLES)
 ADAPTIVE_F = Score("adaptive_f", adaptive_f, "adaptive F", better="more")
 WEIGHTED_F = Score(
-    "weighted_f", weighted_f, "weighted F", better="more", needs="weighted_f", shown=Shown.TABLES
+    "weighted_f",
+    weighted_f,
+    "weighted F",
+    better="more",
+    needs="weighted_f",
+    visibility=Visibility.TABLES,
 )
 MAX_E = Score("max_e", max_e, "max E", better="more")
-MEAN_E = Score("mean_e", mean_e, "mean E", better="more", shown=Shown.TABLES)
-S_MEASURE = Score("s_measure", s_measure, "S", better="more", needs="quadrants", shown=Shown.TABLES)
+MEAN_E = Score("mean_e", mean_e, "mean E", better="more", visibility=Visibility.TABLES)
+S_MEASURE = Score(
+    "s_measure", s_measure, "S", better="more", needs="quadrants", visibility=Visibility.TABLES
+)
 IOU = Score("iou", iou, "IoU", better="more")
 AP = Score("ap", average_precision, "AP, pooled", better="more")
 AUC = Score("auc", auc, "AUC, pooled", better="more")

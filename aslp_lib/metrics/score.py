@@ -17,7 +17,7 @@ ScoreFunction = Callable[[Counts], float]
 """A function of the pooled pixels (every one in `calibration`), or an `ImageMean`."""
 
 
-class Shown(IntEnum):
+class Visibility(IntEnum):
     """Where a score is shown: there, and in all that stands before it."""
 
     FILES = 0
@@ -41,7 +41,7 @@ class Score:
         unit: "%": a share, which tables show times 100; "nats"; "": as it is.
         better: which of two values is, "less", "more" or nearer to "zero".
         needs: the part of `Counts`, beside its table, that it reads; without it there is no score.
-        shown: where.
+        visibility: where.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Score:
     better: Literal["less", "more", "zero"]
     needs: Literal["quadrants", "weighted_f"] | None = None
     takes_bins: bool = False
-    shown: Shown = Shown.FILES
+    visibility: Visibility = Visibility.FILES
 
     def with_bins(self, bins: int) -> ScoreFunction:
         """The function, of so many bins if it has bins."""

@@ -8,7 +8,7 @@ from aslp_lib.metrics.calibration import Of, forecast
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score
 
-POINTS_A_LEVEL = 8
+POINTS_PER_GREY_LEVEL = 8
 NARROWEST = 0.25
 """In steps of the grey scale: narrower kernels no longer touch the neighbouring grey level."""
 
@@ -66,8 +66,8 @@ def _residuals(counts: Counts, of: Of) -> np.ndarray:
 def _spectrum(residual: np.ndarray) -> np.ndarray:
     """Fourier coefficients of the residuals on a circle of twice the length, even about 0 and 1: on
     it a plain Gaussian is the reflected one."""
-    circle = np.zeros(2 * POINTS_A_LEVEL * (len(residual) - 1))
-    at = np.arange(len(residual)) * POINTS_A_LEVEL
+    circle = np.zeros(2 * POINTS_PER_GREY_LEVEL * (len(residual) - 1))
+    at = np.arange(len(residual)) * POINTS_PER_GREY_LEVEL
     circle[at] += residual
     circle[-at] += residual  # an end meets its own reflection: it counts twice
     return np.fft.rfft(circle)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from aslp_lib.metrics.calibration import brier_parts
-from aslp_lib.metrics.counts import MAP_LEVELS, Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 
 
 class TruthParts(NamedTuple):
@@ -38,7 +38,7 @@ def against_posterior(grey_level_maps: np.ndarray, posterior: np.ndarray) -> Tru
         raise ValueError(f"maps are {grey_level_maps.dtype}, but must be 8-bit (uint8)")
     p = grey_level_maps / 255
     expected = Counts.from_probabilities(
-        torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_LEVELS
+        torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_GREY_LEVELS
     )
     total = float(np.mean((p - posterior) ** 2))
     calibration = brier_parts(expected).reliability

@@ -26,7 +26,7 @@ from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.recalibration.base import held_to_decisions
+from aslp_lib.recalibration.base import preserve_decisions
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
@@ -212,7 +212,7 @@ def predicted_maps(
             own_sizes = plain if change is None else _own_sizes(logits, shapes, settings)
             for own, before, probability in zip(maps, plain, own_sizes, strict=True):
                 if change is not None and change.preserves_decisions:
-                    probability = held_to_decisions(probability, before)
+                    probability = preserve_decisions(probability, before)
                 if settings.min_max_maps:
                     probability = min_max(probability)
                 own[key] = to_grey_levels(probability)

@@ -13,15 +13,15 @@ from tqdm.auto import tqdm
 from aslp_lib.data.images import read_map
 from aslp_lib.data.listing import find_images
 from aslp_lib.files import whole_folder, write
-from aslp_lib.metrics.counts import MAP_LEVELS, Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.prediction.maps import ReadOptions, count_folders
 from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Recalibration
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration))
 """Recalibrations that need no more than maps."""
-ON_DEGRADED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_degraded)
-"""Those that are fitted on maps of degraded images too."""
+ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
+"""Those that are fitted on maps of corrupted images too."""
 
 
 def fit_on_maps(
@@ -31,22 +31,22 @@ def fit_on_maps(
 
     Args:
         kind: one of ON_MAPS.
-        pairs: folders of maps and of masks, of clean images; and of degraded ones, for kinds of
-            ON_DEGRADED.
+        pairs: folders of maps and of masks, of clean images; and of corrupted ones, for kinds of
+            ON_CORRUPTED.
 
     Raises:
         FileNotFoundError, ValueError: as `count_folders`, and `Recalibration.fit`; no pairs, or
             more than the kind takes.
     """
-    if not pairs or (len(pairs) > 1 and kind not in ON_DEGRADED):
+    if not pairs or (len(pairs) > 1 and kind not in ON_CORRUPTED):
         raise ValueError(
-            f"{kind} is fitted on one folder of maps, not on {len(pairs)}: those of degraded "
-            f"images too take {', '.join(ON_DEGRADED)}"
+            f"{kind} is fitted on one folder of maps, not on {len(pairs)}: those of corrupted "
+            f"images too take {', '.join(ON_CORRUPTED)}"
         )
     reading = ReadOptions(weighted_f=False)
-    clean, *degraded = (count_folders(*pair, reading, progress=progress) for pair in pairs)
+    clean, *corrupted = (count_folders(*pair, reading, progress=progress) for pair in pairs)
     fitted = RECALIBRATIONS[kind]()
-    more = (degraded,) if kind in ON_DEGRADED else ()
+    more = (corrupted,) if kind in ON_CORRUPTED else ()
     return fitted.fit(clean, *more), clean
 
 
@@ -67,9 +67,9 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
 
     def one(stem: str) -> None:
         before = read_map(paths[stem])
-        table = np.zeros((1, 2, MAP_LEVELS), np.int64)
-        table[0, 0] = np.bincount(before.ravel(), minlength=MAP_LEVELS)  # labels do not matter
-        moved = change.moved_levels(Counts(table)).reshape(-1)
+        table = np.zeros((1, 2, MAP_GREY_LEVELS), np.int64)
+        table[0, 0] = np.bincount(before.ravel(), minlength=MAP_GREY_LEVELS)  # labels do not matter
+        moved = change.recalibrated_grey_levels(Counts(table)).reshape(-1)
         write(partial / f"{stem}.png", to_png(moved.astype(np.uint8)[before]))
 
     names = [f"{stem}.png" for stem in paths]

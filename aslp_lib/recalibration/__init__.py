@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from aslp_lib.recalibration.base import ImageRecalibration, Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
-from aslp_lib.recalibration.calibration_data import Trained
+from aslp_lib.recalibration.calibration_data import CalibrationData
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
+from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
 from aslp_lib.recalibration.module import Recalibrated
-from aslp_lib.recalibration.per_image import PerImageLevel, PerImageTemperature
-from aslp_lib.recalibration.temperature import DegradedTemperature, Temperature, TwoTemperatures
+from aslp_lib.recalibration.temperature import (
+    ClassWiseTemperature,
+    CorruptionTemperature,
+    Temperature,
+)
 
 REGISTERED: tuple[type[Recalibration], ...] = (
     Temperature,
-    DegradedTemperature,
-    TwoTemperatures,
+    CorruptionTemperature,
+    ClassWiseTemperature,
     Logistic,
     Isotonic,
     Histogram,
     Density,
-    PerImageLevel,
-    PerImageTemperature,
+    ImageWiseShrinkage,
+    ImageWiseTemperature,
     Flip,
 )
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
@@ -32,18 +36,18 @@ RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 __all__ = [
     "RECALIBRATIONS",
     "REGISTERED",
-    "DegradedTemperature",
+    "CalibrationData",
+    "ClassWiseTemperature",
+    "CorruptionTemperature",
     "Density",
     "Flip",
     "Histogram",
     "ImageRecalibration",
+    "ImageWiseShrinkage",
+    "ImageWiseTemperature",
     "Isotonic",
     "Logistic",
-    "PerImageLevel",
-    "PerImageTemperature",
     "Recalibrated",
     "Recalibration",
     "Temperature",
-    "Trained",
-    "TwoTemperatures",
 ]

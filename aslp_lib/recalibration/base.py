@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object, shown
+from aslp_lib.checks import check_types, json_object, short_repr
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, nearest_levels, pixels_to_fit
+from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
 
 if TYPE_CHECKING:
-    from aslp_lib.recalibration.calibration_data import Trained
+    from aslp_lib.recalibration.calibration_data import CalibrationData
 
 VERSION = 1
 """Of the files that `Recalibration.save` writes."""
@@ -61,8 +61,8 @@ class Recalibration(ABC):
     """In tables and figures, behind a method's own and a plus."""
     preserves_decisions: ClassVar[bool]
     """Whether a logit keeps its sign, so that accuracy is as before."""
-    fits_degraded: ClassVar[bool] = False
-    """Whether `fit` takes counts of degraded images too, as a second argument."""
+    fits_corrupted: ClassVar[bool] = False
+    """Whether `fit` takes counts of corrupted images too, as a second argument."""
     suffix: ClassVar[str] = ".json"
     """Of the file beside a network's weights."""
 
@@ -76,7 +76,7 @@ class Recalibration(ABC):
             ValueError: as `pixels_to_fit`.
         """
         fitted = self.minimise(counts)
-        logits = level_logits(counts.grey_levels)
+        logits = grey_level_logits(counts.grey_levels)
         after = fitted.apply(torch.from_numpy(logits)).numpy()
         outcome = Outcome(logits, after, pixels_to_fit(counts))
         return self.unless_worse(fitted, counts.grey_levels, [outcome])
@@ -103,15 +103,15 @@ class Recalibration(ABC):
         The NLL is measured twice: of the logits as they are, and rounded to grey levels. Rounding
         can cost more than a fit gains, above all in saturated maps.
         """
-        levels = level_logits(grey_levels)
+        levels = grey_level_logits(grey_levels)
         rises = np.zeros(2)
         for before, after, pixels in outcomes:
             for sign, logits in ((1, after), (-1, before)):
-                rounded = levels[nearest_levels(logits, grey_levels)]
+                rounded = levels[nearest_grey_levels(logits, grey_levels)]
                 rises += [sign * _total_nll(each, pixels) for each in (logits, rounded)]
         return fitted if (rises <= 0).all() else self.identity()
 
-    def fit_on_images(self, trained: Trained) -> Self:
+    def fit_on_images(self, trained: CalibrationData) -> Self:
         """Fitted on a trained network: on its validation counts alone, unless a subclass sees
         more. Every process of several calls this, and gets the same."""
         return self.fit(trained.counts)
@@ -126,22 +126,28 @@ class Recalibration(ABC):
         return self.apply(logits)
 
     def apply_counts(self, counts: Counts) -> Counts:
-        """Counts of the changed predictions, without the pixels: each level is as `moved_levels`
-        has it. Quadrants (S-measure) and weighted F are not known afterwards."""
-        moved = np.broadcast_to(self.moved_levels(counts), (len(counts), counts.grey_levels))
+        """Return the counts of the recalibrated predictions.
+
+        Each grey level becomes that of `recalibrated_grey_levels`. The S-measure's quadrants and
+        weighted F are unknown afterwards.
+        """
+        moved = np.broadcast_to(
+            self.recalibrated_grey_levels(counts), (len(counts), counts.grey_levels)
+        )
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
         return Counts(changed, names=counts.names)
 
-    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
+    def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Return where each grey level goes: (grey levels,), or (images, grey levels) if images
         are not treated alike.
 
-        A level moves from its `level_logits` to the `nearest_levels` of the changed logit.
+        The logit of each level (`grey_level_logits`) is recalibrated, and rounded to the nearest
+        grey level (`nearest_grey_levels`).
         """
-        after = self.apply(torch.from_numpy(level_logits(counts.grey_levels)))
-        return nearest_levels(after.numpy(), counts.grey_levels)
+        after = self.apply(torch.from_numpy(grey_level_logits(counts.grey_levels)))
+        return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
     def save(self, path: Path) -> None:
         """Write the numbers as JSON, whole. Raises as `files.write`."""
@@ -200,7 +206,7 @@ class ImageRecalibration(Recalibration):
     """
 
     @abstractmethod
-    def fit_on_images(self, trained: Trained) -> Self: ...
+    def fit_on_images(self, trained: CalibrationData) -> Self: ...
 
     @abstractmethod
     def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor: ...
@@ -211,14 +217,14 @@ class ImageRecalibration(Recalibration):
     def apply(self, logits: Tensor) -> Tensor:
         raise TypeError(f"the recalibration {self.name!r} sees images: call apply_on_images")
 
-    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
+    def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         raise TypeError(
             f"the recalibration {self.name!r} sees images, which counts do not hold: count the "
             "probabilities of apply_on_images"
         )
 
 
-def in_single_precision(name: str, *numbers: float) -> NDArray[np.float32]:
+def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
     """Fitted numbers as they meet logits.
 
     Raises:
@@ -227,12 +233,12 @@ def in_single_precision(name: str, *numbers: float) -> NDArray[np.float32]:
     for number in numbers:
         if not (isinstance(number, (int, float)) and abs(number) <= LARGEST):
             raise ValueError(
-                f"the {name} is {shown(number)}, but must be a number of {LARGEST:g} at most"
+                f"the {name} is {short_repr(number)}, but must be a number of {LARGEST:g} at most"
             )
     return np.array(numbers, dtype=np.float32)
 
 
-def held_to_decisions(
+def preserve_decisions(
     probability: NDArray[np.float32], before: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Changed probabilities at an image's own size, each on the side of 1/2 where it was before.

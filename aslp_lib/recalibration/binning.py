@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import clipped_logits, level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import IDENTITY, Recalibration, in_single_precision
+from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
+from aslp_lib.recalibration.base import IDENTITY, Recalibration, as_float32
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Isotonic(Recalibration):
     """What they become, as many, not falling."""
 
     def __post_init__(self) -> None:
-        knots = in_single_precision("logit of a step", *self.logits)
-        values = in_single_precision("value of a step", *self.values)
+        knots = as_float32("logit of a step", *self.logits)
+        values = as_float32("value of a step", *self.values)
         if knots.shape != values.shape or len(knots) == 1:
             raise ValueError(
                 f"there are {len(knots)} logits and {len(values)} values, but must be as many of "
@@ -51,9 +51,9 @@ class Isotonic(Recalibration):
     def minimise(self, counts: Counts) -> Self:
         """Pool adjacent violators among the counts' levels, each weighted by its pixels.
 
-        A level's share of foreground is 0 or 1 where all pixels are of one class (of the whole set,
-        if there is no other): it is clipped as `level_logits` clips the ends, so that logits are
-        finite. So clipped it still has the least NLL of all rising functions in that range.
+        Where all pixels of a level belong to one class, their share of foreground is 0 or 1. It is
+        clipped as `grey_level_logits` clips the ends, so that logits are finite. The clipped
+        function still has the least NLL of all non-decreasing functions in that range.
 
         Raises:
             ValueError: as `pixels_to_fit`.
@@ -69,7 +69,7 @@ class Isotonic(Recalibration):
         values = np.pad(clipped_logits(share, levels), 1, mode="edge")[which]
         rises = np.diff(values) > 0
         end = np.concatenate([[True], rises[:-1] | rises[1:], [True]])  # of a step: others add none
-        knots = level_logits(levels)[at]
+        knots = grey_level_logits(levels)[at]
         return type(self)(tuple(knots[end].tolist()), tuple(values[end].tolist()))
 
     def apply(self, logits: Tensor) -> Tensor:
@@ -121,8 +121,8 @@ class Histogram(Recalibration):
     def __post_init__(self) -> None:
         if self.bins < 1:
             raise ValueError(f"there are {self.bins} bins, but must be 1 or more")
-        edges = in_single_precision("edge of a bin", *self.edges)
-        in_single_precision("value of a bin", *self.values)
+        edges = as_float32("edge of a bin", *self.edges)
+        as_float32("value of a bin", *self.values)
         filled = len(self.values)
         if (edges.size or filled) and not (len(edges) + 1 == filled <= self.bins):
             raise ValueError(
@@ -137,7 +137,7 @@ class Histogram(Recalibration):
 
         Bin b of B ends with the level at which `b / B` of all pixels are reached. Levels that
         reach several of these at once (of sure background, say) end a single bin, so that none is
-        empty. A share of 0 or 1 is clipped as `level_logits` clips the ends.
+        empty. A share of 0 or 1 is clipped as `grey_level_logits` clips the ends.
 
         Raises:
             ValueError: as `pixels_to_fit`.
@@ -150,7 +150,7 @@ class Histogram(Recalibration):
         start = np.concatenate([[0], last + 1])
         pixels = np.add.reduceat(background + foreground, start)
         share = np.add.reduceat(foreground, start) / pixels
-        z = level_logits(levels)
+        z = grey_level_logits(levels)
         edges = (z[last] + z[last + 1]) / 2
         values = clipped_logits(share, levels)
         return replace(self, edges=tuple(edges.tolist()), values=tuple(values.tolist()))

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 
 
 @dataclass(frozen=True)
-class Trained:
+class CalibrationData:
     """What is there once training is over.
 
     Args:
@@ -39,12 +39,12 @@ class Trained:
         return self.validate(self.data.validation)
 
     @cached_property
-    def degraded(self) -> list[Images]:
-        """The validation set under each of `DEGRADATIONS`, in bins; of one image, of those that
+    def corrupted(self) -> list[Images]:
+        """The validation set under each of `CORRUPTIONS`, in bins; of one image, of those that
         need no second."""
         validation = self.data.validation
-        names = [k for k, each in DEGRADATIONS.items() if len(validation) > 1 or not each.mixes]
-        return [Images.of(self.validate(Degraded(validation, name))).binned() for name in names]
+        names = [k for k, each in CORRUPTIONS.items() if len(validation) > 1 or not each.mixes]
+        return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
 
 
 LIMIT = 6.0
@@ -104,7 +104,7 @@ class Images:
         """Raises ValueError as `pixels_to_fit`."""
         pooled = pixels_to_fit(counts)
         kept = counts.table[counts.table.any(axis=(1, 2))]
-        z = level_logits(counts.grey_levels)
+        z = grey_level_logits(counts.grey_levels)
         shares = kept / kept.sum(axis=(1, 2), keepdims=True)
         return cls(pooled, z, shares, map_features(z, kept.sum(axis=1)))
 

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.checks import shown
+from aslp_lib.checks import short_repr
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration.base import (
     IDENTITY,
     VERSION,
     ImageRecalibration,
     Outcome,
-    in_single_precision,
+    as_float32,
 )
-from aslp_lib.recalibration.calibration_data import Trained
+from aslp_lib.recalibration.calibration_data import CalibrationData
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST, best_temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -76,11 +76,11 @@ class Density(ImageRecalibration):
     def __post_init__(self) -> None:
         if self.neighbours < 1:
             raise ValueError(f"there are {self.neighbours} neighbours, but must be 1 or more")
-        weights = in_single_precision("weight", *self.weights)
+        weights = as_float32("weight", *self.weights)
         if (abs(weights) > LARGEST_WEIGHT).any():
             raise ValueError(f"weights are {self.weights}, but must be {LARGEST_WEIGHT:g} at most")
-        in_single_precision("mean", *self.means)
-        deviations = in_single_precision("standard deviation", *self.deviations)
+        as_float32("mean", *self.means)
+        deviations = as_float32("standard deviation", *self.deviations)
         stages = len(self.references)
         if {len(self.means), len(self.deviations)} != {stages} or (
             len(self.weights) != (stages + 1 if self.weights else 0)
@@ -100,7 +100,7 @@ class Density(ImageRecalibration):
             if not bool(torch.isfinite(each).all()):
                 raise ValueError("references hold NaN or infinity")
 
-    def fit_on_images(self, trained: Trained) -> Self:
+    def fit_on_images(self, trained: CalibrationData) -> Self:
         """The weights of least negative log-likelihood on the validation images, by L-BFGS.
 
         A little ridge, `sum_l w_l^2 / (2 N)` of N images beside the mean NLL, holds the stages'
@@ -133,7 +133,7 @@ class Density(ImageRecalibration):
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
         deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of one image, or of equal ones
         inputs = np.column_stack([np.ones(len(own[0])), (distances - means) / deviations])
-        table, z = trained.counts.table, level_logits(trained.counts.grey_levels)
+        table, z = trained.counts.table, grey_level_logits(trained.counts.grey_levels)
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # of background: -z
         start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
@@ -207,7 +207,9 @@ class Density(ImageRecalibration):
         cls.check_kind(facts)
         neighbours = facts.pop("neighbours")
         if type(neighbours) is not int or facts:
-            raise ValueError(f"it says {shown(facts)}, and neighbours are {shown(neighbours)}")
+            raise ValueError(
+                f"it says {short_repr(facts)}, and neighbours are {short_repr(neighbours)}"
+            )
         numbers = {name: tensors.pop(name) for name in LISTS}
         if any(each.dim() != 1 or each.dtype != torch.float64 for each in numbers.values()):
             raise ValueError(f"{', '.join(LISTS)} must be lists in float64")

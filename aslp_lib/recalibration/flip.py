@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from aslp_lib.recalibration.base import ImageRecalibration
-from aslp_lib.recalibration.calibration_data import Trained
+from aslp_lib.recalibration.calibration_data import CalibrationData
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Flip(ImageRecalibration):
     label = "flip averaging"
     preserves_decisions = False
 
-    def fit_on_images(self, trained: Trained) -> Self:
+    def fit_on_images(self, trained: CalibrationData) -> Self:
         """There is nothing to fit."""
         return self
 

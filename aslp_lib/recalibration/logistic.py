@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, in_single_precision
+from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
+from aslp_lib.recalibration.base import Recalibration, as_float32
 
 STEPS = 100
 """Of Newton's method at most. Far from the minimum each moves a logit by log 2 or more."""
@@ -41,11 +41,11 @@ class Logistic(Recalibration):
     """b."""
 
     def __post_init__(self) -> None:
-        in_single_precision("slope", self.slope)
-        in_single_precision("offset", self.offset)
+        as_float32("slope", self.slope)
+        as_float32("offset", self.offset)
 
     def minimise(self, counts: Counts) -> Self:
-        """Regress the labels on the counts' `level_logits`, by Newton's method from a = 1, b = 0.
+        """Regress the labels on the logits of grey levels, by Newton's method from a = 1, b = 0.
 
         As in Platt's paper, the targets are not 1 and 0 but `(N1 + 1) / (N1 + 2)` and
         `1 / (N0 + 2)` of N1 foreground and N0 background pixels. So the NLL, convex in a and b, has
@@ -67,7 +67,7 @@ class Logistic(Recalibration):
             background / (background.sum() + 2)
             + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
         ) / total
-        z = level_logits(counts.grey_levels)
+        z = grey_level_logits(counts.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
         found = np.array([1.0, 0.0])
         for _ in range(STEPS):

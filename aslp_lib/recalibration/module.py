@@ -10,12 +10,12 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import shown
+from aslp_lib.checks import short_repr
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration.base import VERSION, ImageRecalibration, Recalibration
 from aslp_lib.recalibration.calibration_data import map_features
 from aslp_lib.recalibration.flip import Flip
-from aslp_lib.recalibration.per_image import PerImage
+from aslp_lib.recalibration.image_wise import ImageWise
 from aslp_lib.tensors import load_tensors, save_tensors
 
 PREFIX = "recalibration."
@@ -30,9 +30,9 @@ class Recalibrated(nn.Module):
     float32 (float64 if the network's are), under autocast too, so that a temperature below 1 cannot
     overflow float16. Gradients flow through the recalibration to the network.
 
-    Image-wise methods (`per_image`, `per_image_temperature`) compute their features from the logits
-    of each image. `flip` runs the network a second time. `density` is refused: it compares an
-    encoder's features with those of training images.
+    Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
+    from the logits of each image. `flip` runs the network a second time. `density` is refused: it
+    compares an encoder's features with those of training images.
 
     The numbers of the recalibration are float32 buffers, named `recalibration.NAME`, on the
     network's device. They are part of `state_dict`, move with `to(device)`, and stay float32 when
@@ -125,7 +125,7 @@ class Recalibrated(nn.Module):
         try:
             name = facts.get("kind")
             if name not in RECALIBRATIONS:
-                raise ValueError(f"its recalibration is {shown(name)}")
+                raise ValueError(f"its recalibration is {short_repr(name)}")
             kind = RECALIBRATIONS[name]
             kind.check_kind(facts)
             numbers = {
@@ -151,7 +151,7 @@ class _Numbers(nn.Module):
         super().__init__()
         if not isinstance(fitted, Recalibration):
             raise TypeError(
-                f"the recalibration is {shown(fitted)}; expected a fitted one, such as "
+                f"the recalibration is {short_repr(fitted)}; expected a fitted one, such as "
                 "Temperature().fit(counts)."
             )
         self.kind = type(fitted)
@@ -167,7 +167,7 @@ class _Numbers(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         # A recalibration's formula reads only its numbers, so these buffers can stand for it.
         numbers = cast(Any, self)
-        if not issubclass(self.kind, PerImage):
+        if not issubclass(self.kind, ImageWise):
             return self.kind.apply(numbers, logits)
         if not len(numbers.foreground):
             return logits

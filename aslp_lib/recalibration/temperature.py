@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import Recalibration
-from aslp_lib.recalibration.calibration_data import Images, Trained
+from aslp_lib.recalibration.calibration_data import CalibrationData, Images
 
 LOWEST, HIGHEST = 0.01, 100.0
 """The temperatures among which the best is sought."""
@@ -35,8 +35,8 @@ class Temperature(Recalibration):
     tensor([-1.5000,  0.5000])
     """
 
-    name = "temperature"
-    label = "temperature"
+    name = "temperature_scaling"
+    label = "temperature scaling"
     preserves_decisions = True
 
     value: float = 1.0
@@ -48,14 +48,14 @@ class Temperature(Recalibration):
     def minimise(self, counts: Counts) -> Self:
         """Find the temperature of least negative log-likelihood.
 
-        It is `best_temperature` of the margins of the counts' levels, with the ends clipped
-        (`level_logits`): of a network whose logits go far beyond, T is a little smaller than from
-        the logits themselves.
+        The margins are those of the counts' grey levels, whose ends are clipped
+        (`grey_level_logits`). For a network with logits far beyond the ends, T is a little smaller
+        than if it were fitted to the logits themselves.
 
         Raises:
             ValueError: as `pixels_to_fit`.
         """
-        logits = level_logits(counts.grey_levels)
+        logits = grey_level_logits(counts.grey_levels)
         margins = np.concatenate([-logits, logits])
         return type(self)(best_temperature(pixels_to_fit(counts).ravel(), margins))
 
@@ -130,7 +130,7 @@ def shown_temperature(value: float) -> str:
 
 
 @dataclass(frozen=True)
-class TwoTemperatures(Recalibration):
+class ClassWiseTemperature(Recalibration):
     """Divides positive logits by one temperature and negative ones by another: `temperature`
     (Guo et al., ICML 2017) on either side of the decision.
 
@@ -138,12 +138,12 @@ class TwoTemperatures(Recalibration):
     network is.
 
     >>> import torch
-    >>> TwoTemperatures(foreground=2.0, background=0.5).apply(torch.tensor([-3.0, 1.0]))
+    >>> ClassWiseTemperature(foreground=2.0, background=0.5).apply(torch.tensor([-3.0, 1.0]))
     tensor([-6.0000,  0.5000])
     """
 
-    name = "two_temperatures"
-    label = "two temperatures"
+    name = "class_wise_temperature"
+    label = "class-wise temperature"
     preserves_decisions = True
 
     foreground: float = 1.0
@@ -166,7 +166,7 @@ class TwoTemperatures(Recalibration):
         Raises:
             ValueError: as `pixels_to_fit`.
         """
-        pixels, logits = pixels_to_fit(counts), level_logits(counts.grey_levels)
+        pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
         margins, half = np.stack([-logits, logits]), counts.grey_levels // 2
         found: dict[str, float] = {}
         for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
@@ -194,22 +194,22 @@ class TwoTemperatures(Recalibration):
 
 
 @dataclass(frozen=True)
-class DegradedTemperature(Temperature):
-    """`Temperature`, fitted on the validation set and on it under each of `DEGRADATIONS`, every
+class CorruptionTemperature(Temperature):
+    """`Temperature`, fitted on the validation set and on it under each of `CORRUPTIONS`, every
     pixel alike: after the perturbed validation set of Tomani et al. (CVPR 2021).
 
-    One number between what clean and what degraded images ask for: modest under shift, and too
+    One number between what clean and what corrupted images ask for: modest under shift, and too
     modest without.
     """
 
-    name = "degraded_temperature"
-    label = "temperature of degraded images"
-    fits_degraded = True
+    name = "corruption_temperature"
+    label = "temperature scaling on corrupted images"
+    fits_corrupted = True
 
-    def fit_on_images(self, trained: Trained) -> Self:
-        return self.fit(trained.counts, trained.degraded)
+    def fit_on_images(self, trained: CalibrationData) -> Self:
+        return self.fit(trained.counts, trained.corrupted)
 
-    def fit(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
-        """Fit as `Temperature.fit`, on the pixels of clean images and of degraded ones."""
-        pixels = sum((each.pooled for each in degraded), pixels_to_fit(counts))
+    def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+        """Fit as `Temperature.fit`, on the pixels of clean images and of corrupted ones."""
+        pixels = sum((each.pooled for each in corrupted), pixels_to_fit(counts))
         return super().fit(Counts(pixels[None]))

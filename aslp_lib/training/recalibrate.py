@@ -9,7 +9,7 @@ from torch import nn
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.recalibration import RECALIBRATIONS, Trained
+from aslp_lib.recalibration import RECALIBRATIONS, CalibrationData
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
@@ -24,7 +24,7 @@ def recalibrate(
     processes fit, the main one writes.
     """
     at_network = replace(settings, validate_at="network")
-    trained = Trained(network, data, partial(validate, network, settings=at_network))
+    trained = CalibrationData(network, data, partial(validate, network, settings=at_network))
     for name in settings.recalibrate:
         fitted = RECALIBRATIONS[name]().fit_on_images(trained)
         if launch.is_main():

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.metrics.counts import FLOAT_LEVELS, MAP_LEVELS, Counts
+from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, MAP_GREY_LEVELS, Counts
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for, loader
 
@@ -24,7 +24,7 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     network.to(accelerator.device).eval()
     part = distributed.shard(len(dataset), accelerator)
     at_own_size = settings.validate_at == "image"
-    levels = MAP_LEVELS if at_own_size else FLOAT_LEVELS
+    levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
     tables = [np.zeros((0, 2, levels), np.int64)]  # of more processes than images
     for images, labels, indices in loader(
         dataset, settings, accelerator, range(len(dataset))[part]
@@ -50,7 +50,7 @@ def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: 
     prediction = to_grey_levels(own_size(logit, shape, resize_logits=settings.resize_logits))
     if not settings.soft_masks:
         return Counts.from_map(prediction, dataset.mask(index))
-    mask = dataset.mask_levels(index)
+    mask = dataset.mask_grey_levels(index)
     # A grey pixel is as no map that is cut at 128: whatever is predicted there is wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)
     return Counts.from_map(prediction, truth)

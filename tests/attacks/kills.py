@@ -35,7 +35,7 @@ ARGUMENTS = [
     *("--preset", "small", "--data", "../data", "--network", "tiny", "--weights", "None"),
     *("--epochs", "4", "--size", "32", "--batch-size", "4", "--device", "cpu", "--augment"),
     *("--methods", "bce", "calibration", "--aslp.alpha-warm-up", "1"),
-    *("--recalibrate", "temperature", "--out", "run"),
+    *("--recalibrate", "temperature_scaling", "--out", "run"),
 ]
 WRITING = 0.05
 """Seconds that a file takes to reach the disk."""

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urldefrag, urlparse
 
 import pytest
 
-from aslp_lib.course.recorded.levels import LEVELS
+from aslp_lib.course.recorded.perturbations import PERTURBATIONS
 
 ROOT = Path(__file__).parents[2]
 pytest.importorskip("sphinx", reason="`make test-book` installs what the book is built with")
@@ -162,10 +162,10 @@ def test_frames_are_stepped_by_keyboard(watched, address):
     open_page(page, address + "notebooks/10_level_lab.html")
     frames = page.locator(".frames")
     picture, slider = frames.locator("img"), frames.get_by_role("slider", name="level alpha*beta")
-    assert int(slider.get_attribute("max")) == len(LEVELS) - 1
+    assert int(slider.get_attribute("max")) == len(PERTURBATIONS) - 1
     slider.press("Home")
     states = []
-    for level in LEVELS:
+    for level in PERTURBATIONS:
         words, numbers = frames.get_by_role("status"), frames.locator(".numbers")
         shown = frames.locator(".value").inner_text()
         assert slider.get_attribute("aria-valuetext") == shown == f"{level:.2f}"
@@ -174,7 +174,7 @@ def test_frames_are_stepped_by_keyboard(watched, address):
         states.append((words.inner_text(), numbers.inner_text(), *described))
         slider.press("ArrowRight")
     for part in zip(*states, strict=True):
-        assert len(set(part)) == len(LEVELS)  # each press changes all of it
+        assert len(set(part)) == len(PERTURBATIONS)  # each press changes all of it
     assert page.wrong == []
 
 

@@ -11,13 +11,13 @@ WORDS = ["compare", "--preset", "demo", "--epochs", "1", "--size", "16", "--limi
 
 @pytest.mark.slow
 def test_a_comparison_from_the_command_line(elsewhere, capsys):
-    words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature"]
+    words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature_scaling"]
     assert main([*words, "--results", "all.json"]) == 0
     out = capsys.readouterr().out
     assert "study: runs/compare-demo" in out
     for name in ("validation", "test", "shifted", "textures"):
         assert f"| {name} | ECE % |" in out
-    assert out.count("| BCE + temperature |") == 4
+    assert out.count("| BCE + temperature scaling |") == 4
     records = json.loads(Path("all.json").read_text())["records"]
     assert len(records) == 2 * 2 * 4
     assert Path("runs/compare-demo/shifted.png").read_bytes().startswith(b"\x89PNG")

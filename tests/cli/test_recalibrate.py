@@ -10,7 +10,7 @@ from PIL import Image
 from aslp_lib.cli import main
 from aslp_lib.metrics import calibration
 from aslp_lib.prediction.maps import ReadOptions, count_folders
-from aslp_lib.prediction.recalibrated_maps import ON_DEGRADED, ON_MAPS
+from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 
 FIT = ["recalibrate", "--fit-maps", "clean/maps", "--fit-masks", "clean/GT"]
@@ -33,8 +33,8 @@ def write_maps(folder, images, sharpness, seed):
 
 @pytest.fixture
 def folders(elsewhere):
-    """Of clean, degraded (less sure) and test images."""
-    for seed, (name, sharpness) in enumerate((("clean", 3), ("degraded", 1), ("test", 3))):
+    """Of clean, corrupted (less sure) and test images."""
+    for seed, (name, sharpness) in enumerate((("clean", 3), ("corrupted", 1), ("test", 3))):
         write_maps(name, 12, sharpness, seed)
 
 
@@ -63,15 +63,15 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
     assert f"{kind}: {fitted.describe()}; " in printed and "12 maps in changed/test" in printed
 
 
-@pytest.mark.parametrize("kind", ON_DEGRADED)
-@pytest.mark.parametrize("masks", [["degraded/GT"], []], ids=["own masks", "one folder for all"])
-def test_degraded_maps_are_fitted_on_too(folders, kind, masks):
-    further = [*FIT[:3], "degraded/maps", *FIT[3:], *masks]
+@pytest.mark.parametrize("kind", ON_CORRUPTED)
+@pytest.mark.parametrize("masks", [["corrupted/GT"], []], ids=["own masks", "one folder for all"])
+def test_corrupted_maps_are_fitted_on_too(folders, kind, masks):
+    further = [*FIT[:3], "corrupted/maps", *FIT[3:], *masks]
     assert main([*further, "--kind", kind, "--save", "fitted.json"]) == 0
     clean = counted("clean/maps", "clean/GT")
-    degraded = counted("degraded/maps", *(masks or ["clean/GT"]))
+    corrupted = counted("corrupted/maps", *(masks or ["clean/GT"]))
     fitted = RECALIBRATIONS[kind].load(Path("fitted.json"))
-    assert fitted == RECALIBRATIONS[kind]().fit(clean, [degraded])
+    assert fitted == RECALIBRATIONS[kind]().fit(clean, [corrupted])
     assert fitted != RECALIBRATIONS[kind]().fit(clean)
 
 
@@ -80,12 +80,12 @@ def test_what_was_saved_serves_other_maps(folders, capsys):
     Path("empty").mkdir()  # as good as none
     Path("again").symlink_to("empty")
     assert main(["recalibrate", "--fitted", "t.json", *APPLY[:3], "again"]) == 0
-    assert capsys.readouterr().out.count("temperature: T = ") == 2
+    assert capsys.readouterr().out.count("temperature_scaling: T = ") == 2
     for path in Path("again").iterdir():
         assert path.read_bytes() == Path("changed/test", path.name).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["isotonic", "per_image"])
+@pytest.mark.parametrize("kind", ["isotonic", "image_wise_shrinkage"])
 def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
     RECALIBRATIONS[kind]().save(Path("identity.json"))
     Path("test/maps").mkdir(parents=True)
@@ -105,8 +105,11 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
     ("words", "says"),
     [
         (["recalibrate"], "needs labelled maps, --fit-maps DIR"),
-        ([*FIT[:3], "degraded/maps", "test/maps", *FIT[3:], "test/GT"], "as many masks"),
-        ([*FIT[:3], "degraded/maps", *FIT[3:]], "temperature is fitted on one folder of maps"),
+        ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many masks"),
+        (
+            [*FIT[:3], "corrupted/maps", *FIT[3:]],
+            "temperature_scaling is fitted on one folder of maps",
+        ),
         ([*FIT, *APPLY[:2]], "--out DIR, a new folder, go together"),
         ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
         ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),

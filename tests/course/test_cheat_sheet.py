@@ -31,7 +31,7 @@ from aslp_lib.aslp.theory import expected_confidence, loss_floor, minimiser, tar
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import PerImageLevel, Temperature
+from aslp_lib.recalibration import ImageWiseShrinkage, Temperature
 
 ROOT = Path(__file__).parents[2]
 SHEET = (ROOT / "docs" / "cheat_sheet.md").read_text(encoding="utf-8")
@@ -156,7 +156,7 @@ def test_other_equations(draws):
     z, T, s = draws.normal(0, 3), draws.uniform(0.5, 4), draws.uniform()
     scaled = Temperature(T).apply(tensor(z)).sigmoid().item()
     assert said("temperature", z=z, T=T) == pytest.approx(scaled)
-    level = PerImageLevel().changed(tensor(z), torch.logit(tensor(s))).sigmoid().item()
+    level = ImageWiseShrinkage().changed(tensor(z), torch.logit(tensor(s))).sigmoid().item()
     f = tensor(z).sigmoid().item()
     assert said("image-wise recalibration", s=s, f=f) == pytest.approx(level)
     pi, alpha, beta = draws.dirichlet(np.ones(4)), draws.uniform(0, 0.5), draws.uniform(0, 1.3)

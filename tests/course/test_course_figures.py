@@ -12,8 +12,8 @@ from aslp_lib.course import figures
 from aslp_lib.course.figures.cures import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.release import Spans
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics import calibration
@@ -94,7 +94,7 @@ DRAWN = {
         },
     ),
     "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
-    "image_levels": (
+    "image_parameters": (
         (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
         {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
     ),
@@ -105,13 +105,16 @@ DRAWN = {
     ),
     "label_maps": (({"SI": DIM / 99}, EVERY_GREY > 9), {(0, "image"): DIM / 99}),
     "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
-    "levels_and_doubt": (
+    "alphas_and_uncertainty": (
         (ALPHA[0], MARGINS, ALPHA[1], 0.15),
         {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
     ),
-    "levels_by_set": ((SPREAD, "title"), {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]}),
-    "levels_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
-    "levels_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
+    "image_parameters_by_set": (
+        (SPREAD, "title"),
+        {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]},
+    ),
+    "alphas_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
+    "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
     "loss_surface": (
         (SOFT_INVERSION,),
@@ -142,7 +145,7 @@ DRAWN = {
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
-    "sure_and_wrong": (
+    "confident_and_wrong": (
         (SHAPES, [1], [EVERY_GREY], "BCE"),
         {
             (3, "image"): np.maximum(EVERY_GREY, 255 - EVERY_GREY) / 255,
@@ -177,7 +180,7 @@ def test_no_figure_is_forgotten():
     """Two of the others are drawn by explorers, and tested there."""
     own = "aslp_lib.course.figures."
     made = {n for n, f in vars(figures).items() if getattr(f, "__module__", "").startswith(own)}
-    assert made == DRAWN.keys() | {"degradations", "loss_over_f", "reliability_gaps"}
+    assert made == DRAWN.keys() | {"corruptions", "loss_over_f", "reliability_gaps"}
 
 
 def test_a_difference_is_filled_if_its_interval_excludes_0():
@@ -202,13 +205,13 @@ def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
         np.testing.assert_allclose(mark.get_xydata(), [[target, entropy(target)]], rtol=1e-5)
 
 
-def test_every_degradation_is_shown_with_the_outline_of_its_mask():
-    shown = {a.get_title(): a for a in figures.degradations(SHAPES, 1, seed=5).axes if a.images}
-    assert set(shown) == {"as it is", *DEGRADATIONS}
+def test_every_corruption_is_shown_with_the_outline_of_its_mask():
+    shown = {a.get_title(): a for a in figures.corruptions(SHAPES, 1, seed=5).axes if a.images}
+    assert set(shown) == {"as it is", *CORRUPTIONS}
     pixels = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).reshape(-1, 2)
     for name, axis in shown.items():
-        degraded = SHAPES if name == "as it is" else Degraded(SHAPES, name, seed=5)
-        image, mask = degraded.load(1)
+        corrupted = SHAPES if name == "as it is" else Corrupted(SHAPES, name, seed=5)
+        image, mask = corrupted.load(1)
         np.testing.assert_array_equal(axis.images[0].get_array(), image.permute(1, 2, 0))
         inside = np.zeros(len(pixels), bool)
         for line in axis.collections[-1:]:  # the first is its white edge

@@ -9,7 +9,7 @@ import pytest
 from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
 
 from aslp_lib.course import explorers
-from aslp_lib.course.explorers.base import rendered, sureness
+from aslp_lib.course.explorers.base import confidence_slider, rendered
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -199,13 +199,13 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
         f"from {low:.3f} to {high:.3f}",
         f"meet accuracy at {bound:.3f}",
         f"Confidence {sure:.1f} %, accuracy {right:.1f} %",
-        sureness((sure - right) / 100, 1),
+        confidence_slider((sure - right) / 100, 1),
     ):
         assert part in text
     assert bound == pytest.approx(2 * (1 - right / 100) / beta, abs=1e-6)
 
 
 def test_words_for_a_gap():
-    assert sureness(0.0312) == "over-confident by 3.1 points"
-    assert sureness(-0.0002) == "calibrated on average"
-    assert sureness(-0.0149, digits=0) == "under-confident by 1 point"
+    assert confidence_slider(0.0312) == "over-confident by 3.1 points"
+    assert confidence_slider(-0.0002) == "calibrated on average"
+    assert confidence_slider(-0.0149, digits=0) == "under-confident by 1 point"

@@ -24,7 +24,7 @@ def records(training, nll, confidence=0.8, seeds=SEEDS):
             "accuracy": 0.9,
             "gap": confidence - 0.9,
         }
-        for kind in (None, "temperature")
+        for kind in (None, "temperature_scaling")
         for name in ("validation", "test")
         for seed in range(seeds)
     ]

@@ -11,10 +11,10 @@ import torch
 from scipy.special import expit
 
 from aslp_lib.course import recorded
-from aslp_lib.course.explorers import levels as lab
+from aslp_lib.course.explorers import perturbations as lab
 from aslp_lib.course.explorers import scrubber
 from aslp_lib.course.figures.panels import GAP
-from aslp_lib.course.recorded import epochs, levels
+from aslp_lib.course.recorded import epochs, perturbations
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics import calibration
@@ -76,33 +76,35 @@ class TestLevelRecords:
     @pytest.mark.parametrize("temperature", [1.0, 2.5, 8.0])
     def test_bce_at_a_temperature(self, bce, temperature):
         logits, dataset = bce
-        p, found = expit(logits / temperature), levels.at_temperature(temperature)
+        p, found = expit(logits / temperature), perturbations.at_temperature(temperature)
         assert lab_scores(found) == pytest.approx(scores_by_hand(p, dataset), abs=0.002)
-        assert found.maps == pytest.approx(p[list(levels.PICKS["test"])], abs=0.002)
+        assert found.maps == pytest.approx(p[list(perturbations.PICKS["test"])], abs=0.002)
         if temperature == 1:
-            for targets in levels.TARGETS:  # level 0 is plain BCE
-                level_0 = lab_scores(levels.at_level(0.0, targets=targets))
+            for targets in perturbations.TARGETS:  # level 0 is plain BCE
+                level_0 = lab_scores(perturbations.at_perturbation(0.0, targets=targets))
                 assert level_0 == pytest.approx(lab_scores(found), abs=0.001)
 
-    @pytest.mark.parametrize("targets", levels.TARGETS)
-    @pytest.mark.parametrize("part", levels.PICKS)
+    @pytest.mark.parametrize("targets", perturbations.TARGETS)
+    @pytest.mark.parametrize("part", perturbations.PICKS)
     def test_confidence_falls_from_level_to_level_and_has_a_matching_temperature(
         self, part, targets
     ):
         confidences = []
-        for level in levels.LEVELS:
-            confidence = calibration.confidence(levels.at_level(level, part, targets).counts)
+        for level in perturbations.PERTURBATIONS:
+            confidence = calibration.confidence(
+                perturbations.at_perturbation(level, part, targets).counts
+            )
             confidences.append(confidence)
             assert confidence < 1 - level / 2 + 0.02  # the target's
-            temperature = levels.matching_temperature(level, part, targets)
-            matched = calibration.confidence(levels.at_temperature(temperature, part).counts)
+            temperature = perturbations.matching_temperature(level, part, targets)
+            matched = calibration.confidence(perturbations.at_temperature(temperature, part).counts)
             assert matched == pytest.approx(confidence, abs=0.003)
         assert (np.diff(confidences) < 0).all()
 
     def test_networks_of_rules_are_the_shipped_ones(self):
         scores = json.loads((recorded.FOLDER / "how.json").read_text())["scores"]
-        for rule, part in product(levels.RULES, levels.PICKS):
-            found, shipped = lab_scores(levels.of_rule(rule, part)), scores[rule][part]
+        for rule, part in product(perturbations.RULES, perturbations.PICKS):
+            found, shipped = lab_scores(perturbations.of_rule(rule, part)), scores[rule][part]
             assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
 
 
@@ -111,22 +113,22 @@ class TestLevelLab:
     def test_maps_and_lit_pixels(self, network):
         values = VALUES | {"network": network}
         rows = lab.compose(**values).axes[2:4]
-        outcomes = (lab._recorded(0.2, network, "test"), levels.at_temperature(2.0))
+        outcomes = (lab._recorded(0.2, network, "test"), perturbations.at_temperature(2.0))
         for axis, outcome in zip(rows, outcomes, strict=True):
             np.testing.assert_array_equal(tiles(axis), outcome.maps[None])
             sure = np.maximum(outcome.maps, 1 - outcome.maps)
             np.testing.assert_array_equal(tiles(axis, 1) == 1, [(sure > 0.8) & (sure <= 0.9)])
 
     @pytest.mark.parametrize("network", lab.networks())
-    @pytest.mark.parametrize("part", levels.PICKS)
+    @pytest.mark.parametrize("part", perturbations.PICKS)
     def test_words_and_table_have_the_networks_scores(self, network, part):
         values = VALUES | {"network": network, "part": part}
-        rows = {16: levels.at_temperature(2.0, part), 8: lab._recorded(0.2, network, part)}
+        rows = {16: perturbations.at_temperature(2.0, part), 8: lab._recorded(0.2, network, part)}
         for row, outcome in rows.items():
             shares = [f"{100 * value:.1f}" for value in lab_scores(outcome).values()]
             cells = re.findall(">([^<>]+)<", lab.table(**values))[row + 1 : row + 8]
             assert cells == [share.replace("nan", "none") for share in shares]
-        level = lab.landed()[network] if network in levels.RULES else 0.2
+        level = lab.landed()[network] if network in perturbations.RULES else 0.2
         for words in (alt(lab.compose(**values)), lab.readout(**values)):
             assert f"level {level:.2f}" in words and f"ECE {shares[0]} %" in words
 
@@ -199,11 +201,23 @@ class TestScrubber:
 @pytest.mark.parametrize(
     ("call", "arguments", "message"),
     [
-        (levels.at_level, (0.22,), r"level is 0\.22, but must be one of .*: 0\.0, 0\.05, 0\.1"),
-        (levels.at_level, (0.2, "far"), "set is 'far', but must be one .*: test, shifted, text"),
-        (levels.at_level, (0.2, "test", "mean"), "targets is 'mean', .*: expected, drawn"),
-        (levels.at, (0.2, SETTINGS, "mean"), "targets is 'mean', .*: expected, drawn"),
-        (levels.of_rule, ("entropy",), "rule is 'entropy', .*: measured_gap, calibration"),
+        (
+            perturbations.at_perturbation,
+            (0.22,),
+            r"level is 0\.22, but must be one of .*: 0\.0, 0\.05, 0\.1",
+        ),
+        (
+            perturbations.at_perturbation,
+            (0.2, "far"),
+            "set is 'far', but must be one .*: test, shifted, text",
+        ),
+        (
+            perturbations.at_perturbation,
+            (0.2, "test", "mean"),
+            "targets is 'mean', .*: expected, drawn",
+        ),
+        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean', .*: expected, drawn"),
+        (perturbations.of_rule, ("entropy",), "rule is 'entropy', .*: measured_gap, calibration"),
         (epochs.seen, ("mixup", 2), "method is 'mixup', .*: bce, calibration, entropy"),
         (epochs.seen, ("bce", 3), "epoch is 3, but must be an even one up to 140"),
         (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted', .*: train, validation"),

@@ -6,13 +6,13 @@ import torch
 from scipy.stats import spearmanr
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
-from aslp_lib.course.models.simulation import Crowd, simulate
+from aslp_lib.course.models.simulation import Population, simulate
 
-QUIET = Crowd(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
+QUIET = Population(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 """Margins that stand still from the first epoch on, and so does accuracy."""
 
 
-PAPER = Crowd()
+PAPER = Population()
 
 
 def run(crowd=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
@@ -33,7 +33,7 @@ def double():
 @pytest.mark.usefixtures("double")
 def test_the_loop_is_the_stated_one():
     """The four statements and the explicit update, written again in numpy."""
-    crowd = Crowd(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
+    crowd = Population(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
     trace = run(
         crowd,
         SOFT_INVERSION,
@@ -72,14 +72,14 @@ def test_an_explicit_step_settles_only_under_gain_2(weight, settles):
 
 def test_the_release_s_gain_of_4_saw_tooths_and_the_stable_step_does_not():
     for response in (0.0, 1.0):
-        crowd = Crowd(response=response)
+        crowd = Population(response=response)
         release, stable = run(crowd, dynamics="release"), run(crowd)
         assert release.drops[10:].sum(axis=0).mean() > 5
         assert stable.drops.mean() < 0.001  # the few with hardly a margin flicker around 0
 
 
 def test_which_images_get_a_large_alpha_is_decided_by_the_step():
-    crowd = Crowd(response=0.0)
+    crowd = Population(response=0.0)
     for epochs in (30, 31, 32, 60):
         assert abs(run(crowd, dynamics="release", epochs=epochs).correlation) < 0.2
         assert run(crowd, epochs=epochs).correlation > 0.9
@@ -98,11 +98,11 @@ def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(techniq
 
 
 def test_correlation_is_spearman_s():
-    trace = run(Crowd(images=200), dynamics="release")
+    trace = run(Population(images=200), dynamics="release")
     assert trace.correlation == pytest.approx(spearmanr(trace.alpha[-1], trace.margins).statistic)
-    assert np.isnan(run(Crowd(images=10), alpha_step_size=0.0).correlation)
+    assert np.isnan(run(Population(images=10), alpha_step_size=0.0).correlation)
 
 
 def test_levels_of_other_images_are_refused():
     with pytest.raises(ValueError, match="3 levels, but the crowd has 5 images"):
-        simulate(AdaptiveAlpha(3, HARD_INVERSION), Crowd(images=5))
+        simulate(AdaptiveAlpha(3, HARD_INVERSION), Population(images=5))

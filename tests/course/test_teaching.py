@@ -48,7 +48,7 @@ def answers():
     shape, toss_up = test.posterior > 0, np.abs(test.posterior - 0.5) < 0.25
     less_confident = roc_auc_score(toss_up[shape], -np.maximum(maps, 1 - maps)[shape])
     truth = Counts.from_probabilities(torch.from_numpy(test.posterior), test.masks[:, 0])
-    five = "temperature", "two_temperatures", "logistic", "isotonic", "histogram"
+    five = "temperature_scaling", "class_wise_temperature", "logistic", "isotonic", "histogram"
     letters = records.read(ROOT / "benchmarks/results/letters_embedded.json")
     ranks = rank_correlation_with_posterior_error(letters, "test")
     return {

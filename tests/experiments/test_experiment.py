@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from aslp_lib.config import PRESETS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.experiments import experiment as study
-from aslp_lib.experiments.experiment import Candidate, Study, collect, compare, in_order
+from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
 from aslp_lib.experiments.figures import in_and_under_shift
-from aslp_lib.experiments.records import keep, read, table
+from aslp_lib.experiments.records import read, save, table
 from aslp_lib.metrics import bootstrap, calibration, saliency
 from aslp_lib.metrics.truth import against_posterior
 from aslp_lib.prediction.maps import ReadOptions, count_maps
@@ -31,7 +31,7 @@ SETTINGS = replace(
     limit=6,
     device="cpu",
     methods=("bce", "focal"),
-    recalibrate=("temperature",),
+    recalibrate=("temperature_scaling",),
 )
 ONE_PIXEL = 1e-3
 """One of some thousands of pixels: maps are predicted in batches of another size here, so that a
@@ -48,7 +48,7 @@ def of(method, records):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    asked = Study(tmp_path_factory.mktemp("study"), SETTINGS, seeds=2)
+    asked = Experiment(tmp_path_factory.mktemp("study"), SETTINGS, seeds=2)
     return asked, done(asked)
 
 
@@ -111,7 +111,7 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
     assert done(asked) == records
     assert trained == []
     more = replace(SETTINGS, methods=("bce", "label_smoothing"))
-    found = done(Study(asked.path, more, seeds=2))
+    found = done(Experiment(asked.path, more, seeds=2))
     assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
     assert of("bce", found) == of("bce", records)
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -121,14 +121,14 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
 def test_sets_under_shift_are_scored_too(finished, tmp_path):
     """Of a study that is done without any training more."""
     asked, records = finished
-    under = replace(asked, seeds=1, degradations=("noise2", "zoom1"), shifts=("empty3",))
+    under = replace(asked, seeds=1, corruptions=("noise2", "zoom1"), shifts=("empty3",))
     found = {(r["set"], r["method"], r["recalibration"]): r for r in done(under)}
     before = {(r["set"], r["method"], r["recalibration"]): r for r in records if not r["seed"]}
     assert all(found[key] == record for key, record in before.items())
     more = {name for name, *_ in found.keys() - before.keys()}
     assert more == {"empty3", "test, noise2", "test, zoom1"}
     run = Run.open(asked.path / "bce" / "seed-0")
-    noisy = Degraded(run.settings.load_data().tests["test"], "noise2", seed=0)
+    noisy = Corrupted(run.settings.load_data().tests["test"], "noise2", seed=0)
     counts = counted(predicted(run, None, noisy, tmp_path), noisy)
     own = found["test, noise2", "bce", None]
     assert own["ece"] == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
@@ -140,7 +140,7 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"degradations": ("fog1",)}, "degradations has 'fog1', but must be of noise1"),
+        ({"corruptions": ("fog1",)}, "corruptions has 'fog1', but must be of noise1"),
         ({"shifts": ("noise1",)}, "shifts has 'noise1', but must be of contrast1"),
         (
             {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
@@ -150,7 +150,7 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
 )
 def test_sets_that_are_none(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        replace(Study(tmp_path, SETTINGS, seeds=1), **changes)
+        replace(Experiment(tmp_path, SETTINGS, seeds=1), **changes)
 
 
 @pytest.mark.slow
@@ -158,7 +158,7 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     """Of other machines' trainings too: the runs themselves are not needed."""
     asked, records = finished
     file = tmp_path / "records.json"
-    keep(file, records, SETTINGS, seeds=2, data=asked.data())
+    save(file, records, SETTINGS, seeds=2, data=asked.data())
     known = read(file, SETTINGS)
     assert known == json.loads(json.dumps(records))
     monkeypatch.setattr(study, "train", lambda *_, **__: pytest.fail("it was trained again"))
@@ -174,9 +174,11 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
 @pytest.mark.slow
 def test_candidates_have_hyperparameters_of_their_own(tmp_path):
     """Two of one method are told apart; another method's choice changes nothing."""
-    gammas = tuple(Candidate("focal", {"gamma": gamma}) for gamma in (1.0, 3.0))
+    gammas = tuple(RunConfiguration("focal", {"gamma": gamma}) for gamma in (1.0, 3.0))
     chosen = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 5.0})
-    asked = Study(tmp_path, chosen, seeds=1, candidates=(*gammas, Candidate("bce")), tested=False)
+    asked = Experiment(
+        tmp_path, chosen, seeds=1, candidates=(*gammas, RunConfiguration("bce")), tested=False
+    )
     found = done(asked)
     assert [(r["method"], r["options"]) for r in found] == [
         ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
@@ -198,7 +200,7 @@ def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
     def key(row):
         return row["method"], row["recalibration"] or "", row["seed"], row["set"]
 
-    together = done(Study(tmp_path, SETTINGS, seeds=2), processes=2)
+    together = done(Experiment(tmp_path, SETTINGS, seeds=2), processes=2)
     for ours, theirs in zip(sorted(together, key=key), sorted(records, key=key), strict=True):
         assert key(ours) == key(theirs)
         assert ours["brier"] == pytest.approx(theirs["brier"], abs=1e-3)  # of other threads' sums
@@ -210,19 +212,19 @@ def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
 )
 def test_other_settings_are_refused_before_anything_is_trained(finished):
     asked, _ = finished
-    other = Study(asked.path, replace(SETTINGS, epochs=2, learning_rate=0.1), seeds=3)
+    other = Experiment(asked.path, replace(SETTINGS, epochs=2, learning_rate=0.1), seeds=3)
     with pytest.raises(ValueError, match="made with another epochs, learning_rate: choose another"):
         done(other)
     assert not (asked.path / "bce" / "seed-2").exists()
     with pytest.raises(ValueError, match="seeds is 0"):
-        Study(asked.path, SETTINGS, seeds=0)
+        Experiment(asked.path, SETTINGS, seeds=0)
 
 
 @pytest.mark.slow
 def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path, monkeypatch):
     settings = replace(SETTINGS, methods=("bce",), recalibrate=(), epochs=2)
-    whole = done(Study(tmp_path / "whole", settings, seeds=1))
-    asked = Study(tmp_path / "stopped", settings, seeds=1)
+    whole = done(Experiment(tmp_path / "whole", settings, seeds=1))
+    asked = Experiment(tmp_path / "stopped", settings, seeds=1)
     original = study.train
 
     def stopped(*arguments, **options):
@@ -263,16 +265,16 @@ def test_a_table_by_hand():
 
 
 def test_records_stand_in_the_order_they_were_asked_for(tmp_path):
-    asked = Study(tmp_path, SETTINGS, seeds=2)
+    asked = Experiment(tmp_path, SETTINGS, seeds=2)
     rows = [
         record(method, seed, recalibration=kind)
-        for kind in ("temperature", None)
+        for kind in ("temperature_scaling", None)
         for method in ("focal", "bce")
         for seed in (1, 0)
     ]
     held = in_order(asked, rows, [record("mixup"), *rows])
     order = [(r["seed"], r["method"], r["recalibration"]) for r in held]
-    kinds = (None, "temperature")
+    kinds = (None, "temperature_scaling")
     assert order[:8] == [(s, m, k) for s in (0, 1) for m in ("bce", "focal") for k in kinds]
     assert order[8:] == [(0, "mixup", None)]  # not asked for, and last
 

@@ -8,8 +8,8 @@ import pytest
 
 from aslp_lib.config import PRESETS
 from aslp_lib.experiments import experiment as study
-from aslp_lib.experiments.experiment import Study, collect
-from aslp_lib.experiments.records import ESTIMATORS, NAMES, keep, read, read_data
+from aslp_lib.experiments.experiment import Experiment, collect
+from aslp_lib.experiments.records import ESTIMATORS, NAMES, read, read_data, save
 
 SETTINGS = replace(PRESETS["demo"], size=16, limit=6, device="cpu", methods=("bce",))
 
@@ -34,7 +34,7 @@ def recorded(monkeypatch):
 def on_files(paper_root):
     """A study on images in files, with one record a set."""
     settings = replace(SETTINGS, data=str(paper_root), limit=None)
-    return Study(paper_root.parent / "study", settings, seeds=1, degradations=("noise2",))
+    return Experiment(paper_root.parent / "study", settings, seeds=1, corruptions=("noise2",))
 
 
 def change(folder, stem, kind):
@@ -77,7 +77,7 @@ def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
 
 def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
     collect(asked, file, progress=False)
     found = collect(replace(asked, seeds=2, shifts=("empty3",)), file, progress=False)
     sets = ("train", "validation", "test", "shifted", "textures", "empty3")
@@ -93,8 +93,8 @@ def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
 )
 def test_records_without_their_data_are_refused(tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
-    keep(file, collect(asked, file, progress=False), SETTINGS, seeds=1)
+    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
+    save(file, collect(asked, file, progress=False), SETTINGS, seeds=1)
     assert len(read(file)) == 4  # to be shown
     with pytest.raises(ValueError, match=r"all\.json does not say what images"):
         collect(asked, file, progress=False)
@@ -126,7 +126,7 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
 
     def call(*arguments, **options):
         """The second call, in the middle of the first."""
-        other = Study(tmp_path / out, SETTINGS, seeds=1)
+        other = Experiment(tmp_path / out, SETTINGS, seeds=1)
         with pytest.raises(RuntimeError, match="another comparison is at work on") as error:
             collect(other, tmp_path / results, progress=False)
         refused.append(error)
@@ -136,7 +136,7 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
     (tmp_path / "link.json").symlink_to("all.json")
     (tmp_path / "all.json").unlink()
     monkeypatch.setattr(study, "recorded", call)
-    asked = Study(tmp_path / "study", SETTINGS, seeds=1)
+    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
     found = collect(asked, tmp_path / "all.json", progress=False)
     assert len(refused) == 1
     monkeypatch.setattr(study, "recorded", record)
@@ -158,5 +158,5 @@ def test_records_that_cannot_be_written(tmp_path, recorded, file, message):
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises((OSError, ValueError), match=message):
-        collect(Study(tmp_path / "study", SETTINGS, seeds=1), tmp_path / file, progress=False)
+        collect(Experiment(tmp_path / "study", SETTINGS, seeds=1), tmp_path / file, progress=False)
     assert not recorded and sorted(tmp_path.rglob("*")) == before

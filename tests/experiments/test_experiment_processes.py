@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 from aslp_lib.config import PRESETS
-from aslp_lib.experiments.experiment import Study, compare
+from aslp_lib.experiments.experiment import Experiment, compare
 
 ENDLESS = replace(
     PRESETS["demo"], size=16, limit=4, epochs=10**6, device="cpu", methods=("bce",), recalibrate=()
@@ -24,9 +24,9 @@ STUDY = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from test_experiment_processes import ENDLESS, Study, compare
+from test_experiment_processes import ENDLESS, Experiment, compare
 
-list(compare(Study(Path(sys.argv[1]), ENDLESS, seeds=1), processes=2))
+list(compare(Experiment(Path(sys.argv[1]), ENDLESS, seeds=1), processes=2))
 """
 
 
@@ -82,5 +82,5 @@ def test_a_process_that_is_killed_is_noticed(tmp_path):
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(RuntimeError, match=r"was ended from outside.*a smaller --processes"):
-        list(compare(Study(tmp_path, ENDLESS, seeds=1), processes=2, progress=False))
+        list(compare(Experiment(tmp_path, ENDLESS, seeds=1), processes=2, progress=False))
     killer.join()

@@ -26,7 +26,7 @@ FOUND = [
     record("bce", None, 0, "test", 0.1),
     record("bce", None, 1, "test", 0.11),
     record("bce", None, 0, "shifted", 0.12),
-    record("bce", "temperature", 0, "test", 0.02),
+    record("bce", "temperature_scaling", 0, "test", 0.02),
 ]
 
 
@@ -36,14 +36,16 @@ def errors(rows):
 
 def test_methods_come_in_the_order_in_which_they_are_asked_for():
     asked = {"bce": {}, "nothing_known": {}, "label_smoothing": {"epsilon": 0.2}}
-    assert errors(records.chosen(FOUND, asked)) == [0.1, 0.11, 0.12, 0.04]
-    both = records.chosen(FOUND, {"bce": {}}, [None, "temperature"])
+    assert errors(records.select(FOUND, asked)) == [0.1, 0.11, 0.12, 0.04]
+    both = records.select(FOUND, {"bce": {}}, [None, "temperature_scaling"])
     assert errors(both) == [0.1, 0.11, 0.12, 0.02]
 
 
 def test_one_way_on_one_set_has_a_record_a_seed():
-    assert errors(records.of(FOUND, "test", "bce", None)) == [0.1, 0.11]
-    assert errors(records.of(FOUND, "test", "label_smoothing", None, epsilon=0.1)) == [0.03]
+    assert errors(records.one_per_seed(FOUND, "test", "bce", None)) == [0.1, 0.11]
+    assert errors(records.one_per_seed(FOUND, "test", "label_smoothing", None, epsilon=0.1)) == [
+        0.03
+    ]
 
 
 @pytest.mark.fault(
@@ -55,19 +57,19 @@ def test_one_way_on_one_set_has_a_record_a_seed():
 )
 def test_none_or_several_of_a_seed_are_refused(method, words):
     with pytest.raises(ValueError, match=words):
-        records.of(FOUND, "test", method, None)
+        records.one_per_seed(FOUND, "test", method, None)
 
 
 def test_scores_over_seeds_stand_under_the_tables_names():
     found = records.values(FOUND, "test")
     assert found["BCE"] == [0.1, 0.11]
-    assert found["BCE + temperature"] == [0.02]
+    assert found["BCE + temperature scaling"] == [0.02]
     assert found["label smoothing (epsilon = 0.2)"] == [0.04]
     assert list(found) == list(records.by_label(FOUND, "test"))
 
 
 WHOLE = {
-    **record("focal", "temperature", 0, "test", 0.1, gamma=2.0),
+    **record("focal", "temperature_scaling", 0, "test", 0.1, gamma=2.0),
     **dict.fromkeys((*records.NAMES, *records.ESTIMATORS), 0.1),
     "max_f": None,  # undefined
     "intervals": {"ece": [0.05, 0.15], "oe": [0.0, 0.1]},

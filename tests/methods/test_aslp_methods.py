@@ -9,8 +9,8 @@ from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
 from aslp_lib.methods import METHODS
-from aslp_lib.methods.aslp import BY_RULE, ASLPOptions
-from aslp_lib.methods.fixed_level import FixedLevelOptions
+from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
+from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
 from aslp_lib.metrics.counts import Counts
 
 IMAGES = 4
@@ -31,8 +31,8 @@ def test_options_reach_the_levels(rule):
 
 
 def test_every_rule_is_a_method_with_its_words():
-    assert [method.name for method in BY_RULE] == list(RULES)
-    for method in BY_RULE:
+    assert [method.name for method in ASLP_METHODS] == list(RULES)
+    for method in ASLP_METHODS:
         assert method.__doc__ == method.rule.__doc__
         assert method.__name__ == f"ASLP{method.rule.__name__}"
         assert (method.label, method.family) == (method.rule.label, "aslp")
@@ -45,10 +45,10 @@ def test_a_strength_of_one_s_own_keeps_the_noise():
 
 
 @pytest.mark.parametrize(("technique", "limit"), [("HI", 0.5), ("SI", 2 / 3)])
-def test_a_fixed_level_keeps_the_decision(technique, limit):
-    FixedLevelOptions(technique, limit)
+def test_a_constant_alpha_keeps_the_decision(technique, limit):
+    ConstantAlphaOptions(technique, limit)
     with pytest.raises(ValueError, match=rf"must lie in \[0, {limit:.4g}\] for {technique}"):
-        FixedLevelOptions(technique, limit + 0.01)
+        ConstantAlphaOptions(technique, limit + 0.01)
 
 
 def test_steps_and_validations_move_the_levels():

@@ -7,21 +7,21 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import (
     clipped_logits,
-    level_logits,
-    nearest_levels,
+    grey_level_logits,
+    nearest_grey_levels,
     pixels_to_fit,
 )
 
 
 @pytest.mark.parametrize("levels", [4, 256, 4096])
 def test_logits_of_grey_levels_and_back(levels):
-    z = level_logits(levels)
+    z = grey_level_logits(levels)
     p = np.arange(levels) / (levels - 1)
     half = 0.5 / (levels - 1)
     p[[0, -1]] = half, 1 - half
     np.testing.assert_allclose(z, np.log(p / (1 - p)), atol=1e-12)
     np.testing.assert_array_equal(z, -z[::-1])
-    np.testing.assert_array_equal(nearest_levels(z, levels), np.arange(levels))
+    np.testing.assert_array_equal(nearest_grey_levels(z, levels), np.arange(levels))
     np.testing.assert_allclose(clipped_logits(p, levels), z, atol=1e-12)
     ends = clipped_logits(np.array([-0.1, 0.0, 1.0, 1.1]), levels)
     np.testing.assert_array_equal(ends, z[[0, 0, -1, -1]])
@@ -31,20 +31,20 @@ def test_logits_of_grey_levels_and_back(levels):
 def test_a_logit_goes_to_the_level_that_its_probability_rounds_to(levels):
     logits = np.random.default_rng(0).normal(0, 4, 10_000)
     p = 1 / (1 + np.exp(-logits))
-    np.testing.assert_array_equal(nearest_levels(logits, levels), np.rint(p * (levels - 1)))
-    assert nearest_levels(np.array([-np.inf, np.inf]), levels).tolist() == [0, levels - 1]
+    np.testing.assert_array_equal(nearest_grey_levels(logits, levels), np.rint(p * (levels - 1)))
+    assert nearest_grey_levels(np.array([-np.inf, np.inf]), levels).tolist() == [0, levels - 1]
 
 
 def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
-    z = level_logits(4)
+    z = grey_level_logits(4)
     between = np.array([z[0], 0.0, z[-1]])
-    assert nearest_levels(between, 4).tolist() == [0, 2, 3]
-    assert nearest_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
-    assert nearest_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]
+    assert nearest_grey_levels(between, 4).tolist() == [0, 2, 3]
+    assert nearest_grey_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
+    assert nearest_grey_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]
 
 
 def test_level_logits_price_pixels_as_the_nll_does():
-    z, table = level_logits(256), np.random.default_rng(0).integers(0, 9, (1, 2, 256))
+    z, table = grey_level_logits(256), np.random.default_rng(0).integers(0, 9, (1, 2, 256))
     background, foreground = table[0]
     price = background @ np.logaddexp(0, z) + foreground @ np.logaddexp(0, -z)
     assert price / table.sum() == pytest.approx(calibration.nll(Counts(table)), rel=1e-12)

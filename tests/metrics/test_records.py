@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 
 from aslp_lib import metrics
-from aslp_lib.metrics import SCORES, Score, Shown, calibration, saliency, scores, shown
+from aslp_lib.metrics import (
+    SCORES,
+    Score,
+    Visibility,
+    calibration,
+    saliency,
+    scores,
+    visible_scores,
+)
 from aslp_lib.metrics.counts import Counts
 
 
@@ -31,8 +39,8 @@ def test_every_score_stands_in_the_registry_once_and_complete():
 
 
 def test_what_a_terminal_shows_tables_show_too():
-    order = [Shown.MAIN, Shown.TERMINAL, Shown.TABLES, Shown.FILES]
-    places = [[score.name for score in shown(place)] for place in order]
+    order = [Visibility.MAIN, Visibility.TERMINAL, Visibility.TABLES, Visibility.FILES]
+    places = [[score.name for score in visible_scores(place)] for place in order]
     assert places[0] == ["ece", "oe", "gap", "accuracy"]
     assert places[-1] == list(SCORES)
     for fewer, more in pairwise(places):

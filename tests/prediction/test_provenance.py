@@ -21,7 +21,7 @@ from aslp_lib.recalibration import Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
 SETTINGS = replace(
-    PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature",)
+    PRESETS["demo"], size=16, device="cpu", methods=("bce",), recalibrate=("temperature_scaling",)
 )
 QUICK = ReadOptions(weighted_f=False)
 CHANGES = ("weights", "recalibration", "images", "min_max_maps", "size")
@@ -35,7 +35,7 @@ def predicted(paper_root, tmp_path):
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))
     folder = run.method("bce")
     save_tensors(folder.weights, recorded.load("bce").state_dict(), {"network": "tiny"})
-    Temperature(2.0).save(folder.recalibration("temperature"))
+    Temperature(2.0).save(folder.recalibration("temperature_scaling"))
     predict.predict_run(run.settings, data, "bce", folder, progress=False)
     return run, data
 
@@ -48,7 +48,7 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
         tensors[min(tensors)] += 0.1
         save_tensors(folder.weights, tensors, facts)
     elif what == "recalibration":
-        Temperature(3.0).save(folder.recalibration("temperature"))
+        Temperature(3.0).save(folder.recalibration("temperature_scaling"))
     elif what == "images":
         first, second, *_ = sorted((root / "Test/SOD/Image").iterdir())
         first.write_bytes(second.read_bytes())
@@ -125,7 +125,7 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
     monkeypatch.setattr("aslp_lib.evaluation.report.write_report", lambda *_: None)
     assert main(["predict", str(run.path)]) == 0  # of textures, too
     for record, command, said in (
-        ("maps+temperature", "predict", "made anew: nothing says what they were made with"),
+        ("maps+temperature_scaling", "predict", "made anew: nothing says what they were made with"),
         ("maps", "evaluate", "note: nothing says what the maps were made with"),
     ):
         provenance.record(run.path / "bce" / record / "SOD").unlink()

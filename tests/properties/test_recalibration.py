@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Temperature
 
 VALUES = st.floats(0.01, 100)
@@ -104,7 +104,7 @@ def test_counts_move_level_by_level(counts, value):
 
 @given(st.integers(2, 2048).map(lambda half: 2 * half))
 def test_level_logits_rise_and_are_odd(levels):
-    logits = level_logits(levels)
+    logits = grey_level_logits(levels)
     assert (np.diff(logits) > 0).all()
     np.testing.assert_array_equal(logits, -logits[::-1])
 
@@ -138,7 +138,7 @@ def nll_of_pixels(apply, counts) -> np.ndarray:
     """(images,) NLL of each image's pixels one by one, summed."""
     sums = []
     for image in counts.table:
-        z = torch.from_numpy(np.repeat(level_logits(counts.grey_levels), image.sum(axis=0)))
+        z = torch.from_numpy(np.repeat(grey_level_logits(counts.grey_levels), image.sum(axis=0)))
         y = np.concatenate([np.repeat([0, 1], each) for each in image.T])
         sums.append(np.logaddexp(0, (1 - 2 * y) * apply(z[None]).numpy()[0]).sum())
     return np.array(sums)
@@ -150,7 +150,7 @@ def test_no_fit_raises_the_nll_of_its_own_data(name, sets):
     """Weighted as in the fit; neither before nor after logits are rounded to grey levels."""
     kind = RECALIBRATIONS[name]
     by_image = hasattr(kind, "clean_weight")
-    if not kind.fits_degraded:
+    if not kind.fits_corrupted:
         del sets[1:]
     assume(len({each.grey_levels for each in sets}) == 1)
     fit = quietly(lambda: kind().fit(*sets[:1], *([sets[1:]] if sets[1:] else [])))

@@ -6,14 +6,14 @@ from functools import partial
 import pytest
 
 from aslp_lib.course import recorded
-from aslp_lib.recalibration import Trained
+from aslp_lib.recalibration import CalibrationData
 from aslp_lib.training.validation import validate
 
 
-def trained(limit: int | None) -> Trained:
+def trained(limit: int | None) -> CalibrationData:
     settings = replace(recorded.SETTINGS, limit=limit)
     network, data = recorded.load("bce"), settings.load_data()
-    return Trained(network, data, partial(validate, network, settings=settings))
+    return CalibrationData(network, data, partial(validate, network, settings=settings))
 
 
 @pytest.fixture(scope="session")

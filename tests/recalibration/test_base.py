@@ -13,7 +13,7 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import (
     RECALIBRATIONS,
     REGISTERED,
@@ -101,7 +101,7 @@ def test_unfitted_it_changes_nothing(name, small):
     torch.testing.assert_close(*changed_by(identity, small, images))
     for levels in (256, 4096) if name in OF_COUNTS else ():
         counts = Counts(np.arange(3 * 2 * levels).reshape(3, 2, levels))
-        moved = np.broadcast_to(identity.moved_levels(counts), (3, levels))
+        moved = np.broadcast_to(identity.recalibrated_grey_levels(counts), (3, levels))
         np.testing.assert_array_equal(moved, np.tile(np.arange(levels), (3, 1)))
         np.testing.assert_array_equal(identity.apply_counts(counts).table, counts.table)
 
@@ -134,7 +134,9 @@ def test_the_identity_is_kept_where_rounding_would_raise_the_nll(name, small):
     kind = RECALIBRATIONS[name]
     fitted = kind().fit_on_images(replace(small, validate=lambda _: Counts(table)))
     assert fitted.describe() == kind().describe()
-    moved = Temperature(level_logits(256)[-1] / math.log(399)).moved_levels(Counts(table))
+    moved = Temperature(grey_level_logits(256)[-1] / math.log(399)).recalibrated_grey_levels(
+        Counts(table)
+    )
     assert moved[[0, 255]].tolist() == [1, 254]
 
 
@@ -186,29 +188,29 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
 
 
 def test_the_file_is_numbers_that_a_reader_knows(tmp_path):
-    Temperature(2.5).save(tmp_path / "temperature.json")
-    held = json.loads((tmp_path / "temperature.json").read_text())
-    assert held == {"kind": "temperature", "version": 1, "value": 2.5}
+    Temperature(2.5).save(tmp_path / "temperature_scaling.json")
+    held = json.loads((tmp_path / "temperature_scaling.json").read_text())
+    assert held == {"kind": "temperature_scaling", "version": 1, "value": 2.5}
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
-        ('{"kind": "temperature", "version": 2, "value": 1.0}', "of version 2, and only 1"),
-        ('{"kind": "temperature", "version": 1, "value": true}', "value is True"),
-        ('{"kind": "temperature", "version": 1, "value": 1.0, "colour": 3}', "colour"),
-        ('{"kind": "temperature", "version": 1}', "missing numbers: value; expected value"),
+        ('{"kind": "temperature_scaling", "version": 2, "value": 1.0}', "of version 2, and only 1"),
+        ('{"kind": "temperature_scaling", "version": 1, "value": true}', "value is True"),
+        ('{"kind": "temperature_scaling", "version": 1, "value": 1.0, "colour": 3}', "colour"),
+        ('{"kind": "temperature_scaling", "version": 1}', "missing numbers: value; expected value"),
         ("[" * 100_000, "nested too deeply"),
         (b"\xff\xfe\x00", "cannot be used"),
     ],
 )
 def test_a_bad_file_is_named_and_refused(tmp_path, content, message):
-    path = tmp_path / "temperature.json"
+    path = tmp_path / "temperature_scaling.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ValueError, match=message) as refused:
         Temperature.load(path)
-    assert "temperature.json" in str(refused.value)
+    assert "temperature_scaling.json" in str(refused.value)
 
 
 PER_IMAGE = {
@@ -220,8 +222,8 @@ BAD_NUMBERS = [
     *(
         (name, {number: value}, "must be a positive number")
         for name, number in (
-            *(("temperature", "value"), ("two_temperatures", "foreground")),
-            ("two_temperatures", "background"),
+            *(("temperature_scaling", "value"), ("class_wise_temperature", "foreground")),
+            ("class_wise_temperature", "background"),
         )
         for value in (*NO_NUMBERS, 0.0, -1.0, 1e-39, 4e38)
     ),
@@ -244,11 +246,23 @@ BAD_NUMBERS = [
     ("histogram", {"edges": (1.0, 1.0), "values": (1.0, 2.0, 3.0)}, "edges of bins must rise"),
     ("histogram", {"edges": (math.nan,), "values": (1.0, 2.0)}, "edge of a bin is nan"),
     ("histogram", {"edges": (0.0,), "values": (1.0, math.inf)}, "value of a bin is inf"),
-    ("per_image", {**PER_IMAGE, "foreground": (0.0,) * 5}, "foreground has 5 .* must have 6"),
-    ("per_image", {**PER_IMAGE, "lowest": (0.0,) * 6}, "lowest has 6 .* must have 5"),
-    ("per_image", {"means": (0.0,) * 5}, "means has 5 numbers, but must have 0"),
-    ("per_image", {**PER_IMAGE, "deviations": (0.0,) * 5}, "a standard deviation is not positive"),
-    ("per_image", {**PER_IMAGE, "means": (math.nan,) * 5}, "means of per_image is nan"),
+    (
+        "image_wise_shrinkage",
+        {**PER_IMAGE, "foreground": (0.0,) * 5},
+        "foreground has 5 .* must have 6",
+    ),
+    ("image_wise_shrinkage", {**PER_IMAGE, "lowest": (0.0,) * 6}, "lowest has 6 .* must have 5"),
+    ("image_wise_shrinkage", {"means": (0.0,) * 5}, "means has 5 numbers, but must have 0"),
+    (
+        "image_wise_shrinkage",
+        {**PER_IMAGE, "deviations": (0.0,) * 5},
+        "a standard deviation is not positive",
+    ),
+    (
+        "image_wise_shrinkage",
+        {**PER_IMAGE, "means": (math.nan,) * 5},
+        "means of image_wise_shrinkage is nan",
+    ),
 ]
 
 
@@ -293,7 +307,7 @@ class Unchecked(Temperature):
 @pytest.mark.fault("a fitted number is NaN", "its file is not written")
 def test_what_is_no_number_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        Unchecked(math.nan).save(tmp_path / "temperature.json")
+        Unchecked(math.nan).save(tmp_path / "temperature_scaling.json")
     assert not list(tmp_path.iterdir())
 
 

@@ -9,7 +9,7 @@ import torch
 from sklearn.isotonic import IsotonicRegression
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Histogram, Isotonic
 
 
@@ -26,7 +26,7 @@ def rising(levels, seed=0, most=60):
 
 
 def changed_levels(fitted, levels):
-    return torch.sigmoid(fitted.apply(torch.from_numpy(level_logits(levels)))).numpy()
+    return torch.sigmoid(fitted.apply(torch.from_numpy(grey_level_logits(levels)))).numpy()
 
 
 @pytest.mark.parametrize(("levels", "seed"), [(16, 0), (256, 1), (4096, 2)])
@@ -50,7 +50,7 @@ def test_violators_are_pooled_by_hand():
     """Shares 0, 2/4, 1/4, 1: the middle two fall, and become 3/8 together."""
     table = np.array([[[3, 0, 2, 0, 0, 3, 0, 0], [0, 0, 2, 0, 0, 1, 0, 5]]])
     fitted = Isotonic().fit(Counts(table))
-    z = level_logits(8)
+    z = grey_level_logits(8)
     end, middle = math.log(13), math.log(3 / 5)  # half a level of 8 is 1/14
     assert fitted.logits == pytest.approx((z[0], z[2], z[5], z[7]))
     assert fitted.values == pytest.approx((-end, middle, middle, end))

@@ -1,15 +1,15 @@
-"""What recalibration methods are fitted on: features of predicted maps, and degraded images."""
+"""What recalibration methods are fitted on: features of predicted maps, and corrupted images."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration.calibration_data import FEATURES, Images, map_features
 
 
@@ -38,7 +38,7 @@ def test_images_hold_their_pixels_features_and_shares_of_pixels():
     """Those without pixels are left out; bins of 0.2 hold the logits of 8-bit maps."""
     table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
     table[1] = 0
-    images, z = Images.of(Counts(table)), level_logits(256)
+    images, z = Images.of(Counts(table)), grey_level_logits(256)
     binned = images.binned()
     for row, i in enumerate((0, 2)):
         of_pixels = map_features(np.repeat(z, table[i].sum(axis=0))[None])
@@ -53,7 +53,7 @@ def test_images_hold_their_pixels_features_and_shares_of_pixels():
 
 
 @pytest.mark.parametrize("images", [1, 2])
-def test_every_degradation_is_measured_once(small, images):
+def test_every_corruption_is_measured_once(small, images):
     """But for those that mix two images, where there is one."""
     asked = []
 
@@ -63,8 +63,8 @@ def test_every_degradation_is_measured_once(small, images):
 
     validation = Shapes("some", images, 1, size=16)
     trained = replace(small, data=replace(small.data, validation=validation), validate=validate)
-    assert trained.degraded is trained.degraded
-    kinds = [each for each in DEGRADATIONS.values() if images > 1 or not each.mixes]
-    assert len(asked) == len(trained.degraded) == len(kinds) > 20
-    assert all(isinstance(each, Degraded) for each in asked)
-    assert [len(each.tables) for each in trained.degraded] == len(kinds) * [images]
+    assert trained.corrupted is trained.corrupted
+    kinds = [each for each in CORRUPTIONS.values() if images > 1 or not each.mixes]
+    assert len(asked) == len(trained.corrupted) == len(kinds) > 20
+    assert all(isinstance(each, Corrupted) for each in asked)
+    assert [len(each.tables) for each in trained.corrupted] == len(kinds) * [images]

@@ -143,7 +143,7 @@ def test_networks_without_features_and_sets_without_images_are_refused(small, fi
         ("references.3", lambda t: torch.ones(2, 2), "there must be one more weight"),
         ("colour", lambda t: torch.ones(2, 2), "references.3"),
         ("version", 2, "of version 2"),
-        ("kind", "temperature", "holds the recalibration 'temperature'"),
+        ("kind", "temperature_scaling", "holds the recalibration 'temperature_scaling'"),
         ("neighbours", 0, "there are 0 neighbours"),
         ("neighbours", True, "neighbours are True"),
         ("colour", 1, "colour"),

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Logistic
 
 
@@ -16,7 +16,7 @@ def by_sklearn(counts):
     """Each level four times: labels 0 and 1, of background and foreground, by Platt's targets."""
     background, foreground = counts.pooled.astype(float)
     low, high = 1 / (background.sum() + 2), (foreground.sum() + 1) / (foreground.sum() + 2)
-    z = np.tile(level_logits(counts.grey_levels), 4)[:, None]
+    z = np.tile(grey_level_logits(counts.grey_levels), 4)[:, None]
     y = np.repeat([0, 1, 0, 1], counts.grey_levels)
     weights = [background * (1 - low), background * low, foreground * (1 - high), foreground * high]
     solver = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
@@ -26,7 +26,7 @@ def by_sklearn(counts):
 
 @pytest.mark.parametrize(("slope", "offset"), [(1.0, 0.0), (0.4, -0.7), (2.0, 1.5), (-0.5, 0.2)])
 def test_it_is_scikit_learn_s_and_what_labels_were_drawn_with(slope, offset):
-    rng, z = np.random.default_rng(0), level_logits(256)
+    rng, z = np.random.default_rng(0), grey_level_logits(256)
     n, posterior = rng.integers(0, 400, 256), 1 / (1 + np.exp(-(slope * z + offset)))
     foreground = rng.binomial(n, posterior)
     counts = Counts(np.stack([n - foreground, foreground])[None])
@@ -71,4 +71,6 @@ def test_one_level_alone_gets_its_share():
     table = np.zeros((1, 2, 256), np.int64)
     table[0, :, 7] = 98
     fitted = Logistic().fit(Counts(table))
-    assert fitted.apply(torch.tensor(level_logits(256)[7])).item() == pytest.approx(0, abs=1e-6)
+    assert fitted.apply(torch.tensor(grey_level_logits(256)[7])).item() == pytest.approx(
+        0, abs=1e-6
+    )

@@ -10,20 +10,20 @@ import torch
 from torch import nn
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
+from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.recalibration import (
     RECALIBRATIONS,
-    DegradedTemperature,
+    ClassWiseTemperature,
+    CorruptionTemperature,
     Density,
     Flip,
     Histogram,
+    ImageWiseShrinkage,
+    ImageWiseTemperature,
     Isotonic,
     Logistic,
-    PerImageLevel,
-    PerImageTemperature,
     Recalibrated,
     Temperature,
-    TwoTemperatures,
 )
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -36,17 +36,17 @@ IMAGE_WEIGHTS = (
 # Every number is one that single precision holds, so that both paths have the same.
 ELEMENTWISE = [
     Temperature(2.5),
-    DegradedTemperature(0.75),
-    TwoTemperatures(2.0, 0.5),
+    CorruptionTemperature(0.75),
+    ClassWiseTemperature(2.0, 0.5),
     Logistic(0.5, -0.25),
     Isotonic((-2.0, 0.5, 2.0), (-1.0, -0.5, 3.0)),
     Isotonic(),
     Histogram(20, (-1.0, 0.5), (-2.0, 0.25, 0.125)),
 ]
 IMAGE_WISE = [
-    PerImageLevel(*IMAGE_WEIGHTS),
-    PerImageTemperature(*IMAGE_WEIGHTS),
-    PerImageTemperature(),
+    ImageWiseShrinkage(*IMAGE_WEIGHTS),
+    ImageWiseTemperature(*IMAGE_WEIGHTS),
+    ImageWiseTemperature(),
 ]
 OF_LOGITS = [*ELEMENTWISE, *IMAGE_WISE]
 
@@ -76,12 +76,12 @@ def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
     levels[0] //= 2  # all background
     table = np.zeros((3, 2, LEVELS), dtype=np.int64)
     np.add.at(table, (np.arange(3)[:, None], 0, levels), 1)
-    moved = np.broadcast_to(fitted.moved_levels(Counts(table)), (3, LEVELS))
-    logits = torch.from_numpy(level_logits(LEVELS)[levels]).view(3, 1, 20, 20)
+    moved = np.broadcast_to(fitted.recalibrated_grey_levels(Counts(table)), (3, LEVELS))
+    logits = torch.from_numpy(grey_level_logits(LEVELS)[levels]).view(3, 1, 20, 20)
     recalibrated = Recalibrated(nn.Identity(), fitted)(logits)
     assert recalibrated.shape == logits.shape
     torch.testing.assert_close(recalibrated, fitted.apply(logits), rtol=1e-12, atol=1e-12)
-    found = nearest_levels(recalibrated.view(3, 400).numpy(), LEVELS)
+    found = nearest_grey_levels(recalibrated.view(3, 400).numpy(), LEVELS)
     np.testing.assert_array_equal(found, np.take_along_axis(moved, levels, axis=1))
 
 
@@ -201,7 +201,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
     [
         ({}, {"kind": "density"}, "'density' needs more than logits"),
         ({}, {"kind": "logistic"}, "2 tensors are missing, such as recalibration.offset"),
-        ({}, {"kind": ["temperature"]}, "cannot be loaded"),
+        ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
         ({}, {"version": 2}, "it is of version 2"),
         ({"network.bias": None}, {}, "1 tensors are missing, such as network.bias"),

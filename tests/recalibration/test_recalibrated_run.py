@@ -22,7 +22,7 @@ from aslp_lib.training.validation import validate
 
 QUICK = [
     *("--epochs", "12", "--size", "32", "--limit", "24", "--device", "cpu"),
-    *("--methods", "bce", "--recalibrate", "temperature", "flip"),
+    *("--methods", "bce", "--recalibrate", "temperature_scaling", "flip"),
 ]
 
 
@@ -30,12 +30,14 @@ QUICK = [
 def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     assert main(QUICK) == 0
     run = Run.open(elsewhere / "runs" / "demo")
-    names = ["bce", "bce+temperature", "bce+flip"]
+    names = ["bce", "bce+temperature_scaling", "bce+flip"]
     metrics = json.loads(run.metrics.read_text())
     assert all(list(rows) == names for rows in metrics.values())
-    fitted = Temperature.load(run.path / "bce" / "temperature.json")
+    fitted = Temperature.load(run.path / "bce" / "temperature_scaling.json")
     page = run.report.read_text()
-    assert f"BCE + temperature: T = {fitted.value:.3f}; the network decides as before" in page
+    assert (
+        f"BCE + temperature scaling: T = {fitted.value:.3f}; the network decides as before" in page
+    )
     assert "nothing is fitted; decisions may change" in page
 
     network = predict.load_network(run.settings, run.method("bce").weights)
@@ -43,7 +45,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     again = Temperature().fit(validate(network, data.validation, run.settings))
     assert fitted.value == pytest.approx(again.value, rel=1e-4)
     # The embedded set's images have the network's size, so that no map is resized.
-    maps, test = run.maps(Variant("bce", "temperature"), "test"), data.tests["test"]
+    maps, test = run.maps(Variant("bce", "temperature_scaling"), "test"), data.tests["test"]
     with torch.inference_mode():
         expected = torch.sigmoid(network(test[0][0][None]) / fitted.value)[0, 0]
     written = read_map(maps / f"{test.stems[0]}.png")
@@ -118,7 +120,7 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
     one, two = MethodFolder(tmp_path / "one"), MethodFolder(tmp_path / "two")
-    fitted = [Temperature.load(f.recalibration("temperature")).value for f in (one, two)]
+    fitted = [Temperature.load(f.recalibration("temperature_scaling")).value for f in (one, two)]
     assert fitted[0] == pytest.approx(fitted[1], rel=1e-4)
     paths = {path.relative_to(one.path) for path in one.path.rglob("*")}
     assert paths == {path.relative_to(two.path) for path in two.path.rglob("*")}
@@ -131,11 +133,14 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
 
 
 def test_variants_are_methods_and_what_is_fitted_on_each(tmp_path):
-    settings = replace(PRESETS["demo"], recalibrate=("temperature",))
+    settings = replace(PRESETS["demo"], recalibrate=("temperature_scaling",))
     variants = Run.create(tmp_path / "run", settings).variants()
-    names = ["bce", "bce+temperature", "calibration", "calibration+temperature"]
+    names = ["bce", "bce+temperature_scaling", "calibration", "calibration+temperature_scaling"]
     assert [variant.name for variant in variants] == names
-    assert [variant.label for variant in variants[2:]] == ["ASLP (MC)", "ASLP (MC) + temperature"]
+    assert [variant.label for variant in variants[2:]] == [
+        "ASLP (MC)",
+        "ASLP (MC) + temperature scaling",
+    ]
 
 
 def test_a_name_that_is_not_registered_stops_a_run_before_it_trains():

@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
-from aslp_lib.recalibration import DegradedTemperature, Temperature, TwoTemperatures
+from aslp_lib.metrics.grey_levels import grey_level_logits
+from aslp_lib.recalibration import ClassWiseTemperature, CorruptionTemperature, Temperature
 
 
 def counted(logits, labels):
@@ -32,8 +32,8 @@ def at_levels(background, foreground):
     [
         (Temperature, (0.3,)),
         (Temperature, (1.8,)),
-        (TwoTemperatures, (1.8, 0.6)),
-        (TwoTemperatures, (0.5, 2.0)),
+        (ClassWiseTemperature, (1.8, 0.6)),
+        (ClassWiseTemperature, (0.5, 2.0)),
     ],
 )
 def test_it_is_scipy_s_and_what_labels_were_drawn_with(kind, truth):
@@ -75,7 +75,7 @@ RIGHT, CONTRARY = "0.01 is taken: every decision is right", "100 is taken: the l
         (Temperature, ({4000: 5}, {100: 5}), (100.0,), CONTRARY),
         (Temperature, ({100: 5}, {}), (0.01,), RIGHT),
         (
-            *(TwoTemperatures, ({100: 5, 4000: 5}, {}), (100.0, 0.01)),
+            *(ClassWiseTemperature, ({100: 5, 4000: 5}, {}), (100.0, 0.01)),
             "of predicted (foreground|background) from .*, (100|0.01) is taken",
         ),
     ],
@@ -94,7 +94,7 @@ def test_a_side_without_pixels_takes_the_other_s(side, level):
     with pytest.warns(
         RuntimeWarning, match=f"all is predicted {side}: its temperature, "
     ) as warned:
-        fitted = TwoTemperatures().fit(counts)
+        fitted = ClassWiseTemperature().fit(counts)
     value = math.log(4000 / 95) / math.log(3)
     assert astuple(fitted) == pytest.approx((value, value), rel=1e-12)
     assert "end" not in fitted.describe() and warned[0].filename == __file__
@@ -104,9 +104,9 @@ def test_the_temperature_of_clean_and_corrupted_images_is_that_of_all_together()
     rng, sets = np.random.default_rng(0), []
     for images, slope in ((1, 0.2), (2, 0.4), (3, 0.6)):
         n = rng.integers(0, 50, (images, 256))
-        foreground = rng.binomial(n, 1 / (1 + np.exp(-slope * level_logits(256))))
+        foreground = rng.binomial(n, 1 / (1 + np.exp(-slope * grey_level_logits(256))))
         sets.append(Counts(np.stack([n - foreground, foreground], axis=1)))
     together = Temperature().fit(Counts.join(sets))
-    fitted = DegradedTemperature().fit(sets[0], sets[1:])
-    assert fitted == DegradedTemperature(together.value)
+    fitted = CorruptionTemperature().fit(sets[0], sets[1:])
+    assert fitted == CorruptionTemperature(together.value)
     assert fitted.value != Temperature().fit(sets[0]).value

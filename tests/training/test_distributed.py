@@ -31,7 +31,7 @@ METHODS = (
     "ema",  # a copy of the network that follows each step
     "calibration",  # an alpha for each image, which its process moves; a switch and noise to draw
     "regmixup",  # partners of another process; more images than there are labels
-    "degraded_views",  # images that are made before the network sees them
+    "corruption_augmentation",  # images that are made before the network sees them
     "early_stopping",  # state that is made from the validation; other weights than the last
 )
 """The methods that differ in what processes must agree on. That any method's loss is a sum over

@@ -216,10 +216,10 @@ class WithoutValues(Accelerator):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"degraded_views"}))
+@pytest.mark.parametrize("method", sorted(METHODS.keys() - {"corruption_augmentation"}))
 def test_no_step_reads_the_device(monkeypatch, method):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
-    until all that was asked of the device is done. (Degraded views are made on the host.)"""
+    until all that was asked of the device is done. (Images are corrupted on the host.)"""
     settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": "DM"})
     data, accelerator = settings.load_data(), WithoutValues(cpu=True)
     reads = []

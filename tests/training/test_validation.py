@@ -14,7 +14,7 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import Folder, paper_layout
 from aslp_lib.metrics import calibration
 from aslp_lib.prediction.predict import predict, predicted_maps
-from aslp_lib.recalibration import Logistic, PerImageLevel, Temperature, TwoTemperatures
+from aslp_lib.recalibration import ClassWiseTemperature, ImageWiseShrinkage, Logistic, Temperature
 from aslp_lib.training.validation import validate
 
 SIDE = 16
@@ -106,8 +106,8 @@ def test_the_images_own_size_and_grey_pixels_make_a_difference(folder):
 
 CHANGES = {
     "temperature": Temperature(1e4),  # next to 1/2 everywhere: rounding reaches it
-    "two temperatures": TwoTemperatures(4.0, 0.25),
-    "level for each image": PerImageLevel(
+    "two temperatures": ClassWiseTemperature(4.0, 0.25),
+    "image-wise shrinkage": ImageWiseShrinkage(
         (3.0, *[0.0] * 5), (-3.0, *[0.0] * 5), *[(each,) * 5 for each in (0.0, 1.0, -9.0, 9.0)]
     ),
 }

@@ -9,7 +9,7 @@ import torch
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
+from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 NOTEBOOK = "01_confidence_and_calibration"
 
@@ -20,9 +20,9 @@ _FOUR = Counts.from_probabilities(
 
 def _bins(*rows: tuple[float, int, int]) -> Counts:
     """Counts of one image from (confidence, pixels, how many of them are right)."""
-    table = np.zeros((1, 2, FLOAT_LEVELS), np.int64)
+    table = np.zeros((1, 2, FLOAT_GREY_LEVELS), np.int64)
     for confidence, pixels, right in rows:
-        grey_level = round(confidence * (FLOAT_LEVELS - 1))
+        grey_level = round(confidence * (FLOAT_GREY_LEVELS - 1))
         table[0, :, grey_level] += pixels - right, right
     return Counts(table)
 
@@ -39,9 +39,13 @@ def _mean(score: Callable[[Counts], float], counts: Counts) -> float:
 def _arrays(pixels: int) -> tuple[Array, ...]:
     """Probabilities, none on the edge of a bin, and labels that are less sure than they say."""
     rng = np.random.default_rng(pixels)
-    grey_level = np.rint((FLOAT_LEVELS - 1) * rng.beta(0.5, 0.8, pixels)).clip(1, FLOAT_LEVELS - 2)
-    grey_level += grey_level % ((FLOAT_LEVELS - 1) // 5) == 0  # where 0.2, 0.4 and so on would be
-    p = grey_level / (FLOAT_LEVELS - 1)
+    grey_level = np.rint((FLOAT_GREY_LEVELS - 1) * rng.beta(0.5, 0.8, pixels)).clip(
+        1, FLOAT_GREY_LEVELS - 2
+    )
+    grey_level += (
+        grey_level % ((FLOAT_GREY_LEVELS - 1) // 5) == 0
+    )  # where 0.2, 0.4 and so on would be
+    p = grey_level / (FLOAT_GREY_LEVELS - 1)
     return read_only(p, (rng.random(pixels) < 0.2 + 0.5 * p).astype(np.float64))
 
 

@@ -231,7 +231,7 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
         "It would calibrate at least as well, but it moves decisions, and with them the bills.": 3,
         f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.": 4,
         f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.": 5,
-        "It keeps decisions and would do. But it is fitted on degraded copies for the sake of "
+        "It keeps decisions and would do. But it is fitted on corrupted copies for the sake of "
         "shifts, and here nothing shifts: the simplest that does the work is enough.": 6,
     },
     hint="Choose one of the six numbers.",
@@ -261,7 +261,7 @@ trained and no decision moves. **Which cure?** Answer with its number.
         f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.": 5,
     },
     hint="Choose one of the six numbers.",
-    why="Fitted on degraded copies, it asks each image how hard it looks. Over empty concrete it "
+    why="Fitted on corrupted copies, it asks each image how hard it looks. Over empty concrete it "
     "would be too modest: 'nothing here' looks to it like 'too near to see'.",
     solution="answer = 6",
 )

@@ -12,7 +12,7 @@ from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION
 from aslp_lib.aslp.theory import expected_confidence
 from aslp_lib.course.exercises.framework import Exercise
-from aslp_lib.course.recorded import levels
+from aslp_lib.course.recorded import perturbations
 
 NOTEBOOK = "10_level_lab"
 
@@ -21,10 +21,10 @@ def _cap(level: float) -> float:
     return float(expected_confidence(level, MODERATION))
 
 
-def _agreeing(of: Callable[[levels.Outcome], float]) -> float:
+def _agreeing(of: Callable[[perturbations.Outcome], float]) -> float:
     """The temperature at which both say the same of some pixels, at level 0.6."""
-    aim = of(levels.at_level(0.6))
-    return float(brentq(lambda t: of(levels.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
+    aim = of(perturbations.at_perturbation(0.6))
+    return float(brentq(lambda t: of(perturbations.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
 
 
 def _bringing(logit: float, probability: float) -> float:
@@ -57,13 +57,13 @@ On the test set, **at which temperature is plain BCE as sure, on average, as the
 level 0.6 on expected targets?** Read it off the lab: the column "sure" of both rows must agree. One
 digit after the point will do.
 """,
-    right=lambda: levels.matching_temperature(0.6),
+    right=lambda: perturbations.matching_temperature(0.6),
     tolerance=0.15,
     expects="a temperature, such as 2.5",
     mistakes={
-        "That is the temperature for level 0.2.": lambda: levels.matching_temperature(0.2),
+        "That is the temperature for level 0.2.": lambda: perturbations.matching_temperature(0.2),
         "That is as sure as the network on drawn targets, which is less sure at this "
-        "level.": lambda: levels.matching_temperature(0.6, targets="drawn"),
+        "level.": lambda: perturbations.matching_temperature(0.6, targets="drawn"),
         "That is where they agree on background alone, in the last column.": lambda: _agreeing(
             lambda seen: seen.background
         ),
@@ -71,15 +71,15 @@ digit after the point will do.
             lambda seen: seen.toss_ups
         ),
         "That is its inverse, which the logits would be multiplied by.": lambda: (
-            1 / levels.matching_temperature(0.6)
+            1 / perturbations.matching_temperature(0.6)
         ),
     },
     hint="Set the level to 0.6 and raise T until the two numbers in the column 'sure' agree.",
     why="A level and a temperature turn the same knob, mean confidence; they differ in where.",
     solution="""
-from aslp_lib.course.recorded import levels
+from aslp_lib.course.recorded import perturbations
 
-answer = levels.matching_temperature(0.6)
+answer = perturbations.matching_temperature(0.6)
 """,
 )
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aslp_lib.aslp.perturbation import RELEASE, SOFT_INVERSION, perturb
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import FLOAT_LEVELS, Counts
+from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
 NOTEBOOK = "09_reading_the_release"
@@ -22,10 +22,10 @@ _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
 
 
 def _pixels(surest: float, first: int, seed: int) -> tuple[Array, Array]:
-    """Forty pixels in no order: confidences that a map of `FLOAT_LEVELS` can hold, no two alike,
-    and who of them is right: the sure ones from `first` on less often than they should be."""
+    """Forty pixels in no order: distinct confidences that a map of `FLOAT_GREY_LEVELS` can hold,
+    and which pixels are right: confident ones from `first` on less often than they should be."""
     rng = np.random.default_rng(seed)
-    top = FLOAT_LEVELS - 1
+    top = FLOAT_GREY_LEVELS - 1
     sure = np.rint(top * np.linspace(0.52, surest, 40)) / top
     right = (np.arange(40) % 4 > 0) | (np.arange(40) < first)
     order = rng.permutation(40)
@@ -51,7 +51,7 @@ def _equal_width(confidence: Array, right: Array, bins: float) -> float:
 def _counts(confidence: Array, right: Array) -> Counts:
     """Of pixels that are all predicted foreground: right where the label is."""
     return Counts.from_probabilities(
-        torch.tensor(confidence)[None], torch.tensor(right)[None], FLOAT_LEVELS
+        torch.tensor(confidence)[None], torch.tensor(right)[None], FLOAT_GREY_LEVELS
     )
 
 

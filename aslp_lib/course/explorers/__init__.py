@@ -11,9 +11,9 @@ from functools import cache
 
 from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer
-from aslp_lib.course.explorers.levels import data, level_lab
 from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
+from aslp_lib.course.explorers.perturbations import data, level_lab
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
 from aslp_lib.course.explorers.scrubber import training_scrubber

@@ -95,7 +95,7 @@ def player(control: widgets.IntSlider) -> widgets.Play:
     return play
 
 
-def sureness(gap: float, digits: int = 1) -> str:
+def confidence_slider(gap: float, digits: int = 1) -> str:
     """In words, for confidence less accuracy in [-1, 1]."""
     points = round(100 * gap, digits)
     if points == 0:

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.course import figures
-from aslp_lib.course.explorers.base import Explorer, choice, slider, sureness
-from aslp_lib.course.models.simulation import Crowd, Trace, simulate
+from aslp_lib.course.explorers.base import Explorer, choice, confidence_slider, slider
+from aslp_lib.course.models.simulation import Population, Trace, simulate
 
-CROWD = Crowd(images=200)
+POPULATION = Population(images=200)
 EPOCHS = 60
 RULES: dict[str, str] = {
     "calibration": "MC, calibration",
@@ -50,14 +50,14 @@ def _idle(rule: str, **values: object) -> tuple[str, ...]:
 @lru_cache(maxsize=2)  # the picture and the readout of the same values
 def _trace(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Trace:
     alphas = AdaptiveAlpha(
-        CROWD.images,
+        POPULATION.images,
         Technique("own", beta),
         rule,
         alpha_step_size=step,
         constraint_weight=weight,
         dynamics="stable" if rule == "measured_gap" else dynamics,
     )
-    return simulate(alphas, CROWD, EPOCHS)
+    return simulate(alphas, POPULATION, EPOCHS)
 
 
 def _picture(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
@@ -86,7 +86,7 @@ def _at_rest(trace: Trace) -> str:
         f"{trace.bound[-1]:.3f}.{ordered} From epoch 11 on a level fell by a fifth or more "
         f"{_drops(trace):.1f} times an image. Confidence {100 * trace.confidence[-1]:.1f} %, "
         f"accuracy {100 * trace.accuracy[-1]:.1f} %: "
-        f"{sureness(trace.confidence[-1] - trace.accuracy[-1])}"
+        f"{confidence_slider(trace.confidence[-1] - trace.accuracy[-1])}"
     )
 
 
@@ -98,7 +98,7 @@ def _in_chaos(trace: Trace) -> str:
         f"confidence would meet accuracy at {trace.bound[-1]:.2f}. From epoch 11 on a level fell "
         f"by a fifth or more {fell}, and which image has a large one is chance. Confidence "
         f"{100 * trace.confidence[-1]:.0f} %, accuracy {100 * trace.accuracy[-1]:.0f} %: "
-        f"{sureness(trace.confidence[-1] - trace.accuracy[-1], digits=0)}"
+        f"{confidence_slider(trace.confidence[-1] - trace.accuracy[-1], digits=0)}"
     )
 
 

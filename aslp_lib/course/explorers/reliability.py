@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course import figures
-from aslp_lib.course.explorers.base import Explorer, choice, slider, sureness
+from aslp_lib.course.explorers.base import Explorer, choice, confidence_slider, slider
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
@@ -96,5 +96,5 @@ def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
         f"{which}{': ' if which else ''}{title}, {used} {'bin' if used == 1 else 'bins'}"
         f"{which_hold}: {100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
         f"{100 * calibration.confidence(counts):.1f} %, accuracy "
-        f"{100 * calibration.accuracy(counts):.1f} %: {sureness(calibration.gap(counts))}."
+        f"{100 * calibration.accuracy(counts):.1f} %: {confidence_slider(calibration.gap(counts))}."
     )

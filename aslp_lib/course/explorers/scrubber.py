@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from aslp_lib.course import recorded
-from aslp_lib.course.explorers.base import Explorer, choice, player, slider, sureness
+from aslp_lib.course.explorers.base import Explorer, choice, confidence_slider, player, slider
 from aslp_lib.course.figures.panels import CONFIDENCE, GAP, LIGHT_BLUE, Panels, mosaic
 from aslp_lib.course.recorded import epochs
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
@@ -113,7 +113,7 @@ def _gap(rule: str, epoch: int) -> str:
     learnt, unseen = (epochs.seen(rule, epoch, part) for part in _PARTS)
     return (
         f"confidence {100 * unseen.confidence:.1f} %, accuracy {100 * unseen.accuracy:.1f} % on "
-        f"validation images, {sureness(unseen.confidence - unseen.accuracy)}; ECE "
+        f"validation images, {confidence_slider(unseen.confidence - unseen.accuracy)}; ECE "
         f"{100 * unseen.ece:.1f} %; accuracy on training images {100 * learnt.accuracy:.1f} %"
     )
 

@@ -1,22 +1,22 @@
 """Every plot of the course: those that only notebooks draw, and those of reports."""
 
-from aslp_lib.course.figures.confidence import against_truth, readings, sure_and_wrong
+from aslp_lib.course.figures.alphas import alphas_over_epochs, alphas_over_margins, lambda_trade
+from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings
+from aslp_lib.course.figures.corruptions import corruptions
 from aslp_lib.course.figures.cures import (
     differences,
     early_stop,
     errors_by_set,
-    image_levels,
-    levels_by_set,
+    image_parameters,
+    image_parameters_by_set,
     nll_over_temperature,
 )
-from aslp_lib.course.figures.degradations import degradations
 from aslp_lib.course.figures.explorers import (
     feedback_loop,
     loss_over_f,
     perturbation_plane,
     reliability_gaps,
 )
-from aslp_lib.course.figures.levels import lambda_trade, levels_over_epochs, levels_over_margins
 from aslp_lib.course.figures.loss import (
     descent,
     gradient_noise,
@@ -24,7 +24,7 @@ from aslp_lib.course.figures.loss import (
     loss_surface,
     posterior_lines,
 )
-from aslp_lib.course.figures.own_data import cells, levels_and_doubt
+from aslp_lib.course.figures.own_data import alphas_and_uncertainty, cells
 from aslp_lib.course.figures.perturbation import (
     decisions,
     label_grid,

@@ -16,7 +16,7 @@ from aslp_lib.metrics.counts import Counts
 POSTERIOR_BINS = 8
 
 
-def sure_and_wrong(
+def confident_and_wrong(
     dataset: SaliencySet, indices: Sequence[int], maps: Sequence[np.ndarray], method: str
 ) -> Figure:
     """One row an image: image, label, map, confidence of each pixel, and the wrong pixels.

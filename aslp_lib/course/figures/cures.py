@@ -20,7 +20,7 @@ from aslp_lib.evaluation.figures.style import (
 )
 from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits
+from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Temperature
 
 TEMPERATURES = np.geomspace(0.5, 8, 97)
@@ -58,7 +58,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
 
 def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float64]:
     """In nats a pixel, at each temperature."""
-    logits = level_logits(counts.grey_levels)
+    logits = grey_level_logits(counts.grey_levels)
     margins = np.concatenate([-logits, logits])  # of background, of foreground
     pixels = counts.pooled.ravel()
     return np.logaddexp(0, -margins / temperatures[:, None]) @ pixels / pixels.sum()
@@ -123,7 +123,7 @@ def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
     return figure
 
 
-def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
+def image_parameters_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
     """How levels of a set's images are spread: median, middle half and 10 to 90 %, a row a set.
 
     Args:
@@ -147,7 +147,7 @@ def levels_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figu
     return figure
 
 
-def image_levels(
+def image_parameters(
     dataset: SaliencySet,
     indices: Sequence[int],
     maps: Mapping[str, Sequence[NDArray[np.uint8]]],

@@ -46,7 +46,7 @@ def cells(shown: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | Non
     return figure
 
 
-def levels_and_doubt(
+def alphas_and_uncertainty(
     levels: NDArray[np.float64],
     margins: NDArray[np.float64],
     doubt: NDArray[np.float64],

@@ -17,8 +17,8 @@ import numpy as np
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.evaluation.tables import markdown_table
-from aslp_lib.experiments.experiment import Candidate
-from aslp_lib.experiments.records import Record, of
+from aslp_lib.experiments.experiment import RunConfiguration
+from aslp_lib.experiments.records import Record, one_per_seed
 from aslp_lib.experiments.seed_statistics import difference, verdicts
 from aslp_lib.methods import METHODS
 
@@ -31,28 +31,28 @@ STRENGTH = 0.2
 """Expected perturbation alpha * beta at which every technique was trained with a constant alpha."""
 
 
-def aslp(rule: str, technique: str, *, expected: bool = False) -> Candidate:
+def aslp(rule: str, technique: str, *, expected: bool = False) -> RunConfiguration:
     """The training under a rule and a technique, on sampled or on expected targets."""
     more = {"use_expected_targets": True} if expected else {}
-    return Candidate(rule, {"technique": technique, **more})
+    return RunConfiguration(rule, {"technique": technique, **more})
 
 
-def constant(alpha: float, technique: str = "HI") -> Candidate:
+def constant(alpha: float, technique: str = "HI") -> RunConfiguration:
     """The training on sampled targets at one perturbation level for all images."""
-    return Candidate("fixed_level", {"technique": technique, "alpha": round(alpha, 6)})
+    return RunConfiguration("constant_alpha", {"technique": technique, "alpha": round(alpha, 6)})
 
 
-def smoothing(strength: float) -> Candidate:
+def smoothing(strength: float) -> RunConfiguration:
     """Label smoothing, which trains on the expected targets of alpha * beta = strength."""
-    return Candidate("label_smoothing", {"epsilon": round(strength, 6)})
+    return RunConfiguration("label_smoothing", {"epsilon": round(strength, 6)})
 
 
-def at_strength(technique: str) -> Candidate:
+def at_strength(technique: str) -> RunConfiguration:
     """The training at a constant alpha of the expected perturbation `STRENGTH`."""
     return constant(STRENGTH / TECHNIQUES[technique].beta, technique)
 
 
-def design(alphas: Sequence[float], *, every_technique: bool) -> list[Candidate]:
+def design(alphas: Sequence[float], *, every_technique: bool) -> list[RunConfiguration]:
     """The trainings that the contrasts need.
 
     Args:
@@ -61,7 +61,7 @@ def design(alphas: Sequence[float], *, every_technique: bool) -> list[Candidate]
             gap with hard inversion alone.
     """
     rules = RULES if every_technique else ("calibration", "measured_gap")
-    trainings = [Candidate("bce"), aslp("calibration", "HI", expected=True)]
+    trainings = [RunConfiguration("bce"), aslp("calibration", "HI", expected=True)]
     trainings += [
         aslp(rule, technique)
         for rule in rules
@@ -81,18 +81,20 @@ class Contrast:
     second's."""
 
     label: str
-    first: Candidate
-    second: Candidate
+    first: RunConfiguration
+    second: RunConfiguration
 
 
 def records_of(
-    found: Sequence[Record], name: str, training: Candidate, recalibration: str | None
+    found: Sequence[Record], name: str, training: RunConfiguration, recalibration: str | None
 ) -> list[Record]:
     """The records of a training on a set, one per seed; empty if it was not recorded."""
     defaults = asdict(METHODS[training.method].Options())
     switch = {key: each for key, each in defaults.items() if key == "use_expected_targets"}
     try:
-        return of(found, name, training.method, recalibration, **{**switch, **training.options})
+        return one_per_seed(
+            found, name, training.method, recalibration, **{**switch, **training.options}
+        )
     except ValueError:
         return []
 
@@ -148,12 +150,12 @@ def contrasts(found: Sequence[Record]) -> dict[str, list[Contrast]]:
 
 def constants(found: Sequence[Record]) -> list[float]:
     """The constant alphas that were trained with hard inversion, ascending."""
-    trained = (record["options"] for record in found if record["method"] == "fixed_level")
+    trained = (record["options"] for record in found if record["method"] == "constant_alpha")
     return sorted({own["alpha"] for own in trained if own["technique"] == "HI"})
 
 
 def matched(
-    found: Sequence[Record], reference: Candidate, choices: Mapping[float, Candidate]
+    found: Sequence[Record], reference: RunConfiguration, choices: Mapping[float, RunConfiguration]
 ) -> dict[float, list[str]]:
     """Which of several constants match a training on the validation set, and in what.
 
@@ -166,7 +168,7 @@ def matched(
         Constant -> what it matches; empty where the reference was not recorded.
     """
 
-    def means(training: Candidate) -> tuple[float, float]:
+    def means(training: RunConfiguration) -> tuple[float, float]:
         own = records_of(found, "validation", training, None)
         nll = float(np.mean([record["nll"] for record in own]))
         return nll, float(np.mean([record["accuracy"] + record["gap"] for record in own]))
@@ -195,7 +197,7 @@ def table(
     group: Sequence[Contrast],
     sets: Sequence[str],
     score: str = "nll",
-    recalibration: str | None = "temperature",
+    recalibration: str | None = "temperature_scaling",
     smallest: float = SMALLEST,
 ) -> str:
     """Markdown of paired differences over seeds, a row per contrast and a column per set.

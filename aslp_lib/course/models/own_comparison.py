@@ -113,7 +113,7 @@ def answers(ways: Ways, cells: Cells) -> dict[str, Tensor]:
     """(N, P) probability of each labelled pixel, by each way."""
     said = {}
     for label, (network, fit) in ways.items():
-        # Labelled pixels alone: a level for each image looks at the whole map that it is given.
+        # Labelled pixels alone: a image-wise shrinkage looks at the whole map that it is given.
         logits = labelled(network(cells.images), cells)
         said[label] = (logits if fit is None else fit.apply(logits)).sigmoid()
     return said
@@ -125,7 +125,7 @@ def counts_of(said: Mapping[str, Tensor], cells: Cells) -> dict[str, Counts]:
     return {label: Counts.from_probabilities(p, labels) for label, p in said.items()}
 
 
-def off_the_truth(said: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
+def posterior_error_of(said: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
     """Mean distance of each way's `answers` to the true probability."""
     truth = labelled(cells.posterior, cells)
     return {label: (p - truth).abs().mean().item() for label, p in said.items()}
@@ -135,7 +135,7 @@ def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -
     """A Markdown table, a row a way; in brackets 95 % intervals over images.
 
     Args:
-        off: of each way, as `off_the_truth`.
+        off: of each way, as `posterior_error_of`.
         title: above the ways.
     """
     rows = []

@@ -30,7 +30,7 @@ from aslp_lib.aslp.theory import minimiser
 
 
 @dataclass(frozen=True)
-class Crowd:
+class Population:
     """The images of a simulation, and how the network that is not there answers.
 
     Args:
@@ -104,7 +104,7 @@ class Trace:
         return (before > 0) & (after <= 0.8 * before)
 
 
-def simulate(alphas: AdaptiveAlpha, crowd: Crowd = Crowd(), epochs: int = 30) -> Trace:
+def simulate(alphas: AdaptiveAlpha, crowd: Population = Population(), epochs: int = 30) -> Trace:
     """Run the loop; `alphas` is left at the last epoch's levels.
 
     Raises:

@@ -16,7 +16,7 @@ from scipy.special import expit
 from aslp_lib.checks import require
 from aslp_lib.config import Settings
 from aslp_lib.course.recorded import SETTINGS, position, read_arrays, write_arrays, write_how
-from aslp_lib.course.recorded.levels import logits_of
+from aslp_lib.course.recorded.perturbations import logits_of
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import Reliability

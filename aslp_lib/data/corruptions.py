@@ -1,4 +1,4 @@
-"""Graded degradations of an image and its mask: a shift of data whose strength is known.
+"""Graded corruptions of an image and its mask: a shift of data whose strength is known.
 
 What changes the light or the sharpness leaves the mask; what changes the geometry moves it along.
 Noise, blur, contrast, brightness and JPEG are kinds of ImageNet-C (Hendrycks & Dietterich, ICLR
@@ -23,7 +23,7 @@ Item = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
-class Degradation(ABC):
+class Corruption(ABC):
     """One kind at one grade; the higher the grade, the stronger.
 
     Attributes:
@@ -50,7 +50,7 @@ class Degradation(ABC):
         """
 
 
-class Photometric(Degradation):
+class Photometric(Corruption):
     """Changes levels, not where things are."""
 
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
@@ -75,7 +75,7 @@ class Noise(Photometric):
 
     def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
         noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
-        return _to_levels(image + self.sigma * noise)
+        return _to_grey_levels(image + self.sigma * noise)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Blur(Photometric):
         weights = (weights / weights.sum()).float()
         padded = F.pad(image.float()[:, None], [reach] * 4, mode="replicate")
         across = F.conv2d(padded, weights.view(1, 1, 1, -1))
-        return _to_levels(F.conv2d(across, weights.view(1, 1, -1, 1))[:, 0])
+        return _to_grey_levels(F.conv2d(across, weights.view(1, 1, -1, 1))[:, 0])
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Contrast(Photometric):
 
     def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
         mean = image.double().mean((1, 2), keepdim=True)
-        return _to_levels(mean + self.factor * (image - mean))
+        return _to_grey_levels(mean + self.factor * (image - mean))
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class Brightness(Photometric):
     kind = "brightness"
 
     def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
-        return _to_levels(image.float() + rng.choice((-1, 1)) * self.shift)
+        return _to_grey_levels(image.float() + rng.choice((-1, 1)) * self.shift)
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Jpeg(Photometric):
 
 
 @dataclass(frozen=True)
-class Window(Degradation):
+class Window(Corruption):
     """A window of the image, resized to its frame.
 
     Args:
@@ -209,7 +209,7 @@ class EmptyCrop(Window):
 
 
 @dataclass(frozen=True)
-class Pair(Degradation):
+class Pair(Corruption):
     """Two images side by side, squeezed to the frame of one.
 
     Args:
@@ -234,7 +234,7 @@ class Pair(Degradation):
 
 
 @dataclass(frozen=True)
-class Paste(Degradation):
+class Paste(Corruption):
     """One side of another image pasted over that side of this one.
 
     Args:
@@ -259,7 +259,7 @@ class Paste(Degradation):
         )
 
 
-DEGRADATIONS: dict[str, Degradation] = {
+CORRUPTIONS: dict[str, Corruption] = {
     each.name: each
     for each in (
         *(Noise(1, sigma=12), Noise(2, sigma=25), Noise(3, sigma=50)),
@@ -294,5 +294,5 @@ def _nearest(length: int, new: int) -> Tensor:
     return (2 * torch.arange(new) + 1) * length // (2 * new)
 
 
-def _to_levels(values: Tensor) -> Tensor:
+def _to_grey_levels(values: Tensor) -> Tensor:
     return values.round().clamp(0, 255).to(torch.uint8)

@@ -20,8 +20,8 @@ from scipy.ndimage import gaussian_filter
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
 from aslp_lib.data.shapes import Shapes
@@ -64,20 +64,20 @@ class InMemory(SaliencySet):
         return self.images[index], self.masks[index]
 
 
-def degrade(images, masks, name, *, seed):
-    """A set's images and masks, degraded by the draws of a seed."""
-    degraded = Degraded(InMemory(images, masks), name)
-    degraded.draws = seed
-    items = zip(*map(degraded.load, range(len(images))), strict=True)
+def corrupt(images, masks, name, *, seed):
+    """A set's images and masks, corrupted by the draws of a seed."""
+    corrupted = Corrupted(InMemory(images, masks), name)
+    corrupted.draws = seed
+    items = zip(*map(corrupted.load, range(len(images))), strict=True)
     pictures, labels = map(torch.stack, items)
     return pictures, labels
 
 
 def test_the_table_has_every_kind_in_three_grades_as_the_page_says():
-    assert list(DEGRADATIONS) == [f"{kind}{grade}" for kind in STRENGTHS for grade in (1, 2, 3)]
-    page = (Path(__file__).parents[2] / "docs" / "degradations.md").read_text(encoding="utf-8")
+    assert list(CORRUPTIONS) == [f"{kind}{grade}" for kind in STRENGTHS for grade in (1, 2, 3)]
+    page = (Path(__file__).parents[2] / "docs" / "corruptions.md").read_text(encoding="utf-8")
     for kind, strengths in STRENGTHS.items():
-        ours = [astuple(DEGRADATIONS[f"{kind}{grade}"])[1] for grade in (1, 2, 3)]
+        ours = [astuple(CORRUPTIONS[f"{kind}{grade}"])[1] for grade in (1, 2, 3)]
         assert ours == pytest.approx(strengths)
         (told,) = re.findall(rf"^\| `{kind}` \|.*\| (.+) \|$", page, re.M)
         numbers = [float(Fraction(each)) for each in re.findall(r"\d[\d./]*", told)]
@@ -149,7 +149,7 @@ def possible(kind, strength, images, masks, i):
             yield pasted
 
 
-@pytest.mark.parametrize("name", [name for name in DEGRADATIONS if not name.startswith("noise")])
+@pytest.mark.parametrize("name", [name for name in CORRUPTIONS if not name.startswith("noise")])
 def test_an_image_becomes_what_other_libraries_make_of_it_by_any_choice(name):
     """Three images, the last without foreground, by as many seeds as show every choice."""
     kind, strength = name[:-1], STRENGTHS[name[:-1]][int(name[-1]) - 1]
@@ -159,7 +159,7 @@ def test_an_image_becomes_what_other_libraries_make_of_it_by_any_choice(name):
     seeds, choices = max(80, *(12 * len(each) for each in oracles)) if kind in RANDOM else 1, []
     for seed in range(seeds):
         for ours, label, oracle in zip(
-            *degrade(images, masks, name, seed=seed), oracles, strict=True
+            *corrupt(images, masks, name, seed=seed), oracles, strict=True
         ):
             near = [
                 np.abs(ours.numpy() - image.astype(float)).max() <= TOLERANCE.get(kind, 1)
@@ -179,7 +179,7 @@ def test_an_image_becomes_what_other_libraries_make_of_it_by_any_choice(name):
 
 def test_noise_has_its_standard_deviation_and_no_pattern():
     grey = torch.full((4, 3, 64, 64), 128, dtype=torch.uint8)
-    noises = [degrade(grey, grey[:, :1] * 0, f"noise{g}", seed=1)[0].double() - 128 for g in (1, 2)]
+    noises = [corrupt(grey, grey[:, :1] * 0, f"noise{g}", seed=1)[0].double() - 128 for g in (1, 2)]
     for noise, sigma in zip(noises, (12, 25), strict=True):
         n = noise.numel()
         # Rounding adds a variance of 1/12. A standard deviation's error is sigma / sqrt(2 n).
@@ -192,26 +192,26 @@ def test_noise_has_its_standard_deviation_and_no_pattern():
     assert (noises[0] / 12 - noises[1] / 25).abs().max() <= 0.5 / 12 + 0.5 / 25
 
 
-@pytest.mark.parametrize("name", DEGRADATIONS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_neither_order_nor_batches_nor_sizes_matter(name):
     images, masks = a_set(7, 20, 22)
     before = images.clone(), masks.clone()
-    whole = degrade(images, masks, name, seed=3)
-    again = Degraded(InMemory(images, masks), name)
+    whole = corrupt(images, masks, name, seed=3)
+    again = Corrupted(InMemory(images, masks), name)
     again.draws = 3
     for number in (4, 0, 6, 6, 1):
         assert all(map(torch.equal, again.load(number), (part[number] for part in whole)))
     assert all(map(torch.equal, (images, masks), before))
-    other = degrade(images, masks, name, seed=4)
+    other = corrupt(images, masks, name, seed=4)
     assert torch.equal(whole[0], other[0]) == (not name.startswith(RANDOM))
     assert torch.equal(whole[1], masks) == name.startswith(tuple(PHOTOMETRIC))
     for size in [(1, 2), (3, 1), (1, 1), (7, 5)]:
         images, masks = a_set(4, *size)
         if name.startswith("pair") and size[1] == 1:
             with pytest.raises(ValueError, match="1 pixel wide"):
-                degrade(images, masks, name, seed=0)
+                corrupt(images, masks, name, seed=0)
             continue
-        changed, moved = degrade(images, masks, name, seed=0)
+        changed, moved = corrupt(images, masks, name, seed=0)
         assert changed.dtype == moved.dtype == torch.uint8
         assert (changed.shape, moved.shape) == (images.shape, masks.shape)
         assert moved.max() <= 1
@@ -221,94 +221,94 @@ def test_neither_order_nor_batches_nor_sizes_matter(name):
 def test_a_higher_grade_changes_images_more_and_leaves_one_colour(kind):
     shapes, names = Shapes("x", 60, 0), [f"{kind}{grade}" for grade in (1, 2, 3)]
     changes = [
-        (degrade(shapes.images, shapes.masks, name, seed=0)[0].double() - shapes.images).square()
+        (corrupt(shapes.images, shapes.masks, name, seed=0)[0].double() - shapes.images).square()
         for name in names
     ]
     assert 0 < changes[0].mean() < changes[1].mean() < changes[2].mean()
     for name, level in product(names, (0, 77, 255)) if kind not in ("noise", "brightness") else []:
         images = torch.full((2, 3, 15, 18), level, dtype=torch.uint8)
         masks = torch.full((2, 1, 15, 18), level % 2, dtype=torch.uint8)
-        changed, moved = degrade(images, masks, name, seed=0)
+        changed, moved = corrupt(images, masks, name, seed=0)
         assert (changed.int() - images.int()).abs().max() <= (3 if kind == "jpeg" else 0)
         assert torch.equal(moved, masks)
 
 
 @pytest.mark.fault(
-    "a set is to be degraded by an unknown name, or a set of one image mixed with others",
+    "a set is to be corrupted by an unknown name, or a set of one image mixed with others",
     "it is refused, and what was expected is said",
 )
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("blur4", "no degradation 'blur4': choose of noise1, noise2"),
+        ("blur4", "no corruption 'blur4': choose of noise1, noise2"),
         ("pair1", "pair1 mixes two images of a set, but given has 1"),
     ],
 )
-def test_what_cannot_be_degraded(name, message):
+def test_what_cannot_be_corrupted(name, message):
     with pytest.raises(ValueError, match=message):
-        Degraded(InMemory(*a_set(1, 4, 5)), name)
+        Corrupted(InMemory(*a_set(1, 4, 5)), name)
 
 
 @pytest.mark.parametrize("name", ["noise2", "crop1", "pair2"])
-def test_a_degraded_set_is_a_set_of_the_degraded_images(name):
+def test_a_corrupted_set_is_a_set_of_the_corrupted_images(name):
     shapes = Shapes("test", 6, 0, size=16)
-    degraded = Degraded(shapes, name, seed=4)
-    assert (degraded.name, degraded.stems, len(degraded)) == (f"test, {name}", shapes.stems, 6)
-    images, masks = degrade(shapes.images, shapes.masks, name, seed=degraded.draws)
+    corrupted = Corrupted(shapes, name, seed=4)
+    assert (corrupted.name, corrupted.stems, len(corrupted)) == (f"test, {name}", shapes.stems, 6)
+    images, masks = corrupt(shapes.images, shapes.masks, name, seed=corrupted.draws)
     for cached in (False, True):
         if cached:
-            degraded.cache()
+            corrupted.cache()
         for i in (5, 0, 3):
-            image, label, index = degraded[i]
+            image, label, index = corrupted[i]
             assert torch.equal(image, images[i])
             assert torch.equal(label, masks[i].float())
             assert index == i
-            np.testing.assert_array_equal(degraded.mask(i), masks[i, 0])
-            assert degraded.shape(i) == (16, 16)
-    again = pickle.loads(pickle.dumps(Degraded(shapes, name, seed=4)))  # to a worker process
+            np.testing.assert_array_equal(corrupted.mask(i), masks[i, 0])
+            assert corrupted.shape(i) == (16, 16)
+    again = pickle.loads(pickle.dumps(Corrupted(shapes, name, seed=4)))  # to a worker process
     assert torch.equal(again[2][0], images[2])
 
 
 def test_sets_and_seeds_have_draws_of_their_own_and_fingerprints_of_what_is_seen():
     shapes, same = Shapes("test", 2, 0, size=16), Shapes("validation", 2, 0, size=16)
     assert torch.equal(shapes.images, same.images)
-    noisy = [Degraded(shapes, "noise1"), Degraded(same, "noise1"), Degraded(shapes, "noise1", 1)]
+    noisy = [Corrupted(shapes, "noise1"), Corrupted(same, "noise1"), Corrupted(shapes, "noise1", 1)]
     prints = [list(each.fingerprints().values()) for each in (shapes, *noisy)]
     assert len({image for each in prints for image, _ in each}) == 8
     assert len({mask for each in prints for _, mask in each}) == 2
-    assert noisy[0].fingerprints() == Degraded(shapes, "noise1").fingerprints()
+    assert noisy[0].fingerprints() == Corrupted(shapes, "noise1").fingerprints()
 
 
 def test_the_posterior_goes_with_the_mask_or_is_not_known():
     shapes = Shapes("test", 5, 0, size=16)
-    for name in DEGRADATIONS:
-        degraded = Degraded(shapes, name)
+    for name in CORRUPTIONS:
+        corrupted = Corrupted(shapes, name)
         if name.startswith(tuple(PHOTOMETRIC)):
-            np.testing.assert_array_equal(degraded.posterior, shapes.posterior)
+            np.testing.assert_array_equal(corrupted.posterior, shapes.posterior)
         elif not name.startswith("pair"):
             with pytest.raises(AttributeError, match=f"nobody knows the posterior of test, {name}"):
-                _ = degraded.posterior
+                _ = corrupted.posterior
     # A posterior that is the mask stays the mask.
     shapes.posterior = shapes.masks[:, 0].numpy().astype(np.float32)
-    paired = Degraded(shapes, "pair2")
+    paired = Corrupted(shapes, "pair2")
     np.testing.assert_array_equal(paired.posterior, [paired.mask(i) for i in range(5)])
     assert paired.posterior.dtype == np.float32
 
 
 def test_of_files_it_is_of_the_network_s_size_and_reads_none_that_is_in_memory(paper_root):
     sod = paper_layout(paper_root, 24).tests["SOD"]
-    degraded = Degraded(sod, "pair1")
-    before = [image for image, _, _ in degraded]
+    corrupted = Corrupted(sod, "pair1")
+    before = [image for image, _, _ in corrupted]
     assert before[1].shape == (3, 24, 24)
-    assert degraded.shape(1) == (24, 24) != sod.shape(1)
-    assert not hasattr(degraded, "posterior")
-    degraded.check_files()
+    assert corrupted.shape(1) == (24, 24) != sod.shape(1)
+    assert not hasattr(corrupted, "posterior")
+    corrupted.check_files()
     sod.cache()
     for path in sod.images.values():
         path.write_bytes(b"")
-    assert torch.equal(torch.stack(before), torch.stack([image for image, _, _ in degraded]))
+    assert torch.equal(torch.stack(before), torch.stack([image for image, _, _ in corrupted]))
     with pytest.raises(ValueError, match="it is empty"):
-        degraded.check_files()
+        corrupted.check_files()
 
 
 @pytest.mark.parametrize("name", ["pair3", "paste3"])
@@ -320,25 +320,25 @@ def test_another_image_of_another_size_takes_the_image_s_frame(name):
             image = torch.full((3, *sizes[index]), (10, 200)[index], dtype=torch.uint8)
             return image, torch.ones(1, *sizes[index]).byte()
 
-    degraded = Degraded(Sizes("sizes", ["a", "b"]), name)
+    corrupted = Corrupted(Sizes("sizes", ["a", "b"]), name)
     for index, size in enumerate(sizes):
-        image, label, _ = degraded[index]
-        assert degraded.shape(index) == image.shape[1:] == label.shape[1:] == size
+        image, label, _ = corrupted[index]
+        assert corrupted.shape(index) == image.shape[1:] == label.shape[1:] == size
         assert set(image.unique().tolist()) == {10, 200}
 
 
 def test_it_is_validated_and_predicted_as_any_set(paper_root, tmp_path):
-    degraded = Degraded(paper_layout(paper_root, 24).tests["SOD"], "paste3")
-    images, labels, _ = zip(*degraded, strict=True)
+    corrupted = Corrupted(paper_layout(paper_root, 24).tests["SOD"], "paste3")
+    images, labels, _ = zip(*corrupted, strict=True)
     network, settings = TinyUNet().eval(), replace(PRESETS["demo"], device="cpu", batch_size=2)
     p = torch.sigmoid(network(torch.stack(images))).detach()
     brier = (p - torch.stack(labels)).square().mean().item()
     for at in ("network", "image"):
-        counts = validate(network, degraded, replace(settings, validate_at=at))
+        counts = validate(network, corrupted, replace(settings, validate_at=at))
         assert counts.pixels == p.numel()
         assert calibration.brier(counts) == pytest.approx(brier, abs=2e-3)
-    predict(network, degraded, tmp_path / "maps", settings, progress=False)
-    for stem, expected in zip(degraded.stems, p[:, 0], strict=True):
+    predict(network, corrupted, tmp_path / "maps", settings, progress=False)
+    for stem, expected in zip(corrupted.stems, p[:, 0], strict=True):
         assert (
             np.abs(read_map(tmp_path / "maps" / f"{stem}.png") - 255 * expected.numpy()).max()
             < 0.51
@@ -346,21 +346,21 @@ def test_it_is_validated_and_predicted_as_any_set(paper_root, tmp_path):
 
 
 @pytest.mark.fault(
-    "a set of soft masks, of one image or an unknown name is to be degraded",
+    "a set of soft masks, of one image or an unknown name is to be corrupted",
     "it is refused before anything is loaded",
 )
-def test_sets_that_cannot_be_degraded(paper_root):
+def test_sets_that_cannot_be_corrupted(paper_root):
     shapes = Shapes("test", 1, 0, size=16)
-    with pytest.raises(ValueError, match="no degradation 'fog1': choose of noise1"):
-        Degraded(shapes, "fog1")
+    with pytest.raises(ValueError, match="no corruption 'fog1': choose of noise1"):
+        Corrupted(shapes, "fog1")
     with pytest.raises(ValueError, match="pair3 mixes two images of a set"):
-        Degraded(shapes, "pair3")
+        Corrupted(shapes, "pair3")
     soft = paper_layout(paper_root, 16, soft_masks=True).train
     with pytest.raises(ValueError, match="the set train has soft masks"):
-        Degraded(soft, "noise1")
+        Corrupted(soft, "noise1")
 
 
 @pytest.mark.slow
 def test_they_need_no_torchvision():
-    code = "import aslp_lib.data.degraded, sys; assert 'torchvision' not in sys.modules"
+    code = "import aslp_lib.data.corrupted, sys; assert 'torchvision' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

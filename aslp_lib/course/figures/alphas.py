@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from aslp_lib.evaluation.figures.style import BLUE, GREY, LINES, ORANGE, looks, new_figure
 
 
-def levels_over_epochs(
+def alphas_over_epochs(
     runs: Mapping[str, tuple[np.ndarray, np.ndarray]], images: Mapping[str, int]
 ) -> Figure:
     """Levels of some images over the epochs, a panel a run, with their bound.
@@ -53,7 +53,7 @@ def levels_over_epochs(
     return figure
 
 
-def levels_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """Last level of each image against its own margin, a panel a run, on one scale; strokes on the
     left show how levels are spread.
 

@@ -1,4 +1,4 @@
-"""Whole sets of degraded images."""
+"""Whole sets of corrupted images."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ import numpy as np
 import torch
 
 from aslp_lib.data.base import SaliencySet, derived_seed
-from aslp_lib.data.degradations import DEGRADATIONS, Item
+from aslp_lib.data.corruptions import CORRUPTIONS, Item
 
 
-class Degraded(SaliencySet):
-    """A set, each of its images degraded when it is loaded.
+class Corrupted(SaliencySet):
+    """A set, each of its images corrupted when it is loaded.
 
     It exists at the size of the set's items alone, so that its predicted maps are measured there
     too, not at the size of any file. Sets of different names have draws of their own, so that what
-    is fitted on one degraded set has not seen the noise of another.
+    is fitted on one corrupted set has not seen the noise of another.
 
     Args:
         dataset: the set; what augments it is left out.
-        degradation: a name of `DEGRADATIONS`.
+        corruption: a name of `CORRUPTIONS`.
         seed: 0 or more.
 
     Raises:
-        ValueError: no such degradation; a set of soft masks; one image, where two are mixed.
+        ValueError: no such corruption; a set of soft masks; one image, where two are mixed.
     """
 
-    def __init__(self, dataset: SaliencySet, degradation: str, seed: int = 0) -> None:
-        super().__init__(f"{dataset.name}, {degradation}", dataset.stems)
-        if degradation not in DEGRADATIONS:
+    def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
+        super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
+        if corruption not in CORRUPTIONS:
             raise ValueError(
-                f"there is no degradation {degradation!r}: choose of {', '.join(DEGRADATIONS)}"
+                f"there is no corruption {corruption!r}: choose of {', '.join(CORRUPTIONS)}"
             )
-        self.dataset, self.degradation = dataset, DEGRADATIONS[degradation]
+        self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(
-                f"the set {dataset.name} has soft masks, but only masks of 0 and 1 are degraded: "
+                f"the set {dataset.name} has soft masks, but only masks of 0 and 1 are corrupted: "
                 "load it without them"
             )
-        if self.degradation.mixes and len(dataset) < 2:
+        if self.corruption.mixes and len(dataset) < 2:
             raise ValueError(
-                f"{degradation} mixes two images of a set, but {dataset.name} has {len(dataset)}"
+                f"{corruption} mixes two images of a set, but {dataset.name} has {len(dataset)}"
             )
 
     def load(self, index: int) -> Item:
@@ -69,7 +69,7 @@ class Degraded(SaliencySet):
             AttributeError: it is not known of the set itself, or not of what is left of its images.
         """
         known = getattr(self.dataset, "posterior", None)
-        if known is None or not self.degradation.whole:
+        if known is None or not self.corruption.whole:
             raise AttributeError(f"nobody knows the posterior of {self.name}")
 
         def item(index: int) -> Item:
@@ -79,9 +79,9 @@ class Degraded(SaliencySet):
         return np.stack([self._changed(item, i)[1][0].numpy() for i in range(len(self))])
 
     def _changed(self, load: Callable[[int], Item], index: int) -> Item:
-        """The degraded form of an image, which `load` gives by its number."""
+        """The corrupted form of an image, which `load` gives by its number."""
         rng = np.random.default_rng(derived_seed(self.draws, index))
-        if not self.degradation.mixes:
-            return self.degradation.change(rng, load(index))
+        if not self.corruption.mixes:
+            return self.corruption.change(rng, load(index))
         other = int(rng.integers(len(self) - 1))
-        return self.degradation.change(rng, load(index), load(other + (other >= index)))
+        return self.corruption.change(rng, load(index), load(other + (other >= index)))

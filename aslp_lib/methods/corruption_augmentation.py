@@ -1,6 +1,6 @@
-"""Train on degraded views: the cheap cure for a shift that one can name in advance.
+"""Train on corruption augmentation: the cheap cure for a shift that one can name in advance.
 
-After training on noise against corruptions (Rusak et al., ECCV 2020), with all of `DEGRADATIONS`.
+After training on noise against corruptions (Rusak et al., ECCV 2020), with all of `CORRUPTIONS`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.degradations import DEGRADATIONS, Item
+from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.methods.base import Draws, Method
 
-VIEWS = tuple(DEGRADATIONS.values())
+VIEWS = tuple(CORRUPTIONS.values())
 
 
 @dataclass(frozen=True)
-class DegradedViewsOptions:
-    """Degraded views."""
+class CorruptionAugmentationOptions:
+    """Corruption augmentation."""
 
     share: float = 0.5
     """Probability that an image is replaced by a view of it, in [0, 1]."""
@@ -29,16 +29,16 @@ class DegradedViewsOptions:
             raise ValueError(f"share is {self.share}, but is a probability and must lie in [0, 1]")
 
 
-class DegradedViews(Method[DegradedViewsOptions]):
-    """BCE of images, each of them with probability `share` replaced by a degraded view of itself:
-    drawn anew in each epoch, all of `DEGRADATIONS` alike.
+class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
+    """BCE of images, each of them with probability `share` replaced by a corrupted image of itself:
+    drawn anew in each epoch, all of `CORRUPTIONS` alike.
 
     Where two images are mixed, the other one is the one before it in the batch. Views are made on
     the host, so that on a GPU each step waits for the one before it.
     """
 
-    name, label = "degraded_views", "degraded views"
-    Options = DegradedViewsOptions
+    name, label = "corruption_augmentation", "corruption augmentation"
+    Options = CorruptionAugmentationOptions
     hard_masks = True
 
     def prepare(
@@ -60,8 +60,8 @@ class DegradedViews(Method[DegradedViewsOptions]):
 
 def _view(seed: int, item: Item, other: Item) -> Item:
     rng = np.random.default_rng(seed)
-    degradation = VIEWS[rng.integers(len(VIEWS))]
-    return degradation.change(rng, item, *([other] if degradation.mixes else []))
+    corruption = VIEWS[rng.integers(len(VIEWS))]
+    return corruption.change(rng, item, *([other] if corruption.mixes else []))
 
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:
@@ -70,7 +70,7 @@ def _items(images: Tensor, labels: Tensor) -> list[Item]:
     masks = held.to(torch.uint8)
     if (masks != held).any():
         raise ValueError(
-            "labels lie between 0 and 1, but only masks of 0 and 1 are degraded: load the training "
-            "set without soft masks"
+            "labels lie between 0 and 1; expected 0 and 1, since soft masks cannot be corrupted. "
+            "Load the training set without soft masks."
         )
     return list(zip(images.cpu(), masks, strict=True))

@@ -1,9 +1,10 @@
-"""What networks that were trained at a fixed level say, recorded for the course's level lab.
+"""Predictions of networks that were trained at constant perturbations, recorded for the level lab.
 
-`python -m aslp_lib.course.recorded.levels` (or `make weights`) makes it again: the preset "demo",
-one training for each of `LEVELS` but 0, on expected targets and once more on drawn ones. Level 0 is
-the shipped BCE network, whose logits are kept too, so that any temperature can be put on them.
-Beside them stand the shipped networks whose levels a rule moved.
+`python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again. With the
+preset "demo", one network is trained for each of `PERTURBATIONS` except 0 on expected targets, and
+one on sampled targets. At perturbation 0 stands the shipped BCE network; its logits are kept too,
+so that they can be divided by any temperature. The shipped networks whose alphas a rule adapted
+stand beside them.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from aslp_lib.course.recorded import SETTINGS, load, position, read_arrays, writ
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics import calibration, scores
-from aslp_lib.metrics.counts import MAP_LEVELS, Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 
-LEVELS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
+PERTURBATIONS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 """alpha * beta of the trainings."""
 TARGETS = {"expected": MODERATION, "drawn": HARD_INVERSION}
 """What the trainings at a level were trained on: the expected target, or what its switch draws."""
@@ -36,7 +37,7 @@ RULES = ("measured_gap", "calibration")
 """Of the shipped networks that are kept too."""
 Row = tuple[str, float] | str
 """One of `TARGETS` and a level, or a rule."""
-ROWS: tuple[Row, ...] = (*product(TARGETS, LEVELS), *RULES)
+ROWS: tuple[Row, ...] = (*product(TARGETS, PERTURBATIONS), *RULES)
 """What is kept, in this order."""
 PICKS: Mapping[str, tuple[int, ...]] = {
     "test": (5, 14, 18, 33),
@@ -44,7 +45,7 @@ PICKS: Mapping[str, tuple[int, ...]] = {
     "textures": (0, 4, 7, 18),
 }
 """Of each test set, the images whose maps are kept."""
-FILE, HOW = "levels.npz", "levels.json"
+FILE, HOW = "perturbations.npz", "perturbations.json"
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Middles of the bins in which BCE's logits are counted."""
 KINDS = ("toss-ups", "background", "other")
@@ -67,13 +68,13 @@ class Outcome:
     background: float
 
 
-def at_level(level: float, part: str = "test", targets: str = "expected") -> Outcome:
-    """Of the network trained at a level, one of `LEVELS`, on one of `TARGETS`.
+def at_perturbation(level: float, part: str = "test", targets: str = "expected") -> Outcome:
+    """Of the network trained at a level, one of `PERTURBATIONS`, on one of `TARGETS`.
 
     Raises:
         ValueError: another level or other targets, or a set that is not there.
     """
-    position("level", level, LEVELS)
+    position("level", level, PERTURBATIONS)
     position("targets", targets, TARGETS)
     return _recorded((targets, level), part)
 
@@ -106,8 +107,8 @@ def at_temperature(temperature: float, part: str = "test") -> Outcome:
     held, which = read_arrays(FILE), position("set", part, PICKS)
     table = held["logits"][which].astype(np.int64)
     p = expit(LOGITS / temperature)
-    counts = np.zeros((1, 2, MAP_LEVELS), np.int64)
-    np.add.at(counts[0].T, np.rint((MAP_LEVELS - 1) * p).astype(int), table.sum(axis=0).T)
+    counts = np.zeros((1, 2, MAP_GREY_LEVELS), np.int64)
+    np.add.at(counts[0].T, np.rint((MAP_GREY_LEVELS - 1) * p).astype(int), table.sum(axis=0).T)
     pixels = table.sum(axis=1)
     with np.errstate(invalid="ignore"):
         sure = pixels @ np.maximum(p, 1 - p) / pixels.sum(axis=1)
@@ -119,9 +120,9 @@ def matching_temperature(level: float, part: str = "test", targets: str = "expec
     """The temperature at which plain BCE is as sure, on average, as the network of a level.
 
     Raises:
-        ValueError: as `at_level`.
+        ValueError: as `at_perturbation`.
     """
-    aim = calibration.confidence(at_level(level, part, targets).counts)
+    aim = calibration.confidence(at_perturbation(level, part, targets).counts)
 
     def surplus(temperature: float) -> float:
         return calibration.confidence(at_temperature(temperature, part).counts) - aim
@@ -146,7 +147,7 @@ def outcome(logits: np.ndarray, dataset: Shapes, picks: tuple[int, ...]) -> Outc
     """What is kept of a network's logits of a set, (images, H, W)."""
     p = expit(logits.astype(np.float64))
     counts = Counts.from_probabilities(
-        torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_LEVELS
+        torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_GREY_LEVELS
     )
     which, sure = kinds(dataset.posterior), np.maximum(p, 1 - p)
     means = [sure[which == k].mean() if (which == k).any() else np.nan for k in (0, 1)]
@@ -163,7 +164,7 @@ def logit_table(logits: np.ndarray, dataset: Shapes) -> np.ndarray:
 
 
 def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
-    """Settings with a fixed level, alpha * beta, and one of `TARGETS`.
+    """Settings with a constant alpha, alpha * beta, and one of `TARGETS`.
 
     Raises:
         ValueError: other targets.
@@ -175,7 +176,7 @@ def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
         "alpha": level / technique.beta,
         "use_expected_targets": targets == "expected",
     }
-    return settings.tuned(fixed_level=options)
+    return settings.tuned(constant_alpha=options)
 
 
 def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
@@ -185,7 +186,7 @@ def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
     targets, level = row
     if level == 0:
         return load("bce")
-    return train(at(level, settings, targets), data, "fixed_level").network
+    return train(at(level, settings, targets), data, "constant_alpha").network
 
 
 def main() -> None:
@@ -213,12 +214,15 @@ def main() -> None:
     write_arrays(FILE, arrays)
     write_how(
         HOW,
-        "aslp_lib.course.recorded.levels",
-        ["fixed_level"],
-        levels=LEVELS,
+        "aslp_lib.course.recorded.perturbations",
+        ["constant_alpha"],
+        levels=PERTURBATIONS,
         targets={targets: technique.name for targets, technique in TARGETS.items()},
         scores={
-            targets: {level: _scores(at_level(level, "test", targets).counts) for level in LEVELS}
+            targets: {
+                level: _scores(at_perturbation(level, "test", targets).counts)
+                for level in PERTURBATIONS
+            }
             for targets in TARGETS
         },
     )

@@ -2,7 +2,7 @@
 
 ASLP learns a level for each training image. What a network does not know differs between test
 images too, and under shift no single number fits: here the level is a function of the image, fitted
-after training on the validation images and degraded copies of them.
+after training on the validation images and corrupted copies of them.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import level_logits, nearest_levels
-from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, in_single_precision
+from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
+from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, as_float32
 from aslp_lib.recalibration.calibration_data import (
     FEATURES,
+    CalibrationData,
     Images,
-    Trained,
     bin_centres,
     map_features,
 )
@@ -33,12 +33,12 @@ from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
 
 TAIL = 0.005
 """Share of the fit's images beyond each end of a feature's range, to which others are held."""
-LARGEST_LEVEL = 20.0
+LARGEST_PARAMETER = 20.0
 """u beyond which a perturbation level counts as this one, 1 - 2e-9: the sign of logits is kept."""
 
 
 @dataclass(frozen=True)
-class PerImage(Recalibration):
+class ImageWise(Recalibration):
     """What both kinds share: `u = w_0 + sum_k w_k * phi_k(x)`, one for the pixels that are
     predicted foreground and one for the others, and a change of their logits by it.
 
@@ -50,13 +50,13 @@ class PerImage(Recalibration):
     """
 
     preserves_decisions = True
-    fits_degraded = True
+    fits_corrupted = True
     start: ClassVar[float]
     """u that changes next to nothing: where the search begins."""
     ridge: ClassVar[float]
     """Beside the mean NLL, times the sum of squares of all w but w_0."""
     clean_weight: ClassVar[float] = 10.0
-    """Of a clean image, where a degraded one has 1: there are 30 of these for each."""
+    """Of a clean image, where a corrupted one has 1: there are 30 of these for each."""
 
     foreground: tuple[float, ...] = ()
     """w of the pixels that are predicted foreground; none: nothing is changed."""
@@ -69,7 +69,7 @@ class PerImage(Recalibration):
 
     def __post_init__(self) -> None:
         for name, each in vars(self).items():
-            in_single_precision(f"{name} of {self.name}", *each)
+            as_float32(f"{name} of {self.name}", *each)
             expected = len(FEATURES) + (name in ("foreground", "background"))
             expected *= bool(self.foreground)
             if len(each) != expected:
@@ -81,37 +81,37 @@ class PerImage(Recalibration):
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
         """Logits changed by u, a value each; they keep their sign."""
 
-    def fit_on_images(self, trained: Trained) -> Self:
-        """Fitted on the validation set, and on it under each of `DEGRADATIONS`."""
-        return self.fit(trained.counts, trained.degraded)
+    def fit_on_images(self, trained: CalibrationData) -> Self:
+        """Fitted on the validation set, and on it under each of `CORRUPTIONS`."""
+        return self.fit(trained.counts, trained.corrupted)
 
-    def fit(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
-        """Fit on clean images, and on degraded ones.
+    def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+        """Fit on clean images, and on corrupted ones.
 
         The fit is what `minimise` finds, or the identity where that has the smaller NLL on these
         images, each weighted as in the fit, before or after logits are rounded to grey levels.
 
         Args:
             counts: of clean images, each by itself.
-            degraded: of degraded ones; anyone's maps will do (`Counts.from_maps`).
+            corrupted: of corrupted ones; anyone's maps will do (`Counts.from_maps`).
 
         Raises:
             ValueError: counts as `pixels_to_fit` refuses.
         """
-        degraded = [*degraded]
-        fitted = self.minimise(counts, degraded)
-        weighted = [(counts, self.clean_weight), *((each, 1.0) for each in degraded)]
+        corrupted = [*corrupted]
+        fitted = self.minimise(counts, corrupted)
+        weighted = [(counts, self.clean_weight), *((each, 1.0) for each in corrupted)]
         outcomes = (fitted._outcome(_images(each), weight) for each, weight in weighted)
         return self.unless_worse(fitted, counts.grey_levels, outcomes)
 
-    def minimise(self, counts: Counts, degraded: Iterable[Counts | Images] = ()) -> Self:
+    def minimise(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
         """Find the weights of least negative log-likelihood, by L-BFGS.
 
         Each image's NLL is the mean over its pixels; a clean image weighs 10 times as much as a
-        degraded one. The ridge was chosen by leaving one kind of degradation out of the fit after
-        another (`benchmarks/per_image.py`), never by a test set.
+        corrupted one. The ridge was chosen by leaving one kind of corruption out of the fit after
+        another (`benchmarks/image_wise.py`), never by a test set.
         """
-        sets = [_images(each).binned() for each in (counts, *degraded)]
+        sets = [_images(each).binned() for each in (counts, *corrupted)]
         clean = sets[0].features
         means, deviations = clean.mean(axis=0), clean.std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of one image, or of images that are all alike
@@ -185,13 +185,13 @@ class PerImage(Recalibration):
         after = self._changed(flat, map_features(flat.numpy()))
         return after.to(logits).view(logits.shape)
 
-    def moved_levels(self, counts: Counts) -> NDArray[np.intp]:
+    def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         if not self.foreground:
             return np.arange(counts.grey_levels)
-        logits = level_logits(counts.grey_levels)
+        logits = grey_level_logits(counts.grey_levels)
         features = map_features(logits, counts.table.sum(axis=1))
         after = self._changed(torch.from_numpy(logits), features)
-        return nearest_levels(after.numpy(), counts.grey_levels)
+        return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
     def describe(self) -> str:
         if not self.foreground:
@@ -204,18 +204,18 @@ class PerImage(Recalibration):
 
 
 @dataclass(frozen=True)
-class PerImageLevel(PerImage):
+class ImageWiseShrinkage(ImageWise):
     """`p' = (1 - s) p + s/2` with `s = sigmoid(u)`: SC-BCE's own minimiser at `alpha*beta = s`, so
     that s is a perturbation level for a test image."""
 
-    name = "per_image"
-    label = "level for each image"
+    name = "image_wise_shrinkage"
+    label = "image-wise shrinkage"
     start = -3.0
     ridge = 0.001
 
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
         # In logarithms: 1 - s and s/2, each times the odds' parts.
-        u = u.clamp(max=LARGEST_LEVEL)
+        u = u.clamp(max=LARGEST_PARAMETER)
         keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
         positive = torch.logaddexp(keep + logsigmoid(logits), half)
         return positive - torch.logaddexp(keep + logsigmoid(-logits), half)
@@ -225,12 +225,12 @@ class PerImageLevel(PerImage):
 
 
 @dataclass(frozen=True)
-class PerImageTemperature(PerImage):
+class ImageWiseTemperature(ImageWise):
     """`z' = z exp(-u)`: a temperature `exp(u)`, from 0.01 to 100, for either side of each image's
     decision."""
 
-    name = "per_image_temperature"
-    label = "temperatures for each image"
+    name = "image_wise_temperature"
+    label = "image-wise temperature"
     start = 0.0
     ridge = 0.01
 

@@ -1,4 +1,4 @@
-"""Degraded views: by hand, image by image."""
+"""Corruption augmentation: by hand, image by image."""
 
 from dataclasses import replace
 
@@ -7,13 +7,16 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.data.degradations import DEGRADATIONS
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.methods import Draws
 from aslp_lib.methods.bce import BCE
-from aslp_lib.methods.degraded_views import DegradedViews, DegradedViewsOptions
+from aslp_lib.methods.corruption_augmentation import (
+    CorruptionAugmentation,
+    CorruptionAugmentationOptions,
+)
 
 N, SIZE = 240, 12
-NAMES = list(DEGRADATIONS)
+NAMES = list(CORRUPTIONS)
 
 
 def batch():
@@ -32,17 +35,17 @@ def draws():
 
 
 def prepared(share, images, labels, drawn=None):
-    method = DegradedViews(len(images), DegradedViewsOptions(share))
+    method = CorruptionAugmentation(len(images), CorruptionAugmentationOptions(share))
     return method.prepare(images, labels, torch.arange(len(images)), drawn or draws())
 
 
 def by_hand(images, labels, i):
     rng = np.random.default_rng(100 + i)
-    degradation = DEGRADATIONS[NAMES[int(rng.integers(len(NAMES)))]]
+    corruption = CORRUPTIONS[NAMES[int(rng.integers(len(NAMES)))]]
     masks = labels.byte()
-    items = [(images[j], masks[j]) for j in ((i, i - 1) if degradation.mixes else (i,))]
-    image, mask = degradation.change(rng, *items)
-    return degradation, image, mask.float()
+    items = [(images[j], masks[j]) for j in ((i, i - 1) if corruption.mixes else (i,))]
+    image, mask = corruption.change(rng, *items)
+    return corruption, image, mask.float()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
@@ -52,30 +55,32 @@ def test_an_image_whose_number_is_below_the_share_is_replaced_and_its_mask_moves
     assert (seen.dtype, masks.dtype) == (torch.uint8, torch.float32)
     met, moved = set(), set()
     for i, number in enumerate(draws().uniform.tolist()):
-        degradation, image, mask = by_hand(images, labels, i)
+        corruption, image, mask = by_hand(images, labels, i)
         if number >= share:
             image, mask = images[i], labels[i]
-        assert torch.equal(seen[i], image), (i, degradation)
-        assert torch.equal(masks[i], mask), (i, degradation)
-        met.add(degradation.name)
+        assert torch.equal(seen[i], image), (i, corruption)
+        assert torch.equal(masks[i], mask), (i, corruption)
+        met.add(corruption.name)
         if not torch.equal(masks[i], labels[i]):
-            moved.add(degradation.kind)
+            moved.add(corruption.kind)
     assert met == set(NAMES)
     assert share < 1 or moved == {"zoom", "crop", "empty_crop", "pair", "paste"}
 
 
 @pytest.mark.fault(
-    "a training on degraded views is asked for with soft masks",
+    "a training on corruption augmentation is asked for with soft masks",
     "its settings are refused; soft labels of another origin, in the first batch",
 )
 def test_soft_masks_are_refused():
     images, labels = batch()
     labels[7, 0, 3, 3] = 0.4
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="only masks of 0 and 1 are degraded"):
+        with pytest.raises(ValueError, match="only masks of 0 and 1 are corrupted"):
             prepared(share, images, labels)
-    settings = replace(PRESETS["demo"], methods=("bce", "degraded_views"))
-    with pytest.raises(ValueError, match="soft_masks is True, but must be off for degraded_views"):
+    settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
+    with pytest.raises(
+        ValueError, match="soft_masks is True, but must be off for corruption_augmentation"
+    ):
         replace(settings, soft_masks=True)
     assert not BCE.hard_masks
 

@@ -1,4 +1,4 @@
-"""A level for each image, against its formulas written out and a loss computed otherwise."""
+"""A image-wise shrinkage, against its formulas written out and a loss computed otherwise."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import PerImageLevel, PerImageTemperature, Temperature
+from aslp_lib.recalibration import ImageWiseShrinkage, ImageWiseTemperature, Temperature
 from aslp_lib.recalibration.calibration_data import map_features
 
-KINDS = [PerImageLevel, PerImageTemperature]
+KINDS = [ImageWiseShrinkage, ImageWiseTemperature]
 
 
 def images(number=40, side=12, seed=0):
@@ -37,9 +37,9 @@ def test_what_it_does_to_logits():
     """The formulas as they stand, in double precision."""
     z, u = torch.linspace(-9, 9, 40).double(), torch.linspace(-4, 2, 40).double()
     p, s = torch.sigmoid(z), torch.sigmoid(u)
-    mixed = torch.sigmoid(PerImageLevel().changed(z, u))
+    mixed = torch.sigmoid(ImageWiseShrinkage().changed(z, u))
     torch.testing.assert_close(mixed, (1 - s) * p + s / 2)
-    torch.testing.assert_close(PerImageTemperature().changed(z, u), z / torch.exp(u))
+    torch.testing.assert_close(ImageWiseTemperature().changed(z, u), z / torch.exp(u))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,13 +49,13 @@ def test_no_decision_changes_however_large_a_logit(kind):
         after = kind().changed(z, torch.full_like(z, u))
         assert torch.isfinite(after).all()
         assert torch.equal(torch.sign(after), torch.sign(z))
-    ends = PerImageTemperature().changed(z, torch.tensor(50.0)), z / 100
+    ends = ImageWiseTemperature().changed(z, torch.tensor(50.0)), z / 100
     torch.testing.assert_close(*ends)
 
 
 def probabilities(kind, p, u):
     """After the change, of numpy's probabilities."""
-    if kind is PerImageLevel:
+    if kind is ImageWiseShrinkage:
         s = 1 / (1 + np.exp(-u))
         return (1 - s) * p + s / 2
     return p ** np.exp(-u) / (p ** np.exp(-u) + (1 - p) ** np.exp(-u))
@@ -72,7 +72,7 @@ def price(fit, sets, w):
         nll = -np.log(np.where(y == 1, p, 1 - p)).mean(axis=1)
         weight = 10.0 if number == 0 else 1.0
         total, importance = total + weight * nll.sum(), importance + weight * len(z)
-    ridge = {PerImageLevel: 0.001, PerImageTemperature: 0.01}[type(fit)]
+    ridge = {ImageWiseShrinkage: 0.001, ImageWiseTemperature: 0.01}[type(fit)]
     return total / importance + ridge * (w[:, 1:] ** 2).sum()
 
 
@@ -83,7 +83,7 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     best = np.array([fitted.foreground, fitted.background])
     at_best = price(fitted, sets, best)
     unchanged = np.zeros_like(best)
-    unchanged[:, 0] = {PerImageLevel: -3.0, PerImageTemperature: 0.0}[type(fitted)]
+    unchanged[:, 0] = {ImageWiseShrinkage: -3.0, ImageWiseTemperature: 0.0}[type(fitted)]
     assert at_best < price(fitted, sets, unchanged) - 0.01
     rng = np.random.default_rng(0)
     steps = [rng.normal(size=best.shape) for _ in range(10)]
@@ -126,7 +126,7 @@ def test_each_image_is_changed_by_itself(fitted):
     logits, _ = images(7, seed=3)
     order = torch.tensor([4, 0, 6])
     torch.testing.assert_close(fitted.apply(logits[order]), fitted.apply(logits)[order])
-    words = {PerImageLevel: "s = 0.500", PerImageTemperature: "T = 1.000"}[type(fitted)]
+    words = {ImageWiseShrinkage: "s = 0.500", ImageWiseTemperature: "T = 1.000"}[type(fitted)]
     usual = replace(fitted, foreground=(0.0,) * 6, background=(0.0,) * 6)
     assert usual.describe().count(words) == 2
 

@@ -20,7 +20,7 @@ Bounded = Literal["HI", "SI", "M", "DM"]
 
 
 @dataclass(frozen=True)
-class FixedLevelOptions:
+class ConstantAlphaOptions:
     """A fixed perturbation level."""
 
     technique: Bounded = "M"
@@ -43,12 +43,12 @@ class FixedLevelOptions:
             )
 
 
-class FixedLevel(Method[FixedLevelOptions]):
+class ConstantAlpha(Method[ConstantAlphaOptions]):
     """SC-BCE with `alpha_i = alpha`: in expectation BCE with `(1 - alpha*beta) * y + alpha*beta/2`,
     which is label smoothing's loss of epsilon = alpha*beta; sampled, its gradient is noisier."""
 
-    name, label = "fixed_level", "fixed level"
-    Options = FixedLevelOptions
+    name, label = "constant_alpha", "constant alpha"
+    Options = ConstantAlphaOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         options = self.options

@@ -1,11 +1,11 @@
-"""A level for each image: its ridge, by leaving out one kind of degradation, and its effect.
+"""A image-wise shrinkage: its ridge, by leaving out one kind of corruption, and its effect.
 
-    python benchmarks/per_image.py             # the shipped BCE network, embedded data
-    python benchmarks/per_image.py --run RUN   # a trained run, its first method
+    python benchmarks/image_wise.py             # the shipped BCE network, embedded data
+    python benchmarks/image_wise.py --run RUN   # a trained run, its first method
 
 All from float probabilities at the network's size. A kind's grades are left out together: what is
 fitted on the validation set and on it under the nine other kinds is scored on these. Adds to
-`benchmarks/results/per_image.json` and to the tables in `benchmarks/README.md`.
+`benchmarks/results/image_wise.json` and to the tables in `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from tqdm import tqdm
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.course import recorded
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network
 from aslp_lib.recalibration import (
-    PerImageLevel,
-    PerImageTemperature,
+    ClassWiseTemperature,
+    ImageWiseShrinkage,
+    ImageWiseTemperature,
     Temperature,
-    TwoTemperatures,
 )
 from aslp_lib.runs import Run
 from aslp_lib.training.validation import validate
 
-RESULTS = Path(__file__).parent / "results" / "per_image.json"
+RESULTS = Path(__file__).parent / "results" / "image_wise.json"
 START, END = "<!-- per image -->", "<!-- end of per image -->"
 TRIED = {
-    PerImageLevel: ((1e-2, 40), (1e-1, 40)),
-    PerImageTemperature: ((3e-2, 40), (1e-1, 40)),
+    ImageWiseShrinkage: ((1e-2, 40), (1e-1, 40)),
+    ImageWiseTemperature: ((3e-2, 40), (1e-1, 40)),
 }
 """Ridges and weights of a clean image, beside each kind's own."""
 
@@ -61,12 +61,12 @@ def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
     return "real", network, opened.settings.load_data(), opened.settings
 
 
-def left_out(kind: type, clean: Counts, degraded: dict[str, Counts]) -> dict[str, float]:
+def left_out(kind: type, clean: Counts, corrupted: dict[str, Counts]) -> dict[str, float]:
     """Mean NLL and ECE over the sets of the kinds that were left out, each in its turn."""
     nll, ece = [], []
-    for left in dict.fromkeys(each.kind for each in DEGRADATIONS.values()):
-        own = {name: c for name, c in degraded.items() if DEGRADATIONS[name].kind == left}
-        others = [c for name, c in degraded.items() if name not in own]
+    for left in dict.fromkeys(each.kind for each in CORRUPTIONS.values()):
+        own = {name: c for name, c in corrupted.items() if CORRUPTIONS[name].kind == left}
+        others = [c for name, c in corrupted.items() if name not in own]
         fit = kind().fit(clean, others)
         for counts in own.values():
             after = fit.apply_counts(counts)
@@ -80,8 +80,8 @@ def measure(run: Path | None) -> tuple[str, dict]:
     name, network, data, settings = subject(run)
     count = partial(validate, network, settings=settings)
     clean = count(data.validation)
-    degraded = {
-        each: count(Degraded(data.validation, each)) for each in tqdm(DEGRADATIONS, "degraded")
+    corrupted = {
+        each: count(Corrupted(data.validation, each)) for each in tqdm(CORRUPTIONS, "corrupted")
     }
     kinds = {}
     for kind, others in TRIED.items():
@@ -90,19 +90,19 @@ def measure(run: Path | None) -> tuple[str, dict]:
             label = f"{kind.name}, ridge {ridge:g}, clean {weight:g}"
             kinds[label] = type("", (kind,), {"ridge": ridge, "clean_weight": weight})
     without = {
-        label: left_out(kind, clean, degraded) for label, kind in tqdm(kinds.items(), "left out")
+        label: left_out(kind, clean, corrupted) for label, kind in tqdm(kinds.items(), "left out")
     }
-    everything = Counts.join([clean, *degraded.values()])
+    everything = Counts.join([clean, *corrupted.values()])
     fits = {
         "as it was trained": None,
         "temperature": Temperature().fit(clean),
-        "two temperatures": TwoTemperatures().fit(clean),
-        "temperature, degraded validation": Temperature().fit(everything),
-        **{label: kind().fit(clean, degraded.values()) for label, kind in kinds.items()},
+        "two temperatures": ClassWiseTemperature().fit(clean),
+        "temperature, corrupted validation": Temperature().fit(everything),
+        **{label: kind().fit(clean, corrupted.values()) for label, kind in kinds.items()},
     }
     sets = {"validation": clean, **{name: count(each) for name, each in data.tests.items()}}
     first = next(iter(data.tests.values()))
-    shifted = [count(Degraded(first, each)) for each in DEGRADATIONS]
+    shifted = [count(Corrupted(first, each)) for each in CORRUPTIONS]
     rows = {}
     for label, fit in fits.items():
 
@@ -111,10 +111,10 @@ def measure(run: Path | None) -> tuple[str, dict]:
             return {"ece": calibration.ece(after), "oe": calibration.oe(after)}
 
         rows[label] = {each: scored(counts) for each, counts in sets.items()}
-        rows[label][f"{first.name}, degraded"] = {
+        rows[label][f"{first.name}, corrupted"] = {
             score: mean(scored(counts)[score] for counts in shifted) for score in ("ece", "oe")
         }
-    plain = {"ece": mean(calibration.ece(each) for each in degraded.values())}
+    plain = {"ece": mean(calibration.ece(each) for each in corrupted.values())}
     return name, {
         "date": str(date.today()),
         "network": settings.network,
@@ -136,7 +136,7 @@ def table(results: dict) -> str:
         ]
         parts += [
             f"{name.capitalize()} data, network {found['network']}, images: {images}; "
-            f"{found['date']}. ECE (OE), %; degraded: the mean over all kinds and grades.",
+            f"{found['date']}. ECE (OE), %; corrupted: the mean over all kinds and grades.",
             markdown_table(["", *sets], rows),
             "Validation under the kinds that were left out: "
             + "; ".join(

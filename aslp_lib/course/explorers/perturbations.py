@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, number, slider
 from aslp_lib.course.figures.panels import GAP, Panels, mosaic
-from aslp_lib.course.recorded import levels
-from aslp_lib.course.recorded.levels import LEVELS, PICKS, TARGETS, Outcome
+from aslp_lib.course.recorded import perturbations
+from aslp_lib.course.recorded.perturbations import PERTURBATIONS, PICKS, TARGETS, Outcome
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.shapes import SIZE, Shapes
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
@@ -25,7 +25,7 @@ IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
 """Rules whose networks are shipped: what they are called here, and their colour."""
 FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
-"""What the networks at a fixed level were trained on."""
+"""What the networks at a constant alpha were trained on."""
 
 _ROWS = (
     "images, their labels outlined",
@@ -39,7 +39,9 @@ def level_lab() -> Explorer:
     """Level, network, temperature and test set; a pixel that is asked, and a bin whose pixels are
     lit."""
     controls = {
-        "level": slider("level alpha*beta", LEVELS[0], LEVELS[-1], LEVELS[1], 0.2),
+        "level": slider(
+            "level alpha*beta", PERTURBATIONS[0], PERTURBATIONS[-1], PERTURBATIONS[1], 0.2
+        ),
         "network": choice("network", networks(), "expected"),
         "temperature": slider("temperature T", 1.0, 9.0, 0.1, 1.0),
         "part": choice("images", PARTS, "test"),
@@ -72,15 +74,15 @@ def landed() -> dict[str, float]:
 def _both(level: float, network: str, temperature: float, part: str) -> dict[str, Outcome]:
     return {
         "at the level": _recorded(level, network, part),
-        "BCE / T": levels.at_temperature(temperature, part),
+        "BCE / T": perturbations.at_temperature(temperature, part),
     }
 
 
 @cache
 def _recorded(level: float, network: str, part: str) -> Outcome:
     if network in TARGETS:
-        return levels.at_level(level, part, network)
-    return levels.of_rule(network, part)
+        return perturbations.at_perturbation(level, part, network)
+    return perturbations.of_rule(network, part)
 
 
 def _called(level: float, network: str) -> str:
@@ -158,7 +160,7 @@ def compose(
 def _draw_strip(panels: Panels, level: float) -> None:
     """Draw a level on the scale of all levels, and the levels at which the rules ended."""
     title = "the level, and where rules' own ended"
-    strip = panels.plot(7.2, 2.8, ("", LEVELS[::2]), ("", (0, 1)), title, 6.95, 0.15)
+    strip = panels.plot(7.2, 2.8, ("", PERTURBATIONS[::2]), ("", (0, 1)), title, 6.95, 0.15)
     strip.set_yticks([])
     for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
         strip.axvline(ended, color=colour, linewidth=3, label=name)

@@ -1,4 +1,4 @@
-"""One image under every degradation."""
+"""One image under every corruption."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.data.degradations import DEGRADATIONS
-from aslp_lib.data.degraded import Degraded
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.evaluation.figures.style import ORANGE, new_figure
 
 
-def degradations(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
+def corruptions(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
     """An image under each kind, a column, and each grade, a row; its mask is outlined.
 
     Args:
         index: which image of the set.
-        seed: as `Degraded`.
+        seed: as `Corrupted`.
     """
-    kinds = [list(grades) for _, grades in groupby(DEGRADATIONS.values(), lambda each: each.kind)]
+    kinds = [list(grades) for _, grades in groupby(CORRUPTIONS.values(), lambda each: each.kind)]
     rows = max(map(len, kinds))
     figure = new_figure(1.1 * (1 + len(kinds)), 1.15 * rows + 0.2, None)
     grid = figure.subplots(rows, 1 + len(kinds), squeeze=False)
@@ -32,14 +32,14 @@ def degradations(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
     notes = []
     for axes, grades in zip(grid.T[1:], kinds, strict=True):
         shares = [
-            _draw(axis, Degraded(dataset, each.name, seed).load(index), each.name)
+            _draw(axis, Corrupted(dataset, each.name, seed).load(index), each.name)
             for axis, each in zip(axes, grades, strict=False)
         ]
         if any(abs(share - own) >= 0.005 for share in shares):
             percents = ", ".join(f"{100 * share:.0f}" for share in shares)
             notes.append(f"{percents} % under {grades[0].kind}")
     figure.set_label(
-        f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of degradation, a "
+        f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of corruption, a "
         f"column each, stronger from row to row: {', '.join(g[0].kind for g in kinds)}. A line "
         f"goes round the foreground, {100 * own:.0f} % of the image; it becomes "
         f"{'; '.join(notes) or 'no other share anywhere'}."
