@@ -331,7 +331,19 @@ def of_letters(found: Sequence[Record], preset: str) -> list[str]:
         if preset == "demo":
             parts.append(f"{TITLES[letter]}: posterior error, both temperature-scaled.")
             parts.append(letters.table(found, group, sets, "posterior_error", smallest=0.0))
+    parts.append(of_alphas(found, sets[0]))
     return [*parts, of_ranks(found)] if preset == "demo" else parts
+
+
+def of_alphas(found: Sequence[Record], name: str) -> str:
+    """Return the table of perturbation levels at the end of training."""
+    rows = []
+    adaptive = [r for r in found if "alpha" in r and r["recalibration"] is None]
+    for label, records in by_label(adaptive, name).items():
+        alphas = [[r["alpha"][key] for r in records] for key in ("mean", "p10", "p90")]
+        rows.append([label, str(len(records)), *(spread(values, 1, 3) for values in alphas)])
+    head = ["perturbation levels at the end", "seeds", "mean", "10 %", "90 %"]
+    return markdown_table(head, rows)
 
 
 def of_ranks(found: Sequence[Record]) -> str:
