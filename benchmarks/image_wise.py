@@ -1,4 +1,4 @@
-"""A image-wise shrinkage: its ridge, by leaving out one kind of corruption, and its effect.
+"""Image-wise shrinkage: its ridge, by leaving out one kind of corruption, and its effect.
 
     python benchmarks/image_wise.py             # the shipped BCE network, embedded data
     python benchmarks/image_wise.py --run RUN   # a trained run, its first method
