@@ -17,11 +17,10 @@ from aslp_lib.metrics.counts import min_max
 def strengths_over_epochs(
     runs: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]], image: int
 ) -> Figure:
-    """Plot alpha*beta of one image and the 10 to 90 % range of all images over the epochs.
+    """Plot alpha*beta of one image and the 10 to 90 % range of all images, one panel per run.
 
     Args:
-        runs: label -> (epochs, images) values of alpha*beta and (epochs,) their bound; a panel
-            each.
+        runs: label -> (epochs, images) values of alpha*beta and (epochs,) their bound.
         image: index of the image that is drawn.
     """
     figure = new_figure(3.2 * len(runs) + 0.4, 3.8, None)
@@ -59,7 +58,7 @@ def rates_over_epochs(rates: Mapping[str, NDArray[np.float64]], marked: Sequence
     """Plot learning rates over the epochs, in percent of the first one.
 
     Args:
-        rates: label -> (epochs,) learning rate as a share of the first epoch's; of equal length.
+        rates: label -> (epochs,) learning rate as a share of the first epoch's; equal lengths.
         marked: epochs marked with a vertical line.
     """
     figure = new_figure(6.8, 3.8, None)
