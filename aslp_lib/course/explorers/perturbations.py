@@ -38,7 +38,7 @@ _ROWS = (
 def level_lab() -> Explorer:
     """Make the explorer: perturbation, network, temperature and test set, and what to highlight.
 
-    One can choose a pixel whose probability is read, and a bin whose pixels are highlighted.
+    The user can read the probabilities of a pixel, and highlight the pixels of a confidence bin.
     """
     controls = {
         "level": slider(

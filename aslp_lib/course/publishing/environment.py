@@ -82,9 +82,7 @@ def folder_problem(folder: Path) -> str:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"a")
     except OSError as error:
-        return (
-            f"{folder}: {error.strerror}. Start in a folder of your own, where runs can be written"
-        )
+        return f"{folder}: {error.strerror}. Start in a folder of your own: runs are written there"
     return ""
 
 

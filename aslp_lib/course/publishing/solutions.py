@@ -30,9 +30,7 @@ def solutions(module: ModuleType) -> NotebookNode:
         new_code_cell("from aslp_lib.course import exercises"),
     ]
     for exercise in module.EXERCISES:
-        question = exercise.markdown.replace(
-            "### ", "## ", 1
-        )  # no section heading precedes it here
+        question = exercise.markdown.replace("### ", "## ", 1)  # no section stands above it
         cells += [new_markdown_cell(question), new_code_cell(exercise.solution_cell)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"

@@ -69,9 +69,8 @@ def main() -> None:
     """
     content = dict(_archive_content())
     buffer = io.BytesIO()
-    with ZipFile(
-        buffer, "w", ZIP_STORED
-    ) as archive:  # compressed bytes differ between versions of zlib
+    # The archive is not compressed, because compressed bytes differ between versions of zlib.
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
         for name in sorted(content):
             entry = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
