@@ -61,14 +61,14 @@ def _interval(right: Array, pixels: Array, times: Array) -> Array:
     return np.array([calibration.accuracy(counts), *middle(np.array(scores))])
 
 
-def _resampled_accuracies(right: Array, pixels: Array, times: Array) -> Array:
+def _accuracies(right: Array, pixels: Array, times: Array) -> Array:
     """Compute the pooled accuracy of each resample."""
     accuracy: Array = (times @ right) / (times @ pixels)
     return accuracy
 
 
 def _image_mean_interval(right: Array, pixels: Array, times: Array) -> Array:
-    mean = _resampled_accuracies(right / pixels, np.ones(len(pixels)), times)
+    mean = _accuracies(right / pixels, np.ones(len(pixels)), times)
     return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
 
 
@@ -82,26 +82,26 @@ def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callab
 
 
 def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
-    accuracies = _resampled_accuracies(right, pixels, times)
+    accuracies = _accuracies(right, pixels, times)
     return np.array([accuracies.mean(), *np.quantile(accuracies, [0.025, 0.975])])
 
 
-def _normal_interval(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
+def _normal_ends(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
     value = right.sum() / pixels.sum()
     return value - 1.96 * deviation, value + 1.96 * deviation
 
 
 def _pixel_interval(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
     incorrect = (pixels - right).sum()
-    return _normal_interval(right, pixels, math.sqrt(right.sum() * incorrect / pixels.sum() ** 3))
+    return _normal_ends(right, pixels, math.sqrt(right.sum() * incorrect / pixels.sum() ** 3))
 
 
-_IMAGES = _set(12)
+_CASE = _set(12)
 
 
 def _is_point(answer: Callable[..., Array]) -> bool:
     """Return whether the interval of identical images is a point."""
-    interval = answer(np.full(12, 30.0), np.full(12, 40.0), _IMAGES[2])
+    interval = answer(np.full(12, 30.0), np.full(12, 40.0), _CASE[2])
     return bool(np.ptp(interval) < 1e-9)
 
 
@@ -171,7 +171,7 @@ own pooled accuracy and the ends of its 95 % interval over images**, the quantil
 of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
 compared with the library's on arrays that you do not see.
 """,
-    grid=(_set(5), _IMAGES, _set(30)),
+    grid=(_set(5), _CASE, _set(30)),
     right=_interval,
     tolerance=1e-4,
     expects="a function that returns three shares in [0, 1]: value, low, high",
@@ -183,20 +183,18 @@ compared with the library's on arrays that you do not see.
         "An image that is drawn three times counts three times. Drawn once or not at all would be "
         "smaller sets, of another spread.": _with_ends(
             lambda right, pixels, times: np.quantile(
-                _resampled_accuracies(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
+                _accuracies(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
             )
         ),
         "That leaves out 5 % at each end: a 90 % interval.": _with_ends(
-            lambda *drawn: np.quantile(_resampled_accuracies(*drawn), [0.05, 0.95])
+            lambda *drawn: np.quantile(_accuracies(*drawn), [0.05, 0.95])
         ),
         "Those are the least and the greatest: the interval of all resamples, which grows with "
-        "their number.": _with_ends(
-            lambda *drawn: np.quantile(_resampled_accuracies(*drawn), [0, 1])
-        ),
+        "their number.": _with_ends(lambda *drawn: np.quantile(_accuracies(*drawn), [0, 1])),
         "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked are "
         "their quantiles, which may lie unevenly.": _with_ends(
-            lambda right, pixels, times: _normal_interval(
-                right, pixels, _resampled_accuracies(right, pixels, times).std()
+            lambda right, pixels, times: _normal_ends(
+                right, pixels, _accuracies(right, pixels, times).std()
             )
         ),
         "That is the interval of as many pixels drawn one by one. They come an image at a "
@@ -204,14 +202,12 @@ compared with the library's on arrays that you do not see.
     },
     properties={
         "Here the value lies between the ends, and yours does not: return value, low, "
-        "high.": lambda answer: bool(
-            answer(*_IMAGES)[1] <= answer(*_IMAGES)[0] <= answer(*_IMAGES)[2]
-        ),
+        "high.": lambda answer: bool(answer(*_CASE)[1] <= answer(*_CASE)[0] <= answer(*_CASE)[2]),
         "Of images that are all the same every resample has the set's own accuracy: value and ends "
         "must be equal.": _is_point,
         "With the images (and the columns of times) in another order it says something else. Is "
         "every resampled set made from times, and none drawn anew?": unchanged(
-            _IMAGES, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
+            _CASE, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
         ),
     },
     hint="A row of times, multiplied with right and summed, is the resampled set's number of right "

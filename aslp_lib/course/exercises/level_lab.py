@@ -17,19 +17,17 @@ from aslp_lib.course.recorded import perturbations
 NOTEBOOK = "10_level_lab"
 
 
-def _highest_confidence(level: float) -> float:
+def _cap(level: float) -> float:
     return float(expected_confidence(level, MODERATION))
 
 
 def _matching_temperature(score: Callable[[perturbations.Outcome], float]) -> float:
     """Return the temperature at which both networks have the same score, at alpha * beta = 0.6."""
-    target = score(perturbations.at_perturbation(0.6))
-    return float(
-        brentq(lambda t: score(perturbations.at_temperature(t)) - target, 0.5, 50, xtol=1e-3)
-    )
+    aim = score(perturbations.at_perturbation(0.6))
+    return float(brentq(lambda t: score(perturbations.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
 
 
-def _temperature_for(logit: float, probability: float) -> float:
+def _temperature(logit: float, probability: float) -> float:
     """Return the temperature that maps a logit to a probability."""
     return logit / math.log(probability / (1 - probability))
 
@@ -67,10 +65,10 @@ digit after the point will do.
         "That is as sure as the network on drawn targets, which is less sure at this "
         "level.": lambda: perturbations.matching_temperature(0.6, targets="drawn"),
         "That is where they agree on background alone, in the last column.": lambda: (
-            _matching_temperature(lambda seen: seen.background)
+            _matching_temperature(lambda outcome: outcome.background)
         ),
         "That is where they agree on toss-ups alone.": lambda: _matching_temperature(
-            lambda seen: seen.toss_ups
+            lambda outcome: outcome.toss_ups
         ),
         "That is its inverse, which the logits would be multiplied by.": lambda: (
             1 / perturbations.matching_temperature(0.6)
@@ -93,19 +91,18 @@ A background pixel has the logit -8 under plain BCE. A network that has learnt t
 0.4 (alpha*beta) is never surer of a pixel than its expected target. **Which temperature makes the
 BCE pixel just as sure?**
 """,
-    right=lambda: _temperature_for(8, _highest_confidence(0.4)),
+    right=lambda: _temperature(8, _cap(0.4)),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
         "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to the "
-        "other class.": _temperature_for(8, 1 - 0.4),
+        "other class.": _temperature(8, 1 - 0.4),
         "You divided by the probability. T divides the logit: what is the logit of 0.8?": (
-            8 / _highest_confidence(0.4)
+            8 / _cap(0.4)
         ),
-        "That is its inverse. The logit is divided by T.": 1
-        / _temperature_for(8, _highest_confidence(0.4)),
+        "That is its inverse. The logit is divided by T.": 1 / _temperature(8, _cap(0.4)),
         "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
-        "logit is +8.": -_temperature_for(8, _highest_confidence(0.4)),
+        "logit is +8.": -_temperature(8, _cap(0.4)),
     },
     hint="The target's confidence is 1 - alpha*beta/2. Which logit has it? T is 8 over that.",
     why="The logit of 0.8 is ln 4 = 1.39. A pixel of logit 16 would need twice the temperature: no "

@@ -53,12 +53,11 @@ def _mean_alpha(
     observe_first: bool = False,
     margins_of: str = "logits",
 ) -> float:
-    """Return the mean alpha after the loop, optionally with a mistake.
+    """Return the mean alpha after the loop; the keyword arguments select a mistake.
 
     Args:
-        warm_up: 0 is a mistake.
         observe_first: observe the validation before the epoch's update.
-        margins_of: update with "logits", or by mistake with "probabilities".
+        margins_of: update with "logits" or with "probabilities".
     """
     z, y = torch.tensor(logits), torch.tensor(labels)
     outputs = z.sigmoid() if margins_of == "probabilities" else z

@@ -84,7 +84,7 @@ _MASK = np.repeat([255, 0, 190, 60], [400, 500, 50, 50])
 _PREDICTED = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 40])
 """Predicted class of each pixel."""
 _GREY = (_MASK > 0) & (_MASK < 255)
-_CORRECT = (_MASK >= 128) == _PREDICTED
+_HITS = (_MASK >= 128) == _PREDICTED
 
 
 def _accuracy_on_stored_mask() -> float:
@@ -211,16 +211,14 @@ predictions of 0 and 255 with the mask as it is stored?** Give a share in [0, 1]
     expects="a share in [0, 1], such as 0.9",
     mistakes={
         "That is the accuracy with the mask cut at 128. Is a grey level ever equal to 0 or "
-        "255?": float(_CORRECT.mean()),
+        "255?": float(_HITS.mean()),
         "You left the grey pixels out. They stay in the number that is divided by, and each counts "
-        "as wrong.": float(_CORRECT[~_GREY].mean()),
+        "as wrong.": float(_HITS[~_GREY].mean()),
         "You took all 100 grey pixels off, but 20 of them were wrong already.": float(
-            _CORRECT.mean() - _GREY.mean()
+            _HITS.mean() - _GREY.mean()
         ),
         "You took off the grey pixels that the network gets wrong: they are wrong in both counts. "
-        "It is the 80 others that change sides.": float(
-            _CORRECT.mean() - (_GREY & ~_CORRECT).mean()
-        ),
+        "It is the 80 others that change sides.": float(_HITS.mean() - (_GREY & ~_HITS).mean()),
     },
     hint="No grey pixel equals 0 or 255, so all count as wrong. How many right ones remain?",
     why="Of the 900 right ones the 80 grey ones count as wrong: 820 of 1,000 are left.",
