@@ -4,7 +4,7 @@ The right answer is computed by the library. The learner assigns a prediction to
 it; three dots (`...`) mean "not answered yet". A verdict always says more than pass or fail. It
 explains a right answer, gives a typical mistake its own hint, names a property that the answer
 violates, and asks for more digits where there are too few. Any other wrong answer gets the general
-hint, and a value that cannot be an answer is told what was expected.
+hint; for a value that cannot be an answer, the verdict says what was expected.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Point = tuple[float | Array, ...]
 Answer = Callable[..., SupportsFloat | Array]
 """A function of an exercise's arguments, or without arguments if the answer is a number."""
 Property = Callable[[Callable[..., Array]], bool]
-"""A test of an answer, a function that returns arrays, which every right answer passes."""
+"""Test that every right answer passes; the answer is a function that returns arrays."""
 
 SECONDS = 10.0
 """Time limit, in seconds, for a learner's function on all points of a grid together."""
@@ -59,7 +59,7 @@ class Exercise:
         title: title of a few words.
         question: the question, in Markdown.
         right: the right answer as a function of the arguments, or without arguments for a number.
-            It is computed by `aslp_lib` and never typed in, so that a changed formula shows.
+            It is computed by `aslp_lib` and never typed in, so that it follows a changed formula.
         tolerance: largest accepted error of an answer, in its units.
         expects: kind and units of a meaningful answer: "a share in [0, 1]".
         mistakes: hint -> a typical wrong answer, computed as the learner computes it: a function of

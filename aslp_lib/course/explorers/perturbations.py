@@ -23,7 +23,7 @@ PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
 IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
-"""Rules whose networks are shipped: their names here, and their colours."""
+"""Rules whose networks are shipped, with their labels and colours."""
 FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
 """Targets of the networks trained at a constant alpha."""
 

@@ -121,7 +121,7 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
     bins = len(spans.low)
     figure = new_figure(6.8, 1.4 + 0.3 * bins, title)
     axis = figure.subplots()
-    row, share = np.arange(bins), spans.pixels / spans.there
+    row, share = np.arange(bins), spans.pixels / spans.total
     low = np.maximum(spans.low, 0.5)  # the first bin begins at 0, but a confidence is at least 1/2
     axis.barh(
         row, np.maximum(spans.high - low, 0.003), left=low, color=[BLUE, ORANGE] * bins,

@@ -107,11 +107,8 @@ def paired(
         records_of(records, name, training, recalibration)
         for training in (contrast.first, contrast.second)
     )
-    common_seeds = {record["seed"] for record in first} & {record["seed"] for record in second}
-    return (
-        [record for record in first if record["seed"] in common_seeds],
-        [record for record in second if record["seed"] in common_seeds],
-    )
+    seeds = {record["seed"] for record in first} & {record["seed"] for record in second}
+    return [r for r in first if r["seed"] in seeds], [r for r in second if r["seed"] in seeds]
 
 
 def contrasts(records: Sequence[Record]) -> dict[str, list[Contrast]]:
@@ -130,15 +127,14 @@ def contrasts(records: Sequence[Record]) -> dict[str, list[Contrast]]:
     stochastic += [
         Contrast(f"MC: HI - {name}", mc, aslp("calibration", name)) for name in TRAINED[1:]
     ]
+    trainings = {alpha: constant(alpha) for alpha in alphas}
+    smoothings = {alpha: smoothing(alpha * TECHNIQUES["HI"].beta) for alpha in alphas}
     adaptive = [
         Contrast(
-            f"MC, HI - constant alpha {alpha:g} ({' and '.join(reasons)})", mc, constant(alpha)
+            f"MC, HI - constant alpha {alpha:g} ({' and '.join(reasons)})", mc, trainings[alpha]
         )
-        for alpha, reasons in matched(
-            records, mc, {value: constant(value) for value in alphas}
-        ).items()
+        for alpha, reasons in matched(records, mc, trainings).items()
     ]
-    smoothings = {alpha: smoothing(alpha * TECHNIQUES["HI"].beta) for alpha in alphas}
     adaptive += [
         Contrast(
             f"MC, expected targets - label smoothing {2 * alpha:g} ({' and '.join(reasons)})",
@@ -154,11 +150,7 @@ def contrasts(records: Sequence[Record]) -> dict[str, list[Contrast]]:
     ]
     groups = {"S": stochastic, "A": adaptive, "rule": rules}
     return {
-        letter: [
-            contrast
-            for contrast in group
-            if len(paired(records, "validation", contrast, None)[0]) > 1
-        ]
+        letter: [pair for pair in group if len(paired(records, "validation", pair, None)[0]) > 1]
         for letter, group in groups.items()
     }
 
@@ -174,7 +166,7 @@ def matched(
     reference: RunConfiguration,
     choices: Mapping[float, RunConfiguration],
 ) -> dict[float, list[str]]:
-    """Find the constant alphas that match a reference training on the validation set, and in what.
+    """Find the constant alphas that match a reference training on the validation set.
 
     Validation scores are means over seeds, before any recalibration.
 
@@ -182,7 +174,7 @@ def matched(
         choices: constant alpha -> its training; those without records are left out.
 
     Returns:
-        Constant alpha -> what it matches; empty if the reference was not recorded.
+        Constant alpha -> the respects in which it matches; empty if the reference was not recorded.
     """
 
     def means(training: RunConfiguration) -> tuple[float, float]:

@@ -25,7 +25,7 @@ class Spans:
         pixels: (bins,) number of pixels counted in a bin.
         confidence, accuracy: (bins,) mean confidence and accuracy of those pixels; 0 in an empty
             bin.
-        there: number of pixels of all images.
+        total: number of pixels of all images.
     """
 
     low: NDArray[np.float64]
@@ -33,12 +33,12 @@ class Spans:
     pixels: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
-    there: int
+    total: int
 
     @property
     def times_counted(self) -> float:
         """Mean number of bins that count a pixel; 1 if the bins share no pixels."""
-        return float(self.pixels.sum() / self.there)
+        return float(self.pixels.sum() / self.total)
 
     @property
     def ece(self) -> float:

@@ -24,7 +24,7 @@ MADE_FROM = "aslp_made_from"
 """Key in a copy's metadata for the fingerprint of its cells when the copy was made."""
 
 
-def copy_notebooks(course: Path = COURSE, own: Path = OWN) -> list[str]:
+def copy_notebooks(course: Path = COURSE, copies: Path = OWN) -> list[str]:
     """Copy new and changed notebooks, and report what was done.
 
     Raises:
@@ -39,7 +39,7 @@ def copy_notebooks(course: Path = COURSE, own: Path = OWN) -> list[str]:
     messages = []
     for path in paths:
         notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
-        copy = own / path.relative_to(course)
+        copy = copies / path.relative_to(course)
         notebook.metadata[MADE_FROM] = cells_of(notebook)
         if action := _action(copy, notebook):
             messages.append(f"{copy}: {action}")

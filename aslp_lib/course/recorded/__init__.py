@@ -65,7 +65,7 @@ def read_arrays(name: str) -> dict[str, np.ndarray]:
 def write_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to a file for `read_arrays`."""
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # a quarter smaller than deflate
+    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # a quarter smaller than with deflate
         for key, values in arrays.items():
             with file.open(f"{key}.npy", "w") as entry:
                 np.lib.format.write_array(entry, values, allow_pickle=False)
