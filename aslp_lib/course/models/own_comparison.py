@@ -139,12 +139,12 @@ def posterior_error_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[
     return {label: (p - truth).abs().mean().item() for label, p in predictions.items()}
 
 
-def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -> str:
+def table(counted: Mapping[str, Counts], errors: Mapping[str, float], title: str) -> str:
     """Format scores as Markdown, a row per method, with 95 % intervals over images in brackets.
 
     Args:
         counted: label -> counts.
-        off: label -> posterior error, as `posterior_error_of` returns it.
+        errors: label -> posterior error, as `posterior_error_of` returns it.
         title: heading of the first column.
     """
     rows = []
@@ -154,7 +154,7 @@ def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -
             low, high = bounds[score]
             cells.append(f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]")
         cells.append(f"{100 * calibration.accuracy(counts):.1f}")
-        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{off[label]:.2f}"])
+        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{errors[label]:.2f}"])
     return markdown_table([title, "ECE %", "OE %", "right %", "NLL", "off the truth"], rows)
 
 
