@@ -40,7 +40,7 @@ class Number(Prediction):
     Answers are rounded to the number of decimals of `step`.
 
     Raises:
-        ValueError: `low` is not below `high`, or the range does not hold one positive step.
+        ValueError: `low` is not below `high`, or `step` is not positive or exceeds the range.
     """
 
     def __init__(

@@ -148,7 +148,7 @@ def logits_of(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
 
 
 def kinds(posterior: np.ndarray) -> np.ndarray:
-    """Return the index in `KINDS` of each pixel, according to its true probability."""
+    """Return the index in `KINDS` of each pixel's kind, which its true probability determines."""
     return np.select([np.abs(posterior - 0.5) < 0.25, posterior == 0], [0, 1], 2)
 
 
