@@ -1,1 +1,1 @@
-"""What the notebooks use beside the library itself."""
+"""The course's own code: figures, explorers, exercises, recorded results and publishing tools."""

@@ -1,10 +1,10 @@
-"""A prediction, given before the answer shows, and how far off it was.
+"""Questions that a learner answers before a notebook shows the result.
 
     guess = Number("How often is it right?", 50, 100, unit="%")
     guess                       # a number to type
     print(guess.against(71.2))  # in a later cell: "Answer: 71 %. You said 90 %: 19 too high."
 
-Nobody has to answer: what was not touched was not predicted.
+A prediction is optional: a control that was not touched counts as no prediction.
 """
 
 from __future__ import annotations
@@ -16,37 +16,41 @@ import ipywidgets as widgets
 
 
 class Prediction(widgets.VBox):
-    """A control beside its question. Where there is no kernel, the question alone is shown."""
+    """A question with a control for the answer; without a kernel, the question alone is shown."""
 
     def __init__(self, question: str, control: widgets.Widget, among: str) -> None:
-        self.control, self._plain = control, f"Your prediction. {question} ({among})"
+        self.control, self._text = control, f"Your prediction. {question} ({among})"
         self.made = False
         super().__init__([control])
         self.add_class("prediction")
-        control.observe(self._touched, "value")
+        control.observe(self._mark_made, "value")
 
-    def _touched(self, _: object) -> None:
+    def _mark_made(self, _: object) -> None:
         self.made = True
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data = super()._repr_mimebundle_(**kwargs)
         data = data[0] if isinstance(data, tuple) else data
-        return {**data, "text/plain": self._plain}, {}
+        return {**data, "text/plain": self._text}, {}
 
 
 class Number(Prediction):
-    """A number from `low` to `high`, typed or moved by the arrow keys; answers have the digits of
-    its step.
+    """A prediction of a number between `low` and `high`, typed or changed with the arrow keys.
+
+    Answers are rounded to the number of decimals of `step`.
 
     Raises:
-        ValueError: there is no such number.
+        ValueError: `low` is not below `high`, or `step` is not positive or exceeds the range.
     """
 
     def __init__(
         self, question: str, low: float, high: float, step: float = 1, unit: str = ""
     ) -> None:
         if not low < high or not 0 < step <= high - low:
-            raise ValueError(f"there are no steps of {step} from {low} to {high}")
+            raise ValueError(
+                f"low is {low}, high {high} and step {step}; expected low < high and "
+                "0 < step <= high - low"
+            )
         self._unit = f" {unit}" if unit else ""
         self._digits = max(0, len(f"{step:.6f}".rstrip("0").split(".")[1]))
         box = widgets.BoundedFloatText(
@@ -61,34 +65,34 @@ class Number(Prediction):
         super().__init__(question, box, f"{low:g} to {high:g}{self._unit}")
 
     def against(self, answer: float) -> str:
-        """The answer, in the slider's digits, and by how much the prediction missed it."""
+        """Return the answer, rounded like the control, and how far the prediction is from it."""
         value = round(float(answer), self._digits)
-        told = f"Answer: {self._said(value)}."
+        answer_text = f"Answer: {self._written(value)}."
         if not self.made:
-            return told
-        off = round(self.control.value - value, self._digits)
-        if off == 0:
-            return f"{told} You said so."
-        way = "high" if off > 0 else "low"
+            return answer_text
+        error = round(self.control.value - value, self._digits)
+        if error == 0:
+            return f"{answer_text} You said so."
+        direction = "high" if error > 0 else "low"
         return (
-            f"{told} You said {self._said(self.control.value)}: "
-            f"{abs(off):.{self._digits}f} too {way}."
+            f"{answer_text} You said {self._written(self.control.value)}: "
+            f"{abs(error):.{self._digits}f} too {direction}."
         )
 
-    def _said(self, value: float) -> str:
+    def _written(self, value: float) -> str:
         return f"{value:z.{self._digits}f}{self._unit}"
 
 
 class Choice(Prediction):
-    """One of two or more options.
+    """A prediction among two or more options.
 
     Raises:
-        ValueError: there are fewer, or two alike.
+        ValueError: there are fewer than two options, or two are equal.
     """
 
     def __init__(self, question: str, options: Sequence[str]) -> None:
         if len(set(options)) < 2 or len(set(options)) < len(options):
-            raise ValueError(f"options are {list(options)}, but must be two or more, all different")
+            raise ValueError(f"options are {list(options)}; expected two or more, all different")
         buttons = widgets.ToggleButtons(
             options=list(options),
             value=None,
@@ -99,14 +103,16 @@ class Choice(Prediction):
         super().__init__(question, buttons, " / ".join(options))
 
     def against(self, answer: str) -> str:
-        """The answer, and whether it was predicted.
+        """Return the answer, and whether it was predicted.
 
         Raises:
-            ValueError: it is none of the options.
+            ValueError: the answer is not one of the options.
         """
         if answer not in self.control.options:
-            raise ValueError(f"{answer!r} is none of {', '.join(self.control.options)}")
+            raise ValueError(
+                f"answer is {answer!r}; expected one of {', '.join(self.control.options)}"
+            )
         if not self.made:
             return f"Answer: {answer}."
-        same = self.control.value == answer
-        return f"Answer: {answer}. You said {'so' if same else self.control.value}."
+        is_right = self.control.value == answer
+        return f"Answer: {answer}. You said {'so' if is_right else self.control.value}."

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.models.microscopy import UNLABELLED, _draw, draw_cells, spoiled
+from aslp_lib.course.models.microscopy import UNLABELLED, _draw_image, draw_cells, spoiled
 
 
 def test_the_seed_fixes_them_and_another_draws_others():
@@ -48,7 +48,7 @@ def test_the_posterior_is_how_many_of_many_annotators_say_cell(image):
     masks = []
     for share in shares:
         rng = Annotator(np.random.default_rng([5, image]), math.log(share / (1 - share)))
-        _, mask, posterior = _draw(rng, 24, (1, 4), 1.0, 0.06)
+        _, mask, posterior = _draw_image(rng, 24, (1, 4), 1.0, 0.06)
         masks.append(mask)
     inside = mask != UNLABELLED
     np.testing.assert_allclose(

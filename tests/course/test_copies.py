@@ -53,8 +53,8 @@ def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
     for name in ("00_start.ipynb", "solutions/00_start.ipynb"):
         write(notebooks / name, "new")
     first, second = copy_notebooks(*course)
-    assert "left alone, you wrote into it" in first
-    assert second == f"{own / 'solutions/00_start.ipynb'}: brought up to date"
+    assert "left unchanged: you have edited it" in first
+    assert second == f"{own / 'solutions/00_start.ipynb'}: updated"
     assert code(own / "00_start.ipynb") == "6 * 7 + 1"
     assert code(own / "solutions/00_start.ipynb") == "new"
     own.joinpath("00_start.ipynb").rename(own / "00_mine.ipynb")
@@ -62,7 +62,9 @@ def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
     assert code(own / "00_mine.ipynb") == "6 * 7 + 1"
 
 
-@pytest.mark.fault("a learner's copy that is no notebook", "left alone; it says to rename it")
+@pytest.mark.fault(
+    "a learner's copy that is no notebook", "left unchanged; a message says to rename it"
+)
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 1}'])
 def test_a_spoiled_copy_is_left_alone(course, content):
     copy_notebooks(*course)
@@ -73,7 +75,5 @@ def test_a_spoiled_copy_is_left_alone(course, content):
 
 
 def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):
-    with pytest.raises(
-        ValueError, match=r"there are no notebooks in .*call it where README\.md is"
-    ):
+    with pytest.raises(ValueError, match=r"no notebooks in .*project's folder"):
         copy_notebooks(tmp_path / "notebooks", tmp_path / "own")

@@ -44,7 +44,7 @@ SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
 STRENGTHS = np.linspace(0, 2 / 3, 101)
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
-SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, there=100)
+SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 
 
 def entropy(q):

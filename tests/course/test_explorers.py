@@ -9,7 +9,7 @@ import pytest
 from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
 
 from aslp_lib.course import explorers
-from aslp_lib.course.explorers.base import confidence_slider, rendered
+from aslp_lib.course.explorers.base import describe_gap, rendered
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -199,13 +199,13 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
         f"from {low:.3f} to {high:.3f}",
         f"meet accuracy at {bound:.3f}",
         f"Confidence {sure:.1f} %, accuracy {right:.1f} %",
-        confidence_slider((sure - right) / 100, 1),
+        describe_gap((sure - right) / 100, 1),
     ):
         assert part in text
     assert bound == pytest.approx(2 * (1 - right / 100) / beta, abs=1e-6)
 
 
 def test_words_for_a_gap():
-    assert confidence_slider(0.0312) == "over-confident by 3.1 points"
-    assert confidence_slider(-0.0002) == "calibrated on average"
-    assert confidence_slider(-0.0149, digits=0) == "under-confident by 1 point"
+    assert describe_gap(0.0312) == "over-confident by 3.1 points"
+    assert describe_gap(-0.0002) == "calibrated on average"
+    assert describe_gap(-0.0149, digits=0) == "under-confident by 1 point"

@@ -15,8 +15,10 @@ QUIET = Population(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 PAPER = Population()
 
 
-def run(crowd=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
-    return simulate(AdaptiveAlpha(crowd.images, technique, rule, **arguments), crowd, epochs)
+def run(population=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=60, **arguments):
+    return simulate(
+        AdaptiveAlpha(population.images, technique, rule, **arguments), population, epochs
+    )
 
 
 def sigmoid(z):
@@ -33,9 +35,9 @@ def double():
 @pytest.mark.usefixtures("double")
 def test_the_loop_is_the_stated_one():
     """The four statements and the explicit update, written again in numpy."""
-    crowd = Population(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
+    population = Population(images=5, flicker=0.0, accuracy=0.9, cost=0.3, response=0.7, rate=0.4)
     trace = run(
-        crowd,
+        population,
         SOFT_INVERSION,
         dynamics="release",
         alpha_step_size=0.004,
@@ -72,17 +74,17 @@ def test_an_explicit_step_settles_only_under_gain_2(weight, settles):
 
 def test_the_release_s_gain_of_4_saw_tooths_and_the_stable_step_does_not():
     for response in (0.0, 1.0):
-        crowd = Population(response=response)
-        release, stable = run(crowd, dynamics="release"), run(crowd)
+        population = Population(response=response)
+        release, stable = run(population, dynamics="release"), run(population)
         assert release.drops[10:].sum(axis=0).mean() > 5
         assert stable.drops.mean() < 0.001  # the few with hardly a margin flicker around 0
 
 
 def test_which_images_get_a_large_alpha_is_decided_by_the_step():
-    crowd = Population(response=0.0)
+    population = Population(response=0.0)
     for epochs in (30, 31, 32, 60):
-        assert abs(run(crowd, dynamics="release", epochs=epochs).correlation) < 0.2
-        assert run(crowd, epochs=epochs).correlation > 0.9
+        assert abs(run(population, dynamics="release", epochs=epochs).correlation) < 0.2
+        assert run(population, epochs=epochs).correlation > 0.9
 
 
 @pytest.mark.slow
@@ -104,5 +106,5 @@ def test_correlation_is_spearman_s():
 
 
 def test_levels_of_other_images_are_refused():
-    with pytest.raises(ValueError, match="3 levels, but the crowd has 5 images"):
+    with pytest.raises(ValueError, match="3 entries and the population 5 images"):
         simulate(AdaptiveAlpha(3, HARD_INVERSION), Population(images=5))

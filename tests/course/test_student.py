@@ -69,7 +69,7 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
 
     exam = {"docs/exam_key.md", "notebooks/exam.ipynb"}
     assert packed() == {"START.md", "docs/one.md", "notebooks/one.ipynb"} | exam
-    assert "no git checkout, so files of your own are packed too" in capsys.readouterr().err
+    assert "not a git checkout, so files of your own are packed too" in capsys.readouterr().err
     subprocess.run(["git", "init", "--quiet"], check=True)
     subprocess.run(["git", "add", "docs/one.md", "notebooks/one.ipynb"], check=True)
     assert packed() == {"START.md", "docs/one.md", "notebooks/one.ipynb"}
@@ -98,6 +98,6 @@ def test_what_cannot_be_made_is_told_in_a_line(project, capsys, file, made):
 
 @pytest.mark.fault("`make student` elsewhere than in the project", "it says where to be")
 def test_elsewhere_it_says_where_to_be(elsewhere):
-    with pytest.raises(ValueError, match=r"there is no CITATION\.cff in .*where README\.md is"):
+    with pytest.raises(ValueError, match=r"no CITATION\.cff in .*project's folder"):
         student.main()
     assert not list(elsewhere.iterdir())

@@ -1,9 +1,9 @@
-"""Exercises of the notebooks: predict, then check.
+"""Exercises of the notebooks: a learner predicts the answer, then checks it.
 
     answer = 0.9
     exercises.check("03/confidence", answer)
 
-One module a notebook, each with the notebook's name and its exercises in order; the solutions in
+Each module holds the name of one notebook and its exercises in order. The solutions in
 `notebooks/solutions/` are made from them (`python -m aslp_lib.course.publishing.solutions`).
 """
 
@@ -41,11 +41,11 @@ EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in modul
 
 
 def check(name: str, answer: object) -> Verdict:
-    """The verdict on an answer to the exercise of that name.
+    """Check an answer to the exercise of this name.
 
     Raises:
         ValueError: there is no such exercise.
     """
     if name not in EXERCISES:
-        raise ValueError(f"there is no exercise {name!r}: there are {', '.join(EXERCISES)}")
+        raise ValueError(f"no exercise {name!r}; expected one of {', '.join(EXERCISES)}")
     return EXERCISES[name].check(answer)

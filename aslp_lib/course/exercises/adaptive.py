@@ -1,4 +1,4 @@
-"""Exercises of notebook 04: the levels, their gradient, their rules and their step."""
+"""Exercises of notebook 04: adaptive alphas, their gradient, their rules and their step."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _gradient(beta: float, logits: torch.Tensor = _LOGITS) -> float:
     return alpha_gradient(logits, _LABELS, Technique("exercise", beta)).item()
 
 
-def _rest() -> float:
-    """Where a level settles: the real update, until it has."""
+def _resting_alpha() -> float:
+    """Return the alpha to which the library's update converges."""
     alphas = AdaptiveAlpha(1, MODERATION, alpha_step_size=1.0, constraint_weight=200.0, warm_up=0)
     alphas.observe(0.85)
     for _ in range(20):
@@ -33,7 +33,7 @@ def _rest() -> float:
 
 
 def _largest_weight() -> float:
-    """From how far the explicit step moves a level back that is 0.1 higher."""
+    """Compute the largest stable lambda from an explicit step of two alphas that differ by 0.1."""
     alphas = AdaptiveAlpha(
         2,
         SOFT_INVERSION,
@@ -57,9 +57,12 @@ def _bound_after(confidence: float, accuracy: float) -> float:
 
 
 def _meeting_point(accuracy: float, beta: float) -> float:
-    """Where the target's expected confidence is the accuracy; it falls evenly with alpha."""
-    kind = Technique("exercise", beta)
-    return float((1 - accuracy) / (1 - expected_confidence(1.0, kind)))
+    """Return the alpha at which the expected confidence of the target equals the accuracy.
+
+    The expected confidence falls linearly with alpha.
+    """
+    technique = Technique("exercise", beta)
+    return float((1 - accuracy) / (1 - expected_confidence(1.0, technique)))
 
 
 def _limit(beta: float) -> float:
@@ -201,20 +204,20 @@ REST = Exercise(
 MC with moderation (beta = 1), lambda = 200, accuracy 0.85. An image's mean signed margin is 1.6
 nats and stays there. **At which alpha does its level rest?** Three decimals.
 """,
-    right=_rest,
+    right=_resting_alpha,
     tolerance=0.001,
     expects="a level in [0, 1], such as 0.250",
     mistakes={
         "That is the bound. A soft constraint is held open by the gradient: the level rests a "
         "little beyond.": _meeting_point(0.85, 1.0),
         "The level rests beyond the bound, not before it: before it nothing pushes back.": lambda: (
-            2 * _meeting_point(0.85, 1.0) - _rest()
+            2 * _meeting_point(0.85, 1.0) - _resting_alpha()
         ),
         "You took the mean margin for the gradient: the gradient is beta/2 times it.": lambda: (
-            2 * _rest() - _meeting_point(0.85, 1.0)
+            2 * _resting_alpha() - _meeting_point(0.85, 1.0)
         ),
         "grad / lambda is the excess in *confidence*; a level must go 2/beta times as "
-        "far.": lambda: (_rest() + _meeting_point(0.85, 1.0)) / 2,
+        "far.": lambda: (_resting_alpha() + _meeting_point(0.85, 1.0)) / 2,
         "That is hard inversion's, beta = 2 in the figure's units. Here beta is 1.": (
             _meeting_point(0.85, HARD_INVERSION.beta) + 1.6 / 200
         ),

@@ -1,4 +1,4 @@
-"""Exercises of notebook 01: confidence, calibration error, and how pixels are averaged."""
+"""Exercises of notebook 01: confidence, calibration error, and averages over pixels."""
 
 from __future__ import annotations
 
@@ -13,62 +13,60 @@ from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 NOTEBOOK = "01_confidence_and_calibration"
 
-_FOUR = Counts.from_probabilities(
+_FOUR_PIXELS = Counts.from_probabilities(
     torch.tensor([[0.9, 0.8, 0.3, 0.1]]), torch.tensor([[1, 0, 0, 0]])
 )
 
 
 def _bins(*rows: tuple[float, int, int]) -> Counts:
-    """Counts of one image from (confidence, pixels, how many of them are right)."""
+    """Make the counts of one image from rows (confidence, pixels, correct pixels)."""
     table = np.zeros((1, 2, FLOAT_GREY_LEVELS), np.int64)
-    for confidence, pixels, right in rows:
+    for confidence, pixels, correct in rows:
         grey_level = round(confidence * (FLOAT_GREY_LEVELS - 1))
-        table[0, :, grey_level] += pixels - right, right
+        table[0, :, grey_level] += pixels - correct, correct
     return Counts(table)
 
 
 _THREE_BINS = _bins((0.65, 100, 60), (0.85, 300, 270), (0.95, 600, 480))
 _TEXTURE = Counts.from_probabilities(torch.full((1, 100), 0.2), torch.zeros(1, 100))
-_IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
+_TWO_IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
 
 
-def _mean(score: Callable[[Counts], float], counts: Counts) -> float:
+def _mean_over_images(score: Callable[[Counts], float], counts: Counts) -> float:
     return float(np.mean([score(counts[i : i + 1]) for i in range(len(counts))]))
 
 
 def _arrays(pixels: int) -> tuple[Array, ...]:
-    """Probabilities, none on the edge of a bin, and labels that are less sure than they say."""
+    """Make probabilities, none on the edge of a bin, and labels of an overconfident network."""
     rng = np.random.default_rng(pixels)
     grey_level = np.rint((FLOAT_GREY_LEVELS - 1) * rng.beta(0.5, 0.8, pixels)).clip(
         1, FLOAT_GREY_LEVELS - 2
     )
-    grey_level += (
-        grey_level % ((FLOAT_GREY_LEVELS - 1) // 5) == 0
-    )  # where 0.2, 0.4 and so on would be
+    grey_level += grey_level % ((FLOAT_GREY_LEVELS - 1) // 5) == 0  # not 0.2, 0.4 and so on
     p = grey_level / (FLOAT_GREY_LEVELS - 1)
     return read_only(p, (rng.random(pixels) < 0.2 + 0.5 * p).astype(np.float64))
 
 
-def _counted(p: Array, y: Array) -> Counts:
+def _counts(p: Array, y: Array) -> Counts:
     return Counts.from_probabilities(torch.tensor(p)[None], torch.tensor(y)[None])
 
 
-def _mean_over_bins(p: Array, y: Array) -> float:
-    table = calibration.reliability(_counted(p, y))
+def _unweighted_ece(p: Array, y: Array) -> float:
+    table = calibration.reliability(_counts(p, y))
     return float(np.abs(table.gap).sum() / np.count_nonzero(table.pixels))
 
 
-def _half_folded(p: Array, y: Array) -> float:
-    """P(y=1) for the confidence, but whether the prediction is right for the outcome."""
-    which, gap = np.floor(10 * p), p - ((p >= 0.5) == y)
-    return float(sum(abs(gap[which == k].sum()) for k in range(10)) / len(p))
+def _ece_of_foreground_confidence(p: Array, y: Array) -> float:
+    """Compute ECE with P(y=1) as confidence, but the correctness of the prediction as outcome."""
+    bin_index, gap = np.floor(10 * p), p - ((p >= 0.5) == y)
+    return float(sum(abs(gap[bin_index == k].sum()) for k in range(10)) / len(p))
 
 
-def _pixel_by_pixel(p: Array, y: Array) -> float:
+def _mean_pixel_gap(p: Array, y: Array) -> float:
     return float(np.abs(np.maximum(p, 1 - p) - ((p >= 0.5) == y)).mean())
 
 
-_SOME = _arrays(60)
+_PIXELS = _arrays(60)
 
 
 def _foreground_mean(counts: Counts) -> float:
@@ -82,16 +80,16 @@ PIXELS = Exercise(
 A network says P(y=1) = 0.9, 0.8, 0.3 and 0.1 of four pixels. **What is its mean confidence?**
 Give a share in [0, 1].
 """,
-    right=lambda: calibration.confidence(_FOUR),
+    right=lambda: calibration.confidence(_FOUR_PIXELS),
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.75",
     mistakes={
         "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and the "
-        "network is 0.9 sure of that: take max(p, 1 - p).": _foreground_mean(_FOUR),
+        "network is 0.9 sure of that: take max(p, 1 - p).": _foreground_mean(_FOUR_PIXELS),
         "That is the mean probability of background. The predicted class differs from pixel to "
-        "pixel: take max(p, 1 - p) of each.": 1 - _foreground_mean(_FOUR),
+        "pixel: take max(p, 1 - p) of each.": 1 - _foreground_mean(_FOUR_PIXELS),
         "That is the mean of min(p, 1 - p), the probability of the class that was not predicted.": (
-            1 - calibration.confidence(_FOUR)
+            1 - calibration.confidence(_FOUR_PIXELS)
         ),
         "That is the mean over the pixels predicted foreground. The other two count as well: they "
         "are predicted background.": (0.9 + 0.8) / 2,
@@ -156,39 +154,39 @@ says, and `y`, the labels, 0 or 1. **Write their ECE**: of the predicted class, 
 equal width over [0, 1]. It is compared with the library's on arrays that you do not see. Bins may
 be empty; no confidence lies on the edge of a bin.
 """,
-    grid=(_arrays(8), _SOME, _arrays(1000)),
-    right=lambda p, y: calibration.ece(_counted(p, y)),
+    grid=(_arrays(8), _PIXELS, _arrays(1000)),
+    right=lambda p, y: calibration.ece(_counts(p, y)),
     tolerance=1e-4,
     expects="a function that returns a share in [0, 1] (an empty bin has no mean: leave it out)",
     mistakes={
         "That compares P(y=1) with the share of foreground, the other reading. Here confidence is "
         "max(p, 1 - p), and the outcome is whether the prediction is the "
-        "label.": lambda p, y: calibration.ece(_counted(p, y), of="foreground"),
+        "label.": lambda p, y: calibration.ece(_counts(p, y), of="foreground"),
         "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
-        "max(p, 1 - p).": _half_folded,
+        "max(p, 1 - p).": _ece_of_foreground_confidence,
         "That is the gap of all pixels together, as with a single bin: what is too sure cancels "
         "what is too modest. Take the absolute value bin by bin, before you "
-        "add.": lambda p, y: abs(calibration.gap(_counted(p, y))),
+        "add.": lambda p, y: abs(calibration.gap(_counts(p, y))),
         "That is the plain mean over the bins. Each bin weighs as much as its share of "
-        "pixels.": _mean_over_bins,
+        "pixels.": _unweighted_ece,
         "That is the mean gap of single pixels. A pixel is right or wrong, never 80 % right: take "
-        "means of confidence and outcome over a bin before you compare them.": _pixel_by_pixel,
+        "means of confidence and outcome over a bin before you compare them.": _mean_pixel_gap,
         "That is the largest gap. ECE is the mean over pixels.": lambda p, y: calibration.mce(
-            _counted(p, y)
+            _counts(p, y)
         ),
         "That is OE, which leaves modest bins out and weighs by confidence.": lambda p, y: (
-            calibration.oe(_counted(p, y))
+            calibration.oe(_counts(p, y))
         ),
     },
     properties={
         "With the pixels in another order it says something else. Each label belongs to its "
         "probability, and beyond that the order means "
-        "nothing.": unchanged(_SOME, lambda p, y: (p[::-1], y[::-1])),
+        "nothing.": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
         "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
         "P(y=1) = 0.1 is as sure and as right as foreground with "
-        "0.9.": unchanged(_SOME, lambda p, y: (1 - p, 1 - y)),
+        "0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
         "With every pixel twice it says something else. Weights are shares of the "
-        "pixels.": unchanged(_SOME, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
+        "pixels.": unchanged(_PIXELS, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
     },
     hint="Confidence max(p, 1 - p), outcome (p >= 1/2) == y, a bin's number "
     "floor(10 * confidence); then the bins' absolute gaps, weighted by their shares of the pixels.",
@@ -245,15 +243,15 @@ POOLED = Exercise(
 Of a small image's 100 pixels 90 are right, of a large one's 900 pixels 540. **What is the set's
 pooled accuracy?** Give a share in [0, 1].
 """,
-    right=lambda: calibration.accuracy(_IMAGES),
+    right=lambda: calibration.accuracy(_TWO_IMAGES),
     tolerance=0.004,
     expects="a share in [0, 1], such as 0.8",
     mistakes={
         "That is the mean over images: the small image counts as much as the large one. Pooled "
-        "means that each pixel counts once.": _mean(calibration.accuracy, _IMAGES),
-        "That is the first image's accuracy alone.": calibration.accuracy(_IMAGES[:1]),
-        "That is the large image's accuracy alone.": calibration.accuracy(_IMAGES[1:]),
-        "That is the share of wrong pixels.": 1 - calibration.accuracy(_IMAGES),
+        "means that each pixel counts once.": _mean_over_images(calibration.accuracy, _TWO_IMAGES),
+        "That is the first image's accuracy alone.": calibration.accuracy(_TWO_IMAGES[:1]),
+        "That is the large image's accuracy alone.": calibration.accuracy(_TWO_IMAGES[1:]),
+        "That is the share of wrong pixels.": 1 - calibration.accuracy(_TWO_IMAGES),
     },
     hint="Pool first: all right pixels of both images over all pixels of both.",
     why="630 of 1000 pixels are right; the mean over images would be 0.75.",

@@ -1,4 +1,4 @@
-"""Exercises of notebook 07: temperatures, levels, early stopping, and which cure to use when."""
+"""Exercises of notebook 07: temperature scaling, early stopping, and which method to use when."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ NOTEBOOK = "07_cheaper_cures"
 
 
 def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
-    """Logits, and the pixels of foreground and of background that have them: as many as a network
-    earns whose logits should be divided by `temperature`, after `offset` was added to them, and
-    whose labels are tossed anew with probability `level`."""
+    """Make logits, and the numbers of foreground and of background pixels with each logit.
+
+    They belong to a network whose logits should be divided by `temperature`, after adding `offset`,
+    and whose labels are replaced by a fair coin with probability `level`.
+    """
     z = np.linspace(-8, 8, 33)
     pixels = np.rint(10_000 * np.exp(-0.5 * ((np.abs(z) - 5) / 2) ** 2))
     share = (1 - level) / (1 + np.exp(-(z + offset) / temperature)) + level / 2
@@ -24,8 +26,8 @@ def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[A
 
 
 _NETWORKS = (_network(2.54), _network(0.86), _network(1, offset=-1, level=0.2))
-"""Too sure; too modest; too sure, and of foreground too often. A grid of tenths misses the first
-two by more than the tolerance."""
+"""Networks that are overconfident, underconfident, and overconfident with too much foreground. A
+grid of tenths misses the first two temperatures by more than the tolerance."""
 
 
 def _fitted(logits: Array, foreground: Array, background: Array) -> float:
@@ -33,8 +35,8 @@ def _fitted(logits: Array, foreground: Array, background: Array) -> float:
     return best_temperature(np.concatenate([foreground, background]), margins)
 
 
-def _least(loss: Callable[[float], float]) -> float:
-    """Where a loss of the temperature is least."""
+def _minimise(loss: Callable[[float], float]) -> float:
+    """Return the temperature at which a loss is lowest."""
     from scipy.optimize import minimize_scalar
 
     return float(minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
@@ -45,28 +47,28 @@ def _nll(t: float, logits: Array, foreground: Array, background: Array) -> float
     return float(foreground @ np.logaddexp(0, -z) + background @ np.logaddexp(0, z))
 
 
-def _levels_alike(logits: Array, foreground: Array, background: Array) -> float:
+def _equal_weights(logits: Array, foreground: Array, background: Array) -> float:
     share = foreground / (foreground + background)
-    return _least(lambda t: _nll(t, logits, share, 1 - share))
+    return _minimise(lambda t: _nll(t, logits, share, 1 - share))
 
 
-def _squared(logits: Array, foreground: Array, background: Array) -> float:
+def _lowest_brier(logits: Array, foreground: Array, background: Array) -> float:
     def loss(t: float) -> float:
         p = 1 / (1 + np.exp(-logits / t))
         return float(foreground @ (1 - p) ** 2 + background @ p**2)
 
-    return _least(loss)
+    return _minimise(loss)
 
 
 def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
-    """Where mean confidence is accuracy."""
-    right = np.where(logits > 0, foreground, background).sum()
+    """Return the temperature at which mean confidence equals accuracy."""
+    correct = np.where(logits > 0, foreground, background).sum()
 
     def loss(t: float) -> float:
-        sure = 1 / (1 + np.exp(-np.abs(logits) / t))
-        return float((sure @ (foreground + background) - right) ** 2)
+        confidence = 1 / (1 + np.exp(-np.abs(logits) / t))
+        return float((confidence @ (foreground + background) - correct) ** 2)
 
-    return _least(loss)
+    return _minimise(loss)
 
 
 def _logit(p: float) -> float:
@@ -77,11 +79,11 @@ def _same_temperature(p: float, s: float) -> float:
     return _logit(p) / _logit((1 - s) * p + s / 2)
 
 
-def _stopping(nll: Array, accuracy: Array) -> float:
+def _stopping_cost(nll: Array, accuracy: Array) -> float:
     return float(accuracy[-1] - accuracy[np.argmin(nll)])
 
 
-def _first_rise(nll: Array, accuracy: Array) -> float:
+def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
     return float(accuracy[-1] - accuracy[np.flatnonzero(np.diff(nll) > 0)[0]])
 
 
@@ -90,7 +92,7 @@ _LOGS = (
     read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
 )
 
-_LIST = """\
+_METHODS = """\
 1. nothing
 2. a temperature
 3. isotonic regression
@@ -117,9 +119,9 @@ three networks that you do not see.
         ),
         "There mean confidence equals accuracy. The likelihood asks more: it sees which pixels are "
         "sure, not only how sure they are on average.": _equal_means,
-        "That takes every logit as often as every other. Weigh each by its pixels.": _levels_alike,
+        "That takes every logit as often as every other. Weigh each by its pixels.": _equal_weights,
         "That is the least squared error, Brier's score. The likelihood takes "
-        "logarithms.": _squared,
+        "logarithms.": _lowest_brier,
         "That is of foreground alone: a pixel of background costs log(1 + exp(z / "
         "T)).": lambda logits, foreground, background: _fitted(logits, foreground, 0 * background),
     },
@@ -148,12 +150,12 @@ A training's log holds the validation NLL and the accuracy after each epoch, `nl
 **Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch
 whose weights are kept. Below 0 it gains.
 """,
-    right=_stopping,
+    right=_stopping_cost,
     tolerance=0.001,
     expects="a difference of two shares, such as 0.01",
     mistakes={
         "The sign is turned: what is lost counts as positive.": lambda nll, accuracy: (
-            -_stopping(nll, accuracy)
+            -_stopping_cost(nll, accuracy)
         ),
         "That compares with the most accurate epoch. Without stopping one has the "
         "last.": lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
@@ -161,7 +163,7 @@ whose weights are kept. Below 0 it gains.
             accuracy[-1] - accuracy.max()
         ),
         "That stops where NLL first rises. It wobbles: training goes on, and the least of all "
-        "epochs counts.": _first_rise,
+        "epochs counts.": _cost_at_first_rise,
         "That is what stopping gains in NLL. Asked is the accuracy.": lambda nll, accuracy: (
             nll[-1] - nll.min()
         ),
@@ -210,7 +212,7 @@ def answer(p, s):
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
-_TRAIN_AGAIN = "It needs a new training, which is ruled out."
+_RETRAINING = "It needs a new training, which is ruled out."
 
 SAME_CAMERA = Exercise(
     name="07/same_camera",
@@ -221,7 +223,7 @@ the cracks is billed: no decision may change, and nobody will train it again. It
 points too sure, go to an engineer. The camera and the light never change, and there are 100
 labelled images that the network has not seen. **Which cure?** Answer with its number.
 
-{_LIST}
+{_METHODS}
 """,
     right=lambda: 2,
     tolerance=0.1,
@@ -229,8 +231,8 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
     mistakes={
         "It is ten points too sure, and a hundred labelled images can mend that in a second.": 1,
         "It would calibrate at least as well, but it moves decisions, and with them the bills.": 3,
-        f"{_TRAIN_AGAIN} And its strength would have to be chosen, on the same 100 images.": 4,
-        f"{_TRAIN_AGAIN} And an earlier epoch decides otherwise here and there.": 5,
+        f"{_RETRAINING} And its strength would have to be chosen, on the same 100 images.": 4,
+        f"{_RETRAINING} And an earlier epoch decides otherwise here and there.": 5,
         "It keeps decisions and would do. But it is fitted on corrupted copies for the sake of "
         "shifts, and here nothing shifts: the simplest that does the work is enough.": 6,
     },
@@ -247,7 +249,7 @@ The same network shall now fly: it sees concrete from other distances, blurred, 
 with a crack somewhere in the picture. Not one image from up there is labelled, and again nothing is
 trained and no decision moves. **Which cure?** Answer with its number.
 
-{_LIST}
+{_METHODS}
 """,
     right=lambda: 6,
     tolerance=0.1,
@@ -257,8 +259,8 @@ trained and no decision moves. **Which cure?** Answer with its number.
         "It helps, but it is one number for a sharp image and for a blurred one alike, fitted on "
         "sharp ones.": 2,
         "It moves decisions, and it was fitted on images that resemble these less and less.": 3,
-        f"{_TRAIN_AGAIN} And it is one strength for all images.": 4,
-        f"{_TRAIN_AGAIN} And its best epoch is that of sharp images.": 5,
+        f"{_RETRAINING} And it is one strength for all images.": 4,
+        f"{_RETRAINING} And its best epoch is that of sharp images.": 5,
     },
     hint="Choose one of the six numbers.",
     why="Fitted on corrupted copies, it asks each image how hard it looks. Over empty concrete it "

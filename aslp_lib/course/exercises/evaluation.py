@@ -1,4 +1,4 @@
-"""Exercises of notebook 06: Brier's parts, chance in estimates, intervals, stretched maps."""
+"""Exercises of notebook 06: Brier score, sampling error, intervals, min-max normalisation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ NOTEBOOK = "06_evaluating_calibration"
 
 
 def _mean_ece(pixels: int) -> float:
-    """Mean ECE of so many pixels at 0.8, each right with that probability: over the binomial."""
+    """Compute the expected ECE of pixels at confidence 0.8, each correct with that probability.
+
+    The expectation is a sum over the binomial distribution.
+    """
     mean = 0.0
-    for right in range(pixels + 1):
-        log_choose = math.lgamma(pixels + 1) - math.lgamma(right + 1)
-        log_choose -= math.lgamma(pixels - right + 1)
-        weight = math.exp(log_choose + right * math.log(0.8) + (pixels - right) * math.log(0.2))
-        mean += weight * calibration.ece(_pixels(204, right, pixels - right))
+    for correct in range(pixels + 1):
+        log_choose = math.lgamma(pixels + 1) - math.lgamma(correct + 1)
+        log_choose -= math.lgamma(pixels - correct + 1)
+        weight = math.exp(log_choose + correct * math.log(0.8) + (pixels - correct) * math.log(0.2))
+        mean += weight * calibration.ece(_pixels(204, correct, pixels - correct))
     return mean
 
 
@@ -41,36 +44,36 @@ def _stretched(p: float, low: float, high: float) -> float:
 
 
 def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
-    """Right pixels and pixels of images, and how often each is in each resample."""
+    """Make correct pixels and pixels of images, and how often each resample draws each image."""
     rng = np.random.default_rng(images)
     pixels = rng.integers(50, 1000, images)
-    right = rng.binomial(pixels, rng.uniform(0.4, 1, images))
+    correct = rng.binomial(pixels, rng.uniform(0.4, 1, images))
     times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-    return read_only(*(each.astype(np.float64) for each in (right, pixels, times)))
+    return read_only(*(array.astype(np.float64) for array in (correct, pixels, times)))
 
 
 def _interval(right: Array, pixels: Array, times: Array) -> Array:
-    """Value, lower and upper end; each resample is made image by image."""
+    """Return value, lower and upper end; each resample is made image by image."""
     table = np.zeros((len(pixels), 2, 256), np.int64)
     table[:, 0, 255], table[:, 1, 255] = pixels - right, right
-    counts, which = Counts(table), np.arange(len(pixels))
-    drawn = [calibration.accuracy(counts[np.repeat(which, row.astype(int))]) for row in times]
-    return np.array([calibration.accuracy(counts), *middle(np.array(drawn))])
+    counts, index = Counts(table), np.arange(len(pixels))
+    scores = [calibration.accuracy(counts[np.repeat(index, row.astype(int))]) for row in times]
+    return np.array([calibration.accuracy(counts), *middle(np.array(scores))])
 
 
-def _pooled(right: Array, pixels: Array, times: Array) -> Array:
-    """Accuracy of each resample."""
+def _accuracies(right: Array, pixels: Array, times: Array) -> Array:
+    """Compute the pooled accuracy of each resample."""
     accuracy: Array = (times @ right) / (times @ pixels)
     return accuracy
 
 
-def _of_image_means(right: Array, pixels: Array, times: Array) -> Array:
-    mean = _pooled(right / pixels, np.ones(len(pixels)), times)
+def _image_mean_interval(right: Array, pixels: Array, times: Array) -> Array:
+    mean = _accuracies(right / pixels, np.ones(len(pixels)), times)
     return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
 
 
 def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callable[..., Array]:
-    """The right value, with other ends."""
+    """Make an answer with the right value and other ends."""
 
     def answer(right: Array, pixels: Array, times: Array) -> Array:
         return np.array([right.sum() / pixels.sum(), *ends(right, pixels, times)])
@@ -79,27 +82,27 @@ def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callab
 
 
 def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
-    drawn = _pooled(right, pixels, times)
-    return np.array([drawn.mean(), *np.quantile(drawn, [0.025, 0.975])])
+    accuracies = _accuracies(right, pixels, times)
+    return np.array([accuracies.mean(), *np.quantile(accuracies, [0.025, 0.975])])
 
 
-def _normal(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
+def _normal_ends(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
     value = right.sum() / pixels.sum()
     return value - 1.96 * deviation, value + 1.96 * deviation
 
 
-def _of_single_pixels(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
-    wrong = (pixels - right).sum()
-    return _normal(right, pixels, math.sqrt(right.sum() * wrong / pixels.sum() ** 3))
+def _pixel_interval(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
+    incorrect = (pixels - right).sum()
+    return _normal_ends(right, pixels, math.sqrt(right.sum() * incorrect / pixels.sum() ** 3))
 
 
-_SOME = _set(12)
+_CASE = _set(12)
 
 
-def _alike(answer: Callable[..., Array]) -> bool:
-    """Whether the interval of images that are all the same is a point."""
-    found = answer(np.full(12, 30.0), np.full(12, 40.0), _SOME[2])
-    return bool(np.ptp(found) < 1e-9)
+def _is_point(answer: Callable[..., Array]) -> bool:
+    """Return whether the interval of identical images is a point."""
+    interval = answer(np.full(12, 30.0), np.full(12, 40.0), _CASE[2])
+    return bool(np.ptp(interval) < 1e-9)
 
 
 SAMPLE = Exercise(
@@ -168,41 +171,43 @@ own pooled accuracy and the ends of its 95 % interval over images**, the quantil
 of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
 compared with the library's on arrays that you do not see.
 """,
-    grid=(_set(5), _SOME, _set(30)),
+    grid=(_set(5), _CASE, _set(30)),
     right=_interval,
     tolerance=1e-4,
     expects="a function that returns three shares in [0, 1]: value, low, high",
     mistakes={
         "Those are means of the images' accuracies. Pooled means that each pixel counts once: add "
-        "up right pixels and pixels over the resampled images, then divide.": _of_image_means,
+        "up right pixels and pixels over the resampled images, then divide.": _image_mean_interval,
         "The ends are right. The value is the set's own, not the mean of the resampled "
         "sets.": _mean_of_resamples,
         "An image that is drawn three times counts three times. Drawn once or not at all would be "
         "smaller sets, of another spread.": _with_ends(
             lambda right, pixels, times: np.quantile(
-                _pooled(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
+                _accuracies(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
             )
         ),
         "That leaves out 5 % at each end: a 90 % interval.": _with_ends(
-            lambda *drawn: np.quantile(_pooled(*drawn), [0.05, 0.95])
+            lambda *drawn: np.quantile(_accuracies(*drawn), [0.05, 0.95])
         ),
         "Those are the least and the greatest: the interval of all resamples, which grows with "
-        "their number.": _with_ends(lambda *drawn: np.quantile(_pooled(*drawn), [0, 1])),
+        "their number.": _with_ends(lambda *drawn: np.quantile(_accuracies(*drawn), [0, 1])),
         "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked are "
         "their quantiles, which may lie unevenly.": _with_ends(
-            lambda right, pixels, times: _normal(right, pixels, _pooled(right, pixels, times).std())
+            lambda right, pixels, times: _normal_ends(
+                right, pixels, _accuracies(right, pixels, times).std()
+            )
         ),
         "That is the interval of as many pixels drawn one by one. They come an image at a "
-        "time.": _with_ends(_of_single_pixels),
+        "time.": _with_ends(_pixel_interval),
     },
     properties={
         "Here the value lies between the ends, and yours does not: return value, low, "
-        "high.": lambda answer: bool(answer(*_SOME)[1] <= answer(*_SOME)[0] <= answer(*_SOME)[2]),
+        "high.": lambda answer: bool(answer(*_CASE)[1] <= answer(*_CASE)[0] <= answer(*_CASE)[2]),
         "Of images that are all the same every resample has the set's own accuracy: value and ends "
-        "must be equal.": _alike,
+        "must be equal.": _is_point,
         "With the images (and the columns of times) in another order it says something else. Is "
         "every resampled set made from times, and none drawn anew?": unchanged(
-            _SOME, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
+            _CASE, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
         ),
     },
     hint="A row of times, multiplied with right and summed, is the resampled set's number of right "

@@ -1,4 +1,4 @@
-"""Exercises of notebook 10: a level and a temperature that match, and one step of training."""
+"""Exercises of notebook 10: an equivalent perturbation and temperature, and a training step."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def _cap(level: float) -> float:
     return float(expected_confidence(level, MODERATION))
 
 
-def _agreeing(of: Callable[[perturbations.Outcome], float]) -> float:
-    """The temperature at which both say the same of some pixels, at level 0.6."""
-    aim = of(perturbations.at_perturbation(0.6))
-    return float(brentq(lambda t: of(perturbations.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
+def _matching_temperature(score: Callable[[perturbations.Outcome], float]) -> float:
+    """Return the temperature at which both networks have the same score, at alpha * beta = 0.6."""
+    aim = score(perturbations.at_perturbation(0.6))
+    return float(brentq(lambda t: score(perturbations.at_temperature(t)) - aim, 0.5, 50, xtol=1e-3))
 
 
-def _bringing(logit: float, probability: float) -> float:
-    """The temperature that brings a logit to a probability."""
+def _temperature(logit: float, probability: float) -> float:
+    """Return the temperature that maps a logit to a probability."""
     return logit / math.log(probability / (1 - probability))
 
 
 def _step(z: float, y: float, level: float, rate: float) -> float:
-    """One step of gradient descent, by autograd."""
+    """Take one step of gradient descent by autograd."""
     logit = torch.tensor([[z]], dtype=torch.float64, requires_grad=True)
     label = torch.tensor([[y]], dtype=torch.float64)
     sc_bce_with_logits(logit, label, level, MODERATION, use_expected_targets=True).backward()
@@ -64,11 +64,11 @@ digit after the point will do.
         "That is the temperature for level 0.2.": lambda: perturbations.matching_temperature(0.2),
         "That is as sure as the network on drawn targets, which is less sure at this "
         "level.": lambda: perturbations.matching_temperature(0.6, targets="drawn"),
-        "That is where they agree on background alone, in the last column.": lambda: _agreeing(
-            lambda seen: seen.background
+        "That is where they agree on background alone, in the last column.": lambda: (
+            _matching_temperature(lambda outcome: outcome.background)
         ),
-        "That is where they agree on toss-ups alone.": lambda: _agreeing(
-            lambda seen: seen.toss_ups
+        "That is where they agree on toss-ups alone.": lambda: _matching_temperature(
+            lambda outcome: outcome.toss_ups
         ),
         "That is its inverse, which the logits would be multiplied by.": lambda: (
             1 / perturbations.matching_temperature(0.6)
@@ -91,18 +91,18 @@ A background pixel has the logit -8 under plain BCE. A network that has learnt t
 0.4 (alpha*beta) is never surer of a pixel than its expected target. **Which temperature makes the
 BCE pixel just as sure?**
 """,
-    right=lambda: _bringing(8, _cap(0.4)),
+    right=lambda: _temperature(8, _cap(0.4)),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
         "You took 1 - alpha*beta for the target's confidence. Only half of alpha*beta goes to the "
-        "other class.": _bringing(8, 1 - 0.4),
+        "other class.": _temperature(8, 1 - 0.4),
         "You divided by the probability. T divides the logit: what is the logit of 0.8?": (
             8 / _cap(0.4)
         ),
-        "That is its inverse. The logit is divided by T.": 1 / _bringing(8, _cap(0.4)),
+        "That is its inverse. The logit is divided by T.": 1 / _temperature(8, _cap(0.4)),
         "A temperature is positive: of a background pixel the confidence is 1 - P(y=1), whose "
-        "logit is +8.": -_bringing(8, _cap(0.4)),
+        "logit is +8.": -_temperature(8, _cap(0.4)),
     },
     hint="The target's confidence is 1 - alpha*beta/2. Which logit has it? T is 8 over that.",
     why="The logit of 0.8 is ln 4 = 1.39. A pixel of logit 16 would need twice the temperature: no "

@@ -1,4 +1,4 @@
-"""Exercises of notebook 08: the lines that ASLP adds, pixels without a label, and more classes."""
+"""Exercises of notebook 08: ASLP in a training loop, unlabelled pixels, and more classes."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _VALIDATIONS = (
     read_only([0.9, 0.9, 0.7, 0.2, 0.4, 0.1], [1, 1, 0, 0, 1, 255]),
     read_only([0.6, 0.6, 0.6, 0.4, 0.99, 0.98], [1, 1, 1, 0, 255, 255]),
 )
-"""Two that are too sure, and one that is too modest."""
+"""Two overconfident networks, and an underconfident one."""
 
 
-def _told(p: Array, y: Array) -> float:
-    known = Counts.from_probabilities(
+def _gap(p: Array, y: Array) -> float:
+    labelled = Counts.from_probabilities(
         torch.tensor(p)[None], torch.tensor(y)[None], ignore_index=255
     )
-    return calibration.gap(known)
+    return calibration.gap(labelled)
 
 
 def _confidence(p: Array) -> float:
     return float(np.maximum(p, 1 - p).mean())
 
 
-def _right(p: Array, foreground: NDArray[np.bool_]) -> float:
+def _accuracy(p: Array, foreground: NDArray[np.bool_]) -> float:
     return float(((p >= 0.5) == foreground).mean())
 
 
 def _foreground_mean(p: Array, y: Array) -> float:
-    return float(p[y != 255].mean()) - _right(p[y != 255], y[y != 255] == 1)
+    return float(p[y != 255].mean()) - _accuracy(p[y != 255], y[y != 255] == 1)
 
 
-def _levels(
+def _mean_alpha(
     logits: Array,
     labels: Array,
     accuracy: float,
@@ -53,37 +53,42 @@ def _levels(
     observe_first: bool = False,
     margins_of: str = "logits",
 ) -> float:
-    """The mean level after the loop's lines, with a mistake if one is asked for."""
+    """Return the mean alpha after the loop; the keyword arguments select a mistake.
+
+    Args:
+        observe_first: observe the validation before the epoch's update.
+        margins_of: update with "logits" or with "probabilities".
+    """
     z, y = torch.tensor(logits), torch.tensor(labels)
-    seen = z.sigmoid() if margins_of == "probabilities" else z
+    outputs = z.sigmoid() if margins_of == "probabilities" else z
     alphas = AdaptiveAlpha(
         len(z), technique, alpha_step_size=0.01, constraint_weight=20, warm_up=warm_up
     )
     for _ in range(epochs):
         if observe_first:
             alphas.observe(accuracy)
-        alphas.update(torch.arange(len(z)), seen, y, ignore_index=255)
+        alphas.update(torch.arange(len(z)), outputs, y, ignore_index=255)
         if not observe_first:
             alphas.observe(accuracy)
     return alphas.alpha.mean().item()
 
 
 def _unlabelled_as_background(logits: Array, labels: Array, accuracy: float, epochs: int) -> float:
-    return _levels(logits, np.where(labels == 255, 0, labels), accuracy, epochs)
+    return _mean_alpha(logits, np.where(labels == 255, 0, labels), accuracy, epochs)
 
 
-_TWO = read_only(
+_TWO_IMAGES = read_only(
     np.array([[3, 2, -4, 5], [1, -1, -2, -3]]), np.array([[1, 1, 0, 255], [1, 1, 0, 0]])
 )
 _LOOPS: tuple[Point, ...] = (
-    (*_TWO, 0.9, 8),
-    (*_TWO, 0.9, 60),
+    (*_TWO_IMAGES, 0.9, 8),
+    (*_TWO_IMAGES, 0.9, 60),
     (*read_only(np.array([[2, -6, -4, -1]]), np.array([[1, 0, 255, 255]])), 0.8, 40),
 )
-"""On the way to the bound, and at rest."""
+"""Loops whose alphas are on the way to the bound, and loops that have converged."""
 
 
-def _sure(alpha: float, beta: float, classes: float) -> float:
+def _confidence_of_label(alpha: float, beta: float, classes: float) -> float:
     label = torch.eye(int(classes), dtype=torch.float64)[0]
     return class_targets(label, alpha, beta)[0].item()
 
@@ -106,19 +111,19 @@ The rule `measured_gap` needs the mean confidence and the accuracy of the valida
 network says `p` of them, and their labels are `y`: 0, 1, or 255 where there is none. **Write the
 mean confidence less the accuracy.** Both are arrays of one axis.
 """,
-    right=_told,
+    right=_gap,
     tolerance=0.001,
     expects="a difference of two shares, such as 0.05",
     mistakes={
         "The sign is turned: a network that is too sure has a gap above 0.": lambda p, y: (
-            -_told(p, y)
+            -_gap(p, y)
         ),
         "That counts the pixels without a label as background. Leave them out of both "
-        "means.": lambda p, y: _confidence(p) - _right(p, y == 1),
+        "means.": lambda p, y: _confidence(p) - _accuracy(p, y == 1),
         "The accuracy is of the labelled pixels, but the confidence is of all. Both must be of the "
-        "same ones.": lambda p, y: _confidence(p) - _right(p[y != 255], y[y != 255] == 1),
+        "same ones.": lambda p, y: _confidence(p) - _accuracy(p[y != 255], y[y != 255] == 1),
         "That takes 255 for foreground. It says that there is no label.": lambda p, y: (
-            _confidence(p) - _right(p, y > 0)
+            _confidence(p) - _accuracy(p, y > 0)
         ),
         "That is the mean of P(y=1). A pixel that is 0.1 foreground is predicted background, with "
         "confidence 0.9.": _foreground_mean,
@@ -149,21 +154,23 @@ return their mean at the end.** Hard inversion, rule MC, `alpha_step_size=0.01`,
 `constraint_weight=20`, all else as it is by default. `torch.tensor(logits)` makes a tensor of an
 array.
 """,
-    right=_levels,
+    right=_mean_alpha,
     tolerance=0.0005,
     expects="a level in [0, 0.5], such as 0.1",
     mistakes={
         "Without a warm-up the levels move from the first epoch on. By default they wait for five "
-        "validations: at first a network knows nothing.": lambda *loop: _levels(*loop, warm_up=0),
+        "validations: at first a network knows nothing.": lambda *loop: _mean_alpha(
+            *loop, warm_up=0
+        ),
         "The levels never moved. They wait for five validations: are `update` and `observe` both "
         "called once an epoch?": lambda *loop: 0.0,
         "There `observe` came before the epoch's update: one update too many. A validation ends an "
-        "epoch.": lambda *loop: _levels(*loop, observe_first=True),
+        "epoch.": lambda *loop: _mean_alpha(*loop, observe_first=True),
         "That updates from probabilities. The gradient in alpha is a mean of signed "
-        "logits.": lambda *loop: _levels(*loop, margins_of="probabilities"),
+        "logits.": lambda *loop: _mean_alpha(*loop, margins_of="probabilities"),
         "That takes the pixels without a label for background. Pass "
         "ignore_index=255.": _unlabelled_as_background,
-        "That is moderation, beta = 1. Hard inversion has beta = 2.": lambda *loop: _levels(
+        "That is moderation, beta = 1. Hard inversion has beta = 2.": lambda *loop: _mean_alpha(
             *loop, technique=MODERATION
         ),
     },
@@ -226,7 +233,7 @@ With K classes a perturbed label is `(1 - beta) e + beta/K`, e the label's one-h
 network is trained at the level alpha, until it has the minimiser of the mean loss. **How sure is it
 of a pixel whose label leaves no doubt?** Write it as a function.
 """,
-    right=_sure,
+    right=_confidence_of_label,
     tolerance=0.002,
     expects="a function that returns a probability, such as 0.9",
     mistakes={

@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: perturbed labels, their mean, and the (alpha, beta) plane."""
+"""Exercises of notebook 02: perturbed labels, expected targets, and the plane of alpha and beta."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def _expected(label: float, alpha: float, beta: float) -> float:
 
 
 def _smoothing_alpha(technique: Technique) -> float:
-    """Alpha at which a technique has label smoothing's alpha*beta, epsilon = 0.1."""
+    """Return the alpha of a technique with the alpha*beta of label smoothing, epsilon = 0.1."""
     alpha, smoothing = label_smoothing(0.1)
     return alpha * smoothing.beta / technique.beta
 
 
 def _batch(size: int, seed: int) -> tuple[Array, Array]:
-    """`size` maps of that side, and as many draws, of which some are below 1/4 and some above."""
+    """Make `size` maps of this side, and as many draws, some below 1/4 and some above."""
     rng = np.random.default_rng(seed)
     uniform = (rng.permutation(size) + rng.random(size)) / size
     foreground = (rng.random((size, size, size)) < 0.4).astype(np.float64)
@@ -50,17 +50,17 @@ def _batch(size: int, seed: int) -> tuple[Array, Array]:
     return labels, draws
 
 
-def _switched(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
-    kind, uniform = Technique("exercise", beta), torch.tensor(draws)
-    return sampled_targets(torch.tensor(labels), alpha, kind, uniform=uniform).numpy()
+def _sampled(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
+    technique, uniform = Technique("exercise", beta), torch.tensor(draws)
+    return sampled_targets(torch.tensor(labels), alpha, technique, uniform=uniform).numpy()
 
 
 def _p(labels: Array, beta: float) -> Array:
     return (1 - beta) * labels + beta / 2
 
 
-def _maps(draws: Array) -> Array:
-    """(N,) as (N, 1, 1), to stand beside maps."""
+def _per_image(draws: Array) -> Array:
+    """Reshape (N,) to (N, 1, 1), so that it broadcasts over maps."""
     return draws[:, None, None]
 
 
@@ -136,21 +136,21 @@ _MAPS = (
     (_batch(3, seed=2)[0], read_only([0.0, 0.3, 0.6])[0], 0.0, 1.0),
     (*_batch(5, seed=3), 0.7, 0.4),
 )
-"""As many images as rows and columns: a switch that lies along another axis broadcasts too."""
+"""Maps with as many images as rows and columns: a switch along another axis broadcasts too."""
 
 
-def _whole_maps(answer: Callable[..., Array]) -> bool:
+def _perturbs_whole_maps(answer: Callable[..., Array]) -> bool:
     labels, draws, *_ = _MAPS[0]
     changed = answer(labels, draws, 0.25, 1.0) != labels
     return bool((changed.all((1, 2)) | ~changed.any((1, 2))).all())
 
 
-def _left_alone(answer: Callable[..., Array]) -> bool:
+def _keeps_labels_at_alpha_0(answer: Callable[..., Array]) -> bool:
     labels, draws, alpha, beta = _MAPS[2]
     return np.array_equal(answer(labels, draws, alpha, beta), labels)
 
 
-def _always(answer: Callable[..., Array]) -> bool:
+def _inverts_at_alpha_1(answer: Callable[..., Array]) -> bool:
     labels, draws, *_ = _MAPS[3]
     return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
 
@@ -165,12 +165,12 @@ image is perturbed at strength `beta`, as a whole, if its draw is below `alpha`,
 otherwise. The arrays are numpy's. It is compared with the library on maps that you do not see.
 """,
     grid=_MAPS,
-    right=_switched,
+    right=_sampled,
     tolerance=1e-6,
     expects="a function that returns the targets, as many as there are labels",
     mistakes={
         "The switch is turned round: a draw is below alpha with probability alpha, and then the "
-        "map is perturbed.": lambda y, u, a, b: np.where(_maps(u) < a, y, _p(y, b)),
+        "map is perturbed.": lambda y, u, a, b: np.where(_per_image(u) < a, y, _p(y, b)),
         "The draws lie along the last axis: each *column* has a switch of its own. Give them an "
         "axis for rows and one for columns, draws[:, None, "
         "None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
@@ -181,16 +181,16 @@ otherwise. The arrays are numpy's. It is compared with the library on maps that 
         "That is the expected label, the mean over many draws. Asked is what this one draw "
         "gives.": lambda y, u, a, b: _p(y, a * b),
         "That inverts, which is beta = 2 alone. Perturbed labels are (1 - beta) * y + "
-        "beta/2.": lambda y, u, a, b: np.where(_maps(u) < a, 1 - y, y),
+        "beta/2.": lambda y, u, a, b: np.where(_per_image(u) < a, 1 - y, y),
         "beta/2 is missing: background is perturbed as well, and rises above "
-        "0.": lambda y, u, a, b: np.where(_maps(u) < a, (1 - b) * y, y),
+        "0.": lambda y, u, a, b: np.where(_per_image(u) < a, (1 - b) * y, y),
     },
     properties={
         "Of one image some pixels are perturbed and others are not. There is one draw for an "
-        "image, not for a pixel.": _whole_maps,
+        "image, not for a pixel.": _perturbs_whole_maps,
         "With alpha = 0 the labels must stay what they are, even where a draw is exactly 0: "
-        "*below* alpha.": _left_alone,
-        "With alpha = 1 and beta = 2 every map must be inverted.": _always,
+        "*below* alpha.": _keeps_labels_at_alpha_0,
+        "With alpha = 1 and beta = 2 every map must be inverted.": _inverts_at_alpha_1,
         "An image's targets must depend on its own draw and labels: shuffled images must give the "
         "same targets, shuffled.": unchanged(
             _MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), lambda targets: targets[::-1]

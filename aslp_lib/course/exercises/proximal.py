@@ -1,4 +1,4 @@
-"""An exercise of notebook 04: writing MC's stable step."""
+"""Exercise of notebook 04: the proximal step of MC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unch
 def _proximal(
     alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
 ) -> Array:
-    """The library's stable step, at the gradient itself: margins of 2/beta times it."""
+    """Take the library's proximal step, with signed margins of 2/beta times the gradient."""
     alphas = AdaptiveAlpha(
         len(alpha),
         Technique("exercise", beta),
@@ -31,21 +31,21 @@ def _proximal(
     return alphas.alpha.double().numpy()
 
 
-def _within(level: Array, beta: float) -> Array:
-    return level.clip(0, Technique("exercise", beta).alpha_limit)
+def _clipped(alpha: Array, beta: float) -> Array:
+    return alpha.clip(0, Technique("exercise", beta).alpha_limit)
 
 
 def _explicit(
     alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
 ) -> Array:
     constraint = np.minimum(1 - beta * alpha / 2 - accuracy, 0)
-    return _within(alpha + eta * (gradient + weight * constraint), beta)
+    return _clipped(alpha + eta * (gradient + weight * constraint), beta)
 
 
 def _projected(
     alpha: Array, gradient: Array, accuracy: float, beta: float, eta: float, weight: float
 ) -> Array:
-    return _within(np.minimum(alpha + eta * gradient, 2 * (1 - accuracy) / beta), beta)
+    return _clipped(np.minimum(alpha + eta * gradient, 2 * (1 - accuracy) / beta), beta)
 
 
 def _moved(
@@ -60,32 +60,33 @@ def _moved(
     slope: float | None = None,
     clip: bool = True,
 ) -> Array:
-    """The stable step written out, with a mistake.
+    """Take the proximal step, written out, with a mistake.
 
     Args:
-        judged: who is taken for beyond the bound: by the "new" level, by the "old", or "all".
-        slope: what takes the place of beta/2 in the gain.
-        clip: keep the levels within their limits.
+        judged: which alpha decides whether an image is beyond the bound: "new" or "old"; "all"
+            treats every image as beyond it.
+        slope: factor in place of beta/2 in the gain.
+        clip: clip alphas to their limits.
     """
     free, pull = alpha + eta * gradient, eta * weight
-    held = (free + pull * (1 - accuracy)) / (1 + pull * (slope or beta / 2))
-    level = {"new": free, "old": alpha, "all": np.full_like(alpha, np.inf)}[judged]
-    moved = np.where(beta / 2 * level > 1 - accuracy, held, free)
-    return _within(moved, beta) if clip else moved
+    constrained = (free + pull * (1 - accuracy)) / (1 + pull * (slope or beta / 2))
+    tested = {"new": free, "old": alpha, "all": np.full_like(alpha, np.inf)}[judged]
+    moved = np.where(beta / 2 * tested > 1 - accuracy, constrained, free)
+    return _clipped(moved, beta) if clip else moved
 
 
-_LEVELS, _PUSHES = read_only([0.02, 0.06, 0.1, 0.3, 0.0], [0.8, 4.0, 1.5, 2.5, -1.2])
+_ALPHAS, _GRADIENTS = read_only([0.02, 0.06, 0.1, 0.3, 0.0], [0.8, 4.0, 1.5, 2.5, -1.2])
 _CROSSING = read_only([0.38, 0.36, 0.2, 0.5, 0.45], [1.1, 6.0, 2.0, 0.4, -3.0])
 _FAR = read_only([0.3, 0.1, 0.7, 0.0, 0.9], [70.0, 3.0, 45.0, -9.0, -400.0])
 _STEPS = (
-    (_LEVELS, _PUSHES, 0.92, 2.0, 0.002, 2000.0),  # the paper's numbers: a gain of 4
+    (_ALPHAS, _GRADIENTS, 0.92, 2.0, 0.002, 2000.0),  # the paper's numbers: a gain of 4
     (_CROSSING[0], _CROSSING[1], 0.8, 1.0, 0.01, 200.0),
     (_FAR[0], _FAR[1], 0.4, 1.5, 0.005, 50.0),
 )
 
 
-def _rises_with_the_old(answer: Callable[..., Array]) -> bool:
-    """Of two images that differ in their old level alone, the higher stays the higher."""
+def _keeps_order(answer: Callable[..., Array]) -> bool:
+    """Return whether images that differ only in their old alpha keep their order."""
     old = np.array([0.0, 0.05, 0.1, 0.2, 0.4])
     new = answer(old, np.full(5, 1.0), 0.9, 2.0, 0.002, 2000.0)
     return bool((np.diff(new) >= -1e-6).all())
@@ -122,7 +123,7 @@ levels and gradients that you do not see.
     },
     properties={
         "Of two images with one gradient, the one whose level was higher must stay higher: yours "
-        "passes it on the way back, which is what makes a saw-tooth.": _rises_with_the_old,
+        "passes it on the way back, which is what makes a saw-tooth.": _keeps_order,
         "Turn the images' order round and their levels must turn with them: each depends on its "
         "own level and gradient alone.": unchanged(
             _STEPS[0],

@@ -15,21 +15,24 @@ from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 NOTEBOOK = "09_reading_the_release"
 
 DEFAULT_BETA = 2.0
-"""What the release calls `RELEASE.beta`."""
+"""Value of `RELEASE.beta` in the units of the released code."""
 
 _EPOCHS = 60
 _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
 
 
 def _pixels(surest: float, first: int, seed: int) -> tuple[Array, Array]:
-    """Forty pixels in no order: distinct confidences that a map of `FLOAT_GREY_LEVELS` can hold,
-    and which pixels are right: confident ones from `first` on less often than they should be."""
+    """Make the confidences of forty pixels in random order, and whether they are correct.
+
+    The confidences are distinct and can be represented by a map of `FLOAT_GREY_LEVELS`. Sorted by
+    confidence, the pixels from `first` on are correct less often than they should be.
+    """
     rng = np.random.default_rng(seed)
     top = FLOAT_GREY_LEVELS - 1
-    sure = np.rint(top * np.linspace(0.52, surest, 40)) / top
-    right = (np.arange(40) % 4 > 0) | (np.arange(40) < first)
+    confidences = np.rint(top * np.linspace(0.52, surest, 40)) / top
+    correct = (np.arange(40) % 4 > 0) | (np.arange(40) < first)
     order = rng.permutation(40)
-    confidence, outcome = read_only(sure[order], right[order].astype(np.float64))
+    confidence, outcome = read_only(confidences[order], correct[order].astype(np.float64))
     return confidence, outcome
 
 
@@ -49,27 +52,27 @@ def _equal_width(confidence: Array, right: Array, bins: float) -> float:
 
 
 def _counts(confidence: Array, right: Array) -> Counts:
-    """Of pixels that are all predicted foreground: right where the label is."""
+    """Count pixels that are all predicted foreground, with label 1 where they are correct."""
     return Counts.from_probabilities(
         torch.tensor(confidence)[None], torch.tensor(right)[None], FLOAT_GREY_LEVELS
     )
 
 
-def _cut(confidence: Array, right: Array, bins: float, order: NDArray[np.int64]) -> Array:
-    """Each bin's mean confidence less its share that is right, of pixels in this order."""
+def _bin_gaps(confidence: Array, right: Array, bins: float, order: NDArray[np.int64]) -> Array:
+    """Return each bin's mean confidence minus its accuracy, with the pixels in this order."""
     return (confidence - right)[order].reshape(int(bins), -1).mean(axis=1)
 
 
-def _sorted(confidence: Array, right: Array, bins: float) -> Array:
-    return _cut(confidence, right, bins, np.argsort(confidence))
+def _sorted_gaps(confidence: Array, right: Array, bins: float) -> Array:
+    return _bin_gaps(confidence, right, bins, np.argsort(confidence))
 
 
 def _unsorted(confidence: Array, right: Array, bins: float) -> float:
-    return float(np.abs(_cut(confidence, right, bins, np.arange(len(right)))).mean())
+    return float(np.abs(_bin_gaps(confidence, right, bins, np.arange(len(right)))).mean())
 
 
 def _overlapping(confidence: Array, right: Array, bins: float) -> float:
-    """Over bins of two quantiles each, but the first."""
+    """Compute ECE over bins that span two quantiles each, except the first."""
     order, size = np.argsort(confidence), len(confidence) // int(bins)
     gaps = (confidence - right)[order]
     parts = [gaps[max(k - 1, 0) * size : (k + 1) * size] for k in range(int(bins))]
@@ -77,15 +80,15 @@ def _overlapping(confidence: Array, right: Array, bins: float) -> float:
 
 
 _MASK = np.repeat([255, 0, 190, 60], [400, 500, 50, 50])
-"""Levels of a thousand pixels, a tenth of them grey."""
-_SAID = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 40])
-"""What the network predicts of each."""
+"""Stored values of a thousand pixels, a tenth of them grey."""
+_PREDICTED = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 40])
+"""Predicted class of each pixel."""
 _GREY = (_MASK > 0) & (_MASK < 255)
-_RIGHT = (_MASK >= 128) == _SAID
+_HITS = (_MASK >= 128) == _PREDICTED
 
 
-def _compared_uncut() -> float:
-    return float((255 * _SAID == _MASK).mean())
+def _accuracy_on_stored_mask() -> float:
+    return float((255 * _PREDICTED == _MASK).mean())
 
 
 UNITS = Exercise(
@@ -173,9 +176,9 @@ library's on three sets that you do not see.
         "Those are bins of equal width. Of equal mass, each holds as many pixels as the "
         "next.": _equal_width,
         "The bins' gaps cancel in your sum. Take each one's absolute value "
-        "first.": lambda *pixels: abs(float(_sorted(*pixels).mean())),
+        "first.": lambda *pixels: abs(float(_sorted_gaps(*pixels).mean())),
         "That is the largest gap, MCE. ECE is the mean over bins, which weigh alike "
-        "here.": lambda *pixels: float(np.abs(_sorted(*pixels)).max()),
+        "here.": lambda *pixels: float(np.abs(_sorted_gaps(*pixels)).max()),
         "That takes each pixel for a bin of its own. Average confidence and outcome over a bin "
         "before you take the "
         "difference.": lambda confidence, right, bins: float(np.abs(confidence - right).mean()),
@@ -203,19 +206,19 @@ A mask has 1,000 pixels, 100 of them grey, as resizing leaves them. Cut at 128, 
 on 900 pixels, 80 of the grey ones among them. **Which accuracy does code report that compares
 predictions of 0 and 255 with the mask as it is stored?** Give a share in [0, 1].
 """,
-    right=_compared_uncut,
+    right=_accuracy_on_stored_mask,
     tolerance=0.002,
     expects="a share in [0, 1], such as 0.9",
     mistakes={
         "That is the accuracy with the mask cut at 128. Is a grey level ever equal to 0 or "
-        "255?": float(_RIGHT.mean()),
+        "255?": float(_HITS.mean()),
         "You left the grey pixels out. They stay in the number that is divided by, and each counts "
-        "as wrong.": float(_RIGHT[~_GREY].mean()),
+        "as wrong.": float(_HITS[~_GREY].mean()),
         "You took all 100 grey pixels off, but 20 of them were wrong already.": float(
-            _RIGHT.mean() - _GREY.mean()
+            _HITS.mean() - _GREY.mean()
         ),
         "You took off the grey pixels that the network gets wrong: they are wrong in both counts. "
-        "It is the 80 others that change sides.": float(_RIGHT.mean() - (_GREY & ~_RIGHT).mean()),
+        "It is the 80 others that change sides.": float(_HITS.mean() - (_GREY & ~_HITS).mean()),
     },
     hint="No grey pixel equals 0 or 255, so all count as wrong. How many right ones remain?",
     why="Of the 900 right ones the 80 grey ones count as wrong: 820 of 1,000 are left.",

@@ -1,4 +1,4 @@
-"""Exercises of notebook 03: the loss, its minimiser and its noise."""
+"""Exercises of notebook 03: the loss, its minimiser and the noise of its gradient."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def _technique(beta: float) -> Technique:
     return Technique("exercise", beta)
 
 
-def _said(images: int, size: int, seed: int, spread: float) -> tuple[Array, Array]:
-    """Logits of a network that is right more often than not, and labels."""
+def _predictions(images: int, size: int, seed: int, spread: float) -> tuple[Array, Array]:
+    """Make the logits of a network that is correct more often than not, and labels."""
     rng = np.random.default_rng(seed)
     foreground = (rng.random((images, size, size)) < 0.4).astype(np.float64)
-    said = spread * (2 * foreground - 1 + rng.normal(size=foreground.shape))
-    logits, labels = read_only(said, foreground)
+    outputs = spread * (2 * foreground - 1 + rng.normal(size=foreground.shape))
+    logits, labels = read_only(outputs, foreground)
     return logits, labels
 
 
 _MAPS = (
-    (*_said(3, 4, 0, 2.0), 1.5),
-    (*_said(1, 5, 1, 0.5), 1.0),
-    (*_said(4, 3, 2, 40.0), 2.0),  # where 1 - sigmoid(z) is 0 in floating point
+    (*_predictions(3, 4, 0, 2.0), 1.5),
+    (*_predictions(1, 5, 1, 0.5), 1.0),
+    (*_predictions(4, 3, 2, 40.0), 2.0),  # where 1 - sigmoid(z) is 0 in floating point
 )
 
 
@@ -43,16 +43,16 @@ def _ascent(logits: Array, labels: Array, beta: float) -> Array:
     return alpha_gradient(torch.tensor(logits), torch.tensor(labels), _technique(beta)).numpy()
 
 
-def _mean(values: Array) -> Array:
+def _image_mean(values: Array) -> Array:
     return values.mean((1, 2))
 
 
-def _none_at_zero(answer: Callable[..., Array]) -> bool:
+def _is_zero_at_logit_0(answer: Callable[..., Array]) -> bool:
     (logits,) = read_only(np.zeros_like(_MAPS[0][1]))
     return bool((abs(answer(logits, _MAPS[0][1], 2.0)) < 1e-6).all())
 
 
-def _each_on_its_own(answer: Callable[..., Array]) -> bool:
+def _is_independent_of_other_images(answer: Callable[..., Array]) -> bool:
     logits, labels, beta = _MAPS[0]
     return np.allclose(answer(logits[:1], labels[:1], beta), answer(logits, labels, beta)[:1])
 
@@ -216,25 +216,25 @@ beyond 40. It is compared with the library on maps that you do not see.
         "That is the sum over the pixels. Nats per pixel are asked for: take the "
         "mean.": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
         "The sign is turned: it is the perturbed label's loss minus the plain one's, and positive "
-        "where the network is right.": lambda z, y, b: -b * _mean((y - 0.5) * z),
+        "where the network is right.": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
         "Twice too much: perturbing moves the target by beta * (1/2 - y), half of "
-        "beta.": lambda z, y, b: 2 * b * _mean((y - 0.5) * z),
-        "Beta is missing: the stronger the perturbation, the more it costs.": lambda z, y, b: _mean(
-            (y - 0.5) * z
+        "beta.": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
+        "Beta is missing: the stronger the perturbation, the more it costs.": lambda z, y, b: (
+            _image_mean((y - 0.5) * z)
         ),
         "That counts foreground alone, and twice. Background is perturbed as well, the other way: "
-        "y - 1/2.": lambda z, y, b: b * _mean(y * z),
+        "y - 1/2.": lambda z, y, b: b * _image_mean(y * z),
         "That counts a wrong pixel as if it were right. Where the network is wrong, a perturbed "
-        "label costs less than the plain one.": lambda z, y, b: b / 2 * _mean(abs(z)),
+        "label costs less than the plain one.": lambda z, y, b: b / 2 * _image_mean(abs(z)),
         "You took probabilities for logits: BCE's slope in its target is -z.": lambda z, y, b: (
-            b * _mean((y - 0.5) / (1 + np.exp(-z)))
+            b * _image_mean((y - 0.5) / (1 + np.exp(-z)))
         ),
     },
     properties={
         "Where all logits are 0 every target costs log 2, so the derivative must be "
-        "0.": _none_at_zero,
+        "0.": _is_zero_at_logit_0,
         "An image's number depends on the other images. Take the mean over its own "
-        "pixels.": _each_on_its_own,
+        "pixels.": _is_independent_of_other_images,
         "Classes are named by chance: with all labels and all logits turned round the numbers must "
         "be the same.": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
         "It must be proportional to beta: perturbing moves the target by beta * (1/2 - "

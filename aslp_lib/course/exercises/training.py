@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: the loop's lines, how long levels climb, and a loose constraint."""
+"""Exercises of notebook 05: ASLP in a training loop, the climb of alphas, a loose constraint."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 NOTEBOOK = "05_training_aslp"
 
 Slip = Literal["", "loss", "observe", "place", "perturbed", "epoch"]
-"""What a learner may get wrong in the loop: BCE is left in it, validations are not told, levels
-are taken by their place in the batch, `update` sees perturbed labels, or comes once an epoch."""
+"""Mistakes in the loop: the loss is still BCE, `observe` is missing, alphas are indexed by position
+in the batch, `update` gets perturbed labels, or `update` runs once per epoch."""
 
 
 def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "") -> Array:
-    """The levels after the loop that the exercise asks for."""
+    """Return the alphas after the loop that the exercise asks for, optionally with a mistake."""
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
     alphas = AdaptiveAlpha(
@@ -33,13 +33,13 @@ def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "")
     for accuracy in accuracies:
         for index in torch.arange(len(x)).split(2):
             logits = weight * x[index]
-            levels = alphas[torch.arange(len(index)) if slip == "place" else index]
-            loss = _loss(logits, y[index], levels, slip)
+            batch_alphas = alphas[torch.arange(len(index)) if slip == "place" else index]
+            loss = _loss(logits, y[index], batch_alphas, slip)
             (slope,) = torch.autograd.grad(loss, weight)
             weight = (weight - 0.5 * slope).detach().requires_grad_()
             if slip == "perturbed":
-                seen = expected_targets(y[index], levels, MODERATION)
-                alphas.update(index, logits, seen)
+                targets = expected_targets(y[index], batch_alphas, MODERATION)
+                alphas.update(index, logits, targets)
             elif slip == "place":
                 alphas.update(torch.arange(len(index)), logits, y[index])
             elif slip != "epoch":
@@ -51,10 +51,10 @@ def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "")
     return alphas.alpha.double().numpy()
 
 
-def _loss(logits: Tensor, labels: Tensor, levels: Tensor, slip: Slip) -> Tensor:
+def _loss(logits: Tensor, labels: Tensor, alpha: Tensor, slip: Slip) -> Tensor:
     if slip == "loss":
         return binary_cross_entropy_with_logits(logits, labels)
-    return sc_bce_with_logits(logits, labels, levels, MODERATION, use_expected_targets=True)
+    return sc_bce_with_logits(logits, labels, alpha, MODERATION, use_expected_targets=True)
 
 
 _CASES = (
@@ -69,38 +69,38 @@ _CASES = (
         [0.7, 0.95, 0.9, 0.92],
     ),
 )
-"""Images, masks, and the validations' accuracies; the last batch holds one image."""
+"""Images, masks and validation accuracies; the last batch holds one image."""
 
 
 def _epochs(step: float = 0.005, warm_up: int = 5, margin: float = 4.0) -> float:
-    """Until a level that nothing holds has reached 0.3: the real update, once an epoch."""
+    """Count the epochs until an unconstrained alpha reaches 0.3, by the library's update."""
     alphas = AdaptiveAlpha(1, MODERATION, alpha_step_size=step, warm_up=warm_up)
     epochs = 0
     while alphas.alpha.item() < 0.3 - 1e-5:
         alphas.update(torch.tensor([0]), torch.full((1, 1), margin), torch.ones(1, 1))
-        alphas.observe(0.0)  # so that MC does not hold it
+        alphas.observe(0.0)  # the constraint stays inactive
         epochs += 1
     return float(epochs)
 
 
 def _at_rest(weight: float, rounds: int = 12, share: float = 1.0) -> float:
-    """Where MC's level rests under a network that fits its target, at an accuracy of 0.85.
+    """Return the alpha to which MC converges, at accuracy 0.85, if the network fits its target.
 
     Args:
-        rounds: how often the network answers, starting from the bound.
-        share: of the margin's gradient that counts.
+        rounds: number of times that the network responds, starting from the bound.
+        share: share of the margin's gradient that counts.
     """
-    level = 0.3
+    alpha = 0.3
     for _ in range(rounds):
         alphas = AdaptiveAlpha(
             1, MODERATION, alpha_step_size=10.0, constraint_weight=weight, warm_up=0
         )
         alphas.observe(0.85)
-        fitted = torch.logit(minimiser(1.0, level, MODERATION))
+        fitted = torch.logit(minimiser(1.0, alpha, MODERATION))
         for _ in range(4):
             alphas.update(torch.tensor([0]), share * fitted.reshape(1, 1), torch.ones(1, 1))
-        level = alphas.alpha.item()
-    return level
+        alpha = alphas.alpha.item()
+    return alpha
 
 
 LOOP = Exercise(

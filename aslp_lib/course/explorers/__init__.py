@@ -1,7 +1,8 @@
-"""The course's explorers: interactive figures, each called in a notebook's cell.
+"""The course's explorers: interactive figures, each shown by a call in a notebook cell.
 
-An explorer is made of a picture and a readout, pure functions of its controls' values whose numbers
-come from the library. Tests, benchmarks and `make portable` take the explorers from `EXPLORERS`.
+An explorer consists of a figure and a readout, which are pure functions of its controls' values and
+take their numbers from the library. Tests and the static web pages take the explorers from
+`EXPLORERS`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def _test_set() -> SaliencySet:
 
 @cache
 def _shipped_counts() -> dict[str, Counts]:
-    """Of the shipped networks on the test set, by label."""
+    """Count the predictions of the shipped networks on the test set: label -> counts."""
     return {
         METHOD_LABELS[method]: validate(recorded.load(method), _test_set(), recorded.SETTINGS)
         for method in recorded.METHODS
@@ -55,4 +56,4 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "level_lab": level_lab,
     "training_scrubber": training_scrubber,
 }
-"""Name -> the explorer as its notebook shows it; `explorers.NAME(` is how the notebook calls it."""
+"""Name -> function that makes the explorer as its notebook shows it, by `explorers.NAME(...)`."""

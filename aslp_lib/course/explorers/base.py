@@ -1,10 +1,10 @@
-"""What an explorer is: labelled controls, a picture, and a readout in words.
+"""Base of the explorers: labelled controls, a figure, and a readout in words.
 
-An explorer is pure functions of its controls' values, `picture` and `readout` (and a `table`, where
-it has more numbers than a sentence holds); this module joins them to widgets. The picture is an
-HTML image, which carries its description as alt text, and the readout is a live region, which a
-screen reader speaks when it changes. Both have a place that does not move, whatever they say. Where
-there is no kernel, the cell's output still holds the first picture as a plain PNG with the same
+An explorer is defined by pure functions of its controls' values: `picture`, `readout`, and `table`
+if it has more numbers than fit in a sentence. This module connects them to widgets. The figure is
+an HTML image with its description as alt text, and the readout is a live region, which a screen
+reader reads aloud when it changes. Both keep their position on the page, whatever their content.
+Without a kernel, the cell's output still holds the first figure as a plain PNG with the same
 description.
 """
 
@@ -21,12 +21,12 @@ from matplotlib.figure import Figure
 from aslp_lib.evaluation.figures.style import alt, to_png
 
 DPI = 135
-"""Of a picture: enough for a projector, on which it is as wide as the page."""
+"""Resolution of a figure: enough for a projector, where the figure is as wide as the page."""
 PACE = 250
-"""Milliseconds from one picture to the next of what runs."""
+"""Milliseconds between two figures while a player runs."""
 LINE = 1.45
-"""Height of a line of words, in letters' heights."""
-_NAMES = """
+"""Height of a line of the readout, in em."""
+_ARIA = """
 const explorer = this.closest('.explorer');
 for (const slider of explorer?.querySelectorAll('.widget-slider') ?? [])
   slider.querySelector('[role=slider]').ariaLabel = slider.querySelector('label').textContent;
@@ -41,40 +41,46 @@ for (const play of explorer?.querySelectorAll('.widget-play') ?? [])
     play.children[i].ariaLabel = play.children[i].title = name;
   });
 """
-"""What ipywidgets leaves out, said whenever the picture has changed: a slider's accessible name,
-what buttons are for, and which of them is pressed."""
+"""JavaScript that runs whenever the figure has changed and adds what ipywidgets leaves out: the
+accessible name of a slider, the purpose of buttons, and which of them is pressed."""
 _WIDE = {"description_width": "9em"}
 _LAYOUT = {"width": "24em"}
 
 
 def slider(label: str, low: float, high: float, step: float, value: float) -> widgets.Widget:
-    """A slider over the grid `low, low + step, ..., high`; whole numbers where all of these are."""
-    whole = all(float(each).is_integer() for each in (low, high, step, value))
-    kind, as_kind = (widgets.IntSlider, int) if whole else (widgets.FloatSlider, float)
+    """Make a slider over the grid `low, low + step, ..., high`.
+
+    Its value is an integer if all four numbers are integers.
+    """
+    is_integer = all(float(number).is_integer() for number in (low, high, step, value))
+    kind, convert = (widgets.IntSlider, int) if is_integer else (widgets.FloatSlider, float)
     return kind(
-        as_kind(value), min=as_kind(low), max=as_kind(high), step=as_kind(step), description=label,
+        convert(value), min=convert(low), max=convert(high), step=convert(step), description=label,
         tooltip=label, style=_WIDE, layout=_LAYOUT,
-        # Its own readout is a stop of the Tab key without a name: the explorer has another.
+        # The widget's readout would be a tab stop without a name; the explorer shows the value.
         readout=False,
     )  # fmt: skip
 
 
 def choice(label: str, options: Mapping[Any, str], value: object) -> widgets.Widget:
-    """Buttons of which one is pressed; `options` maps values to what is shown.
+    """Make a row of buttons of which one is pressed.
 
-    A drop-down list would not do: JupyterLab keeps the arrow keys that move it.
+    A drop-down list is not usable here, because JupyterLab intercepts the arrow keys.
+
+    Args:
+        options: value -> text of its button.
     """
-    shown = [(text, key) for key, text in options.items()]
+    pairs = [(text, key) for key, text in options.items()]
     return widgets.ToggleButtons(
-        options=shown, value=value, description=label, tooltip=label,
-        tooltips=[f"{label}: {text}" for text, _ in shown],
+        options=pairs, value=value, description=label, tooltip=label,
+        tooltips=[f"{label}: {text}" for text, _ in pairs],
         style={"description_width": "auto", "button_width": "auto"},
         layout={"width": "auto", "margin": "2px 16px 2px 2px"},
     )  # fmt: skip
 
 
 def number(label: str, low: int, high: int, value: int) -> widgets.Widget:
-    """A whole number in [low, high] to type, or to move by the arrow keys."""
+    """Make a field for an integer in [low, high], typed or changed with the arrow keys."""
     return widgets.BoundedIntText(
         value, min=low, max=high, description=label, tooltip=label,
         style={"description_width": "7em"}, layout={"width": "11em"},
@@ -82,9 +88,9 @@ def number(label: str, low: int, high: int, value: int) -> widgets.Widget:
 
 
 def player(control: widgets.IntSlider) -> widgets.Play:
-    """Buttons that move a slider step by step, from where it is to its end, and back to its start.
+    """Make buttons that move a slider step by step to its end, and back to its start.
 
-    The browser moves it, so that a slow kernel shows fewer pictures and does not lag behind.
+    The browser moves the slider, so that a slow kernel skips figures instead of lagging behind.
     """
     play = widgets.Play(
         value=control.value, min=control.min, max=control.max, step=control.step,
@@ -95,34 +101,37 @@ def player(control: widgets.IntSlider) -> widgets.Play:
     return play
 
 
-def confidence_slider(gap: float, digits: int = 1) -> str:
-    """In words, for confidence less accuracy in [-1, 1]."""
+def describe_gap(gap: float, digits: int = 1) -> str:
+    """Describe confidence minus accuracy, in [-1, 1], in words."""
     points = round(100 * gap, digits)
     if points == 0:
         return "calibrated on average"
-    size = f"{abs(points):.{digits}f} point{'' if abs(points) == 1 else 's'}"
-    return f"{'over' if points > 0 else 'under'}-confident by {size}"
+    amount = f"{abs(points):.{digits}f} point{'' if abs(points) == 1 else 's'}"
+    return f"{'over' if points > 0 else 'under'}-confident by {amount}"
 
 
 def rendered(picture: Figure) -> tuple[bytes, str]:
-    """A picture as PNG, and what it shows in words."""
+    """Return a figure as PNG, and its description."""
     return to_png(picture, DPI), alt(picture)
 
 
 class Explorer(widgets.VBox):
-    """Controls above a readout and a picture that follow them.
+    """Controls with a readout and a figure that follow them.
 
     Args:
-        controls: name -> widget with a `value`; the names are the functions' arguments.
-        picture: figure of the controls' values.
-        readout: sentences about them, the main number first.
-        link: called with the name of the control that moved and all values; may return values that
-            other controls must take with it.
-        idle: names of the controls that have no say at these values: they are greyed out.
-        table: HTML of fixed shape between the words and the picture, which is not spoken.
-        lines: that the words take at most, on a page of usual width: their place is kept.
-        play: what makes a control run, shown after the controls; the words are not spoken while it
-            does.
+        controls: name -> widget with a `value`; the names are the arguments of the functions below.
+        picture: makes the figure.
+        readout: writes sentences about the values, with the main number first.
+        link: called with the name of the control that was moved and all values; may return values
+            to set on other controls.
+        idle: returns the names of the controls that have no effect at these values, which are
+            disabled.
+        table: writes an HTML table of fixed shape, shown between readout and figure, which a screen
+            reader does not announce.
+        lines: largest number of lines of the readout on a page of usual width; this space is
+            reserved.
+        play: player of a control, shown after the controls. The readout is not announced while it
+            runs.
     """
 
     def __init__(
@@ -150,27 +159,27 @@ class Explorer(widgets.VBox):
             widgets.HBox([control, self.shown[name]]) if name in self.shown else control
             for name, control in controls.items()
         ]
-        # In two columns where the page is wide enough, so that the picture stays in sight.
+        # On a wide page the controls form two columns, so that the figure stays in view.
         panel = widgets.Box([*rows, *([play] if play else [])], layout={"flex_flow": "row wrap"})
         below = [self.words, *([self.numbers] if table else []), self.image]
         super().__init__([panel, *below])
         self.add_class("explorer")
         for name, control in controls.items():
-            control.observe(lambda _, name=name: self._moved(name), "value")
+            control.observe(lambda _, name=name: self._redraw(name), "value")
         if play:
-            play.observe(lambda _: self._say(), "playing")
+            play.observe(lambda _: self._show_readout(), "playing")
         self._draw()
 
     @property
     def values(self) -> dict[str, object]:
-        """What the controls say; on the grid, for sliders add their steps up in floating point."""
-        return {name: _on_grid(control.value) for name, control in self.controls.items()}
+        """Values of the controls, rounded to their grid: sliders accumulate rounding errors."""
+        return {name: _rounded(control.value) for name, control in self.controls.items()}
 
     def grids(self) -> dict[str, list[object]]:
-        """All values of each control."""
-        return {name: _grid(control) for name, control in self.controls.items()}
+        """List all values of each control."""
+        return {name: _values_on_grid(control) for name, control in self.controls.items()}
 
-    def _moved(self, name: str) -> None:
+    def _redraw(self, name: str) -> None:
         if self._linking:
             return
         if self._link is not None:
@@ -191,17 +200,17 @@ class Explorer(widgets.VBox):
         idle = self.idle(**values)
         for name, control in self.controls.items():
             control.disabled = name in idle
-        self._say()  # words first: they are the smaller message
+        self._show_readout()  # before the figure, because it is the smaller message
         if self.table:
             self.numbers.value = self.table(**values)
         data = base64.b64encode(self.png).decode()
         self.image.value = (
-            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}" onload="{_NAMES}" '
+            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}" onload="{_ARIA}" '
             'style="width: 100%; max-width: 1500px; height: auto">'
         )
 
-    def _say(self) -> None:
-        """Show the words; a screen reader speaks them, but not those of each picture of a run."""
+    def _show_readout(self) -> None:
+        """Show the readout; a screen reader announces it, unless a player is running."""
         live = "off" if self.play and self.play.playing else "polite"
         self.words.value = (
             f'<div role="status" aria-live="{live}" style="line-height: {LINE}; '
@@ -218,18 +227,18 @@ class Explorer(widgets.VBox):
         return data, {"image/png": {"alt": self.alt}}
 
 
-def _grid(control: widgets.Widget) -> list[object]:
+def _values_on_grid(control: widgets.Widget) -> list[object]:
     if isinstance(control, widgets.ToggleButtons):
         return [value for _, value in control.options]
     count = round((control.max - control.min) / control.step)
-    return [_on_grid(control.min + i * control.step) for i in range(count + 1)]
+    return [_rounded(control.min + i * control.step) for i in range(count + 1)]
 
 
-def _on_grid(value: object) -> object:
+def _rounded(value: object) -> object:
     return round(value, 6) if isinstance(value, float) else value
 
 
 def written(value: Any, step: float) -> str:
-    """A slider's value, with as many digits as the step has."""
+    """Format a slider's value with as many decimals as its step has."""
     digits = len(f"{step:g}".partition(".")[2])
     return f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""Explorer: networks trained at a level, fixed or moved by a rule, beside a temperature on BCE."""
+"""Explorer of networks trained at a perturbation alpha*beta, beside BCE with a temperature."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
 IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
-"""Rules whose networks are shipped: what they are called here, and their colour."""
+"""Rules whose networks are shipped, with their labels and colours."""
 FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
-"""What the networks at a constant alpha were trained on."""
+"""Targets of the networks trained at a constant alpha."""
 
 _ROWS = (
     "images, their labels outlined",
@@ -36,8 +36,10 @@ _ROWS = (
 
 
 def level_lab() -> Explorer:
-    """Level, network, temperature and test set; a pixel that is asked, and a bin whose pixels are
-    lit."""
+    """Make the explorer: perturbation, network, temperature and test set, and what to highlight.
+
+    The user can read the probabilities of a pixel, and highlight the pixels of a confidence bin.
+    """
     controls = {
         "level": slider(
             "level alpha*beta", PERTURBATIONS[0], PERTURBATIONS[-1], PERTURBATIONS[1], 0.2
@@ -54,24 +56,24 @@ def level_lab() -> Explorer:
 
 
 def networks() -> dict[str, str]:
-    """As shown: trained at the slider's level on one of `TARGETS`, or at levels a rule moved."""
-    return FIXED | {rule: _called(0, rule) for rule in RULES}
+    """Return the choices of network: trained on one of `TARGETS`, or with alphas set by a rule."""
+    return FIXED | {rule: _network_name(0, rule) for rule in RULES}
 
 
 def idle(network: str, **others: object) -> tuple[str, ...]:
-    """Which controls have no say: levels that a rule moved are not the slider's."""
+    """Return the controls without effect: the slider does not set alphas that a rule adapted."""
     return () if network in TARGETS else ("level",)
 
 
 @cache
 def landed() -> dict[str, float]:
-    """Where the levels of `RULES` ended, mean alpha * beta."""
+    """Return the final mean alpha * beta of each of `RULES`."""
     beta = recorded.SETTINGS.hyperparameters.aslp.perturbation.beta
     return {rule: beta * recorded.load_log(rule)[-1]["alpha_mean"] for rule in RULES}
 
 
 @lru_cache(maxsize=8)
-def _both(level: float, network: str, temperature: float, part: str) -> dict[str, Outcome]:
+def _outcomes(level: float, network: str, temperature: float, part: str) -> dict[str, Outcome]:
     return {
         "at the level": _recorded(level, network, part),
         "BCE / T": perturbations.at_temperature(temperature, part),
@@ -85,30 +87,32 @@ def _recorded(level: float, network: str, part: str) -> Outcome:
     return perturbations.of_rule(network, part)
 
 
-def _called(level: float, network: str) -> str:
+def _network_name(level: float, network: str) -> str:
     if network in TARGETS:
         return f"level {level:.2f}, {network}"
     return f"{RULES[network][0]}, level {landed()[network]:.2f}"
 
 
 @cache
-def _set(part: str) -> Shapes:
+def _test_set(part: str) -> Shapes:
     dataset: Any = data().tests[part]
     return dataset
 
 
 @cache
 def data() -> DataSplits:
-    """The embedded sets, on which all that is shipped was trained and tested."""
+    """Load the embedded sets, on which all shipped networks were trained and tested."""
     return recorded.SETTINGS.load_data()
 
 
 def lights(maps: np.ndarray, low: int) -> np.ndarray:
-    """Which pixels' confidence lies in a bin `(low, low + 10]`, in percent; its lower end belongs
-    to the least."""
-    sure = np.maximum(maps, 1 - maps)
-    under = sure >= 0.5 if low == 50 else sure > low / 100
-    return under & (sure <= (low + 10) / 100)
+    """Return which pixels have a confidence in the bin `(low, low + 10]`, in percent.
+
+    The lowest bin, from 50 %, includes its lower end.
+    """
+    confidence = np.maximum(maps, 1 - maps)
+    above_low = confidence >= 0.5 if low == 50 else confidence > low / 100
+    return above_low & (confidence <= (low + 10) / 100)
 
 
 def compose(
@@ -121,12 +125,12 @@ def compose(
     column: int,
     lit: int,
 ) -> Figure:
-    """The maps of both networks, their reliability diagrams, and where the level lies."""
-    dataset, picks = _set(part), list(PICKS[part])
-    both = _both(level, network, temperature, part)
-    seen, errors = list(both.values()), []
+    """Draw the maps and reliability diagrams of both networks, and the scale of alpha*beta."""
+    dataset, picks = _test_set(part), list(PICKS[part])
+    outcomes = _outcomes(level, network, temperature, part)
+    results, errors = list(outcomes.values()), []
     images = dataset.images[picks].double().mean(dim=1).numpy() / 255
-    maps = (images, dataset.posterior[picks], *(each.maps for each in seen))
+    maps = (images, dataset.posterior[picks], *(result.maps for result in results))
     panels = Panels(10.2, 7.5)
     rows = [
         panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
@@ -138,34 +142,34 @@ def compose(
     for axis in rows:
         for colour, width in (("white", 5), (PINK, 2.5)):
             axis.plot(x, row, "s", ms=7, mfc="none", mec=colour, mew=width)
-    for axis, each in zip(rows[2:], seen, strict=True):
+    for axis, result in zip(rows[2:], results, strict=True):
         if lit:
-            bright = np.where(lights(each.maps, lit), 1, np.nan)
+            bright = np.where(lights(result.maps, lit), 1, np.nan)
             axis.imshow(mosaic(bright[None]), cmap=ListedColormap([ORANGE]), aspect="auto")
-    _draw_strip(panels, landed().get(network, level))
+    _draw_scale(panels, landed().get(network, level))
     titles = {"at the level": "trained at the level", "BCE / T": _ROWS[-1]}
-    for (name, each), bottom in zip(both.items(), (4.05, 0.5), strict=True):
-        table = calibration.reliability(each.counts)
+    for (name, result), bottom in zip(outcomes.items(), (4.05, 0.5), strict=True):
+        table = calibration.reliability(result.counts)
         diagram = panels.diagram(7.2, 2.8, table, titles[name], bottom, 1.9, lit)
-        errors.append(f"{name}: ECE {100 * calibration.ece(each.counts):.1f} %")
+        errors.append(f"{name}: ECE {100 * calibration.ece(result.counts):.1f} %")
     diagram.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.15), frameon=False)
     panels.figure.set_label(
         f"Four images of {part}, their true probability, and the maps of the network trained at a "
-        f"level ({_called(level, network)}) and of BCE at T = {temperature:.1f}, with both "
+        f"level ({_network_name(level, network)}) and of BCE at T = {temperature:.1f}, with both "
         f"reliability diagrams. {'; '.join(errors)}."
     )
     return panels.figure
 
 
-def _draw_strip(panels: Panels, level: float) -> None:
-    """Draw a level on the scale of all levels, and the levels at which the rules ended."""
+def _draw_scale(panels: Panels, level: float) -> None:
+    """Draw a value of alpha*beta on its scale, and the values at which the rules ended."""
     title = "the level, and where rules' own ended"
-    strip = panels.plot(7.2, 2.8, ("", PERTURBATIONS[::2]), ("", (0, 1)), title, 6.95, 0.15)
-    strip.set_yticks([])
+    axis = panels.plot(7.2, 2.8, ("", PERTURBATIONS[::2]), ("", (0, 1)), title, 6.95, 0.15)
+    axis.set_yticks([])
     for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
-        strip.axvline(ended, color=colour, linewidth=3, label=name)
-    strip.plot(level, 1, "v", color=PINK, markersize=11, clip_on=False)
-    strip.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
+        axis.axvline(ended, color=colour, linewidth=3, label=name)
+    axis.plot(level, 1, "v", color=PINK, markersize=11, clip_on=False)
+    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
 
 
 def readout(
@@ -178,31 +182,30 @@ def readout(
     column: int,
     lit: int,
 ) -> str:
-    """Both errors, how sure both are, the lit bin and the pixel."""
-    here, there = seen = list(_both(level, network, temperature, part).values())
-    ece = [_tenths(calibration.ece(each.counts)) for each in seen]
-    sure = [_tenths(calibration.confidence(each.counts)) for each in seen]
-    i = PICKS[part][image - 1]
-    at = (image - 1, row, column)
-    said = [
-        _whole(p) for p in (here.maps[at], there.maps[at], _set(part).posterior[i, row, column])
-    ]
-    shares = [calibration.reliability(each.counts).share[lit // 10] for each in seen]
-    of_bin = f" {BINS[lit]} sure: {_tenths(shares[0])} and {_tenths(shares[1])} of the pixels."
+    """Write ECE and mean confidence of both networks, the highlighted bin, and the pixel."""
+    trained, scaled = outcomes = list(_outcomes(level, network, temperature, part).values())
+    ece = [_percent(calibration.ece(outcome.counts)) for outcome in outcomes]
+    confidence = [_percent(calibration.confidence(outcome.counts)) for outcome in outcomes]
+    index = PICKS[part][image - 1]
+    pixel = (image - 1, row, column)
+    truth = _test_set(part).posterior[index, row, column]
+    p = [_whole_percent(value) for value in (trained.maps[pixel], scaled.maps[pixel], truth)]
+    shares = [calibration.reliability(o.counts).share[lit // 10] for o in outcomes]
+    bins = f" {BINS[lit]} sure: {_percent(shares[0])} and {_percent(shares[1])} of the pixels."
     return (
-        f"ECE {ece[0]} ({_called(level, network)}) and {ece[1]} (BCE, T = "
-        f"{temperature:.1f}); mean confidence {sure[0]} and {sure[1]}."
-        f"{of_bin if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
-        f"P(y = 1) is {said[0]} and {said[1]}, in truth {said[2]}; its label is "
-        f"{_set(part).mask(i)[row, column]}."
+        f"ECE {ece[0]} ({_network_name(level, network)}) and {ece[1]} (BCE, T = "
+        f"{temperature:.1f}); mean confidence {confidence[0]} and {confidence[1]}."
+        f"{bins if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
+        f"P(y = 1) is {p[0]} and {p[1]}, in truth {p[2]}; its label is "
+        f"{_test_set(part).mask(index)[row, column]}."
     )
 
 
-def _tenths(share: float) -> str:
+def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _whole(probability: float) -> str:
+def _whole_percent(probability: float) -> str:
     return f"{100 * probability:.0f} %"
 
 
@@ -216,14 +219,17 @@ COLUMNS = {
 
 
 def table(level: float, network: str, temperature: float, part: str, **others: object) -> str:
-    """The scores of both, in percent, and how sure of toss-ups and background: two rows."""
-    both = _both(level, network, temperature, part)
+    """Write two rows of scores in percent, one per network.
+
+    The last two columns are the mean confidence on toss-ups and on background.
+    """
+    outcomes = _outcomes(level, network, temperature, part)
     heads = [*COLUMNS, "toss-ups", "background"]
-    # On one line, whatever the network: else the picture below would move.
-    name = _called(level, network) if network in TARGETS else RULES[network][0]
+    # The name must fit on one line, or the figure below would move.
+    name = _network_name(level, network) if network in TARGETS else RULES[network][0]
     rows = {
-        name: _scores(both["at the level"]),
-        f"BCE, T = {temperature:.1f}": _scores(both["BCE / T"]),
+        name: _scores(outcomes["at the level"]),
+        f"BCE, T = {temperature:.1f}": _scores(outcomes["BCE / T"]),
     }
     style = 'style="text-align: right; padding: 0 4px; font-size: 0.95em"'
     left = 'style="width: 12em; white-space: nowrap; text-align: left; padding: 0"'
@@ -238,7 +244,7 @@ def table(level: float, network: str, temperature: float, part: str, **others: o
     return f'<table style="table-layout: fixed; width: 100%"><tr>{corner}{head}</tr>{body}</table>'
 
 
-def _scores(seen: Outcome) -> list[str]:
-    values = [score(seen.counts) for score in COLUMNS.values()]
-    values += [seen.toss_ups, seen.background]
+def _scores(outcome: Outcome) -> list[str]:
+    values = [score(outcome.counts) for score in COLUMNS.values()]
+    values += [outcome.toss_ups, outcome.background]
     return ["none" if np.isnan(value) else f"{100 * value:.1f}" for value in values]

@@ -1,4 +1,4 @@
-"""Explorer: estimators of the calibration error and their bins, on a reliability diagram."""
+"""Explorer of calibration-error estimators and their bins, on a reliability diagram."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aslp_lib.course import figures
-from aslp_lib.course.explorers.base import Explorer, choice, confidence_slider, slider
+from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, slider
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 
 def _sweep_diagram(counts: Counts, bins: int) -> Reliability:
-    """The bins that the sweep finds itself."""
+    """Return the reliability diagram with the number of bins that the ECE sweep selects."""
     return calibration.reliability_equal_mass(counts, calibration.sweep_bins(counts))
 
 
@@ -42,28 +42,28 @@ ESTIMATORS: dict[
     "oe": ("over-confidence error OE", calibration.oe, calibration.reliability),
     "mce": ("maximum error MCE", calibration.mce, calibration.reliability),
 }
-"""name -> title, estimate of (counts, bins), and the bins that it reads."""
+"""Name -> title, estimate from (counts, bins), and the reliability diagram that it uses."""
 
 
 def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
-    """Estimator and number of bins, for one set of predictions or several to choose from.
+    """Make the explorer: estimator and number of bins, for one set of predictions or several.
 
     Args:
-        counts: of one set, or label -> counts.
+        counts: counts of one set, or label -> counts, which adds a control for the set.
     """
     sets = {"": counts} if isinstance(counts, Counts) else dict(counts)
-    # Estimators pool pixels: done once here, so that a picture is a matter of milliseconds.
-    sets = {label: Counts(part.pooled[None]) for label, part in sets.items()}
+    # Pooling the pixels once makes each figure take milliseconds.
+    sets = {label: Counts(set_counts.pooled[None]) for label, set_counts in sets.items()}
     controls = {
         "which": choice("predictions", {label: label for label in sets}, next(iter(sets))),
         "estimator": choice("estimator", {k: v[0] for k, v in ESTIMATORS.items()}, "ece"),
         "bins": slider("bins", 1, 50, 1, BINS),
     }
-    fixed = {} if len(sets) > 1 else {"which": controls.pop("which").value}
+    default = {} if len(sets) > 1 else {"which": controls.pop("which").value}
     return Explorer(
         controls,
-        partial(_picture, sets, **fixed),
-        partial(_readout, sets, **fixed),
+        partial(_picture, sets, **default),
+        partial(_readout, sets, **default),
         idle=lambda estimator, **_: ("bins",) if estimator == "sweep" else (),
     )
 
@@ -82,9 +82,9 @@ def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
 def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> str:
     title, estimate, bins_of = ESTIMATORS[estimator]
     counts = sets[which]
-    held = bins_of(counts, bins).pixels
-    used, full = len(held), int((held > 0).sum())
-    which_hold = "" if full == used else f" ({full} of them with pixels)"
+    pixels = bins_of(counts, bins).pixels
+    bin_count, occupied = len(pixels), int((pixels > 0).sum())
+    occupied_text = "" if occupied == bin_count else f" ({occupied} of them with pixels)"
     squared = calibration.squared_error_debiased(counts, bins)
     remark = {
         "sweep": " The sweep finds its number of bins itself: the slider has no say.",
@@ -93,8 +93,8 @@ def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
         "mce": " Only the worst bin counts, however few pixels it has.",
     }.get(estimator, "")
     return (
-        f"{which}{': ' if which else ''}{title}, {used} {'bin' if used == 1 else 'bins'}"
-        f"{which_hold}: {100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
+        f"{which}{': ' if which else ''}{title}, {bin_count} {'bin' if bin_count == 1 else 'bins'}"
+        f"{occupied_text}: {100 * estimate(counts, bins):.2f} %.{remark} Mean confidence "
         f"{100 * calibration.confidence(counts):.1f} %, accuracy "
-        f"{100 * calibration.accuracy(counts):.1f} %: {confidence_slider(calibration.gap(counts))}."
+        f"{100 * calibration.accuracy(counts):.1f} %: {describe_gap(calibration.gap(counts))}."
     )

@@ -1,4 +1,4 @@
-"""Explorer: recorded trainings, epoch by epoch."""
+"""Explorer of recorded trainings, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from aslp_lib.course import recorded
-from aslp_lib.course.explorers.base import Explorer, choice, confidence_slider, player, slider
+from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, player, slider
 from aslp_lib.course.figures.panels import CONFIDENCE, GAP, LIGHT_BLUE, Panels, mosaic
 from aslp_lib.course.recorded import epochs
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
@@ -20,16 +20,16 @@ from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
 
 RULES = {"bce": "BCE", "calibration": "MC", "entropy": "ME", "measured_gap": "measured gap"}
 MARKS = (GREEN, ORANGE)
-"""Of the training images whose maps are shown: of their frames, and of their levels."""
+"""Colours of the two training images whose maps are shown: of their frames and their alphas."""
 
-_TIME = range(0, EPOCHS[-1] + 1, 20)
-_LEVEL = (0.0, 0.1, 0.2, 0.3, 0.4)
+_EPOCH_TICKS = range(0, EPOCHS[-1] + 1, 20)
+_ALPHA_TICKS = (0.0, 0.1, 0.2, 0.3, 0.4)
 _PARTS = {"train": "training images", "validation": "validation images, never trained on"}
 _HEADS = ("image", "label", "truth", "network")
 
 
 def training_scrubber() -> Explorer:
-    """Rule, and epoch, which can run by itself."""
+    """Make the explorer: rule, and epoch with a player."""
     controls = {
         "rule": choice("rule", RULES, "calibration"),
         "epoch": slider("epoch", EPOCHS[0], EPOCHS[-1], EPOCHS.step, 60),
@@ -44,28 +44,28 @@ def _sets() -> dict[str, Shapes]:
 
 
 def compose(rule: str, epoch: int) -> Figure:
-    """Curves up to an epoch; diagram, levels and maps after it."""
+    """Draw the curves up to an epoch, and the diagram, the alphas and the maps after it."""
     panels, past = Panels(10.2, 5.6), EPOCHS[: EPOCHS.index(epoch) + 1]
-    learnt, unseen = ([epochs.seen(rule, each, part) for each in past] for part in _PARTS)
-    sure, right = [each.confidence for each in unseen], [each.accuracy for each in unseen]
+    training, validation = ([epochs.seen(rule, number, part) for number in past] for part in _PARTS)
+    confidence, accuracy = [e.confidence for e in validation], [e.accuracy for e in validation]
     title = f"{RULES[rule]}, epoch {epoch}"
-    curves = panels.plot(0.45, 2.7, ("", _TIME), ("", CONFIDENCE), title, 3.3, 1.95)
-    curves.fill_between(past, sure, right, color=LIGHT_BLUE)
-    curves.plot(past, [each.accuracy for each in learnt], color=GREY, label="training accuracy")
-    curves.plot(past, right, color="black", label="accuracy")
-    curves.plot(past, sure, color=BLUE, linewidth=3, label="confidence")
+    curves = panels.plot(0.45, 2.7, ("", _EPOCH_TICKS), ("", CONFIDENCE), title, 3.3, 1.95)
+    curves.fill_between(past, confidence, accuracy, color=LIGHT_BLUE)
+    curves.plot(past, [e.accuracy for e in training], color=GREY, label="training accuracy")
+    curves.plot(past, accuracy, color="black", label="accuracy")
+    curves.plot(past, confidence, color=BLUE, linewidth=3, label="confidence")
     curves.legend(fontsize=9, loc="lower right")
-    panels.diagram(3.75, 1.9, unseen[-1].reliability, "reliability", 3.3, 1.95)
-    levels = ("", _LEVEL)
+    panels.diagram(3.75, 1.9, validation[-1].reliability, "reliability", 3.3, 1.95)
+    alpha_axis = ("", _ALPHA_TICKS)
     title = "levels of training images"
-    paths = panels.plot(0.45, 2.7, ("epoch", _TIME), levels, title, 0.5, 1.95)
+    paths = panels.plot(0.45, 2.7, ("epoch", _EPOCH_TICKS), alpha_axis, title, 0.5, 1.95)
     ordered = panels.plot(
-        3.75, 1.9, ("training images", (1, 80, 160)), levels, "levels, sorted", 0.5, 1.95
+        3.75, 1.9, ("training images", (1, 80, 160)), alpha_axis, "levels, sorted", 0.5, 1.95
     )
     if rule == "bce":
         ordered.text(80, 0.2, "BCE has no levels", ha="center", fontsize=10)
     else:
-        _draw_levels(paths, ordered, epochs.levels(rule)[: len(past)])
+        _draw_alphas(paths, ordered, epochs.levels(rule)[: len(past)])
     for axis in (curves, paths):
         axis.axvline(epoch, color=PINK, linewidth=2)
     for top, (part, dataset) in zip((0.35, 3.15), _sets().items(), strict=True):
@@ -86,18 +86,21 @@ def compose(rule: str, epoch: int) -> Figure:
         f"{RULES[rule]} at epoch {epoch}: confidence and accuracy up to it, the reliability "
         "diagram, the levels of all training images over time and sorted, and the network's maps "
         "of two training and two validation images beside label and truth; "
-        f"{_gap(rule, epoch)}."
+        f"{_scores_text(rule, epoch)}."
     )
     return panels.figure
 
 
-def _draw_levels(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
-    """Draw (epochs, images) levels over time, and the last ones sorted; the images whose maps are
-    shown stand out."""
+def _draw_alphas(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
+    """Draw (epochs, images) alphas over time, and the last ones sorted by size.
+
+    The images whose maps are shown are highlighted.
+    """
     past, rank = EPOCHS[: len(alphas)], 1 + alphas[-1].argsort(kind="stable").argsort()
-    breaks = np.full((1, alphas.shape[1]), np.nan)  # one line is drawn faster than one an image
-    every = np.concatenate([alphas, breaks]).T.ravel()
-    paths.plot(np.tile([*past, np.nan], len(rank)), every, color="#B9B9B9", linewidth=0.5)
+    # One line with breaks is drawn faster than one line per image.
+    breaks = np.full((1, alphas.shape[1]), np.nan)
+    values = np.concatenate([alphas, breaks]).T.ravel()
+    paths.plot(np.tile([*past, np.nan], len(rank)), values, color="#B9B9B9", linewidth=0.5)
     ordered.plot(rank, alphas[-1], ".", color=GREY, markersize=2)
     for i, colour in zip(PICKS["train"], MARKS, strict=True):
         paths.plot(past, alphas[:, i], color=colour, linewidth=2.5)
@@ -105,20 +108,20 @@ def _draw_levels(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
 
 
 def readout(rule: str, epoch: int) -> str:
-    """How sure and how right the network is, and where the levels are."""
-    return f"{RULES[rule]}, epoch {epoch}: {_gap(rule, epoch)}. {_levels(rule, epoch)}"
+    """Write confidence, accuracy and ECE of the network, and the distribution of its alphas."""
+    return f"{RULES[rule]}, epoch {epoch}: {_scores_text(rule, epoch)}. {_alphas_text(rule, epoch)}"
 
 
-def _gap(rule: str, epoch: int) -> str:
-    learnt, unseen = (epochs.seen(rule, epoch, part) for part in _PARTS)
+def _scores_text(rule: str, epoch: int) -> str:
+    training, validation = (epochs.seen(rule, epoch, part) for part in _PARTS)
     return (
-        f"confidence {100 * unseen.confidence:.1f} %, accuracy {100 * unseen.accuracy:.1f} % on "
-        f"validation images, {confidence_slider(unseen.confidence - unseen.accuracy)}; ECE "
-        f"{100 * unseen.ece:.1f} %; accuracy on training images {100 * learnt.accuracy:.1f} %"
+        f"confidence {100 * validation.confidence:.1f} %, accuracy {100 * validation.accuracy:.1f} "
+        f"% on validation images, {describe_gap(validation.confidence - validation.accuracy)}; ECE "
+        f"{100 * validation.ece:.1f} %; accuracy on training images {100 * training.accuracy:.1f} %"
     )
 
 
-def _levels(rule: str, epoch: int) -> str:
+def _alphas_text(rule: str, epoch: int) -> str:
     if rule == "bce":
         return "BCE has no levels."
     alphas = epochs.levels(rule)[EPOCHS.index(epoch)]

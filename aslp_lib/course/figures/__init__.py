@@ -1,4 +1,4 @@
-"""Every plot of the course: those that only notebooks draw, and those of reports."""
+"""All figures of the course: those of the notebooks, and those of reports that notebooks show."""
 
 from aslp_lib.course.figures.alphas import alphas_over_epochs, alphas_over_margins, lambda_trade
 from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings

@@ -1,4 +1,4 @@
-"""The levels of many images: over the epochs, over their margins, and what lambda trades."""
+"""Figures of perturbation levels: over epochs, over margins, and over the weight lambda."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from aslp_lib.evaluation.figures.style import BLUE, GREY, LINES, ORANGE, looks, 
 def alphas_over_epochs(
     runs: Mapping[str, tuple[np.ndarray, np.ndarray]], images: Mapping[str, int]
 ) -> Figure:
-    """Levels of some images over the epochs, a panel a run, with their bound.
+    """Plot the alphas of some images over the epochs with their bound, one panel per run.
 
     Args:
-        runs: label -> (epochs, images) levels and (epochs,) bound.
-        images: label -> which image.
+        runs: label -> (epochs, images) alphas and (epochs,) bound.
+        images: label -> index of the image.
     """
     figure = new_figure(3.9 * len(runs) + 0.4, 3.7, None)
     panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
@@ -36,15 +36,15 @@ def alphas_over_epochs(
         ncols=len(images) + 1,
         loc="outside lower center",
     )
-    chosen = list(images.values())
+    indices = list(images.values())
     notes = []
     for title, (alpha, bound) in runs.items():
-        late = alpha[-10:, chosen]
-        # In words where they swing: how high and low is another number on another processor.
-        swing = np.ptp(late, axis=0).max() > 0.2 * late.mean()
+        tail = alpha[-10:, indices]
+        # An oscillation is described in words, because its extremes differ between processors.
+        oscillates = np.ptp(tail, axis=0).max() > 0.2 * tail.mean()
         notes.append(
             f"{title}: in the last 10 epochs they "
-            + ("swing" if swing else f"rest between {late.min():.3f} and {late.max():.3f}")
+            + ("swing" if oscillates else f"rest between {tail.min():.3f} and {tail.max():.3f}")
             + f", bound {bound[-1]:.3f}"
         )
     figure.set_label(
@@ -54,26 +54,27 @@ def alphas_over_epochs(
 
 
 def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    """Last level of each image against its own margin, a panel a run, on one scale; strokes on the
-    left show how levels are spread.
+    """Plot the last alpha of each image over its margin, one panel per run, on a common scale.
+
+    A rug on the left shows the distribution of the alphas.
 
     Args:
-        runs: label -> (images,) margins in nats and (images,) levels.
+        runs: label -> (images,) margins in nats and (images,) alphas.
     """
     figure = new_figure(3.3 * len(runs) + 0.4, 3.3, None)
     panels = figure.subplots(1, len(runs), sharex=True, sharey=True, squeeze=False)[0]
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
-        few = len(alpha) < 500
-        axis.plot(margins, alpha, ".", color=BLUE, markersize=5 if few else 2)
-        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.3 if few else 0.03, height=0.04)
+        is_small = len(alpha) < 500
+        axis.plot(margins, alpha, ".", color=BLUE, markersize=5 if is_small else 2)
+        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.3 if is_small else 0.03, height=0.04)
         axis.set(xlabel="own margin, nats", title=title)
-    every = np.concatenate([alpha for _, alpha in runs.values()])
-    low, top = every.min(), max(every.max(), 0.01)
-    # From 0 on, unless that would leave half of the axis empty.
+    all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
+    low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
+    # The axis starts at 0, unless that would leave half of it empty.
     panels[0].set_ylim(0 if low < top / 2 else low - 0.1 * (top - low), top + 0.1 * (top - low))
     panels[0].set_ylabel("level alpha")
     notes = "; ".join(
-        f"{title}: levels around {alpha.mean():.2f}, which {_how_different(alpha)}"
+        f"{title}: levels around {alpha.mean():.2f}, which {_describe_spread(alpha)}"
         for title, (_, alpha) in runs.items()
     )
     figure.set_label(f"Levels against the images' own margins. {notes}.")
@@ -86,12 +87,13 @@ def lambda_trade(
     spread: Sequence[float],
     predicted: Sequence[float],
 ) -> Figure:
-    """Over lambda: how far levels rest beyond the bound, how far they differ, and the theory.
+    """Plot the excess of the alphas over the bound, its prediction, and their spread over lambda.
 
     Args:
-        excess: median level less the bound.
-        spread: 90 % less 10 % quantile of the levels.
-        predicted: the excess that `2/beta * grad / lambda` predicts.
+        weights: values of lambda.
+        excess: median alpha minus the bound.
+        spread: 90 % quantile minus 10 % quantile of the alphas.
+        predicted: excess predicted by `2/beta * grad / lambda`.
     """
     figure = new_figure(6.4, 3.8, None)
     axis = figure.subplots()
@@ -110,7 +112,10 @@ def lambda_trade(
     return figure
 
 
-def _how_different(alpha: np.ndarray) -> str:
-    """In words, for their 10 to 90 % range: of chaotic levels only the mean has digits to show."""
-    share = np.ptp(np.quantile(alpha, [0.1, 0.9])) / max(alpha.mean(), 1e-9)
-    return "hardly differ" if share < 0.1 else "differ" if share < 0.4 else "differ widely"
+def _describe_spread(alpha: np.ndarray) -> str:
+    """Describe the 10 to 90 % range of the alphas in words.
+
+    Of chaotic alphas only the mean has reproducible digits.
+    """
+    ratio = np.ptp(np.quantile(alpha, [0.1, 0.9])) / max(alpha.mean(), 1e-9)
+    return "hardly differ" if ratio < 0.1 else "differ" if ratio < 0.4 else "differ widely"

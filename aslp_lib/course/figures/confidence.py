@@ -1,4 +1,4 @@
-"""How sure a network is of each pixel, and whether it should be."""
+"""Figures of a network's confidence in each pixel, and of its calibration."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ POSTERIOR_BINS = 8
 def confident_and_wrong(
     dataset: SaliencySet, indices: Sequence[int], maps: Sequence[np.ndarray], method: str
 ) -> Figure:
-    """One row an image: image, label, map, confidence of each pixel, and the wrong pixels.
+    """Show image, label, map, confidence and wrong pixels, one row per image.
 
     Args:
-        indices: which images of the set.
+        indices: indices of the images in the set.
         maps: their (H, W) uint8 maps.
-        method: whose maps they are, for the description.
+        method: name of the method whose maps they are, for the description.
     """
     titles = ("image", "label", "P(y=1)", "confidence", "wrong pixels")
     figure = new_figure(1.5 * len(titles), 1.5 * len(indices) + 0.7, None)
     grid = figure.subplots(len(indices), len(titles), squeeze=False)
     notes = []
-    for row, index, levels in zip(grid, indices, maps, strict=True):
-        p, label = levels / 255, dataset.mask(index)
+    for row, index, grey_map in zip(grid, indices, maps, strict=True):
+        p, label = grey_map / 255, dataset.mask(index)
         confidence, wrong = np.maximum(p, 1 - p), (p >= 0.5) != label
         picture = dataset.load(index)[0].permute(1, 2, 0).numpy()
-        for axis, shown, low in zip(
+        for axis, values, low in zip(
             row, (picture, label, p, confidence, ~wrong), (0, 0, 0, 0.5, 0), strict=True
         ):
-            axis.imshow(shown, cmap="gray", vmin=low, vmax=1)
+            axis.imshow(values, cmap="gray", vmin=low, vmax=1)
             axis.set(xticks=[], yticks=[])
-        sure = f",\n{100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
-        row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{sure}", fontsize=9)
+        suffix = f",\n{100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
+        row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{suffix}", fontsize=9)
         notes.append(row[-1].get_xlabel().replace("\n", " "))
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
@@ -53,19 +53,19 @@ def confident_and_wrong(
 
 
 def readings(counts: Counts, title: str) -> Figure:
-    """The two readings of confidence: of the predicted class, and of the foreground.
+    """Plot the two readings of confidence: that of the predicted class, and that of the foreground.
 
-    Above: frequency of the outcome in each bin against the bin's mean confidence. Below: the bins'
-    shares of all pixels.
+    The upper panels show the frequency of the outcome in each bin over the bin's mean confidence,
+    the lower panels each bin's share of the pixels.
     """
     figure = new_figure(7.2, 4.6, title)
     top, bottom = figure.subplots(2, 2, sharex="col", squeeze=False, height_ratios=(3, 1))
     notes = []
-    shown: tuple[tuple[calibration.Of, str, str], ...] = (
+    columns: tuple[tuple[calibration.Of, str, str], ...] = (
         ("prediction", "max(p, 1 - p)", "share right"),
         ("foreground", "p = P(y=1)", "share that is foreground"),
     )
-    for column, (of, name, outcome) in enumerate(shown):
+    for column, (of, name, outcome) in enumerate(columns):
         table, ece = calibration.reliability(counts, of=of), calibration.ece(counts, of=of)
         left, width = table.edges[:-1], np.diff(table.edges)
         top[column].bar(
@@ -87,29 +87,30 @@ def readings(counts: Counts, title: str) -> Figure:
 
 
 def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figure:
-    """What networks say of pixels whose true probability is known.
+    """Plot predicted probabilities over the true probability, which is known for synthetic data.
 
-    Line: mean P(y=1) over pixels with about the same true probability; band: their middle 80 %.
-    Background, whose truth is 0, is one point; the rest falls into bins of equal width.
+    The line is the mean P(y=1) over pixels with a similar true probability, and the band their
+    middle 80 %. Background, whose true probability is 0, is one point; the other pixels fall into
+    bins of equal width.
 
     Args:
         posterior: (N, H, W) true P(y=1).
         maps: label -> (N, H, W) P(y=1) in [0, 1].
     """
-    which = np.ceil(posterior.ravel() * POSTERIOR_BINS).astype(int)  # 0: background
-    present = np.unique(which)
-    truth = np.array([posterior.ravel()[which == k].mean() for k in present])
+    bins = np.ceil(posterior.ravel() * POSTERIOR_BINS).astype(int)  # bin 0 is the background
+    occupied = np.unique(bins)
+    truth = np.array([posterior.ravel()[bins == k].mean() for k in occupied])
     figure = new_figure(3.4 * len(maps) + 0.4, 3.8, None)
     axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, p), (colour, *_) in zip(axes, maps.items(), looks(), strict=False):
-        said = [p.ravel()[which == k] for k in present]
-        mean = np.array([values.mean() for values in said])
-        low, high = np.array([np.quantile(values, (0.1, 0.9)) for values in said]).T
+        predictions = [p.ravel()[bins == k] for k in occupied]
+        mean = np.array([values.mean() for values in predictions])
+        low, high = np.array([np.quantile(values, (0.1, 0.9)) for values in predictions]).T
         _draw_truth(axis, colour, truth, mean, low, high)
         axis.set(xlabel="true P(y=1)", xlim=(0, 1), ylim=(0, 1), title=label)
-        off = np.abs(p - posterior).mean()
-        notes.append(f"{label}: off by {off:.3f} on average over all pixels")
+        error = np.abs(p - posterior).mean()
+        notes.append(f"{label}: off by {error:.3f} on average over all pixels")
     axes[0].set_ylabel("P(y=1) that the network says")
     legend_below(figure, axes[0])
     figure.set_label(f"Predicted against true probability of a pixel. {'; '.join(notes)}.")

@@ -1,4 +1,4 @@
-"""One image under every corruption."""
+"""Figure of one image under every corruption."""
 
 from __future__ import annotations
 
@@ -16,44 +16,46 @@ from aslp_lib.evaluation.figures.style import ORANGE, new_figure
 
 
 def corruptions(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
-    """An image under each kind, a column, and each grade, a row; its mask is outlined.
+    """Show an image and the outline of its mask under each corruption, a column per kind.
+
+    The severity increases from row to row.
 
     Args:
-        index: which image of the set.
-        seed: as `Corrupted`.
+        index: index of the image in the set.
+        seed: seed of the corruptions, as in `Corrupted`.
     """
-    kinds = [list(grades) for _, grades in groupby(CORRUPTIONS.values(), lambda each: each.kind)]
+    kinds = [list(grades) for _, grades in groupby(CORRUPTIONS.values(), lambda grade: grade.kind)]
     rows = max(map(len, kinds))
     figure = new_figure(1.1 * (1 + len(kinds)), 1.15 * rows + 0.2, None)
     grid = figure.subplots(rows, 1 + len(kinds), squeeze=False)
     for axis in grid.flat:
         axis.set_axis_off()
-    own = _draw(grid[0, 0], dataset.loaded(index), "as it is")
+    clean_share = _draw_image(grid[0, 0], dataset.loaded(index), "as it is")
     notes = []
     for axes, grades in zip(grid.T[1:], kinds, strict=True):
         shares = [
-            _draw(axis, Corrupted(dataset, each.name, seed).load(index), each.name)
-            for axis, each in zip(axes, grades, strict=False)
+            _draw_image(axis, Corrupted(dataset, grade.name, seed).load(index), grade.name)
+            for axis, grade in zip(axes, grades, strict=False)
         ]
-        if any(abs(share - own) >= 0.005 for share in shares):
+        if any(abs(share - clean_share) >= 0.005 for share in shares):
             percents = ", ".join(f"{100 * share:.0f}" for share in shares)
             notes.append(f"{percents} % under {grades[0].kind}")
     figure.set_label(
         f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of corruption, a "
         f"column each, stronger from row to row: {', '.join(g[0].kind for g in kinds)}. A line "
-        f"goes round the foreground, {100 * own:.0f} % of the image; it becomes "
+        f"goes round the foreground, {100 * clean_share:.0f} % of the image; it becomes "
         f"{'; '.join(notes) or 'no other share anywhere'}."
     )
     return figure
 
 
-def _draw(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
-    """Draw an image with its mask's outline; return the share that is foreground."""
+def _draw_image(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
+    """Draw an image with the outline of its mask, and return its share of foreground."""
     image, mask = item[0].permute(1, 2, 0).numpy(), item[1][0].numpy()
     axis.imshow(image)
     axis.set_title(title, fontsize=9)
     if mask.any():
-        # A margin, so that the line also closes where the foreground meets the image's edge.
+        # A margin closes the line where the foreground meets the edge of the image.
         height, width = mask.shape
         across, down = np.arange(-1, width + 1), np.arange(-1, height + 1)
         for colour, thick in (("white", 2.2), (ORANGE, 1.1)):

@@ -1,4 +1,4 @@
-"""What cures do: NLL over temperatures, errors by set, an early stop, levels of test images."""
+"""Figures of recalibration and early stopping: scores before and after, and fitted parameters."""
 
 from __future__ import annotations
 
@@ -24,12 +24,11 @@ from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import Temperature
 
 TEMPERATURES = np.geomspace(0.5, 8, 97)
-"""1 is among them."""
+"""Temperatures of the curves; 1 is among them."""
 
 
 def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
-    """Negative log-likelihood of each set after its logits are divided by T; a mark where it is
-    least.
+    """Plot the negative log-likelihood of each set over the temperature, and mark the minima.
 
     Args:
         sets: label -> counts.
@@ -57,31 +56,31 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
 
 
 def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """In nats a pixel, at each temperature."""
+    """Compute the mean negative log-likelihood at each temperature, in nats per pixel."""
     logits = grey_level_logits(counts.grey_levels)
-    margins = np.concatenate([-logits, logits])  # of background, of foreground
+    margins = np.concatenate([-logits, logits])  # background, then foreground
     pixels = counts.pooled.ravel()
     return np.logaddexp(0, -margins / temperatures[:, None]) @ pixels / pixels.sum()
 
 
 def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figure:
-    """A row a set, a mark a cure.
+    """Plot ECE with a row per set and a marker per recalibration method.
 
     Args:
-        errors: cure -> set -> ECE, a share; the same sets of each.
+        errors: method -> set -> ECE as a share; every method has the same sets.
     """
     sets = list(next(iter(errors.values())))
     figure = new_figure(7.2, 1.3 + 0.45 * len(sets), None)
     axis = figure.subplots()
     axis.set_title(plain(title, 50))
     rows = np.arange(len(sets))
-    largest = 100 * max(max(own.values()) for own in errors.values())
+    largest = 100 * max(max(ece.values()) for ece in errors.values())
     axis.hlines(rows, 0, largest, color="#dddddd")
-    for (label, own), (colour, _, mark), width in zip(
+    for (label, ece), (colour, _, mark), width in zip(
         errors.items(), looks(), line_widths(len(errors)), strict=False
     ):
         axis.plot(
-            [100 * own[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
+            [100 * ece[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
             markersize=3 + 3.5 * width, markeredgecolor="black", markeredgewidth=0.6,
         )  # fmt: skip
     axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %")
@@ -89,7 +88,7 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
     axis.set_ylim(len(sets) - 0.5, -0.5)
     figure.legend(fontsize=9, loc="outside right upper")
     notes = [
-        f"{name}: " + ", ".join(f"{label} {100 * own[name]:.0f} %" for label, own in errors.items())
+        f"{name}: " + ", ".join(f"{label} {100 * ece[name]:.0f} %" for label, ece in errors.items())
         for name in sets
     ]
     figure.set_label(f"{title}. ECE of {'; of '.join(notes)}.")
@@ -97,8 +96,9 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
 
 
 def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """A training by the method `early_stopping`: validation accuracy and confidence, and NLL, over
-    the epochs; a line at the epoch whose weights are kept.
+    """Plot a training with early stopping: validation accuracy, confidence and NLL over the epochs.
+
+    A vertical line marks the epoch whose weights are kept.
 
     Args:
         log: rows with "epoch", "accuracy", "confidence", "nll" and "best_epoch".
@@ -114,26 +114,28 @@ def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
         axis.axvline(best, color="black", linestyle=":", label=f"kept: epoch {best}")
         axis.set(xlabel="epoch", ylabel=f"validation, {name}")
         axis.legend(fontsize=9)
-    kept, last = log[best - 1], log[-1]
+    stop, last = log[best - 1], log[-1]
     figure.set_label(
         f"{title}. At epoch {best}, whose weights are kept, accuracy is "
-        f"{100 * kept['accuracy']:.0f} % and confidence {100 * kept['confidence']:.0f} %; at the "
+        f"{100 * stop['accuracy']:.0f} % and confidence {100 * stop['confidence']:.0f} %; at the "
         f"last, {len(log)}, {100 * last['accuracy']:.0f} % and {100 * last['confidence']:.0f} %."
     )
     return figure
 
 
 def image_parameters_by_set(levels: Mapping[str, NDArray[np.float64]], title: str) -> Figure:
-    """How levels of a set's images are spread: median, middle half and 10 to 90 %, a row a set.
+    """Plot the distribution of an image-wise parameter with a row per set.
+
+    Each row shows the median, the middle half and the 10 to 90 % range.
 
     Args:
-        levels: set -> (images,) level of the background of each image.
+        levels: set -> (images,) parameter of the background of each image.
     """
     figure = new_figure(6.6, 1.4 + 0.4 * len(levels), title)
     axis = figure.subplots()
     medians = {}
-    for row, (name, own) in enumerate(levels.items()):
-        lowest, low, middle, high, highest = np.quantile(own, (0.1, 0.25, 0.5, 0.75, 0.9))
+    for row, (name, parameters) in enumerate(levels.items()):
+        lowest, low, middle, high, highest = np.quantile(parameters, (0.1, 0.25, 0.5, 0.75, 0.9))
         axis.plot([lowest, highest], [row, row], color=GREY, linewidth=1.5)
         axis.plot([low, high], [row, row], color=BLUE, linewidth=8, solid_capstyle="butt")
         axis.plot(middle, row, "D", color=ORANGE, markeredgecolor="black", markersize=8)
@@ -153,24 +155,24 @@ def image_parameters(
     maps: Mapping[str, Sequence[NDArray[np.uint8]]],
     levels: NDArray[np.float64],
 ) -> Figure:
-    """A column an image: the image, its label, what networks say, and its level.
+    """Show images, labels, predicted maps and image-wise parameters, one column per image.
 
     Args:
-        indices: which images of the set.
-        maps: label -> their (H, W) maps.
-        levels: (images, 2) of each one's predicted foreground and background.
+        indices: indices of the images in the set.
+        maps: label -> (H, W) maps of these images.
+        levels: (images, 2) parameters of each image's predicted foreground and background.
     """
     titles = ("image", "label", *maps)
     figure = new_figure(1.6 * len(indices) + 0.6, 1.5 * len(titles) + 0.6, None)
     grid = figure.subplots(len(titles), len(indices), squeeze=False)
     notes = []
     for column, (index, (inside, outside)) in enumerate(zip(indices, levels, strict=True)):
-        shown = [
+        pictures = [
             dataset.load(index)[0].permute(1, 2, 0).numpy(),
             255 * dataset.mask(index),
-            *(own[column] for own in maps.values()),
+            *(method_maps[column] for method_maps in maps.values()),
         ]
-        for axis, values in zip(grid[:, column], shown, strict=True):
+        for axis, values in zip(grid[:, column], pictures, strict=True):
             axis.imshow(values, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
         grid[-1, column].set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
@@ -185,27 +187,30 @@ def image_parameters(
     return figure
 
 
-def differences(found: Mapping[str, Difference], title: str, unit: str = "points") -> Figure:
-    """Paired differences with their 95 % intervals over seeds: filled where 0 is left out.
+def differences(changes: Mapping[str, Difference], title: str, unit: str = "points") -> Figure:
+    """Plot paired differences with their 95 % intervals over seeds.
+
+    A marker is filled where the interval excludes zero.
 
     Args:
-        found: "this - that" -> its difference, a share.
+        changes: "this - that" -> its difference, as a share.
+        unit: unit of the differences multiplied by 100.
     """
-    figure = new_figure(8.2, 1.3 + 0.45 * len(found), title)
+    figure = new_figure(8.2, 1.3 + 0.45 * len(changes), title)
     axis = figure.subplots()
     notes = []
-    for row, (label, each) in enumerate(found.items()):
-        mean, low, high = (100 * value for value in each[:3])
+    for row, (label, change) in enumerate(changes.items()):
+        mean, low, high = (100 * value for value in change[:3])
         colour = ORANGE if mean > 0 else BLUE
         if np.isfinite(high - low):
             axis.plot([low, high], [row, row], color=colour, linewidth=2)
-        face = colour if each.excludes_zero else "white"
+        face = colour if change.excludes_zero else "white"
         axis.plot(mean, row, "o", markeredgecolor=colour, markerfacecolor=face, markersize=9)
         notes.append(f"{label}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
     axis.axvline(0, color="black", linestyle="--", linewidth=1)
-    axis.set(yticks=range(len(found)), xlabel=f"difference, {unit}; below 0 the first is better")
-    axis.set_yticklabels([plain(label, 44) for label in found], fontsize=9)
-    axis.set_ylim(len(found) - 0.5, -0.5)
+    axis.set(yticks=range(len(changes)), xlabel=f"difference, {unit}; below 0 the first is better")
+    axis.set_yticklabels([plain(label, 44) for label in changes], fontsize=9)
+    axis.set_ylim(len(changes) - 0.5, -0.5)
     figure.set_label(
         f"{title}: means over seeds and 95 % intervals, in {unit}. {'; '.join(notes)}. A mark is "
         "filled where the interval leaves 0 out."

@@ -1,4 +1,4 @@
-"""The pictures of the interactive explorers, each of values that were computed elsewhere."""
+"""Figures of the interactive explorers, drawn from values that are computed elsewhere."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _POINT: dict[str, Any] = {
     "clip_on": False,
     "zorder": 5,
 }
-_LEVELS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""One scale for all settings of the loop, so that they can be compared: where levels rest goes from
-0.05 to 0.4, and a fall begins near 1."""
+_ALPHAS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+"""Ticks of alpha, the same for all settings of the loop, so that they can be compared. Alphas
+converge to values from 0.05 to 0.4, and a fall begins near 1."""
 
 
 def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Figure:
-    """A reliability diagram that marks the gaps an estimator counts, beside the bins' shares.
+    """Plot a reliability diagram with the gaps that an estimator counts, and the bins' shares.
 
     Args:
-        counted: (bins,) bool, whether the bin's gap enters.
+        counted: (bins,) boolean, whether the bin's gap is counted.
     """
     panels = Panels(8.6)
     diagram = panels.plot(
@@ -43,14 +43,14 @@ def reliability_gaps(table: Reliability, counted: np.ndarray, title: str) -> Fig
         edgecolor="white", linewidth=0.5, label="accuracy",
     )  # fmt: skip
     diagram.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1, label="calibrated")
-    for which, colour, thick, label in (
+    for mask, colour, line_width, label in (
         (full & counted, ORANGE, 4, "gap, counted"),
         (full & ~counted, GREY, 1, "gap, not counted"),
     ):
-        if which.any():
-            confidence, accuracy = table.confidence[which], table.accuracy[which]
+        if mask.any():
+            confidence, accuracy = table.confidence[mask], table.accuracy[mask]
             diagram.vlines(
-                confidence, accuracy, confidence, color=colour, linewidth=thick, label=label
+                confidence, accuracy, confidence, color=colour, linewidth=line_width, label=label
             )
     diagram.plot(table.confidence[full], table.accuracy[full], ".", color="black", markersize=5)
     diagram.legend(fontsize=9, loc="lower right")
@@ -75,11 +75,11 @@ def perturbation_plane(
     name: str,
     techniques: Mapping[str, float],
 ) -> Figure:
-    """A label map, perturbed, and on average; and where (alpha, beta) lies in the plane.
+    """Show a label map, its perturbed and its expected target, and the plane of alpha and beta.
 
     Args:
         plain, perturbed, expected: (H, W) targets in [0, 1].
-        name: what the perturbation is called.
+        name: name of the technique.
         techniques: name -> beta of the techniques to mark.
     """
     panels = Panels(9.6)
@@ -96,23 +96,23 @@ def perturbation_plane(
     plane.fill_between(x, np.minimum(1 / x, 2), 2, color=GREY, alpha=0.3, linewidth=0)
     plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
     product = round(alpha * beta, 6)
-    where = "beyond" if product > 1 else "on" if product == 1 else "under"
+    position = "beyond" if product > 1 else "on" if product == 1 else "under"
     if product > 0:
         plane.plot(x, product / x, "--", color=BLUE, linewidth=1.2, label="equal alpha*beta")
     plane.plot([1, 1], [0, 1], color=GREEN, linewidth=5, clip_on=False, label="label smoothing")
     plane.plot([0, 0.5], [2, 2], color=ORANGE, linewidth=5, clip_on=False, label="DisturbLabel")
-    for name, height in techniques.items():
-        plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
-        plane.text(1.03, height, name, fontsize=9, va="center")
+    for name, technique_beta in techniques.items():
+        plane.axhline(technique_beta, color=GREY, linestyle=":", linewidth=0.8)
+        plane.text(1.03, technique_beta, name, fontsize=9, va="center")
     plane.plot([alpha], [beta], "o", color=BLUE, **_POINT)
-    panels.figure.legend(  # under the maps: in the plane it would hide curves of small alpha*beta
+    panels.figure.legend(  # below the maps, as it would hide curves of small alpha*beta
         *plane.get_legend_handles_labels(), fontsize=9, ncols=2, loc="lower center",
         bbox_to_anchor=(2.95 / panels.width, 0.1),
     )  # fmt: skip
     panels.figure.set_label(
         f"A label map, its version perturbed by {name} (background {beta / 2:.2f}, foreground "
         f"{1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the point "
-        f"({alpha:.2f}, {beta:.2f}) {where} the bound alpha*beta = 1."
+        f"({alpha:.2f}, {beta:.2f}) {position} the bound alpha*beta = 1."
     )
     return panels.figure
 
@@ -124,14 +124,14 @@ def loss_over_f(
     posterior: float,
     answer: np.ndarray,
 ) -> Figure:
-    """The expected loss over the probability f with its lowest point, and f* over the posterior.
+    """Plot the expected loss over the probability f with its minimum, and f* over the posterior.
 
     Args:
         f: (points,) probabilities.
-        losses: label -> (points,) in nats; the last is drawn strongest.
-        lowest: f* and the loss there.
-        posterior: where on the axis of posteriors f* was taken.
-        answer: (2,) f* at posterior 0 and 1; it is linear between.
+        losses: label -> (points,) losses in nats; the last one is drawn strongest.
+        lowest: f* and the loss at f*.
+        posterior: true posterior for which f* was computed.
+        answer: (2,) f* at the posteriors 0 and 1; it is linear in between.
     """
     panels = Panels(8.6)
     curve = panels.plot(
@@ -159,7 +159,7 @@ def loss_over_f(
     return panels.figure
 
 
-def _root(values: np.ndarray) -> np.ndarray:
+def _square_root(values: np.ndarray) -> np.ndarray:
     return np.sqrt(np.maximum(values, 0))
 
 
@@ -170,22 +170,22 @@ def feedback_loop(
     accuracy: np.ndarray,
     confidence: np.ndarray,
     title: str,
-    top: float = _LEVELS[-1],
+    top: float = _ALPHAS[-1],
 ) -> Figure:
-    """Levels over the epochs, accuracy and confidence, and which images end with which level.
+    """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
 
     Args:
         alpha: (epochs, images).
-        margins: (images,) the images' own margins, in nats; three images are followed.
-        bound, accuracy, confidence: (epochs,) as `course.simulation.Trace` has them.
-        top: where the axes of the levels end.
+        margins: (images,) margins of the images, in nats; the alphas of three images are drawn.
+        bound, accuracy, confidence: (epochs,) as in `course.models.simulation.Trace`.
+        top: upper end of the axes of alpha.
     """
     panels = Panels(10.2)
     epochs = len(alpha)
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
-    levels = ("level alpha, root scale", [level for level in _LEVELS if level <= top])
-    left = panels.plot(0.65, 2.9, time, levels, title)
+    alpha_axis = ("level alpha, root scale", [tick for tick in _ALPHAS if tick <= top])
+    left = panels.plot(0.65, 2.9, time, alpha_axis, title)
     left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
     order = np.argsort(margins)
     for share, name, colour, dash in (
@@ -195,8 +195,8 @@ def feedback_loop(
     ):
         image = order[int(share * (len(order) - 1))]
         left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
-    high = alpha[-10:].mean() > top / 4  # in the upper half of a root scale
-    left.legend(fontsize=9, loc="lower right" if high else "upper right")
+    is_high = alpha[-10:].mean() > top / 4  # the upper half of a square-root scale
+    left.legend(fontsize=9, loc="lower right" if is_high else "upper right")
     middle = panels.plot(
         4.25, 2.4, time, ("validation, % of pixels", (50, 75, 100)), "the response"
     )
@@ -204,13 +204,13 @@ def feedback_loop(
     middle.plot(epoch, 100 * accuracy, ":", color="black", label="accuracy")
     middle.legend(fontsize=9, loc="lower right")
     right = panels.plot(
-        7.4, 2.5, ("own margin, nats", (-5, 5, 15)), levels, f"after epoch {epochs}"
+        7.4, 2.5, ("own margin, nats", (-5, 5, 15)), alpha_axis, f"after epoch {epochs}"
     )
     right.plot(margins, alpha[-1], ".", color=BLUE, markersize=3)
     right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
     for axis in (left, right):
-        axis.set_yscale("function", functions=(_root, np.square))
-        axis.set(yticks=levels[1], ylim=(0, top))
+        axis.set_yscale("function", functions=(_square_root, np.square))
+        axis.set(yticks=alpha_axis[1], ylim=(0, top))
     panels.figure.set_label(
         f"{title}. Levels of three images over {epochs} epochs with their bound, in the last 10 at "
         f"a mean of {alpha[-10:].mean():.2f} over all images; confidence "

@@ -1,4 +1,4 @@
-"""SC-BCE in pictures: the loss over f, its floor, training on it, and its noise."""
+"""Figures of SC-BCE: the loss over f, its minimum, gradient descent on it, and gradient noise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_fig
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
-    """Expected SC-BCE of foreground pixels at probabilities f in [0, 1], in nats."""
+    """Compute the expected SC-BCE of foreground pixels at probabilities f in [0, 1], in nats."""
     logits = torch.logit(torch.from_numpy(f), eps=1e-9).unsqueeze(1)
     labels = torch.ones_like(logits)
     loss = sc_bce_with_logits(
@@ -25,7 +25,7 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 
 
 def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
-    """Expected loss of a foreground pixel over f, a curve for each alpha, minima marked."""
+    """Plot the expected loss of a foreground pixel over f for each alpha, with its minimum."""
     figure = new_figure(6.4, 3.8, None)
     axis = figure.subplots()
     f = np.linspace(0.002, 0.998, 499)
@@ -45,7 +45,10 @@ def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
 
 
 def loss_surface(technique: Technique) -> Figure:
-    """Expected loss over (alpha, f), its minimiser as a line; right: the loss along that line."""
+    """Plot the expected loss over alpha and f, and the loss along its minimiser.
+
+    The left panel shows the minimiser as a line, the right panel the loss along that line.
+    """
     figure = new_figure(8.6, 3.8, None)
     left, right = figure.subplots(1, 2, width_ratios=(5, 4))
     f, alphas = np.linspace(0.01, 0.99, 197), np.linspace(0, technique.alpha_limit, 101)
@@ -72,25 +75,25 @@ def loss_surface(technique: Technique) -> Figure:
 
 
 def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
-    """Probability of the one-parameter model over training steps, beside the prediction.
+    """Plot the probability of a one-parameter model over training steps, and its predicted limit.
 
-    Left: the first model's. Right: mean and standard deviation of all of them over the second half
-    of the steps.
+    The left panel shows the first model. The right panel shows mean and standard deviation over the
+    second half of the steps of all models.
 
     Args:
         traces: label -> (steps, models) f after each step.
-        predicted: where the minimiser is.
+        predicted: the minimiser of the expected loss.
     """
     figure = new_figure(8.6, 3.6, None)
     path, end = figure.subplots(1, 2, width_ratios=(2, 1))
-    late = {label: trace[len(trace) // 2 :] for label, trace in traces.items()}
+    tails = {label: trace[len(trace) // 2 :] for label, trace in traces.items()}
     for i, ((label, trace), (colour, line, _)) in enumerate(
         zip(traces.items(), looks(), strict=False)
     ):
         step = np.arange(1, len(trace) + 1)
         path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1)
         end.errorbar(
-            i, late[label].mean(), late[label].std(), fmt="o", color=colour, ms=8, capsize=6,
+            i, tails[label].mean(), tails[label].std(), fmt="o", color=colour, ms=8, capsize=6,
             markeredgecolor="black",
         )  # fmt: skip
     for axis in (path, end):
@@ -101,16 +104,16 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
     end.set(
         xlabel="technique", ylabel="f, second half of the steps", xlim=(-0.5, len(traces) - 0.5)
     )
-    found = "; ".join(f"{label}: {f.mean():.2f} ± {f.std():.3f}" for label, f in late.items())
+    summary = "; ".join(f"{label}: {f.mean():.2f} ± {f.std():.3f}" for label, f in tails.items())
     figure.set_label(
         f"One logit trained on SC-BCE, predicted to end at {predicted:.2f}. Second half of the "
-        f"steps, mean and standard deviation, {found}."
+        f"steps, mean and standard deviation, {summary}."
     )
     return figure
 
 
 def gradient_noise(rows: Mapping[str, tuple[float, float]]) -> Figure:
-    """Variance of the gradient in one logit: measured, and by the formula.
+    """Plot the variance of the gradient with respect to one logit, measured and by the formula.
 
     Args:
         rows: label -> (measured, formula).
@@ -134,7 +137,10 @@ def gradient_noise(rows: Mapping[str, tuple[float, float]]) -> Figure:
 
 
 def posterior_lines(strengths: Sequence[float]) -> Figure:
-    """The minimiser over the true posterior, a line for each alpha*beta: all pass (1/2, 1/2)."""
+    """Plot the minimiser over the true posterior, one line per alpha*beta.
+
+    All lines pass through (1/2, 1/2).
+    """
     figure = new_figure(4.8, 4.2, None)
     axis = figure.subplots()
     posterior = torch.linspace(0, 1, 101)

@@ -1,4 +1,4 @@
-"""Cells and what is said of them; the levels of their images, beside what they cannot know."""
+"""Figures of the synthetic cells, their predictions, and the alphas of the training images."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, pl
 UNLABELLED_SHADE = "#9DC3E6"
 
 
-def cells(shown: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | None = None) -> Figure:
-    """A column an image: the image, the mask, the true probability, and what networks say.
+def cells(data: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | None = None) -> Figure:
+    """Show images, masks, true posteriors and predictions, one column per image.
 
     Args:
-        indices: which images.
+        indices: indices of the images.
         maps: label -> (N, 1, S, S) probabilities of all images.
     """
     rows = {
-        "image": 0.2 * shown.images + 0.4,
-        "mask": shown.masks,
-        "true P(y=1)": shown.posterior,
+        "image": 0.2 * data.images + 0.4,
+        "mask": data.masks,
+        "true P(y=1)": data.posterior,
         **(maps or {}),
     }
     figure = new_figure(1.35 * len(indices) + 1.2, 1.4 * len(rows) + 0.2, None)
@@ -33,7 +33,7 @@ def cells(shown: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | Non
     for axes, (title, values) in zip(grid, rows.items(), strict=True):
         axes[0].set_ylabel(plain(title, 14), fontsize=11)
         for axis, index in zip(axes, indices, strict=True):
-            inside = shown.labelled[index, 0].numpy()
+            inside = data.labelled[index, 0].numpy()
             picture = np.ma.masked_array(values[index, 0].numpy(), ~inside)
             axis.set_facecolor("black" if title == "image" else UNLABELLED_SHADE)
             axis.imshow(picture, cmap="gray", vmin=0, vmax=1)
@@ -52,23 +52,23 @@ def alphas_and_uncertainty(
     doubt: NDArray[np.float64],
     bound: float,
 ) -> Figure:
-    """The levels of training images, and the same over the images' margins and true doubt.
+    """Plot the alphas of training images: their histogram, and over margin and true uncertainty.
 
     Args:
         levels: (N,) alphas.
-        margins: (N,) mean signed logit margins, nats.
+        margins: (N,) mean signed logit margins, in nats.
         doubt: (N,) mean of `min(pi, 1 - pi)` over an image's labelled pixels.
-        bound: where expected confidence is accuracy.
+        bound: alpha at which the expected confidence equals the accuracy.
     """
     figure = new_figure(9.6, 3.4, None)
-    first, *others = figure.subplots(1, 3)
-    first.hist(levels, bins=12, color=BLUE, edgecolor="white")
-    first.axvline(bound, color=ORANGE, linewidth=2.5, linestyle="--", label="bound")
-    first.set_xlabel("level alpha", fontsize=11)
-    first.set_ylabel("images", fontsize=11)
+    histogram, *scatters = figure.subplots(1, 3)
+    histogram.hist(levels, bins=12, color=BLUE, edgecolor="white")
+    histogram.axvline(bound, color=ORANGE, linewidth=2.5, linestyle="--", label="bound")
+    histogram.set_xlabel("level alpha", fontsize=11)
+    histogram.set_ylabel("images", fontsize=11)
     figure.legend(fontsize=10, loc="outside upper left")
     for axis, (title, values) in zip(
-        others,
+        scatters,
         {"mean margin, nats": margins, "mean true doubt, %": 100 * doubt}.items(),
         strict=True,
     ):
@@ -76,7 +76,7 @@ def alphas_and_uncertainty(
         axis.axhline(bound, color=ORANGE, linewidth=1.5, linestyle="--")
         axis.set_xlabel(title, fontsize=11)
         axis.set_ylabel("level alpha", fontsize=11)
-    for axis in (first, *others):
+    for axis in (histogram, *scatters):
         axis.tick_params(labelsize=10)
         axis.grid(color=GREY, alpha=0.25)
         axis.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Label perturbation in pictures: what becomes of a label map, and the (alpha, beta) plane."""
+"""Figures of label perturbation: perturbed label maps, and the plane of alpha and beta."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_fig
 
 
 def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
-    """Label maps side by side, with the values that background and foreground have.
+    """Show label maps side by side, with the values of background and foreground.
 
     Args:
         maps: title -> (H, W) targets in [0, 1].
-        mask: (H, W) the unperturbed label.
+        mask: (H, W) unperturbed label.
     """
     figure = new_figure(1.9 * len(maps) + 0.7, 2.5, None)
     axes = figure.subplots(1, len(maps), squeeze=False)[0]
     notes = []
     for axis, (title, target) in zip(axes, maps.items(), strict=True):
         picture = axis.imshow(target, cmap="gray", vmin=0, vmax=1)
-        ground, object_ = _span(target[mask == 0]), _span(target[mask == 1])
+        ground, object_ = _format_range(target[mask == 0]), _format_range(target[mask == 1])
         axis.set(xticks=[], yticks=[], title=title)
         axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=9)
         notes.append(f"{title}: background {ground}, foreground {object_}")
@@ -34,11 +34,11 @@ def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
 
 
 def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
-    """Rows of label maps, for draws of a batch.
+    """Show rows of label maps, such as several samples of the targets of a batch.
 
     Args:
         rows: name of the row -> (N, H, W) targets in [0, 1].
-        description: what there is to see, in words.
+        description: description of the maps, which ends the alt text.
     """
     count = len(next(iter(rows.values())))
     figure = new_figure(1.15 * count + 1.6, 1.2 * len(rows) + 0.2, None)
@@ -53,11 +53,11 @@ def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
 
 
 def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
-    """Running mean of a pixel's sampled target, beside its expected target.
+    """Plot the running mean of a pixel's sampled targets, and its expected target.
 
     Args:
-        draws: label -> (n,) targets of one pixel in the order of their draws.
-        expected: the expected target that all share.
+        draws: label -> (n,) sampled targets of one pixel, in order.
+        expected: the expected target, which all techniques share.
     """
     figure = new_figure(6.4, 3.4, None)
     axis = figure.subplots()
@@ -78,7 +78,7 @@ def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
 
 
 def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
-    """The (alpha, beta) plane: lines of equal alpha*beta, and methods as points.
+    """Plot methods as points in the plane of alpha and beta, with lines of equal alpha*beta.
 
     Args:
         points: label -> (alpha, beta).
@@ -96,7 +96,7 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
     for label, (a, b) in points.items():
         axis.plot(a, b, "o", color=BLUE, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
-        # Into the plane: right of the point and below, or left of it and above.
+        # The label lies inside the plane: to the lower right of the point, or to its upper left.
         place, side = ((9, -9), "left") if a < 0.6 else ((-9, 17), "right")
         axis.annotate(
             label, (a, b), xytext=place, textcoords="offset points", ha=side, va="center",
@@ -104,16 +104,16 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
     axis.set(xlabel="alpha, how often", ylabel="beta, how strongly", xlim=(0, 1), ylim=(0, 2))
-    where = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
+    notes = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
     figure.set_label(
         "The plane of alpha and beta with lines of equal alpha*beta; beyond alpha*beta = 1 the "
-        f"decision is lost. {where}."
+        f"decision is lost. {notes}."
     )
     return figure
 
 
 def decisions(techniques: Sequence[Technique]) -> Figure:
-    """Expected target of a foreground pixel over alpha: where it crosses 1/2, the decision goes."""
+    """Plot the expected target of a foreground pixel over alpha; at 1/2 the decision changes."""
     figure = new_figure(6.4, 3.6, None)
     axis = figure.subplots()
     alpha = torch.linspace(0, 1, 101)
@@ -137,7 +137,8 @@ def decisions(techniques: Sequence[Technique]) -> Figure:
     return figure
 
 
-def _span(values: np.ndarray) -> str:
+def _format_range(values: np.ndarray) -> str:
+    """Format the range of values, or the one value if all are equal to two decimals."""
     if not values.size:
         return "none"
     low, high = f"{values.min():.2f}", f"{values.max():.2f}"

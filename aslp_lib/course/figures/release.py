@@ -1,4 +1,4 @@
-"""What reading the release found: saw-teeth, a learning rate, stretched maps, bins that overlap."""
+"""Figures of notebook 09: oscillating alphas, learning rates, stretched maps, overlapping bins."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from aslp_lib.metrics.counts import min_max
 def strengths_over_epochs(
     runs: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]], image: int
 ) -> Figure:
-    """Strength alpha*beta over the epochs, a panel a run: one image's, and what 10 to 90 % of all
-    have.
+    """Plot alpha*beta of one image and the 10 to 90 % range of all images, one panel per run.
 
     Args:
-        runs: label -> (epochs, images) strengths and (epochs,) their bound.
-        image: whose is drawn.
+        runs: label -> (epochs, images) values of alpha*beta and (epochs,) their bound.
+        image: index of the image that is drawn.
     """
     figure = new_figure(3.2 * len(runs) + 0.4, 3.8, None)
     panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
@@ -35,13 +34,14 @@ def strengths_over_epochs(
         axis.plot(epoch, bound, "--", color="black", linewidth=1.2, label="bound 2 (1 - A)")
         axis.set(xlabel="epoch")
         axis.set_title(plain(title, 26), fontsize=10)
-        # In words, and of many: where levels swing, one level is another on another processor.
-        late = strength[-10:]
-        swing = np.ptp(late, axis=0).mean() > 0.2 * late.mean()
-        mean = late.mean() / bound[-10:].mean()
+        # The description uses words and means over images: a single oscillating alpha differs
+        # between processors.
+        tail = strength[-10:]
+        oscillates = np.ptp(tail, axis=0).mean() > 0.2 * tail.mean()
+        ratio = tail.mean() / bound[-10:].mean()
         notes.append(
-            f"{title}: {'they swing' if swing else 'they rest'}, at a mean of {mean:.1f} times "
-            "the bound"
+            f"{title}: {'they swing' if oscillates else 'they rest'}, at a mean of {ratio:.1f} "
+            "times the bound"
         )
     top = max(strength.max() for strength, _ in runs.values())
     panels[0].set(ylabel="strength alpha * beta", ylim=(0, 1.05 * top))
@@ -55,11 +55,11 @@ def strengths_over_epochs(
 
 
 def rates_over_epochs(rates: Mapping[str, NDArray[np.float64]], marked: Sequence[int]) -> Figure:
-    """Learning rates over the epochs, in percent of the first.
+    """Plot learning rates over the epochs, in percent of the first one.
 
     Args:
-        rates: label -> (epochs,) share of the first epoch's rate; as many of each.
-        marked: epochs at which there is a line.
+        rates: label -> (epochs,) learning rate as a share of the first epoch's; equal lengths.
+        marked: epochs marked with a vertical line.
     """
     figure = new_figure(6.8, 3.8, None)
     axis = figure.subplots()
@@ -82,28 +82,30 @@ def rates_over_epochs(rates: Mapping[str, NDArray[np.float64]], marked: Sequence
 def stretched_maps(
     dataset: SaliencySet, indices: Sequence[int], maps: Sequence[NDArray[np.uint8]]
 ) -> Figure:
-    """A column an image: the image, its map, and the map stretched to the full range.
+    """Show images, their maps, and the maps after min-max normalisation, one column per image.
 
     Args:
-        indices: which images of the set.
+        indices: indices of the images in the set.
         maps: their (H, W) maps.
     """
     figure = new_figure(1.7 * len(indices) + 0.8, 6.0, None)
     grid = figure.subplots(3, len(indices), squeeze=False)
     notes = []
-    for column, index, own in zip(grid.T, indices, maps, strict=True):
-        full = min_max(own)
+    for column, index, grey_map in zip(grid.T, indices, maps, strict=True):
+        stretched = min_max(grey_map)
         picture = dataset.load(index)[0].permute(1, 2, 0).numpy()
-        for axis, shown in zip(column, (picture, own, full), strict=True):
-            axis.imshow(shown, cmap="gray", vmin=0, vmax=255)
+        for axis, values in zip(column, (picture, grey_map, stretched), strict=True):
+            axis.imshow(values, cmap="gray", vmin=0, vmax=255)
             axis.set(xticks=[], yticks=[])
-        for axis, each in zip(column[1:], (own, full), strict=True):
+        for axis, values in zip(column[1:], (grey_map, stretched), strict=True):
             axis.set_xlabel(
-                f"{each.min() / 255:.2f} to {each.max() / 255:.2f}\n"
-                f"{100 * (each >= 128).mean():.0f} % object",
+                f"{values.min() / 255:.2f} to {values.max() / 255:.2f}\n"
+                f"{100 * (values >= 128).mean():.0f} % object",
                 fontsize=9,
             )
-        notes.append(f"{100 * (own >= 128).mean():.0f} % and {100 * (full >= 128).mean():.0f} %")
+        notes.append(
+            f"{100 * (grey_map >= 128).mean():.0f} % and {100 * (stretched >= 128).mean():.0f} %"
+        )
     for axis, title in zip(grid[:, 0], ("image", "map", "stretched"), strict=True):
         axis.set_ylabel(title, fontsize=10)
     figure.set_label(
@@ -115,18 +117,18 @@ def stretched_maps(
 
 
 def overlapping_bins(spans: Spans, title: str) -> Figure:
-    """The confidences that each bin takes, as a bar, and the share of all pixels that it counts."""
+    """Plot the range of confidences of each bin as a bar, and the share of pixels it counts."""
     bins = len(spans.low)
     figure = new_figure(6.8, 1.4 + 0.3 * bins, title)
     axis = figure.subplots()
-    row, share = np.arange(bins), spans.pixels / spans.there
-    low = np.maximum(spans.low, 0.5)  # the first bin begins at 0, where no confidence is
+    row, share = np.arange(bins), spans.pixels / spans.total
+    low = np.maximum(spans.low, 0.5)  # the first bin begins at 0, but a confidence is at least 1/2
     axis.barh(
         row, np.maximum(spans.high - low, 0.003), left=low, color=[BLUE, ORANGE] * bins,
         edgecolor="black", linewidth=0.6,
     )  # fmt: skip
-    for each, own in enumerate(share):
-        axis.text(1.015, each, f"{100 * own:.0f} %", va="center", fontsize=9)
+    for number, value in enumerate(share):
+        axis.text(1.015, number, f"{100 * value:.0f} %", va="center", fontsize=9)
     axis.set(
         xlabel="confidence", ylabel="bin", xlim=(0.5, 1.1), ylim=(bins - 0.4, -0.6),
         xticks=np.linspace(0.5, 1, 6), yticks=row, yticklabels=row + 1,

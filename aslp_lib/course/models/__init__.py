@@ -1,1 +1,1 @@
-"""What single notebooks need beside the library."""
+"""Small models, simulations and studies, each used by one or two notebooks."""

@@ -1,12 +1,13 @@
-"""What label perturbation becomes with K classes: an outlook, since the library is binary only.
+"""Label perturbation with K classes: an outlook, because the library itself is binary.
 
-With a label's one-hot vector e and strength beta the perturbed label is
+With a label's one-hot vector e and the perturbation strength beta, the perturbed label is
 
     p(e, beta) = (1 - beta) * e + beta / K,
 
-for K = 2 the paper's. Its entries stay in [0, 1] for beta up to K / (K - 1), at which the label's
-own class gets 0 and the others share the rest: hard inversion. Cross entropy is affine in its
-target as BCE is, so all that follows from that stays, with 1/K in place of 1/2.
+which is the paper's for K = 2. Its entries stay in [0, 1] for beta up to K / (K - 1). At that
+strength the label's class gets 0 and the other classes share the rest equally, which generalises
+hard inversion. Cross entropy is affine in its target, as BCE is, so every result that follows from
+this holds for K classes, with 1/K in place of 1/2.
 """
 
 from __future__ import annotations
@@ -15,32 +16,39 @@ from torch import Tensor
 
 
 def class_targets(one_hot: Tensor, alpha: float, beta: float) -> Tensor:
-    """The mean target, `(1 - alpha*beta) * e + alpha*beta / K`.
+    """Compute the expected target, `(1 - alpha*beta) * e + alpha*beta / K`.
 
     Args:
-        one_hot: (..., K), or any distribution over the classes: of the true posterior this is the
-            minimiser of the expected loss.
+        one_hot: (..., K) one-hot labels, or any distribution over the classes. For the true
+            posterior the result is the minimiser of the expected loss.
+        alpha: perturbation level, in [0, 1].
+        beta: perturbation strength, in [0, K / (K - 1)].
 
     Raises:
-        ValueError: beta or alpha out of range.
+        ValueError: alpha or beta is out of range.
     """
     classes = one_hot.shape[-1]
     if not 0 <= beta <= classes / (classes - 1):
         raise ValueError(
-            f"beta is {beta}, but must lie in [0, {classes / (classes - 1):g}] of {classes} classes"
+            f"beta is {beta}; expected [0, {classes / (classes - 1):g}] for {classes} classes"
         )
     if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha is {alpha}, but must lie in [0, 1]")
+        raise ValueError(f"alpha is {alpha}; expected [0, 1]")
     return (1 - alpha * beta) * one_hot + alpha * beta / classes
 
 
 def class_alpha_gradient(logits: Tensor, labels: Tensor, beta: float) -> Tensor:
-    """Gradient of each image's expected loss in alpha, (N,), in nats a pixel:
-    `beta * mean[z_y - mean_k z_k]`, the label's logit less the mean of all.
+    """Compute the gradient of each image's expected loss with respect to alpha, in nats per pixel.
+
+    It is `beta * mean[z_y - mean_k z_k]`: the label's logit minus the mean logit over the classes,
+    averaged over the pixels.
 
     Args:
         logits: (N, K, ...).
-        labels: (N, ...) whole numbers in [0, K).
+        labels: (N, ...) integers in [0, K).
+
+    Returns:
+        (N,).
     """
-    own = logits.gather(1, labels.unsqueeze(1)).squeeze(1)
-    return beta * (own - logits.mean(dim=1)).flatten(1).mean(dim=1)
+    label_logits = logits.gather(1, labels.unsqueeze(1)).squeeze(1)
+    return beta * (label_logits - logits.mean(dim=1)).flatten(1).mean(dim=1)

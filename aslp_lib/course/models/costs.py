@@ -1,4 +1,4 @@
-"""What a training costs on cards that are not here: computed from operations, not measured."""
+"""Training time and memory on graphics cards, computed from operation counts and not measured."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 BACKWARD = 2
 """Operations of the backward pass per operation of the forward pass: one product for the gradient
-in the inputs, one for that in the weights."""
+with respect to the inputs and one for that with respect to the weights."""
 
 STATE_BYTES = 16
-"""A parameter, its gradient and Adam's two moments, in float32."""
+"""Bytes per parameter: its value, its gradient and Adam's two moments, in float32."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """A graphics card by its data sheet.
+    """A graphics card, as its data sheet describes it.
 
     Args:
-        teraflops: peak of dense 16-bit matrix products with tensor cores, 10^12 per second.
+        teraflops: peak rate of dense 16-bit matrix products on tensor cores, in 10^12 per second.
         gigabytes: memory.
     """
 
@@ -40,7 +40,10 @@ CARDS = (
 
 
 def forward_flops(network: nn.Module, size: int) -> int:
-    """Floating-point operations of one image of `size` x `size` (a multiply-add is two)."""
+    """Count the floating-point operations of the forward pass on one image of `size` x `size`.
+
+    A multiply-add counts as two operations.
+    """
     network = network.to("meta").eval()
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(torch.empty(1, 3, size, size, device="meta"))
@@ -48,31 +51,33 @@ def forward_flops(network: nn.Module, size: int) -> int:
 
 
 def activation_bytes(network: nn.Module, size: int) -> int:
-    """Bytes that autograd keeps of one image until the backward pass, in float32."""
+    """Count the bytes that autograd keeps per image until the backward pass, in float32."""
     network = network.to("meta").train()
     parameters = {p.untyped_storage()._cdata for p in network.parameters()}
-    kept: dict[int, int] = {}
+    storage_bytes: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()  # views and second uses share a storage
+        storage_bytes[storage._cdata] = storage.nbytes()  # views and second uses share a storage
         return tensor
 
-    # Two images: batch normalisation needs more than one value a channel.
+    # Two images, because batch normalisation needs more than one value per channel.
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         output = network(torch.empty(2, 3, size, size, device="meta"))
-    total = sum(kept[key] for key in kept.keys() - parameters)
-    del output  # it holds the graph, and so the storages whose addresses were just compared
+    total = sum(storage_bytes[key] for key in storage_bytes.keys() - parameters)
+    # The graph keeps the storages alive, so that no address was reused before the comparison.
+    del output
     return total // 2
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a training needs.
+    """Time and memory of a training on one card.
 
     Args:
-        hours: at the given share of the card's peak.
-        gigabytes: parameters, optimizer and a batch's activations, the latter in 16 bits.
+        hours: time at the given share of the card's peak rate.
+        gigabytes: memory of parameters, optimizer and the activations of a batch, the last in 16
+            bits.
     """
 
     card: Card
@@ -88,13 +93,19 @@ def training_costs(
     cards: Sequence[Card] = CARDS,
     peak_share: float = 0.3,
 ) -> list[Cost]:
-    """Time and memory of training on so many images (epochs counted in), card by card.
+    """Compute the time and memory of a training on each card.
 
     Args:
-        peak_share: how much of its peak a card reaches; 0.2 to 0.5 is usual for convolutions.
+        size: side of the square images, in pixels.
+        images: number of images over all epochs.
+        peak_share: share of its peak rate that a card reaches; 0.2 to 0.5 is usual for
+            convolutions.
+
+    Raises:
+        ValueError: `peak_share` is not in (0, 1].
     """
     if not 0 < peak_share <= 1:
-        raise ValueError(f"peak_share is {peak_share}, but must lie in (0, 1]")
+        raise ValueError(f"peak_share is {peak_share}; expected (0, 1]")
     parameters = sum(p.numel() for p in network.parameters())
     operations = (1 + BACKWARD) * forward_flops(network, size) * images
     memory = STATE_BYTES * parameters + batch_size * activation_bytes(network, size) / 2

@@ -1,4 +1,4 @@
-"""A decision that takes probabilities at their word: have a pixel checked by hand, or leave it."""
+"""A cost-sensitive decision based on predicted probabilities: check a pixel by hand, or skip it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from aslp_lib.metrics.counts import Counts
 
 @dataclass(frozen=True)
 class Bill:
-    """What was decided and what it costs, a pixel; a check costs 1.
+    """The decisions and their cost per pixel, in units of one check.
 
     Args:
-        checked: share of all pixels.
-        missed: share of the foreground that was left.
-        expected: what it costs if each pixel is foreground with the probability that was said.
-        paid: what it costs with the labels as they are.
+        checked: share of all pixels that are checked.
+        missed: share of the foreground pixels that are not checked.
+        expected: cost if each pixel is foreground with its predicted probability.
+        paid: cost under the true labels.
     """
 
     checked: float
@@ -25,28 +25,29 @@ class Bill:
 
 
 def bill(counts: Counts, miss: float) -> Bill:
-    """Check where it is cheaper by the probabilities: where `miss * P(y=1) > 1`.
+    """Compute the cost of checking each pixel where the probabilities make that cheaper.
 
-    Checked pixels cost 1 each, foreground that was left costs `miss`, background that was left
-    nothing: the threshold 1 / `miss` is then the cheapest if the probabilities are right (Elkan,
-    *The Foundations of Cost-Sensitive Learning*, IJCAI 2001).
+    A checked pixel costs 1, an unchecked foreground pixel costs `miss`, and an unchecked background
+    pixel costs nothing. A pixel is checked where `miss * P(y=1) > 1`. The threshold 1 / `miss` is
+    optimal if the probabilities are calibrated (Elkan, *The Foundations of Cost-Sensitive
+    Learning*, IJCAI 2001).
 
     Args:
-        counts: of a set with foreground.
-        miss: what a foreground pixel costs that was left; more than 1.
+        counts: counts of a set that contains foreground.
+        miss: cost of an unchecked foreground pixel, more than 1.
 
     Raises:
-        ValueError: a miss that is no dearer than a check, so that nothing is worth checking.
+        ValueError: `miss` is at most the cost of a check, so that no check is worth its cost.
     """
     if not miss > 1:
-        raise ValueError(f"a miss costs {miss}, but must cost more than a check, which costs 1")
+        raise ValueError(f"miss is {miss}; expected more than 1, the cost of a check")
     background, foreground = counts.pooled
     p, pixels = counts.probabilities, background + foreground
-    left = miss * p <= 1
-    checked = pixels[~left].sum() / counts.pixels
+    unchecked = miss * p <= 1
+    checked = pixels[~unchecked].sum() / counts.pixels
     return Bill(
         checked=float(checked),
-        missed=float(foreground[left].sum() / foreground.sum()),
-        expected=float(checked + miss * (pixels * p)[left].sum() / counts.pixels),
-        paid=float(checked + miss * foreground[left].sum() / counts.pixels),
+        missed=float(foreground[unchecked].sum() / foreground.sum()),
+        expected=float(checked + miss * (pixels * p)[unchecked].sum() / counts.pixels),
+        paid=float(checked + miss * foreground[unchecked].sum() / counts.pixels),
     )

@@ -1,4 +1,4 @@
-"""Experiments on the estimators themselves: their bias, and the coverage of their intervals."""
+"""Experiments on estimators: the bias of calibration scores and the coverage of their intervals."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from aslp_lib.metrics.score import ScoreFunction
 
 
 def calibrated(counts: Counts) -> Counts:
-    """The same predictions, with labels as they promise: expected numbers, one image."""
+    """Return the same predictions with labels that make them perfectly calibrated, as one image.
+
+    Each grey level keeps its number of pixels. Its foreground is the expected number of pixels,
+    which need not be an integer.
+    """
     pixels = counts.pooled.sum(axis=0)
     p = counts.probabilities
     return Counts(np.stack([pixels * (1 - p), pixels * p])[None])
@@ -26,43 +30,44 @@ def bias_study(
     repeats: int = 200,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """What estimators say on samples of pixels drawn independently from a population.
+    """Evaluate estimators on samples of pixels drawn independently from a population.
 
     Args:
-        population: its pooled histogram is what is drawn from.
-        sizes: pixels in a sample.
-        repeats: samples of each size; all estimators see the same ones.
+        population: counts whose pooled histogram is sampled.
+        estimators: name -> score function.
+        sizes: numbers of pixels per sample.
+        repeats: number of samples of each size; all estimators see the same samples.
 
     Returns:
-        name -> (sizes, repeats).
+        name -> (sizes, repeats) estimates.
     """
     shares = population.pooled.ravel() / population.pooled.sum()
-    found = {name: np.empty((len(sizes), repeats)) for name in estimators}
+    estimates = {name: np.empty((len(sizes), repeats)) for name in estimators}
     for i, size in enumerate(sizes):
         for j in range(repeats):
-            # A generator each: shares that differ in the last bit may take up another number of
-            # random bits, and so change one sample, but not all that follow.
-            drawn = np.random.default_rng([seed, i, j]).multinomial(size, shares)
-            sample = Counts(drawn.reshape(1, 2, population.grey_levels))
+            # Each sample has its own generator. Shares that differ in the last bit may consume
+            # another number of random bits, which then changes this sample only.
+            histogram = np.random.default_rng([seed, i, j]).multinomial(size, shares)
+            sample = Counts(histogram.reshape(1, 2, population.grey_levels))
             for name, estimator in estimators.items():
-                found[name][i, j] = estimator(sample)
-    return found
+                estimates[name][i, j] = estimator(sample)
+    return estimates
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Intervals of many data sets, and the truth that they should hold.
+    """Intervals of many data sets, and the population's score that they should contain.
 
     Args:
         truth: the population's score.
-        intervals: kind -> (data sets, 2), lower and upper end.
+        intervals: resampled unit -> (data sets, 2) lower and upper ends.
     """
 
     truth: float
     intervals: dict[str, np.ndarray]
 
     def covered(self, kind: str) -> np.ndarray:
-        """(data sets,) whether the interval holds the truth."""
+        """Return whether the interval of each data set contains the true score, (data sets,)."""
         low, high = self.intervals[kind].T
         return (low <= self.truth) & (self.truth <= high)
 
@@ -75,21 +80,26 @@ def coverage_study(
     resamples: int = 300,
     seed: int = 0,
 ) -> Coverage:
-    """95 % intervals by resampling images, and by resampling pixels as if they were independent.
+    """Compute 95 % intervals of many data sets, resampling images and resampling pixels.
+
+    Resampling pixels treats the pixels of an image as if they were independent.
 
     Args:
-        population: many images; each data set is a draw of some, with replacement.
+        population: counts of many images; each data set is drawn from them with replacement.
         score: a score of pooled pixels.
+        images: number of images in a data set.
+        datasets: number of data sets.
+        resamples: number of bootstrap resamples of each data set.
     """
-    found: dict[str, list] = {"images": [], "pixels": []}
+    ends: dict[str, list] = {"images": [], "pixels": []}
     for number in range(datasets):
-        # A generator each, for the same reason.
+        # Each data set has its own generator, for the reason given in `bias_study`.
         rng = np.random.default_rng([seed, number])
         sample = population[rng.integers(0, len(population), images)]
-        over = interval(sample, score, resamples=resamples, seed=number)
-        found["images"].append((over.low, over.high))
+        image_interval = interval(sample, score, resamples=resamples, seed=number)
+        ends["images"].append((image_interval.low, image_interval.high))
         shares = sample.pooled.ravel() / sample.pixels
-        drawn = rng.multinomial(int(sample.pixels), shares, size=resamples)
-        scores = [score(Counts(d.reshape(1, 2, sample.grey_levels))) for d in drawn]
-        found["pixels"].append(np.quantile(scores, [0.025, 0.975]))
-    return Coverage(score(population), {kind: np.array(ends) for kind, ends in found.items()})
+        histograms = rng.multinomial(int(sample.pixels), shares, size=resamples)
+        scores = [score(Counts(h.reshape(1, 2, sample.grey_levels))) for h in histograms]
+        ends["pixels"].append(np.quantile(scores, [0.025, 0.975]))
+    return Coverage(score(population), {kind: np.array(pairs) for kind, pairs in ends.items()})

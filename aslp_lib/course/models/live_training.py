@@ -1,4 +1,4 @@
-"""Trainings that a notebook watches while they run, and sets side by side in a table."""
+"""Trainings that a notebook shows while they run, and compares in a table."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ HEAD = f"{'%, but for levels':24} {'mean level':>10} {'10 to 90 %':>16}" + "".jo
 
 
 def train_in_view(settings: Settings, data: DataSplits, every: int = 5) -> dict[str, TrainingState]:
-    """Train the methods of `settings` one after another, under one picture of their histories.
+    """Train the methods of `settings` one after another, under one figure of their histories.
 
-    The picture is drawn again, in its place, as training goes on: one sees confidence leave
-    accuracy, and the page keeps the last picture.
+    The figure is redrawn in place as training proceeds, so that one can watch confidence rise above
+    accuracy. The notebook keeps the last figure.
 
     Args:
-        every: epochs from one picture to the next.
+        every: number of epochs between two updates of the figure.
 
     Returns:
-        What was trained, by the methods' labels.
+        Label of the method -> its state at the end of training.
     """
     trained: dict[str, TrainingState] = {}
-    picture: DisplayHandle | None = None
+    handle: DisplayHandle | None = None
 
     def draw(state: TrainingState) -> None:
-        nonlocal picture
+        nonlocal handle
         trained[state.method.label] = state
         if len(state.log) % every and len(state.log) < settings.epochs:
             return
-        history = show(training_history({label: each.log for label, each in trained.items()}))
-        if picture is None:
-            picture = display(history, display_id=True)
+        history = show(training_history({label: run.log for label, run in trained.items()}))
+        if handle is None:
+            handle = display(history, display_id=True)
         else:
-            picture.update(history)
+            handle.update(history)
 
     for method in settings.methods:
         train(settings, data, method, progress=False, after_epoch=draw)
@@ -57,35 +57,37 @@ def train_in_view(settings: Settings, data: DataSplits, every: int = 5) -> dict[
 
 
 def side_by_side(rows: Mapping[str, Settings]) -> dict[str, TrainingState]:
-    """Train each row's one method, and print its line of a table as soon as it is trained.
+    """Train the one method of each row, and print its line of a table as soon as it is trained.
 
-    A line has the levels (of methods that have them), and of the first test set accuracy, mean
-    confidence, ECE and OE, in %.
+    A line has the perturbation levels, if the method has them, and accuracy, mean confidence, ECE
+    and OE on the first test set, in percent.
 
     Args:
         rows: name of the row -> its settings, data included.
 
     Raises:
-        ValueError: a row with several methods; nothing is trained then.
+        ValueError: a row has several methods; nothing is trained in that case.
     """
     for name, settings in rows.items():
         if len(settings.methods) != 1:
-            raise ValueError(f"{name} has methods {settings.methods}, but a row trains one")
+            raise ValueError(
+                f"{name} has the methods {settings.methods}; expected one method per row"
+            )
     trained = {}
     print(HEAD)
     for name, settings in rows.items():
         data = settings.load_data()
         state = train(settings, data, settings.methods[0], progress=False)
-        print(_line(name, state, settings, data))
+        print(_table_line(name, state, settings, data))
         trained[name] = state
     return trained
 
 
-def _line(name: str, state: TrainingState, settings: Settings, data: DataSplits) -> str:
-    last, levels = state.log[-1], f"{'-':>10} {'-':>16}"
+def _table_line(name: str, state: TrainingState, settings: Settings, data: DataSplits) -> str:
+    last, alphas = state.log[-1], f"{'-':>10} {'-':>16}"
     if "alpha_mean" in last:
-        between = f"{last['alpha_p10']:.3f} to {last['alpha_p90']:.3f}"
-        levels = f"{last['alpha_mean']:10.3f} {between:>16}"
+        middle_range = f"{last['alpha_p10']:.3f} to {last['alpha_p90']:.3f}"
+        alphas = f"{last['alpha_mean']:10.3f} {middle_range:>16}"
     counts = validate(state.network, next(iter(data.tests.values())), settings)
     scores = "".join(f"{100 * score(counts):12.1f}" for score in SCORES.values())
-    return f"{name:24} {levels}{scores}"
+    return f"{name:24} {alphas}{scores}"

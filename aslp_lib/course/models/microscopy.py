@@ -1,11 +1,11 @@
-"""Cells under a microscope, made from a seed: another kind of dense binary data of known truth.
+"""Synthetic images of cells under a microscope: dense binary data with a known true posterior.
 
-A cell is a bright disc whose border is out of focus, in each image by another width w. With d the
-distance of a pixel to the nearest cell's centre, in radii of that cell, the image shows the profile
-`sigmoid((1 - d) / w)`. Whoever annotates it draws all borders at the same d = 1 + b, generously or
-tightly as it happens, and b is logistic with scale w: the blurrier an image, the further annotators
-disagree. So `P(y = 1 | x) = sigmoid((1 - d) / w)`, the profile itself, which the camera's noise
-hides a little. Pixels outside the round field of view are black and have no label.
+A cell is a bright disc whose border is out of focus, with a width w that differs between images.
+With d the distance of a pixel to the centre of the nearest cell, in radii of that cell, the image
+shows the profile `sigmoid((1 - d) / w)`. An annotator draws all borders of an image at the same
+distance d = 1 + b, and b is logistic with scale w: the blurrier an image, the more annotators
+disagree. Therefore `P(y = 1 | x) = sigmoid((1 - d) / w)`, which is the profile itself, slightly
+hidden by the camera's noise. Pixels outside the round field of view are black and have no label.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ SIZE = 32
 UNLABELLED = 255
 MIDDLE, SCALE = 0.4, 0.2
 BLACK = -MIDDLE / SCALE
-"""Of standardised images."""
+"""Value of a black pixel in a standardised image."""
 BLUR = (0.05, 0.5)
-"""Narrowest and widest border, in radii of a cell."""
+"""Smallest and largest width of a border, in radii of a cell."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Images with their masks and their truth.
+    """Images with their masks and their true posterior.
 
     Args:
         images: (N, 1, S, S), standardised: `(grey - 0.4) / 0.2` of grey values in [0, 1].
-        masks: (N, 1, S, S) uint8: 1 a cell, 0 none, 255 outside the field of view.
+        masks: (N, 1, S, S) uint8: 1 for a cell, 0 for background, 255 outside the field of view.
         posterior: (N, 1, S, S) in [0, 1], `P(y = 1 | x)`; 0 outside the field of view.
     """
 
@@ -45,7 +45,7 @@ class Cells:
 
     @property
     def labelled(self) -> Tensor:
-        """(N, 1, S, S) boolean: the pixels within the field of view."""
+        """Mask of the pixels within the field of view, (N, 1, S, S) boolean."""
         return self.masks != UNLABELLED
 
 
@@ -58,46 +58,52 @@ def draw_cells(
     light: float = 1.0,
     noise: float = 0.06,
 ) -> Cells:
-    """Images of cells, in double precision, so that a training on them can be repeated anywhere.
+    """Draw images of cells, in double precision so that trainings on them are reproducible.
 
     Args:
-        images: how many.
-        seed: fixes the images and masks, on every machine.
-        size: side in pixels.
-        cells: fewest and most cells of an image; some may lie over others.
-        light: strength of the lamp; the sets of one seed differ in nothing else by it.
+        images: number of images.
+        seed: seed of the images and masks, which are the same on every machine.
+        size: side of an image, in pixels.
+        cells: smallest and largest number of cells in an image; cells may overlap.
+        light: relative strength of the lamp. Sets with the same seed and another strength of the
+            lamp differ only in brightness.
         noise: standard deviation of the camera's noise.
     """
-    drawn = [
-        _draw(np.random.default_rng([seed, i]), size, cells, light, noise) for i in range(images)
+    samples = [
+        _draw_image(np.random.default_rng([seed, i]), size, cells, light, noise)
+        for i in range(images)
     ]
     pictures, masks, posteriors = (
-        torch.from_numpy(np.stack(each)[:, None]) for each in zip(*drawn, strict=True)
+        torch.from_numpy(np.stack(arrays)[:, None]) for arrays in zip(*samples, strict=True)
     )
     return Cells(pictures, masks, posteriors)
 
 
 def spoiled(cells: Cells, seed: int = 0) -> dict[str, Cells]:
-    """The same cells, worse to see: under dimmer lamps, with more of the camera's noise, and out of
-    focus. Masks and truth stay.
+    """Return corrupted copies of the cells: a dimmer lamp, more camera noise, or lost focus.
+
+    Masks and posterior are unchanged.
 
     Args:
-        seed: of the noise.
+        seed: seed of the noise.
+
+    Returns:
+        Name of the corruption -> the corrupted cells.
     """
     x = cells.images
     draws = np.random.default_rng(seed).standard_normal(tuple(x.shape))
-    changed = {f"lamp {light}": light * (x - BLACK) + BLACK for light in (0.8, 0.6, 0.4)}
-    changed |= {f"noise {sigma}": x + sigma * torch.from_numpy(draws) for sigma in (0.3, 0.6)}
-    changed |= {
+    corrupted = {f"lamp {light}": light * (x - BLACK) + BLACK for light in (0.8, 0.6, 0.4)}
+    corrupted |= {f"noise {sigma}": x + sigma * torch.from_numpy(draws) for sigma in (0.3, 0.6)}
+    corrupted |= {
         f"focus {k}": avg_pool2d(x, 2 * k + 1, 1, k, count_include_pad=False) for k in (1, 2)
     }
-    return {name: replace(cells, images=each) for name, each in changed.items()}
+    return {name: replace(cells, images=images) for name, images in corrupted.items()}
 
 
-def _draw(
+def _draw_image(
     rng: np.random.Generator, size: int, cells: tuple[int, int], light: float, noise: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One (S, S) image, its mask and its posterior."""
+    """Draw one (S, S) image, its mask and its posterior."""
     y, x = (np.mgrid[:size, :size] + 0.5) / size
     width, bias = rng.uniform(*BLUR), rng.logistic()
     nearest = np.full((size, size), np.inf)
@@ -109,6 +115,6 @@ def _draw(
     picture = light * (0.25 + 0.5 * posterior) + noise * rng.standard_normal((size, size))
     mask = (nearest < 1 + width * bias).astype(np.uint8)
     outside = np.hypot(x - 0.5, y - 0.5) > 0.5
-    picture, posterior = (np.where(outside, 0.0, each) for each in (picture, posterior))
+    picture, posterior = (np.where(outside, 0.0, values) for values in (picture, posterior))
     mask[outside] = UNLABELLED
     return (picture.clip(0, 1) - MIDDLE) / SCALE, mask, posterior

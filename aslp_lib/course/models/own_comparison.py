@@ -1,6 +1,6 @@
-"""Several methods trained on the cells of notebook 08 in a plain PyTorch loop, and compared.
+"""Comparison of several methods, trained on the cells of notebook 08 in a plain PyTorch loop.
 
-The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` has it as a script of its own.
+The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` contains it as a separate script.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ BATCH_SIZE = 8
 LEARNING_RATE = 5e-3
 
 Ways = Mapping[str, tuple[nn.Module, Recalibration | None]]
-"""By label: a network, and what was fitted after it, if anything was."""
+"""Label -> a network, and the recalibration fitted to it, if any."""
 
 
 class Training(NamedTuple):
@@ -38,7 +38,7 @@ class Training(NamedTuple):
 
     Args:
         network: the network after the last epoch.
-        stopped: the network of the epoch with the least validation NLL (early stopping).
+        stopped: the network of the epoch with the lowest validation NLL (early stopping).
         log: "nll", "accuracy" and "confidence" on the validation images after each epoch.
     """
 
@@ -48,8 +48,10 @@ class Training(NamedTuple):
 
 
 def batches(cells: Cells) -> DataLoader[tuple[Tensor, ...]]:
-    """Return a loader of batches `(images, masks, index)`. The order of the images differs between
-    epochs, but not between loaders."""
+    """Return a loader of batches `(images, masks, index)`.
+
+    The order of the images differs between epochs, but not between loaders.
+    """
     items = TensorDataset(cells.images, cells.masks, torch.arange(len(cells)))
     order = torch.Generator().manual_seed(0)
     return DataLoader(items, BATCH_SIZE, shuffle=True, generator=order)
@@ -64,12 +66,12 @@ def train(
     *,
     epochs: int = EPOCHS,
 ) -> Training:
-    """Train a copy of `start` by Adam with a cosine schedule.
+    """Train a copy of `start` with Adam and a cosine schedule.
 
     Args:
         start: the untrained network, which is left unchanged.
-        alphas: perturbation levels that adapt, or one constant for all images: 0 is plain BCE.
-        technique: how labels are perturbed.
+        alphas: adaptive perturbation levels, or one constant for all images: 0 is plain BCE.
+        technique: technique of the label perturbation.
     """
     network, stopped, log = deepcopy(start), deepcopy(start), []
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
@@ -97,46 +99,53 @@ def train(
 
 @torch.no_grad()
 def count(network: nn.Module, cells: Cells) -> Counts:
-    """Return the counts of a network's predictions of the labelled pixels."""
+    """Return the counts of a network's predictions for the labelled pixels."""
     probabilities = network(cells.images).sigmoid()
     return Counts.from_probabilities(probabilities, cells.masks, ignore_index=UNLABELLED)
 
 
 def labelled(values: Tensor, cells: Cells) -> Tensor:
-    """Return the labelled pixels (N, P) of values (N, 1, S, S). All images have equally many,
-    because the field of view is the same in all of them."""
+    """Select the labelled pixels (N, P) of values (N, 1, S, S).
+
+    All images have equally many, because the field of view is the same in all of them.
+    """
     return values[cells.labelled].view(len(cells), -1)
 
 
 @torch.no_grad()
 def answers(ways: Ways, cells: Cells) -> dict[str, Tensor]:
-    """(N, P) probability of each labelled pixel, by each way."""
-    said = {}
+    """Predict the foreground probability of each labelled pixel: label -> (N, P)."""
+    probabilities = {}
     for label, (network, fit) in ways.items():
-        # Labelled pixels alone: image-wise shrinkage looks at the whole map that it is given.
+        # Image-wise shrinkage computes features of all pixels that it is given: labelled ones only.
         logits = labelled(network(cells.images), cells)
-        said[label] = (logits if fit is None else fit.apply(logits)).sigmoid()
-    return said
+        probabilities[label] = (logits if fit is None else fit.apply(logits)).sigmoid()
+    return probabilities
 
 
-def counts_of(said: Mapping[str, Tensor], cells: Cells) -> dict[str, Counts]:
-    """Counts of each way's `answers`."""
+def counts_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, Counts]:
+    """Count the predictions that `answers` returns: label -> counts."""
     labels = labelled(cells.masks, cells)
-    return {label: Counts.from_probabilities(p, labels) for label, p in said.items()}
+    return {label: Counts.from_probabilities(p, labels) for label, p in predictions.items()}
 
 
-def posterior_error_of(said: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
-    """Mean distance of each way's `answers` to the true probability."""
-    truth = labelled(cells.posterior, cells)
-    return {label: (p - truth).abs().mean().item() for label, p in said.items()}
-
-
-def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -> str:
-    """A Markdown table, a row a way; in brackets 95 % intervals over images.
+def posterior_error_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
+    """Compute the mean absolute difference between the predictions and the true posterior.
 
     Args:
-        off: of each way, as `posterior_error_of`.
-        title: above the ways.
+        predictions: label -> (N, P), as `answers` returns them.
+    """
+    truth = labelled(cells.posterior, cells)
+    return {label: (p - truth).abs().mean().item() for label, p in predictions.items()}
+
+
+def table(counted: Mapping[str, Counts], errors: Mapping[str, float], title: str) -> str:
+    """Format scores as Markdown, a row per method, with 95 % intervals over images in brackets.
+
+    Args:
+        counted: label -> counts.
+        errors: label -> posterior error, as `posterior_error_of` returns it.
+        title: heading of the first column.
     """
     rows = []
     for label, counts in counted.items():
@@ -145,17 +154,17 @@ def table(counted: Mapping[str, Counts], off: Mapping[str, float], title: str) -
             low, high = bounds[score]
             cells.append(f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]")
         cells.append(f"{100 * calibration.accuracy(counts):.1f}")
-        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{off[label]:.2f}"])
+        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{errors[label]:.2f}"])
     return markdown_table([title, "ECE %", "OE %", "right %", "NLL", "off the truth"], rows)
 
 
 def write_maps(folder: Path, maps: Mapping[str, Tensor]) -> None:
-    """8-bit maps as `folder/LABEL/000.png` and so on.
+    """Write 8-bit maps as `folder/LABEL/000.png` and so on.
 
     Args:
-        maps: label -> (N, 1, H, W) in [0, 1]; masks too.
+        maps: label -> (N, 1, H, W) in [0, 1]; masks may be among them.
     """
-    for label, values in maps.items():
+    for label, grey_maps in maps.items():
         (folder / label).mkdir(parents=True)
-        for number, each in enumerate((255 * values).round().to(torch.uint8)):
-            (folder / label / f"{number:03}.png").write_bytes(to_png(each[0].numpy()))
+        for number, grey_map in enumerate((255 * grey_maps).round().to(torch.uint8)):
+            (folder / label / f"{number:03}.png").write_bytes(to_png(grey_map[0].numpy()))

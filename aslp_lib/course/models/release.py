@@ -1,7 +1,7 @@
-"""What the authors' released code does otherwise, where showing it takes more than a few lines.
+"""Computations of the authors' released code that differ from the paper's, for notebook 09 only.
 
-Written from a description of what it computes, for notebook 09 alone: nothing here is to be used to
-measure a network. The rest of the release is in the library by name: the technique `RELEASE`,
+They are written from a description of what the code computes, and are not meant for measuring a
+network. The library has the rest of the release under these names: the technique `RELEASE`,
 `dynamics="release"`, the schedule "release" and `min_max`.
 """
 
@@ -13,19 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 TOP = 255
-"""The surest grey level of an 8-bit map."""
+"""Largest grey level of an 8-bit map."""
 
 
 @dataclass(frozen=True)
 class Spans:
-    """Bins that may share pixels, one entry a bin.
+    """Confidence bins that may share pixels, with one entry per bin.
 
     Args:
-        low, high: (bins,) least and greatest confidence that a bin takes, both included.
-        pixels: (bins,) how many pixels it counts.
-        confidence, accuracy: (bins,) their mean confidence and share that is right; 0 in an empty
+        low, high: (bins,) smallest and largest confidence in a bin, both included.
+        pixels: (bins,) number of pixels counted in a bin.
+        confidence, accuracy: (bins,) mean confidence and accuracy of those pixels; 0 in an empty
             bin.
-        there: how many pixels there are.
+        total: number of pixels of all images.
     """
 
     low: NDArray[np.float64]
@@ -33,62 +33,80 @@ class Spans:
     pixels: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
-    there: int
+    total: int
 
     @property
     def times_counted(self) -> float:
-        """How often a pixel is counted on average; 1 in bins that share none."""
-        return float(self.pixels.sum() / self.there)
+        """Mean number of bins that count a pixel; 1 if the bins share no pixels."""
+        return float(self.pixels.sum() / self.total)
 
     @property
     def ece(self) -> float:
-        """`sum_k w_k * |acc_k - conf_k|`, w_k the bin's share of all that is counted."""
+        """Calibration error `sum_k w_k * |acc_k - conf_k|`; w_k is the bin's share of counts."""
         gap = np.abs(self.confidence - self.accuracy)
         return float(self.pixels @ gap / self.pixels.sum())
 
 
 def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) -> Spans:
-    """Bins of equal mass as the authors' release cuts them.
+    """Compute equal-mass bins as the authors' released code does.
 
-    The edges are quantiles, the k-th with k/bins of all pixels below it. But bin k reaches from
-    edge k - 1 to edge k + 1, over two quantiles, and takes both ends. Where m edges coincide, as at
-    a confidence of 1, each of the bins that begin there takes, of every image, the first m-th part
-    of its pixels, in the order in which the image is stored; no bin takes the rest.
+    The edges are quantiles: the k-th has k/bins of all pixels below it. However, bin k extends from
+    edge k - 1 to edge k + 1, over two quantiles, and includes both ends. Where m edges coincide, as
+    at a confidence of 1, each of the bins that begin there takes, from every image, the first m-th
+    part of its pixels in storage order; no bin takes the others.
 
-    (The release's edges are of a sample, all pixels of the first image and a tenth of each other's,
-    drawn from a generator that is not seeded. Here they are of all pixels.)
+    The released code computes the edges from a sample: all pixels of the first image and a tenth of
+    those of every other image, drawn from an unseeded generator. Here all pixels are used.
 
     Args:
-        maps: (images, ...) predicted maps, 255 = surely foreground.
-        masks: the same shape, 0 or 1.
-        bins: how many, at least 2.
+        maps: (images, ...) predicted maps; 255 is a foreground probability of 1.
+        masks: labels of the same shape, 0 or 1.
+        bins: number of bins, at least 2.
 
     Raises:
-        ValueError: shapes that differ, or fewer bins.
+        ValueError: the shapes differ, or there are fewer than 2 bins.
     """
     if maps.shape != masks.shape:
-        raise ValueError(f"maps have shape {maps.shape}, masks {masks.shape}: they must agree")
+        raise ValueError(
+            f"maps have shape {maps.shape} and masks {masks.shape}; expected equal shapes"
+        )
     if bins < 2:
-        raise ValueError(f"bins is {bins}, but must be at least 2")
-    sure = np.maximum(maps, TOP - maps).reshape(len(maps), -1)
-    right = ((maps > TOP // 2) == (masks == 1)).reshape(sure.shape)
-    ranks = np.rint(np.arange(bins) * sure.size / bins).astype(np.int64)
-    edges = np.sort(sure, axis=None)[ranks]
+        raise ValueError(f"bins is {bins}; expected at least 2")
+    grey_confidence = np.maximum(maps, TOP - maps).reshape(len(maps), -1)
+    correct = ((maps > TOP // 2) == (masks == 1)).reshape(grey_confidence.shape)
+    ranks = np.rint(np.arange(bins) * grey_confidence.size / bins).astype(np.int64)
+    edges = np.sort(grey_confidence, axis=None)[ranks]
     low, high = np.append(0, edges[:-1]), np.append(edges[1:], TOP)
-    parts = [max(int((edges == each).sum()), 1) for each in low]
-    found = [_first_parts(sure, right, *each) for each in zip(low, high, parts, strict=True)]
-    pixels, confidence, accuracy = (np.array(column) for column in zip(*found, strict=True))
-    return Spans(low / TOP, high / TOP, pixels, confidence, accuracy, sure.size)
+    parts = [max(int((edges == edge).sum()), 1) for edge in low]
+    statistics = [
+        _bin_statistics(grey_confidence, correct, *bounds)
+        for bounds in zip(low, high, parts, strict=True)
+    ]
+    pixels, confidence, accuracy = (np.array(column) for column in zip(*statistics, strict=True))
+    return Spans(low / TOP, high / TOP, pixels, confidence, accuracy, grey_confidence.size)
 
 
-def _first_parts(
-    sure: NDArray[np.uint8], right: NDArray[np.bool_], low: int, high: int, parts: int
+def _bin_statistics(
+    grey_confidence: NDArray[np.uint8],
+    correct: NDArray[np.bool_],
+    low: int,
+    high: int,
+    parts: int,
 ) -> tuple[int, float, float]:
-    """Of each image, the first of so many parts of its pixels in a bin: how many pixels that is,
-    their mean confidence and the share that is right."""
-    inside = (sure >= low) & (sure <= high)
+    """Compute the statistics of a bin that takes the first part of each image's pixels in range.
+
+    Args:
+        grey_confidence: (images, pixels) confidence as a grey level.
+        correct: (images, pixels) whether the prediction equals the label.
+        low, high: smallest and largest grey level in the bin.
+        parts: number of equal parts into which each image's pixels in this range are divided.
+
+    Returns:
+        Number of pixels, their mean confidence and their accuracy.
+    """
+    inside = (grey_confidence >= low) & (grey_confidence <= high)
     taken = inside & (inside.cumsum(axis=1) <= inside.sum(axis=1, keepdims=True) // parts)
     pixels = int(taken.sum())
     if not pixels:
         return 0, 0.0, 0.0
-    return pixels, float(sure[taken].mean() / TOP), float(right[taken].mean())
+    return pixels, float(grey_confidence[taken].mean() / TOP), float(correct[taken].mean())

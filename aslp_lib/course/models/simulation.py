@@ -1,18 +1,19 @@
-"""The feedback loop of the levels without a network: each image is one number, its margin.
+"""Simulated feedback loop of adaptive alphas, in which each image is one number, its margin.
 
-The levels are moved by the real `AdaptiveAlpha`; only the network is replaced, by four statements:
+The real `AdaptiveAlpha` updates the perturbation levels. Only the network is simulated, by four
+assumptions:
 
-1. Image i has a margin m_i of its own, in nats: as sure as a network can learn to be of this
-   image's labels, `pi_i = sigmoid(m_i)`. Margins are normally distributed over the images.
-2. Each epoch the image's logit margin z_i goes a share `rate` of its way to the minimiser of
-   SC-BCE, `logit((1 - s_i) * pi_i + s_i/2)`, and flickers. `s_i = response * alpha_i * beta`: with
-   a response of 1 the network fits its perturbed labels, with 0 it takes no notice of them.
-3. On validation images the network is as sure as on the training images: confidence is the mean of
-   `max(f_i, 1 - f_i)`, `f_i = sigmoid(z_i)`.
-4. Validation accuracy is learned like the margins, ends at `accuracy`, and pays `cost` times the
-   square of the mean `alpha*beta` for perturbed labels.
+1. Image i has a margin m_i in nats, which sets how confident a network can become about this
+   image's labels: `pi_i = sigmoid(m_i)`. Margins are normally distributed over the images.
+2. In each epoch the logit margin z_i moves by a share `rate` towards the minimiser of SC-BCE,
+   `logit((1 - s_i) * pi_i + s_i/2)`, and noise is added. `s_i = response * alpha_i * beta`: with a
+   response of 1 the network fits its perturbed labels, with 0 it ignores the perturbation.
+3. The network is as confident on validation images as on training images: confidence is the mean
+   of `max(f_i, 1 - f_i)` with `f_i = sigmoid(z_i)`.
+4. Validation accuracy approaches `accuracy` at the same rate as the margins, and loses `cost` times
+   the square of the mean `alpha*beta` to the perturbed labels.
 
-So the network is over-confident unless the levels hold it back, which is all the loop needs.
+Without perturbation the simulated network is therefore overconfident, as the loop requires.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ from aslp_lib.aslp.theory import minimiser
 
 @dataclass(frozen=True)
 class Population:
-    """The images of a simulation, and how the network that is not there answers.
+    """The images of a simulation, and the behaviour of the simulated network.
 
     Args:
-        images: how many.
-        margin, spread: mean and standard deviation of the images' own margins, in nats.
-        accuracy: share of validation pixels that are right at the end, with plain labels.
+        images: number of images.
+        margin, spread: mean and standard deviation of the images' margins, in nats.
+        accuracy: final validation accuracy without label perturbation.
         cost: accuracy lost per unit of the squared mean `alpha*beta`.
-        response: how much of the perturbation the network answers, from 0 (nothing) to 1 (it fits).
-        rate: share of the way to its target that a margin goes in an epoch.
-        flicker: standard deviation of an epoch's noise in a margin, in nats.
-        seed: fixes margins and noise.
+        response: share of the perturbation that the network fits, from 0 (none) to 1 (all).
+        rate: share of the distance to its target that a margin moves in an epoch.
+        flicker: standard deviation of the noise in a margin in an epoch, in nats.
+        seed: seed of margins and noise.
     """
 
     images: int = 4000
@@ -56,21 +57,21 @@ class Population:
 
     @property
     def margins(self) -> Tensor:
-        """(images,) the images' own margins, in nats."""
+        """Margins of the images, (images,), in nats."""
         noise = torch.randn(self.images, generator=torch.Generator().manual_seed(self.seed))
         return self.margin + self.spread * noise
 
 
 @dataclass(frozen=True)
 class Trace:
-    """What happened, an entry an epoch.
+    """Course of a simulation, with one entry per epoch.
 
     Args:
-        margins: (images,) the images' own margins, in nats.
-        gradient: (epochs, images) the expected loss's gradient in alpha, in nats.
-        alpha: (epochs, images) levels after the epoch.
-        accuracy, confidence: (epochs,) of the validation, shares in [0, 1].
-        bound: (epochs,) level at which the target's expected confidence is the accuracy,
+        margins: (images,) margins of the images, in nats.
+        gradient: (epochs, images) gradient of the expected loss with respect to alpha, in nats.
+        alpha: (epochs, images) perturbation levels after the epoch.
+        accuracy, confidence: (epochs,) validation accuracy and mean confidence, in [0, 1].
+        bound: (epochs,) alpha at which the expected confidence of the target equals the accuracy,
             `2 * (1 - A) / beta`, at most the technique's limit.
     """
 
@@ -83,52 +84,57 @@ class Trace:
 
     @property
     def correlation(self) -> float:
-        """Rank correlation (Spearman's) of the last levels with the images' own margins.
+        """Spearman's rank correlation of the last alphas with the images' margins.
 
-        Ranks, because a handful of images whose margin is negative rest at 0, far from all others.
-        NaN where all levels are equal.
+        A rank correlation is used because the few images with a negative margin stay at alpha = 0,
+        far from all others. It is NaN if all alphas are equal.
         """
-        levels = self.alpha[-1]
-        return float(spearmanr(levels, self.margins).statistic) if np.ptp(levels) else math.nan
+        alpha = self.alpha[-1]
+        return float(spearmanr(alpha, self.margins).statistic) if np.ptp(alpha) else math.nan
 
     @property
     def spread(self) -> tuple[float, float]:
-        """10 % and 90 % quantile of the last levels."""
+        """The 10 % and the 90 % quantile of the last alphas."""
         low, high = np.quantile(self.alpha[-1], [0.1, 0.9])
         return float(low), float(high)
 
     @property
     def drops(self) -> np.ndarray:
-        """(epochs - 1, images) whether a level lost a fifth of itself or more in one epoch."""
+        """Mask of alphas that fell by a fifth or more in one epoch, (epochs - 1, images)."""
         before, after = self.alpha[:-1], self.alpha[1:]
         return (before > 0) & (after <= 0.8 * before)
 
 
-def simulate(alphas: AdaptiveAlpha, crowd: Population = Population(), epochs: int = 30) -> Trace:
-    """Run the loop; `alphas` is left at the last epoch's levels.
+def simulate(
+    alphas: AdaptiveAlpha, population: Population = Population(), epochs: int = 30
+) -> Trace:
+    """Run the feedback loop, and leave `alphas` in its state after the last epoch.
 
     Raises:
-        ValueError: the levels are not those of `crowd.images` images.
+        ValueError: `alphas` does not hold one alpha for each of `population.images` images.
     """
-    if len(alphas) != crowd.images:
-        raise ValueError(f"there are {len(alphas)} levels, but the crowd has {crowd.images} images")
-    generator = torch.Generator().manual_seed(crowd.seed + 1)
-    noise = crowd.flicker * torch.randn(epochs, crowd.images, generator=generator)
-    margins, beta = crowd.margins, alphas.technique.beta
-    own, index = torch.sigmoid(margins), torch.arange(crowd.images)
-    labels, fitted = torch.ones(crowd.images, 1), torch.zeros(crowd.images)
+    if len(alphas) != population.images:
+        raise ValueError(
+            f"alphas has {len(alphas)} entries and the population {population.images} images; "
+            "expected equal numbers"
+        )
+    generator = torch.Generator().manual_seed(population.seed + 1)
+    noise = population.flicker * torch.randn(epochs, population.images, generator=generator)
+    margins, beta = population.margins, alphas.technique.beta
+    posterior, index = torch.sigmoid(margins), torch.arange(population.images)
+    labels, fitted = torch.ones(population.images, 1), torch.zeros(population.images)
     rows: dict[str, list] = {"gradient": [], "alpha": [], "accuracy": [], "confidence": []}
     for epoch in range(epochs):
-        answered = crowd.response * alphas.alpha
-        aim = torch.logit(minimiser(own, answered, alphas.technique), eps=1e-6)
-        fitted = fitted + crowd.rate * (aim - fitted)
+        effective_alpha = population.response * alphas.alpha
+        target = torch.logit(minimiser(posterior, effective_alpha, alphas.technique), eps=1e-6)
+        fitted = fitted + population.rate * (target - fitted)
         logits = fitted + noise[epoch]
         alphas.update(index, logits.unsqueeze(1), labels)
         foreground = torch.sigmoid(logits)
         confidence = torch.maximum(foreground, 1 - foreground).mean().item()
-        learned = 1 - (1 - crowd.rate) ** (epoch + 1)
+        learned = 1 - (1 - population.rate) ** (epoch + 1)
         strength = beta * alphas.alpha.mean().item()
-        accuracy = 0.5 + (crowd.accuracy - 0.5) * learned - crowd.cost * strength**2
+        accuracy = 0.5 + (population.accuracy - 0.5) * learned - population.cost * strength**2
         alphas.observe(accuracy, confidence)
         rows["gradient"].append(beta / 2 * logits.numpy())
         rows["alpha"].append(alphas.alpha.numpy().copy())

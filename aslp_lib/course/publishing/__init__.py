@@ -1,1 +1,1 @@
-"""What is made from the committed notebooks: copies, solutions, assignments."""
+"""Tools that make copies, solutions, assignments and archives from the committed notebooks."""

@@ -1,8 +1,8 @@
 """Assignments for nbgrader, made from the exercises: `make assignments`.
 
-`grading/` becomes the course folder of nbgrader. Its folder `source/` gets one assignment for each
-notebook that has exercises, and `nbgrader generate_assignment` makes from it what a class is given.
-TEACHING.md describes the commands that follow.
+`grading/` becomes nbgrader's course folder. Its folder `source/` gets one assignment for each
+notebook that has exercises, from which `nbgrader generate_assignment` makes the version for
+students. TEACHING.md describes the commands that follow.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ EXERCISES["{name}"].grade(answer)"""
 
 
 def assignment(module: ModuleType) -> NotebookNode:
-    """Return the source of the assignment on the exercises of one notebook."""
+    """Make the source notebook of the assignment on one notebook's exercises."""
     instructions = INSTRUCTIONS.format(
         notebook=module.NOTEBOOK,
         exercises=len(module.EXERCISES),
@@ -86,12 +86,12 @@ def assignment(module: ModuleType) -> NotebookNode:
         new_code_cell(IMPORTS, id="imports", metadata=_metadata("imports", locked=True)),
     ]
     for exercise in module.EXERCISES:
-        cells += _cells(exercise)
+        cells += _exercise_cells(exercise)
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
 
-def _cells(exercise: Exercise) -> Iterator[NotebookNode]:
-    """Yield the question, the solution cell and the test cell."""
+def _exercise_cells(exercise: Exercise) -> Iterator[NotebookNode]:
+    """Yield the question, the solution cell and the test cell of an exercise."""
     name = exercise.name.replace("/", "-")
     marks = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
     yield new_markdown_cell(f"{exercise.markdown}\n\n({marks})", id=f"question-{name}")
@@ -109,16 +109,16 @@ def _cells(exercise: Exercise) -> Iterator[NotebookNode]:
 
 
 def _metadata(grade_id: str, **values: bool | int) -> dict[str, dict[str, object]]:
-    """Return the metadata by which nbgrader knows a cell."""
-    kind = {"grade": False, "locked": False, "solution": False, "task": False} | values
-    return {"nbgrader": {"schema_version": 3, "grade_id": grade_id, "cell_type": "code"} | kind}
+    """Return the metadata by which nbgrader identifies a cell."""
+    flags = {"grade": False, "locked": False, "solution": False, "task": False} | values
+    return {"nbgrader": {"schema_version": 3, "grade_id": grade_id, "cell_type": "code"} | flags}
 
 
 def main() -> None:
-    """Write `source/` and, if there is none, `nbgrader_config.py`.
+    """Write the assignments, and `nbgrader_config.py` if it does not exist.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: a file cannot be written.
     """
     config = GRADING / "nbgrader_config.py"
     if not config.exists():

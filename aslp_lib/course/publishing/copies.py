@@ -1,9 +1,8 @@
-"""A learner's own copy of the notebooks, without outputs: `make lab`.
+"""Copies of the notebooks without outputs, for a learner to work in: `make lab`.
 
-An output gives the answer to a prediction away, and what a learner writes must not change the
-course. So `make lab` opens `my-notebooks/`, which is kept from one time to the next. A notebook of
-the course that has changed since is copied anew only where the learner has not written into the
-copy.
+Outputs would reveal the answers to predictions, and a learner's changes must not affect the
+course's files. Therefore `make lab` opens `my-notebooks/`, which persists between sessions. If a
+notebook of the course has changed, its copy is replaced only where the learner has not edited it.
 """
 
 from __future__ import annotations
@@ -20,36 +19,37 @@ from aslp_lib.files import write
 
 COURSE, OWN = Path("notebooks"), Path("my-notebooks")
 BESIDE = ("solutions", "assignments")
-"""Folders in the course's that are copied too; what a class is given has the second alone."""
+"""Subfolders that are copied too; the archive for students has the second one only."""
 MADE_FROM = "aslp_made_from"
-"""In a copy's metadata: what its cells said when it was made."""
+"""Key in a copy's metadata for the fingerprint of its cells when the copy was made."""
 
 
-def copy_notebooks(course: Path = COURSE, own: Path = OWN) -> list[str]:
-    """Copy what is new, and say what was done.
+def copy_notebooks(course: Path = COURSE, copies: Path = OWN) -> list[str]:
+    """Copy new and changed notebooks, and report what was done.
 
     Raises:
-        ValueError: there are no notebooks in `course`.
+        ValueError: `course` contains no notebooks.
     """
-    found = sorted(path for each in ("", *BESIDE) for path in (course / each).glob("*.ipynb"))
-    if not found:
+    paths = sorted(path for folder in ("", *BESIDE) for path in (course / folder).glob("*.ipynb"))
+    if not paths:
         raise ValueError(
-            f"there are no notebooks in {course.resolve()}: call it where README.md is"
+            f"no notebooks in {course.resolve()}; expected the course's. Run this in the "
+            "project's folder."
         )
-    said = []
-    for path in found:
+    messages = []
+    for path in paths:
         notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
-        copy = own / path.relative_to(course)
+        copy = copies / path.relative_to(course)
         notebook.metadata[MADE_FROM] = cells_of(notebook)
-        if what := _to_do(copy, notebook):
-            said.append(f"{copy}: {what}")
-        if what in ("new", "brought up to date"):
+        if action := _action(copy, notebook):
+            messages.append(f"{copy}: {action}")
+        if action in ("new", "updated"):
             write(copy, nbformat.writes(notebook))
-    return said
+    return messages
 
 
 def without_outputs(notebook: NotebookNode) -> NotebookNode:
-    """A notebook as if it had never been run."""
+    """Remove outputs and execution counts from a notebook, in place, and return it."""
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -59,26 +59,27 @@ def without_outputs(notebook: NotebookNode) -> NotebookNode:
 
 
 def cells_of(notebook: NotebookNode) -> str:
-    """A fingerprint of what the cells say, without their outputs."""
-    told = "\0".join(f"{cell.cell_type} {cell.source}" for cell in notebook.cells)
-    return hashlib.sha256(told.encode()).hexdigest()
+    """Compute a fingerprint of the cells' types and sources, without their outputs."""
+    content = "\0".join(f"{cell.cell_type} {cell.source}" for cell in notebook.cells)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _to_do(copy: Path, new: NotebookNode) -> str:
-    """What is to be done about a copy; nothing is said of one that is as it should be."""
+def _action(copy: Path, new: NotebookNode) -> str:
+    """Decide what to do about a copy; the result is empty if the copy is up to date."""
     if not copy.exists():
         return "new"
     try:
         old = nbformat.read(copy, nbformat.NO_CONVERT)
-        made_from, now = old.metadata.get(MADE_FROM), cells_of(old)
-    except Exception as error:  # whatever else is in the file, it is the learner's
-        return f"left alone, it cannot be read ({error}): rename it to get a new copy"
+        made_from, current = old.metadata.get(MADE_FROM), cells_of(old)
+    except Exception as error:  # whatever the file contains is the learner's
+        return f"left unchanged: it cannot be read ({error}). Rename it to get a new copy."
     if made_from == new.metadata[MADE_FROM]:
         return ""
-    if made_from == now:
-        return "brought up to date"
+    if made_from == current:
+        return "updated"
     return (
-        "left alone, you wrote into it; the course's has changed: rename yours to get the new one"
+        "left unchanged: you have edited it, and the course's notebook has changed. "
+        "Rename your copy to get the new one."
     )
 
 

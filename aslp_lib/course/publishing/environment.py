@@ -1,8 +1,8 @@
-"""Check whether this machine is ready for the course.
+"""Check of the requirements of the course on this machine.
 
     python -m aslp_lib.course.publishing.environment      # or `make check`
 
-Only what the course needs decides the exit status.
+Optional components do not affect the exit status.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from packaging.requirements import Requirement
 from aslp_lib import console
 
 PYTHON = (3, 11)
-"""The oldest version that `pyproject.toml` allows."""
+"""Oldest version that `pyproject.toml` allows."""
 
 
 def check_environment() -> str:
-    """Return a line for each requirement, without versions: the text is the same everywhere."""
-    return "\n".join(f"{what}: {problem or 'ok'}" for what, problem in problems().items())
+    """Report on each requirement in a line, without versions: the same text on every machine."""
+    return "\n".join(f"{name}: {problem or 'ok'}" for name, problem in problems().items())
 
 
 def problems() -> dict[str, str]:
-    """Return what is wrong with each requirement and what to do, or "" where it is met."""
+    """Return requirement -> its problem with the remedy, or an empty string if it is met."""
     version = sys.version.split()[0]
-    old = f"this is {version}. Install a newer Python, remove .venv, and call make again"
+    outdated = f"this is {version}. Install a newer Python, remove .venv, and run make again"
     return {
-        "Python {}.{} or newer".format(*PYTHON): old if sys.version_info < PYTHON else "",
+        "Python {}.{} or newer".format(*PYTHON): outdated if sys.version_info < PYTHON else "",
         "packages": packages_problem(),
         "torch and torchvision": torch_problem(),
         "writable folder": folder_problem(Path.cwd()),
@@ -39,43 +39,45 @@ def problems() -> dict[str, str]:
 
 
 def packages_problem() -> str:
-    """Compare the installed versions with those that the package and its extra ask for."""
+    """Compare the installed versions with those required by the package and its extra `course`."""
     try:
-        required = [Requirement(line) for line in metadata.requires("aslp-lib") or []]
+        requirements = [Requirement(line) for line in metadata.requires("aslp-lib") or []]
     except metadata.PackageNotFoundError:
-        return f"aslp-lib is not installed. In the project's folder: {_install('-e', '.[course]')}"
-    wrong = [
-        f"{each.name}{each.specifier}"
-        for each in required
-        if (each.marker is None or each.marker.evaluate({"extra": "course"})) and not _is_met(each)
+        remedy = _pip_install("-e", ".[course]")
+        return f"aslp-lib is not installed. Run in the project's folder: {remedy}"
+    unmet = [
+        f"{requirement.name}{requirement.specifier}"
+        for requirement in requirements
+        if (requirement.marker is None or requirement.marker.evaluate({"extra": "course"}))
+        and not _is_met(requirement)
     ]
-    return f"missing or of another version. {_install(*wrong)}" if wrong else ""
+    return f"missing or incompatible. Run: {_pip_install(*unmet)}" if unmet else ""
 
 
-def _is_met(required: Requirement) -> bool:
+def _is_met(requirement: Requirement) -> bool:
     try:
-        return required.specifier.contains(metadata.version(required.name), prereleases=True)
+        return requirement.specifier.contains(metadata.version(requirement.name), prereleases=True)
     except metadata.PackageNotFoundError:
         return False
 
 
-def _install(*what: str) -> str:
-    return shlex.join([sys.executable, "-m", "pip", "install", *what])
+def _pip_install(*arguments: str) -> str:
+    return shlex.join([sys.executable, "-m", "pip", "install", *arguments])
 
 
 def torch_problem() -> str:
-    """Import the two packages whose versions most often do not fit each other."""
+    """Import torch and torchvision, whose versions are often incompatible with each other."""
     try:
         import torch  # noqa: F401
         import torchvision  # noqa: F401
     except Exception as error:  # OSError of a library, RuntimeError of a missing operator
-        todo = _install("--force-reinstall", "torch", "torchvision")
-        return f"cannot be imported ({error}). {todo}"
+        remedy = _pip_install("--force-reinstall", "torch", "torchvision")
+        return f"cannot be imported ({error}). Run: {remedy}"
     return ""
 
 
 def folder_problem(folder: Path) -> str:
-    """Write a temporary file to a folder."""
+    """Try to write a temporary file to a folder."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"a")
@@ -85,7 +87,7 @@ def folder_problem(folder: Path) -> str:
 
 
 def optional() -> list[str]:
-    """Describe what makes training faster or closer to the paper, and is not required."""
+    """Describe optional components that make training faster or closer to the paper."""
     import torch
 
     cuda = "no device. Everything runs on the CPU; the presets `paper` and `release` need a GPU"
@@ -99,7 +101,7 @@ def optional() -> list[str]:
 
 
 def main() -> int:
-    """Print all checks and return the exit status."""
+    """Print all checks, and return the exit status."""
     print(check_environment())
     ready = not any(problems().values())
     if ready:

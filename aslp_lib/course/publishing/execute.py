@@ -1,6 +1,8 @@
-"""Run notebooks in place: `python -m aslp_lib.course.publishing.execute notebooks/*.ipynb`.
+"""Execution of notebooks in place.
 
-Running an unchanged notebook again on the same machine leaves its file unchanged.
+    python -m aslp_lib.course.publishing.execute notebooks/*.ipynb
+
+Executing an unchanged notebook again on the same machine leaves its file unchanged.
 """
 
 from __future__ import annotations
@@ -20,13 +22,13 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run every cell in a fresh kernel and keep its outputs in the notebook.
+    """Execute every cell in a fresh kernel, and store the outputs in the notebook.
 
-    Two things that differ between runs are made the same. Adjacent pieces of a stream are joined,
-    and the random ids of widgets, whose state is not stored, are replaced by consecutive numbers.
+    Two differences between runs are removed: adjacent parts of a stream are joined, and the random
+    ids of widgets, whose state is not stored, are replaced by consecutive numbers.
 
     Args:
-        folder: the kernel's working directory.
+        folder: working directory of the kernel.
 
     Raises:
         CellExecutionError: a cell failed.
@@ -41,13 +43,14 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     ids: dict[str, str] = {}
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = _joined(cell.outputs)
+            cell.outputs = _join_streams(cell.outputs)
             for output in cell.outputs:
                 if view := output.get("data", {}).get(WIDGET):
                     view["model_id"] = ids.setdefault(view["model_id"], f"{len(ids):032x}")
 
 
-def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+def _join_streams(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """Join adjacent outputs of the same stream."""
     joined: list[NotebookNode] = []
     for output in outputs:
         last = joined[-1] if joined else NotebookNode()
@@ -59,7 +62,10 @@ def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def main(paths: Sequence[Path]) -> int:
-    """Exit status 1 if a notebook failed; it is named, and its file is left as it was."""
+    """Execute notebooks and write them; return 1 if a notebook failed, and 0 otherwise.
+
+    The path of a notebook that failed is printed, and its file is left unchanged.
+    """
     status = 0
     for path in paths:
         print(path, flush=True)
@@ -67,7 +73,7 @@ def main(paths: Sequence[Path]) -> int:
         try:
             execute(notebook, path.parent)
         except CellExecutionError as error:
-            print(f"{path} was not changed, because a cell failed:\n{error}", file=sys.stderr)
+            print(f"{path} was left unchanged, because a cell failed:\n{error}", file=sys.stderr)
             status = 1
         else:
             write(path, nbformat.writes(notebook) + "\n")

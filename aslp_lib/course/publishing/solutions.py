@@ -1,4 +1,4 @@
-"""Write `notebooks/solutions/`: `make solutions`."""
+"""Notebooks with the solutions of the exercises, in `notebooks/solutions/`: `make solutions`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 
 
 def solutions(module: ModuleType) -> NotebookNode:
-    """The solutions of one notebook's exercises, not run yet."""
+    """Make the notebook of solutions to one notebook's exercises, not yet executed."""
     cells = [
         new_markdown_cell(
             f"# Solutions: `{module.NOTEBOOK}`\n\n"
@@ -30,18 +30,24 @@ def solutions(module: ModuleType) -> NotebookNode:
         new_code_cell("from aslp_lib.course import exercises"),
     ]
     for exercise in module.EXERCISES:
-        asked = exercise.markdown.replace("### ", "## ", 1)  # here nothing stands between
-        cells += [new_markdown_cell(asked), new_code_cell(exercise.solution_cell)]
+        question = exercise.markdown.replace("### ", "## ", 1)  # no section stands above it
+        cells += [new_markdown_cell(question), new_code_cell(exercise.solution_cell)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
 
 def main() -> None:
+    """Execute the notebooks of solutions and write them.
+
+    Raises:
+        CellExecutionError: a cell failed.
+        OSError: a file cannot be written.
+    """
     for module in MODULES:
         notebook = solutions(module)
         execute(notebook, FOLDER)
-        notebook.metadata.pop("language_info", None)  # the Python version of who ran it
+        notebook.metadata.pop("language_info", None)  # it holds the Python version of this machine
         write(FOLDER / f"{module.NOTEBOOK}.ipynb", f"{nbformat.writes(notebook)}\n")
 
 

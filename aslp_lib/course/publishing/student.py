@@ -1,12 +1,12 @@
-"""The archive that a class is given: `make student`.
+"""Archive of the course for students: `make student`.
 
-`build/aslp-student.zip` holds the course without outputs and without solutions, the library, and
+`build/aslp-student.zip` holds the notebooks without outputs and without solutions, the library, and
 the assignments that `nbgrader generate_assignment` has released (module `assignments`). The same
-project gives the same bytes.
+project always gives the same bytes.
 
-In a git checkout, only files that git tracks are packed: what else lies in these folders, such as
-an exam, is the teacher's own. Elsewhere, as in an unpacked archive, nothing tells the two apart:
-all files are packed, and a note says so.
+In a git checkout only tracked files are packed, because other files in these folders, such as an
+exam, belong to the teacher. Elsewhere, as in an unpacked archive, the two kinds cannot be
+distinguished: all files are packed, and a note says so.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ KEPT = (
     "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
     "examples/*.py",
 )  # fmt: skip
-"""What the notebooks need, environment included, and the pages that README.md leads to. Notebooks
-show the records under `benchmarks/`."""
+"""Files that the notebooks need, the environment included, and the pages that README.md links to.
+Notebooks show the records under `benchmarks/`."""
 
 README = """\
 # Start here
@@ -63,13 +63,14 @@ def main() -> None:
     """Write the archive.
 
     Raises:
-        ValueError: this is not the project's folder.
+        ValueError: the working directory is not the project's folder.
         RuntimeError: git cannot list its files.
-        OSError: it cannot be written.
+        OSError: the archive cannot be written.
     """
-    content = dict(_content())
+    content = dict(_archive_content())
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_STORED) as archive:  # compressed bytes differ between zlibs
+    # The archive is not compressed, because compressed bytes differ between versions of zlib.
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
         for name in sorted(content):
             entry = ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.create_system, entry.external_attr = 3, 0o100644 << 16
@@ -78,19 +79,22 @@ def main() -> None:
     print(ZIP)
 
 
-def _content() -> Iterator[tuple[str, bytes]]:
-    """Names in the archive and what is in them. Raises as `main`."""
-    tracked = _tracked()
+def _archive_content() -> Iterator[tuple[str, bytes]]:
+    """Yield the names and contents of the files in the archive; raise as `main` does."""
+    tracked = _tracked_files()
 
     def files(pattern: str) -> list[Path]:
-        found = [path for path in Path().glob(pattern) if path.is_file()]
-        return [path for path in found if tracked is None or path.as_posix() in tracked]
+        paths = [path for path in Path().glob(pattern) if path.is_file()]
+        return [path for path in paths if tracked is None or path.as_posix() in tracked]
 
     for pattern in KEPT:
-        found = files(pattern)
-        if not found:
-            raise ValueError(f"there is no {pattern} in {Path.cwd()}: call it where README.md is")
-        yield from ((path.as_posix(), path.read_bytes()) for path in found)
+        paths = files(pattern)
+        if not paths:
+            raise ValueError(
+                f"no {pattern} in {Path.cwd()}; expected the project's files. Run this in the "
+                "project's folder."
+            )
+        yield from ((path.as_posix(), path.read_bytes()) for path in paths)
     for path in files(f"{COURSE}/*.ipynb"):
         notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
         yield path.as_posix(), f"{nbformat.writes(notebook)}\n".encode()
@@ -99,27 +103,27 @@ def _content() -> Iterator[tuple[str, bytes]]:
     yield "START.md", README.encode()
 
 
-def _tracked() -> set[str] | None:
-    """The files that git tracks here; None where this is no git checkout, which is told.
+def _tracked_files() -> set[str] | None:
+    """List the files that git tracks here; outside a git checkout, print a note and return None.
 
     Raises:
-        RuntimeError: it is one, but git cannot list its files.
+        RuntimeError: this is a git checkout, but git cannot list its files.
     """
     if not Path(".git").exists():
         print(
-            "note: this folder is no git checkout, so files of your own are packed too, such as an "
-            f"exam in docs/. Compare what {ZIP} holds.",
+            "note: this folder is not a git checkout, so files of your own are packed too, such as "
+            f"an exam in docs/. Check the contents of {ZIP}.",
             file=sys.stderr,
         )
         return None
-    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True)
-    if listed.returncode:
+    result = subprocess.run(["git", "ls-files", "-z"], capture_output=True)
+    if result.returncode:
         raise RuntimeError(
-            f"git cannot list the files of {Path.cwd()} ({listed.stderr.decode().strip()}); "
+            f"git cannot list the files of {Path.cwd()} ({result.stderr.decode().strip()}); "
             "expected a list, so that only the project's own files are packed. Make `git ls-files` "
             "work here."
         )
-    return set(listed.stdout.decode(errors="surrogateescape").split("\0"))
+    return set(result.stdout.decode(errors="surrogateescape").split("\0"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Weights of the tiny network that come with the library, and how they were made.
+"""Shipped weights of the tiny network, and the record of how they were made.
 
-`python -m aslp_lib.course.recorded` (or `make weights`) makes them again: the preset "demo", plain
-BCE, ASLP by its default rule, and the measured-gap extension.
+`python -m aslp_lib.course.recorded` (or `make weights`) makes them again with the preset "demo":
+plain BCE, ASLP with its default rule, and the measured-gap extension.
 """
 
 from __future__ import annotations
@@ -31,38 +31,41 @@ SETTINGS = PRESETS["demo"]
 
 
 def load(method: str) -> nn.Module:
-    """The trained tiny network of one of `METHODS`, in eval mode."""
+    """Load the trained tiny network of one of `METHODS`, in eval mode."""
     position("method", method, METHODS)
     return load_network(SETTINGS, FOLDER / f"{method}.safetensors")
 
 
 def load_log(method: str) -> list[dict[str, float]]:
-    """Its training log, one row an epoch."""
+    """Load the training log of one of `METHODS`, with one row per epoch."""
     return read_log(FOLDER / f"{method}.csv")
 
 
 def position(name: str, value: object, options: Collection[object]) -> int:
-    """Return the place of a value among those that were recorded.
+    """Return the index of a value among the recorded ones.
+
+    Args:
+        name: name of the value in the error message.
 
     Raises:
-        ValueError: it is not among them; the message has the name.
+        ValueError: the value was not recorded.
     """
-    choices = ", ".join(map(str, options))
-    require(name, value, value in options, f"be one of those recorded: {choices}")
+    listed = ", ".join(map(str, options))
+    require(name, value, value in options, f"be one of those recorded: {listed}")
     return list(options).index(value)
 
 
 @cache
 def read_arrays(name: str) -> dict[str, np.ndarray]:
-    """Read recorded arrays."""
+    """Read the arrays of a recorded file: name -> array."""
     with np.load(FOLDER / name, allow_pickle=False) as file:
         return dict(file)
 
 
 def write_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays for `read_arrays`."""
+    """Write arrays to a file for `read_arrays`."""
     buffer = io.BytesIO()
-    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # as .npz, a quarter smaller than by deflate
+    with ZipFile(buffer, "w", ZIP_LZMA) as file:  # a quarter smaller than with deflate
         for key, values in arrays.items():
             with file.open(f"{key}.npy", "w") as entry:
                 np.lib.format.write_array(entry, values, allow_pickle=False)
@@ -71,18 +74,18 @@ def write_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def write_how(name: str, module: str, methods: Sequence[str], **results: Any) -> None:
-    """Write to a file beside the recorded ones how these were made.
+    """Write the provenance of recorded files to a JSON file beside them.
 
     Args:
-        module: the one that made them.
-        methods: what it trained.
-        results: more entries, after the settings.
+        module: module that made the files.
+        methods: methods that it trained.
+        results: further entries, after the settings.
     """
-    how = {
+    provenance = {
         "command": f"python -m {module}",
         "settings": json.loads(SETTINGS.to_json()) | {"methods": methods},
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         **results,
     }
-    write(FOLDER / name, json.dumps(how, indent=2) + "\n")
+    write(FOLDER / name, json.dumps(provenance, indent=2) + "\n")

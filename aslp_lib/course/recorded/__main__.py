@@ -1,4 +1,4 @@
-"""Make the shipped weights again."""
+"""Training of the shipped weights."""
 
 import tempfile
 from pathlib import Path
@@ -14,13 +14,13 @@ SCORES = ("ece", "oe", "accuracy", "confidence")
 
 
 def main() -> None:
-    """Train in a temporary folder; replace the shipped files when all are done."""
-    data, made = SETTINGS.load_data(), {}
+    """Train in a temporary folder, and replace the shipped files when all trainings are done."""
+    data, scores_by_method = SETTINGS.load_data(), {}
     with tempfile.TemporaryDirectory() as temporary:
         for method in METHODS:
             folder = MethodFolder(Path(temporary) / method)
             network = train(SETTINGS, data, method, folder).network
-            made[method] = {
+            scores_by_method[method] = {
                 name: scores(validate(network, part, SETTINGS), names=SCORES)
                 for name, part in data.tests.items()
             }
@@ -28,7 +28,7 @@ def main() -> None:
             folder = MethodFolder(Path(temporary) / method)
             write(FOLDER / f"{method}.safetensors", folder.weights.read_bytes())
             write(FOLDER / f"{method}.csv", folder.log.read_bytes())
-    write_how("how.json", "aslp_lib.course.recorded", METHODS, scores=made)
+    write_how("how.json", "aslp_lib.course.recorded", METHODS, scores=scores_by_method)
 
 
 if __name__ == "__main__":

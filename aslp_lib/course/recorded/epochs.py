@@ -1,7 +1,8 @@
-"""What is seen of trainings at every other epoch, recorded for the course's training scrubber.
+"""Scores, alphas and maps of trainings at every other epoch, recorded for the training scrubber.
 
-`python -m aslp_lib.course.recorded.epochs` (or `make weights`) makes it again: the preset "demo",
-plain BCE and the three rules. All but ME are the trainings of the shipped weights.
+`python -m aslp_lib.course.recorded.epochs` (or `make weights`) makes the file again with the preset
+"demo": plain BCE and the three rules. Except for ME, these are the trainings of the shipped
+weights.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from aslp_lib.training.validation import validate
 METHODS: tuple[str, ...] = ("bce", "calibration", "entropy", "measured_gap")
 EPOCHS = range(2, SETTINGS.epochs + 1, 2)
 PICKS: Mapping[str, tuple[int, ...]] = {"train": (28, 154), "validation": (7, 27)}
-"""Of each set, the images whose maps are kept."""
+"""Set -> indices of the images whose maps are recorded."""
 GREYS = 32
-"""Of a map."""
+"""Number of grey levels of a recorded map."""
 STEP = 1e-4
-"""To which levels are rounded."""
+"""Step to which alphas are rounded."""
 FILE, HOW = "epochs.npz", "epochs.json"
 SCORES = {
     "accuracy": calibration.accuracy,
@@ -42,11 +43,11 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Seen:
-    """What a network says of a set.
+    """Predictions of a network for a set.
 
     Args:
-        accuracy, confidence, ece: of all pixels, in [0, 1].
-        reliability: their diagram.
+        accuracy, confidence, ece: scores over all pixels, in [0, 1].
+        reliability: the reliability diagram.
         maps: (images, H, W) foreground probability of the images `PICKS`, in [0, 1].
     """
 
@@ -58,65 +59,69 @@ class Seen:
 
 
 def levels(method: str) -> np.ndarray:
-    """(epochs, images): alpha of each training image after each of `EPOCHS`; of plain BCE 0.
+    """Return the alphas of the training images after each of `EPOCHS`, (epochs, images).
+
+    They are 0 for plain BCE.
 
     Raises:
-        ValueError: a method that is not of `METHODS`.
+        ValueError: the method is not one of `METHODS`.
     """
     alphas: np.ndarray = read_arrays(FILE)["levels"][position("method", method, METHODS)] * STEP
     return alphas
 
 
 def seen(method: str, epoch: int, part: str = "validation") -> Seen:
-    """What a network says of a set after an epoch.
+    """Return the recorded predictions of a network for a set after an epoch.
 
     Raises:
-        ValueError: a method, an epoch or a set that is not of `METHODS`, `EPOCHS` and `PICKS`.
+        ValueError: the method, epoch or set is not in `METHODS`, `EPOCHS` or `PICKS`.
     """
     require("epoch", epoch, epoch in EPOCHS, f"be an even one up to {EPOCHS[-1]}")
-    method_at, part_at = position("method", method, METHODS), position("set", part, PICKS)
-    at = method_at, EPOCHS.index(epoch), part_at
-    held = read_arrays(FILE)
-    accuracy, confidence, ece = held["scores"][at].tolist()
-    bins = held["bins"][at].astype(np.float64)
+    method_index, part_index = position("method", method, METHODS), position("set", part, PICKS)
+    index = method_index, EPOCHS.index(epoch), part_index
+    arrays = read_arrays(FILE)
+    accuracy, confidence, ece = arrays["scores"][index].tolist()
+    bins = arrays["bins"][index].astype(np.float64)
     edges = np.arange(bins.shape[1] + 1) / bins.shape[1]
-    maps = held["maps"][at] / (GREYS - 1)
+    maps = arrays["maps"][index] / (GREYS - 1)
     return Seen(accuracy, confidence, ece, Reliability(edges, *bins), maps)
 
 
 def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
-    """What is kept of a training after an epoch."""
+    """Return the arrays to record of a training after an epoch."""
     sets: dict[str, SaliencySet] = {"validation": data.validation, "train": data.train}
     alpha = state.method.per_image().get("alpha", torch.zeros(len(data.train)))
     counts = [validate(state.network, sets[part], settings) for part in PICKS]
-    tables = [calibration.reliability(each) for each in counts]
+    diagrams = [calibration.reliability(part) for part in counts]
     logits = [logits_of(state.network, sets[part])[list(picks)] for part, picks in PICKS.items()]
     return {
         "levels": np.rint(alpha.double().numpy() / STEP).astype(np.uint16),
-        "scores": np.array([[of(each) for of in SCORES.values()] for each in counts], np.float32),
-        "bins": np.array([(t.pixels, t.confidence, t.accuracy) for t in tables], np.float32),
+        "scores": np.array(
+            [[score(part) for score in SCORES.values()] for part in counts], np.float32
+        ),
+        "bins": np.array([(t.pixels, t.confidence, t.accuracy) for t in diagrams], np.float32),
         "maps": np.rint((GREYS - 1) * expit(np.stack(logits))).astype(np.uint8),
     }
 
 
 def recorded(method: str, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
-    """Train, and keep the frames of `EPOCHS`: their arrays, stacked."""
+    """Train, and return the stacked arrays of the frames at `EPOCHS`."""
     frames: list[dict[str, np.ndarray]] = []
 
-    def keep(state: TrainingState) -> None:
+    def record(state: TrainingState) -> None:
         if len(state.log) in EPOCHS:
             frames.append(frame(state, data, settings))
 
-    train(settings, data, method, after_epoch=keep)
-    return {name: np.stack([each[name] for each in frames]) for name in frames[0]}
+    train(settings, data, method, after_epoch=record)
+    return {name: np.stack([arrays[name] for arrays in frames]) for name in frames[0]}
 
 
 def main() -> None:
-    """Train one method after another, and replace the files when all are done."""
+    """Train all methods, and replace the files when all trainings are done."""
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
     trainings = [recorded(method, data, settings) for method in METHODS]
-    arrays = {name: np.stack([each[name] for each in trainings]) for name in trainings[0]}
+    arrays = {name: np.stack([training[name] for training in trainings]) for name in trainings[0]}
     write_arrays(FILE, arrays)
     ends = {
         method: {
