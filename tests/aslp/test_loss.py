@@ -184,7 +184,7 @@ def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
 )
 def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
     logits, labels = torch.ones(1, 3, dtype=dtype), torch.tensor([[1.0, label, 7]])
-    with pytest.raises(ValueError, match=f"2 of 3 pixels have others, the first {label:g}"):
+    with pytest.raises(ValueError, match=f"2 of 3 labels .* the first is {label:g}"):
         sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=ignored)
     # Looking would wait for another device; meta tensors have nothing to look at.
     values = torch.zeros(2, 1, 3, 3, device="meta")
@@ -195,7 +195,7 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
 def test_what_would_broadcast_is_refused(batch):
     logits, labels = batch
     for short in (labels[:1], labels[:, :, :1], labels[0]):
-        with pytest.raises(ValueError, match="must agree"):
+        with pytest.raises(ValueError, match="logits have shape"):
             sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
     for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
         with pytest.raises(ValueError, match="6 images"):
