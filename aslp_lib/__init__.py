@@ -1,6 +1,6 @@
 """Adaptive Stochastic Label Perturbation (ASLP, ICCV 2023) for calibrated dense classification.
 
-Four lines add ASLP to a training loop:
+Four lines add ASLP to a training loop::
 
     alphas = AdaptiveAlpha(len(train_set), HARD_INVERSION, rule="calibration")
     loss = sc_bce_with_logits(logits, labels, alphas[index], HARD_INVERSION)  # in each step

@@ -126,7 +126,8 @@ class AdaptiveAlpha(nn.Module):
     - "measured_gap", an extension of this project: a bound on alpha that follows the difference
       between the measured confidence and A takes the place of R_i.
 
-    The alphas start at 0 and do not change during the warm-up. The dynamics set how a step is made:
+    The alphas start at 0 and do not change during the warm-up. Two kinds of steps are available as
+    `dynamics`:
 
     - "stable" evaluates MC's R_i at the new alpha instead of the old one. This implicit (proximal)
       step has the same fixed point as the explicit step, and is stable for every `eta * lambda`.

@@ -168,7 +168,7 @@ def pixel_noise(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """Draw the noise of each pixel from a standard normal distribution truncated to +-noise.
+    """Draw noise for each pixel: a standard normal distribution truncated to +-technique.noise.
 
     >>> noise = pixel_noise((2, 1, 8, 8), DYNAMIC_MODERATION)
     >>> noise.shape, bool((noise.abs() <= 0.25).all())

@@ -77,7 +77,8 @@ class Calibration(Rule):
     """Rule MC, model calibration: `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
 
     The constraint becomes active when the expected confidence of the target, `1 - beta*alpha_i/2`,
-    falls below the validation accuracy A. It then lowers alpha_i until the two are equal.
+    falls below the validation accuracy A. It then pushes alpha_i down, towards the value at which
+    the two are equal.
     """
 
     name, label = "calibration", "ASLP (MC)"
@@ -97,9 +98,9 @@ class Calibration(Rule):
 class Entropy(Rule):
     """Rule ME, maximum entropy: `R_i = min(A - A_lm, 0)`, equal for all images.
 
-    The constraint becomes active, and lowers the alphas, when the validation accuracy A falls below
-    its landmark A_lm. The paper leaves the landmark undefined; here it is the best accuracy so far.
-    The release tracks the best accuracy but never uses it, so it has no ME.
+    The constraint becomes active, and pushes all alphas down, when the validation accuracy A falls
+    below its landmark A_lm. The paper leaves the landmark undefined; here it is the best accuracy
+    so far. The release tracks the best accuracy but never uses it, so it has no ME.
     """
 
     name, label = "entropy", "ASLP (ME)"

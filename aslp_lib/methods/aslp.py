@@ -45,7 +45,7 @@ class ASLPOptions:
     alpha_warm_up: int = 5
     """Number of epochs before alphas move."""
     dynamics: Dynamics = "stable"
-    """Stable (implicit) step of alpha, or the explicit step of the release."""
+    """Step of alpha, stable (implicit) or release (the explicit step of the authors' code)."""
     use_expected_targets: bool = False
     """Train on expected targets instead of sampling the switch Z."""
 
@@ -59,7 +59,7 @@ class ASLPOptions:
 
     @property
     def perturbation(self) -> Technique:
-        """The perturbation technique, with `beta` in place of its own strength if it is given."""
+        """The perturbation technique; `beta`, if it is given, replaces its strength."""
         technique = TECHNIQUES[self.technique]
         if self.beta is None:
             return technique

@@ -95,7 +95,7 @@ class Method(nn.Module, Generic[OptionsT]):
     Options: ClassVar[type] = NoOptions
     """Frozen dataclass of the hyperparameters, which rejects invalid values."""
     hard_masks: ClassVar[bool] = False
-    """True if the method needs binary masks; it is then rejected together with soft masks."""
+    """True if the method needs binary masks; settings with soft masks are then rejected."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -132,8 +132,8 @@ class Method(nn.Module, Generic[OptionsT]):
         """Compute the sum of the loss over the pixels of these images, in nats; by default, BCE.
 
         Each process calls this with its own rows; training divides the sum by the number of pixels
-        in the whole batch. A term of the loss that is not a sum over pixels is therefore multiplied
-        by the number of pixels.
+        in the whole batch. A term that is defined per image must therefore be multiplied by the
+        number of pixels in an image.
 
         Args:
             logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned.

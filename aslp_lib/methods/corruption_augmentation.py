@@ -32,7 +32,7 @@ class CorruptionAugmentationOptions:
 
 
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
-    """BCE on images of which each is replaced, with probability `share`, by a corrupted copy.
+    """BCE on a batch in which corrupted copies replace images with probability `share`.
 
     The corruption is drawn uniformly from `CORRUPTIONS`, anew in each epoch. If a corruption mixes
     two images, the other one is the image before it in the batch. Images are corrupted on the host,

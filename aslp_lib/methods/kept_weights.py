@@ -19,7 +19,7 @@ from aslp_lib.metrics.counts import Counts
 
 
 class KeptWeights(Method[OptionsT]):
-    """Base class: BCE, with a copy of the network that holds the final weights.
+    """Base class of methods that train with BCE and end with the weights of a copy of the network.
 
     The copy is part of the method's state, so a checkpoint holds both networks.
     """

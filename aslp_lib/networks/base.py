@@ -13,13 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and standard deviation of the channels R, G and B, which images are normalised with."""
+"""Channel means and standard deviations of ImageNet (R, G, B), which normalise the images."""
 
 
 class DenseNetwork(nn.Module):
     """Base class of the networks: normalises and pads images, and crops the logits.
 
-    A subclass defines `segment`, and `stride`, of which the padded sides are multiples.
+    A subclass defines `segment`. Images are padded so that their sides are multiples of `stride`.
 
     >>> class RedChannel(DenseNetwork):
     ...     def segment(self, x):
@@ -29,7 +29,7 @@ class DenseNetwork(nn.Module):
     """
 
     stride = 1
-    """Padded sides are multiples of this number."""
+    """Number of which the sides of a padded image are multiples."""
     mean: Tensor
     std: Tensor
 
@@ -92,7 +92,7 @@ class DenseNetwork(nn.Module):
         with ExitStack() as hooks:
             for module in modules:
                 hooks.callback(module.register_forward_hook(pool).remove)
-            # A compiled network skips hooks when it is called, but not in `forward`.
+            # `forward` runs the hooks; calling a compiled network would skip them.
             self.forward(images)
         return [features[module] for module in modules]
 

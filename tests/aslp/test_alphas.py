@@ -24,7 +24,7 @@ def batch(images=5, dtype=torch.float64):
 
 @pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda t: t.name)
 def test_gradient_is_the_difference_of_the_two_losses(technique):
-    """And autograd's of the expected loss, at any alpha."""
+    """It also equals autograd's gradient of the expected loss, at any alpha."""
     logits, labels = batch()
 
     def bce(target):
@@ -66,7 +66,7 @@ def test_an_image_may_be_one_pixel_and_its_label_between_0_and_1():
         assert torch.equal(of_kind, ours[:2])
 
 
-# --- Levels ---------------------------------------------------------------------------------------
+# --- Alphas ---------------------------------------------------------------------------------------
 
 ALL_RULES = [
     *((rule, "stable") for rule in ("calibration", "entropy", "measured_gap")),
@@ -153,7 +153,7 @@ def test_the_release_s_step_by_hand():
     assert after_one_step(alphas, 0.051, 6.0) == pytest.approx(below, abs=1e-6)
     alphas.observe(0.1)
     assert after_one_step(alphas, 0.245, 6.0) == pytest.approx(1 / 4 - 0.01)
-    # Gain eta * lambda * beta / 2 = 8 > 2: alpha climbs, is thrown down, and climbs again.
+    # The gain eta * lambda * beta / 2 = 8 exceeds 2: alpha rises, is pushed down, and rises again.
     trace = feed(alphas, [5.0], 400)[200:, 0]
     assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10
     assert (trace.diff() > 0).sum() > 100
@@ -192,7 +192,7 @@ def test_state_survives_safetensors_and_only_named_images_move():
 
 
 def test_levels_of_another_technique_do_not_load():
-    """A level of 0.9 is moderation's, but beyond hard inversion's limit of 0.5."""
+    """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
     ours, theirs = (AdaptiveAlpha(3, each) for each in (P.HARD_INVERSION, P.MODERATION))
     theirs.alpha.fill_(0.9)
     with pytest.raises(ValueError, match=r"another technique: .*\[1\.0.*expected \[2\.0"):
@@ -204,7 +204,7 @@ def test_levels_of_another_technique_do_not_load():
     assert torch.equal(again.alpha, theirs.alpha)
 
 
-# --- What is refused, and what moves no level -----------------------------------------------------
+# --- Errors, and steps that move no alpha ---------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_bad_arguments(arguments, message):
     assert len(AdaptiveAlpha(1, P.HARD_INVERSION, **ends)) == 1
 
 
-@pytest.mark.fault("a validation reports NaN, or a per cent", "levels' rule refuses it")
+@pytest.mark.fault("a validation reports NaN, or a per cent", "the rule rejects it")
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_bad_observations(value):
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "measured_gap")
@@ -243,13 +243,13 @@ def test_bad_observations(value):
 
 @pytest.mark.fault(
     "logits of a step are NaN or infinite, as in mixed precision's first steps",
-    "the levels of these images stay; the others move",
+    "the alphas of these images keep their values; the others move",
 )
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
     alphas = AdaptiveAlpha(6, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
     alphas.observe(0.9, 0.95)
-    alphas.observe(0.8, 0.95)  # the entropy rule pulls down: without a gradient it would move
+    alphas.observe(0.8, 0.95)  # the entropy rule would lower an alpha without a gradient
     alphas.alpha.fill_(0.3)
     logits, labels = torch.full((5, 1, 2, 2), 4.0), torch.ones(5, 1, 2, 2)
     labels[0] = 255
@@ -264,17 +264,17 @@ def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
 
 
 def test_a_step_of_0_from_an_infinite_push_moves_nothing():
-    """A weight beyond float32 is infinite, and 0 times it is NaN."""
+    """A weight beyond the range of float32 is infinite, and its product with 0 is NaN."""
     alphas = AdaptiveAlpha(
         1, P.MODERATION, constraint_weight=1e300, alpha_step_size=0.0, warm_up=0, dynamics="release"
     )
     assert after_one_step(alphas, 0.0, 1.0) == 0.0
 
 
-@pytest.mark.fault("labels are 0 and 255, or -1 and 1", "levels' update and the loss refuse them")
+@pytest.mark.fault("labels are 0 and 255, or -1 and 1", "the update and the loss reject them")
 @pytest.mark.fault(
     "a step names an image twice, a negative number, or more images than there are rows",
-    "it is refused, and no level moves",
+    "it is rejected, and no alpha moves",
 )
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -318,7 +318,7 @@ def test_levels_in_half_precision_are_refused(dtype):
     assert alphas.alpha.gt(0).all()
 
 
-@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
+@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is rejected, not taken for -1")
 def test_eight_bits_do_not_wrap():
     arguments = torch.ones(1, 2), torch.tensor([[0, 255]], dtype=torch.uint8)
     for refuses in (
@@ -329,7 +329,7 @@ def test_eight_bits_do_not_wrap():
             refuses()
 
 
-@pytest.mark.fault("a step holds no images", "levels stay as they are")
+@pytest.mark.fault("a step holds no images", "alphas keep their values")
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_an_empty_step_moves_nothing(rule, dynamics):
     alphas = AdaptiveAlpha(3, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
@@ -347,7 +347,7 @@ def test_an_index_of_other_whole_numbers_is_no_mask(kind):
 
 
 def test_an_index_on_another_device_is_not_looked_at():
-    """`tolist` of it would wait for the device; meta tensors have nothing to look at."""
+    """Reading its values would synchronise the device; meta tensors have no values."""
     alphas = AdaptiveAlpha(4, P.MODERATION).to("meta")
     with torch.device("meta"):
         logits, labels = torch.zeros(2, 1, 2, 2), torch.zeros(2, 1, 2, 2)

@@ -22,7 +22,7 @@ def batch():
 
 @pytest.fixture
 def partly(batch):
-    """The batch with a quarter of its pixels ignored, image 2 wholly; and what is kept."""
+    """The batch with a quarter of its pixels ignored and all of image 2, and a mask of the rest."""
     logits, labels = batch
     ignored = torch.rand(labels.shape, generator=torch.Generator().manual_seed(3)) < 0.25
     ignored[2] = True
@@ -161,7 +161,7 @@ def test_a_mean_in_half_precision_does_not_overflow():
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("images", "ignored"), [(0, None), (0, 255), (3, 255)])
-@pytest.mark.fault("a loss is asked for of no images, or only of ignored pixels", "0, not NaN")
+@pytest.mark.fault("a loss is computed for no images, or only for ignored pixels", "0, not NaN")
 def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     logits = torch.ones(images, 1, 4, 4, requires_grad=True)
     labels = torch.full((images, 1, 4, 4), 255.0)
@@ -177,7 +177,7 @@ def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     [
         *((torch.float64, label, None) for label in (255, -1, 0.5, math.nan)),
         (torch.float64, 2, 255),
-        # Looked at before half precision rounds them.
+        # Labels are checked before half precision rounds them.
         *((dtype, 2049, 2048) for dtype in (torch.float16, torch.bfloat16)),
         *((dtype, 1.001, None) for dtype in (torch.float16, torch.bfloat16)),
     ],
@@ -186,7 +186,7 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
     logits, labels = torch.ones(1, 3, dtype=dtype), torch.tensor([[1.0, label, 7]])
     with pytest.raises(ValueError, match=f"2 of 3 labels .* the first is {label:g}"):
         sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=ignored)
-    # Looking would wait for another device; meta tensors have nothing to look at.
+    # A check would synchronise another device; meta tensors have no values to check.
     values = torch.zeros(2, 1, 3, 3, device="meta")
     loss = sc_bce_with_logits(values, values, 0.2, P.MODERATION, ignore_index=ignored)
     assert loss.shape == ()

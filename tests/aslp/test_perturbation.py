@@ -143,7 +143,7 @@ def test_noise_has_the_labels_precision(dtype):
 
 
 @pytest.mark.parametrize("kind", [torch.bool, torch.uint8, torch.int64])
-@pytest.mark.fault("labels are booleans or whole numbers", "alpha is not cut to such")
+@pytest.mark.fault("labels are booleans or integers", "alpha is not rounded to one")
 def test_labels_of_any_kind(kind):
     whole, alpha = torch.tensor([[0, 1]] * 200, dtype=kind), torch.linspace(0, 1, 200)
 
@@ -158,7 +158,7 @@ def test_labels_of_any_kind(kind):
 
 
 @pytest.mark.parametrize("value", [255, -1, 1.5, math.nan])
-@pytest.mark.fault("a label map of 0 and 255 is to be perturbed", "it is refused, with the remedy")
+@pytest.mark.fault("a label map of 0 and 255 is to be perturbed", "it is rejected, with the remedy")
 def test_labels_that_are_none_are_refused(value):
     labels = torch.tensor([[0.0, value, value]])
     for made in (
@@ -168,7 +168,7 @@ def test_labels_that_are_none_are_refused(value):
     ):
         with pytest.raises(ValueError, match=f"2 of 3 labels .* the first is {value:g}"):
             made()
-    on_device = torch.full((2, 3), value, device="meta")  # looking would wait for it
+    on_device = torch.full((2, 3), value, device="meta")  # a check would synchronise it
     assert P.perturb(on_device, P.MODERATION).shape == (2, 3)
 
 

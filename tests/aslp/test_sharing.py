@@ -1,4 +1,4 @@
-"""`share_alphas` in loops of one's own: two real processes (gloo) against one."""
+"""`share_alphas` in plain training loops: two real processes (gloo) compared with one."""
 
 import os
 import re
@@ -40,7 +40,7 @@ def _one_of_two(rank: int, folder: Path) -> None:
 
 
 def loader_of(dataset, batch_size: int) -> DataLoader:
-    """Of this process's images: as many a step, over all processes, as `batch_size`."""
+    """A loader of this process's images; `batch_size` counts the images of all processes."""
     count, rank = 1, 0
     if distributed.is_initialized():
         count, rank = distributed.get_world_size(), distributed.get_rank()
@@ -55,7 +55,7 @@ def network_of(seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
 
 
 def own_loop() -> dict:
-    """Levels after each epoch of a loop without draws, and the weights, in float64."""
+    """Alphas after each epoch of a loop without random draws, and the weights, in float64."""
     dataset = Shapes("train", 12, seed=1, size=16)
     network, loader = network_of(0, torch.float64), loader_of(dataset, 6)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -89,7 +89,7 @@ def by_hand() -> torch.Tensor:
 
 
 def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
-    """A page's loop, on images of which some pixels have no label, or all have one."""
+    """The loop of a page, on images with or without unlabelled pixels."""
     text = (PROJECT / page).read_text()
     (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "AdaptiveAlpha(" in b)
     train_set = Shapes("train", 7, seed=1, size=16)
@@ -111,7 +111,7 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
 
 @pytest.mark.slow
 def test_two_processes_end_as_one(two):
-    """And where both saw an image the highest rank decides, where none did rank 0."""
+    """For an image that both updated, the higher rank decides; for one that none did, rank 0."""
     one, first, second = own_loop(), *(each["own_loop"] for each in two)
     assert torch.equal(first["alphas"], second["alphas"])
     torch.testing.assert_close(first["alphas"], one["alphas"])

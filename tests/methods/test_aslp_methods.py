@@ -1,4 +1,4 @@
-"""ASLP as a training method: what its options set, and which hooks move the levels."""
+"""ASLP as a training method: its options, and the hooks that move the alphas."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Corruption augmentation: by hand, image by image."""
+"""Corruption augmentation compared with the same steps by hand, image by image."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Methods that end with other weights than the last: an average, or an earlier epoch's."""
+"""Methods that do not end with the last weights: an average, and those of an earlier epoch."""
 
 from dataclasses import replace
 

@@ -29,7 +29,7 @@ def draws(rows=slice(None), partners=None, seed=10) -> Draws:
 
 
 def made(name, **options):
-    """A method whose perturbation levels, where it has some, are 1/2."""
+    """Create a method; its perturbation levels, if it has any, are 1/2."""
     method = METHODS[name](IMAGES, METHODS[name].Options(**options))
     method.begin(nn.Conv2d(1, 1, 1, bias=False))
     for values in method.per_image().values():

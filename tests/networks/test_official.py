@@ -1,5 +1,5 @@
-"""The paper's network against a twin that is written as the release describes itself: its names,
-its parts that never run, its in-place steps. Both must say the same of equal weights."""
+"""The paper's network compared with a reference implementation of the release, with its names, its
+unused parts and its in-place steps. Both must give the same logits for the same weights."""
 
 from copy import deepcopy
 

@@ -1,5 +1,5 @@
-"""What holds of levels, targets and loss whatever the batch: symmetries, bounds and slow
-references."""
+"""Properties of alphas, targets and the loss on any batch: symmetries, bounds, and slow reference
+implementations."""
 
 import math
 
@@ -38,13 +38,13 @@ def expected_loss(logits, labels, alpha, technique, **options):
 
 
 def bce(logits, targets):
-    """By its definition, stable: `log(1 + e^z) - t z`."""
+    """BCE by its definition in a stable form, `log(1 + e^z) - t z`."""
     return torch.logaddexp(logits, torch.zeros_like(logits)) - targets * logits
 
 
 @given(batches(), TECHNIQUES)
 def test_the_expected_loss_is_affine_in_its_target_and_alike_for_both_classes(batch, technique):
-    """So it is the mean of BCE with the label and of BCE with the perturbed one."""
+    """It is therefore the mean of the BCE with the label and the BCE with the perturbed label."""
     logits, labels, alpha = batch
     on, beta = alpha.view(-1, 1, 1), technique.beta
     perturbed = (1 - beta) * labels + beta / 2
@@ -153,7 +153,7 @@ def test_a_level_is_a_probability_that_keeps_decisions_whatever_comes(
 
 
 class Reference:
-    """METHOD.md's rules in plain Python numbers, one image at a time, without the implicit step."""
+    """The rules in plain Python numbers, one image at a time; MC's step is solved by bisection."""
 
     def __init__(self, technique, rule, eta, weight, gain, warm_up):
         self.beta, self.rule = technique.beta, rule
@@ -175,7 +175,7 @@ class Reference:
             return
         free = self.alpha[image] + self.eta * self.beta * sum(margins) / len(margins)
         if self.rule == "calibration":
-            low, high = -1e3, 1e3  # the new level a solves a = free + eta * lambda * R(a)
+            low, high = -1e3, 1e3  # the new alpha a solves a = free + eta * lambda * R(a)
             for _ in range(200):
                 a = (low + high) / 2
                 room = min(1 - self.beta * a / 2 - self.accuracy, 0.0)
