@@ -114,20 +114,20 @@ def _image_means(values: Tensor) -> Tensor:
 class AdaptiveAlpha(nn.Module):
     """The perturbation levels of a training set, one alpha_i per image, with their update rule.
 
-    The module is used in a training loop in three places. Index it with the images of a batch to
-    get the alphas for `SCBCELoss` or `sc_bce_with_logits`. Call `update` after each training step:
+    In a training loop, `alphas[index]` gives the alphas of a batch to the loss, `update` moves them
+    after each training step, and `observe` reports each validation to the rule. The update is a
+    step of gradient ascent with a constraint:
 
         alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, min(1, 1/beta))
 
-    Call `observe` once per epoch with the accuracy A on a validation set. The rule sets R_i:
+    Here grad_i is `alpha_gradient`. The rule computes R_i from the validation accuracy A:
 
     - "calibration" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
-    - "entropy" (ME): `R_i = min(A - best A so far, 0)`.
-    - "measured_gap", an extension of this project: a bound on alpha that follows the difference
-      between the measured confidence and A takes the place of R_i.
+    - "entropy" (ME): `R_i = min(A - A_lm, 0)`, where A_lm is the best accuracy so far.
+    - "measured_gap", an extension of this project, has no R_i. It bounds all alphas, and the bound
+      follows the difference between the measured confidence C and A.
 
-    The alphas start at 0 and do not change during the warm-up. Two kinds of steps are available as
-    `dynamics`:
+    The alphas start at 0 and do not change during the warm-up. There are two kinds of steps:
 
     - "stable" evaluates MC's R_i at the new alpha instead of the old one. This implicit (proximal)
       step has the same fixed point as the explicit step, and is stable for every `eta * lambda`.
@@ -156,7 +156,7 @@ class AdaptiveAlpha(nn.Module):
         constraint_weight: lambda, in nats per unit of R_i.
         bound_gain: change of the bound of the rule "measured_gap" per unit of measured gap.
         warm_up: number of calls of `observe` before the alphas move; 5 epochs in the paper.
-        dynamics: "stable" or "release".
+        dynamics: kind of step, "stable" or "release".
 
     Raises:
         ValueError: an argument is out of its range; the message names it.

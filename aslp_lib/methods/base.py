@@ -76,10 +76,10 @@ class Method(nn.Module, Generic[OptionsT]):
     >>> from aslp_lib.methods import METHODS
     >>> method = METHODS["focal"](images=2, options=METHODS["focal"].Options(gamma=2.0))
     >>> draws = Draws(torch.rand(2), images=[0, 1], seed=lambda image: image)
-    >>> logits, labels = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    >>> logits, labels = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
     >>> loss = method.loss(logits, labels, torch.tensor([0, 1]), draws)
-    >>> print(f"{loss:.2f}")  # 32 pixels at (1/2)^2 ln 2
-    5.55
+    >>> print(f"{loss:.2f}")  # 8 pixels, each (1/2)^2 ln 2
+    1.39
 
     Args:
         images: number of images in the training set.

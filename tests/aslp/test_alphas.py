@@ -49,8 +49,8 @@ def test_the_release_s_gradient_is_that_of_clamped_probabilities_divided_by_its_
     if soft:
         labels = 0.2 + 0.6 * labels
     f = torch.sigmoid(logits).clamp(1e-7, 1 - 1e-7)
-    kept, inverted = (-(t * f.log() + (1 - t) * (1 - f).log()) for t in (labels, 1 - labels))
-    oracle = (inverted - kept).mean((1, 2, 3)) / 2
+    plain, inverted = (-(t * f.log() + (1 - t) * (1 - f).log()) for t in (labels, 1 - labels))
+    oracle = (inverted - plain).mean((1, 2, 3)) / 2
     torch.testing.assert_close(release_gradient(logits, labels, P.RELEASE), oracle)
     nothing = P.Technique("nothing", 0.0)
     for gradient in (release_gradient, alpha_gradient):
@@ -75,7 +75,7 @@ ALL_RULES = [
 
 
 def feed(alphas, margin, times, accuracy=0.9, confidence=0.95):
-    """`times` epochs in which every pixel of image i has the signed logit margin `margin[i]`."""
+    """Run `times` epochs in which each pixel of image i has the signed logit margin `margin[i]`."""
     margin = torch.as_tensor(margin)
     labels = torch.ones(len(margin), 1, 2, 2)
     logits = margin.view(-1, 1, 1, 1).expand_as(labels)
@@ -105,8 +105,8 @@ def test_what_is_not_chosen_are_the_paper_s_numbers():
 
 @pytest.mark.parametrize("weight", [10.0, 1e6])
 def test_calibration_rests_a_little_beyond_the_bound(weight):
-    """0 = grad + lambda * (1 - beta*a/2 - A) at the fixed point: a = 2/beta * (1 - A +
-    grad / lambda), which the stable step approaches without overshoot at any weight."""
+    """At the fixed point, grad + lambda * (1 - beta*a/2 - A) = 0, so a = 2/beta * (1 - A +
+    grad / lambda). The stable step approaches it without overshoot at any weight."""
     for technique in (P.HARD_INVERSION, P.SOFT_INVERSION, P.MODERATION):
         beta, margins = technique.beta, torch.tensor([2.0, 8.0])
         numbers = {"alpha_step_size": 0.01, "constraint_weight": weight, "warm_up": 0}
@@ -193,7 +193,7 @@ def test_state_survives_safetensors_and_only_named_images_move():
 
 def test_levels_of_another_technique_do_not_load():
     """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
-    ours, theirs = (AdaptiveAlpha(3, each) for each in (P.HARD_INVERSION, P.MODERATION))
+    ours, theirs = (AdaptiveAlpha(3, technique) for technique in (P.HARD_INVERSION, P.MODERATION))
     theirs.alpha.fill_(0.9)
     with pytest.raises(ValueError, match=r"another technique: .*\[1\.0.*expected \[2\.0"):
         ours.load_state_dict(theirs.state_dict())
@@ -257,10 +257,10 @@ def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
     logits[2, 0, 1, 1] = math.inf
     logits[3] = torch.finfo(torch.float32).max  # finite, but not in the sum; the release cuts it
     alphas.update(torch.arange(5), logits, labels, ignore_index=255)
-    kept = torch.tensor(0.3)
-    assert alphas.alpha[[0, 1, 2, 5]].eq(kept).all()
-    assert alphas.alpha[3].isfinite() and (alphas.alpha[3] == kept) == (dynamics == "stable")
-    assert alphas.alpha[4] != kept and alphas.alpha[4].isfinite()
+    initial = torch.tensor(0.3)
+    assert alphas.alpha[[0, 1, 2, 5]].eq(initial).all()
+    assert alphas.alpha[3].isfinite() and (alphas.alpha[3] == initial) == (dynamics == "stable")
+    assert alphas.alpha[4] != initial and alphas.alpha[4].isfinite()
 
 
 def test_a_step_of_0_from_an_infinite_push_moves_nothing():

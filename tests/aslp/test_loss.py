@@ -36,18 +36,18 @@ def expected_loss(logits, labels, alpha, technique, **options):
 
 
 def test_alpha_zero_is_binary_cross_entropy(partly):
-    logits, holed, kept = partly
-    labels = holed.masked_fill(~kept, 0)
+    logits, partial, labelled = partly
+    labels = partial.masked_fill(~labelled, 0)
     for reduction in REDUCTIONS:
         options = {"reduction": reduction}
         ours = sc_bce_with_logits(logits, labels, 0.0, P.HARD_INVERSION, **options)
         whole = F.binary_cross_entropy_with_logits(logits, labels, **options)
         torch.testing.assert_close(ours, whole)
         ours = sc_bce_with_logits(
-            logits, holed, 0.0, P.HARD_INVERSION, ignore_index=IGNORED, **options
+            logits, partial, 0.0, P.HARD_INVERSION, ignore_index=IGNORED, **options
         )
-        oracle = F.binary_cross_entropy_with_logits(logits[kept], labels[kept], **options)
-        torch.testing.assert_close(ours[kept] if reduction == "none" else ours, oracle)
+        oracle = F.binary_cross_entropy_with_logits(logits[labelled], labels[labelled], **options)
+        torch.testing.assert_close(ours[labelled] if reduction == "none" else ours, oracle)
 
 
 def test_the_definition_term_by_term(batch):
@@ -123,7 +123,7 @@ def test_the_release_s_targets_have_no_lower_bound():
 
 def test_the_draws_of_the_kept_pixels_are_those_without_ignored_ones(batch, partly):
     logits, labels = batch
-    _, holed, kept = partly
+    _, partial, labelled = partly
 
     def loss(values, index):
         return sc_bce_with_logits(
@@ -137,17 +137,17 @@ def test_the_draws_of_the_kept_pixels_are_those_without_ignored_ones(batch, part
     whole = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     for index in (None, IGNORED):
         assert torch.equal(loss(labels, index), whole)
-    assert torch.equal(loss(holed, IGNORED), torch.where(kept, whole, 0.0))
+    assert torch.equal(loss(partial, IGNORED), torch.where(labelled, whole, 0.0))
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf, 1e30])
 def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, broken):
-    logits, labels, kept = partly
-    logits = logits.masked_fill(~kept, broken).requires_grad_()
+    logits, labels, labelled = partly
+    logits = logits.masked_fill(~labelled, broken).requires_grad_()
     alpha = torch.full((len(logits),), 0.2, dtype=torch.float64)
     expected_loss(logits, labels, alpha, P.SOFT_INVERSION, ignore_index=IGNORED).backward()
-    targets = P.expected_targets(labels.masked_fill(~kept, 0), alpha, P.SOFT_INVERSION)
-    oracle = torch.where(kept, (torch.sigmoid(logits) - targets) / kept.sum(), 0.0)
+    targets = P.expected_targets(labels.masked_fill(~labelled, 0), alpha, P.SOFT_INVERSION)
+    oracle = torch.where(labelled, (torch.sigmoid(logits) - targets) / labelled.sum(), 0.0)
     torch.testing.assert_close(logits.grad, oracle.detach())
 
 

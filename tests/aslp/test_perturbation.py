@@ -62,8 +62,8 @@ def test_one_switch_per_image():
     assert 200 < half.all(1).sum() < 300
     assert torch.equal(half, flipped(0.5, 1)) and not torch.equal(half, flipped(0.5, 2))
     assert not flipped(0.0, 1).any() and flipped(1.0, 1).all()
-    each = flipped(torch.arange(500) % 2, 1)
-    assert not each[::2].any() and each[1::2].all()
+    alternating = flipped(torch.arange(500) % 2, 1)
+    assert not alternating[::2].any() and alternating[1::2].all()
 
 
 def test_label_smoothing_is_a_point_of_the_plane():

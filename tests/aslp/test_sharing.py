@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> list[dict]:
-    """What the functions below return in each of two processes of one group."""
+    """Results of the functions below in each of two processes of one group."""
     folder = tmp_path_factory.mktemp("processes")
     multiprocessing.spawn(_one_of_two, (folder,), nprocs=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
@@ -112,14 +112,14 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
 @pytest.mark.slow
 def test_two_processes_end_as_one(two):
     """For an image that both updated, the higher rank decides; for one that none did, rank 0."""
-    one, first, second = own_loop(), *(each["own_loop"] for each in two)
+    one, first, second = own_loop(), *(results["own_loop"] for results in two)
     assert torch.equal(first["alphas"], second["alphas"])
     torch.testing.assert_close(first["alphas"], one["alphas"])
     torch.testing.assert_close(first["weights"], one["weights"])
     assert one["alphas"].std(dim=1).min() > 0.01  # they differ between images
-    for each in two:
-        assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
-        assert torch.equal(each["page_loop"]["alpha"], two[0]["page_loop"]["alpha"])
+    for results in two:
+        assert torch.equal(results["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
+        assert torch.equal(results["page_loop"]["alpha"], two[0]["page_loop"]["alpha"])
 
 
 @pytest.mark.parametrize("seen", [[5], [0, -1], torch.tensor([0.7])])
@@ -135,6 +135,6 @@ def test_an_image_that_is_not_there_is_refused(seen):
 
 @pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
 def test_the_page_s_loop_runs(page, ignored):
-    found = page_loop(page, ignored)
-    assert found["loss"].isfinite()
-    assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
+    results = page_loop(page, ignored)
+    assert results["loss"].isfinite()
+    assert results["alpha"].gt(0).any() and results["alpha"].isfinite().all()

@@ -21,7 +21,7 @@ class Unit(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
-        return self.conv2(self.relu(self.conv1(self.relu(x)))) + x  # x is relu(x) by now
+        return self.conv2(self.relu(self.conv1(self.relu(x)))) + x  # in place, so x is relu(x)
 
 
 class Path(nn.Module):
@@ -29,9 +29,9 @@ class Path(nn.Module):
         super().__init__()
         self.resConfUnit1, self.resConfUnit2 = Unit(), Unit()
 
-    def forward(self, x, level=None):
-        if level is not None:
-            x = x + self.resConfUnit1(level)
+    def forward(self, x, finer=None):
+        if finer is not None:
+            x = x + self.resConfUnit1(finer)
         x = self.resConfUnit2(x)
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
@@ -48,7 +48,7 @@ class Dilated(nn.Module):
 
 
 class Twin(nn.Module):
-    """The release's network; normalised images whose sides are multiples of 32."""
+    """The network of the release, for normalised images whose sides are multiples of 32."""
 
     def __init__(self):
         super().__init__()
@@ -116,8 +116,8 @@ def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, siz
 
 
 def test_parameters_and_work_are_those_of_the_paper_s_network():
-    """195.6 GFLOP an image of 384 x 384, a multiply-add counted as two; parts that never run do
-    none."""
+    """An image of 384 x 384 takes 195.6 GFLOP, with a multiply-add counted as two. Unused parts
+    add nothing."""
     with torch.device("meta"):
         network = networks.build("resnet50").eval()
         with FlopCounterMode(display=False) as counter:
@@ -128,10 +128,12 @@ def test_parameters_and_work_are_those_of_the_paper_s_network():
 
 
 def small_file(path, **changes):
-    """A checkpoint of no weight on the disk: its tensors repeat one number."""
+    """Save a checkpoint that is small on disk, because its tensors repeat one number."""
     with torch.device("meta"):
-        own = Twin().state_dict()
-    state = {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in own.items()} | changes
+        entries = Twin().state_dict()
+    state = {
+        k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries.items()
+    } | changes
     torch.save({k: v for k, v in state.items() if v is not None}, path)
     return path
 
@@ -149,7 +151,7 @@ def small_file(path, **changes):
 )
 @pytest.mark.fault("an authors' checkpoint has other entries", "they are named")
 @pytest.mark.fault(
-    "an authors' checkpoint holds NaN, or whole numbers", "it is refused and the entry named"
+    "an authors' checkpoint holds NaN or integers", "it is rejected, and the entry is named"
 )
 def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
@@ -157,7 +159,7 @@ def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
 
 
 class Executes:
-    """Makes a file when it is unpickled."""
+    """Create a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
