@@ -1,8 +1,9 @@
 """The rules that constrain the perturbation levels: MC, ME, and a measured gap.
 
 Without a constraint, each alpha_i follows its gradient to `alpha_i + eta * grad_i`. A rule limits
-it by the latest validation. MC and ME are the paper's rules, defined by their constraint term R_i
-(Liu et al., ICCV 2023, method figure). The measured gap is an extension of this project.
+this step, using the results of the latest validation. MC and ME are the paper's rules, defined by
+their constraint term R_i (Liu et al., ICCV 2023, method figure). The measured gap is an extension
+of this project.
 """
 
 from __future__ import annotations
