@@ -1,4 +1,12 @@
-"""Adaptive Stochastic Label Perturbation (ASLP, ICCV 2023) for calibrated dense classification."""
+"""Adaptive Stochastic Label Perturbation (ASLP, ICCV 2023) for calibrated dense classification.
+
+Four lines add ASLP to a training loop::
+
+    alphas = AdaptiveAlpha(len(train_set), HARD_INVERSION, rule="calibration")
+    loss = sc_bce_with_logits(logits, labels, alphas[index], HARD_INVERSION)  # in each step
+    alphas.update(index, logits.detach(), labels)  # after each step
+    alphas.observe(accuracy=accuracy)  # after each validation
+"""
 
 from __future__ import annotations
 
@@ -40,13 +48,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # The names above, when one is first asked for: they bring torch, which takes a second and more,
-    # and the command line must understand Ctrl-C meanwhile.
+    # Public names are imported at their first use, because they import torch, which takes a second
+    # or more, and the command line must be able to handle Ctrl-C from the start.
     if name in __all__:
-        for room in ("alphas", "loss", "perturbation", "sharing"):
-            held = vars(import_module(f"aslp_lib.aslp.{room}"))
-            if name in held:
-                return held[name]
+        for module_name in ("alphas", "loss", "perturbation", "sharing"):
+            names = vars(import_module(f"aslp_lib.aslp.{module_name}"))
+            if name in names:
+                return names[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,7 +1,6 @@
 """The command line: `python -m aslp_lib`, the script `aslp` and `main_ASLP.py`.
 
-Whatever takes long, the imports among it, stands in a function, so that Ctrl-C is understood from
-the first moment on.
+Everything slow, including imports, is inside functions, so that Ctrl-C is handled from the start.
 """
 
 from __future__ import annotations
@@ -12,7 +11,10 @@ from aslp_lib import console
 
 
 def main() -> int:
-    """Run `aslp_lib.cli.main` as a process; one of several processes ends here."""
+    """Run `aslp_lib.cli.main` and return its exit status.
+
+    If several processes run, each of them exits here and does not return.
+    """
     return console.run(_command)
 
 

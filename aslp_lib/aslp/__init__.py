@@ -1,5 +1,13 @@
-"""Adaptive Stochastic Label Perturbation (ASLP): the paper's method and nothing else.
+"""Adaptive Stochastic Label Perturbation (ASLP): the method of Liu et al. (ICCV 2023).
 
-It holds label perturbation, the Bernoulli switch and SC-BCE (the stochastic part), and the rules
-that learn a perturbation level for each training image (the adaptive part).
+The modules follow the paper. With its symbols:
+
+- `perturbation`: the perturbed label `p(y, beta)` of perturbation strength beta, and the Bernoulli
+  switch Z that selects it (the stochastic part).
+- `loss`: SC-BCE, the self-calibrating binary cross entropy.
+- `alphas`: the perturbation level alpha_i of each training image i and its update with step size
+  eta (the adaptive part).
+- `rules`: the constraint term R_i, whose weight is lambda.
+- `theory`: closed forms of what training on perturbed labels leads to.
+- `sharing`: alphas in a training loop of several processes.
 """

@@ -1,10 +1,13 @@
-"""The adaptive part of ASLP: a perturbation level alpha_i for each training image.
+"""The adaptive part of ASLP: a perturbation level alpha_i for each training image i.
 
-The perturbation levels follow gradient ascent while the network follows gradient descent:
+The perturbation levels follow gradient ascent on the expected loss, while the weights of the
+network follow gradient descent:
 
     alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, 1/beta)
 
-Source: Liu et al., ICCV 2023, method figure. What R is, is the rule's: see `rules`.
+Here eta is the step size of alpha, grad_i the gradient of the loss of image i with respect to its
+alpha (`alpha_gradient`), and R_i the constraint term of a rule (module `rules`), whose weight is
+lambda. Source: Liu et al., ICCV 2023, method figure.
 """
 
 from __future__ import annotations
@@ -21,114 +24,148 @@ from aslp_lib.aslp.rules import RULES
 Dynamics = Literal["stable", "release"]
 
 RELEASE_LOGIT = math.log(1e7 - 1)
-"""Of the probability 1 - 1e-7."""
+"""Logit of the probability 1 - 1e-7, at which the release clamps predictions."""
 
 
 def alpha_gradient(
     logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
 ) -> Tensor:
-    """Gradient of each image's expected loss in alpha, (N,), in nats per pixel; float64 for float64
-    logits, otherwise float32.
+    """Compute the gradient of the expected loss of each image with respect to its alpha.
 
-    `BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]`: beta/2 times the mean signed
-    logit margin. It is positive where the network is right and sure.
+        grad_i = BCE(f, p(y, beta)) - BCE(f, y) = beta * mean[(y - 1/2) * z]
+
+    The mean is over pixels, so grad_i is beta/2 times the mean signed logit margin. It is positive
+    if the network is, on average over the image, correct and confident.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
-    >>> logits = torch.tensor([[4.0, -4.0], [-1.0, 2.0]])  # right and sure; wrong
+    >>> logits = torch.tensor([[4.0, -4.0], [-1.0, 2.0]])  # correct and confident; wrong
     >>> alpha_gradient(logits, torch.tensor([[1.0, 0.0], [1.0, 0.0]]), MODERATION)
     tensor([ 2.0000, -0.7500])
 
     Args:
-        logits: (N, ...) raw network outputs z.
-        labels: the same shape, in {0, 1} or between, or `ignore_index`. Others are refused on a
-            CPU; on other devices, where looking would wait for the device, they make NaN of it.
-        ignore_index: label of pixels that are left out of the mean, which is NaN for an image that
-            has no others.
+        logits: (N, ...) outputs z of the network.
+        labels: labels y of the same shape, in {0, 1}, in between for soft labels, or
+            `ignore_index`. Other values raise an error on a CPU; on other devices, where the check
+            would synchronise the device, they make the gradient NaN.
+        technique: the perturbation technique, which sets beta.
+        ignore_index: label of pixels that are excluded from the mean. The gradient of an image
+            without other pixels is NaN.
+
+    Returns:
+        (N,) gradients in nats per pixel, in float64 for float64 logits and otherwise in float32.
 
     Raises:
-        ValueError: shapes that differ, or other labels (on a CPU).
+        ValueError: the shapes differ, or a label is invalid (on a CPU).
     """
-    return technique.beta * _mean_margin(logits, labels, ignore_index)
+    return technique.beta * _mean_half_margin(logits, labels, ignore_index)
 
 
 def release_gradient(
     logits: Tensor, labels: Tensor, technique: Technique, ignore_index: int | None = None
 ) -> Tensor:
-    """`alpha_gradient` as the authors' code computes it, (N,), in nats per pixel.
+    """Compute the gradient with respect to alpha as the authors' code does.
 
-    Its beta is half the figure's, and it divides by it where it should multiply. It takes the
-    cross entropies of probabilities that are cut to [1e-7, 1 - 1e-7], so that no logit counts
-    beyond +-16.1.
+    It differs from `alpha_gradient` in two ways. The code's beta is half that of the figure, and
+    the code divides by it instead of multiplying. Probabilities are clamped to [1e-7, 1 - 1e-7], so
+    logits beyond +-16.1 have no further effect.
+
+    >>> from aslp_lib.aslp.perturbation import RELEASE
+    >>> logits, labels = torch.tensor([[4.0, -4.0]]), torch.tensor([[1.0, 0.0]])
+    >>> alpha_gradient(logits, labels, RELEASE), release_gradient(logits, labels, RELEASE)
+    (tensor([8.]), tensor([2.]))
 
     Args:
-        logits, labels, ignore_index: as `alpha_gradient`.
+        logits, labels, technique, ignore_index: as in `alpha_gradient`.
+
+    Returns:
+        (N,) gradients in nats per pixel.
     """
-    cut = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits  # infinity stays non-finite
-    gradient = technique.beta * _mean_margin(cut, labels, ignore_index)
+    # The term 0 * logits keeps an infinite logit non-finite.
+    clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits
+    gradient = technique.beta * _mean_half_margin(clamped, labels, ignore_index)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
 
 
-def _mean_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
-    """(N,) means of `(y - 1/2) * z`, as `alpha_gradient` takes them."""
+def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
+    """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
     if logits.shape != labels.shape:
         raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
-            "they must agree"
+            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
+            f"{tuple(labels.shape)}"
         )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     labels = labels.to(dtype)
-    margin = (labels - 0.5) * logits.to(dtype)
-    known = (labels >= 0) & (labels <= 1)
+    half_margin = (labels - 0.5) * logits.to(dtype)
+    valid = (labels >= 0) & (labels <= 1)
     if ignore_index is None:
-        check_labels(labels, known)
-        return _per_image(torch.where(known, margin, torch.nan))
-    kept = labels != ignore_index
-    check_labels(labels, known | ~kept)
-    margin = torch.where(kept, torch.where(known, margin, torch.nan), 0.0)
-    return _per_image(margin) / _per_image(kept.to(dtype))
+        check_labels(labels, valid)
+        return _image_means(torch.where(valid, half_margin, torch.nan))
+    labelled = labels != ignore_index
+    check_labels(labels, valid | ~labelled)
+    half_margin = torch.where(labelled, torch.where(valid, half_margin, torch.nan), 0.0)
+    return _image_means(half_margin) / _image_means(labelled.to(dtype))
 
 
-def _per_image(values: Tensor) -> Tensor:
-    """(N,) means of (N, ...)."""
+def _image_means(values: Tensor) -> Tensor:
+    """Average (N, ...) over all dimensions but the first."""
     return values.unsqueeze(-1).flatten(1).mean(dim=1)
 
 
 class AdaptiveAlpha(nn.Module):
-    """The perturbation levels of a training set, one per image, and the rule that moves them.
+    """The perturbation levels of a training set, one alpha_i per image, with their update rule.
 
-    Dynamics: "stable" takes MC's constraint implicitly (at the new alpha instead of the old), a
-    proximal step with the same rest point, stable at every `eta * lambda`. "release" takes it
-    explicitly, which is stable only while `eta * lambda * beta / 2 < 2`; its own numbers give 8
-    (beta = 4), and alphas saw-tooth. It also takes the gradient as the authors' code does
-    (`release_gradient`), and throws an alpha that reaches its limit back by 0.01.
+    In a training loop, `alphas[index]` gives the alphas of a batch to the loss, `update` moves them
+    after each training step, and `observe` reports each validation to the rule. The update is a
+    step of gradient ascent with a constraint:
 
-    State is held in buffers: it moves with `.to(device)`, is saved by `state_dict()` together with
-    the technique, and an update needs neither a loop over images nor a device synchronisation.
+        alpha_i <- clip(alpha_i + eta * (grad_i + lambda * R_i), 0, min(1, 1/beta))
+
+    Here grad_i is `alpha_gradient`. The rule computes R_i from the validation accuracy A:
+
+    - "calibration" (MC): `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
+    - "entropy" (ME): `R_i = min(A - A_lm, 0)`, where A_lm is the best accuracy so far.
+    - "measured_gap", an extension of this project, has no R_i. It bounds all alphas, and the bound
+      follows the difference between the measured confidence C and A.
+
+    The alphas start at 0 and do not change during the warm-up. There are two kinds of steps:
+
+    - "stable" evaluates MC's R_i at the new alpha instead of the old one. This implicit (proximal)
+      step has the same fixed point as the explicit step, and is stable for every `eta * lambda`.
+    - "release" makes the explicit step of the authors' code, which is stable only if
+      `eta * lambda * beta / 2 < 2`. With the code's own values this gain is 8 (beta = 4), and the
+      alphas oscillate. It also uses `release_gradient`, and sets an alpha that reaches its limit to
+      0.01 below the limit.
+
+    All state is in buffers: it moves with `.to(device)`, and `state_dict()` saves it together with
+    the technique. An update has no loop over images and does not synchronise the device.
+    Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
-    >>> alphas.observe(accuracy=0.9)  # of the validation set, after each epoch
-    >>> sure = torch.full((2, 8, 8), 5.0)
-    >>> alphas.update(torch.tensor([0, 2]), sure, torch.ones(2, 8, 8))  # after each step
-    >>> alphas.alpha
+    >>> alphas.observe(accuracy=0.9)  # after each validation
+    >>> logits, labels = torch.full((2, 8, 8), 5.0), torch.ones(2, 8, 8)
+    >>> alphas.update(torch.tensor([0, 2]), logits, labels)  # after each training step
+    >>> alphas.alpha  # images 0 and 2: eta * grad_i = 0.002 * beta/2 * 5
     tensor([0.0050, 0.0000, 0.0050])
 
     Args:
-        images: how many images the training set has.
-        technique: how labels are perturbed; fixes beta and the limit of alpha, `min(1, 1/beta)`.
-        rule: a name of `rules.RULES`: "calibration" (MC), "entropy" (ME) or "measured_gap".
-        alpha_step_size: eta, alpha per nat.
-        constraint_weight: lambda, nats per unit of R.
-        bound_gain: how far the rule "measured_gap" moves its bound per unit of measured gap.
-        warm_up: updates do nothing until `observe` was called this often (the paper: 5 epochs).
-        dynamics: see above.
+        images: number of images in the training set.
+        technique: the perturbation technique, which sets beta and the limit of alpha.
+        rule: "calibration" (MC), "entropy" (ME) or "measured_gap".
+        alpha_step_size: eta, in alpha per nat.
+        constraint_weight: lambda, in nats per unit of R_i.
+        bound_gain: change of the bound of the rule "measured_gap" per unit of measured gap.
+        warm_up: number of calls of `observe` before the alphas move; 5 epochs in the paper.
+        dynamics: kind of step, "stable" or "release".
 
     Raises:
-        ValueError: a value out of its range; the message names it.
+        ValueError: an argument is out of its range; the message names it.
     """
 
     alpha: Tensor
+    """(images,) perturbation levels."""
     observed: Tensor
+    """Number of validations so far."""
 
     def __init__(
         self,
@@ -145,40 +182,47 @@ class AdaptiveAlpha(nn.Module):
         super().__init__()
         _check_choice("rule", rule, tuple(RULES))
         _check_choice("dynamics", dynamics, get_args(Dynamics))
-        positive = {
+        non_negative = {
             "alpha_step_size": alpha_step_size,
             "constraint_weight": constraint_weight,
             "bound_gain": bound_gain,
         }
-        for name, value in positive.items():
+        for name, value in non_negative.items():
             if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}, but must be finite and not negative")
+                raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
         if images < 1 or warm_up < 0:
             raise ValueError(
-                f"images is {images} and warm_up {warm_up}: at least 1 and 0 are needed"
+                f"images is {images} and warm_up is {warm_up}; expected at least 1 image and a "
+                "warm_up of at least 0"
             )
         if technique == RELEASE and dynamics != "release":
-            raise ValueError("the technique 'release' (beta = 4) needs dynamics='release'")
+            raise ValueError(
+                f"dynamics is {dynamics!r}; the technique 'release' (beta = 4) needs "
+                "dynamics='release'"
+            )
         self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
         self.warm_up = warm_up
         self.rule = RULES[rule](technique, bound_gain)
         if dynamics == "release":
-            self.rule.constraint(torch.zeros(1))  # its step takes only the paper's rules
+            self.rule.constraint(torch.zeros(1))  # raises an error unless the rule defines R_i
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
-        module: Any = self  # torch does not type this method
+        module: Any = self  # torch does not annotate this method
         module.register_load_state_dict_pre_hook(_check_technique)
 
     def get_extra_state(self) -> Tensor:
-        """Beta and noise of the technique, which `state_dict()` saves and loading compares."""
+        """Return beta and noise of the technique.
+
+        `state_dict` saves them, and `load_state_dict` compares them.
+        """
         return torch.tensor([self.technique.beta, self.technique.noise], dtype=torch.float64)
 
     def __len__(self) -> int:
         return len(self.alpha)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """Levels of the images `index`, same shape."""
+        """Return the alphas of the images `index`, in the shape of `index`."""
         return self.alpha[index]
 
     def extra_repr(self) -> str:
@@ -188,22 +232,23 @@ class AdaptiveAlpha(nn.Module):
     def update(
         self, index: Tensor, logits: Tensor, labels: Tensor, *, ignore_index: int | None = None
     ) -> None:
-        """Move the levels of the images of one step, of which there may be none.
+        """Move the alphas of the images of one training step; an empty step is allowed.
 
-        A level keeps its value where its gradient is not finite: logits that are NaN or infinite,
-        as mixed precision's first steps may give, or an image without a pixel that counts.
+        An alpha keeps its value if its gradient is not finite. This happens if a logit is NaN or
+        infinite, as in the first steps of mixed precision, or if every pixel is ignored.
 
         Args:
-            index: (N,) which images, each at most once. Looked at on a CPU; on other devices,
-                where looking would wait for the device, it is your care.
-            logits: (N, ...) what the network said of them.
-            labels: the same shape, their unperturbed labels, in {0, 1} or between. Others are
-                refused on a CPU; on other devices their images keep their levels.
-            ignore_index: label of pixels that are left out, as in the loss.
+            index: (N,) indices of the images in the training set, each at most once. They are
+                checked on a CPU only, because the check would synchronise another device.
+            logits: (N, ...) outputs z of the network for these images.
+            labels: unperturbed labels y of the same shape, in {0, 1}, in between for soft labels,
+                or `ignore_index`. Other values raise an error on a CPU; on other devices, the alpha
+                of such an image keeps its value.
+            ignore_index: label of pixels that are excluded, as in the loss.
 
         Raises:
-            ValueError: shapes that do not agree; an image that is named twice or does not exist;
-                other labels; levels in half precision.
+            ValueError: the shapes do not agree; an index occurs twice or is not that of an image; a
+                label is invalid; or the alphas are in half precision.
         """
         if self.alpha.dtype not in (torch.float32, torch.float64):
             raise ValueError(
@@ -213,71 +258,89 @@ class AdaptiveAlpha(nn.Module):
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
-        take, move = (
-            (release_gradient, self._release)
+        compute_gradient, step = (
+            (release_gradient, self._release_step)
             if self.dynamics == "release"
-            else (alpha_gradient, self._stable)
+            else (alpha_gradient, self._stable_step)
         )
-        gradient = take(logits, labels, self.technique, ignore_index).to(old)
-        new = move(old, gradient)
-        # No `if`: reading the counter on the host would synchronise the device at every step.
+        gradient = compute_gradient(logits, labels, self.technique, ignore_index).to(old)
+        new = step(old, gradient)
+        # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
 
     def _check_index(self, index: Tensor, images: int) -> None:
         if index.shape != (images,):
             raise ValueError(
-                f"index has shape {tuple(index.shape)}, but there are logits of {images} images: "
-                "give one number an image"
+                f"index has shape {tuple(index.shape)}; expected ({images},), one index for each "
+                "image of logits"
             )
         check_images(index, len(self))
-        if index.device.type == "cpu" and len(set(named := index.tolist())) < images:
-            raise ValueError(f"index names an image twice in one step: {named}")
+        if index.device.type == "cpu" and len(set(indices := index.tolist())) < images:
+            raise ValueError(
+                f"index names an image twice: {indices}; expected each image at most once per step"
+            )
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:
-        """Report one validation: pixel accuracy and mean confidence, in [0, 1]; the rule
-        "measured_gap" needs both."""
+        """Report the results of one validation to the rule.
+
+        Args:
+            accuracy: A, the accuracy over the validation pixels, in [0, 1].
+            confidence: C, the mean confidence over the validation pixels, in [0, 1]. Only the rule
+                "measured_gap" needs it.
+
+        Raises:
+            ValueError: a value is outside [0, 1], or the rule needs the missing confidence.
+        """
         for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
             if value is not None and not 0.0 <= value <= 1.0:
-                raise ValueError(f"{name} is {value}, but must be a share in [0, 1]")
+                raise ValueError(f"{name} is {value}; expected a fraction in [0, 1]")
         self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
 
-    def _stable(self, alpha: Tensor, gradient: Tensor) -> Tensor:
-        free = alpha + self.alpha_step_size * gradient
-        pull = self.alpha_step_size * self.constraint_weight
-        return self.rule.constrain(free, pull).clamp(0.0, self.technique.alpha_limit)
+    def _stable_step(self, alpha: Tensor, gradient: Tensor) -> Tensor:
+        proposed = alpha + self.alpha_step_size * gradient
+        constraint_step = self.alpha_step_size * self.constraint_weight
+        return self.rule.constrain(proposed, constraint_step).clamp(0.0, self.technique.alpha_limit)
 
-    def _release(self, alpha: Tensor, gradient: Tensor) -> Tensor:
-        push = gradient + self.constraint_weight * self.rule.constraint(alpha)
-        new, limit = alpha + self.alpha_step_size * push, self.technique.alpha_limit
+    def _release_step(self, alpha: Tensor, gradient: Tensor) -> Tensor:
+        direction = gradient + self.constraint_weight * self.rule.constraint(alpha)
+        new, limit = alpha + self.alpha_step_size * direction, self.technique.alpha_limit
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
 
 
 def _check_technique(alphas: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Refuse levels of another technique before any is loaded. States of earlier versions do not
-    say whose they are, and pass."""
-    own = alphas.get_extra_state()
-    saved = state.pop(f"{prefix}_extra_state", own)
-    if saved.tolist() != own.tolist():
+    """Reject the state of another technique before any of it is loaded.
+
+    States of earlier versions do not store their technique and are accepted.
+    """
+    expected = alphas.get_extra_state()
+    saved = state.pop(f"{prefix}_extra_state", expected)
+    if saved.tolist() != expected.tolist():
         raise ValueError(
             "the perturbation levels were learned with another technique: beta and noise are "
-            f"{saved.tolist()}; expected {own.tolist()}. Load them into an AdaptiveAlpha of their "
-            "own technique."
+            f"{saved.tolist()}; expected {expected.tolist()}. Load them into an AdaptiveAlpha of "
+            "their own technique."
         )
 
 
 def check_images(index: Tensor, images: int) -> None:
-    """Refuse numbers that are no image's; which ones they are is looked at on a CPU alone."""
+    """Raise ValueError unless an index consists of integers in [0, images).
+
+    Values are checked on a CPU only, because the check would synchronise another device.
+    """
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
-        raise ValueError(f"images are named by {index.dtype}, but must be by whole numbers")
+        raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":
         for i in index.tolist():
             if not 0 <= i < images:
-                raise ValueError(f"index names image {i}, but there are {images}, from 0 on")
+                raise ValueError(
+                    f"image index {i} is out of range; expected 0 to {images - 1}, for {images} "
+                    "training images"
+                )
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}, but must be one of {', '.join(choices)}")
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")

@@ -20,46 +20,53 @@ def sc_bce_with_logits(
     ignore_index: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """`(1 - Z) * BCE(f, y) + Z * BCE(f, p(y, beta))` with `f = sigmoid(logits)`, in nats.
+    """Compute SC-BCE, the self-calibrating binary cross entropy, in nats.
 
-    BCE is affine in its target, so the two terms are one BCE with the target that the switch
-    picks, and the mean over Z is one BCE with the mean target.
+        L = (1 - Z) * BCE(f, y) + Z * BCE(f, p(y, beta))
+
+    Here `f = sigmoid(z)` are the predicted probabilities, and `Z ~ Bernoulli(alpha)` is the switch
+    of an image. BCE is affine in its target, so L equals the BCE with the target that Z selects,
+    and its expectation over Z equals the BCE with the expected target
+    `(1 - alpha*beta) * y + alpha*beta/2`. Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> logits, labels = torch.tensor([[3.0, -3.0]]), torch.tensor([[1.0, 0.0]])
-    >>> plain = sc_bce_with_logits(logits, labels, 0.0, MODERATION)
-    >>> modest = sc_bce_with_logits(logits, labels, 0.2, MODERATION, use_expected_targets=True)
-    >>> print(f"{plain:.2f}, {modest:.2f}")  # what being sure costs: alpha * beta/2 * 3
+    >>> bce = sc_bce_with_logits(logits, labels, 0.0, MODERATION)
+    >>> sc_bce = sc_bce_with_logits(logits, labels, 0.2, MODERATION, use_expected_targets=True)
+    >>> print(f"{bce:.2f}, {sc_bce:.2f}")  # they differ by alpha * beta/2 * 3 = 0.3
     0.05, 0.35
 
     Args:
-        logits: (N, ...) raw network outputs z. One that is NaN or infinite makes the mean NaN, as
-            torch's own loss does.
-        labels: the same shape, in {0, 1}, or `ignore_index`. Others are refused on a CPU; on other
-            devices, where looking would wait for the device, they are your care.
-        alpha: (N,) perturbation level of each image, or one number.
-        use_expected_targets: the expected target instead of drawing Z; the same mean, no
-            variance.
-        reduction: "mean", "sum" or "none" (the logits' shape).
-        ignore_index: label of pixels that add nothing and do not count in the mean, such as 255 or
-            -1; their logits may be anything. Where no pixel counts, as in an empty batch, the loss
-            is 0, not NaN.
-        generator: source of the draws.
+        logits: (N, ...) outputs z of the network. If one is NaN or infinite, the mean is NaN, as
+            with torch's own loss.
+        labels: labels y of the same shape, in {0, 1}, or `ignore_index`. Other values raise an
+            error on a CPU; on other devices they are not checked, because the check would
+            synchronise the device.
+        alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
+        technique: the perturbation technique, which sets beta.
+        use_expected_targets: use the expected target instead of sampling Z. The expected loss is
+            the same, and the variance of the switch is absent.
+        reduction: "mean", "sum", or "none", which returns the shape of the logits.
+        ignore_index: label of pixels that are excluded from the sum and the mean, such as 255 or
+            -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
+        generator: random generator of the switches and the noise.
 
     Raises:
-        ValueError: shapes that differ, alpha outside [0, 1], or other labels (on a CPU).
+        ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
+            a CPU).
     """
     if logits.shape != labels.shape:
         raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
-            "they must agree"
+            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
+            f"{tuple(labels.shape)}"
         )
-    # In single precision: in half of it 2049 is 2048, and in 8 bits -1 is 255.
-    labels, kept = labels.to(torch.promote_types(logits.dtype, torch.float32)), None
+    # Labels are compared in at least single precision: half precision would round 2049 to 2048,
+    # and in unsigned 8-bit integers -1 is 255.
+    labels, weight = labels.to(torch.promote_types(logits.dtype, torch.float32)), None
     if ignore_index is not None:
         ignored = labels == ignore_index
         logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
-        kept = (~ignored).to(logits.dtype)
+        weight = (~ignored).to(logits.dtype)
     _check_binary(labels)
     labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
@@ -68,25 +75,36 @@ def sc_bce_with_logits(
         targets = expected_targets(labels, alpha, technique)
     else:
         targets = sampled_targets(labels, alpha, technique, generator)
-    loss = F.binary_cross_entropy_with_logits(logits, targets, weight=kept, reduction=reduction)
-    if kept is not None and reduction == "mean":
-        share = kept.mean(dtype=loss.dtype)
-        loss = loss / torch.where(share > 0, share, 1.0)
+    loss = F.binary_cross_entropy_with_logits(logits, targets, weight=weight, reduction=reduction)
+    if weight is not None and reduction == "mean":
+        labelled_fraction = weight.mean(dtype=loss.dtype)
+        loss = loss / torch.where(labelled_fraction > 0, labelled_fraction, 1.0)
     return loss
 
 
 class SCBCELoss(nn.Module):
-    """`sc_bce_with_logits` as a module, called with `(logits, labels, alpha, generator=None)`.
+    """SC-BCE, the self-calibrating binary cross entropy, as a module.
 
-    >>> from aslp_lib.aslp.perturbation import MODERATION
-    >>> criterion = SCBCELoss(MODERATION, ignore_index=255)
-    >>> loss = criterion(torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4), torch.tensor([0.0, 0.3]))
-    >>> print(f"{loss:.2f}")  # of logit 0, whatever the targets: ln 2
-    0.69
+        L = (1 - Z) * BCE(f, y) + Z * BCE(f, p(y, beta))
+
+    In each call, one Bernoulli switch per image, `Z ~ Bernoulli(alpha)`, selects the target of all
+    pixels of the image: the label y, or the perturbed label
+    `p(y, beta) = (1 - beta) * y + beta / 2`. The perturbation level alpha is passed with each call,
+    because ASLP learns it during training (`AdaptiveAlpha`). With `alpha = 0`, the loss is BCE.
+    Source: Liu et al., ICCV 2023, method figure.
+
+    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
+    >>> criterion = SCBCELoss(HARD_INVERSION)
+    >>> logits, labels = torch.full((2, 1, 4, 4), 3.0), torch.ones(2, 1, 4, 4)
+    >>> loss = criterion(logits, labels, torch.tensor([0.0, 1.0]))  # the second image is inverted
+    >>> print(f"{loss:.2f}")  # mean of ln(1 + e^-3) and ln(1 + e^3)
+    1.55
 
     Args:
-        technique: how labels are perturbed.
-        reduction, ignore_index, use_expected_targets: as there.
+        technique: the perturbation technique, which sets beta.
+        reduction: "mean", "sum", or "none", which returns the shape of the logits.
+        ignore_index: label of pixels that are excluded from the loss.
+        use_expected_targets: use the expected target instead of sampling Z.
     """
 
     def __init__(
@@ -111,6 +129,14 @@ class SCBCELoss(nn.Module):
         alpha: Tensor | float,
         generator: torch.Generator | None = None,
     ) -> Tensor:
+        """Compute the loss in nats, as `sc_bce_with_logits` does.
+
+        Args:
+            logits: (N, ...) outputs z of the network; the prediction is `f = sigmoid(z)`.
+            labels: labels y of the same shape, in {0, 1}, or `ignore_index`.
+            alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
+            generator: random generator of the switches and the noise.
+        """
         return sc_bce_with_logits(
             logits,
             labels,
@@ -124,11 +150,12 @@ class SCBCELoss(nn.Module):
 
 
 def _check_binary(labels: Tensor) -> None:
-    """Refuse labels outside {0, 1} where that costs no wait for a device."""
-    # y * y = y for 0 and 1 alone.
+    """Raise ValueError if labels on a CPU are not all 0 or 1."""
+    # Only 0 and 1 are their own squares.
     if labels.device.type == "cpu" and not torch.equal(labels * labels, labels):
-        others = labels[labels * labels != labels]
+        invalid = labels[labels * labels != labels]
         raise ValueError(
-            f"labels must be 0 or 1, but {len(others)} of {labels.numel()} pixels have others, the "
-            f"first {others[0]:g}: name the label of pixels to leave out as ignore_index"
+            f"{len(invalid)} of {labels.numel()} labels are neither 0 nor 1, the first is "
+            f"{invalid[0]:g}; expected binary labels. Pass the label of pixels to exclude as "
+            "ignore_index."
         )

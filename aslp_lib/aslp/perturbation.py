@@ -1,7 +1,10 @@
-"""Label perturbation: one family of label maps, `p(y, beta)`, drawn by one switch per image.
+"""Label perturbation: perturbed labels `p(y, beta)`, selected by one Bernoulli switch per image.
 
-Source: Liu et al., ICCV 2023, method figure. Beta is the figure's: 2 inverts a label, 1 erases it,
-0 leaves it alone.
+    p(y, beta) = (1 - beta) * y + beta / 2
+
+The perturbation strength beta is in the units of the paper's method figure: beta = 2 inverts a
+label, beta = 1 replaces it by 1/2, and beta = 0 leaves it unchanged. Source: Liu et al., ICCV 2023,
+method figure.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Technique:
-    """How a label map is perturbed when its switch is on.
+    """A perturbation technique: a perturbation strength beta and, optionally, pixel noise.
+
+    Its perturbed label is `p(y, beta) = (1 - beta) * y + beta / 2`, plus the noise.
 
     >>> Technique("half", beta=0.5).alpha_limit
     1.0
@@ -23,12 +28,16 @@ class Technique:
     0.5
 
     Args:
-        name: what the technique is called.
-        beta: strength in [0, 2]; background becomes `beta/2`, foreground `1 - beta/2`.
-        noise: half-width of per-pixel noise (standard normal, truncated to +-noise); perturbed
-            labels must stay inside [0, 1].
-        unbounded: admit a beta beyond 2. The targets then leave [0, 1] and binary cross entropy
-            has no lower bound; only `RELEASE` needs it.
+        name: short name for tables and messages.
+        beta: perturbation strength in [0, 2]. Perturbed background has the label `beta/2`,
+            perturbed foreground `1 - beta/2`.
+        noise: half-width of the pixel noise, a standard normal distribution truncated to
+            [-noise, noise]. Perturbed labels must stay in [0, 1].
+        unbounded: accept beta > 2. Targets then leave [0, 1], and binary cross entropy has no lower
+            bound; only `RELEASE` needs this.
+
+    Raises:
+        ValueError: beta or noise is out of its range.
     """
 
     name: str
@@ -39,61 +48,77 @@ class Technique:
     def __post_init__(self) -> None:
         if not (0.0 <= self.beta <= 2.0 or (self.unbounded and self.beta > 2.0)):
             raise ValueError(
-                f"beta is {self.beta}, but must lie in [0, 2]: 0 keeps the label, 1 erases it, "
-                "2 inverts it"
+                f"beta is {self.beta}; expected a number in [0, 2]: 0 keeps the label, 1 replaces "
+                "it by 1/2, 2 inverts it"
             )
-        room = min(self.beta, 2 - self.beta) / 2
-        if not 0.0 <= self.noise <= max(room, 0.0):
+        largest_noise = max(min(self.beta, 2 - self.beta) / 2, 0.0)
+        if not 0.0 <= self.noise <= largest_noise:
             raise ValueError(
-                f"noise is {self.noise}, but with beta = {self.beta} the perturbed labels stay "
-                f"inside [0, 1] only for noise in [0, {max(room, 0.0):g}]"
+                f"noise is {self.noise} with beta = {self.beta}; expected a number in "
+                f"[0, {largest_noise:g}], which keeps perturbed labels inside [0, 1]"
             )
 
     @property
     def alpha_limit(self) -> float:
-        """Largest alpha that is a probability and keeps the decision, `min(1, 1/beta)`."""
+        """Largest alpha that is a probability and leaves decisions unchanged: `min(1, 1/beta)`."""
         return min(1.0, 1.0 / self.beta) if self.beta > 0 else 1.0
 
     @property
     def noise_variance(self) -> float:
-        """Variance of the per-pixel noise: a standard normal truncated to +-noise."""
+        """Variance of the pixel noise, a standard normal truncated to [-noise, noise]."""
         if self.noise == 0:
             return 0.0
-        half = torch.tensor(self.noise, dtype=torch.float64)
-        density = torch.exp(-(half**2) / 2) / (2 * torch.pi) ** 0.5
-        mass = torch.erf(half / 2**0.5)
-        return float(1 - 2 * half * density / mass)
+        half_width = torch.tensor(self.noise, dtype=torch.float64)
+        density = torch.exp(-(half_width**2) / 2) / (2 * torch.pi) ** 0.5
+        mass = torch.erf(half_width / 2**0.5)
+        return float(1 - 2 * half_width * density / mass)
 
 
 HARD_INVERSION = Technique("HI", beta=2.0)
-"""HI, the label turned round."""
+"""HI inverts the label: background becomes 1, foreground 0."""
 SOFT_INVERSION = Technique("SI", beta=1.5)
-"""SI, turned round by half: to 0.25 on foreground and 0.75 on background."""
+"""SI inverts the label in part: background becomes 0.75, foreground 0.25."""
 MODERATION = Technique("M", beta=1.0)
-"""M, the label erased: 1/2 everywhere."""
+"""M replaces the label of every pixel by 1/2."""
 DYNAMIC_MODERATION = Technique("DM", beta=1.0, noise=0.25)
-"""DM, erased, with noise on each pixel."""
+"""DM replaces the label of every pixel by 1/2 plus noise in [-0.25, 0.25]."""
 RELEASE = Technique("release", beta=4.0, unbounded=True)
-"""What the authors' released code does at its default `--beta 2.0`: targets 2 and -1."""
+"""The perturbation in the authors' code at its default `--beta 2.0`, with targets 2 and -1."""
 
 TECHNIQUES = {
     t.name: t for t in (HARD_INVERSION, SOFT_INVERSION, MODERATION, DYNAMIC_MODERATION, RELEASE)
 }
+"""Techniques by name."""
 
 
 def label_smoothing(epsilon: float) -> tuple[float, Technique]:
-    """Label smoothing (Szegedy et al., 2016) as `(alpha, technique)`: always on, beta = epsilon."""
+    """Return label smoothing (Szegedy et al., CVPR 2016) as a pair `(alpha, technique)`.
+
+    Every label is perturbed, with alpha = 1 and beta = epsilon.
+
+    >>> alpha, technique = label_smoothing(0.1)
+    >>> expected_targets(torch.tensor([[0.0, 1.0]]), alpha, technique)
+    tensor([[0.0500, 0.9500]])
+    """
     return 1.0, Technique("LS", beta=epsilon)
 
 
 def disturb_label(rate: float) -> tuple[float, Technique]:
-    """DisturbLabel (Xie et al., 2016) as `(alpha, technique)`.
+    """Return a pair `(alpha, technique)` with the expected label of DisturbLabel.
 
-    With probability `rate` the label becomes a uniformly random class; half of these draws change
-    nothing, so the expected label is hard inversion's at `alpha = rate / 2`.
+    DisturbLabel (Xie et al., CVPR 2016) replaces a label with probability `rate` by a uniformly
+    random class. Half of the replacements do not change the label, so its expected label is that of
+    hard inversion at `alpha = rate / 2`.
+
+    >>> alpha, technique = disturb_label(0.2)
+    >>> alpha, technique.name
+    (0.1, 'HI')
+
+    Raises:
+        ValueError: rate is outside [0, 1].
     """
     if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"rate is {rate}, but is a probability and must lie in [0, 1]")
+        raise ValueError(f"rate is {rate}; expected a probability in [0, 1]")
     return rate / 2, HARD_INVERSION
 
 
@@ -104,28 +129,30 @@ def perturb(
     *,
     noise: Tensor | None = None,
 ) -> Tensor:
-    """Perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus the technique's noise.
+    """Compute the perturbed labels `p(y, beta) = (1 - beta) * y + beta / 2`, plus pixel noise.
 
     >>> perturb(torch.tensor([0, 1]), SOFT_INVERSION)
     tensor([0.7500, 0.2500])
 
     Args:
-        labels: `y` in {0, 1}, or between, as soft labels are; booleans and whole numbers become
-            floating-point ones. Others are refused on a CPU; on other devices, where looking would
-            wait for the device, they are your care.
-        generator: source of the noise; its device may differ from the labels'.
-        noise: the noise itself, as `pixel_noise` draws it, of the labels' shape.
+        labels: y of any shape, in {0, 1}, or in between for soft labels. Booleans and integers are
+            converted to floating point. Other values raise an error on a CPU; on other devices they
+            are not checked, because the check would synchronise the device.
+        technique: the perturbation technique, which sets beta and the noise.
+        generator: random generator of the noise. Its device may differ from that of the labels.
+        noise: noise of the shape of the labels, as `pixel_noise` draws it, to use instead of a new
+            draw.
 
     Raises:
-        ValueError: other labels (on a CPU), or noise of another shape.
+        ValueError: a label is outside [0, 1] (on a CPU), or the noise has another shape.
     """
     labels = _checked(labels)
     perturbed = (1 - technique.beta) * labels + technique.beta / 2
     if technique.noise:
         if noise is not None and noise.shape != labels.shape:
             raise ValueError(
-                f"noise has shape {tuple(noise.shape)}, labels {tuple(labels.shape)}: they must "
-                "agree"
+                f"noise has shape {tuple(noise.shape)}; expected the shape of labels, "
+                f"{tuple(labels.shape)}"
             )
         if noise is None:
             device = generator.device if generator is not None else labels.device
@@ -141,10 +168,15 @@ def pixel_noise(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """A draw of the technique's noise: a standard normal truncated to +-noise, for each pixel."""
+    """Draw noise for each pixel: a standard normal distribution truncated to +-technique.noise.
+
+    >>> noise = pixel_noise((2, 1, 8, 8), DYNAMIC_MODERATION)
+    >>> noise.shape, bool((noise.abs() <= 0.25).all())
+    (torch.Size([2, 1, 8, 8]), True)
+    """
     noise = torch.empty(tuple(shape), dtype=dtype, device=device)
-    half = technique.noise
-    return torch.nn.init.trunc_normal_(noise, a=-half, b=half, generator=generator)
+    half_width = technique.noise
+    return torch.nn.init.trunc_normal_(noise, a=-half_width, b=half_width, generator=generator)
 
 
 def sampled_targets(
@@ -156,27 +188,31 @@ def sampled_targets(
     uniform: Tensor | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
-    """Targets of one training step: each image's map is perturbed with probability `alpha_i`.
+    """Sample the targets of one training step.
 
-    One switch `Z_i ~ Bernoulli(alpha_i)` per image, not per pixel.
+    Each image has one Bernoulli switch `Z_i ~ Bernoulli(alpha_i)` for all of its pixels. Its target
+    is the perturbed label map `p(y_i, beta)` if Z_i = 1, and its label map `y_i` if Z_i = 0.
 
-    >>> labels = torch.tensor([[0.0, 1.0], [0.0, 1.0]])  # two images
+    >>> labels = torch.tensor([[0.0, 1.0], [0.0, 1.0]])  # two images of two pixels
     >>> sampled_targets(labels, 0.5, HARD_INVERSION, uniform=torch.tensor([0.9, 0.1]))
     tensor([[0., 1.],
             [1., 0.]])
 
     Args:
-        labels: (N, ...), as `perturb`.
-        alpha: (N,) or one number for all, in [0, 1].
-        generator: source of the switches and the noise.
-        uniform: (N,) draws in [0, 1) given instead: image i is perturbed if its is below alpha_i.
-        noise: as `perturb`.
+        labels: (N, ...) labels, as in `perturb`.
+        alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
+        technique: the perturbation technique.
+        generator: random generator of the switches and the noise.
+        uniform: (N,) numbers in [0, 1) to use instead of a new draw: Z_i = 1 if number i is below
+            alpha_i.
+        noise: noise of the shape of the labels, as in `perturb`.
 
     Raises:
-        ValueError: as `perturb`; alpha outside [0, 1] (on a CPU) or not one an image.
+        ValueError: alpha is outside [0, 1] (on a CPU) or does not have one value per image; or as
+            in `perturb`.
     """
     labels = _floating(labels)
-    alpha = _per_image(alpha, labels)
+    alpha = _broadcast_alpha(alpha, labels)
     if uniform is None:
         device = generator.device if generator is not None else labels.device
         uniform = torch.rand(len(labels), generator=generator, device=device)
@@ -185,24 +221,39 @@ def sampled_targets(
 
 
 def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Mean of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`. Arguments as there.
+    """Compute the expectation of `sampled_targets`: `(1 - alpha*beta) * y + alpha*beta/2`.
 
     >>> expected_targets(torch.tensor([[0.0, 1.0]]), 0.25, HARD_INVERSION)
     tensor([[0.2500, 0.7500]])
+
+    Args:
+        labels: (N, ...) labels, as in `perturb`.
+        alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
+        technique: the perturbation technique.
+
+    Raises:
+        ValueError: as in `sampled_targets`.
     """
     labels = _checked(labels)
-    strength = _per_image(alpha, labels) * technique.beta
-    return (1 - strength) * labels + strength / 2
+    expected_perturbation = _broadcast_alpha(alpha, labels) * technique.beta
+    return (1 - expected_perturbation) * labels + expected_perturbation / 2
 
 
-def check_labels(labels: Tensor, known: Tensor) -> None:
-    """Refuse labels that are not `known`, where looking costs no wait for a device."""
-    if labels.device.type == "cpu" and not bool(known.all()):
-        others = labels[~known]
+def check_labels(labels: Tensor, valid: Tensor) -> None:
+    """Raise ValueError if labels on a CPU are not all valid.
+
+    On other devices the check would synchronise the device, so it is omitted.
+
+    Args:
+        labels: labels of any shape.
+        valid: booleans of the same shape.
+    """
+    if labels.device.type == "cpu" and not bool(valid.all()):
+        invalid = labels[~valid]
         raise ValueError(
-            f"labels must lie in [0, 1], but {len(others)} of {labels.numel()} pixels have others, "
-            f"the first {others[0]:g}: divide a mask of 0 and 255 by 255, and leave pixels without "
-            "a label out of loss and update by ignore_index"
+            f"{len(invalid)} of {labels.numel()} labels are outside [0, 1], the first is "
+            f"{invalid[0]:g}; expected 0, 1 or a value in between. Divide a mask of 0 and 255 by "
+            "255, and exclude pixels without a label with ignore_index."
         )
 
 
@@ -212,20 +263,25 @@ def _checked(labels: Tensor) -> Tensor:
 
 
 def _floating(labels: Tensor) -> Tensor:
-    """Whole numbers and booleans would cut alpha to such too: to 0, or to True."""
+    """Convert integer and boolean labels to floating point.
+
+    Alpha takes the labels' dtype, and as an integer it would be cut to 0.
+    """
     return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
 
 
-def _per_image(alpha: Tensor | float, labels: Tensor) -> Tensor:
-    """Alpha shaped to broadcast over each image's pixels, checked where that costs no sync."""
+def _broadcast_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
+    """Reshape alpha to (N, 1, ...), so that it broadcasts over the pixels of each image."""
     alpha = torch.as_tensor(alpha, dtype=labels.dtype)
     if alpha.device.type == "cpu" and not bool(((alpha >= 0) & (alpha <= 1)).all()):
-        raise ValueError(f"alpha must lie in [0, 1], but spans [{alpha.min():g}, {alpha.max():g}]")
+        raise ValueError(
+            f"alpha spans [{alpha.min():g}, {alpha.max():g}]; expected probabilities in [0, 1]"
+        )
     if alpha.dim() == 0:
         alpha = alpha.expand(labels.shape[:1])
     if alpha.shape != labels.shape[:1]:
         raise ValueError(
-            f"alpha has shape {tuple(alpha.shape)}, but there are {len(labels)} images: give one "
-            "number, or one for each image"
+            f"alpha has shape {tuple(alpha.shape)}; expected one number, or ({len(labels)},) with "
+            f"one value for each of the {len(labels)} images"
         )
     return alpha.to(labels.device).view(-1, *[1] * (labels.dim() - 1))

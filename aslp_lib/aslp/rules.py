@@ -1,7 +1,9 @@
-"""What holds the levels back: the paper's two rules and this project's measured gap.
+"""The rules that constrain the perturbation levels: MC, ME, and a measured gap.
 
-A level climbs along its gradient to `proposed = alpha + eta * grad`; its rule, which sees every
-validation, says where it may stand. Sources: Liu et al., ICCV 2023, method figure, for MC and ME.
+Without a constraint, each alpha_i follows its gradient to `alpha_i + eta * grad_i`. A rule limits
+this step, using the results of the latest validation. MC and ME are the paper's rules, defined by
+their constraint term R_i (Liu et al., ICCV 2023, method figure). The measured gap is an extension
+of this project.
 """
 
 from __future__ import annotations
@@ -15,19 +17,20 @@ from aslp_lib.aslp.perturbation import Technique
 
 
 class Rule(nn.Module):
-    """One rule, with what it remembers of the validations in buffers.
+    """Base class of the rules. Buffers hold what a rule needs from past validations.
 
     Args:
-        technique: how labels are perturbed.
-        bound_gain: how far the rule moves its bound per unit of measured gap; only the measured
-            gap has a bound of its own.
+        technique: the perturbation technique.
+        bound_gain: change of the bound per unit of measured gap; only `MeasuredGap` has a bound.
     """
 
     name: ClassVar[str]
+    """Name of the rule in settings and on the command line."""
     label: ClassVar[str]
-    """What tables and figures call it."""
+    """Name of ASLP with this rule in tables and figures."""
 
     accuracy: Tensor
+    """A, the pixel accuracy of the latest validation."""
 
     def __init__(self, technique: Technique, bound_gain: float) -> None:
         super().__init__()
@@ -35,58 +38,76 @@ class Rule(nn.Module):
         self.register_buffer("accuracy", torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm: Tensor) -> None:
-        """See one validation.
+        """Store the results of one validation.
 
         Args:
-            accuracy, confidence: of its pixels, shares in [0, 1].
-            warm: boolean, whether the warm-up is over.
+            accuracy: A, the accuracy over the validation pixels, in [0, 1].
+            confidence: C, the mean confidence over the validation pixels, in [0, 1]; None if it was
+                not measured.
+            warm: boolean scalar, true if the warm-up is over.
         """
         self.accuracy.fill_(accuracy)
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        """R of the paper's update `alpha + eta * (grad + lambda * R)`, at most 0. Only the paper's
-        rules need one: the release's dynamics take it as it is."""
+        """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
+
+        Only the paper's rules define R_i, and only the release's dynamics use the explicit update.
+
+        Raises:
+            ValueError: the rule is not one of the paper's.
+        """
         raise ValueError(
-            f"the paper has no rule {self.name!r}, nor has the release a step for it: use "
-            "'calibration' or 'entropy'"
+            f"the release's dynamics have no rule {self.name!r}; expected 'calibration' or "
+            "'entropy'"
         )
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
-        """The new levels, before they are cut to their limits.
+        """Apply the constraint to proposed alphas.
 
         Args:
-            proposed: (N,) where the gradient alone would take them.
-            step: eta * lambda, alpha per unit of R.
+            proposed: (N,) alphas after the gradient step, `alpha_i + eta * grad_i`.
+            step: eta * lambda, in alpha per unit of R_i.
+
+        Returns:
+            (N,) constrained alphas, not yet clipped to [0, min(1, 1/beta)].
         """
         raise NotImplementedError
 
 
 class Calibration(Rule):
-    """MC: `R_i = min((1 - beta*alpha_i/2) - A, 0)` gives way when the target's expected confidence
-    falls under the validation's accuracy A."""
+    """Rule MC, model calibration: `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
+
+    The constraint becomes active when the expected confidence of the target, `1 - beta*alpha_i/2`,
+    falls below the validation accuracy A. It then pushes alpha_i down, towards the value at which
+    the two are equal.
+    """
 
     name, label = "calibration", "ASLP (MC)"
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        expected = 1 - self.technique.beta / 2 * alpha
-        return (expected - self.accuracy).clamp(max=0.0)
+        expected_confidence = 1 - self.technique.beta / 2 * alpha
+        return (expected_confidence - self.accuracy).clamp(max=0.0)
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
-        # Solve a = proposed + step * min(1 - beta*a/2 - A, 0) for the new a.
-        half = self.technique.beta / 2
-        room = 1 - self.accuracy
-        held = (proposed + step * room) / (1 + step * half)
-        return torch.where(half * proposed > room, held, proposed)
+        # The implicit step: the new alpha a solves a = proposed + step * min(1 - beta*a/2 - A, 0).
+        half_beta = self.technique.beta / 2
+        error_rate = 1 - self.accuracy
+        constrained = (proposed + step * error_rate) / (1 + step * half_beta)
+        return torch.where(half_beta * proposed > error_rate, constrained, proposed)
 
 
 class Entropy(Rule):
-    """ME: `R_i = min(A - A_best, 0)` gives way when accuracy falls under its landmark, here the
-    best accuracy so far (the figure leaves the landmark open; the release tracks this one, but
-    never uses it: it has no ME)."""
+    """Rule ME, maximum entropy: `R_i = min(A - A_lm, 0)`, equal for all images.
+
+    The constraint becomes active, and pushes all alphas down, when the validation accuracy A falls
+    below its landmark A_lm. The paper leaves the landmark undefined; here it is the best accuracy
+    so far. The release tracks the best accuracy but never uses it, so it has no ME.
+    """
 
     name, label = "entropy", "ASLP (ME)"
 
     best_accuracy: Tensor
+    """A_lm, the best validation accuracy so far."""
 
     def __init__(self, technique: Technique, bound_gain: float) -> None:
         super().__init__(technique, bound_gain)
@@ -104,12 +125,18 @@ class Entropy(Rule):
 
 
 class MeasuredGap(Rule):
-    """This project's extension: a bound that follows the *measured* gap between confidence C and
-    accuracy A, `b <- clip(b + bound_gain * (C - A), 0, 2 * (1 - A) / beta)`."""
+    """Measured-gap rule: alphas stay below a bound b that follows the gap between C and A.
+
+    After each validation, `b <- clip(b + bound_gain * (C - A), 0, 2 * (1 - A) / beta)`, where C is
+    the measured mean confidence of the network, not the expected confidence of the targets as in
+    MC. The bound starts at 0 and stays there during the warm-up. This rule is an extension of this
+    project; it is not in the paper.
+    """
 
     name, label = "measured_gap", "ASLP (measured gap)"
 
     bound: Tensor
+    """b, the largest alpha that the rule allows."""
 
     def __init__(self, technique: Technique, bound_gain: float) -> None:
         super().__init__(technique, bound_gain)
@@ -118,7 +145,8 @@ class MeasuredGap(Rule):
     def observe(self, accuracy: float, confidence: float | None, warm: Tensor) -> None:
         if confidence is None:
             raise ValueError(
-                "the rule 'measured_gap' needs the mean confidence of the validation too"
+                "confidence is None; expected the mean confidence of the validation pixels, which "
+                "the rule 'measured_gap' needs"
             )
         super().observe(accuracy, confidence, warm)
         ceiling = min(
@@ -132,3 +160,4 @@ class MeasuredGap(Rule):
 
 
 RULES: dict[str, type[Rule]] = {rule.name: rule for rule in (Calibration, Entropy, MeasuredGap)}
+"""Rules by name."""

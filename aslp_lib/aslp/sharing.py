@@ -1,4 +1,4 @@
-"""Levels of a loop that several processes share, each with batches of its own (DDP)."""
+"""Alphas in a training loop of several processes (DDP), each with its own batches."""
 
 from __future__ import annotations
 
@@ -12,32 +12,42 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha, check_images
 
 @torch.no_grad()
 def share_alphas(alphas: AdaptiveAlpha, seen: Tensor | Sequence[int]) -> None:
-    """Give every process the levels that the others moved; all are the same on all afterwards.
+    """Exchange the alphas that each process updated, so that all processes hold the same ones.
 
-    Every process calls it, once an epoch; without an initialised process group it does nothing. An
-    image that several processes saw, as those that a `DistributedSampler` repeats to fill its last
-    batch, takes the level of the one of the highest rank; one that nobody saw takes rank 0's.
+    Call this function in every process once per epoch. Without an initialised process group it
+    does nothing.
 
-    `observe` is not shared: tell every process the accuracy of the whole validation set. And keep
-    `alphas` out of the module that DDP wraps, which would overwrite its buffers with rank 0's.
+    If several processes updated an image, for example because a `DistributedSampler` repeats images
+    to fill its last batch, the alpha of the process with the highest rank is used. If none did, the
+    alpha of rank 0 is used.
+
+    `AdaptiveAlpha.observe` is not shared: report the accuracy of the whole validation set in every
+    process. Keep `alphas` out of the module that DDP wraps, because DDP overwrites the buffers of
+    that module with those of rank 0.
+
+    >>> from aslp_lib.aslp.perturbation import MODERATION
+    >>> alphas = AdaptiveAlpha(3, MODERATION)
+    >>> share_alphas(alphas, [0, 2])  # after an epoch; a single process has nothing to exchange
 
     Args:
-        alphas: on a device that the process group communicates on (CUDA for NCCL).
-        seen: (M,) the images that this process moved since the last call, in any order, repeated
-            or not.
+        alphas: the alphas, on a device that the process group communicates on (CUDA for NCCL).
+        seen: (M,) indices of the images that this process updated since the last call, in any
+            order; repetitions are allowed.
 
     Raises:
-        ValueError: an image that is not of the training set (looked at on a CPU; CUDA aborts).
+        ValueError: an index is not an integer, or not that of a training image (on a CPU; CUDA
+            aborts).
     """
-    # A list of no images is taken for one of floating-point numbers.
+    # The tensor of an empty list would have a floating-point dtype.
     seen = torch.as_tensor(seen) if len(seen) else torch.zeros(0, dtype=torch.long)
     check_images(seen, len(alphas))
     if not (distributed.is_available() and distributed.is_initialized()):
         return
-    levels = alphas.alpha
-    seen = seen.to(levels.device, torch.long)
-    owner = torch.zeros(len(levels), dtype=torch.long, device=levels.device)
+    alpha = alphas.alpha
+    seen = seen.to(alpha.device, torch.long)
+    owner = torch.zeros(len(alpha), dtype=torch.long, device=alpha.device)
     owner[seen] = distributed.get_rank()
     distributed.all_reduce(owner, distributed.ReduceOp.MAX)
-    levels.masked_fill_(owner != distributed.get_rank(), 0)
-    distributed.all_reduce(levels, distributed.ReduceOp.SUM)  # of one number and zeros: exact
+    # One process contributes the value of an image and the others 0, so the sum is exact.
+    alpha.masked_fill_(owner != distributed.get_rank(), 0)
+    distributed.all_reduce(alpha, distributed.ReduceOp.SUM)

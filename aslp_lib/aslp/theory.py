@@ -1,4 +1,9 @@
-"""What training on perturbed labels leads to: minimiser, floor, variance, expected confidence."""
+"""Closed forms of what training on perturbed labels leads to.
+
+The expected loss of ASLP is binary cross entropy with the expected target
+`(1 - alpha*beta) * y + alpha*beta/2`. These functions give its minimiser, its lowest value, the
+variance of the sampled target, and the confidence of the expected target.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +14,60 @@ from aslp_lib.aslp.perturbation import Technique
 
 
 def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Probability that minimises the expected loss, `(1 - alpha*beta) * pi + alpha*beta/2`.
+    """Compute the probability that minimises the expected loss.
+
+        f* = (1 - alpha*beta) * pi + alpha*beta/2
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> minimiser(1.0, 0.2, MODERATION)
     tensor(0.9000)
 
     Args:
-        posterior: `pi = P(y = 1 | x)`; 0 or 1 for a noiseless pixel.
+        posterior: pi = P(y = 1 | x) of a pixel, which is 0 or 1 if its label is noiseless.
+        alpha: perturbation level; it broadcasts with the posterior.
+        technique: the perturbation technique.
     """
-    strength = torch.as_tensor(alpha) * technique.beta
-    return (1 - strength) * torch.as_tensor(posterior) + strength / 2
+    expected_perturbation = torch.as_tensor(alpha) * technique.beta
+    return (1 - expected_perturbation) * torch.as_tensor(posterior) + expected_perturbation / 2
 
 
 def loss_floor(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Least expected loss on noiseless pixels, in nats: the binary entropy of `alpha*beta/2`."""
+    """Compute the lowest expected loss on noiseless pixels, in nats.
+
+    It is the binary entropy of `alpha*beta/2`.
+
+    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
+    >>> floor = loss_floor(0.1, HARD_INVERSION)
+    >>> print(f"{floor:.3f}")  # -0.1 ln 0.1 - 0.9 ln 0.9
+    0.325
+    """
     q = torch.as_tensor(alpha, dtype=torch.float64) * technique.beta / 2
     return -(torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q))
 
 
 def target_variance(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Variance of a pixel's sampled target, which is also its logit gradient's.
+    """Compute the variance of the sampled target of a pixel.
 
-    `alpha * (1 - alpha) * (beta * (y - 1/2))^2` (equal for y = 0 and 1), plus `alpha` times the
-    noise's variance.
+        Var = alpha * (1 - alpha) * (beta * (y - 1/2))^2 + alpha * Var(noise)
+
+    It is the same for y = 0 and y = 1, and equals the variance of the gradient of the loss with
+    respect to the pixel's logit.
+
+    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
+    >>> target_variance(0.1, HARD_INVERSION)  # 0.1 * 0.9 * 1
+    tensor(0.0900)
     """
     alpha = torch.as_tensor(alpha)
     return alpha * (1 - alpha) * (technique.beta / 2) ** 2 + alpha * technique.noise_variance
 
 
 def expected_confidence(alpha: Tensor | float, technique: Technique) -> Tensor:
-    """Confidence of the expected target, `1 - alpha*beta/2`: where SC-BCE's minimiser sits."""
+    """Compute the expected confidence of the target, `1 - alpha*beta/2`.
+
+    It is the confidence of the minimiser on noiseless pixels.
+
+    >>> from aslp_lib.aslp.perturbation import HARD_INVERSION
+    >>> expected_confidence(0.1, HARD_INVERSION)
+    tensor(0.9000)
+    """
     return 1 - torch.as_tensor(alpha) * technique.beta / 2

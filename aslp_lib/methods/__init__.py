@@ -1,6 +1,9 @@
-"""What can be trained: the paper's method, and what it is compared with.
+"""Training methods: ASLP and the methods that it is compared with.
 
-Each is a `Method` in a file of its own, registered here by its name.
+Each is a subclass of `Method`, and `METHODS` holds them by name.
+
+>>> METHODS["calibration"].label
+'ASLP (MC)'
 """
 
 from __future__ import annotations
@@ -46,6 +49,10 @@ REGISTERED: tuple[type[Method[Any]], ...] = (
     EMA,
     EarlyStopping,
 )
+"""All training methods, in the order of tables."""
 METHODS = {method.name: method for method in REGISTERED}
+"""Training methods by name."""
 METHOD_LABELS = {name: method.label for name, method in METHODS.items()}
+"""Labels of the training methods for tables and figures, by name."""
+
 __all__ = ["FAMILIES", "METHODS", "METHOD_LABELS", "Draws", "Hyperparameters", "Method"]

@@ -1,6 +1,7 @@
 """ASLP, Adaptive Stochastic Label Perturbation, as training methods: one for each rule.
 
-Each trains with SC-BCE and adapts the perturbation level of every training image by its rule.
+Each method trains with SC-BCE, and its rule adapts the perturbation level alpha_i of every training
+image.
 """
 
 from __future__ import annotations
@@ -31,33 +32,34 @@ class ASLPOptions:
     """Adaptive Stochastic Label Perturbation."""
 
     technique: str = "M"
-    """How labels are perturbed: HI, SI, M, DM, or release (with release dynamics)."""
+    """Perturbation technique: HI, SI, M, DM, or release (with release dynamics)."""
     beta: float | None = None
-    """A strength in [0, 2] instead of the technique's own."""
+    """Perturbation strength in [0, 2] that replaces the one of the technique."""
     alpha_step_size: float = 0.005
-    """eta: how fast alphas climb. The paper's 0.002 needs more steps than a short run has."""
+    """eta, the step size of alpha. The paper's 0.002 needs more steps than a short run has."""
     constraint_weight: float = 200.0
-    """lambda: how hard the rule's constraint holds them. The paper's 2000 leaves them no room to
-    differ between images."""
+    """lambda, the weight of the rule's constraint. With the paper's 2000, alphas hardly differ
+    between images."""
     bound_gain: float = 0.15
-    """How fast the rule "measured_gap" moves its bound."""
+    """Change of the bound of the rule "measured_gap" per unit of measured gap."""
     alpha_warm_up: int = 5
-    """Epochs before alphas move."""
+    """Number of epochs before alphas move."""
     dynamics: Dynamics = "stable"
+    """Step of alpha, stable (implicit) or release (the explicit step of the authors' code)."""
     use_expected_targets: bool = False
-    """Train on the expected target instead of drawing the switch."""
+    """Train on expected targets instead of sampling the switch Z."""
 
     def __post_init__(self) -> None:
         if self.technique not in TECHNIQUES:
             raise ValueError(
-                f"technique is {self.technique!r}, but must be one of {', '.join(TECHNIQUES)}"
+                f"technique is {self.technique!r}; expected one of {', '.join(TECHNIQUES)}"
             )
         if self.alpha_warm_up < 0:
-            raise ValueError(f"alpha_warm_up is {self.alpha_warm_up}, but must be 0 or more")
+            raise ValueError(f"alpha_warm_up is {self.alpha_warm_up}; expected at least 0")
 
     @property
     def perturbation(self) -> Technique:
-        """The technique, with `beta` in the place of its own where one is given."""
+        """The perturbation technique; `beta`, if it is given, replaces its strength."""
         technique = TECHNIQUES[self.technique]
         if self.beta is None:
             return technique
@@ -65,11 +67,12 @@ class ASLPOptions:
 
 
 class ASLP(Method[ASLPOptions]):
-    """The paper's method under `rule`. Source: Liu et al., ICCV 2023, method figure."""
+    """Base class of ASLP with one rule. Source: Liu et al., ICCV 2023, method figure."""
 
     family = "aslp"
     Options = ASLPOptions
     rule: ClassVar[type[Rule]]
+    """The rule that constrains the alphas."""
 
     def __init__(self, images: int, options: ASLPOptions) -> None:
         super().__init__(images, options)
@@ -86,13 +89,13 @@ class ASLP(Method[ASLPOptions]):
         )
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        # SC-BCE: one BCE with the target that each image's switch picks (aslp.loss says why).
+        # SC-BCE is one BCE with the target that each switch selects: see `aslp.loss`.
         targets = self._targets(labels, self.alphas[index], draws)
         return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
 
     def _targets(self, labels: Tensor, alpha: Tensor, draws: Draws) -> Tensor:
         expected = self.options.use_expected_targets
-        return targets_of(labels, alpha, self.technique, draws, expected=expected)
+        return perturbed_targets(labels, alpha, self.technique, draws, expected=expected)
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         self.alphas.update(index, logits, labels)
@@ -109,27 +112,31 @@ class ASLP(Method[ASLPOptions]):
         return {"alpha": self.alphas.alpha}
 
 
-def targets_of(
+def perturbed_targets(
     labels: Tensor, alpha: Tensor, technique: Technique, draws: Draws, *, expected: bool
 ) -> Tensor:
-    """The targets of a batch's labels under levels (N,), with each image's own draws.
+    """Compute the targets of a batch from the random numbers of its images.
 
     Args:
-        expected: their mean instead, without a draw.
+        labels: (N, 1, H, W) labels.
+        alpha: (N,) perturbation levels.
+        technique: the perturbation technique.
+        draws: random numbers of the batch.
+        expected: return the expected targets instead, which need no random numbers.
     """
     if expected:
         return expected_targets(labels, alpha, technique)
     noise = None
     if technique.noise:
         shape = labels.shape[1:]
-        noise = draws.of_each(lambda own: pixel_noise(shape, technique, own))
+        noise = draws.of_each(lambda generator: pixel_noise(shape, technique, generator))
     return sampled_targets(labels, alpha, technique, uniform=draws.uniform, noise=noise)
 
 
-def under(rule: type[Rule]) -> type[ASLP]:
-    """The method that moves its levels by `rule` and is called as it is."""
-    own = {"name": rule.name, "label": rule.label, "rule": rule, "__doc__": rule.__doc__}
-    return type(f"ASLP{rule.__name__}", (ASLP,), own)
+def _method_of_rule(rule: type[Rule]) -> type[ASLP]:
+    """Create the method that adapts alphas by this rule, with the rule's name and docstring."""
+    attributes = {"name": rule.name, "label": rule.label, "rule": rule, "__doc__": rule.__doc__}
+    return type(f"ASLP{rule.__name__}", (ASLP,), attributes)
 
 
-ASLP_METHODS = tuple(under(rule) for rule in RULES.values())
+ASLP_METHODS = tuple(_method_of_rule(rule) for rule in RULES.values())

@@ -1,4 +1,4 @@
-"""What training asks of a method, and the random numbers that it gives."""
+"""The interface of training methods, and the random numbers that training passes to them."""
 
 from __future__ import annotations
 
@@ -15,36 +15,46 @@ from aslp_lib.metrics.counts import Counts
 
 @dataclass(frozen=True)
 class NoOptions:
-    """Nothing to choose."""
+    """Options of a method that has none."""
 
 
-def _before(rows: Tensor) -> Tensor:
-    """Of one process, which holds the whole batch."""
+def _previous_rows(rows: Tensor) -> Tensor:
+    """Return the row before each row, for a process that holds the whole batch."""
     return rows.roll(1, 0)
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What is random in a batch. Numbers depend on (seed, epoch, image) alone: however the images
-    lie in batches and on processes, each meets the same ones.
+    """The random numbers of one batch.
+
+    They depend on (seed, epoch, image) alone, so an image gets the same numbers however images are
+    divided into batches and among processes.
+
+    >>> draws = Draws(torch.tensor([0.3, 0.7]), images=[4, 9], seed=lambda image: 100 + image)
+    >>> draws.partners(torch.tensor([10, 20]))  # the partner of an image is the one before it
+    tensor([20, 10])
+    >>> draws.of_each(lambda generator: torch.rand(3, generator=generator)).shape
+    torch.Size([2, 3])
 
     Args:
-        uniform: (N,) in [0, 1), one an image, on the batch's device.
-        images: the images' numbers, on the host.
-        seed: an image's number -> its own seed in this epoch.
-        partners: rows (N, ...) of these images -> those of each image's partner, the one before it
-            in the whole batch, whose order is drawn. Processes wait for each other here.
+        uniform: (N,) numbers in [0, 1), one per image, on the device of the batch.
+        images: indices of the images in the training set, on the host.
+        seed: maps the index of an image to the seed of that image in this epoch.
+        partners: maps rows (N, ...) of these images to the rows of their partners. The partner of
+            an image is the one before it in the whole batch, whose order is random. With several
+            processes this is a collective operation: every process must call it.
     """
 
     uniform: Tensor
     images: Sequence[int]
     seed: Callable[[int], int]
-    partners: Callable[[Tensor], Tensor] = _before
+    partners: Callable[[Tensor], Tensor] = _previous_rows
 
     def of_each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
-        """(N, ...) what `draw` makes of a generator of each image's own, on the host.
+        """Call `draw` with a generator for each image and stack the results, (N, ...), on the host.
 
-        For what needs more than one number an image; a generator costs some 20 microseconds.
+        This is for methods that need more than one number per image. A generator costs about 20
+        microseconds.
         """
         generators = (torch.Generator().manual_seed(self.seed(i)) for i in self.images)
         return torch.stack([draw(generator) for generator in generators])
@@ -54,28 +64,38 @@ OptionsT = TypeVar("OptionsT")
 
 
 class Method(nn.Module, Generic[OptionsT]):
-    """A way to train. Training calls these hooks and knows no method by name.
+    """Base class of training methods.
 
-    What a method remembers is held in buffers, so that it moves with `.to(device)` and is saved
-    and resumed with every checkpoint. Each process of several holds all of it and calls the hooks
-    with its own rows of each batch: state must be what one process would have, either made from
-    the validation, which all see alike, or a value an image in `per_image`.
+    The training loop calls the hooks of a method and knows no method by its name.
+
+    State is held in buffers, so that it moves with `.to(device)` and is saved in every checkpoint.
+    With several processes, each process holds all of the state and calls the hooks with its own
+    rows of each batch. The state must then be what a single process would have: computed from the
+    validation, which is the same in all processes, or one value per image in `per_image`.
+
+    >>> from aslp_lib.methods import METHODS
+    >>> method = METHODS["focal"](images=2, options=METHODS["focal"].Options(gamma=2.0))
+    >>> draws = Draws(torch.rand(2), images=[0, 1], seed=lambda image: image)
+    >>> logits, labels = torch.zeros(2, 1, 2, 2), torch.ones(2, 1, 2, 2)
+    >>> loss = method.loss(logits, labels, torch.tensor([0, 1]), draws)
+    >>> print(f"{loss:.2f}")  # 8 pixels, each (1/2)^2 ln 2
+    1.39
 
     Args:
-        images: how many images the training set has.
-        options: the method's hyperparameters.
+        images: number of images in the training set.
+        options: hyperparameters of the method.
     """
 
     name: ClassVar[str]
-    """In settings, on the command line and in a run's folder."""
+    """Name in settings, on the command line and in the folder of a run."""
     label: ClassVar[str]
-    """In tables and figures."""
+    """Name in tables and figures."""
     family: ClassVar[str]
-    """Which group of hyperparameters it reads: its own, called as it is, or one that it shares."""
+    """Name of the group of hyperparameters, which several methods may share; by default `name`."""
     Options: ClassVar[type] = NoOptions
-    """The frozen dataclass of these; it refuses bad values."""
+    """Frozen dataclass of the hyperparameters, which rejects invalid values."""
     hard_masks: ClassVar[bool] = False
-    """It cannot train on soft masks: settings with both are refused."""
+    """True if the method needs binary masks; settings with soft masks are then rejected."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -87,59 +107,77 @@ class Method(nn.Module, Generic[OptionsT]):
         self.options = options
 
     def begin(self, network: nn.Module) -> None:
-        """See the network before its first step, and before a checkpoint fills it: a copy of it is
-        state, as buffers are."""
+        """Receive the network before its first step and before a checkpoint is loaded into it.
+
+        A method may keep a copy of the network here; the copy is part of its state, as buffers are.
+        """
 
     def prepare(
         self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        """What the network and the loss see instead of a batch's images and labels.
+        """Transform the images and labels of a batch before the network and the loss use them.
 
         Args:
             images: (N, 3, S, S) uint8.
-            labels: (N, 1, S, S) float in {0, 1}, or of soft masks in [0, 1].
-            index: (N,) which images of the training set.
+            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks.
+            index: (N,) indices of the images in the training set.
+            draws: random numbers of the batch.
 
         Returns:
-            Images, uint8 or float in [0, 1], and a label map of each; there may be more than N.
+            Images, as uint8 or as float in [0, 1], and their label maps. There may be more than N.
         """
         return images, labels
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """The sum of these images' loss over their pixels, in nats; BCE, unless overridden.
+        """Compute the sum of the loss over the pixels of these images, in nats; by default, BCE.
 
-        Of several processes each is asked for its own rows; training divides by the pixels of the
-        whole batch. A term that is no sum over pixels counts as often as there are pixels.
+        Each process calls this with its own rows; training divides the sum by the number of pixels
+        in the whole batch. A term that is defined per image must therefore be multiplied by the
+        number of pixels in an image.
 
         Args:
-            logits: (N, 1, S, S) float32, or of as many images as `prepare` made.
-            labels: the same shape, as `prepare` left them.
+            logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned.
+            labels: labels of the same shape, as `prepare` returned them.
+            index: (N,) indices of the images in the training set.
+            draws: random numbers of the batch, the same ones that `prepare` received.
         """
         return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        """See what the network said in a step, of what `prepare` made, and the labels as they were;
-        no gradients, no wait for the device."""
+        """Update state after a step, without gradients and without synchronising the device.
+
+        Args:
+            index: (N,) indices of the images in the training set.
+            logits: outputs of the network for the images that `prepare` returned.
+            labels: (N, 1, S, S) labels before `prepare`.
+        """
 
     def after_update(self, network: nn.Module) -> None:
-        """See the network after the optimiser moved it; no gradients, no wait for the device."""
+        """Update state after the optimiser changed the network, as for `after_step`."""
 
     def validated(self, network: nn.Module) -> nn.Module:
-        """What the validation at the end of an epoch, and so its row of the log, are of."""
+        """Return the network that is validated and logged at the end of an epoch."""
         return network
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
-        """See the validation at the end of an epoch, and the network as it is trained."""
+        """Update state after the validation at the end of an epoch.
+
+        Args:
+            counts: result of the validation of `validated(network)`.
+            network: the network in training.
+        """
 
     def log(self) -> dict[str, Tensor]:
-        """Numbers to add to an epoch's row of the log, after its validation."""
+        """Return numbers to add to the log of an epoch, after its validation."""
         return {}
 
     def finish(self, network: nn.Module) -> None:
-        """Put into the network the weights that a finished training leaves."""
+        """Load the final weights into the network at the end of training."""
 
     def per_image(self) -> dict[str, Tensor]:
-        """Buffers (images,) of which a step moves its own images' values, by name. The progress bar
-        shows their means, processes share them after each epoch, a finished training writes them.
+        """Return the buffers (images,) that hold one value per training image, by name.
+
+        A step changes only the values of its own images. The progress bar shows the means,
+        processes exchange the values after each epoch, and a finished training saves them.
         """
         return {}

@@ -1,4 +1,4 @@
-"""Binary cross entropy: what everything else is compared with."""
+"""Binary cross entropy, the baseline of all comparisons."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from aslp_lib.methods.base import Method, NoOptions
 
 
 class BCE(Method[NoOptions]):
-    """`-(y log f + (1 - y) log(1 - f))`."""
+    """Binary cross entropy, `-(y log f + (1 - y) log(1 - f))`."""
 
     name, label = "bce", "BCE"

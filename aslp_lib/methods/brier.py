@@ -1,6 +1,6 @@
-"""The Brier score (Brier, 1950) as a loss: a proper score, bounded where BCE is not.
+"""The Brier score (Brier, 1950) as a loss: a proper score that, unlike BCE, is bounded.
 
-Named as a cure for over-confidence by Mukhoti et al. (NeurIPS 2020), among others.
+Mukhoti et al. (NeurIPS 2020), among others, use it against overconfidence.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from aslp_lib.methods.base import Draws, Method, NoOptions
 
 
 class Brier(Method[NoOptions]):
-    """`(f - y)^2`, the binary form: half of what the sum over two classes gives. No nats.
+    """Brier score in its binary form, `(f - y)^2`, which is half of the sum over two classes.
 
-    Its gradient in the logit, `2 (f - y) f (1 - f)`, vanishes where the network is sure and wrong:
-    such a pixel no longer pulls, be it noise or not yet learned.
+    The loss is not in nats. Its gradient with respect to the logit, `2 (f - y) f (1 - f)`, vanishes
+    where the network is confident and wrong. Such a pixel no longer influences the network, whether
+    its label is noise or has not been learned yet.
     """
 
     name, label = "brier", "Brier loss"

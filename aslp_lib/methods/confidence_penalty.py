@@ -1,4 +1,4 @@
-"""The confidence penalty (Pereyra et al., ICLR workshop 2017): uncertain predictions cost less."""
+"""The confidence penalty (Pereyra et al., ICLR workshop 2017), which rewards high entropy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from aslp_lib.methods.base import Draws, Method
 
 @dataclass(frozen=True)
 class ConfidencePenaltyOptions:
-    """The confidence penalty."""
+    """Confidence penalty."""
 
     beta: float = 0.1
-    """Nats of BCE that a nat of the prediction's entropy is worth."""
+    """Weight of the entropy of the prediction, in nats of BCE per nat of entropy."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.beta) and self.beta >= 0):
-            raise ValueError(f"beta is {self.beta}, but must be finite and not negative")
+            raise ValueError(f"beta is {self.beta}; expected a finite number of at least 0")
 
 
 class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
-    """`BCE - beta * H(f)`, `H(f) = -f log f - (1 - f) log(1 - f)`: up to a constant, BCE plus
-    `beta * KL(f || 1/2)`, where label smoothing has the KL the other way round."""
+    """Confidence penalty, `BCE - beta * H(f)` with the entropy of the prediction.
+
+    Here `H(f) = -f log f - (1 - f) log(1 - f)`. Up to a constant, the penalty is
+    `beta * KL(f || 1/2)`; label smoothing has the reverse divergence, `KL(1/2 || f)`.
+    """
 
     name, label = "confidence_penalty", "confidence penalty"
     Options = ConfidencePenaltyOptions
@@ -37,7 +40,11 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
 
 
 def entropy(logits: Tensor) -> Tensor:
-    """Of the Bernoulli distribution of each logit, in nats."""
-    # Of z or of -z alike; so no large numbers cancel.
-    size = logits.abs()
-    return F.softplus(-size) + size * torch.sigmoid(-size)
+    """Compute the entropy of the Bernoulli distribution of each logit, in nats.
+
+    >>> print(f"{entropy(torch.tensor(0.0)):.3f}")  # ln 2
+    0.693
+    """
+    # The entropy is the same for z and -z. With |z|, no large numbers cancel.
+    magnitude = logits.abs()
+    return F.softplus(-magnitude) + magnitude * torch.sigmoid(-magnitude)

@@ -1,6 +1,6 @@
-"""One perturbation level for all images, which never moves: what is left of ASLP without adapting.
+"""Stochastic label perturbation with one constant alpha: ASLP without its adaptive part.
 
-The stochastic label perturbation that Liu et al. (ICCV 2023) start from.
+Liu et al. (ICCV 2023) start from this method.
 """
 
 from __future__ import annotations
@@ -12,47 +12,52 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
-from aslp_lib.methods.aslp import targets_of
+from aslp_lib.methods.aslp import perturbed_targets
 from aslp_lib.methods.base import Draws, Method
 
 Bounded = Literal["HI", "SI", "M", "DM"]
-"""The paper's techniques; the release's leaves [0, 1]."""
+"""The paper's techniques, whose targets stay in [0, 1], unlike those of the release."""
 
 
 @dataclass(frozen=True)
 class ConstantAlphaOptions:
-    """A fixed perturbation level."""
+    """Stochastic label perturbation with a constant alpha."""
 
     technique: Bounded = "M"
-    """How labels are perturbed."""
+    """Perturbation technique."""
     alpha: float = 0.24
-    """How often, in [0, min(1, 1/beta)]: beyond, the decision would not be the label's."""
+    """Perturbation level of every image, in [0, min(1, 1/beta)]. A larger one would change
+    decisions."""
     use_expected_targets: bool = False
-    """Train on the expected target instead of drawing the switch."""
+    """Train on expected targets instead of sampling the switch Z."""
 
     def __post_init__(self) -> None:
-        known = get_args(Bounded)
-        if self.technique not in known:
+        techniques = get_args(Bounded)
+        if self.technique not in techniques:
             raise ValueError(
-                f"technique is {self.technique!r}, but must be one of {', '.join(known)}"
+                f"technique is {self.technique!r}; expected one of {', '.join(techniques)}"
             )
         limit = TECHNIQUES[self.technique].alpha_limit
         if not 0.0 <= self.alpha <= limit:
             raise ValueError(
-                f"alpha is {self.alpha}, but must lie in [0, {limit:.4g}] for {self.technique}"
+                f"alpha is {self.alpha}; expected a number in [0, {limit:.4g}] for {self.technique}"
             )
 
 
 class ConstantAlpha(Method[ConstantAlphaOptions]):
-    """SC-BCE with `alpha_i = alpha`: in expectation BCE with `(1 - alpha*beta) * y + alpha*beta/2`,
-    which is label smoothing's loss of epsilon = alpha*beta; sampled, its gradient is noisier."""
+    """SC-BCE with the same alpha for all images.
+
+    Its expected loss is BCE with the target `(1 - alpha*beta) * y + alpha*beta/2`, which is that of
+    label smoothing with epsilon = alpha*beta. With sampled targets the gradient has a larger
+    variance.
+    """
 
     name, label = "constant_alpha", "constant alpha"
     Options = ConstantAlphaOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         options = self.options
-        targets = targets_of(
+        targets = perturbed_targets(
             labels,
             labels.new_full(labels.shape[:1], options.alpha),
             TECHNIQUES[options.technique],

@@ -1,6 +1,7 @@
-"""Train on corruption augmentation: the cheap cure for a shift that one can name in advance.
+"""Training with corruption augmentation, for distribution shifts that can be named in advance.
 
-After training on noise against corruptions (Rusak et al., ECCV 2020), with all of `CORRUPTIONS`.
+It follows training on noise against corruptions (Rusak et al., ECCV 2020), with all corruptions of
+`CORRUPTIONS`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from torch import Tensor
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.methods.base import Draws, Method
 
-VIEWS = tuple(CORRUPTIONS.values())
+CHOICES = tuple(CORRUPTIONS.values())
+"""Corruptions to choose from, with equal probability."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,19 @@ class CorruptionAugmentationOptions:
     """Corruption augmentation."""
 
     share: float = 0.5
-    """Probability that an image is replaced by a view of it, in [0, 1]."""
+    """Probability that an image is replaced by a corrupted copy, in [0, 1]."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.share <= 1.0:
-            raise ValueError(f"share is {self.share}, but is a probability and must lie in [0, 1]")
+            raise ValueError(f"share is {self.share}; expected a probability in [0, 1]")
 
 
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
-    """BCE of images, each of them with probability `share` replaced by a corrupted image of itself:
-    drawn anew in each epoch, all of `CORRUPTIONS` alike.
+    """BCE on a batch in which corrupted copies replace images with probability `share`.
 
-    Where two images are mixed, the other one is the one before it in the batch. Views are made on
-    the host, so that on a GPU each step waits for the one before it.
+    The corruption is drawn uniformly from `CORRUPTIONS`, anew in each epoch. If a corruption mixes
+    two images, the other one is the image before it in the batch. Images are corrupted on the host,
+    so on a GPU each step waits for the previous one.
     """
 
     name, label = "corruption_augmentation", "corruption augmentation"
@@ -44,31 +46,36 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     def prepare(
         self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        """Raises ValueError if labels are of soft masks."""
-        # Processes wait for each other here: all must come, whatever they draw.
+        """Corrupt some images of a batch, and their masks with them.
+
+        Raises:
+            ValueError: a label lies between 0 and 1, as in a soft mask.
+        """
+        # A collective operation: every process must take part, even if it corrupts no image.
         others = _items(draws.partners(images), draws.partners(labels))
         replaced = (draws.uniform < self.options.share).tolist()
-        views = [
-            _view(draws.seed(image), item, other) if drawn else item
-            for image, drawn, item, other in zip(
+        items = [
+            _corrupted(draws.seed(image), item, other) if is_replaced else item
+            for image, is_replaced, item, other in zip(
                 draws.images, replaced, _items(images, labels), others, strict=True
             )
         ]
-        seen, masks = (torch.stack(each) for each in zip(*views, strict=True))
-        return seen.to(images.device), masks.to(labels)
+        new_images, new_masks = (torch.stack(tensors) for tensors in zip(*items, strict=True))
+        return new_images.to(images.device), new_masks.to(labels)
 
 
-def _view(seed: int, item: Item, other: Item) -> Item:
+def _corrupted(seed: int, item: Item, other: Item) -> Item:
+    """Apply a random corruption to an image and its mask."""
     rng = np.random.default_rng(seed)
-    corruption = VIEWS[rng.integers(len(VIEWS))]
+    corruption = CHOICES[rng.integers(len(CHOICES))]
     return corruption.change(rng, item, *([other] if corruption.mixes else []))
 
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:
-    """A batch's items, on the host."""
-    held = labels.cpu()
-    masks = held.to(torch.uint8)
-    if (masks != held).any():
+    """Split a batch into pairs of image and mask, on the host."""
+    labels = labels.cpu()
+    masks = labels.to(torch.uint8)
+    if (masks != labels).any():
         raise ValueError(
             "labels lie between 0 and 1; expected 0 and 1, since soft masks cannot be corrupted. "
             "Load the training set without soft masks."

@@ -1,6 +1,6 @@
-"""DisturbLabel (Xie et al., CVPR 2016): a few labels are replaced by random ones, anew each time.
+"""DisturbLabel (Xie et al., CVPR 2016): in each step, some labels are replaced by random ones.
 
-Theirs is of images; for segmentation each pixel is disturbed by itself.
+The original method is for image labels; here each pixel is disturbed independently.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ class DisturbLabelOptions:
     """DisturbLabel."""
 
     rate: float = 0.1
-    """Probability that a pixel's label is replaced by a class drawn uniformly, in [0, 1]."""
+    """Probability that the label of a pixel is replaced by a uniformly random class, in [0, 1]."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.rate <= 1.0:
-            raise ValueError(f"rate is {self.rate}, but is a probability and must lie in [0, 1]")
+            raise ValueError(f"rate is {self.rate}; expected a probability in [0, 1]")
 
 
 class DisturbLabel(Method[DisturbLabelOptions]):
-    """BCE with a label that is with probability `rate` a fair coin's, pixel by pixel.
+    """BCE with labels that are replaced, with probability `rate`, by 0 or 1 at random.
 
-    In expectation label smoothing of epsilon = rate. Half of the coins change nothing, so a label
-    is turned over with probability rate/2, as hard inversion's is at alpha = rate/2; but there a
-    switch turns an image's pixels over together, here their noise averages out over an image.
+    The expected label is that of label smoothing with epsilon = rate. Half of the replacements do
+    not change the label, so a label is inverted with probability rate/2, as with hard inversion at
+    alpha = rate/2. Hard inversion inverts all pixels of an image together; here pixels are
+    independent, and their noise averages out over an image.
     """
 
     name, label = "disturb_label", "DisturbLabel"
@@ -39,9 +40,10 @@ class DisturbLabel(Method[DisturbLabelOptions]):
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         rate, shape = self.options.rate, labels.shape[1:]
-        uniform = draws.of_each(lambda own: torch.rand(shape, generator=own))
+        uniform = draws.of_each(lambda generator: torch.rand(shape, generator=generator))
         uniform = uniform.to(labels.device, non_blocking=True)
-        # One draw is both: below the rate a label is replaced, by 1 in the lower half of that.
-        coin = (uniform < rate / 2).to(labels.dtype)
-        targets = torch.where(uniform < rate, coin, labels)
+        # One number decides both: a label is replaced if the number is below the rate, and by 1 if
+        # it is in the lower half of that range.
+        random_class = (uniform < rate / 2).to(labels.dtype)
+        targets = torch.where(uniform < rate, random_class, labels)
         return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")

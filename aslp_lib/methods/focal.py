@@ -1,7 +1,7 @@
-"""Focal loss (Lin et al., ICCV 2017) against overconfidence (Mukhoti et al., NeurIPS 2020).
+"""Focal loss (Lin et al., ICCV 2017), used against overconfidence (Mukhoti et al., NeurIPS 2020).
 
-It weights a pixel by how wrong the network still is, so that correct and confident pixels hardly
-contribute. FLSD-53 is the variant whose gamma depends on the pixel's confidence.
+The loss of a pixel is weighted by the probability of the wrong class, so that correct and confident
+pixels hardly contribute. In the variant FLSD-53, gamma depends on the prediction at the pixel.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ class FocalOptions:
     """Focal loss."""
 
     gamma: float = 2.0
-    """How fast a pixel's weight falls as it is learned; 0 is plain BCE."""
+    """Exponent of the weight `(1 - q)^gamma` of a pixel whose label has probability q. With 0, the
+    loss is BCE."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.gamma) and self.gamma >= 0):
-            raise ValueError(f"gamma is {self.gamma}, but must be finite and not negative")
+            raise ValueError(f"gamma is {self.gamma}; expected a finite number of at least 0")
 
 
 class Focal(Method[FocalOptions]):
-    """`(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
+    """Focal loss, `(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
 
     name, label = "focal", "focal loss"
     Options = FocalOptions
@@ -39,36 +40,49 @@ class Focal(Method[FocalOptions]):
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
-    """`(1 - q)^gamma * BCE`, summed over pixels; of a soft label q is the likelier class's.
+    """Compute the focal loss `(1 - q)^gamma * BCE`, summed over pixels, in nats.
+
+    Here q is the probability of the pixel's label, or of the likelier class of a soft label.
+
+    >>> loss = focal_loss(torch.tensor([0.0]), torch.tensor([1.0]), gamma=2.0)
+    >>> print(f"{loss:.3f}")  # (1/2)^2 ln 2
+    0.173
 
     Args:
-        gamma: one for all pixels, or one a pixel.
+        logits: outputs z of the network, of any shape.
+        labels: labels of the same shape, in [0, 1].
+        gamma: one number for all pixels, or one for each.
     """
     bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    # log(1 - q): its gradient is finite also where 1 - q rounds to 0, unlike a power's.
+    # Unlike a power of 1 - q, its logarithm has a finite gradient where 1 - q rounds to 0.
     log_wrong = F.logsigmoid(-true_class_logit(logits, labels))
     return (torch.exp(gamma * log_wrong) * bce).sum()
 
 
 def true_class_logit(logits: Tensor, labels: Tensor) -> Tensor:
-    """The logit of q, the probability of the pixel's label: z where that is foreground, else -z."""
+    """Compute the logit of q, the probability of the label: z for foreground, otherwise -z.
+
+    >>> true_class_logit(torch.tensor([2.0, 2.0]), torch.tensor([1.0, 0.0]))
+    tensor([ 2., -2.])
+    """
     return torch.where(labels > 0.5, logits, -logits)
 
 
 THRESHOLD = 0.2
-UNSURE_GAMMA, SURE_GAMMA = 5.0, 3.0
-"""Below the threshold, and from it on: the paper's choice, which the name holds."""
+"""Probability q of the label at which FLSD-53 changes its gamma, as in the paper."""
+GAMMA_BELOW, GAMMA_ABOVE = 5.0, 3.0
+"""Gamma of FLSD-53 below the threshold, and from the threshold on, as in the paper."""
 
 
 class FLSD53(Method[NoOptions]):
-    """`(1 - q)^gamma * -log q`, gamma 5 where the label's probability q is below 0.2, else 3.
+    """FLSD-53: focal loss with gamma = 5 where the label's probability is below 0.2, otherwise 3.
 
-    Gamma is a constant of each step: no gradient goes through the choice.
+    In each step gamma is a constant: no gradient flows through its choice.
     """
 
     name, label = "flsd_53", "FLSD-53"
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        unsure = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD
-        gamma = torch.where(unsure, UNSURE_GAMMA, SURE_GAMMA)
+        below = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD
+        gamma = torch.where(below, GAMMA_BELOW, GAMMA_ABOVE)
         return focal_loss(logits, labels, gamma)

@@ -1,4 +1,4 @@
-"""The hyperparameters of all training methods, in one group per family."""
+"""The hyperparameters of all training methods, grouped by family."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ from aslp_lib.methods.svls import SVLSOptions
 class Hyperparameters:
     """The hyperparameters of all training methods.
 
-    A field holds the options of one family: those of one method, or of methods that share them,
-    such as ASLP's rules. A new method with options adds a field here.
+    A field holds the options of one family, which is one method or several that share their
+    options, such as ASLP's rules. A new method with options adds a field here.
+
+    >>> Hyperparameters(focal=FocalOptions(gamma=3.0)).focal.gamma
+    3.0
     """
 
     aslp: ASLPOptions = field(default_factory=ASLPOptions)
@@ -48,4 +51,4 @@ class Hyperparameters:
 FAMILIES: dict[str, type] = {
     name: type(options) for name, options in vars(Hyperparameters()).items()
 }
-"""Name of a family -> type of its options."""
+"""Type of the options of each family, by the name of the family."""

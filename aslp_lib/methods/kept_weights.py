@@ -1,8 +1,8 @@
-"""Methods that train as BCE does and keep other weights than the last.
+"""Methods that train with BCE but end with other weights than those of the last step.
 
-Exponential moving average: Tarvainen & Valpola (NIPS 2017), after Polyak & Juditsky (1992). Early
-stopping (Prechelt, 1998) by the validation NLL, which grows with overconfidence long before
-accuracy falls, so that it selects a calibrated epoch.
+EMA averages the weights over steps (Tarvainen & Valpola, NIPS 2017, after Polyak & Juditsky, 1992).
+Early stopping (Prechelt, 1998) selects the epoch with the lowest validation NLL. Overconfidence
+raises the NLL long before accuracy falls, so the selected epoch is a calibrated one.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from aslp_lib.metrics.counts import Counts
 
 
 class KeptWeights(Method[OptionsT]):
-    """BCE, and a copy of the network that the training ends with; the copy is state, so that a
-    checkpoint holds both."""
+    """Base class of methods that train with BCE and end with the weights of a copy of the network.
+
+    The copy is part of the method's state, so a checkpoint holds both networks.
+    """
 
     kept: nn.Module
+    """The copy of the network."""
 
     def begin(self, network: nn.Module) -> None:
         self.kept = deepcopy(network).requires_grad_(False)
@@ -33,29 +36,31 @@ class KeptWeights(Method[OptionsT]):
 
 @dataclass(frozen=True)
 class EMAOptions:
-    """Exponential moving average."""
+    """Exponential moving average of the weights."""
 
     decay: float = 0.999
-    """Share of the average that a step leaves as it is, in [0, 1): it looks back 1 / (1 - decay)
-    steps."""
+    """Weight of the previous average in each step, in [0, 1). The average extends over about
+    1 / (1 - decay) steps."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.decay < 1.0:
-            raise ValueError(f"decay is {self.decay}, but must lie in [0, 1)")
+            raise ValueError(f"decay is {self.decay}; expected a number in [0, 1)")
 
 
 class EMA(KeptWeights[EMAOptions]):
-    """`w <- d w + (1 - d) theta` after each step, `d = min(decay, (1 + n) / (10 + n))` in the n-th,
-    so that the random weights of the start are soon forgotten.
+    """BCE, with an exponential moving average of the weights as the final weights.
 
-    Validation, log and the final weights are of the average w, BatchNorm's running statistics
-    averaged too; the loss in the log is of theta, which trains as if by BCE.
+    Step n updates the average w by `w <- d w + (1 - d) theta`, where theta are the weights in
+    training and `d = min(decay, (1 + n) / (10 + n))`. The smaller d of the first steps quickly
+    removes the random initial weights from the average. BatchNorm's running statistics are averaged
+    too. The log is that of the average, except for the training loss, which is that of theta.
     """
 
     name, label = "ema", "EMA"
     Options = EMAOptions
 
     updates: Tensor
+    """n, the number of steps so far."""
 
     def __init__(self, images: int, options: EMAOptions) -> None:
         super().__init__(images, options)
@@ -64,33 +69,37 @@ class EMA(KeptWeights[EMAOptions]):
     @torch.no_grad()
     def after_update(self, network: nn.Module) -> None:
         self.updates += 1
-        # As tensors: a step does not wait for the device.
-        warm = (1 + self.updates) / (10 + self.updates)
-        share = 1 - warm.clamp(max=self.options.decay)
+        # These are tensors, so that a step does not wait for the device.
+        warm_up_decay = (1 + self.updates) / (10 + self.updates)
+        weight = 1 - warm_up_decay.clamp(max=self.options.decay)
         pairs = zip(self.kept.state_dict().values(), network.state_dict().values(), strict=True)
-        for average, now in pairs:
+        for average, current in pairs:
             if average.is_floating_point():
-                average.lerp_(now, share.to(average.dtype))
-            else:  # a counter
-                average.copy_(now)
+                average.lerp_(current, weight.to(average.dtype))
+            else:  # a counter of BatchNorm
+                average.copy_(current)
 
     def validated(self, network: nn.Module) -> nn.Module:
         return self.kept
 
 
 class EarlyStopping(KeptWeights[NoOptions]):
-    """BCE, of which the weights of the first epoch with the least validation NLL are left.
+    """BCE, with the weights of the first epoch of lowest validation NLL as the final weights.
 
-    Training goes on to its last epoch all the same, since the learning rate's schedule needs its
-    length, and a later epoch may be better still. The log is of each epoch's own network.
+    Training still runs to its last epoch, because the learning-rate schedule depends on the number
+    of epochs, and a later epoch may be better. The log is that of the network in training.
     """
 
     name, label = "early_stopping", "early stopping"
 
     epochs: Tensor
+    """Number of epochs so far."""
     nll: Tensor
+    """Validation NLL of the latest epoch."""
     best_nll: Tensor
+    """Lowest validation NLL so far."""
     best_epoch: Tensor
+    """Epoch of `best_nll`, counted from 1."""
 
     def __init__(self, images: int, options: NoOptions) -> None:
         super().__init__(images, options)

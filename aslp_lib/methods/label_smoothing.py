@@ -1,4 +1,4 @@
-"""Label smoothing (Szegedy et al., CVPR 2016): every label is always a little uncertain."""
+"""Label smoothing (Szegedy et al., CVPR 2016): every label is moved towards 1/2."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ class LabelSmoothingOptions:
     """Label smoothing."""
 
     epsilon: float = 0.1
-    """Share of the label that goes to both classes alike, in [0, 1]: a target is epsilon/2 or
-    1 - epsilon/2."""
+    """Share of the label that is divided equally between both classes, in [0, 1]. Targets are
+    epsilon/2 and 1 - epsilon/2."""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.epsilon <= 1.0:
-            raise ValueError(f"epsilon is {self.epsilon}, but must be a share in [0, 1]")
+            raise ValueError(f"epsilon is {self.epsilon}; expected a fraction in [0, 1]")
 
 
 class LabelSmoothing(Method[LabelSmoothingOptions]):
-    """BCE with the target `(1 - epsilon) * y + epsilon/2`: of ASLP's family the constant member,
-    alpha = 1 and beta = epsilon."""
+    """BCE with the target `(1 - epsilon) * y + epsilon/2`.
+
+    It equals label perturbation with alpha = 1 and beta = epsilon.
+    """
 
     name, label = "label_smoothing", "label smoothing"
     Options = LabelSmoothingOptions

@@ -1,6 +1,7 @@
-"""Margin-based label smoothing, MbLS (Liu et al., CVPR 2022): logits may grow to a margin for free.
+"""Margin-based label smoothing, MbLS (Liu et al., CVPR 2022).
 
-Label smoothing pulls every logit towards one finite value; this only those beyond the margin.
+Label smoothing pulls every logit towards a finite value; MbLS penalises only logits beyond a
+margin.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ class MbLSOptions:
     """Margin-based label smoothing."""
 
     margin: float = 10.0
-    """m: `|z|` that costs nothing. Networks that are trained briefly never reach the paper's 10, a
-    confidence of 0.99995; 3 is one of 0.953."""
+    """m, the largest `|z|` without a penalty. Short runs never reach the paper's 10, which is a
+    confidence of 0.99995; a margin of 3 is a confidence of 0.953."""
     penalty: float = 0.1
-    """lambda: nats a unit of `|z|` beyond the margin costs."""
+    """lambda, the penalty per unit of `|z|` beyond the margin, in nats."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}, but must be finite and not negative")
+                raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
 
 
 class MbLS(Method[MbLSOptions]):
-    """`BCE + lambda * max(|z| - m, 0)`.
+    """Margin-based label smoothing, `BCE + lambda * max(|z| - m, 0)`.
 
     The paper's penalty is `lambda * sum_k max(max_j l_j - l_k - m, 0)` over classes k. A sigmoid is
-    the softmax of two logits that differ by z, as (0, z), and the penalty sees only differences:
-    the larger logit's is 0, the other's `|z|`. (The authors' code takes the mean over classes,
-    which here is half of this sum.)
+    the softmax of the two logits (0, z), and the penalty depends on their differences only: it is 0
+    for the larger logit and uses `|z|` for the other one. The authors' code takes the mean over
+    classes, which is half of this sum.
     """
 
     name, label = "mbls", "MbLS"
@@ -44,5 +45,5 @@ class MbLS(Method[MbLSOptions]):
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-        beyond = F.relu(logits.abs() - self.options.margin)
-        return bce + self.options.penalty * beyond.sum()
+        excess = F.relu(logits.abs() - self.options.margin)
+        return bce + self.options.penalty * excess.sum()

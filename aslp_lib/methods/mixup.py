@@ -1,7 +1,8 @@
-"""mixup (Zhang et al., ICLR 2018): train on convex mixtures of two images and of their labels.
+"""mixup (Zhang et al., ICLR 2018): train on convex combinations of two images and of their labels.
 
-For calibration: Thulasidasan et al. (NeurIPS 2019). Masks are mixed as images are. RegMixup (Pinto
-et al., NeurIPS 2022) adds the mixtures' loss to that of the images themselves.
+Thulasidasan et al. (NeurIPS 2019) study its effect on calibration. Here masks are mixed in the same
+way as images. RegMixup (Pinto et al., NeurIPS 2022) adds the loss of the mixtures to that of the
+original images.
 """
 
 from __future__ import annotations
@@ -22,16 +23,19 @@ class MixupOptions:
     """mixup."""
 
     alpha: float = 0.2
-    """Of Beta(alpha, alpha), which an image's share is drawn from: small ones hardly mix, 1 mixes
-    uniformly."""
+    """Parameter of Beta(alpha, alpha), from which the share of an image is drawn. A small alpha
+    hardly mixes; with 1, the share is uniform."""
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
 
 
 class Mixup(Method[MixupOptions]):
-    """BCE of `s x + (1 - s) x'` with the label `s y + (1 - s) y'`, `s ~ Beta(alpha, alpha)` of each
-    image's own, x' the image before x in the batch."""
+    """BCE of the image `s x + (1 - s) x'` with the label `s y + (1 - s) y'`.
+
+    Each image x has its own share `s ~ Beta(alpha, alpha)`, and x' is the image before x in the
+    batch.
+    """
 
     name, label = "mixup", "mixup"
     Options = MixupOptions
@@ -43,22 +47,32 @@ class Mixup(Method[MixupOptions]):
 
 
 def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[Tensor, Tensor]:
-    """A batch's images, now float in [0, 1], and labels, each mixed with its partner's."""
-    # torch draws from Beta by its global generator alone.
-    shares = [np.random.default_rng(draws.seed(i)).beta(alpha, alpha) for i in draws.images]
-    share = torch.tensor(shares, dtype=torch.float32).view(-1, 1, 1, 1)
+    """Mix each image of a batch, and its labels, with its partner.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        labels: (N, 1, H, W) in [0, 1].
+        alpha: parameter of Beta(alpha, alpha).
+        draws: random numbers of the batch.
+
+    Returns:
+        Mixed images, as float in [0, 1], and mixed labels.
+    """
+    # NumPy is used because torch draws from a Beta distribution with its global generator only.
+    samples = [np.random.default_rng(draws.seed(i)).beta(alpha, alpha) for i in draws.images]
+    share = torch.tensor(samples, dtype=torch.float32).view(-1, 1, 1, 1)
     share = share.to(images.device, non_blocking=True)
-    others, their_labels = draws.partners(images), draws.partners(labels)
+    partner_images, partner_labels = draws.partners(images), draws.partners(labels)
     return (
-        (share * images + (1 - share) * others) / 255,
-        share * labels + (1 - share) * their_labels,
+        (share * images + (1 - share) * partner_images) / 255,
+        share * labels + (1 - share) * partner_labels,
     )
 
 
 def check_alpha(alpha: float) -> None:
-    """Raise ValueError if there is no Beta(alpha, alpha)."""
+    """Raise ValueError unless Beta(alpha, alpha) exists."""
     if not (math.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha is {alpha}, but must be finite and positive")
+        raise ValueError(f"alpha is {alpha}; expected a finite number above 0")
 
 
 @dataclass(frozen=True)
@@ -66,20 +80,21 @@ class RegMixupOptions:
     """RegMixup."""
 
     alpha: float = 10.0
-    """Of Beta(alpha, alpha): large ones mix by halves, far from any image."""
+    """Parameter of Beta(alpha, alpha), from which the share of an image is drawn. With a large
+    alpha, shares are close to 1/2, and mixtures are far from any image."""
     weight: float = 1.0
-    """eta: what a mixture's loss counts beside an image's."""
+    """eta, the weight of the mixtures' loss."""
 
     def __post_init__(self) -> None:
         check_alpha(self.alpha)
         if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight}, but must be finite and not negative")
+            raise ValueError(f"weight is {self.weight}; expected a finite number of at least 0")
 
 
 class RegMixup(Method[RegMixupOptions]):
-    """`BCE(f(x), y) + eta * BCE(f(x~), y~)`, where (x~, y~) is mixup's of x.
+    """RegMixup, `BCE(f(x), y) + eta * BCE(f(x~), y~)`, where (x~, y~) is the mixture of mixup.
 
-    The network sees images and mixtures in one batch twice as large, at twice the cost.
+    A batch holds images and mixtures, which doubles its size and the cost of a step.
     """
 
     name, label = "regmixup", "RegMixup"
@@ -88,8 +103,8 @@ class RegMixup(Method[RegMixupOptions]):
     def prepare(
         self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
     ) -> tuple[Tensor, Tensor]:
-        mixtures, their_labels = mixed(images, labels, self.options.alpha, draws)
-        return torch.cat([images.float() / 255, mixtures]), torch.cat([labels, their_labels])
+        mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)
+        return torch.cat([images.float() / 255, mixed_images]), torch.cat([labels, mixed_labels])
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")

@@ -1,7 +1,7 @@
-"""mL1-ACE (Barfoot et al., MICCAI 2024): an image's average calibration error in the loss.
+"""mL1-ACE (Barfoot et al., MICCAI 2024): the average calibration error of each image in the loss.
 
-Hard bins as there; soft ones as in "Average Calibration Losses for Reliable Uncertainty in Medical
-Image Segmentation" (Barfoot et al., 2025).
+Hard bins are those of that paper. Soft bins are those of "Average Calibration Losses for Reliable
+Uncertainty in Medical Image Segmentation" (Barfoot et al., 2025).
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from torch.nn import functional as F
 from aslp_lib.checks import require
 from aslp_lib.methods.base import Draws, Method
 
-LEAST = 1.0
-"""Pixels in a bin that counts. The authors' code counts soft bins from 0.01 on; its gradient there,
-of order bins / pixels, makes of a last digit another training."""
+MIN_PIXELS = 1.0
+"""Smallest number of pixels in a bin that counts. The authors' code counts soft bins from 0.01
+pixels on. Its gradient there, of order bins / pixels, amplifies a rounding difference into another
+training."""
 
 
 @dataclass(frozen=True)
@@ -27,27 +28,31 @@ class ML1ACEOptions:
     """mL1-ACE, with hard or soft bins."""
 
     weight: float = 1.0
-    """Nats a pixel that a calibration error of 1 costs."""
+    """Weight of the calibration error, in nats per pixel."""
     bins: int = 20
-    """Equal-width bins of the probability."""
+    """Number of equal-width bins of the probability."""
 
     def __post_init__(self) -> None:
-        require("weight", self.weight, 0 <= self.weight < math.inf, "be finite and not negative")
-        require("bins", self.bins, self.bins >= 2, "be 2 or more")
+        require("weight", self.weight, 0 <= self.weight < math.inf, "a finite value, not negative")
+        require("bins", self.bins, self.bins >= 2, "2 or more")
 
 
 class ML1ACE(Method[ML1ACEOptions]):
-    """`BCE + weight * mean_k |mean f - mean y|` over the bins k of f that have a pixel, per image.
+    """BCE plus the average calibration error of each image, `BCE + weight * mean_k |f_k - y_k|`.
 
-    Bins are closed above. A pixel's bin is a constant of each step, so the gradient moves its mean
-    probability alone: all pixels of a bin alike, by what the bin is off. The paper takes the mean
-    over classes; with two, the background's bins are the foreground's mirrored, at the same error
-    (but for pixels on an edge), so that one is enough. An image without foreground counts in full.
+    Here f_k and y_k are the mean probability and the mean label in bin k, and the mean is over the
+    bins that hold a pixel. A bin includes its upper edge. In each step, the bin of a pixel is a
+    constant, so the gradient is the same for all pixels of a bin and moves their mean probability.
+
+    The paper takes the mean over classes. With two classes, the bins of the background mirror those
+    of the foreground and have the same error, except for pixels on an edge, so one class is enough.
+    An image without foreground counts in full.
     """
 
     name, label, family = "ml1_ace", "mL1-ACE", "ml1_ace"
     Options = ML1ACEOptions
     soft: ClassVar[bool] = False
+    """True for soft bins."""
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
@@ -59,30 +64,47 @@ class ML1ACE(Method[ML1ACEOptions]):
 
 
 class SoftML1ACE(ML1ACE):
-    """The same with soft bins: a pixel belongs to the two bins whose centres it lies between, to
-    each by its nearness; before the first centre and after the last to that one alone. So the
-    gradient also moves pixels from bin to bin, and no step of f makes the error jump."""
+    """mL1-ACE with soft bins.
+
+    A pixel belongs to the two bins whose centres enclose its probability, with weights that fall
+    linearly with the distance. Below the first centre and above the last one, it belongs to that
+    bin alone. The gradient therefore also moves pixels from bin to bin, and the means of a bin
+    change continuously with f.
+    """
 
     name, label = "ml1_ace_soft", "mL1-ACE (soft)"
     soft = True
 
 
 def calibration_error(probability: Tensor, labels: Tensor, bins: int, *, soft: bool) -> Tensor:
-    """(N,) `mean_k |mean f - mean y|` over the bins that count, of (N, pixels); 0 if none does."""
+    """Compute the average calibration error of each image, (N,).
+
+    It is the mean of `|f_k - y_k|` over the bins that hold at least one pixel, or 0 if there is
+    none.
+
+    >>> probability, labels = torch.tensor([[0.7, 0.7, 0.2]]), torch.tensor([[1.0, 0.0, 0.0]])
+    >>> calibration_error(probability, labels, bins=2, soft=False)  # mean of |0.7 - 0.5| and 0.2
+    tensor([0.2000])
+
+    Args:
+        probability: (N, P) predicted probabilities f of the pixels.
+        labels: (N, P) labels in [0, 1].
+        bins: number of equal-width bins.
+        soft: divide a pixel between two bins, as in `SoftML1ACE`.
+    """
     if soft:
-        place = (probability * bins - 0.5).clamp(
-            0, bins - 1
-        )  # 0 at the first centre, 1 at the next
-        lower = place.detach().floor().clamp(max=bins - 2)
-        parts = [(lower, lower + 1 - place), (lower + 1, place - lower)]
+        # The position is 0 at the centre of the first bin, 1 at that of the second, and so on.
+        position = (probability * bins - 0.5).clamp(0, bins - 1)
+        lower = position.detach().floor().clamp(max=bins - 2)
+        memberships = [(lower, lower + 1 - position), (lower + 1, position - lower)]
     else:
-        which = (probability.detach() * bins).ceil().clamp(min=1) - 1
-        parts = [(which, torch.ones_like(probability))]
-    table = probability.new_zeros(3, len(probability), bins)
-    for which, weight in parts:
+        bin_index = (probability.detach() * bins).ceil().clamp(min=1) - 1
+        memberships = [(bin_index, torch.ones_like(probability))]
+    sums = probability.new_zeros(3, len(probability), bins)
+    for bin_index, weight in memberships:
         values = torch.stack([weight, weight * probability, weight * labels])
-        table = table.scatter_add(2, which.long().expand_as(values), values)
-    pixels, confident, true = table
-    counts = pixels >= LEAST
-    off = (confident - true).abs() / torch.where(counts, pixels, 1.0)
-    return torch.where(counts, off, 0.0).sum(dim=1) / counts.sum(dim=1).clamp(min=1)
+        sums = sums.scatter_add(2, bin_index.long().expand_as(values), values)
+    pixels, probability_sum, label_sum = sums
+    counts = pixels >= MIN_PIXELS
+    gap = (probability_sum - label_sum).abs() / torch.where(counts, pixels, 1.0)
+    return torch.where(counts, gap, 0.0).sum(dim=1) / counts.sum(dim=1).clamp(min=1)

@@ -1,6 +1,6 @@
 """Spatially varying label smoothing, SVLS (Islam & Glocker, IPMI 2021): labels are soft at edges.
 
-Annotators disagree at boundaries more than elsewhere; within objects labels stay as they are.
+Annotators disagree mostly at boundaries; inside objects and background, labels stay hard.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ class SVLSOptions:
     """Spatially varying label smoothing."""
 
     sigma: float = 1.0
-    """Of the Gaussian weights of a pixel's 8 neighbours, in pixels of the network's size."""
+    """Standard deviation of the Gaussian weights of the 8 neighbours of a pixel, in pixels at the
+    input size of the network."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.sigma) and self.sigma >= 0.1):
-            raise ValueError(f"sigma is {self.sigma}, but must be finite and at least 0.1")
+            raise ValueError(f"sigma is {self.sigma}; expected a finite number of at least 0.1")
 
 
 class SVLS(Method[SVLSOptions]):
-    """BCE with the target `sum_j w_j y_j / sum_j w_j` over a pixel's 3x3 neighbourhood.
+    """BCE with the target `sum_j w_j y_j / sum_j w_j` over the 3x3 neighbourhood of a pixel.
 
-    `w_j = exp(-d_j^2 / (2 sigma^2))` for a neighbour at distance d_j, and the centre weighs as much
-    as its neighbours together: it keeps half of the target, as in the paper's kernel. Beyond the
-    border labels are the border's (replicate padding). The paper smooths each class's one-hot map;
-    weights that sum to 1 make the background's target 1 minus the foreground's, so that one is
-    enough. A pixel that no neighbour shares its label with has the target 1/2.
+    A neighbour at distance d_j has the weight `w_j = exp(-d_j^2 / (2 sigma^2))`. As in the paper's
+    kernel, the centre weighs as much as its neighbours together, so a pixel whose neighbours all
+    have the other label has the target 1/2. Labels beyond the border are those at the border
+    (replicate padding). The paper smooths the one-hot map of each class; because the weights sum to
+    1, the background's target is 1 minus the foreground's, and one map is enough.
     """
 
     name, label = "svls", "SVLS"
@@ -46,23 +47,35 @@ class SVLS(Method[SVLSOptions]):
 
 
 def smoothed(labels: Tensor, sigma: float) -> Tensor:
-    """The targets of labels (N, 1, H, W)."""
+    """Compute the targets of labels (N, 1, H, W).
+
+    >>> labels = torch.zeros(1, 1, 3, 3)
+    >>> labels[0, 0, 1, 1] = 1.0
+    >>> smoothed(labels, sigma=1.0)[0, 0, 1]  # 1/2 at the centre, exp(-1/2) / (2 * 3.898) beside it
+    tensor([0.0778, 0.5000, 0.0778])
+    """
     height, width = labels.shape[-2:]
     padded = F.pad(labels, (1, 1, 1, 1), mode="replicate")
-    # Sums, as a convolution may be rounded to fewer digits on a GPU.
+    # Shifted copies are summed, because a GPU may round a convolution to fewer digits.
     targets = torch.zeros_like(labels)
     for (i, j), weight in neighbour_weights(sigma).items():
         targets += weight * padded[..., i : i + height, j : j + width]
-    return targets.clamp(0, 1)  # rounded weights may sum to a little more than 1
+    return targets.clamp(0, 1)  # the sum of the rounded weights may slightly exceed 1
 
 
 def neighbour_weights(sigma: float) -> dict[tuple[int, int], float]:
-    """(row, column) in the 3x3 neighbourhood -> weight; they sum to 1, the middle one is 1/2."""
+    """Compute the weights of a 3x3 neighbourhood, by (row, column).
+
+    The weights sum to 1, and that of the centre (1, 1) is 1/2.
+
+    >>> neighbour_weights(1.0)[1, 1]
+    0.5
+    """
     weights = {
         (i, j): math.exp(-((i - 1) ** 2 + (j - 1) ** 2) / (2 * sigma**2))
         for i in range(3)
         for j in range(3)
         if (i, j) != (1, 1)
     }
-    whole = 2 * sum(weights.values())
-    return {(1, 1): 0.5} | {place: weight / whole for place, weight in weights.items()}
+    total = 2 * sum(weights.values())
+    return {(1, 1): 0.5} | {position: weight / total for position, weight in weights.items()}

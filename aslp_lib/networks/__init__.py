@@ -1,7 +1,7 @@
 """Networks for dense binary classification.
 
-Each takes RGB images (N, 3, H, W), uint8 or float in [0, 1], of any H and W, and returns raw logits
-(N, 1, H, W). Normalisation and padding are inside, so that no caller can forget them.
+A network takes RGB images (N, 3, H, W), as uint8 or as float in [0, 1], of any H and W, and returns
+logits (N, 1, H, W). It normalises and pads the images itself, so that no caller can forget to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NETWORKS: dict[str, Callable[[str | None], DenseNetwork]] = {
     "mobilenet_v2": MobileNetFPN,
     "resnet50": ResNetFusion,
 }
-"""Name -> what makes the network, given the name of its encoder's pretrained weights or None."""
+"""Constructors by name; each takes the name of the encoder's pretrained weights, or None."""
 
 __all__ = [
     "NETWORKS",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def build(name: str, weights: str | None = None) -> DenseNetwork:
-    """A network by name.
+    """Create a network by its name.
 
     >>> import torch
     >>> build("tiny")(torch.zeros(2, 3, 48, 48)).shape
@@ -40,13 +40,13 @@ def build(name: str, weights: str | None = None) -> DenseNetwork:
 
     Args:
         name: one of `NETWORKS`.
-        weights: torchvision's name of the pretrained encoder's weights ("IMAGENET1K_V1"), or None
-            for random ones.
+        weights: torchvision's name of the pretrained weights of the encoder, such as
+            "IMAGENET1K_V1", or None for random weights.
 
     Raises:
-        ValueError: an unknown name, or weights that the network does not have.
-        RuntimeError: weights that can be neither found nor downloaded, or are damaged.
+        ValueError: the name is unknown, or the network does not have these weights.
+        RuntimeError: the weights can be neither found nor downloaded, or they are damaged.
     """
     if name not in NETWORKS:
-        raise ValueError(f"there is no network {name!r}: choose one of {', '.join(NETWORKS)}")
+        raise ValueError(f"there is no network {name!r}; expected one of {', '.join(NETWORKS)}")
     return NETWORKS[name](weights)

@@ -1,4 +1,4 @@
-"""What every network shares: normalisation, padding, pretrained encoders, and a few layers."""
+"""The parts that networks share: normalisation, padding, pretrained encoders, and layers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Channel means and standard deviations of ImageNet (R, G, B), which normalise the images."""
 
 
 class DenseNetwork(nn.Module):
-    """Normalises, pads to a multiple of `stride`, calls `segment`, crops back."""
+    """Base class of the networks: normalises and pads images, and crops the logits.
+
+    A subclass defines `segment`. Images are padded so that their sides are multiples of `stride`.
+
+    >>> class RedChannel(DenseNetwork):
+    ...     def segment(self, x):
+    ...         return x[:, :1]
+    >>> RedChannel()(torch.zeros(2, 3, 5, 7)).shape
+    torch.Size([2, 1, 5, 7])
+    """
 
     stride = 1
+    """Number of which the sides of a padded image are multiples."""
     mean: Tensor
     std: Tensor
 
@@ -28,8 +39,16 @@ class DenseNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute the logits (N, 1, H, W) of images.
+
+        Args:
+            images: (N, 3, H, W) RGB images, as uint8 or as float in [0, 1].
+
+        Raises:
+            ValueError: images have another shape.
+        """
         if images.dim() != 4 or images.shape[1] != 3:
-            raise ValueError(f"images must be (N, 3, H, W), not {tuple(images.shape)}")
+            raise ValueError(f"images have shape {tuple(images.shape)}; expected (N, 3, H, W)")
         if images.dtype == torch.uint8:
             images = images.float() / 255
         height, width = images.shape[-2:]
@@ -38,102 +57,129 @@ class DenseNetwork(nn.Module):
         return self.segment(x)[..., :height, :width]
 
     def segment(self, x: Tensor) -> Tensor:
-        """Logits (N, 1, H, W) of normalised images whose sides are multiples of `stride`."""
+        """Compute the logits (N, 1, H, W) of normalised images.
+
+        The sides H and W are multiples of `stride`.
+        """
         raise NotImplementedError
 
     def feature_modules(self) -> list[nn.Module]:
-        """Modules whose outputs (N, C, h, w) are an image's features, from fine to coarse: the
-        encoder's stages; none by default."""
+        """Return the modules whose outputs (N, C, h, w) are the features of an image.
+
+        They are the stages of the encoder, from fine to coarse; by default there are none.
+        """
         return []
 
     @torch.no_grad()
     def pooled_features(self, images: Tensor) -> list[Tensor]:
-        """Mean over the pixels of what each of `feature_modules` makes of images, (N, C) float32.
+        """Compute the spatial mean of the output of each of `feature_modules`, (N, C) float32.
 
-        Forward hooks see it on the way of a forward pass in the network's own mode, and are gone
-        afterwards, also if that fails.
+        Forward hooks collect the outputs during one forward pass, which runs in the current mode of
+        the network (training or evaluation). They are removed afterwards, also after an error.
+
+        >>> from aslp_lib.networks import build
+        >>> features = build("tiny").pooled_features(torch.zeros(2, 3, 16, 16))
+        >>> [tuple(means.shape) for means in features]
+        [(2, 16), (2, 32), (2, 64)]
         """
-        found: dict[nn.Module, Tensor] = {}
+        features: dict[nn.Module, Tensor] = {}
 
-        def keep(module: nn.Module, inputs: Any, output: Tensor) -> None:
-            found[module] = output.float().mean((2, 3))  # now: a later layer may work in place
+        def pool(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            # Pooled at once, because a later layer may change the output in place.
+            features[module] = output.float().mean((2, 3))
 
         modules = self.feature_modules()
         with ExitStack() as hooks:
             for module in modules:
-                hooks.callback(module.register_forward_hook(keep).remove)
-            self.forward(images)  # not the call, which runs what torch.compile made: without hooks
-        return [found[module] for module in modules]
+                hooks.callback(module.register_forward_hook(pool).remove)
+            # `forward` runs the hooks; calling a compiled network would skip them.
+            self.forward(images)
+        return [features[module] for module in modules]
 
     def encoder_parameters(self) -> list[nn.Parameter]:
-        """Pretrained parameters, which train at a smaller learning rate; none by default."""
+        """Return the pretrained parameters, which have a smaller learning rate; by default none."""
         return []
 
 
 def pretrained(name: str, weights: str | None) -> Any:
-    """A torchvision model with weights by name, or an error that says how to get or skip them.
+    """Create a torchvision model and load its pretrained weights.
 
-    Not typed as a module: each model has parts of its own, which its caller knows by name.
+    The return type is `Any`, because callers access parts that differ between models.
+
+    Args:
+        name: name of the model in torchvision.
+        weights: name of the weights in torchvision, or None for random weights.
+
+    Raises:
+        ValueError: the model does not have these weights.
+        RuntimeError: the weights can be neither found nor downloaded, or they are damaged.
     """
-    # Importing torchvision takes as long as importing torch, so it is imported only when it is
-    # needed. It then computes, which torch 2.6 cannot do under a caller's `torch.device("meta")`.
+    # torchvision takes as long to import as torch, so it is imported only where it is needed. The
+    # import computes tensors, which torch 2.6 cannot do under a caller's `torch.device("meta")`.
     with torch.device("cpu"):
         from torchvision import models
 
     model = models.get_model(name, weights=None)
     if weights is None:
         return model
-    known = models.get_model_weights(name)
-    if weights not in known.__members__:
+    available = models.get_model_weights(name)
+    if weights not in available.__members__:
         raise ValueError(
-            f"{name} has no weights {weights!r}: choose of {', '.join(known.__members__)}, or None"
+            f"{name} has no weights {weights!r}; expected one of "
+            f"{', '.join(available.__members__)}, or None"
         )
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(known[weights].url).name
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(available[weights].url).name
     try:
-        state = known[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
+        state = available[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
         model.load_state_dict(state)
         return model
-    # urllib's errors and a full disk are OSErrors; the others are a damaged file's.
+    # Errors of urllib and a full disk are OSErrors; a damaged file raises one of the others.
     except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
-            f"the pretrained weights {weights!r} of {name} could not be downloaded, or not be read "
-            f"from {cached} ({error}). Connect to the internet once, delete the file if it is "
-            "damaged, or train from random weights with --weights None"
+            f"the pretrained weights {weights!r} of {name} could not be downloaded, or could not "
+            f"be read from {cached} ({error}). Connect to the internet once, delete the file if it "
+            "is damaged, or train from random weights with --weights None."
         ) from error
 
 
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network with the tensors of a file.
+    """Load the tensors of a file into a network.
 
     Args:
-        path: the file, for messages.
+        network: the network.
+        tensors: the tensors by name.
+        path: the file that holds the tensors, for error messages.
 
     Raises:
-        ValueError: the tensors of another network; tensors of other types, which would be cast, or
-            that are not finite; names one.
+        ValueError: the tensors are those of another network, have another dtype, or are not finite;
+            the message names one.
     """
-    own = network.state_dict()
-    wrong = sorted(own.keys() ^ tensors.keys()) or [
-        name for name in own if own[name].shape != tensors[name].shape
+    state = network.state_dict()
+    mismatched = sorted(state.keys() ^ tensors.keys()) or [
+        name for name in state if state[name].shape != tensors[name].shape
     ]
-    if wrong:
+    if mismatched:
         raise ValueError(
-            f"{path} holds the weights of another network: {len(wrong)} entries are missing, "
-            f"unknown or of another shape, such as {wrong[0]}; expected those of "
+            f"{path} holds the weights of another network: {len(mismatched)} entries are missing, "
+            f"unknown or of another shape, such as {mismatched[0]}; expected those of "
             f"{type(network).__name__}. Choose another file."
         )
     for name, tensor in tensors.items():
-        if tensor.dtype != own[name].dtype:
+        if tensor.dtype != state[name].dtype:
             raise ValueError(
-                f"{path} holds {name} as {tensor.dtype}, not as {own[name].dtype}: convert it, if "
-                "that is what its numbers mean"
+                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it "
+                "if its numbers have the same meaning."
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{path} holds NaN or infinity in {name}: make them anew")
+            raise ValueError(
+                f"{path} holds NaN or infinity in {name}; expected finite weights. Create the file "
+                "again."
+            )
     network.load_state_dict(tensors)
 
 
 def conv(inputs: int, outputs: int) -> nn.Sequential:
+    """Create a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
@@ -142,9 +188,10 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 
 
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
+    """Create two successive `conv` blocks."""
     return nn.Sequential(conv(inputs, outputs), conv(outputs, outputs))
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Bilinear, to (H, W)."""
+    """Resize x to `size`, (H, W), by bilinear interpolation."""
     return F.interpolate(x, size=list(size), mode="bilinear", align_corners=False)

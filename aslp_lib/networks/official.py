@@ -1,4 +1,4 @@
-"""The authors' checkpoints (`Model_30_Gen.pth`) in this library's network."""
+"""Loading of the authors' checkpoints (`Model_30_Gen.pth`) into this library's network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aslp_lib.networks.base import fill
 from aslp_lib.networks.resnet import ResNetFusion
 
 UNUSED = ("resnet.layer3_2.", "resnet.layer4_2.", "path4.resConfUnit1.")
-"""Parts of the release's network that never run; their entries are not read."""
+"""Prefixes of entries that belong to unused parts of the release's network and are skipped."""
 
 PREFIXES = {
     "encoder.0.0.": "resnet.conv1.",
@@ -32,38 +32,37 @@ PREFIXES = {
         (f"fuse.{stage}.merged.", f"path{stage + 1}.resConfUnit2."),
     )
 }
-"""Our names -> the release's, whose stages count from 1."""
+"""Prefixes of the release's names, by ours. The release counts stages from 1."""
 
 
 def load_official(path: Path | str) -> ResNetFusion:
-    """The network of an authors' checkpoint, on the CPU and in eval mode.
+    """Load a checkpoint of the authors, on the CPU and in evaluation mode.
 
-    The file is a dictionary of tensors, 562 of them of which 384 are used. Nothing in it is
-    executed.
+    The file is a dictionary of 562 tensors, of which 384 are used. Nothing in it is executed.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: a damaged file, one that holds more than tensors, or entries that are missing,
-            unknown, of another shape or type, or not finite; names the file and the entries.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file is damaged or holds more than tensors, or an entry is missing, unknown,
+            of another shape or dtype, or not finite; the message names the file and the entry.
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(f"there is no file {path}; expected a checkpoint of the authors")
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    # A damaged pickle raises whatever its bytes happen to mean; the file is at fault in each case.
+    # A damaged pickle may raise any exception.
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(
-            f"{path} is damaged, no PyTorch file, or holds more than tensors, and was not loaded "
-            f"({reason})"
+            f"{path} is damaged, is not a PyTorch file, or holds more than tensors ({reason}); "
+            "expected a dictionary of tensors. Nothing was loaded."
         ) from error
     if not isinstance(content, Mapping) or not all(
         isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
     ):
         raise ValueError(
-            f"{path} is no checkpoint of the authors: expected a dictionary of tensors"
+            f"{path} is not a checkpoint of the authors; expected a dictionary of tensors"
         )
     network = ResNetFusion(weights=None)
     ours = {_official_name(name): name for name in network.state_dict()}
@@ -74,14 +73,14 @@ def load_official(path: Path | str) -> ResNetFusion:
 
 
 def _check_sums(path: Path) -> None:
-    """Compare the file's checksums, which `torch.load` does not; the oldest format has none."""
+    """Verify the checksums of the file, which `torch.load` does not; its oldest format has none."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
-                raise ValueError(f"the checksum of its part {damaged} differs")
+                raise ValueError(f"checksum mismatch in {damaged}")
 
 
 def _official_name(name: str) -> str:
-    """What the release calls an entry of our state dict."""
+    """Return the release's name of an entry of our state dict."""
     ours = next(prefix for prefix in PREFIXES if name.startswith(prefix))
     return PREFIXES[ours] + name.removeprefix(ours)

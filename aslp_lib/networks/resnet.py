@@ -1,7 +1,7 @@
 """The paper's network: a ResNet-50 encoder, dilated convolutions and four fusion blocks.
 
-Source: the authors' release, without the quarter of its parameters that never runs (a second copy
-of the encoder's last two stages, and one unit of the coarsest fusion block).
+Source: the authors' release, without the quarter of its parameters that are never used (a second
+copy of the last two stages of the encoder, and one unit of the coarsest fusion block).
 """
 
 from __future__ import annotations
@@ -12,16 +12,24 @@ from torch.nn import functional as F
 from aslp_lib.networks.base import DenseNetwork, pretrained
 
 DILATIONS = (3, 6, 12, 18)
+"""Dilations of the parallel convolutions that reduce the channels of a stage."""
 
 
 class ResNetFusion(DenseNetwork):
-    """67,494,657 parameters; 195.6 GFLOP for an image of 384 x 384 (97.8 G multiply-adds).
+    """The paper's network, with 67,494,657 parameters.
 
-    Encoder stages of 1/4, 1/8, 1/16 and 1/32 of the size are each reduced to `width` channels, and
-    fused from the coarsest to the finest.
+    The stages of the ResNet-50 encoder, at 1/4, 1/8, 1/16 and 1/32 of the image size, are each
+    reduced to `width` channels and fused from the coarsest to the finest. An image of 384 x 384
+    takes 195.6 GFLOP (97.8 G multiply-adds).
+
+    >>> import torch
+    >>> with torch.device("meta"):  # shapes without numbers
+    ...     ResNetFusion(weights=None)(torch.zeros(2, 3, 384, 384)).shape
+    torch.Size([2, 1, 384, 384])
 
     Args:
-        weights: as `networks.build`.
+        weights: torchvision's name of the encoder's pretrained weights, or None for random weights.
+        width: number of channels in the decoder.
     """
 
     stride = 32
@@ -48,13 +56,13 @@ class ResNetFusion(DenseNetwork):
         )
 
     def segment(self, x: Tensor) -> Tensor:
-        levels = []
+        features = []
         for stage, reduce in zip(self.encoder, self.reduce, strict=True):
             x = stage(x)
-            levels.append(reduce(x))
-        merged = self.fuse[-1](levels[-1])
-        for level, fuse in zip(levels[-2::-1], self.fuse[-2::-1], strict=True):
-            merged = fuse(merged, level)
+            features.append(reduce(x))
+        merged = self.fuse[-1](features[-1])
+        for finer, fuse in zip(features[-2::-1], self.fuse[-2::-1], strict=True):
+            merged = fuse(merged, finer)
         return self.head(merged)
 
     def feature_modules(self) -> list[nn.Module]:
@@ -65,13 +73,13 @@ class ResNetFusion(DenseNetwork):
 
 
 class _DilatedSum(nn.Module):
-    """The sum of parallel 3x3 convolutions, one a dilation."""
+    """Sum of parallel 3x3 convolutions, one for each dilation."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         convs = [nn.Conv2d(inputs, outputs, 3, padding=d, dilation=d) for d in DILATIONS]
         for conv in convs:
-            nn.init.normal_(conv.weight, std=0.01)  # the release's start
+            nn.init.normal_(conv.weight, std=0.01)  # as in the release
         self.convs = nn.ModuleList(convs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,28 +90,29 @@ class _DilatedSum(nn.Module):
 
 
 class _Fusion(nn.Module):
-    """Adds a finer level to what comes from the coarser ones, refines, and doubles the size.
+    """Fusion block: adds finer features to coarser ones, refines the sum, and doubles its size.
 
     Args:
-        skip: whether there is a coarser level; the coarsest block only refines its own.
+        width: number of channels.
+        skip: true if the block adds finer features. The coarsest block only refines its input.
     """
 
     def __init__(self, width: int, skip: bool) -> None:
         super().__init__()
-        self.level = _ResidualUnit(width) if skip else None
+        self.level = _ResidualUnit(width) if skip else None  # the name is part of weight files
         self.merged = _ResidualUnit(width)
 
-    def forward(self, x: Tensor, level: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, finer: Tensor | None = None) -> Tensor:
         if self.level is not None:
-            x = x + self.level(level)
-        # Corners aligned, unlike the head: as the release.
+            x = x + self.level(finer)
+        # Corners are aligned here, but not in the head, as in the release.
         return F.interpolate(self.merged(x), scale_factor=2, mode="bilinear", align_corners=True)
 
 
 class _ResidualUnit(nn.Module):
-    """`r + conv(relu(conv(r)))` with `r = relu(x)`.
+    """Residual unit, `r + conv(relu(conv(r)))` with `r = relu(x)`.
 
-    The release's first ReLU works in place, so that its skip carries `relu(x)` and not `x`.
+    The first ReLU of the release works in place, so its skip connection carries `relu(x)`, not `x`.
     """
 
     def __init__(self, width: int) -> None:

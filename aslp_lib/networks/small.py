@@ -1,4 +1,4 @@
-"""The small networks: a U-Net for the embedded data, and MobileNetV2 under a feature pyramid."""
+"""Small networks: a U-Net for the embedded data, and MobileNetV2 with a feature pyramid."""
 
 from __future__ import annotations
 
@@ -10,22 +10,26 @@ from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained, 
 
 
 class TinyUNet(DenseNetwork):
-    """A U-Net for the embedded data, working on 2x2 patches to be quick on a CPU.
+    """U-Net for the embedded data, which works on 2x2 patches to be fast on a CPU.
 
-    Scales of 1/2, 1/4 and 1/8 with `width`, 2 `width` and 4 `width` channels.
+    It has `width`, 2 `width` and 4 `width` channels at 1/2, 1/4 and 1/8 of the image size.
+
+    >>> TinyUNet()(torch.zeros(2, 3, 48, 48)).shape
+    torch.Size([2, 1, 48, 48])
 
     Args:
-        weights: None; there are no pretrained ones.
+        weights: must be None, because there are no pretrained weights.
+        width: number of channels at the finest scale.
 
     Raises:
-        ValueError: other weights.
+        ValueError: weights is not None.
     """
 
     stride = 8
 
     def __init__(self, weights: str | None = None, width: int = 16) -> None:
         if weights is not None:
-            raise ValueError(f"the network 'tiny' has no pretrained weights {weights!r}: pass None")
+            raise ValueError(f"the network 'tiny' has no weights {weights!r}; expected None")
         super().__init__()
         self.down1 = double_conv(3 * 4, width)
         self.down2 = double_conv(width, 2 * width)
@@ -47,9 +51,18 @@ class TinyUNet(DenseNetwork):
 
 
 class MobileNetFPN(DenseNetwork):
-    """MobileNetV2 (Sandler et al., CVPR 2018) under a feature pyramid (Lin et al., CVPR 2017).
+    """MobileNetV2 (Sandler et al., CVPR 2018) with a feature pyramid (Lin et al., CVPR 2017).
 
-    The pyramid ends at 1/4 of the size: one more level would double the work of the whole network.
+    The finest scale of the pyramid is 1/4 of the image size. A finer one would double the cost of
+    the whole network.
+
+    >>> with torch.device("meta"):  # shapes without numbers
+    ...     MobileNetFPN(weights=None)(torch.zeros(2, 3, 128, 128)).shape
+    torch.Size([2, 1, 128, 128])
+
+    Args:
+        weights: torchvision's name of the encoder's pretrained weights, or None for random weights.
+        width: number of channels of the pyramid.
     """
 
     stride = 32
@@ -66,13 +79,13 @@ class MobileNetFPN(DenseNetwork):
 
     def segment(self, x: Tensor) -> Tensor:
         size = x.shape[-2:]
-        levels = []
+        pyramid = []
         for stage, lateral in zip(self.encoder, self.lateral, strict=True):
             x = stage(x)
-            levels.append(lateral(x))
-        merged = self.smooth[-1](levels[-1])
-        for level, smooth in zip(levels[-2::-1], self.smooth[-2::-1], strict=True):
-            merged = smooth(resize(merged, level.shape[-2:]) + level)
+            pyramid.append(lateral(x))
+        merged = self.smooth[-1](pyramid[-1])
+        for finer, smooth in zip(pyramid[-2::-1], self.smooth[-2::-1], strict=True):
+            merged = smooth(resize(merged, finer.shape[-2:]) + finer)
         return resize(self.head(merged), size)
 
     def feature_modules(self) -> list[nn.Module]:

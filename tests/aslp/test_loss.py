@@ -22,7 +22,7 @@ def batch():
 
 @pytest.fixture
 def partly(batch):
-    """The batch with a quarter of its pixels ignored, image 2 wholly; and what is kept."""
+    """The batch with a quarter of its pixels ignored and all of image 2, and a mask of the rest."""
     logits, labels = batch
     ignored = torch.rand(labels.shape, generator=torch.Generator().manual_seed(3)) < 0.25
     ignored[2] = True
@@ -36,18 +36,18 @@ def expected_loss(logits, labels, alpha, technique, **options):
 
 
 def test_alpha_zero_is_binary_cross_entropy(partly):
-    logits, holed, kept = partly
-    labels = holed.masked_fill(~kept, 0)
+    logits, partial, labelled = partly
+    labels = partial.masked_fill(~labelled, 0)
     for reduction in REDUCTIONS:
         options = {"reduction": reduction}
         ours = sc_bce_with_logits(logits, labels, 0.0, P.HARD_INVERSION, **options)
         whole = F.binary_cross_entropy_with_logits(logits, labels, **options)
         torch.testing.assert_close(ours, whole)
         ours = sc_bce_with_logits(
-            logits, holed, 0.0, P.HARD_INVERSION, ignore_index=IGNORED, **options
+            logits, partial, 0.0, P.HARD_INVERSION, ignore_index=IGNORED, **options
         )
-        oracle = F.binary_cross_entropy_with_logits(logits[kept], labels[kept], **options)
-        torch.testing.assert_close(ours[kept] if reduction == "none" else ours, oracle)
+        oracle = F.binary_cross_entropy_with_logits(logits[labelled], labels[labelled], **options)
+        torch.testing.assert_close(ours[labelled] if reduction == "none" else ours, oracle)
 
 
 def test_the_definition_term_by_term(batch):
@@ -123,7 +123,7 @@ def test_the_release_s_targets_have_no_lower_bound():
 
 def test_the_draws_of_the_kept_pixels_are_those_without_ignored_ones(batch, partly):
     logits, labels = batch
-    _, holed, kept = partly
+    _, partial, labelled = partly
 
     def loss(values, index):
         return sc_bce_with_logits(
@@ -137,17 +137,17 @@ def test_the_draws_of_the_kept_pixels_are_those_without_ignored_ones(batch, part
     whole = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     for index in (None, IGNORED):
         assert torch.equal(loss(labels, index), whole)
-    assert torch.equal(loss(holed, IGNORED), torch.where(kept, whole, 0.0))
+    assert torch.equal(loss(partial, IGNORED), torch.where(labelled, whole, 0.0))
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf, 1e30])
 def test_no_gradient_flows_from_ignored_pixels_whatever_their_logits(partly, broken):
-    logits, labels, kept = partly
-    logits = logits.masked_fill(~kept, broken).requires_grad_()
+    logits, labels, labelled = partly
+    logits = logits.masked_fill(~labelled, broken).requires_grad_()
     alpha = torch.full((len(logits),), 0.2, dtype=torch.float64)
     expected_loss(logits, labels, alpha, P.SOFT_INVERSION, ignore_index=IGNORED).backward()
-    targets = P.expected_targets(labels.masked_fill(~kept, 0), alpha, P.SOFT_INVERSION)
-    oracle = torch.where(kept, (torch.sigmoid(logits) - targets) / kept.sum(), 0.0)
+    targets = P.expected_targets(labels.masked_fill(~labelled, 0), alpha, P.SOFT_INVERSION)
+    oracle = torch.where(labelled, (torch.sigmoid(logits) - targets) / labelled.sum(), 0.0)
     torch.testing.assert_close(logits.grad, oracle.detach())
 
 
@@ -161,7 +161,7 @@ def test_a_mean_in_half_precision_does_not_overflow():
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("images", "ignored"), [(0, None), (0, 255), (3, 255)])
-@pytest.mark.fault("a loss is asked for of no images, or only of ignored pixels", "0, not NaN")
+@pytest.mark.fault("a loss is computed for no images, or only for ignored pixels", "0, not NaN")
 def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     logits = torch.ones(images, 1, 4, 4, requires_grad=True)
     labels = torch.full((images, 1, 4, 4), 255.0)
@@ -177,16 +177,16 @@ def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     [
         *((torch.float64, label, None) for label in (255, -1, 0.5, math.nan)),
         (torch.float64, 2, 255),
-        # Looked at before half precision rounds them.
+        # Labels are checked before half precision rounds them.
         *((dtype, 2049, 2048) for dtype in (torch.float16, torch.bfloat16)),
         *((dtype, 1.001, None) for dtype in (torch.float16, torch.bfloat16)),
     ],
 )
 def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
     logits, labels = torch.ones(1, 3, dtype=dtype), torch.tensor([[1.0, label, 7]])
-    with pytest.raises(ValueError, match=f"2 of 3 pixels have others, the first {label:g}"):
+    with pytest.raises(ValueError, match=f"2 of 3 labels .* the first is {label:g}"):
         sc_bce_with_logits(logits, labels, 0.0, P.MODERATION, ignore_index=ignored)
-    # Looking would wait for another device; meta tensors have nothing to look at.
+    # A check would synchronise another device; meta tensors have no values to check.
     values = torch.zeros(2, 1, 3, 3, device="meta")
     loss = sc_bce_with_logits(values, values, 0.2, P.MODERATION, ignore_index=ignored)
     assert loss.shape == ()
@@ -195,7 +195,7 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
 def test_what_would_broadcast_is_refused(batch):
     logits, labels = batch
     for short in (labels[:1], labels[:, :, :1], labels[0]):
-        with pytest.raises(ValueError, match="must agree"):
+        with pytest.raises(ValueError, match="logits have shape"):
             sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
     for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
         with pytest.raises(ValueError, match="6 images"):

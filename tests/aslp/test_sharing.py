@@ -1,4 +1,4 @@
-"""`share_alphas` in loops of one's own: two real processes (gloo) against one."""
+"""`share_alphas` in plain training loops: two real processes (gloo) compared with one."""
 
 import os
 import re
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> list[dict]:
-    """What the functions below return in each of two processes of one group."""
+    """Results of the functions below in each of two processes of one group."""
     folder = tmp_path_factory.mktemp("processes")
     multiprocessing.spawn(_one_of_two, (folder,), nprocs=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
@@ -40,7 +40,7 @@ def _one_of_two(rank: int, folder: Path) -> None:
 
 
 def loader_of(dataset, batch_size: int) -> DataLoader:
-    """Of this process's images: as many a step, over all processes, as `batch_size`."""
+    """A loader of this process's images; `batch_size` counts the images of all processes."""
     count, rank = 1, 0
     if distributed.is_initialized():
         count, rank = distributed.get_world_size(), distributed.get_rank()
@@ -55,7 +55,7 @@ def network_of(seed: int, dtype: torch.dtype = torch.float32) -> nn.Module:
 
 
 def own_loop() -> dict:
-    """Levels after each epoch of a loop without draws, and the weights, in float64."""
+    """Alphas after each epoch of a loop without random draws, and the weights, in float64."""
     dataset = Shapes("train", 12, seed=1, size=16)
     network, loader = network_of(0, torch.float64), loader_of(dataset, 6)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
@@ -89,7 +89,7 @@ def by_hand() -> torch.Tensor:
 
 
 def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
-    """A page's loop, on images of which some pixels have no label, or all have one."""
+    """The loop of a page, on images with or without unlabelled pixels."""
     text = (PROJECT / page).read_text()
     (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "AdaptiveAlpha(" in b)
     train_set = Shapes("train", 7, seed=1, size=16)
@@ -111,22 +111,22 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
 
 @pytest.mark.slow
 def test_two_processes_end_as_one(two):
-    """And where both saw an image the highest rank decides, where none did rank 0."""
-    one, first, second = own_loop(), *(each["own_loop"] for each in two)
+    """For an image that both updated, the higher rank decides; for one that none did, rank 0."""
+    one, first, second = own_loop(), *(results["own_loop"] for results in two)
     assert torch.equal(first["alphas"], second["alphas"])
     torch.testing.assert_close(first["alphas"], one["alphas"])
     torch.testing.assert_close(first["weights"], one["weights"])
     assert one["alphas"].std(dim=1).min() > 0.01  # they differ between images
-    for each in two:
-        assert torch.equal(each["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
-        assert torch.equal(each["page_loop"]["alpha"], two[0]["page_loop"]["alpha"])
+    for results in two:
+        assert torch.equal(results["by_hand"], torch.tensor([0.1, 0.7, 0.3, 0.9, 0.5]))
+        assert torch.equal(results["page_loop"]["alpha"], two[0]["page_loop"]["alpha"])
 
 
 @pytest.mark.parametrize("seen", [[5], [0, -1], torch.tensor([0.7])])
 def test_an_image_that_is_not_there_is_refused(seen):
     alphas = AdaptiveAlpha(5, MODERATION)
     alphas.alpha.fill_(0.3)
-    with pytest.raises(ValueError, match=r"names image (5|-1)|must be by whole numbers"):
+    with pytest.raises(ValueError, match=r"image index (5|-1) |expected an integer dtype"):
         share_alphas(alphas, seen)
     for none in ([], [4]):
         share_alphas(alphas, none)  # one process needs no group
@@ -135,6 +135,6 @@ def test_an_image_that_is_not_there_is_refused(seen):
 
 @pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
 def test_the_page_s_loop_runs(page, ignored):
-    found = page_loop(page, ignored)
-    assert found["loss"].isfinite()
-    assert found["alpha"].gt(0).any() and found["alpha"].isfinite().all()
+    results = page_loop(page, ignored)
+    assert results["loss"].isfinite()
+    assert results["alpha"].gt(0).any() and results["alpha"].isfinite().all()

@@ -1,4 +1,4 @@
-"""ASLP as a training method: what its options set, and which hooks move the levels."""
+"""ASLP as a training method: its options, and the hooks that move the alphas."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def test_a_strength_of_one_s_own_keeps_the_noise():
 @pytest.mark.parametrize(("technique", "limit"), [("HI", 0.5), ("SI", 2 / 3)])
 def test_a_constant_alpha_keeps_the_decision(technique, limit):
     ConstantAlphaOptions(technique, limit)
-    with pytest.raises(ValueError, match=rf"must lie in \[0, {limit:.4g}\] for {technique}"):
+    with pytest.raises(ValueError, match=rf"in \[0, {limit:.4g}\] for {technique}"):
         ConstantAlphaOptions(technique, limit + 0.01)
 
 

@@ -1,4 +1,4 @@
-"""Corruption augmentation: by hand, image by image."""
+"""Corruption augmentation compared with the same steps by hand, image by image."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ NAMES = list(CORRUPTIONS)
 
 
 def batch():
-    """Textured images; in each mask a rectangle, so that moved ones differ."""
+    """Textured images with a rectangle in each mask, so that moved masks differ."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (N, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
     labels = torch.zeros(N, 1, SIZE, SIZE)
@@ -53,29 +53,29 @@ def test_an_image_whose_number_is_below_the_share_is_replaced_and_its_mask_moves
     images, labels = batch()
     seen, masks = prepared(share, images, labels)
     assert (seen.dtype, masks.dtype) == (torch.uint8, torch.float32)
-    met, moved = set(), set()
+    used, moved = set(), set()
     for i, number in enumerate(draws().uniform.tolist()):
         corruption, image, mask = by_hand(images, labels, i)
         if number >= share:
             image, mask = images[i], labels[i]
         assert torch.equal(seen[i], image), (i, corruption)
         assert torch.equal(masks[i], mask), (i, corruption)
-        met.add(corruption.name)
+        used.add(corruption.name)
         if not torch.equal(masks[i], labels[i]):
             moved.add(corruption.kind)
-    assert met == set(NAMES)
+    assert used == set(NAMES)
     assert share < 1 or moved == {"zoom", "crop", "empty_crop", "pair", "paste"}
 
 
 @pytest.mark.fault(
-    "a training on corruption augmentation is asked for with soft masks",
-    "its settings are refused; soft labels of another origin, in the first batch",
+    "corruption augmentation is combined with soft masks",
+    "the settings are rejected; soft labels of another origin, in the first batch",
 )
 def test_soft_masks_are_refused():
     images, labels = batch()
     labels[7, 0, 3, 3] = 0.4
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="only masks of 0 and 1 are corrupted"):
+        with pytest.raises(ValueError, match="labels lie between 0 and 1; expected 0 and 1"):
             prepared(share, images, labels)
     settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
     with pytest.raises(
@@ -90,6 +90,6 @@ def test_on_cuda_it_sees_what_it_does_on_a_cpu():
     images, labels = batch()
     on_device = replace(draws(), uniform=draws().uniform.cuda())
     ours = prepared(0.5, images.cuda(), labels.cuda(), on_device)
-    for there, here in zip(ours, prepared(0.5, images, labels), strict=True):
-        assert there.is_cuda
-        assert torch.equal(there.cpu(), here)
+    for on_cuda, on_cpu in zip(ours, prepared(0.5, images, labels), strict=True):
+        assert on_cuda.is_cuda
+        assert torch.equal(on_cuda.cpu(), on_cpu)

@@ -9,8 +9,8 @@ from aslp_lib.methods.disturb_label import DisturbLabel, DisturbLabelOptions
 
 @pytest.mark.parametrize("rate", [0.1, 0.6])
 def test_a_label_is_replaced_as_often_as_it_says_and_by_each_class_alike(rate):
-    """Grey labels show which; the targets are read off BCE's gradient, `sigmoid(0) - target`.
-    Within ten standard deviations of 10,000 draws."""
+    """Grey labels show which pixels are replaced. The targets follow from BCE's gradient,
+    `sigmoid(0) - target`; tolerances are ten standard deviations of 10,000 draws."""
     logits = torch.zeros(2, 1, 50, 100, requires_grad=True)
     draws = Draws(torch.zeros(2), range(2), lambda image: 7 + image)
     method = DisturbLabel(2, DisturbLabelOptions(rate))

@@ -1,4 +1,4 @@
-"""Methods that end with other weights than the last: an average, or an earlier epoch's."""
+"""Methods that do not end with the last weights: an average, and those of an earlier epoch."""
 
 from dataclasses import replace
 
@@ -26,9 +26,9 @@ def state_of(network):
 def averaged(weights, decay):
     """The average of the first weights and of those after each step, in double precision."""
     average = weights[0].double()
-    for n, now in enumerate(weights[1:], start=1):
+    for n, current in enumerate(weights[1:], start=1):
         d = min(decay, (1 + n) / (10 + n))
-        average = d * average + (1 - d) * now.double()
+        average = d * average + (1 - d) * current.double()
     return average.float()
 
 
@@ -45,7 +45,7 @@ def test_weights_and_running_statistics_are_averaged(decay):
         states.append(state_of(network))
         method.after_update(network)
     assert method.validated(network) is method.kept
-    assert torch.equal(network[0].weight, states[-1]["0.weight"])  # it is only looked at
+    assert torch.equal(network[0].weight, states[-1]["0.weight"])  # the network itself is unchanged
     method.finish(network)
     for name in ("0.weight", "1.running_mean", "1.running_var"):
         expected = averaged([state[name] for state in states], decay)
@@ -54,7 +54,7 @@ def test_weights_and_running_statistics_are_averaged(decay):
 
 
 def test_training_is_bce_s_and_leaves_the_average(tmp_path):
-    """Steps that gather batches are averaged once."""
+    """A step that accumulates several batches is averaged once."""
     settings, data = replace(SHORT, accumulation_steps=2), SHORT.load_data()
     folder = MethodFolder(tmp_path)
     trained = loop.train(settings, data, "ema", folder, progress=False)
@@ -65,7 +65,7 @@ def test_training_is_bce_s_and_leaves_the_average(tmp_path):
         assert torch.equal(raw[f"network.{name}"], bce[name])
         assert torch.equal(value, trained.method.kept.state_dict()[name])
     assert not torch.equal(trained.network.state_dict()["head.weight"], bce["head.weight"])
-    # The log's last row is of the weights that are left.
+    # The last row of the log is that of the final weights.
     counts = validate(trained.network, data.validation, settings)
     assert trained.log[-1]["ece"] == calibration.ece(counts)
 
@@ -76,12 +76,12 @@ BEST = 3
 
 
 def train(monkeypatch, method, folder=None, done=0, **options):
-    """Train on validations that are given, from the epoch after `done` on."""
-    levels, settings = iter(CONFIDENCE[done:]), replace(SHORT, epochs=len(CONFIDENCE))
+    """Train with prescribed validations, from the epoch after `done` on."""
+    grey_levels, settings = iter(CONFIDENCE[done:]), replace(SHORT, epochs=len(CONFIDENCE))
 
     def given(*_):
         table = np.zeros((1, 2, 256))
-        table[0, 1, next(levels)] = 9
+        table[0, 1, next(grey_levels)] = 9
         return Counts(table)
 
     with monkeypatch.context() as patch:
@@ -92,7 +92,7 @@ def train(monkeypatch, method, folder=None, done=0, **options):
 def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_cut(
     tmp_path, monkeypatch
 ):
-    """Cut before the best epoch, and when all that was left was to write the weights."""
+    """Training is interrupted before the best epoch, and just before the weights are written."""
     epochs, whole = [], MethodFolder(tmp_path / "whole")
     train(monkeypatch, "bce", after_epoch=lambda state: epochs.append(state_of(state.network)))
     state, log = train(monkeypatch, "early_stopping", whole), read_log(whole.log)
@@ -119,9 +119,9 @@ def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_c
 def test_of_equal_epochs_the_first_is_kept():
     method, network = EarlyStopping(4, NoOptions()), nn.Linear(1, 1)
     method.begin(network)
-    for weight, level in ((1, 150), (2, 200), (3, 200), (4, 150)):
+    for weight, grey_level in ((1, 150), (2, 200), (3, 200), (4, 150)):
         table = np.zeros((1, 2, 256))
-        table[0, 1, level] = 9
+        table[0, 1, grey_level] = 9
         nn.init.constant_(network.weight, weight)
         method.after_validation(Counts(table), network)
     assert method.validated(network) is network

@@ -29,7 +29,7 @@ def draws(rows=slice(None), partners=None, seed=10) -> Draws:
 
 
 def made(name, **options):
-    """A method whose perturbation levels, where it has some, are 1/2."""
+    """Create a method; its perturbation levels, if it has any, are 1/2."""
     method = METHODS[name](IMAGES, METHODS[name].Options(**options))
     method.begin(nn.Conv2d(1, 1, 1, bias=False))
     for values in method.per_image().values():
@@ -38,7 +38,7 @@ def made(name, **options):
 
 
 def batch(copies=1):
-    """Logits, and labels of which image 2 has no foreground and images 3 and 4 have soft ones."""
+    """Logits and labels; image 2 has no foreground, and images 3 and 4 have soft labels."""
     generator = torch.Generator().manual_seed(1)
     scale = torch.tensor([1.0, 6.0, 3.0, 3.0, 3.0]).view(-1, 1, 1, 1)
     logits = scale * torch.randn(IMAGES, 1, 9, 8, generator=generator, dtype=torch.float64)
@@ -50,7 +50,7 @@ def batch(copies=1):
 
 
 def pictures():
-    """Images (uint8) and masks of 0 and 1, a rectangle each."""
+    """Images (uint8) and binary masks with one rectangle each."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (IMAGES, 3, 12, 12), generator=generator, dtype=torch.uint8)
     masks = torch.zeros(IMAGES, 1, 12, 12)
@@ -83,11 +83,11 @@ def margin_penalty(logits, labels, margin, penalty):
 
 
 def switched(logits, labels, beta, images, noisy=False):
-    """BCE with the labels of these images perturbed, and noise of each image's own."""
+    """BCE with the labels of these images perturbed, with independent noise per image."""
     targets = labels.clone()
     for i in images:
-        own = torch.Generator().manual_seed(10 + i)
-        noise = P.pixel_noise(labels.shape[1:], P.DYNAMIC_MODERATION, own) if noisy else 0
+        generator = torch.Generator().manual_seed(10 + i)
+        noise = P.pixel_noise(labels.shape[1:], P.DYNAMIC_MODERATION, generator) if noisy else 0
         targets[i] = (1 - beta) * labels[i] + beta / 2 + noise
     return bce(logits, targets)
 
@@ -102,21 +102,21 @@ def disturbed(logits, labels, rate):
 
 
 def edge_smoothed(logits, labels, sigma):
-    """With scipy's filter, whose "nearest" is replicate padding, on both classes' maps. The paper's
-    kernel is a normalised Gaussian, whose middle is then what its neighbours sum to."""
+    """SVLS by scipy's filter, whose "nearest" is replicate padding, on the maps of both classes.
+    The paper's kernel is a normalised Gaussian whose centre is set to the sum of its neighbours."""
     row = np.exp(-np.array([1.0, 0.0, 1.0]) / (2 * sigma**2))
     kernel = np.outer(row, row) / row.sum() ** 2
     kernel[1, 1] = 1 - kernel[1, 1]
     both, classes = both_classes(logits, labels)
     maps = [
-        [ndimage.correlate(y, kernel / kernel.sum(), mode="nearest") for y in each]
-        for each in classes.numpy()
+        [ndimage.correlate(y, kernel / kernel.sum(), mode="nearest") for y in pair]
+        for pair in classes.numpy()
     ]
     return F.cross_entropy(both, torch.tensor(np.array(maps)), reduction="sum")
 
 
 def focal(logits, labels, gamma):
-    """torchvision's; of a soft label with the weight of the likelier class."""
+    """torchvision's focal loss; a soft label has the weight of the likelier class."""
     hard = (labels > 0.5).double()
     weight = sigmoid_focal_loss(logits, hard, alpha=-1, gamma=gamma) / bce(logits, hard)
     return weight * bce(logits, labels)
@@ -133,9 +133,9 @@ def confidence_penalty(logits, labels, beta):
 
 
 def with_error(logits, labels, weight, error):
-    """BCE and each image's calibration error, which counts as often as the image has pixels."""
+    """BCE plus the calibration error of each image, multiplied by its number of pixels."""
     f = torch.sigmoid(logits)
-    errors = [error(*each) for each in zip(f.flatten(1), labels.flatten(1), strict=True)]
+    errors = [error(*pair) for pair in zip(f.flatten(1), labels.flatten(1), strict=True)]
     return bce(logits, labels).sum() + weight * torch.stack(errors).sum() * logits[0].numel()
 
 
@@ -145,7 +145,7 @@ def hard_bins(f, y, bins):
 
 
 def soft_bins(f, y, bins):
-    """With triangles around the centres, flat beyond the outer ones."""
+    """Soft bins with triangular weights around the centres, flat beyond the outer ones."""
     place = (f * bins - 0.5).clamp(0, bins - 1)
     weights = [(1 - (place - k).abs()).clamp(min=0) for k in range(bins)]
     gaps = [(w @ (f - y)).abs() / w.sum() for w in weights if w.sum() >= 1]
@@ -153,7 +153,7 @@ def soft_bins(f, y, bins):
 
 
 def mmce(f, y, width):
-    """Of all pairs of pixels, as the paper writes it."""
+    """MMCE as a sum over all pairs of pixels, as in the paper."""
     r, decision = torch.stack([1 - f, f]).max(dim=0)
     off = torch.where(decision == 1, y, 1 - y) - r
     kernel = torch.exp(-(r[:, None] - r).abs() / width)
@@ -233,17 +233,17 @@ def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
     ours = made(name, **options).loss(logits, labels, torch.arange(IMAGES), draws())
     expected = formula(logits, labels).sum()
     torch.testing.assert_close(ours, expected)
-    gradients = (torch.autograd.grad(each, logits)[0] for each in (ours, expected))
+    gradients = (torch.autograd.grad(loss, logits)[0] for loss in (ours, expected))
     torch.testing.assert_close(*gradients)
 
 
 @every_case
 def test_rows_of_several_processes_are_those_of_one(name, options, formula):
-    """What a process prepares and the loss of its rows, with partners that other processes hold.
+    """Prepare rows and compute their loss per process, with partners from other processes.
 
-    All ask for partners alike, whatever is drawn: one that did not would leave the others waiting.
+    All processes must ask for partners, whatever they drew; otherwise the others would wait.
     """
-    method, index, kept = made(name, **options), torch.arange(IMAGES), pictures()
+    method, index, originals = made(name, **options), torch.arange(IMAGES), pictures()
     images, masks = pictures()
     whole = method.prepare(images, masks, index, draws())
     before = {images.dtype: images.roll(1, 0), masks.dtype: masks.roll(1, 0)}
@@ -256,23 +256,23 @@ def test_rows_of_several_processes_are_those_of_one(name, options, formula):
             asked.append(values.dtype)
             return before[values.dtype][rows]
 
-        own = draws(rows, partners)
-        seen, labels = method.prepare(images[rows], masks[rows], index[rows], own)
+        part_draws = draws(rows, partners)
+        seen, labels = method.prepare(images[rows], masks[rows], index[rows], part_draws)
         z = logits.unflatten(0, (copies, IMAGES))[:, rows].flatten(0, 1)
-        losses.append(method.loss(z, labels.double(), index[rows], own))
-        parts.append([each.unflatten(0, (copies, -1)) for each in (seen, labels)])
+        losses.append(method.loss(z, labels.double(), index[rows], part_draws))
+        parts.append([values.unflatten(0, (copies, -1)) for values in (seen, labels)])
     for ours, expected in zip(zip(*parts, strict=True), whole, strict=True):
         assert torch.equal(torch.cat(ours, dim=1).flatten(0, 1), expected)
     again = method.loss(logits, whole[1].double(), index, draws())
     torch.testing.assert_close(sum(losses), again)
     assert asked in ([], 3 * [torch.uint8, torch.float32])
-    assert all(torch.equal(*each) for each in zip(kept, (images, masks), strict=True))
+    assert all(torch.equal(*pair) for pair in zip(originals, (images, masks), strict=True))
     assert (whole[0].dtype == torch.uint8 or whole[0].max() <= 1) and len(set(map(len, whole))) == 1
 
 
 @every_case
 def test_sure_pixels_have_finite_gradients(name, options, formula):
-    """Where probabilities round to 0 or 1, right or wrong, and where all are alike."""
+    """Probabilities round to 0 or 1, correct or wrong, and all pixels are alike."""
     method = made(name, **options)
     for logit, label in product((-1e4, -200.0, 0.0, 200.0, 1e4), (0.0, 0.3, 1.0)):
         logits = torch.full((IMAGES, 1, 6, 6), logit, requires_grad=True)
@@ -308,8 +308,8 @@ def test_its_state_survives_a_file(name):
 
 def test_each_image_draws_its_own_numbers_wherever_it_lies():
     whole, one, other_seed = (
-        each.of_each(lambda generator: torch.rand(3, generator=generator))
-        for each in (draws(), draws(slice(2, 3)), draws(seed=11))
+        batch_draws.of_each(lambda generator: torch.rand(3, generator=generator))
+        for batch_draws in (draws(), draws(slice(2, 3)), draws(seed=11))
     )
     assert torch.equal(one[0], whole[2]) and torch.equal(other_seed[1], whole[2])
     assert len(whole.unique()) == 3 * IMAGES
@@ -384,7 +384,7 @@ def test_what_is_not_chosen():
 @pytest.mark.parametrize(("family", "name", "bad", "good"), RANGES)
 def test_options_out_of_range_are_refused_by_name(family, name, bad, good):
     for value in bad:
-        with pytest.raises(ValueError, match=f"^{name} is {value!r}, but"):
+        with pytest.raises(ValueError, match=f"^{name} is {value!r}[;,] "):
             FAMILIES[family](**{name: value})
     for value in good:
         assert getattr(FAMILIES[family](**{name: value}), name) == value

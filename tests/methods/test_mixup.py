@@ -1,4 +1,4 @@
-"""mixup, and RegMixup, which stands on it."""
+"""mixup, and RegMixup, which uses it."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ DRAWS = Draws(torch.zeros(4), ORDER, lambda image: 10 + image)
 
 @pytest.mark.parametrize("name", ["mixup", "regmixup"])
 def test_each_image_is_mixed_with_the_one_before_it(name):
-    """RegMixup sees the images themselves too, before the mixtures."""
+    """RegMixup also uses the original images, before the mixtures."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (4, 3, 5, 5), generator=generator, dtype=torch.uint8)
     labels = (torch.rand(4, 1, 5, 5, generator=generator) < 0.5).float()
@@ -24,13 +24,13 @@ def test_each_image_is_mixed_with_the_one_before_it(name):
         for row, image in enumerate(ORDER):
             s = np.random.default_rng(10 + image).beta(2.0, 2.0)
             mixtures.append(s * x[row] + (1 - s) * x[row - 1])
-        own = [x] if name == "regmixup" else []
-        torch.testing.assert_close(ours, torch.cat([*own, torch.stack(mixtures)]))
+        originals = [x] if name == "regmixup" else []
+        torch.testing.assert_close(ours, torch.cat([*originals, torch.stack(mixtures)]))
 
 
 @pytest.mark.parametrize("name", ["mixup", "regmixup"])
 def test_shares_are_drawn_from_beta(name):
-    """Each white image comes before a black one: what is left of the white ones is their share."""
+    """White and black images alternate, so the brightness of a mixture is its share."""
     n, alpha = 2000, METHODS[name].Options().alpha
     images = torch.zeros(n, 3, 1, 1, dtype=torch.uint8)
     images[::2] = 255

@@ -6,7 +6,7 @@ from torchvision.models import mobilenet_v2
 from aslp_lib import networks
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
 
-MEAN, STD = (torch.tensor(each).view(3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
+MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 CHANNELS = {
     "tiny": [16, 32, 64],
     "mobilenet_v2": [24, 32, 96, 320],
@@ -16,8 +16,8 @@ CHANNELS = {
 
 @pytest.mark.parametrize("name", networks.NETWORKS)
 def test_every_network(name):
-    """A gradient for every parameter; logits of any size; features of the encoder's stages, which
-    run one after another by hand, without hooks."""
+    """Every parameter has a gradient, logits have any size, and features equal those of the
+    encoder's stages run one after another, without hooks."""
     network = networks.build(name)
     encoder = {id(p) for p in network.encoder_parameters()}
     names = {n for n, p in network.named_parameters() if id(p) in encoder}
@@ -38,9 +38,9 @@ def test_every_network(name):
             x = stage(max_pool2d(x, 2) if name == "tiny" and number else x)
             features.append(x.flatten(2).double().mean(2).float())
     ours = network.pooled_features(images)
-    assert [each.shape[1] for each in ours] == CHANNELS[name]
+    assert [means.shape[1] for means in ours] == CHANNELS[name]
     torch.testing.assert_close(ours, features, rtol=1e-4, atol=1e-5)
-    assert not any(each.requires_grad for each in ours)
+    assert not any(means.requires_grad for means in ours)
     again = networks.build(name).eval()
     again.load_state_dict(network.state_dict())
     torch.testing.assert_close(again(images), logits)  # and no statistic has moved
@@ -81,7 +81,7 @@ def test_a_network_without_features_or_a_pretrained_encoder_has_none():
 
 @pytest.fixture
 def cached(tmp_path, monkeypatch):
-    """Put an object where torchvision keeps what it downloaded; nothing else can be downloaded."""
+    """Save an object in torchvision's download cache; downloads themselves fail."""
 
     def refuse(*args, **kwargs):
         raise OSError("Network is unreachable")
@@ -106,8 +106,8 @@ def build_pretrained():
 def test_what_is_no_network_no_weights_and_cannot_be_downloaded(cached, tmp_path):
     for name, weights, message in (
         ("huge", None, "no network 'huge'"),
-        ("tiny", "IMAGENET1K_V1", "no pretrained weights"),
-        ("mobilenet_v2", "V9", "no weights 'V9': choose of IMAGENET1K_V1"),
+        ("tiny", "IMAGENET1K_V1", "no weights 'IMAGENET1K_V1'; expected None"),
+        ("mobilenet_v2", "V9", "no weights 'V9'; expected one of IMAGENET1K_V1"),
     ):
         with pytest.raises(ValueError, match=message):
             networks.build(name, weights)
@@ -129,7 +129,7 @@ def test_pretrained_weights_are_the_file_s_or_it_is_damaged(cached):
 
 
 class Executes:
-    """Makes a file when it is unpickled."""
+    """Create a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -139,12 +139,12 @@ class Executes:
 
 
 @pytest.mark.fault(
-    "the cached file of pretrained weights holds a list", "it is refused, with what to do"
+    "the cached file of pretrained weights holds a list", "it is rejected, with the remedy"
 )
 @pytest.mark.fault("a weights file holds code", "nothing in it is executed")
 @pytest.mark.parametrize("code", [False, True])
 def test_pretrained_weights_that_are_none(cached, tmp_path, code):
     cached({"x": Executes(tmp_path / "executed")} if code else [1, 2])
-    with pytest.raises(RuntimeError, match=r"not be read from .*b0353104"):
+    with pytest.raises(RuntimeError, match=r"read from .*b0353104"):
         build_pretrained()
     assert not (tmp_path / "executed").exists()

@@ -1,5 +1,5 @@
-"""The paper's network against a twin that is written as the release describes itself: its names,
-its parts that never run, its in-place steps. Both must say the same of equal weights."""
+"""The paper's network compared with a reference implementation of the release, with its names, its
+unused parts and its in-place steps. Both must give the same logits for the same weights."""
 
 from copy import deepcopy
 
@@ -21,7 +21,7 @@ class Unit(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x):
-        return self.conv2(self.relu(self.conv1(self.relu(x)))) + x  # x is relu(x) by now
+        return self.conv2(self.relu(self.conv1(self.relu(x)))) + x  # in place, so x is relu(x)
 
 
 class Path(nn.Module):
@@ -29,9 +29,9 @@ class Path(nn.Module):
         super().__init__()
         self.resConfUnit1, self.resConfUnit2 = Unit(), Unit()
 
-    def forward(self, x, level=None):
-        if level is not None:
-            x = x + self.resConfUnit1(level)
+    def forward(self, x, finer=None):
+        if finer is not None:
+            x = x + self.resConfUnit1(finer)
         x = self.resConfUnit2(x)
         return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
 
@@ -48,7 +48,7 @@ class Dilated(nn.Module):
 
 
 class Twin(nn.Module):
-    """The release's network; normalised images whose sides are multiples of 32."""
+    """The network of the release, for normalised images whose sides are multiples of 32."""
 
     def __init__(self):
         super().__init__()
@@ -116,8 +116,8 @@ def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, siz
 
 
 def test_parameters_and_work_are_those_of_the_paper_s_network():
-    """195.6 GFLOP an image of 384 x 384, a multiply-add counted as two; parts that never run do
-    none."""
+    """An image of 384 x 384 takes 195.6 GFLOP, with a multiply-add counted as two. Unused parts
+    add nothing."""
     with torch.device("meta"):
         network = networks.build("resnet50").eval()
         with FlopCounterMode(display=False) as counter:
@@ -128,10 +128,12 @@ def test_parameters_and_work_are_those_of_the_paper_s_network():
 
 
 def small_file(path, **changes):
-    """A checkpoint of no weight on the disk: its tensors repeat one number."""
+    """Save a checkpoint that is small on disk, because its tensors repeat one number."""
     with torch.device("meta"):
-        own = Twin().state_dict()
-    state = {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in own.items()} | changes
+        entries = Twin().state_dict()
+    state = {
+        k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries.items()
+    } | changes
     torch.save({k: v for k, v in state.items() if v is not None}, path)
     return path
 
@@ -142,14 +144,14 @@ def small_file(path, **changes):
         ({"conv3.conv2d_list.2.bias": None}, r"another network: 1 .* as reduce\.2\.convs\.2\.bias"),
         ({"head.weight": torch.ones(2)}, r"another network: 1 .* as head\.weight"),
         ({"output_conv.4.weight": torch.ones(1, 16, 1, 1)}, r"another network: 1 .* as head\.4\.w"),
-        ({"resnet.bn1.bias": 3}, r"m\.pth is no checkpoint .* expected a dictionary of tensors"),
+        ({"resnet.bn1.bias": 3}, r"m\.pth is not a checkpoint .* expected a dictionary"),
         ({"output_conv.4.bias": torch.ones(1).char()}, r"m\.pth holds .* as torch\.int8"),
         ({"output_conv.4.bias": torch.tensor([torch.nan])}, r"m\.pth holds NaN or infinity"),
     ],
 )
 @pytest.mark.fault("an authors' checkpoint has other entries", "they are named")
 @pytest.mark.fault(
-    "an authors' checkpoint holds NaN, or whole numbers", "it is refused and the entry named"
+    "an authors' checkpoint holds NaN or integers", "it is rejected, and the entry is named"
 )
 def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
@@ -157,7 +159,7 @@ def test_entries_that_do_not_fit_are_named(tmp_path, changes, message):
 
 
 class Executes:
-    """Makes a file when it is unpickled."""
+    """Create a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -168,7 +170,7 @@ class Executes:
 
 def test_nothing_in_a_checkpoint_is_executed(tmp_path):
     path = small_file(tmp_path / "m.pth", surprise=Executes(tmp_path / "executed"))
-    with pytest.raises(ValueError, match=r"m\.pth is damaged, no PyTorch file, or holds more"):
+    with pytest.raises(ValueError, match=r"m\.pth is damaged, .* or holds more than tensors"):
         networks.load_official(path)
     assert not (tmp_path / "executed").exists()
 
@@ -188,7 +190,7 @@ def test_parts_that_never_run_may_be_absent_and_files_that_are_no_checkpoints_ar
     with pytest.raises(ValueError, match=r"m\.pth is damaged.*checksum"):
         networks.load_official(path)
     torch.save([torch.ones(1)], path)
-    with pytest.raises(ValueError, match=r"m\.pth is no checkpoint .* expected a dictionary"):
+    with pytest.raises(ValueError, match=r"m\.pth is not a checkpoint .* expected a dictionary"):
         networks.load_official(path)
     path.unlink()
     with pytest.raises(FileNotFoundError, match=r"there is no file .*m\.pth"):

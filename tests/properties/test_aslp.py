@@ -1,5 +1,5 @@
-"""What holds of levels, targets and loss whatever the batch: symmetries, bounds and slow
-references."""
+"""Properties of alphas, targets and the loss on any batch: symmetries, bounds, and slow reference
+implementations."""
 
 import math
 
@@ -38,13 +38,13 @@ def expected_loss(logits, labels, alpha, technique, **options):
 
 
 def bce(logits, targets):
-    """By its definition, stable: `log(1 + e^z) - t z`."""
+    """BCE by its definition in a stable form, `log(1 + e^z) - t z`."""
     return torch.logaddexp(logits, torch.zeros_like(logits)) - targets * logits
 
 
 @given(batches(), TECHNIQUES)
 def test_the_expected_loss_is_affine_in_its_target_and_alike_for_both_classes(batch, technique):
-    """So it is the mean of BCE with the label and of BCE with the perturbed one."""
+    """It is therefore the mean of the BCE with the label and the BCE with the perturbed label."""
     logits, labels, alpha = batch
     on, beta = alpha.view(-1, 1, 1), technique.beta
     perturbed = (1 - beta) * labels + beta / 2
@@ -85,7 +85,7 @@ def test_the_minimiser_rises_with_the_posterior_and_keeps_its_decision(low, high
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 @given(batch=batches(), technique=TECHNIQUES)
 def test_sure_logits_in_every_precision(dtype, batch, technique):
-    """Up to +-1e4: loss and gradients are finite, and those of float64 to the last digits."""
+    """Up to +-1e4, loss and gradients are finite and agree with float64 up to rounding."""
     logits, labels, alpha = batch
     logits, alpha = logits.to(dtype), alpha.to(dtype)
     eps = torch.finfo(dtype).eps
@@ -108,16 +108,16 @@ def test_sure_logits_in_every_precision(dtype, batch, technique):
 @given(batches(), TECHNIQUES, st.data())
 def test_ignored_pixels_are_as_if_they_were_not_there(batch, technique, data):
     logits, labels, alpha = batch
-    kept = torch.from_numpy(data.draw(arrays(np.bool_, logits.shape)))
-    holed = torch.where(kept, labels, data.draw(st.sampled_from([255.0, -1.0, 2.0])))
-    broken = torch.where(kept, logits, data.draw(st.sampled_from([torch.nan, torch.inf, 1e30])))
-    options = {"ignore_index": int(holed[~kept][0]) if not kept.all() else 255}
-    loss = expected_loss(broken, holed, alpha, technique, reduction="mean", **options)
-    each = expected_loss(logits, labels, alpha, technique)[kept]
-    torch.testing.assert_close(loss, each.mean() if len(each) else loss.new_tensor(0.0))
-    gradient = alpha_gradient(broken, holed, technique, **options)
-    for i, own in enumerate(kept):
-        alone = alpha_gradient(logits[i, own][None], labels[i, own][None], technique)[0]
+    labelled = torch.from_numpy(data.draw(arrays(np.bool_, logits.shape)))
+    partial = torch.where(labelled, labels, data.draw(st.sampled_from([255.0, -1.0, 2.0])))
+    broken = torch.where(labelled, logits, data.draw(st.sampled_from([torch.nan, torch.inf, 1e30])))
+    options = {"ignore_index": int(partial[~labelled][0]) if not labelled.all() else 255}
+    loss = expected_loss(broken, partial, alpha, technique, reduction="mean", **options)
+    losses = expected_loss(logits, labels, alpha, technique)[labelled]
+    torch.testing.assert_close(loss, losses.mean() if len(losses) else loss.new_tensor(0.0))
+    gradient = alpha_gradient(broken, partial, technique, **options)
+    for i, pixels in enumerate(labelled):
+        alone = alpha_gradient(logits[i, pixels][None], labels[i, pixels][None], technique)[0]
         torch.testing.assert_close(gradient[i], alone, equal_nan=True)
 
 
@@ -153,7 +153,7 @@ def test_a_level_is_a_probability_that_keeps_decisions_whatever_comes(
 
 
 class Reference:
-    """METHOD.md's rules in plain Python numbers, one image at a time, without the implicit step."""
+    """The rules in plain Python numbers, one image at a time; MC's step is solved by bisection."""
 
     def __init__(self, technique, rule, eta, weight, gain, warm_up):
         self.beta, self.rule = technique.beta, rule
@@ -175,7 +175,7 @@ class Reference:
             return
         free = self.alpha[image] + self.eta * self.beta * sum(margins) / len(margins)
         if self.rule == "calibration":
-            low, high = -1e3, 1e3  # the new level a solves a = free + eta * lambda * R(a)
+            low, high = -1e3, 1e3  # the new alpha a solves a = free + eta * lambda * R(a)
             for _ in range(200):
                 a = (low + high) / 2
                 room = min(1 - self.beta * a / 2 - self.accuracy, 0.0)
