@@ -10,7 +10,7 @@ from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.own_comparison import (
     answers,
     counts_of,
-    posterior_error_of,
+    posterior_absolute_error,
     table,
 )
 from aslp_lib.recalibration import Temperature
@@ -34,7 +34,7 @@ def test_answers_are_of_labelled_pixels_after_the_fit():
 def test_scores_are_those_of_the_pixels():
     said, inside = answers(WAYS, CELLS), CELLS.masks != 255
     y, truth = (each[inside].numpy() for each in (CELLS.masks, CELLS.posterior))
-    off = posterior_error_of(said, CELLS)
+    off = posterior_absolute_error(said, CELLS)
     assert off["cooled"] == pytest.approx(np.abs(by_hand(2).ravel() - truth).mean())
     *_, row = table(counts_of(said, CELLS), off, "test").splitlines()
     name, ece, _, accuracy, nll, *_ = (cell.strip() for cell in row.strip("| ").split("|"))

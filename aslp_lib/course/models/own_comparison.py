@@ -129,7 +129,7 @@ def counts_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, Coun
     return {label: Counts.from_probabilities(p, labels) for label, p in predictions.items()}
 
 
-def posterior_error_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
+def posterior_absolute_error(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
     """Compute the mean absolute difference between the predictions and the true posterior.
 
     Args:
@@ -144,7 +144,7 @@ def table(counted: Mapping[str, Counts], errors: Mapping[str, float], title: str
 
     Args:
         counted: label -> counts.
-        errors: label -> posterior error, as `posterior_error_of` returns it.
+        errors: label -> posterior error, as `posterior_absolute_error` returns it.
         title: heading of the first column.
     """
     rows = []
