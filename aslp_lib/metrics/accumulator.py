@@ -10,9 +10,9 @@ from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 
 class CountsAccumulator:
-    """Computes every score of a set from batches.
+    """Accumulator of counts, which computes every score of a set from batches.
 
-    The methods `update`, `compute` and `reset` work as those of a torchmetrics metric.
+    The methods `update`, `compute` and `reset` work like those of a torchmetrics metric.
 
     >>> import torch
     >>> accumulator = CountsAccumulator(ignore_index=255)

@@ -1,9 +1,10 @@
 """Bootstrap confidence intervals over images.
 
-Pixels of one image are not independent, but images are. Each resample therefore draws N of the N
-images with replacement, and the interval is bounded by quantiles of the scores of the resamples
-(percentile interval; Efron & Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3). Its
-coverage is close to nominal from about 100 images on, and too small for fewer.
+The pixels of an image are not independent of each other, but the images are. Each resample
+therefore draws N of the N images with replacement, and the interval is bounded by quantiles of the
+scores of the resamples (percentile interval; Efron & Tibshirani, An Introduction to the Bootstrap,
+1993, section 13.3). Its coverage is close to the nominal one with about 100 images or more, and
+lower with fewer images.
 """
 
 from __future__ import annotations
@@ -192,7 +193,8 @@ def reliability_interval(
 def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
     """Compute `bounds` of ECE and OE, ten times as fast.
 
-    Resampling sums over bins instead of grey levels makes thousands of calls affordable.
+    The function resamples sums over bins instead of the counts of grey levels, so that thousands of
+    calls are affordable.
 
     >>> mask = np.uint8([[1, 0]])
     >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
@@ -250,7 +252,7 @@ class Resamples:
     def pooled(self) -> list[Counts]:
         """Counts of each resample, pooled into one image."""
         table = self.counts.table
-        # The product is exact in float64, because the sums are integers below 2^53.
+        # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
         flat = table.reshape(len(table), -1).astype(np.float64)
         pooled = (self.draws @ flat).astype(table.dtype)
         return [Counts(image) for image in pooled.reshape(len(pooled), 1, *table.shape[1:])]

@@ -193,7 +193,7 @@ class Counts:
                 advice = (
                     "Apply a sigmoid to logits"
                     if name == "probabilities"
-                    else "Divide masks of 0 to 255 by 255, or pass ignore_index"
+                    else "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
                 )
                 raise ValueError(
                     f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."

@@ -53,7 +53,7 @@ from aslp_lib.metrics.score import ImageMean, Score, Visibility
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
-"""Weight of precision in F (Achanta et al., CVPR 2009)."""
+"""beta^2 in F, with which precision has more weight than recall (Achanta et al., CVPR 2009)."""
 
 
 def _absolute_error(counts: Counts) -> np.ndarray:

@@ -27,7 +27,7 @@ VERSION = 1
 LARGEST = 1e18
 """Largest absolute value of a fitted number; its products with logits do not overflow float32."""
 IDENTITY = "the identity, which changes nothing"
-"""Description of a recalibration that has not been fitted."""
+"""Description of a recalibration without parameters, which is the identity."""
 
 
 class Outcome(NamedTuple):
@@ -223,7 +223,7 @@ class Recalibration(ABC):
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} "
-                f"({str(error).rstrip('.')}); expected a file that its save wrote. Fit it again."
+                f"({str(error).rstrip('.')}); expected a file from its save method. Fit it again."
             ) from error
 
     @classmethod

@@ -126,9 +126,9 @@ class Density(ImageRecalibration):
 
         The objective is the mean NLL plus the ridge penalty `sum_l w_l^2 / (2 N)` for N images. The
         penalty is needed because the distances of different stages are strongly correlated. It
-        corresponds to the prior `w_l ~ Normal(0, 1)`, with which one standard deviation of distance
-        typically changes T by at most a factor e, and counts each image as one observation, since
-        pixels of an image are not independent. w_0 is not penalised. The optimisation starts at the
+        corresponds to the prior `w_l ~ Normal(0, 1)`, under which one standard deviation of
+        distance typically changes T by at most a factor e. An image counts as one observation,
+        because its pixels are not independent. w_0 is not penalised. The optimisation starts at the
         best single temperature.
 
         Returns:
@@ -218,7 +218,7 @@ class Density(ImageRecalibration):
         """Compute the mean distance to the nearest references, shape (N, stages)."""
         means = []
         for stage, reference in zip(features, references, strict=True):
-            # In double precision, because the features of near neighbours almost cancel.
+            # In double precision, because the features of near neighbours are almost equal.
             distances = torch.cdist(stage.double(), reference.double())
             nearest = distances.topk(min(self.neighbours, len(reference)), largest=False).values
             means.append(nearest.mean(dim=1).numpy())
@@ -285,7 +285,7 @@ def _features_of(
 def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tensor:
     """Load an image of a training set as a validation set would have it.
 
-    If augmentation crops to the network's size, `load` returns the image at another size.
+    If augmentation resizes images to the network's size, `load` returns them at their own size.
     """
     image = dataset.load(index)[0]
     if list(image.shape[-2:]) == list(size):

@@ -30,7 +30,7 @@ class Temperature(Recalibration):
 
     T > 1 lowers the confidence, T < 1 raises it, and T = 1 changes nothing.
 
-    Source: Guo et al., ICML 2017, section 4.
+    Source: Guo et al., ICML 2017, section 4.2.
 
     >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
     >>> fitted = Temperature().fit(counts)  # at p = 0.8, two of three pixels are foreground
