@@ -1,4 +1,4 @@
-"""Calibration and saliency metrics of dense binary maps, all read from one joint histogram."""
+"""Calibration and saliency metrics of dense binary maps, computed from one joint histogram."""
 
 from __future__ import annotations
 
@@ -50,25 +50,37 @@ SCORES: dict[str, Score] = {
         saliency.AUC,
     )
 }
-"""Every score by its name, in the order of files and tables."""
+"""Every score by name, in the order in which files and tables list them."""
 
 
 def scores(
     counts: Counts, bins: int = BINS, names: Iterable[str] = tuple(SCORES)
 ) -> dict[str, float]:
-    """Scores of a set by name: every one, unless some are named.
+    """Compute the scores of a set.
 
     >>> import numpy as np
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> scores(counts, names=["accuracy"])
-    {'accuracy': 0.75}
+    >>> scores(counts, names=["accuracy", "iou"])
+    {'accuracy': 0.75, 'iou': 0.5}
 
-    Shares in [0, 1], but nll in nats a pixel and gap in [-1, 1]; NaN where a score is not defined
-    (F without foreground) or the counts lack what it needs (S without quadrants).
+    Args:
+        counts: joint histogram of the set.
+        bins: number of bins of the scores that use bins.
+        names: names of scores, from `SCORES`; all by default.
+
+    Returns:
+        The value of each score by name. Values lie in [0, 1], except "nll" (nats per pixel), "gap"
+        (in [-1, 1]), and "max_e" and "mean_e" (up to n / (n - 1) for images of n pixels). A value
+        is NaN if the score is undefined (F without foreground) or if the counts lack the data that
+        it needs (S without quadrants).
     """
     return {name: SCORES[name].value(counts, bins) for name in names}
 
 
 def visible_scores(where: Visibility) -> list[Score]:
-    """The scores that are shown there."""
+    """Return the scores that are displayed at a place.
+
+    >>> [score.name for score in visible_scores(Visibility.MAIN)]
+    ['ece', 'oe', 'gap', 'accuracy']
+    """
     return [score for score in SCORES.values() if score.visibility >= where]

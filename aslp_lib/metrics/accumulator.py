@@ -1,4 +1,4 @@
-"""Counts of a set that comes batch by batch, as in the validation loop of a training."""
+"""Accumulation of counts over batches, as in a validation loop."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 
 class CountsAccumulator:
-    """Every score of a set, by the calls of a torchmetrics metric: update, compute, reset.
+    """Accumulator of counts, which computes every score of a set from batches.
+
+    The methods `update`, `compute` and `reset` work like those of a torchmetrics metric.
 
     >>> import torch
-    >>> found = CountsAccumulator(ignore_index=255)
-    >>> found.update(torch.tensor([[0.9, 0.8, 0.3, 0.1]]), torch.tensor([[1, 0, 0, 255]]))
-    >>> round(found.compute()["accuracy"], 3)
+    >>> accumulator = CountsAccumulator(ignore_index=255)
+    >>> accumulator.update(torch.tensor([[0.9, 0.8, 0.3, 0.1]]), torch.tensor([[1, 0, 0, 255]]))
+    >>> round(accumulator.compute()["accuracy"], 3)  # two of the three labelled pixels
     0.667
 
-    `counts` is what was counted so far, for intervals and figures. It takes 16 bytes an image and
-    grey level, 64 KiB an image; with 256 grey levels 4 KiB.
+    The memory is 16 bytes per image and grey level: 64 KiB per image by default, 4 KiB with 256
+    grey levels.
 
     Args:
-        grey_levels: as `Counts.from_probabilities`.
-        ignore_index: the label of pixels that are left out, as 255 often is.
+        grey_levels: number of grey levels, as in `Counts.from_probabilities`.
+        ignore_index: label of pixels that are not counted, often 255.
     """
 
     def __init__(
@@ -34,23 +36,36 @@ class CountsAccumulator:
         self._parts: list[Counts] = []
 
     def update(self, probabilities: Tensor, labels: Tensor) -> None:
-        """Count a batch. Arguments and errors as `Counts.from_probabilities`: no logits."""
+        """Count a batch of probabilities (not logits).
+
+        Arguments and exceptions are those of `Counts.from_probabilities`. A batch that is refused
+        leaves the counts unchanged.
+        """
         self._parts.append(
             Counts.from_probabilities(probabilities, labels, self.grey_levels, self.ignore_index)
         )
 
     @property
     def counts(self) -> Counts:
-        """Of all batches since the last reset. Raises ValueError if there were none."""
-        whole = Counts.join(self._parts)
-        self._parts = [whole]  # joined once, not again at the next look
-        return whole
+        """Counts of all batches since the last reset, for intervals and figures.
+
+        Raises:
+            ValueError: if there were no batches.
+        """
+        joined = Counts.join(self._parts)
+        self._parts = [joined]  # so that the next access does not join the batches again
+        return joined
 
     def compute(self, bins: int = BINS) -> dict[str, float]:
-        """`metrics.scores` of all batches since the last reset; NaN for S and weighted F, which
-        need whole maps. Raises ValueError without a pixel."""
+        """Compute `metrics.scores` of all batches since the last reset.
+
+        S and weighted F need the geometry of the maps and are NaN.
+
+        Raises:
+            ValueError: if no pixel was counted.
+        """
         return scores(self.counts, bins)
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Discard all counts."""
         self._parts = []

@@ -1,16 +1,26 @@
 """Calibration of dense binary maps, pooled over all pixels of a set.
 
-Two readings of "confidence", chosen by `of`:
+The argument `of` selects one of two definitions of confidence and outcome:
 
-- "prediction" (default): a pixel's confidence is that of its predicted class, `max(p, 1 - p)`, and
-  its outcome is whether that class is the label; mean outcome is accuracy.
-- "foreground": confidence is `p = P(y = 1)`, the outcome the label, its mean the frequency of
-  foreground.
+- "prediction" (default): the confidence of a pixel is that of its predicted class, `max(p, 1 - p)`,
+  and its outcome is 1 if that class is the label. The mean outcome is the accuracy.
+- "foreground": the confidence is `p = P(y = 1)`, and the outcome is the label. The mean outcome is
+  the frequency of foreground.
 
-Bins of equal width cover [0, 1], `(low, high]`; a grey level's bin is found in integers, so that
-rounding puts none on the wrong side of an edge. Bins of equal mass hold equally many pixels; a grey
-level that spans an edge is shared by count. Values are shares in [0, 1] unless a docstring says
-otherwise. Write w_k, conf_k, acc_k for a bin's share of pixels, mean confidence and mean outcome.
+Bins of equal width are intervals `(low, high]` that cover [0, 1]; the first one contains 0. Bins of
+equal mass hold the same number of pixels. A grey level that spans an edge between them is split:
+both bins receive a share of its pixels, with the same mean outcome. In the formulas, w_k, conf_k
+and acc_k denote the share of pixels, the mean confidence and the mean outcome of bin k. Values lie
+in [0, 1] unless stated otherwise.
+
+Most examples use four pixels, of which one is foreground:
+
+==========  ===  ===  ===  ===
+p           1    0.8  0.2  0
+label       1    0    0    0
+confidence  1    0.8  0.8  1
+outcome     1    0    1    1
+==========  ===  ===  ===  ===
 """
 
 from __future__ import annotations
@@ -25,18 +35,25 @@ from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.score import Score, Visibility
 
 BINS = 10
+"""Default number of bins."""
 Of = Literal["prediction", "foreground"]
+"""Definition of confidence and outcome."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram's numbers, one entry a bin (empty bins: NaN means).
+    """The numbers of a reliability diagram.
+
+    >>> diagram = Reliability(np.array([0, 1]), np.array([4]), np.array([0.9]), np.array([0.75]))
+    >>> diagram.share, diagram.gap.round(2)
+    (array([1.]), array([0.15]))
 
     Args:
-        edges: (bins + 1,) confidence.
-        pixels: (bins,) how many; not whole where a grey level is shared between equal-mass bins.
-        confidence: (bins,) mean confidence of the bin's pixels.
-        accuracy: (bins,) their mean outcome.
+        edges: edges of the bins in units of confidence, shape (bins + 1,).
+        pixels: number of pixels of each bin, shape (bins,). Bins of equal mass may hold a fraction
+            of a grey level's pixels.
+        confidence: mean confidence of each bin, shape (bins,); NaN if the bin is empty.
+        accuracy: mean outcome of each bin, shape (bins,); NaN if the bin is empty.
     """
 
     edges: np.ndarray
@@ -46,94 +63,139 @@ class Reliability:
 
     @property
     def share(self) -> np.ndarray:
-        """(bins,) share of all pixels."""
+        """Share of all pixels in each bin, shape (bins,)."""
         return self.pixels / self.pixels.sum()
 
     @property
     def gap(self) -> np.ndarray:
-        """(bins,) confidence less accuracy; 0 in an empty bin."""
+        """Confidence minus accuracy of each bin, shape (bins,); 0 if the bin is empty."""
         return np.nan_to_num(self.confidence - self.accuracy)
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
-    """Pixels, mean confidence and mean outcome of each bin of equal width.
+    """Compute the reliability diagram with bins of equal width.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> reliability(counts, bins=5).accuracy  # none is less than 0.6 sure
+    >>> reliability(counts, bins=5).accuracy  # no pixel has a confidence of at most 0.6
     array([nan, nan, nan, 0.5, 1. ])
+
+    Raises:
+        ValueError: if the set has no pixels, or as `check_bins`.
     """
-    found = forecast(counts, of)
-    which = _bins(counts, len(found.confidence), bins)
-    pixels = np.bincount(which, found.pixels, minlength=bins)
-    sure = np.bincount(which, found.pixels * found.confidence, minlength=bins)
-    positive = np.bincount(which, found.positive, minlength=bins)
+    outcomes = forecast(counts, of)
+    index = _bins(counts, len(outcomes.confidence), bins)
+    pixels = np.bincount(index, outcomes.pixels, minlength=bins)
+    confidence = np.bincount(index, outcomes.pixels * outcomes.confidence, minlength=bins)
+    positive = np.bincount(index, outcomes.positive, minlength=bins)
     with np.errstate(invalid="ignore"):
-        return Reliability(np.arange(bins + 1) / bins, pixels, sure / pixels, positive / pixels)
+        return Reliability(
+            np.arange(bins + 1) / bins, pixels, confidence / pixels, positive / pixels
+        )
 
 
 class ImageBins(NamedTuple):
-    """What `reliability` adds up, of each image by itself; (images, bins) each."""
+    """Sums over the bins of each image's reliability diagram, each of shape (images, bins)."""
 
     pixels: np.ndarray
-    confidence: np.ndarray  # summed over the pixels
+    """Number of pixels."""
+    confidence: np.ndarray
+    """Sum of the pixels' confidences."""
     positive: np.ndarray
+    """Sum of the pixels' outcomes."""
 
 
 def image_bins(counts: Counts, bins: int = BINS, of: Of = "prediction") -> ImageBins:
-    """Each image's pixels, confidence and positive outcomes in bins of equal width."""
-    found = _forecast(counts.table, of)
-    which = _bins(counts, len(found.confidence), bins)
-    into = (which[:, None] == np.arange(bins)).astype(np.float64)
-    pixels = found.pixels.astype(np.float64)
-    return ImageBins(pixels @ into, pixels * found.confidence @ into, found.positive @ into)
+    """Compute the sums over bins of equal width for each image.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> image_bins(counts, bins=5).positive
+    array([[0., 0., 0., 1., 2.]])
+    """
+    outcomes = _forecast(counts.table, of)
+    index = _bins(counts, len(outcomes.confidence), bins)
+    one_hot = (index[:, None] == np.arange(bins)).astype(np.float64)
+    pixels = outcomes.pixels.astype(np.float64)
+    return ImageBins(
+        pixels @ one_hot, pixels * outcomes.confidence @ one_hot, outcomes.positive @ one_hot
+    )
 
 
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
-    """The same for bins that hold equally many pixels each."""
+    """Compute the reliability diagram with bins of equal mass.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> reliability_equal_mass(counts, bins=2).accuracy  # two pixels in each bin
+    array([0.5, 1. ])
+
+    Raises:
+        ValueError: if the set has no pixels, or as `check_bins`.
+    """
     check_bins(bins, counts.grey_levels)
-    ladder = _Ladder.of(counts, of)
-    sure, right = ladder.means(bins)
-    upper = np.searchsorted(ladder.mass[1:], ladder.ranks(bins))
-    edges = ladder.confidence[np.minimum(upper, len(ladder.confidence) - 1)]
-    return Reliability(edges, np.full(bins, ladder.mass[-1] / bins), sure, right)
+    sums = _RunningSums.of(counts, of)
+    confidence, accuracy = sums.means(bins)
+    upper = np.searchsorted(sums.pixels[1:], sums.ranks(bins))
+    edges = sums.grey_level_confidence[np.minimum(upper, len(sums.grey_level_confidence) - 1)]
+    return Reliability(edges, np.full(bins, sums.pixels[-1] / bins), confidence, accuracy)
 
 
 def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Expected calibration error, `sum_k w_k * |acc_k - conf_k|` (Naeini et al., AAAI 2015).
+    """Compute the expected calibration error, `sum_k w_k * |acc_k - conf_k|`.
+
+    Source: Naeini et al., AAAI 2015; with the confidence of the predicted class as in Guo et al.,
+    ICML 2017, section 2.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> print(f"{ece(counts):.2f}")  # half of the pixels are 0.8 sure, and half of these right
+    >>> print(f"{ece(counts):.2f}")  # 0.5 * |0.5 - 0.8| + 0.5 * |1 - 1|
     0.15
     """
     return _ece(reliability(counts, bins, of))
 
 
 def ece_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """ECE over bins of equal mass (Nguyen & O'Connor, EMNLP 2015)."""
+    """Compute the ECE with bins of equal mass, `sum_k |acc_k - conf_k| / bins`.
+
+    Source: Nguyen & O'Connor, EMNLP 2015.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{ece_equal_mass(counts, bins=2):.2f}")  # (|0.5 - 0.8| + |1 - 1|) / 2
+    0.15
+    """
     return _ece(reliability_equal_mass(counts, bins, of))
 
 
 def ece_sweep(counts: Counts, of: Of = "prediction") -> float:
-    """ECE over as many equal-mass bins as keep accuracy monotone (Roelofs et al., AISTATS 2022)."""
+    """Compute the ECE with as many equal-mass bins as keep the accuracy monotone (`sweep_bins`).
+
+    Source: Roelofs et al., AISTATS 2022 ("ECE sweep").
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{ece_sweep(counts):.2f}")  # 2 bins
+    0.15
+    """
     return ece_equal_mass(counts, sweep_bins(counts, of), of)
 
 
 def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
-    """How many bins the sweep takes.
+    """Compute the number of equal-mass bins that `ece_sweep` uses.
 
-    Bins are added one by one until accuracy falls from one bin to the next; beyond one bin a grey
-    level nothing new can be seen.
+    The sweep stops before the first number of bins with which the accuracy falls from one bin to
+    the next. It also stops at one bin per grey level, because more bins resolve no more.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> sweep_bins(counts)  # accuracies 0.5 and 1; the confidences have two values
+    2
     """
-    ladder = _Ladder.of(counts, of)
-    most, first = len(ladder.confidence), 2
+    sums = _RunningSums.of(counts, of)
+    most, first = len(sums.grey_level_confidence), 2
     while first <= most:
-        # Several numbers of bins at once; twice as many each time, since most sweeps end early.
+        # Several numbers of bins are tried at once. Blocks double, since most sweeps end early.
         last = min(first + min(first, 64), most + 1)
         bins, edge = _edges(first, last)
-        sums = np.interp(ladder.mass[-1] * edge / bins, ladder.mass, ladder.right)
-        right = np.diff(sums) / (ladder.mass[-1] / bins[1:])
-        # Rounding within a shared grey level is no fall; nor is what lies across two numbers.
-        falls = (np.diff(right) < -1e-12) & (edge[2:] > 1)
+        positive = np.interp(sums.pixels[-1] * edge / bins, sums.pixels, sums.positive)
+        accuracy = np.diff(positive) / (sums.pixels[-1] / bins[1:])
+        # A fall within 1e-12 is rounding within a split grey level. A difference with edge <= 1
+        # mixes two numbers of bins.
+        falls = (np.diff(accuracy) < -1e-12) & (edge[2:] > 1)
         if falls.any():
             return int(bins[2:][falls][0]) - 1
         first = last
@@ -141,100 +203,164 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
 
 
 def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Squared calibration error less its expected excess: unbiased, so it may be negative.
+    """Compute the debiased squared calibration error, which may be negative.
 
-    `sum_k w_k * ((acc_k - conf_k)^2 - acc_k * (1 - acc_k) / (n_k - 1))` over bins of equal width
-    (Broecker 2012; Kumar et al., NeurIPS 2019); a bin with one pixel has no estimate of its
-    variance and keeps its squared gap. It takes pixels for independent: on real maps, where they
-    are not, the excess is larger than what it subtracts.
+    `sum_k w_k * ((acc_k - conf_k)^2 - acc_k * (1 - acc_k) / (n_k - 1))` over bins of equal width,
+    where n_k is the number of pixels of bin k. The subtracted term estimates the variance of acc_k,
+    by which the plain squared error is too large on average. A bin with one pixel allows no such
+    estimate, and nothing is subtracted.
+
+    The estimator assumes independent pixels. In real maps neighbouring pixels are correlated, the
+    variance of acc_k is larger, and part of the bias remains.
+
+    Source: Broecker, Climate Dynamics 2012; Kumar et al., NeurIPS 2019.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{squared_error_debiased(counts):.2f}")  # 0.5 * (0.3^2 - 0.5 * 0.5 / (2 - 1))
+    -0.08
     """
-    table = reliability(counts, bins, of)
-    accuracy = np.nan_to_num(table.accuracy)
-    excess = np.divide(
+    diagram = reliability(counts, bins, of)
+    accuracy = np.nan_to_num(diagram.accuracy)
+    variance = np.divide(
         accuracy * (1 - accuracy),
-        table.pixels - 1,
+        diagram.pixels - 1,
         out=np.zeros(bins),
-        where=table.pixels > 1,
+        where=diagram.pixels > 1,
     )
-    return float(np.sum(table.share * (table.gap**2 - excess)))
+    return float(np.sum(diagram.share * (diagram.gap**2 - variance)))
 
 
 def ece_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Root of the debiased squared error, 0 where that is negative (Kumar et al., NeurIPS 2019)."""
+    """Compute the square root of `squared_error_debiased`, or 0 if that is negative.
+
+    Source: Kumar et al., NeurIPS 2019.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> ece_debiased(counts)  # two pixels per bin are too few
+    0.0
+    >>> print(f"{ece_debiased(Counts(100 * counts.table)):.2f}")  # near sqrt(0.5 * 0.3^2)
+    0.21
+    """
     return float(np.sqrt(max(squared_error_debiased(counts, bins, of), 0.0)))
 
 
 def oe(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Over-confidence error, `sum_k w_k * conf_k * max(conf_k - acc_k, 0)`.
+    """Compute the overconfidence error, `sum_k w_k * conf_k * max(conf_k - acc_k, 0)`.
 
-    Source: Thulasidasan et al., NeurIPS 2019, as the paper's release computes it.
+    Source: Thulasidasan et al., NeurIPS 2019; the released code of ASLP uses the same formula.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> print(f"{oe(counts):.2f}")  # 0.5 * 0.8 * 0.3
+    >>> print(f"{oe(counts):.2f}")  # 0.5 * 0.8 * (0.8 - 0.5)
     0.12
     """
-    table = reliability(counts, bins, of)
-    weight = table.share * np.nan_to_num(table.confidence)
-    return float(np.sum(weight * np.maximum(table.gap, 0)))
+    diagram = reliability(counts, bins, of)
+    weight = diagram.share * np.nan_to_num(diagram.confidence)
+    return float(np.sum(weight * np.maximum(diagram.gap, 0)))
 
 
 def mce(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Maximum calibration error, `max_k |acc_k - conf_k|` over bins with pixels (Naeini, 2015)."""
+    """Compute the maximum calibration error, `max_k |acc_k - conf_k|` over bins with pixels.
+
+    Source: Naeini et al., AAAI 2015.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{mce(counts):.2f}")  # |0.5 - 0.8|
+    0.30
+    """
     return float(np.abs(reliability(counts, bins, of).gap).max())
 
 
 def ks(counts: Counts, of: Of = "prediction") -> float:
-    """Kolmogorov-Smirnov calibration error (Gupta et al., ICLR 2021): no bins.
+    """Compute the Kolmogorov-Smirnov calibration error, which needs no bins.
 
-    Largest distance between the running sums of confidence and outcome, least sure pixels first,
-    over the number of pixels.
+    `max_c |sum over pixels with confidence <= c of (confidence - outcome)| / pixels`, the largest
+    distance between the cumulative confidence and the cumulative accuracy.
+
+    Source: Gupta et al., ICLR 2021.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{ks(counts):.2f}")  # at c = 0.8: |(0.8 - 0) + (0.8 - 1)| / 4
+    0.15
     """
-    found = forecast(counts, of)
-    surplus = np.cumsum(found.pixels * found.confidence - found.positive)
-    return float(np.abs(surplus).max() / found.pixels.sum())
+    outcomes = forecast(counts, of)
+    excess = np.cumsum(outcomes.pixels * outcomes.confidence - outcomes.positive)
+    return float(np.abs(excess).max() / outcomes.pixels.sum())
 
 
 def accuracy(counts: Counts) -> float:
-    """Share of pixels whose predicted class is the label."""
-    found = forecast(counts, "prediction")
-    return float(np.sum(found.positive) / np.sum(found.pixels))
+    """Compute the accuracy, the share of pixels whose predicted class is the label.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> accuracy(counts)
+    0.75
+    """
+    outcomes = forecast(counts, "prediction")
+    return float(np.sum(outcomes.positive) / np.sum(outcomes.pixels))
 
 
 def confidence(counts: Counts) -> float:
-    """Mean confidence, `mean(max(p, 1 - p))`."""
-    found = forecast(counts, "prediction")
-    return float(found.confidence @ found.pixels / found.pixels.sum())
+    """Compute the mean confidence, `mean(max(p, 1 - p))`.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{confidence(counts):.2f}")  # (1 + 0.8 + 0.8 + 1) / 4
+    0.90
+    """
+    outcomes = forecast(counts, "prediction")
+    return float(outcomes.confidence @ outcomes.pixels / outcomes.pixels.sum())
 
 
 def gap(counts: Counts) -> float:
-    """Signed gap, mean confidence less accuracy, in [-1, 1]: positive is over-confident."""
+    """Compute the mean confidence minus the accuracy, in [-1, 1]; positive if overconfident.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{gap(counts):.2f}")  # 0.9 - 0.75
+    0.15
+    """
     return confidence(counts) - accuracy(counts)
 
 
 def brier(counts: Counts) -> float:
-    """Brier score, `mean((p - y)^2)` (Brier, 1950)."""
+    """Compute the Brier score, `mean((p - y)^2)`.
+
+    Source: Brier, Monthly Weather Review 1950, in its form for two classes.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{brier(counts):.2f}")  # (0 + 0.64 + 0.04 + 0) / 4
+    0.17
+    """
     background, foreground = counts.pooled
     p = counts.probabilities
     return float((background @ p**2 + foreground @ (1 - p) ** 2) / counts.pixels)
 
 
 class BrierParts(NamedTuple):
-    """`brier = reliability - resolution + uncertainty`."""
+    """The terms of `brier = reliability - resolution + uncertainty`."""
 
     reliability: float
+    """Mean squared difference of probability and observed frequency; 0 if calibrated."""
     resolution: float
+    """Variance of the observed frequencies over grey levels; large if predictions discriminate."""
     uncertainty: float
+    """Variance of the labels, which does not depend on the predictions."""
 
 
 def brier_parts(counts: Counts) -> BrierParts:
-    """Murphy's decomposition (1973), exact: each grey level is a bin of its own.
+    """Decompose the Brier score into reliability, resolution and uncertainty.
 
-    With w_v, y_v the share and foreground frequency of grey level v, and y that of the whole set:
-    `sum_v w_v (p_v - y_v)^2`, `sum_v w_v (y_v - y)^2` and `y (1 - y)`.
+    With w_v and y_v the share of pixels and the foreground frequency of grey level v, and y the
+    foreground frequency of the set, the terms are `sum_v w_v (p_v - y_v)^2`,
+    `sum_v w_v (y_v - y)^2` and `y (1 - y)`. The decomposition is exact, because each grey level is
+    a bin.
+
+    Source: Murphy, Journal of Applied Meteorology 1973.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> [round(part, 4) for part in brier_parts(counts)]  # 0.17 = 0.17 - 0.1875 + 0.1875
+    [0.17, 0.1875, 0.1875]
     """
-    found = forecast(counts, "foreground")
-    full = found.pixels > 0
-    p, positive, pixels = (column[full] for column in found)
+    outcomes = forecast(counts, "foreground")
+    filled = outcomes.pixels > 0
+    p, positive, pixels = (column[filled] for column in outcomes)
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = np.sum(positive) / np.sum(pixels)
     return BrierParts(
@@ -245,9 +371,15 @@ def brier_parts(counts: Counts) -> BrierParts:
 
 
 def nll(counts: Counts) -> float:
-    """Negative log-likelihood in nats per pixel.
+    """Compute the negative log-likelihood, `-mean(y log p + (1 - y) log(1 - p))`, in nats.
 
-    0 and 1 are clipped at half a grey level: rounded maps cannot tell certain from nearly certain.
+    Probabilities are clipped at half a grey level from 0 and 1, because a probability that was
+    rounded to grey level 0 or 255 need not have been 0 or 1. Without clipping, a single wrong pixel
+    at these grey levels would make the value infinite.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{nll(counts):.2f}")  # (log 5 + log 1.25) / 4, and 0.001 from the clipped pixels
+    0.46
     """
     half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
@@ -273,30 +405,45 @@ NLL = Score("nll", nll, "NLL", unit="nats", better="less", visibility=Visibility
 
 
 class Forecast(NamedTuple):
-    """Confidence of each grey level, least first; its pixels' positive outcomes; its pixels."""
+    """Pixels and outcomes of the grey levels, in ascending order of confidence."""
 
     confidence: np.ndarray
+    """Confidence of each grey level."""
     positive: np.ndarray
+    """Number of its pixels with outcome 1."""
     pixels: np.ndarray
+    """Number of its pixels."""
 
 
 def forecast(counts: Counts, of: Of) -> Forecast:
-    """The pooled pixels by confidence. Raises ValueError on a set without pixels."""
+    """Sort the pixels of a set by confidence.
+
+    >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels
+    >>> forecast(counts, "foreground").positive
+    array([0, 0, 3, 2])
+    >>> forecast(counts, "prediction").positive  # at confidences 2/3 and 1
+    array([3, 6])
+
+    Raises:
+        ValueError: if the set has no pixels, or if `of` is unknown.
+    """
     pooled = counts.pooled
     if pooled.sum() == 0:
-        raise ValueError("there is nothing to measure: the set has no pixels")
+        raise ValueError(
+            "nothing to measure: the set has no pixels; expected at least one. Count a map first."
+        )
     return _forecast(pooled, of)
 
 
 def _forecast(table: np.ndarray, of: Of) -> Forecast:
-    """Of joint histograms, (..., 2, grey_levels)."""
+    """Sort the pixels of joint histograms (..., 2, grey_levels) by confidence."""
     background, foreground = np.moveaxis(table, -2, 0)
     grey_levels = table.shape[-1]
     p = np.arange(grey_levels) / (grey_levels - 1)
     if of == "foreground":
         return Forecast(p, foreground, background + foreground)
     if of != "prediction":
-        raise ValueError(f"of is {of!r}, but must be 'prediction' or 'foreground'")
+        raise ValueError(f"of is {of!r}; expected 'prediction' or 'foreground'.")
     half = grey_levels // 2
     correct = foreground[..., half:] + background[..., :half][..., ::-1]
     wrong = background[..., half:] + foreground[..., :half][..., ::-1]
@@ -304,59 +451,79 @@ def _forecast(table: np.ndarray, of: Of) -> Forecast:
 
 
 def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
-    """(confidences,) the bin of each of the most certain grey levels."""
+    """Return the bin of each of the `confidences` highest grey levels, shape (confidences,)."""
     check_bins(bins, counts.grey_levels)
-    # A confidence is an integer over grey_levels - 1; (low, high] is then a ceiling division.
+    # A confidence is an integer over grey_levels - 1, so that the bin (low, high] is a ceiling
+    # division of integers. In floating point, rounding would move some grey levels across an edge.
     top = counts.grey_levels - 1
     numerator = np.arange(counts.grey_levels - confidences, counts.grey_levels)
     return np.maximum((numerator * bins + top - 1) // top - 1, 0)
 
 
-class _Ladder(NamedTuple):
-    """Pixels in the order of their confidence, as running sums over the grey levels with any."""
+class _RunningSums(NamedTuple):
+    """Running sums over the K grey levels that have pixels, in ascending order of confidence."""
 
-    confidence: np.ndarray  # of each grey level
-    mass: np.ndarray  # (as many + 1,) pixels below each, and all
-    sure: np.ndarray  # the same of confidence
-    right: np.ndarray  # and of positive outcomes
+    grey_level_confidence: np.ndarray
+    """Confidence of each grey level, shape (K,)."""
+    pixels: np.ndarray
+    """Number of pixels below each grey level, and of all, shape (K + 1,)."""
+    confidence: np.ndarray
+    """Sum of their confidences, shape (K + 1,)."""
+    positive: np.ndarray
+    """Sum of their outcomes, shape (K + 1,)."""
 
     @classmethod
-    def of(cls, counts: Counts, of: Of) -> _Ladder:
-        found = forecast(counts, of)
-        confidence, positive, pixels = (column[found.pixels > 0] for column in found)
+    def of(cls, counts: Counts, of: Of) -> _RunningSums:
+        outcomes = forecast(counts, of)
+        confidence, positive, pixels = (column[outcomes.pixels > 0] for column in outcomes)
         sums = np.zeros((3, len(pixels) + 1))
         np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
         return cls(confidence, *sums)
 
     def ranks(self, bins: int) -> np.ndarray:
-        """(bins + 1,) how many pixels lie below each edge of bins of equal mass."""
-        return self.mass[-1] * np.arange(bins + 1) / bins
+        """Return the number of pixels below each edge of bins of equal mass, shape (bins + 1,)."""
+        return self.pixels[-1] * np.arange(bins + 1) / bins
 
     def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
-        """(bins,) mean confidence and outcome of bins of equal mass."""
-        edges, size = self.ranks(bins), self.mass[-1] / bins
-        # Sums up to a pixel's rank are linear within a grey level: that is the sharing.
-        sums = (np.interp(edges, self.mass, column) for column in (self.sure, self.right))
-        sure, right = (np.diff(column) / size for column in sums)
-        return sure, right
+        """Compute mean confidence and mean outcome of bins of equal mass, each of shape (bins,)."""
+        edges, size = self.ranks(bins), self.pixels[-1] / bins
+        # Linear interpolation splits a grey level that spans an edge.
+        sums = (np.interp(edges, self.pixels, s) for s in (self.confidence, self.positive))
+        confidence, positive = (np.diff(column) / size for column in sums)
+        return confidence, positive
 
 
 @lru_cache(maxsize=16)
 def _edges(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of `first` to `last - 1` bins, one after another, all edges: of how many bins, and which."""
+    """Return the edges of `first`, ..., `last - 1` bins, concatenated.
+
+    Returns:
+        The number of bins to which each edge belongs, and the index of the edge among them.
+    """
     numbers = np.arange(first, last)
     return np.repeat(numbers, numbers + 1), np.concatenate([np.arange(n + 1) for n in numbers])
 
 
-def _ece(table: Reliability) -> float:
-    return float(np.sum(table.share * np.abs(table.gap)))
+def _ece(diagram: Reliability) -> float:
+    return float(np.sum(diagram.share * np.abs(diagram.gap)))
 
 
 def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
-    """Raise ValueError unless that many bins of maps, or of finer counts, can be told apart."""
+    """Check a number of bins.
+
+    >>> check_bins(15)
+
+    Args:
+        bins: number of bins.
+        grey_levels: number of grey levels of the counts.
+
+    Raises:
+        ValueError: if there is no bin, or if there are more bins than grey levels (and than the 256
+            of 8-bit maps), some of which would be empty.
+    """
     most = max(grey_levels, MAP_GREY_LEVELS)
     if not 1 <= bins <= most:
         raise ValueError(
-            f"bins is {bins}, but must be 1 to {most}: there are {grey_levels} grey levels, and "
-            "more bins would only be empty"
+            f"bins is {bins}; expected 1 to {most}, because counts of {grey_levels} grey levels "
+            "cannot fill more bins."
         )

@@ -1,10 +1,10 @@
-"""The joint histogram of labels and predictions: the one statistic that every metric reads.
+"""The joint histogram of labels and predictions, from which all metrics are computed.
 
-`table[image, label, grey level]` counts an image's pixels by label (0, 1) and by the grey level of
-the map. Grey level v of L means the foreground probability `v / (L - 1)`; with an even L none is
-1/2, and a pixel is predicted foreground iff `v >= L / 2` (128 of an 8-bit map's 256). Tables of
-several batches, processes or machines are joined along the images; resampling images gives
-confidence intervals.
+`table[image, label, grey level]` counts the pixels of an image by label (0 or 1) and by the grey
+level of the map. With L grey levels, grey level v is the foreground probability `v / (L - 1)`. L is
+even, so that no grey level is 1/2, and a pixel is predicted foreground if and only if `v >= L / 2`
+(128 for the 256 grey levels of an 8-bit map). Tables of several batches, processes or machines are
+joined along the images. Resampling the images yields confidence intervals.
 """
 
 from __future__ import annotations
@@ -25,24 +25,35 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAP_GREY_LEVELS = 256
+"""Number of grey levels of an 8-bit map."""
 LANES = 4
+"""Number of separate counters per cell of the histogram, which make counting faster."""
 FLOAT_GREY_LEVELS = 4096
-"""Grey levels for float probabilities: rounding moves a confidence by at most 1/8190."""
+"""Number of grey levels for float probabilities; rounding changes each by at most 1/8190."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Joint histogram of a set of predicted maps and their masks; once made, it does not change.
+    """Joint histogram of a set of predicted maps and their masks (immutable).
 
-    A set that comes batch by batch is collected by an `accumulator.CountsAccumulator`.
+    `Counts.from_map` and `Counts.from_probabilities` count maps and batches;
+    `accumulator.CountsAccumulator` collects batches.
+
+    >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # one image, 4 grey levels
+    >>> len(counts), counts.grey_levels, counts.pixels
+    (1, 4, 10)
 
     Args:
-        table: (images, 2, grey_levels), not negative; `grey_levels` even. int64, or float64 for
-            numbers that are expected, not counted.
-        quadrants: (images, 4, 2, 3) int64, for the S-measure: `structure.moments` of each quadrant
-            and label; None where the maps' geometry is not known.
-        weighted_f: (images,) weighted F, which needs the pixels themselves; None if not measured.
-        names: the images' names, in order; empty if not known.
+        table: non-negative numbers of pixels, shape (images, 2, grey_levels) with an even number of
+            grey levels; int64, or float64 for expected numbers (see `from_probabilities`).
+        quadrants: `structure.moments` of each quadrant and label, for the S-measure; int64 of shape
+            (images, 4, 2, 3). None if the geometry of the maps is unknown.
+        weighted_f: weighted F of each image, shape (images,), which needs the pixels themselves;
+            None if it was not computed.
+        names: names of the images, in order; empty if unknown.
+
+    Raises:
+        ValueError: if shapes, types or numbers of images disagree.
     """
 
     table: np.ndarray
@@ -59,8 +70,8 @@ class Counts:
             or self.table.dtype not in (np.int64, np.float64)
         ):
             raise ValueError(
-                f"counts must be int64 (or float64) of shape (images, 2, an even number of "
-                f"grey levels), not {self.table.dtype} of shape {shape}"
+                f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
+                "float64) of shape (images, 2, an even number of grey levels)."
             )
         if self.table.dtype == np.int64 and self.table.sum(dtype=np.float64) >= 2**63:
             raise ValueError(
@@ -68,39 +79,44 @@ class Counts:
                 "which 64-bit integers can add up. Use float64 counts."
             )
         if self.quadrants is not None and self.quadrants.shape != (n, 4, 2, 3):
-            raise ValueError(f"quadrants have shape {self.quadrants.shape}, not {(n, 4, 2, 3)}")
+            raise ValueError(
+                f"quadrants have shape {self.quadrants.shape}; expected {(n, 4, 2, 3)}."
+            )
         if self.weighted_f is not None and self.weighted_f.shape != (n,):
-            raise ValueError(f"weighted_f has shape {self.weighted_f.shape}, not {(n,)}")
+            raise ValueError(f"weighted_f has shape {self.weighted_f.shape}; expected {(n,)}.")
         if self.names and len(self.names) != n:
-            raise ValueError(f"there are {len(self.names)} names for {n} images")
+            raise ValueError(
+                f"the number of names is {len(self.names)}; expected one for each of {n} images."
+            )
 
     @classmethod
     def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
-        """Counts of one image, with its quadrants.
+        """Count the pixels of one map.
 
         >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-        >>> counts.pixels
-        4
+        >>> counts.table[0, :, 204]  # one background pixel, no foreground pixel
+        array([1, 0])
 
         Args:
-            prediction: (H, W) uint8, 255 = surely foreground.
-            mask: (H, W), 0 or 1 (or boolean).
+            prediction: 8-bit map (H, W), uint8; grey level v is the foreground probability v / 255.
+            mask: labels (H, W), 0 or 1, of an integer type or boolean.
 
         Raises:
-            ValueError: shapes that differ, a map that is not 8-bit, a mask of other values.
+            ValueError: if the shapes differ, if the map is not uint8, or if the mask is not binary.
         """
         if prediction.shape != mask.shape or prediction.ndim != 2:
             raise ValueError(
-                f"the map has shape {prediction.shape}, its mask {mask.shape}: both must be the "
-                "same (H, W)"
+                f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
+                "same shape (H, W)."
             )
         if prediction.dtype != np.uint8:
-            raise ValueError(f"the map is {prediction.dtype}, but must be 8-bit (uint8)")
+            raise ValueError(f"the map is {prediction.dtype}; expected 8-bit grey levels (uint8).")
         _check_mask(mask)
         row, column = centroid(mask)
-        # A pixel's cell, from its high bits down: its column modulo LANES, its quadrant (lower,
-        # right), its label, its grey level. Neighbours are mostly alike, and adding to the counter
-        # that was just added to waits for it; in lanes they have counters of their own.
+        # The bits of a pixel's cell are, from the highest: its column modulo LANES, its quadrant
+        # (lower, right), its label and its grey level. Neighbouring pixels mostly have the same
+        # grey level. Incrementing one counter repeatedly is slow, and lanes give neighbours
+        # separate counters.
         high = np.arange(mask.shape[1], dtype=np.uint8) % LANES << 3
         high[column:] |= 2
         cells = mask | high
@@ -114,7 +130,19 @@ class Counts:
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
-        """Counts of several images, each as `from_map`; as many masks as maps."""
+        """Count the pixels of several maps, each as in `from_map`.
+
+        >>> maps, masks = [np.zeros((2, 3), np.uint8)] * 2, [np.ones((2, 3), np.uint8)] * 2
+        >>> Counts.from_maps(maps, masks).pixels
+        12
+
+        Args:
+            predictions: 8-bit maps, which may differ in size.
+            masks: their masks, in the same order.
+
+        Raises:
+            ValueError: if there are more maps than masks or fewer, or as `from_map`.
+        """
         pairs = zip(predictions, masks, strict=True)
         return cls.join([cls.from_map(prediction, mask) for prediction, mask in pairs])
 
@@ -126,47 +154,57 @@ class Counts:
         grey_levels: int = FLOAT_GREY_LEVELS,
         ignore_index: int | None = None,
     ) -> Counts:
-        """Counts of a batch, made on its device.
+        """Count the pixels of a batch, on its device.
 
         >>> import torch
-        >>> probabilities, labels = torch.rand(8, 1, 16, 16), torch.ones(8, 1, 16, 16)
-        >>> counts = Counts.from_probabilities(probabilities, labels)
-        >>> counts.table.shape  # images, labels, grey levels
-        (8, 2, 4096)
+        >>> p = torch.tensor([[0.2, 0.8, 0.8]])
+        >>> counts = Counts.from_probabilities(p, torch.tensor([[0, 1, 1]]), grey_levels=256)
+        >>> counts.table[0, :, 204]  # two foreground pixels with p = 204 / 255
+        array([0, 2])
+        >>> expected = Counts.from_probabilities(p, torch.full((1, 3), 0.25), grey_levels=256)
+        >>> expected.table[0, :, 204]  # expected numbers of background and foreground pixels
+        array([1.5, 0.5])
 
         Args:
-            probabilities: (N, ...) foreground probability in [0, 1]; of no images (N = 0) there
-                are counts of none.
-            labels: the same shape, in {0, 1}; or anywhere between, as the true posterior is: the
-                table then holds expected numbers (float64), free of the labels' noise.
-            grey_levels: a multiple of 4.
-            ignore_index: the label of pixels that are left out, whatever is predicted there; an
-                image that has no others is left out too.
+            probabilities: foreground probabilities in [0, 1], shape (N, ...) with N >= 0 images.
+            labels: labels of the same shape, 0 or 1. Labels between 0 and 1, such as the true
+                posterior, yield expected numbers of pixels (float64) without label noise.
+            grey_levels: number of grey levels, a multiple of 4.
+            ignore_index: label of pixels that are not counted, whatever is predicted there. An
+                image that has only such pixels is omitted.
 
         Raises:
-            ValueError: shapes that differ, values that are NaN or outside [0, 1].
+            ValueError: if shapes differ, or if values are NaN or outside [0, 1].
         """
-        import torch  # which counting maps does without: it takes longer than a thousand of them
+        import torch  # only here, since importing it takes longer than counting 1,000 maps
 
         if probabilities.shape != labels.shape:
             raise ValueError(
-                f"probabilities have shape {tuple(probabilities.shape)}, labels "
-                f"{tuple(labels.shape)}: they must agree"
+                f"probabilities have shape {tuple(probabilities.shape)} and labels "
+                f"{tuple(labels.shape)}; expected the same shape."
             )
         if grey_levels < 4 or grey_levels % 4:
-            raise ValueError(f"grey_levels is {grey_levels}, but must be a multiple of 4")
-        # Whole numbers in 64 bits: in 8 of them -1 is 255.
+            raise ValueError(f"grey_levels is {grey_levels}; expected a positive multiple of 4.")
+        # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
         wide = labels if labels.is_floating_point() else labels.long()
-        kept = slice(None) if ignore_index is None else wide != ignore_index
+        counted = slice(None) if ignore_index is None else wide != ignore_index
         for name, values in (("probabilities", probabilities), ("labels", labels)):
-            if not bool(((values[kept] >= 0) & (values[kept] <= 1)).all()):
-                raise ValueError(f"{name} must lie in [0, 1] and not be NaN")
+            if not bool(((values[counted] >= 0) & (values[counted] <= 1)).all()):
+                advice = (
+                    "Apply a sigmoid to logits"
+                    if name == "probabilities"
+                    else "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
+                )
+                raise ValueError(
+                    f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
+                )
         n = len(probabilities)
-        # With a multiple of 4, 1/2 falls between two grey levels and rounds (half to even) upwards.
+        # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding half
+        # to even rounds it up.
         scaled = probabilities.unsqueeze(-1).flatten(1).float() * (grey_levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[kept].ravel()
-        foreground, size = labels[kept].ravel(), n * grey_levels
+        cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[counted].ravel()
+        foreground, size = labels[counted].ravel(), n * grey_levels
         if bool(((foreground == 0) | (foreground == 1)).all()):
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
@@ -177,37 +215,45 @@ class Counts:
 
     @classmethod
     def join(cls, parts: Sequence[Counts]) -> Counts:
-        """One set from several, images in order; what one of them lacks, the set lacks.
+        """Concatenate the images of several sets, in order.
+
+        >>> part = Counts(np.ones((3, 2, 256), np.int64))
+        >>> len(Counts.join([part, part]))
+        6
+
+        The set has quadrants, weighted F and names only if all parts have them.
 
         Raises:
-            ValueError: no parts, or parts of different numbers of grey levels.
+            ValueError: if there are no parts, or if their numbers of grey levels differ.
         """
         if not parts:
-            raise ValueError("there is nothing to count: no images were given")
-        if len(levels := sorted({part.grey_levels for part in parts})) > 1:
             raise ValueError(
-                f"the numbers of grey levels differ: {', '.join(map(str, levels))}; expected the "
+                "nothing to count: no images; expected at least one. Count a map or a batch first."
+            )
+        if len(numbers := sorted({part.grey_levels for part in parts})) > 1:
+            raise ValueError(
+                f"the numbers of grey levels differ: {', '.join(map(str, numbers))}; expected the "
                 "same in all parts. Count them all with the same grey_levels."
             )
 
         def joined(arrays: Iterable[np.ndarray | None]) -> np.ndarray | None:
-            there = [array for array in arrays if array is not None]
-            return np.concatenate(there) if len(there) == len(parts) else None
+            present = [array for array in arrays if array is not None]
+            return np.concatenate(present) if len(present) == len(parts) else None
 
         names = tuple(name for part in parts for name in part.names)
-        known = all(part.names for part in parts)
+        all_named = all(part.names for part in parts)
         return cls(
             np.concatenate([part.table for part in parts]),
             joined(part.quadrants for part in parts),
             joined(part.weighted_f for part in parts),
-            names if known else (),
+            names if all_named else (),
         )
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, images: slice | np.ndarray) -> Counts:
-        """The set of the chosen images (a slice, a mask or an index array)."""
+        """Return the set of the images that a slice, a mask or an index array selects."""
         return Counts(
             self.table[images],
             None if self.quadrants is None else self.quadrants[images],
@@ -216,67 +262,76 @@ class Counts:
         )
 
     def save(self, path: Path) -> None:
-        """Write as .npz: numbers and text, nothing executable. Raises as `files.write`."""
+        """Write the counts as .npz, without pickled objects.
+
+        Raises:
+            OSError: if the file cannot be written; see `files.write`.
+        """
         arrays = {
             "names": np.array(self.names, dtype=np.str_),
             "table": self.table,
             "quadrants": self.quadrants,
             "weighted_f": self.weighted_f,
         }
-        present: dict[str, Any] = {key: each for key, each in arrays.items() if each is not None}
+        present: dict[str, Any] = {key: a for key, a in arrays.items() if a is not None}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **present)
         write(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Counts:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: it is no regular file, something else, or damaged.
+            FileNotFoundError: if there is no such file.
+            ValueError: if it is not a regular file, does not contain counts, or is damaged.
         """
         data = read(Path(path))
         try:
             with ZipFile(io.BytesIO(data)) as file:
-                # Read whole, which checks their checksums: numpy stops where the shape that it
-                # reads says, and a damaged shape would pass.
+                # Members are read as a whole, which verifies their checksums. NumPy reads only as
+                # many bytes as the shape requires, and would miss a damaged shape.
                 members = {name.removesuffix(".npy"): file.read(name) for name in file.namelist()}
-            if len(members) != int.from_bytes(data[-12:-10], "little"):  # zipfile does not look
-                raise ValueError("some of its parts are lost")
-            held = {
-                key: np.load(io.BytesIO(each), allow_pickle=False) for key, each in members.items()
+            # zipfile does not compare the number of members with that at the end of the file.
+            if len(members) != int.from_bytes(data[-12:-10], "little"):
+                raise ValueError("some arrays are missing")
+            arrays = {
+                key: np.load(io.BytesIO(content), allow_pickle=False)
+                for key, content in members.items()
             }
-            labels = held.pop("names")
-            if labels.ndim != 1 or not labels.itemsize:  # no bytes may be as many as one likes
-                raise ValueError("its names are no list")
+            labels = arrays.pop("names")
+            # A damaged shape may declare any number of items of zero bytes.
+            if labels.ndim != 1 or not labels.itemsize:
+                raise ValueError("the names are not a list")
             names = tuple(str(name) for name in labels)
-            if not ((held["table"] >= 0) & (held["table"] < np.inf)).all():
-                raise ValueError("its numbers are no counts")
-            return cls(**held, names=names)
-        except Exception as error:  # what reads a damaged file may raise anything
+            if not ((arrays["table"] >= 0) & (arrays["table"] < np.inf)).all():
+                raise ValueError("the table has negative, infinite or NaN entries")
+            return cls(**arrays, names=names)
+        except Exception as error:  # reading a damaged file may raise any exception
+            reason = (str(error) or type(error).__name__).rstrip(".")
             raise ValueError(
-                f"{path} holds no counts, or is damaged: {error or type(error).__name__}"
+                f"{path} holds no counts, or is damaged ({reason}); expected a file that "
+                "Counts.save wrote. Count the maps again."
             ) from error
 
     @property
     def grey_levels(self) -> int:
-        """How many a map may have."""
+        """Number of grey levels."""
         return int(self.table.shape[2])
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(grey_levels,) foreground probability of each."""
+        """Foreground probability of each grey level, shape (grey_levels,)."""
         return np.arange(self.grey_levels) / (self.grey_levels - 1)
 
     @property
     def pixels(self) -> float:
-        """How many pixels; whole unless the numbers are expected ones."""
+        """Number of pixels of the set; a float for expected numbers."""
         return self.table.sum().item()
 
     @property
     def pooled(self) -> np.ndarray:
-        """(2, grey_levels) histogram over all images' pixels."""
+        """Histogram over the pixels of all images, shape (2, grey_levels)."""
         return self.table.sum(axis=0)
 
 
@@ -285,21 +340,27 @@ def _check_mask(mask: np.ndarray) -> None:
         not np.issubdtype(mask.dtype, np.integer)
         or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
     ):
-        held = f"{mask.min()} to {mask.max()}" if mask.size else "nothing"
+        values = f"{mask.min()} to {mask.max()}" if mask.size else "nothing"
         raise ValueError(
-            f"the mask is {mask.dtype} and holds {held}, but must hold whole numbers, 0 or 1: cut "
-            "one of 0 to 255 at 128"
+            f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
+            "Binarise a mask of 0 to 255 with mask >= 128."
         )
 
 
 def min_max(prediction: np.ndarray) -> np.ndarray:
-    """A map stretched to the full range, as the release did before it wrote maps: legacy.
+    """Stretch a map to the full range, as the released code of ASLP did before writing maps.
 
-    It changes every confidence, so that calibration is no longer the network's. A constant map
-    becomes 0.
+    Use it only to reproduce such maps: it changes every confidence, so that calibration metrics no
+    longer describe the network. A constant map becomes 0.
+
+    >>> min_max(np.uint8([[100, 150, 200]]))
+    array([[  0, 128, 255]], dtype=uint8)
 
     Args:
-        prediction: (H, W), uint8 grey levels or floating-point probabilities; so is the result.
+        prediction: map (H, W) of uint8 grey levels or floating-point probabilities.
+
+    Returns:
+        The stretched map, of the same type.
     """
     low, high = float(prediction.min()), float(prediction.max())
     stretched = (prediction - low) / (high - low) if high > low else np.zeros(prediction.shape)

@@ -1,4 +1,4 @@
-"""Grey levels as logits and back, and the pixels that a fit on grey levels needs."""
+"""Conversion of grey levels to logits and back, and the pixels on which a fit is based."""
 
 from __future__ import annotations
 
@@ -9,32 +9,64 @@ from aslp_lib.metrics.counts import Counts
 
 
 def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
-    """(2, grey_levels) pixels of all images by label and level: what is fitted on counts.
+    """Return the pooled pixels on which a recalibration method is fitted.
+
+    >>> pixels_to_fit(Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]])))
+    array([[4., 0., 1., 0.],
+           [0., 0., 3., 2.]])
+
+    Returns:
+        Number of pixels of all images by label and grey level, shape (2, grey_levels).
 
     Raises:
-        ValueError: there are none, or counts are negative, infinite or NaN.
+        ValueError: if there are no pixels, or if counts are negative, infinite or NaN.
     """
     pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
     if not ((pixels >= 0) & (pixels < np.inf)).all():
-        raise ValueError("a fit needs counts of pixels, but some are negative or NaN, or infinite")
+        raise ValueError(
+            "the counts cannot be used for a fit: some are negative or NaN, or infinite; expected "
+            "numbers of pixels. Count the set again."
+        )
     if not pixels.any():
-        raise ValueError("there is nothing to fit a recalibration on: the set has no pixels")
+        raise ValueError(
+            "nothing to fit a recalibration method on: the set has no pixels; expected at least "
+            "one. Check the validation set."
+        )
     return pixels
 
 
 def grey_level_logits(levels: int) -> NDArray[np.float64]:
-    """(levels,) logit of each grey level; the ends are clipped at half a level, as in
-    `calibration.nll`: +-9.01 of 4096 levels, +-6.23 of 256."""
+    """Compute the logit of each grey level, shape (levels,).
+
+    The probabilities 0 and 1 are clipped at half a grey level, as in `calibration.nll`. The largest
+    logit is 9.01 for 4096 grey levels, and 6.23 for 256.
+
+    >>> grey_level_logits(4).round(2)  # p = 1/6 (clipped), 1/3, 2/3 and 5/6 (clipped)
+    array([-1.61, -0.69,  0.69,  1.61])
+
+    Args:
+        levels: number of grey levels.
+    """
     halves = np.arange(levels) * 2
     return _half_grey_level_logits(levels)[halves.clip(1, 2 * levels - 3) - 1]
 
 
 def nearest_grey_levels(logits: NDArray[np.float64], levels: int) -> NDArray[np.intp]:
-    """Return the grey level of each logit, the exact inverse of `grey_level_logits`.
+    """Round logits to grey levels; the exact inverse of `grey_level_logits`.
 
-    Level v of L holds the logits whose probability rounds to it, from `(v - 1/2) / (L - 1)` to
-    `(v + 1/2) / (L - 1)`. A logit between two levels belongs to the one farther from 1/2, and 0 to
-    foreground. So a logit that keeps its sign keeps its decision.
+    Grey level v of L comprises the probabilities from `(v - 1/2) / (L - 1)` to
+    `(v + 1/2) / (L - 1)`. A logit halfway between two grey levels is assigned to the one farther
+    from 1/2, and the logit 0 to foreground. The sign of a logit therefore determines the decision.
+
+    >>> nearest_grey_levels(np.array([-9.0, -0.1, 0.0, 9.0]), 4)
+    array([0, 1, 2, 3])
+
+    Args:
+        logits: logits of any shape.
+        levels: number L of grey levels.
+
+    Returns:
+        Grey levels, of the shape of `logits`.
     """
     between = _half_grey_level_logits(levels)[::2]
     below, above = (np.searchsorted(between, logits, side) for side in ("left", "right"))
@@ -42,18 +74,27 @@ def nearest_grey_levels(logits: NDArray[np.float64], levels: int) -> NDArray[np.
 
 
 def clipped_logits(probabilities: NDArray[np.float64], levels: int) -> NDArray[np.float64]:
-    """Return the logits of probabilities in [0, 1], clipped to the ends of `grey_level_logits`."""
+    """Compute the logits of probabilities, clipped to the range of `grey_level_logits`.
+
+    >>> clipped_logits(np.array([0.0, 0.8, 1.0]), 256).round(2)
+    array([-6.23,  1.39,  6.23])
+
+    Args:
+        probabilities: probabilities in [0, 1], of any shape.
+        levels: number of grey levels.
+    """
     p, ends = np.clip(probabilities, 0, 1), grey_level_logits(levels)[[0, -1]]
-    with np.errstate(divide="ignore"):  # 0 and 1 are infinite until they are clipped
+    with np.errstate(divide="ignore"):  # the logits of 0 and 1 are infinite before clipping
         logits: NDArray[np.float64] = (np.log(p) - np.log1p(-p)).clip(*ends)
     return logits
 
 
 def _half_grey_level_logits(levels: int) -> NDArray[np.float64]:
-    """(2 levels - 3,) logits of grey levels 1/2, 1, 3/2, ..., levels - 3/2.
+    """Compute the logits of grey levels 1/2, 1, 3/2, ..., levels - 3/2, shape (2 levels - 3,).
 
-    Levels and what lies between them come from this one array, so that they are equal bit for bit
-    where they coincide; it is odd, and 0 in the middle, whatever a processor's logarithm rounds to.
+    Grey levels and the midpoints between them are both taken from this array, so that equal values
+    are equal bit for bit. The array is antisymmetric by construction, whatever the rounding of the
+    logarithm.
     """
     logs: NDArray[np.float64] = np.log(np.arange(1, 2 * levels - 2))
     return logs - logs[::-1]

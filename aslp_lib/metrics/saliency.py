@@ -1,14 +1,45 @@
-"""Saliency metrics of binary maps, all from the joint histogram.
+"""Saliency metrics of binary maps, computed from the joint histogram.
 
-Conventions are PySODMetrics' (256 thresholds, grey level `>= v` is foreground; each image's own
-curve, then the mean over images), but for two: maps are taken as they are, never min-max
-normalised; and a score that an image without foreground does not have is the mean over the images
-with some, NaN if there are none. Values are in [0, 1].
+The conventions are those of PySODMetrics: the thresholds are the grey levels, a pixel is detected
+at threshold v if its grey level is at least v, and each image has a curve, of which the mean over
+images is taken. There are two exceptions. Maps are not min-max normalised. A score that is
+undefined for images without foreground (F, IoU) is averaged over the other images, and is NaN if
+there are none.
 
-Two scores are called max F in papers: the largest value of the mean F curve (`max_f`; as
-PySODMetrics), and the largest F of the mean precision and recall (`max_f_mean_pr`; as the code of
-BASNet and U2-Net), which is never the smaller one, since F is concave. ROC, AUC, precision-recall
-and AP are of pooled pixels, not means of images' curves.
+In papers, "max F" denotes either of two scores: the largest value of the mean F curve (`max_f`, as
+in PySODMetrics) or the largest F of the mean precision and mean recall (`max_f_mean_pr`, as in the
+code of BASNet and U2-Net). The latter is never smaller, since F is a concave function of precision
+and recall. ROC, AUC, precision-recall curve and AP are computed from pooled pixels; they are not
+means of the images' curves.
+
+Values lie in [0, 1], except E (see `e_curves`). The examples use four pixels:
+
+=====  ===  ===  ===  ===
+p      1    0.8  0.2  0
+label  1    0    1    0
+=====  ===  ===  ===  ===
+
+>>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+>>> print(f"{mae(counts):.2f}")  # (0 + 0.8 + 0.8 + 0) / 4
+0.40
+>>> print(f"{iou(counts):.3f}")  # one pixel of three
+0.333
+>>> print(f"{max_f(counts):.4f}")  # P = 1, R = 1/2: 1.3 * 0.5 / (0.3 + 0.5)
+0.8125
+>>> print(f"{max_f_mean_pr(counts):.4f}")  # equal for a single image
+0.8125
+>>> print(f"{adaptive_f(counts):.4f}")  # at threshold 255, twice the mean grey level
+0.8125
+>>> print(f"{mean_f(counts):.3f}")  # (51 * 0.8125 + 153 * 0.5 + 51 * 0.7222 + 0.5652) / 256
+0.607
+>>> print(f"{max_e(counts):.3f}")  # (0.9246 + 0.81 + 0.01 + 0.81) / 3 at threshold 255
+0.852
+>>> print(f"{mean_e(counts):.3f}")  # (51 * 0.8515 + 153 * 0.6667 + 51 * 0.8515 + 0.3333) / 256
+0.739
+>>> print(f"{s_measure(counts):.2f}")  # (0.6232 + 0.2373) / 2: object and region
+0.43
+>>> weighted_f(Counts(counts.table, weighted_f=np.array([0.7])))  # the mean over one image
+0.7
 """
 
 from __future__ import annotations
@@ -22,6 +53,7 @@ from aslp_lib.metrics.score import ImageMean, Score, Visibility
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
+"""beta^2 in F, with which precision has more weight than recall (Achanta et al., CVPR 2009)."""
 
 
 def _absolute_error(counts: Counts) -> np.ndarray:
@@ -31,22 +63,38 @@ def _absolute_error(counts: Counts) -> np.ndarray:
 
 
 def f_curves(counts: Counts) -> np.ndarray:
-    """(images, grey_levels) F of each image at every threshold; 0 where nothing is found, NaN for
-    an image without foreground.
+    """Compute F of each image at every threshold, `F = 1.3 * P * R / (0.3 * P + R)`.
 
-    `F = (1 + b) * P * R / (b * P + R)`, b = 0.3 (Achanta et al., CVPR 2009).
+    Source: Achanta et al., CVPR 2009, with beta^2 = 0.3.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> f_curves(counts)[0, [0, 51, 204, 255]].round(4)
+    array([0.5652, 0.7222, 0.5   , 0.8125])
+
+    Returns:
+        Shape (images, grey_levels). F is 0 where no foreground pixel is detected, and NaN for an
+        image without foreground.
     """
     return _in_parts(_f, counts.table)
 
 
 def precision_recall_curves(counts: Counts) -> np.ndarray:
-    """(images, 2, grey_levels) precision and recall of each image at every threshold; precision 0
-    where nothing is found (as BASNet's and U2-Net's code), NaN for an image without foreground."""
+    """Compute precision and recall of each image at every threshold.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> precision, recall = precision_recall_curves(counts)[0][:, [0, 51, 204, 255]]
+    >>> precision.round(2), recall
+    (array([0.5 , 0.67, 0.5 , 1.  ]), array([1. , 1. , 0.5, 0.5]))
+
+    Returns:
+        Shape (images, 2, grey_levels). Precision is 0 where no pixel is detected (as in the code
+        of BASNet and U2-Net). Both are NaN for an image without foreground.
+    """
     return _in_parts(_precision_recall, counts.table)
 
 
 def _max_f_of_means(means: np.ndarray) -> float:
-    """Of mean precision and recall, one after the other."""
+    """Compute the largest F of concatenated mean precision and mean recall curves."""
     precision, recall = means.reshape(2, -1)
     above, below = (1 + BETA_SQUARED) * precision * recall, BETA_SQUARED * precision + recall
     return float(np.divide(above, below, out=np.zeros_like(above), where=below != 0).max())
@@ -60,12 +108,21 @@ def _adaptive_f(counts: Counts) -> np.ndarray:
 
 
 def e_curves(counts: Counts) -> np.ndarray:
-    """(images, grey_levels) enhanced alignment E of each image at every threshold (Fan et al.,
-    IJCAI 2018).
+    """Compute the enhanced alignment measure E of each image at every threshold.
 
-    With d, g the binary map and mask less their means, `a = 2 d g / (d^2 + g^2)` and
-    `E = sum (a + 1)^2 / 4 / (pixels - 1)`. A mask of one class has no d g: E is then the share of
-    pixels that agree with it (as PySODMetrics).
+    Let d be the binary map minus its mean, and g the mask minus its mean. The alignment of a pixel
+    is `a = 2 d g / (d^2 + g^2)`, and `E = sum (a + 1)^2 / 4 / (n - 1)` over the n pixels. E of a
+    perfect map is therefore n / (n - 1). If all labels are equal, g is 0, and the summands are 1
+    for the pixels that agree with the mask and 0 for the others (as in PySODMetrics).
+
+    Source: Fan et al., IJCAI 2018.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> e_curves(counts)[0, [204, 255]].round(3)  # at 204, a is 1, -1, -1 and 1
+    array([0.667, 0.852])
+
+    Returns:
+        Shape (images, grey_levels).
     """
     return _in_parts(_e, counts.table)
 
@@ -80,60 +137,143 @@ def _iou(counts: Counts) -> np.ndarray:
 
 def _structure(counts: Counts) -> np.ndarray:
     if counts.quadrants is None:
-        raise ValueError("S needs the images' quadrants: count maps with Counts.from_map")
+        raise ValueError(
+            "the counts have no quadrants, which S needs; expected those of Counts.from_map. Count "
+            "the maps with it."
+        )
     return s_measures(counts.quadrants, counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
     if counts.weighted_f is None:
-        raise ValueError("weighted F was not measured: read maps with ReadOptions.weighted_f")
+        raise ValueError(
+            "the counts have no weighted F; it was not measured. Read the maps with "
+            "ReadOptions.weighted_f."
+        )
     return counts.weighted_f
 
 
-mae = ImageMean(_absolute_error, None, "mean absolute error, `mean |p - y|`")
+mae = ImageMean(_absolute_error, None, "mean absolute error")
+"""Mean absolute error, `mean |p - y|` over the pixels of each image.
+
+Source: Perazzi et al., CVPR 2012.
+"""
 max_f = ImageMean(f_curves, np.max, "largest value of the mean F curve")
+"""Largest value of the mean F curve, `max_v mean_i F_i(v)`, over images i and thresholds v.
+
+Source: Achanta et al., CVPR 2009; the maximum as in PySODMetrics.
+"""
 max_f_mean_pr = ImageMean(
     precision_recall_curves, _max_f_of_means, "largest F of the mean precision and recall"
 )
+"""Largest F of the mean precision and mean recall, `max_v F(mean_i P_i(v), mean_i R_i(v))`.
+
+Source: Achanta et al., CVPR 2009; the maximum as in the code of BASNet (Qin et al., CVPR 2019) and
+U2-Net (Qin et al., Pattern Recognition 2020).
+"""
 mean_f = ImageMean(f_curves, np.mean, "mean of the F curve over thresholds")
+"""Mean of F over images i and thresholds v, `mean_v mean_i F_i(v)`.
+
+Source: Achanta et al., CVPR 2009; the mean as in PySODMetrics.
+"""
 adaptive_f = ImageMean(
-    _adaptive_f, None, "F at each image's own threshold, twice its mean grey level, at most the top"
+    _adaptive_f, None, "F at the threshold of twice each image's mean grey level"
 )
+"""Mean of F at an adaptive threshold, `mean_i F_i(min(2 m_i, 255))` with mean grey level m_i.
+
+Source: Achanta et al., CVPR 2009.
+"""
 max_e = ImageMean(e_curves, np.max, "largest value of the mean E curve")
+"""Largest value of the mean E curve, `max_v mean_i E_i(v)`, over images i and thresholds v.
+
+Source: Fan et al., IJCAI 2018; the maximum as in PySODMetrics.
+"""
 mean_e = ImageMean(e_curves, np.mean, "mean of the E curve over thresholds")
-iou = ImageMean(_iou, None, "intersection over union at one half")
-s_measure = ImageMean(_structure, None, "structure measure S (`structure.s_measures`)")
-weighted_f = ImageMean(
-    _weighted_f, None, "weighted F (Margolin et al., CVPR 2014), by PySODMetrics"
-)
+"""Mean of E over images i and thresholds v, `mean_v mean_i E_i(v)`.
+
+Source: Fan et al., IJCAI 2018; the mean as in PySODMetrics.
+"""
+iou = ImageMean(_iou, None, "intersection over union at threshold 1/2")
+"""Intersection over union (Jaccard index) of foreground at threshold 1/2, `TP / (TP + FP + FN)`.
+
+Source: Everingham et al., IJCV 2010 (PASCAL VOC); here the mean over images.
+"""
+s_measure = ImageMean(_structure, None, "structure measure S")
+"""Mean structure measure S over images (`structure.s_measures`).
+
+Source: Fan et al., ICCV 2017.
+"""
+weighted_f = ImageMean(_weighted_f, None, "weighted F")
+"""Mean weighted F over images, which PySODMetrics computes from the pixels when maps are read.
+
+Source: Margolin et al., CVPR 2014.
+"""
 
 
 def roc(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """(grey_levels + 1,) false and true positive rate of pooled pixels, from (0, 0) to (1, 1)."""
+    """Compute the ROC curve of pooled pixels, from (0, 0) to (1, 1).
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> false_positive_rate, true_positive_rate = roc(counts)
+    >>> true_positive_rate[[0, 1, 205, 256]]  # no pixel; those at or above 255, 51 and 0
+    array([0. , 0.5, 1. , 1. ])
+
+    Returns:
+        False positive rates and true positive rates, each of shape (grey_levels + 1,), in order of
+        descending thresholds; NaN if the set lacks the class.
+    """
     background, foreground = (
         np.concatenate([[0], row[::-1].cumsum()]) for row in counts.pooled.astype(np.float64)
     )
-    with np.errstate(invalid="ignore"):  # a set of one class has no curve: NaN
+    with np.errstate(invalid="ignore"):  # 0 / 0 without pixels of a class
         return background / background[-1], foreground / foreground[-1]
 
 
 def auc(counts: Counts) -> float:
-    """Area under `roc`, pooled pixels, trapezoids: pairs of one grey level count one half."""
-    false, true = roc(counts)
-    return float(np.diff(false) @ (true[1:] + true[:-1]) / 2)
+    """Compute the area under the ROC curve of pooled pixels, by the trapezoidal rule.
+
+    It is the probability that a foreground pixel has a higher grey level than a background pixel,
+    where ties count one half.
+
+    Source: Hanley & McNeil, Radiology 1982.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> auc(counts)  # three of the four pairs are in the right order
+    0.75
+    """
+    false_positive_rate, true_positive_rate = roc(counts)
+    heights = true_positive_rate[1:] + true_positive_rate[:-1]
+    return float(np.diff(false_positive_rate) @ heights / 2)
 
 
 def precision_recall(counts: Counts) -> tuple[np.ndarray, np.ndarray]:
-    """(grey_levels,) precision and recall of pooled pixels, highest threshold first."""
+    """Compute the precision-recall curve of pooled pixels.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> precision, recall = precision_recall(counts)
+    >>> precision[[0, 51, 204]].round(2), recall[[0, 51, 204]]  # at thresholds 255, 204 and 51
+    (array([1.  , 0.5 , 0.67]), array([0.5, 0.5, 1. ]))
+
+    Returns:
+        Precision and recall, each of shape (grey_levels,), in order of descending thresholds.
+        Precision is 1 where no pixel is detected. Recall is NaN without foreground.
+    """
     background, foreground = counts.pooled[:, ::-1].cumsum(axis=1)
     with np.errstate(invalid="ignore"):
-        # Where nothing is found, precision is 1 by convention.
+        # Precision is 1 by convention where no pixel is detected.
         precision = np.where(foreground + background, foreground / (foreground + background), 1.0)
         return precision, foreground / foreground[-1]
 
 
 def average_precision(counts: Counts) -> float:
-    """`sum_v (R_v - R_(v+1)) * P_v` over thresholds, pooled pixels (scikit-learn's definition)."""
+    """Compute the average precision of pooled pixels, `sum_v (R_v - R_(v+1)) * P_v`.
+
+    Source: scikit-learn's `average_precision_score`, which does not interpolate.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 1, 0]]))
+    >>> print(f"{average_precision(counts):.3f}")  # 0.5 * 1 + 0.5 * 2/3
+    0.833
+    """
     precision, recall = precision_recall(counts)
     return float(np.diff(recall, prepend=0.0) @ precision)
 
@@ -164,48 +304,49 @@ AUC = Score("auc", auc, "AUC, pooled", better="more")
 
 
 def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> np.ndarray:
-    """Curves of all images, some at a time: the work space does not grow with the set."""
+    """Compute curves in blocks of 64 images, so that working memory does not grow with the set."""
     return np.concatenate([curves(table[i : i + 64]) for i in range(0, len(table), 64)])
 
 
-def _found(table: np.ndarray) -> np.ndarray:
-    """(images, 2, grey_levels): background and foreground pixels at or above each grey level."""
+def _detected(table: np.ndarray) -> np.ndarray:
+    """Count background and foreground pixels at or above each grey level.
+
+    Returns:
+        Shape (images, 2, grey_levels): false positives and true positives.
+    """
     return table[:, :, ::-1].cumsum(axis=2)[:, :, ::-1]
 
 
 def _precision_recall(table: np.ndarray) -> np.ndarray:
-    """(images, 2, grey_levels) precision and recall of each image at each threshold."""
-    found = _found(table)
-    total, positives = found.sum(axis=1), found[:, 1, :1]
+    detected = _detected(table)
+    total, positives = detected.sum(axis=1), detected[:, 1, :1]
     below = np.stack([np.where(total > 0, total, 1), np.broadcast_to(positives, total.shape)], 1)
-    return found[:, 1:] / np.where(positives[:, None] > 0, below, np.nan)
+    return detected[:, 1:] / np.where(positives[:, None] > 0, below, np.nan)
 
 
 def _f(table: np.ndarray) -> np.ndarray:
-    """(images, grey_levels) F of each image at each threshold."""
-    found = _found(table)
-    positives = found[:, 1, :1]
-    # The same F, written so that it is 0 and not 0/0 where no foreground pixel is found.
-    below = BETA_SQUARED * positives + found[:, 0] + found[:, 1]
-    return (1 + BETA_SQUARED) * found[:, 1] / np.where(positives > 0, below, np.nan)
+    detected = _detected(table)
+    positives = detected[:, 1, :1]
+    # In terms of counts, F is 0 rather than 0/0 where no foreground pixel is detected.
+    below = BETA_SQUARED * positives + detected[:, 0] + detected[:, 1]
+    return (1 + BETA_SQUARED) * detected[:, 1] / np.where(positives > 0, below, np.nan)
 
 
 def _e(table: np.ndarray) -> np.ndarray:
-    """(images, grey_levels) E of each image at each threshold."""
-    found = _found(table).astype(np.float64)
-    false, true = found[:, 0], found[:, 1]
+    detected = _detected(table).astype(np.float64)
+    false, true = detected[:, 0], detected[:, 1]
     negatives, positives = false[:, :1], true[:, :1]
     pixels = negatives + positives
     mean_map, mean_mask = (false + true) / pixels, positives / pixels
     total = np.zeros_like(true)
-    # Four kinds of pixel: (binary map, mask) and how many there are of each.
-    for on, label, number in (
+    # All pixels with the same value of the binary map and the same label have the same alignment.
+    for value, label, number in (
         (1, 1, true),
         (1, 0, false),
         (0, 1, positives - true),
         (0, 0, negatives - false),
     ):
-        d, g = on - mean_map, label - mean_mask
+        d, g = value - mean_map, label - mean_mask
         alignment = 2 * d * g / (d**2 + g**2 + np.spacing(1))
         total += number * (alignment + 1) ** 2 / 4
     total = np.where(positives == 0, pixels - false, total)

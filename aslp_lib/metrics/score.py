@@ -1,4 +1,4 @@
-"""What a score of a set is: a function of its counts, and one record, read by all who show it."""
+"""Scores as functions of counts, and the records that tables, files and reports read."""
 
 from __future__ import annotations
 
@@ -14,34 +14,43 @@ import numpy as np
 from aslp_lib.metrics.counts import Counts
 
 ScoreFunction = Callable[[Counts], float]
-"""A function of the pooled pixels (every one in `calibration`), or an `ImageMean`."""
+"""A function from counts to a score: of pooled pixels (as in `calibration`), or an `ImageMean`."""
 
 
 class Visibility(IntEnum):
-    """Where a score is shown: there, and in all that stands before it."""
+    """Places where a score is displayed: the given one and all lower ones.
+
+    >>> Visibility.TERMINAL >= Visibility.TABLES  # a score in terminals is also in tables
+    True
+    """
 
     FILES = 0
-    """JSON and CSV, which hold every score."""
+    """JSON and CSV files, which contain every score."""
     TABLES = 1
-    """Markdown, LaTeX and reports."""
+    """Markdown and LaTeX tables, and reports."""
     TERMINAL = 2
-    """The narrow table of a terminal."""
+    """Narrow tables in the terminal."""
     MAIN = 3
-    """With its interval over images, in a run's JSON and among a report's differences."""
+    """Main scores, whose intervals a run's JSON file and the differences of a report include."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """All that there is to know of a score; it stands in its metric's file, beside its function.
+    """Record of a score: its function, its name and how it is displayed.
+
+    >>> from aslp_lib.metrics.calibration import ECE
+    >>> ECE.heading, ECE.text(0.125)
+    ('ECE %', '12.50')
 
     Args:
-        name: in JSON, CSV and Python.
-        function: counts -> the score; with a number of `bins` where `takes_bins`.
-        title: in tables.
-        unit: "%": a share, which tables show times 100; "nats"; "": as it is.
-        better: which of two values is, "less", "more" or nearer to "zero".
-        needs: the part of `Counts`, beside its table, that it reads; without it there is no score.
-        visibility: where.
+        name: name in JSON, CSV and Python.
+        function: function from counts (and `bins`, if `takes_bins`) to the score.
+        title: title in tables.
+        unit: "%" for a share, which tables multiply by 100; "nats"; or "" for no unit.
+        better: preferred values: "less", "more" or nearer to "zero".
+        needs: field of `Counts`, besides the table, without which the score is NaN.
+        takes_bins: True if the function has the argument `bins`.
+        visibility: places where the score is displayed.
     """
 
     name: str
@@ -55,28 +64,53 @@ class Score:
     visibility: Visibility = Visibility.FILES
 
     def with_bins(self, bins: int) -> ScoreFunction:
-        """The function, of so many bins if it has bins."""
+        """Return the score as a function of counts alone, with a fixed number of bins.
+
+        >>> from aslp_lib.metrics.calibration import ECE
+        >>> counts = Counts.from_map(np.uint8([[255, 204]]), np.uint8([[1, 0]]))
+        >>> print(f"{ECE.with_bins(1)(counts):.2f}")  # confidence 0.9, accuracy 0.5
+        0.40
+        """
         return partial(self.function, bins=bins) if self.takes_bins else self.function
 
     def value(self, counts: Counts, bins: int) -> float:
-        """The score of a set; NaN if it has none, or if the counts lack what the score needs."""
+        """Compute the score of a set.
+
+        >>> from aslp_lib.metrics.calibration import ACCURACY
+        >>> counts = Counts.from_map(np.uint8([[255, 204]]), np.uint8([[1, 0]]))
+        >>> ACCURACY.value(counts, bins=10)
+        0.5
+
+        Returns:
+            The score; NaN if it is undefined, or if the counts lack the field that it needs.
+        """
         if self.needs is not None and getattr(counts, self.needs) is None:
             return math.nan
         return self.with_bins(bins)(counts)
 
     @property
     def heading(self) -> str:
-        """Title and unit."""
+        """Title and unit, for tables."""
         return f"{self.title} {self.unit}".rstrip()
 
     def text(self, value: float, sign: Literal["", "+"] = "") -> str:
-        """The number as tables show it, no zero with a minus; a dash where there is none."""
+        """Format a value for tables; a dash if it is NaN or infinite, and no negative zero.
+
+        Args:
+            value: value of the score.
+            sign: "+" to mark positive values.
+        """
         if not math.isfinite(value):
             return "-"
         return f"{100 * value:{sign}z.2f}" if self.unit == "%" else f"{value:{sign}z.3f}"
 
     def best(self, values: Iterable[float]) -> float:
-        """The best of several values; NaN if none is defined."""
+        """Return the best of several values; NaN if none is finite.
+
+        >>> from aslp_lib.metrics.calibration import GAP
+        >>> GAP.best([-0.1, 0.2])  # nearer to zero
+        -0.1
+        """
         defined = [value for value in values if math.isfinite(value)]
         sign = 1 if self.better == "more" else -1
         return max(defined, key=lambda value: sign * abs(value), default=math.nan)
@@ -84,14 +118,19 @@ class Score:
 
 @dataclass(frozen=True)
 class ImageMean:
-    """A score that averages over images: a value of each, or a curve of each, then one number.
+    """Score that is the mean of a value over images, or that reduces the mean of a curve.
+
+    >>> foreground = ImageMean(lambda c: c.table[:, 1].sum(axis=1), None, "foreground pixels")
+    >>> maps, masks = [np.uint8([[255, 0]])] * 2, [np.uint8([[1, 0]]), np.uint8([[1, 1]])]
+    >>> foreground(Counts.from_maps(maps, masks))  # 1 and 2 pixels
+    1.5
 
     Args:
-        values: counts -> (images,), (images, points) or (images, curves, points); NaN where an
-            image has no such value.
-        reduce: the mean curve or curves, flat or not -> the score; None where `values` are no
-            curves.
-        meaning: what the score is, in words.
+        values: function from counts to values (images,) or curves (images, points) or
+            (images, curves, points). Entries of an image are NaN if its value is undefined.
+        reduce: function from the mean curve or curves, possibly flattened, to the score; None if
+            `values` returns no curves.
+        meaning: description of the score.
     """
 
     values: Callable[[Counts], np.ndarray]
@@ -99,21 +138,28 @@ class ImageMean:
     meaning: str
 
     def __call__(self, counts: Counts) -> float:
-        """The set's score; NaN if no image has a value."""
+        """Compute the score of a set; NaN if it is undefined for all images."""
         return self.of_means(self.mean(counts))
 
     def mean(self, counts: Counts) -> np.ndarray:
-        """The mean value or curve over the images that have one."""
+        """Compute the mean value or curve over the images for which it is defined."""
         values = self.values(counts)
         defined = values[~np.isnan(values.reshape(len(values), -1)[:, 0])]
         return defined.mean(axis=0) if len(defined) else np.full(values.shape[1:], np.nan)
 
     def of_means(self, mean: np.ndarray) -> float:
+        """Compute the score from the mean value or curve."""
         return float(mean if self.reduce is None else self.reduce(mean))
 
 
 def per_image(counts: Counts, score: ScoreFunction) -> np.ndarray:
-    """(images,) the score of each image alone; NaN where it has none."""
+    """Compute the score of each image, shape (images,); NaN where it is undefined.
+
+    >>> from aslp_lib.metrics.calibration import accuracy
+    >>> maps, masks = [np.uint8([[255, 0]])] * 2, [np.uint8([[1, 0]]), np.uint8([[1, 1]])]
+    >>> per_image(Counts.from_maps(maps, masks), accuracy)
+    array([1. , 0.5])
+    """
     if isinstance(score, ImageMean) and score.reduce is None:
         return score.values(counts)
     return np.array([score(counts[i : i + 1]) for i in range(len(counts))])

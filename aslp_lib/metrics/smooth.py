@@ -1,4 +1,7 @@
-"""Smooth calibration error: no bins, and no width to choose (Blasiok & Nakkiran, ICLR 2024)."""
+"""Smooth expected calibration error, which needs neither bins nor a choice of kernel width.
+
+Source: Blasiok & Nakkiran, ICLR 2024.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,31 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score
 
 POINTS_PER_GREY_LEVEL = 8
+"""Number of grid points of the integral per grey level."""
 NARROWEST = 0.25
-"""In steps of the grey scale: narrower kernels no longer touch the neighbouring grey level."""
+"""Smallest kernel width, in grey levels: narrower kernels do not reach the next grey level."""
 
 
 def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
-    """Smooth expected calibration error.
+    """Compute the smooth expected calibration error.
 
-    Each grey level's residual, (outcome - confidence) times its share of pixels, is spread by a
-    Gaussian of width s, reflected at 0 and 1; the error at width s is the integral of the absolute
-    sum. It falls with s, and the score is where the two are equal: the width it needs is its own
-    size.
+    The error at width s, `smooth_ece_at`, falls as s grows. The score is the width s* at which the
+    two are equal, `smooth_ece_at(s*) = s*`. Errors are thus resolved at the scale of the error
+    itself.
+
+    Source: Blasiok & Nakkiran, ICLR 2024, with a Gaussian kernel that is reflected at 0 and 1.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{smooth_ece(counts):.2f}")  # the only residual is (0.5 - 0.8) / 2
+    0.15
     """
     residual = _residuals(counts, of)
     low, high = NARROWEST / (counts.grey_levels - 1), 1.0
     if np.abs(residual).sum() <= low:
-        return float(np.abs(residual).sum())  # nothing overlaps at a width this small
+        return float(np.abs(residual).sum())  # kernels of this width do not overlap
     spectrum = _spectrum(residual)
-    # False position: the excess falls in s, and where it keeps an end twice, that end's is halved.
+    # The Illinois variant of false position: the excess at an end that is kept twice in a row is
+    # halved. Error minus width falls with the width, so that there is one root.
     excess_low, excess_high, side = _error(spectrum, low) - low, _error(spectrum, high) - high, 0
     while high - low > 1e-12:
         width = (low * excess_high - high * excess_low) / (excess_high - excess_low)
@@ -48,34 +58,57 @@ SMOOTH_ECE = Score("smooth_ece", smooth_ece, "smooth ECE", unit="%", better="les
 
 
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
-    """The same error at a given width of the Gaussian, in (0, 1], in units of confidence."""
+    """Compute the smoothed calibration error at a given kernel width.
+
+    `integral over t in [0, 1] of |sum_c r_c K(t, c)|`, where `r_c = w_c (acc_c - conf_c)` is the
+    residual of the grey level with confidence c, w_c its share of pixels, and K a Gaussian of
+    standard deviation `width` that is reflected at 0 and 1.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> print(f"{smooth_ece_at(counts, 0.1):.2f}")  # one residual keeps its size at any width
+    0.15
+
+    Args:
+        counts: joint histogram of the set.
+        width: standard deviation of the kernel in units of confidence, in (0, 1].
+        of: definition of confidence and outcome (see `metrics.calibration`).
+
+    Raises:
+        ValueError: if `width` is out of range, or if the set has no pixels.
+    """
     if not 0 < width <= 1:
-        raise ValueError(f"width is {width}, but must lie in (0, 1]")
+        raise ValueError(f"width is {width}; expected a number in (0, 1].")
     return _error(_spectrum(_residuals(counts, of)), width)
 
 
 def _residuals(counts: Counts, of: Of) -> np.ndarray:
-    """(grey_levels,) each one's (outcome - confidence), times its share of all pixels."""
-    found = forecast(counts, of)
+    """Compute each grey level's outcome minus confidence, summed over its pixels, per pixel.
+
+    Returns:
+        Shape (grey_levels,).
+    """
+    outcomes = forecast(counts, of)
     residual = np.zeros(counts.grey_levels)
-    offset = counts.grey_levels - len(found.confidence)
-    residual[offset:] = (found.positive - found.pixels * found.confidence) / found.pixels.sum()
+    offset = counts.grey_levels - len(outcomes.confidence)
+    excess = outcomes.positive - outcomes.pixels * outcomes.confidence
+    residual[offset:] = excess / outcomes.pixels.sum()
     return residual
 
 
 def _spectrum(residual: np.ndarray) -> np.ndarray:
-    """Fourier coefficients of the residuals on a circle of twice the length, even about 0 and 1: on
-    it a plain Gaussian is the reflected one."""
+    """Compute the Fourier coefficients of the residuals, extended evenly about 0 and 1.
+
+    On the circle of length 2 that results, a Gaussian is the reflected Gaussian on [0, 1].
+    """
     circle = np.zeros(2 * POINTS_PER_GREY_LEVEL * (len(residual) - 1))
-    at = np.arange(len(residual)) * POINTS_PER_GREY_LEVEL
-    circle[at] += residual
-    circle[-at] += residual  # an end meets its own reflection: it counts twice
+    points = np.arange(len(residual)) * POINTS_PER_GREY_LEVEL
+    circle[points] += residual
+    circle[-points] += residual  # the residuals at 0 and 1 coincide with their reflections
     return np.fft.rfft(circle)
 
 
 def _error(spectrum: np.ndarray, width: float) -> float:
-    """Integral over [0, 1] of the smoothed residual's absolute value, by the trapezoidal rule; the
-    Gaussian's own Fourier coefficients are known."""
+    """Integrate the absolute smoothed residual over [0, 1] by the trapezoidal rule."""
     points = len(spectrum) - 1
     gaussian = np.exp(-((np.pi * np.arange(points + 1) * width) ** 2) / 2)
     smoothed = np.abs(np.fft.irfft(spectrum * gaussian, 2 * points)[: points + 1])

@@ -1,8 +1,9 @@
-"""What S needs of an image beyond its joint histogram: the sums of four quadrants.
+"""Structure measure S, and the sums over quadrants from which it is computed.
 
-The quadrants meet at the centroid of the mask's foreground. Of each, and each label, the number of
-pixels, the sum of their grey levels and the sum of their squares give every mean, variance and
-covariance that the structure measure asks for, exactly.
+S needs more than the joint histogram of an image. The quadrants of an image meet at the centroid of
+its foreground. For each quadrant and label, three sums determine all means, variances and
+covariances in S exactly: the number of pixels, the sum of their grey levels and the sum of their
+squares.
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from functools import cache
 import numpy as np
 
 ALPHA = 0.5
-"""Weight of the object-aware part (Fan et al., ICCV 2017)."""
+"""Weight of the object-aware part of S (Fan et al., ICCV 2017)."""
 
 _EPS = np.spacing(1)
 
 
 def centroid(mask: np.ndarray) -> tuple[int, int]:
-    """Row and column at which the quadrants begin anew: one past the rounded mean foreground pixel
-    (as MATLAB's code and PySODMetrics), the middle of a mask without foreground.
+    """Compute the row and column at which the lower and right quadrants begin.
+
+    Both are one more than the rounded mean position of the foreground pixels, as in the authors'
+    MATLAB code and in PySODMetrics. Without foreground, the centre of the mask is used.
+
+    >>> centroid(np.ones((3, 5), np.uint8))  # the mean position is (1, 2)
+    (2, 3)
 
     Args:
-        mask: (H, W), 0 or 1.
+        mask: labels (H, W), 0 or 1.
     """
-    narrow = np.uint16 if max(mask.shape) < 2**16 else np.int64  # the narrower the faster
-    rows, columns = (mask.sum(axis=axis, dtype=narrow).astype(np.int64) for axis in (1, 0))
+    dtype = np.uint16 if max(mask.shape) < 2**16 else np.int64  # sums in 16 bits are faster
+    rows, columns = (mask.sum(axis=axis, dtype=dtype).astype(np.int64) for axis in (1, 0))
     total = rows.sum()
     if total == 0:
         return round(mask.shape[0] / 2) + 1, round(mask.shape[1] / 2) + 1
@@ -34,25 +40,42 @@ def centroid(mask: np.ndarray) -> tuple[int, int]:
 
 
 def moments(histograms: np.ndarray) -> np.ndarray:
-    """(..., grey_levels) histograms to (..., 3): number, sum of grey levels, sum of their squares;
-    int64."""
+    """Compute the number of pixels, the sum of their grey levels and the sum of their squares.
+
+    >>> moments(np.array([0, 3, 1]))  # grey levels 1, 1, 1 and 2
+    array([4, 5, 7])
+
+    Args:
+        histograms: number of pixels of each grey level, int64 of shape (..., grey_levels).
+
+    Returns:
+        int64 of shape (..., 3).
+    """
     return histograms @ _powers(histograms.shape[-1])
 
 
 def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
-    """Structure measure S of each image (Fan et al., ICCV 2017), `0.5 object + 0.5 region`, >= 0.
+    """Compute the structure measure of each image, `S = max(0.5 object + 0.5 region, 0)`.
 
-    Object: the similarity of the foreground's probabilities, and of the background's, to certainty,
-    `2 m / (m^2 + 1 + s)` with their mean m and standard deviation s, weighted by their areas.
-    Region: structural similarity of map and mask in each quadrant, weighted by its area. A mask of
-    one class scores the mean of what it should be. Agrees with PySODMetrics.
+    The object-aware part is `2 m / (m^2 + 1 + s)`, where m and s are the mean and the standard
+    deviation of the probabilities of foreground pixels (or of one minus the probabilities of
+    background pixels), averaged over both classes with their areas as weights. The region-aware
+    part is the structural similarity of map and mask in each quadrant, averaged with the areas of
+    the quadrants as weights. If all labels are equal, S is the mean probability of that class.
+
+    Source: Fan et al., ICCV 2017; conventions as in PySODMetrics.
+
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> counts = Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]]))
+    >>> s_measures(counts.quadrants, top=255).round(4)  # (2 * 0.8 / (0.8^2 + 1) + 1) / 2
+    array([0.9878])
 
     Args:
-        quadrants: (images, 4, 2, 3), `moments` of quadrant and label.
-        top: the grey level that means 1.
+        quadrants: `moments` of each quadrant and label, shape (images, 4, 2, 3).
+        top: highest grey level, which is probability 1.
 
     Returns:
-        (images,) float64.
+        float64 of shape (images,).
     """
     whole = quadrants.sum(axis=1)
     background, foreground = whole[:, 0], whole[:, 1]
@@ -60,12 +83,12 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
     share = foreground[:, 0] / pixels
     number, total, squares = background.T
     inverted = np.stack([number, top * number - total, squares - top * (2 * total - top * number)])
-    alike = share * _object(foreground.T, top) + (1 - share) * _object(inverted, top)
+    objects = share * _object(foreground.T, top) + (1 - share) * _object(inverted, top)
     area = quadrants[..., 0].sum(axis=2) / pixels[:, None]
     region = (area * _ssim(quadrants, top)).sum(axis=1)
-    mixed = np.maximum(ALPHA * alike + (1 - ALPHA) * region, 0)
+    s = np.maximum(ALPHA * objects + (1 - ALPHA) * region, 0)
     mean = whole[..., 1].sum(axis=1) / (top * pixels)
-    return np.select([share == 0, share == 1], [1 - mean, mean], mixed)
+    return np.select([share == 0, share == 1], [1 - mean, mean], s)
 
 
 @cache
@@ -75,31 +98,38 @@ def _powers(grey_levels: int) -> np.ndarray:
 
 
 def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:
-    """Sum of squared deviations from the mean, of integers: exactly 0 where all are equal."""
-    safe = np.maximum(number, 1)
-    middle = total // safe
-    rest = total - middle * number
-    return squares - middle * (2 * total - middle * number) - rest**2 / safe
+    """Compute the sum of squared deviations of integers from their mean.
+
+    Deviations from the rounded mean are computed in integers, so that the sum is exactly 0 if all
+    values are equal.
+    """
+    divisor = np.maximum(number, 1)
+    rounded_mean = total // divisor
+    rest = total - rounded_mean * number
+    return squares - rounded_mean * (2 * total - rounded_mean * number) - rest**2 / divisor
 
 
 def _object(sums: np.ndarray, top: int) -> np.ndarray:
-    """(images,) similarity to 1 of the values whose (3, images) sums these are."""
+    """Compute the similarity of values to 1, shape (images,), from their moments (3, images)."""
     number, total, _ = sums
     mean = total / (top * np.maximum(number, 1))
-    spread = np.sqrt(_deviation(*sums) / np.maximum(number - 1, 1)) / top
-    return 2 * mean / (mean**2 + 1 + spread + _EPS)
+    deviation = np.sqrt(_deviation(*sums) / np.maximum(number - 1, 1)) / top
+    return 2 * mean / (mean**2 + 1 + deviation + _EPS)
 
 
 def _ssim(quadrants: np.ndarray, top: int) -> np.ndarray:
-    """(images, 4) structural similarity of map and mask; 1 where both are flat and one is black."""
+    """Compute the structural similarity of map and mask in each quadrant, shape (images, 4).
+
+    It is 1 if both are constant, and 0 if only the numerator vanishes.
+    """
     sums = quadrants.sum(axis=2)
     number, total = sums[..., 0], sums[..., 1]
     positives, inside = quadrants[:, :, 1, 0], quadrants[:, :, 1, 1]
-    safe, free = np.maximum(number, 1), number - 1 + _EPS
-    x, y = total / (top * safe), positives / safe
-    var_x = _deviation(*np.moveaxis(sums, -1, 0)) / (top**2 * free)
-    var_y = positives * (number - positives) / (safe * free)
-    covariance = (inside - total * positives / safe) / (top * free)
+    divisor, freedom = np.maximum(number, 1), number - 1 + _EPS
+    x, y = total / (top * divisor), positives / divisor
+    var_x = _deviation(*np.moveaxis(sums, -1, 0)) / (top**2 * freedom)
+    var_y = positives * (number - positives) / (divisor * freedom)
+    covariance = (inside - total * positives / divisor) / (top * freedom)
     above = 4 * x * y * covariance
     below = (x**2 + y**2) * (var_x + var_y)
     return np.where(above != 0, above / (below + _EPS), np.where(below == 0, 1.0, 0.0))

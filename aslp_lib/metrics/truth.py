@@ -1,4 +1,4 @@
-"""Against the true posterior `P(y = 1 | x)`, where it is known, as it is of made data."""
+"""Comparison with the true posterior `P(y = 1 | x)`, which is known for synthetic data."""
 
 from __future__ import annotations
 
@@ -12,30 +12,43 @@ from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 
 
 class TruthParts(NamedTuple):
-    """`total = calibration + grouping`, means over pixels of squared differences of probability."""
+    """The posterior error and its parts, `total = calibration + grouping`."""
 
     total: float
+    """Mean squared difference from the true posterior."""
     calibration: float
+    """Part that calibration errors measure."""
     grouping: float
+    """Grouping loss, which calibration errors cannot measure."""
 
 
 def against_posterior(grey_level_maps: np.ndarray, posterior: np.ndarray) -> TruthParts:
-    """How far predictions are from the true posterior pi, and how much of it calibration can see.
+    """Compute the posterior error and decompose it into calibration and grouping loss.
 
-    With `c(p) = mean of pi where p is predicted`: `mean (p - pi)^2` splits exactly into
-    `mean (p - c(p))^2`, which every calibration error is about, and `mean (c(p) - pi)^2`, the
-    grouping loss (Kull & Flach 2015; Perez-Lebel et al., ICLR 2023): pixels of different truth that
-    share one prediction. The second is invisible to every reliability diagram.
+    Let pi be the true posterior of a pixel, p its prediction, and `c(p)` the mean of pi over the
+    pixels with prediction p. The posterior error `mean (p - pi)^2` is exactly the sum of the
+    calibration part `mean (p - c(p))^2` and the grouping loss `mean (c(p) - pi)^2`. The grouping
+    loss arises where pixels with different posteriors share one prediction. No reliability diagram
+    reveals it.
+
+    Source: Kull & Flach, ECML PKDD 2015; Perez-Lebel et al., ICLR 2023.
+
+    >>> parts = against_posterior(np.uint8([[102, 102]]), np.array([[0.2, 0.8]]))
+    >>> [round(part, 4) for part in parts]  # p = 0.4 and c(p) = 0.5
+    [0.1, 0.01, 0.09]
 
     Args:
-        grey_level_maps: (images, ...) uint8; grey level v predicts v / 255.
-        posterior: the same shape, in [0, 1].
+        grey_level_maps: 8-bit maps (images, ...), uint8; grey level v predicts v / 255.
+        posterior: true posteriors in [0, 1], of the same shape.
 
     Raises:
-        ValueError: maps that are not 8-bit; and as `Counts.from_probabilities`.
+        ValueError: if the maps are not uint8, if the shapes differ, or if posteriors are NaN or
+            outside [0, 1].
     """
     if grey_level_maps.dtype != np.uint8:
-        raise ValueError(f"maps are {grey_level_maps.dtype}, but must be 8-bit (uint8)")
+        raise ValueError(
+            f"the maps are {grey_level_maps.dtype}; expected 8-bit grey levels (uint8)."
+        )
     p = grey_level_maps / 255
     expected = Counts.from_probabilities(
         torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_GREY_LEVELS

@@ -1,6 +1,7 @@
-"""What changes a network's logits after training, mostly by numbers fitted on the validation set.
+"""Post-hoc recalibration: methods that change a network's logits after training.
 
-Each is a `Recalibration` in a file of its own, registered here by its name.
+Most have parameters, which are fitted on the validation set. Each method is a subclass of
+`Recalibration` and is registered here by name.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ REGISTERED: tuple[type[Recalibration], ...] = (
     ImageWiseTemperature,
     Flip,
 )
+"""All recalibration methods."""
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
+"""All recalibration methods by name."""
 
 __all__ = [
     "RECALIBRATIONS",

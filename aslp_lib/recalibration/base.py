@@ -1,4 +1,4 @@
-"""What a run asks of a recalibration."""
+"""Base classes of recalibration methods."""
 
 from __future__ import annotations
 
@@ -23,54 +23,57 @@ if TYPE_CHECKING:
     from aslp_lib.recalibration.calibration_data import CalibrationData
 
 VERSION = 1
-"""Of the files that `Recalibration.save` writes."""
+"""Version of the files that `Recalibration.save` writes."""
 LARGEST = 1e18
-"""Of a fitted number: with logits it stays far from what single precision holds."""
+"""Largest absolute value of a fitted number; its products with logits do not overflow float32."""
 IDENTITY = "the identity, which changes nothing"
-"""What `describe` says of a recalibration without numbers."""
+"""Description of a recalibration without parameters, which is the identity."""
 
 
 class Outcome(NamedTuple):
-    """The logits of a set before and after a fit.
-
-    Args:
-        before: (K,) logits.
-        after: (..., K) what they become.
-        pixels: (..., 2, K) background and foreground pixels that have them, weighted as in the fit.
-    """
+    """Logits of a set before and after recalibration, and their pixels."""
 
     before: NDArray[np.float64]
+    """Logits, shape (K,)."""
     after: NDArray[np.float64]
+    """Recalibrated logits, shape (..., K)."""
     pixels: NDArray[np.float64]
+    """Background and foreground pixels of each logit, weighted as in the fit; (..., 2, K)."""
 
 
 @dataclass(frozen=True)
 class Recalibration(ABC):
-    """A change of logits whose numbers are fitted on the validation set, after training.
+    """A function of logits whose parameters are fitted on the validation set after training.
 
-    A subclass is a frozen dataclass of these numbers: without arguments it changes nothing (unless
-    it has none to fit), and `fit` returns the fitted one. It gives `minimise`, `apply` and
-    `describe`. One that has to see the images, or the network's features of them, is an
-    `ImageRecalibration`. One whose numbers are large arrays gives `save`, `read` and another
-    `suffix`.
+    A subclass is a frozen dataclass of these parameters. Without arguments it is the identity
+    (unless it has no parameters), and `fit` returns a fitted instance. A subclass implements
+    `minimise`, `apply` and `describe`. A method that needs the images, or the network's features of
+    them, is a subclass of `ImageRecalibration` instead. A method with large arrays overrides
+    `save`, `read` and `suffix`.
     """
 
     name: ClassVar[str]
-    """In settings, on the command line and in a run's folder."""
+    """Name in settings, on the command line and in a run's folder."""
     label: ClassVar[str]
-    """In tables and figures, behind a method's own and a plus."""
+    """Name in tables and figures, where it follows a training method's label and a plus sign."""
     preserves_decisions: ClassVar[bool]
-    """Whether a logit keeps its sign, so that accuracy is as before."""
+    """True if logits keep their signs, so that the accuracy does not change."""
     fits_corrupted: ClassVar[bool] = False
-    """Whether `fit` takes counts of corrupted images too, as a second argument."""
+    """True if `fit` also takes counts of corrupted images, as a second argument."""
     suffix: ClassVar[str] = ".json"
-    """Of the file beside a network's weights."""
+    """Suffix of the file in which the parameters are saved beside a network's weights."""
 
     def fit(self, counts: Counts) -> Self:
-        """Fit on the counts of a validation set.
+        """Fit the parameters on the counts of a validation set.
 
-        The fit is what `minimise` finds, or the identity where that has the smaller NLL on these
-        counts, before or after logits are rounded to grey levels.
+        >>> from aslp_lib.recalibration import Temperature
+        >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
+        >>> round(Temperature().fit(counts).value, 3)  # log 4 / 2 = log 2, the log odds of 2/3
+        2.0
+
+        Returns:
+            The result of `minimise`; or the identity, if that has the smaller NLL on these counts,
+            before or after logits are rounded to grey levels.
 
         Raises:
             ValueError: as `pixels_to_fit`.
@@ -83,53 +86,88 @@ class Recalibration(ABC):
 
     @abstractmethod
     def minimise(self, counts: Counts) -> Self:
-        """Find the numbers that fit the counts best, whether or not they beat the identity."""
+        """Fit the parameters by the method's criterion, without comparison with the identity."""
 
     @abstractmethod
     def apply(self, logits: Tensor) -> Tensor:
-        """Changed logits, of the same shape and device; images lie along the first axis."""
+        """Recalibrate logits.
+
+        >>> from aslp_lib.recalibration import Temperature
+        >>> Temperature(2.0).apply(torch.tensor([-3.0, 1.0]))
+        tensor([-1.5000,  0.5000])
+
+        Args:
+            logits: logits (N, ...) of N images.
+
+        Returns:
+            Logits of the same shape, on the same device.
+        """
 
     @abstractmethod
     def describe(self) -> str:
-        """What was fitted, in a few words: "T = 2.505"."""
+        """Describe the fitted parameters briefly.
+
+        >>> from aslp_lib.recalibration import Temperature
+        >>> Temperature(2.505).describe()
+        'T = 2.505'
+        """
 
     def identity(self) -> Self:
-        """Return the recalibration of this kind that changes nothing."""
+        """Return an instance of the same method that changes nothing."""
         return type(self)()
 
     def unless_worse(self, fitted: Self, grey_levels: int, outcomes: Iterable[Outcome]) -> Self:
-        """Return `fitted`, or the identity if `fitted` raises the NLL of the sets it was fitted on.
+        """Return `fitted`, or the identity if `fitted` raises the NLL of its own data.
 
-        The NLL is measured twice: of the logits as they are, and rounded to grey levels. Rounding
-        can cost more than a fit gains, above all in saturated maps.
+        The NLL is compared twice: with exact logits, and with logits rounded to grey levels. In
+        saturated maps in particular, rounding can cost more than the fit gains.
+
+        Args:
+            fitted: result of `minimise`.
+            grey_levels: number of grey levels to which logits are rounded.
+            outcomes: the sets on which `fitted` was fitted, with their logits before and after.
         """
-        levels = grey_level_logits(grey_levels)
-        rises = np.zeros(2)
+        z = grey_level_logits(grey_levels)
+        increase = np.zeros(2)
         for before, after, pixels in outcomes:
             for sign, logits in ((1, after), (-1, before)):
-                rounded = levels[nearest_grey_levels(logits, grey_levels)]
-                rises += [sign * _total_nll(each, pixels) for each in (logits, rounded)]
-        return fitted if (rises <= 0).all() else self.identity()
+                rounded = z[nearest_grey_levels(logits, grey_levels)]
+                increase += [sign * _total_nll(exact, pixels) for exact in (logits, rounded)]
+        return fitted if (increase <= 0).all() else self.identity()
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fitted on a trained network: on its validation counts alone, unless a subclass sees
-        more. Every process of several calls this, and gets the same."""
+        """Fit the parameters to a trained network.
+
+        The base class uses only the counts of the validation set. In distributed training, every
+        process calls this method and obtains the same parameters.
+
+        Raises:
+            ValueError: as `fit`.
+        """
         return self.fit(trained.counts)
 
     def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-        """Changed logits of a batch: `apply`, unless a subclass looks at the images.
+        """Recalibrate the logits of a batch of images.
+
+        The base class calls `apply` and ignores the images and the network.
 
         Args:
-            logits: (N, 1, S, S) float32, the network's of these images.
-            images: (N, 3, S, S) uint8.
+            logits: the network's logits of these images, (N, 1, S, S) float32.
+            images: images, (N, 3, S, S) uint8.
+            network: the network, in eval mode.
         """
         return self.apply(logits)
 
     def apply_counts(self, counts: Counts) -> Counts:
         """Return the counts of the recalibrated predictions.
 
-        Each grey level becomes that of `recalibrated_grey_levels`. The S-measure's quadrants and
-        weighted F are unknown afterwards.
+        Grey levels are replaced by `recalibrated_grey_levels`. The result has no quadrants and no
+        weighted F, because both need the pixels.
+
+        >>> from aslp_lib.recalibration import Temperature
+        >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
+        >>> Temperature(2.0).apply_counts(counts).table[0, :, 170]  # from p = 0.8 to 2/3
+        array([1, 2])
         """
         moved = np.broadcast_to(
             self.recalibrated_grey_levels(counts), (len(counts), counts.grey_levels)
@@ -140,100 +178,141 @@ class Recalibration(ABC):
         return Counts(changed, names=counts.names)
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
-        """Return where each grey level goes: (grey levels,), or (images, grey levels) if images
-        are not treated alike.
+        """Compute the grey level to which each grey level is recalibrated.
 
-        The logit of each level (`grey_level_logits`) is recalibrated, and rounded to the nearest
-        grey level (`nearest_grey_levels`).
+        The logit of each grey level (`grey_level_logits`) is recalibrated and rounded
+        (`nearest_grey_levels`).
+
+        >>> from aslp_lib.recalibration import Temperature
+        >>> counts = Counts.from_map(np.uint8([[204]]), np.uint8([[1]]))
+        >>> Temperature(2.0).recalibrated_grey_levels(counts)[[51, 204]]  # p = 1/3 and 2/3
+        array([ 85, 170])
+
+        Returns:
+            Shape (grey_levels,), or (images, grey_levels) if the method depends on the image.
         """
         after = self.apply(torch.from_numpy(grey_level_logits(counts.grey_levels)))
         return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
     def save(self, path: Path) -> None:
-        """Write the numbers as JSON, whole. Raises as `files.write`."""
+        """Write the parameters as a JSON file.
+
+        Raises:
+            OSError: if the file cannot be written; see `files.write`.
+            ValueError: if a parameter is NaN or infinite.
+        """
         content = {"kind": self.name, "version": VERSION, **asdict(self)}
         write(Path(path), json.dumps(content, indent=2, allow_nan=False))
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: a damaged file, or one of another kind or version.
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file is damaged, or belongs to another method or version.
         """
         path = Path(path)
         if not path.is_file():
-            raise FileNotFoundError(f"there is no file {path}")
+            raise FileNotFoundError(
+                f"there is no file {path}; expected the parameters of {cls.name!r}. Fit it and "
+                "save it first."
+            )
         try:
             return cls.read(path)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
-                f"{path} cannot be used as the recalibration {cls.name!r} ({error}): fit it again"
+                f"{path} cannot be used as the recalibration {cls.name!r} "
+                f"({str(error).rstrip('.')}); expected a file from its save method. Fit it again."
             ) from error
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """As `load`, of a file that is there; its ValueError, TypeError or KeyError says what is
-        wrong with it."""
-        held = json_object(path.read_text(encoding="utf-8"))
-        cls.check_kind(held)
-        held = {key: tuple(v) if isinstance(v, list) else v for key, v in held.items()}
-        check_types(cls, held)
-        expected = [each.name for each in fields(cls)]
-        if missing := [name for name in expected if name not in held]:
+        """Read an existing file for `load`.
+
+        Raises:
+            ValueError, TypeError, KeyError: if the content is not what `save` writes.
+        """
+        content = json_object(path.read_text(encoding="utf-8"))
+        cls.check_kind(content)
+        numbers = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
+        check_types(cls, numbers)
+        expected = [field.name for field in fields(cls)]
+        if missing := [name for name in expected if name not in numbers]:
             raise ValueError(
-                f"missing numbers: {', '.join(missing)}; expected {', '.join(expected)}"
+                f"missing numbers: {', '.join(missing)}; expected {', '.join(expected)}."
             )
-        return cls(**held)
+        return cls(**numbers)
 
     @classmethod
-    def check_kind(cls, held: dict[str, Any]) -> None:
-        """Take kind and version out of what a file holds. Raises ValueError if they are others,
-        KeyError if there are none."""
-        kind, version = held.pop("kind"), held.pop("version")
+    def check_kind(cls, content: dict[str, Any]) -> None:
+        """Remove "kind" and "version" from the content of a file, and check them.
+
+        Raises:
+            ValueError: if the file belongs to another method or version.
+            KeyError: if it states none.
+        """
+        kind, version = content.pop("kind"), content.pop("version")
         if kind != cls.name:
-            raise ValueError(f"it holds the recalibration {kind!r}")
+            raise ValueError(f"it holds the recalibration {kind!r}; expected {cls.name!r}.")
         if version != VERSION:
-            raise ValueError(f"it is of version {version}, and only {VERSION} is known")
+            raise ValueError(f"it is of version {version}; expected version {VERSION}.")
 
 
 @dataclass(frozen=True)
 class ImageRecalibration(Recalibration):
-    """One that has to see images: it gives `fit_on_images` and `apply_on_images`.
+    """A recalibration method that needs the images, not only logits or counts.
 
-    What it does to a logit is not known from counts or from logits alone: these refuse.
+    A subclass implements `fit_on_images` and `apply_on_images`. All methods that take only logits
+    or counts raise a TypeError.
     """
 
     @abstractmethod
-    def fit_on_images(self, trained: CalibrationData) -> Self: ...
+    def fit_on_images(self, trained: CalibrationData) -> Self:
+        """Fit the parameters to a trained network; see `Recalibration.fit_on_images`."""
 
     @abstractmethod
-    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor: ...
+    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
+        """Recalibrate the logits of images; see `Recalibration.apply_on_images`."""
 
     def minimise(self, counts: Counts) -> Self:
-        raise TypeError(f"the recalibration {self.name!r} sees images: call fit_on_images")
+        """Raise TypeError; `fit_on_images` fits the parameters."""
+        raise TypeError(
+            f"the recalibration {self.name!r} needs images, not only counts. Call fit_on_images."
+        )
 
     def apply(self, logits: Tensor) -> Tensor:
-        raise TypeError(f"the recalibration {self.name!r} sees images: call apply_on_images")
+        """Raise TypeError; `apply_on_images` recalibrates logits."""
+        raise TypeError(
+            f"the recalibration {self.name!r} needs images, not only logits. Call apply_on_images."
+        )
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
+        """Raise TypeError; counts do not contain the images."""
         raise TypeError(
-            f"the recalibration {self.name!r} sees images, which counts do not hold: count the "
-            "probabilities of apply_on_images"
+            f"the recalibration {self.name!r} needs images, not only counts. Count the "
+            "probabilities that result from apply_on_images."
         )
 
 
 def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
-    """Fitted numbers as they meet logits.
+    """Convert fitted parameters to the precision of logits.
+
+    >>> as_float32("slope", 0.5)
+    array([0.5], dtype=float32)
+
+    Args:
+        name: what the numbers are, for error messages.
+        numbers: the parameters.
 
     Raises:
-        ValueError: one is no number, or larger than `LARGEST`.
+        ValueError: if one is not a number, is NaN, or exceeds `LARGEST` in absolute value.
     """
     for number in numbers:
         if not (isinstance(number, (int, float)) and abs(number) <= LARGEST):
             raise ValueError(
-                f"the {name} is {short_repr(number)}, but must be a number of {LARGEST:g} at most"
+                f"the {name} is {short_repr(number)}; expected a number of absolute value at most "
+                f"{LARGEST:g}."
             )
     return np.array(numbers, dtype=np.float32)
 
@@ -241,19 +320,25 @@ def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
 def preserve_decisions(
     probability: NDArray[np.float32], before: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Changed probabilities at an image's own size, each on the side of 1/2 where it was before.
+    """Clip recalibrated probabilities so that each stays on its previous side of 1/2.
 
-    A logit keeps its sign at the network's size; but a pixel that is resized from both sides of an
-    edge lies between them, and what is changed moves there as its neighbours do. Rounding reaches
-    1/2 itself.
+    Recalibration at the network's size preserves the signs of logits. Resizing to the size of the
+    image interpolates between pixels on both sides of an edge, and the interpolated probability can
+    cross 1/2. Rounding can reach 1/2 itself.
+
+    >>> preserve_decisions(np.float32([0.4, 0.7]), before=np.float32([0.6, 0.9]))
+    array([0.5, 0.7], dtype=float32)
+
+    Args:
+        probability: recalibrated probabilities, at the size of the image.
+        before: probabilities before recalibration, at the same size.
     """
     below = np.nextafter(np.float32(0.5), np.float32(0))
     return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, 0.5))
 
 
 def _total_nll(logits: NDArray[np.float64], pixels: NDArray[np.float64]) -> float:
-    """Negative log-likelihood of (..., 2, K) background and foreground pixels with logits (..., K),
-    summed."""
+    """Sum the NLL of background and foreground pixels (..., 2, K) with logits (..., K)."""
     background, foreground = np.moveaxis(pixels, -2, 0)
     nll = background * np.logaddexp(0, logits) + foreground * np.logaddexp(0, -logits)
     return float(nll.sum())

@@ -1,4 +1,4 @@
-"""Recalibration without a parametric form: isotonic regression and histogram binning."""
+"""Non-parametric recalibration: isotonic regression and histogram binning."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import short_repr
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import IDENTITY, Recalibration, as_float32
@@ -16,16 +17,25 @@ from aslp_lib.recalibration.base import IDENTITY, Recalibration, as_float32
 
 @dataclass(frozen=True)
 class Isotonic(Recalibration):
-    """Isotonic regression (Zadrozny & Elkan, KDD 2002): the rising function of the grey level of
-    least squared error to the labels, which has the least NLL too.
+    """Isotonic regression: `p' = g(p)` with the non-decreasing g of least squared error.
 
-    It is a staircase of levels, straight in logits from one step to the next; beyond its ends it
-    is constant. Pixels keep their order, but for ties; decisions move to where the share of
-    foreground passes 1/2.
+    The same g also minimises the NLL. It is a step function of the grey levels of the validation
+    set. Between two steps, logits are interpolated linearly; beyond the outermost steps, g is
+    constant. The order of pixels is preserved except for ties. The decision threshold moves to the
+    point where the frequency of foreground crosses 1/2.
 
-    >>> import torch
+    Source: Zadrozny & Elkan, KDD 2002.
+
     >>> Isotonic((-2.0, 2.0), (-1.0, 0.0)).apply(torch.tensor([-9.0, 0.0, 2.0]))
     tensor([-1.0000, -0.5000,  0.0000])
+
+    The frequencies of foreground are 1/2 at p = 0.2, 0 at p = 0.4 and 2/3 at p = 0.8. Since the
+    first two decrease, they are pooled to 1/3:
+
+    >>> grey_levels, labels = [51, 51, 102, 204, 204, 204], [1, 0, 0, 1, 1, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> Isotonic().fit(counts).apply(torch.tensor([0.2, 0.4, 0.8]).logit()).sigmoid()
+    tensor([0.3333, 0.3333, 0.6667])
     """
 
     name = "isotonic"
@@ -33,27 +43,30 @@ class Isotonic(Recalibration):
     preserves_decisions = False
 
     logits: tuple[float, ...] = ()
-    """Where the steps begin and end, rising; none: nothing is changed."""
+    """Logits at which steps begin and end, strictly increasing; empty for the identity."""
     values: tuple[float, ...] = ()
-    """What they become, as many, not falling."""
+    """Recalibrated logits of `logits`, non-decreasing."""
 
     def __post_init__(self) -> None:
         knots = as_float32("logit of a step", *self.logits)
         values = as_float32("value of a step", *self.values)
         if knots.shape != values.shape or len(knots) == 1:
             raise ValueError(
-                f"there are {len(knots)} logits and {len(values)} values, but must be as many of "
-                "each, two or more"
+                f"the numbers of logits and values are wrong: {len(knots)} logits and "
+                f"{len(values)} values; expected the same number of each, 0 or at least 2."
             )
         if not ((np.diff(knots) > 0).all() and (np.diff(values) >= 0).all()):
-            raise ValueError("logits must rise and values not fall, in single precision")
+            raise ValueError(
+                f"the steps are not monotone in float32: logits {short_repr(self.logits)}, values "
+                f"{short_repr(self.values)}; expected increasing logits and non-decreasing values."
+            )
 
     def minimise(self, counts: Counts) -> Self:
-        """Pool adjacent violators among the counts' levels, each weighted by its pixels.
+        """Pool adjacent violators among the grey levels, weighted by their pixels.
 
-        Where all pixels of a level belong to one class, their share of foreground is 0 or 1. It is
-        clipped as `grey_level_logits` clips the ends, so that logits are finite. The clipped
-        function still has the least NLL of all non-decreasing functions in that range.
+        If all pixels of a step belong to one class, its frequency of foreground is 0 or 1. It is
+        clipped to the range of `grey_level_logits`, so that logits are finite. The clipped function
+        minimises the NLL over all non-decreasing functions with values in that range.
 
         Raises:
             ValueError: as `pixels_to_fit`.
@@ -61,29 +74,31 @@ class Isotonic(Recalibration):
         from scipy.optimize import isotonic_regression
 
         background, foreground = pixels_to_fit(counts)
-        pixels, levels = background + foreground, counts.grey_levels
-        there = np.flatnonzero(pixels)
-        share = isotonic_regression(foreground[there] / pixels[there], weights=pixels[there]).x
-        # Levels beyond the outermost that have pixels are as these.
-        at, which = np.unique([0, *there, levels - 1], return_index=True)
-        values = np.pad(clipped_logits(share, levels), 1, mode="edge")[which]
+        pixels, grey_levels = background + foreground, counts.grey_levels
+        filled = np.flatnonzero(pixels)
+        share = isotonic_regression(foreground[filled] / pixels[filled], weights=pixels[filled]).x
+        # Grey levels beyond the outermost filled ones receive the values of these.
+        grey, index = np.unique([0, *filled, grey_levels - 1], return_index=True)
+        values = np.pad(clipped_logits(share, grey_levels), 1, mode="edge")[index]
         rises = np.diff(values) > 0
-        end = np.concatenate([[True], rises[:-1] | rises[1:], [True]])  # of a step: others add none
-        knots = grey_level_logits(levels)[at]
+        # Only the ends of steps are stored. Knots inside a step do not change the function.
+        end = np.concatenate([[True], rises[:-1] | rises[1:], [True]])
+        knots = grey_level_logits(grey_levels)[grey]
         return type(self)(tuple(knots[end].tolist()), tuple(values[end].tolist()))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """The staircase, in the logits' precision; NaN stays NaN."""
+        """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
         if not len(self.logits):
             return logits
         z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        knots, values = (_as_tensor(each, z) for each in (self.logits, self.values))
+        knots, values = (_as_tensor(numbers, z) for numbers in (self.logits, self.values))
         right = torch.bucketize(z, knots).clamp(1, len(knots) - 1)
         share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
         changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
         return changed.to(logits.dtype)
 
     def describe(self) -> str:
+        """Return the number of steps."""
         if not self.logits:
             return IDENTITY
         steps = len(set(self.values))
@@ -91,20 +106,29 @@ class Isotonic(Recalibration):
 
 
 BINS = 15
+"""Default number of bins of `Histogram`."""
 
 
 @dataclass(frozen=True)
 class Histogram(Recalibration):
-    """Histogram binning (Zadrozny & Elkan, ICML 2001): each logit becomes that of the share of
-    foreground in its bin.
+    """Histogram binning: `p' = frequency of foreground in the bin of p`.
 
-    Bins hold equally many validation pixels, as nearly as whole grey levels allow. Nothing makes
-    the values rise from bin to bin, so pixels may change their order, and within a bin they lose
-    it.
+    Bins hold the same number of validation pixels, as far as whole grey levels allow. Values need
+    not increase from bin to bin, so that the order of pixels may change. Pixels of one bin become
+    equal.
 
-    >>> import torch
+    Source: Zadrozny & Elkan, ICML 2001.
+
     >>> Histogram(edges=(0.5,), values=(-1.0, 2.0)).apply(torch.tensor([-3.0, 0.4, 0.6]))
     tensor([-1., -1.,  2.])
+
+    The frequency of foreground is 1/3 among the three pixels at p = 0.2 and p = 0.4, and 2/3 among
+    those at p = 0.8:
+
+    >>> grey_levels, labels = [51, 51, 102, 204, 204, 204], [1, 0, 0, 1, 1, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> Histogram(bins=2).fit(counts).apply(torch.tensor([0.2, 0.4, 0.8]).logit()).sigmoid()
+    tensor([0.3333, 0.3333, 0.6667])
     """
 
     name = "histogram"
@@ -112,65 +136,71 @@ class Histogram(Recalibration):
     preserves_decisions = False
 
     bins: int = BINS
-    """At most so many: where a single level holds more than a bin's share there are fewer."""
+    """Largest number of bins; fewer result if one grey level holds the pixels of several bins."""
     edges: tuple[float, ...] = ()
-    """Logits between bins, rising; one that lies on an edge is in the lower bin."""
+    """Logits between bins, strictly increasing; a logit on an edge is in the lower bin."""
     values: tuple[float, ...] = ()
-    """The logit of each bin, one more than edges; none: nothing is changed."""
+    """Recalibrated logit of each bin, one more than edges; empty for the identity."""
 
     def __post_init__(self) -> None:
         if self.bins < 1:
-            raise ValueError(f"there are {self.bins} bins, but must be 1 or more")
+            raise ValueError(f"bins is {self.bins}; expected 1 or more.")
         edges = as_float32("edge of a bin", *self.edges)
         as_float32("value of a bin", *self.values)
         filled = len(self.values)
         if (edges.size or filled) and not (len(edges) + 1 == filled <= self.bins):
             raise ValueError(
-                f"there are {len(edges)} edges and {filled} values of at most {self.bins} bins, "
-                "but must be one edge less than values"
+                f"the numbers of edges and values are wrong: {len(edges)} edges and {filled} "
+                f"values of at most {self.bins} bins; expected one edge fewer than values."
             )
         if not (np.diff(edges) > 0).all():
-            raise ValueError("the edges of bins must rise, in single precision")
+            raise ValueError(
+                f"the edges of bins do not increase in float32: {short_repr(self.edges)}; expected "
+                "increasing logits."
+            )
 
     def minimise(self, counts: Counts) -> Self:
-        """Cut the counts' levels into bins of equal mass.
+        """Divide the grey levels into bins of equal mass, and compute their frequencies.
 
-        Bin b of B ends with the level at which `b / B` of all pixels are reached. Levels that
-        reach several of these at once (of sure background, say) end a single bin, so that none is
-        empty. A share of 0 or 1 is clipped as `grey_level_logits` clips the ends.
+        Bin b of B ends with the grey level at which the cumulative share of pixels reaches `b / B`.
+        A grey level that reaches several of these shares (such as 0 in a saturated map) ends a
+        single bin, so that no bin is empty. Frequencies of 0 and 1 are clipped to the range of
+        `grey_level_logits`.
 
         Raises:
             ValueError: as `pixels_to_fit`.
         """
         background, foreground = pixels_to_fit(counts)
-        levels = counts.grey_levels
+        grey_levels = counts.grey_levels
         below = np.cumsum(background + foreground)
         last = np.searchsorted(below, below[-1] * np.arange(1, self.bins) / self.bins)
-        last = np.unique(last[below[last] < below[-1]])  # of each bin but the uppermost
+        last = np.unique(last[below[last] < below[-1]])  # last grey level of each bin but the top
         start = np.concatenate([[0], last + 1])
         pixels = np.add.reduceat(background + foreground, start)
         share = np.add.reduceat(foreground, start) / pixels
-        z = grey_level_logits(levels)
+        z = grey_level_logits(grey_levels)
         edges = (z[last] + z[last + 1]) / 2
-        values = clipped_logits(share, levels)
+        values = clipped_logits(share, grey_levels)
         return replace(self, edges=tuple(edges.tolist()), values=tuple(values.tolist()))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """The bins' values, in the logits' precision; NaN stays NaN."""
+        """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
         if not len(self.values):
             return logits
         z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        edges, values = (_as_tensor(each, z) for each in (self.edges, self.values))
+        edges, values = (_as_tensor(numbers, z) for numbers in (self.edges, self.values))
         changed = values[torch.bucketize(z, edges)]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
     def identity(self) -> Self:
+        """Return an unfitted instance with the same `bins`."""
         return type(self)(self.bins)
 
     def describe(self) -> str:
+        """Return the number of bins that are used."""
         return IDENTITY if not self.values else f"{len(self.values)} bins"
 
 
 def _as_tensor(numbers: tuple[float, ...] | Tensor, like: Tensor) -> Tensor:
-    """Numbers of a recalibration, or the buffer that `Recalibrated` has for them."""
+    """Convert parameters, or the buffers that `Recalibrated` stores for them, to a tensor."""
     return torch.as_tensor(numbers, dtype=like.dtype, device=like.device)

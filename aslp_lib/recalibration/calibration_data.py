@@ -1,4 +1,4 @@
-"""The data that a recalibration method is fitted on, and the features of a predicted map."""
+"""Inputs available for fitting a recalibration method, and features of a predicted map."""
 
 from __future__ import annotations
 
@@ -21,12 +21,24 @@ from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 
 @dataclass(frozen=True)
 class CalibrationData:
-    """What is there once training is over.
+    """Inputs available for fitting a recalibration method after training.
+
+    >>> from functools import partial
+    >>> from aslp_lib.course import recorded  # networks that ship with the course
+    >>> from aslp_lib.recalibration import Temperature
+    >>> from aslp_lib.training.validation import validate
+    >>> settings = replace(recorded.SETTINGS, limit=4)  # four images of each set
+    >>> network, data = recorded.load("bce"), settings.load_data()
+    >>> trained = CalibrationData(network, data, partial(validate, network, settings=settings))
+    >>> Temperature().fit_on_images(trained).value > 1  # the network is overconfident
+    True
 
     Args:
-        network: as its last step left it, in eval mode, on its device.
-        data: a recalibration may look at the training and validation sets, never at the tests.
-        validate: a set -> its counts by the network. Several processes call it together.
+        network: the trained network, in eval mode, on its device.
+        data: training, validation and test sets. A recalibration method may use the training and
+            validation sets, but never the test sets.
+        validate: function that returns the network's counts of a set. In distributed training, all
+            processes call it together.
     """
 
     network: nn.Module
@@ -40,41 +52,56 @@ class CalibrationData:
 
     @cached_property
     def corrupted(self) -> list[Images]:
-        """The validation set under each of `CORRUPTIONS`, in bins; of one image, of those that
-        need no second."""
+        """Binned images of the validation set under each of `CORRUPTIONS`.
+
+        If the validation set has one image, corruptions that mix two images are omitted.
+        """
         validation = self.data.validation
-        names = [k for k, each in CORRUPTIONS.items() if len(validation) > 1 or not each.mixes]
+        names = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
         return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
 
 
 LIMIT = 6.0
-"""`|z|` that counts: 8-bit maps hold no larger ones."""
+"""Value at which `|z|` is clipped, close to the largest logit of an 8-bit map (6.23)."""
 BINS = 60
-"""Of a logit, in which images are kept for a fit; none is 0."""
+"""Number of bins of logits in which images are stored for a fit; an edge, not a centre, is 0."""
 FEATURES = ("log area", "log entropy", "entropy of foreground", "entropy of background", "|z|")
+"""Names of the features of a predicted map."""
 
 
 Array = TypeVar("Array", bound=NDArray[np.float64] | Tensor)
 
 
 def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Array:
-    """(N, features) of predicted maps, named by FEATURES, of logits in NumPy or PyTorch.
+    """Compute the features of predicted maps, in NumPy or PyTorch.
+
+    Let f be the predicted class of a pixel (1 if z > 0), and H the entropy of its prediction in
+    nats. The features of an image are means over its pixels: `log(0.001 + mean f)`,
+    `log(0.001 + mean H)`, `mean(H f) / (mean f + 0.01)`, `mean(H (1 - f)) / (1 - mean f + 0.01)`
+    and `mean min(|z|, 6)`.
+
+    >>> map_features(np.log([[4.0, 0.25]])).round(2)  # p = 0.8 and 0.2; H = 0.50
+    array([[-0.69, -0.69,  0.49,  0.49,  1.39]])
 
     Args:
-        logits: (N, pixels), each pixel's; or with `pixels` (levels,), those that there are.
-        pixels: (N, levels) how many pixels of each image have them; logits are in NumPy then.
+        logits: logits of each pixel, shape (N, pixels); or with `pixels`, distinct logits as a
+            NumPy array of shape (K,).
+        pixels: number of pixels of each image that have each logit, shape (N, K).
+
+    Returns:
+        Shape (N, features), in the order of `FEATURES`.
     """
     xp: Any = torch if isinstance(logits, Tensor) else np
     size = xp.abs(logits)
-    odds = xp.exp(-size)  # of z and of -z alike
-    entropy = xp.log1p(odds) + size * odds / (1 + odds)  # in nats
-    held, found = size.clip(max=LIMIT), (logits > 0) * xp.ones_like(logits)
-    values = (found, entropy * found, entropy * (1 - found), held)
+    odds = xp.exp(-size)  # entropy is the same for z and -z
+    entropy = xp.log1p(odds) + size * odds / (1 + odds)
+    clipped, decision = size.clip(max=LIMIT), (logits > 0) * xp.ones_like(logits)
+    values = (decision, entropy * decision, entropy * (1 - decision), clipped)
     if pixels is None:
-        means = [each.mean(1) for each in values]
+        means = [value.mean(1) for value in values]
     else:
-        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # some may have none
-        means = [shares @ each for each in values]
+        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # 0 without pixels
+        means = [shares @ value for value in values]
     area, inside, outside, size_mean = means
     columns = (
         *(xp.log(0.001 + area), xp.log(0.001 + inside + outside)),
@@ -85,13 +112,18 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
 
 @dataclass(frozen=True)
 class Images:
-    """The images of a set's counts that have pixels, by logit.
+    """Images of a set with their features, as a fit on images needs them.
+
+    >>> images = Images.of(Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]])))
+    >>> images.tables[0, :, [51, 204]]  # half of the pixels at p = 0.2, half at p = 0.8
+    array([[0.5, 0. ],
+           [0. , 0.5]])
 
     Args:
-        pooled: (2, grey levels) pixels of all images by label and level.
-        logits: (K,) of the grey levels, or the bins' centres.
-        tables: (N, 2, K) shares of an image's pixels by label and logit.
-        features: (N, features).
+        pooled: pixels of all images by label and grey level, shape (2, grey_levels).
+        logits: logits of the grey levels or centres of the bins, shape (K,).
+        tables: shares of each image's pixels by label and logit, shape (N, 2, K).
+        features: features of each image, shape (N, features).
     """
 
     pooled: NDArray[np.float64]
@@ -101,20 +133,33 @@ class Images:
 
     @classmethod
     def of(cls, counts: Counts) -> Images:
-        """Raises ValueError as `pixels_to_fit`."""
+        """Convert counts. Images without pixels are omitted.
+
+        Raises:
+            ValueError: as `pixels_to_fit`.
+        """
         pooled = pixels_to_fit(counts)
-        kept = counts.table[counts.table.any(axis=(1, 2))]
+        filled = counts.table[counts.table.any(axis=(1, 2))]
         z = grey_level_logits(counts.grey_levels)
-        shares = kept / kept.sum(axis=(1, 2), keepdims=True)
-        return cls(pooled, z, shares, map_features(z, kept.sum(axis=1)))
+        shares = filled / filled.sum(axis=(1, 2), keepdims=True)
+        return cls(pooled, z, shares, map_features(z, filled.sum(axis=1)))
 
     def binned(self) -> Images:
-        """Return them with logits in BINS bins, in a hundredth of the memory."""
-        bins = np.floor((self.logits.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2).clip(0, BINS - 1)
-        into = (bins[:, None] == np.arange(BINS)).astype(np.float64)
-        return replace(self, logits=bin_centres(), tables=self.tables @ into)
+        """Return the images with logits in `BINS` bins, which take a hundredth of the memory.
+
+        >>> images = Images.of(Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]])))
+        >>> images.binned().tables.shape
+        (1, 2, 60)
+        """
+        index = np.floor((self.logits.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2)
+        one_hot = (index.clip(0, BINS - 1)[:, None] == np.arange(BINS)).astype(np.float64)
+        return replace(self, logits=bin_centres(), tables=self.tables @ one_hot)
 
 
 def bin_centres() -> NDArray[np.float64]:
-    """(BINS,) the middle of each bin."""
+    """Return the centres of the bins of logits, shape (BINS,).
+
+    >>> bin_centres()[[0, 1, -1]].round(1)
+    array([-5.9, -5.7,  5.9])
+    """
     return (np.arange(BINS) + 0.5) * 2 * LIMIT / BINS - LIMIT

@@ -1,4 +1,4 @@
-"""A temperature for each image, by how far it lies from the training images."""
+"""Density-aware temperature scaling: a temperature that depends on distances to training images."""
 
 from __future__ import annotations
 
@@ -30,31 +30,46 @@ from aslp_lib.recalibration.temperature import HIGHEST, LOWEST, best_temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
 NEIGHBOURS = 10
+"""Default number of nearest training images."""
 REFERENCES = 500
-"""Training images that are kept, evenly spread over the list: of the paper's network 8 MB."""
+"""Largest number of training images whose features are stored (8 MB for the paper's network)."""
 LARGEST_WEIGHT = 10.0
-"""Within which weights are sought: one standard deviation would change T by a factor of e^10."""
+"""Bound of the weights; with it, one standard deviation of distance changes T by a factor e^10."""
 SMALLEST_DEVIATION = 1e-6
-"""Of distances between features of length 1 in single precision: below it they do not differ."""
+"""Standard deviation of distances below which differences are rounding errors of float32."""
 LISTS = ("weights", "means", "deviations")
+"""Parameters that are saved as float64 vectors."""
 BATCH = 10
-"""Images of which features are taken together."""
+"""Number of images in a batch of feature extraction."""
 
 
 @dataclass(frozen=True, eq=False)
 class Density(ImageRecalibration):
-    """Divides an image's logits by a temperature that depends on how unusual the image is.
+    """Density-aware temperature scaling: `z' = z / T(x)` for all pixels of image x.
 
-        1/T(x) = exp(w_0 + sum_l w_l * d_l(x))
+    `1/T(x) = exp(w_0 + sum_l w_l d_l(x))` over the stages l of the encoder. d_l is the mean
+    Euclidean distance between the features of x and those of its nearest training images,
+    standardised over the validation images. The features of a stage are averaged over pixels and
+    scaled to length 1. T is clipped to [0.01, 100], the range of `Temperature`.
 
-    `d_l` is the mean Euclidean distance of the image's features of encoder stage l, pooled over its
-    pixels and scaled to length 1, to those of its nearest training images, less its mean over the
-    validation images and divided by their standard deviation. T stays in [0.01, 100], as that of
-    `Temperature`.
+    Source: after density-aware calibration (Tomani et al., ICML 2023). There, T is the sum itself,
+    over the layers of a classifier, and may become negative. The exponential is always positive,
+    so that decisions are preserved. Here at most 500 training images, evenly spaced in the list,
+    are stored instead of all.
 
-    After density-aware calibration (Tomani et al., ICML 2023), where T is the sum itself, over
-    classifiers' layers; that may be negative, the exponential may not, so that every decision
-    stays. Up to 500 training images are kept, not all.
+    >>> from dataclasses import replace
+    >>> from functools import partial
+    >>> from aslp_lib.course import recorded  # networks that ship with the course
+    >>> from aslp_lib.training.validation import validate
+    >>> settings = replace(recorded.SETTINGS, limit=4)  # four images of each set
+    >>> network, data = recorded.load("bce"), settings.load_data()
+    >>> trained = CalibrationData(network, data, partial(validate, network, settings=settings))
+    >>> fitted = Density().fit_on_images(trained)
+    >>> images = data.validation[0][0][None]
+    >>> logits = network(images)
+    >>> ratio = logits / fitted.apply_on_images(logits, images, network)
+    >>> torch.allclose(ratio, fitted.temperatures(images, network).float(), rtol=1e-3)
+    True
     """
 
     name = "density"
@@ -63,22 +78,24 @@ class Density(ImageRecalibration):
     suffix = ".safetensors"
 
     neighbours: int = NEIGHBOURS
-    """Nearest training images whose distances are averaged; all, if there are fewer."""
+    """Number of nearest training images whose distances are averaged (all, if there are fewer)."""
     weights: tuple[float, ...] = ()
-    """w_0 and one a stage; none: nothing is changed."""
+    """Weights w_0 and w_l, one more than stages; empty for the identity."""
     means: tuple[float, ...] = ()
-    """Of each stage's distances, over the validation images."""
+    """Mean distance of the validation images at each stage."""
     deviations: tuple[float, ...] = ()
-    """Their standard deviations."""
+    """Standard deviation of these distances."""
     references: tuple[Tensor, ...] = ()
-    """(training images, channels) of each stage, float32 on the CPU, rows of length 1."""
+    """Features of training images at each stage, (images, channels) float32 with unit rows."""
 
     def __post_init__(self) -> None:
         if self.neighbours < 1:
-            raise ValueError(f"there are {self.neighbours} neighbours, but must be 1 or more")
+            raise ValueError(f"neighbours is {self.neighbours}; expected 1 or more.")
         weights = as_float32("weight", *self.weights)
         if (abs(weights) > LARGEST_WEIGHT).any():
-            raise ValueError(f"weights are {self.weights}, but must be {LARGEST_WEIGHT:g} at most")
+            raise ValueError(
+                f"weights are {self.weights}; expected absolute values at most {LARGEST_WEIGHT:g}."
+            )
         as_float32("mean", *self.means)
         deviations = as_float32("standard deviation", *self.deviations)
         stages = len(self.references)
@@ -86,55 +103,66 @@ class Density(ImageRecalibration):
             len(self.weights) != (stages + 1 if self.weights else 0)
         ):
             raise ValueError(
-                f"{stages} stages have {len(self.weights)} weights, {len(self.means)} means and "
-                f"{len(self.deviations)} standard deviations: there must be one more weight"
+                f"the parameters of {stages} stages are {len(self.weights)} weights, "
+                f"{len(self.means)} means and {len(self.deviations)} standard deviations; expected "
+                "one mean and one standard deviation for each stage, and one weight more."
             )
         if not (deviations > 0).all():
-            raise ValueError("a standard deviation is not positive")
-        for each in self.references:
-            if each.dim() != 2 or not each.numel() or each.dtype != torch.float32:
+            raise ValueError(
+                f"a standard deviation is not positive: {self.deviations}; expected positive "
+                "numbers."
+            )
+        for features in self.references:
+            if features.dim() != 2 or not features.numel() or features.dtype != torch.float32:
                 raise ValueError(
-                    f"references are {each.dtype} of shape {tuple(each.shape)}, but must be "
-                    "float32 of (images, channels)"
+                    f"references are {features.dtype} of shape {tuple(features.shape)}; expected "
+                    "float32 of shape (images, channels)."
                 )
-            if not bool(torch.isfinite(each).all()):
-                raise ValueError("references hold NaN or infinity")
+            if not bool(torch.isfinite(features).all()):
+                raise ValueError("references hold NaN or infinity; expected finite features.")
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
-        """The weights of least negative log-likelihood on the validation images, by L-BFGS.
+        """Fit the weights on the validation images by L-BFGS.
 
-        A little ridge, `sum_l w_l^2 / (2 N)` of N images beside the mean NLL, holds the stages'
-        weights, whose distances say nearly the same. It is the prior that one standard deviation of
-        distance changes T by a factor of e or less, `w_l ~ Normal(0, 1)`, against as many
-        observations as there are images: their pixels are not independent ones. w_0 has none. The
-        search begins at the one best temperature. Where the identity has the smaller NLL, before or
-        after logits are rounded to grey levels, it is kept.
+        The objective is the mean NLL plus the ridge penalty `sum_l w_l^2 / (2 N)` for N images. The
+        penalty is needed because the distances of different stages are strongly correlated. It
+        corresponds to the prior `w_l ~ Normal(0, 1)`, under which one standard deviation of
+        distance typically changes T by at most a factor e. An image counts as one observation,
+        because its pixels are not independent. w_0 is not penalised. The optimisation starts at the
+        best single temperature.
+
+        Returns:
+            The fit; or the identity, if that has the smaller NLL, before or after logits are
+            rounded to grey levels.
 
         Raises:
-            ValueError: a network that names no features, no images to train or validate on, counts
-                as `pixels_to_fit` refuses.
+            ValueError: if the network names no features, if there are no training or validation
+                images, or as `pixels_to_fit`.
         """
         network, data = trained.network, trained.data
         if not isinstance(network, DenseNetwork) or not network.feature_modules():
             raise ValueError(
-                f"{type(network).__name__} names no features to measure distances of: give it "
-                "feature_modules"
+                f"{type(network).__name__} names no features to measure distances; expected a "
+                "DenseNetwork with feature_modules. Define that method."
             )
         pooled = pixels_to_fit(trained.counts)
         if not len(data.train):
-            raise ValueError("there are no training images to measure distances to")
+            raise ValueError(
+                "there are no training images to measure distances to; expected at least one. "
+                "Check the training set."
+            )
         size = data.validation[0][0].shape[-2:]
         number = min(len(data.train), REFERENCES)
-        kept = np.linspace(0, len(data.train) - 1, number).round().astype(int).tolist()
-        references = _features_of(network, lambda i: _unaugmented(data.train, i, size), kept)
+        indices = np.linspace(0, len(data.train) - 1, number).round().astype(int).tolist()
+        references = _features_of(network, lambda i: _unaugmented(data.train, i, size), indices)
         validation = range(len(data.validation))
-        own = _features_of(network, lambda i: data.validation[i][0], validation)
-        distances = self._distances(own, references)
+        features = _features_of(network, lambda i: data.validation[i][0], validation)
+        distances = self._distances(features, references)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
-        deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of one image, or of equal ones
-        inputs = np.column_stack([np.ones(len(own[0])), (distances - means) / deviations])
+        deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of a single image, or of equal images
+        inputs = np.column_stack([np.ones(len(features[0])), (distances - means) / deviations])
         table, z = trained.counts.table, grey_level_logits(trained.counts.grey_levels)
-        margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # of background: -z
+        margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # background has margin -z
         start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
         after = np.exp(_in_range(inputs @ weights))[:, None] * z
@@ -148,45 +176,56 @@ class Density(ImageRecalibration):
         return self.unless_worse(fitted, trained.counts.grey_levels, [Outcome(z, after, table)])
 
     def identity(self) -> Self:
+        """Return an unfitted instance with the same `neighbours`."""
         return type(self)(self.neighbours)
 
     def temperatures(self, images: Tensor, network: nn.Module) -> Tensor:
-        """(N,) float64 on the CPU: T of images (N, 3, H, W).
+        """Compute the temperature T(x) of each image.
+
+        Args:
+            images: images (N, 3, H, W).
+            network: the network to which the parameters were fitted.
+
+        Returns:
+            Shape (N,), float64 on the CPU.
 
         Raises:
-            ValueError: a network whose features are others than those that were fitted on.
+            ValueError: if the network has other features than in the fit.
         """
-        own = _features(network, images) if isinstance(network, DenseNetwork) else []
-        shapes = [each.shape[1] for each in own]
-        if shapes != [each.shape[1] for each in self.references]:
+        features = _features(network, images) if isinstance(network, DenseNetwork) else []
+        channels = [stage.shape[1] for stage in features]
+        expected = [stage.shape[1] for stage in self.references]
+        if channels != expected:
             raise ValueError(
                 f"the recalibration {self.name!r} was fitted on other features than those of "
-                f"{type(network).__name__}: fit it again"
+                f"{type(network).__name__}: numbers of channels {channels}; expected {expected}. "
+                "Fit it again."
             )
-        standard = (self._distances(own, self.references) - self.means) / self.deviations
+        standard = (self._distances(features, self.references) - self.means) / self.deviations
         exponent = self.weights[0] + standard @ np.array(self.weights[1:])
         return torch.from_numpy(np.exp(-_in_range(exponent)))
 
     def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-        """`logits / T(x)`."""
+        """Compute `z / T(x)`."""
         if not self.weights:
             return logits
         temperatures = self.temperatures(images, network).to(logits)
         return logits / temperatures.view(-1, *[1] * (logits.dim() - 1))
 
     def _distances(
-        self, own: Sequence[Tensor], references: Sequence[Tensor]
+        self, features: Sequence[Tensor], references: Sequence[Tensor]
     ) -> NDArray[np.float64]:
-        """(N, stages) mean distance to the nearest references. In double precision, as that of
-        neighbours that nearly coincide is a difference of nearly equal numbers."""
-        stages = []
-        for mine, theirs in zip(own, references, strict=True):
-            all_of_them = torch.cdist(mine.double(), theirs.double())
-            nearest = all_of_them.topk(min(self.neighbours, len(theirs)), largest=False).values
-            stages.append(nearest.mean(dim=1).numpy())
-        return np.stack(stages, axis=1)
+        """Compute the mean distance to the nearest references, shape (N, stages)."""
+        means = []
+        for stage, reference in zip(features, references, strict=True):
+            # In double precision, because the features of near neighbours are almost equal.
+            distances = torch.cdist(stage.double(), reference.double())
+            nearest = distances.topk(min(self.neighbours, len(reference)), largest=False).values
+            means.append(nearest.mean(dim=1).numpy())
+        return np.stack(means, axis=1)
 
     def describe(self) -> str:
+        """Return T at mean distances, and its change per standard deviation of each stage."""
         if not self.weights:
             return IDENTITY
         factors = ", ".join(f"{math.exp(-w):.2f}" for w in self.weights[1:])
@@ -196,39 +235,46 @@ class Density(ImageRecalibration):
         )
 
     def save(self, path: Path) -> None:
+        """Write the parameters as a safetensors file."""
         tensors = {name: torch.tensor(getattr(self, name), dtype=torch.float64) for name in LISTS}
-        tensors |= {f"references.{i}": each for i, each in enumerate(self.references)}
+        tensors |= {f"references.{i}": stage for i, stage in enumerate(self.references)}
         facts = {"kind": self.name, "version": VERSION, "neighbours": self.neighbours}
         save_tensors(Path(path), tensors, facts)
 
     @classmethod
     def read(cls, path: Path) -> Self:
+        """Read an existing safetensors file for `load`."""
         tensors, facts = load_tensors(path)
         cls.check_kind(facts)
         neighbours = facts.pop("neighbours")
         if type(neighbours) is not int or facts:
             raise ValueError(
-                f"it says {short_repr(facts)}, and neighbours are {short_repr(neighbours)}"
+                f"the header is wrong: neighbours is {short_repr(neighbours)}, and further entries "
+                f"are {short_repr(facts)}; expected an integer and no further entries."
             )
         numbers = {name: tensors.pop(name) for name in LISTS}
-        if any(each.dim() != 1 or each.dtype != torch.float64 for each in numbers.values()):
-            raise ValueError(f"{', '.join(LISTS)} must be lists in float64")
+        for name, vector in numbers.items():
+            if vector.dim() != 1 or vector.dtype != torch.float64:
+                raise ValueError(
+                    f"{name} is {vector.dtype} of shape {tuple(vector.shape)}; expected a vector "
+                    "in float64."
+                )
         return cls(
             neighbours=neighbours,
             references=tuple(tensors[f"references.{i}"] for i in range(len(tensors))),
-            **{name: tuple(each.tolist()) for name, each in numbers.items()},
+            **{name: tuple(vector.tolist()) for name, vector in numbers.items()},
         )
 
 
 def _features(network: DenseNetwork, images: Tensor) -> list[Tensor]:
-    """(N, channels) of each stage, rows of length 1, on the CPU."""
-    return [F.normalize(each.cpu(), dim=1) for each in network.pooled_features(images)]
+    """Compute the features of each stage, (N, channels) with unit rows, on the CPU."""
+    return [F.normalize(stage.cpu(), dim=1) for stage in network.pooled_features(images)]
 
 
 def _features_of(
     network: DenseNetwork, load: Callable[[int], Tensor], indices: Sequence[int]
 ) -> list[Tensor]:
-    """`_features` of single images that are loaded batch by batch."""
+    """Compute `_features` of images that are loaded in batches."""
     parts = [
         _features(network, torch.stack([*map(load, batch)]).to(network.mean.device))
         for batch in (indices[i : i + BATCH] for i in range(0, len(indices), BATCH))
@@ -237,8 +283,10 @@ def _features_of(
 
 
 def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tensor:
-    """An image of a training set as a validation set has it: where it is augmentation that resizes,
-    it comes at its own size."""
+    """Load an image of a training set as a validation set would have it.
+
+    If augmentation resizes images to the network's size, `load` returns them at their own size.
+    """
     image = dataset.load(index)[0]
     if list(image.shape[-2:]) == list(size):
         return image
@@ -247,7 +295,7 @@ def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tenso
 
 
 def _in_range(exponent: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of temperatures, the logarithm of 1/T."""
+    """Clip log(1/T) to the range of temperatures."""
     return exponent.clip(-math.log(HIGHEST), -math.log(LOWEST))
 
 
@@ -257,12 +305,16 @@ def _fit(
     inputs: NDArray[np.float64],
     start: float,
 ) -> NDArray[np.float64]:
-    """The weights.
+    """Minimise the penalised NLL.
 
     Args:
-        margins: (N, levels) how many pixels of each image have the margins z.
-        inputs: (N, 1 + stages): 1 and the standardised distances.
-        start: of w_0.
+        margins: number of pixels of each image that have each margin z, shape (N, grey_levels).
+        z: the margins, shape (grey_levels,).
+        inputs: 1 and the standardised distances, shape (N, 1 + stages).
+        start: initial value of w_0.
+
+    Returns:
+        The weights, shape (1 + stages,).
     """
     from scipy.optimize import minimize
 
@@ -270,17 +322,17 @@ def _fit(
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         exponent = inputs @ weights
-        held = _in_range(exponent)
-        scaled = np.exp(held)[:, None] * z
-        price = np.logaddexp(0, -scaled)
-        slope = -(margins * scaled * np.exp(-price - scaled)).sum(axis=1)  # by the exponent
-        slope[held != exponent] = 0.0
+        clipped = _in_range(exponent)
+        scaled = np.exp(clipped)[:, None] * z
+        nll = np.logaddexp(0, -scaled)
+        slope = -(margins * scaled * np.exp(-nll - scaled)).sum(axis=1)  # d NLL / d exponent
+        slope[clipped != exponent] = 0.0
         ridge = np.concatenate([[0.0], weights[1:]]) / images
-        nll = float((margins * price).sum() / pixels)
-        return nll + float(ridge @ weights) / 2, slope @ inputs / pixels + ridge
+        mean_nll = float((margins * nll).sum() / pixels)
+        return mean_nll + float(ridge @ weights) / 2, slope @ inputs / pixels + ridge
 
     first = np.concatenate([[start], np.zeros(inputs.shape[1] - 1)])
     bounds = [(-LARGEST_WEIGHT, LARGEST_WEIGHT)] * len(first)
     options = {"ftol": 1e-14, "gtol": 1e-9}
-    found = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
-    return found.x
+    result = minimize(loss, first, method="L-BFGS-B", jac=True, bounds=bounds, options=options)
+    return result.x

@@ -1,4 +1,4 @@
-"""The mean prediction of an image and of its mirror image."""
+"""Test-time flip averaging."""
 
 from __future__ import annotations
 
@@ -15,10 +15,20 @@ from aslp_lib.recalibration.calibration_data import CalibrationData
 
 @dataclass(frozen=True)
 class Flip(ImageRecalibration):
-    """Test-time flip averaging: the mean of the two probabilities, as a logit.
+    """Test-time flip averaging: `p' = (p + p_flip) / 2`.
 
-    A reference that fits nothing: averages are less sure wherever the two predictions differ
-    (Ayhan & Berens, MIDL 2018). It costs a second forward pass, in single precision.
+    p_flip is the prediction for the mirror image, flipped back. The mean is less confident wherever
+    the two predictions differ. The method has no parameters and serves as a baseline. It costs a
+    second forward pass, in single precision.
+
+    Source: test-time augmentation, Ayhan & Berens, MIDL 2018.
+
+    >>> class LeftIsForeground(nn.Module):  # p = 0.75 on the left and 0.5 on the right
+    ...     def forward(self, images):
+    ...         return torch.tensor([[[[0.75, 0.5]]]]).logit()
+    >>> network, images = LeftIsForeground(), torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
+    >>> Flip().apply_on_images(network(images), images, network).sigmoid()
+    tensor([[[[0.6250, 0.6250]]]])
     """
 
     name = "flip"
@@ -26,18 +36,21 @@ class Flip(ImageRecalibration):
     preserves_decisions = False
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
-        """There is nothing to fit."""
+        """Return the method itself, which has no parameters."""
         return self
 
     def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-        """`logit((sigmoid(a) + sigmoid(b)) / 2)` of the logits a of an image and b of its mirror
-        image, flipped back."""
+        """Compute `logit((sigmoid(a) + sigmoid(b)) / 2)`.
+
+        The logits a are those of the images, and b those of the mirror images, flipped back.
+        """
         a = logits
         b = network(images.flip(-1)).flip(-1).to(a.dtype)
-        # In logarithms, as probabilities of 1 and 0 would lose what the logits still tell apart.
+        # In logarithms, because sigmoid rounds large logits to probabilities of exactly 0 or 1.
         foreground = torch.logaddexp(logsigmoid(a), logsigmoid(b))
         background = torch.logaddexp(logsigmoid(-a), logsigmoid(-b))
         return foreground - background
 
     def describe(self) -> str:
+        """State that there are no parameters."""
         return "nothing is fitted"

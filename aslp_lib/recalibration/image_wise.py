@@ -1,8 +1,9 @@
-"""A perturbation level, or a temperature, for each test image: this project's own extension.
+"""Image-wise recalibration: a perturbation level or temperatures for each test image.
 
-ASLP learns a level for each training image. What a network does not know differs between test
-images too, and under shift no single number fits: here the level is a function of the image, fitted
-after training on the validation images and corrupted copies of them.
+This is an extension of this project, not part of the paper. ASLP learns a perturbation level for
+each training image. Uncertainty also differs between test images, and under distribution shift no
+single parameter calibrates all of them. Here the parameter is a function of the image, which is
+fitted after training on the validation images and on corrupted copies of them.
 """
 
 from __future__ import annotations
@@ -32,109 +33,117 @@ from aslp_lib.recalibration.calibration_data import (
 from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
 
 TAIL = 0.005
-"""Share of the fit's images beyond each end of a feature's range, to which others are held."""
+"""Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""
 LARGEST_PARAMETER = 20.0
-"""u beyond which a perturbation level counts as this one, 1 - 2e-9: the sign of logits is kept."""
+"""Largest u of a shrinkage; s is then at most 1 - 2e-9, so that logits keep their signs."""
 
 
 @dataclass(frozen=True)
 class ImageWise(Recalibration):
-    """What both kinds share: `u = w_0 + sum_k w_k * phi_k(x)`, one for the pixels that are
-    predicted foreground and one for the others, and a change of their logits by it.
+    """Base class of the image-wise methods.
 
-    The features phi are of the predicted map alone, so that any network, and anyone's maps, have
-    them: the logarithms of the predicted foreground's share of the pixels and of the mean entropy,
-    each plus 0.001; the mean entropy of predicted foreground and of background (their sums over the
-    area plus 0.01); the mean `|z|`, up to 6. They are standardised over the clean images, and held
-    to the range that they have in the fit: what is unlike all of it is treated as its most unlike.
+    `u = w_0 + sum_k w_k phi_k(x)` is computed with one set of weights for pixels that are predicted
+    foreground and another for the other pixels of image x. A subclass defines how u changes logits.
+
+    The features phi (`map_features`) depend only on the predicted map, so that the method applies
+    to any network and to maps from files. They are standardised over the clean images and clipped
+    to their range in the fit (`TAIL`). An image outside that range is treated as if it were at its
+    boundary.
     """
 
     preserves_decisions = True
     fits_corrupted = True
     start: ClassVar[float]
-    """u that changes next to nothing: where the search begins."""
+    """Value of u with which the method is close to the identity, where the optimisation starts."""
     ridge: ClassVar[float]
-    """Beside the mean NLL, times the sum of squares of all w but w_0."""
+    """Factor of the ridge penalty, the sum of squares of all w except w_0."""
     clean_weight: ClassVar[float] = 10.0
-    """Of a clean image, where a corrupted one has 1: there are 30 of these for each."""
+    """Weight of a clean image in the fit; each of its 30 corrupted copies has weight 1."""
 
     foreground: tuple[float, ...] = ()
-    """w of the pixels that are predicted foreground; none: nothing is changed."""
+    """Weights w of pixels that are predicted foreground; empty for the identity."""
     background: tuple[float, ...] = ()
+    """Weights w of the other pixels."""
     means: tuple[float, ...] = ()
+    """Mean of each feature over the clean images."""
     deviations: tuple[float, ...] = ()
+    """Standard deviation of each feature over the clean images."""
     lowest: tuple[float, ...] = ()
-    """Of the standardised features."""
+    """Lower bound of each standardised feature."""
     highest: tuple[float, ...] = ()
+    """Upper bound of each standardised feature."""
 
     def __post_init__(self) -> None:
-        for name, each in vars(self).items():
-            as_float32(f"{name} of {self.name}", *each)
+        for name, numbers in vars(self).items():
+            as_float32(f"{name} of {self.name}", *numbers)
             expected = len(FEATURES) + (name in ("foreground", "background"))
             expected *= bool(self.foreground)
-            if len(each) != expected:
-                raise ValueError(f"{name} has {len(each)} numbers, but must have {expected}")
-        if not all(each > 0 for each in self.deviations):
-            raise ValueError("a standard deviation is not positive")
+            if len(numbers) != expected:
+                raise ValueError(f"{name} has {len(numbers)} numbers; expected {expected}.")
+        if not all(deviation > 0 for deviation in self.deviations):
+            raise ValueError(
+                f"a standard deviation is not positive: {self.deviations}; expected positive "
+                "numbers."
+            )
 
     @abstractmethod
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
-        """Logits changed by u, a value each; they keep their sign."""
+        """Recalibrate logits, each with its u; all logits keep their signs."""
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fitted on the validation set, and on it under each of `CORRUPTIONS`."""
+        """Fit the weights on the validation set, clean and under each of `CORRUPTIONS`."""
         return self.fit(trained.counts, trained.corrupted)
 
     def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Fit on clean images, and on corrupted ones.
-
-        The fit is what `minimise` finds, or the identity where that has the smaller NLL on these
-        images, each weighted as in the fit, before or after logits are rounded to grey levels.
+        """Fit the weights on clean and corrupted images.
 
         Args:
-            counts: of clean images, each by itself.
-            corrupted: of corrupted ones; anyone's maps will do (`Counts.from_maps`).
+            counts: counts of clean images.
+            corrupted: counts of corrupted images, one entry for each corruption. Counts of any
+                maps can be used (`Counts.from_maps`).
+
+        Returns:
+            The result of `minimise`; or the identity, if that has the smaller NLL on these images,
+            weighted as in the fit, before or after logits are rounded to grey levels.
 
         Raises:
-            ValueError: counts as `pixels_to_fit` refuses.
+            ValueError: as `pixels_to_fit`.
         """
         corrupted = [*corrupted]
         fitted = self.minimise(counts, corrupted)
-        weighted = [(counts, self.clean_weight), *((each, 1.0) for each in corrupted)]
-        outcomes = (fitted._outcome(_images(each), weight) for each, weight in weighted)
+        weighted = [(counts, self.clean_weight), *((images, 1.0) for images in corrupted)]
+        outcomes = (fitted._outcome(_images(images), weight) for images, weight in weighted)
         return self.unless_worse(fitted, counts.grey_levels, outcomes)
 
     def minimise(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Find the weights of least negative log-likelihood, by L-BFGS.
+        """Minimise the NLL with a ridge penalty, by L-BFGS.
 
-        Each image's NLL is the mean over its pixels; a clean image weighs 10 times as much as a
-        corrupted one. The ridge was chosen by leaving one kind of corruption out of the fit after
-        another (`benchmarks/image_wise.py`), never by a test set.
+        The NLL of an image is the mean over its pixels. A clean image has ten times the weight of a
+        corrupted one. The ridge factor was chosen by leaving out one corruption at a time
+        (`benchmarks/image_wise.py`), without using a test set.
         """
-        sets = [_images(each).binned() for each in (counts, *corrupted)]
+        sets = [_images(images).binned() for images in (counts, *corrupted)]
         clean = sets[0].features
         means, deviations = clean.mean(axis=0), clean.std(axis=0)
-        deviations[deviations < 1e-6] = 1.0  # of one image, or of images that are all alike
-        inputs = (np.concatenate([each.features for each in sets]) - means) / deviations
+        deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
+        inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
         weights = np.ones(len(inputs))
         weights[: len(clean)] = self.clean_weight
-        tables = np.concatenate([each.tables for each in sets])
+        tables = np.concatenate([images.tables for images in sets])
         foreground, background = self._fitted(tables, inputs.clip(lowest, highest), weights)
-        return type(self)(
-            *(tuple(each.tolist()) for each in (foreground, background)),
-            *(tuple(each.tolist()) for each in (means, deviations, lowest, highest)),
-        )
+        numbers = (foreground, background, means, deviations, lowest, highest)
+        return type(self)(*(tuple(array.tolist()) for array in numbers))
 
     def _fitted(
         self, tables: NDArray[np.float64], inputs: NDArray[np.float64], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """(2, 1 + features) w of foreground and of background.
+        """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
-            tables: (N, 2, BINS) shares of an image's pixels.
-            inputs: (N, features).
-            weights: (N,).
+            tables: shares of each image's pixels by label and bin, shape (N, 2, BINS).
+            inputs: standardised and clipped features, shape (N, features).
+            weights: weight of each image, shape (N,).
         """
         from scipy.optimize import minimize
 
@@ -152,40 +161,41 @@ class ImageWise(Recalibration):
             (gradient,) = torch.autograd.grad(total, w)
             return total.item(), gradient.numpy().ravel()
 
-        found = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B")
-        w: NDArray[np.float64] = found.x.reshape(shape)
+        result = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B")
+        w: NDArray[np.float64] = result.x.reshape(shape)
         w[:, 0] += self.start
         return w
 
     def _outcome(self, images: Images, weight: float) -> Outcome:
-        """What the fit makes of images that weigh so much each."""
+        """Recalibrate the logits of images, of which each has the given weight."""
         after = self._changed(torch.from_numpy(images.logits), images.features)
         return Outcome(images.logits, after.numpy(), weight * images.tables)
 
     def levels(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(N, 2) u of each image's predicted foreground and background.
+        """Compute u of predicted foreground and of background, shape (N, 2).
 
         Args:
-            features: (N, features), as `map_features` gives them.
+            features: features of N images, shape (N, features), from `map_features`.
         """
         inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
         return _with_one(inputs) @ np.array([self.foreground, self.background]).T
 
     def _changed(self, logits: Tensor, features: NDArray[np.float64]) -> Tensor:
-        """(N, K) changed logits of N images with these features, from logits (N, K) or (K,)."""
+        """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
         u = torch.from_numpy(self.levels(features))
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """Changed logits (N, ...): each image by its own features."""
+        """Recalibrate logits (N, ...), each image with its own features."""
         if not self.foreground:
             return logits
-        # In double precision, which not every device has.
+        # On the CPU, because not every device supports double precision.
         flat = logits.reshape(len(logits), -1).cpu().double()
         after = self._changed(flat, map_features(flat.numpy()))
         return after.to(logits).view(logits.shape)
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
+        """Compute the grey levels for each image; see `Recalibration`."""
         if not self.foreground:
             return np.arange(counts.grey_levels)
         logits = grey_level_logits(counts.grey_levels)
@@ -194,19 +204,41 @@ class ImageWise(Recalibration):
         return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
     def describe(self) -> str:
+        """Return the parameters of an image with mean features."""
         if not self.foreground:
             return IDENTITY
-        usual = self._in_words(self.foreground[0]), self._in_words(self.background[0])
-        return "of foreground {} and of background {}, on a usual image".format(*usual)
+        typical = self._in_words(self.foreground[0]), self._in_words(self.background[0])
+        return "of foreground {} and of background {}, on a usual image".format(*typical)
 
     @abstractmethod
-    def _in_words(self, u: float) -> str: ...
+    def _in_words(self, u: float) -> str:
+        """Describe the parameter that u stands for."""
 
 
 @dataclass(frozen=True)
 class ImageWiseShrinkage(ImageWise):
-    """`p' = (1 - s) p + s/2` with `s = sigmoid(u)`: SC-BCE's own minimiser at `alpha*beta = s`, so
-    that s is a perturbation level for a test image."""
+    """Image-wise shrinkage: `p' = (1 - s) p + s/2` with `s = sigmoid(u)`.
+
+    See `ImageWise` for u, which depends on the image and the predicted class. With
+    `alpha * beta = s`, p' is the minimiser of SC-BCE for a pixel with posterior p. s is therefore
+    the expected perturbation of a test image.
+
+    Source: extension of this project.
+
+    >>> import torch
+    >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
+    >>> shrinkage = ImageWiseShrinkage((0.0, *zeros), (0.0, *zeros), zeros, ones, zeros, zeros)
+    >>> shrinkage.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid()  # s = sigmoid(0) = 1/2
+    tensor([[0.6500, 0.3500]])
+
+    At p = 0.8, two of three pixels are foreground; at p = 0.2, one of three:
+
+    >>> grey_levels, labels = [204] * 3 + [51] * 3, [1, 1, 0, 1, 0, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> fitted = ImageWiseShrinkage().fit(counts)
+    >>> fitted.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
+    tensor([[0.7000, 0.3000]])
+    """
 
     name = "image_wise_shrinkage"
     label = "image-wise shrinkage"
@@ -214,7 +246,9 @@ class ImageWiseShrinkage(ImageWise):
     ridge = 0.001
 
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
-        # In logarithms: 1 - s and s/2, each times the odds' parts.
+        """Compute the logits of `(1 - s) p + s/2`."""
+        # The numerator and the denominator of the odds p' / (1 - p'), each in logarithms, because
+        # 1 - p' would be rounded for large logits.
         u = u.clamp(max=LARGEST_PARAMETER)
         keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
         positive = torch.logaddexp(keep + logsigmoid(logits), half)
@@ -226,8 +260,26 @@ class ImageWiseShrinkage(ImageWise):
 
 @dataclass(frozen=True)
 class ImageWiseTemperature(ImageWise):
-    """`z' = z exp(-u)`: a temperature `exp(u)`, from 0.01 to 100, for either side of each image's
-    decision."""
+    """Image-wise temperature scaling: `z' = z / T` with `T = exp(u)` in [0.01, 100].
+
+    See `ImageWise` for u, which depends on the image and the predicted class.
+
+    Source: extension of this project.
+
+    >>> import torch
+    >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
+    >>> w = (math.log(2), *zeros), (0.0, *zeros)  # T = 2 of foreground, 1 of background
+    >>> ImageWiseTemperature(*w, zeros, ones, zeros, zeros).apply(torch.tensor([[3.0, -3.0]]))
+    tensor([[ 1.5000, -3.0000]])
+
+    At p = 0.8, two of three pixels are foreground; at p = 0.2, one of three:
+
+    >>> grey_levels, labels = [204] * 3 + [51] * 3, [1, 1, 0, 1, 0, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> fitted = ImageWiseTemperature().fit(counts)
+    >>> fitted.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
+    tensor([[0.7000, 0.3000]])
+    """
 
     name = "image_wise_temperature"
     label = "image-wise temperature"
@@ -235,14 +287,15 @@ class ImageWiseTemperature(ImageWise):
     ridge = 0.01
 
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+        """Compute `z / exp(u)`."""
         return logits * torch.exp(-u.clamp(math.log(LOWEST), math.log(HIGHEST)))
 
     def _in_words(self, u: float) -> str:
         return f"T = {math.exp(u):.3f}"
 
 
-def _images(each: Counts | Images) -> Images:
-    return each if isinstance(each, Images) else Images.of(each)
+def _images(images: Counts | Images) -> Images:
+    return images if isinstance(images, Images) else Images.of(images)
 
 
 def _with_one(inputs: NDArray[np.float64]) -> NDArray[np.float64]:

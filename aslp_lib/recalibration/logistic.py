@@ -1,4 +1,4 @@
-"""A slope and an offset for all pixels."""
+"""Platt scaling: a slope and an offset for all pixels."""
 
 from __future__ import annotations
 
@@ -13,22 +13,34 @@ from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import Recalibration, as_float32
 
 STEPS = 100
-"""Of Newton's method at most. Far from the minimum each moves a logit by log 2 or more."""
+"""Largest number of Newton steps. Far from the minimum, each changes a logit by log 2 or more."""
 SMALLEST_STEP = 1e-12
-"""Change of a logit at which Newton's method ends."""
+"""Change of logits at which Newton's method stops."""
 SINGULAR = 1e-12
-"""Share of the Hessian's largest eigenvalue below which another counts as 0."""
+"""Eigenvalues of the Hessian below this share of the largest one are treated as 0."""
 
 
 @dataclass(frozen=True)
 class Logistic(Recalibration):
-    """Platt scaling: `sigmoid(a z + b)` (Platt, Advances in Large Margin Classifiers, 1999).
+    """Platt scaling: `p' = sigmoid(a z + b)` with slope a and offset b.
 
-    The offset moves the threshold: the share of foreground is mended too, at other decisions.
+    The offset also corrects the predicted share of foreground. It moves the decision threshold, so
+    that decisions change.
+
+    Source: Platt, Advances in Large Margin Classifiers, 1999.
 
     >>> import torch
-    >>> Logistic(0.5, 1.0).apply(torch.tensor([-3.0, 1.0]))
+    >>> Logistic(slope=0.5, offset=1.0).apply(torch.tensor([-3.0, 1.0]))
     tensor([-0.5000,  1.5000])
+
+    At p = 0.8, four of five pixels are foreground; at p = 0.2, one of two. The fit maps the logits
+    log 4 and -log 4 to log 4 and 0:
+
+    >>> grey_levels, labels = [204] * 5 + [51] * 2, [1, 1, 1, 1, 0, 1, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> many = Counts(10**6 * counts.table)  # with few pixels, Platt's targets differ from 0 and 1
+    >>> Logistic().fit(many).describe()  # a = 1/2, b = log 2
+    'slope 0.500, offset +0.693'
     """
 
     name = "logistic"
@@ -36,54 +48,55 @@ class Logistic(Recalibration):
     preserves_decisions = False
 
     slope: float = 1.0
-    """a."""
+    """Slope a."""
     offset: float = 0.0
-    """b."""
+    """Offset b."""
 
     def __post_init__(self) -> None:
         as_float32("slope", self.slope)
         as_float32("offset", self.offset)
 
     def minimise(self, counts: Counts) -> Self:
-        """Regress the labels on the logits of grey levels, by Newton's method from a = 1, b = 0.
+        """Fit a logistic regression of the labels on the logits of grey levels.
 
-        As in Platt's paper, the targets are not 1 and 0 but `(N1 + 1) / (N1 + 2)` and
-        `1 / (N0 + 2)` of N1 foreground and N0 background pixels. So the NLL, convex in a and b, has
-        its minimum at finite numbers even where the logits separate the labels, or where there is
-        one class alone: then a is near 0. Logits that say the contrary of the labels get a
-        negative slope. Where many a and b are equally good, as of one grey level alone, each step
-        is the shortest that Newton's equation allows.
+        The targets are `(N1 + 1) / (N1 + 2)` for the N1 foreground pixels and `1 / (N0 + 2)` for
+        the N0 background pixels, as in Platt's paper. The NLL is convex in a and b, and with these
+        targets its minimum is finite even if the logits separate the classes. With one class, a is
+        close to 0. The slope is negative if the logits contradict the labels.
 
-        A step that changes logits by r at most is damped by `log(1 + r) / r`, at which the NLL
-        falls wherever the search stands (Bach, Electronic Journal of Statistics, 2010).
+        Newton's method starts at a = 1, b = 0. If the minimum is not unique, as with a single grey
+        level, each step is the shortest solution of Newton's equation. A step that changes logits
+        by at most r is damped by `log(1 + r) / r`, with which the NLL decreases from any point
+        (Bach, Electronic Journal of Statistics, 2010).
 
         Raises:
             ValueError: as `pixels_to_fit`.
         """
         background, foreground = pixels_to_fit(counts)
         total = background.sum() + foreground.sum()
-        each = (background + foreground) / total
+        share = (background + foreground) / total
         target = (
             background / (background.sum() + 2)
             + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
         ) / total
         z = grey_level_logits(counts.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
-        found = np.array([1.0, 0.0])
+        parameters = np.array([1.0, 0.0])
         for _ in range(STEPS):
-            f = np.exp(-np.logaddexp(0, -(found @ inputs)))
-            gradient = inputs @ (each * f - target)
-            hessian = (inputs * (each * f * (1 - f))) @ inputs.T
+            f = np.exp(-np.logaddexp(0, -(parameters @ inputs)))
+            gradient = inputs @ (share * f - target)
+            hessian = (inputs * (share * f * (1 - f))) @ inputs.T
             step = np.linalg.lstsq(hessian, -gradient, rcond=SINGULAR)[0]
-            change = np.abs(step @ inputs)[each > 0].max()
+            change = np.abs(step @ inputs)[share > 0].max()
             if change < SMALLEST_STEP:
                 break
-            found += step * np.log1p(change) / change
-        return type(self)(*found.tolist())
+            parameters += step * np.log1p(change) / change
+        return type(self)(*parameters.tolist())
 
     def apply(self, logits: Tensor) -> Tensor:
-        """`a z + b`."""
+        """Compute `a z + b`."""
         return self.slope * logits + self.offset
 
     def describe(self) -> str:
+        """Return slope and offset."""
         return f"slope {self.slope:.3f}, offset {self.offset:+.3f}"

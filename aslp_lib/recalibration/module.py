@@ -1,4 +1,4 @@
-"""Any network with a fitted recalibration as one module, which returns recalibrated logits."""
+"""A module that joins any network with a fitted recalibration method."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from aslp_lib.recalibration.image_wise import ImageWise
 from aslp_lib.tensors import load_tensors, save_tensors
 
 PREFIX = "recalibration."
-"""Begins the names of a recalibration's numbers in a state dict."""
+"""Prefix of the names of a recalibration's parameters in a state dict."""
 
 
 class Recalibrated(nn.Module):
-    """A network whose logits are recalibrated in its forward pass.
+    """Network whose logits are recalibrated in the forward pass.
 
-    The forward pass takes a batch of images and returns recalibrated logits, of the shape of the
-    network's logits: (N, 1, H, W), (N, 1, D, H, W) or (N, H, W). They are computed and returned in
-    float32 (float64 if the network's are), under autocast too, so that a temperature below 1 cannot
-    overflow float16. Gradients flow through the recalibration to the network.
+    The forward pass takes a batch of images and returns recalibrated logits of the same shape as
+    the network's logits: (N, 1, H, W), (N, 1, D, H, W) or (N, H, W). They are computed and returned
+    in float32 (in float64 if the network's logits are float64), also under autocast, so that a
+    temperature below 1 cannot overflow float16. Gradients flow through the recalibration to the
+    network.
 
     Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
-    from the logits of each image. `flip` runs the network a second time. `density` is refused: it
-    compares an encoder's features with those of training images.
+    from the logits of each image. `flip` runs the network a second time. `density` is not
+    supported, because it compares features of the encoder with those of training images.
 
-    The numbers of the recalibration are float32 buffers, named `recalibration.NAME`, on the
-    network's device. They are part of `state_dict`, move with `to(device)`, and stay float32 when
+    The parameters of the recalibration are float32 buffers named `recalibration.NAME` on the
+    network's device. They are part of `state_dict`, move with `to(device)`, and remain float32 when
     `half()` or `to(dtype)` converts the network.
 
     >>> import torch
@@ -47,16 +48,16 @@ class Recalibrated(nn.Module):
     True
 
     Args:
-        network: takes images (N, C, H, W) or (N, C, D, H, W); images lie along the first axis of
-            its logits.
-        recalibration: fitted, such as `Temperature().fit(counts)`.
-        select: returns the logits tensor, given the network's output, for a network that returns
-            something else: `operator.itemgetter("out")` for torchvision's segmentation models. For
-            a softmax over two classes it returns the logit of foreground, `z1 - z0`.
+        network: network that takes images (N, C, H, W) or (N, C, D, H, W). The first axis of its
+            logits is that of the images.
+        recalibration: fitted method, such as `Temperature().fit(counts)`.
+        select: function from the network's output to the tensor of logits, for networks that return
+            something else, such as `operator.itemgetter("out")` for torchvision's segmentation
+            models. For a softmax over two classes, it returns the logit of foreground, `z1 - z0`.
 
     Raises:
-        TypeError: `recalibration` is not a fitted recalibration, or needs more than logits. Also
-            raised by the forward pass, if the output is not a tensor.
+        TypeError: if `recalibration` is not a fitted method, or needs more than logits; in the
+            forward pass, if the logits are not a tensor.
         ValueError: in the forward pass, if the logits have several channels.
     """
 
@@ -73,13 +74,14 @@ class Recalibrated(nn.Module):
             self.recalibration.to(parameter.device)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute the recalibrated logits of a batch of images."""
         logits = self.logits(images)
-        if issubclass(self.recalibration.kind, Flip):  # it only calls what it is given as network
+        if issubclass(self.recalibration.kind, Flip):  # Flip only calls its network argument
             return Flip().apply_on_images(logits, images, cast(nn.Module, self.logits))
         return cast(Tensor, self.recalibration(logits))
 
     def logits(self, images: Tensor) -> Tensor:
-        """Return the network's logits before recalibration, in float32 or float64."""
+        """Compute the network's logits before recalibration, in float32 or float64."""
         output = self.network(images)
         logits = output if self.select is None else self.select(output)
         if not isinstance(logits, Tensor):
@@ -97,8 +99,13 @@ class Recalibrated(nn.Module):
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def save(self, path: str | Path) -> None:
-        """Write network and recalibration as one safetensors file. Raises as `files.write`."""
-        tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}  # if tied
+        """Write the network and the recalibration as one safetensors file.
+
+        Raises:
+            OSError: if the file cannot be written; see `files.write`.
+        """
+        # Copies, because safetensors refuses tensors that share memory, such as tied weights.
+        tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}
         save_tensors(
             Path(path), tensors, {"kind": self.recalibration.kind.name, "version": VERSION}
         )
@@ -107,25 +114,28 @@ class Recalibrated(nn.Module):
     def load(
         cls, path: str | Path, network: nn.Module, select: Callable[[Any], Tensor] | None = None
     ) -> Self:
-        """Read what `save` wrote, and fill `network` with its weights.
+        """Read a file that `save` wrote, and load its weights into `network`.
 
         Args:
             path: the file.
-            network: of the architecture that was saved, with any weights.
+            network: network of the saved architecture, with any weights.
             select: as for the constructor; a function is not saved.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: a damaged file, one of another kind or version, or of another network.
-                The network is unchanged.
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file is damaged, or belongs to another method, version or network.
+                The network is then unchanged.
         """
-        from aslp_lib.recalibration import RECALIBRATIONS  # which imports this file
+        from aslp_lib.recalibration import RECALIBRATIONS  # here, because it imports this module
 
         tensors, facts = load_tensors(Path(path))
         try:
             name = facts.get("kind")
             if name not in RECALIBRATIONS:
-                raise ValueError(f"its recalibration is {short_repr(name)}")
+                raise ValueError(
+                    f"its recalibration is {short_repr(name)}; expected one of "
+                    f"{', '.join(RECALIBRATIONS)}."
+                )
             kind = RECALIBRATIONS[name]
             kind.check_kind(facts)
             numbers = {
@@ -137,15 +147,16 @@ class Recalibrated(nn.Module):
             _check_shapes(tensors, recalibrated.state_dict())
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
-                f"{path} cannot be loaded ({error}); expected what Recalibrated.save wrote for a "
-                f"{type(network).__name__}. Save it again, or pass the network that was saved."
+                f"{path} cannot be loaded ({str(error).rstrip('.')}); expected a file that "
+                f"Recalibrated.save wrote for a {type(network).__name__}. Save it again, or pass "
+                "the network that was saved."
             ) from error
         fill(recalibrated, tensors, Path(path))
         return recalibrated
 
 
 class _Numbers(nn.Module):
-    """A recalibration of logits whose numbers are buffers."""
+    """Recalibration of logits whose parameters are buffers."""
 
     def __init__(self, fitted: Recalibration) -> None:
         super().__init__()
@@ -157,15 +168,15 @@ class _Numbers(nn.Module):
         self.kind = type(fitted)
         if isinstance(fitted, ImageRecalibration) and not isinstance(fitted, Flip):
             raise TypeError(
-                f"the recalibration {self.kind.name!r} needs more than logits: its network's "
-                "features of the images; expected one that needs logits alone. Call its "
+                f"the recalibration {self.kind.name!r} needs more than logits: the network's "
+                "features of the images; expected one that needs only logits. Call its "
                 "apply_on_images."
             )
         for name, number in asdict(fitted).items():
             self.register_buffer(name, torch.tensor(number, dtype=torch.float32))
 
     def forward(self, logits: Tensor) -> Tensor:
-        # A recalibration's formula reads only its numbers, so these buffers can stand for it.
+        # `apply` reads only the parameters, and this module has them under the same names.
         numbers = cast(Any, self)
         if not issubclass(self.kind, ImageWise):
             return self.kind.apply(numbers, logits)
@@ -175,25 +186,30 @@ class _Numbers(nn.Module):
         features = (map_features(flat) - numbers.means) / numbers.deviations
         features = features.clip(numbers.lowest, numbers.highest)
         weights = torch.stack([numbers.foreground, numbers.background])
-        # Not a matrix product, which autocast would compute in half precision.
+        # A product and a sum, because autocast would compute a matrix product in half precision.
         u = weights[:, 0] + (weights[:, 1:] * features[:, None]).sum(dim=-1)
         changed = self.kind.changed(numbers, flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
         return changed.view(logits.shape)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # Devices change, types do not: in half precision the steps of a staircase would coincide.
-        def moved(number: Tensor) -> Tensor:
-            result = fn(number)
-            return result if result.dtype == number.dtype else number.to(result.device)
+        # Buffers change their device but not their type, because in half precision some steps of
+        # `Isotonic` would coincide.
+        def move(buffer: Tensor) -> Tensor:
+            result = fn(buffer)
+            return result if result.dtype == buffer.dtype else buffer.to(result.device)
 
-        return cast(Self, super()._apply(moved, recurse))  # type: ignore[no-untyped-call]
+        return cast(Self, super()._apply(move, recurse))  # type: ignore[no-untyped-call]
 
     def extra_repr(self) -> str:
         return self.kind.name
 
 
 def _check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Raise ValueError unless names and shapes agree."""
+    """Check names and shapes of tensors.
+
+    Raises:
+        ValueError: if they differ from those expected.
+    """
     if missing := sorted(expected.keys() - tensors.keys()):
         raise ValueError(f"{len(missing)} tensors are missing, such as {missing[0]}")
     if unknown := sorted(tensors.keys() - expected.keys()):
@@ -201,6 +217,6 @@ def _check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor])
     for name, tensor in expected.items():
         if tensors[name].shape != tensor.shape:
             raise ValueError(
-                f"{name} has shape {tuple(tensors[name].shape)}, the network's "
+                f"{name} has shape {tuple(tensors[name].shape)}, in the network "
                 f"{tuple(tensor.shape)}"
             )

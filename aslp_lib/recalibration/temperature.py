@@ -1,4 +1,4 @@
-"""Temperature scaling: of all pixels, by predicted class, and fitted on corrupted images too."""
+"""Temperature scaling, with one temperature or one per predicted class."""
 
 from __future__ import annotations
 
@@ -19,20 +19,25 @@ from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.calibration_data import CalibrationData, Images
 
 LOWEST, HIGHEST = 0.01, 100.0
-"""The temperatures among which the best is sought."""
+"""Range of temperatures that is searched."""
 HALVINGS = 50
-"""Of the range's logarithm: they leave 1e-14 of T."""
+"""Number of bisections of the range on a logarithmic scale, for a relative precision of 1e-14."""
 
 
 @dataclass(frozen=True)
 class Temperature(Recalibration):
-    """Divides every logit by one number T: `sigmoid(z / T)` (Guo et al., ICML 2017).
+    """Temperature scaling: `p' = sigmoid(z / T)`.
 
-    T > 1 makes a network more modest, T < 1 surer; 1 changes nothing.
+    T > 1 lowers the confidence, T < 1 raises it, and T = 1 changes nothing.
 
-    >>> import torch
-    >>> Temperature(2.0).apply(torch.tensor([-3.0, 1.0]))
-    tensor([-1.5000,  0.5000])
+    Source: Guo et al., ICML 2017, section 4.2.
+
+    >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
+    >>> fitted = Temperature().fit(counts)  # at p = 0.8, two of three pixels are foreground
+    >>> fitted.describe()
+    'T = 2.000'
+    >>> fitted.apply(torch.tensor([0.8, 0.2]).logit()).sigmoid()
+    tensor([0.6667, 0.3333])
     """
 
     name = "temperature_scaling"
@@ -40,17 +45,17 @@ class Temperature(Recalibration):
     preserves_decisions = True
 
     value: float = 1.0
-    """T."""
+    """Temperature T."""
 
     def __post_init__(self) -> None:
         check_temperature(self.value)
 
     def minimise(self, counts: Counts) -> Self:
-        """Find the temperature of least negative log-likelihood.
+        """Find the temperature that minimises the NLL (`best_temperature`).
 
-        The margins are those of the counts' grey levels, whose ends are clipped
-        (`grey_level_logits`). For a network with logits far beyond the ends, T is a little smaller
-        than if it were fitted to the logits themselves.
+        The logits are those of the grey levels, which are clipped at both ends
+        (`grey_level_logits`). If a network has many logits beyond these ends, T is slightly smaller
+        than in a fit to exact logits.
 
         Raises:
             ValueError: as `pixels_to_fit`.
@@ -60,29 +65,37 @@ class Temperature(Recalibration):
         return type(self)(best_temperature(pixels_to_fit(counts).ravel(), margins))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """`logits / T`."""
+        """Compute `z / T`."""
         return logits / self.value
 
     def describe(self) -> str:
+        """Return T, and whether it is an end of the range that was searched."""
         return f"T = {shown_temperature(self.value)}"
 
 
 def best_temperature(
     pixels: NDArray[np.float64], margins: NDArray[np.float64], of: str = ""
 ) -> float:
-    """The temperature of least negative log-likelihood.
+    """Compute the temperature that minimises the NLL.
 
-    With a pixel's margin `m = (2y - 1) z` and `s = 1/T`, the NLL `mean log(1 + exp(-s m))` is
-    convex in s: its slope `-mean m / (1 + exp(s m))` rises, and where it is 0 is found by halving
-    [0.01, 100] on a logarithmic scale, to 1e-14 of T.
+    Let `m = (2y - 1) z` be the margin of a pixel and `s = 1/T`. The NLL `mean log(1 + exp(-s m))`
+    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s. The zero of
+    the derivative is found by bisection of [0.01, 100] on a logarithmic scale, with a relative
+    precision of 1e-14.
 
-    If the slope is not 0 anywhere in the range, its end is taken with a warning: the lower end
-    where every decision is right (so that ever surer is ever better; a set of one class can be so),
-    the upper end where the logits say nothing of the labels, or the contrary.
+    If the derivative has no zero in this range, an end of the range is returned, with a warning:
+    0.01 if all decisions are correct, since more confidence then always lowers the NLL (a set of
+    one class can be such a case), and 100 if the logits do not predict the labels or contradict
+    them.
+
+    >>> margins = np.log([4.0, 4.0, 0.25])  # p = 0.8, correct twice and wrong once
+    >>> round(best_temperature(np.ones(3), margins), 3)  # log 4 / T = log 2
+    2.0
 
     Args:
-        pixels: how many of each margin; some.
-        of: which pixels these are, for the warning.
+        pixels: number of pixels of each margin, not all 0.
+        margins: margins, of the same shape.
+        of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
 
     def slope(temperature: float) -> float:
@@ -90,9 +103,9 @@ def best_temperature(
         return -float(pixels @ (margins * wrong))
 
     if slope(LOWEST) <= 0:
-        return _end(LOWEST, of, "every decision is right, or nearly: ever surer is better")
+        return _end(LOWEST, of, "all or nearly all decisions are correct")
     if slope(HIGHEST) >= 0:
-        return _end(HIGHEST, of, "the logits say nothing of the labels, or the contrary")
+        return _end(HIGHEST, of, "the logits do not predict the labels, or contradict them")
     low, high = math.log(LOWEST), math.log(HIGHEST)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
@@ -103,43 +116,59 @@ def best_temperature(
     return math.exp((low + high) / 2)
 
 
-def _end(end: float, of: str, why: str) -> float:
+def _end(end: float, of: str, reason: str) -> float:
     warnings.warn(
-        f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} fits best, {end:g} is taken: {why}",
+        f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because {reason}; "
+        f"{end:g} is used. Check the validation set.",
         RuntimeWarning,
-        stacklevel=5,  # what called fit
+        stacklevel=5,  # the caller of fit
     )
     return end
 
 
 def check_temperature(value: float) -> None:
-    """Raise ValueError unless it is a positive number that single precision holds: beyond, a logit
-    over T is 0, or 0 / 0."""
+    """Check a temperature.
+
+    >>> check_temperature(2.5)
+
+    Raises:
+        ValueError: if it is not a positive normal number in float32, in which logits are divided.
+    """
     single = torch.finfo(torch.float32)
     if not (isinstance(value, (int, float)) and single.tiny <= value <= single.max):
         raise ValueError(
-            f"the temperature is {value!r}, but must be a positive number that single precision "
-            "holds"
+            f"the temperature is {value!r}; expected a positive number in the range of float32."
         )
 
 
 def shown_temperature(value: float) -> str:
-    """With three digits, and whether it is an end of the range."""
+    """Format a temperature with three decimals, and state if it is an end of the search range.
+
+    >>> shown_temperature(100.0)
+    '100.000, an end of the range that is searched'
+    """
     end = ", an end of the range that is searched" if value in (LOWEST, HIGHEST) else ""
     return f"{value:.3f}{end}"
 
 
 @dataclass(frozen=True)
 class ClassWiseTemperature(Recalibration):
-    """Divides positive logits by one temperature and negative ones by another: `temperature`
-    (Guo et al., ICML 2017) on either side of the decision.
+    """Temperature scaling by predicted class: `z' = z / T_1` if z > 0, and `z / T_0` otherwise.
 
-    Most pixels of a dense map are background, which so does not decide how sure of the object a
-    network is.
+    Most pixels of a dense map are background, and dominate the fit of a single temperature. With
+    two temperatures, they do not affect the confidence of predicted foreground.
 
-    >>> import torch
+    Source: after Guo et al., ICML 2017, applied to each side of the decision.
+
     >>> ClassWiseTemperature(foreground=2.0, background=0.5).apply(torch.tensor([-3.0, 1.0]))
     tensor([-6.0000,  0.5000])
+
+    At p = 0.8, two of three pixels are foreground; at p = 1/3, one of five:
+
+    >>> grey_levels, labels = [204] * 3 + [85] * 5, [1, 1, 0, 1, 0, 0, 0, 0]
+    >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
+    >>> ClassWiseTemperature().fit(counts).describe()  # log 4 / 2 = log 2, -log 2 / 0.5 = -log 4
+    'T = 2.000 of predicted foreground, 0.500 of predicted background'
     """
 
     name = "class_wise_temperature"
@@ -147,59 +176,69 @@ class ClassWiseTemperature(Recalibration):
     preserves_decisions = True
 
     foreground: float = 1.0
-    """T of positive logits."""
+    """Temperature T_1 of positive logits."""
     background: float = 1.0
-    """T of negative logits."""
+    """Temperature T_0 of negative logits."""
 
     def __post_init__(self) -> None:
         check_temperature(self.foreground)
         check_temperature(self.background)
 
     def minimise(self, counts: Counts) -> Self:
-        """Find each side's `best_temperature`.
+        """Find the `best_temperature` of each predicted class.
 
-        The NLL is a sum over both sides, convex in either's 1/T.
-
-        Where nothing is predicted foreground (or background), the one side's temperature is taken
-        for both, with a warning.
+        The NLL is a sum over both classes, so that the two fits are independent. If all pixels are
+        predicted as one class, its temperature is used for both, with a warning.
 
         Raises:
             ValueError: as `pixels_to_fit`.
         """
         pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
         margins, half = np.stack([-logits, logits]), counts.grey_levels // 2
-        found: dict[str, float] = {}
+        temperatures: dict[str, float] = {}
         for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
-            own = pixels[:, part].ravel()
-            if own.any():
+            side_pixels = pixels[:, part].ravel()
+            if side_pixels.any():
                 of = f" of predicted {side}"
-                found[side] = best_temperature(own, margins[:, part].ravel(), of)
-        if len(found) == 1:
-            ((side, value),) = found.items()
+                temperatures[side] = best_temperature(side_pixels, margins[:, part].ravel(), of)
+        if len(temperatures) == 1:
+            ((side, value),) = temperatures.items()
             warnings.warn(
-                f"all is predicted {side}: its temperature, {value:.3f}, is taken for both sides",
+                f"all pixels are predicted {side}; its temperature, {value:.3f}, is used for both "
+                "classes. Check the validation set.",
                 RuntimeWarning,
-                stacklevel=3,  # what called fit
+                stacklevel=3,  # the caller of fit
             )
             return type(self)(value, value)
-        return type(self)(**found)
+        return type(self)(**temperatures)
 
     def apply(self, logits: Tensor) -> Tensor:
-        """`logits / T` of each one's side."""
+        """Compute `z / T_1` for positive and `z / T_0` for other logits."""
         return torch.where(logits > 0, logits / self.foreground, logits / self.background)
 
     def describe(self) -> str:
+        """Return both temperatures."""
         foreground, background = map(shown_temperature, (self.foreground, self.background))
         return f"T = {foreground} of predicted foreground, {background} of predicted background"
 
 
 @dataclass(frozen=True)
 class CorruptionTemperature(Temperature):
-    """`Temperature`, fitted on the validation set and on it under each of `CORRUPTIONS`, every
-    pixel alike: after the perturbed validation set of Tomani et al. (CVPR 2021).
+    """Temperature scaling, `p' = sigmoid(z / T)`, fitted on clean and corrupted images.
 
-    One number between what clean and what corrupted images ask for: modest under shift, and too
-    modest without.
+    The corrupted images are the validation set under each of `CORRUPTIONS`. All pixels have the
+    same weight. T is a compromise: it reduces overconfidence under distribution shift, but leaves
+    the network underconfident on clean images.
+
+    Source: after the perturbed validation set of Tomani et al., CVPR 2021.
+
+    >>> clean = Counts.from_map(np.uint8([[204] * 4]), np.uint8([[1, 1, 1, 0]]))
+    >>> corrupted = Counts.from_map(np.uint8([[204] * 2]), np.uint8([[1, 0]]))
+    >>> fitted = CorruptionTemperature().fit(clean, [corrupted])
+    >>> fitted.describe()  # at p = 0.8, four of six pixels are foreground
+    'T = 2.000'
+    >>> fitted.apply(torch.tensor([0.8]).logit()).sigmoid()
+    tensor([0.6667])
     """
 
     name = "corruption_temperature"
@@ -207,9 +246,18 @@ class CorruptionTemperature(Temperature):
     fits_corrupted = True
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
+        """Fit T on the validation set, clean and under each of `CORRUPTIONS`."""
         return self.fit(trained.counts, trained.corrupted)
 
     def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Fit as `Temperature.fit`, on the pixels of clean images and of corrupted ones."""
-        pixels = sum((each.pooled for each in corrupted), pixels_to_fit(counts))
+        """Fit T as `Temperature.fit` does, on the pixels of clean and corrupted images.
+
+        Args:
+            counts: counts of clean images.
+            corrupted: counts of corrupted images, one entry for each corruption.
+
+        Raises:
+            ValueError: as `pixels_to_fit`.
+        """
+        pixels = sum((images.pooled for images in corrupted), pixels_to_fit(counts))
         return super().fit(Counts(pixels[None]))

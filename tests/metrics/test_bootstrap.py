@@ -102,9 +102,9 @@ def test_bad_arguments():
     counts, ece = random_counts(3), calibration.ece
     first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
     for message, function, *arguments in (
-        ("two or more, not 1", bounds, counts[:1], ece),
+        ("1; expected two or more", bounds, counts[:1], ece),
         ("3 and 2 images", difference, counts, counts[:2], ece),
-        ("not the same ones", difference, first, other, ece),
+        ("3 and 3 images, or other names", difference, first, other, ece),
     ):
         with pytest.raises(ValueError, match=message):
             function(*arguments)

@@ -33,5 +33,5 @@ def test_bad_input():
         against_posterior(maps, np.zeros((1, 5)))
     with pytest.raises(ValueError, match="float64"):
         against_posterior(maps / 255, np.zeros((1, 4)))
-    with pytest.raises(ValueError, match="not be NaN"):
+    with pytest.raises(ValueError, match="labels are NaN"):
         against_posterior(maps, np.full((1, 4), np.nan))

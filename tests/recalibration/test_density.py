@@ -95,7 +95,7 @@ def test_a_temperature_stays_in_the_range_however_far_an_image_lies(small, fitte
         far = replace(fitted, weights=(0.0, sign * 10.0, 0.0, 0.0), means=(-1.0, 0.0, 0.0))
         np.testing.assert_allclose(far.temperatures(images, small.network), end, rtol=1e-9)
     right = Counts.from_probabilities(torch.sigmoid(logits), (logits > 0).float())
-    with pytest.warns(RuntimeWarning, match="0.01 is taken"):
+    with pytest.warns(RuntimeWarning, match="0.01 is used"):
         separate = Density().fit_on_images(replace(small, validate=lambda _: right))
     np.testing.assert_allclose(separate.temperatures(images, small.network), 0.01, rtol=1e-9)
 
@@ -129,23 +129,23 @@ def test_networks_without_features_and_sets_without_images_are_refused(small, fi
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("weights", lambda t: t[:-1], "there must be one more weight"),
-        ("weights", lambda t: t.float(), "must be lists in float64"),
+        ("weights", lambda t: t[:-1], "3 stages are 3 weights"),
+        ("weights", lambda t: t.float(), "weights is torch.float32"),
         ("weights", lambda t: t * math.nan, "weight is nan"),
-        ("weights", lambda t: 99 + 0 * t, "weights are .99.* but must be 10 at most"),
-        ("means", lambda t: t[None], "must be lists in float64"),
+        ("weights", lambda t: 99 + 0 * t, "weights are .99.* expected .* at most 10"),
+        ("means", lambda t: t[None], r"means is .*\(1, 3\); expected a vector"),
         ("means", lambda t: t * math.inf, "mean is -?inf"),
         ("deviations", lambda t: -t, "not positive"),
         ("references.1", lambda t: t.double(), "references are torch.float64"),
         ("references.1", lambda t: t[0], "references are torch.float32 of shape"),
         ("references.1", lambda t: t[:0], "references are torch.float32 of shape"),
         ("references.2", lambda t: t * math.inf, "NaN or infinity"),
-        ("references.3", lambda t: torch.ones(2, 2), "there must be one more weight"),
+        ("references.3", lambda t: torch.ones(2, 2), "4 stages are 4 weights"),
         ("colour", lambda t: torch.ones(2, 2), "references.3"),
         ("version", 2, "of version 2"),
         ("kind", "temperature_scaling", "holds the recalibration 'temperature_scaling'"),
-        ("neighbours", 0, "there are 0 neighbours"),
-        ("neighbours", True, "neighbours are True"),
+        ("neighbours", 0, "neighbours is 0"),
+        ("neighbours", True, "neighbours is True"),
         ("colour", 1, "colour"),
     ],
 )

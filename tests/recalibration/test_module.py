@@ -210,7 +210,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
         (
             {"network.bias": torch.ones(2)},
             {},
-            r"network.bias has shape \(2,\), the network's \(1,\)",
+            r"network.bias has shape \(2,\), in the network \(1,\)",
         ),
         ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
         ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),

@@ -63,7 +63,7 @@ def test_a_certainty_that_is_wrong_has_a_finite_price():
     assert fitted.value == pytest.approx(math.log(8189) / math.log(3), rel=1e-12)
 
 
-RIGHT, CONTRARY = "0.01 is taken: every decision is right", "100 is taken: the logits say nothing"
+RIGHT, CONTRARY = "decisions are correct; 0.01 is used", "do not predict .*; 100 is used"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ RIGHT, CONTRARY = "0.01 is taken: every decision is right", "100 is taken: the l
         (Temperature, ({100: 5}, {}), (0.01,), RIGHT),
         (
             *(ClassWiseTemperature, ({100: 5, 4000: 5}, {}), (100.0, 0.01)),
-            "of predicted (foreground|background) from .*, (100|0.01) is taken",
+            "of predicted (foreground|background) from .*; (100|0.01) is used",
         ),
     ],
 )
@@ -92,7 +92,7 @@ def test_without_a_best_temperature_an_end_is_taken_and_said(kind, counts, ends,
 def test_a_side_without_pixels_takes_the_other_s(side, level):
     counts = at_levels({level: 1 if level == 4000 else 3}, {level: 3 if level == 4000 else 1})
     with pytest.warns(
-        RuntimeWarning, match=f"all is predicted {side}: its temperature, "
+        RuntimeWarning, match=f"all pixels are predicted {side}; its temperature, "
     ) as warned:
         fitted = ClassWiseTemperature().fit(counts)
     value = math.log(4000 / 95) / math.log(3)
