@@ -32,8 +32,8 @@ class ML1ACEOptions:
     """Equal-width bins of the probability."""
 
     def __post_init__(self) -> None:
-        require("weight", self.weight, 0 <= self.weight < math.inf, "be finite and not negative")
-        require("bins", self.bins, self.bins >= 2, "be 2 or more")
+        require("weight", self.weight, 0 <= self.weight < math.inf, "a finite value, not negative")
+        require("bins", self.bins, self.bins >= 2, "2 or more")
 
 
 class ML1ACE(Method[ML1ACEOptions]):

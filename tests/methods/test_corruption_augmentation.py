@@ -79,7 +79,7 @@ def test_soft_masks_are_refused():
             prepared(share, images, labels)
     settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
     with pytest.raises(
-        ValueError, match="soft_masks is True, but must be off for corruption_augmentation"
+        ValueError, match="soft_masks is True; expected False with corruption_augmentation"
     ):
         replace(settings, soft_masks=True)
     assert not BCE.hard_masks

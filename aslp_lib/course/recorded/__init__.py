@@ -48,7 +48,7 @@ def position(name: str, value: object, options: Collection[object]) -> int:
         ValueError: it is not among them; the message has the name.
     """
     choices = ", ".join(map(str, options))
-    require(name, value, value in options, f"be one of those recorded: {choices}")
+    require(name, value, value in options, f"one of those recorded: {choices}")
     return list(options).index(value)
 
 

@@ -73,7 +73,7 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
     Raises:
         ValueError: a method, an epoch or a set that is not of `METHODS`, `EPOCHS` and `PICKS`.
     """
-    require("epoch", epoch, epoch in EPOCHS, f"be an even one up to {EPOCHS[-1]}")
+    require("epoch", epoch, epoch in EPOCHS, f"an even one up to {EPOCHS[-1]}")
     method_at, part_at = position("method", method, METHODS), position("set", part, PICKS)
     at = method_at, EPOCHS.index(epoch), part_at
     held = read_arrays(FILE)
