@@ -120,17 +120,17 @@ class Run:
         Processes that create runs at the same time get different folders. A folder appears together
         with its settings.
         """
-        chosen, number = Path(path), 1
+        candidate, number = Path(path), 1
         while True:
             try:
-                with whole_folder(chosen) as folder:
+                with whole_folder(candidate) as folder:
                     write(folder / "settings.json", settings.to_json())
-                return cls(chosen, settings)
+                return cls(candidate, settings)
             except OSError:
-                if not chosen.exists():
+                if not candidate.exists():
                     raise
             number += 1
-            chosen = Path(f"{path}-{number}")
+            candidate = Path(f"{path}-{number}")
 
     @classmethod
     def open(cls, path: Path) -> Run:

@@ -187,9 +187,9 @@ def _check_lists(root: Path, result: Found) -> dict[str, str]:
     present = {p.stem for p in (root / TRAIN / "Image").glob("*") if p.suffix.lower() in SUFFIXES}
     for name, path in paths.items():
         absent = {*stems[name]} - present
-        result.attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'}", absent)
+        result.attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
     both = {*stems["train"]} & {*stems["validation"]}
-    result.attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", both)
+    result.attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
     return {stem: name for name, listed in stems.items() for stem in listed}
 
 

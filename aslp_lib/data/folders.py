@@ -37,7 +37,7 @@ class Folder(SaliencySet):
             are grey; "threshold" accepts them, for masks that average several annotators.
 
     Raises:
-        ValueError: there are no images, or images without a mask; names them.
+        ValueError: there are no images, or images without a mask; the message names them.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -69,7 +69,7 @@ class Folder(SaliencySet):
                 f"the set {name} is empty; expected images. Put them where Dataset/README.md says."
             )
         if masks is not None:
-            refuse(f"images of {name} without a mask", images.keys() - masks.keys())
+            refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
@@ -143,7 +143,7 @@ def paper_layout(
 
     Raises:
         FileNotFoundError: a folder or list is missing, or there is no test set.
-        ValueError: images, masks and lists do not match; names them.
+        ValueError: images, masks and lists do not match; the message names them.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -167,7 +167,8 @@ def paper_layout(
     train, validation = _split(root, sorted(images), notes)
 
     def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
-        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
+        absent = set(stems) - set(images)
+        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'} (remove them)", absent)
         selected = {stem: images[stem] for stem in sorted(stems)[:limit]}
         return Folder(name, selected, masks, side, seed=seed, grey=grey, **training)
 
@@ -232,7 +233,8 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
     paths = [root / TRAIN_LIST, root / VALIDATION_LIST]
     if all(path.exists() for path in paths):
         train, validation = (read_list(path) for path in paths)
-        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", set(train) & set(validation))
+        both = set(train) & set(validation)
+        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
         return train, validation
     if any(path.exists() for path in paths):
         absent = next(path for path in paths if not path.exists())
@@ -262,7 +264,7 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
         return Folder(root.name, images, None, size)
     masks = find_images(root / "GT")
     if limit is None:
-        refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
+        refuse(f"masks of {root.name} without an image (add it)", masks.keys() - images.keys())
     return Folder(root.name, images, masks, size, grey=grey)
 
 

@@ -81,14 +81,14 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    picture = _decoded(path)
-    if _is_deep(picture):
-        return np.repeat(_in_8_bits(path, picture, IMAGE_ADVICE)[..., None], 3, axis=2)
-    return _pixels(_opaque(path, picture, IMAGE_ADVICE), "RGB")
+    image = _decoded(path)
+    if _is_deep(image):
+        return np.repeat(_in_8_bits(path, image, IMAGE_ADVICE)[..., None], 3, axis=2)
+    return _pixels(_opaque(path, image, IMAGE_ADVICE), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """Read a mask, cut at 128.
+    """Read a mask and cut it at 128: grey levels from 128 up are foreground.
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
@@ -189,9 +189,9 @@ def stored_size(path: Path) -> tuple[int, int]:
     ...     stored_size(Path(folder) / "a.png")
     (2, 3)
     """
-    picture = _opened(path)
-    height, width = picture.height, picture.width
-    return (width, height) if _orientation(picture) >= 5 else (height, width)
+    image = _opened(path)
+    height, width = image.height, image.width
+    return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
 def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
@@ -213,55 +213,55 @@ def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarr
 
 def _grey(path: Path, kind: str, advice: str) -> np.ndarray:
     """Read a mask or a map as (H, W) uint8; its channels must be equal."""
-    picture = _decoded(path)
-    if _is_deep(picture):
-        return _in_8_bits(path, picture, advice)
-    picture = _opaque(path, picture, advice)
-    if picture.mode in ("1", "L", "LA"):
-        return _pixels(picture, "L")
-    red, green, blue = np.moveaxis(_pixels(picture, "RGB"), -1, 0)
+    image = _decoded(path)
+    if _is_deep(image):
+        return _in_8_bits(path, image, advice)
+    image = _opaque(path, image, advice)
+    if image.mode in ("1", "L", "LA"):
+        return _pixels(image, "L")
+    red, green, blue = np.moveaxis(_pixels(image, "RGB"), -1, 0)
     if not (np.array_equal(red, green) and np.array_equal(green, blue)):
         raise ValueError(f"{path} has colours; expected a grey {kind}. {advice}.")
     return red.copy()
 
 
-def _pixels(picture: Image.Image, mode: str) -> np.ndarray:
+def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     """Return the pixels as an array, which is writable because torch requires it."""
     # Converting to the mode that the image already has would only copy it.
-    return np.array(picture if picture.mode == mode else picture.convert(mode))
+    return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _opaque(path: Path, picture: Image.Image, advice: str) -> Image.Image:
+def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
     """Return the image, converted from a palette if that has transparent colours.
 
     Raises:
         ValueError: some pixels are transparent.
     """
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
-    if np.asarray(picture.getchannel("A")).min() < 255:
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
+    if np.asarray(image.getchannel("A")).min() < 255:
         raise ValueError(
             f"{path} has transparent pixels, whose colour is undefined; expected opaque ones. "
             f"{advice}, without an alpha channel."
         )
-    return picture
+    return image
 
 
-def _is_deep(picture: Image.Image) -> bool:
+def _is_deep(image: Image.Image) -> bool:
     """Return whether the image has one channel of more than 8 bits."""
-    return picture.mode.startswith("I") or picture.mode == "F"
+    return image.mode.startswith("I") or image.mode == "F"
 
 
-def _in_8_bits(path: Path, picture: Image.Image, advice: str) -> np.ndarray:
+def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
     """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
         ValueError: the values are floats or other numbers of unknown range, or 8-bit grey levels
             stored as 16 bits, which would all become black.
     """
-    values = np.asarray(picture)
-    if picture.mode == "F" or values.min() < 0 or values.max() > 65535:
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError(
             f"{path} holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 "
             f"bits. {advice}."
@@ -271,7 +271,7 @@ def _in_8_bits(path: Path, picture: Image.Image, advice: str) -> np.ndarray:
             f"{path} has 16 bits but goes to {values.max()} of 65535 only, which would all be "
             f"black; expected the full range. {advice}, in 8 bits."
         )
-    if picture.has_transparency_data:
+    if image.has_transparency_data:
         raise ValueError(
             f"{path} has a transparent grey level; expected opaque ones. {advice}, without it."
         )
@@ -280,15 +280,15 @@ def _in_8_bits(path: Path, picture: Image.Image, advice: str) -> np.ndarray:
 
 def _decoded(path: Path) -> Image.Image:
     """Decode a whole image, and make it upright."""
-    picture = _opened(path)
+    image = _opened(path)
     try:
-        picture.load()
+        image.load()
     except Exception as error:  # Decoders may raise any error for a damaged file.
         raise _unreadable(path, error) from error
-    if picture.mode == "P" and picture.palette is None:
+    if image.mode == "P" and image.palette is None:
         raise _unreadable(path, "the palette is missing")
-    turn = TURNS.get(_orientation(picture))
-    return picture if turn is None else picture.transpose(turn)
+    turn = TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
 def _opened(path: Path) -> ImageFile:
@@ -299,35 +299,35 @@ def _opened(path: Path) -> ImageFile:
         raise _unreadable(path, "unknown format" if data else "empty file")
     try:
         chunks = _png_chunks(data) if reader is PngImageFile else set()
-        picture = reader(io.BytesIO(data))
-        frames = getattr(picture, "n_frames", 1)
+        image = reader(io.BytesIO(data))
+        frames = getattr(image, "n_frames", 1)
     except Exception as error:  # as above
         raise _unreadable(path, error) from error
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
-    if picture.width * picture.height > MAX_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise ValueError(
-            f"{path} is {picture.width} x {picture.height}; expected at most "
+            f"{path} is {image.width} x {image.height}; expected at most "
             f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
         )
-    bits = data[24] if reader is PngImageFile else _tiff_bits(picture)
-    if picture.mode == "LAB" or (bits > 8 and not _is_deep(picture)):
+    bits = data[24] if reader is PngImageFile else _tiff_bits(image)
+    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
         # Pillow would keep the upper 8 bits unrounded, which turns values up to 255 into 0.
         raise ValueError(
-            f"{path} is {picture.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
+            f"{path} is {image.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
         )
     # The orientation may follow the pixels of a PNG, and Pillow rotates a TIFF while decoding it.
-    if reader is TiffImageFile or (b"eXIf" in chunks and "exif" not in picture.info):
+    if reader is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
         try:
-            picture.load()
+            image.load()
         except Exception as error:  # as above
             raise _unreadable(path, error) from error
-    return picture
+    return image
 
 
-def _tiff_bits(picture: ImageFile) -> int:
+def _tiff_bits(image: ImageFile) -> int:
     """Return the bits per channel of a TIFF; 8 for other formats."""
-    return max(picture.tag_v2.get(258, (1,))) if isinstance(picture, TiffImageFile) else 8
+    return max(image.tag_v2.get(258, (1,))) if isinstance(image, TiffImageFile) else 8
 
 
 def _png_chunks(data: bytes) -> set[bytes]:
@@ -354,11 +354,11 @@ def _png_chunks(data: bytes) -> set[bytes]:
     return kinds
 
 
-def _orientation(picture: ImageFile) -> int:
+def _orientation(image: ImageFile) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
     try:
         # PngImageFile's own `getexif` would decode the image.
-        orientation = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
         return int(orientation) if orientation in TURNS else 1
     except Exception:
         return 1

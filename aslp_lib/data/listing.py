@@ -48,7 +48,7 @@ def find_images(folder: Path) -> dict[str, Path]:
 
 
 def read_list(path: Path) -> list[str]:
-    """Read a list of stems, one per line; the suffix of an image file is removed.
+    r"""Read a list of stems, one per line; the suffix of an image file is removed.
 
     Raises:
         ValueError: the list is empty or not in UTF-8, a stem is repeated, or a line is not the bare
@@ -57,7 +57,7 @@ def read_list(path: Path) -> list[str]:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "list.txt"
-    ...     _ = path.write_text("one.jpg\\ntwo\\n")
+    ...     _ = path.write_text("one.jpg\ntwo\n")
     ...     read_list(path)
     ['one', 'two']
     """
@@ -71,35 +71,36 @@ def read_list(path: Path) -> list[str]:
     lines = [line.strip() for line in text.split("\n")]
     refuse_unprintable(f"lines of {path}", lines)
     elsewhere = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
-    refuse(f"lines of {path} are not bare file names, without a folder", elsewhere)
+    refuse(f"lines of {path} are not bare file names (remove the folder)", elsewhere)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
         raise ValueError(
             f"the list {path} is empty; expected one stem per line. Fill it, or remove it."
         )
-    refuse(f"stems repeated in {path}", {stem for stem, n in Counter(stems).items() if n > 1})
+    repeated = {stem for stem, n in Counter(stems).items() if n > 1}
+    refuse(f"stems repeated in {path} (keep one line each)", repeated)
     return stems
 
 
-def refuse_unprintable(what: str, names: Iterable[str]) -> None:
+def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
     """Raise ValueError if names hold control characters, such as a newline, or are not in UTF-8.
 
     Lists and tables have one name per line, in UTF-8.
 
     Args:
-        what: noun for the names in the message.
+        noun: description of the names for the message, such as "lines of list.txt".
     """
 
     def holds_control_characters(name: str) -> bool:
         return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
 
     refuse(
-        f"{what} with control characters, or not in UTF-8 (rename them)",
+        f"{noun} with control characters, or not in UTF-8 (rename them)",
         {ascii(n) for n in names if not n.isprintable() and holds_control_characters(n)},
     )
 
 
-def refuse(what: str, stems: set[str]) -> None:
+def refuse(noun: str, stems: set[str]) -> None:
     """Raise ValueError, with the message of `counted`, if there are any stems.
 
     >>> refuse("images without a mask", {"b", "a"})
@@ -107,13 +108,13 @@ def refuse(what: str, stems: set[str]) -> None:
     ValueError: 2 images without a mask: a, b
     """
     if stems:
-        raise ValueError(counted(what, stems))
+        raise ValueError(counted(noun, stems))
 
 
-def counted(what: str, names: Collection[str]) -> str:
+def counted(noun: str, names: Collection[str]) -> str:
     """Describe a collection by its size, a noun and its first names.
 
     >>> counted("stems in both lists", ["c", "a", "b"])
     '3 stems in both lists: a, b, c'
     """
-    return f"{len(names)} {what}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
+    return f"{len(names)} {noun}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"

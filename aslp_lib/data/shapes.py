@@ -263,7 +263,7 @@ def _draw(
     """Draw an image (3, size, size) uint8, its mask (size, size) uint8 and its posterior."""
     shade = rng.uniform(0.3, 0.7, (3, 1, 1))
     clouds = 0.10 * scene.texture * _clouds(rng, size, 6)
-    picture = shade + clouds + 0.04 * rng.standard_normal((3, size, size))
+    image = shade + clouds + 0.04 * rng.standard_normal((3, size, size))
     mask = np.zeros((size, size), np.uint8)
     posterior = np.zeros((size, size), np.float32)
     fewest, most = scene.shapes
@@ -273,11 +273,11 @@ def _draw(
         direction = rng.standard_normal((3, 1, 1))
         direction *= contrast / np.abs(direction).mean()
         paint = shade + direction + 0.05 * scene.texture * _clouds(rng, size, 10)
-        picture = np.where(inside, paint, picture)
+        image = np.where(inside, paint, image)
         q = annotators.salience(np.asarray(contrast))
         mask[inside] = rng.random() < q
         posterior[inside] = q
-    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8), mask, posterior
+    return (255 * np.clip(image, 0, 1)).round().astype(np.uint8), mask, posterior
 
 
 def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
@@ -315,5 +315,5 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     pattern = (u, np.sign(u * v), (u + v) / 2, _clouds(rng, size, 12)[0])[kind]
     shade = rng.uniform(0.3, 0.7, (3, 1, 1))
     colour = rng.uniform(-0.35, 0.35, (3, 1, 1))
-    picture = shade + colour * pattern + 0.04 * rng.standard_normal((3, size, size))
-    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8)
+    image = shade + colour * pattern + 0.04 * rng.standard_normal((3, size, size))
+    return (255 * np.clip(image, 0, 1)).round().astype(np.uint8)

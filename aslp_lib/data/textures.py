@@ -28,7 +28,7 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
         The number of textures.
 
     Raises:
-        FileNotFoundError: DTD or the list is missing, or DTD lacks textures; names them.
+        FileNotFoundError: DTD or the list is missing, or DTD lacks listed textures.
         FileExistsError: the target already exists.
         ValueError: the list holds something other than file names, or a texture cannot be read.
 

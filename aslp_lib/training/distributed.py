@@ -77,21 +77,27 @@ def rows_before(values: Tensor, part: slice, images: int, accelerator: Accelerat
         values: (rows, ...) this process's rows.
         part: their position among all rows.
         images: number of all rows.
+
+    >>> from types import SimpleNamespace
+    >>> single = SimpleNamespace(num_processes=1)
+    >>> rows_before(torch.tensor([1, 2, 3]), slice(0, 3), 3, single)
+    tensor([3, 1, 2])
     """
     rows = values[: part.stop - part.start]
     before = all_gather_rows(rows, part, images, accelerator).roll(1, 0)
     return before[part] if len(rows) else before[:1]
 
 
-def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:
+def share_items(values: Tensor, updated: Sequence[int], accelerator: Accelerator) -> None:
     """Copy the items that each process changed to all processes, in place.
 
     Args:
         values: (items, ...) one row per item.
-        own: items that this process changed; together, the processes must change each item once.
+        updated: indices of the items that this process changed; each item must have been changed
+            by one process at most, and the indices of all processes must cover all items.
     """
     if accelerator.num_processes > 1:
-        index = torch.tensor(own, dtype=torch.long, device=values.device)
+        index = torch.tensor(updated, dtype=torch.long, device=values.device)
         changed = torch.zeros_like(values).index_copy_(0, index, values[index])
         values.copy_(all_reduce_sum(changed, accelerator))
 

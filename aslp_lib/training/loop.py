@@ -128,6 +128,11 @@ def prepare(
 
     Returns:
         The network that accelerate has wrapped, the optimiser and the state.
+
+    >>> settings = Settings(device="cpu")
+    >>> network, optimizer, state = prepare(settings, "bce", 4, accelerator_for(settings))
+    >>> state.log, state.method.label
+    ([], 'BCE')
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
@@ -187,11 +192,11 @@ def run_epoch(
             partial(derived_seed, settings.seed, SWITCHES, epoch),
             partial(rows_before, part=parts[step], images=len(global_batches[step])),
         )
-        images, targets = method.prepare(images, labels, index, draws)
+        images, loss_labels = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        loss = method.loss(logits, targets, index, draws)
+        loss = method.loss(logits, loss_labels, index, draws)
         # The loss is a sum, and processes' gradients are averaged; this makes it the mean over the
         # whole batch. Scaling each pixel's gradient here gives the rounding of a single process.
         pixels = logits[0].numel()

@@ -26,12 +26,12 @@ def recalibrate(
     >>> import tempfile
     >>> from pathlib import Path
     >>> from aslp_lib import networks
-    >>> settings = Settings(device="cpu", limit=4, recalibrate=("temperature_scaling",))
+    >>> settings = Settings(device="cpu", limit=4, recalibrate=("histogram",))
     >>> with tempfile.TemporaryDirectory() as path:
     ...     folder = MethodFolder(Path(path))
     ...     recalibrate(networks.build("tiny"), settings.load_data(), settings, folder)
     ...     [file.name for file in folder.path.iterdir()]
-    ['temperature_scaling.json']
+    ['histogram.json']
     """
     at_network = replace(settings, validate_at="network")
     trained = CalibrationData(network, data, partial(validate, network, settings=at_network))
