@@ -241,19 +241,19 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
         raise FileNotFoundError(
             f"{absent} is missing, although the other list exists; expected both or none. Add it."
         )
-    held_out = max(1, round(VALIDATION_SHARE * len(stems)))
-    if held_out == len(stems):
+    count = max(1, round(VALIDATION_SHARE * len(stems)))
+    if count == len(stems):
         raise ValueError(
             f"{root / TRAIN} holds one image; expected at least two, for training and validation. "
             "Add images."
         )
     order = np.random.default_rng(0).permutation(len(stems))
-    validation = {stems[i] for i in order[:held_out]}
+    held_out = {stems[i] for i in order[:count]}
     notes.append(
-        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - held_out} for "
-        f"training and {held_out} for validation; the run's folder keeps the lists"
+        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - count} for "
+        f"training and {count} for validation; the run's folder keeps the lists"
     )
-    return [s for s in stems if s not in validation], sorted(validation)
+    return [s for s in stems if s not in held_out], sorted(held_out)
 
 
 def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:

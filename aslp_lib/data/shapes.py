@@ -237,7 +237,7 @@ def graded(
         size, data_seed, limit: see `embedded`.
 
     Raises:
-        ValueError: there is no shift of a name.
+        ValueError: a name is not in `SHIFTS`.
 
     >>> shifted = graded(names=["texture1", "empty3"], limit=2)
     >>> shifted["empty3"].masks.sum().item()

@@ -1,7 +1,7 @@
 """Training and testing by several processes, one per device, with the results of a single one.
 
 `accelerate launch` or `torchrun` starts the processes. Each one computes its rows of every batch,
-and their results are summed. With a single process, the functions here return their input.
+and their results are summed. With a single process, nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accel
 def rows_before(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
     """Return the row before each of this process's rows, cyclically over all processes.
 
-    A process without rows of its own carries one substitute row; it gets one arbitrary row.
+    A process without rows holds one substitute row, and gets one row without meaning.
 
     Args:
         values: (rows, ...) this process's rows.

@@ -75,7 +75,7 @@ def test_soft_masks_are_refused():
     images, labels = batch()
     labels[7, 0, 3, 3] = 0.4
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="only masks of 0 and 1 are corrupted"):
+        with pytest.raises(ValueError, match="soft masks cannot be corrupted"):
             prepared(share, images, labels)
     settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
     with pytest.raises(
