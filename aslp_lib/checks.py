@@ -1,4 +1,4 @@
-"""What comes from outside, held to what it must be: JSON, and values by their annotations."""
+"""Validation of input: JSON objects, and values against the annotations of dataclasses."""
 
 from __future__ import annotations
 
@@ -12,54 +12,67 @@ from reprlib import Repr
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 LARGEST_WHOLE = 2**63 - 1
-"""What torch and NumPy hold."""
+"""Largest integer that PyTorch and NumPy can hold (int64)."""
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
 
 
 def short_repr(value: object) -> str:
-    """A value in a message: not all of it where it is long or deep."""
+    """Return a value as text for an error message; long or deep values are abbreviated.
+
+    >>> short_repr([1, 2, 3, 4, 5, 6, 7, 8])
+    '[1, 2, 3, 4, 5, 6, ...]'
+    """
     return _short.repr(value)
 
 
 def require(name: str, value: object, good: bool, expected: str) -> None:
-    """Raise ValueError unless it is good: "NAME is VALUE, but must EXPECTED"."""
+    """Raise ValueError with the message "NAME is VALUE; expected EXPECTED" unless `good`.
+
+    >>> require("size", 0, False, "at least 1")
+    Traceback (most recent call last):
+    ValueError: size is 0; expected at least 1
+    """
     if not good:
-        raise ValueError(f"{name} is {short_repr(value)}, but must {expected}")
+        raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
-    """The keys and values of a JSON object.
+    """Parse a JSON object.
 
     Raises:
-        ValueError: no JSON, no object, a key that is there twice, or nested too deeply.
+        ValueError: the text is not JSON or not an object, repeats a key, or is nested too deeply.
+
+    >>> json_object('{"size": 48}')
+    {'size': 48}
     """
     try:
-        held = json.loads(text, object_pairs_hook=_each_once)
+        content = json.loads(text, object_pairs_hook=_unique_keys)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    if not isinstance(held, dict):
-        raise ValueError(f"it is {short_repr(held)}, but must be an object of names and values")
-    return held
+        raise ValueError("the JSON text is nested too deeply") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"the JSON text is {short_repr(content)}; expected an object")
+    return content
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    held = dict(pairs)
-    if len(held) < len(pairs):
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a dict, or raise ValueError if a key is repeated."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
-        twice = next(key for key in held if keys.count(key) > 1)
-        raise ValueError(f"{short_repr(twice)} is there twice: remove one")
-    return held
+        repeated = next(key for key in content if keys.count(key) > 1)
+        raise ValueError(f"repeated key: {short_repr(repeated)}; expected each once. Remove one.")
+    return content
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
-    """Raise ValueError unless each value is what the dataclass's field of that name says; names it.
+    """Raise ValueError unless each value matches the annotation of the dataclass field it names.
 
-    Whole numbers do for floats, but True is no number, nor are NaN and infinity.
+    Integers are accepted for floats. Booleans, NaN and infinity are not accepted as numbers.
 
     Args:
-        prefix: of the names of a group's fields in messages, as `aslp.`.
+        prefix: text before field names in messages, such as `aslp.` for a group of settings.
     """
     hints = _hints(kind)
     if unknown := sorted(values.keys() - hints.keys()):
@@ -67,27 +80,30 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
             f"unknown settings: {', '.join(prefix + short_repr(n)[1:-1] for n in unknown)}"
         )
     for name, value in values.items():
-        expected = f"be {in_words(hints[name])}"
-        require(f"{prefix}{name}", value, fits(value, hints[name]), expected)
+        require(f"{prefix}{name}", value, fits(value, hints[name]), in_words(hints[name]))
 
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
     hints = get_type_hints(kind)
-    return {each.name: hints[each.name] for each in fields(kind)}
+    return {field.name: hints[field.name] for field in fields(kind)}
 
 
 def fits(value: object, hint: Any) -> bool:
-    """Whether a value is what an annotation says, as `check_types` reads it."""
+    """Return whether a value matches an annotation, as `check_types` interprets it.
+
+    >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
+    (True, False, False)
+    """
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:
         return isinstance(value, str) and value in parts
     if origin in (tuple, list):  # of any length
-        return isinstance(value, origin) and all(fits(each, parts[0]) for each in value)
+        return isinstance(value, origin) and all(fits(item, parts[0]) for item in value)
     if origin is dict:
-        return isinstance(value, dict) and all(fits(each, parts[1]) for each in value.values())
+        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if hint in (int, float):
         if isinstance(value, bool) or not isinstance(value, (int, hint)):
             return False
@@ -96,15 +112,19 @@ def fits(value: object, hint: Any) -> bool:
 
 
 def in_words(hint: Any) -> str:
-    """What fits, in words."""
+    """Describe an annotation in words, for an error message.
+
+    >>> in_words(int | None)
+    'a whole number, or None'
+    """
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return ", or ".join(map(in_words, parts))
     if origin is Literal:
         return f"one of {', '.join(parts)}"
     if origin in (tuple, list):
-        return f"a list, each of it {in_words(parts[0])}"
+        return f"a list, each item {in_words(parts[0])}"
     if origin is dict:
-        return f"an object, each of it {in_words(parts[1])}"
+        return f"an object, each value {in_words(parts[1])}"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return "None" if hint is type(None) else words.get(hint, hint.__name__)

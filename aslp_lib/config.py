@@ -1,4 +1,4 @@
-"""All settings of a run in one dataclass, and the named presets."""
+"""The settings of a run as one dataclass, and the named presets."""
 
 from __future__ import annotations
 
@@ -33,100 +33,121 @@ else:
 
 EMBEDDED = "embedded"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
-"""Of the square images that the network sees: as large as those that are read."""
+"""Largest side of the network's square input: no image file may have more pixels than that."""
 REGISTRIES: dict[str, Mapping[str, object]] = {
     "network": NETWORKS,
     "methods": METHODS,
     "recalibrate": RECALIBRATIONS,
 }
-"""Settings that are names, looked up when they are used: more may be registered by then."""
+"""Settings whose values are names in a registry. They are looked up when settings are made, so
+names that were registered after this import are accepted too."""
 SMALLEST = math.ulp(0.0)
 BOUNDS: dict[str, tuple[float, str]] = {
     **dict.fromkeys(("epochs", "batch_size", "accumulation_steps"), (1, "at least 1")),
     **dict.fromkeys(("seed", "data_seed"), (0, "0 or more")),
-    **dict.fromkeys(("learning_rate", "encoder_lr_factor"), (SMALLEST, "positive")),
-    "max_grad_norm": (SMALLEST, "positive, or None"),
+    **dict.fromkeys(("learning_rate", "encoder_lr_factor"), (SMALLEST, "a positive number")),
+    "max_grad_norm": (SMALLEST, "a positive number, or None"),
     "num_workers": (0, "0 or more, or None"),
     "limit": (1, "at least 1, or None"),
 }
-"""What a setting must at least be, and that in words."""
+"""Smallest value of each numeric setting, and its description for error messages."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run trains, on what, and how."""
+    """Settings of a run: the data, the network, the training methods and how they are trained.
 
+    >>> settings = Settings(epochs=20, methods=("bce",))
+    >>> settings.epochs, settings.network
+    (20, 'tiny')
+    >>> Settings.from_json(settings.to_json()) == settings
+    True
+    """
+
+    # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
+    # line should hold whole sentences.
     data: str = EMBEDDED
-    """The paper's folders (a path), or a name of `aslp_lib.data.datasets.DATASETS`: "embedded"."""
+    """Folder in the paper's layout, or the name of a built-in data set ("embedded")."""
     network: NetworkName = "tiny"
+    """Architecture of the network."""
     weights: str | None = None
-    """torchvision's name of the encoder's pretrained weights; None: random ones."""
+    """torchvision's name of pretrained encoder weights. None: random initialisation."""
     methods: tuple[MethodName, ...] = ("bce", "calibration")
-    """What to train, one after another: names of `aslp_lib.methods.METHODS`."""
+    """Training methods, trained one after another."""
     recalibrate: tuple[RecalibrationName, ...] = ()
-    """What to fit on the validation set after each training: names of
-    `aslp_lib.recalibration.RECALIBRATIONS`. Each has maps and scores of its own, "BCE +
-    temperature", beside those of the method as it was trained."""
+    """Recalibration methods, fitted on the validation set after each training.
+    Each one adds maps and scores of its own, such as "BCE + temperature scaling"."""
     size: int = 48
-    """Side of the square images that the network sees, in pixels."""
+    """Side of the network's square input, in pixels."""
     epochs: int = 140
+    """Number of passes over the training set."""
     batch_size: int = 10
+    """Number of images in a batch."""
     learning_rate: float = 2e-3
+    """Largest learning rate of Adam; the schedule scales it."""
     encoder_lr_factor: float = 0.1
-    """The pretrained encoder's share of the learning rate."""
+    """Factor on the learning rate for the parameters of the encoder."""
     schedule: Schedule = "cosine"
-    """step: times 0.95 every 10 epochs, as the paper's code documents. release: as that code does,
-    times 0.95**(epoch // 10) after every epoch, which compounds."""
+    """Learning rate schedule.
+    step: multiply by 0.95 every 10 epochs, as the authors' code documents.
+    release: multiply by 0.95**(epoch // 10) after every epoch, as the authors' code does;
+    the factors compound."""
     accumulation_steps: int = 1
-    """Batches a step: their gradients add up to one of a larger batch. BatchNorm still sees each
-    batch alone, and alphas move after each."""
+    """Number of batches whose gradients are accumulated for one optimiser step.
+    BatchNorm still normalises each batch alone, and alphas are updated after each batch."""
     max_grad_norm: float | None = None
-    """Largest norm of a step's gradient; None: any."""
+    """Clip the gradient to this norm before each step. None: do not clip."""
     augment: bool = False
-    """Random flip, crop, and rotation by up to 15 degrees."""
+    """Augment training images by a random flip, crop and rotation by up to 15 degrees."""
     crop: Literal["anywhere", "centred"] = "anywhere"
-    """Of size 384, augmentation keeps a square of 324 or more anywhere; or the middle, without up
-    to 30 pixels of its height and of its width. Other sizes in proportion."""
+    """Crop of the augmentation, for an input of size 384; other sizes in proportion.
+    anywhere: keep a square of side 324 or more, at a random position.
+    centred: cut up to 30 pixels off the height and off the width, evenly on both sides."""
     augment_at: SizeOf = "network"
-    """image: augment images at their own size, before they are resized, as the release: it cuts up
-    to 30 pixels whatever the size, and rotates bicubically by whole degrees. Needs the centred
-    crop."""
+    """Size at which training images are augmented.
+    network: after resizing them to the network's input.
+    image: before, as the authors' code does; it cuts up to 30 pixels whatever the size,
+    and rotates bicubically by whole degrees. Requires crop=centred."""
     soft_masks: bool = False
-    """Do not cut masks at 128, as the release does not: labels are grey where masks are, and where
-    resizing blurs their edges (else they take the nearest pixel). Validated at an image's own size,
-    a grey pixel counts as wrong."""
+    """Train on the grey levels of masks, as the authors' code does, instead of cutting them at 128.
+    Masks are then resized bilinearly instead of to the nearest pixel.
+    With validate_at=image, a pixel whose mask is grey counts as wrong."""
     validate_at: SizeOf = "network"
-    """What the rules and the log measure after each epoch: probabilities at the network's size; or
-    as the release, 8-bit maps at each image's own, so that large images weigh more."""
+    """Size at which accuracy and confidence are measured after each epoch.
+    network: from probabilities at the size of the network's input.
+    image: from 8-bit maps at each image's own size, as the authors' code does.
+    Large images then weigh more."""
     seed: int = 0
+    """Seed of the initial weights, the order of the images, the switches and the augmentation."""
     data_seed: int = 0
-    """Which embedded data set."""
+    """Seed of the embedded data set."""
     limit: int | None = None
-    """Use only the first so many images of each set."""
+    """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
-    """What to do with masks that are not binary."""
+    """Treatment of masks that are not binary: stop with an error, or cut them at 128."""
     cache_images: bool = True
-    """Keep the training and validation images in memory, as they are before augmentation."""
+    """Keep the training and validation images in memory, before augmentation."""
     num_workers: int | None = 0
-    """Processes that load images; 0 loads in the main process; None: on CUDA one a processor, up
-    to 12, and none on a CPU."""
+    """Number of processes that load images; 0 loads them in the main process.
+    None: one per CPU, up to 12, if the device is a GPU; else 0."""
     device: Literal["auto", "cpu"] = "auto"
+    """Device to train on. auto: a GPU if there is one, else the CPU."""
     precision: Precision = "no"
-    """Mixed precision. fp16 needs CUDA: elsewhere it is as no. auto: bf16 where a CUDA device
-    computes in it, else no."""
+    """Mixed precision. no: float32 throughout. fp16: on CUDA only; elsewhere the same as no.
+    auto: bf16 if a CUDA device supports it, else no."""
     compile: bool = False
-    """Compile the network with torch.compile; needs a C++ compiler."""
+    """Compile the network with torch.compile, which requires a C++ compiler."""
     min_max_maps: bool = False
-    """Stretch each predicted map to the full range, as the release did. It changes every
-    confidence: only to compare with numbers made that way."""
+    """Stretch each predicted map to the full range of grey levels, as the authors' code does.
+    This changes every confidence; use it only to compare with numbers made that way."""
     resize_logits: bool = False
-    """Resize logits to an image's own size instead of probabilities, as the release did."""
+    """Resize logits, not probabilities, to each image's own size, as the authors' code does."""
     hyperparameters: Annotated[Hyperparameters, tyro.conf.arg(name="")] = field(
         default_factory=Hyperparameters
     )
-    """Hyperparameters of the methods, one group per family."""
+    """Hyperparameters of the training methods, in one group per family of methods."""
 
     def __post_init__(self) -> None:
         check_types(Settings, _without_names(vars(self)))
@@ -134,29 +155,29 @@ class Settings:
             check_types(FAMILIES[family], vars(options), f"{family}.")
         for name, (least, expected) in BOUNDS.items():
             value = getattr(self, name)
-            require(name, value, value is None or value >= least, f"be {expected}")
-        require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"be 1 to {LARGEST_SIZE}")
-        as_release = self.augment_at == "network" or self.crop == "centred"
-        require("crop", self.crop, as_release, "be centred with augment_at=image")
-        for name, registry in REGISTRIES.items():
-            names = getattr(self, name)
-            require(name, names, name == "network" or isinstance(names, tuple), "be a list")
-            names = (names,) if name == "network" else names
-            for each in names:
-                known = isinstance(each, str) and each in registry
-                require(name, each, known, f"be of {', '.join(registry)}")
+            require(name, value, value is None or value >= least, expected)
+        require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
+        croppable = self.augment_at == "network" or self.crop == "centred"
+        require("crop", self.crop, croppable, "'centred' with augment_at=image")
+        for setting, registry in REGISTRIES.items():
+            names = getattr(self, setting)
+            require(setting, names, setting == "network" or isinstance(names, tuple), "a list")
+            names = (names,) if setting == "network" else names
+            for name in names:
+                known = isinstance(name, str) and name in registry
+                require(setting, name, known, f"one of {', '.join(registry)}")
             unique = len(set(names)) == len(names)
-            require(name, names, unique, "be a list of each at most once")
-        require("methods", self.methods, bool(self.methods), "be one method or more")
+            require(setting, names, unique, "each name at most once")
+        require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:
-            method = self.method(name, images=1)  # so that a bad value stops a run before it trains
-            good = not (self.soft_masks and method.hard_masks)
-            expected = f"be off for {name}, which needs masks of 0 and 1"
-            require("soft_masks", self.soft_masks, good, expected)
+            method = self.method(name, images=1)  # A bad hyperparameter stops the run here.
+            possible = not (self.soft_masks and method.hard_masks)
+            expected = f"False with {name}, which needs masks of 0 and 1"
+            require("soft_masks", self.soft_masks, possible, expected)
 
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
-        """What `precision` means on this machine."""
+        """The precision that `precision` selects on this machine."""
         cuda = self._on_cuda
         if self.precision == "auto":
             native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -165,24 +186,33 @@ class Settings:
 
     @property
     def loading_workers(self) -> int:
-        """What `num_workers` means on this machine."""
+        """The number of loading processes that `num_workers` selects on this machine."""
         if self.num_workers is not None:
             return self.num_workers
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes that share the processors
-        return max(1, min(12, (os.cpu_count() or 1) // here)) if self._on_cuda else 0
+        sharing = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # processes on these processors
+        return max(1, min(12, (os.cpu_count() or 1) // sharing)) if self._on_cuda else 0
 
     @property
     def _on_cuda(self) -> bool:
         return self.device != "cpu" and torch.cuda.is_available()
 
     def method(self, name: str, images: int) -> Method:
-        """A method with its hyperparameters, for a training set of so many images."""
-        chosen = METHODS[name]
-        options = getattr(self.hyperparameters, chosen.family, None) or chosen.Options()
-        return chosen(images, options)
+        """Build a training method with these hyperparameters.
+
+        Args:
+            name: a key of `aslp_lib.methods.METHODS`.
+            images: number of training images.
+        """
+        kind = METHODS[name]
+        options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
+        return kind(images, options)
 
     def tuned(self, **changes: Mapping[str, object]) -> Settings:
-        """With other hyperparameters: `tuned(aslp={"technique": "HI"}, focal={"gamma": 3.0})`."""
+        """Return a copy with other hyperparameters, given as one dict per family of methods.
+
+        >>> Settings().tuned(focal={"gamma": 3.0}).hyperparameters.focal.gamma
+        3.0
+        """
         groups = {}
         for family, values in changes.items():
             options = getattr(self.hyperparameters, family)
@@ -191,10 +221,15 @@ class Settings:
         return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
 
     def load_data(self) -> DataSplits:
-        """The data sets that these settings name."""
+        """Load the training, validation and test sets that these settings select.
+
+        >>> data = Settings(limit=4).load_data()
+        >>> len(data.train), len(data.validation), sorted(data.tests)
+        (4, 4, ['shifted', 'test', 'textures'])
+        """
         augment = None
         if self.augment:
-            from aslp_lib.data import augmentation  # torchvision
+            from aslp_lib.data import augmentation  # here, as importing torchvision takes long
 
             if self.augment_at == "network":
                 centred = self.crop == "centred"
@@ -207,25 +242,26 @@ class Settings:
         return load(self.data, self.size, augment=augment, **options)
 
     def to_json(self) -> str:
+        """Return all settings as a JSON object."""
         return json.dumps(asdict(self), indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> Settings:
-        """Settings as `to_json` wrote them; what is missing has its default.
+        """Read settings that `to_json` wrote; missing settings take their defaults.
 
         Raises:
-            ValueError: a setting that this version does not know, or that cannot be so; names it.
+            ValueError: a setting is unknown or has an invalid value; the message names it.
         """
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
-        require("hyperparameters", groups, isinstance(groups, dict), "be an object of groups")
+        require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
         if unknown := groups.keys() - FAMILIES.keys():
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-        for family, own in groups.items():
-            require(family, own, isinstance(own, dict), "be an object of settings")
-            check_types(FAMILIES[family], own, f"{family}.")
-            groups[family] = FAMILIES[family](**own)
-        for name in ("methods", "recalibrate"):  # JSON has lists alone
+        for family, options in groups.items():
+            require(family, options, isinstance(options, dict), "an object of settings")
+            check_types(FAMILIES[family], options, f"{family}.")
+            groups[family] = FAMILIES[family](**options)
+        for name in ("methods", "recalibrate"):  # JSON has no tuples
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
         check_types(cls, _without_names(values))
@@ -247,7 +283,7 @@ PAPER = Settings(
     schedule="step",
     augment=True,
     crop="centred",
-    cache_images=False,  # 6 GB
+    cache_images=False,  # they would take 6 GB
     num_workers=None,
     precision="auto",
 ).tuned(aslp={"technique": "HI", "alpha_step_size": 0.002, "constraint_weight": 2000.0})
@@ -277,15 +313,19 @@ PRESETS = {
         resize_logits=True,
     ).tuned(aslp={"technique": "release", "dynamics": "release"}),
 }
-"""demo: the embedded data set, about a minute a model on 2 CPU cores. small: the paper's folders
-with a small network and small images, minutes on a CPU. paper: the paper's network, images and
-training, for a GPU. release: the same with what the authors' code computes otherwise, to compare;
-docs/paper.md says what it does not take over."""
+"""Named settings.
+
+- `demo`: the embedded data set; about a minute per model on 2 CPU cores.
+- `small`: the paper's folders with a small network and small images; minutes on a CPU.
+- `paper`: the network, images and training of the paper, for a GPU.
+- `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
+  docs/paper.md lists what is not reproduced.
+"""
 
 
 def default_preset() -> str:
-    """ "small" where `Dataset/` holds the paper's training set, else "demo".
+    """Return "small" if `Dataset/` holds the paper's training set, else "demo".
 
-    Never "paper", not even on a GPU: what nobody asked for should take minutes, not hours.
+    "paper" is never the default, not even on a GPU, because a default run should take minutes.
     """
     return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"

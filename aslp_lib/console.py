@@ -1,4 +1,4 @@
-"""How a command runs as a process: what it prints where, and its exit status."""
+"""Running a command as a process: output streams, error messages and exit status."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from collections.abc import Callable
 
 
 def run(command: Callable[[], int | None]) -> int:
-    """Call a command and return its exit status. A user's mistake is one line, and no traceback.
+    """Run a command and return its exit status; print a user's mistake as one line.
 
-    Printing cannot make it fail: a character that the output's encoding lacks is escaped, and what
-    is printed to a closed stream is dropped.
+    Printing never fails: characters that the output's encoding lacks are escaped, and output to a
+    closed stream is discarded.
+
+    Returns:
+        The command's own status, 0 if it returns none, 1 after an error and 130 after Ctrl-C.
     """
     _prepare_streams()
     try:
@@ -26,11 +29,12 @@ def run(command: Callable[[], int | None]) -> int:
 
 
 def _prepare_streams() -> None:
+    """Make stdout and stderr safe to print to, whatever their encoding, and even if closed."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            # It gets the lowest free number, which is the closed stream's own: otherwise a file of
-            # ours would, and would hold what a library prints there. Child processes need it too.
+            # The lowest free descriptor is that of the closed stream. Without this, a file of ours
+            # would get it, and receive what a library prints there. Child processes inherit it.
             descriptor = os.open(os.devnull, os.O_WRONLY)
             os.set_inheritable(descriptor, True)
             setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))

@@ -1,10 +1,11 @@
-"""Files and folders that are either whole or not there.
+"""Atomic writing of files and folders: they appear complete or not at all.
 
-Each is made beside its place, as `.aslp-RANDOM.partial`, and renamed when it is whole. Until then
-the process that makes it holds a lock on the file `.aslp-RANDOM.lock`. The system releases the lock
-when the process ends, however it ends. So a lock that can be taken says that its process is dead,
-in whatever container or on whatever machine it ran, and only then the partial is removed. A partial
-without a lock file, as on a file system without locks, is never removed.
+Each file or folder is written beside its target, as `.aslp-RANDOM.partial`, and renamed when it is
+complete. Until then the process that writes it holds a lock on the file `.aslp-RANDOM.lock`, which
+the system releases when the process ends, even if it is killed. A lock that can be taken therefore
+shows that its process has ended, in whatever container or on whatever machine it ran, and only then
+is the partial removed. A partial without a lock file, as on a file system without locks, is never
+removed.
 """
 
 from __future__ import annotations
@@ -25,31 +26,36 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 NAME = f".aslp-{16 * '[0-9a-f]'}"
-"""Pattern of the names that are used here, without `.partial` and `.lock`."""
+"""Glob pattern of partial files and their lock files, without the suffixes."""
 
 
 def read(path: Path) -> bytes:
     """Read a regular file.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it is a folder, a pipe or a device, which might never end.
+        FileNotFoundError: there is no such file.
+        ValueError: the path is a folder, a pipe or a device, whose content might never end.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a Path's own takes longer
-        raise ValueError(f"not a regular file: {path}; expected one that ends. Replace it.")
-    with open(path, "rb") as file:  # noqa: PTH123 - as above
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib's stat is slower
+        raise ValueError(
+            f"not a regular file: {path}; expected a file on disk, not a folder, a pipe or a "
+            "device. Replace it."
+        )
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib's open is slower
         return file.read()
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Write a file as a whole: under another name first, then renamed to `path`.
+    """Write a file atomically: under another name first, then renamed to `path`.
 
-    A file that is replaced keeps its mode. A link is followed to its target. Missing folders are
-    made. But what lies in a `whole_folder` becomes whole with it: there, the file is written under
-    its own name, and a missing folder is one that something has removed, which is an error.
+    A replaced file keeps its mode, links are followed to their targets, and missing folders are
+    created. Inside a `whole_folder`, which is itself renamed when it is complete, the file is
+    written under its final name; a missing folder there has been removed by something else, which
+    is an error.
 
     Raises:
-        OSError: it could not be written (a full disk); the file of before, if any, is untouched.
+        OSError: the file cannot be written, for example because the disk is full. A previous
+            version of the file is untouched.
     """
     data = content.encode() if isinstance(content, str) else content
     target = _followed(path)
@@ -63,23 +69,24 @@ def write(path: Path, content: str | bytes) -> None:
             _write(partial, data, like=target)
             partial.replace(target)
     except OSError as error:
-        before = "; its last version is untouched" if target.exists() and not within else ""
-        reason = f"could not write {path} ({error.strerror}){before}"
+        previous = "; its last version is untouched" if target.exists() and not within else ""
+        reason = f"could not write {path} ({error.strerror}){previous}"
         raise OSError(error.errno, reason) from error
 
 
 @contextmanager
 def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
-    """A folder to fill, which becomes `target` at the end, or is gone if something goes wrong.
+    """Yield a temporary folder, which is renamed to `target` at the end and removed on an error.
 
-    What dead processes left beside `target` is removed first. A link is followed to its target.
+    Partial files that dead processes left beside `target` are removed first. A link is followed to
+    its target.
 
     Args:
         names: files that must be in the folder at the end.
 
     Raises:
-        OSError: `target` exists and is not an empty folder, or cannot be made; or something removed
-            files of `names` while the folder was filled.
+        OSError: `target` exists and is not an empty folder, or cannot be created; or files of
+            `names` were removed while the folder was filled.
     """
     target = _followed(target)
     discard_dead(target.parent)
@@ -88,31 +95,32 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         try:
             partial.mkdir()
             yield partial
-            if gone := [name for name in names if not (partial / name).exists()]:
+            if missing := [name for name in names if not (partial / name).exists()]:
                 raise OSError(
-                    f"{len(gone)} files vanished while {target} was made, such as {gone[0]}. "
-                    "Make it again."
+                    f"{len(missing)} files were removed while {target} was written, such as "
+                    f"{missing[0]}; expected them to stay. Repeat the command."
                 )
             partial.rename(target)
         except OSError as error:
             if str(partial) not in str(error):
-                raise  # not about what is made here
-            where = [str(error.strerror), *filter(None, [error.filename])]
+                raise  # The error concerns another file.
+            texts = [str(error.strerror), *filter(None, [error.filename])]
             raise OSError(
-                error.errno, *(str(each).replace(str(partial), str(target)) for each in where)
+                error.errno, *(str(text).replace(str(partial), str(target)) for text in texts)
             ) from error
 
 
 def discard_partials(folder: Path) -> None:
-    """Remove what dead processes were making in a folder and below."""
+    """Remove the partial files of dead processes from a folder and all folders below it."""
     for path, _, _ in os.walk(folder):
         discard_dead(Path(path))
 
 
 def discard_dead(folder: Path) -> None:
-    """Remove what dead processes were making in a folder, but not below."""
+    """Remove the partial files of dead processes from a folder, but not from folders below it."""
     for lock_file in folder.glob(f"{NAME}.lock"):
-        with suppress(OSError), lock_file.open("r+b") as lock:  # gone since, or another user's
+        # The file may have been removed since, or belong to another user.
+        with suppress(OSError), lock_file.open("r+b") as lock:
             if _take(lock, wait=False):
                 _remove(lock_file.with_suffix(".partial"))
                 _remove(lock_file)
@@ -120,14 +128,14 @@ def discard_dead(folder: Path) -> None:
 
 @contextmanager
 def locked(path: Path, busy: str, patience: float = 0) -> Iterator[None]:
-    """Hold the lock of a lock file, which ends with its process, however that ends.
+    """Hold the lock of a lock file; the system releases it when the process ends.
 
     Args:
-        busy: what to say if another process holds it.
-        patience: seconds to wait for it.
+        busy: message of the error if another process holds the lock.
+        patience: seconds to wait for the lock.
 
     Raises:
-        RuntimeError: another process holds it.
+        RuntimeError: another process holds the lock.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -138,15 +146,17 @@ def locked(path: Path, busy: str, patience: float = 0) -> Iterator[None]:
 
 
 def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Check that a file can be written, before the work for it begins. Nothing is left behind.
+    """Check before a long computation that its output file can be written.
+
+    The check leaves no file behind.
 
     Args:
-        flag: how the user named the file, such as `--out`.
-        suffixes: those of its format; without any, the name is free.
+        flag: command-line option that names the file, such as `--out`, for messages.
+        suffixes: accepted suffixes; any, if there are none.
 
     Raises:
-        ValueError: it is a folder, a pipe or a device, or has another suffix.
-        OSError: it cannot be written; says why.
+        ValueError: the path is a folder, a pipe or a device, or has another suffix.
+        OSError: the file cannot be written; the message says why.
     """
     target = _followed(path)
     if target.is_dir():
@@ -157,17 +167,23 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
     if target.exists() and not target.is_file():
-        raise ValueError(f"{flag} is no regular file: {path}; expected one. Choose another name.")
+        raise ValueError(
+            f"{flag} is not a regular file: {path}; expected a file or a new name. Choose another."
+        )
     _check_writable(flag, path, target)
 
 
 def check_new_folder(flag: str, path: Path) -> None:
-    """Check that a `whole_folder` can be made, as `check_output` does for a file. What dead
-    processes left half made in it is in nobody's way, and is removed.
+    """Check before a long computation that its output folder can be created.
+
+    Partial files that dead processes left in the folder are removed.
+
+    Args:
+        flag: command-line option that names the folder, for messages.
 
     Raises:
-        FileExistsError: something is there, other than an empty folder.
-        OSError: it cannot be made; says why.
+        FileExistsError: the path exists and is not an empty folder.
+        OSError: the folder cannot be created; the message says why.
     """
     target = _followed(path)
     discard_dead(target)
@@ -179,7 +195,7 @@ def check_new_folder(flag: str, path: Path) -> None:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table whole; floats with 6 significant digits."""
+    """Write a table atomically as CSV; floats have 6 significant digits."""
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(header)
@@ -189,15 +205,15 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def _followed(path: Path) -> Path:
-    """The absolute path that links lead to; nothing need be there."""
+    """Return the absolute path after following links; it need not exist."""
     return Path(os.path.realpath(path))
 
 
 def _write(path: Path, data: bytes, like: Path | None = None) -> None:
-    """Write data to the disk, with the mode of the file `like`, if there is one."""
+    """Write data to disk, with the mode of the file `like` if that exists."""
     with path.open("wb") as file:
         if like is not None:
-            with suppress(OSError):  # there is none, or the file system has no modes
+            with suppress(OSError):  # `like` does not exist, or the file system has no modes.
                 shutil.copymode(like, path)
         file.write(data)
         file.flush()
@@ -206,13 +222,13 @@ def _write(path: Path, data: bytes, like: Path | None = None) -> None:
 
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
-    """A name beside `target` to make it under, with its lock held. What still has the name at the
-    end is removed."""
+    """Yield a temporary path beside `target`, with its lock held; remove what is left there."""
     partial = target.with_name(f".aslp-{secrets.token_hex(8)}.partial")
     lock_file = partial.with_suffix(".lock")
     try:
         with lock_file.open("xb") as lock:
-            # Waits for a process that took the lock since the line above, and found no partial.
+            # Wait, as another process may have taken the lock since it was created: it removes
+            # partials of dead processes, and finds none here.
             if not _take(lock, wait=True):
                 _remove(lock_file)
             try:
@@ -224,13 +240,13 @@ def _partial(target: Path) -> Iterator[Path]:
 
 
 def _take(lock: BinaryIO, *, wait: bool) -> bool:
-    """Take the lock on an open file; False where another process has it, or there are no locks.
+    """Take the lock on an open file; return False if another process holds it or locks are missing.
 
-    flock, because its lock is the open file's: a thread does not share it with other threads, and
-    forked children, such as workers that load data, keep it until the last of them has ended.
+    flock ties the lock to the open file: threads do not share it, and forked children, such as
+    loading workers, keep it until the last of them has ended.
     """
     try:
-        import fcntl  # not on Windows
+        import fcntl  # does not exist on Windows
 
         fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except (ImportError, OSError):
@@ -239,7 +255,7 @@ def _take(lock: BinaryIO, *, wait: bool) -> bool:
 
 
 def _remove(path: Path) -> None:
-    """Remove a file or a folder, as far as possible."""
+    """Remove a file or a folder, ignoring errors."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -248,12 +264,12 @@ def _remove(path: Path) -> None:
 
 
 def _check_writable(flag: str, path: Path, target: Path) -> None:
-    """Raise OSError where `target` cannot be made or replaced."""
+    """Raise OSError if `target` cannot be created or replaced."""
     folder = next(parent for parent in target.parents if parent.exists())
     try:
         if target.is_file() and not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, "the file is read-only")
-        # Not what the folder's mode says: the system's answer, which leaves nothing behind.
+        # Creating a file is a better test than the folder's mode; this one vanishes when closed.
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OSError(

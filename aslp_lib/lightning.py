@@ -1,4 +1,4 @@
-"""ASLP in a Lightning training: a callback that owns the levels and moves them.
+"""ASLP in a Lightning training: a callback that holds the perturbation levels and updates them.
 
 adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(len(train_set), MODERATION))
 module = Segmenter(network, adaptive)  # reads `adaptive.alphas[index]` in `training_step`
@@ -21,56 +21,62 @@ try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"aslp_lib.lightning needs Lightning ({error}): pip install 'aslp-lib[lightning]'"
+        f"aslp_lib.lightning needs Lightning ({error}). Run pip install 'aslp-lib[lightning]'."
     ) from error
 
 
 class AdaptiveAlphaCallback(Callback):
-    """Moves each image's level after each training batch, by what the steps return.
+    """Update the perturbation level alpha of each image from what the training steps return.
 
-    - `training_step` returns a dict with `loss`, made with `callback.alphas[index]`, and `logits`,
-      `labels`, `index` as `AdaptiveAlpha.update` takes them.
-    - `validation_step` returns a dict with `logits` and `labels`. After each validation, not the
-      sanity check, `AdaptiveAlpha.observe` is told the accuracy and the mean confidence of all
-      pixels that are not left out, of all loaders and processes.
+    - `training_step` must return a dict with `loss`, computed with `callback.alphas[index]`, and
+      with `logits`, `labels` and `index`, as `AdaptiveAlpha.update` takes them.
+    - `validation_step` must return a dict with `logits` and `labels`. After each validation, except
+      the sanity check, the callback passes accuracy and mean confidence to `AdaptiveAlpha.observe`.
+      They are computed over all pixels that are not ignored, of all loaders and processes.
 
-    Levels are saved in Lightning's checkpoints and go on from them. Of several processes (DDP) each
-    moves its own images' levels; they are shared after each epoch and before each checkpoint, as
-    `share_alphas` says. A sampler that repeats images counts them again in the validation.
+    Alphas are saved in Lightning's checkpoints and restored from them. With several processes
+    (DDP), each updates the alphas of its own images; `share_alphas` synchronises them after each
+    epoch and before each checkpoint. Images that a sampler repeats in the validation count again.
 
     Args:
-        alphas: the levels. Do not make them a part of the LightningModule: under DDP, where the
-            module's buffers are overwritten by rank 0's, that is refused.
-        ignore_index: label of pixels that are left out, in training and validation; others than 0
-            and 1 are otherwise refused as `AdaptiveAlpha.update` refuses them.
+        alphas: the perturbation levels. They must not be a submodule of the LightningModule: under
+            DDP, rank 0 overwrites the module's buffers, so the callback raises an error.
+        ignore_index: label of pixels to ignore in training and validation. All other labels must
+            lie in [0, 1], as for `AdaptiveAlpha.update`.
+
+    >>> from aslp_lib import MODERATION, AdaptiveAlpha
+    >>> adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(3, MODERATION), ignore_index=255)
+    >>> adaptive.alphas[torch.tensor([0, 2])]
+    tensor([0., 0.])
     """
 
     def __init__(self, alphas: AdaptiveAlpha, ignore_index: int | None = None) -> None:
         self.alphas, self.ignore_index = alphas, ignore_index
-        self._seen: list[Tensor] = []
+        self._updated: list[Tensor] = []
         self._sums: list[Tensor] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.enable_validation:
             raise ValueError(
-                "levels move by what validations say, but there is none: give the module a "
-                "validation_step and fit a validation loader"
+                "there is no validation, which the updates of alpha depend on; expected one in "
+                "each epoch. Define a validation_step and pass a validation loader to fit."
             )
         if trainer.world_size > 1 and any(part is self.alphas for part in pl_module.modules()):
             raise ValueError(
-                "alphas are a part of the LightningModule, whose buffers several processes "
-                "overwrite with the first one's: let it hold the callback, not callback.alphas"
+                "alphas are a submodule of the LightningModule, and DDP overwrites its buffers "
+                "with those of rank 0; expected them outside. Store the callback in the module, "
+                "not callback.alphas."
             )
         self.alphas.to(pl_module.device)
-        for buffer in self.alphas.buffers():  # processes that were spawned share a CPU's memory
+        for buffer in self.alphas.buffers():  # Spawned processes share tensors on a CPU.
             buffer.data = buffer.data.clone()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        logits, labels, index = _returned(outputs, "training_step", "logits", "labels", "index")
+        logits, labels, index = _outputs(outputs, "training_step", "logits", "labels", "index")
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
-        self._seen.append(index)
+        self._updated.append(index)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._share()
@@ -87,25 +93,27 @@ class AdaptiveAlphaCallback(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        logits, labels = _returned(outputs, "validation_step", "logits", "labels")
+        logits, labels = _outputs(outputs, "validation_step", "logits", "labels")
         self._sums.append(_pixel_sums(logits, labels, self.ignore_index))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         sums = trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
-        pixels, right, confidence = sums.tolist()
+        pixels, correct, confidence = sums.tolist()
         if not pixels:
             raise ValueError(
                 f"the validation has no labelled pixel: every label is {self.ignore_index}; "
                 "expected at least one in [0, 1]. Check the validation masks and ignore_index."
             )
-        # Rounded sums: a confidence of 1 must not become more.
-        self.alphas.observe(right / pixels, min(confidence / pixels, 1.0))
+        # Rounding of the sums must not push a confidence of 1 above 1.
+        self.alphas.observe(correct / pixels, min(confidence / pixels, 1.0))
 
     def state_dict(self) -> dict[str, Any]:
-        """The levels and their rule's memory, the same of all processes: each of them calls it, as
-        `Trainer.save_checkpoint` has them do."""
+        """Return the state of alphas and their update rule, synchronised between processes.
+
+        All processes must call it, as they do in `Trainer.save_checkpoint`.
+        """
         self._share()
         return self.alphas.state_dict()
 
@@ -113,41 +121,43 @@ class AdaptiveAlphaCallback(Callback):
         self.alphas.load_state_dict(state_dict)
 
     def _share(self) -> None:
-        share_alphas(self.alphas, torch.cat(self._seen) if self._seen else [])
-        self._seen = []
+        """Synchronise alphas between processes."""
+        share_alphas(self.alphas, torch.cat(self._updated) if self._updated else [])
+        self._updated = []
 
 
-def _returned(outputs: Any, step: str, *names: str) -> list[Tensor]:
-    """The named parts of what a step returned."""
-    have = outputs if isinstance(outputs, Mapping) else {}
-    if missing := [name for name in names if name not in have]:
+def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:
+    """Return the named entries of what a step returned."""
+    entries = outputs if isinstance(outputs, Mapping) else {}
+    if missing := [name for name in names if name not in entries]:
         raise ValueError(
-            f"{step} must return a dict with {', '.join(names)}, but {', '.join(missing)} "
-            f"{'is' if len(missing) == 1 else 'are'} missing"
+            f"missing from what {step} returned: {', '.join(missing)}; expected a dict with "
+            f"{', '.join(names)}"
         )
-    return [have[name] for name in names]
+    return [entries[name] for name in names]
 
 
 @torch.no_grad()
 def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
-    """(3,) of the pixels that are not left out: how many, how many are right, and their confidence.
+    """Return (3,) sums over pixels: their number, the correct ones, and their confidences.
 
-    Confidence is that of the decision, `sigmoid(|z|)`; `z = 0` decides for foreground. Labels
-    outside [0, 1] are refused on a CPU and left out elsewhere.
+    The confidence of a decision is `sigmoid(|z|)`; `z = 0` is a decision for foreground. Ignored
+    pixels do not count. Other labels outside [0, 1] raise ValueError on a CPU and are ignored on
+    other devices, where the check would have to wait for the device.
     """
     if logits.shape != labels.shape:
         raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}: "
-            "they must agree"
+            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}; expected "
+            "equal shapes"
         )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     labels = labels.to(dtype)
-    known = (labels >= 0) & (labels <= 1)
+    valid = (labels >= 0) & (labels <= 1)
     if ignore_index is None:
-        check_labels(labels, known)
+        check_labels(labels, valid)
     else:
-        check_labels(labels, known | (labels == ignore_index))
-        known &= labels != ignore_index
-    right = known & ((logits >= 0) == (labels >= 0.5))
-    confidence = torch.where(known, logits.to(dtype).abs().sigmoid(), 0.0)
-    return torch.stack([known.sum(), right.sum(), confidence.sum()])
+        check_labels(labels, valid | (labels == ignore_index))
+        valid &= labels != ignore_index
+    correct = valid & ((logits >= 0) == (labels >= 0.5))
+    confidence = torch.where(valid, logits.to(dtype).abs().sigmoid(), 0.0)
+    return torch.stack([valid.sum(), correct.sum(), confidence.sum()])

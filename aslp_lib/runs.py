@@ -1,11 +1,11 @@
-"""A run's folder, and files that are either whole or not there.
+"""The layout of a run's folder.
 
-settings.json  train.txt  validation.txt  fingerprints.csv (of these images and masks)
+settings.json  train.txt  validation.txt  fingerprints.csv (hashes of these images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
-               maps/SET/STEM.png  maps/SET.json (what made them)
+               maps/SET/STEM.png  maps/SET.json (provenance of the maps)
                RECALIBRATION.json (or .safetensors)  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
-.lock          empty; held by the process that works on the run
+.lock          empty; locked by the process that works on the run
 """
 
 from __future__ import annotations
@@ -28,55 +28,73 @@ from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.tensors import load_tensors
 
 PATIENCE = 10.0
-"""Seconds to wait for a run that is held: what loads images for a killed process ends after 5, and
-holds what it held."""
+"""Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
+end, about 5 seconds later."""
 
 
 @dataclass(frozen=True)
 class MethodFolder:
-    """Where one method's files lie."""
+    """Paths of one training method's files.
+
+    >>> MethodFolder(Path("runs/demo/bce")).maps("test", "temperature_scaling").as_posix()
+    'runs/demo/bce/maps+temperature_scaling/test'
+    """
 
     path: Path
 
     @property
     def log(self) -> Path:
+        """Path of the training log, with one row per epoch."""
         return self.path / "log.csv"
 
     def per_image(self, name: str) -> Path:
+        """Return the path of a table of one value per training image, such as `alphas.csv`."""
         return self.path / f"{name}s.csv"
 
     @property
     def checkpoint(self) -> Path:
+        """Path of the last epoch's checkpoint."""
         return self.path / "last.safetensors"
 
     @property
     def weights(self) -> Path:
+        """Path of the weights of a finished training."""
         return self.path / "weights.safetensors"
 
     def recalibration(self, name: str) -> Path:
-        """Where the numbers of a fitted recalibration are kept."""
+        """Return the path of a fitted recalibration's parameters."""
         return self.path / f"{name}{RECALIBRATIONS[name].suffix}"
 
     def maps(self, name: str, recalibration: str | None = None) -> Path:
-        """Of a set; of the network as it was trained, or with a recalibration."""
+        """Return the folder of a set's maps.
+
+        Args:
+            name: name of the set.
+            recalibration: name of the recalibration; None for the maps of the network itself.
+        """
         return self.path / ("maps" if recalibration is None else f"maps+{recalibration}") / name
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What maps and scores are of: a method as it was trained, or with a recalibration."""
+    """A training method with or without a recalibration: maps and scores exist for each.
+
+    >>> variant = Variant("bce", "temperature_scaling")
+    >>> variant.name, variant.label
+    ('bce+temperature_scaling', 'BCE + temperature scaling')
+    """
 
     method: str
     recalibration: str | None = None
 
     @property
     def name(self) -> str:
-        """In metrics.json and metrics.csv: `bce`, `bce+temperature_scaling`."""
+        """Name in metrics.json and metrics.csv."""
         return "+".join(filter(None, (self.method, self.recalibration)))
 
     @property
     def label(self) -> str:
-        """In tables and figures: `BCE`, `BCE + temperature scaling`."""
+        """Label in tables and figures."""
         label = METHOD_LABELS[self.method]
         if self.recalibration is None:
             return label
@@ -85,73 +103,97 @@ class Variant:
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and the settings it was made with."""
+    """The folder of a run and its settings.
+
+    >>> run = Run(Path("runs/demo"), Settings(recalibrate=("temperature_scaling",)))
+    >>> [variant.name for variant in run.variants()][:2]
+    ['bce', 'bce+temperature_scaling']
+    """
 
     path: Path
     settings: Settings
 
     @classmethod
     def create(cls, path: Path, settings: Settings) -> Run:
-        """A new run at `path`, or at `path-2`, `path-3`, ... if that is taken: by nobody else, and
-        there with its settings or not at all."""
-        chosen, number = Path(path), 1
+        """Create a run at `path`, or at `path-2`, `path-3` and so on if that is taken.
+
+        Processes that create runs at the same time get different folders. A folder appears together
+        with its settings.
+        """
+        candidate, number = Path(path), 1
         while True:
             try:
-                with whole_folder(chosen) as folder:
+                with whole_folder(candidate) as folder:
                     write(folder / "settings.json", settings.to_json())
-                return cls(chosen, settings)
+                return cls(candidate, settings)
             except OSError:
-                if not chosen.exists():
+                if not candidate.exists():
                     raise
             number += 1
-            chosen = Path(f"{path}-{number}")
+            candidate = Path(f"{path}-{number}")
 
     @classmethod
     def open(cls, path: Path) -> Run:
-        """The run at `path`, with its own settings. Raises FileNotFoundError, ValueError."""
+        """Open the run at `path` with the settings that it was created with.
+
+        Raises:
+            FileNotFoundError: the folder holds no settings.
+            ValueError: the settings cannot be read; the message says why.
+        """
         file = Path(path) / "settings.json"
         if not file.is_file():
-            raise FileNotFoundError(f"{path} is no run: it has no settings.json")
+            raise FileNotFoundError(
+                f"{path} is not a run; expected a folder with a settings.json. Choose a folder "
+                "that `run` or `train` made."
+            )
         try:
             return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
         except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{file} cannot be used: {error}") from error
+            raise ValueError(
+                f"cannot use the settings in {file} ({error}); expected those of a run of this "
+                "version. Correct the file, or start a new run."
+            ) from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Work on the run alone, and remove what killed processes left in it. The lock ends with
-        its process, however that ends.
+        """Lock the run for this process, and remove partial files that killed processes left.
+
+        The system releases the lock when the process ends, even if it is killed.
 
         Raises:
-            RuntimeError: another process works on it.
+            RuntimeError: another process holds the lock.
         """
-        busy = f"another process is at work on {self.path}: wait until it is done, or stop it"
+        busy = (
+            f"another process is at work on {self.path}; expected none. Wait until it is done, or "
+            "stop it."
+        )
         with locked(self.path / ".lock", busy, PATIENCE):
             discard_partials(self.path)
             yield
 
     def keep_lists(self, data: DataSplits) -> None:
-        """Write down which images train and which validate, and their fingerprints."""
+        """Write the stems of the training and validation images, and their fingerprints."""
         rows: list[tuple[str, ...]] = []
         for part in (data.train, data.validation):
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
-            rows += [(part.name, stem, *each) for stem, each in part.fingerprints().items()]
+            rows += [(part.name, stem, *pair) for stem, pair in part.fingerprints().items()]
         write_csv(self._fingerprints, ("set", "stem", "image", "mask"), rows)
 
     def check_lists(self, data: DataSplits) -> None:
-        """Raise ValueError if the data are not those that the run began with."""
-        if not self._fingerprints.exists():  # it was killed at once
+        """Raise ValueError if images or masks differ from those that the run began with."""
+        if not self._fingerprints.exists():  # The run was killed before it wrote them.
             return
         with self._fingerprints.open(newline="", encoding="utf-8") as table:
             rows = list(csv.DictReader(table))
         for part in (data.train, data.validation):
-            then = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
-            now = part.fingerprints()
-            stems = sorted(then.keys() | now.keys())
-            if changed := [stem for stem in stems if then.get(stem) != now.get(stem)]:
+            before = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
+            current = part.fingerprints()
+            stems = sorted(before.keys() | current.keys())
+            if changed := [stem for stem in stems if before.get(stem) != current.get(stem)]:
                 raise ValueError(
-                    f"{len(changed)} images or masks to {part.name} came, went or changed since "
-                    f"{self.path} began, such as {changed[0]}: bring them back, or start a new run"
+                    f"{len(changed)} images or masks of the set {part.name} were added, removed or "
+                    f"changed since {self.path} began, such as {changed[0]}; expected the same "
+                    "files. Restore them, or start a new run."
                 )
 
     @property
@@ -159,39 +201,41 @@ class Run:
         return self.path / "fingerprints.csv"
 
     def method(self, name: str) -> MethodFolder:
-        """Where a method's files lie."""
+        """Return the paths of a training method's files."""
         return MethodFolder(self.path / name)
 
     def variants(self) -> list[Variant]:
-        """Each method, then the same with each recalibration."""
+        """Return the variants of the run: each method, then it with each recalibration."""
         kinds = (None, *self.settings.recalibrate)
         return [Variant(method, kind) for method in self.settings.methods for kind in kinds]
 
     def maps(self, variant: Variant, name: str) -> Path:
-        """Where a variant's maps of a set lie."""
+        """Return the folder of a variant's maps of a set."""
         return self.method(variant.method).maps(name, variant.recalibration)
 
     @property
     def metrics(self) -> Path:
+        """Path of the scores."""
         return self.path / "metrics.json"
 
     @property
     def report(self) -> Path:
+        """Path of the HTML report."""
         return self.path / "report.html"
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The rows of a training log, one an epoch."""
+    """Read a training log: one row per epoch, with numbers by column name."""
     with path.open(newline="") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Fill a network from a weights file and return its facts.
+    """Load a weights file into a network and return the metadata that the file holds.
 
     Raises:
-        ValueError: a damaged file, one of another network, or weights that are no numbers; names
-            what differs.
+        ValueError: the file is damaged, belongs to another network, or holds weights that are NaN
+            or infinite; the message names what differs.
     """
     tensors, facts = load_tensors(path)
     fill(network, tensors, path)

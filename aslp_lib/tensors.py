@@ -1,4 +1,4 @@
-"""Files of tensors: safetensors, with facts about them and a SHA-256 of both."""
+"""Tensors in safetensors files, with metadata and a SHA-256 checksum of both."""
 
 from __future__ import annotations
 
@@ -18,47 +18,59 @@ from aslp_lib.files import write
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
-    """Write tensors with facts about them (JSON values) in the file's header, and a SHA-256 of
-    both."""
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    sealed = {"sha256": _seal(whole, facts), **facts}
-    # One entry: several would be written in an order that changes from process to process.
-    write(path, to_bytes(whole, {"facts": json.dumps(sealed)}))
+    """Write tensors to a safetensors file.
+
+    Args:
+        facts: metadata (JSON values), written to the file's header with a SHA-256 checksum of the
+            tensors and the metadata.
+    """
+    dense = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = {"sha256": _checksum(dense, facts), **facts}
+    # One entry, because safetensors writes several in an order that changes between processes.
+    write(path, to_bytes(dense, {"facts": json.dumps(header)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and facts of a file that `save_tensors` wrote.
+    """Read the tensors and the metadata of a file that `save_tensors` wrote.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: a damaged file, be it by one bit.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged; a single changed bit is detected.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+        raise FileNotFoundError(
+            f"there is no file {path}; expected a safetensors file. Check the path."
+        )
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json_object((file.metadata() or {}).get("facts", "{}"))
-        kept = facts.pop("sha256", None)
-        if kept is not None and kept != _seal(tensors, facts):
-            raise ValueError("it is not what its SHA-256 says")
+        stored = facts.pop("sha256", None)
+        if stored is not None and stored != _checksum(tensors, facts):
+            raise ValueError("SHA-256 checksum mismatch")
     except (SafetensorError, ValueError) as error:
         raise ValueError(
-            f"{path} is damaged or no safetensors file ({error}): copy it again, or remove it"
+            f"{path} is damaged ({error}); expected a safetensors file with a matching checksum. "
+            "Copy it again, or remove it."
         ) from error
     return tensors, facts
 
 
 def fingerprint(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of tensors: their names, types, shapes and values."""
-    found = hashlib.sha256()
+    """Compute the SHA-256 of the names, data types, shapes and values of tensors.
+
+    >>> fingerprint({"a": torch.zeros(2)}) == fingerprint({"a": torch.zeros(2)})
+    True
+    """
+    digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        values = tensor.detach().cpu().contiguous().reshape(-1)  # a number has no dimension to view
-        found.update(values.view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        # A tensor without dimensions cannot be viewed as bytes.
+        values = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(values.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
-def _seal(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:
-    """Of a file: a level in the log must not change unnoticed either."""
+def _checksum(tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> str:
+    """Compute the checksum of a file: it covers the metadata, such as the log, too."""
     return hashlib.sha256((fingerprint(tensors) + json.dumps(facts)).encode()).hexdigest()

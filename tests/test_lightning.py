@@ -175,7 +175,7 @@ def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
 @pytest.mark.parametrize(
     ("step", "returned", "message"),
     [
-        *((step, {"labels": 0}, "must return a dict with .* missing") for step in STEPS),
+        *((step, {"labels": 0}, f"missing from what {step} returned: .*logits") for step in STEPS),
         (
             *("validation_step", {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}),
             "no labelled pixel: every label is 255; expected",
@@ -193,7 +193,7 @@ def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, m
 
 def test_without_a_validation_no_level_would_ever_move(tmp_path):
     adaptive = AdaptiveAlphaCallback(levels(), VOID)
-    with pytest.raises(ValueError, match="there is none"):
+    with pytest.raises(ValueError, match="there is no validation"):
         trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
 
 
@@ -204,7 +204,7 @@ def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():
     trainer = SimpleNamespace(world_size=1, enable_validation=True)
     adaptive.on_fit_start(trainer, module)
     trainer.world_size = 2
-    with pytest.raises(ValueError, match="let it hold the callback"):
+    with pytest.raises(ValueError, match="submodule of the LightningModule"):
         adaptive.on_fit_start(trainer, module)
 
 

@@ -98,7 +98,7 @@ def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
     run.check_lists(paper_layout(paper_root, size=16))
     first, second, *_ = sorted((paper_root / "Train/DUTS-TR" / part).iterdir())
     first.write_bytes(second.read_bytes())
-    with pytest.raises(ValueError, match=f"1 images or masks .* as {first.stem}: bring"):
+    with pytest.raises(ValueError, match=f"1 images or masks .* as {first.stem}; expected"):
         run.check_lists(paper_layout(paper_root, size=16))
     (run.path / "fingerprints.csv").unlink()  # a run of before
     run.check_lists(paper_layout(paper_root, size=16))
@@ -118,13 +118,13 @@ def test_fingerprints_are_of_the_contents_alone():
     "the file is named and what is wrong with it",
 )
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"is no run: it has no settings\.json"):
+    with pytest.raises(FileNotFoundError, match=r"is not a run; expected .* settings\.json"):
         runs.Run.open(tmp_path)
     (tmp_path / "settings.json").write_text('{"methods": ["bce"], "colour": "red"}')
     with pytest.raises(ValueError, match="unknown settings: colour"):
         runs.Run.open(tmp_path)
     (tmp_path / "settings.json").write_text('{"methods": ["bc')
-    with pytest.raises(ValueError, match="cannot be used"):
+    with pytest.raises(ValueError, match="cannot use the settings"):
         runs.Run.open(tmp_path)
 
 

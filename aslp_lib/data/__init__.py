@@ -1,1 +1,1 @@
-"""Images with binary masks: the paper's folders, textures, and a set embedded in the library."""
+"""Data sets of images with binary masks: the paper's folders, textures and synthetic data."""

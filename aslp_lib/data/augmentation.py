@@ -1,4 +1,4 @@
-"""Random changes of a training image that its mask goes along with."""
+"""Random augmentation of a training image together with its mask."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from torchvision.transforms.v2 import functional as TF
 def augmentation(
     size: int, crop: int = 0, degrees: int = 0, *, centred: bool = False
 ) -> v2.Transform:
-    """Random flip, and as asked a crop and a rotation with probability 0.2.
+    """Compose a random horizontal flip, a random crop and, with probability 0.2, a rotation.
 
     Args:
-        size: side of the (square) items.
-        crop: the crop cuts up to this many pixels off each side length, then resizes back.
-        degrees: the rotation's range, +-degrees.
-        centred: crop to the middle, height and width each by its own draw, as the release does;
-            else to a square anywhere.
+        size: side of the square images, in pixels.
+        crop: cut up to this many pixels off each side, then resize to `size`; 0 does not crop.
+        degrees: rotate by an angle in [-degrees, degrees]; 0 does not rotate.
+        centred: crop evenly on both sides, height and width independently, as the authors' code
+            does, instead of a square at a random position.
+
+    >>> transform = augmentation(size=48, crop=8, degrees=15)
+    >>> transform(torch.zeros(3, 48, 48, dtype=torch.uint8)).shape
+    torch.Size([3, 48, 48])
     """
     steps: list[v2.Transform] = [v2.RandomHorizontalFlip()]
     if crop and centred:
@@ -35,11 +39,16 @@ def augmentation(
 
 
 def release_augmentation(size: int) -> v2.Transform:
-    """As the authors' code changes an image: at its own size, by a random flip, a centred crop by
-    up to 30 pixels and, with probability 0.2, a rotation; then it is resized, once.
+    """Compose the augmentation of the authors' code, which works at each image's own size.
+
+    It consists of a random horizontal flip, a centred crop by up to 30 pixels and, with probability
+    0.2, a rotation by up to 15 degrees. The result is then resized, once.
 
     Args:
-        size: side of the (square) items.
+        size: side of the square result, in pixels.
+
+    >>> release_augmentation(32)(torch.zeros(3, 50, 80, dtype=torch.uint8)).shape
+    torch.Size([3, 32, 32])
     """
     return v2.Compose(
         [
@@ -52,35 +61,50 @@ def release_augmentation(size: int) -> v2.Transform:
 
 
 class CentredCrop(v2.Transform):
-    """Cuts 1 to `cut` pixels off the height and off the width, evenly on both sides; never all."""
+    """Crop 1 to `cut` pixels off the height and off the width, evenly on both sides.
+
+    At least one row and one column remain.
+
+    >>> CentredCrop(1)(torch.zeros(3, 5, 8)).shape
+    torch.Size([3, 4, 7])
+    """
 
     def __init__(self, cut: int) -> None:
         super().__init__()
         self.cut = cut
 
     def make_params(self, flat_inputs: list[object]) -> dict[str, int]:
+        """Draw the number of pixels to cut."""
         height, width = torch.randint(1, self.cut + 1, (2,)).tolist()
         return {"height": height, "width": width}
 
     def transform(self, inpt: Tensor, params: dict[str, int]) -> Tensor:
+        """Crop an image or a mask."""
         height, width = inpt.shape[-2:]
-        off_height, off_width = min(params["height"], height - 1), min(params["width"], width - 1)
+        cut_height, cut_width = min(params["height"], height - 1), min(params["width"], width - 1)
         return TF.crop(
-            inpt, off_height // 2, off_width // 2, height - off_height, width - off_width
+            inpt, cut_height // 2, cut_width // 2, height - cut_height, width - cut_width
         )
 
 
 class BicubicRotation(v2.Transform):
-    """Rotates by whole degrees, from -`degrees` to `degrees` - 1; new corners are black. By Pillow,
-    as torchvision rotates a tensor bilinearly at best."""
+    """Rotate by a whole number of degrees in [-degrees, degrees - 1]; new corners are black.
+
+    Pillow rotates, because torchvision has no bicubic rotation of tensors.
+
+    >>> BicubicRotation(15)(torch.zeros(3, 5, 8, dtype=torch.uint8)).shape
+    torch.Size([3, 5, 8])
+    """
 
     def __init__(self, degrees: int) -> None:
         super().__init__()
         self.degrees = degrees
 
     def make_params(self, flat_inputs: list[object]) -> dict[str, int]:
+        """Draw the angle."""
         return {"angle": int(torch.randint(-self.degrees, self.degrees, ()))}
 
     def transform(self, inpt: Tensor, params: dict[str, int]) -> Tensor:
-        turned = TF.to_pil_image(inpt).rotate(params["angle"], Image.Resampling.BICUBIC)
-        return tv_tensors.wrap(TF.pil_to_tensor(turned), like=inpt)
+        """Rotate an image or a mask."""
+        rotated = TF.to_pil_image(inpt).rotate(params["angle"], Image.Resampling.BICUBIC)
+        return tv_tensors.wrap(TF.pil_to_tensor(rotated), like=inpt)

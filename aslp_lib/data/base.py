@@ -1,4 +1,4 @@
-"""What every data set here is: an ordered list of stems, each with an image and a binary mask."""
+"""The base class of data sets: an ordered list of stems, each with an image and a binary mask."""
 
 from __future__ import annotations
 
@@ -15,25 +15,36 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""A random change of an image and its mask together, as torchvision's v2 transforms make it."""
+"""Random transform of an image and its mask together, such as a torchvision v2 transform."""
 
 SizeOf = Literal["network", "image"]
-"""What decides at which size something is done: the network's input, or each image as stored."""
+"""Size at which something is computed: that of the network's input, or each image's own."""
 
 
 class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
-    """Items `(image, label, index)`; the index names the image's alpha.
+    """Base class of data sets with items `(image, label, index)`.
 
-    `image` is (3, S, S) uint8, `label` (1, S, S) float in {0, 1}, or of soft masks in [0, 1].
-    Augmentation draws from
-    (seed, epoch, index) alone, so an item does not depend on how many workers load it or in what
-    order, and a resumed run sees what an unbroken one would have seen.
+    `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks.
+    `index` selects the image's alpha. Random numbers of the augmentation derive from (seed, epoch,
+    index) alone. An item therefore does not depend on the number of workers or the order of
+    loading, and a resumed training sees the same images as an uninterrupted one.
+
+    Subclasses implement `load`, `shape` and `mask`.
 
     Args:
-        name: the set's name, for messages, tables and folders.
-        stems: one name an image, in the order of the indices.
-        augment: of the training set, or None.
-        soft_masks: `load` gives masks with their grey levels, 0 to 255, instead of {0, 1}.
+        name: name of the set in messages, tables and folders.
+        stems: name of each image, in the order of the indices.
+        augment: augmentation of the training set, or None.
+        seed: seed of the augmentation.
+        soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
+
+    >>> class Black(SaliencySet):
+    ...     def load(self, index):
+    ...         image = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    ...         return image, image[:1]
+    >>> image, label, index = Black("black", ["a", "b"])[1]
+    >>> image.dtype, label.dtype, label.shape, index
+    (torch.uint8, torch.float32, torch.Size([1, 4, 4]), 1)
     """
 
     def __init__(
@@ -55,7 +66,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
 
     @property
     def epoch(self) -> int:
-        """What augmentation draws from besides the seed and the index."""
+        """Number of the epoch, which augmentation derives its random numbers from."""
         return int(self._epoch.item())
 
     @epoch.setter
@@ -63,67 +74,83 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         self._epoch.fill_(epoch)
 
     def share_epoch(self) -> None:
-        """Let worker processes that start from now on, and live from epoch to epoch, see it. Not
-        without any: it takes shared memory, which a container may have none of."""
+        """Share `epoch` with worker processes that are started later and live for several epochs.
+
+        Call it only if there are workers: it needs shared memory, which some containers lack.
+        """
         self._epoch.share_memory_()
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         image, mask = self.loaded(index)
         if self.augment is not None:
-            from torchvision import tv_tensors  # twice as long to import as torch
+            from torchvision import tv_tensors  # here, as it takes twice as long to import as torch
 
-            # As torch.random.fork_rng, which takes longer than a flip.
-            before = torch.default_generator.get_state()
+            # The same as torch.random.fork_rng, which takes longer than a flip.
+            state = torch.default_generator.get_state()
             torch.default_generator.manual_seed(derived_seed(self.seed, self.epoch, index))
-            # What torchvision knows as a mask it resizes to the nearest pixel.
+            # torchvision resizes a Mask to the nearest pixel, but an Image bilinearly.
             kind = tv_tensors.Image if self.soft_masks else tv_tensors.Mask
             image, mask = self.augment(tv_tensors.Image(image), kind(mask))
-            torch.default_generator.set_state(before)
+            torch.default_generator.set_state(state)
         label = mask.as_subclass(Tensor).float()
         return image.as_subclass(Tensor), label / 255 if self.soft_masks else label, index
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
-        """Image (3, S, S) and mask (1, S, S), uint8, before augmentation."""
+        """Load an image (3, S, S) and its mask (1, S, S), uint8, before augmentation."""
         raise NotImplementedError
 
     def loaded(self, index: int) -> tuple[Tensor, Tensor]:
-        """As `load`, but from memory where `cache` keeps it."""
+        """Return the result of `load`, from memory after `cache`."""
         return self.load(index) if self._cached is None else self._cached[index]
 
     def shape(self, index: int) -> tuple[int, int]:
-        """(H, W) of the image as it is stored: the size of its predicted map."""
+        """Return the stored size (H, W) of an image, which is the size of its predicted map."""
         raise NotImplementedError
 
     def check_files(self) -> None:
-        """Raise ValueError if files cannot be used, as far as their headers tell; nothing is
-        decoded, so that a training may be preceded by it. A set without files has none to check."""
+        """Raise ValueError if the header of a file shows that it cannot be used.
+
+        Nothing is decoded, so the check is fast enough to precede a training. Sets without files
+        have nothing to check.
+        """
 
     def mask(self, index: int) -> np.ndarray:
-        """(H, W) uint8 in {0, 1} at the stored size: what a predicted map is measured against."""
+        """Return the mask at its stored size, which predicted maps are compared with.
+
+        Returns:
+            (H, W) uint8 in {0, 1}.
+        """
         raise NotImplementedError
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
-        """(H, W) uint8 at the stored size: the mask before it is cut to {0, 1}, 0 to 255."""
+        """Return the mask at its stored size before it is cut to {0, 1}.
+
+        Returns:
+            (H, W) uint8 grey levels, 0 to 255.
+        """
         return 255 * self.mask(index)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
-        """What image and mask are made from: the items' own bytes, unless they lie in files."""
+        """Return the bytes that `fingerprints` hashes: files, or pixels if there are no files."""
         image, mask = self.load(index)
         return image.numpy().tobytes(), mask.numpy().tobytes()
 
     def fingerprints(self) -> dict[str, tuple[str, str]]:
-        """Stem -> the first 16 hex digits of the SHA-256 of what its image and its mask are made
-        from: 250 MB a second and more, of files that lie in memory."""
+        """Hash every image and mask, at 250 MB per second and more for files in the page cache.
 
-        def of(index: int) -> tuple[str, str]:
-            image, mask = (hashlib.sha256(each).hexdigest()[:16] for each in self.stored(index))
+        Returns:
+            The first 16 hex digits of the SHA-256 of image and mask, by stem.
+        """
+
+        def hashes(index: int) -> tuple[str, str]:
+            image, mask = (hashlib.sha256(data).hexdigest()[:16] for data in self.stored(index))
             return image, mask
 
         with ThreadPoolExecutor() as pool:
-            return dict(zip(self.stems, pool.map(of, range(len(self))), strict=True))
+            return dict(zip(self.stems, pool.map(hashes, range(len(self))), strict=True))
 
     def cache(self, progress: bool = False) -> None:
-        """Load all items once and keep them in memory (4 bytes a pixel each)."""
+        """Load all items once and keep them in memory, with 4 bytes per pixel."""
         with ThreadPoolExecutor() as pool:
             items, number = pool.map(self.load, range(len(self))), len(self)
             name = f"reading {self.name}"
@@ -132,12 +159,17 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
 
 @dataclass(frozen=True)
 class DataSplits:
-    """All that a run trains, validates and tests on.
+    """The training, validation and test sets of a run.
 
     Args:
-        origin: where it comes from, in words.
+        origin: description of the source, for the user.
         tests: test sets by name.
-        notes: what the user should be told: lists made up, sets not found.
+        notes: remarks for the user, such as missing sets or a split that was generated.
+
+    >>> from aslp_lib.data.shapes import embedded
+    >>> data = embedded()
+    >>> len(data.train), len(data.validation), len(data.tests["shifted"])
+    (160, 100, 300)
     """
 
     origin: str
@@ -148,5 +180,9 @@ class DataSplits:
 
 
 def derived_seed(*parts: int) -> int:
-    """One seed from several numbers, well mixed."""
+    """Derive one 32-bit seed from several non-negative integers, by NumPy's `SeedSequence`.
+
+    >>> derived_seed(0, 1) == derived_seed(0, 1), derived_seed(0, 1) == derived_seed(1, 0)
+    (True, False)
+    """
     return int(np.random.SeedSequence(parts).generate_state(1)[0])

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a folder in the paper's layout, found at once."""
+"""Checking a folder in the paper's layout for all problems at once."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ SIZES = {
     "HKU-IS": 4447,
     TEXTURES: 500,
 }
-"""How many images the sets have as their authors give them."""
+"""Number of images of each set, as published by its authors."""
 
 
 @dataclass
 class Found:
-    """What there is and what is wrong with it.
+    """The result of a check.
 
     Args:
-        images: how many of each set.
-        problems: what must be mended, each with its path and what to do.
-        notes: what may be as it should.
+        images: number of images of each set.
+        problems: problems that must be fixed, each with its path and what to do.
+        notes: remarks on what may be intended.
     """
 
     images: dict[str, int] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
     def attempt(self, check: Callable[..., Any], *arguments: object) -> Any:
-        """What a check returns; None, and a problem more, where it refuses."""
+        """Call a check; if it raises an error, add the message to `problems` and return None."""
         try:
             return check(*arguments)
         except (ValueError, OSError) as error:
@@ -60,126 +60,146 @@ class Found:
 
 
 def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Found:
-    """Look at every file under `root`.
+    """Check every file of a folder in the paper's layout.
 
-    Every image and mask is decoded. Two images are the same if their decoded pixels are; this is a
-    problem between what trains, what validates and the tests, and else a note.
+    Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
+    equal. A duplicate between the training set, the validation set and the test sets is a problem;
+    any other duplicate is a note.
 
     Args:
-        grey: as `Folder`.
+        root: folder with `Train` and `Test`.
+        grey: see `Folder`.
 
     Raises:
         FileNotFoundError: there is no folder `root`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     result = check_data(Path(folder), progress=False)
+    >>> len(result.problems)  # no Image, no GT, no test set
+    3
     """
-    found = Found()
-    same: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    for folder in _folders(root, found):
-        for path, digest in _check_set(folder, grey, found, progress):
-            same[digest].append((folder.name, path))
-    part_of = _check_lists(root, found)
-    for places in same.values():
-        if len(places) > 1:
-            parts = [part_of.get(p.stem, s) if s == TRAIN.name else s for s, p in places]
-            _say_same(list(zip(parts, (path for _, path in places), strict=True)), found)
-    return found
+    result = Found()
+    copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
+    for folder in _folders(root, result):
+        for path, digest in _check_set(folder, grey, result, progress):
+            copies[digest].append((folder.name, path))
+    part_of = _check_lists(root, result)
+    for files in copies.values():
+        if len(files) > 1:
+            parts = [part_of.get(p.stem, s) if s == TRAIN.name else s for s, p in files]
+            _report_duplicates(list(zip(parts, (path for _, path in files), strict=True)), result)
+    return result
 
 
-def _folders(root: Path, found: Found) -> list[Path]:
-    """That of training, then the test sets, known ones first."""
+def _folders(root: Path, result: Found) -> list[Path]:
+    """Return the folder of the training set, then those of the test sets, known ones first."""
     if not root.is_dir():
-        raise FileNotFoundError(f"there is no folder {root}: see Dataset/README.md for the layout")
+        raise FileNotFoundError(
+            f"there is no folder {root}; expected the paper's layout. See Dataset/README.md."
+        )
     folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
-    there = [path for path in folders if not path.name.endswith(".partial")]
+    tests = [path for path in folders if not path.name.endswith(".partial")]
     known = [*TEST_SETS, TEXTURES]
-    if not there:
-        found.problems.append(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
-    if missing := [name for name in known if name not in [path.name for path in there]]:
-        found.notes.append(f"not in {root / 'Test'}: {', '.join(missing)}")
-    return [root / TRAIN, *sorted(there, key=lambda path: (*known, path.name).index(path.name))]
+    if not tests:
+        result.problems.append(
+            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
+        )
+    if missing := [name for name in known if name not in [path.name for path in tests]]:
+        result.notes.append(f"not in {root / 'Test'}: {', '.join(missing)}")
+    return [root / TRAIN, *sorted(tests, key=lambda path: (*known, path.name).index(path.name))]
 
 
-def _check_set(folder: Path, grey: Grey, found: Found, progress: bool) -> list[tuple[Path, bytes]]:
-    """Check a set's files; its readable images and the SHA-256 of their decoded pixels."""
+def _check_set(folder: Path, grey: Grey, result: Found, progress: bool) -> list[tuple[Path, bytes]]:
+    """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
     name = folder.name
-    images = _files(folder / "Image", found)
-    # Textures have no object: their masks need not be on disk.
+    images = _files(folder / "Image", result)
+    # Textures show no object, so their masks are optional.
     blank = name == TEXTURES and not (folder / "GT").is_dir()
-    masks = {} if blank else _files(folder / "GT", found)
-    found.images[name] = len(images)
+    masks = {} if blank else _files(folder / "GT", result)
+    result.images[name] = len(images)
     if not blank:
-        found.attempt(refuse, f"images in {folder} without a mask (add it)", images.keys() - masks)
-        found.attempt(refuse, f"masks in {folder} without an image (add it)", masks.keys() - images)
-    if (expected := SIZES.get(name, len(images))) != len(images):
-        found.notes.append(f"{name} has {len(images)} images, its authors' {expected}")
+        result.attempt(refuse, f"images in {folder} without a mask (add it)", images.keys() - masks)
+        unused = masks.keys() - images
+        result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
+    if (published := SIZES.get(name, len(images))) != len(images):
+        result.notes.append(f"{name} has {len(images)} images; its authors published {published}")
 
-    def look(stem: str) -> tuple[list[str], bytes | None, bool | None]:
-        own = Found()
-        image = own.attempt(read_image, images[stem]) if stem in images else None
-        mask = own.attempt(read_mask, masks[stem], grey) if stem in masks else None
+    def check_item(stem: str) -> tuple[list[str], bytes | None, bool | None]:
+        item = Found()
+        image = item.attempt(read_image, images[stem]) if stem in images else None
+        mask = item.attempt(read_mask, masks[stem], grey) if stem in masks else None
         if image is not None and mask is not None:
-            own.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
+            item.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
         digest = None
         if image is not None:
             digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
-        return own.problems, digest, None if mask is None else bool(mask.any())
+        return item.problems, digest, None if mask is None else bool(mask.any())
 
     stems = sorted(images.keys() | masks)
-    pictures: list[tuple[Path, bytes]] = []
+    digests: list[tuple[Path, bytes]] = []
     objects: dict[bool, list[str]] = {True: [], False: []}
     with ThreadPoolExecutor() as pool:
-        looked = tqdm(pool.map(look, stems), name, len(stems), disable=not progress, leave=False)
-        for stem, (problems, digest, has_object) in zip(stems, looked, strict=True):
-            found.problems += problems
+        items = pool.map(check_item, stems)
+        checked = tqdm(items, name, len(stems), disable=not progress, leave=False)
+        for stem, (problems, digest, has_object) in zip(stems, checked, strict=True):
+            result.problems += problems
             if digest is not None:
-                pictures.append((images[stem], digest))
+                digests.append((images[stem], digest))
             if has_object is not None:
                 objects[has_object].append(stem)
     if name == TEXTURES:
-        what = f"masks of {folder} show an object (textures have none)"
-        found.attempt(refuse, what, {*objects[True]})
+        problem = f"masks of {folder} show an object (textures have none)"
+        result.attempt(refuse, problem, {*objects[True]})
     elif blank_masks := objects[False]:
-        found.notes.append(counted(f"masks of {name} are all background", blank_masks))
-    return pictures
+        result.notes.append(counted(f"masks of {name} are all background", blank_masks))
+    return digests
 
 
-def _files(folder: Path, found: Found) -> dict[str, Path]:
-    """Stem -> image file, as `find_images`, which stops at what is wrong."""
+def _files(folder: Path, result: Found) -> dict[str, Path]:
+    """Return the image files by stem; unlike `find_images`, go on after a problem."""
     if not folder.is_dir():
-        found.problems.append(f"there is no folder {folder}: see Dataset/README.md for the layout")
+        result.problems.append(
+            f"there is no folder {folder}; expected one with images. See Dataset/README.md for the "
+            "layout."
+        )
         return {}
     paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     images = [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not images:
-        found.problems.append(f"{folder} holds no images (jpg, png): put them there")
+        result.problems.append(f"{folder} holds no images; expected jpg or png. Put them there.")
     if others := {path.name for path in paths} - {path.name for path in images}:
-        found.notes.append(counted(f"files in {folder} are no images", others))
-    found.attempt(refuse_unprintable, f"files in {folder}", [path.stem for path in images])
+        result.notes.append(counted(f"files in {folder} are not images", others))
+    result.attempt(refuse_unprintable, f"files in {folder}", [path.stem for path in images])
     times = Counter(path.stem for path in images)
-    twice = {stem for stem, n in times.items() if n > 1}
-    found.attempt(refuse, f"stems of several files in {folder} (remove all but one)", twice)
+    repeated = {stem for stem, n in times.items() if n > 1}
+    result.attempt(refuse, f"stems of several files in {folder} (remove all but one)", repeated)
     return {path.stem: path for path in images}
 
 
-def _check_lists(root: Path, found: Found) -> dict[str, str]:
-    """Stem of DUTS-TR -> "train" or "validation", as far as there are lists."""
+def _check_lists(root: Path, result: Found) -> dict[str, str]:
+    """Check the lists; return "train" or "validation" for each stem that they name."""
     paths = {"train": root / TRAIN_LIST, "validation": root / VALIDATION_LIST}
     if not any(path.exists() for path in paths.values()):
-        found.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split is made")
+        result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
         return {}
-    stems = {name: found.attempt(read_list, path) or [] for name, path in paths.items()}
-    there = {p.stem for p in (root / TRAIN / "Image").glob("*") if p.suffix.lower() in SUFFIXES}
+    stems = {name: result.attempt(read_list, path) or [] for name, path in paths.items()}
+    present = {p.stem for p in (root / TRAIN / "Image").glob("*") if p.suffix.lower() in SUFFIXES}
     for name, path in paths.items():
-        found.attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'}", {*stems[name]} - there)
+        absent = {*stems[name]} - present
+        result.attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
     both = {*stems["train"]} & {*stems["validation"]}
-    found.attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", both)
+    result.attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
     return {stem: name for name, listed in stems.items() for stem in listed}
 
 
-def _say_same(places: list[tuple[str, Path]], found: Found) -> None:
-    """Where the same picture lies."""
-    parts = {part for part, _ in places}
-    where = ", ".join(f"{path} ({part})" for part, path in places)
+def _report_duplicates(files: list[tuple[str, Path]], result: Found) -> None:
+    """Add a problem or a note on files of the same pixels, given with their sets."""
+    parts = {part for part, _ in files}
+    places = ", ".join(f"{path} ({part})" for part, path in files)
     if len(parts) > 1 and parts & {"train", "validation", TRAIN.name}:
-        found.problems.append(f"the same picture is {where}: keep it out of all but one")
+        result.problems.append(
+            f"several sets hold the same image: {places}; expected it in one. Remove the others."
+        )
     else:
-        found.notes.append(f"the same picture is {where}")
+        result.notes.append(f"several files hold the same image: {places}")

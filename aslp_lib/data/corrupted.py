@@ -1,4 +1,4 @@
-"""Whole sets of corrupted images."""
+"""Data sets of corrupted images."""
 
 from __future__ import annotations
 
@@ -14,41 +14,48 @@ from aslp_lib.data.corruptions import CORRUPTIONS, Item
 
 
 class Corrupted(SaliencySet):
-    """A set, each of its images corrupted when it is loaded.
+    """A data set whose images are corrupted when they are loaded.
 
-    It exists at the size of the set's items alone, so that its predicted maps are measured there
-    too, not at the size of any file. Sets of different names have draws of their own, so that what
-    is fitted on one corrupted set has not seen the noise of another.
+    Images have the size of the set's items, and predicted maps are evaluated at that size, not at
+    the size of the files. Sets of different names use different random numbers, so that a method
+    fitted on one corrupted set has not seen the noise of another.
 
     Args:
-        dataset: the set; what augments it is left out.
-        corruption: a name of `CORRUPTIONS`.
-        seed: 0 or more.
+        dataset: the set to corrupt, without its augmentation.
+        corruption: a key of `CORRUPTIONS`.
+        seed: seed of the random numbers, 0 or more.
 
     Raises:
-        ValueError: no such corruption; a set of soft masks; one image, where two are mixed.
+        ValueError: there is no such corruption, the set has soft masks, or the corruption mixes two
+            images but the set has one.
+
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> noisy = Corrupted(Shapes("test", images=2, seed=1), "noise2")
+    >>> noisy.name, len(noisy), noisy[0][0].shape
+    ('test, noise2', 2, torch.Size([3, 48, 48]))
     """
 
     def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
         super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
         if corruption not in CORRUPTIONS:
             raise ValueError(
-                f"there is no corruption {corruption!r}: choose of {', '.join(CORRUPTIONS)}"
+                f"corruption is {corruption!r}; expected one of {', '.join(CORRUPTIONS)}"
             )
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(
-                f"the set {dataset.name} has soft masks, but only masks of 0 and 1 are corrupted: "
-                "load it without them"
+                f"the set {dataset.name} has soft masks; expected masks of 0 and 1. Load it with "
+                "soft_masks=False."
             )
         if self.corruption.mixes and len(dataset) < 2:
             raise ValueError(
-                f"{corruption} mixes two images of a set, but {dataset.name} has {len(dataset)}"
+                f"the set {dataset.name} has {len(dataset)} image; expected two or more, as "
+                f"{corruption} mixes two images"
             )
 
     def load(self, index: int) -> Item:
-        return self._changed(self.dataset.loaded, index)
+        return self._corrupted(self.dataset.loaded, index)
 
     def shape(self, index: int) -> tuple[int, int]:
         height, width = self.mask(index).shape
@@ -63,23 +70,24 @@ class Corrupted(SaliencySet):
 
     @cached_property
     def posterior(self) -> np.ndarray:
-        """(images, H, W) `P(y = 1 | x)`, moved as the masks are, where it is known.
+        """True posterior `P(y = 1 | x)`, (images, H, W), transformed as the masks are.
 
         Raises:
-            AttributeError: it is not known of the set itself, or not of what is left of its images.
+            AttributeError: the posterior of the clean set is unknown, or the corruption cuts off or
+                covers a part of the image.
         """
-        known = getattr(self.dataset, "posterior", None)
-        if known is None or not self.corruption.whole:
-            raise AttributeError(f"nobody knows the posterior of {self.name}")
+        clean = getattr(self.dataset, "posterior", None)
+        if clean is None or not self.corruption.whole:
+            raise AttributeError(f"the true posterior of the set {self.name} is unknown")
 
         def item(index: int) -> Item:
-            truth = torch.from_numpy(known[index])[None]
-            return torch.zeros(3, *truth.shape[1:], dtype=torch.uint8), truth
+            posterior = torch.from_numpy(clean[index])[None]
+            return torch.zeros(3, *posterior.shape[1:], dtype=torch.uint8), posterior
 
-        return np.stack([self._changed(item, i)[1][0].numpy() for i in range(len(self))])
+        return np.stack([self._corrupted(item, i)[1][0].numpy() for i in range(len(self))])
 
-    def _changed(self, load: Callable[[int], Item], index: int) -> Item:
-        """The corrupted form of an image, which `load` gives by its number."""
+    def _corrupted(self, load: Callable[[int], Item], index: int) -> Item:
+        """Corrupt the image `index`; `load` returns images by their index."""
         rng = np.random.default_rng(derived_seed(self.draws, index))
         if not self.corruption.mixes:
             return self.corruption.change(rng, load(index))

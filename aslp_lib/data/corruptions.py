@@ -1,8 +1,8 @@
-"""Graded corruptions of an image and its mask: a shift of data whose strength is known.
+"""Graded corruptions of an image and its mask: a distribution shift of known severity.
 
-What changes the light or the sharpness leaves the mask; what changes the geometry moves it along.
-Noise, blur, contrast, brightness and JPEG are kinds of ImageNet-C (Hendrycks & Dietterich, ICLR
-2019), with strengths of our own.
+Photometric corruptions leave the mask unchanged, and geometric ones transform it with the image.
+Noise, blur, contrast, brightness and JPEG follow ImageNet-C (Hendrycks & Dietterich, ICLR 2019),
+with severities of this project.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ Item = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Corruption(ABC):
-    """One kind at one grade; the higher the grade, the stronger.
+    """Base class of corruptions: one kind at one grade.
+
+    Args:
+        grade: severity; a higher grade is more severe.
 
     Attributes:
-        kind: its name without the grade.
-        mixes: it needs another image of the set.
-        whole: nothing is cut off or covered. What the annotators judged by is then still to be
-            seen, but for lost detail, and `P(y = 1 | x)` is what it was; else nobody knows it.
+        kind: name without the grade.
+        mixes: whether it needs another image of the set.
+        whole: whether nothing is cut off or covered. Apart from lost detail, the image then still
+            shows what the annotators saw, so that `P(y = 1 | x)` stays known.
     """
 
     grade: int
@@ -40,34 +43,45 @@ class Corruption(ABC):
 
     @property
     def name(self) -> str:
+        """Name with the grade, such as "noise2"."""
         return f"{self.kind}{self.grade}"
 
     @abstractmethod
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
-        """A new item of an image's own and, if it `mixes`, another one.
+        """Corrupt an image and its mask.
 
-        At every grade of a kind, one generator makes the same choices: of noise, place or side.
+        With the same random numbers, all grades of a kind choose the same noise, place or side.
+
+        Args:
+            rng: source of the random numbers.
+            items: the image with its mask; a corruption that mixes takes a second pair.
         """
 
 
 class Photometric(Corruption):
-    """Changes levels, not where things are."""
+    """Base class of corruptions that change the grey levels of an image, but not its mask."""
 
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
+        """Corrupt an image; return it with its unchanged mask."""
         ((image, mask),) = items
         return self.levels(rng, image), mask
 
     @abstractmethod
     def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
-        """The image's new levels."""
+        """Compute the corrupted image (3, H, W) uint8."""
 
 
 @dataclass(frozen=True)
 class Noise(Photometric):
-    """Gaussian noise on each value of each pixel.
+    """Add Gaussian noise to each channel of each pixel.
 
     Args:
-        sigma: its standard deviation in grey levels, before the sum is cut to 0 to 255.
+        sigma: standard deviation in grey levels; the sum is clipped to 0 to 255.
+
+    >>> image, mask = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.ones(1, 4, 4)
+    >>> noisy, same = Noise(grade=1, sigma=12).change(np.random.default_rng(0), (image, mask))
+    >>> noisy.shape, noisy.dtype, same is mask
+    (torch.Size([3, 4, 4]), torch.uint8, True)
     """
 
     sigma: float
@@ -80,10 +94,14 @@ class Noise(Photometric):
 
 @dataclass(frozen=True)
 class Blur(Photometric):
-    """Gaussian blur; beyond its edge an image goes on as it ends.
+    """Blur by a Gaussian kernel; the image is padded by its border pixels.
 
     Args:
-        sigma: its standard deviation as a share of the shorter side.
+        sigma: standard deviation as a share of the shorter side.
+
+    >>> image = torch.full((3, 4, 4), 90, dtype=torch.uint8)
+    >>> Blur(grade=1, sigma=0.5).levels(np.random.default_rng(0), image).unique()
+    tensor([90], dtype=torch.uint8)
     """
 
     sigma: float
@@ -101,7 +119,12 @@ class Blur(Photometric):
 
 @dataclass(frozen=True)
 class Contrast(Photometric):
-    """`m + factor * (x - m)`, with m a channel's mean over the image."""
+    """Scale the contrast: `m + factor * (x - m)`, with the mean m of each channel.
+
+    >>> image = torch.tensor([0, 200], dtype=torch.uint8).expand(3, 1, 2)
+    >>> Contrast(grade=1, factor=0.5).levels(np.random.default_rng(0), image)[0]
+    tensor([[ 50, 150]], dtype=torch.uint8)
+    """
 
     factor: float
     kind = "contrast"
@@ -113,7 +136,13 @@ class Contrast(Photometric):
 
 @dataclass(frozen=True)
 class Brightness(Photometric):
-    """Some images brighter, the others darker, by `shift` grey levels; cut to 0 to 255."""
+    """Make an image brighter or darker, at random, by `shift` grey levels; clip to 0 to 255.
+
+    >>> image = torch.full((3, 1, 1), 100, dtype=torch.uint8)
+    >>> new = Brightness(grade=1, shift=30).levels(np.random.default_rng(0), image)
+    >>> new[0, 0, 0].item() in (70, 130)
+    True
+    """
 
     shift: int
     kind = "brightness"
@@ -124,11 +153,15 @@ class Brightness(Photometric):
 
 @dataclass(frozen=True)
 class Jpeg(Photometric):
-    """Compression as JPEG.
+    """Compress as JPEG and decode again.
 
     Args:
-        quality: as Pillow's, 1 to 95.
-        subsampling: of colour, "4:4:4", "4:2:2" or "4:2:0".
+        quality: Pillow's JPEG quality, 1 to 95.
+        subsampling: colour subsampling, "4:4:4", "4:2:2" or "4:2:0".
+
+    >>> image = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    >>> Jpeg(1, quality=30, subsampling="4:2:0").levels(np.random.default_rng(0), image).shape
+    torch.Size([3, 8, 8])
     """
 
     quality: int
@@ -142,16 +175,17 @@ class Jpeg(Photometric):
 
 @dataclass(frozen=True)
 class Window(Corruption):
-    """A window of the image, resized to its frame.
+    """Base class of corruptions that cut out a window and resize it to the size of the image.
 
     Args:
-        share: the window's height and width, as a share of the image's.
+        share: height and width of the window, as a share of those of the image.
     """
 
     share: float
     whole = False
 
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
+        """Cut the window out of an image and its mask, and resize both."""
         ((image, mask),) = items
         height, width = mask.shape[-2:]
         rows, columns = max(1, round(self.share * height)), max(1, round(self.share * width))
@@ -163,11 +197,17 @@ class Window(Corruption):
     def corner(
         self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
     ) -> tuple[int, int]:
-        """Row and column of the window's first pixel."""
+        """Choose the row and column of the window's first pixel."""
 
 
 class Zoom(Window):
-    """The window in the middle."""
+    """Cut out the central window.
+
+    >>> image = torch.zeros(3, 4, 4, dtype=torch.uint8)
+    >>> mask = torch.tensor([[[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]])
+    >>> Zoom(grade=1, share=0.5).change(np.random.default_rng(0), (image, mask))[1].unique()
+    tensor([1])
+    """
 
     kind = "zoom"
 
@@ -179,7 +219,12 @@ class Zoom(Window):
 
 
 class Crop(Window):
-    """A window anywhere."""
+    """Cut out a window at a random position.
+
+    >>> image, mask = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.ones(1, 4, 4)
+    >>> Crop(grade=1, share=0.5).change(np.random.default_rng(0), (image, mask))[0].shape
+    torch.Size([3, 4, 4])
+    """
 
     kind = "crop"
 
@@ -192,14 +237,21 @@ class Crop(Window):
 
 
 class EmptyCrop(Window):
-    """The window with the least foreground; one of them, if there are several."""
+    """Cut out the window with the least foreground; a random one if there are several.
+
+    >>> image, mask = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(1, 4, 4)
+    >>> mask[0, :2, :3] = 1
+    >>> empty = EmptyCrop(grade=1, share=0.5)
+    >>> empty.change(np.random.default_rng(0), (image, mask))[1].sum().item()
+    0.0
+    """
 
     kind = "empty_crop"
 
     def corner(
         self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
     ) -> tuple[int, int]:
-        # sums[i, j]: foreground above row i and left of column j.
+        # sums[i, j] is the number of foreground pixels above row i and left of column j.
         sums = F.pad(mask[0].long().cumsum(0).cumsum(1), (1, 0, 1, 0))
         strips = sums[rows:] - sums[:-rows]
         inside = strips[:, columns:] - strips[:, :-columns]
@@ -210,10 +262,15 @@ class EmptyCrop(Window):
 
 @dataclass(frozen=True)
 class Pair(Corruption):
-    """Two images side by side, squeezed to the frame of one.
+    """Put two images side by side, each squeezed to a part of the width.
 
     Args:
-        share: of the frame's width, the other image's.
+        share: share of the width that the other image gets.
+
+    >>> black = torch.zeros(3, 2, 4, dtype=torch.uint8), torch.zeros(1, 2, 4)
+    >>> white = torch.full((3, 2, 4), 255, dtype=torch.uint8), torch.ones(1, 2, 4)
+    >>> Pair(grade=1, share=0.25).change(np.random.default_rng(0), black, white)[1].mean().item()
+    0.25
     """
 
     share: float
@@ -221,12 +278,13 @@ class Pair(Corruption):
     mixes = True
 
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
-        own, other = items
-        height, width = own[1].shape[-2:]
+        """Combine two images and their masks, in random order."""
+        first, second = items
+        height, width = first[1].shape[-2:]
         if width < 2:
-            raise ValueError("an image is 1 pixel wide, but two side by side need 2 or more")
+            raise ValueError("an image is 1 pixel wide; expected 2 or more, for two side by side")
         columns = max(1, round(self.share * width))
-        parts = [_resized(own, height, width - columns), _resized(other, height, columns)]
+        parts = [_resized(first, height, width - columns), _resized(second, height, columns)]
         if rng.random() < 0.5:
             parts.reverse()
         (left, left_mask), (right, right_mask) = parts
@@ -235,10 +293,15 @@ class Pair(Corruption):
 
 @dataclass(frozen=True)
 class Paste(Corruption):
-    """One side of another image pasted over that side of this one.
+    """Paste one side of another image over the same side of an image.
 
     Args:
-        share: of the frame, the other image's.
+        share: share of the image that is covered.
+
+    >>> black = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(1, 4, 4)
+    >>> white = torch.full((3, 4, 4), 255, dtype=torch.uint8), torch.ones(1, 4, 4)
+    >>> Paste(grade=1, share=0.25).change(np.random.default_rng(0), black, white)[1].mean().item()
+    0.25
     """
 
     share: float
@@ -247,6 +310,7 @@ class Paste(Corruption):
     whole = False
 
     def change(self, rng: np.random.Generator, *items: Item) -> Item:
+        """Paste the second image and mask over a random side of the first."""
         image, mask = items[0]
         other, other_mask = _resized(items[1], *mask.shape[-2:])
         axis, last = (int(draw) for draw in rng.integers(2, size=2))
@@ -260,8 +324,8 @@ class Paste(Corruption):
 
 
 CORRUPTIONS: dict[str, Corruption] = {
-    each.name: each
-    for each in (
+    corruption.name: corruption
+    for corruption in (
         *(Noise(1, sigma=12), Noise(2, sigma=25), Noise(3, sigma=50)),
         *(Blur(1, sigma=1 / 96), Blur(2, sigma=1 / 48), Blur(3, sigma=1 / 24)),
         *(Contrast(1, factor=0.6), Contrast(2, factor=0.4), Contrast(3, factor=0.2)),
@@ -274,25 +338,27 @@ CORRUPTIONS: dict[str, Corruption] = {
         *(Paste(1, share=0.25), Paste(2, share=0.375), Paste(3, share=0.5)),
     )
 }
-"""By name, as "noise2": a kind's grades one after another."""
+"""Corruptions by name, such as "noise2"; the grades of a kind follow each other."""
 
 
 def _resized(item: Item, height: int, width: int) -> Item:
-    """The image bilinearly, without aliasing; the mask to the nearest pixel."""
+    """Resize an image bilinearly with antialiasing, and its mask to the nearest pixel."""
     image, mask = item
-    picture = F.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
+    resized = F.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
     rows, columns = _nearest(mask.shape[-2], height), _nearest(mask.shape[-1], width)
-    return picture, mask[:, rows][:, :, columns]
+    return resized, mask[:, rows][:, :, columns]
 
 
 def _nearest(length: int, new: int) -> Tensor:
-    """Which of `length` pixels has each of `new` pixels' middle, `floor((i + 1/2) length / new)`.
+    """Return the source pixel of each of `new` pixels, `floor((i + 1/2) * length / new)`.
 
-    As the image is resized: interpolation's "nearest" goes by the pixels' corners, and would shift
-    the mask by up to half a pixel. In whole numbers, so that a tie is one on every machine.
+    It contains the centre of the new pixel, as in the bilinear resizing of the image. The mode
+    "nearest" of `interpolate` uses the pixels' corners instead, and would shift the mask by up to
+    half a pixel. Integer arithmetic gives the same result for ties on every machine.
     """
     return (2 * torch.arange(new) + 1) * length // (2 * new)
 
 
 def _to_grey_levels(values: Tensor) -> Tensor:
+    """Round to uint8 grey levels, clipped to 0 to 255."""
     return values.round().clamp(0, 255).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""The sets by name: those that are made here, or a folder."""
+"""Loading data by name, or from a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
 
 DATASETS: dict[str, Callable[..., DataSplits]] = {"embedded": embedded}
-"""Name -> what makes the sets from a seed, with the keywords that `load` passes on."""
+"""Functions that generate synthetic data from a seed, by name. `load` passes its keywords on."""
 
 
 def load(
@@ -25,26 +25,31 @@ def load(
     soft_masks: bool = False,
     **options: Any,
 ) -> DataSplits:
-    """The sets of a name or of a folder.
+    """Load the training, validation and test sets of a name or a folder.
 
     Args:
-        data: a name of `DATASETS`, or the path of a folder in the paper's layout.
+        data: a key of `DATASETS`, or the path of a folder in the paper's layout.
         size: side of the square items, in pixels.
-        data_seed: which data set, of those that a name stands for.
-        grey, augment_at, soft_masks: as `paper_layout`; made sets are of the network's size and
-            have no grey masks.
-        options: `augment`, `seed` and `limit`, as `embedded` and `paper_layout` take them.
+        data_seed: seed of synthetic data.
+        grey, augment_at, soft_masks: options of `paper_layout`. They do not apply to synthetic
+            data, whose images have the network's size and whose masks are binary.
+        options: `augment`, `seed` and `limit`, as in `embedded` and `paper_layout`.
 
     Raises:
-        FileNotFoundError: no name, and no folder in the paper's layout either.
-        ValueError: as `paper_layout`.
+        FileNotFoundError: `data` is neither a name nor a folder in the paper's layout.
+        ValueError: a file or list of the folder cannot be used.
+
+    >>> data = load("embedded", size=32, limit=5)
+    >>> image, label, index = data.train[0]
+    >>> len(data.train), image.shape
+    (5, torch.Size([3, 32, 32]))
     """
     if data in DATASETS:
         return DATASETS[data](size, data_seed=data_seed, **options)
     if not Path(data).is_dir():
         raise FileNotFoundError(
-            f"there is no folder {data}, nor a data set of that name (of {', '.join(DATASETS)}): "
-            "see Dataset/README.md for the layout"
+            f"there is no folder {data}; expected one, or a data set's name "
+            f"({', '.join(DATASETS)}). See Dataset/README.md for the layout."
         )
     options |= {"grey": grey, "augment_at": augment_at, "soft_masks": soft_masks}
     return paper_layout(Path(data), size, **options)

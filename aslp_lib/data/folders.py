@@ -1,4 +1,4 @@
-"""The paper's folders: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists of stems."""
+"""Data in the paper's layout: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists."""
 
 from __future__ import annotations
 
@@ -20,23 +20,35 @@ TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
 TEST_SETS = ("DUTS-TE", "DUT-OMRON", "PASCAL-S", "SOD", "ECSSD", "HKU-IS")
 TEXTURES = "DTD_Texture_500"
 VALIDATION_SHARE = 1000 / 10553
-"""The release's split of DUTS-TR."""
+"""Share of DUTS-TR that the authors use for validation."""
 
 
 class Folder(SaliencySet):
-    """Images and masks on disk, matched by stem.
+    """Data set of images and masks on disk, matched by stem.
 
     Args:
-        name, augment, seed, soft_masks: as `SaliencySet`.
-        images: stem -> image file.
-        masks: stem -> mask file; None for images without an object, whose masks are all background.
-        size: side S of the items; images and masks are resized to (S, S), binary masks to the
-            nearest pixel, soft ones as images. None: `augment` does it.
-        grey: masks are cut at 128. One with more than 10 % of grey pixels is refused, unless this
-            is "threshold" (masks that grade the agreement of several annotators).
+        name, augment, seed, soft_masks: see `SaliencySet`.
+        images: path of each image by its stem.
+        masks: path of each mask by its stem. None: the images show no object, and all masks are
+            background.
+        size: side S of the items. Images and soft masks are resized to (S, S) bilinearly, binary
+            masks to the nearest pixel. None: `augment` resizes them.
+        grey: masks are cut at 128. "refuse" raises an error if more than 10 % of a mask's pixels
+            are grey; "threshold" accepts them, for masks that average several annotators.
 
     Raises:
-        ValueError: no images, or images and masks that do not match; names them.
+        ValueError: there are no images, or images without a mask; the message names them.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     image, mask = Path(folder) / "a.jpg", Path(folder) / "a.png"
+    ...     Image.new("RGB", (8, 6)).save(image)
+    ...     Image.new("L", (8, 6), 255).save(mask)
+    ...     dataset = Folder("one", {"a": image}, {"a": mask}, size=4)
+    ...     pixels, label, index = dataset[0]
+    >>> pixels.shape, label.mean().item()
+    (torch.Size([3, 4, 4]), 1.0)
     """
 
     def __init__(
@@ -54,14 +66,14 @@ class Folder(SaliencySet):
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
             raise ValueError(
-                f"the set {name} is empty: put its images where Dataset/README.md says"
+                f"the set {name} is empty; expected images. Put them where Dataset/README.md says."
             )
         if masks is not None:
-            refuse(f"images of {name} without a mask", images.keys() - masks.keys())
+            refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
-        # Here, so that reading maps and masks does without torchvision.
+        # Imported here, so that reading maps and masks works without torchvision.
         from torchvision.transforms.v2 import InterpolationMode
         from torchvision.transforms.v2 import functional as TF
 
@@ -115,104 +127,159 @@ def paper_layout(
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
 ) -> DataSplits:
-    """The paper's sets under `root`, as many test sets as are there.
+    """Load the sets of a folder in the paper's layout, with the test sets that it contains.
 
-    Train and validation come from the lists beside `Train/`; without lists, from a split of the
-    release's proportions that depends on the sorted stems alone.
+    The lists beside `Train/` say which images are for training and which for validation. Without
+    lists, the images are split in the authors' proportions, in a way that depends on the sorted
+    stems alone.
 
     Args:
-        size, augment, seed, grey: as `Folder`.
-        limit: use only the first so many images of each set.
-        augment_at: whether training images are resized before they are augmented, or `augment`
-            sees them as they are stored and resizes them itself.
-        soft_masks: as `Folder`, for training.
+        root: folder with `Train` and `Test`.
+        size, augment, seed, grey: see `Folder`.
+        limit: use only this many images of each set, the first ones.
+        augment_at: "network" resizes training images before `augment`; with "image", `augment`
+            gets them at their own size and must resize them.
+        soft_masks: use soft masks for training; see `Folder`.
+
+    Raises:
+        FileNotFoundError: a folder or list is missing, or there is no test set.
+        ValueError: images, masks and lists do not match; the message names them.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part, mode in (("Image", "RGB"), ("GT", "L")):
+    ...         for name in ("Train/DUTS-TR", "Test/SOD"):
+    ...             (Path(folder) / name / part).mkdir(parents=True)
+    ...             for stem in "abc":
+    ...                 Image.new(mode, (8, 6)).save(Path(folder) / name / part / f"{stem}.png")
+    ...     data = paper_layout(Path(folder), size=4)
+    >>> len(data.train), len(data.validation), list(data.tests)
+    (2, 1, ['SOD'])
     """
     root = Path(root)
     notes: list[str] = []
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
     if not images:
-        raise ValueError(f"{root / TRAIN / 'Image'} holds no images (jpg, png)")
+        raise ValueError(
+            f"{root / TRAIN / 'Image'} holds no images; expected jpg or png. Put them there."
+        )
     train, validation = _split(root, sorted(images), notes)
 
     def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
-        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'}", set(stems) - set(images))
-        chosen = {stem: images[stem] for stem in sorted(stems)[:limit]}
-        return Folder(name, chosen, masks, side, seed=seed, grey=grey, **training)
+        absent = set(stems) - set(images)
+        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'} (remove them)", absent)
+        selected = {stem: images[stem] for stem in sorted(stems)[:limit]}
+        return Folder(name, selected, masks, side, seed=seed, grey=grey, **training)
 
-    own_size = augment is not None and augment_at == "image"
-    side = None if own_size else size
-    tests, more = paper_tests(root, size, limit=limit, grey=grey)
+    at_own_size = augment is not None and augment_at == "image"
+    side = None if at_own_size else size
+    tests, test_notes = paper_tests(root, size, limit=limit, grey=grey)
     return DataSplits(
         origin=f"the paper's layout in {root}",
         train=part("train", train, side, augment=augment, soft_masks=soft_masks),
         validation=part("validation", validation),
         tests=tests,
-        notes=notes + more,
+        notes=notes + test_notes,
     )
 
 
 def paper_tests(
     root: Path, size: int, *, limit: int | None = None, grey: Grey = "refuse"
 ) -> tuple[dict[str, SaliencySet], list[str]]:
-    """The test sets under `root / "Test"` by name, and notes on those that are not there.
+    """Load the test sets in `root / "Test"`.
 
     Args:
-        size, limit, grey: as `paper_layout`.
+        root, size, limit, grey: see `paper_layout`.
+
+    Returns:
+        The sets by name, those of the paper first, and notes on the missing ones.
+
+    Raises:
+        FileNotFoundError: there is no test set.
+
+    >>> import tempfile
+    >>> from PIL import Image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for part, mode in (("Image", "RGB"), ("GT", "L")):
+    ...         (Path(folder) / "Test" / "SOD" / part).mkdir(parents=True)
+    ...         Image.new(mode, (8, 6)).save(Path(folder) / "Test" / "SOD" / part / "a.png")
+    ...     tests, notes = paper_tests(Path(folder), size=4)
+    >>> {name: len(test) for name, test in tests.items()}
+    {'SOD': 1}
     """
     notes: list[str] = []
     tests: dict[str, SaliencySet] = {}
     present = sorted(p.parent.name for p in (root / "Test").glob("*/Image") if p.is_dir())
     present = [n for n in present if not n.startswith(".") and not n.endswith(".partial")]
-    others = {p.name for p in (root / "Test").glob("[!.]*") if p.is_dir()} - set(present)
-    if others:
-        notes.append(f"no test sets (no Image folder, or half made): {', '.join(sorted(others))}")
+    incomplete = {p.name for p in (root / "Test").glob("[!.]*") if p.is_dir()} - set(present)
+    if incomplete:
+        names = ", ".join(sorted(incomplete))
+        notes.append(f"folders that are not test sets (no Image folder, or incomplete): {names}")
     known = [name for name in (*TEST_SETS, TEXTURES) if name in present]
     for name in known + [name for name in present if name not in known]:
         tests[name] = _test_set(root / "Test" / name, size, limit, grey)
     if missing := [name for name in (*TEST_SETS, TEXTURES) if name not in present]:
         notes.append(f"not in {root / 'Test'}, so left out: {', '.join(missing)}")
     if not tests:
-        raise FileNotFoundError(f"there is no test set in {root / 'Test'}: see Dataset/README.md")
+        raise FileNotFoundError(
+            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
+        )
     return tests, notes
 
 
 def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:
+    """Return the stems for training and for validation, from the lists or by a split."""
     paths = [root / TRAIN_LIST, root / VALIDATION_LIST]
     if all(path.exists() for path in paths):
         train, validation = (read_list(path) for path in paths)
-        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST}", set(train) & set(validation))
+        both = set(train) & set(validation)
+        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
         return train, validation
     if any(path.exists() for path in paths):
         absent = next(path for path in paths if not path.exists())
-        raise FileNotFoundError(f"{absent} is missing, but the other list is there: add it")
-    held = max(1, round(VALIDATION_SHARE * len(stems)))
-    if held == len(stems):
-        raise ValueError(f"{root / TRAIN} holds one image: at least two are needed to validate")
+        raise FileNotFoundError(
+            f"{absent} is missing, although the other list exists; expected both or none. Add it."
+        )
+    count = max(1, round(VALIDATION_SHARE * len(stems)))
+    if count == len(stems):
+        raise ValueError(
+            f"{root / TRAIN} holds one image; expected at least two, for training and validation. "
+            "Add images."
+        )
     order = np.random.default_rng(0).permutation(len(stems))
-    chosen = {stems[i] for i in order[:held]}
+    held_out = {stems[i] for i in order[:count]}
     notes.append(
-        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - held} to train "
-        f"and {held} to validate; the run's folder keeps the lists"
+        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - count} for "
+        f"training and {count} for validation; the run's folder keeps the lists"
     )
-    return [s for s in stems if s not in chosen], sorted(chosen)
+    return [s for s in stems if s not in held_out], sorted(held_out)
 
 
 def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
+    """Load one test set."""
     images = dict(list(find_images(root / "Image").items())[:limit])
-    # Textures have no object: their masks need not be on disk.
+    # Textures show no object, so their masks are optional.
     if root.name == TEXTURES and not (root / "GT").is_dir():
         return Folder(root.name, images, None, size)
     masks = find_images(root / "GT")
     if limit is None:
-        refuse(f"masks of {root.name} without an image", masks.keys() - images.keys())
+        refuse(f"masks of {root.name} without an image (add it)", masks.keys() - images.keys())
     return Folder(root.name, images, masks, size, grey=grey)
 
 
 def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
-    """Raise ValueError unless an image's (H, W) is its mask's."""
+    """Raise ValueError unless an image and its mask have the same size (H, W).
+
+    >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
+    Traceback (most recent call last):
+    ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
+    """
     if image != mask:
-        advice = "turn one to match (EXIF counts)" if image == mask[::-1] else "resize one to match"
+        rotated = image == mask[::-1]
+        advice = "Rotate one to match (EXIF counts)." if rotated else "Resize one to match."
         (height, width), (rows, columns) = image, mask
         raise ValueError(
-            f"{path} is {width} x {height}, but its mask is {columns} x {rows}: {advice}"
+            f"{path} is {width} x {height}, but its mask is {columns} x {rows}; expected equal "
+            f"sizes. {advice}"
         )

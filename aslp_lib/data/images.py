@@ -1,9 +1,10 @@
-"""Image files: pictures, masks and maps, decoded by Pillow. Nothing else here decodes one.
+"""Reading image files: photographs, masks and maps. All decoding in the library happens here.
 
-What a file holds decides, not its suffix: JPEG, PNG, or one frame of a TIFF, GIF or WebP. It is
-read as a viewer shows it, the EXIF orientation and the palette applied, 16 bits scaled to 8, or
-refused by its name; never in part, and never as something that one would not see. (A JPEG has no
-checksums: if some of its bits are wrong, but none is missing, nobody can tell.)
+Pillow decodes the files. The format follows from the content, not the suffix: JPEG, PNG, or a
+single frame of TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation
+and palette are applied, and 16 bits are scaled to 8. Any other file raises an error that names it;
+no file is read in part, or differently from what a viewer shows. (A JPEG has no checksums, so wrong
+bits in a file of full length cannot be detected.)
 """
 
 from __future__ import annotations
@@ -25,23 +26,25 @@ from PIL.WebPImagePlugin import WebPImageFile
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
-    b"\xff\xd8\xff": JpegImageFile,  # of several pictures (MPO, as telephones write) the first
+    b"\xff\xd8\xff": JpegImageFile,  # of several images (MPO, which phones write) the first
     b"\x89PNG\r\n\x1a\n": PngImageFile,
     b"II*\0": TiffImageFile,
     b"MM\0*": TiffImageFile,
     b"GIF8": GifImageFile,
     b"RIFF": WebPImageFile,
 }
-"""First bytes -> reader. Not `Image.open`, which warns of a large picture before it can be refused,
-and knows formats that run other programs."""
+"""Decoders by the first bytes of a file. `Image.open` is not used: it warns of a large image before
+the image can be rejected, and it supports formats that run other programs."""
 
 MAX_PIXELS = 100_000_000
-"""Larger pictures are refused: they would take 300 MB and more each."""
+"""Largest number of pixels; a larger image, which would take over 300 MB, raises an error."""
 
 GREY_LIMIT = 0.10
-"""Masks with a larger share of grey pixels are pictures or graded votes, not binary masks."""
+"""Largest share of grey pixels in a binary mask. Masks with more of them are photographs, or
+averages over annotators."""
 
 Grey = Literal["refuse", "threshold"]
+"""Treatment of masks that are not binary: raise an error, or cut them at 128."""
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -52,92 +55,155 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes a picture upright, by its EXIF orientation."""
+"""Transposition that makes an image upright, by its EXIF orientation."""
 
-MASK_ADVICE = "store the object as 255 and the background as 0, in greyscale"
-MAP_ADVICE = "store round(255 * p), in greyscale"
-IMAGE_ADVICE = "save it as an 8-bit RGB JPEG or PNG"
+MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
+MAP_ADVICE = "Store round(255 * p), in greyscale"
+IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
 
 def read_image(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8, RGB.
+    """Read a photograph as RGB.
 
-    A picture with transparent pixels is refused: what is to be seen there is nobody's photograph.
+    Transparent pixels raise an error, because their colour is not defined.
+
+    Returns:
+        (H, W, 3) uint8.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it cannot be read for what it shows; says why.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or ambiguous; the message says why.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "red.png"
+    ...     Image.new("RGB", (3, 2), "red").save(path)
+    ...     read_image(path).shape, read_image(path)[0, 0].tolist()
+    ((2, 3, 3), [255, 0, 0])
     """
-    picture = _decoded(path)
-    if _is_deep(picture):
-        return np.repeat(_in_8_bits(path, picture, IMAGE_ADVICE)[..., None], 3, axis=2)
-    return _pixels(_opaque(path, picture, IMAGE_ADVICE), "RGB")
+    image = _decoded(path)
+    if _is_deep(image):
+        return np.repeat(_in_8_bits(path, image, IMAGE_ADVICE)[..., None], 3, axis=2)
+    return _pixels(_opaque(path, image, IMAGE_ADVICE), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """(H, W) uint8 in {0, 1}: the mask cut at 128.
+    """Read a mask and cut it at 128: grey levels from 128 up are foreground.
+
+    Args:
+        grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
+            them, for masks that average several annotators.
+
+    Returns:
+        (H, W) uint8 in {0, 1}.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: as `read_image`; colour; a mask that is not black would be all background; more
-            than 10 % of its pixels are grey, unless `grey` is "threshold" (levels that grade the
-            agreement of several annotators).
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or ambiguous, has colours, or is not binary; or it is not
+            black, but would become all background.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mask.png"
+    ...     Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8)).save(path)
+    ...     read_mask(path).tolist()
+    [[0, 1], [1, 0]]
     """
     return _mask(path, grey)[1].view(np.uint8)
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """(H, W) uint8: the mask as it is stored, 0 to 255. Raises as `read_mask`."""
+    """Read a mask without cutting it.
+
+    Returns:
+        (H, W) uint8 grey levels, 0 to 255.
+
+    Raises:
+        FileNotFoundError, ValueError: see `read_mask`.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mask.png"
+    ...     Image.fromarray(np.array([[0, 100], [200, 255]], np.uint8)).save(path)
+    ...     read_mask_grey_levels(path, grey="threshold").tolist()
+    [[0, 100], [200, 255]]
+    """
     return _mask(path, grey)[0]
 
 
 def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
-    """(H, W) uint8 a mask's levels, and whether each is 128 or more."""
+    """Return a mask's (H, W) uint8 grey levels, and whether each is 128 or more."""
     values = _grey(path, "mask", MASK_ADVICE)
     labels = values >= 128
-    # Graded votes may agree nowhere; below 32 they are no votes, but labels 0, 1, 2.
+    # An average over annotators may stay below 128 everywhere. Below 32 it is not an average, but
+    # class indices such as 0, 1, 2.
     if not labels.any() and 0 < values.max() < (128 if grey == "refuse" else 32):
         raise ValueError(
             f"{path} goes from {values.min()} to {values.max()} only, which would all be "
-            f"background: {MASK_ADVICE}; if its levels grade the annotators' agreement, cut it at "
-            "128 with --grey threshold"
+            f"background; expected a mask. {MASK_ADVICE}; if its grey levels average several "
+            "annotators, cut it at 128 with --grey threshold."
         )
     if grey == "refuse":
-        # One comparison: under 32 an 8-bit difference wraps round to 224 and above.
+        # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
         share = np.count_nonzero(values - np.uint8(32) < 192) / values.size
         if share > GREY_LIMIT:
             raise ValueError(
-                f"{path} is no binary mask: {share:.0%} of its pixels are grey (32 to 223). If "
-                "its levels grade the annotators' agreement, cut it at 128 with --grey threshold"
+                f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
+                f"expected at most {GREY_LIMIT:.0%}. If its grey levels average several "
+                "annotators, cut it at 128 with --grey threshold."
             )
     return values, labels
 
 
 def read_map(path: Path) -> np.ndarray:
-    """(H, W) uint8: a predicted map.
+    """Read a predicted map.
 
-    16 bits are rounded to the level that `predict` would have written, `round(255 * p)`.
+    Values of 16 bits are rounded to the grey level that `predict` would write, `round(255 * p)`.
+
+    Returns:
+        (H, W) uint8 grey levels.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: as `read_image`; colour.
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged or ambiguous, or has colours.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "map.png"
+    ...     Image.fromarray(np.array([[0, 128, 255]], np.uint8)).save(path)
+    ...     read_map(path).tolist()
+    [[0, 128, 255]]
     """
     return _grey(path, "map", MAP_ADVICE)
 
 
 def stored_size(path: Path) -> tuple[int, int]:
-    """(H, W) of a picture as `read_image` gives it, without decoding a JPEG or PNG. Raises alike
-    where it cannot be opened."""
-    picture = _opened(path)
-    height, width = picture.height, picture.width
-    return (width, height) if _orientation(picture) >= 5 else (height, width)
+    """Return the size (H, W) of an image as `read_image` reads it, without decoding JPEG or PNG.
+
+    Raises:
+        FileNotFoundError, ValueError: see `read_image`, as far as the header shows it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     Image.new("RGB", (3, 2)).save(Path(folder) / "a.png")
+    ...     stored_size(Path(folder) / "a.png")
+    (2, 3)
+    """
+    image = _opened(path)
+    height, width = image.height, image.width
+    return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
 def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
-    """What is left of (H, W, 3) uint8 pixels once they were stored as a JPEG, in memory.
+    """Compress an image as JPEG in memory, and decode it again.
 
     Args:
-        quality, subsampling: as Pillow's, 1 to 95 and "4:4:4", "4:2:2" or "4:2:0".
+        pixels: (H, W, 3) uint8, RGB.
+        quality: Pillow's JPEG quality, 1 to 95.
+        subsampling: colour subsampling, "4:4:4", "4:2:2" or "4:2:0".
+
+    >>> through_jpeg(np.full((8, 8, 3), 128, np.uint8), 75, "4:4:4").shape
+    (8, 8, 3)
     """
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
@@ -146,145 +212,161 @@ def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarr
 
 
 def _grey(path: Path, kind: str, advice: str) -> np.ndarray:
-    """(H, W) uint8 of a file whose channels must all be equal."""
-    picture = _decoded(path)
-    if _is_deep(picture):
-        return _in_8_bits(path, picture, advice)
-    picture = _opaque(path, picture, advice)
-    if picture.mode in ("1", "L", "LA"):
-        return _pixels(picture, "L")
-    red, green, blue = np.moveaxis(_pixels(picture, "RGB"), -1, 0)
+    """Read a mask or a map as (H, W) uint8; its channels must be equal."""
+    image = _decoded(path)
+    if _is_deep(image):
+        return _in_8_bits(path, image, advice)
+    image = _opaque(path, image, advice)
+    if image.mode in ("1", "L", "LA"):
+        return _pixels(image, "L")
+    red, green, blue = np.moveaxis(_pixels(image, "RGB"), -1, 0)
     if not (np.array_equal(red, green) and np.array_equal(green, blue)):
-        raise ValueError(f"{path} has colours, but a {kind} must be grey: {advice}")
+        raise ValueError(f"{path} has colours; expected a grey {kind}. {advice}.")
     return red.copy()
 
 
-def _pixels(picture: Image.Image, mode: str) -> np.ndarray:
-    """Writable, as torch asks. (Converting to the mode that it has would copy it.)"""
-    return np.array(picture if picture.mode == mode else picture.convert(mode))
+def _pixels(image: Image.Image, mode: str) -> np.ndarray:
+    """Return the pixels as an array, which is writable because torch requires it."""
+    # Converting to the mode that the image already has would only copy it.
+    return np.array(image if image.mode == mode else image.convert(mode))
 
 
-def _opaque(path: Path, picture: Image.Image, advice: str) -> Image.Image:
-    """The picture, its palette resolved where it has transparent colours.
+def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
+    """Return the image, converted from a palette if that has transparent colours.
 
     Raises:
-        ValueError: some of its pixels are transparent.
+        ValueError: some pixels are transparent.
     """
-    if not picture.has_transparency_data:
-        return picture
-    picture = picture.convert("LA" if picture.mode in ("1", "L", "LA") else "RGBA")
-    if np.asarray(picture.getchannel("A")).min() < 255:
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
+    if np.asarray(image.getchannel("A")).min() < 255:
         raise ValueError(
-            f"{path} has transparent pixels, and what shows through them is not known: {advice}, "
-            "without an alpha channel"
+            f"{path} has transparent pixels, whose colour is undefined; expected opaque ones. "
+            f"{advice}, without an alpha channel."
         )
-    return picture
+    return image
 
 
-def _is_deep(picture: Image.Image) -> bool:
-    """Whether it has one channel of more than 8 bits."""
-    return picture.mode.startswith("I") or picture.mode == "F"
+def _is_deep(image: Image.Image) -> bool:
+    """Return whether the image has one channel of more than 8 bits."""
+    return image.mode.startswith("I") or image.mode == "F"
 
 
-def _in_8_bits(path: Path, picture: Image.Image, advice: str) -> np.ndarray:
-    """(H, W) uint8, `round(v / 257)`: of 16 bits, 65535 becomes 255.
+def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
+    """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
-        ValueError: floats and other numbers whose range is not known; 8-bit levels that were stored
-            as 16 bits, which would all be black.
+        ValueError: the values are floats or other numbers of unknown range, or 8-bit grey levels
+            stored as 16 bits, which would all become black.
     """
-    values = np.asarray(picture)
-    if picture.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"{path} holds floats or 32 bits, whose range is not known: {advice}")
+    values = np.asarray(image)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ValueError(
+            f"{path} holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 "
+            f"bits. {advice}."
+        )
     if 0 < values.max() < 256:
         raise ValueError(
             f"{path} has 16 bits but goes to {values.max()} of 65535 only, which would all be "
-            f"black: {advice}, in 8 bits"
+            f"black; expected the full range. {advice}, in 8 bits."
         )
-    if picture.has_transparency_data:
-        raise ValueError(f"{path} has a transparent level: {advice}, without one")
+    if image.has_transparency_data:
+        raise ValueError(
+            f"{path} has a transparent grey level; expected opaque ones. {advice}, without it."
+        )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _decoded(path: Path) -> Image.Image:
-    """The whole picture, upright."""
-    picture = _opened(path)
+    """Decode a whole image, and make it upright."""
+    image = _opened(path)
     try:
-        picture.load()
-    except Exception as error:  # what a decoder meets in a damaged file may raise anything
+        image.load()
+    except Exception as error:  # Decoders may raise any error for a damaged file.
         raise _unreadable(path, error) from error
-    if picture.mode == "P" and picture.palette is None:
-        raise _unreadable(path, "its palette is missing")
-    turn = TURNS.get(_orientation(picture))
-    return picture if turn is None else picture.transpose(turn)
+    if image.mode == "P" and image.palette is None:
+        raise _unreadable(path, "the palette is missing")
+    turn = TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
 
 
 def _opened(path: Path) -> ImageFile:
-    """The picture, not decoded yet: one frame, not too large, a PNG's checksums right."""
+    """Open an image without decoding it; check its frames, size, bits and PNG checksums."""
     data = read(path)
     reader = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
     if reader is None:
-        raise _unreadable(path, "it begins as no JPEG or PNG does" if data else "it is empty")
+        raise _unreadable(path, "unknown format" if data else "empty file")
     try:
         chunks = _png_chunks(data) if reader is PngImageFile else set()
-        picture = reader(io.BytesIO(data))
-        frames = getattr(picture, "n_frames", 1)
+        image = reader(io.BytesIO(data))
+        frames = getattr(image, "n_frames", 1)
     except Exception as error:  # as above
         raise _unreadable(path, error) from error
     if frames > 1:
-        raise ValueError(f"{path} has {frames} frames: save the one that is meant as a PNG")
-    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
+    if image.width * image.height > MAX_PIXELS:
         raise ValueError(
-            f"{path} is {picture.width} x {picture.height}, more than {MAX_PIXELS // 10**6} "
-            "million pixels: make it smaller"
+            f"{path} is {image.width} x {image.height}; expected at most "
+            f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
         )
-    bits = data[24] if reader is PngImageFile else _tiff_bits(picture)
-    if picture.mode == "LAB" or (bits > 8 and not _is_deep(picture)):
-        # Pillow would keep the upper 8 bits: unrounded, and all 0 of levels up to 255.
-        raise ValueError(f"{path} is {picture.mode} of {bits} bits: {IMAGE_ADVICE}")
-    # An orientation may follow a PNG's pixels; Pillow turns a TIFF as it decodes it.
-    if reader is TiffImageFile or (b"eXIf" in chunks and "exif" not in picture.info):
+    bits = data[24] if reader is PngImageFile else _tiff_bits(image)
+    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
+        # Pillow would keep the upper 8 bits unrounded, which turns values up to 255 into 0.
+        raise ValueError(
+            f"{path} is {image.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
+        )
+    # The orientation may follow the pixels of a PNG, and Pillow rotates a TIFF while decoding it.
+    if reader is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
         try:
-            picture.load()
+            image.load()
         except Exception as error:  # as above
             raise _unreadable(path, error) from error
-    return picture
+    return image
 
 
-def _tiff_bits(picture: ImageFile) -> int:
-    """Bits a channel; 8 of what is no TIFF."""
-    return max(picture.tag_v2.get(258, (1,))) if isinstance(picture, TiffImageFile) else 8
+def _tiff_bits(image: ImageFile) -> int:
+    """Return the bits per channel of a TIFF; 8 for other formats."""
+    return max(image.tag_v2.get(258, (1,))) if isinstance(image, TiffImageFile) else 8
 
 
 def _png_chunks(data: bytes) -> set[bytes]:
-    """The kinds of a PNG's chunks. Raises ValueError if one is cut or damaged: Pillow does not
-    check the pixels' own checksums, and would read one damaged PNG in four as another picture."""
+    """Return the types of a PNG's chunks, after checking their checksums.
+
+    Pillow does not check those of the pixels: it would read one in four damaged PNGs as a different
+    image.
+
+    Raises:
+        ValueError: the file is cut off or damaged.
+    """
     kinds, start = set(), 8
     while b"IEND" not in kinds:
         end = start + 12 + int.from_bytes(data[start : start + 4], "big")
         if end > len(data):
-            raise ValueError("it is cut off")
+            raise ValueError("the file is cut off")
         kind = data[start + 4 : start + 8]
         if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise ValueError(f"the checksum of its part {kind!r} is wrong")
+            raise ValueError(f"the checksum of chunk {kind!r} is wrong")
         if kind == b"eXIf" and kind in kinds:
-            raise ValueError("it has two EXIF parts, of which one at most can be right")
+            raise ValueError("two EXIF chunks; expected at most one")
         kinds.add(kind)
         start = end
     return kinds
 
 
-def _orientation(picture: ImageFile) -> int:
-    """1 to 8, as EXIF numbers them; 1 where the EXIF is damaged, and says nothing or nonsense."""
+def _orientation(image: ImageFile) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
     try:
-        # Not PngImageFile's own, which decodes the picture.
-        found = Image.Image.getexif(picture).get(ExifTags.Base.Orientation, 1)
-        return int(found) if found in TURNS else 1
+        # PngImageFile's own `getexif` would decode the image.
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+        return int(orientation) if orientation in TURNS else 1
     except Exception:
         return 1
 
 
-def _unreadable(path: Path, why: object) -> ValueError:
+def _unreadable(path: Path, reason: object) -> ValueError:
+    """Return the error for a file that is damaged or not an image."""
     return ValueError(
-        f"{path} cannot be read, it is damaged or no image ({why}): copy it again from its source"
+        f"{path} cannot be read: it is damaged or not an image ({reason}); expected a JPEG or PNG. "
+        "Copy it again from its source."
     )

@@ -1,4 +1,4 @@
-"""Which files there are: images of a folder by stem, and lists of stems."""
+"""Finding image files by stem, and reading lists of stems."""
 
 from __future__ import annotations
 
@@ -13,63 +13,108 @@ SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def find_images(folder: Path) -> dict[str, Path]:
-    """Stem -> file of the images in a folder, sorted. Raises FileNotFoundError, ValueError."""
+    """Find the image files of a folder.
+
+    Returns:
+        The path of each image by its stem, sorted.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: two files share a stem, or a name holds control characters.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("b.png", "a.JPG", "notes.txt"):
+    ...         (Path(folder) / name).touch()
+    ...     [(stem, path.name) for stem, path in find_images(Path(folder)).items()]
+    [('a', 'a.JPG'), ('b', 'b.png')]
+    """
     if not folder.is_dir():
         raise FileNotFoundError(
-            f"there is no folder {folder}: see Dataset/README.md for the layout"
+            f"there is no folder {folder}; expected one with images. See Dataset/README.md for the "
+            "layout."
         )
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in found:
-                raise ValueError(f"{found[path.stem]} and {path} share one stem: remove one")
-            found[path.stem] = path
-    refuse_unprintable(f"files in {folder}", found)
-    return found
+            if path.stem in paths:
+                raise ValueError(
+                    f"two files share one stem: {paths[path.stem]} and {path}; expected one file "
+                    "per stem. Remove one."
+                )
+            paths[path.stem] = path
+    refuse_unprintable(f"files in {folder}", paths)
+    return paths
 
 
 def read_list(path: Path) -> list[str]:
-    """Stems of a list, one a line; a known image suffix is cut off.
+    r"""Read a list of stems, one per line; the suffix of an image file is removed.
 
     Raises:
-        ValueError: the list is empty or is not UTF-8; a stem is there twice; a line is no name of a
-            file: it holds control characters, or names a place, which could be anywhere.
+        ValueError: the list is empty or not in UTF-8, a stem is repeated, or a line is not the bare
+            name of a file: it holds control characters, or names another folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "list.txt"
+    ...     _ = path.write_text("one.jpg\ntwo\n")
+    ...     read_list(path)
+    ['one', 'two']
     """
     try:
-        text = read(path).decode("utf-8-sig")  # with or without the mark that Windows writes
+        text = read(path).decode("utf-8-sig")  # with or without the byte order mark of Windows
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is not in UTF-8 ({error.reason}): save it as UTF-8") from error
-    # Not splitlines, which would cut a name at any of ten characters.
+        raise ValueError(
+            f"{path} is not in UTF-8 ({error.reason}); expected a text file. Save it as UTF-8."
+        ) from error
+    # splitlines would also split names at rarer characters, such as U+2028.
     lines = [line.strip() for line in text.split("\n")]
     refuse_unprintable(f"lines of {path}", lines)
-    places = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
-    refuse(f"lines of {path} are no bare names of files, without a folder", places)
+    elsewhere = {line for line in lines if line.startswith(".") or "/" in line or "\\" in line}
+    refuse(f"lines of {path} are not bare file names (remove the folder)", elsewhere)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
-        raise ValueError(f"the list {path} is empty: put one stem a line, or remove it")
-    refuse(f"stems twice in {path}", {stem for stem, n in Counter(stems).items() if n > 1})
+        raise ValueError(
+            f"the list {path} is empty; expected one stem per line. Fill it, or remove it."
+        )
+    repeated = {stem for stem, n in Counter(stems).items() if n > 1}
+    refuse(f"stems repeated in {path} (keep one line each)", repeated)
     return stems
 
 
-def refuse_unprintable(what: str, names: Iterable[str]) -> None:
-    """Raise ValueError on names with control characters, as a newline, or of bytes that are no
-    text: lists and tables have a name a line, in UTF-8."""
+def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
+    """Raise ValueError if names hold control characters, such as a newline, or are not in UTF-8.
 
-    def odd(name: str) -> bool:
-        return any(unicodedata.category(each) in ("Cc", "Cs", "Zl", "Zp") for each in name)
+    Lists and tables have one name per line, in UTF-8.
+
+    Args:
+        noun: description of the names for the message, such as "lines of list.txt".
+    """
+
+    def holds_control_characters(name: str) -> bool:
+        return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
 
     refuse(
-        f"{what} with control characters, or not in UTF-8 (rename them)",
-        {ascii(name) for name in names if not name.isprintable() and odd(name)},
+        f"{noun} with control characters, or not in UTF-8 (rename them)",
+        {ascii(n) for n in names if not n.isprintable() and holds_control_characters(n)},
     )
 
 
-def refuse(what: str, stems: set[str]) -> None:
-    """Raise ValueError if there are such stems; says how many and names the first."""
+def refuse(noun: str, stems: set[str]) -> None:
+    """Raise ValueError, with the message of `counted`, if there are any stems.
+
+    >>> refuse("images without a mask", {"b", "a"})
+    Traceback (most recent call last):
+    ValueError: 2 images without a mask: a, b
+    """
     if stems:
-        raise ValueError(counted(what, stems))
+        raise ValueError(counted(noun, stems))
 
 
-def counted(what: str, names: Collection[str]) -> str:
-    """How many names there are, of what, and the first of them."""
-    return f"{len(names)} {what}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
+def counted(noun: str, names: Collection[str]) -> str:
+    """Describe a collection by its size, a noun and its first names.
+
+    >>> counted("stems in both lists", ["c", "a", "b"])
+    '3 stems in both lists: a, b, c'
+    """
+    return f"{len(names)} {noun}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"

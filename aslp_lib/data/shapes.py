@@ -1,10 +1,10 @@
-"""The embedded data set: shapes on textures, made from a seed, whose true posterior is known.
+"""The embedded data set: synthetic shapes on textures, with a known true posterior.
 
-An image shows one to three shapes on a textured background. Shape k stands out by its contrast c_k
-and is labelled salient with probability `q_k = sigmoid(sharpness * (c_k - threshold))`, drawn once
-an image. So some images are ambiguous, a network can only memorise what their annotator chose, and
-`P(y = 1 | x)` of every pixel is known: q_k on shape k, 0 on the background. It stays known under
-the graded shifts of images and annotators (`graded`).
+An image shows one to three shapes on a textured background. Shape k has contrast c_k and is
+labelled salient with probability `q_k = sigmoid(sharpness * (c_k - threshold))`; the label is drawn
+once per shape. Some images are therefore ambiguous: their labels can only be memorised. The true
+posterior `P(y = 1 | x)` is known for every pixel: q_k on shape k, and 0 on the background. It stays
+known under the graded distribution shifts of images and annotators (`graded`).
 """
 
 from __future__ import annotations
@@ -24,15 +24,23 @@ from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
 SIZE = 48
 CONTRAST = (0.08, 0.60)
 TEST, TEST_IMAGES = 2, 300
-"""Which part of a data set is drawn for testing, and how many images."""
+"""Number from which the seed of the test sets is derived, and their number of images."""
 
 
 @dataclass(frozen=True)
 class Annotators:
-    """Who labels: how sharply saliency depends on contrast, and how far annotators agree.
+    """Model of the annotators, who label a shape salient with a probability q.
 
-    `agreement` in [0, 1] pulls every q_k towards 1/2: `q' = 1/2 + agreement * (q - 1/2)`. At 1 they
-    are the training set's; at 0 each shape is a coin toss.
+    `q = 1/2 + agreement * (sigmoid(sharpness * (contrast - threshold)) - 1/2)`
+
+    Args:
+        sharpness: slope of the sigmoid.
+        threshold: contrast at which q is 1/2.
+        agreement: agreement between annotators, in [0, 1]. At 1, they label as in the training set;
+            at 0, each label is a coin toss.
+
+    >>> Annotators().salience(np.array([0.34]))
+    array([0.5])
     """
 
     sharpness: float = 12.0
@@ -40,22 +48,26 @@ class Annotators:
     agreement: float = 1.0
 
     def __post_init__(self) -> None:
-        require("agreement", self.agreement, 0.0 <= self.agreement <= 1.0, "lie in [0, 1]")
+        require("agreement", self.agreement, 0.0 <= self.agreement <= 1.0, "a number in [0, 1]")
 
     def salience(self, contrast: np.ndarray) -> np.ndarray:
-        """Probability that a shape of this contrast is labelled salient."""
+        """Compute the probability that a shape of a given contrast is labelled salient."""
         q = 1 / (1 + np.exp(-self.sharpness * (contrast - self.threshold)))
         return 0.5 + self.agreement * (q - 0.5)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What images show; the training set's, unless said otherwise.
+    """Distribution of the images. The defaults are those of the training set.
 
     Args:
         contrast: lowest and highest contrast of a shape.
-        texture: strength of the clouds on background and shapes, times the training set's.
-        shapes: fewest and most shapes of an image; some may lie under others.
+        texture: strength of the texture on background and shapes, relative to the training set.
+        shapes: smallest and largest number of shapes in an image; some may be hidden.
+
+    >>> empty = Shapes("empty", images=2, seed=0, scene=Scene(shapes=(0, 0)))
+    >>> empty.masks.sum().item()
+    0
     """
 
     contrast: tuple[float, float] = CONTRAST
@@ -64,56 +76,59 @@ class Scene:
 
     def __post_init__(self) -> None:
         low, high = self.contrast
-        require("contrast", self.contrast, 0 <= low <= high, "rise, from 0 or more")
-        require("texture", self.texture, self.texture >= 0, "be 0 or more")
-        if not 0 <= self.shapes[0] <= self.shapes[1]:
-            raise ValueError(f"shapes are {self.shapes}, but must rise, from 0 or more")
+        fewest, most = self.shapes
+        require("contrast", self.contrast, 0 <= low <= high, "0 <= lowest <= highest")
+        require("texture", self.texture, self.texture >= 0, "0 or more")
+        require("shapes", self.shapes, 0 <= fewest <= most, "0 <= fewest <= most")
 
 
 SHIFTED = Annotators(agreement=0.85)
 
 SHIFTS: dict[str, tuple[Scene, Annotators]] = {
-    # Fainter shapes, of which annotators label fewer.
+    # Shapes have less contrast, and annotators label fewer of them.
     "contrast1": (Scene(contrast=(0.07, 0.51)), Annotators()),
     "contrast2": (Scene(contrast=(0.06, 0.42)), Annotators()),
     "contrast3": (Scene(contrast=(0.04, 0.30)), Annotators()),
-    # A stronger texture, on which the same contrast is harder to see.
+    # The texture is stronger, so that the same contrast is harder to see.
     "texture1": (Scene(texture=1.5), Annotators()),
     "texture2": (Scene(texture=2.0), Annotators()),
     "texture3": (Scene(texture=3.0), Annotators()),
-    # Annotators who agree less; the first are those of `shifted`.
+    # Annotators agree less; the first grade is that of `shifted`.
     "agreement1": (Scene(), SHIFTED),
     "agreement2": (Scene(), Annotators(agreement=0.65)),
     "agreement3": (Scene(), Annotators(agreement=0.40)),
-    # More shapes than in training.
+    # There are more shapes than in training.
     "crowd1": (Scene(shapes=(4, 4)), Annotators()),
     "crowd2": (Scene(shapes=(6, 6)), Annotators()),
     "crowd3": (Scene(shapes=(9, 9)), Annotators()),
-    # No shape: in a third of the images, in half, in all.
+    # A third of the images, half of them, or all show no shape.
     "empty1": (Scene(shapes=(0, 2)), Annotators()),
     "empty2": (Scene(shapes=(0, 1)), Annotators()),
     "empty3": (Scene(shapes=(0, 0)), Annotators()),
 }
-"""Graded shifts by name: what changes and how strongly. One thing changes in each."""
+"""Graded distribution shifts by name. Each one changes a single property."""
 
 
 class Shapes(SaliencySet):
-    """A set of `images` shapes, all in memory.
+    """A synthetic set of images of shapes, held in memory.
+
+    Args:
+        name, augment: see `SaliencySet`.
+        images: number of images.
+        seed: seed of the images and labels, which are the same on every machine.
+        annotators: model of the annotators.
+        size: side in pixels.
+        augment_seed: seed of the augmentation.
+        scene: distribution of the images.
+
+    Attributes:
+        images: (images, 3, size, size) uint8.
+        masks: (images, 1, size, size) uint8 in {0, 1}.
+        posterior: (images, size, size) float32, the true posterior `P(y = 1 | x)` of every pixel.
 
     >>> shapes = Shapes("test", images=4, seed=1, size=32)
     >>> shapes.images.shape, shapes.posterior.shape
     (torch.Size([4, 3, 32, 32]), (4, 32, 32))
-
-    Args:
-        name, augment: as `SaliencySet`.
-        images: how many.
-        seed: fixes the images and labels, on every machine.
-        annotators: who labels them.
-        size: side in pixels.
-        scene: what they show.
-
-    Attributes:
-        posterior: (images, size, size) float32, `P(y = 1 | x)` of every pixel.
     """
 
     def __init__(
@@ -129,11 +144,11 @@ class Shapes(SaliencySet):
         scene: Scene = Scene(),
     ) -> None:
         super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
-        drawn = [
+        items = [
             _draw(np.random.default_rng([seed, i]), size, annotators, scene) for i in range(images)
         ]
-        pictures, masks, posteriors = zip(*drawn, strict=True)
-        self.images = torch.from_numpy(np.stack(pictures))
+        pixels, masks, posteriors = zip(*items, strict=True)
+        self.images = torch.from_numpy(np.stack(pixels))
         self.masks = torch.from_numpy(np.stack(masks)).unsqueeze(1)
         self.posterior = np.stack(posteriors)
 
@@ -149,12 +164,16 @@ class Shapes(SaliencySet):
 
 
 class ShapelessTextures(Shapes):
-    """Out of distribution: regular textures without an object, all background."""
+    """An out-of-distribution set of regular textures without objects; all pixels are background.
+
+    >>> ShapelessTextures("textures", images=2, seed=0).masks.sum().item()
+    0
+    """
 
     def __init__(self, name: str, images: int, seed: int, size: int = SIZE) -> None:
         SaliencySet.__init__(self, name, [f"{name}_{i:04d}" for i in range(images)])
-        pictures = [_texture(np.random.default_rng([seed, i]), size) for i in range(images)]
-        self.images = torch.from_numpy(np.stack(pictures))
+        pixels = [_texture(np.random.default_rng([seed, i]), size) for i in range(images)]
+        self.images = torch.from_numpy(np.stack(pixels))
         self.masks = torch.zeros(images, 1, size, size, dtype=torch.uint8)
         self.posterior = np.zeros((images, size, size), np.float32)
 
@@ -167,16 +186,20 @@ def embedded(
     data_seed: int = 0,
     limit: int | None = None,
 ) -> DataSplits:
-    """The embedded sets: 160 images to train on, and four to measure on.
+    """Generate the embedded data set: 160 training images, a validation set and three test sets.
 
-    `test` is drawn as the training set; `shifted` shows the same images to annotators who agree
-    less, as SOD's do beside DUTS's; `textures` show no shape.
+    The set `test` has the distribution of the training set. `shifted` has the same images as
+    `test`, but annotators who agree less, as those of SOD do compared with DUTS. `textures` shows
+    no shapes.
 
     Args:
         size: side in pixels.
-        augment, seed: as `SaliencySet`, for training.
-        data_seed: which data set.
-        limit: at most so many images a set.
+        augment, seed: augmentation of the training set and its seed; see `SaliencySet`.
+        data_seed: seed of the images and labels.
+        limit: largest number of images in each set.
+
+    >>> {name: len(test) for name, test in embedded(limit=150).tests.items()}
+    {'test': 150, 'shifted': 150, 'textures': 100}
     """
 
     def count(images: int) -> int:
@@ -204,22 +227,26 @@ def graded(
     data_seed: int = 0,
     limit: int | None = None,
 ) -> dict[str, Shapes]:
-    """Further test sets beside those of `embedded`, by the names of their shifts.
+    """Generate shifted test sets, by the names of their distribution shifts.
 
-    Each is drawn with the random numbers of `test`. Where contrast, texture or agreement changes,
-    image i is `test`'s image i in all else; where the number of shapes changes, they are others.
+    All use the random numbers of `test`. If contrast, texture or agreement changes, image i is that
+    of `test` in all other respects. If the number of shapes changes, the images are different ones.
 
     Args:
-        names: of `SHIFTS`; all, unless given (a third of a second each).
-        size, data_seed, limit: as `embedded`.
+        names: keys of `SHIFTS`; all by default, which takes a third of a second for each.
+        size, data_seed, limit: see `embedded`.
 
     Raises:
-        ValueError: a name that is not there.
+        ValueError: a name is not in `SHIFTS`.
+
+    >>> shifted = graded(names=["texture1", "empty3"], limit=2)
+    >>> shifted["empty3"].masks.sum().item()
+    0
     """
-    chosen = list(names)
-    if unknown := [name for name in chosen if name not in SHIFTS]:
+    names = list(names)
+    if unknown := [name for name in names if name not in SHIFTS]:
         raise ValueError(
-            f"there is no shift {', '.join(map(repr, unknown))}: choose of {', '.join(SHIFTS)}"
+            f"shift is {', '.join(map(repr, unknown))}; expected one of {', '.join(SHIFTS)}"
         )
     images, seed = min(TEST_IMAGES, limit or TEST_IMAGES), derived_seed(data_seed, TEST)
 
@@ -227,16 +254,16 @@ def graded(
         scene, annotators = SHIFTS[name]
         return Shapes(name, images, seed, annotators, size, scene=scene)
 
-    return {name: shapes(name) for name in chosen}
+    return {name: shapes(name) for name in names}
 
 
 def _draw(
     rng: np.random.Generator, size: int, annotators: Annotators, scene: Scene
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One image (3, size, size) uint8, its mask (size, size) uint8 and its posterior."""
+    """Draw an image (3, size, size) uint8, its mask (size, size) uint8 and its posterior."""
     shade = rng.uniform(0.3, 0.7, (3, 1, 1))
     clouds = 0.10 * scene.texture * _clouds(rng, size, 6)
-    picture = shade + clouds + 0.04 * rng.standard_normal((3, size, size))
+    image = shade + clouds + 0.04 * rng.standard_normal((3, size, size))
     mask = np.zeros((size, size), np.uint8)
     posterior = np.zeros((size, size), np.float32)
     fewest, most = scene.shapes
@@ -246,15 +273,18 @@ def _draw(
         direction = rng.standard_normal((3, 1, 1))
         direction *= contrast / np.abs(direction).mean()
         paint = shade + direction + 0.05 * scene.texture * _clouds(rng, size, 10)
-        picture = np.where(inside, paint, picture)
+        image = np.where(inside, paint, image)
         q = annotators.salience(np.asarray(contrast))
         mask[inside] = rng.random() < q
         posterior[inside] = q
-    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8), mask, posterior
+    return (255 * np.clip(image, 0, 1)).round().astype(np.uint8), mask, posterior
 
 
 def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
-    """(size, size) bool: an ellipse, a rectangle or a triangle, turned, 1/3 to 2/3 of a side."""
+    """Draw a shape as (size, size) bool: a rotated ellipse, rectangle or triangle.
+
+    Its size is 1/3 to 2/3 of the image's side.
+    """
     y, x = np.mgrid[0:size, 0:size] / size
     cx, cy = rng.uniform(0.25, 0.75, 2)
     angle, (a, b) = rng.uniform(0, np.pi), rng.uniform(0.22, 0.42, 2)
@@ -269,14 +299,14 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _clouds(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
-    """(1, size, size) smooth noise of unit variance at its nodes, `cells` nodes a side."""
+    """Draw (1, size, size) smooth noise, with unit variance at its nodes, `cells` per side."""
     nodes = torch.from_numpy(rng.standard_normal((1, 1, cells, cells)))
     smooth = F.interpolate(nodes, size=(size, size), mode="bilinear", align_corners=True)
     return smooth[0].numpy()
 
 
 def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
-    """One texture (3, size, size) uint8: stripes, a grid, dots or clouds in two colours."""
+    """Draw a texture (3, size, size) uint8: stripes, a grid, dots or clouds in two colours."""
     y, x = np.mgrid[0:size, 0:size] / size
     angle, period = rng.uniform(0, np.pi), rng.uniform(3, 9)
     u = np.sin(2 * np.pi * period * (x * np.cos(angle) + y * np.sin(angle)))
@@ -285,5 +315,5 @@ def _texture(rng: np.random.Generator, size: int) -> np.ndarray:
     pattern = (u, np.sign(u * v), (u + v) / 2, _clouds(rng, size, 12)[0])[kind]
     shade = rng.uniform(0.3, 0.7, (3, 1, 1))
     colour = rng.uniform(-0.35, 0.35, (3, 1, 1))
-    picture = shade + colour * pattern + 0.04 * rng.standard_normal((3, size, size))
-    return (255 * np.clip(picture, 0, 1)).round().astype(np.uint8)
+    image = shade + colour * pattern + 0.04 * rng.standard_normal((3, size, size))
+    return (255 * np.clip(image, 0, 1)).round().astype(np.uint8)

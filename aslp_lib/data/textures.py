@@ -1,4 +1,4 @@
-"""The paper's out-of-distribution set: 500 textures of DTD with an all-background ground truth."""
+"""The paper's out-of-distribution set: 500 textures of DTD, with masks that are all background."""
 
 from __future__ import annotations
 
@@ -15,37 +15,54 @@ from aslp_lib.files import whole_folder
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
-    """Copy the listed textures out of DTD and write their single-channel, all-zero masks.
+    """Copy the listed textures from DTD and write their all-zero masks.
 
-    The target appears only when it is whole: it is built beside itself and renamed.
+    The target folder appears only when it is complete.
 
     Args:
-        dtd: the unpacked Describable Textures Dataset (it holds `images/<class>/<name>.jpg`).
-        names: one file name a line, as `Dataset/Texture_Image_Names.txt`.
-        target: the folder to make, with `Image` and `GT` in it.
+        dtd: folder of the unpacked Describable Textures Dataset, with `images/CLASS/NAME.jpg`.
+        names: list of file names, one per line, such as `Dataset/Texture_Image_Names.txt`.
+        target: folder to create, with the subfolders `Image` and `GT`.
 
     Returns:
-        How many textures it holds.
+        The number of textures.
 
     Raises:
-        FileNotFoundError: no DTD there, or textures missing from it; names them.
-        FileExistsError: the target is there already.
-        ValueError: a list with more than file names; a texture that cannot be read.
+        FileNotFoundError: DTD or the list is missing, or DTD lacks listed textures.
+        FileExistsError: the target already exists.
+        ValueError: the list holds something other than file names, or a texture cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = Path(folder)
+    ...     (root / "images" / "dotted").mkdir(parents=True)
+    ...     Image.new("RGB", (8, 6)).save(root / "images" / "dotted" / "dotted_0001.jpg")
+    ...     _ = (root / "names.txt").write_text("dotted_0001.jpg")
+    ...     count = prepare_textures(root, root / "names.txt", root / "out", progress=False)
+    ...     count, [path.name for path in (root / "out" / "GT").iterdir()]
+    (1, ['dotted_0001.png'])
     """
     dtd, names, target = Path(dtd), Path(names), Path(target)
     if not (dtd / "images").is_dir():
         raise FileNotFoundError(
-            f"there is no folder {dtd / 'images'}: download DTD (see Dataset/README.md), unpack it "
-            "and pass its folder"
+            f"there is no folder {dtd / 'images'}; expected that of the unpacked DTD. To get it, "
+            "download DTD (see Dataset/README.md)."
         )
     if not names.is_file():
-        raise FileNotFoundError(f"there is no list {names}: give one file name a line")
+        raise FileNotFoundError(
+            f"there is no list {names}; expected one file name per line. Check the path."
+        )
     if target.exists():
-        raise FileExistsError(f"{target} is there already: remove it to make it anew")
+        raise FileExistsError(
+            f"{target} already exists; expected a new folder. Remove it to create it again."
+        )
     stems = read_list(names)
     sources = [dtd / "images" / stem.rsplit("_", 1)[0] / f"{stem}.jpg" for stem in stems]
     if missing := [str(path) for path in sources if not path.is_file()]:
-        raise FileNotFoundError(f"{len(missing)} textures are not in DTD: {', '.join(missing[:5])}")
+        raise FileNotFoundError(
+            f"{len(missing)} textures are not in DTD: {', '.join(missing[:5])}; expected all that "
+            f"{names} lists. Unpack DTD again."
+        )
     with whole_folder(target) as partial:
         for folder in ("Image", "GT"):
             (partial / folder).mkdir()

@@ -110,7 +110,7 @@ class Experiment:
     tested: bool = True
 
     def __post_init__(self) -> None:
-        require("seeds", self.seeds, self.seeds >= 1, "be at least 1")
+        require("seeds", self.seeds, self.seeds >= 1, "at least 1")
         for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
             for each in getattr(self, name):
                 if each not in known:

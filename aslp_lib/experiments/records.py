@@ -127,7 +127,7 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         content = json_object(text)
         records = content["records"]
-        require("records", records, isinstance(records, list), "be a list")
+        require("records", records, isinstance(records, list), "a list")
         return {
             "settings": Settings.from_json(json.dumps(content["settings"])),
             "records": records,

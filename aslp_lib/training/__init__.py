@@ -1,1 +1,1 @@
-"""Training, with checkpoints from which a run goes on bit for bit."""
+"""Training with checkpoints; a resumed run ends with the same weights, bit for bit."""

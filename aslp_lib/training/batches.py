@@ -1,4 +1,4 @@
-"""The device, and batches of a set on it, loaded while it works."""
+"""The device, and batches that are loaded in the background and copied to it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ from aslp_lib.training import distributed, launch
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
-    """The device, the precision and the processes that the settings and the launcher ask for.
+    """Create the accelerator: the device, the precision and the processes of a training.
 
     Raises:
-        RuntimeError: the launched processes did not find each other, or are fewer than asked for.
+        RuntimeError: some of the launched processes did not connect.
+
+    >>> from aslp_lib.config import Settings
+    >>> accelerator = accelerator_for(Settings(device="cpu"))
+    >>> accelerator.device.type, accelerator.num_processes
+    ('cpu', 1)
     """
     cpu = distributed.on_cpu(settings.device)
-    # accelerate keeps one state a process; other settings in the same notebook need a new one.
+    # accelerate keeps one global state, which must be reset for other settings in this process.
     if AcceleratorState._shared_state:
         state = AcceleratorState()
         if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
@@ -29,51 +34,72 @@ def accelerator_for(settings: Settings) -> Accelerator:
     accelerator = Accelerator(cpu=cpu, mixed_precision=settings.mixed_precision)
     if accelerator.num_processes != launch.world_size():
         raise RuntimeError(
-            f"{launch.world_size()} processes were launched, but only "
-            f"{accelerator.num_processes} found each other: start them with `accelerate launch` or "
-            "`torchrun`"
+            f"{accelerator.num_processes} processes connected; expected {launch.world_size()}, as "
+            "launched. Start them with `accelerate launch` or `torchrun`."
         )
     return accelerator
 
 
 class Batches:
-    """Loads the batches it is asked for.
+    """A loader of requested batches.
 
-    Its worker processes live as long as it does, so keep it from epoch to epoch. On CUDA, batches
-    are copied from pinned memory without waiting for the device.
+    Its worker processes live as long as the object does, so use one for all epochs. On CUDA,
+    batches are copied from pinned memory without waiting for the device.
 
     Args:
-        workers: processes that load; 0 loads in this one.
+        workers: number of loading processes; 0 loads in the calling process.
+
+    >>> from aslp_lib.config import Settings
+    >>> settings = Settings(device="cpu", limit=4)
+    >>> dataset = settings.load_data().train
+    >>> batches = Batches(dataset, 0, accelerator_for(settings))
+    >>> [(images.shape[0], index.tolist()) for images, labels, index in batches([[3, 0], [1]])]
+    [(2, [3, 0]), (1, [1])]
     """
 
     def __init__(self, dataset: SaliencySet, workers: int, accelerator: Accelerator) -> None:
         self.dataset, self.accelerator = dataset, accelerator
         if workers > 0:
             dataset.share_epoch()
-        self._asked: list[list[int]] = []
+        self._requested: list[list[int]] = []
         self._loader = DataLoader(
             dataset,
-            batch_sampler=self._asked,
+            batch_sampler=self._requested,
             num_workers=workers,
             pin_memory=accelerator.device.type == "cuda",
             persistent_workers=workers > 0,
         )
 
     def __call__(self, batches: Sequence[list[int]]) -> Iterator[tuple[Tensor, ...]]:
-        """Images, labels and indices of each batch of indices, on the device."""
-        self._asked[:] = batches
+        """Yield images, labels and indices of each batch of indices, on the device."""
+        self._requested[:] = batches
         for batch in self._loader:
-            yield tuple(each.to(self.accelerator.device, non_blocking=True) for each in batch)
+            yield tuple(part.to(self.accelerator.device, non_blocking=True) for part in batch)
 
 
 def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
-    """`order` cut into batches; the last may be smaller."""
+    """Cut a list of indices into batches; the last may be smaller.
+
+    >>> in_batches([4, 2, 0, 1, 3], size=2)
+    [[4, 2], [0, 1], [3]]
+    """
     return [list(order[start : start + size]) for start in range(0, len(order), size)]
 
 
 def loader(
     dataset: SaliencySet, settings: Settings, accelerator: Accelerator, order: Sequence[int]
 ) -> Iterator[tuple[Tensor, ...]]:
-    """Batches of the items `order`, on the accelerator's device."""
+    """Yield batches of images, labels and indices, on the accelerator's device.
+
+    Args:
+        order: indices of the items, in the order of loading.
+
+    >>> from aslp_lib.config import Settings
+    >>> settings = Settings(device="cpu", batch_size=3)
+    >>> test = settings.load_data().tests["test"]
+    >>> parts = loader(test, settings, accelerator_for(settings), order=range(4))
+    >>> [tuple(images.shape) for images, labels, index in parts]
+    [(3, 3, 48, 48), (1, 3, 48, 48)]
+    """
     batches = Batches(dataset, settings.loading_workers, accelerator)
     return batches(in_batches(order, settings.batch_size))

@@ -1,4 +1,4 @@
-"""What training leaves, and its checkpoints: all that a run needs to go on as if never stopped."""
+"""The state and the results of a training, and checkpoints to resume it bit for bit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from aslp_lib.tensors import load_tensors, save_tensors
 
 @dataclass
 class TrainingState:
-    """What training leaves: the network (in eval mode), what the method remembers, and one log row
-    an epoch."""
+    """The state of a training: the network, the method with its state, and one log row per epoch.
+
+    After training, the network is in eval mode.
+    """
 
     network: nn.Module
     method: Method
@@ -32,7 +34,7 @@ def save(
     state: TrainingState,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Write the checkpoint of an epoch, whole, over the last one; then the log."""
+    """Write the checkpoint of an epoch over the previous one, atomically; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"method.{k}": v for k, v in state.method.state_dict().items()}
     for number, moments in optimizer.state_dict()["state"].items():
@@ -48,26 +50,29 @@ def restore(
     state: TrainingState,
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Fill network, method, optimizer and log; writes nothing, so that every process may.
+    """Load the checkpoint into the network, the method, the optimiser and the log.
+
+    Nothing is written, so every process may call it.
 
     Raises:
         ValueError: the checkpoint is damaged, or was made with other settings.
     """
     tensors, facts = load_tensors(folder.checkpoint)
     try:
-        other = Settings.from_json(facts["settings"]) != settings
-        if not other:
+        differs = Settings.from_json(facts["settings"]) != settings
+        if not differs:
             _fill(tensors, facts["log"], state, optimizer)
-    # What is not as `save` wrote it can fail anywhere; the file is at fault in each case.
+    # Content that `save` did not write may fail anywhere, with any error.
     except Exception as error:
         raise ValueError(
-            f"{folder.checkpoint} is no checkpoint of this training ({type(error).__name__}: "
-            f"{' '.join(str(error).split())}): remove it to begin anew"
+            f"{folder.checkpoint} is not a checkpoint of this training ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); expected the file that the training wrote. Remove "
+            "it to start again."
         ) from error
-    if other:
+    if differs:
         raise ValueError(
-            f"{folder.checkpoint} was made with other settings: resume it with its own, or choose "
-            "another --out"
+            f"{folder.checkpoint} was made with other settings; expected the same. Resume the run "
+            "with its own settings, or choose another --out."
         )
 
 
@@ -77,6 +82,8 @@ def _fill(
     state: TrainingState,
     optimizer: torch.optim.Optimizer,
 ) -> None:
+    """Load tensors and log rows; raise an error if they do not fit network and optimiser."""
+
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
@@ -87,32 +94,36 @@ def _fill(
     for name, tensor in part("optimizer.").items():
         number, key = int(name.split(".")[0]), name.split(".")[1]
         if tensor.shape == parameters[number].shape:
-            # The fused step walks memory: a moment must be laid out as its parameter is.
+            # The fused step goes through memory in order: moments need their parameter's layout.
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
-    for number, held in moments.items():  # torch would fail in the middle of its next step
-        if held.keys() != {"step", "exp_avg", "exp_avg_sq"} or not held["step"] >= 1:
-            raise ValueError("its moments are not Adam's")
+    for number, values in moments.items():  # Otherwise torch would fail within its next step.
+        if values.keys() != {"step", "exp_avg", "exp_avg_sq"} or not values["step"] >= 1:
+            raise ValueError("the moments are not Adam's")
         shape = parameters[number].shape
-        if not held["exp_avg"].shape == held["exp_avg_sq"].shape == shape:
+        if not values["exp_avg"].shape == values["exp_avg_sq"].shape == shape:
             raise ValueError(
-                f"its moments of parameter {number} do not have the shape {tuple(shape)}"
+                f"the moments of parameter {number} do not have the shape {tuple(shape)}"
             )
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     if not log:
-        raise ValueError("its log is empty")
+        raise ValueError("the log is empty")
     state.log.extend(dict(row) for row in log)
 
 
 def write_log(folder: MethodFolder, state: TrainingState) -> None:
-    """Write the log, whole."""
+    """Write the log as a CSV table, atomically."""
     write_csv(folder.log, list(state.log[0]), [list(row.values()) for row in state.log])
 
 
 def finish(
     folder: MethodFolder, settings: Settings, state: TrainingState, dataset: SaliencySet
 ) -> None:
-    """Write what a finished training leaves: final weights, and what the method has of images."""
+    """Write the results of a training: the final weights, and the method's value of each image.
+
+    Args:
+        dataset: the training set, whose stems name the rows.
+    """
     for name, values in state.method.per_image().items():
         rows = zip(dataset.stems, values.tolist(), strict=True)
         write_csv(folder.per_image(name), ["stem", name], rows)

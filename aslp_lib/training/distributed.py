@@ -1,7 +1,7 @@
-"""Several processes, one a device, that train and test as one would.
+"""Training and testing by several processes, one per device, with the results of a single one.
 
-Started by `accelerate launch` or `torchrun`. Each process takes its rows of every batch; what they
-make of them is added up. Everything here is a no-op in a single process.
+`accelerate launch` or `torchrun` starts the processes. Each one computes its rows of every batch,
+and their results are summed. With a single process, nothing is exchanged.
 """
 
 from __future__ import annotations
@@ -20,56 +20,100 @@ T = TypeVar("T")
 
 
 def on_cpu(device: str) -> bool:
-    """Whether a setting of "auto" or "cpu" means the CPU, told to accelerate by hand: it leaves
-    several processes without a GPU each alone."""
-    alone = launch.world_size() > 1 and not torch.cuda.is_available()
-    return device == "cpu" or alone or parse_flag_from_env("ACCELERATE_USE_CPU")
+    """Return whether the setting "auto" or "cpu" selects the CPU.
+
+    accelerate must be told explicitly: without a GPU, it would not connect several processes.
+
+    >>> on_cpu("cpu")
+    True
+    """
+    group_without_gpus = launch.world_size() > 1 and not torch.cuda.is_available()
+    return device == "cpu" or group_without_gpus or parse_flag_from_env("ACCELERATE_USE_CPU")
 
 
 def shard(images: int, accelerator: Accelerator) -> slice:
-    """This process's rows of so many images: parts as equal as can be, the first ones larger."""
-    size, more = divmod(images, accelerator.num_processes)
+    """Return the rows of this process: an equal share of `images` rows.
+
+    If the rows cannot be divided equally, the first processes take one more.
+
+    >>> from types import SimpleNamespace
+    >>> ranks = [SimpleNamespace(num_processes=2, process_index=rank) for rank in range(2)]
+    >>> [shard(5, rank) for rank in ranks]
+    [slice(0, 3, None), slice(3, 5, None)]
+    """
+    size, extra = divmod(images, accelerator.num_processes)
     rank = accelerator.process_index
-    start = rank * size + min(rank, more)
-    return slice(start, start + size + (rank < more))
+    start = rank * size + min(rank, extra)
+    return slice(start, start + size + (rank < extra))
 
 
 def all_reduce_sum(values: Tensor, accelerator: Accelerator) -> Tensor:
-    """The sum over all processes, on each of them."""
+    """Sum a tensor over all processes; each of them gets the sum."""
     return values if accelerator.num_processes == 1 else accelerator.reduce(values, "sum")
 
 
 def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
-    """All processes' rows, on each of them: (images, ...) from this one's rows `part`."""
+    """Gather the rows of all processes on each of them.
+
+    Args:
+        values: (rows, ...) this process's rows.
+        part: their position among all rows.
+        images: number of all rows.
+
+    Returns:
+        (images, ...) all rows.
+    """
     whole = values.new_zeros((images, *values.shape[1:]))
     whole[part] = values
     return all_reduce_sum(whole, accelerator)
 
 
 def rows_before(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
-    """Of this process's rows `part` of so many, those before them, the first one's being the last;
-    one row, of no meaning, for a process that has none but holds one in its place."""
-    own = values[: part.stop - part.start]
-    before = all_gather_rows(own, part, images, accelerator).roll(1, 0)
-    return before[part] if len(own) else before[:1]
+    """Return the row before each of this process's rows, cyclically over all processes.
+
+    A process without rows holds one substitute row, and gets one row without meaning.
+
+    Args:
+        values: (rows, ...) this process's rows.
+        part: their position among all rows.
+        images: number of all rows.
+
+    >>> from types import SimpleNamespace
+    >>> single = SimpleNamespace(num_processes=1)
+    >>> rows_before(torch.tensor([1, 2, 3]), slice(0, 3), 3, single)
+    tensor([3, 1, 2])
+    """
+    rows = values[: part.stop - part.start]
+    before = all_gather_rows(rows, part, images, accelerator).roll(1, 0)
+    return before[part] if len(rows) else before[:1]
 
 
-def share_items(values: Tensor, own: Sequence[int], accelerator: Accelerator) -> None:
-    """Give every process the items that others changed: each item is one process's own."""
+def share_items(values: Tensor, updated: Sequence[int], accelerator: Accelerator) -> None:
+    """Copy the items that each process changed to all processes, in place.
+
+    Args:
+        values: (items, ...) one row per item.
+        updated: indices of the items that this process changed; each item must have been changed
+            by one process at most, and the indices of all processes must cover all items.
+    """
     if accelerator.num_processes > 1:
-        index = torch.tensor(own, dtype=torch.long, device=values.device)
-        mine = torch.zeros_like(values).index_copy_(0, index, values[index])
-        values.copy_(all_reduce_sum(mine, accelerator))
+        index = torch.tensor(updated, dtype=torch.long, device=values.device)
+        changed = torch.zeros_like(values).index_copy_(0, index, values[index])
+        values.copy_(all_reduce_sum(changed, accelerator))
 
 
 def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
-    """Give every process the main one's buffers, such as BatchNorm's running statistics."""
+    """Copy the main process's buffers, such as BatchNorm's running statistics, to all processes."""
     if accelerator.num_processes > 1:
         broadcast(list(network.buffers()))
 
 
 def broadcast_from_main(make: Callable[[], T]) -> T:
-    """What `make` gives the main process, on each of them; the others do not call it."""
+    """Call `make` in the main process only, and return its result in all processes.
+
+    >>> broadcast_from_main(lambda: "runs/demo")
+    'runs/demo'
+    """
     if launch.world_size() == 1:
         return make()
     box = [make() if launch.is_main() else None]

@@ -1,4 +1,4 @@
-"""What the launcher told this process: torchrun or accelerate, by environment variables."""
+"""The environment variables by which torchrun or accelerate tells a process its rank."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ import sys
 
 
 def is_main() -> bool:
-    """Whether this process writes and prints, as the launcher numbered it."""
+    """Return whether this is the main process (rank 0), which writes and prints."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def world_size() -> int:
-    """How many processes the launcher started."""
+    """Return the number of processes that the launcher started."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def leave(status: int) -> None:
-    """End this process with that status, if it is one of several; alone it goes on.
+    """End this process at once with an exit status; a single process returns instead.
 
-    gloo's threads outlive the group where DistributedDataParallel was in use, even one that was
-    destroyed, and abort one process of two in about a hundred runs while Python ends it (PyTorch
-    2.13; compare its issue 190489). The launcher then ends the other, at its evaluation too.
+    After DistributedDataParallel, the threads of gloo live on even if the process group has been
+    destroyed. In about one of a hundred runs they abort one of two processes while Python shuts
+    down (PyTorch 2.13; compare its issue 190489), and the launcher then kills the other one, even
+    during evaluation.
     """
     if world_size() > 1:
         sys.stdout.flush()

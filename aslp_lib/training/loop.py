@@ -1,8 +1,9 @@
-"""Training by any method, with a checkpoint every epoch from which a run goes on bit for bit.
+"""The training loop, for any training method, with a checkpoint after each epoch.
 
-All randomness comes from (seed, purpose, epoch), so no generator's state needs saving, and the
-learning rate is a function of the step. Several processes share each batch and do with it what one
-would; BatchNorm's statistics are of the whole batch on CUDA, of each process's share on a CPU.
+A resumed training ends with the same weights, bit for bit: all random numbers derive from (seed,
+purpose, epoch), and the learning rate is a function of the step. Several processes share each batch
+and compute what a single one would. BatchNorm's statistics are those of the whole batch on CUDA,
+and those of each process's share on a CPU.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
-"""What a derived seed is for."""
+"""Purposes of random numbers, from which their seeds are derived."""
 
 REFRESH = 20
-"""Steps between two readings of the loss: each one waits for the device."""
+"""Steps between two readings of the loss, because each reading waits for the device."""
 
 
 def train(
@@ -46,32 +47,39 @@ def train(
     progress: bool = True,
     after_epoch: Callable[[TrainingState], None] | None = None,
 ) -> TrainingState:
-    """Train one method, by its name in `aslp_lib.methods.METHODS`.
+    """Train a network by one training method.
 
-    Of several processes each returns the same, and the main one writes.
+    Every process returns the same state, and the main process writes the files.
 
     Args:
-        folder: where the log, each image's alpha, the checkpoint, the weights and what is fitted
-            on them go; None keeps nothing, and fits nothing. A checkpoint that lies there is gone
-            on from.
-        after_epoch: shown the state after each epoch, by the main process.
+        method: a key of `aslp_lib.methods.METHODS`.
+        folder: folder for the log, each image's alpha, the checkpoint, the final weights and the
+            recalibrations fitted on them. A checkpoint in it is resumed. None: nothing is written
+            or recalibrated.
+        after_epoch: function that the main process calls with the state after each epoch.
 
     Raises:
-        FloatingPointError: the loss is not finite; the last checkpoint stays good.
-        ValueError: the folder's checkpoint belongs to other settings; or there are more processes
-            than images in a batch, or too few pixels for BatchNorm.
+        FloatingPointError: the loss is not finite; the last checkpoint remains usable.
+        ValueError: the folder's checkpoint was made with other settings, there are more processes
+            than images in a batch, or there are too few pixels for BatchNorm.
+
+    >>> settings = Settings(device="cpu", limit=4, epochs=2)
+    >>> state = train(settings, settings.load_data(), "bce", progress=False)
+    >>> [row["epoch"] for row in state.log]
+    [1, 2]
     """
     accelerator = accelerator_for(settings)
     if settings.batch_size < accelerator.num_processes:
         raise ValueError(
-            f"batch_size is {settings.batch_size}, shared by {accelerator.num_processes} "
-            "processes: each needs an image of every batch (shares may differ by one)"
+            f"batch_size is {settings.batch_size}; expected at least {accelerator.num_processes}, "
+            "an image of every batch for each process. Raise --batch-size, or launch fewer "
+            "processes."
         )
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
     network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
     if folder is not None and folder.checkpoint.exists():
         checkpoints.restore(folder, settings, state, optimizer)
-        if main:  # a kill between the two files of an epoch leaves a log that is one row short
+        if main:  # A kill between writing checkpoint and log leaves the log one row short.
             checkpoints.write_log(folder, state)
     if settings.cache_images:
         for part in (data.train, data.validation):
@@ -85,14 +93,14 @@ def train(
         initial=done * steps,
         desc=state.method.label,
         unit="step",
-        mininterval=1.0,  # each refresh is several messages in a notebook, whose queue is finite
+        mininterval=1.0,  # Each refresh sends messages to a notebook, whose queue is finite.
         disable=not progress,
     )
     with bar:
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
-            judged = state.method.validated(state.network)
-            counts = validate(judged, data.validation, settings)
+            validated = state.method.validated(state.network)
+            counts = validate(validated, data.validation, settings)
             state.method.after_validation(counts, state.network)
             state.log.append(_row(epoch, loss, rate, counts, state.method))
             if folder is not None and main:
@@ -112,25 +120,39 @@ def train(
 def prepare(
     settings: Settings, method: str, images: int, accelerator: Accelerator
 ) -> tuple[nn.Module, torch.optim.Optimizer, TrainingState]:
-    """The network as it is trained, its optimizer, and the state that training starts from."""
+    """Create the network as it is trained, its optimiser, and the initial state of the training.
+
+    Args:
+        method: a key of `aslp_lib.methods.METHODS`.
+        images: number of training images.
+
+    Returns:
+        The network that accelerate has wrapped, the optimiser and the state.
+
+    >>> settings = Settings(device="cpu")
+    >>> network, optimizer, state = prepare(settings, "bce", 4, accelerator_for(settings))
+    >>> state.log, state.method.label
+    ([], 'BCE')
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
         network = networks.build(settings.network, settings.weights)
-    # A fifth faster on a CPU, needed by tensor cores. (Before 2.15, torch's types of `to` lack it.)
+    # channels_last is a fifth faster on a CPU, and tensor cores need it. (Before 2.15, torch's type
+    # annotations of `to` lack it.)
     layout: dict[str, Any] = {"memory_format": torch.channels_last}
     network.to(**layout)
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        # BatchNorm over the whole batch; a CPU has no such layer.
+        # SyncBatchNorm normalises over the whole batch; it does not exist for a CPU.
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    remembers = settings.method(method, images)
-    remembers.begin(network)
+    trained_method = settings.method(method, images)
+    trained_method.begin(network)
     if settings.compile:
-        network.compile()  # in place: the names in the checkpoint stay
+        network.compile()  # In place, so that the names in the checkpoint stay the same.
     fused = accelerator.device.type in ("cpu", "cuda")
     optimizer = optimization.adam(network, settings, fused)
     network, optimizer = accelerator.prepare(network, optimizer)
-    remembers.to(accelerator.device)
-    return network, optimizer, TrainingState(accelerator.unwrap_model(network), remembers)
+    trained_method.to(accelerator.device)
+    return network, optimizer, TrainingState(accelerator.unwrap_model(network), trained_method)
 
 
 def run_epoch(
@@ -142,66 +164,72 @@ def run_epoch(
     state: TrainingState,
     bar: tqdm,
 ) -> tuple[float, float]:
-    """One pass over the training set; its mean loss and last learning rate."""
+    """Train for one epoch; return the mean loss and the last learning rate.
+
+    Args:
+        epoch: number of the epoch, from 0.
+        bar: progress bar, advanced by one after each batch.
+    """
     dataset, accelerator, method = batches.dataset, batches.accelerator, state.method
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
     dataset.epoch = epoch
-    whole = in_batches(order, settings.batch_size)
-    parts = [distributed.shard(len(batch), accelerator) for batch in whole]
-    own = [batch[part] for batch, part in zip(whole, parts, strict=True)]
-    # A process without an image of a small last batch runs one all the same, as the others wait
-    # for its gradient, but leaves it out of the loss.
-    held = [mine or batch[:1] for mine, batch in zip(own, whole, strict=True)]
+    global_batches = in_batches(order, settings.batch_size)
+    parts = [distributed.shard(len(batch), accelerator) for batch in global_batches]
+    shares = [batch[part] for batch, part in zip(global_batches, parts, strict=True)]
+    # The others wait for the gradient of every process. A process without a share of a small last
+    # batch therefore computes on one image, and leaves it out of the loss.
+    loaded = [share or batch[:1] for share, batch in zip(shares, global_batches, strict=True)]
     rows_before = partial(distributed.rows_before, accelerator=accelerator)
     network.train()
     total = torch.zeros((), device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
-    for step, (images, labels, index) in enumerate(batches(held)):
+    for step, (images, labels, index) in enumerate(batches(loaded)):
         rate = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
         draws = Draws(
             uniform[index],
-            held[step],
+            loaded[step],
             partial(derived_seed, settings.seed, SWITCHES, epoch),
-            partial(rows_before, part=parts[step], images=len(whole[step])),
+            partial(rows_before, part=parts[step], images=len(global_batches[step])),
         )
-        images, seen = method.prepare(images, labels, index, draws)
+        images, loss_labels = method.prepare(images, labels, index, draws)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        loss = method.loss(logits, seen, index, draws)
-        # From the sum to the whole batch's mean; processes' gradients are averaged. Divided here,
-        # pixel by pixel, each process rounds as one alone would.
+        loss = method.loss(logits, loss_labels, index, draws)
+        # The loss is a sum, and processes' gradients are averaged; this makes it the mean over the
+        # whole batch. Scaling each pixel's gradient here gives the rounding of a single process.
         pixels = logits[0].numel()
         factor = plan[step].weight * accelerator.num_processes
-        logits.register_hook(partial(_scaled, factor, len(whole[step]) * pixels))
-        accelerator.backward(loss if own[step] else 0 * loss)
+        logits.register_hook(partial(_scaled, factor, len(global_batches[step]) * pixels))
+        accelerator.backward(loss if shares[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
-        if own[step]:
+        if shares[step]:
             method.after_step(index, logits.detach(), labels)
-        mean = loss.detach() / (len(held[step]) * pixels)
-        total += mean * len(own[step])
+        mean = loss.detach() / (len(loaded[step]) * pixels)
+        total += mean * len(shares[step])
         bar.update()
-        if step % REFRESH == 0 and own[step]:
-            now = _read(mean)
-            _check_finite(now, epoch, settings)
+        if step % REFRESH == 0 and shares[step]:
+            current = _read(mean)
+            _check_finite(current, epoch, settings)
             if not bar.disable:
                 means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
-                bar.set_postfix({"epoch": epoch + 1, "loss": f"{now:.3f}", **means}, refresh=False)
-    whole_mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
-    _check_finite(whole_mean, epoch, settings)
+                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **means}
+                bar.set_postfix(postfix, refresh=False)
+    epoch_mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
+    _check_finite(epoch_mean, epoch, settings)
     distributed.share_buffers(state.network, accelerator)
-    moved = [i for batch in own for i in batch]
+    updated = [i for share in shares for i in share]
     for values in method.per_image().values():
-        distributed.share_items(values, moved, accelerator)
-    distributed.share_buffers(method, accelerator)  # of what it keeps of the network
-    return whole_mean, settings.learning_rate * rate
+        distributed.share_items(values, updated, accelerator)
+    distributed.share_buffers(method, accelerator)  # such as averaged weights
+    return epoch_mean, settings.learning_rate * rate
 
 
 def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Tensor]:
-    """The order of the images in an epoch, and (images,) a number in [0, 1) of each image's own."""
+    """Draw an epoch's order of the images, and (images,) one uniform number in [0, 1) per image."""
     generator = torch.Generator().manual_seed(derived_seed(seed, ORDER, epoch))
     order = torch.randperm(images, generator=generator)
     switches = torch.Generator().manual_seed(derived_seed(seed, SWITCHES, epoch))
@@ -210,12 +238,12 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
     return order.tolist(), uniform
 
 
-def _scaled(factor: float, over: int, gradient: Tensor) -> Tensor:
-    return gradient * factor / over
+def _scaled(factor: float, divisor: int, gradient: Tensor) -> Tensor:
+    return gradient * factor / divisor
 
 
 def _read(value: Tensor) -> float:
-    """A number from the device. It waits for the device, and in a step nothing else does."""
+    """Read a number from the device. Nothing else in a step waits for the device."""
     return value.item()
 
 
@@ -223,12 +251,13 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss is {loss} in epoch {epoch + 1}, at a learning rate of "
-            f"{settings.learning_rate:g}: lower --learning-rate. The last checkpoint, if "
-            "there was one, is kept"
+            f"{settings.learning_rate:g}; expected a finite value. Lower --learning-rate. The last "
+            "checkpoint, if there is one, is kept."
         )
 
 
 def _row(epoch: int, loss: float, rate: float, counts: Counts, method: Method) -> dict[str, float]:
+    """Return an epoch's row of the log."""
     return {
         "epoch": epoch + 1,
         "learning_rate": rate,

@@ -1,4 +1,4 @@
-"""The optimiser, its learning rate, and steps over several batches."""
+"""The optimiser, learning rate schedules, and gradient accumulation."""
 
 from __future__ import annotations
 
@@ -14,18 +14,23 @@ from aslp_lib.config import Settings
 from aslp_lib.networks import DenseNetwork
 
 DECAY, DECAY_EPOCHS = 0.95, 10
-"""The release's: the rate falls by this factor every so many epochs."""
+"""The authors' decay of the learning rate: a factor of 0.95 every 10 epochs."""
 
 
 def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.Optimizer:
-    """Adam; each group keeps its largest learning rate as `peak`.
+    """Create Adam for a network; each parameter group stores its largest learning rate as `peak`.
 
     Args:
-        fused: one kernel for all parameters, on a CPU and on CUDA.
+        fused: update all parameters in one kernel, which exists for CPU and CUDA.
+
+    >>> from aslp_lib import networks
+    >>> optimizer = adam(networks.build("tiny"), Settings(learning_rate=0.5), fused=False)
+    >>> [group["peak"] for group in optimizer.param_groups]
+    [0.5]
     """
     encoder = network.encoder_parameters()
-    known = {id(p) for p in encoder}
-    rest = [p for p in network.parameters() if id(p) not in known]
+    encoder_ids = {id(p) for p in encoder}
+    rest = [p for p in network.parameters() if id(p) not in encoder_ids]
     rate = settings.learning_rate
     groups = [{"params": rest, "peak": rate}]
     if encoder:
@@ -34,15 +39,25 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.
 
 
 def constant(done: float, epochs: int) -> float:
+    """Return 1: the learning rate stays at its peak."""
     return 1.0
 
 
 def cosine(done: float, epochs: int) -> float:
+    """Decay from 1 to 0 along half a cosine.
+
+    >>> [round(cosine(done, 4), 2) for done in range(5)]
+    [1.0, 0.85, 0.5, 0.15, 0.0]
+    """
     return _half_cosine(done / epochs)
 
 
 def one_cycle(done: float, epochs: int) -> float:
-    """From 0.04 up in a line over the first 30 %, then down as `cosine`."""
+    """Rise linearly from 0.04 to 1 over the first 30 %, then decay to 0 along half a cosine.
+
+    >>> [round(one_cycle(done, 10), 2) for done in (0, 3, 10)]
+    [0.04, 1.0, 0.0]
+    """
     progress, warm = done / epochs, 0.3
     if progress < warm:
         return 0.04 + 0.96 * progress / warm
@@ -50,12 +65,22 @@ def one_cycle(done: float, epochs: int) -> float:
 
 
 def step(done: float, epochs: int) -> float:
-    """What the release documents."""
+    """Multiply by 0.95 every 10 epochs, as the authors' code documents.
+
+    >>> [step(done, 30) for done in (9, 10)]
+    [1.0, 0.95]
+    """
     return DECAY ** (int(done) // DECAY_EPOCHS)
 
 
 def release(done: float, epochs: int) -> float:
-    """What the release does: multiplies the rate it has by `step`'s share after every epoch."""
+    """Multiply by `step`'s factor after every epoch, as the authors' code does.
+
+    The factors compound: from epoch 10 on, the learning rate falls after each epoch.
+
+    >>> [round(release(done, 30), 4) for done in (9, 10, 12)]
+    [1.0, 0.95, 0.8574]
+    """
     return DECAY ** sum(epoch // DECAY_EPOCHS for epoch in range(1, int(done) + 1))
 
 
@@ -70,22 +95,30 @@ SCHEDULES: dict[str, Callable[[float, int], float]] = {
     "step": step,
     "release": release,
 }
-"""Name -> the learning rate's share of its peak, by the epochs done and those of the training."""
+"""Learning rate schedules by name: functions of the epochs done and the epochs in total, which
+return the learning rate as a share of its peak."""
 
 
 def schedule(name: str, done: float, epochs: int) -> float:
-    """The learning rate's share of its peak.
+    """Compute the learning rate as a share of its peak.
 
     Args:
-        name: one of `SCHEDULES`.
-        done: epochs done so far, in [0, epochs].
-        epochs: of the whole training.
+        name: a key of `SCHEDULES`.
+        done: epochs done so far, in [0, epochs]; it may be a fraction.
+        epochs: epochs of the whole training.
+
+    >>> schedule("cosine", done=10, epochs=20)
+    0.5
     """
     return SCHEDULES[name](done, epochs)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, settings: Settings, done: float) -> float:
-    """Give every group its learning rate after `done` epochs; returns the share of the peak."""
+    """Set the learning rate of each parameter group, and return it as a share of the peak.
+
+    Args:
+        done: epochs done so far.
+    """
     share = schedule(settings.schedule, done, settings.epochs)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"] * share
@@ -94,12 +127,12 @@ def set_rate(optimizer: torch.optim.Optimizer, settings: Settings, done: float) 
 
 @dataclass(frozen=True)
 class Part:
-    """What a batch is to the step that it belongs to.
+    """The part that a batch has in an optimiser step over several batches.
 
     Args:
-        done: share of the epoch's steps that were taken before this one.
+        done: share of the epoch's steps that precede this one.
         weight: share of the step's images that are in the batch.
-        last: whether the step is taken after it.
+        last: whether the step is taken after this batch.
     """
 
     done: float
@@ -108,9 +141,13 @@ class Part:
 
 
 def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
-    """The batches of an epoch, so many a step; the last step may have fewer.
+    """Plan an epoch: group its batches into steps of `accumulation_steps` batches.
 
-    Weighted so, a step's gradient is the mean over its images, however they lie in batches.
+    The last step may have fewer batches. With these weights, a step's gradient is the mean
+    over its images, whatever their batches.
+
+    >>> [(part.weight, part.last) for part in plan(images=5, batch_size=2, accumulation_steps=2)]
+    [(0.5, False), (0.5, True), (1.0, True)]
     """
     sizes = [min(batch_size, images - start) for start in range(0, images, batch_size)]
     steps = [
@@ -130,7 +167,11 @@ def take_step(
     optimizer: torch.optim.Optimizer,
     max_grad_norm: float | None = None,
 ) -> None:
-    """One step along the gradient, scaled down to the norm `max_grad_norm` where it is longer."""
+    """Take one optimiser step and reset the gradient.
+
+    Args:
+        max_grad_norm: clip the gradient to this norm first; None does not clip.
+    """
     if max_grad_norm is not None:
         accelerator.clip_grad_norm_(network.parameters(), max_grad_norm)
     optimizer.step()

@@ -1,4 +1,4 @@
-"""Recalibration of a trained network: fitted on the validation set, saved beside the weights."""
+"""Post-hoc recalibration of a trained network, fitted on the validation set."""
 
 from __future__ import annotations
 
@@ -18,10 +18,20 @@ from aslp_lib.training.validation import validate
 def recalibrate(
     network: nn.Module, data: DataSplits, settings: Settings, folder: MethodFolder
 ) -> None:
-    """Fit what `settings.recalibrate` names, and write each into the folder of the weights.
+    """Fit the recalibration methods of `settings.recalibrate` and save them beside the weights.
 
-    They are fitted on float probabilities at the network's size, whatever the rules were shown. All
-    processes fit, the main one writes.
+    They are fitted on float probabilities at the size of the network's input, whatever
+    `settings.validate_at` is. All processes fit, and the main one writes.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from aslp_lib import networks
+    >>> settings = Settings(device="cpu", limit=4, recalibrate=("histogram",))
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     folder = MethodFolder(Path(path))
+    ...     recalibrate(networks.build("tiny"), settings.load_data(), settings, folder)
+    ...     [file.name for file in folder.path.iterdir()]
+    ['histogram.json']
     """
     at_network = replace(settings, validate_at="network")
     trained = CalibrationData(network, data, partial(validate, network, settings=at_network))

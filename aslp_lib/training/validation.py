@@ -1,4 +1,4 @@
-"""Validation: counts of a set, for the rules and the log."""
+"""Validation: the joint histogram of predictions and labels, for update rules and the log."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ from aslp_lib.training.batches import accelerator_for, loader
 
 
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
-    """Counts of a set: at the network's size from float probabilities, or as
-    `settings.validate_at` says, at each image's own from its 8-bit map.
+    """Count the predictions on a set, as the joint histogram that every score is computed from.
 
-    Several processes count an equal part each, no image twice, and all return the whole.
+    `settings.validate_at` selects float probabilities at the size of the network's input, or 8-bit
+    maps at each image's own size. Of several processes, each counts an equal share of the images,
+    and all return the counts of the whole set.
+
+    >>> from aslp_lib import networks
+    >>> settings = Settings(device="cpu", limit=4)
+    >>> network, data = networks.build("tiny"), settings.load_data()
+    >>> counts = validate(network, data.validation, settings)
+    >>> int(counts.table.sum()) == 4 * 48 * 48  # each pixel counts once
+    True
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
     part = distributed.shard(len(dataset), accelerator)
     at_own_size = settings.validate_at == "image"
-    levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
-    tables = [np.zeros((0, 2, levels), np.int64)]  # of more processes than images
+    grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
+    tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
     for images, labels, indices in loader(
         dataset, settings, accelerator, range(len(dataset))[part]
     ):
@@ -34,33 +42,44 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
             probabilities = torch.sigmoid(logits)
         if not bool(torch.isfinite(probabilities).all()):
             raise FloatingPointError(
-                f"the network's output on {dataset.name} is not finite: lower --learning-rate"
+                f"the network's output on the set {dataset.name} is NaN or infinite; expected "
+                "finite values. Train again with a lower --learning-rate."
             )
         if at_own_size:
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                 tables.append(_own_size_counts(logit, dataset, index, settings).table)
         else:
             tables.append(Counts.from_probabilities(probabilities, labels).table)
-    own = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
-    return Counts(distributed.all_gather_rows(own, part, len(dataset), accelerator).cpu().numpy())
+    table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
+    rows = distributed.all_gather_rows(table, part, len(dataset), accelerator)
+    return Counts(rows.cpu().numpy())
 
 
 def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: Settings) -> Counts:
+    """Count one image at its own size, from the 8-bit map that `predict` would write."""
     shape = dataset.shape(index)
     prediction = to_grey_levels(own_size(logit, shape, resize_logits=settings.resize_logits))
     if not settings.soft_masks:
         return Counts.from_map(prediction, dataset.mask(index))
     mask = dataset.mask_grey_levels(index)
-    # A grey pixel is as no map that is cut at 128: whatever is predicted there is wrong.
+    # A map cut at 128 never equals a grey pixel, so any prediction there counts as wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)
     return Counts.from_map(prediction, truth)
 
 
 def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> np.ndarray:
-    """The probability of a (1, S, S) logit at an image's (H, W), float32.
+    """Compute the map of probabilities at an image's own size from the network's logits.
 
     Args:
-        resize_logits: resize the logit, not its probability.
+        logit: (1, S, S) logits of one image.
+        shape: (H, W) of the image.
+        resize_logits: resize logits instead of probabilities.
+
+    Returns:
+        (H, W) probabilities, float32.
+
+    >>> own_size(torch.zeros(1, 2, 2), (1, 3), resize_logits=False).tolist()
+    [[0.5, 0.5, 0.5]]
     """
     if resize_logits:
         return torch.sigmoid(torch.from_numpy(to_size(logit, shape))).numpy()
@@ -68,11 +87,19 @@ def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> n
 
 
 def to_size(values: Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """(1, S, S) values at an image's (H, W), float32."""
+    """Resize (1, S, S) values bilinearly to (H, W), as a float32 array.
+
+    >>> to_size(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), (1, 4)).tolist()
+    [[0.0, 0.25, 0.75, 1.0]]
+    """
     resized = F.interpolate(values[None], size=shape, mode="bilinear", align_corners=False)
     return resized[0, 0].numpy()
 
 
 def to_grey_levels(probability: np.ndarray) -> np.ndarray:
-    """Probabilities as 8-bit grey levels, `round(255 * p)`."""
+    """Convert probabilities to 8-bit grey levels, `round(255 * p)`.
+
+    >>> to_grey_levels(np.array([0.0, 0.25, 1.0])).tolist()
+    [0, 64, 255]
+    """
     return np.rint(255 * probability).astype(np.uint8)

@@ -188,7 +188,7 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
         ([*GIVEN, "--report", "made"], r"--report is a folder: made; .* made/scores\.html"),
         ([*GIVEN, "--table", "t.csv", "made/"], "--table is a folder: made; expected a file"),
         ([*GIVEN, "--table", "t.xls"], "has another suffix: t.xls; expected .csv or .md or .tex"),
-        ([*GIVEN, "--out", "pipe.json"], r"--out is no regular file: pipe\.json"),
+        ([*GIVEN, "--out", "pipe.json"], r"--out is not a regular file: pipe\.json"),
         (
             [*GIVEN, "--report", "file/r.html"],
             r"--report cannot be written: file/r\.html \(.*/file",

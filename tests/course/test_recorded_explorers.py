@@ -204,24 +204,24 @@ class TestScrubber:
         (
             perturbations.at_perturbation,
             (0.22,),
-            r"level is 0\.22, but must be one of .*: 0\.0, 0\.05, 0\.1",
+            r"level is 0\.22; expected one of .*: 0\.0, 0\.05, 0\.1",
         ),
         (
             perturbations.at_perturbation,
             (0.2, "far"),
-            "set is 'far', but must be one .*: test, shifted, text",
+            "set is 'far'; .*: test, shifted, text",
         ),
         (
             perturbations.at_perturbation,
             (0.2, "test", "mean"),
-            "targets is 'mean', .*: expected, drawn",
+            "targets is 'mean'; .*: expected, drawn",
         ),
-        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean', .*: expected, drawn"),
-        (perturbations.of_rule, ("entropy",), "rule is 'entropy', .*: measured_gap, calibration"),
-        (epochs.seen, ("mixup", 2), "method is 'mixup', .*: bce, calibration, entropy"),
-        (epochs.seen, ("bce", 3), "epoch is 3, but must be an even one up to 140"),
-        (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted', .*: train, validation"),
-        (recorded.load, ("entropy",), "method is 'entropy', .*: bce, calibration, measured_gap"),
+        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean'; .*: expected, drawn"),
+        (perturbations.of_rule, ("entropy",), "rule is 'entropy'; .*: measured_gap, calibration"),
+        (epochs.seen, ("mixup", 2), "method is 'mixup'; .*: bce, calibration, entropy"),
+        (epochs.seen, ("bce", 3), "epoch is 3; expected an even one up to 140"),
+        (epochs.seen, ("bce", 2, "shifted"), "set is 'shifted'; .*: train, validation"),
+        (recorded.load, ("entropy",), "method is 'entropy'; .*: bce, calibration, measured_gap"),
     ],
 )
 def test_what_was_not_recorded_is_refused(call, arguments, message):

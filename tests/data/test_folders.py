@@ -73,11 +73,11 @@ BROKEN = {
     "no training images": (lambda r: clear(r / TRAIN / "Image"), "holds no images"),
     "image without mask": (
         lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
-        "1 images of .* without a mask: STEM",
+        "1 images of .* without a mask .*: STEM",
     ),
     "test mask without image": (
         lambda r: next((r / "Test/SOD/Image").iterdir()).unlink(),
-        "1 masks of SOD without an image: SOD_",
+        "1 masks of SOD without an image .*: SOD_",
     ),
     "empty test set": (
         lambda r: [clear(r / "Test/SOD" / kind) for kind in ("Image", "GT")],
@@ -116,7 +116,9 @@ def test_damaged_files_and_sizes_that_differ_are_named(paper_root, kind):
     Image.new("L", (20, 10)).save(path)
     sizes = ["40 x 32", "20 x 10"][:: -1 if kind == "images" else 1]
     for check in (lambda: sod.load(1), sod.check_files):
-        with pytest.raises(ValueError, match=r"is {}, but its mask is {}: resize".format(*sizes)):
+        with pytest.raises(
+            ValueError, match=r"is {}, but its mask is {}; .* Resize".format(*sizes)
+        ):
             check()
 
 
@@ -129,7 +131,7 @@ def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
         assert read_list(path) == ["one", "tw\u00f6"]
     for encoding in ("utf-16", "utf-32", "latin-1"):
         path.write_text("one\ntw\u00f6\n", encoding=encoding)
-        with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .*: save it as UTF-8"):
+        with pytest.raises(ValueError, match=r"list\.txt is not in UTF-8 .* Save it as UTF-8"):
             read_list(path)
 
 
@@ -139,9 +141,9 @@ def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
     ("lines", "message"),
     [
         (["", ""], "is empty"),
-        (["77", *map(str, range(300_000))], r"1 stems twice in .*: 77$"),
+        (["77", *map(str, range(300_000))], r"1 stems repeated in .*: 77$"),
         *(
-            (["one", place], r"1 lines of .* are no bare names of files.*: " + re.escape(place))
+            (["one", place], r"1 lines of .* are not bare file names.*: " + re.escape(place))
             for place in ("../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden")
         ),
     ],

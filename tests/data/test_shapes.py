@@ -157,12 +157,12 @@ def test_as_many_shapes_as_are_asked_for():
     "it is named, with what there is",
 )
 def test_shifts_and_scenes_that_are_not():
-    with pytest.raises(ValueError, match="there is no shift 'contrast9': choose of contrast1, "):
+    with pytest.raises(ValueError, match="shift is 'contrast9'; expected one of contrast1, "):
         graded(8, ["contrast1", "contrast9"])
     for made, wrong, message in (
         (Scene, {"contrast": (0.5, 0.2)}, r"contrast is \(0\.5, 0\.2\)"),
         (Scene, {"texture": -1}, "texture is -1"),
-        (Scene, {"shapes": (2, 1)}, r"shapes are \(2, 1\)"),
+        (Scene, {"shapes": (2, 1)}, r"shapes is \(2, 1\)"),
         (Annotators, {"agreement": 1.5}, r"agreement is 1\.5"),
         (Annotators, {"agreement": -0.1}, r"agreement is -0\.1"),
     ):

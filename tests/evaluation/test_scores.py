@@ -100,7 +100,7 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
     good = victim.read_bytes()
     for damage, pattern in (
         (lambda: Image.new("L", (4, 4)).save(victim), r"shape \(4, 4\), its mask \(32, 40\)"),
-        (lambda: Image.new("RGB", (40, 32), "red").save(victim), "colours, but a map must be grey"),
+        (lambda: Image.new("RGB", (40, 32), "red").save(victim), "colours; expected a grey map"),
         (lambda: victim.write_bytes(good[: len(good) // 2]), "damaged"),
     ):
         damage()

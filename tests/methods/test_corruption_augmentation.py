@@ -75,11 +75,11 @@ def test_soft_masks_are_refused():
     images, labels = batch()
     labels[7, 0, 3, 3] = 0.4
     for share in (0.0, 1.0):
-        with pytest.raises(ValueError, match="labels lie between 0 and 1; expected 0 and 1"):
+        with pytest.raises(ValueError, match="soft masks cannot be corrupted"):
             prepared(share, images, labels)
     settings = replace(PRESETS["demo"], methods=("bce", "corruption_augmentation"))
     with pytest.raises(
-        ValueError, match="soft_masks is True, but must be off for corruption_augmentation"
+        ValueError, match="soft_masks is True; expected False with corruption_augmentation"
     ):
         replace(settings, soft_masks=True)
     assert not BCE.hard_masks

@@ -144,5 +144,5 @@ def test_variants_are_methods_and_what_is_fitted_on_each(tmp_path):
 
 
 def test_a_name_that_is_not_registered_stops_a_run_before_it_trains():
-    with pytest.raises(ValueError, match="recalibrate is 'magic', but must be of temperature"):
+    with pytest.raises(ValueError, match="recalibrate is 'magic'; expected one of temperature"):
         Settings(recalibrate=("magic",))

@@ -158,7 +158,7 @@ class Rank(Accelerator):
 def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
     monkeypatch.setattr(loop, "accelerator_for", lambda settings: Rank(0, 2))
     settings = Settings(batch_size=1)
-    with pytest.raises(ValueError, match="batch_size is 1, shared by 2 processes"):
+    with pytest.raises(ValueError, match="batch_size is 1; expected at least 2"):
         loop.train(settings, settings.load_data(), "bce")
 
 

@@ -162,7 +162,7 @@ def test_a_loss_that_explodes_stops_the_run_and_keeps_the_last_checkpoint(tmp_pa
     # Each epoch of 20 images reads the loss in its first step and at its end.
     values = iter([read] * 2 + [lambda _: float("nan")])
     monkeypatch.setattr(loop, "_read", lambda value: next(values)(value))
-    with pytest.raises(FloatingPointError, match=r"nan in epoch 2.*lower --learning-rate"):
+    with pytest.raises(FloatingPointError, match=r"nan in epoch 2.*Lower --learning-rate"):
         fit(SHORT, "bce", folder)
     assert {path.name for path in tmp_path.iterdir()} == {"last.safetensors", "log.csv"}
     assert len(load_tensors(folder.checkpoint)[1]["log"]) == 1
@@ -176,7 +176,7 @@ def checkpoint(tmp_path_factory):
     return load_tensors(folder.checkpoint)
 
 
-OTHER, NONE = "other settings", "is no checkpoint.*begin anew"
+OTHER, NONE = "other settings", "is not a checkpoint.*Remove"
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def position(name: str, value: object, options: Collection[object]) -> int:
     Raises:
         ValueError: the value was not recorded.
     """
-    listed = ", ".join(map(str, options))
-    require(name, value, value in options, f"be one of those recorded: {listed}")
+    choices = ", ".join(map(str, options))
+    require(name, value, value in options, f"one of those recorded: {choices}")
     return list(options).index(value)
 
 

@@ -76,7 +76,7 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
     Raises:
         ValueError: the method, epoch or set is not in `METHODS`, `EPOCHS` or `PICKS`.
     """
-    require("epoch", epoch, epoch in EPOCHS, f"be an even one up to {EPOCHS[-1]}")
+    require("epoch", epoch, epoch in EPOCHS, f"an even one up to {EPOCHS[-1]}")
     method_index, part_index = position("method", method, METHODS), position("set", part, PICKS)
     index = method_index, EPOCHS.index(epoch), part_index
     arrays = read_arrays(FILE)
