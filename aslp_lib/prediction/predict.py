@@ -85,8 +85,8 @@ def predict_run(
     needed = [folder.weights, *map(folder.recalibration, settings.recalibrate)]
     if missing := [path for path in needed if not path.exists()]:
         raise FileNotFoundError(
-            f"there is no {missing[0]}; expected a finished training. Train "
-            f"{METHOD_LABELS[method]} to its end first."
+            f"there is no {missing[0]}; expected a finished training. "
+            f"Train {METHOD_LABELS[method]} to its end first."
         )
     network = load_network(settings, folder.weights)
     fitted = {

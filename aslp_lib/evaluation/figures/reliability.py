@@ -25,9 +25,9 @@ from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 SQUARES = (25, 25)
-"""Grid of the joint density: cells over confidence in [1/2, 1] and cells over accuracy in [0, 1]."""
+"""Cells of the joint density: over confidence in [1/2, 1], and over accuracy in [0, 1]."""
 DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
-"""Colour map of the joint density, without the lightest blues, which would look like empty cells."""
+"""Colours of the joint density, without the lightest blues, which would look like empty cells."""
 
 
 def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
