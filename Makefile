@@ -149,11 +149,10 @@ tables: $(STAMP)  ## every table and page that is made from records, notebooks a
 refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a seed or a name has changed
 	$(MAKE) weights
 	$(ONE_THREAD) "$(PYTHON)" benchmarks/image_wise.py
-	$(ONE_THREAD) "$(PYTHON)" benchmarks/embedded.py
 	@$(MAKE) --keep-going solutions notebooks tables; status=$$?; \
 	echo "Not made again, because it takes long; run what the change affects, and then make tables:"; \
 	echo "  an hour on 2 cores    make comparison, then benchmarks/comparison.py --record"; \
-	echo "  3 hours, photographs  benchmarks/comparison.py --preset small --record, benchmarks/real.py --data DIR"; \
+	echo "  3 hours, photographs  benchmarks/comparison.py --preset small --record"; \
 	exit $$status
 
 .venv/.installed: pyproject.toml

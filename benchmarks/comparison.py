@@ -360,7 +360,19 @@ def of_letters(records: Sequence[Record], preset: str) -> list[str]:
         if preset == "demo":
             parts.append(f"{TITLES[letter]}: posterior error, both temperature-scaled.")
             parts.append(letters.table(records, group, sets, "posterior_error", smallest=0.0))
+    parts.append(of_alphas(records, sets[0]))
     return [*parts, of_ranks(records)] if preset == "demo" else parts
+
+
+def of_alphas(records: Sequence[Record], name: str) -> str:
+    """Format the perturbation levels at the end of training as a table."""
+    adaptive = [r for r in records if "alpha" in r and r["recalibration"] is None]
+    rows = []
+    for label, group in by_label(adaptive, name).items():
+        alphas = [[record["alpha"][key] for record in group] for key in ("mean", "p10", "p90")]
+        rows.append([label, str(len(group)), *(spread(values, 1, 3) for values in alphas)])
+    head = ["perturbation levels at the end", "seeds", "mean", "10 %", "90 %"]
+    return markdown_table(head, rows)
 
 
 def of_ranks(records: Sequence[Record]) -> str:

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import comparison
-import embedded
 import evaluation
 import image_wise
-import real
 import training
 from timing import README, put_in_readme
 
-SCRIPTS = (embedded, evaluation, training, real, image_wise)
+SCRIPTS = (evaluation, training, image_wise)
 """Modules with a record and its table in `README.md`."""
 
 

@@ -134,9 +134,9 @@ def main(words: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     device = auto if args.device == "auto" else args.device
     counts = compare(args.epochs, args.seed, device, args.out)
     rows = {label: scores(of_method, names=COLUMNS) for label, of_method in counts.items()}
-    print(f"{'':20}" + "".join(f"{SCORES[name].heading:>12}" for name in COLUMNS))
+    print(f"{'':28}" + "".join(f"{SCORES[name].heading:>12}" for name in COLUMNS))
     for label, row in rows.items():
-        print(f"{label:20}" + "".join(f"{SCORES[name].text(row[name]):>12}" for name in COLUMNS))
+        print(f"{label:28}" + "".join(f"{SCORES[name].text(row[name]):>12}" for name in COLUMNS))
     figure = figures.reliability_diagrams(counts, "synthetic test images")
     write(args.out / "reliability.png", figures.to_png(figure))
     print(f"\n{args.out / 'reliability.png'}")

@@ -70,8 +70,8 @@ def test_accuracy_is_that_of_the_pixels(rows_and_text, out):
 def test_it_prints_the_scores_and_draws_them(rows_and_text, out):
     rows, text = rows_and_text
     for label, row in rows.items():
-        (line,) = (line for line in text.splitlines() if line.startswith(f"{label:20}"))
-        accuracy, ece, oe, nll = map(float, line[20:].split())
+        (line,) = (line for line in text.splitlines() if line.startswith(f"{label:28}"))
+        accuracy, ece, oe, nll = map(float, line[28:].split())
         percent = [100 * row[name] for name in ("accuracy", "ece", "oe")]
         assert [accuracy, ece, oe] == pytest.approx(percent, abs=0.0051)
         assert nll == pytest.approx(row["nll"], abs=0.00051)

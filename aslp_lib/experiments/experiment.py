@@ -51,7 +51,7 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, predicted_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import Run
+from aslp_lib.runs import MethodFolder, Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
@@ -520,8 +520,16 @@ def _scored(
                 **({} if isinstance(dataset, Corrupted) else {"intervals": _ends(counts)}),
                 "images": len(counts),
                 "seconds": seconds,
+                **alphas_of(folder),
             }
     return found
+
+
+def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
+    """Return the field `alpha` of a training's records, from the last row of its log."""
+    last = read_log(folder.log)[-1]
+    quantities = [name for name in ("mean", "p10", "p90") if f"alpha_{name}" in last]
+    return {"alpha": {name: last[f"alpha_{name}"] for name in quantities}} if quantities else {}
 
 
 def _rounded(value: float) -> float | None:

@@ -34,9 +34,10 @@ Record = dict[str, Any]
 
 `method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
 of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
-(unless the set is corrupted), `images`, `seconds` of the training (None if it was interrupted and
-resumed); and `posterior_error`, the mean squared difference from the true posterior, where that is
-known.
+(unless the set is corrupted), `images`, and `seconds` of the training (None if it was interrupted
+and resumed). Two fields are optional: `posterior_error`, the mean squared difference from the true
+posterior; and `alpha`, the `mean` and the deciles `p10` and `p90` of the perturbation levels at the
+end of the training, for methods that learn them.
 """
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
@@ -192,6 +193,7 @@ KINDS: dict[str, Any] = {
     "set": str,
     "intervals": dict[str, list[float]],
     "images": int,
+    "alpha": dict[str, float],
 }
 """Types of a record's values. All other keys are scores, even those that this version does not
 know."""

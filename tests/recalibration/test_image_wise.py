@@ -1,4 +1,4 @@
-"""A image-wise shrinkage, against its formulas written out and a loss computed otherwise."""
+"""Image-wise shrinkage, against its formulas written out and a loss computed otherwise."""
 
 from dataclasses import replace
 

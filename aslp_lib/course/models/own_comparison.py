@@ -113,7 +113,7 @@ def answers(ways: Ways, cells: Cells) -> dict[str, Tensor]:
     """(N, P) probability of each labelled pixel, by each way."""
     said = {}
     for label, (network, fit) in ways.items():
-        # Labelled pixels alone: a image-wise shrinkage looks at the whole map that it is given.
+        # Labelled pixels alone: image-wise shrinkage looks at the whole map that it is given.
         logits = labelled(network(cells.images), cells)
         said[label] = (logits if fit is None else fit.apply(logits)).sigmoid()
     return said
