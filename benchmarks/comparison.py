@@ -322,7 +322,8 @@ def of_differences(
         rows.append([label])
         for name in sets:
             first, second = (
-                one_per_seed(records, name, each.method, kind, **each.options) for each in pair
+                one_per_seed(records, name, training.method, kind, **training.options)
+                for training in pair
             )
             rows[-1] += [_points(difference(first, second, key)) for key in scores]
     head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]

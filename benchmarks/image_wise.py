@@ -108,7 +108,7 @@ def measure(run: Path | None) -> tuple[str, dict]:
         "temperature, corrupted validation": Temperature().fit(everything),
         **{label: kind().fit(clean, corrupted.values()) for label, kind in kinds.items()},
     }
-    sets = {"validation": clean, **{name: count(each) for name, each in data.tests.items()}}
+    sets = {"validation": clean, **{name: count(part) for name, part in data.tests.items()}}
     first = next(iter(data.tests.values()))
     shifted = [count(Corrupted(first, corruption)) for corruption in CORRUPTIONS]
     rows = {}

@@ -30,5 +30,5 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
 
 
 if __name__ == "__main__":
-    for each in tables():
-        put_in_readme(*each)
+    for arguments in tables():
+        put_in_readme(*arguments)

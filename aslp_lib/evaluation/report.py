@@ -102,10 +102,10 @@ def write_page(path: Path, parts: Iterable[str]) -> None:
     ...     page.read_text().endswith("<h2>Scores</h2></body></html>")
     True
     """
-    now = datetime.now(UTC).replace(microsecond=0)
+    time = datetime.now(UTC).replace(microsecond=0)
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy"))
     made = (
-        f'<p>Made on <time datetime="{now.isoformat()}">{now:%Y-%m-%d, %H:%M} UTC</time> with '
+        f'<p>Made on <time datetime="{time.isoformat()}">{time:%Y-%m-%d, %H:%M} UTC</time> with '
         f"aslp_lib {__version__}, Python {platform.python_version()}, {versions}.</p>"
     )
     page = (

@@ -98,8 +98,8 @@ def intervals(
     """Compute 95 % percentile bootstrap intervals over images.
 
     >>> import numpy as np
-    >>> one = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
-    >>> intervals(Counts.join([one, one]), {"accuracy": 1.0}, ["accuracy"])
+    >>> image = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
+    >>> intervals(Counts.join([image, image]), {"accuracy": 1.0}, ["accuracy"])
     {'accuracy': (1.0, 1.0)}
 
     Args:

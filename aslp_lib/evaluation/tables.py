@@ -130,7 +130,7 @@ def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
         bold: format string that makes its text bold.
     """
     for name, methods in rows.items():
-        best_methods = []  # of each column
+        best_methods = []  # best methods of each column
         for score in COLUMNS:
             # A score is best at 0 or as large as possible, so signs do not matter.
             texts = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}

@@ -313,13 +313,13 @@ def _check_data(file: Path, saved: Data, current: Data) -> None:
 
 
 def in_order(
-    experiment: Experiment, found: Sequence[Record], known: Sequence[Record]
+    experiment: Experiment, new: Sequence[Record], known: Sequence[Record]
 ) -> list[Record]:
     """Sort records by the order of the experiment's trainings; records of others come last.
 
     Args:
         experiment: the experiment.
-        found: new records.
+        new: new records.
         known: earlier records, which new records of the same maps replace.
     """
     kinds = (None, *experiment.settings.recalibrate)
@@ -330,7 +330,7 @@ def in_order(
     ]
     order: dict[Hashable, int] = {key: number for number, key in enumerate(identities)}
     rows: dict[Hashable, tuple[int, Record]] = {}
-    for record in (*found, *known):
+    for record in (*new, *known):
         options = json.dumps(record["options"])
         identity = record["seed"], record["method"], options, record["recalibration"]
         rows.setdefault((identity, record["set"]), (order.get(identity, len(order)), record))
@@ -502,14 +502,14 @@ def _scored(
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
-    found: dict[Key, Record] = {}
+    records: dict[Key, Record] = {}
     for name, dataset in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
         changes = {kind: fitted.get(kind or "") for set_, kind in missing if set_ == name}
         if changes and settings.cache_images:
             dataset.cache()
         for kind, (counts, error) in _counted(network, dataset, settings, changes).items():
             row = scores(counts, BINS, (*NAMES, *ESTIMATORS))
-            found[name, kind] = {
+            records[name, kind] = {
                 "method": method,
                 "options": _options(settings),
                 "recalibration": kind,
@@ -522,7 +522,7 @@ def _scored(
                 "seconds": seconds,
                 **alphas_of(folder),
             }
-    return found
+    return records
 
 
 def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:

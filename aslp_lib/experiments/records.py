@@ -51,7 +51,7 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 
 def save(
     path: Path,
-    found: Sequence[Record],
+    records: Sequence[Record],
     settings: Settings,
     seeds: int,
     data: Data = MappingProxyType({}),
@@ -70,7 +70,7 @@ def save(
 
     Args:
         path: the file.
-        found: the records.
+        records: the records.
         settings: settings of the experiment.
         seeds: number of seeds of the experiment.
         data: fingerprints of the images and masks. An experiment can be resumed only from a file
@@ -88,7 +88,7 @@ def save(
         {"data_seed": seed, "set": name, "fingerprints": dict(fingerprints)}
         for (seed, name), fingerprints in data.items()
     ]
-    write(path, f'{head},\n "records": {_lines(found)},\n "data": {_lines(sets)}\n}}\n')
+    write(path, f'{head},\n "records": {_lines(records)},\n "data": {_lines(sets)}\n}}\n')
 
 
 def _lines(rows: Sequence[Mapping[str, object]]) -> str:
@@ -202,7 +202,7 @@ REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
 
 
 def of_method(
-    found: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
+    records: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
 ) -> list[Record]:
     """Select the records of a method with the given hyperparameters. Others may have any value.
 
@@ -211,19 +211,19 @@ def of_method(
     [{'method': 'focal', 'options': {'gamma': 2.0}}]
 
     Args:
-        found: the records.
+        records: the records.
         method: name of the method.
         options: hyperparameter -> value.
     """
     return [
         record
-        for record in found
+        for record in records
         if record["method"] == method and options.items() <= record["options"].items()
     ]
 
 
 def select(
-    found: Sequence[Record],
+    records: Sequence[Record],
     methods: Mapping[str, Mapping[str, object]],
     recalibrations: Sequence[str | None] = (None,),
 ) -> list[Record]:
@@ -235,7 +235,7 @@ def select(
     [None]
 
     Args:
-        found: the records.
+        records: the records.
         methods: method -> hyperparameters that a record must have. The result has the order of
             this mapping; methods without records are left out.
         recalibrations: names of recalibrations, and None for the network as trained.
@@ -244,13 +244,13 @@ def select(
         record
         for method, options in methods.items()
         for kind in recalibrations
-        for record in of_method(found, method, options)
+        for record in of_method(records, method, options)
         if record["recalibration"] == kind
     ]
 
 
 def one_per_seed(
-    found: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
+    records: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
 ) -> list[Record]:
     """Select the records of one method and recalibration on one set, one record per seed.
 
@@ -260,7 +260,7 @@ def one_per_seed(
     [0, 1]
 
     Args:
-        found: the records.
+        records: the records.
         name: name of the set.
         method: name of the method.
         recalibration: name of the recalibration, or None for the network as trained.
@@ -270,18 +270,18 @@ def one_per_seed(
         ValueError: there are no such records, or several of one seed; the message names the
             hyperparameters to choose from.
     """
-    records = [r for r in select(found, {method: options}, [recalibration]) if r["set"] == name]
-    if not records or len({record["seed"] for record in records}) < len(records):
-        choices = {str(record["options"]) for record in found if record["method"] == method}
+    selected = [r for r in select(records, {method: options}, [recalibration]) if r["set"] == name]
+    if not selected or len({record["seed"] for record in selected}) < len(selected):
+        choices = {str(record["options"]) for record in records if record["method"] == method}
         raise ValueError(
             f"records of {method!r} with {recalibration!r} on {name!r} are not unique: there are "
-            f"{len(records)}; expected one per seed. Choose among the options "
+            f"{len(selected)}; expected one per seed. Choose among the options "
             f"{', '.join(sorted(choices)) or 'none'}."
         )
-    return records
+    return selected
 
 
-def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
+def by_label(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
     """Group the records of a set by their label in tables, one record per seed in each group.
 
     A label names the method, the recalibration, and those of the method's hyperparameters that
@@ -293,14 +293,14 @@ def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
     ['BCE', 'BCE + temperature scaling']
 
     Args:
-        found: the records.
+        records: the records.
         name: name of the set.
     """
     options: dict[str, list[dict[str, Any]]] = {}
-    for record in found:
+    for record in records:
         options.setdefault(record["method"], []).append(record["options"])
     grouped: dict[str, list[Record]] = {}
-    for record in found:
+    for record in records:
         if record["set"] != name:
             continue
         label = Variant(record["method"], record["recalibration"]).label
@@ -316,7 +316,7 @@ def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
     return grouped
 
 
-def values(found: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
+def values(records: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
     """Return a score of every method and recalibration on a set: label in tables -> value per seed.
 
     >>> keys = {"method": "bce", "options": {}, "recalibration": None, "set": "test"}
@@ -324,17 +324,17 @@ def values(found: Sequence[Record], name: str, score: str = "ece") -> dict[str, 
     {'BCE': [0.1, 0.2]}
 
     Args:
-        found: the records.
+        records: the records.
         name: name of the set.
         score: name of the score.
     """
     return {
-        label: [record[score] for record in records]
-        for label, records in by_label(found, name).items()
+        label: [record[score] for record in group]
+        for label, group in by_label(records, name).items()
     }
 
 
-def table(found: Sequence[Record], name: str) -> str:
+def table(records: Sequence[Record], name: str) -> str:
     """Format the main scores on a set as a Markdown table.
 
     A cell shows mean ± standard deviation over seeds, and in brackets the 95 % interval over
@@ -346,13 +346,13 @@ def table(found: Sequence[Record], name: str) -> str:
     '| BCE | 10.00'
 
     Args:
-        found: the records.
+        records: the records.
         name: name of the set.
     """
     columns = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
     rows = [
-        [label, *(_cell(score, records) for score in columns)]
-        for label, records in by_label(found, name).items()
+        [label, *(_cell(score, group) for score in columns)]
+        for label, group in by_label(records, name).items()
     ]
     return markdown_table([name, *(score.heading for score in columns)], rows)
 
@@ -372,10 +372,10 @@ def _cell(score: Score, records: Sequence[Record]) -> str:
     return text
 
 
-def differing(now: Mapping[str, object], then: Mapping[str, object]) -> list[str]:
+def differing(current: Mapping[str, object], earlier: Mapping[str, object]) -> list[str]:
     """Return the names whose values differ from the earlier ones, sorted.
 
     >>> differing({"epochs": 2, "size": 16}, {"epochs": 1, "size": 16})
     ['epochs']
     """
-    return sorted(name for name in now if now[name] != then.get(name))
+    return sorted(name for name in current if current[name] != earlier.get(name))

@@ -138,7 +138,7 @@ def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
     return list(map(verdict, family, holm([paired.p_value for paired in family])))
 
 
-def rank_correlation_with_posterior_error(found: Sequence[Record], name: str) -> dict[str, float]:
+def rank_correlation_with_posterior_error(records: Sequence[Record], name: str) -> dict[str, float]:
     """Compute Spearman's rank correlation of each score in `RANKED` with the posterior error.
 
     The correlation is over all methods and recalibrations of a seed, and averaged over seeds. At 1,
@@ -152,14 +152,14 @@ def rank_correlation_with_posterior_error(found: Sequence[Record], name: str) ->
     1.0
 
     Args:
-        found: the records.
+        records: the records.
         name: name of a set whose true posterior is known.
 
     Raises:
         ValueError: there are no records of this set, or they have no posterior error.
     """
     by_seed: dict[int, list[Record]] = {}
-    for record in found:
+    for record in records:
         if record["set"] == name:
             by_seed.setdefault(record["seed"], []).append(record)
     if not by_seed or any("posterior_error" not in r for rows in by_seed.values() for r in rows):

@@ -76,14 +76,14 @@ def keep(maps: Path, made: Made) -> None:
     write(record(maps), json.dumps(made, indent=2))
 
 
-def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
+def changed(maps: Path, current: Mapping[str, object]) -> list[str]:
     """Return the keys of a provenance whose values differ from those in the record of the maps.
 
     A record that cannot be read differs in every key. See `keep` for an example.
 
     Args:
         maps: folder of the maps.
-        now: the current provenance, or a part of it, see `made_with`.
+        current: the current provenance, or a part of it, see `made_with`.
 
     Raises:
         FileNotFoundError: there is no record.
@@ -92,7 +92,7 @@ def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
         recorded = dict(json.loads(record(maps).read_text(encoding="utf-8")))
     except (ValueError, TypeError):
         recorded = {}
-    return [key for key, value in now.items() if recorded.get(key) != value]
+    return [key for key, value in current.items() if recorded.get(key) != value]
 
 
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
