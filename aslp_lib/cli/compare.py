@@ -31,20 +31,17 @@ class Compare(Command):
     """Preset whose values are the defaults of the settings."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
     seeds: int = 3
-    """Number of trainings of each method, with the seeds 0, 1, ... A seed also determines the
-    synthetic data set."""
+    """Number of seeds 0, 1, ... A seed determines the synthetic data set and the training."""
     processes: int = 1
     """Number of trainings at a time."""
     corruptions: tuple[str, ...] = ()
-    """Corruptions under which the first test set is scored too, such as noise2 (see
-    docs/corruptions.md)."""
+    """Corruptions of the first test set to score too, such as noise2 (see docs/corruptions.md)."""
     shifts: tuple[str, ...] = ()
     """Graded distribution shifts of the embedded data to score too, such as contrast2."""
     out: Path | None = None
     """Folder of the experiment. None stands for runs/compare-PRESET."""
     results: Path | None = None
-    """JSON file of the records. If it exists, its records are reused. None stands for
-    comparison.json in the folder of the experiment."""
+    """JSON file of the records, which are reused. None stands for comparison.json in --out."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:

@@ -33,8 +33,7 @@ class Predict(Command):
     every_process = True
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
-    """Folder of a trained run. Other flags are not allowed with it, because a run has its own
-    settings."""
+    """Folder of a trained run. It has its own settings, so no other flags are allowed."""
     official: Path | None = None
     """The authors' checkpoint `Model_30_Gen.pth`, instead of a run."""
     out: Path | None = None

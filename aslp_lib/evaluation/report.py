@@ -69,7 +69,7 @@ def write_comparison(
     >>> with TemporaryDirectory() as folder:
     ...     page = Path(folder) / "report.html"
     ...     write_comparison(page, evaluation, {"BCE": Path("maps")}, {"SOD": Path("GT")}, [])
-    ...     "<td>75.00</td>" in page.read_text()  # the accuracy in percent
+    ...     "<td>75.00</td>" in page.read_text("utf-8")  # the accuracy in percent
     True
 
     Args:
@@ -159,8 +159,8 @@ def score_parts(evaluation: Evaluation) -> list[str]:
 def set_parts(evaluation: Evaluation, name: str) -> list[str]:
     """Return the HTML of a set's figures.
 
-    Each method has figures of its own, so that a page of any width can lay them out. Figures that
-    compare the methods follow.
+    Each method has figures of its own, so that a page of any width can lay them out. Further
+    figures show all methods together.
 
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts

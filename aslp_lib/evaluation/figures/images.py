@@ -22,7 +22,8 @@ def gallery(
     Each image has a row and each method has a column.
 
     >>> from aslp_lib.data.shapes import Shapes
-    >>> figure = gallery(Shapes("test", 3, seed=0, size=16), [2], {"BCE": [np.eye(16)]})
+    >>> grey_levels = np.full((16, 16), 128, np.uint8)
+    >>> figure = gallery(Shapes("test", 3, seed=0, size=16), [2], {"BCE": [grey_levels]})
     >>> [axis.get_title() for axis in figure.axes]
     ['image', 'mask', 'true P(y=1)', 'BCE']
 

@@ -33,9 +33,9 @@ DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
 def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
     """Draw a reliability diagram and a histogram of confidence for every method, side by side.
 
-    A bar is the accuracy of the bin's pixels with its 95 % interval over images; its hatched part
-    is the confidence in excess of the accuracy. The dashed line is perfect calibration. The
-    histogram shows each bin's share of all pixels, the mean confidence and the accuracy.
+    A bar is the accuracy of the bin's pixels with its 95 % interval over images; the hatched part
+    above it is the confidence in excess of the accuracy. The dashed line is perfect calibration.
+    The histogram shows each bin's share of all pixels, the mean confidence and the accuracy.
 
     >>> from aslp_lib.evaluation.figures import alt
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
