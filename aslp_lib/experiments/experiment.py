@@ -295,7 +295,7 @@ def collect(
 
 
 def _check_data(file: Path, saved: Data, current: Data) -> None:
-    """Raise ValueError if the records were made from other images or masks than the current."""
+    """Raise ValueError if the records were made from images or masks that have changed since."""
     if not saved:
         raise ValueError(
             f"{file} does not say what images its records were made from; expected fingerprints of "
@@ -359,8 +359,8 @@ def compare(
         experiment: the experiment.
         processes: number of trainings at a time. With 1, this process trains; otherwise each
             process gets an equal share of the processors.
-        known: records to reuse, see `records.read`. A training whose records are all among them is
-            not done, and its run need not exist.
+        known: records to reuse, see `records.read`. A training whose records are all known is
+            skipped, and its run need not exist.
         progress: show progress bars.
 
     Yields:
