@@ -43,7 +43,7 @@ def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
         (["--processes", "0"], "--processes is 0"),
         (["--seed", "3"], "seeds 0, 1, ... of its own"),
         (["--seeds", "0"], "seeds is 0"),
-        ([], "call it without torchrun"),
+        ([], "Call it without torchrun"),
     ):
         monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")
         assert main([*WORDS, *words]) == 1
