@@ -48,7 +48,8 @@ START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
 GRID: dict[str, tuple[str, Sequence[object]]] = {
     **dict.fromkeys(RULES, ("technique", ("M", "SI", "HI"))),
-    "constant_alpha": ("alpha", (0.05, 0.1, 0.15)),  # of hard inversion: strengths .1, .2, .3
+    # With hard inversion, the expected perturbations alpha * beta are 0.1, 0.2 and 0.3.
+    "constant_alpha": ("alpha", (0.05, 0.1, 0.15)),
     "label_smoothing": ("epsilon", (0.1, 0.2, 0.3)),
     "disturb_label": ("rate", (0.1, 0.2, 0.3)),
     "focal": ("gamma", (1.0, 2.0, 3.0)),
@@ -63,170 +64,193 @@ GRID: dict[str, tuple[str, Sequence[object]]] = {
     "mmce": ("weight", (2.0, 4.0, 8.0)),
     "corruption_augmentation": ("share", (0.25, 0.5, 1.0)),
 }
-"""What is tried of each method; the others have nothing to choose."""
+"""Method -> the hyperparameter of its grid and its values. Other methods have no grid."""
 CORRUPTIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
+"""Corruptions of the first test set that are scored."""
 SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
+"""Distribution shifts of the synthetic data that are scored."""
 LETTERS = {"demo": (0.1, 0.125, 0.15), "small": (0.06,)}
-"""Constant alphas of hard inversion: one is the best by validation NLL, the others have MC's."""
+"""Constant alphas of hard inversion: the one with the lowest validation NLL, and those that match
+the validation NLL and the mean confidence of MC."""
 EVERYWHERE = ("temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
-"""Recalibrations of every method; of BCE and ASLP's rules all are compared."""
+"""Recalibrations of every method."""
 CLOSELY = ("bce", *RULES)
+"""Methods that are compared with all recalibrations."""
 REAL = (
     *CLOSELY, "label_smoothing", "constant_alpha", "early_stopping", "mixup",
     "corruption_augmentation",
 )  # fmt: skip
-"""What is trained on real images."""
+"""Methods that are trained on photographs."""
 
 
 def tried(method: str) -> list[RunConfiguration]:
-    """A method's grid."""
+    """Return the run configurations in a method's grid."""
     if method not in GRID:
         return [RunConfiguration(method)]
     name, values = GRID[method]
-    more = {"technique": "HI"} if method == "constant_alpha" else {}
-    return [RunConfiguration(method, {**more, name: value}) for value in values]
+    common = {"technique": "HI"} if method == "constant_alpha" else {}
+    return [RunConfiguration(method, {**common, name: value}) for value in values]
 
 
 def chosen(grid: Sequence[Record]) -> dict[str, RunConfiguration]:
-    """Of each method what has the least NLL on validation."""
+    """Return the configuration of each method with the lowest validation NLL."""
     methods = dict.fromkeys(record["method"] for record in grid)
-    return {name: min(tried(name), key=lambda each: nll(grid, each)) for name in methods}
+    return {
+        name: min(tried(name), key=lambda configuration: nll(grid, configuration))
+        for name in methods
+    }
 
 
-def nll(grid: Sequence[Record], candidate: RunConfiguration) -> float:
-    """Of the one training that the grid has of a candidate."""
-    (record,) = of_method(grid, candidate.method, candidate.options)
+def nll(grid: Sequence[Record], configuration: RunConfiguration) -> float:
+    """Return the validation NLL of a configuration, which has one training in the grid."""
+    (record,) = of_method(grid, configuration.method, configuration.options)
     return float(record["nll"])
 
 
 def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
-    """Return the trainings to compare: each method as it was chosen, label smoothing with the
-    expected targets of the constant alpha, and on synthetic data other techniques with them."""
+    """Return the configurations to compare.
+
+    They are the best of each method, label smoothing with the expected targets of the constant
+    alpha, and on synthetic data other techniques with the same expected targets.
+    """
     strength = strength_of(best["constant_alpha"])
-    asked = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
-    asked.append(RunConfiguration("label_smoothing", {"epsilon": strength}))
+    configurations = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
+    configurations.append(RunConfiguration("label_smoothing", {"epsilon": strength}))
     if preset == "demo":
-        asked += [letters.constant(strength / TECHNIQUES[n].beta, n) for n in ("SI", "M", "DM")]
-    return [*{candidate.name: candidate for candidate in asked}.values()]
+        configurations += [
+            letters.constant(strength / TECHNIQUES[name].beta, name) for name in ("SI", "M", "DM")
+        ]
+    return [*{configuration.name: configuration for configuration in configurations}.values()]
 
 
-def strength_of(level: RunConfiguration) -> float:
-    """alpha * beta of a constant alpha of hard inversion."""
-    return round(TECHNIQUES["HI"].beta * level.options["alpha"], 6)
+def strength_of(configuration: RunConfiguration) -> float:
+    """Return the expected perturbation alpha * beta of a constant alpha with hard inversion."""
+    return round(TECHNIQUES["HI"].beta * configuration.options["alpha"], 6)
 
 
 def make_grid(path: Path, processes: int) -> None:
-    """The trainings that hyperparameters are chosen by."""
-    every = tuple(candidate for method in METHODS for candidate in tried(method))
-    grid = Experiment(path, PRESETS["demo"], seeds=1, candidates=every, tested=False)
+    """Train all grids, by which the hyperparameters are chosen."""
+    configurations = tuple(c for method in METHODS for c in tried(method))
+    grid = Experiment(path, PRESETS["demo"], seeds=1, configurations=configurations, tested=False)
     collect(grid, path / GRID_FILE, processes)
 
 
 def isolating(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
-    """The trainings that isolate the letters of ASLP. Photographs take longest, so those that are
-    compared anyway are not trained again."""
-    asked = letters.design(LETTERS[preset], every_technique=preset == "demo")
-    known = {each.name for each in compared(best, preset)} if preset == "small" else set()
-    return [each for each in asked if each.name not in known]
+    """Return the configurations that isolate the letters of ASLP.
+
+    Trainings on photographs take long, so there the configurations that are compared anyway are
+    left out.
+    """
+    design = letters.design(LETTERS[preset], every_technique=preset == "demo")
+    names = {c.name for c in compared(best, preset)} if preset == "small" else set()
+    return [configuration for configuration in design if configuration.name not in names]
 
 
 def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Record]) -> None:
-    """The trainings that are compared, first those that isolate the letters of ASLP."""
+    """Train and score all configurations to compare, first those that isolate the letters."""
     best, settings = chosen(grid), PRESETS[preset]
     if preset == "small":
         settings = replace(settings, data=os.environ.get("ASLP_DATA", settings.data))
     shifts = SHIFTS if preset == "demo" else ()
-    for file, asked, recalibrations in (
+    for file, configurations, recalibrations in (
         (LETTER_FILES[preset], isolating(best, preset), ("temperature_scaling",)),
         (FILES[preset], compared(best, preset), EVERYWHERE),
         (FILES[preset], [best[name] for name in CLOSELY], tuple(RECALIBRATIONS)),
     ):
         common = replace(settings, recalibrate=recalibrations)
-        study = Experiment(path, common, seeds, tuple(asked), CORRUPTIONS, shifts)
-        collect(study, path / file, processes)
+        experiment = Experiment(path, common, seeds, tuple(configurations), CORRUPTIONS, shifts)
+        collect(experiment, path / file, processes)
 
 
 def of_preset(preset: str, folder: Path = RESULTS) -> list[Record]:
-    """The records that isolate the letters of ASLP; empty if they were not made."""
+    """Read the records that isolate the letters of ASLP; empty if there are none."""
     files = [LETTER_FILES[preset]] + [FILES[preset]] * (preset == "small")
     return [record for name in files if (folder / name).exists() for record in read(folder / name)]
 
 
 def tables(folder: Path = RESULTS) -> str:
-    """Markdown of all that is recorded in a folder."""
+    """Format all records in a folder as Markdown."""
     grid = read(folder / GRID_FILE)
     parts = [of_grid(grid)]
     for preset, name in FILES.items():
         if (file := folder / name).exists():
             facts = json.loads(file.read_text(encoding="utf-8"))
             parts += of_records(read(file), facts, preset, chosen(grid))
-        if isolated := of_preset(preset, folder):
-            parts += of_letters(isolated, preset)
+        if records := of_preset(preset, folder):
+            parts += of_letters(records, preset)
     return "\n\n".join(parts)
 
 
 def of_grid(grid: Sequence[Record]) -> str:
-    """What was tried, and its NLL on validation."""
+    """Format the grid of each method with its validation NLL as a table."""
     rows, best = [], chosen(grid)
     for method in (method for method in best if method in GRID):
         name, values = GRID[method]
         cells = [
-            f"{value}: {nll(grid, candidate):.4f}"
-            for value, candidate in zip(values, tried(method), strict=True)
+            f"{value}: {nll(grid, configuration):.4f}"
+            for value, configuration in zip(values, tried(method), strict=True)
         ]
-        label, found = METHOD_LABELS[method], str(best[method].options[name])
-        rows.append([label, f"{name} = {', '.join(cells)}", found])
+        label, value = METHOD_LABELS[method], str(best[method].options[name])
+        rows.append([label, f"{name} = {', '.join(cells)}", value])
     return markdown_table(["method", "tried: NLL on validation", "chosen"], rows, "l")
 
 
 def of_records(
-    found: Sequence[Record], facts: dict, preset: str, best: dict[str, RunConfiguration]
+    records: Sequence[Record], facts: dict, preset: str, best: dict[str, RunConfiguration]
 ) -> list[str]:
-    """The tables of a preset."""
-    names = list(dict.fromkeys(record["set"] for record in found))
+    """Format the tables of a preset."""
+    names = list(dict.fromkeys(record["set"] for record in records))
     inside = "test" if preset == "demo" else "validation"
     further = ["shifted", "textures"] if preset == "demo" else names[1:3]
     corrupted = [name for name in names if ", " in name]
     data = "Embedded data" if preset == "demo" else "Real images"
-    seeds = len({record["seed"] for record in found})
+    seeds = len({record["seed"] for record in records})
     torch = facts["versions"]["torch"].split("+")[0]
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
         f"Percent, mean ± standard deviation over seeds; corrupted: mean over "
         f"{', '.join(name.split(', ')[1] for name in corrupted)} of {corrupted[0].split(', ')[0]}."
     ]
-    plain = [record for record in found if record["recalibration"] is None]
+    as_trained = [record for record in records if record["recalibration"] is None]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
     columns += [(name, "ece") for name in further] + [(tuple(corrupted), "ece")]
-    parts.append(table(plain, columns, "as it was trained"))
+    parts.append(table(as_trained, columns, "as it was trained"))
     for kind in ("temperature_scaling", "image_wise_shrinkage"):
-        own = [record for record in found if record["recalibration"] == kind]
-        parts.append(table(own, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
+        rows = [record for record in records if record["recalibration"] == kind]
+        parts.append(table(rows, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
     for method in CLOSELY:
-        own = [record for record in found if record["method"] == method]
-        parts.append(table(own, columns, f"{METHOD_LABELS[method]}, recalibrated"))
-    parts.append(of_differences(found, names, best))
+        rows = [record for record in records if record["method"] == method]
+        parts.append(table(rows, columns, f"{METHOD_LABELS[method]}, recalibrated"))
+    parts.append(of_differences(records, names, best))
     return parts
 
 
 Columns = Sequence[tuple[str | tuple[str, ...], str]]
+"""Set, or sets to average over, and score of each column."""
 
 
-def table(found: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
-    """A row each way, a column each set (or mean over sets) and score."""
+def table(records: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
+    """Format a table with a row per method and recalibration and a column per set and score.
+
+    Args:
+        records: the records.
+        columns: set, or sets to average over, and score of each column.
+        title: title of the first column.
+        bare: leave the recalibration out of the labels.
+    """
     head = [
         f"{'corrupted' if isinstance(where, tuple) else where} "
         f"{SCORES[key].title if key in SCORES else key.replace('_', ' ')}"
         for where, key in columns
     ]
     rows = []
-    grouped = {name: by_label(found, name) for name in {record["set"] for record in found}}
+    grouped = {name: by_label(records, name) for name in {record["set"] for record in records}}
     for label, first in grouped[str(columns[0][0])].items():
         cells = [str(len(first))]
         for where, key in columns:
             sets = where if isinstance(where, tuple) else (where,)
-            own = [grouped[name][label] for name in sets]
-            by_seed = np.mean([[record[key] for record in each] for each in own], axis=0)
+            groups = [grouped[name][label] for name in sets]
+            by_seed = np.mean([[record[key] for record in group] for group in groups], axis=0)
             cells.append(spread(by_seed.tolist()))
         rows.append([label.split(" + ")[0] if bare else label, *cells])
     return markdown_table([title, "seeds", *head], rows)
@@ -239,20 +263,20 @@ SUMMARY = (
     ("calibration", "temperature_scaling"), ("calibration", "image_wise_temperature"),
     ("corruption_augmentation", None),
 )  # fmt: skip
-"""What the tables of `docs/results.md` show."""
+"""Methods and recalibrations in the tables of `docs/results.md`."""
 
 
 def summary(preset: str, folder: Path = RESULTS) -> str:
-    """A table of `docs/results.md`."""
-    found, best = read(folder / FILES[preset]), chosen(read(folder / GRID_FILE))
-    kept = [
+    """Format a preset's table of `docs/results.md`."""
+    records, best = read(folder / FILES[preset]), chosen(read(folder / GRID_FILE))
+    rows = [
         record
         for method, kind in SUMMARY
         if method in best
-        for record in of_method(found, method, best[method].options)
+        for record in of_method(records, method, best[method].options)
         if record["recalibration"] == kind
     ]
-    names = list(dict.fromkeys(record["set"] for record in kept))
+    names = list(dict.fromkeys(record["set"] for record in rows))
     corrupted = tuple(name for name in names if ", " in name)
     if preset == "demo":
         columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier")]
@@ -260,19 +284,21 @@ def summary(preset: str, folder: Path = RESULTS) -> str:
     else:
         columns = [(name, key) for name in names[:2] for key in ("ece", "oe", "accuracy")]
         columns += [(names[2], "ece")]
-    return table(kept, [*columns, (corrupted, "ece")], "")
+    return table(rows, [*columns, (corrupted, "ece")], "")
 
 
 def markers(preset: str) -> tuple[str, str]:
-    """The comments before and after a preset's table."""
+    """Return the comments before and after a preset's table."""
     return f"<!-- summary, {preset} -->", f"<!-- end of summary, {preset} -->"
 
 
 def of_differences(
-    found: Sequence[Record], names: Sequence[str], best: dict[str, RunConfiguration]
+    records: Sequence[Record], names: Sequence[str], best: dict[str, RunConfiguration]
 ) -> str:
-    """Whether ASLP plus a recalibration is better than BCE plus it, and noise than smoothing:
-    paired over seeds, with 95 % intervals."""
+    """Format the differences ASLP minus BCE and label noise minus label smoothing.
+
+    Both have the same recalibration. Differences are paired over seeds, with 95 % intervals.
+    """
     pairs = [
         (
             f"{METHOD_LABELS[rule]} - BCE, both {_with(kind)}",
@@ -292,11 +318,12 @@ def of_differences(
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
     rows = []
-    for label, *ways, kind in pairs:
+    for label, *pair, kind in pairs:
         rows.append([label])
         for name in sets:
             first, second = (
-                one_per_seed(found, name, way.method, kind, **way.options) for way in ways
+                one_per_seed(records, name, training.method, kind, **training.options)
+                for training in pair
             )
             rows[-1] += [_points(difference(first, second, key)) for key in scores]
     head = [f"{name} {SCORES[key].title}" for name in sets for key in scores]
@@ -304,12 +331,14 @@ def of_differences(
 
 
 def _with(kind: str | None) -> str:
+    """Describe a recalibration in the label of a row."""
     return "as trained" if kind is None else f"with {RECALIBRATIONS[kind].label}"
 
 
-def _points(found: Difference) -> str:
-    text = f"{100 * found.mean:+.2f} [{100 * found.low:+.2f}, {100 * found.high:+.2f}]"
-    return f"**{text}**" if found.excludes_zero else text
+def _points(paired: Difference) -> str:
+    """Format a difference in percentage points, in bold if its interval excludes zero."""
+    text = f"{100 * paired.mean:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
+    return f"**{text}**" if paired.excludes_zero else text
 
 
 TITLES = {
@@ -317,46 +346,49 @@ TITLES = {
     "A": "What the adaptive perturbation levels contribute",
     "rule": "How the rules differ",
 }
+"""Letter of ASLP, or "rule" -> title of its tables."""
 
 
-def of_letters(found: Sequence[Record], preset: str) -> list[str]:
-    """The tables that isolate the letters of ASLP, each with temperature scaling and without."""
+def of_letters(records: Sequence[Record], preset: str) -> list[str]:
+    """Format the tables that isolate the letters of ASLP, with and without temperature scaling."""
     sets = ("test", "shifted") if preset == "demo" else ("validation", "SOD")
     parts = []
-    for letter, group in letters.contrasts(found).items():
+    for letter, group in letters.contrasts(records).items():
         for kind in ("temperature_scaling", None):
             words = "both temperature-scaled" if kind else "both as trained"
             parts.append(f"{TITLES[letter]}: NLL in nats, {words}.")
-            parts.append(letters.table(found, group, sets, recalibration=kind))
+            parts.append(letters.table(records, group, sets, recalibration=kind))
         if preset == "demo":
             parts.append(f"{TITLES[letter]}: posterior error, both temperature-scaled.")
-            parts.append(letters.table(found, group, sets, "posterior_error", smallest=0.0))
-    parts.append(of_alphas(found, sets[0]))
-    return [*parts, of_ranks(found)] if preset == "demo" else parts
+            parts.append(letters.table(records, group, sets, "posterior_error", smallest=0.0))
+    parts.append(of_alphas(records, sets[0]))
+    return [*parts, of_ranks(records)] if preset == "demo" else parts
 
 
-def of_alphas(found: Sequence[Record], name: str) -> str:
-    """Return the table of perturbation levels at the end of training."""
+def of_alphas(records: Sequence[Record], name: str) -> str:
+    """Format the perturbation levels at the end of training as a table."""
+    adaptive = [r for r in records if "alpha" in r and r["recalibration"] is None]
     rows = []
-    adaptive = [r for r in found if "alpha" in r and r["recalibration"] is None]
-    for label, records in by_label(adaptive, name).items():
-        alphas = [[r["alpha"][key] for r in records] for key in ("mean", "p10", "p90")]
-        rows.append([label, str(len(records)), *(spread(values, 1, 3) for values in alphas)])
+    for label, group in by_label(adaptive, name).items():
+        alphas = [[record["alpha"][key] for record in group] for key in ("mean", "p10", "p90")]
+        rows.append([label, str(len(group)), *(spread(values, 1, 3) for values in alphas)])
     head = ["perturbation levels at the end", "seeds", "mean", "10 %", "90 %"]
     return markdown_table(head, rows)
 
 
-def of_ranks(found: Sequence[Record]) -> str:
-    """How well each score ranks the networks by posterior error."""
+def of_ranks(records: Sequence[Record]) -> str:
+    """Format the rank correlation of each score with the posterior error."""
     sets = ("test", "shifted", "textures")
-    own = {name: rank_correlation_with_posterior_error(found, name) for name in sets}
-    rows = [[score, *(f"{own[name][score]:.2f}" for name in sets)] for score in own["test"]]
+    ranks = {name: rank_correlation_with_posterior_error(records, name) for name in sets}
+    rows = [[score, *(f"{ranks[name][score]:.2f}" for name in sets)] for score in ranks["test"]]
     return markdown_table(["rank correlation with the posterior error", *sets], rows)
 
 
 def recorded(text: str, preset: str) -> str:
-    """The records as they are published: of photographs, without the folder that they lie in and
-    without their names and fingerprints."""
+    """Return the text of a file of records as it is published.
+
+    Records of photographs lose the folder of the images, their names and their fingerprints.
+    """
     if preset == "small":
         text = re.sub(r'(?<="data": ")/[^"]*(?=")', "Dataset", text)
         text = text.partition(',\n "data": [')[0].removesuffix("\n}\n") + "\n}\n"
@@ -364,17 +396,18 @@ def recorded(text: str, preset: str) -> str:
 
 
 def main() -> None:
+    """Run the comparison as the command line asks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--preset", choices=tuple(FILES), default="demo")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, help="where trainings and records are kept")
-    parser.add_argument("--record", action="store_true", help="keep records and tables here")
+    parser.add_argument("--out", type=Path, help="folder of the trainings and records")
+    parser.add_argument("--record", action="store_true", help="publish the records and tables")
     arguments = parser.parse_args()
     preset, path = arguments.preset, arguments.out or Path(f"runs/comparison-{arguments.preset}")
     if preset == "demo":
         make_grid(path, arguments.processes)
-    else:  # chosen on the embedded data
+    else:  # hyperparameters are chosen on the synthetic data
         write(path / GRID_FILE, (RESULTS / GRID_FILE).read_text(encoding="utf-8"))
     seeds = arguments.seeds or {"demo": 5, "small": 3}[preset]
     make(preset, seeds, arguments.processes, path, read(path / GRID_FILE))

@@ -1,14 +1,14 @@
-"""What reading maps into every score costs, as ratios to decoding their PNGs, in one run.
+"""Runtime of scoring maps, from reading the files to all scores, relative to decoding their PNGs.
 
     python benchmarks/evaluation.py --masks DIR [--maps 5000] [--repeats 5]
 
-Maps are made for the given masks, as saturated as real ones are, and written as Pillow does by
-default. Each contender is timed in turn, round after round, in this process on one thread, in
-processor time, and the least of the rounds is taken: others on the machine only ever add to it. Two
-workers are timed by the clock on the wall, and the command `score`, start-up included, by the
-processor time of its process. Peak memory is of a process of its own. torchmetrics, netcal and
-PySODMetrics are measured where they are installed. Writes `benchmarks/results/evaluation.json` and
-the table in `benchmarks/README.md`.
+Synthetic maps are made for the given masks, as saturated as real ones, and written with Pillow's
+defaults. The contenders take turns, round after round, on one thread of this process. The result is
+the lowest processor time of all rounds, because other processes can only increase it. Two workers
+are timed by wall-clock time, and the command `score`, including start-up, by the processor time of
+its process. Peak memory is measured in a separate process. torchmetrics, netcal and PySODMetrics
+are measured if they are installed. The script writes `benchmarks/results/evaluation.json` and the
+table in `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ from aslp_lib.prediction.maps import ReadOptions, count_folders
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 COMMAND_MAPS = 1000
+"""Number of maps that the command scores."""
 START, END = "<!-- evaluation -->", "<!-- end of evaluation -->"
-
-
 LOWEST, HIGHEST = 0.67, 0.15
-"""Shares of pixels at level 0 and at 255, as of U2-Net's maps of ECSSD."""
+"""Shares of pixels with grey level 0 and 255, as in U2-Net's maps of ECSSD."""
 
 
 def make_maps(masks: Path, target: Path) -> int:
-    """Maps of the masks as `target/maps` beside `target/masks`: wrong here and there, certain but
-    for smooth edges and some regions; returns how many."""
+    """Make synthetic maps of the masks in `target/maps`, with links to the masks in `target/masks`.
+
+    Some regions are wrong. Most pixels are at 0 or 255, except at smooth edges and in some regions.
+
+    Returns:
+        The number of maps.
+    """
     rng = np.random.default_rng(0)
     for folder in ("maps", "masks"):
         (target / folder).mkdir(parents=True)
@@ -60,15 +64,15 @@ def make_maps(masks: Path, target: Path) -> int:
     sample = np.concatenate([field.ravel()[::16] for field in fields])
     low, high = np.quantile(sample, [LOWEST, 1 - HIGHEST])
     for path, field in zip(paths, fields, strict=True):
-        levels = np.rint(255 * np.clip((field - low) / (high - low), 0, 1)).astype(np.uint8)
-        Image.fromarray(levels).save(target / "maps" / path.name)
+        grey_levels = np.rint(255 * np.clip((field - low) / (high - low), 0, 1)).astype(np.uint8)
+        Image.fromarray(grey_levels).save(target / "maps" / path.name)
         (target / "masks" / path.name).symlink_to(path.resolve())
     return len(paths)
 
 
 def _field(path: Path, rng: np.random.Generator) -> np.ndarray:
-    """(H, W) how much speaks for foreground: the mask near and far, and coarse noise."""
-    mask = Image.open(path).convert("L").point(lambda level: 255 * (level >= 128))
+    """Return a field (H, W) of evidence for foreground: the blurred mask plus coarse noise."""
+    mask = Image.open(path).convert("L").point(lambda grey_level: 255 * (grey_level >= 128))
     near, far = (np.asarray(mask.filter(ImageFilter.BoxBlur(r)), np.float32) / 255 for r in (4, 31))
     noise = Image.fromarray(rng.normal(size=(12, 12)).astype(np.float32))
     coarse = np.asarray(noise.resize(mask.size, Image.Resampling.BILINEAR))
@@ -76,7 +80,7 @@ def _field(path: Path, rng: np.random.Generator) -> np.ndarray:
 
 
 def repeat(folder: Path, target: Path, number: int) -> None:
-    """So many maps: the folder's, come round again and again as links."""
+    """Make a folder with the given number of maps and masks, as repeated links to a folder's."""
     for kind in ("maps", "masks"):
         (target / kind).mkdir(parents=True)
         paths = sorted((folder / kind).iterdir())
@@ -85,32 +89,33 @@ def repeat(folder: Path, target: Path, number: int) -> None:
 
 
 def pairs(folder: Path):
+    """Yield the maps and masks of a folder as arrays, decoded by Pillow."""
     for path in sorted((folder / "maps").iterdir()):
         with Image.open(path) as level_map, Image.open(folder / "masks" / path.name) as mask:
             yield np.asarray(level_map), np.asarray(mask.convert("L"))
 
 
 def decode(folder: Path) -> None:
-    """The floor: both files as arrays, nothing done with them."""
+    """Decode maps and masks without using them: the lower bound."""
     for _ in pairs(folder):
         pass
 
 
 def reading(folder: Path) -> None:
-    """Both files decoded and checked by the library."""
+    """Decode and check maps and masks with the library."""
     for path in sorted((folder / "maps").iterdir()):
         read_mask(folder / "masks" / path.name)
         read_map(path)
 
 
 def counting(folder: Path) -> None:
-    """And counted."""
+    """Decode, check and count maps and masks with the library."""
     for path in sorted((folder / "maps").iterdir()):
         Counts.from_map(read_map(path), read_mask(folder / "masks" / path.name))
 
 
 def ours(folder: Path, workers: int = 1) -> Counts:
-    """Every score of the library but weighted F."""
+    """Compute every score of the library except weighted F."""
     reading = ReadOptions(weighted_f=False, num_workers=workers)
     counts = count_folders(folder / "maps", folder / "masks", reading, progress=False)
     scores(counts)
@@ -118,7 +123,7 @@ def ours(folder: Path, workers: int = 1) -> Counts:
 
 
 def torchmetrics_ece(folder: Path) -> None:
-    """One number: ECE, 10 bins."""
+    """Compute the ECE with 10 bins by torchmetrics."""
     from torchmetrics.classification import BinaryCalibrationError
 
     metric = BinaryCalibrationError(n_bins=10)
@@ -129,7 +134,7 @@ def torchmetrics_ece(folder: Path) -> None:
 
 
 def netcal_ece(folder: Path) -> None:
-    """One number: ECE, 10 bins."""
+    """Compute the ECE with 10 bins by netcal."""
     from netcal.metrics import ECE
 
     maps, masks = zip(*pairs(folder), strict=True)
@@ -138,7 +143,7 @@ def netcal_ece(folder: Path) -> None:
 
 
 def pysodmetrics(folder: Path) -> None:
-    """MAE, S, E and F; not weighted F."""
+    """Compute MAE, S, E and F by PySODMetrics, without weighted F."""
     import py_sod_metrics as sod
 
     metrics = [sod.MAE(), sod.Smeasure(), sod.Emeasure(), sod.Fmeasure()]
@@ -157,59 +162,59 @@ CONTENDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "pysodmetrics": ("PySODMetrics: MAE, S, E, F", pysodmetrics),
     "ours_two_workers": ("every score here, two workers, by the clock", partial(ours, workers=2)),
 }
-"""Name -> title in the table, and what is timed."""
+"""Name of a contender -> its title in the table, and the function to time."""
 PACKAGES = ("numpy", "torch", "pillow", "torchmetrics", "netcal", "pysodmetrics")
-"""The packages whose versions are recorded; a contender's name begins with that of its own."""
+"""Packages whose versions are recorded. A contender that needs a package is named after it."""
 COMMANDS = {
     "score --help": ["--help"],
     "score": [],
     "score --report": ["--report", "report.html"],
     "score --report --out": ["--report", "report.html", "--out", "scores.json"],
 }
-"""Flags of the command; all of them leave weighted F out."""
+"""Title of a command line -> its flags. Weighted F is never computed."""
 
 
 def command(folder: Path, flags: list[str]) -> None:
-    """The command `score`, in a process of its own."""
-    asked = ["--maps", folder / "maps", "--masks", folder / "masks", "--no-weighted-f"]
-    words = [sys.executable, "-m", "aslp_lib", "score", *asked, "--num-workers", "1", *flags]
+    """Run the command `score` in a separate process."""
+    inputs = ["--maps", folder / "maps", "--masks", folder / "masks", "--no-weighted-f"]
+    words = [sys.executable, "-m", "aslp_lib", "score", *inputs, "--num-workers", "1", *flags]
     subprocess.run(words, check=True, capture_output=True, cwd=folder)
 
 
 def processor_seconds() -> float:
-    """Processor time of this process and of those that it waited for."""
+    """Return the processor time of this process and of the processes that it waited for."""
     return sum(os.times()[:4])
 
 
 def peak(name: str, folder: Path) -> float:
-    """Peak memory of a contender in a process of its own, in MB (Linux)."""
+    """Measure the peak memory of a contender in a separate process, in MB (Linux)."""
     command = [sys.executable, __file__, "--peak", name, str(folder)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def measure(folder: Path, repeats: int) -> dict[str, dict[str, float]]:
-    """Seconds, ratios to decoding and memory of the contenders that are installed."""
-    lacking = [package for package in PACKAGES if not installed(package)]
-    there = [name for name in CONTENDERS if name.removesuffix("_ece") not in lacking]
-    memory = {name: peak(name, folder) for name in there}
-    jobs = {name: partial(CONTENDERS[name][1], folder) for name in there}
+    """Measure seconds, ratio to decoding and memory of the contenders that are installed."""
+    missing = [package for package in PACKAGES if not installed(package)]
+    names = [name for name in CONTENDERS if name.removesuffix("_ece") not in missing]
+    memory = {name: peak(name, folder) for name in names}
+    jobs = {name: partial(CONTENDERS[name][1], folder) for name in names}
     threaded = jobs.pop("ours_two_workers")
     seconds = rounds(jobs, repeats, time.process_time, min)
-    by_clock = rounds({"decode": jobs["decode"], "ours": threaded}, repeats, take=min)
-    pairs = {name: (each, seconds["decode"]) for name, each in seconds.items()}
-    pairs["ours_two_workers"] = by_clock["ours"], by_clock["decode"]
+    wall_clock = rounds({"decode": jobs["decode"], "ours": threaded}, repeats, take=min)
+    timings = {name: (duration, seconds["decode"]) for name, duration in seconds.items()}
+    timings["ours_two_workers"] = wall_clock["ours"], wall_clock["decode"]
     return {
         name: {
-            "seconds": own,
-            "ratio": own / decoding,
+            "seconds": duration,
+            "ratio": duration / decoding,
             "megabytes_over_decoding": memory[name] - memory["decode"],
         }
-        for name, (own, decoding) in pairs.items()
+        for name, (duration, decoding) in timings.items()
     }
 
 
 def measure_command(folder: Path, images: int, repeats: int) -> dict:
-    """The command on so many maps, against decoding them; start-up included."""
+    """Measure the command, including start-up, relative to decoding the same maps."""
     jobs = {name: partial(command, folder, flags) for name, flags in COMMANDS.items()}
     jobs = {"decode": partial(decode, folder), **jobs}
     seconds = rounds(jobs, repeats, processor_seconds, min)
@@ -218,7 +223,7 @@ def measure_command(folder: Path, images: int, repeats: int) -> dict:
 
 
 def table(results: dict) -> str:
-    """Markdown."""
+    """Format the results as Markdown."""
     many, commands = results["many"], results["command"]
     seconds, ratios = commands["seconds"], commands["ratios"]
     contenders = [
@@ -245,6 +250,7 @@ def table(results: dict) -> str:
 
 
 def installed(package: str) -> bool:
+    """Return True if a package is installed."""
     try:
         return bool(version(package))
     except PackageNotFoundError:
@@ -252,9 +258,10 @@ def installed(package: str) -> bool:
 
 
 def main() -> None:
+    """Measure, and write the record and its table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--masks", type=Path)
-    parser.add_argument("--maps", type=int, default=5000, help="of the memory test")
+    parser.add_argument("--maps", type=int, default=5000, help="number of maps in the memory test")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -274,15 +281,15 @@ def main() -> None:
         over = peak("ours", many) - peak("decode", many)
         repeat(few, thousand, COMMAND_MAPS)
         commands = measure_command(thousand, COMMAND_MAPS, min(arguments.repeats, 3))
-        levels = ours(few).pooled.sum(axis=0)
+        grey_levels = ours(few).pooled.sum(axis=0)
     results = {
         "date": str(date.today()),
         "machine": f"{platform.machine()}, one thread of {os.cpu_count()} processors",
         "versions": ", ".join(f"{name} {version(name)}" for name in PACKAGES if installed(name)),
         "images": images,
-        "megapixels": int(levels.sum()) / 1e6,
-        "lowest": levels[0] / levels.sum(),
-        "highest": levels[-1] / levels.sum(),
+        "megapixels": int(grey_levels.sum()) / 1e6,
+        "lowest": grey_levels[0] / grey_levels.sum(),
+        "highest": grey_levels[-1] / grey_levels.sum(),
         "repeats": arguments.repeats,
         "contenders": contenders,
         "command": commands,

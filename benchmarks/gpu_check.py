@@ -1,4 +1,4 @@
-"""The steps of gpu_check.sh, one after another; every result goes into one JSON file."""
+"""Run the steps of gpu_check.sh one after another and write their results to one JSON file."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from aslp_lib.files import write
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 LINES = 15
-"""Of each step's output, the last so many are kept."""
+"""Number of last lines that are kept of each step's output."""
 
 
 def write_embedded(root: Path, train: int = 1000, test: int = 100) -> None:
-    """The embedded set as JPEGs of 400 x 300 in the paper's layout."""
+    """Write the embedded data set as JPEGs of 400 x 300 pixels in the paper's layout."""
     for number, (folder, images) in enumerate({"Train/DUTS-TR": train, "Test/SOD": test}.items()):
         for kind in ("Image", "GT"):
             (root / folder / kind).mkdir(parents=True)
@@ -39,12 +39,12 @@ def write_embedded(root: Path, train: int = 1000, test: int = 100) -> None:
 
 
 def steps(data: Path, run: Path, images: int) -> dict[str, list[str]]:
-    """Commands by name, without the interpreter."""
+    """Return the steps: name -> arguments of the Python interpreter."""
     workers = str(min(8, os.cpu_count() or 1))
     bench = ["benchmarks/training.py", "--data", str(data), "--workers", workers]
     small = ["--preset", "small", "--data", str(data), "--weights", "None", "--limit", str(images)]
     train = [*small, "--epochs", "5", "--precision", "bf16", "--out"]
-    found = {
+    commands = {
         "CUDA tests": ["-m", "pytest", "-q", "tests", "-k", "cuda"],
         "benchmark, mobilenet_v2": [*bench, "--images", str(images)],
         "benchmark, resnet50": [
@@ -55,30 +55,40 @@ def steps(data: Path, run: Path, images: int) -> dict[str, list[str]]:
     }
     if (cards := torch.cuda.device_count()) > 1:
         launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(cards)]
-        found[f"training on {cards} cards"] = [*launcher, "main_ASLP.py", *train, f"{run}-several"]
-    return found
+        several = f"{run}-several"
+        commands[f"training on {cards} cards"] = [*launcher, "main_ASLP.py", *train, several]
+    return commands
 
 
 def perform(name: str, command: list[str], hidden: Path) -> dict:
-    """Run a step and show it; what is kept of it, without where the images lie."""
+    """Run a step, print its output and return its record.
+
+    Args:
+        name: name of the step.
+        command: arguments of the Python interpreter.
+        hidden: folder of the images, which is replaced in the recorded output.
+    """
     print(f"\n== {name}", flush=True)
     start, words = time.perf_counter(), [sys.executable, *command]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
-    print(done.stdout, flush=True)  # bars, which are on the other stream, were seen as they came
+    result = subprocess.run(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    print(result.stdout, flush=True)  # progress bars on stderr are not captured
     return {
         "step": name,
-        "passed": done.returncode == 0,
-        "exit_status": done.returncode,
+        "passed": result.returncode == 0,
+        "exit_status": result.returncode,
         "seconds": round(time.perf_counter() - start, 1),
-        "output": done.stdout.replace(str(hidden), "DATA").split("\n")[-LINES:],
+        "output": result.stdout.replace(str(hidden), "DATA").split("\n")[-LINES:],
     }
 
 
 def main() -> int:
+    """Run all steps and write `benchmarks/results/gpu.json`; return 1 if a step failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, nargs="?", help="the paper's folders; else made up")
-    parser.add_argument("--images", type=int, default=1000, help="to train on, at most")
+    parser.add_argument(
+        "data", type=Path, nargs="?", help="data with the paper's layout; synthetic if left out"
+    )
+    parser.add_argument("--images", type=int, default=1000, help="maximal number to train on")
     arguments = parser.parse_args()
     properties = torch.cuda.get_device_properties(0)
     with tempfile.TemporaryDirectory() as temporary:
@@ -87,23 +97,23 @@ def main() -> int:
             data = Path(temporary) / "embedded"
             write_embedded(data)
         data = data.resolve()
-        done = [perform(*step, data) for step in steps(data, run, arguments.images).items()]
+        results = [perform(*step, data) for step in steps(data, run, arguments.images).items()]
         metrics = run / "metrics.json"
         scores = json.loads(metrics.read_text()) if metrics.exists() else None
-    benchmarks, known = json.loads((RESULTS / "training.json").read_text()), facts()
+    benchmarks, machine = json.loads((RESULTS / "training.json").read_text()), facts()
     result = {
-        **known,
+        **machine,
         "cuda": torch.version.cuda,
         "cards": torch.cuda.device_count(),
         "gigabytes": round(properties.total_memory / 2**30, 1),
         "images": "the embedded set" if arguments.data is None else "given",
-        "passed": all(step["passed"] for step in done),
-        "steps": done,
-        "benchmarks": [each for each in benchmarks if each["device"] == known["device"]],
+        "passed": all(step["passed"] for step in results),
+        "steps": results,
+        "benchmarks": [b for b in benchmarks if b["device"] == machine["device"]],
         "scores": scores,
     }
     write(RESULTS / "gpu.json", json.dumps(result, indent=1) + "\n")
-    for step in done:
+    for step in results:
         print(f"{'passed' if step['passed'] else 'FAILED'}  {step['step']}, {step['seconds']} s")
     print(f"written: {RESULTS / 'gpu.json'}")
     return 0 if result["passed"] else 1

@@ -1,11 +1,12 @@
-"""Image-wise shrinkage: its ridge, by leaving out one kind of corruption, and its effect.
+"""Choice of the ridge of image-wise recalibration by leave-one-corruption-out, and its effect.
 
     python benchmarks/image_wise.py             # the shipped BCE network, embedded data
     python benchmarks/image_wise.py --run RUN   # a trained run, its first method
 
-All from float probabilities at the network's size. A kind's grades are left out together: what is
-fitted on the validation set and on it under the nine other kinds is scored on these. Adds to
-`benchmarks/results/image_wise.json` and to the tables in `benchmarks/README.md`.
+Everything is computed from float probabilities at the network's size. All severities of a
+corruption are left out together: a recalibration is fitted on the validation set and on its copies
+under the nine other corruptions, and scored on the copies left out. The script updates
+`benchmarks/results/image_wise.json` and the tables in `benchmarks/README.md`.
 """
 
 from __future__ import annotations
@@ -47,11 +48,11 @@ TRIED = {
     ImageWiseShrinkage: ((1e-2, 40), (1e-1, 40)),
     ImageWiseTemperature: ((3e-2, 40), (1e-1, 40)),
 }
-"""Ridges and weights of a clean image, beside each kind's own."""
+"""Recalibration -> further pairs (ridge, weight of a clean image), besides its defaults."""
 
 
 def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
-    """What is recalibrated: a name, the network, its data and settings."""
+    """Return a name, the network to recalibrate, its data and its settings."""
     if run is None:
         settings = PRESETS["demo"]
         return "embedded", recorded.load("bce"), settings.load_data(), settings
@@ -62,13 +63,19 @@ def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
 
 
 def left_out(kind: type, clean: Counts, corrupted: dict[str, Counts]) -> dict[str, float]:
-    """Mean NLL and ECE over the sets of the kinds that were left out, each in its turn."""
+    """Return the mean NLL and ECE on the corruptions that were left out of the fit, one by one.
+
+    Args:
+        kind: class of the recalibration.
+        clean: counts of the validation set.
+        corrupted: name of a corruption -> counts of the validation set under it.
+    """
     nll, ece = [], []
-    for left in dict.fromkeys(each.kind for each in CORRUPTIONS.values()):
-        own = {name: c for name, c in corrupted.items() if CORRUPTIONS[name].kind == left}
-        others = [c for name, c in corrupted.items() if name not in own]
+    for corruption in dict.fromkeys(c.kind for c in CORRUPTIONS.values()):
+        excluded = {n: c for n, c in corrupted.items() if CORRUPTIONS[n].kind == corruption}
+        others = [c for name, c in corrupted.items() if name not in excluded]
         fit = kind().fit(clean, others)
-        for counts in own.values():
+        for counts in excluded.values():
             after = fit.apply_counts(counts)
             nll.append(calibration.nll(after))
             ece.append(calibration.ece(after))
@@ -76,12 +83,13 @@ def left_out(kind: type, clean: Counts, corrupted: dict[str, Counts]) -> dict[st
 
 
 def measure(run: Path | None) -> tuple[str, dict]:
-    """The name of what was measured, and the results."""
+    """Return the name of the network's data, and the results."""
     name, network, data, settings = subject(run)
     count = partial(validate, network, settings=settings)
     clean = count(data.validation)
     corrupted = {
-        each: count(Corrupted(data.validation, each)) for each in tqdm(CORRUPTIONS, "corrupted")
+        corruption: count(Corrupted(data.validation, corruption))
+        for corruption in tqdm(CORRUPTIONS, "corrupted")
     }
     kinds = {}
     for kind, others in TRIED.items():
@@ -100,9 +108,9 @@ def measure(run: Path | None) -> tuple[str, dict]:
         "temperature, corrupted validation": Temperature().fit(everything),
         **{label: kind().fit(clean, corrupted.values()) for label, kind in kinds.items()},
     }
-    sets = {"validation": clean, **{name: count(each) for name, each in data.tests.items()}}
+    sets = {"validation": clean, **{name: count(part) for name, part in data.tests.items()}}
     first = next(iter(data.tests.values()))
-    shifted = [count(Corrupted(first, each)) for each in CORRUPTIONS]
+    shifted = [count(Corrupted(first, corruption)) for corruption in CORRUPTIONS]
     rows = {}
     for label, fit in fits.items():
 
@@ -110,39 +118,39 @@ def measure(run: Path | None) -> tuple[str, dict]:
             after = counts if fit is None else fit.apply_counts(counts)
             return {"ece": calibration.ece(after), "oe": calibration.oe(after)}
 
-        rows[label] = {each: scored(counts) for each, counts in sets.items()}
+        rows[label] = {part: scored(counts) for part, counts in sets.items()}
         rows[label][f"{first.name}, corrupted"] = {
             score: mean(scored(counts)[score] for counts in shifted) for score in ("ece", "oe")
         }
-    plain = {"ece": mean(calibration.ece(each) for each in corrupted.values())}
+    uncalibrated = {"ece": mean(calibration.ece(counts) for counts in corrupted.values())}
     return name, {
         "date": str(date.today()),
         "network": settings.network,
-        "images": {each: len(counts) for each, counts in sets.items()},
-        "left_out": {"as it was trained": plain, **without},
+        "images": {part: len(counts) for part, counts in sets.items()},
+        "left_out": {"as it was trained": uncalibrated, **without},
         "rows": rows,
     }
 
 
 def table(results: dict) -> str:
-    """Markdown."""
+    """Format the results as Markdown."""
     parts = []
-    for name, found in results.items():
-        images = ", ".join(f"{set_} {number}" for set_, number in found["images"].items())
-        sets = list(next(iter(found["rows"].values())))
+    for name, result in results.items():
+        images = ", ".join(f"{set_} {number}" for set_, number in result["images"].items())
+        sets = list(next(iter(result["rows"].values())))
         rows = [
             [label, *(f"{100 * row[s]['ece']:.2f} ({100 * row[s]['oe']:.2f})" for s in sets)]
-            for label, row in found["rows"].items()
+            for label, row in result["rows"].items()
         ]
         parts += [
-            f"{name.capitalize()} data, network {found['network']}, images: {images}; "
-            f"{found['date']}. ECE (OE), %; corrupted: the mean over all kinds and grades.",
+            f"{name.capitalize()} data, network {result['network']}, images: {images}; "
+            f"{result['date']}. ECE (OE), %; corrupted: the mean over all kinds and grades.",
             markdown_table(["", *sets], rows),
             "Validation under the kinds that were left out: "
             + "; ".join(
-                f"{label} {100 * each['ece']:.2f} %"
-                + (f", NLL {each['nll']:.4f}" if "nll" in each else "")
-                for label, each in found["left_out"].items()
+                f"{label} {100 * row['ece']:.2f} %"
+                + (f", NLL {row['nll']:.4f}" if "nll" in row else "")
+                for label, row in result["left_out"].items()
             )
             + ".",
         ]
@@ -150,12 +158,13 @@ def table(results: dict) -> str:
 
 
 def main() -> None:
+    """Measure, and update the record and its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path)
     torch.set_num_threads(1)
-    name, found = measure(parser.parse_args().run)
+    name, result = measure(parser.parse_args().run)
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[name] = found
+    results[name] = result
     write(RESULTS, json.dumps(results, indent=1) + "\n")
     put_in_readme(table(results), START, END)
     print(table(results))

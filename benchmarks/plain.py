@@ -1,8 +1,8 @@
-"""The loop that `training.py` is measured against: what the authors' release does, written plainly.
+"""Plain training loop, the baseline of `training.py`, which does what the authors' release does.
 
-Float32, PIL images and transforms on them, a Python dictionary of alphas that is read and written
-image by image, gradients from two cross entropies, losses read at every step. Its alphas follow the
-figure, not the release's units: the work is the same.
+It uses float32, PIL images and their transforms, a Python dictionary of alphas that is read and
+written image by image, gradients from two cross entropies, and reads the loss at every step. The
+alphas have the units of the paper's figure instead of the release's, which takes the same time.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BETA, ETA, WEIGHT, ACCURACY = 2.0, 0.002, 2000.0, 0.95
 
 
 class PlainSet(Dataset):
-    """Image, mask (float, at the network's size) and name."""
+    """Data set of images, masks (both float, at the network's size) and names."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder, size = folder, (folder.size, folder.size)
-        # Normalisation is the network's here.
+        # The network normalises its input.
         self.to_size = transforms.Compose([transforms.Resize(size), transforms.ToTensor()])
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class PlainSet(Dataset):
 
 
 class Plain:
-    """Network, optimizer and alphas; an epoch at a time."""
+    """Training of a network by the plain loop, an epoch at a time."""
 
     def __init__(
         self, network: nn.Module, folder: Folder, batch: int, workers: int, device: torch.device
@@ -59,7 +59,7 @@ class Plain:
         self.alphas = dict.fromkeys(folder.stems, 0.0)
 
     def epoch(self) -> float:
-        """One pass over the training set; its mean loss."""
+        """Train for one epoch and return the mean loss."""
         losses = []
         for images, masks, names in self.loader:
             images, masks = images.to(self.device), masks.to(self.device)
@@ -82,7 +82,7 @@ class Plain:
         return sum(losses) / len(losses)
 
     def move(self, name: str, gradient: float) -> None:
-        """The figure's step of rule MC."""
+        """Update an image's alpha by rule MC, as in the paper's figure."""
         alpha = self.alphas[name]
         constraint = min((1 - BETA * alpha / 2) - ACCURACY, 0.0)
         alpha += ETA * (gradient + WEIGHT * constraint)

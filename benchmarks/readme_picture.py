@@ -1,4 +1,4 @@
-"""Draw the README's picture from the shipped weights: `docs/reliability.png`."""
+"""Draw the figure of the README, `docs/reliability.png`, from the shipped weights."""
 
 from pathlib import Path
 
@@ -14,6 +14,6 @@ if __name__ == "__main__":
         METHOD_LABELS[method]: validate(recorded.load(method), test, recorded.SETTINGS)
         for method in recorded.METHODS
     }
-    picture = figures.reliability_diagrams(counts, "embedded test images")
+    figure = figures.reliability_diagrams(counts, "embedded test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"
-    write(path, figures.to_png(picture))
+    write(path, figures.to_png(figure))

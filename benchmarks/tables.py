@@ -1,4 +1,4 @@
-"""Write every table of a record again, without measuring or training anything.
+"""Write all tables again from their records, without measuring or training anything.
 
 python benchmarks/tables.py        # after a label, a table's layout or a record has changed
 """
@@ -16,11 +16,11 @@ import training
 from timing import README, put_in_readme
 
 SCRIPTS = (evaluation, training, image_wise)
-"""What makes a record and its table in `README.md`."""
+"""Modules with a record and its table in `README.md`."""
 
 
 def tables() -> Iterator[tuple[str, str, str, Path]]:
-    """Each table with the markers before and after it, and its page."""
+    """Yield each table with the markers before and after it, and its page."""
     for script in SCRIPTS:
         record = json.loads(script.RESULTS.read_text(encoding="utf-8"))
         yield script.table(record), script.START, script.END, README
@@ -30,5 +30,5 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
 
 
 if __name__ == "__main__":
-    for each in tables():
-        put_in_readme(*each)
+    for arguments in tables():
+        put_in_readme(*arguments)

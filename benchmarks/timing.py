@@ -1,4 +1,4 @@
-"""What benchmarks share: timing in turn, peak memory, what a result is of, the tables of README."""
+"""Functions that the benchmarks share: timing, peak memory, description of the machine, tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,14 @@ def rounds(
     clock: Callable[[], float] = time.perf_counter,
     take: Callable[[list[float]], float] = statistics.median,
 ) -> dict[T, float]:
-    """Median (or other) seconds of each job, run in turn; the first round warms up, uncounted."""
+    """Time jobs that take turns, and return the median of the seconds of each.
+
+    Args:
+        jobs: name -> function to time.
+        repeats: number of rounds, after a first round that is not counted.
+        clock: function that returns seconds.
+        take: statistic of the seconds of a job.
+    """
     seconds: dict[T, list[float]] = {name: [] for name in jobs}
     for number in tqdm(range(repeats + 1), desc="rounds", mininterval=5):
         for name, job in jobs.items():
@@ -42,13 +49,16 @@ def rounds(
 
 
 def peak_megabytes() -> float:
-    """This process's peak memory (Linux; getrusage's would include the parent's)."""
+    """Return the peak memory of this process in MB, on Linux.
+
+    It is read from /proc, because getrusage may return the peak of the parent process.
+    """
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def spread(values: Sequence[float], factor: float = 100, digits: int = 2) -> str:
-    """Mean ± standard deviation, in percent unless another factor is given; one value alone."""
+    """Format mean ± standard deviation, in percent by default; a single value has no deviation."""
     text = f"{factor * statistics.mean(values):.{digits}f}"
     if len(values) > 1:
         text += f" ± {factor * statistics.stdev(values):.{digits}f}"
@@ -56,20 +66,20 @@ def spread(values: Sequence[float], factor: float = 100, digits: int = 2) -> str
 
 
 def put_in_readme(table: str, start: str, end: str, readme: Path = README) -> None:
-    """Replace what stands between two markers in `benchmarks/README.md`, or in another page."""
+    """Replace the text between two markers in `benchmarks/README.md` or another page."""
     text = readme.read_text(encoding="utf-8")
     before, after = text.split(start)[0], text.split(end)[1]
     write(readme, f"{before}{start}\n{table}\n{end}{after}")
 
 
 def wait() -> None:
-    """Until the device has done all that it was asked."""
+    """Wait until the GPU, if there is one, has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
 
 def facts() -> dict:
-    """Device, versions, date and commit of a result."""
+    """Return device, versions, date and commit, which a result is recorded with."""
     return {
         "device": device_name(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "accelerate")},
@@ -79,6 +89,7 @@ def facts() -> dict:
 
 
 def device_name() -> str:
+    """Return the name of the GPU or the processor."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     info = Path("/proc/cpuinfo")
@@ -87,7 +98,7 @@ def device_name() -> str:
 
 
 def commit() -> str | None:
-    """The short hash of the code that is measured, with a + if it was changed since."""
+    """Return the short hash of the commit, with a + if the code has uncommitted changes."""
     words = ["git", "describe", "--always", "--abbrev=7", "--dirty=+", "--exclude=*"]
-    found = subprocess.run(words, capture_output=True, text=True, cwd=README.parent)
-    return found.stdout.strip() or None
+    result = subprocess.run(words, capture_output=True, text=True, cwd=README.parent)
+    return result.stdout.strip() or None

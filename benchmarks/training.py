@@ -1,14 +1,14 @@
-"""What the training loop costs against a plain one (plain.py), and what is left to gain.
+"""Runtime and memory of the training loop compared with a plain one (plain.py).
 
     python benchmarks/training.py --data DIR [--network mobilenet_v2] [--size 128]
                                   [--images 100] [--repeats 5] [--workers 0]
 
-Both loops train the same network on the same images in batches of 10, an epoch each in turn, round
-after round, on the CUDA device if there is one; medians are reported, and each loop's peak memory
-in a process of its own. Then the alpha update alone, and the loader
-alone with 2 workers against 2 workers that only decode the same JPEG bytes. Adds its result to
-`benchmarks/results/training.json` and the table in `benchmarks/README.md`, in the place of an
-earlier one of the same device, network and size.
+Both loops train the same network on the same images in batches of 10, on the CUDA device if there
+is one. They take turns, an epoch in each round; the medians over rounds are reported. Peak memory
+is measured in a separate process for each loop. The update of alpha is timed alone, and so is the
+loader, with 2 workers, compared with 2 workers that only decode the same JPEG bytes. The script
+adds its result to `benchmarks/results/training.json` and the table in `benchmarks/README.md`, where
+it replaces an earlier result of the same device, network and size.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from aslp_lib.training.loop import prepare, run_epoch
 RESULTS = Path(__file__).parent / "results" / "training.json"
 START, END = "<!-- training -->", "<!-- end of training -->"
 LOADING_WORKERS = 2
+"""Number of workers when the loader is timed alone."""
 SPEED = (
     "device, network, size", "plain, images/s", "ours", "images held", "and in bf16",
     "peak MB: plain", "ours", "in bf16", "alphas' share of a step",
@@ -49,10 +50,11 @@ SPEED = (
 LOADERS = (
     "loader, 2 workers", "bare decoder, images/s", "from files", "augmented", "held", "augmented",
 )  # fmt: skip
-"""Titles of the columns of both tables."""
+"""Titles of the columns of the two tables."""
 
 
 def settings_for(arguments: argparse.Namespace) -> Settings:
+    """Return the settings of all loops."""
     return replace(
         PRESETS["small"],
         data=str(arguments.data),
@@ -67,13 +69,14 @@ def settings_for(arguments: argparse.Namespace) -> Settings:
 
 
 def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
+    """Return a function that trains for an epoch by the plain loop."""
     network = networks.build(settings.network)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return Plain(network, folder, settings.batch_size, settings.num_workers, device).epoch
 
 
 def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
-    """As `training.train`, from the files: nothing is held in memory."""
+    """Return a function that trains for an epoch by the library's loop, reading the image files."""
     accelerator = accelerator_for(settings)
     network, optimizer, state = prepare(settings, "calibration", len(folder), accelerator)
     state.method.alphas.observe(0.95)
@@ -88,7 +91,7 @@ def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
 
 
 def ours_held(settings: Settings, folder: Folder, **changes: str) -> Callable[[], object]:
-    """The same, decoded once and held in memory, as the presets have it."""
+    """Return a function that trains for an epoch with decoded images in memory, as by default."""
     folder.cache()
     return ours(replace(settings, **changes), folder)
 
@@ -99,22 +102,24 @@ LOOPS = {
     "ours_held": ours_held,
     "ours_bf16": partial(ours_held, precision="bf16"),
 }
+"""Name of a loop -> function from settings and data to a function that trains for an epoch."""
 
 
 def peak(name: str) -> float:
-    """A loop's peak memory in a process of its own, in MB: the device's, or on a CPU its own."""
+    """Measure a loop's peak memory in MB in a separate process, see `print_peak`."""
     command = [sys.executable, *sys.argv, "--peak", name]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def print_peak(name: str, settings: Settings) -> None:
+    """Print a loop's peak memory in MB: that of the GPU, or of this process without a GPU."""
     LOOPS[name](settings, settings.load_data().train)()
     cuda = torch.cuda.is_available()
     print(torch.cuda.max_memory_allocated() / 2**20 if cuda else peak_megabytes())
 
 
 def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
-    """Seconds that a step's levels take: reading them, and moving them."""
+    """Measure the seconds that a step takes to read and update its alphas."""
     accelerator = accelerator_for(settings)
     device, batch = accelerator.device, min(settings.batch_size, images)
     alphas = settings.method("calibration", images).alphas.to(device)
@@ -132,13 +137,16 @@ def alpha_seconds(settings: Settings, images: int, updates: int = 200) -> float:
 
 
 def decoded(batch: Sequence[bytes]) -> list[int]:
-    """The floor: JPEGs in memory, decoded; nothing is done with the pixels."""
-    return [np.asarray(Image.open(io.BytesIO(each))).shape[1] for each in batch]
+    """Decode JPEGs in memory without using the pixels: the lower bound of loading."""
+    return [np.asarray(Image.open(io.BytesIO(jpeg))).shape[1] for jpeg in batch]
 
 
 def loading(settings: Settings, repeats: int) -> dict[str, float]:
-    """Images a second that 2 workers bring to this process, from files and from memory, with
-    augmentation and without; and the floor."""
+    """Measure the images per second that 2 workers load.
+
+    Images are loaded from files and from memory, with and without augmentation. The lower bound of
+    the runtime is decoding the same JPEGs.
+    """
     cpu = accelerator_for(replace(settings, device="cpu", precision="no"))
 
     def batches(cache_images: bool, augment: bool) -> Callable[[], object]:
@@ -151,9 +159,9 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
     folder = settings.load_data().train
     jpegs = [folder.images[stem].read_bytes() for stem in folder.stems]
     options = {"num_workers": LOADING_WORKERS, "persistent_workers": True}
-    floor = DataLoader(jpegs, settings.batch_size, collate_fn=decoded, **options)
+    decoder = DataLoader(jpegs, settings.batch_size, collate_fn=decoded, **options)
     jobs = {
-        "decoder": lambda: list(floor),
+        "decoder": lambda: list(decoder),
         "files": batches(cache_images=False, augment=False),
         "files_augmented": batches(cache_images=False, augment=True),
         "held": batches(cache_images=True, augment=False),
@@ -163,6 +171,7 @@ def loading(settings: Settings, repeats: int) -> dict[str, float]:
 
 
 def measure(settings: Settings, repeats: int) -> dict:
+    """Measure all loops and loaders, and return the record."""
     jobs = {name: loop(settings, settings.load_data().train) for name, loop in LOOPS.items()}
     images = len(settings.load_data().train)
     seconds = rounds(jobs, repeats)
@@ -184,7 +193,7 @@ def measure(settings: Settings, repeats: int) -> dict:
 
 
 def table(records: list[dict]) -> str:
-    """Markdown."""
+    """Format the records as Markdown."""
     speed, loaders = [], []
     for r in records:
         rate, memory, floor = r["images_per_second"], r["peak_megabytes"], r["loading"]["decoder"]
@@ -194,7 +203,7 @@ def table(records: list[dict]) -> str:
         speed[-1].append(f"{100 * r['alpha_share']:.2f} %")
         loaders.append([f"{r['device']}; {r['size']} px", f"{floor:.0f}"])
         loaders[-1] += [f"{v / floor:.2f} x" for k, v in r["loading"].items() if k != "decoder"]
-    facts_of_each = [
+    conditions = [
         f"{r['device']}, {r['network']}: {r['images']} images in batches of {r['batch']}, medians "
         f"of {r['repeats']} rounds, {r['threads']} threads, {r['workers']} workers; "
         f"{', '.join(f'{k} {v}' for k, v in r['versions'].items())}; "
@@ -202,17 +211,18 @@ def table(records: list[dict]) -> str:
         for r in records
     ]
     tables = markdown_table(SPEED, speed), markdown_table(LOADERS, loaders)
-    return "\n\n".join([*tables, "\n".join(facts_of_each)])
+    return "\n\n".join([*tables, "\n".join(conditions)])
 
 
 def main() -> None:
+    """Measure, and update the record and its tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="the paper's folders")
+    parser.add_argument("--data", type=Path, required=True, help="data with the paper's layout")
     parser.add_argument("--network", choices=networks.NETWORKS, default="mobilenet_v2")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=0, help="of the loops that are timed")
+    parser.add_argument("--workers", type=int, default=0, help="workers of the timed loops")
     parser.add_argument("--peak", choices=LOOPS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     settings = settings_for(arguments)

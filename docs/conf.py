@@ -1,9 +1,9 @@
-"""The book: README, the notebooks as they were run, the pages of docs/, the library's docstrings.
+"""Sphinx configuration of the book: README, notebooks, pages of docs/ and the library's API.
 
     make book
 
-Sources are read where they stand: the project's folder is Sphinx's source folder, and links between
-its files are links between pages.
+The root of the project is Sphinx's source folder. All sources stay where they are, and links
+between files become links between pages.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(HERE))  # what it is built with
+sys.path.insert(0, str(HERE))  # the extensions
 sys.path.insert(0, str(ROOT))
 
 import aslp_lib  # noqa: E402
@@ -55,7 +55,7 @@ CONTENTS = {
     ],
     "Solutions": ["notebooks/solutions/*.ipynb"],
 }
-"""Chapters, and what is in them: patterns of files, each of which counts where it stands first."""
+"""Title of a chapter -> patterns of its files. A file belongs to the first pattern that matches."""
 
 include_patterns = ["README.md", *(pattern for chapter in CONTENTS.values() for pattern in chapter)]
 exclude_patterns = [".*", "build", "runs", "my-notebooks"]
@@ -103,14 +103,14 @@ html_theme_options = {"home_page_in_toc": True, "navbar_persistent": []}
 
 
 def contents() -> str:
-    """The chapters as toctrees. A file that is not there is left out."""
-    taken = {root_doc}
+    """Return the chapters as toctrees. Files that do not exist are left out."""
+    listed = {root_doc}
     chapters = []
     for title, patterns in CONTENTS.items():
         files = [f for p in patterns for f in sorted(ROOT.glob(p))]
         names = [f.relative_to(ROOT).with_suffix("").as_posix() for f in files]
-        names = [name for name in dict.fromkeys(names) if name not in taken]
-        taken |= set(names)
+        names = [name for name in dict.fromkeys(names) if name not in listed]
+        listed |= set(names)
         if title == "Solutions":
             names = [f"{Path(name).name[:2]} Solutions </{name}>" for name in names]
         else:
@@ -121,16 +121,18 @@ def contents() -> str:
 
 
 def add_contents(app: object, docname: str, source: list[str]) -> None:
+    """Add the table of contents to the root page."""
     if docname == root_doc:
         source[0] += "\n\n" + contents()
 
 
 def add_index(app: object, error: Exception | None) -> None:
-    """A folder's page is index.html."""
+    """Copy the root page to index.html, which web servers show for the folder."""
     if error is None:
         shutil.copyfile(app.outdir / "README.html", app.outdir / "index.html")
 
 
 def setup(app: object) -> None:
+    """Register the functions that change the pages."""
     app.connect("source-read", add_contents)
     app.connect("build-finished", add_index)

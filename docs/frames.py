@@ -1,4 +1,4 @@
-"""Pictures of an explorer that a reader steps through where there is no kernel."""
+"""Frames of an explorer: pictures that a reader steps through on a page without a kernel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from aslp_lib.course.explorers.base import rendered, written
 
 @dataclass(frozen=True)
 class Frames:
-    """Which control is stepped.
+    """The control of an explorer that a reader steps through.
 
     Args:
-        control: its name.
-        values: of the control, one a frame, among them the one it opens at; none: all that it has.
+        control: name of the control.
+        values: value of the control in each frame, including its initial value; empty for all
+            values of the control.
     """
 
     control: str
@@ -33,25 +34,29 @@ FRAMES = {
     "level_lab": Frames("level"),
     "training_scrubber": Frames("epoch", values=tuple(range(10, 141, 10))),
 }
-"""Explorer -> its frames; one that is not here keeps the first picture of its notebook."""
+"""Explorer -> its frames. An explorer that is not listed keeps the first picture of its
+notebook."""
 
 
 def steps(explorer: Explorer, frames: Frames) -> list[dict[str, object]]:
-    """The explorer's values in each frame, in order.
+    """Return the values of all controls in each frame, in order.
 
     Raises:
-        ValueError: a control, or a value of it, that the explorer does not have.
+        ValueError: the explorer does not have the control or a value of it.
     """
     grid = explorer.grids().get(frames.control, [])
     values = list(frames.values) or grid
     for value in values or [None]:
         if value not in grid:
-            raise ValueError(f"the explorer has no {frames.control} = {value!r}: {grid}")
+            raise ValueError(
+                f"the explorer has no {frames.control} = {value!r}; expected one of {grid}. "
+                "Correct FRAMES."
+            )
     return [explorer.values | {frames.control: value} for value in values]
 
 
 def labels(explorer: Explorer, control: str) -> dict[object, str]:
-    """What the explorer shows of each value."""
+    """Return the text that the explorer shows for each value of a control."""
     widget = explorer.controls[control]
     if hasattr(widget, "options"):
         return {value: text for text, value in widget.options}
@@ -59,7 +64,7 @@ def labels(explorer: Explorer, control: str) -> dict[object, str]:
 
 
 def frame(explorer: Explorer, values: Mapping[str, object], value: str) -> dict[str, str | None]:
-    """One picture with all that is said of it, as static/frames.js takes it."""
+    """Return one picture with its texts, in the format of static/frames.js."""
     png, alt = rendered(explorer.picture(**values))
     return {
         "value": value,
@@ -71,23 +76,23 @@ def frame(explorer: Explorer, values: Mapping[str, object], value: str) -> dict[
 
 
 def frames_html(name: str) -> str:
-    """The frames of an explorer in `FRAMES`, opened where the notebook shows it."""
-    explorer, chosen = EXPLORERS[name](), FRAMES[name]
-    values, shown = steps(explorer, chosen), labels(explorer, chosen.control)
-    made = [frame(explorer, each, shown[each[chosen.control]]) for each in values]
-    here = [each[chosen.control] for each in values].index(explorer.values[chosen.control])
-    said = {key: escape(text or "") for key, text in made[here].items()}
-    table = f'<div class="numbers" tabindex="0">{made[here]["table"]}</div>'
-    data = json.dumps(made).replace("<", "\\u003c")
+    """Return the HTML of an explorer's frames, initially at the notebook's own value."""
+    explorer, control = EXPLORERS[name](), FRAMES[name].control
+    values, texts = steps(explorer, FRAMES[name]), labels(explorer, control)
+    frames = [frame(explorer, state, texts[state[control]]) for state in values]
+    start = [state[control] for state in values].index(explorer.values[control])
+    first = {key: escape(text or "") for key, text in frames[start].items()}
+    table = f'<div class="numbers" tabindex="0">{frames[start]["table"]}</div>'
+    data = json.dumps(frames).replace("<", "\\u003c")
     return (
         '<div class="frames">'
-        f"<label>{escape(explorer.controls[chosen.control].description)} "
-        f'<input type="range" min="0" max="{len(made) - 1}" value="{here}" '
-        f'aria-valuetext="{said["value"]}" disabled></label> '
-        f'<span class="value" aria-hidden="true">{said["value"]}</span>'
-        f'<p class="words" role="status">{said["words"]}</p>'
+        f"<label>{escape(explorer.controls[control].description)} "
+        f'<input type="range" min="0" max="{len(frames) - 1}" value="{start}" '
+        f'aria-valuetext="{first["value"]}" disabled></label> '
+        f'<span class="value" aria-hidden="true">{first["value"]}</span>'
+        f'<p class="words" role="status">{first["words"]}</p>'
         f"{table if explorer.table else ''}"
-        f'<img class="dark-light" alt="{said["alt"]}" src="{said["src"]}">'
+        f'<img class="dark-light" alt="{first["alt"]}" src="{first["src"]}">'
         '<p class="hint">One of its controls. All of them: <code>make lab</code>.</p>'
         f'<script type="application/json">{data}</script></div>'
     )

@@ -1,4 +1,4 @@
-"""Links to the library's files lead to their source as a page; other files are copied along."""
+"""Sphinx extension that turns links to the library's files into links to their source pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from sphinx import addnodes
 
 
 def show_source(app: Any, doctree: nodes.document, docname: str) -> None:
-    """Of modules that have documentation, whose source `sphinx.ext.viewcode` shows."""
+    """Redirect links to documented modules, whose source pages `sphinx.ext.viewcode` makes.
+
+    Links to other files remain downloads.
+    """
     documented = app.env.domaindata["py"]["modules"]
     for link in list(doctree.findall(addnodes.download_reference)):
         path = Path(app.env.relfn2path(link["reftarget"], docname)[1]).relative_to(app.srcdir)
@@ -21,5 +24,6 @@ def show_source(app: Any, doctree: nodes.document, docname: str) -> None:
 
 
 def setup(app: Any) -> dict[str, bool]:
+    """Register the extension."""
     app.connect("doctree-resolved", show_source)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""Notebooks as pages that have no kernel: what a widget would ask or show is said or drawn."""
+"""Sphinx extension that replaces the widgets of notebooks by text and pictures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER = re.compile(r"explorers\.(\w+)\(")
+"""Matches the name of the explorer that a cell shows."""
 ABOUT = """
 
 :::{note}
@@ -17,16 +18,17 @@ This page shows what the notebook computed. To run it, to predict before the ans
 move the controls, open the course with `make lab`.
 :::
 """
+"""Note that is added to the first cell of a notebook."""
 Notebook = dict[str, Any]
 
 
 def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Container[str]) -> None:
-    """Change a notebook's outputs, in place, to what a page can show.
+    """Replace the outputs of a notebook by outputs that a page can show, in place.
 
     Args:
-        notebook: as JSON.
-        frames_html: HTML of an explorer's frames, by its name.
-        framed: the explorers that have some.
+        notebook: contents of the JSON file.
+        frames_html: function from the name of an explorer to the HTML of its frames.
+        framed: names of the explorers that have frames.
     """
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
@@ -37,7 +39,7 @@ def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Contai
             data = output.get("data", {})
             if "image/png" in data:
                 alt = output["metadata"]["image/png"]["alt"]
-                # A cell has one picture, whose description myst-nb takes from here alone.
+                # myst-nb reads the alt text of a cell's picture only from this key.
                 cell["metadata"].setdefault("mystnb", {})["image"] = {"alt": alt}
             explorer = EXPLORER.search("".join(cell["source"]))
             plain = "".join(data.get("text/plain", ""))
@@ -49,18 +51,18 @@ def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Contai
                 output["data"] = {"text/html": said("exercise", " ".join(plain.split()))}
             elif "image/png" in data:
                 data.pop(WIDGET, None)
-        # What is left of widgets are progress bars.
+        # The remaining widgets are progress bars.
         cell["outputs"] = [o for o in cell["outputs"] if WIDGET not in o.get("data", {})]
 
 
 def said(kind: str, text: str) -> str:
-    """A prediction or an exercise: it is answered elsewhere."""
-    where = "<span>To answer, open the course: <code>make lab</code>.</span>"
-    return f'<p class="{kind}">{escape(text)} {where}</p>'
+    """Return the HTML of a prediction or an exercise, with a note on how to answer it."""
+    note = "<span>To answer, open the course: <code>make lab</code>.</span>"
+    return f'<p class="{kind}">{escape(text)} {note}</p>'
 
 
 def setup(app: Any) -> dict[str, bool]:
-    """Sphinx: change each notebook as it is read."""
+    """Register the extension, which changes every notebook when it is read."""
     from frames import FRAMES, frames_html
 
     def read(app: Any, docname: str, source: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `aslp [COMMAND] [flags]`; without arguments, everything."""
+"""The command line `aslp [COMMAND] [flags]`, whose default command is `run`."""
 
 from __future__ import annotations
 
@@ -28,30 +28,37 @@ COMMANDS: dict[str, str] = {
     "textures": "textures:Textures",
     "check-data": "check_data:CheckData",
 }
-"""Name -> file and class: imported when it is asked for, since torch takes longer than some
-commands."""
+"""Name of a command -> its module and class. A command is imported when it is called, because some
+commands take less time than importing torch."""
 HELP = ("-h", "--help")
+"""Flags that ask for help."""
 PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
     Path(sys.argv[0]).stem, "main_ASLP.py"
 )
-"""What the user called: the installed command, the package, or the script."""
+"""Name of the program in help texts: the installed command, the package or the script."""
 DESCRIPTION = f"""Train, predict with and evaluate Adaptive Stochastic Label Perturbation (ASLP).
 
-Without a command it is run: {PROGRAM} --epochs 20
+The default command is run: {PROGRAM} --epochs 20
 
 Flags of a command: {PROGRAM} COMMAND --help
 
-With a preset's defaults: {PROGRAM} run --preset NAME --help
+Flags with the defaults of a preset: {PROGRAM} run --preset NAME --help
 
-On several GPUs: torchrun --standalone --nproc-per-node 4 -m aslp_lib ..."""
+Training on several GPUs: torchrun --standalone --nproc-per-node 4 -m aslp_lib ..."""
+"""Description of the program in its help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments ask; returns the exit status, as `console.run`, and 2 for words that
-    cannot be read.
+    """Run the command that the arguments name.
+
+    Args:
+        arguments: words of the command line; those of this process, unless given.
+
+    Returns:
+        The exit status, see `console.run`; 2 if a setting is invalid.
 
     Raises:
-        SystemExit: tyro's, after help (0) and flags that it refuses (2).
+        SystemExit: tyro printed help (status 0) or refused the flags (status 2).
     """
 
     def run() -> int:
@@ -68,38 +75,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(words: Sequence[str]) -> Command:
-    """The command that the words ask for, with its flags.
+    """Parse a command line into a command with its flags.
 
     Raises:
-        ValueError: a setting that cannot be.
-        SystemExit: tyro's, after help and other words that it refuses.
+        ValueError: a setting is invalid.
+        SystemExit: tyro printed help or refused the words.
     """
     if not words or (words[0].startswith("-") and words[0] not in HELP):
         words = ["run", *words]
     name, *rest = words
     if name not in COMMANDS:
         help_or_refuse(words)
-    asked = kind(name)
-    defaults = asked.defaults(words)
-    given: dict[str, Any] = {} if defaults is None else {"default": defaults}
+    command_class = kind(name)
+    defaults = command_class.defaults(words)
+    options: dict[str, Any] = {} if defaults is None else {"default": defaults}
     return tyro.cli(
-        asked, prog=f"{PROGRAM} {name}", args=rest, console_outputs=launch.is_main(), **given
+        command_class,
+        prog=f"{PROGRAM} {name}",
+        args=rest,
+        console_outputs=launch.is_main(),
+        **options,
     )
 
 
 def help_or_refuse(words: Sequence[str]) -> NoReturn:
-    """Raise SystemExit: tyro's, after help on all commands, or of a word that is none."""
+    """Let tyro print help on all commands, or refuse an unknown command, and exit.
+
+    Raises:
+        SystemExit: always.
+    """
     choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
     one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
-    # A field of ours: tyro would name one of its own in messages.
+    # Without a named field, tyro's messages would name an internal one.
     line: Any = make_dataclass("Line", [("command", one_of)])
-    shown = launch.is_main()
-    tyro.cli(line, prog=PROGRAM, description=DESCRIPTION, args=words, console_outputs=shown)
+    is_main = launch.is_main()
+    tyro.cli(line, prog=PROGRAM, description=DESCRIPTION, args=words, console_outputs=is_main)
     raise AssertionError(words)
 
 
 def kind(name: str) -> type[Command]:
-    """The command of a name of `COMMANDS`."""
-    module, _, found = COMMANDS[name].partition(":")
-    command: type[Command] = getattr(import_module(f"aslp_lib.cli.{module}"), found)
+    """Import and return the class of a command in `COMMANDS`."""
+    module, _, class_name = COMMANDS[name].partition(":")
+    command: type[Command] = getattr(import_module(f"aslp_lib.cli.{module}"), class_name)
     return command

@@ -1,4 +1,4 @@
-"""What a command is."""
+"""The base class of the commands."""
 
 from __future__ import annotations
 
@@ -8,19 +8,27 @@ from typing import ClassVar, Self
 
 
 class Command(ABC):
-    """A command: a frozen dataclass whose fields are its flags, and whose docstrings are its help.
+    """A command: a frozen dataclass whose fields are its flags and whose docstrings are its help.
 
-    To add one, write its dataclass in a file of its own and name it in `aslp_lib.cli.COMMANDS`.
+    To add a command, write its dataclass in a new file and add it to `aslp_lib.cli.COMMANDS`.
     """
 
     every_process: ClassVar[bool] = False
-    """Whether all processes of a launch do it, or the main one alone."""
+    """True if all processes of a launch run the command, False if only the main process does."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self | None:
-        """What the flags are that `words` do not give; None: as the fields say."""
+        """Return a command with the defaults of the flags, or None if the fields have them.
+
+        Args:
+            words: the command line, which may affect the defaults.
+        """
         return None
 
     @abstractmethod
     def __call__(self) -> None:
-        """Do it. Raises ValueError, OSError, RuntimeError on what a user can mend."""
+        """Run the command.
+
+        Raises:
+            ValueError, OSError, RuntimeError: errors that a user can correct.
+        """

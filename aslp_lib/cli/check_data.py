@@ -15,23 +15,26 @@ from aslp_lib.data.images import Grey
 
 @dataclass(frozen=True)
 class CheckData(Command):
-    """Look for all that is wrong with a data folder, before anything is trained."""
+    """Check a data folder and list all problems, before anything is trained."""
 
     root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")]
-    """The paper's folders."""
+    """Data folder with the paper's layout (see Dataset/README.md)."""
     grey: Grey = "refuse"
-    """What to do with masks that are not binary."""
+    """Treatment of masks that are not binary."""
 
     def __call__(self) -> None:
-        found = check_data(self.root, self.grey)
-        width = max(map(len, found.images))
+        result = check_data(self.root, self.grey)
+        width = max(map(len, result.images))
         print(f"{'set':{width}}  images  authors'")
-        for name, images in found.images.items():
+        for name, images in result.images.items():
             print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>8}")
-        for note in found.notes:
+        for note in result.notes:
             print(f"note: {note}")
-        for problem in found.problems:
+        for problem in result.problems:
             print(f"problem: {problem}")
-        if found.problems:
-            raise ValueError(f"{len(found.problems)} problems in {self.root}, listed above")
+        if result.problems:
+            raise ValueError(
+                f"there are {len(result.problems)} problems in {self.root}, listed above; expected "
+                "none. Correct the files."
+            )
         print(f"no problems in {self.root}")

@@ -23,26 +23,25 @@ from aslp_lib.training import launch
 class Compare(Command):
     """Train several methods with several seeds, score them on every set, and compare them.
 
-    Called again with the same --out it goes on: finished trainings and their records are kept, and
-    more methods, recalibrations, sets or seeds are added to them.
+    A call with the same --out continues an experiment. It keeps the finished trainings and their
+    records, and adds any new methods, recalibrations, sets or seeds.
     """
 
     preset: Preset
-    """Decides what settings are that are not given."""
+    """Preset whose values are the defaults of the settings."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
     seeds: int = 3
-    """How many trainings of each method: seeds 0, 1, ..., which draw a made data set anew too."""
+    """Number of seeds 0, 1, ... A seed determines the synthetic data set and the training."""
     processes: int = 1
-    """Trainings at a time."""
+    """Number of trainings at a time."""
     corruptions: tuple[str, ...] = ()
-    """Score the first test set corrupted too: names such as noise2 (see docs/corruptions.md)."""
+    """Corruptions of the first test set to score too, such as noise2 (see docs/corruptions.md)."""
     shifts: tuple[str, ...] = ()
-    """Score graded shifts of the embedded data too: names such as contrast2."""
+    """Graded distribution shifts of the embedded data to score too, such as contrast2."""
     out: Path | None = None
-    """The study's folder; None: runs/compare-PRESET."""
+    """Folder of the experiment. None stands for runs/compare-PRESET."""
     results: Path | None = None
-    """A JSON file for the records, which are taken over if it is there; None: comparison.json in
-    the study's folder."""
+    """JSON file of the records, which are reused. None stands for comparison.json in --out."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
@@ -51,40 +50,49 @@ class Compare(Command):
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
-        study = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
+        experiment = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
         if launch.world_size() > 1:
-            raise ValueError("compare starts its own processes: call it without torchrun")
+            raise ValueError("compare starts its own processes. Call it without torchrun.")
         if self.settings.seed or self.settings.data_seed:
-            raise ValueError("compare has seeds 0, 1, ... of its own: leave --seed out")
+            raise ValueError(
+                "compare uses the seeds 0, 1, ... of its own. Leave --seed and --data-seed out; "
+                "--seeds is the number of seeds."
+            )
         if self.processes < 1:
-            raise ValueError(f"--processes is {self.processes}, but must be at least 1")
+            raise ValueError(f"--processes is {self.processes}; expected at least 1.")
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(data)
-        announce(f"preset {self.preset}; data: {data.origin}; study: {path}")
+        announce(f"preset {self.preset}; data: {data.origin}; experiment: {path}")
         describe(data)
         try:
-            found = collect(study, results, self.processes)
+            records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt("the same command goes on") from None
-        validation, *tests = dict.fromkeys(record["set"] for record in found)
+            raise KeyboardInterrupt("the same command continues the experiment") from None
+        validation, *tests = dict.fromkeys(record["set"] for record in records)
         for name in (validation, *tests):
-            announce(f"\n{table(found, name)}")
-        _draw(found, validation, tests, path)
+            announce(f"\n{table(records, name)}")
+        _draw(records, validation, tests, path)
         announce(f"\nrecords: {results}")
 
 
-def _draw(found: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
-    """A picture a test set, of its calibration error against the validation set's. What has an
-    undefined error on either is left out."""
+def _draw(records: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
+    """Draw the ECE on each test set against the ECE on the validation set, a figure per test set.
+
+    Methods whose ECE is undefined on either set are left out.
+    """
     from aslp_lib.evaluation.figures import to_png
     from aslp_lib.experiments.figures import in_and_under_shift
 
-    inside = values(found, validation)
+    inside = values(records, validation)
     for name in tests:
-        seeds = len({record["seed"] for record in found})
-        under = values(found, name)
-        defined = {k: each for k, each in inside.items() if None not in (*each, *under[k])}
-        figure = in_and_under_shift(defined, under, (validation, name), f"{seeds} seeds")
+        seeds = len({record["seed"] for record in records})
+        shifted = values(records, name)
+        defined = {
+            label: errors
+            for label, errors in inside.items()
+            if None not in (*errors, *shifted[label])
+        }
+        figure = in_and_under_shift(defined, shifted, (validation, name), f"{seeds} seeds")
         write(path / f"{name}.png", to_png(figure))
         announce(f"picture: {path / f'{name}.png'}")

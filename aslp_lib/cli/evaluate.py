@@ -20,12 +20,12 @@ from aslp_lib.runs import Run
 
 @dataclass(frozen=True)
 class Evaluate(Command):
-    """Score a run's maps: a table, metrics.json, metrics.csv and a report."""
+    """Score a run's maps: print a table and write metrics.json, metrics.csv and report.html."""
 
     run: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="RUN")]
-    """A run whose maps were predicted."""
+    """Folder of a run whose maps were predicted."""
     weighted_f: bool = True
-    """Measure weighted F too, which takes ten times as long as all the rest."""
+    """Compute weighted F too, which takes ten times as long as all other scores together."""
 
     def __call__(self) -> None:
         run, data = open_run(self.run)
@@ -34,14 +34,14 @@ class Evaluate(Command):
 
 
 def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> None:
-    """Score a run's maps, print its table and write its report."""
+    """Score a run's maps, print the table and write the report."""
     evaluation = evaluate_run(run, data, reading)
     print(f"\n{as_table(evaluation.scores)}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
         announce("note: nothing says what the maps were made with: they are taken as they are")
-    from aslp_lib.evaluation.report import write_report  # matplotlib
+    from aslp_lib.evaluation.report import write_report  # loads matplotlib
 
     write_report(run, data, evaluation)
     print(f"report: {run.report}")

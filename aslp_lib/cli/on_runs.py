@@ -1,4 +1,4 @@
-"""What several commands do with a run and its data: open, hold, check, announce."""
+"""Functions that several commands apply to a run and its data: open, lock, check, announce."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from aslp_lib.training.batches import accelerator_for
 
 
 def open_run(path: Path) -> tuple[Run, DataSplits]:
-    """A trained run and its data, announced. Raises as `Run.open` and `Settings.load_data`."""
+    """Open a run and load its data, after printing a description and checking the files.
+
+    Raises:
+        FileNotFoundError, ValueError: the folder is no run, or its data cannot be used.
+    """
     run = Run.open(path)
     data = run.settings.load_data()
     describe(data)
@@ -23,26 +27,29 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
 
 @contextmanager
 def at_work_on(run: Run) -> Iterator[None]:
-    """Hold a run: of several processes the main one does, and the others wait until it does.
+    """Lock a run in the main process, while all other processes wait for it.
 
     Raises:
-        RuntimeError: as `Run.held`; or the launched processes did not find each other.
+        RuntimeError: another process holds the lock, or the launched processes did not connect.
     """
-    accelerator_for(run.settings)  # joins them
+    accelerator_for(run.settings)  # joins the processes
     with ExitStack() as stack:
         distributed.broadcast_from_main(lambda: stack.enter_context(run.held()))
         yield
 
 
 def check_files(data: DataSplits) -> None:
-    """Raise ValueError on files of any set that cannot be used, as far as their headers tell: the
-    tests' are read when the training is over."""
+    """Raise ValueError if files of any set cannot be used, as far as their headers show.
+
+    Test images are checked too, because they are read only after the training.
+    """
     if launch.is_main():
         for part in (data.train, data.validation, *data.tests.values()):
             part.check_files()
 
 
 def describe(data: DataSplits) -> None:
+    """Print the sizes of the sets and the notes on the data, once for all processes."""
     sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
     announce(
         f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"
@@ -54,6 +61,6 @@ def describe(data: DataSplits) -> None:
 
 
 def announce(text: str) -> None:
-    """Print it once, however many processes there are."""
+    """Print a text once, in the main process."""
     if launch.is_main():
         print(text, flush=True)

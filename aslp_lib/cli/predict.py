@@ -23,37 +23,37 @@ from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
 
 SHARED = ("size", "batch_size", "limit", "grey", "device", "min_max_maps", "resize_logits")
-"""Flags that are settings of the same names."""
+"""Flags that set the settings of the same names."""
 
 
 @dataclass(frozen=True)
 class Predict(Command):
-    """Write the test sets' maps, of a run or of an authors' checkpoint."""
+    """Predict the maps of the test sets, with a trained run or with an authors' checkpoint."""
 
     every_process = True
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
-    """A trained run's folder; alone, since it has its own settings."""
+    """Folder of a trained run. It has its own settings, so no other flags are allowed."""
     official: Path | None = None
-    """The authors' `Model_30_Gen.pth`, in the place of a run."""
+    """The authors' checkpoint `Model_30_Gen.pth`, instead of a run."""
     out: Path | None = None
-    """With --official: a new folder for the maps, OUT/SET/STEM.png."""
+    """New folder for the maps OUT/SET/STEM.png; required with --official."""
     data: Path = Path("Dataset")
-    """The paper's folders, of which only Test is needed."""
+    """Data folder with the paper's layout, of which only Test is needed."""
     size: int = 384
     """Side of the square images that the network sees, in pixels."""
     batch_size: int = 10
-    """Images that it sees at once."""
+    """Number of images in a batch."""
     limit: int | None = None
-    """Use only the first so many images of each set."""
+    """Number of images to use of each set, from the first. None uses all."""
     grey: Grey = "refuse"
-    """What to do with masks that are not binary."""
+    """Treatment of masks that are not binary."""
     device: Literal["auto", "cpu"] = "auto"
-    """auto: a GPU where there is one."""
+    """Device that predicts. With auto, it is a GPU if there is one."""
     min_max_maps: bool = False
-    """Stretch each map to the full range, as the authors did before they scored it."""
+    """Stretch each map to the full range, as the authors did before scoring."""
     resize_logits: bool = False
-    """Resize logits to an image's own size instead of probabilities, as the authors did."""
+    """Resize logits instead of probabilities to an image's own size, as the authors did."""
 
     def __call__(self) -> None:
         if self.run is not None and self == Predict(self.run):
@@ -63,12 +63,15 @@ class Predict(Command):
         elif self.run is None and self.official is not None and self.out is not None:
             self._by_official(self.official, self.out)
         else:
-            raise ValueError("predict needs a run's folder alone, or --official and --out together")
+            raise ValueError(
+                "predict needs a run's folder alone, or --official and --out together. Leave the "
+                "other flags out, or name a checkpoint and a new folder."
+            )
 
     def _by_official(self, official: Path, out: Path) -> None:
         shared = {name: getattr(self, name) for name in SHARED}
         settings = replace(PRESETS["paper"], data=str(self.data), precision="no", **shared)
-        accelerator_for(settings)  # joins the processes: they look before one of them writes
+        accelerator_for(settings)  # joins the processes, so that all check before one writes
         distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
@@ -80,6 +83,6 @@ class Predict(Command):
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:
-    """The maps of every method of a trained run."""
+    """Predict the maps of every method of a trained run."""
     for method in run.settings.methods:
         predict_run(run.settings, data, method, run.method(method))

@@ -1,4 +1,4 @@
-"""The command `recalibrate`, on anyone's maps."""
+"""The command `recalibrate`, for folders of maps."""
 
 from __future__ import annotations
 
@@ -21,28 +21,31 @@ else:
 
 @dataclass(frozen=True)
 class Recalibrate(Command):
-    """Fit a recalibration on anyone's maps of labelled images, and change other maps by it."""
+    """Fit a recalibration on maps of labelled images, and apply it to other maps."""
 
     kind: Kind = "temperature_scaling"
-    """What is fitted."""
+    """Recalibration method."""
     fit_maps: tuple[Path, ...] = ()
-    """Folders of 8-bit greyscale maps of images that the network was not trained on. The kinds
-    image_wise_shrinkage, image_wise_temperature and corruption_temperature take further folders:
-    maps of corrupted copies of these images."""
+    """Folders of 8-bit greyscale maps of images that the network was not trained on. The methods
+    image_wise_shrinkage, image_wise_temperature and corruption_temperature accept further folders,
+    with maps of corrupted copies of these images."""
     fit_masks: tuple[Path, ...] = ()
-    """Folders of their masks, as many, or one for all."""
+    """Folders of masks, one for each folder of --fit-maps or one for all."""
     fitted: Path | None = None
-    """In the place of a fit: what --save wrote."""
+    """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
-    """A JSON file for what was fitted."""
+    """JSON file to write the fitted recalibration to."""
     maps: Path | None = None
-    """The folder of maps to change."""
+    """Folder of the maps to recalibrate."""
     out: Path | None = None
-    """A new folder for the changed ones."""
+    """New folder for the recalibrated maps."""
 
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
-            raise ValueError("--maps DIR, what to change, and --out DIR, a new folder, go together")
+            raise ValueError(
+                "--maps DIR, the maps to recalibrate, and --out DIR, a new folder, go together. "
+                "Give both or neither."
+            )
         self._check_outputs()
         change = self._change()
         if self.maps is not None and self.out is not None:
@@ -66,10 +69,12 @@ class Recalibrate(Command):
             )
 
     def _change(self) -> Recalibration:
-        """What was fitted, now or before."""
+        """Load the recalibration, or fit it, and print a description."""
         if self.fitted is not None:
             if self.fit_maps or self.fit_masks or self.save is not None:
-                raise ValueError("--fitted FILE is in the place of --fit-maps, --fit-masks, --save")
+                raise ValueError(
+                    "--fitted FILE replaces --fit-maps, --fit-masks and --save. Leave them out."
+                )
             change = RECALIBRATIONS[self.kind].load(self.fitted)
             print(f"{self.kind}: {change.describe()}")
             return change
@@ -77,7 +82,8 @@ class Recalibrate(Command):
         if not self.fit_maps or len(masks) != len(self.fit_maps):
             raise ValueError(
                 "recalibrate needs labelled maps, --fit-maps DIR ... --fit-masks DIR ... (as many "
-                "masks, or one folder for all), or --fitted FILE of an earlier fit"
+                f"masks, or one folder for all), got {len(self.fit_maps)} folders of maps and "
+                f"{len(self.fit_masks)} of masks. Or give --fitted FILE of an earlier fit."
             )
         pairs = list(zip(self.fit_maps, masks, strict=True))
         change, before = fit_on_maps(self.kind, pairs)

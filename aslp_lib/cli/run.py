@@ -31,28 +31,31 @@ else:
 
 @dataclass(frozen=True)
 class Train(Command):
-    """Train the methods."""
+    """Train the methods of the settings."""
 
     every_process = True
 
     preset: Preset
-    """Decides what settings are that are not given. demo: for the course, on the embedded data set;
-    small: real images on a CPU; paper: the paper, on a GPU; release: as the authors' code does
-    it."""
+    """Preset whose values are the defaults of the settings. The preset demo is for the course, on
+    the embedded data set; small trains on real images with a CPU; paper reproduces the paper on a
+    GPU; release follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
     out: Path | None = None
-    """The run's folder; None: runs/PRESET. A taken one gets a number."""
+    """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
     resume: Path | None = None
-    """Go on with the run in this folder, with its own settings."""
+    """Folder of a run to continue, with the settings of the run."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
-        """The preset that the words name, before tyro reads them: it decides what the other flags'
-        defaults are. A name that is none is left for tyro to refuse."""
+        """Return the command with the preset that the words name.
+
+        The preset is read before tyro parses the words, because it determines the defaults of the
+        other flags. An unknown name is left for tyro to refuse.
+        """
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--preset", nargs="?")
-        named, _ = parser.parse_known_args(words)
-        preset = named.preset if named.preset in PRESETS else default_preset()
+        arguments, _ = parser.parse_known_args(words)
+        preset = arguments.preset if arguments.preset in PRESETS else default_preset()
         return cls(preset, PRESETS[preset])
 
     def __call__(self) -> None:
@@ -64,10 +67,10 @@ class Train(Command):
                     run.keep_lists(data)
                 self.steps(run, data)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(f"it goes on with --resume {run.path}") from None
+                raise KeyboardInterrupt(f"continue with --resume {run.path}") from None
 
     def _check(self, run: Run, data: DataSplits) -> None:
-        """Compare the data of a run that goes on, and say what is done."""
+        """Check the data of a resumed run, and print what will be done."""
         if self.resume is None:
             announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
         else:
@@ -79,29 +82,35 @@ class Train(Command):
         describe(data)
 
     def steps(self, run: Run, data: DataSplits) -> None:
-        """What is done with a run that is open."""
+        """Run the steps of the command on an open run."""
         for method in run.settings.methods:
             train(run.settings, data, method, run.method(method))
 
     def _begin(self) -> tuple[Run, DataSplits]:
+        """Create a run and load its data."""
         settings = self.settings
-        data = settings.load_data()  # first: bad data leave no empty run
+        # Data and weights are checked before the run is created, so that no empty run is left.
+        data = settings.load_data()
         check_files(data)
-        networks.build(settings.network, settings.weights)  # so do bad weights
+        networks.build(settings.network, settings.weights)
         path = self.out or Path("runs") / self.preset
-        accelerator_for(settings)  # joins the processes: the main one names the run
+        accelerator_for(settings)  # joins the processes, because the main one names the run
         return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
 
     def _open(self, path: Path) -> tuple[Run, DataSplits]:
+        """Open the run to resume and load its data."""
         if self.settings != PRESETS[self.preset] or self.out is not None:
-            raise ValueError("--resume goes on with the run's own settings: leave the others out")
+            raise ValueError(
+                f"--resume {path} continues the run with its own settings. Leave the other flags "
+                "out."
+            )
         run = Run.open(path)
         return run, run.settings.load_data()
 
 
 @dataclass(frozen=True)
 class Everything(Train):
-    """Train, predict and evaluate, one after another."""
+    """Train the methods of the settings, predict the maps of the test sets and evaluate them."""
 
     def steps(self, run: Run, data: DataSplits) -> None:
         super().steps(run, data)

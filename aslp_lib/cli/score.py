@@ -1,4 +1,4 @@
-"""The command `score`, on anyone's maps: read, count, print, write."""
+"""The command `score`, for folders of maps."""
 
 from __future__ import annotations
 
@@ -21,101 +21,109 @@ from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F, ReadOptions
 
 @dataclass(frozen=True)
 class Score(Command):
-    """Score and compare anyone's maps: a table, JSON, CSV, Markdown, LaTeX and a report."""
+    """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX or an HTML report."""
 
     maps: tuple[str, ...]
-    """Folders of 8-bit greyscale maps (255 = surely foreground), one a method: DIR or LABEL=DIR.
-    Maps lie in DIR/SET, or for one set in DIR itself."""
+    """Folders of 8-bit greyscale maps, where 255 is foreground with probability 1. Give one folder
+    per method, as DIR or LABEL=DIR. Maps lie in DIR/SET, or in DIR itself if there is one set."""
     masks: tuple[Path, ...]
-    """Folders of masks of the same stems and sizes, one a set."""
+    """Folders of masks, one per set, with the stems and sizes of the maps."""
     out: Path | None = None
-    """A JSON file for every score and its interval over images."""
+    """JSON file for all scores and their intervals over images."""
     table: tuple[Path, ...] = ()
-    """Files for the comparison table: .csv (every score), .md, .tex."""
+    """Files for the table of scores: .csv (all scores), .md or .tex."""
     report: Path | None = None
-    """An HTML page with tables and figures."""
+    """HTML file for a report with tables and figures."""
     bins: int = BINS
-    """Bins of the calibration scores and diagrams."""
+    """Number of bins of the calibration scores and diagrams."""
     weighted_f: bool = True
-    """Measure weighted F too, which takes ten times as long as all the rest."""
+    """Compute weighted F too, which takes ten times as long as all other scores together."""
     min_max: bool = False
-    """Stretch each map to the full range first, as the authors' release did. It changes every
-    confidence: only to compare with numbers made that way."""
+    """Stretch each map to the full range first, as the authors' release did. This changes every
+    confidence. Use it only to compare with numbers made that way."""
     allow_missing: bool = False
-    """Leave masks without a map out, instead of refusing them."""
+    """Leave out masks without a map instead of refusing them."""
     grey: Grey = "refuse"
-    """What to do with masks that are not binary."""
+    """Treatment of masks that are not binary."""
     num_workers: int | None = None
-    """Threads that read; None: one a processor."""
+    """Number of threads that read files. None uses one per processor."""
 
     def __call__(self) -> None:
         compare(self)
 
 
-def compare(asked: Score) -> None:
-    """Score and compare anyone's maps. Raises ValueError, FileNotFoundError as `count_methods`."""
-    if not asked.maps or not asked.masks:
+def compare(command: Score) -> None:
+    """Score and compare folders of maps.
+
+    Raises:
+        FileNotFoundError, ValueError: folders, maps or masks cannot be used, see `count_methods`.
+        OSError: a file cannot be written.
+    """
+    if not command.maps or not command.masks:
         raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
-    check_bins(asked.bins)
-    for path in filter(None, [asked.out]):
+    check_bins(command.bins)
+    for path in filter(None, [command.out]):
         check_output("--out", path, (".json",))
-    for path in asked.table:
+    for path in command.table:
         check_output("--table", path, (".csv", ".md", ".tex"))
-    for path in filter(None, [asked.report]):
+    for path in filter(None, [command.report]):
         check_output("--report", path, (".html", ".htm"))
-    methods, sets = parse_methods(asked.maps), parse_sets(asked.masks)
+    methods, sets = parse_methods(command.maps), parse_sets(command.masks)
     notes = []
-    if asked.min_max:
+    if command.min_max:
         notes.append(STRETCHED)
-    if asked.weighted_f and not WEIGHTED_F:
+    if command.weighted_f and not WEIGHTED_F:
         notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-    weighted_f = asked.weighted_f and WEIGHTED_F
     reading = ReadOptions(
-        asked.min_max, weighted_f, asked.grey, asked.allow_missing, num_workers=asked.num_workers
+        command.min_max,
+        command.weighted_f and WEIGHTED_F,
+        command.grey,
+        command.allow_missing,
+        num_workers=command.num_workers,
     )
     results = count_methods(methods, sets, reading)
     masks = {name: len(find_images(folder)) for name, folder in sets.items()}
-    for name, counted in results.items():
-        for label, counts in counted.items():
-            if left := masks[name] - len(counts):
-                notes.append(f"{name}: {left} masks have no map of {label} and are left out")
-        if len({counts.names for counts in counted.values()}) > 1:
+    for name, by_method in results.items():
+        for label, counts in by_method.items():
+            if missing := masks[name] - len(counts):
+                notes.append(f"{name}: {missing} masks have no map of {label} and are left out")
+        if len({counts.names for counts in by_method.values()}) > 1:
             notes.append(f"{name}: the methods have maps of different images, so none is paired")
-    evaluation = Evaluation.of(results, asked.bins)
-    if asked.out is not None or asked.report is not None:
-        notes += evaluation.notes  # of the intervals that these show
-    _write_files(asked, evaluation, methods, sets, notes)
+    evaluation = Evaluation.of(results, command.bins)
+    if command.out is not None or command.report is not None:
+        notes += evaluation.notes  # only these files contain intervals
+    _write_files(command, evaluation, methods, sets, notes)
     for note in notes:
         print(f"note: {note}")
     print(as_table(evaluation.scores))
-    if asked.report is not None:
-        print(f"report: {asked.report}")
+    if command.report is not None:
+        print(f"report: {command.report}")
 
 
 def _write_files(
-    asked: Score,
+    command: Score,
     evaluation: Evaluation,
     methods: Mapping[str, Path],
     sets: Mapping[str, Path],
     notes: Sequence[str],
 ) -> None:
-    """Write the files that are asked for."""
-    if asked.out is None and not asked.table and asked.report is None:
+    """Write the files that the command names."""
+    if command.out is None and not command.table and command.report is None:
         return
     records = {
         name: {label: record | {"notes": notes} for label, record in by_method.items()}
-        for name, by_method in evaluation.records(SCORES if asked.out else ()).items()
+        for name, by_method in evaluation.records(SCORES if command.out else ()).items()
     }
-    if asked.out is not None:
-        single = len(records) == len(asked.maps) == 1
+    if command.out is not None:
+        single = len(records) == len(command.maps) == 1
         content = next(iter(next(iter(records.values())).values())) if single else records
-        write(asked.out, json.dumps(content, indent=2, allow_nan=False))
-    for path in asked.table:
+        write(command.out, json.dumps(content, indent=2, allow_nan=False))
+    for path in command.table:
         if path.suffix == ".csv":
             write_csv(path, *flat(records))
         else:
             write(path, markdown(records) if path.suffix == ".md" else latex(records))
-    if asked.report is not None:
-        from aslp_lib.evaluation.report import write_comparison  # matplotlib
+    if command.report is not None:
+        from aslp_lib.evaluation.report import write_comparison  # loads matplotlib
 
-        write_comparison(asked.report, evaluation, methods, sets, notes)
+        write_comparison(command.report, evaluation, methods, sets, notes)

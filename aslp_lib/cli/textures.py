@@ -11,15 +11,15 @@ from aslp_lib.data.textures import prepare_textures
 
 @dataclass(frozen=True)
 class Textures(Command):
-    """Prepare the paper's 500 textures of DTD, with all-background masks."""
+    """Prepare the paper's 500 texture images of DTD, with masks that are all background."""
 
     dtd: Path
-    """The unpacked Describable Textures Dataset."""
+    """Folder of the unpacked Describable Textures Dataset."""
     names: Path = Path("Dataset/Texture_Image_Names.txt")
-    """One file name a line."""
+    """Text file with the file name of a texture on each line."""
     target: Path = Path("Dataset/Test/DTD_Texture_500")
-    """The folder to make."""
+    """Folder to make."""
 
     def __call__(self) -> None:
-        made = prepare_textures(self.dtd, self.names, self.target)
-        print(f"{made} textures in {self.target}")
+        number = prepare_textures(self.dtd, self.names, self.target)
+        print(f"{number} textures in {self.target}")

@@ -1,1 +1,1 @@
-"""From predicted maps to counts, scores, tables, figures and reports."""
+"""Evaluation of predicted maps: counts, scores, tables, figures and reports."""

@@ -1,4 +1,4 @@
-"""Anyone's maps: several methods' folders against several sets' masks, scored alike."""
+"""Folders of predicted maps of several methods, compared on the masks of several test sets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aslp_lib.evaluation.scores import Results
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders
 
 MASK_FOLDERS = ("gt", "mask", "masks")
-"""Folders of masks that carry their set's name one level up (`SOD/GT`)."""
+"""Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
 
 
 def count_methods(
@@ -22,49 +22,69 @@ def count_methods(
     *,
     progress: bool = True,
 ) -> Results:
-    """Counts of every method on every set.
+    """Count the pixels of every method's maps on every set.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ("ours", "masks"):
+    ...         Path(folder, name).mkdir()
+    ...         Image.new("L", (4, 2), 255).save(Path(folder, name, "image.png"))
+    ...     maps, masks = {"ours": Path(folder, "ours")}, {"SOD": Path(folder, "masks")}
+    ...     results = count_methods(maps, masks, ReadOptions(weighted_f=False), progress=False)
+    >>> results["SOD"]["ours"].pixels
+    8
 
     Args:
-        methods: label -> folder of maps: `FOLDER/SET/STEM.png`, or for one set `FOLDER/STEM.png`.
-        sets: name -> folder of masks.
+        methods: method label -> folder of maps. Maps lie in `FOLDER/SET/STEM.png`, or in
+            `FOLDER/STEM.png` if there is only one set.
+        sets: set name -> folder of masks.
+        reading: how maps and masks are read.
 
     Raises:
-        FileNotFoundError: no such folder.
-        ValueError: as `count_folders`.
+        FileNotFoundError: a folder does not exist.
+        ValueError: maps or masks cannot be used, see `count_folders`.
     """
-    # First of all: a missing folder is told before an hour of counting.
+    # Every folder is checked first, because counting may take an hour.
     for folder in sets.values():
         if not folder.is_dir():
-            raise FileNotFoundError(f"there is no folder {folder}: --masks needs folders of masks")
-    places = {
+            raise FileNotFoundError(
+                f"there is no folder {folder}; expected a folder of masks. Correct --masks."
+            )
+    folders = {
         name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
         for name in sets
     }
     return {
         name: {
             label: count_folders(folder, sets[name], reading, progress=progress)
-            for label, folder in folders.items()
+            for label, folder in by_method.items()
         }
-        for name, folders in places.items()
+        for name, by_method in folders.items()
     }
 
 
 def parse_methods(words: Sequence[str]) -> dict[str, Path]:
-    """Folders of maps as typed: `DIR`, called as the folder is, or `LABEL=DIR`.
+    """Parse the folders of maps that a user typed: label of the method -> folder.
+
+    A word is `LABEL=DIR`, or `DIR` alone, where the folder's name becomes the label.
+
+    >>> list(parse_methods(["maps/bce", "ASLP=maps/calibration"]))
+    ['bce', 'ASLP']
 
     Raises:
-        ValueError: two of one label; a label that cannot stand in a table.
+        ValueError: two methods have the same label, or a label cannot be printed in a table.
     """
     methods: dict[str, Path] = {}
     for word in words:
         label, separator, folder = word.partition("=")
         labelled = separator and not Path(word).exists()
         path = Path(folder if labelled else word)
-        name = label if labelled else _as_written(path).name
+        name = label if labelled else _absolute(path).name
         if name in methods:
             raise ValueError(
-                f"two methods are called {name}: name them, --maps FIRST={methods[name]} "
-                f"SECOND={path}"
+                f"two methods are called {name}; expected a label for each. Name them: "
+                f"--maps FIRST={methods[name]} SECOND={path}"
             )
         _refuse_unprintable(name, f"--maps LABEL={path}")
         methods[name] = path
@@ -72,53 +92,62 @@ def parse_methods(words: Sequence[str]) -> dict[str, Path]:
 
 
 def parse_sets(folders: Sequence[Path]) -> dict[str, Path]:
-    """Folders of masks by their sets' names: a set is called as its folder, or as its parent if it
-    is a `GT`. Links are not followed.
+    """Name the sets of the given mask folders: name of the set -> folder.
+
+    A set takes the name of its folder, or of the parent folder if the folder is called as one of
+    `MASK_FOLDERS`. Symbolic links are not followed, so that a link can rename a set.
+
+    >>> list(parse_sets([Path("Test/SOD/GT"), Path("masks/ECSSD")]))
+    ['SOD', 'ECSSD']
 
     Raises:
-        ValueError: two of one name; a name that cannot stand in a table.
+        ValueError: two sets have the same name, or a name cannot be printed in a table.
     """
     sets: dict[str, Path] = {}
     for folder in folders:
-        whole = _as_written(folder)
-        name = whole.parent.name if whole.name.lower() in MASK_FOLDERS else whole.name
+        path = _absolute(folder)
+        name = path.parent.name if path.name.lower() in MASK_FOLDERS else path.name
         if name in sets:
             raise ValueError(
-                f"{sets[name]} and {folder} are both called {name}: rename one, or give a link to "
-                f"it under another name (ln -s {whole} OTHER; --masks OTHER). Maps of several sets "
-                "lie in folders of their names"
+                f"{sets[name]} and {folder} are both called {name}; expected a name for each set, "
+                "because maps of several sets lie in folders of these names. Rename one, or link "
+                f"to it under another name (ln -s {path} OTHER; --masks OTHER)."
             )
         _refuse_unprintable(name, "a link to the folder that has a printable name")
         sets[name] = folder
     return sets
 
 
-def _as_written(path: Path) -> Path:
-    """The whole path, links not followed: who links a folder under another name means that."""
+def _absolute(path: Path) -> Path:
+    """Return the absolute path without following links, whose names the user chose."""
     return Path(os.path.abspath(path))  # noqa: PTH100  (`absolute` would keep "..")
 
 
 def _refuse_unprintable(name: str, remedy: str) -> None:
-    """Raise ValueError on a name that would break a line or that no file can hold."""
+    """Raise ValueError for a name that is empty, breaks a line or cannot be written to a file."""
     categories = {unicodedata.category(character) for character in name}
     if not name.strip() or categories & {"Cc", "Cs", "Zl", "Zp"}:
         raise ValueError(
-            f"{name!r} cannot be a name in tables, it is empty or has line breaks or control "
-            f"characters: give {remedy}"
+            f"{name!r} cannot be a name in tables; expected a name that is not empty and has no "
+            f"line breaks or control characters. Give {remedy}."
         )
 
 
 def _maps(folder: Path, name: str, sets: int) -> Path:
-    """Where a method's maps of a set lie."""
+    """Return the folder with a method's maps of one set."""
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}: --maps needs folders of maps")
+        raise FileNotFoundError(
+            f"there is no folder {folder}; expected a folder of maps. Correct --maps."
+        )
     if (folder / name).is_dir():
         return folder / name
     if sets > 1:
         raise FileNotFoundError(
-            f"there is no folder {folder / name}: with several sets, each method's folder needs "
-            "one of each set's name"
+            f"there is no folder {folder / name}. With several sets, each method's folder needs a "
+            "subfolder named after each set."
         )
     if not find_images(folder):
-        raise ValueError(f"there are no maps in {folder}, and no folder {name}")
+        raise ValueError(
+            f"there are no maps in {folder}; expected STEM.png there or in {folder / name}."
+        )
     return folder

@@ -1,6 +1,6 @@
-"""Reports: one self-contained HTML page with scores and pictures, of a run or of anyone's maps.
+"""Reports: a self-contained HTML page with the scores and figures of a run or of folders of maps.
 
-Two reports of the same numbers differ in their `<time>` alone.
+Two reports of the same numbers differ only in their `<time>` element.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 PICTURES, WIDE, SCROLL = "pictures", "pictures wide", "scroll"
-"""Classes: as many pictures beside one another as the page holds, and one that scrolls."""
+"""CSS classes of a row of pictures: a grid, a grid with wider pictures, and a row that scrolls."""
 STYLE = """:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:110rem;margin:2rem auto;padding:0 1rem}
 p,li{max-width:70rem}
@@ -59,32 +59,53 @@ def write_comparison(
     sets: Mapping[str, Path],
     notes: Iterable[str],
 ) -> None:
-    """Write a page on anyone's maps.
+    """Write a report on folders of maps.
+
+    >>> import numpy as np
+    >>> from tempfile import TemporaryDirectory
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> evaluation = Evaluation.of({"SOD": {"BCE": counts}})
+    >>> with TemporaryDirectory() as folder:
+    ...     page = Path(folder) / "report.html"
+    ...     write_comparison(page, evaluation, {"BCE": Path("maps")}, {"SOD": Path("GT")}, [])
+    ...     "<td>75.00</td>" in page.read_text("utf-8")  # the accuracy in percent
+    True
 
     Args:
-        evaluation: by the methods' labels.
-        methods: label -> folder of maps, as given.
-        sets: name -> folder of masks, as given.
-        notes: what a reader must know of how the maps were read.
+        path: HTML file to write.
+        evaluation: evaluation whose methods are named by their labels.
+        methods: label -> folder of maps, as the user gave it.
+        sets: name -> folder of masks, as the user gave it.
+        notes: remarks on how the maps were read.
     """
     parts = [*note_parts(notes), *score_parts(evaluation)]
     for name in evaluation.counts:
         parts += set_parts(evaluation, name)
-    folders = [("maps of", methods), ("masks of", sets)]
+    groups = [("maps of", methods), ("masks of", sets)]
     rows = [
-        [html.escape(f"{kind} {each}"), html.escape(str(at))]
-        for kind, of in folders
-        for each, at in of.items()
+        [html.escape(f"{kind} {name}"), html.escape(str(folder))]
+        for kind, folders in groups
+        for name, folder in folders.items()
     ]
     parts += ["<h2>Folders</h2>", _table(["", "folder, as given"], rows, names=2)]
     write_page(path, parts)
 
 
 def write_page(path: Path, parts: Iterable[str]) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
+    """Write a report from the HTML of its parts, with its date and the versions of the software.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     page = Path(folder) / "report.html"
+    ...     write_page(page, ["<h2>Scores</h2>"])
+    ...     page.read_text().endswith("<h2>Scores</h2></body></html>")
+    True
+    """
+    time = datetime.now(UTC).replace(microsecond=0)
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy"))
     made = (
-        f'<p>Made on <time datetime="{now.isoformat()}">{now:%Y-%m-%d, %H:%M} UTC</time> with '
+        f'<p>Made on <time datetime="{time.isoformat()}">{time:%Y-%m-%d, %H:%M} UTC</time> with '
         f"aslp_lib {__version__}, Python {platform.python_version()}, {versions}.</p>"
     )
     page = (
@@ -97,10 +118,23 @@ def write_page(path: Path, parts: Iterable[str]) -> None:
 
 
 def note_parts(notes: Iterable[str]) -> list[str]:
+    """Return the HTML of notes, a paragraph for each.
+
+    >>> note_parts(["maps < 8 bits"])
+    ['<p class="note">Note: maps &lt; 8 bits.</p>']
+    """
     return [f'<p class="note">Note: {html.escape(note)}.</p>' for note in notes]
 
 
 def score_parts(evaluation: Evaluation) -> list[str]:
+    """Return the HTML of the table of scores and of the table of differences between methods.
+
+    >>> import numpy as np
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> score_parts(Evaluation.of({"SOD": {"BCE": counts}}))[0]
+    '<h2>Scores</h2>'
+    """
     several = any(len(methods) > 1 for methods in evaluation.counts.values())
     bold = (
         "<p>In bold the best of a set, and what reads the same; whether it would lead on other "
@@ -123,20 +157,33 @@ def score_parts(evaluation: Evaluation) -> list[str]:
 
 
 def set_parts(evaluation: Evaluation, name: str) -> list[str]:
-    """A set's pictures: of each method by itself, so that a page of any width can lay them out, and
-    of all together."""
+    """Return the HTML of a set's figures.
+
+    Each method has figures of its own, so that a page of any width can lay them out. Further
+    figures show all methods together.
+
+    >>> import numpy as np
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> set_parts(Evaluation.of({"SOD": {"BCE": counts}}), "SOD")[0]
+    '<h2>SOD</h2>'
+
+    Args:
+        evaluation: evaluation of all sets.
+        name: name of the set.
+    """
     methods, bins = evaluation.counts[name], evaluation.bins
     together = []
     if len(methods) > 1:
         together.append(figures.reliability_overlay(methods, name, bins))
     if all(counts.pooled[1].any() for counts in methods.values()):
         together.append(figures.detection_curves(methods, name))
-    each = [{label: counts} for label, counts in methods.items()]
-    diagrams = [figures.reliability_diagrams(one, name, bins) for one in each]
-    densities = [figures.joint_density(one, name, bins) for one in each]
-    scatters = [figures.image_scatter(one, name) for one in each]
+    singles = [{label: counts} for label, counts in methods.items()]
+    diagrams = [figures.reliability_diagrams(single, name, bins) for single in singles]
+    densities = [figures.joint_density(single, name, bins) for single in singles]
+    scatters = [figures.image_scatter(single, name) for single in singles]
     kinds = [diagrams, densities, scatters]
-    # Methods stand beside one another; where there is but one, its pictures do.
+    # A row of pictures compares the methods. A single method has all its pictures in one row.
     first, *others = kinds if len(methods) > 1 else [list(itertools.chain(*kinds))]
     return [
         f"<h2>{html.escape(name)}</h2>",
@@ -149,26 +196,28 @@ def set_parts(evaluation: Evaluation, name: str) -> list[str]:
 
 
 def _differences(evaluation: Evaluation) -> list[str]:
-    """What each method changes against the first, with paired intervals over images."""
-    chosen = visible_scores(Visibility.MAIN)
-    functions = [score.with_bins(evaluation.bins) for score in chosen]
+    """Return the HTML of a table of differences to the first method, with paired intervals."""
+    columns = visible_scores(Visibility.MAIN)
+    functions = [score.with_bins(evaluation.bins) for score in columns]
     rows = []
     for name, methods in evaluation.counts.items():
-        known = evaluation.scores[name]
+        set_scores = evaluation.scores[name]
         (base, reference), *others = methods.items()
         paired = {m: c for m, c in others if c.names == reference.names and len(c) > 1}
         if not paired:
             continue
-        drawn = Resamples(reference)
-        before = [drawn.scores(function) for function in functions]
+        resamples = Resamples(reference)
+        reference_scores = [resamples.scores(function) for function in functions]
         for method, counts in paired.items():
-            drawn, cells = Resamples(counts), []
-            for score, function, old in zip(chosen, functions, before, strict=True):
-                change = known[method][score.name] - known[base][score.name]
-                ends = middle(drawn.scores(function) - old)
+            resamples, cells = Resamples(counts), []
+            for score, function, subtrahend in zip(
+                columns, functions, reference_scores, strict=True
+            ):
+                change = set_scores[method][score.name] - set_scores[base][score.name]
+                ends = middle(resamples.scores(function) - subtrahend)
                 low, high = (score.text(end, "+") for end in ends)
                 text = f"{score.text(change, '+')} [{low}, {high}]"
-                # As it reads: an end that is rounded to 0 leaves nothing out.
+                # The rounded ends decide: an end that rounds to 0 does not exclude 0.
                 apart = low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
                 cells.append(f"<b>{text}</b>" if apart else text)
             rows.append([html.escape(name), html.escape(f"{method} − {base}"), *cells])
@@ -176,7 +225,7 @@ def _differences(evaluation: Evaluation) -> list[str]:
         return []
     return [
         "<h2>What changes</h2>",
-        _table(["set", "change", *(score.heading for score in chosen)], rows, names=2),
+        _table(["set", "change", *(score.heading for score in columns)], rows, names=2),
         "<p>In points, with 95 % intervals over images, both methods on the same resampled images; "
         "in bold where the interval leaves out 0. They say what other test images could change, "
         "not what another training could.</p>",
@@ -184,17 +233,17 @@ def _differences(evaluation: Evaluation) -> list[str]:
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]], names: int) -> str:
-    """A table that scrolls by itself where the page is narrow.
+    """Return the HTML of a table that scrolls sideways where the page is narrow.
 
     Args:
-        head: texts.
-        rows: HTML.
-        names: how many columns hold names, not numbers.
+        head: titles of the columns, as text.
+        rows: cells of each row, as HTML.
+        names: number of leading columns that hold names instead of numbers.
     """
 
     def line(tag: str, cells: Iterable[str]) -> str:
-        kinds = (f'{tag} class="name"' if i < names else tag for i in itertools.count())
-        return "".join(f"<{kind}>{cell}</{tag}>" for kind, cell in zip(kinds, cells, strict=False))
+        tags = (f'{tag} class="name"' if i < names else tag for i in itertools.count())
+        return "".join(f"<{start}>{cell}</{tag}>" for start, cell in zip(tags, cells, strict=False))
 
     body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return (
@@ -204,6 +253,16 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]], names: int) -> st
 
 
 def pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
+    """Return the HTML of a row of figures, embedded as PNG with alt text.
+
+    >>> figure = Figure(figsize=(2, 1), label="an empty figure")
+    >>> pictures([figure]).split("alt=")[1]
+    '"an empty figure"></div>'
+
+    Args:
+        drawn: figures whose labels describe them.
+        kind: CSS class of the row: `PICTURES`, `WIDE` or `SCROLL`.
+    """
     images = []
     for figure in drawn:
         data = base64.b64encode(figures.to_png(figure)).decode()
@@ -215,15 +274,18 @@ def pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
 
 
 EXAMPLES = 4
+"""Number of images that a run's report shows for each test set."""
 
 
 def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
     """Write `report.html` of an evaluated run.
 
     Args:
-        evaluation: by the methods' labels.
+        run: the run.
+        data: data of the run.
+        evaluation: evaluation of the run, with the variants named by their labels.
     """
-    # Imported here because they load torch, which a report on maps does without.
+    # Imported here because they load torch, which a report on folders of maps does not need.
     from aslp_lib.methods import METHOD_LABELS
     from aslp_lib.runs import read_log
 
@@ -245,20 +307,20 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
 
 
 def _recalibrations(run: Run) -> list[str]:
-    """What was fitted after training, and whether it left the decisions alone."""
-    from aslp_lib.recalibration import RECALIBRATIONS  # loads torch, too
+    """Return the HTML of a list of the fitted recalibrations and whether they keep decisions."""
+    from aslp_lib.recalibration import RECALIBRATIONS  # loads torch
 
     items = []
     for variant in run.variants():
         if variant.recalibration is not None:
             kind = RECALIBRATIONS[variant.recalibration]
             fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
-            kept = (
+            decisions = (
                 "the network decides as before (where a map is resized, a few edge pixels may not)"
                 if kind.preserves_decisions
                 else "decisions may change"
             )
-            text = f"{variant.label}: {fitted.describe()}; {kept}."
+            text = f"{variant.label}: {fitted.describe()}; {decisions}."
             items.append(f"<li>{html.escape(text)}</li>")
     if not items:
         return []
@@ -266,12 +328,12 @@ def _recalibrations(run: Run) -> list[str]:
 
 
 def _examples(run: Run, dataset: SaliencySet) -> Figure:
-    """The set's first images beside their masks and the run's maps of them."""
-    chosen = range(min(EXAMPLES, len(dataset)))
+    """Draw the first images of a set beside their masks and the run's maps."""
+    indices = range(min(EXAMPLES, len(dataset)))
     maps = {
         variant.label: [
-            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in chosen
+            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in indices
         ]
         for variant in run.variants()
     }
-    return figures.gallery(dataset, chosen, maps)
+    return figures.gallery(dataset, indices, maps)

@@ -1,4 +1,4 @@
-"""Evaluation: counts become every score, once, with intervals over images, in JSON and CSV."""
+"""Scores of counted maps, computed once, with intervals over images, and their files."""
 
 from __future__ import annotations
 
@@ -22,23 +22,29 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
-"""The scores whose intervals a run keeps."""
+"""Names of the scores whose intervals a run's metrics.json holds."""
 
 FEW = 100
-"""With fewer images, intervals are said to be too narrow."""
+"""Number of images below which a note warns that the intervals are too narrow."""
 
 Results = dict[str, dict[str, Counts]]
-"""Counts by test set and method; a run's by `Variant.label`."""
+"""Counts by test set and method. The methods of a run are named by `Variant.label`."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was counted, and its scores, computed once: tables, files and reports read them here.
+    """Counts of predicted maps and their scores, computed once for all tables, files and reports.
+
+    >>> import numpy as np
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> evaluation = Evaluation.of({"test": {"BCE": counts}})
+    >>> evaluation.scores["test"]["BCE"]["accuracy"]
+    0.75
 
     Args:
-        counts: by test set and method.
-        scores: the same, and by name; NaN where one is not defined.
-        bins: of the calibration scores.
+        counts: counts by test set and method.
+        scores: scores by test set, method and name of the score; NaN where a score is undefined.
+        bins: number of confidence bins of the calibration scores.
     """
 
     counts: Results
@@ -49,14 +55,14 @@ class Evaluation:
     def of(cls, counts: Results, bins: int = BINS) -> Evaluation:
         """Score every method on every test set."""
         rows = {
-            name: {method: scores(each, bins) for method, each in methods.items()}
+            name: {method: scores(c, bins) for method, c in methods.items()}
             for name, methods in counts.items()
         }
         return cls(counts, rows, bins)
 
     @property
     def notes(self) -> list[str]:
-        """What must be said of the intervals, by test set."""
+        """Warnings about the intervals, at most one per test set."""
         return [
             note
             for name, methods in self.counts.items()
@@ -64,9 +70,13 @@ class Evaluation:
         ]
 
     def records(self, names: Collection[str] = MAIN) -> dict[str, dict[str, dict[str, Any]]]:
-        """What JSON keeps, by test set and method: scores by name, null where one is not defined
-        (JSON has no NaN), how many images, the 95 % intervals over images of the named scores, and
-        notes on them.
+        """Return the contents of metrics.json, by test set and method.
+
+        Each record holds the scores by name (None where a score is undefined, because JSON has no
+        NaN), the number of images, 95 % intervals over images, and notes on the intervals.
+
+        Args:
+            names: scores that get an interval.
         """
         return {
             name: {
@@ -85,11 +95,21 @@ class Evaluation:
 def intervals(
     counts: Counts, row: Mapping[str, float], names: Collection[str], bins: int = BINS
 ) -> dict[str, tuple[float, float] | None]:
-    """95 % intervals over images of the named scores, null where a score is not defined; none for a
-    set of one image.
+    """Compute 95 % percentile bootstrap intervals over images.
+
+    >>> import numpy as np
+    >>> image = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
+    >>> intervals(Counts.join([image, image]), {"accuracy": 1.0}, ["accuracy"])
+    {'accuracy': (1.0, 1.0)}
 
     Args:
-        row: the set's scores by name.
+        row: scores of the set by name.
+        names: scores that get an interval.
+        bins: number of confidence bins of the calibration scores.
+
+    Returns:
+        Score name -> (low, high), or None if the score is undefined. A set of a single image has
+        no intervals.
     """
     if len(counts) < 2:
         return {}
@@ -103,10 +123,18 @@ def intervals(
 
 
 def interval_notes(name: str, images: int) -> list[str]:
-    """What must be said of intervals over so few images; nothing of those over enough.
+    """Return a warning if a set has too few images for reliable intervals.
 
-    Percentile intervals are too narrow where scores of resamples are skewed, which many images mend
-    and other kinds of interval hardly do (bias-corrected and accelerated ones: .86 at 30 images).
+    Percentile intervals are too narrow if the scores of resamples are skewed. More images correct
+    this; other bootstrap intervals hardly do (bias-corrected and accelerated intervals cover the
+    truth in 86 % of trials with 30 images).
+
+    >>> interval_notes("SOD", images=300)
+    []
+
+    Args:
+        name: name of the set.
+        images: number of images in the set.
     """
     if not 1 < images < FEW:
         return []
@@ -119,7 +147,16 @@ def interval_notes(name: str, images: int) -> list[str]:
 def flat(
     records: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> tuple[list[str], list[list[object]]]:
-    """Header and lines of a CSV of every score, from records by set and method."""
+    """Return the header and the rows of a CSV file with every score.
+
+    >>> record = {"images": 7, **dict.fromkeys(SCORES, 0.5)}
+    >>> header, rows = flat({"SOD": {"BCE": record}})
+    >>> header[:3], rows[0][:3]
+    (['set', 'method', 'images'], ['SOD', 'BCE', 7])
+
+    Args:
+        records: records by set and method, see `Evaluation.records`.
+    """
     keys = ("images", *SCORES)
     lines = [
         [name, method, *(row[key] for key in keys)]
@@ -132,16 +169,21 @@ def flat(
 def evaluate_run(
     run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Evaluation:
-    """Count and score the maps of every variant and test set; write metrics.json and metrics.csv.
+    """Score a run's maps of every variant and test set, and write metrics.json and metrics.csv.
+
+    Args:
+        run: a run whose maps were predicted.
+        data: the run's data, of which the test sets are scored.
+        reading: how maps and masks are read.
 
     Returns:
-        The evaluation, by the variants' labels.
+        The evaluation, with the variants named by their labels.
 
     Raises:
-        ValueError: maps of other weights, images or settings than there are now; and as
-            `count_maps`.
+        ValueError: the maps were made with other weights, images or settings than the run has now,
+            or cannot be used, see `count_maps`.
     """
-    # Imported here because it loads torch, which scores of maps do without.
+    # Imported here because it loads torch, which scoring maps does not need.
     from aslp_lib.prediction import provenance
 
     provenance.check(run, data.tests)
@@ -149,8 +191,10 @@ def evaluate_run(
     evaluation = Evaluation.of(
         {
             name: {
-                each.label: count_maps(run.maps(each, name), dataset, reading, progress=progress)
-                for each in run.variants()
+                variant.label: count_maps(
+                    run.maps(variant, name), dataset, reading, progress=progress
+                )
+                for variant in run.variants()
             }
             for name, dataset in data.tests.items()
         }

@@ -1,4 +1,4 @@
-"""Tables of scores by set and method: for a terminal, a page, a paper and a spreadsheet."""
+"""Tables of scores by set and method, as plain text, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from aslp_lib.metrics import Score, Visibility, visible_scores
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
-"""Scores by set, method and name, as `Evaluation.scores` or as its records."""
+"""Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
+"""Scores in the columns of Markdown and LaTeX tables."""
 TERMINAL = visible_scores(Visibility.TERMINAL)
+"""Scores in the columns of the plain-text table."""
 
-MARKDOWN = str.maketrans({each: f"\\{each}" for each in "\\`*_[]<>&~$|"})
-"""What a name escapes."""
+MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
+"""Translation table that escapes names for Markdown."""
 LATEX = str.maketrans(
     {
-        **{each: f"\\{each}" for each in "%&_#${}"},
-        **{each: f"{{{each}}}" for each in "[]*"},  # after \\ they would be its arguments
+        **{character: f"\\{character}" for character in "%&_#${}"},
+        # After a line's \\, LaTeX would read a bare [, ] or * as an argument of \\.
+        **{character: f"{{{character}}}" for character in "[]*"},
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
@@ -27,10 +30,17 @@ LATEX = str.maketrans(
         "|": r"\textbar{}",
     }
 )
+"""Translation table that escapes names for LaTeX."""
 
 
 def as_table(rows: Rows) -> str:
-    """The main scores, for a terminal."""
+    """Format the main scores as a plain-text table for a terminal.
+
+    >>> row = {score.name: 0.125 for score in TERMINAL}
+    >>> header, line = as_table({"SOD": {"BCE": row}}).splitlines()
+    >>> header.split()[:2], line.split()[:3]
+    (['set', 'method'], ['SOD', 'BCE', '12.50'])
+    """
     lines = [["set", "method", *(score.heading for score in TERMINAL)]]
     for name, methods in rows.items():
         for method, values in methods.items():
@@ -48,7 +58,7 @@ def as_table(rows: Rows) -> str:
 def markdown_table(
     head: Sequence[str], rows: Iterable[Iterable[str]], alignment: str = "lr"
 ) -> str:
-    """A Markdown table, without a newline at its end.
+    """Format a Markdown table, without a newline at its end.
 
     >>> print(markdown_table(["method", "ECE"], [["BCE", "1.20"]]))
     | method | ECE |
@@ -56,9 +66,9 @@ def markdown_table(
     | BCE | 1.20 |
 
     Args:
-        head: the columns' titles.
-        rows: the cells of each row, as Markdown.
-        alignment: "l" or "r" for each column, left or right; the last letter holds for all further
+        head: titles of the columns.
+        rows: cells of each row, in Markdown.
+        alignment: "l" (left) or "r" (right) for each column; the last letter applies to all further
             columns.
     """
     marks = alignment.ljust(len(head), alignment[-1])
@@ -68,7 +78,13 @@ def markdown_table(
 
 
 def markdown(rows: Rows) -> str:
-    """A Markdown table; the best of a set in bold where several methods are compared."""
+    """Format the scores as a Markdown table, with the best method of each set in bold.
+
+    >>> worse, better = ({score.name: x for score in COLUMNS} for x in (0.2, 0.1))
+    >>> line = markdown({"SOD": {"BCE": worse, "ASLP": better}}).splitlines()[3]
+    >>> line.split(" | ")[:3]
+    ['| SOD', 'ASLP', '**10.00**']
+    """
     lines = [
         [name.translate(MARKDOWN), method.translate(MARKDOWN), *cells]
         for name, method, cells in best_in_bold(rows, "**{}**")
@@ -78,7 +94,12 @@ def markdown(rows: Rows) -> str:
 
 
 def latex(rows: Rows) -> str:
-    """The same for LaTeX with booktabs."""
+    r"""Format the scores as a LaTeX table for the package booktabs, with the best in bold.
+
+    >>> row = {score.name: 0.125 for score in COLUMNS}
+    >>> print(latex({"SOD": {"label_smoothing": row}}).splitlines()[4][:35])
+    SOD & label\_smoothing & 12.50 & 12
+    """
     titles = ["Set", "Method", *(score.heading for score in COLUMNS)]
     lines = [
         r"\begin{tabular}{ll" + "r" * len(COLUMNS) + "}",
@@ -94,28 +115,41 @@ def latex(rows: Rows) -> str:
 
 
 def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Set, method and cells of each line, the best of a set in bold: what reads as the best does is
-    as good, and where all read the same none is."""
+    """Yield the set, the method and the cells of each row, with the best method of a set in bold.
+
+    Values that round to the same text as the best one are bold too. If all methods of a set have
+    the same text, none is bold.
+
+    >>> worse, better = ({score.name: x for score in COLUMNS} for x in (0.2, 0.1))
+    >>> rows = best_in_bold({"SOD": {"BCE": worse, "ASLP": better}}, "<b>{}</b>")
+    >>> [(method, cells[0]) for _, method, cells in rows]
+    [('BCE', '20.00'), ('ASLP', '<b>10.00</b>')]
+
+    Args:
+        rows: scores by set, method and name.
+        bold: format string that makes its text bold.
+    """
     for name, methods in rows.items():
-        leading = []
+        best_methods = []  # best methods of each column
         for score in COLUMNS:
-            # Without their signs: a score is best at 0, or as large as can be.
-            sizes = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
-            first = score.text(abs(score.best(_value(row, score) for row in methods.values())))
-            tied = len(set(sizes.values())) == 1
-            leading.append({m for m, size in sizes.items() if size == first and not tied})
+            # A score is best at 0 or as large as possible, so signs do not matter.
+            texts = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
+            best = score.text(abs(score.best(_value(row, score) for row in methods.values())))
+            tied = len(set(texts.values())) == 1
+            best_methods.append({m for m, text in texts.items() if text == best and not tied})
         for method, row in methods.items():
-            texts = [score.text(_value(row, score)) for score in COLUMNS]
+            cells = [score.text(_value(row, score)) for score in COLUMNS]
             yield (
                 name,
                 method,
                 [
-                    bold.format(text) if method in best else text
-                    for text, best in zip(texts, leading, strict=True)
+                    bold.format(cell) if method in leaders else cell
+                    for cell, leaders in zip(cells, best_methods, strict=True)
                 ],
             )
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:
+    """Return a score as a number: NaN for None."""
     value = row[score.name]
     return math.nan if value is None else value

@@ -1,1 +1,1 @@
-"""Methods compared over several seeds: their trainings, records and statistics."""
+"""Experiments that compare training methods over several seeds: runs, records and statistics."""

@@ -1,8 +1,8 @@
-"""A study: ways to train and recalibrations compared on the same data, network, seeds and budget.
+"""Experiments: training methods and recalibrations compared with equal data, networks and seeds.
 
-Every training is a run of its own, `STUDY/CANDIDATE/seed-N`, so that a study goes on where it was
-stopped, and may be asked for more later. All are scored from 8-bit maps at the images' own sizes,
-the validation set too; the maps are counted as they are predicted, and not kept.
+Every training is a run of its own in `EXPERIMENT/CONFIGURATION/seed-N`, so that an experiment can
+be resumed and extended. All sets, including the validation set, are scored from 8-bit maps at the
+images' own sizes. The maps are counted when they are predicted, and not stored.
 """
 
 from __future__ import annotations
@@ -59,52 +59,80 @@ from aslp_lib.training.recalibrate import recalibrate
 
 @dataclass(frozen=True)
 class RunConfiguration:
-    """A way to train: a method, and those of its hyperparameters that are not the settings'."""
+    """A training method, and those of its hyperparameters that differ from the settings.
+
+    >>> configuration = RunConfiguration("focal", {"gamma": 3.0})
+    >>> configuration.name
+    'focal,gamma=3.0'
+
+    Args:
+        method: name of the training method.
+        options: hyperparameter -> value.
+    """
 
     method: str
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Of its folder: `bce`, `focal,gamma=3.0`."""
-        return ",".join([self.method, *(f"{key}={each}" for key, each in self.options.items())])
+        """Name of the folder of its runs, such as `bce` or `focal,gamma=3.0`."""
+        return ",".join([self.method, *(f"{key}={value}" for key, value in self.options.items())])
 
     def settings(self, common: Settings, seed: int) -> Settings:
-        """Of its training with a seed. Hyperparameters of other methods are as if nobody had chosen
-        them, so that they may change between two calls of a study."""
+        """Return the settings of its training with a seed.
+
+        Hyperparameters of other methods are reset to their defaults, so that they may change
+        between two calls of an experiment.
+
+        Args:
+            common: settings of the experiment.
+            seed: seed of the data, the weights and the training.
+        """
         family = METHODS[self.method].family
-        own = common.tuned(**{family: self.options}) if self.options else common
-        held = vars(own.hyperparameters)
+        tuned = common.tuned(**{family: self.options}) if self.options else common
+        options = vars(tuned.hyperparameters)
         return replace(
-            own,
+            tuned,
             methods=(self.method,),
             recalibrate=(),
             seed=seed,
             data_seed=seed,
-            hyperparameters=Hyperparameters(**{family: held[family]} if family in held else {}),
+            hyperparameters=Hyperparameters(
+                **{family: options[family]} if family in options else {}
+            ),
         )
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is compared, and where it is kept.
+    """A comparison of run configurations over several seeds, stored in a folder.
+
+    >>> from aslp_lib.config import PRESETS
+    >>> settings = replace(PRESETS["demo"], methods=("bce", "focal"))
+    >>> experiment = Experiment(Path("runs/experiment"), settings, seeds=2)
+    >>> [(configuration.name, run.seed) for configuration, run in experiment.trainings]
+    [('bce', 0), ('focal', 0), ('bce', 1), ('focal', 1)]
 
     Args:
-        path: the study's folder.
-        settings: of all trainings; its `recalibrate` are compared too.
-        seeds: how many: 0, 1, ... A seed draws a made data set, the weights, the order and the
-            method's draws anew.
-        candidates: what is trained; the settings' `methods`, unless given.
-        corruptions: names of `data.corruptions.CORRUPTIONS`, of which the first test set is
-            scored too.
-        shifts: names of `data.shapes.SHIFTS`, as further test sets of the embedded data.
-        tested: score the tests too, not the validation set alone.
+        path: folder of the experiment.
+        settings: settings of all trainings. The recalibrations in `recalibrate` are compared too.
+        seeds: number of seeds 0, 1, ... A seed determines the synthetic data set, the initial
+            weights, the order of the images and the random draws of the method.
+        configurations: run configurations to train; one per method of the settings, unless given.
+        corruptions: names in `data.corruptions.CORRUPTIONS`. The first test set is scored under
+            each of them too.
+        shifts: names in `data.shapes.SHIFTS` of further test sets of the embedded data.
+        tested: score the test sets too, not only the validation set.
+
+    Raises:
+        ValueError: there are no seeds, a corruption or shift is unknown, or shifts are asked for
+            with data that are not embedded.
     """
 
     path: Path
     settings: Settings
     seeds: int
-    candidates: tuple[RunConfiguration, ...] = ()
+    configurations: tuple[RunConfiguration, ...] = ()
     corruptions: tuple[str, ...] = ()
     shifts: tuple[str, ...] = ()
     tested: bool = True
@@ -112,204 +140,273 @@ class Experiment:
     def __post_init__(self) -> None:
         require("seeds", self.seeds, self.seeds >= 1, "at least 1")
         for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
-            for each in getattr(self, name):
-                if each not in known:
-                    raise ValueError(f"{name} has {each!r}, but must be of {', '.join(known)}")
+            for value in getattr(self, name):
+                if value not in known:
+                    raise ValueError(
+                        f"{name} has an unknown name: {value!r}; expected names among "
+                        f"{', '.join(known)}."
+                    )
         if self.shifts and self.settings.data != EMBEDDED:
-            raise ValueError(f"shifts are of the data {EMBEDDED!r}, not of {self.settings.data!r}")
+            raise ValueError(
+                f"shifts need the data {EMBEDDED!r}, got {self.settings.data!r}. Leave --shifts "
+                "out, or use the embedded data."
+            )
 
     @property
     def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
-        """Seed after seed, so that a study that is stopped has whole seeds."""
-        candidates = self.candidates or tuple(map(RunConfiguration, self.settings.methods))
+        """Configurations and settings of all trainings, seed by seed, so that an experiment that
+        is stopped has complete seeds."""
+        configurations = self.configurations or tuple(map(RunConfiguration, self.settings.methods))
         return [
-            (candidate, candidate.settings(self.settings, seed))
+            (configuration, configuration.settings(self.settings, seed))
             for seed in range(self.seeds)
-            for candidate in candidates
+            for configuration in configurations
         ]
 
     def sets(self, training: Settings, data: DataSplits) -> dict[str, SaliencySet]:
-        """What is scored, by name: the validation set, the tests, and these under shift.
+        """Return the sets to score by name: validation, tests, and tests under shift or corruption.
+
+        Args:
+            training: settings of the training.
+            data: data of the training.
 
         Raises:
             ValueError: a test set has the name of the training or validation set.
         """
-        found: dict[str, SaliencySet] = {data.validation.name: data.validation}
+        sets: dict[str, SaliencySet] = {data.validation.name: data.validation}
         if not self.tested:
-            return found
+            return sets
         for part in (data.train, data.validation):
             if part.name in data.tests:
                 raise ValueError(
-                    f"a test set is called {part.name!r}; expected another name, as that is the "
-                    f"{part.name} set's. Rename the test set's folder."
+                    f"a test set is called {part.name!r}; expected another name, because the "
+                    f"{part.name} set has this one. Rename the test set's folder."
                 )
-        found |= data.tests
+        sets |= data.tests
         if self.shifts:
             seed, limit = training.data_seed, training.limit
-            found |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
+            sets |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
         for test in list(data.tests.values())[:1]:
             for name in self.corruptions:
                 corrupted = Corrupted(test, name, training.seed)
-                found[corrupted.name] = corrupted
-        return found
+                sets[corrupted.name] = corrupted
+        return sets
 
     def data(self) -> Data:
-        """What identifies the images and masks that the study trains and scores on.
+        """Compute the fingerprints of the images and masks that the experiment uses.
 
-        All of them are read, once for every data seed. Sets under corruption are left out, as the
-        sets that they are made from identify them.
+        All images are read, once per data seed. Corrupted sets are left out, because the sets that
+        they are made from identify them.
 
         Raises:
-            ValueError: as `sets`.
+            ValueError: a test set has the name of the training or validation set.
         """
-        # A folder's data are the same for every seed.
-        drawn = self.settings.data in DATASETS
+        # The data of a folder are the same for every seed.
+        synthetic = self.settings.data in DATASETS
         by_seed = {
-            training.data_seed if drawn else None: training for _, training in self.trainings
+            training.data_seed if synthetic else None: training for _, training in self.trainings
         }
-        found = {}
+        fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()
             parts = {splits.train.name: splits.train, **self.sets(training, splits)}
             for name, part in parts.items():
                 if not isinstance(part, Corrupted):
-                    found[seed, name] = {
+                    fingerprints[seed, name] = {
                         stem: image[:8] + mask[:8]
                         for stem, (image, mask) in part.fingerprints().items()
                     }
-        return found
+        return fingerprints
 
-    def run(self, candidate: RunConfiguration, training: Settings) -> Run:
-        """The run of a training: made, or gone on with.
+    def run(self, configuration: RunConfiguration, training: Settings) -> Run:
+        """Create the run of a training, or open it if it exists.
+
+        Args:
+            configuration: configuration of the training.
+            training: settings of the training.
 
         Raises:
-            ValueError: one is there that was made with other settings; names them.
+            ValueError: the run was made with other settings; the message names them.
         """
-        path = self.path / candidate.name / f"seed-{training.seed}"
+        path = self.path / configuration.name / f"seed-{training.seed}"
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
-        if other := differing(asdict(training), asdict(run.settings)):
-            made = f"{path} was made with another {', '.join(other)}"
-            raise ValueError(f"{made}: choose another --out, or remove it")
+        if names := differing(asdict(training), asdict(run.settings)):
+            raise ValueError(
+                f"{path} was made with another {', '.join(names)}; expected the same settings. "
+                "Choose another --out, or remove the folder."
+            )
         return run
 
 
 def collect(
-    study: Experiment, file: Path, processes: int = 1, *, progress: bool = True
+    experiment: Experiment, file: Path, processes: int = 1, *, progress: bool = True
 ) -> list[Record]:
-    """All records that a study asks for, each written to a file as it comes. Those that the file
-    has are taken over, and none of it is lost.
+    """Run an experiment and save its records after every training.
+
+    Records that the file already has are reused, and records of other experiments in it are kept.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from aslp_lib.config import PRESETS
+    >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
+    >>> with TemporaryDirectory() as folder:
+    ...     experiment = Experiment(Path(folder), settings, seeds=1)
+    ...     records = collect(experiment, Path(folder) / "records.json", progress=False)
+    >>> [record["set"] for record in records]
+    ['validation', 'test', 'shifted', 'textures']
+
+    Args:
+        experiment: the experiment.
+        file: JSON file of the records.
+        processes: number of trainings at a time.
+        progress: show progress bars.
+
+    Returns:
+        The records of the experiment.
 
     Raises:
-        OSError: the file cannot be written; before anything is trained.
-        RuntimeError: another call works on the study or the file; or as `compare`.
-        ValueError: the file is a folder, or its records were made from other images or masks; and
-            as `compare` and `records.read`.
+        OSError: the file cannot be written. This is checked before anything is trained.
+        RuntimeError: another process works on the experiment or the file, or a training process
+            was killed.
+        ValueError: the file is a folder, or its records are malformed or were made with other
+            settings, images or masks; see also `compare`.
     """
     check_output("--results", file)
-    place = file.resolve()  # all links to a file have one lock
+    target = file.resolve()  # all links to a file share one lock
     busy = (
         "another comparison is at work on {}; expected none. Wait until it is done, or choose "
         "another --out and --results."
     )
     with (
-        locked(study.path / ".lock", busy.format(study.path)),
-        locked(place.with_name(f".{place.name}.lock"), busy.format(file)),
+        locked(experiment.path / ".lock", busy.format(experiment.path)),
+        locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
-        known = read(file, study.settings) if file.exists() else []
-        then, now = read_data(file) if known else {}, study.data()
+        known = read(file, experiment.settings) if file.exists() else []
+        saved_data, data = read_data(file) if known else {}, experiment.data()
         if known:
-            _check_data(file, then, now)
-        found: list[Record] = []
-        for rows in compare(study, processes, known, progress=progress):
-            found += rows
-            rows = in_order(study, found, known)
-            save(file, rows, study.settings, study.seeds, {**then, **now})
-    return found
+            _check_data(file, saved_data, data)
+        records: list[Record] = []
+        for new_records in compare(experiment, processes, known, progress=progress):
+            records += new_records
+            rows = in_order(experiment, records, known)
+            save(file, rows, experiment.settings, experiment.seeds, {**saved_data, **data})
+    return records
 
 
-def _check_data(file: Path, then: Data, now: Data) -> None:
-    """Raise ValueError if records were made from other images or masks than there are now."""
-    if not then:
+def _check_data(file: Path, saved: Data, current: Data) -> None:
+    """Raise ValueError if the records were made from images or masks that have changed since."""
+    if not saved:
         raise ValueError(
             f"{file} does not say what images its records were made from; expected fingerprints of "
             "every set. Choose another --results, or remove the file."
         )
-    for key in (key for key in now if key in then):
-        before, after = then[key], now[key]
+    for key in (key for key in current if key in saved):
+        before, after = saved[key], current[key]
         stems = sorted(before.keys() | after.keys())
         if changed := [stem for stem in stems if before.get(stem) != after.get(stem)]:
             raise ValueError(
-                f"{len(changed)} images or masks of the set {key[1]} are not what they were when "
-                f"the records in {file} were made, as {changed[0]}; expected the same. Bring them "
-                "back, or choose another --out and --results."
+                f"{len(changed)} images or masks of the set {key[1]} changed since the records in "
+                f"{file} were made, such as {changed[0]}; expected the same files. Restore them, "
+                "or choose another --out and --results."
             )
 
 
-def in_order(study: Experiment, found: Sequence[Record], known: Sequence[Record]) -> list[Record]:
-    """Records in the order in which a study asks for them, then those that it does not ask for."""
-    kinds = (None, *study.settings.recalibrate)
+def in_order(
+    experiment: Experiment, new: Sequence[Record], known: Sequence[Record]
+) -> list[Record]:
+    """Sort records by the order of the experiment's trainings; records of others come last.
 
-    asked = [
-        (training.seed, candidate.method, json.dumps(_options(training)), kind)
-        for candidate, training in study.trainings
+    Args:
+        experiment: the experiment.
+        new: new records.
+        known: earlier records, which new records of the same maps replace.
+    """
+    kinds = (None, *experiment.settings.recalibrate)
+    identities = [
+        (training.seed, configuration.method, json.dumps(_options(training)), kind)
+        for configuration, training in experiment.trainings
         for kind in kinds
     ]
-    order: dict[Hashable, int] = {each: number for number, each in enumerate(asked)}
+    order: dict[Hashable, int] = {key: number for number, key in enumerate(identities)}
     rows: dict[Hashable, tuple[int, Record]] = {}
-    for record in (*found, *known):
+    for record in (*new, *known):
         options = json.dumps(record["options"])
-        own = record["seed"], record["method"], options, record["recalibration"]
-        rows.setdefault((own, record["set"]), (order.get(own, len(order)), record))
+        identity = record["seed"], record["method"], options, record["recalibration"]
+        rows.setdefault((identity, record["set"]), (order.get(identity, len(order)), record))
     return [record for _, record in sorted(rows.values(), key=lambda row: row[0])]
 
 
 def compare(
-    study: Experiment, processes: int = 1, known: Sequence[Record] = (), *, progress: bool = True
+    experiment: Experiment,
+    processes: int = 1,
+    known: Sequence[Record] = (),
+    *,
+    progress: bool = True,
 ) -> Iterator[list[Record]]:
-    """Train, predict and score all that a study asks for, of each training as it is done.
+    """Train, predict and score all that an experiment asks for.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from aslp_lib.config import PRESETS
+    >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
+    >>> with TemporaryDirectory() as folder:
+    ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
+    ...     trainings = list(compare(experiment, progress=False))
+    >>> [(record["set"], record["seed"]) for records in trainings for record in records]
+    [('validation', 0), ('validation', 1)]
 
     Args:
-        processes: trainings at a time; each gets its share of the processors. 1: in this process.
-        known: records to take over (`read`): a training whose records are all among them is
-            neither done nor looked for.
+        experiment: the experiment.
+        processes: number of trainings at a time. With 1, this process trains; otherwise each
+            process gets an equal share of the processors.
+        known: records to reuse, see `records.read`. A training whose records are all known is
+            skipped, and its run need not exist.
+        progress: show progress bars.
+
+    Yields:
+        The records of each training when it is finished. With several processes the order varies.
 
     Raises:
-        RuntimeError: a process of the pool was ended from outside.
-        ValueError: as `Experiment.run`, before anything is trained; and as training and scoring do.
+        RuntimeError: a training process was killed.
+        ValueError: a run exists with other settings, which is checked before anything is trained;
+            or training or scoring failed.
     """
-    trainings = study.trainings
-    for candidate, training in trainings:
-        if (study.path / candidate.name / f"seed-{training.seed}").exists():
-            study.run(candidate, training)
+    trainings = experiment.trainings
+    for configuration, training in trainings:
+        if (experiment.path / configuration.name / f"seed-{training.seed}").exists():
+            experiment.run(configuration, training)
     bar = partial(tqdm, total=len(trainings), desc="trainings", disable=not progress)
     if processes == 1:
-        for candidate, training in bar(trainings):
-            yield recorded(study, candidate, training, known, progress=progress)
+        for configuration, training in bar(trainings):
+            yield recorded(experiment, configuration, training, known, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
         try:
             jobs = []
-            for candidate, training in trainings:
-                own = [*_among(known, training).values()]  # of all, a process would get megabytes
-                jobs.append(pool.submit(recorded, study, candidate, training, own, progress=False))
+            for configuration, training in trainings:
+                # All known records would be megabytes for every process.
+                reusable = [*_among(known, training).values()]
+                jobs.append(
+                    pool.submit(
+                        recorded, experiment, configuration, training, reusable, progress=False
+                    )
+                )
             for job in bar(as_completed(jobs)):
                 yield job.result()
         except BrokenProcessPool:
             raise RuntimeError(
                 "the process of a training was ended from outside, as the system does when memory "
-                "runs out; expected it to run to its end. Repeat the command, with a smaller "
-                "--processes if memory is short: it goes on where it was stopped."
+                "runs out; expected it to finish. Repeat the command, with a smaller --processes "
+                "if memory is short; it continues where it stopped."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 def _begin_process(threads: int) -> None:
-    """Prepare a process of the pool."""
+    """Set the number of threads of a process of the pool, and let it end with its parent."""
     torch.set_num_threads(threads)
     parent = multiprocessing.parent_process()
     assert parent is not None
@@ -317,41 +414,56 @@ def _begin_process(threads: int) -> None:
 
 
 def _end_with(sentinel: int) -> None:
-    """End this process when its parent has ended: a killed parent cannot tell it to, and it would
-    train, and then wait for the next training for ever."""
+    """End this process when its parent has ended.
+
+    A killed parent cannot stop its processes: they would finish their training and then wait for
+    the next one forever.
+
+    Args:
+        sentinel: handle that becomes ready when the parent ends.
+    """
     connection.wait([sentinel])
     os._exit(1)
 
 
 def recorded(
-    study: Experiment,
-    candidate: RunConfiguration,
+    experiment: Experiment,
+    configuration: RunConfiguration,
     training: Settings,
     known: Sequence[Record] = (),
     *,
     progress: bool = True,
 ) -> list[Record]:
-    """One of a study's trainings: done to its end, if it is not yet, and scored on every set, with
-    each recalibration too."""
+    """Return the records of one training on every set, with and without each recalibration.
+
+    The run is trained and scored as far as its records are not known.
+
+    Args:
+        experiment: the experiment.
+        configuration: configuration of the training.
+        training: settings of the training.
+        known: records to reuse.
+        progress: show progress bars.
+    """
     data = training.load_data()
-    sets, kinds = study.sets(training, data), (None, *study.settings.recalibrate)
-    found = _among(known, training)
-    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in found]
+    sets, kinds = experiment.sets(training, data), (None, *experiment.settings.recalibrate)
+    records = _among(known, training)
+    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in records]
     if missing:
-        run = study.run(candidate, training)
+        run = experiment.run(configuration, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            found |= _scored(run, data, sets, missing, progress)
-    return [found[name, kind] for kind in kinds for name in sets]
+            records |= _scored(run, data, sets, missing, progress)
+    return [records[name, kind] for kind in kinds for name in sets]
 
 
 Key = tuple[str, str | None]
-"""A set's name, and a recalibration's or None."""
+"""Name of a set, and name of a recalibration or None."""
 
 
 def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
-    """A training's records among those that are known."""
+    """Return those of the known records that belong to a training."""
     (method,) = training.methods
     return {
         (record["set"], record["recalibration"]): record
@@ -361,10 +473,10 @@ def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
 
 
 def _options(training: Settings) -> dict[str, Any]:
-    """The hyperparameters of a training's method."""
+    """Return the hyperparameters of a training's method."""
     (method,) = training.methods
-    own = getattr(training.hyperparameters, METHODS[method].family, None)
-    return {} if own is None else asdict(own)
+    options = getattr(training.hyperparameters, METHODS[method].family, None)
+    return {} if options is None else asdict(options)
 
 
 def _scored(
@@ -374,11 +486,11 @@ def _scored(
     missing: Sequence[Key],
     progress: bool,
 ) -> dict[Key, Record]:
-    """The missing records of a run, which is trained and recalibrated if it is not yet."""
+    """Compute the missing records of a run, which is trained and recalibrated if necessary."""
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
-    clock = folder.path / "seconds.json"  # of a training that was not stopped in between
+    clock = folder.path / "seconds.json"  # only of a training that was not interrupted
     if not folder.weights.exists():
         whole, start = not folder.checkpoint.exists(), time.perf_counter()
         train(settings, data, method, folder, progress=progress)
@@ -390,14 +502,14 @@ def _scored(
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
-    found: dict[Key, Record] = {}
+    records: dict[Key, Record] = {}
     for name, dataset in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
         changes = {kind: fitted.get(kind or "") for set_, kind in missing if set_ == name}
         if changes and settings.cache_images:
             dataset.cache()
         for kind, (counts, error) in _counted(network, dataset, settings, changes).items():
             row = scores(counts, BINS, (*NAMES, *ESTIMATORS))
-            found[name, kind] = {
+            records[name, kind] = {
                 "method": method,
                 "options": _options(settings),
                 "recalibration": kind,
@@ -410,7 +522,7 @@ def _scored(
                 "seconds": seconds,
                 **alphas_of(folder),
             }
-    return found
+    return records
 
 
 def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
@@ -425,9 +537,11 @@ def _rounded(value: float) -> float | None:
 
 
 def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """95 % intervals over images, where they are defined; none of a single image."""
-    found = error_bounds(counts) if len(counts) > 1 else {}
-    return {name: [*map(_rounded, ends)] for name, ends in found.items() if np.isfinite(ends).all()}
+    """Return 95 % intervals over images where they are defined; a single image has none."""
+    bounds = error_bounds(counts) if len(counts) > 1 else {}
+    return {
+        name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
+    }
 
 
 def _counted(
@@ -436,8 +550,11 @@ def _counted(
     settings: Settings,
     changes: Mapping[str | None, Recalibration | None],
 ) -> dict[str | None, tuple[Counts, float | None]]:
-    """Counts of a set's maps, and their posterior error where the true posterior is known: the mean
-    over images of the mean squared difference over pixels."""
+    """Count the pixels of a set's maps and compute their posterior error.
+
+    The posterior error is the mean over images of the mean squared difference from the true
+    posterior over pixels; it is None where the true posterior is unknown.
+    """
     posterior = getattr(dataset, "posterior", None)
     parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
     errors = dict.fromkeys(changes, 0.0)
@@ -448,6 +565,6 @@ def _counted(
             if posterior is not None:
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     return {
-        kind: (Counts.join(own), None if posterior is None else errors[kind] / len(own))
-        for kind, own in parts.items()
+        kind: (Counts.join(counts), None if posterior is None else errors[kind] / len(counts))
+        for kind, counts in parts.items()
     }

@@ -1,4 +1,4 @@
-"""A study's records: written, read, chosen and put into tables."""
+"""Records of an experiment: written, read, selected and formatted as tables."""
 
 from __future__ import annotations
 
@@ -25,40 +25,56 @@ from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Variant
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
-"""The scores of a record."""
+"""Names of the scores in a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
-"""Other estimators of the calibration error, which a record has too."""
+"""Names of other estimators of the calibration error in a record."""
 
 Record = dict[str, Any]
-"""`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
+"""Scores of one run on one set, with or without a recalibration.
+
+`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
 of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
-(unless the set is corrupted), `images`, `seconds` of the training (None if it was stopped and gone
-on with). Two fields are optional: `posterior_error`, the mean squared difference from the true
+(unless the set is corrupted), `images`, and `seconds` of the training (None if it was interrupted
+and resumed). Two fields are optional: `posterior_error`, the mean squared difference from the true
 posterior; and `alpha`, the `mean` and the deciles `p10` and `p90` of the perturbation levels at the
 end of the training, for methods that learn them.
 """
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
-"""What identifies the images and masks that records were made from: data seed (None where the data
-are the same for every seed) and name of the set -> stem -> fingerprint of the image and its mask.
-"""
+"""Fingerprints of the images and masks that records were made from: (data seed, name of the set) ->
+stem -> fingerprint of the image and its mask. The data seed is None if the data are the same for
+every seed."""
 
 COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
-"""Settings that a study's records have of their own."""
+"""Settings that may differ between the records of a file."""
 
 
 def save(
     path: Path,
-    found: Sequence[Record],
+    records: Sequence[Record],
     settings: Settings,
     seeds: int,
     data: Data = MappingProxyType({}),
 ) -> None:
-    """Write records as JSON, whole, a line each, with what they were made with.
+    """Write records to a JSON file, one per line, with the settings and data they were made with.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
+    >>> record = {"method": "bce", "options": {}, "recalibration": None, "seed": 0, "set": "test"}
+    >>> record |= {**scores, "images": 4, "seconds": None}
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "records.json"
+    ...     save(file, [record], Settings(), seeds=1)
+    ...     read(file) == [record]
+    True
 
     Args:
-        settings, seeds: the study's.
-        data: a study goes on with a file only if it has the data of its records.
+        path: the file.
+        records: the records.
+        settings: settings of the experiment.
+        seeds: number of seeds of the experiment.
+        data: fingerprints of the images and masks. An experiment can be resumed only from a file
+            that has them.
     """
     facts = {
         "date": str(date.today()),
@@ -72,57 +88,63 @@ def save(
         {"data_seed": seed, "set": name, "fingerprints": dict(fingerprints)}
         for (seed, name), fingerprints in data.items()
     ]
-    write(path, f'{head},\n "records": {_lines(found)},\n "data": {_lines(sets)}\n}}\n')
+    write(path, f'{head},\n "records": {_lines(records)},\n "data": {_lines(sets)}\n}}\n')
 
 
 def _lines(rows: Sequence[Mapping[str, object]]) -> str:
-    """A JSON list with a line for each row."""
+    """Format rows as a JSON list with a line for each."""
     return "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows) + "\n ]"
 
 
 def read(path: Path, settings: Settings | None = None) -> list[Record]:
-    """The records that `save` wrote.
+    """Read the records that `save` wrote. See `save` for an example.
 
     Args:
-        settings: of the study that takes them over.
+        path: the file.
+        settings: settings of the experiment that will reuse the records, or None.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: no records, one that is malformed, or records of other settings; says which.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file holds no records, one is malformed, or they were made with other
+            settings; the message names the record or the settings.
     """
     content = _content(path)
-    found: list[Record] = content["records"]
+    records: list[Record] = content["records"]
     numbers: dict[str, int] = {}
-    for number, record in enumerate(found, start=1):
+    for number, record in enumerate(records, start=1):
         if not (problem := _problem(record)):
             first = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
             if first != number:
                 problem = f"it is of the same maps as record {first}; expected each once"
         if problem:
             raise ValueError(
-                f"{path}, record {number}: {problem}. Remove the record, and compare makes it anew."
+                f"{path}, record {number}: {problem}. Remove the record, and compare will make it "
+                "again."
             )
     if settings is None:
-        return found
-    then = asdict(content["settings"])
-    now = {name: each for name, each in asdict(settings).items() if name not in COMMON}
-    if other := differing(now, then):
-        made = f"{path} was made with another {', '.join(other)}"
-        raise ValueError(f"{made}: choose another --results, or remove it")
-    return found
+        return records
+    saved = asdict(content["settings"])
+    current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
+    if names := differing(current, saved):
+        raise ValueError(
+            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
+            "another --results, or remove the file."
+        )
+    return records
 
 
 def read_data(path: Path) -> Data:
-    """What identifies the data of the records that `save` wrote; empty if the file does not say.
+    """Read the fingerprints of the data that records were made from; empty if the file has none.
 
     Raises:
-        FileNotFoundError, ValueError: as `read`.
+        FileNotFoundError: the file does not exist.
+        ValueError: the file holds no records.
     """
     return _content(path)["data"]
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """What a file of records holds: `settings`, `records` that are not checked yet, and `data`."""
+    """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         content = json_object(text)
@@ -137,11 +159,13 @@ def _content(path: Path) -> dict[str, Any]:
             },
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} holds no records of a comparison: {error}") from error
+        raise ValueError(
+            f"{path} holds no records of a comparison: {error}. Choose a file that compare wrote."
+        ) from error
 
 
 def _problem(record: Any) -> str:
-    """What is wrong with a record, and what was expected; empty if nothing is."""
+    """Describe what is wrong with a record and what was expected; empty if the record is valid."""
     if not isinstance(record, dict):
         return f"it is {short_repr(record)}; expected an object"
     if missing := [name for name in REQUIRED if name not in record]:
@@ -158,8 +182,9 @@ def _problem(record: Any) -> str:
 
 
 IDENTITY = ("method", "options", "recalibration", "seed", "set")
-"""What tells the records of a file apart."""
+"""Keys that identify a record in a file."""
 SCORE: Any = float | None
+"""Type of a score."""
 KINDS: dict[str, Any] = {
     "method": str,
     "options": dict[str, str | bool | float | None],
@@ -170,117 +195,187 @@ KINDS: dict[str, Any] = {
     "images": int,
     "alpha": dict[str, float],
 }
-"""What a record's values must be. All others are scores, those that this version does not know
-too."""
+"""Types of a record's values. All other keys are scores, even those that this version does not
+know."""
 REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
-"""What every record has."""
+"""Keys that every record has."""
 
 
 def of_method(
-    found: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
+    records: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
 ) -> list[Record]:
-    """Records of a method with these hyperparameters, whatever the others are."""
+    """Select the records of a method with the given hyperparameters. Others may have any value.
+
+    >>> records = [{"method": "focal", "options": {"gamma": gamma}} for gamma in (1.0, 2.0)]
+    >>> of_method(records, "focal", {"gamma": 2.0})
+    [{'method': 'focal', 'options': {'gamma': 2.0}}]
+
+    Args:
+        records: the records.
+        method: name of the method.
+        options: hyperparameter -> value.
+    """
     return [
         record
-        for record in found
+        for record in records
         if record["method"] == method and options.items() <= record["options"].items()
     ]
 
 
 def select(
-    found: Sequence[Record],
-    ways: Mapping[str, Mapping[str, object]],
+    records: Sequence[Record],
+    methods: Mapping[str, Mapping[str, object]],
     recalibrations: Sequence[str | None] = (None,),
 ) -> list[Record]:
-    """Records of these ways to train with these recalibrations, of all sets and seeds.
+    """Select the records of several methods and recalibrations, of all sets and seeds.
+
+    >>> kinds = (None, "temperature_scaling")
+    >>> records = [{"method": "bce", "options": {}, "recalibration": kind} for kind in kinds]
+    >>> [record["recalibration"] for record in select(records, {"bce": {}})]
+    [None]
 
     Args:
-        ways: method -> hyperparameters that a record must have, in the order wanted; methods that
-            the records lack are left out.
-        recalibrations: names, or None for as it was trained.
+        records: the records.
+        methods: method -> hyperparameters that a record must have. The result has the order of
+            this mapping; methods without records are left out.
+        recalibrations: names of recalibrations, and None for the network as trained.
     """
     return [
         record
-        for method, options in ways.items()
+        for method, options in methods.items()
         for kind in recalibrations
-        for record in of_method(found, method, options)
+        for record in of_method(records, method, options)
         if record["recalibration"] == kind
     ]
 
 
 def one_per_seed(
-    found: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
+    records: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
 ) -> list[Record]:
-    """A set's records of one way to train and recalibrate, a record a seed.
+    """Select the records of one method and recalibration on one set, one record per seed.
+
+    >>> keys = {"method": "bce", "options": {}, "recalibration": None}
+    >>> records = [{**keys, "seed": seed, "set": "test"} for seed in (0, 1)]
+    >>> [record["seed"] for record in one_per_seed(records, "test", "bce", None)]
+    [0, 1]
+
+    Args:
+        records: the records.
+        name: name of the set.
+        method: name of the method.
+        recalibration: name of the recalibration, or None for the network as trained.
+        options: hyperparameters that the records must have.
 
     Raises:
-        ValueError: there are none, or some seed has several; names the options to choose from.
+        ValueError: there are no such records, or several of one seed; the message names the
+            hyperparameters to choose from.
     """
-    own = [r for r in select(found, {method: options}, [recalibration]) if r["set"] == name]
-    if not own or len({record["seed"] for record in own}) < len(own):
-        there = {str(record["options"]) for record in found if record["method"] == method}
+    selected = [r for r in select(records, {method: options}, [recalibration]) if r["set"] == name]
+    if not selected or len({record["seed"] for record in selected}) < len(selected):
+        choices = {str(record["options"]) for record in records if record["method"] == method}
         raise ValueError(
-            f"there must be one record a seed of {method!r} with {recalibration!r} on {name!r}, "
-            f"but there are {len(own)}: options are {', '.join(sorted(there)) or 'none'}"
+            f"records of {method!r} with {recalibration!r} on {name!r} are not unique: there are "
+            f"{len(selected)}; expected one per seed. Choose among the options "
+            f"{', '.join(sorted(choices)) or 'none'}."
         )
-    return own
+    return selected
 
 
-def by_label(found: Sequence[Record], name: str) -> dict[str, list[Record]]:
-    """A set's records of each way to train and recalibration, a record a seed, by what tables call
-    it: with those of a method's hyperparameters that are not the same in all of them."""
-    chosen: dict[str, list[dict[str, Any]]] = {}
-    for record in found:
-        chosen.setdefault(record["method"], []).append(record["options"])
+def by_label(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
+    """Group the records of a set by their label in tables, one record per seed in each group.
+
+    A label names the method, the recalibration, and those of the method's hyperparameters that
+    differ between the records.
+
+    >>> keys = {"method": "bce", "options": {}, "set": "test"}
+    >>> kinds = (None, "temperature_scaling")
+    >>> list(by_label([{**keys, "recalibration": kind} for kind in kinds], "test"))
+    ['BCE', 'BCE + temperature scaling']
+
+    Args:
+        records: the records.
+        name: name of the set.
+    """
+    options: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        options.setdefault(record["method"], []).append(record["options"])
     grouped: dict[str, list[Record]] = {}
-    for record in found:
+    for record in records:
         if record["set"] != name:
             continue
         label = Variant(record["method"], record["recalibration"]).label
-        others, method = chosen[record["method"]], METHOD_LABELS[record["method"]]
-        differ = [
-            f"{key} = {own}"
-            for key, own in record["options"].items()
-            if any(each.get(key) != own for each in others)
+        method = METHOD_LABELS[record["method"]]
+        distinguishing = [
+            f"{key} = {value}"
+            for key, value in record["options"].items()
+            if any(others.get(key) != value for others in options[record["method"]])
         ]
-        if differ:
-            label = label.replace(method, f"{method} ({', '.join(differ)})", 1)
+        if distinguishing:
+            label = label.replace(method, f"{method} ({', '.join(distinguishing)})", 1)
         grouped.setdefault(label, []).append(record)
     return grouped
 
 
-def values(found: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
-    """What tables call a way to train and recalibrate -> its score on a set, seed by seed."""
+def values(records: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
+    """Return a score of every method and recalibration on a set: label in tables -> value per seed.
+
+    >>> keys = {"method": "bce", "options": {}, "recalibration": None, "set": "test"}
+    >>> values([{**keys, "ece": 0.1}, {**keys, "ece": 0.2}], "test")
+    {'BCE': [0.1, 0.2]}
+
+    Args:
+        records: the records.
+        name: name of the set.
+        score: name of the score.
+    """
     return {
-        label: [record[score] for record in own] for label, own in by_label(found, name).items()
+        label: [record[score] for record in group]
+        for label, group in by_label(records, name).items()
     }
 
 
-def table(found: Sequence[Record], name: str) -> str:
-    """Markdown of a set: mean ± standard deviation over seeds, and the mean ends of the 95 %
-    intervals over images."""
-    shown = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
+def table(records: Sequence[Record], name: str) -> str:
+    """Format the main scores on a set as a Markdown table.
+
+    A cell shows mean ± standard deviation over seeds, and in brackets the 95 % interval over
+    images, with each end averaged over seeds.
+
+    >>> keys = {"method": "bce", "options": {}, "recalibration": None, "set": "test"}
+    >>> scores = dict.fromkeys(("ece", "oe", "gap", "accuracy", "brier", "mae"), 0.1)
+    >>> table([{**keys, **scores}], "test").splitlines()[2][:13]
+    '| BCE | 10.00'
+
+    Args:
+        records: the records.
+        name: name of the set.
+    """
+    columns = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
     rows = [
-        [label, *(_cell(score, own) for score in shown)]
-        for label, own in by_label(found, name).items()
+        [label, *(_cell(score, group) for score in columns)]
+        for label, group in by_label(records, name).items()
     ]
-    return markdown_table([name, *(score.heading for score in shown)], rows)
+    return markdown_table([name, *(score.heading for score in columns)], rows)
 
 
-def _cell(score: Score, own: Sequence[Record]) -> str:
-    values = [record[score.name] for record in own]
+def _cell(score: Score, records: Sequence[Record]) -> str:
+    """Format a score of one record per seed; a dash if it is undefined for one of them."""
+    values = [record[score.name] for record in records]
     if None in values:
         return "-"
     text = score.text(float(np.mean(values)))
     if len(values) > 1:
         text += f" ± {score.text(float(np.std(values, ddof=1)))}"
-    ends = [record.get("intervals", {}).get(score.name) for record in own]
+    ends = [record.get("intervals", {}).get(score.name) for record in records]
     if all(ends):
         low, high = np.mean(ends, axis=0)
         text += f" [{score.text(low)}, {score.text(high)}]"
     return text
 
 
-def differing(now: Mapping[str, object], then: Mapping[str, object]) -> list[str]:
-    """Names of what is not as it was."""
-    return sorted(name for name in now if now[name] != then.get(name))
+def differing(current: Mapping[str, object], earlier: Mapping[str, object]) -> list[str]:
+    """Return the names whose values differ from the earlier ones, sorted.
+
+    >>> differing({"epochs": 2, "size": 16}, {"epochs": 1, "size": 16})
+    ['epochs']
+    """
+    return sorted(name for name in current if current[name] != earlier.get(name))

@@ -1,5 +1,5 @@
-"""What a study's records say over seeds: differences with intervals and tests, and which scores
-rank the ways to train as the posterior error does."""
+"""Statistics over the seeds of an experiment: paired differences with intervals and tests, and the
+rank correlation of scores with the posterior error."""
 
 from __future__ import annotations
 
@@ -11,17 +11,27 @@ import numpy as np
 
 from aslp_lib.experiments.records import ESTIMATORS, Record
 
-LEVEL = 0.05
-"""Significance level of the tests: one minus the coverage of the intervals."""
+SIGNIFICANCE = 0.05
+"""Significance level of the tests, and one minus the coverage of the intervals."""
 RANKED = ("ece", *ESTIMATORS, "oe", "brier", "nll")
-"""Scores whose ranking is compared with that of the posterior error; the lower, the better."""
+"""Scores whose ranking is compared with that of the posterior error. Lower values are better."""
 
 Verdict = Literal["smaller", "larger", "equivalent", "not resolved"]
+"""Class of a difference, see `verdicts`."""
 
 
 class Difference(NamedTuple):
-    """A paired difference: its mean over seeds and its 95 % interval, the p-value of the paired
-    t-test of a mean of zero, and the number of seeds."""
+    """A paired difference over seeds.
+
+    >>> Difference(-0.05, -0.06, -0.04, p_value=0.001, seeds=5).excludes_zero
+    True
+
+    Args:
+        mean: mean difference over seeds.
+        low, high: 95 % interval of the mean.
+        p_value: p-value of the paired t-test of a mean of zero.
+        seeds: number of seeds.
+    """
 
     mean: float
     low: float
@@ -31,55 +41,65 @@ class Difference(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether the 95 % interval excludes zero, without a correction for other differences."""
+        """True if the 95 % interval excludes zero, without a correction for multiple tests."""
         return self.low > 0 or self.high < 0
 
 
 def difference(first: Sequence[Record], second: Sequence[Record], score: str) -> Difference:
-    """`score` of the first minus that of the second, paired by seed, with Student's interval.
+    """Compute a score's difference, first minus second, paired by seed, with Student's interval.
 
-    A seed draws data and weights for both alike, so what it does to both cancels. A single seed has
-    an infinite interval and the p-value 1.
+    A seed determines data and initial weights in both, so its common effect cancels. A single seed
+    has an infinite interval and the p-value 1.
+
+    >>> first = [{"seed": seed, "ece": ece} for seed, ece in enumerate((0.11, 0.12, 0.13))]
+    >>> second = [{"seed": seed, "ece": 0.1} for seed in range(3)]
+    >>> paired = difference(first, second, "ece")
+    >>> [round(x, 3) for x in (paired.mean, paired.low, paired.high)]  # 0.02 ± 4.303 * 0.01 / √3
+    [0.02, -0.005, 0.045]
 
     Args:
-        first, second: records of one set, a record a seed.
-        score: a key of a record.
+        first, second: records of one set, one per seed.
+        score: name of the score, a key of a record.
 
     Raises:
-        ValueError: the seeds are not the same, or one occurs twice; the score is undefined for one.
+        ValueError: the seeds differ, a seed occurs twice, or the score is undefined for a record.
     """
-    one, other = ({record["seed"]: record[score] for record in own} for own in (first, second))
-    if one.keys() != other.keys() or (len(one), len(other)) != (len(first), len(second)):
+    minuends, subtrahends = (
+        {record["seed"]: record[score] for record in records} for records in (first, second)
+    )
+    repeated = len(minuends) < len(first) or len(subtrahends) < len(second)
+    if repeated or minuends.keys() != subtrahends.keys():
         raise ValueError(
-            f"a paired difference needs the same seeds, each once, not {sorted(one)} and "
-            f"{sorted(other)}"
+            "a paired difference needs the same seeds, each once; got "
+            f"{sorted(record['seed'] for record in first)} and "
+            f"{sorted(record['seed'] for record in second)}. Select one record per seed."
         )
-    if None in (*one.values(), *other.values()):
-        raise ValueError(f"{score} is undefined for some of these records; choose another score")
-    values = np.array([one[seed] - other[seed] for seed in one], dtype=np.float64)
+    if None in (*minuends.values(), *subtrahends.values()):
+        raise ValueError(f"{score} is undefined for some of these records. Choose another score.")
+    values = np.array([minuends[seed] - subtrahends[seed] for seed in minuends], dtype=np.float64)
     mean, seeds = float(values.mean()), len(values)
     if seeds < 2:
         return Difference(mean, -math.inf, math.inf, 1.0, seeds)
     from scipy.stats import t
 
     error = float(values.std(ddof=1)) / math.sqrt(seeds)
-    half = float(t.ppf(1 - LEVEL / 2, seeds - 1)) * error
-    # The same difference at every seed has an interval of no width.
+    half = float(t.ppf(1 - SIGNIFICANCE / 2, seeds - 1)) * error
+    # With the same difference at every seed, the standard error is zero.
     statistic = abs(mean) / error if error else math.inf if mean else 0.0
     p_value = float(2 * t.sf(statistic, seeds - 1))
     return Difference(mean, mean - half, mean + half, p_value, seeds)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p-values of a family of tests, in the order given.
+    """Adjust the p-values of a family of tests by Holm's correction, in the given order.
 
-    With the m p-values in rising order, the adjusted i-th is the largest of
-    `min(1, (m - j + 1) p_(j))` over j = 1, ..., i. Rejecting every hypothesis whose adjusted
-    p-value is at most 0.05 rejects any true one with a probability of at most 5 %, however the
-    tests depend on each other (Holm 1979, A simple sequentially rejective multiple test procedure,
-    Scandinavian Journal of Statistics 6(2), 65-70).
+    With the m p-values in ascending order, the i-th adjusted p-value is the largest of
+    `min(1, (m - j + 1) p_(j))` over j = 1, ..., i. If every hypothesis with an adjusted p-value of
+    at most 0.05 is rejected, the probability of rejecting any true hypothesis is at most 5 %, for
+    any dependence between the tests (Holm 1979, A simple sequentially rejective multiple test
+    procedure, Scandinavian Journal of Statistics 6(2), 65-70).
 
-    >>> [round(each, 3) for each in holm([0.03, 0.01, 0.04])]
+    >>> [round(p, 3) for p in holm([0.03, 0.01, 0.04])]
     [0.06, 0.03, 0.06]
     """
     adjusted, largest = [1.0] * len(p_values), 0.0
@@ -90,11 +110,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
-    """What each difference of a family, as the cells of one table, amounts to.
+    """Classify each difference of a family of tests, such as the cells of a table.
 
-    "smaller" or "larger", by the sign of the mean, where the test with Holm's correction over the
-    family rejects a difference of zero, however small the difference is; else "equivalent" where
-    the 95 % interval lies within `smallest` of zero; else "not resolved".
+    A difference is "smaller" or "larger", by the sign of its mean, if the test with Holm's
+    correction over the family rejects a difference of zero, however small the difference is.
+    Otherwise it is "equivalent" if its 95 % interval lies within `smallest` of zero, and
+    "not resolved" if not.
 
     >>> clear = Difference(-0.05, -0.06, -0.04, p_value=0.001, seeds=5)
     >>> close = Difference(0.001, -0.002, 0.004, p_value=0.4, seeds=5)
@@ -104,41 +125,54 @@ def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
 
     Args:
         family: all differences that are tested together.
-        smallest: the smallest difference that matters, named before the differences are seen; 0.01
-            nats for the negative log-likelihood.
+        smallest: the smallest difference that matters, which must be chosen before the differences
+            are known; 0.01 nats for the negative log-likelihood.
     """
 
-    def verdict(found: Difference, adjusted: float) -> Verdict:
-        if adjusted <= LEVEL:
-            return "smaller" if found.mean < 0 else "larger"
-        within = -smallest <= found.low and found.high <= smallest
+    def verdict(paired: Difference, adjusted: float) -> Verdict:
+        if adjusted <= SIGNIFICANCE:
+            return "smaller" if paired.mean < 0 else "larger"
+        within = -smallest <= paired.low and paired.high <= smallest
         return "equivalent" if within else "not resolved"
 
-    return list(map(verdict, family, holm([found.p_value for found in family])))
+    return list(map(verdict, family, holm([paired.p_value for paired in family])))
 
 
-def rank_correlation_with_posterior_error(found: Sequence[Record], name: str) -> dict[str, float]:
-    """Spearman's rank correlation of each score in RANKED with the posterior error, over all ways
-    to train and recalibrate; the mean over seeds. At 1 the score ranks them as the error does.
+def rank_correlation_with_posterior_error(records: Sequence[Record], name: str) -> dict[str, float]:
+    """Compute Spearman's rank correlation of each score in `RANKED` with the posterior error.
+
+    The correlation is over all methods and recalibrations of a seed, and averaged over seeds. At 1,
+    a score ranks them in the same order as the posterior error.
+
+    >>> records = [
+    ...     {"set": "test", "seed": 0, "posterior_error": error, **dict.fromkeys(RANKED, 2 * error)}
+    ...     for error in (0.1, 0.2, 0.3)
+    ... ]
+    >>> round(rank_correlation_with_posterior_error(records, "test")["ece"], 3)
+    1.0
 
     Args:
-        name: a set whose true posterior is known.
+        records: the records.
+        name: name of a set whose true posterior is known.
 
     Raises:
-        ValueError: the records of this set have no posterior error, or there are none.
+        ValueError: there are no records of this set, or they have no posterior error.
     """
     by_seed: dict[int, list[Record]] = {}
-    for record in found:
+    for record in records:
         if record["set"] == name:
             by_seed.setdefault(record["seed"], []).append(record)
-    if not by_seed or any("posterior_error" not in r for own in by_seed.values() for r in own):
-        raise ValueError(f"the posterior error on {name!r} is not in these records")
+    if not by_seed or any("posterior_error" not in r for rows in by_seed.values() for r in rows):
+        raise ValueError(
+            f"the posterior error on {name!r} is not in these records. Choose a set whose true "
+            "posterior is known."
+        )
     from scipy.stats import spearmanr
 
     def rank(score: str) -> float:
         columns = (
-            ([each[score] for each in own], [each["posterior_error"] for each in own])
-            for own in by_seed.values()
+            ([record[score] for record in rows], [record["posterior_error"] for record in rows])
+            for rows in by_seed.values()
         )
         return float(np.mean([spearmanr(*pair).statistic for pair in columns]))
 

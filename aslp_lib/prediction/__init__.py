@@ -1,1 +1,1 @@
-"""Maps of a network's probabilities: predicted, kept on disk, read and recalibrated."""
+"""Probability maps of a network: predicted, stored with their provenance, read and recalibrated."""

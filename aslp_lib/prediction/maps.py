@@ -1,4 +1,4 @@
-"""Folders of 8-bit maps, read against masks into counts: one pass, in about the time to decode."""
+"""Counts of folders of 8-bit maps against their masks, about as fast as decoding the files."""
 
 from __future__ import annotations
 
@@ -21,24 +21,30 @@ if TYPE_CHECKING:
     from aslp_lib.data.base import SaliencySet
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
-"""Whether weighted F can be measured: it takes the optional extra `saliency` (PySODMetrics)."""
+"""Whether weighted F can be measured. It needs PySODMetrics (the optional extra `saliency`)."""
 
 STRETCHED = "maps were stretched to the full range: not the network's confidences"
-"""What must be said of scores of min-max-normalised maps."""
+"""Note that accompanies every score of min-max-normalised maps."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How maps and masks are read.
+    """Options for reading maps and masks.
+
+    >>> ReadOptions(weighted_f=False).min_max
+    False
 
     Args:
-        min_max: stretch every map to the full range first, as the release did; no longer the
+        min_max: stretch every map to the full range first, as the release did. This changes the
             network's confidences.
-        weighted_f: measure weighted F too, about ten times as slow as all the rest.
-        grey: as `read_mask`.
-        allow_missing: leave masks without a map out instead of refusing; maps without a mask are
-            always refused.
-        num_workers: threads, at least 1; None: one a processor.
+        weighted_f: measure weighted F too, which takes about ten times as long as everything else.
+        grey: treatment of masks that are not binary, see `read_mask`.
+        allow_missing: leave out masks without a map instead of refusing them. Maps without a mask
+            are always refused.
+        num_workers: number of threads, at least 1; None for one per processor.
+
+    Raises:
+        ValueError: `num_workers` is less than 1.
     """
 
     min_max: bool = False
@@ -49,20 +55,41 @@ class ReadOptions:
 
     def __post_init__(self) -> None:
         if self.num_workers is not None and self.num_workers < 1:
-            raise ValueError(f"num_workers is {self.num_workers}, but must be at least 1, or None")
+            raise ValueError(
+                f"num_workers is {self.num_workers}; expected at least 1, or None for one per "
+                "processor."
+            )
 
 
 AS_IT_IS = ReadOptions()
+"""Default options: maps are counted as they are."""
 
 
 def count_maps(
     maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Counts:
-    """Counts of a folder of 8-bit maps `STEM.png` against a set's masks.
+    """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset = Shapes("test", 2, seed=0, size=16)
+    >>> with TemporaryDirectory() as folder:
+    ...     for stem in dataset.stems:
+    ...         Image.new("L", (16, 16), 255).save(Path(folder, f"{stem}.png"))
+    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False), progress=False)
+    >>> len(counts), counts.pixels
+    (2, 512)
+
+    Args:
+        maps: folder of the maps.
+        dataset: set that the maps were predicted for.
+        reading: how maps and masks are read.
+        progress: show a progress bar.
 
     Raises:
-        ValueError: maps that are missing, not grey, damaged, or not of their mask's
-            size; names them.
+        ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
+            message names them.
     """
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
@@ -73,27 +100,47 @@ def count_maps(
 def count_folders(
     maps: Path, masks: Path, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Counts:
-    """Counts of anyone's maps: two folders, files matched by stem, in the order of the stems.
+    """Count the pixels of a folder of 8-bit maps against a folder of masks.
+
+    Files are matched by stem, and the images are in the order of their stems.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     maps, masks = Path(folder, "maps"), Path(folder, "masks")
+    ...     for path in (maps, masks):
+    ...         path.mkdir()
+    ...         Image.new("L", (4, 2), 255).save(path / "image.png")
+    ...     counts = count_folders(maps, masks, ReadOptions(weighted_f=False), progress=False)
+    >>> counts.names, counts.pixels
+    (('image',), 8)
+
+    Args:
+        maps: folder of the maps.
+        masks: folder of the masks.
+        reading: how maps and masks are read.
+        progress: show a progress bar.
 
     Raises:
-        FileNotFoundError: no such folder.
-        ValueError: no maps, files that do not match, damaged ones, sizes that differ; names them.
+        FileNotFoundError: a folder does not exist.
+        ValueError: there are no maps, stems do not match, files are damaged, or sizes differ; the
+            message names the files.
     """
-    predicted, labelled_by = find_images(Path(maps)), find_images(Path(masks))
-    if not predicted:
-        raise ValueError(f"there are no maps in {maps}: put STEM.png there, 8-bit greyscale")
-    refuse(f"maps in {maps} without a mask in {masks}", predicted.keys() - labelled_by.keys())
+    map_files, mask_files = find_images(Path(maps)), find_images(Path(masks))
+    if not map_files:
+        raise ValueError(f"there are no maps in {maps}; expected 8-bit greyscale files STEM.png.")
+    refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
         refuse(
             f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
-            labelled_by.keys() - predicted.keys(),
+            mask_files.keys() - map_files.keys(),
         )
-    stems = sorted(predicted)
+    stems = sorted(map_files)
 
     def mask(index: int) -> np.ndarray:
-        return read_mask(labelled_by[stems[index]], reading.grey)
+        return read_mask(mask_files[stems[index]], reading.grey)
 
-    return _count({s: predicted[s] for s in stems}, mask, reading, Path(maps).name, progress)
+    return _count({s: map_files[s] for s in stems}, mask, reading, Path(maps).name, progress)
 
 
 def _count(
@@ -103,7 +150,7 @@ def _count(
     name: str,
     progress: bool,
 ) -> Counts:
-    """Counts of map files by stem against `mask(index)`, read in parallel."""
+    """Count map files, given by stem, against `mask(index)`, in several threads."""
     stems = list(paths)
 
     def count(index: int) -> Counts:
@@ -112,27 +159,32 @@ def _count(
         if reading.min_max:
             prediction = min_max(prediction)
         try:
-            counted = Counts.from_map(prediction, labels)
+            counts = Counts.from_map(prediction, labels)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         if reading.weighted_f:
-            return replace(counted, weighted_f=np.array([weighted_f(prediction, labels)]))
-        return counted
+            return replace(counts, weighted_f=np.array([weighted_f(prediction, labels)]))
+        return counts
 
     workers = reading.num_workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
-        # One worker is this thread: handing work over costs more than it gives.
+        # With one worker, this thread counts: handing the work over would cost more than it gains.
         parts = (pool.map if workers > 1 else map)(count, range(len(stems)))
         bar = tqdm(parts, f"maps of {name}", len(stems), disable=not progress, leave=False)
         return replace(Counts.join(list(bar)), names=tuple(stems))
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:
-    """Weighted F of one map (Margolin et al., CVPR 2014), by PySODMetrics; NaN without foreground.
+    """Compute the weighted F-measure of one map (Margolin et al., CVPR 2014) with PySODMetrics.
+
+    It is NaN if the mask has no foreground.
+
+    >>> weighted_f(np.uint8([[255, 0]]), np.uint8([[0, 0]]))
+    nan
 
     Args:
-        prediction: (H, W) uint8.
-        mask: (H, W), 0 or 1.
+        prediction: (H, W) uint8 map.
+        mask: (H, W) mask of 0 and 1.
     """
     if not mask.any():
         return float("nan")

@@ -1,4 +1,4 @@
-"""Prediction: 8-bit maps of a set, at each image's own size, unscaled."""
+"""Prediction of 8-bit probability maps, at each image's own size and without rescaling."""
 
 from __future__ import annotations
 
@@ -37,7 +37,21 @@ K = TypeVar("K", bound=Hashable)
 
 
 def load_network(settings: Settings, weights: Path) -> nn.Module:
-    """The settings' network with trained weights, in eval mode. Raises as `load_weights`."""
+    """Build the settings' network and load trained weights, in eval mode.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from aslp_lib.config import PRESETS
+    >>> from aslp_lib.tensors import save_tensors
+    >>> settings = PRESETS["demo"]
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "weights.safetensors"
+    ...     save_tensors(file, networks.build(settings.network).state_dict(), {})
+    ...     load_network(settings, file).training
+    False
+
+    Raises:
+        ValueError: the weights cannot be used, see `load_weights`.
+    """
     network = networks.build(settings.network)
     load_weights(network, weights)
     return network.eval()
@@ -51,18 +65,28 @@ def predict_run(
     *,
     progress: bool = True,
 ) -> None:
-    """Maps of every test set that does not have them all yet, those of recalibrations too. Maps
-    that were made with other weights, images or settings are made anew.
+    """Predict a method's maps of every test set, with and without its recalibrations.
+
+    Maps that exist are kept, unless some of the set are missing or they were made with other
+    weights, images or settings; then all maps of the set are predicted again.
+
+    Args:
+        settings: settings of the run.
+        data: data of the run, of which the test sets are predicted.
+        method: name of the method.
+        folder: folder of the method in the run.
+        progress: show progress bars.
 
     Raises:
-        FileNotFoundError: the method was not trained to its end.
-        ValueError: damaged weights or recalibrations.
+        FileNotFoundError: training of the method has not finished.
+        ValueError: weights or recalibrations are damaged.
         FloatingPointError: the network's output is not finite.
     """
     needed = [folder.weights, *map(folder.recalibration, settings.recalibrate)]
     if missing := [path for path in needed if not path.exists()]:
         raise FileNotFoundError(
-            f"there is no {missing[0]}: train {METHOD_LABELS[method]} to its end first"
+            f"there is no {missing[0]}; expected a finished training. "
+            f"Train {METHOD_LABELS[method]} to its end first."
         )
     network = load_network(settings, folder.weights)
     fitted = {
@@ -72,28 +96,40 @@ def predict_run(
     weights = fingerprint(network.state_dict())
     for name, dataset in data.tests.items():
         folders = {folder.maps(name, kind): kind for kind in (None, *fitted)}
-        now = partial(_to_make, settings, folder, weights, folders, dataset)
-        if made := distributed.broadcast_from_main(now):
-            more = {maps: fitted[kind] for maps, kind in folders.items() if kind is not None}
-            maps = folder.maps(name)
-            predict(network, dataset, maps, settings, recalibrated=more, progress=progress)
+        clear = partial(_clear_outdated, settings, folder, weights, folders, dataset)
+        if made := distributed.broadcast_from_main(clear):
+            recalibrated = {
+                maps: fitted[kind] for maps, kind in folders.items() if kind is not None
+            }
+            target = folder.maps(name)
+            predict(
+                network, dataset, target, settings, recalibrated=recalibrated, progress=progress
+            )
             if launch.is_main():
-                for maps, each in made.items():
-                    provenance.keep(maps, each)
+                for maps, origin in made.items():
+                    provenance.keep(maps, origin)
 
 
-def _to_make(
+def _clear_outdated(
     settings: Settings,
     folder: MethodFolder,
     weights: str,
     folders: Mapping[Path, str | None],
     dataset: SaliencySet,
 ) -> dict[Path, provenance.Made]:
-    """What the maps are to be made with: nothing if all are there and were made with it; else what
-    is there is removed, all together, as the network sees each image once.
+    """Remove maps of a set that are incomplete or out of date.
+
+    The maps of all folders are removed together, because one pass of the network makes them all.
 
     Args:
-        folders: of the network's maps, and of each recalibration's.
+        settings: settings of the run.
+        folder: folder of the method.
+        weights: fingerprint of the weights.
+        folders: folder of maps -> name of the recalibration, None for the network as trained.
+        dataset: the set.
+
+    Returns:
+        Folder of maps -> provenance, for the folders to predict; empty if all maps are up to date.
     """
     images = provenance.of_images(dataset)
     made = {
@@ -105,16 +141,17 @@ def _to_make(
     why = "some are missing"
     if all((maps / f"{stem}.png").is_file() for maps in folders for stem in dataset.stems):
         try:
-            what = {each: None for maps in made for each in provenance.changed(maps, made[maps])}
+            keys = {key: None for maps in made for key in provenance.changed(maps, made[maps])}
         except FileNotFoundError:
             why = "nothing says what they were made with"
         else:
-            if not what:
+            if not keys:
                 return {}
-            why = f"they were made with other {', '.join(what)}"
+            why = f"they were made with other {', '.join(keys)}"
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
-        # The records stay until there are new ones: maps without one pass for anyone's.
+        # The old records stay until new ones replace them: maps without a record are never refused,
+        # so a prediction that is killed in between must not leave such maps.
         shutil.rmtree(maps, ignore_errors=True)
     return made
 
@@ -129,26 +166,41 @@ def predict(
     recalibrated: Mapping[Path, Recalibration] | None = None,
     progress: bool = True,
 ) -> None:
-    """Write `target/STEM.png` for each image: `round(255 * sigmoid(z))` at the image's own size.
+    """Write the map `target/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
 
-    A folder appears only when it is whole: it is filled beside itself, by all processes, and
-    renamed by the main one. Maps are the raw probabilities, unless `settings.min_max_maps` and
-    `resize_logits` ask for what the release wrote.
+    A folder appears only when it is complete: all processes fill a temporary folder beside it,
+    which the main process renames. Maps hold the raw probabilities, unless `settings.min_max_maps`
+    and `settings.resize_logits` ask for the maps of the release.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from aslp_lib.config import PRESETS
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset = Shapes("test", 2, seed=0, size=16)
+    >>> with TemporaryDirectory() as folder:
+    ...     maps = Path(folder) / "test"
+    ...     predict(networks.build("tiny"), dataset, maps, PRESETS["demo"], progress=False)
+    ...     sorted(path.stem for path in maps.iterdir()) == sorted(dataset.stems)
+    True
 
     Args:
-        recalibrated: further folders, for maps of the same logits changed by these. The network
-            sees each image once.
+        network: the network.
+        dataset: the set.
+        target: folder of the maps.
+        settings: settings of the run.
+        recalibrated: further folders of maps -> recalibration that is applied to the same logits.
+            The network sees each image once.
+        progress: show a progress bar.
 
     Raises:
-        FloatingPointError: the network's output is not finite; names the image.
+        FloatingPointError: the network's output is not finite; the message names the image.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
     changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
     names = [f"{stem}.png" for stem in dataset.stems]
-    with ExitStack() as folders:  # the main process's, which makes and renames them
+    with ExitStack() as folders:  # only the main process makes and renames folders
         partials = distributed.broadcast_from_main(
-            lambda: {each: folders.enter_context(whole_folder(each, names)) for each in changes}
+            lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
         )
         _fill(network, dataset, partials, changes, settings, accelerator, progress)
         accelerator.wait_for_everyone()
@@ -164,19 +216,24 @@ def _fill(
     accelerator: Accelerator,
     progress: bool,
 ) -> None:
-    """Write this process's share of the maps into what will be the folders of `changes`."""
-    own = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    """Write this process's share of the maps into the temporary folders.
+
+    Args:
+        partials: folder of maps -> its temporary folder.
+        changes: folder of maps -> recalibration, None for the network as trained.
+    """
+    indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     quiet = not (progress and accelerator.is_main_process)
-    bar = tqdm(desc=f"maps of {dataset.name}", total=len(own), disable=quiet, leave=False)
+    bar = tqdm(desc=f"maps of {dataset.name}", total=len(indices), disable=quiet, leave=False)
     with bar, ThreadPoolExecutor() as pool:
         written: list[Future] = []
-        for index, maps in predicted_maps(network, dataset, settings, changes, own):
+        for index, maps in predicted_maps(network, dataset, settings, changes, indices):
             for folder, prediction in maps.items():
                 path = partials[folder] / f"{dataset.stems[index]}.png"
                 written.append(pool.submit(write, path, to_png(prediction)))
             bar.update()
         for future in written:
-            future.result()  # raises what the writing raised
+            future.result()  # raises an error of the thread
 
 
 @torch.inference_mode()
@@ -187,42 +244,55 @@ def predicted_maps(
     changes: Mapping[K, Recalibration | None],
     indices: Sequence[int] | None = None,
 ) -> Iterator[tuple[int, dict[K, np.ndarray]]]:
-    """Images by number, each with its 8-bit maps (H, W) at its own size, one for each of `changes`:
-    of the network's logits, or of what a recalibration makes of them, which keeps every decision
-    of the map if it preserves decisions. The network, in eval mode on its device, sees each image
-    once.
+    """Yield each image's index and its 8-bit maps (H, W) at its own size, one per recalibration.
+
+    The network sees each image once. A recalibration that preserves decisions preserves every
+    decision of the map, also after resizing.
+
+    >>> from aslp_lib.config import PRESETS
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset, network = Shapes("test", 2, seed=0, size=16), networks.build("tiny").eval()
+    >>> maps = predicted_maps(network, dataset, PRESETS["demo"], {"as trained": None}, [1])
+    >>> [(index, by_name["as trained"].shape) for index, by_name in maps]
+    [(1, (16, 16))]
 
     Args:
-        indices: which images; all, unless given.
+        network: the network, in eval mode on its device.
+        dataset: the set.
+        settings: settings of the run.
+        changes: any key -> recalibration, or None for the network's own logits.
+        indices: indices of the images to predict; all, unless given.
 
     Raises:
-        FloatingPointError: the network's output is not finite; names the image.
+        FloatingPointError: the network's output is not finite; the message names the image.
     """
     accelerator = accelerator_for(settings)
-    chosen = range(len(dataset)) if indices is None else indices
-    for images, _, batch in loader(dataset, settings, accelerator, chosen):
+    selected = range(len(dataset)) if indices is None else indices
+    for images, _, batch in loader(dataset, settings, accelerator, selected):
         with accelerator.autocast():
             raw = network(images).float()
         shapes = [dataset.shape(index) for index in batch.tolist()]
-        plain = _own_sizes(raw, shapes, settings)
+        uncalibrated = _resized_probabilities(raw, shapes, settings)
         maps: list[dict[K, np.ndarray]] = [{} for _ in images]
         for key, change in changes.items():
             logits = raw if change is None else change.apply_on_images(raw, images, network)
             _refuse_non_finite(logits, dataset, batch.tolist())
-            own_sizes = plain if change is None else _own_sizes(logits, shapes, settings)
-            for own, before, probability in zip(maps, plain, own_sizes, strict=True):
+            probabilities = (
+                uncalibrated if change is None else _resized_probabilities(logits, shapes, settings)
+            )
+            for by_key, before, probability in zip(maps, uncalibrated, probabilities, strict=True):
                 if change is not None and change.preserves_decisions:
                     probability = preserve_decisions(probability, before)
                 if settings.min_max_maps:
                     probability = min_max(probability)
-                own[key] = to_grey_levels(probability)
+                by_key[key] = to_grey_levels(probability)
         yield from zip(batch.tolist(), maps, strict=True)
 
 
-def _own_sizes(
+def _resized_probabilities(
     logits: torch.Tensor, shapes: Sequence[tuple[int, int]], settings: Settings
 ) -> list[np.ndarray]:
-    """The probabilities of a batch, each at its image's (H, W)."""
+    """Return the probabilities of a batch, each at its image's own size (H, W)."""
     return [
         own_size(logit, shape, resize_logits=settings.resize_logits)
         for logit, shape in zip(logits.cpu(), shapes, strict=True)
@@ -233,7 +303,17 @@ def _own_sizes(
 def grey_level_maps(
     network: nn.Module, dataset: SaliencySet, indices: Sequence[int]
 ) -> list[np.ndarray]:
-    """The 8-bit maps (H, W) of some of a set's images, in memory."""
+    """Predict the 8-bit maps (H, W) of some images of a set, in memory.
+
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset = Shapes("test", 3, seed=0, size=16)
+    >>> maps = grey_level_maps(networks.build("tiny"), dataset, [0, 2])
+    >>> [(level_map.shape, level_map.dtype.name) for level_map in maps]
+    [((16, 16), 'uint8'), ((16, 16), 'uint8')]
+
+    Raises:
+        FloatingPointError: the network's output is not finite; the message names the image.
+    """
     device = next(network.parameters()).device
     images = torch.stack([dataset[i][0] for i in indices]).to(device)
     logits = network.eval()(images)
@@ -246,24 +326,36 @@ def grey_level_maps(
 
 
 def _refuse_non_finite(logits: torch.Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
-    """Raise FloatingPointError on logits that are not numbers, which would be black maps."""
-    good = torch.isfinite(logits).flatten(1).all(1).tolist()
-    if not all(good):
+    """Raise FloatingPointError for NaN or infinite logits, which would become black maps."""
+    finite = torch.isfinite(logits).flatten(1).all(1).tolist()
+    if not all(finite):
         raise FloatingPointError(
-            f"the network's output on {dataset.stems[indices[good.index(False)]]} of "
-            f"{dataset.name} is not finite: train it anew, at a lower --learning-rate, or with "
-            "--precision no"
+            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
+            f"{dataset.name} is not finite; expected finite logits. Train the network again, with "
+            "a lower --learning-rate or with --precision no."
         )
 
 
 def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
-    """Counts of a set's 8-bit maps, in memory."""
+    """Predict a set's 8-bit maps in memory and count their pixels.
+
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> predicted_counts(networks.build("tiny"), Shapes("test", 3, seed=0, size=16)).pixels
+    768
+
+    Raises:
+        FloatingPointError: the network's output is not finite; the message names the image.
+    """
     indices = range(len(dataset))
     return Counts.from_maps(grey_level_maps(network, dataset, indices), map(dataset.mask, indices))
 
 
 def to_png(prediction: np.ndarray) -> bytes:
-    """An 8-bit map (H, W) as a greyscale PNG."""
+    r"""Encode an 8-bit map (H, W) as a greyscale PNG.
+
+    >>> to_png(np.uint8([[255, 0]]))[:4]
+    b'\x89PNG'
+    """
     buffer = io.BytesIO()
     Image.fromarray(prediction).save(buffer, format="png", compress_level=1)
     return buffer.getvalue()

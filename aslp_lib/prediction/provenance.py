@@ -1,4 +1,4 @@
-"""What a run's maps were made with: kept beside them, and compared before they are used."""
+"""Provenance of a run's maps: a record of what made them, compared before the maps are used."""
 
 from __future__ import annotations
 
@@ -14,18 +14,30 @@ from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
 SETTINGS = ("size", "precision", "min_max_maps", "resize_logits")
-"""Settings that decide what a map is."""
+"""Settings that affect the maps."""
 
 Made = dict[str, str | int | bool | None]
+"""Provenance of a folder of maps: fingerprints of the weights, the recalibration and the images,
+and the values of `SETTINGS`."""
 
 
 def record(maps: Path) -> Path:
-    """Where it is kept what a folder of maps was made with."""
+    """Return the path of the provenance record of a folder of maps.
+
+    >>> record(Path("run/bce/maps/SOD")).as_posix()
+    'run/bce/maps/SOD.json'
+    """
     return maps.with_name(f"{maps.name}.json")
 
 
 def of_images(dataset: SaliencySet) -> str:
-    """SHA-256 of a set's stems and images, without their masks."""
+    """Compute the SHA-256 of a set's stems and images. Masks do not affect maps and are left out.
+
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> one, two = (of_images(Shapes("test", 2, seed=seed, size=16)) for seed in (0, 1))
+    >>> len(one), one == two
+    (64, False)
+    """
     images = [[stem, image] for stem, (image, _) in dataset.fingerprints().items()]
     return hashlib.sha256(json.dumps(images).encode()).hexdigest()
 
@@ -33,11 +45,14 @@ def of_images(dataset: SaliencySet) -> str:
 def made_with(
     settings: Settings, folder: MethodFolder, weights: str, recalibration: str | None, images: str
 ) -> Made:
-    """What a method's maps of a set are made with now.
+    """Return the provenance that a method's maps would have if they were predicted now.
 
     Args:
-        weights: as `fingerprint`.
-        images: as `of_images`.
+        settings: settings of the run.
+        folder: folder of the method.
+        weights: fingerprint of the weights, see `aslp_lib.tensors.fingerprint`.
+        recalibration: name of the recalibration, or None.
+        images: fingerprint of the images, see `of_images`.
     """
     fitted = None if recalibration is None else folder.recalibration(recalibration).read_bytes()
     return {
@@ -49,55 +64,67 @@ def made_with(
 
 
 def keep(maps: Path, made: Made) -> None:
-    """Write down what a folder of maps was made with."""
+    """Write the provenance record of a folder of maps.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     maps = Path(folder) / "SOD"
+    ...     keep(maps, {"weights": "5f3a", "size": 64})
+    ...     changed(maps, {"weights": "5f3a", "size": 128})
+    ['size']
+    """
     write(record(maps), json.dumps(made, indent=2))
 
 
-def changed(maps: Path, now: Mapping[str, object]) -> list[str]:
-    """What has changed since maps were made, by the keys of `made_with`.
+def changed(maps: Path, current: Mapping[str, object]) -> list[str]:
+    """Return the keys of a provenance whose values differ from those in the record of the maps.
+
+    A record that cannot be read differs in every key. See `keep` for an example.
 
     Args:
-        now: some of `made_with`.
+        maps: folder of the maps.
+        current: the current provenance, or a part of it, see `made_with`.
 
     Raises:
         FileNotFoundError: there is no record.
     """
     try:
-        then = dict(json.loads(record(maps).read_text(encoding="utf-8")))
+        recorded = dict(json.loads(record(maps).read_text(encoding="utf-8")))
     except (ValueError, TypeError):
-        then = {}
-    return [key for key, value in now.items() if then.get(key) != value]
+        recorded = {}
+    return [key for key, value in current.items() if recorded.get(key) != value]
 
 
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
-    """Compare a run's maps with what is there now. Maps without a record pass, and weights that
-    are gone are not missed.
+    """Check that a run's maps were made with its current weights, recalibrations and settings.
+
+    Maps without a record pass. Weights are not compared if their file is missing.
 
     Raises:
-        ValueError: maps of something else; names what changed.
+        ValueError: maps were made with something else; the message names what changed.
     """
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
         folder = run.method(method)
-        there = folder.weights.exists()
-        weights = fingerprint(load_tensors(folder.weights)[0]) if there else ""
+        has_weights = folder.weights.exists()
+        weights = fingerprint(load_tensors(folder.weights)[0]) if has_weights else ""
         for kind in (None, *run.settings.recalibrate):
             for name in tests:
                 maps = folder.maps(name, kind)
                 if not record(maps).exists():
                     continue
-                now = made_with(run.settings, folder, weights, kind, images[name])
-                if not there:
-                    del now["weights"]
-                if what := changed(maps, now):
+                made = made_with(run.settings, folder, weights, kind, images[name])
+                if not has_weights:
+                    del made["weights"]
+                if keys := changed(maps, made):
                     raise ValueError(
-                        f"the maps in {maps} were made with other {', '.join(what)} than there are "
-                        f"now: predict {run.path} makes them anew"
+                        f"the maps in {maps} were made with other {', '.join(keys)}; expected "
+                        f"those of the run. Predict them again: predict {run.path}"
                     )
 
 
 def unrecorded(run: Run, tests: Mapping[str, SaliencySet]) -> bool:
-    """Whether some of a run's maps have no record of what they were made with."""
+    """Return True if some of a run's maps have no provenance record."""
     return not all(
         record(run.maps(variant, name)).exists() for variant in run.variants() for name in tests
     )

@@ -14,7 +14,7 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature_scaling"]
     assert main([*words, "--results", "all.json"]) == 0
     out = capsys.readouterr().out
-    assert "study: runs/compare-demo" in out
+    assert "experiment: runs/compare-demo" in out
     for name in ("validation", "test", "shifted", "textures"):
         assert f"| {name} | ECE % |" in out
     assert out.count("| BCE + temperature scaling |") == 4
@@ -43,7 +43,7 @@ def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
         (["--processes", "0"], "--processes is 0"),
         (["--seed", "3"], "seeds 0, 1, ... of its own"),
         (["--seeds", "0"], "seeds is 0"),
-        ([], "call it without torchrun"),
+        ([], "Call it without torchrun"),
     ):
         monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")
         assert main([*WORDS, *words]) == 1

@@ -117,7 +117,7 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
-        ([*FIT, "--fitted", "t.json"], "in the place of --fit-maps"),
+        ([*FIT, "--fitted", "t.json"], "--fitted FILE replaces --fit-maps"),
         (["recalibrate", "--fitted", "nowhere.json"], "no file nowhere.json"),
         (["recalibrate", "--fitted", "other.json"], "it holds the recalibration 'logistic'"),
     ],

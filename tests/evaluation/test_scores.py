@@ -116,7 +116,7 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
     "the missing file is named, with what to do",
 )
 def test_a_method_must_be_trained_before_it_predicts(tmp_path):
-    with pytest.raises(FileNotFoundError, match="train BCE to its end first"):
+    with pytest.raises(FileNotFoundError, match="Train BCE to its end first"):
         predict.predict_run(
             SETTINGS, replace(SETTINGS, limit=2).load_data(), "bce", MethodFolder(tmp_path)
         )

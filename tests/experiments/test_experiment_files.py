@@ -1,4 +1,4 @@
-"""A study's file of records is of one set of data, and written by one call at a time.
+"""A file of records holds records of the same data, and one call at a time writes it.
 
 Nothing is trained here."""
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from aslp_lib.config import PRESETS
-from aslp_lib.experiments import experiment as study
+from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, read, read_data, save
 
@@ -19,22 +19,22 @@ def recorded(monkeypatch):
     """The trainings that are asked for, which are recorded without being done."""
     trained = []
 
-    def record(asked, candidate, training, known, *, progress):
+    def record(asked, configuration, training, known, *, progress):
         trained.append(training.seed)
         scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
         own = {"method": "bce", "options": {}, "recalibration": None, "seed": training.seed}
         sets = asked.sets(training, training.load_data())
         return [{**own, "set": name, **scores, "images": 1, "seconds": None} for name in sets]
 
-    monkeypatch.setattr(study, "recorded", record)
+    monkeypatch.setattr(experiment, "recorded", record)
     return trained
 
 
 @pytest.fixture
 def on_files(paper_root):
-    """A study on images in files, with one record a set."""
+    """An experiment on images in files, with one record per set."""
     settings = replace(SETTINGS, data=str(paper_root), limit=None)
-    return Experiment(paper_root.parent / "study", settings, seeds=1, corruptions=("noise2",))
+    return Experiment(paper_root.parent / "experiment", settings, seeds=1, corruptions=("noise2",))
 
 
 def change(folder, stem, kind):
@@ -56,7 +56,7 @@ def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name,
     stem = on_files.data()[None, name].popitem()[0]
     folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
     change(folder, stem, kind)
-    with pytest.raises(ValueError, match=f"1 images or masks of the set {name} .*, as {stem};"):
+    with pytest.raises(ValueError, match=f"1 images or masks of the set {name} .* as {stem};"):
         collect(more, file, progress=False)
     assert file.read_bytes() == before and recorded == [0]
 
@@ -77,7 +77,7 @@ def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
 
 def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
+    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     collect(asked, file, progress=False)
     found = collect(replace(asked, seeds=2, shifts=("empty3",)), file, progress=False)
     sets = ("train", "validation", "test", "shifted", "textures", "empty3")
@@ -93,7 +93,7 @@ def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
 )
 def test_records_without_their_data_are_refused(tmp_path, recorded):
     file = tmp_path / "all.json"
-    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
+    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     save(file, collect(asked, file, progress=False), SETTINGS, seeds=1)
     assert len(read(file)) == 4  # to be shown
     with pytest.raises(ValueError, match=r"all\.json does not say what images"):
@@ -117,11 +117,11 @@ def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
 )
 @pytest.mark.parametrize(
     ("out", "results"),
-    [("study", "study/comparison.json"), ("study", "other.json"), ("other", "all.json"),
-     ("other", "link.json")],
+    [("experiment", "experiment/comparison.json"), ("experiment", "other.json"),
+     ("other", "all.json"), ("other", "link.json")],
 )  # fmt: skip
 def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
-    record = study.recorded
+    record = experiment.recorded
     refused = []
 
     def call(*arguments, **options):
@@ -135,11 +135,11 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
     (tmp_path / "all.json").touch()
     (tmp_path / "link.json").symlink_to("all.json")
     (tmp_path / "all.json").unlink()
-    monkeypatch.setattr(study, "recorded", call)
-    asked = Experiment(tmp_path / "study", SETTINGS, seeds=1)
+    monkeypatch.setattr(experiment, "recorded", call)
+    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     found = collect(asked, tmp_path / "all.json", progress=False)
     assert len(refused) == 1
-    monkeypatch.setattr(study, "recorded", record)
+    monkeypatch.setattr(experiment, "recorded", record)
     assert collect(asked, tmp_path / "all.json", progress=False) == found  # it is free again
 
 
@@ -158,5 +158,7 @@ def test_records_that_cannot_be_written(tmp_path, recorded, file, message):
     (tmp_path / "file").touch()
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises((OSError, ValueError), match=message):
-        collect(Experiment(tmp_path / "study", SETTINGS, seeds=1), tmp_path / file, progress=False)
+        collect(
+            Experiment(tmp_path / "experiment", SETTINGS, seeds=1), tmp_path / file, progress=False
+        )
     assert not recorded and sorted(tmp_path.rglob("*")) == before

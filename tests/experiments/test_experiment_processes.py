@@ -1,4 +1,4 @@
-"""Processes of a study: they end with their parent, and one that is killed is noticed."""
+"""Processes of an experiment end with their parent, and one that is killed is noticed."""
 
 import multiprocessing
 import os
@@ -20,7 +20,7 @@ from aslp_lib.experiments.experiment import Experiment, compare
 ENDLESS = replace(
     PRESETS["demo"], size=16, limit=4, epochs=10**6, device="cpu", methods=("bce",), recalibrate=()
 )
-STUDY = """
+EXPERIMENT = """
 import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
@@ -47,7 +47,7 @@ def test_processes_end_with_their_parent(tmp_path):
     here = str(Path(__file__).parent)
     parents = {
         sent: subprocess.Popen(
-            [sys.executable, "-c", STUDY, str(tmp_path / sent.name), here],
+            [sys.executable, "-c", EXPERIMENT, str(tmp_path / sent.name), here],
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )

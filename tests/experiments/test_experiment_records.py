@@ -53,7 +53,8 @@ def test_one_way_on_one_set_has_a_record_a_seed():
     "refused; names the options that there are",
 )
 @pytest.mark.parametrize(
-    "method, words", [("label_smoothing", "there are 2: .*0.1.*0.2"), ("mixup", "0: .* none")]
+    "method, words",
+    [("label_smoothing", "there are 2; .*0.1.*0.2"), ("mixup", "there are 0; .* none")],
 )
 def test_none_or_several_of_a_seed_are_refused(method, words):
     with pytest.raises(ValueError, match=words):

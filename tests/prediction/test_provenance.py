@@ -79,7 +79,7 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     run, data = predicted
     run = change(what, run, paper_root)
     data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
-    with pytest.raises(ValueError, match=rf"other {what} than .* predict {run.path} makes"):
+    with pytest.raises(ValueError, match=rf"other {what}; expected .* predict {run.path}$"):
         evaluate_run(run, data, QUICK, progress=False)
     assert not run.metrics.exists()
     old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}

@@ -1,8 +1,8 @@
-"""Every plot of a report. Each function returns a figure whose label describes it.
+"""The figures of a report. Each function returns a figure whose label describes it in words.
 
-`alt(figure)` is that description, for readers who cannot see the picture; `show` and `to_png` keep
-it with the image. Colours are Okabe and Ito's, safe for colour-blind readers, and differ in
-lightness.
+`alt(figure)` returns this description for readers who cannot see the figure; `show` and `to_png`
+store it with the image. The colours are those of Okabe and Ito, which colour-blind readers can
+distinguish, and they differ in lightness.
 """
 
 from aslp_lib.evaluation.figures.comparison import (

@@ -1,4 +1,4 @@
-"""Several methods in one picture, from counts of the same set."""
+"""Figures that compare several methods on the same set, drawn from counts."""
 
 from __future__ import annotations
 
@@ -25,15 +25,25 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 
 WIDEST = 60
-"""Characters of a line of a legend."""
+"""Maximal number of characters in a line of a legend."""
 
 
 def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Confidence less accuracy of each bin, a line a method, with 95 % intervals over images.
+    """Draw confidence minus accuracy of each bin for every method, with 95 % intervals over images.
 
-    Above the dashed line a method is over-confident. The size of a mark grows with the bin's share
-    of all pixels. Below, where there are several: the same less the first method's, on its own
-    scale, which tells near-equal ones apart.
+    A method is overconfident above the dashed line. The size of a mark grows with the bin's share
+    of all pixels. If there are several methods, a second panel shows the difference of each to the
+    first on a scale of its own, which separates methods that are nearly equal.
+
+    >>> import numpy as np
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> len(reliability_overlay({"BCE": counts, "ASLP": counts}, "test").axes)
+    2
+
+    Args:
+        methods: label -> counts of the same set.
+        title: name of the set.
+        bins: number of bins of equal width.
     """
     several = len(methods) > 1
     figure = new_figure(6.4, 5.4 if several else 4.0, f"Confidence less accuracy, {title}")
@@ -42,7 +52,7 @@ def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = B
     axis, *below = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
     tables = {label: calibration.reliability(counts, bins) for label, counts in methods.items()}
     reference, first = next(iter(tables.items()))
-    shade = 0.4 / (1 + len(methods))  # of bands that lie over one another
+    shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
     notes = []
     for (label, table), (colour, line, mark), width in zip(
         tables.items(), looks(), line_widths(len(methods)), strict=False
@@ -76,10 +86,17 @@ def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = B
 
 
 def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
-    """Precision over recall, and true over false positive rate, of pooled pixels.
+    """Draw the precision-recall curve and the ROC curve of every method, over all pooled pixels.
+
+    >>> import numpy as np
+    >>> from aslp_lib.evaluation.figures import alt
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 1, 0, 0]]))
+    >>> alt(detection_curves({"BCE": counts}, "test"))
+    'Precision-recall and ROC curves, test. BCE: AP 1.00, AUC 1.00.'
 
     Args:
         methods: label -> counts of the same set.
+        title: name of the set.
     """
     figure = new_figure(7.2, 3.7, f"Finding the foreground, {title}")
     left, right = figure.subplots(1, 2)
@@ -103,30 +120,41 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
 
 
 def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> None:
-    """Which look is whose, under the axes: over them it would hide curves."""
+    """Draw the legend of the methods below the axes, where it hides no curve."""
     handles = [
         Line2D([], [], color=colour, linestyle=line, marker=mark if marks else None)
         for _, (colour, line, mark) in zip(labels, looks(), strict=False)
     ]
-    # A character takes 0.08 inches, a line with its room 0.7.
+    # A character takes 0.08 inches; the sample of the line and its margins take 0.7 inches.
     widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
-    draw_legend(figure, handles, [plain(each, WIDEST) for each in labels], widest, handlelength=3.5)
+    texts = [plain(label, WIDEST) for label in labels]
+    draw_legend(figure, handles, texts, widest, handlelength=3.5)
 
 
 def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
-    """Mean confidence against accuracy: a point an image, all pixels pooled, a panel a method.
+    """Draw mean confidence against accuracy, with a panel per method and a point per image.
+
+    A larger mark shows the mean confidence and the accuracy of all pixels.
+
+    >>> import numpy as np
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> [axis.get_title() for axis in image_scatter({"BCE": counts, "ASLP": counts}, "test").axes]
+    ['BCE', 'ASLP']
 
     Args:
         methods: label -> counts of the same set.
+        title: name of the set.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Images, {title}")
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes, least = [], np.array([100.0, 100.0])
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
-        pixels, sure, right = calibration.image_bins(counts, bins=1)
-        sure, right = (100 * each[:, 0] / pixels[:, 0] for each in (sure, right))
-        least = np.minimum(least, (sure.min(), right.min()))
-        axis.scatter(sure, right, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image")
+        pixels, *sums = calibration.image_bins(counts, bins=1)
+        confidence, accuracy = (100 * total[:, 0] / pixels[:, 0] for total in sums)
+        least = np.minimum(least, (confidence.min(), accuracy.min()))
+        axis.scatter(
+            confidence, accuracy, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image"
+        )
         pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
         axis.plot(
             *pooled, "D", color=ORANGE, ms=9, markeredgecolor="black", linestyle="none",
@@ -136,12 +164,12 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
         axis.set(xlabel="mean confidence, %")
         axis.set_title(plain(label), fontsize=10)
         notes.append(
-            f"{label}: accuracy runs from {right.min():.0f} % to {right.max():.0f} %, confidence "
-            f"from {sure.min():.0f} % to {sure.max():.0f} %; surer than right on "
-            f"{100 * np.mean(sure > right):.0f} % of the images"
+            f"{label}: accuracy runs from {accuracy.min():.0f} % to {accuracy.max():.0f} %, "
+            f"confidence from {confidence.min():.0f} % to {confidence.max():.0f} %; surer than "
+            f"right on {100 * np.mean(confidence > accuracy):.0f} % of the images"
         )
     axes[0].set_ylabel("accuracy, %")
-    left, lowest = 5 * np.floor((least - 1) / 5)  # the range that images have, for all panels
+    left, lowest = 5 * np.floor((least - 1) / 5)  # all panels share the range of the images
     axes[0].set(xlim=(left, 101), ylim=(lowest, 102))
     legend_below(figure, axes[0])
     count = len(next(iter(methods.values())))

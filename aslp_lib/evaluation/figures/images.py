@@ -1,4 +1,4 @@
-"""Images beside their masks and maps."""
+"""Figures of images beside their masks and predicted maps."""
 
 from __future__ import annotations
 
@@ -17,10 +17,19 @@ if TYPE_CHECKING:
 def gallery(
     dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
 ) -> Figure:
-    """One row an image: the image, its mask, its true posterior where known, and maps of it.
+    """Draw images beside their masks, their true posteriors where known, and predicted maps.
+
+    Each image has a row and each method has a column.
+
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> grey_levels = np.full((16, 16), 128, np.uint8)
+    >>> figure = gallery(Shapes("test", 3, seed=0, size=16), [2], {"BCE": [grey_levels]})
+    >>> [axis.get_title() for axis in figure.axes]
+    ['image', 'mask', 'true P(y=1)', 'BCE']
 
     Args:
-        indices: which images of the set.
+        dataset: set of the images.
+        indices: indices of the images in the set.
         maps: label -> (H, W) uint8 maps, in the order of `indices`.
     """
     columns: dict[str, list[np.ndarray]] = {

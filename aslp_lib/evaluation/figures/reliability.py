@@ -1,4 +1,4 @@
-"""Confidence against accuracy, from counts."""
+"""Reliability diagrams and the joint density of confidence and accuracy, drawn from counts."""
 
 from __future__ import annotations
 
@@ -25,20 +25,27 @@ from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
 SQUARES = (25, 25)
-"""Of the joint density: over confidence in [1/2, 1] and over accuracy."""
+"""Cells of the joint density: over confidence in [1/2, 1], and over accuracy in [0, 1]."""
 DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
-"""Without its lightest blues, which would read as no pixels."""
+"""Colours of the joint density, without the lightest blues, which would look like empty cells."""
 
 
 def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Reliability diagrams side by side, each over its histogram of confidence.
+    """Draw a reliability diagram and a histogram of confidence for every method, side by side.
 
-    Bars: accuracy of the bin's pixels, with its 95 % interval over images. Line: perfect
-    calibration. Hatched: confidence beyond accuracy. Below: the bins' shares of all pixels, with
-    mean confidence and accuracy marked.
+    A bar is the accuracy of the bin's pixels with its 95 % interval over images; the hatched part
+    above it is the confidence in excess of the accuracy. The dashed line is perfect calibration.
+    The histogram shows each bin's share of all pixels, the mean confidence and the accuracy.
+
+    >>> from aslp_lib.evaluation.figures import alt
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> alt(reliability_diagrams({"BCE": counts}, "test")).split("mean ")[1]
+    'confidence 90.0 %, accuracy 75.0 %.'
 
     Args:
         methods: label -> counts of the same set.
+        title: name of the set.
+        bins: number of bins of equal width.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 4.6, title)
     top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
@@ -65,22 +72,32 @@ def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = 
 
 
 def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Where the pixels lie in the plane of confidence and accuracy, one panel a method.
+    """Draw the joint density of confidence and accuracy, with a panel per method.
 
-    Squares: shares of all pixels, each image's bins at their own confidence and accuracy; blank
-    where no pixels are (the release smooths the bins' pooled points into a density, which reaches
-    beyond). Circles: the bins of all images, their size by share.
+    Every bin of every image contributes its pixels at the bin's mean confidence and accuracy; the
+    colour of a square is its share of all pixels. Squares without pixels are blank, unlike in the
+    release, which smooths the pooled bins into a density that extends to empty regions. Circles
+    are the bins pooled over all images; their size grows with their share of pixels.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> [axis.get_title() for axis in joint_density({"BCE": counts, "ASLP": counts}, "test").axes]
+    ['BCE', 'ASLP']
 
     Args:
         methods: label -> counts of the same set.
+        title: name of the set.
+        bins: number of bins of equal width.
     """
     figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Confidence and accuracy, {title}")
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
-        pixels, sure, right = (each.ravel() for each in calibration.image_bins(counts, bins))
+        pixels, *sums = (array.ravel() for array in calibration.image_bins(counts, bins))
         full = pixels > 0
-        sure, right, weights = sure[full] / pixels[full], right[full] / pixels[full], pixels[full]
-        shares, *edges = np.histogram2d(sure, right, SQUARES, ((0.5, 1), (0, 1)), weights=weights)
+        weights = pixels[full]
+        confidence, accuracy = (total[full] / weights for total in sums)
+        shares, *edges = np.histogram2d(
+            confidence, accuracy, SQUARES, ((0.5, 1), (0, 1)), weights=weights
+        )
         shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
         axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
         table = calibration.reliability(counts, bins)
@@ -102,6 +119,7 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
 
 
 def _draw_reliability(axis: Axes, table: Reliability) -> None:
+    """Draw the accuracy of each bin, and the overconfident part of its confidence hatched."""
     left, width = table.edges[:-1], np.diff(table.edges)
     accuracy, confidence = np.nan_to_num(table.accuracy), np.nan_to_num(table.confidence)
     axis.bar(
@@ -118,8 +136,10 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
 
 
 def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
+    """Draw the interval [low, high] of each bin's accuracy as an error bar."""
     middle = (table.edges[:-1] + table.edges[1:]) / 2
-    # A resampled bin need not straddle the set's own value by rounding: lengths are cut at 0.
+    # Rounding may put an end on the wrong side of the accuracy, and matplotlib refuses negative
+    # lengths.
     lengths = np.maximum([table.accuracy - low, high - table.accuracy], 0)
     axis.errorbar(
         middle, table.accuracy, lengths, fmt="none", color="black", linewidth=1, capsize=2
@@ -127,6 +147,7 @@ def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.nda
 
 
 def _draw_histogram(axis: Axes, table: Reliability, row: Mapping[str, float]) -> None:
+    """Draw each bin's share of the pixels, with the mean confidence and the accuracy as lines."""
     left, width = table.edges[:-1], np.diff(table.edges)
     axis.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
     axis.axvline(row["confidence"], color=ORANGE, label="mean confidence")

@@ -1,4 +1,4 @@
-"""What all figures share: colours, a description in words, and ways to show them."""
+"""Colours, legends, alt texts and output formats that all figures share."""
 
 from __future__ import annotations
 
@@ -17,76 +17,117 @@ from matplotlib.figure import Figure
 if TYPE_CHECKING:
     from IPython.display import Image
 
-# Okabe and Ito's; those that are too light for a line on white are darker here.
+# The colours of Okabe and Ito, darker where the original is too light for a line on white.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
 METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#3E9BD2", "#B24E00", "#000000")
 Line = Literal["-", "--", "-.", ":"]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
-"""Beside the colours, so that curves differ without them. With 7 colours and 4 lines, 28 curves
-come before two look alike."""
+"""Markers, which distinguish curves without colour. Together, 7 colours and 4 line styles give 28
+different curves."""
 
 DPI = 150
-"""Of a picture: sharp on a projector, and stretched on a page."""
+"""Resolution of an image file, high enough for a projector."""
 PAGE_DPI = 96
-"""Of a page: what a picture's width is told in."""
+"""Resolution in which HTML states the width of an image."""
 LEGEND_COLUMN = 1.6
-"""Inches that a label of some words takes beside others."""
+"""Width in inches of a column of the legend, for labels of a few words."""
 
 
 def looks() -> Iterator[tuple[str, Line, str]]:
-    """Colour, line and mark of one curve after another."""
+    """Yield colour, line style and marker for one curve after another, without end.
+
+    >>> next(looks())
+    ('#0072B2', '-', 'o')
+    """
     cycle = itertools.cycle
     return zip(cycle(METHOD_COLOURS), cycle(LINES), cycle(MARKS), strict=False)
 
 
 def line_widths(curves: int) -> Iterable[float]:
-    """Of one curve after another, each thinner than those that it is drawn over: where curves
-    coincide, all are seen."""
+    """Return a line width for each curve, decreasing, so that curves that coincide stay visible.
+
+    >>> [round(width, 2) for width in line_widths(3)]
+    [1.9, 1.55, 1.2]
+    """
     return np.linspace(1.2 + 0.35 * min(curves - 1, 5), 1.2, curves).tolist()
 
 
 def plain(text: str, width: int = 40) -> str:
-    """A name, to the letter, as a text of matplotlib: on at most two lines of about so many
-    characters, the middle of a longer one left out."""
+    r"""Make a name safe to draw with matplotlib, on at most two lines.
+
+    The middle of a longer name is replaced by an ellipsis.
+
+    >>> plain("cost in $")
+    'cost in \\$'
+
+    Args:
+        text: the name.
+        width: approximate number of characters in a line.
+    """
     if len(text) > 2 * width:
         text = f"{text[: width - 1]}…{text[-width:]}"
     lines = "\n".join(textwrap.wrap(text, width))
-    # A "$" would begin a formula; what begins with "_" would stand in no legend.
+    # matplotlib reads "$" as the start of a formula and leaves labels that begin with "_" out of
+    # legends.
     return (" " if lines.startswith("_") else "") + lines.replace("$", r"\$")
 
 
 def alt(figure: Figure) -> str:
-    """What a figure shows, in words."""
+    """Return the description of a figure in words.
+
+    >>> alt(Figure(label="an empty figure"))
+    'an empty figure'
+    """
     return str(figure.get_label())
 
 
 def to_png(figure: Figure, dpi: int = DPI) -> bytes:
-    """A figure as PNG, with its description in the file's metadata."""
+    r"""Return a figure as a PNG file, with its description in the metadata.
+
+    >>> to_png(Figure(figsize=(2, 1), label="an empty figure"))[:4]
+    b'\x89PNG'
+    """
     figure.set_dpi(dpi)
     buffer = io.BytesIO()
-    # `savefig` would draw it twice, once for the layout alone, which drawing finds anyway.
+    # `savefig` would draw the figure twice, the first time only to compute the layout.
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Description": alt(figure)})
     return buffer.getvalue()
 
 
 def page_width(figure: Figure) -> int:
-    """Of its picture on a page, in the page's dots."""
+    """Return the width of a figure on an HTML page, in CSS pixels.
+
+    >>> page_width(Figure(figsize=(2, 1)))
+    192
+    """
     return round(PAGE_DPI * figure.get_figwidth())
 
 
 def show(figure: Figure) -> Image:
-    """A figure for a notebook: a picture with alt text, and the text alone without a screen."""
+    """Return a figure as an image for a notebook, with alt text.
+
+    >>> show(Figure(figsize=(2, 1), label="an empty figure"))
+    an empty figure
+    """
     from IPython.display import Image
 
     image = Image(to_png(figure), alt=alt(figure), width=page_width(figure))
-    # The plain form of a cell's output: stable, and readable where pictures are not.
+    # The plain-text output of a cell is the alt text, which is stable and readable without images.
     image.__class__ = type("Picture", (Image,), {"__repr__": lambda self: self.alt})
     return image
 
 
 def new_figure(width: float, height: float, title: str | None) -> Figure:
-    """A figure outside pyplot's global list, so that nothing needs closing."""
+    """Create an empty figure outside pyplot's global list, so that it need not be closed.
+
+    >>> new_figure(2, 1, "A title").get_suptitle()
+    'A title'
+
+    Args:
+        width, height: size in inches.
+        title: title of the figure, or None.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
         figure.suptitle(plain(title, int(11 * width)), fontsize=11)
@@ -94,18 +135,40 @@ def new_figure(width: float, height: float, title: str | None) -> Figure:
 
 
 def legend_below(figure: Figure, *axes: Axes) -> None:
-    """What these axes' labels are, under all axes: over them it would hide what is drawn."""
+    """Draw a legend of the labels of these axes below all axes, where it hides nothing.
+
+    >>> figure = Figure()
+    >>> axis = figure.subplots()
+    >>> curve = axis.plot([0, 1], label="diagonal")
+    >>> legend_below(figure, axis)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['diagonal']
+    """
     pairs = [axis.get_legend_handles_labels() for axis in axes]
-    handles = [handle for own, _ in pairs for handle in own]
-    labels = [str(label) for _, own in pairs for label in own]
+    handles = [handle for axis_handles, _ in pairs for handle in axis_handles]
+    labels = [str(label) for _, axis_labels in pairs for label in axis_labels]
     draw_legend(figure, handles, labels, LEGEND_COLUMN)
 
 
 def draw_legend(
     figure: Figure, handles: Sequence[Artist], labels: Sequence[str], width: float, **more: float
 ) -> None:
-    """A legend under all axes, in as many columns of this width, in inches, as fit."""
+    """Draw a legend below all axes and make the figure higher by as much.
+
+    >>> from matplotlib.lines import Line2D
+    >>> figure = Figure(figsize=(4, 2))
+    >>> draw_legend(figure, [Line2D([], []), Line2D([], [])], ["BCE", "ASLP"], width=2)
+    >>> print(f"{figure.get_figheight():.1f}")  # both labels fit into one line of 0.2 inches
+    2.2
+
+    Args:
+        figure: the figure.
+        handles: artists that the legend shows.
+        labels: label of each artist.
+        width: width of a column in inches; as many columns as fit are used.
+        more: further arguments of `Figure.legend`.
+    """
     columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
-    place: Any = {"loc": "outside lower center", "ncols": columns, "fontsize": 9, **more}
-    figure.legend(handles, labels, **place)
+    options: Any = {"loc": "outside lower center", "ncols": columns, "fontsize": 9, **more}
+    figure.legend(handles, labels, **options)

@@ -1,4 +1,4 @@
-"""A training over its epochs."""
+"""Figures of a training over its epochs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from aslp_lib.evaluation.figures.style import looks, new_figure
 
 
 def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Over epochs: validation accuracy and confidence, validation ECE, and the alphas, if any.
+    """Draw validation accuracy, confidence and ECE, and the alphas if there are any, over epochs.
+
+    >>> from aslp_lib.evaluation.figures import alt
+    >>> row = {"epoch": 1, "confidence": 0.9, "accuracy": 0.8, "ece": 0.1}
+    >>> alt(training_history({"BCE": [row]}))
+    'Accuracy, confidence, ECE and alpha over training. BCE ends at validation ECE 10.0 %.'
 
     Args:
-        logs: label -> log rows, as `TrainingState.log`.
+        logs: label -> rows of the training log, see `TrainingState.log`.
     """
     figure = new_figure(10.5, 3.9, "Training")
-    share, error, level = figure.subplots(1, 3)
+    share, error, alphas = figure.subplots(1, 3)
     for (label, log), (colour, *_) in zip(logs.items(), looks(), strict=False):
         column = {key: np.array([row[key] for row in log]) for key in log[0]}
         epoch = column["epoch"]
@@ -26,11 +31,11 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
         error.plot(epoch, 100 * column["ece"], color=colour)
         if "alpha_mean" in column:
             low, high = column["alpha_p10"], column["alpha_p90"]
-            level.plot(epoch, column["alpha_mean"], color=colour)
-            level.fill_between(epoch, low, high, color=colour, alpha=0.3)
+            alphas.plot(epoch, column["alpha_mean"], color=colour)
+            alphas.fill_between(epoch, low, high, color=colour, alpha=0.3)
     share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
     error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
-    level.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
+    alphas.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
     figure.legend(fontsize=9, ncols=min(len(logs), 4), loc="outside lower center")
     last = "; ".join(
         f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
