@@ -134,7 +134,7 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
     sums = _RunningSums.of(counts, of)
     confidence, accuracy = sums.means(bins)
     upper = np.searchsorted(sums.pixels[1:], sums.ranks(bins))
-    edges = sums.grey_level_confidence[np.minimum(upper, len(sums.grey_level_confidence) - 1)]
+    edges = sums.grey_level_confidence[upper]
     return Reliability(edges, np.full(bins, sums.pixels[-1] / bins), confidence, accuracy)
 
 

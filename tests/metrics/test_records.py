@@ -42,6 +42,7 @@ def test_what_a_terminal_shows_tables_show_too():
     order = [Visibility.MAIN, Visibility.TERMINAL, Visibility.TABLES, Visibility.FILES]
     places = [[score.name for score in visible_scores(place)] for place in order]
     assert places[0] == ["ece", "oe", "gap", "accuracy"]
+    assert {"brier", "nll", "mae", "max_f", "weighted_f", "s_measure"} <= {*places[2]}
     assert places[-1] == list(SCORES)
     for fewer, more in pairwise(places):
         assert [name for name in more if name in fewer] == fewer

@@ -58,13 +58,14 @@ def test_the_grid_is_fine_enough_for_the_integral():
 @pytest.mark.parametrize(
     ("level", "right", "error"),
     [
-        (204, 60, 0.2),  # 100 pixels at 0.8: one residual, whatever the width
-        (255, 80, 0.2),  # a level at the end meets its own reflection and keeps all its mass
-        (204, 80, 0.0),  # calibrated
+        (204, 6000, 0.2),  # 10,000 pixels at 0.8: one residual, whatever the width
+        (255, 8000, 0.2),  # a level at the end meets its own reflection and keeps all its mass
+        (204, 8000, 0.0),  # calibrated
+        (204, 8001, 1e-4),  # an error below the smallest width
     ],
 )
 def test_a_single_level_by_hand(level, right, error):
-    counts = counted(np.full(100, level), np.repeat([1, 0], [right, 100 - right]))
+    counts = counted(np.full(10000, level), np.repeat([1, 0], [right, 10000 - right]))
     assert smooth_ece(counts) == pytest.approx(error, abs=1e-9)
     assert smooth_ece_at(counts, 0.01) == pytest.approx(error, abs=1e-9)
 

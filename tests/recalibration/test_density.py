@@ -104,7 +104,7 @@ def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
     """Evenly spread over the set, without augmentation, and at their size, of which a training set
     may have another; all are neighbours, where there are fewer than asked for."""
     monkeypatch.setattr("aslp_lib.recalibration.density.REFERENCES", 4)
-    for size in (48, 40):
+    for size in (48, 40, 64):
         train = Shapes("train", 12, 0, size=size, augment=True)
         data = replace(small.data, train=train)
         fitted = Density(neighbours=99).fit_on_images(replace(small, data=data))

@@ -73,6 +73,7 @@ RIGHT, CONTRARY = "decisions are correct; 0.01 is used", "do not predict .*; 100
         (Temperature, ({100: 5}, {4095: 5}), (0.01,), RIGHT),
         (Temperature, ({0: 5}, {4095: 5}), (0.01,), RIGHT),  # the slope is e^-901, 0 in float64
         (Temperature, ({4000: 5}, {100: 5}), (100.0,), CONTRARY),
+        (Temperature, ({2048: 1}, {2047: 1}), (100.0,), CONTRARY),  # with a slope of 5e-4
         (Temperature, ({100: 5}, {}), (0.01,), RIGHT),
         (
             *(ClassWiseTemperature, ({100: 5, 4000: 5}, {}), (100.0, 0.01)),
