@@ -108,7 +108,7 @@ def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
 
 @pytest.mark.parametrize(
     ("recalibration", "message"),
-    [(Density(), "'density' needs more than logits"), (Temperature, "expected a fitted one")],
+    [(Density(), "'density' needs features"), (Temperature, "expected a fitted one")],
 )
 def test_other_recalibrations_are_refused(recalibration, message):
     with pytest.raises(TypeError, match=message):
@@ -199,7 +199,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "facts", "message"),
     [
-        ({}, {"kind": "density"}, "'density' needs more than logits"),
+        ({}, {"kind": "density"}, "'density' needs features"),
         ({}, {"kind": "logistic"}, "2 tensors are missing, such as recalibration.offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
@@ -210,7 +210,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
         (
             {"network.bias": torch.ones(2)},
             {},
-            r"network.bias has shape \(2,\), in the network \(1,\)",
+            r"network.bias has shape \(2,\), but the network needs \(1,\)",
         ),
         ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
         ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
