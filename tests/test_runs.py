@@ -238,7 +238,7 @@ def aslp(method="calibration", **options):
         (aslp(beta=3.0), "beta is 3.0"),
         (aslp(beta=2.0, technique="DM"), "noise is 0.25"),
         (aslp(constraint_weight=-1.0), "constraint_weight is -1.0"),
-        (aslp(technique="release"), "needs dynamics='release'"),
+        (aslp(technique="release"), "expected dynamics='release'"),
         (aslp("measured_gap", dynamics="release"), "rule is 'measured_gap'"),
     ],
 )

@@ -212,9 +212,9 @@ def _check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor])
         ValueError: if they differ from those expected.
     """
     if missing := sorted(expected.keys() - tensors.keys()):
-        raise ValueError(f"{len(missing)} tensors are missing, such as {missing[0]}")
+        raise ValueError(f"tensors are missing: {len(missing)}, such as {missing[0]}")
     if unknown := sorted(tensors.keys() - expected.keys()):
-        raise ValueError(f"{len(unknown)} tensors are unknown, such as {unknown[0]}")
+        raise ValueError(f"tensors are unknown: {len(unknown)}, such as {unknown[0]}")
     for name, tensor in expected.items():
         if tensors[name].shape != tensor.shape:
             raise ValueError(

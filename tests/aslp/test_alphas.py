@@ -218,7 +218,7 @@ def test_levels_of_another_technique_do_not_load():
         ({"images": 0}, "images is 0"),
         ({"warm_up": -1}, "warm_up is -1"),
         ({"rule": "measured_gap", "dynamics": "release"}, "rule is 'measured_gap'"),
-        ({"technique": P.RELEASE}, "needs dynamics='release'"),
+        ({"technique": P.RELEASE}, "expected dynamics='release'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -178,7 +178,7 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
     ("arguments", "message"),
     [
         (["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"], "two methods are called maps"),
-        ([*GIVEN, "X"], "folder needs a subfolder named after each set"),
+        ([*GIVEN, "X"], "expected a subfolder named after each set"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "needs folders of maps and of masks"),

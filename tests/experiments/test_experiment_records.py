@@ -134,7 +134,7 @@ def test_a_record_may_be_so(tmp_path, change):
             "intervals is None; expected an object in which .* a list",
         ),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
-        ({"seed": 0}, "it is of the same maps as record 1; expected each once"),
+        ({"seed": 0}, "it scores the same maps as record 1; expected"),
     ],
 )
 def test_a_malformed_record_is_named(tmp_path, change, message):

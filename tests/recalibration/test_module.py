@@ -200,13 +200,13 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
     ("changed", "facts", "message"),
     [
         ({}, {"kind": "density"}, "'density' needs features"),
-        ({}, {"kind": "logistic"}, "2 tensors are missing, such as recalibration.offset"),
+        ({}, {"kind": "logistic"}, "tensors are missing: 2, such as recalibration.offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
         ({}, {"version": 2}, "it is of version 2"),
-        ({"network.bias": None}, {}, "1 tensors are missing, such as network.bias"),
-        ({"recalibration.value": None}, {}, "missing, such as recalibration.value"),
-        ({"network.scale": torch.ones(1)}, {}, "1 tensors are unknown, such as network.scale"),
+        ({"network.bias": None}, {}, "tensors are missing: 1, such as network.bias"),
+        ({"recalibration.value": None}, {}, "missing: 1, such as recalibration.value"),
+        ({"network.scale": torch.ones(1)}, {}, "tensors are unknown: 1, such as network.scale"),
         (
             {"network.bias": torch.ones(2)},
             {},
