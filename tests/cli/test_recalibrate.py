@@ -107,7 +107,7 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         (["recalibrate"], "expected --fit-maps DIR"),
         (
             [*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"],
-            "as many folders of masks",
+            "as many folders of",
         ),
         (
             [*FIT[:3], "corrupted/maps", *FIT[3:]],
