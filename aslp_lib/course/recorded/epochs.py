@@ -105,7 +105,7 @@ def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[st
 
 
 def recorded(method: str, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
-    """Train by a method, and return the arrays of `frame` after each of `EPOCHS`, stacked."""
+    """Train one method, and return the arrays of `frame` after each of `EPOCHS`, stacked."""
     frames: list[dict[str, np.ndarray]] = []
 
     def record(state: TrainingState) -> None:
