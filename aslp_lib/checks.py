@@ -11,7 +11,7 @@ from functools import cache
 from reprlib import Repr
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-LARGEST_WHOLE = 2**63 - 1
+LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
 
 _short = Repr()
@@ -27,14 +27,14 @@ def short_repr(value: object) -> str:
     return _short.repr(value)
 
 
-def require(name: str, value: object, good: bool, expected: str) -> None:
-    """Raise ValueError with the message "NAME is VALUE; expected EXPECTED" unless `good`.
+def require(name: str, value: object, valid: bool, expected: str) -> None:
+    """Raise ValueError with the message "NAME is VALUE; expected EXPECTED" unless `valid`.
 
     >>> require("size", 0, False, "at least 1")
     Traceback (most recent call last):
     ValueError: size is 0; expected at least 1
     """
-    if not good:
+    if not valid:
         raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
 
 
@@ -62,22 +62,27 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in content if keys.count(key) > 1)
-        raise ValueError(f"repeated key: {short_repr(repeated)}; expected each once. Remove one.")
+        raise ValueError(
+            f"repeated key: {short_repr(repeated)}; expected each key once. Remove the duplicate."
+        )
     return content
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
-    """Raise ValueError unless each value matches the annotation of the dataclass field it names.
+    """Raise ValueError unless each value matches the annotation of its dataclass field.
 
     Integers are accepted for floats. Booleans, NaN and infinity are not accepted as numbers.
 
     Args:
+        kind: the dataclass.
+        values: values by the names of their fields.
         prefix: text before field names in messages, such as `aslp.` for a group of settings.
     """
     hints = _hints(kind)
     if unknown := sorted(values.keys() - hints.keys()):
+        names = ", ".join(prefix + short_repr(name)[1:-1] for name in unknown)
         raise ValueError(
-            f"unknown settings: {', '.join(prefix + short_repr(n)[1:-1] for n in unknown)}"
+            f"unknown settings: {names}; expected names of existing settings. Check the spelling."
         )
     for name, value in values.items():
         require(f"{prefix}{name}", value, fits(value, hints[name]), in_words(hints[name]))
@@ -107,7 +112,7 @@ def fits(value: object, hint: Any) -> bool:
     if hint in (int, float):
         if isinstance(value, bool) or not isinstance(value, (int, hint)):
             return False
-        return abs(value) <= LARGEST_WHOLE if isinstance(value, int) else math.isfinite(value)
+        return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
     return isinstance(value, hint)
 
 
@@ -115,7 +120,7 @@ def in_words(hint: Any) -> str:
     """Describe an annotation in words, for an error message.
 
     >>> in_words(int | None)
-    'a whole number, or None'
+    'an integer, or None'
     """
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
@@ -123,8 +128,8 @@ def in_words(hint: Any) -> str:
     if origin is Literal:
         return f"one of {', '.join(parts)}"
     if origin in (tuple, list):
-        return f"a list, each item {in_words(parts[0])}"
+        return f"a list in which each item is {in_words(parts[0])}"
     if origin is dict:
-        return f"an object, each value {in_words(parts[1])}"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+        return f"an object in which each value is {in_words(parts[1])}"
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return "None" if hint is type(None) else words.get(hint, hint.__name__)

@@ -111,7 +111,7 @@ class Settings:
     image: before, as the authors' code does; it cuts up to 30 pixels whatever the size,
     and rotates bicubically by whole degrees. Requires crop=centred."""
     soft_masks: bool = False
-    """Train on the grey levels of masks, as the authors' code does, instead of cutting them at 128.
+    """Train on the grey levels of masks, as the authors' code does, instead of thresholding at 128.
     Masks are then resized bilinearly instead of to the nearest pixel.
     With validate_at=image, a pixel whose mask is grey counts as wrong."""
     validate_at: SizeOf = "network"
@@ -126,7 +126,7 @@ class Settings:
     limit: int | None = None
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
-    """Treatment of masks that are not binary: stop with an error, or cut them at 128."""
+    """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     cache_images: bool = True
     """Keep the training and validation images in memory, before augmentation."""
     num_workers: int | None = 0
@@ -256,7 +256,10 @@ class Settings:
         groups = values.pop("hyperparameters", {})
         require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
         if unknown := groups.keys() - FAMILIES.keys():
-            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
+            raise ValueError(
+                f"unknown settings: {', '.join(sorted(unknown))}; expected names of existing "
+                "settings. Check the spelling."
+            )
         for family, options in groups.items():
             require(family, options, isinstance(options, dict), "an object of settings")
             check_types(FAMILIES[family], options, f"{family}.")

@@ -274,5 +274,6 @@ def _check_writable(flag: str, path: Path, target: Path) -> None:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another place.",
+            f"{flag} cannot be written: {path} ({folder}: {error.strerror}); expected a writable "
+            "place. Choose another one.",
         ) from error

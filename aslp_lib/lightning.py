@@ -42,7 +42,7 @@ class AdaptiveAlphaCallback(Callback):
         alphas: the perturbation levels. They must not be a submodule of the LightningModule: under
             DDP, rank 0 overwrites the module's buffers, so the callback raises an error.
         ignore_index: label of pixels to ignore in training and validation. All other labels must
-            lie in [0, 1], as for `AdaptiveAlpha.update`.
+            lie in [0, 1] (see `AdaptiveAlpha.update`).
 
     >>> from aslp_lib import MODERATION, AdaptiveAlpha
     >>> adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(3, MODERATION), ignore_index=255)

@@ -35,7 +35,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged; a single changed bit is detected.
+        ValueError: the file is damaged, or its checksum does not match. A file without a checksum
+            is accepted.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

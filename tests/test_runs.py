@@ -238,8 +238,8 @@ def aslp(method="calibration", **options):
         (aslp(beta=3.0), "beta is 3.0"),
         (aslp(beta=2.0, technique="DM"), "noise is 0.25"),
         (aslp(constraint_weight=-1.0), "constraint_weight is -1.0"),
-        (aslp(technique="release"), "needs dynamics='release'"),
-        (aslp("measured_gap", dynamics="release"), "no rule 'measured_gap'"),
+        (aslp(technique="release"), "expected dynamics='release'"),
+        (aslp("measured_gap", dynamics="release"), "rule is 'measured_gap'"),
     ],
 )
 def test_bad_settings_stop_a_run_before_it_trains(values, message):

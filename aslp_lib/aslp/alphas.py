@@ -197,8 +197,8 @@ class AdaptiveAlpha(nn.Module):
             )
         if technique == RELEASE and dynamics != "release":
             raise ValueError(
-                f"dynamics is {dynamics!r}; the technique 'release' (beta = 4) needs "
-                "dynamics='release'"
+                f"dynamics is {dynamics!r}; expected dynamics='release', which the technique "
+                "'release' (beta = 4) needs"
             )
         self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight

@@ -232,7 +232,7 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
         technique: the perturbation technique.
 
     Raises:
-        ValueError: as in `sampled_targets`.
+        ValueError: see `sampled_targets`.
     """
     labels = _checked(labels)
     expected_perturbation = _broadcast_alpha(alpha, labels) * technique.beta

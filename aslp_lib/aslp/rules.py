@@ -37,28 +37,29 @@ class Rule(nn.Module):
         self.technique, self.bound_gain = technique, bound_gain
         self.register_buffer("accuracy", torch.tensor(0.0))
 
-    def observe(self, accuracy: float, confidence: float | None, warm: Tensor) -> None:
+    def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         """Store the results of one validation.
 
         Args:
             accuracy: A, the accuracy over the validation pixels, in [0, 1].
             confidence: C, the mean confidence over the validation pixels, in [0, 1]; None if it was
                 not measured.
-            warm: boolean scalar, true if the warm-up is over.
+            warm_up_over: boolean scalar; True if the warm-up ends with or before this validation.
         """
         self.accuracy.fill_(accuracy)
 
     def constraint(self, alpha: Tensor) -> Tensor:
         """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
 
-        Only the paper's rules define R_i, and only the release's dynamics use the explicit update.
+        Only the paper's rules define R_i. `AdaptiveAlpha` calls this function only for the
+        release's dynamics.
 
         Raises:
             ValueError: the rule is not one of the paper's.
         """
         raise ValueError(
-            f"the release's dynamics have no rule {self.name!r}; expected 'calibration' or "
-            "'entropy'"
+            f"rule is {self.name!r}; expected 'calibration' or 'entropy' with dynamics='release'. "
+            "Use dynamics='stable'."
         )
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
@@ -77,7 +78,7 @@ class Rule(nn.Module):
 class Calibration(Rule):
     """Rule MC, model calibration: `R_i = min((1 - beta*alpha_i/2) - A, 0)`.
 
-    The constraint becomes active when the expected confidence of the target, `1 - beta*alpha_i/2`,
+    The constraint becomes active when the confidence of the expected target, `1 - beta*alpha_i/2`,
     falls below the validation accuracy A. It then pushes alpha_i down, towards the value at which
     the two are equal.
     """
@@ -85,8 +86,8 @@ class Calibration(Rule):
     name, label = "calibration", "ASLP (MC)"
 
     def constraint(self, alpha: Tensor) -> Tensor:
-        expected_confidence = 1 - self.technique.beta / 2 * alpha
-        return (expected_confidence - self.accuracy).clamp(max=0.0)
+        target_confidence = 1 - self.technique.beta / 2 * alpha
+        return (target_confidence - self.accuracy).clamp(max=0.0)
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
         # The implicit step: the new alpha a solves a = proposed + step * min(1 - beta*a/2 - A, 0).
@@ -113,8 +114,8 @@ class Entropy(Rule):
         super().__init__(technique, bound_gain)
         self.register_buffer("best_accuracy", torch.tensor(0.0))
 
-    def observe(self, accuracy: float, confidence: float | None, warm: Tensor) -> None:
-        super().observe(accuracy, confidence, warm)
+    def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
+        super().observe(accuracy, confidence, warm_up_over)
         self.best_accuracy.clamp_(min=accuracy)
 
     def constraint(self, alpha: Tensor) -> Tensor:
@@ -127,10 +128,11 @@ class Entropy(Rule):
 class MeasuredGap(Rule):
     """Measured-gap rule: alphas stay below a bound b that follows the gap between C and A.
 
-    After each validation, `b <- clip(b + bound_gain * (C - A), 0, 2 * (1 - A) / beta)`, where C is
-    the measured mean confidence of the network, not the expected confidence of the targets as in
-    MC. The bound starts at 0 and stays there during the warm-up. This rule is an extension of this
-    project; it is not in the paper.
+    After each validation, `b <- clip(b + bound_gain * (C - A), 0, b_max)`. C is the network's
+    measured mean confidence; MC uses the confidence of the expected targets instead. The upper end
+    is `b_max = min(2 * (1 - A) / beta, alpha_limit)`, where alpha_limit, `min(1, 1/beta)`, is the
+    largest alpha that leaves decisions unchanged. The bound starts at 0 and stays there during the
+    warm-up. This rule is an extension of this project; it is not in the paper.
     """
 
     name, label = "measured_gap", "ASLP (measured gap)"
@@ -142,18 +144,18 @@ class MeasuredGap(Rule):
         super().__init__(technique, bound_gain)
         self.register_buffer("bound", torch.tensor(0.0))
 
-    def observe(self, accuracy: float, confidence: float | None, warm: Tensor) -> None:
+    def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         if confidence is None:
             raise ValueError(
                 "confidence is None; expected the mean confidence of the validation pixels, which "
                 "the rule 'measured_gap' needs"
             )
-        super().observe(accuracy, confidence, warm)
+        super().observe(accuracy, confidence, warm_up_over)
         ceiling = min(
             2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self.technique.alpha_limit
         )
-        moved = self.bound + self.bound_gain * (confidence - accuracy)
-        self.bound.copy_(torch.where(warm, moved.clamp(0.0, ceiling), self.bound))
+        new_bound = self.bound + self.bound_gain * (confidence - accuracy)
+        self.bound.copy_(torch.where(warm_up_over, new_bound.clamp(0.0, ceiling), self.bound))
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
         return torch.minimum(proposed, self.bound)

@@ -15,26 +15,26 @@ from aslp_lib.data.images import Grey
 
 @dataclass(frozen=True)
 class CheckData(Command):
-    """Check a data folder and list all problems, before anything is trained."""
+    """Check a data folder and list all its problems before training."""
 
     root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")]
     """Data folder with the paper's layout (see Dataset/README.md)."""
     grey: Grey = "refuse"
-    """Treatment of masks that are not binary."""
+    """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
 
     def __call__(self) -> None:
         result = check_data(self.root, self.grey)
         width = max(map(len, result.images))
-        print(f"{'set':{width}}  images  authors'")
+        print(f"{'set':{width}}  images  published")
         for name, images in result.images.items():
-            print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>8}")
+            print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>9}")
         for note in result.notes:
             print(f"note: {note}")
         for problem in result.problems:
             print(f"problem: {problem}")
         if result.problems:
             raise ValueError(
-                f"there are {len(result.problems)} problems in {self.root}, listed above; expected "
-                "none. Correct the files."
+                f"{self.root} has problems: {len(result.problems)}; expected none. Correct the "
+                "files listed above."
             )
         print(f"no problems in {self.root}")

@@ -23,25 +23,27 @@ from aslp_lib.training import launch
 class Compare(Command):
     """Train several methods with several seeds, score them on every set, and compare them.
 
-    A call with the same --out continues an experiment. It keeps the finished trainings and their
-    records, and adds any new methods, recalibrations, sets or seeds.
+    A call with the same --out continues an experiment. It keeps the finished training runs and
+    their records, and adds any new methods, recalibrations, sets or seeds.
     """
 
     preset: Preset
     """Preset whose values are the defaults of the settings."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
     seeds: int = 3
-    """Number of seeds 0, 1, ... A seed determines the synthetic data set and the training."""
+    """Number of seeds, counted from 0. A seed sets the synthetic data and the training."""
     processes: int = 1
-    """Number of trainings at a time."""
+    """Number of training runs in parallel."""
     corruptions: tuple[str, ...] = ()
-    """Corruptions of the first test set to score too, such as noise2 (see docs/corruptions.md)."""
+    """Corruptions of the first test set to add to the scored sets, such as noise2
+    (see docs/corruptions.md)."""
     shifts: tuple[str, ...] = ()
-    """Graded distribution shifts of the embedded data to score too, such as contrast2."""
+    """Distribution shifts of the embedded data, with severity, to add to the scored sets, such as
+    contrast2."""
     out: Path | None = None
-    """Folder of the experiment. None stands for runs/compare-PRESET."""
+    """Folder of the experiment. Default: runs/compare-PRESET."""
     results: Path | None = None
-    """JSON file of the records, which are reused. None stands for comparison.json in --out."""
+    """JSON file of the records; existing records are reused. Default: comparison.json in --out."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
@@ -52,11 +54,14 @@ class Compare(Command):
         path = self.out or Path("runs") / f"compare-{self.preset}"
         experiment = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
         if launch.world_size() > 1:
-            raise ValueError("compare starts its own processes. Call it without torchrun.")
+            raise ValueError(
+                f"compare was launched with {launch.world_size()} processes; expected one, because "
+                "it starts its own. Call it without torchrun."
+            )
         if self.settings.seed or self.settings.data_seed:
             raise ValueError(
-                "compare uses the seeds 0, 1, ... of its own. Leave --seed and --data-seed out; "
-                "--seeds is the number of seeds."
+                "--seed or --data-seed is set; expected neither, because compare uses the seeds 0 "
+                "to N-1. Set their number with --seeds."
             )
         if self.processes < 1:
             raise ValueError(f"--processes is {self.processes}; expected at least 1.")
@@ -77,22 +82,22 @@ class Compare(Command):
 
 
 def _draw(records: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
-    """Draw the ECE on each test set against the ECE on the validation set, a figure per test set.
+    """Draw, in one figure per test set, the ECE on it against the ECE on the validation set.
 
     Methods whose ECE is undefined on either set are left out.
     """
     from aslp_lib.evaluation.figures import to_png
     from aslp_lib.experiments.figures import in_and_under_shift
 
-    inside = values(records, validation)
+    validation_ece = values(records, validation)
     for name in tests:
         seeds = len({record["seed"] for record in records})
-        shifted = values(records, name)
+        test_ece = values(records, name)
         defined = {
-            label: errors
-            for label, errors in inside.items()
-            if None not in (*errors, *shifted[label])
+            label: ece
+            for label, ece in validation_ece.items()
+            if None not in (*ece, *test_ece[label])
         }
-        figure = in_and_under_shift(defined, shifted, (validation, name), f"{seeds} seeds")
+        figure = in_and_under_shift(defined, test_ece, (validation, name), f"{seeds} seeds")
         write(path / f"{name}.png", to_png(figure))
         announce(f"picture: {path / f'{name}.png'}")

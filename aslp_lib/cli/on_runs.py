@@ -39,9 +39,9 @@ def at_work_on(run: Run) -> Iterator[None]:
 
 
 def check_files(data: DataSplits) -> None:
-    """Raise ValueError if files of any set cannot be used, as far as their headers show.
+    """Raise ValueError if the headers of any set's files show that they cannot be used.
 
-    Test images are checked too, because they are read only after the training.
+    Test images are checked too, because they are read only after training.
     """
     if launch.is_main():
         for part in (data.train, data.validation, *data.tests.values()):

@@ -22,13 +22,13 @@ from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
 
-SHARED = ("size", "batch_size", "limit", "grey", "device", "min_max_maps", "resize_logits")
-"""Flags that set the settings of the same names."""
+SETTING_FLAGS = ("size", "batch_size", "limit", "grey", "device", "min_max_maps", "resize_logits")
+"""Names of the flags that set the settings of the same names."""
 
 
 @dataclass(frozen=True)
 class Predict(Command):
-    """Predict the maps of the test sets, with a trained run or with an authors' checkpoint."""
+    """Predict the maps of the test sets, using a trained run or the authors' checkpoint."""
 
     every_process = True
 
@@ -39,7 +39,7 @@ class Predict(Command):
     out: Path | None = None
     """New folder for the maps OUT/SET/STEM.png; required with --official."""
     data: Path = Path("Dataset")
-    """Data folder with the paper's layout, of which only Test is needed."""
+    """Data folder with the paper's layout; only its folder Test is needed."""
     size: int = 384
     """Side of the square images that the network sees, in pixels."""
     batch_size: int = 10
@@ -47,13 +47,13 @@ class Predict(Command):
     limit: int | None = None
     """Number of images to use of each set, from the first. None uses all."""
     grey: Grey = "refuse"
-    """Treatment of masks that are not binary."""
+    """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     device: Literal["auto", "cpu"] = "auto"
     """Device that predicts. With auto, it is a GPU if there is one."""
     min_max_maps: bool = False
-    """Stretch each map to the full range, as the authors did before scoring."""
+    """Min-max normalise each map, as the authors did before scoring."""
     resize_logits: bool = False
-    """Resize logits instead of probabilities to an image's own size, as the authors did."""
+    """Resize logits instead of probabilities to each image's original size, as the authors did."""
 
     def __call__(self) -> None:
         if self.run is not None and self == Predict(self.run):
@@ -64,12 +64,13 @@ class Predict(Command):
             self._by_official(self.official, self.out)
         else:
             raise ValueError(
-                "predict needs a run's folder alone, or --official and --out together. Leave the "
-                "other flags out, or name a checkpoint and a new folder."
+                "the arguments of predict do not match; expected either a run's folder and no "
+                "flags, or both --official and --out. Give a run's folder alone, or a checkpoint "
+                "and a new folder."
             )
 
     def _by_official(self, official: Path, out: Path) -> None:
-        shared = {name: getattr(self, name) for name in SHARED}
+        shared = {name: getattr(self, name) for name in SETTING_FLAGS}
         settings = replace(PRESETS["paper"], data=str(self.data), precision="no", **shared)
         accelerator_for(settings)  # joins the processes, so that all check before one writes
         distributed.broadcast_from_main(partial(check_new_folder, "--out", out))

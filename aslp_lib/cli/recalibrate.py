@@ -43,8 +43,8 @@ class Recalibrate(Command):
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
             raise ValueError(
-                "--maps DIR, the maps to recalibrate, and --out DIR, a new folder, go together. "
-                "Give both or neither."
+                f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "
+                "DIR, the maps to recalibrate, and --out DIR, a new folder, or neither."
             )
         self._check_outputs()
         change = self._change()
@@ -73,7 +73,8 @@ class Recalibrate(Command):
         if self.fitted is not None:
             if self.fit_maps or self.fit_masks or self.save is not None:
                 raise ValueError(
-                    "--fitted FILE replaces --fit-maps, --fit-masks and --save. Leave them out."
+                    "--fitted is given together with --fit-maps, --fit-masks or --save; expected "
+                    "it alone, because it replaces them. Leave them out."
                 )
             change = RECALIBRATIONS[self.kind].load(self.fitted)
             print(f"{self.kind}: {change.describe()}")
@@ -81,9 +82,9 @@ class Recalibrate(Command):
         masks = self.fit_masks * (len(self.fit_maps) if len(self.fit_masks) == 1 else 1)
         if not self.fit_maps or len(masks) != len(self.fit_maps):
             raise ValueError(
-                "recalibrate needs labelled maps, --fit-maps DIR ... --fit-masks DIR ... (as many "
-                f"masks, or one folder for all), got {len(self.fit_maps)} folders of maps and "
-                f"{len(self.fit_masks)} of masks. Or give --fitted FILE of an earlier fit."
+                f"there are {len(self.fit_maps)} folders of maps and {len(self.fit_masks)} of "
+                "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
+                "or one for all). Or give --fitted FILE of an earlier fit."
             )
         pairs = list(zip(self.fit_maps, masks, strict=True))
         change, before = fit_on_maps(self.kind, pairs)

@@ -101,8 +101,8 @@ class Train(Command):
         """Open the run to resume and load its data."""
         if self.settings != PRESETS[self.preset] or self.out is not None:
             raise ValueError(
-                f"--resume {path} continues the run with its own settings. Leave the other flags "
-                "out."
+                f"--resume {path} is given with other flags; expected it alone, because a run "
+                "continues with its own settings. Leave the other flags out."
             )
         run = Run.open(path)
         return run, run.settings.load_data()

@@ -60,7 +60,9 @@ def compare(command: Score) -> None:
         OSError: a file cannot be written.
     """
     if not command.maps or not command.masks:
-        raise ValueError("score needs folders of maps and of masks: --maps DIR ... --masks DIR ...")
+        raise ValueError(
+            "the folders of maps or masks are missing; expected --maps DIR ... --masks DIR ..."
+        )
     check_bins(command.bins)
     for path in filter(None, [command.out]):
         check_output("--out", path, (".json",))

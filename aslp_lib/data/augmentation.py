@@ -17,7 +17,8 @@ def augmentation(
 
     Args:
         size: side of the square images, in pixels.
-        crop: cut up to this many pixels off each side, then resize to `size`; 0 does not crop.
+        crop: remove up to this many pixels in total from the height and from the width, then
+            resize to `size`; 0 disables cropping.
         degrees: rotate by an angle in [-degrees, degrees]; 0 does not rotate.
         centred: crop evenly on both sides, height and width independently, as the authors' code
             does, instead of a square at a random position.

@@ -1,4 +1,4 @@
-"""Checking a folder in the paper's layout for all problems at once."""
+"""Check a data folder in the paper's layout, and report all problems at once."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ SIZES = {
 
 
 @dataclass
-class Found:
+class CheckResult:
     """The result of a check.
 
     Args:
         images: number of images of each set.
         problems: problems that must be fixed, each with its path and what to do.
-        notes: remarks on what may be intended.
+        notes: findings that may be intended and need no correction.
     """
 
     images: dict[str, int] = field(default_factory=dict)
@@ -59,11 +59,11 @@ class Found:
             return None
 
 
-def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Found:
+def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
-    equal. A duplicate between the training set, the validation set and the test sets is a problem;
+    equal. An image of the training or validation set that also occurs in another set is a problem;
     any other duplicate is a note.
 
     Args:
@@ -79,7 +79,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     >>> len(result.problems)  # no Image, no GT, no test set
     3
     """
-    result = Found()
+    result = CheckResult()
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
     for folder in _folders(root, result):
         for path, digest in _check_set(folder, grey, result, progress):
@@ -92,7 +92,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Foun
     return result
 
 
-def _folders(root: Path, result: Found) -> list[Path]:
+def _folders(root: Path, result: CheckResult) -> list[Path]:
     """Return the folder of the training set, then those of the test sets, known ones first."""
     if not root.is_dir():
         raise FileNotFoundError(
@@ -106,11 +106,13 @@ def _folders(root: Path, result: Found) -> list[Path]:
             f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
     if missing := [name for name in known if name not in [path.name for path in tests]]:
-        result.notes.append(f"not in {root / 'Test'}: {', '.join(missing)}")
+        result.notes.append(f"missing from {root / 'Test'}: {', '.join(missing)}")
     return [root / TRAIN, *sorted(tests, key=lambda path: (*known, path.name).index(path.name))]
 
 
-def _check_set(folder: Path, grey: Grey, result: Found, progress: bool) -> list[tuple[Path, bytes]]:
+def _check_set(
+    folder: Path, grey: Grey, result: CheckResult, progress: bool
+) -> list[tuple[Path, bytes]]:
     """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
     name = folder.name
     images = _files(folder / "Image", result)
@@ -123,10 +125,10 @@ def _check_set(folder: Path, grey: Grey, result: Found, progress: bool) -> list[
         unused = masks.keys() - images
         result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
     if (published := SIZES.get(name, len(images))) != len(images):
-        result.notes.append(f"{name} has {len(images)} images; its authors published {published}")
+        result.notes.append(f"{name} has {len(images)} images; the published set has {published}")
 
     def check_item(stem: str) -> tuple[list[str], bytes | None, bool | None]:
-        item = Found()
+        item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
         mask = item.attempt(read_mask, masks[stem], grey) if stem in masks else None
         if image is not None and mask is not None:
@@ -156,7 +158,7 @@ def _check_set(folder: Path, grey: Grey, result: Found, progress: bool) -> list[
     return digests
 
 
-def _files(folder: Path, result: Found) -> dict[str, Path]:
+def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
     """Return the image files by stem; unlike `find_images`, go on after a problem."""
     if not folder.is_dir():
         result.problems.append(
@@ -167,17 +169,20 @@ def _files(folder: Path, result: Found) -> dict[str, Path]:
     paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     images = [path for path in paths if path.suffix.lower() in SUFFIXES]
     if not images:
-        result.problems.append(f"{folder} holds no images; expected jpg or png. Put them there.")
+        result.problems.append(
+            f"there are no images in {folder}; expected .jpg, .jpeg or .png files. Add the images."
+        )
     if others := {path.name for path in paths} - {path.name for path in images}:
         result.notes.append(counted(f"files in {folder} are not images", others))
     result.attempt(refuse_unprintable, f"files in {folder}", [path.stem for path in images])
     times = Counter(path.stem for path in images)
     repeated = {stem for stem, n in times.items() if n > 1}
-    result.attempt(refuse, f"stems of several files in {folder} (remove all but one)", repeated)
+    problem = f"stems shared by several files in {folder} (keep one file each)"
+    result.attempt(refuse, problem, repeated)
     return {path.stem: path for path in images}
 
 
-def _check_lists(root: Path, result: Found) -> dict[str, str]:
+def _check_lists(root: Path, result: CheckResult) -> dict[str, str]:
     """Check the lists; return "train" or "validation" for each stem that they name."""
     paths = {"train": root / TRAIN_LIST, "validation": root / VALIDATION_LIST}
     if not any(path.exists() for path in paths.values()):
@@ -193,13 +198,14 @@ def _check_lists(root: Path, result: Found) -> dict[str, str]:
     return {stem: name for name, listed in stems.items() for stem in listed}
 
 
-def _report_duplicates(files: list[tuple[str, Path]], result: Found) -> None:
-    """Add a problem or a note on files of the same pixels, given with their sets."""
+def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> None:
+    """Add a problem or a note about files with equal pixels, given with the set of each."""
     parts = {part for part, _ in files}
     places = ", ".join(f"{path} ({part})" for part, path in files)
     if len(parts) > 1 and parts & {"train", "validation", TRAIN.name}:
         result.problems.append(
-            f"several sets hold the same image: {places}; expected it in one. Remove the others."
+            f"the same image occurs in several sets: {places}; expected it in only one. Remove the "
+            "other files."
         )
     else:
-        result.notes.append(f"several files hold the same image: {places}")
+        result.notes.append(f"the same image occurs in several files: {places}")

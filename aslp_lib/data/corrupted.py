@@ -78,7 +78,10 @@ class Corrupted(SaliencySet):
         """
         clean = getattr(self.dataset, "posterior", None)
         if clean is None or not self.corruption.whole:
-            raise AttributeError(f"the true posterior of the set {self.name} is unknown")
+            raise AttributeError(
+                f"the true posterior of the set {self.name} is unknown; expected a set with a "
+                "known posterior, and a corruption that keeps the whole image"
+            )
 
         def item(index: int) -> Item:
             posterior = torch.from_numpy(clean[index])[None]

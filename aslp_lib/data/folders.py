@@ -33,8 +33,8 @@ class Folder(SaliencySet):
             background.
         size: side S of the items. Images and soft masks are resized to (S, S) bilinearly, binary
             masks to the nearest pixel. None: `augment` resizes them.
-        grey: masks are cut at 128. "refuse" raises an error if more than 10 % of a mask's pixels
-            are grey; "threshold" accepts them, for masks that average several annotators.
+        grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
+            pixels are grey; "threshold" accepts them, for masks that average several annotators.
 
     Raises:
         ValueError: there are no images, or images without a mask; the message names them.
@@ -162,7 +162,8 @@ def paper_layout(
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
     if not images:
         raise ValueError(
-            f"{root / TRAIN / 'Image'} holds no images; expected jpg or png. Put them there."
+            f"there are no images in {root / TRAIN / 'Image'}; expected .jpg, .jpeg or .png files. "
+            "Add the images."
         )
     train, validation = _split(root, sorted(images), notes)
 

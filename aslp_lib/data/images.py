@@ -1,10 +1,11 @@
-"""Reading image files: photographs, masks and maps. All decoding in the library happens here.
+"""Reading of image files: photographs, masks and maps. All decoding in the library happens here.
 
-Pillow decodes the files. The format follows from the content, not the suffix: JPEG, PNG, or a
-single frame of TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation
-and palette are applied, and 16 bits are scaled to 8. Any other file raises an error that names it;
-no file is read in part, or differently from what a viewer shows. (A JPEG has no checksums, so wrong
-bits in a file of full length cannot be detected.)
+Pillow decodes the files. The format is detected from the content, not the suffix: JPEG, PNG, or
+single-frame TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation and
+palette are applied, and 16 bits are scaled to 8. Any other file raises an error that names it. No
+file is read in part (except an MPO, of which only the first image is read), or differently from
+what a viewer shows. A JPEG has no checksums, so wrong bits in a file of full length cannot be
+detected.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from PIL.WebPImagePlugin import WebPImageFile
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
-    b"\xff\xd8\xff": JpegImageFile,  # of several images (MPO, which phones write) the first
+    # MPO files, which phones write, hold several JPEGs; only the first one is read.
+    b"\xff\xd8\xff": JpegImageFile,
     b"\x89PNG\r\n\x1a\n": PngImageFile,
     b"II*\0": TiffImageFile,
     b"MM\0*": TiffImageFile,
@@ -44,9 +46,9 @@ GREY_LIMIT = 0.10
 averages over annotators."""
 
 Grey = Literal["refuse", "threshold"]
-"""Treatment of masks that are not binary: raise an error, or cut them at 128."""
+"""Treatment of masks that are not binary: raise an error, or threshold them at 128."""
 
-TURNS = {
+TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -88,7 +90,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """Read a mask and cut it at 128: grey levels from 128 up are foreground.
+    """Read a mask and threshold it at 128: grey levels of at least 128 are foreground.
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
@@ -99,8 +101,8 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged or ambiguous, has colours, or is not binary; or it is not
-            black, but would become all background.
+        ValueError: the file is damaged or ambiguous, has colours or is not binary, or all its
+            pixels would be background although some are not black.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +115,7 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
-    """Read a mask without cutting it.
+    """Read the grey levels of a mask, without a threshold.
 
     Returns:
         (H, W) uint8 grey levels, 0 to 255.
@@ -132,16 +134,15 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
 
 
 def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mask's (H, W) uint8 grey levels, and whether each is 128 or more."""
+    """Return a mask's (H, W) uint8 grey levels, and its (H, W) bool foreground."""
     values = _grey(path, "mask", MASK_ADVICE)
     labels = values >= 128
-    # An average over annotators may stay below 128 everywhere. Below 32 it is not an average, but
-    # class indices such as 0, 1, 2.
+    # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
     if not labels.any() and 0 < values.max() < (128 if grey == "refuse" else 32):
         raise ValueError(
-            f"{path} goes from {values.min()} to {values.max()} only, which would all be "
-            f"background; expected a mask. {MASK_ADVICE}; if its grey levels average several "
-            "annotators, cut it at 128 with --grey threshold."
+            f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
+            f"background; expected a mask. {MASK_ADVICE}. If its grey levels average several "
+            "annotators, use --grey threshold."
         )
     if grey == "refuse":
         # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
@@ -150,7 +151,7 @@ def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
             raise ValueError(
                 f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
                 f"expected at most {GREY_LIMIT:.0%}. If its grey levels average several "
-                "annotators, cut it at 128 with --grey threshold."
+                "annotators, use --grey threshold."
             )
     return values, labels
 
@@ -158,7 +159,8 @@ def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
 def read_map(path: Path) -> np.ndarray:
     """Read a predicted map.
 
-    Values of 16 bits are rounded to the grey level that `predict` would write, `round(255 * p)`.
+    A 16-bit map is scaled to 8 bits, so that its values are rounded as `predict` rounds them,
+    `round(255 * p)`.
 
     Returns:
         (H, W) uint8 grey levels.
@@ -178,10 +180,12 @@ def read_map(path: Path) -> np.ndarray:
 
 
 def stored_size(path: Path) -> tuple[int, int]:
-    """Return the size (H, W) of an image as `read_image` reads it, without decoding JPEG or PNG.
+    """Return the size (H, W) of an image after its EXIF orientation is applied.
+
+    JPEG and PNG are not decoded, except for a PNG whose EXIF data follows its pixels.
 
     Raises:
-        FileNotFoundError, ValueError: see `read_image`, as far as the header shows it.
+        FileNotFoundError, ValueError: see `read_image`; only errors that the header reveals.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -232,7 +236,7 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
 
 
 def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
-    """Return the image, converted from a palette if that has transparent colours.
+    """Check that all pixels are opaque; an image with transparency data becomes LA or RGBA.
 
     Raises:
         ValueError: some pixels are transparent.
@@ -257,8 +261,9 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
     """Scale 16 bits to (H, W) uint8, `round(v / 257)`: 65535 becomes 255.
 
     Raises:
-        ValueError: the values are floats or other numbers of unknown range, or 8-bit grey levels
-            stored as 16 bits, which would all become black.
+        ValueError: the values are floats or other numbers of unknown range; or the largest is below
+            256, as in 8-bit grey levels stored as 16 bits, which would become almost black; or a
+            grey level is marked as transparent.
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
@@ -268,18 +273,19 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
         )
     if 0 < values.max() < 256:
         raise ValueError(
-            f"{path} has 16 bits but goes to {values.max()} of 65535 only, which would all be "
-            f"black; expected the full range. {advice}, in 8 bits."
+            f"{path} has 16 bits, but its largest value is {values.max()} of 65535, so it would be "
+            f"almost black; expected values over the full range. {advice}, in 8 bits."
         )
     if image.has_transparency_data:
         raise ValueError(
-            f"{path} has a transparent grey level; expected opaque ones. {advice}, without it."
+            f"{path} marks a grey level as transparent; expected opaque pixels. {advice}, without "
+            "transparency."
         )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def _decoded(path: Path) -> Image.Image:
-    """Decode a whole image, and make it upright."""
+    """Decode a whole image and apply its EXIF orientation."""
     image = _opened(path)
     try:
         image.load()
@@ -287,21 +293,21 @@ def _decoded(path: Path) -> Image.Image:
         raise _unreadable(path, error) from error
     if image.mode == "P" and image.palette is None:
         raise _unreadable(path, "the palette is missing")
-    turn = TURNS.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
+    transposition = TRANSPOSITIONS.get(_orientation(image))
+    return image if transposition is None else image.transpose(transposition)
 
 
 def _opened(path: Path) -> ImageFile:
-    """Open an image without decoding it; check its frames, size, bits and PNG checksums."""
+    """Open an image and check its frame count, size, bit depth and, for PNG, its checksums."""
     data = read(path)
-    reader = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    if reader is None:
+    decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
+    if decoder is None:
         raise _unreadable(path, "unknown format" if data else "empty file")
     try:
-        chunks = _png_chunks(data) if reader is PngImageFile else set()
-        image = reader(io.BytesIO(data))
+        chunks = _png_chunks(data) if decoder is PngImageFile else set()
+        image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
-    except Exception as error:  # as above
+    except Exception as error:  # Decoders may raise any error for a damaged file.
         raise _unreadable(path, error) from error
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
@@ -310,17 +316,18 @@ def _opened(path: Path) -> ImageFile:
             f"{path} is {image.width} x {image.height}; expected at most "
             f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
         )
-    bits = data[24] if reader is PngImageFile else _tiff_bits(image)
+    bits = data[24] if decoder is PngImageFile else _tiff_bits(image)
     if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
-        # Pillow would keep the upper 8 bits unrounded, which turns values up to 255 into 0.
+        # Pillow would keep only the upper 8 bits, without rounding, so values up to 255 become 0.
         raise ValueError(
             f"{path} is {image.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
         )
-    # The orientation may follow the pixels of a PNG, and Pillow rotates a TIFF while decoding it.
-    if reader is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
+    # The EXIF data of a PNG may follow its pixels. Pillow applies the orientation of a TIFF when it
+    # decodes the image, so only then is the size known.
+    if decoder is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
         try:
             image.load()
-        except Exception as error:  # as above
+        except Exception as error:  # Decoders may raise any error for a damaged file.
             raise _unreadable(path, error) from error
     return image
 
@@ -333,8 +340,7 @@ def _tiff_bits(image: ImageFile) -> int:
 def _png_chunks(data: bytes) -> set[bytes]:
     """Return the types of a PNG's chunks, after checking their checksums.
 
-    Pillow does not check those of the pixels: it would read one in four damaged PNGs as a different
-    image.
+    Pillow does not check the checksums of the pixel data, so damage could go unnoticed.
 
     Raises:
         ValueError: the file is cut off or damaged.
@@ -359,7 +365,7 @@ def _orientation(image: ImageFile) -> int:
     try:
         # PngImageFile's own `getexif` would decode the image.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-        return int(orientation) if orientation in TURNS else 1
+        return int(orientation) if orientation in TRANSPOSITIONS else 1
     except Exception:
         return 1
 

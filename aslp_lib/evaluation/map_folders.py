@@ -143,8 +143,8 @@ def _maps(folder: Path, name: str, sets: int) -> Path:
         return folder / name
     if sets > 1:
         raise FileNotFoundError(
-            f"there is no folder {folder / name}. With several sets, each method's folder needs a "
-            "subfolder named after each set."
+            f"there is no folder {folder / name}; expected a subfolder named after each set in "
+            "each method's folder, because there are several sets."
         )
     if not find_images(folder):
         raise ValueError(

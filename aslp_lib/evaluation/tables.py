@@ -132,7 +132,7 @@ def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
     for name, methods in rows.items():
         best_methods = []  # best methods of each column
         for score in COLUMNS:
-            # A score is best at 0 or as large as possible, so signs do not matter.
+            # Scores that can be negative are best at 0, so absolute values can be compared.
             texts = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
             best = score.text(abs(score.best(_value(row, score) for row in methods.values())))
             tied = len(set(texts.values())) == 1

@@ -115,7 +115,8 @@ class Experiment:
 
     Args:
         path: folder of the experiment.
-        settings: settings of all trainings. The recalibrations in `recalibrate` are compared too.
+        settings: settings of all training runs. The recalibrations in `recalibrate` are compared
+            too.
         seeds: number of seeds 0, 1, ... A seed determines the synthetic data set, the initial
             weights, the order of the images and the random draws of the method.
         configurations: run configurations to train; one per method of the settings, unless given.
@@ -148,14 +149,14 @@ class Experiment:
                     )
         if self.shifts and self.settings.data != EMBEDDED:
             raise ValueError(
-                f"shifts need the data {EMBEDDED!r}, got {self.settings.data!r}. Leave --shifts "
-                "out, or use the embedded data."
+                f"data is {self.settings.data!r}; expected {EMBEDDED!r}, which shifts need. Leave "
+                "--shifts out, or use the embedded data."
             )
 
     @property
     def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
-        """Configurations and settings of all trainings, seed by seed, so that an experiment that
-        is stopped has complete seeds."""
+        """Configurations and settings of all training runs, ordered by seed, so that an interrupted
+        experiment has complete seeds."""
         configurations = self.configurations or tuple(map(RunConfiguration, self.settings.methods))
         return [
             (configuration, configuration.settings(self.settings, seed))
@@ -203,9 +204,7 @@ class Experiment:
         """
         # The data of a folder are the same for every seed.
         synthetic = self.settings.data in DATASETS
-        by_seed = {
-            training.data_seed if synthetic else None: training for _, training in self.trainings
-        }
+        by_seed = {run.data_seed if synthetic else None: run for _, run in self.trainings}
         fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()
@@ -259,7 +258,7 @@ def collect(
     Args:
         experiment: the experiment.
         file: JSON file of the records.
-        processes: number of trainings at a time.
+        processes: number of training runs in parallel.
         progress: show progress bars.
 
     Returns:
@@ -315,7 +314,7 @@ def _check_data(file: Path, saved: Data, current: Data) -> None:
 def in_order(
     experiment: Experiment, new: Sequence[Record], known: Sequence[Record]
 ) -> list[Record]:
-    """Sort records by the order of the experiment's trainings; records of others come last.
+    """Sort records by the order of the experiment's training runs; other records come last.
 
     Args:
         experiment: the experiment.
@@ -344,20 +343,20 @@ def compare(
     *,
     progress: bool = True,
 ) -> Iterator[list[Record]]:
-    """Train, predict and score all that an experiment asks for.
+    """Train, predict and score all training runs of an experiment.
 
     >>> from tempfile import TemporaryDirectory
     >>> from aslp_lib.config import PRESETS
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
-    ...     trainings = list(compare(experiment, progress=False))
-    >>> [(record["set"], record["seed"]) for records in trainings for record in records]
+    ...     recorded_runs = list(compare(experiment, progress=False))
+    >>> [(record["set"], record["seed"]) for records in recorded_runs for record in records]
     [('validation', 0), ('validation', 1)]
 
     Args:
         experiment: the experiment.
-        processes: number of trainings at a time. With 1, this process trains; otherwise each
+        processes: number of training runs in parallel. With 1, this process trains; otherwise each
             process gets an equal share of the processors.
         known: records to reuse, see `records.read`. A training whose records are all known is
             skipped, and its run need not exist.

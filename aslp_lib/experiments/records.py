@@ -115,7 +115,7 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
         if not (problem := _problem(record)):
             first = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
             if first != number:
-                problem = f"it is of the same maps as record {first}; expected each once"
+                problem = f"it scores the same maps as record {first}; expected one record of them"
         if problem:
             raise ValueError(
                 f"{path}, record {number}: {problem}. Remove the record, and compare will make it "
@@ -160,7 +160,8 @@ def _content(path: Path) -> dict[str, Any]:
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} holds no records of a comparison: {error}. Choose a file that compare wrote."
+            f"{path} cannot be read ({error}); expected the records of a comparison. Choose a file "
+            "that compare wrote."
         ) from error
 
 

@@ -70,12 +70,15 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
     repeated = len(minuends) < len(first) or len(subtrahends) < len(second)
     if repeated or minuends.keys() != subtrahends.keys():
         raise ValueError(
-            "a paired difference needs the same seeds, each once; got "
-            f"{sorted(record['seed'] for record in first)} and "
-            f"{sorted(record['seed'] for record in second)}. Select one record per seed."
+            f"the seeds are {sorted(record['seed'] for record in first)} and "
+            f"{sorted(record['seed'] for record in second)}; expected the same seeds, each once, "
+            "for a paired difference. Select one record per seed."
         )
     if None in (*minuends.values(), *subtrahends.values()):
-        raise ValueError(f"{score} is undefined for some of these records. Choose another score.")
+        raise ValueError(
+            f"{score} is undefined for some of these records; expected a number in each. Choose "
+            "another score."
+        )
     values = np.array([minuends[seed] - subtrahends[seed] for seed in minuends], dtype=np.float64)
     mean, seeds = float(values.mean()), len(values)
     if seeds < 2:
@@ -164,8 +167,8 @@ def rank_correlation_with_posterior_error(records: Sequence[Record], name: str) 
             by_seed.setdefault(record["seed"], []).append(record)
     if not by_seed or any("posterior_error" not in r for rows in by_seed.values() for r in rows):
         raise ValueError(
-            f"the posterior error on {name!r} is not in these records. Choose a set whose true "
-            "posterior is known."
+            f"the posterior error on {name!r} is not in these records; expected it in each. Choose "
+            "a set whose true posterior is known."
         )
     from scipy.stats import spearmanr
 

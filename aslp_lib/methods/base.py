@@ -153,7 +153,7 @@ class Method(nn.Module, Generic[OptionsT]):
         """
 
     def after_update(self, network: nn.Module) -> None:
-        """Update state after the optimiser changed the network, as for `after_step`."""
+        """Update state after the optimiser changed the network; by default, do nothing."""
 
     def validated(self, network: nn.Module) -> nn.Module:
         """Return the network that is validated and logged at the end of an epoch."""

@@ -17,7 +17,8 @@ class ConfidencePenaltyOptions:
     """Confidence penalty."""
 
     beta: float = 0.1
-    """Weight of the entropy of the prediction, in nats of BCE per nat of entropy."""
+    """Weight of the entropy of the prediction, in nats of BCE per nat of entropy. This beta is not
+    the perturbation strength of ASLP."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.beta) and self.beta >= 0):
@@ -25,9 +26,9 @@ class ConfidencePenaltyOptions:
 
 
 class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
-    """Confidence penalty, `BCE - beta * H(f)` with the entropy of the prediction.
+    """Confidence penalty, `BCE - beta * H(f)`, where f is the predicted probability of foreground.
 
-    Here `H(f) = -f log f - (1 - f) log(1 - f)`. Up to a constant, the penalty is
+    The entropy is `H(f) = -f log f - (1 - f) log(1 - f)`. Up to a constant, the penalty is
     `beta * KL(f || 1/2)`; label smoothing has the reverse divergence, `KL(1/2 || f)`.
     """
 

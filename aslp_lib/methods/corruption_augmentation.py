@@ -34,8 +34,8 @@ class CorruptionAugmentationOptions:
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     """BCE on a batch in which corrupted copies replace images with probability `share`.
 
-    The corruption is drawn uniformly from `CORRUPTIONS`, anew in each epoch. If a corruption mixes
-    two images, the other one is the image before it in the batch. Images are corrupted on the host,
+    In each epoch, the corruption is drawn again, uniformly from `CORRUPTIONS`. If it mixes two
+    images, the other one is the previous image of the batch. Images are corrupted on the host,
     so on a GPU each step waits for the previous one.
     """
 

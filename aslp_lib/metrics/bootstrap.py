@@ -88,7 +88,7 @@ def difference(
     Args:
         first: counts of one method.
         second: counts of another method on the same images, in the same order.
-        score: as in `bounds`, like the following arguments and the exceptions.
+        score: function of counts, or an `ImageMean`. Exceptions are those of `bounds`.
         resamples: number of resamples.
         confidence_level: nominal coverage of the interval, in (0, 1).
         seed: seed of the resampling.
@@ -140,9 +140,9 @@ def bounds(
     """
     if minus is not None and (len(minus) != len(counts) or minus.names != counts.names):
         raise ValueError(
-            f"the two methods have different images: {len(counts)} and {len(minus)} images, or "
-            "other names; expected the same images in the same order. Predict the same set with "
-            "both."
+            f"the two methods were scored on different images ({len(counts)} and {len(minus)}, or "
+            "the same number with different names); expected the same images in the same order. "
+            "Predict the same set with both."
         )
     scores = Resamples(counts, resamples, seed).scores(score)
     if minus is not None:
@@ -178,7 +178,7 @@ def reliability_interval(
         Lower and upper ends, each of shape (bins,); NaN for an empty bin.
 
     Raises:
-        ValueError: as `bounds` and `calibration.check_bins`.
+        ValueError: see `bounds` and `calibration.check_bins`.
     """
     draws, images = Resamples(counts, resamples, seed).draws, image_bins(counts, bins, of)
     filled = images.pixels.any(axis=0)
@@ -186,12 +186,14 @@ def reliability_interval(
     with np.errstate(invalid="ignore"):
         accuracy = (draws @ images.positive) / (draws @ images.pixels)
     ends = np.full((2, bins), np.nan)
-    ends[:, filled] = np.nanquantile(accuracy[:, filled], _tails(confidence_level), axis=0)
+    ends[:, filled] = np.nanquantile(
+        accuracy[:, filled], _quantile_probabilities(confidence_level), axis=0
+    )
     return ends[0], ends[1]
 
 
 def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
-    """Compute `bounds` of ECE and OE, ten times as fast.
+    """Compute the 95 % intervals of ECE and OE, about ten times faster than `bounds`.
 
     The function resamples sums over bins instead of the counts of grey levels, so that thousands of
     calls are affordable.
@@ -205,7 +207,7 @@ def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, flo
         Lower and upper 95 % bound of "ece" and "oe", from 1,000 resamples with seed 0.
 
     Raises:
-        ValueError: if there are fewer than two images, or as `calibration.check_bins`.
+        ValueError: see `bounds` and `calibration.check_bins`.
     """
     draws, images = Resamples(counts).draws, image_bins(counts, bins)
     pixels, confidence, positive = (draws @ sums for sums in images)
@@ -276,7 +278,7 @@ def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, f
     (1.0, 3.0)
 
     Args:
-        scores: scores of resamples, of which those that are NaN are ignored.
+        scores: scores of the resamples; NaN is ignored.
         confidence_level: share of the scores between the quantiles, in (0, 1).
 
     Returns:
@@ -285,15 +287,15 @@ def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, f
     Raises:
         ValueError: if `confidence_level` is out of range.
     """
-    tails = _tails(confidence_level)
+    probabilities = _quantile_probabilities(confidence_level)
     if np.isnan(scores).all():
         return math.nan, math.nan
-    low, high = np.nanquantile(scores, tails)
+    low, high = np.nanquantile(scores, probabilities)
     return float(low), float(high)
 
 
-def _tails(confidence_level: float) -> tuple[float, float]:
-    """Return the two quantiles between which a share of `confidence_level` lies."""
+def _quantile_probabilities(confidence_level: float) -> tuple[float, float]:
+    """Return the probabilities of the lower and upper quantile of a central interval."""
     if not 0 < confidence_level < 1:
         raise ValueError(
             f"confidence_level is {confidence_level}; expected a share in (0, 1), such as 0.95."

@@ -80,7 +80,7 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
     array([nan, nan, nan, 0.5, 1. ])
 
     Raises:
-        ValueError: if the set has no pixels, or as `check_bins`.
+        ValueError: if the set has no pixels; see also `check_bins`.
     """
     outcomes = forecast(counts, of)
     index = _bins(counts, len(outcomes.confidence), bins)
@@ -128,7 +128,7 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
     array([0.5, 1. ])
 
     Raises:
-        ValueError: if the set has no pixels, or as `check_bins`.
+        ValueError: if the set has no pixels; see also `check_bins`.
     """
     check_bins(bins, counts.grey_levels)
     sums = _RunningSums.of(counts, of)

@@ -141,7 +141,7 @@ class Counts:
             masks: their masks, in the same order.
 
         Raises:
-            ValueError: if there are more maps than masks or fewer, or as `from_map`.
+            ValueError: if the numbers of maps and masks differ; see also `from_map`.
         """
         pairs = zip(predictions, masks, strict=True)
         return cls.join([cls.from_map(prediction, mask) for prediction, mask in pairs])

@@ -1,10 +1,9 @@
-"""Saliency metrics of binary maps, computed from the joint histogram.
+"""Saliency metrics of grey-level maps, computed from the joint histogram of maps and masks.
 
 The conventions are those of PySODMetrics: the thresholds are the grey levels, a pixel is detected
-at threshold v if its grey level is at least v, and each image has a curve, of which the mean over
-images is taken. There are two exceptions. Maps are not min-max normalised. A score that is
-undefined for images without foreground (F, IoU) is averaged over the other images, and is NaN if
-there are none.
+at threshold v if its grey level is at least v, and curves are averaged over images. There are two
+exceptions: maps are not min-max normalised, and scores that are undefined for images without
+foreground (F, IoU) are averaged over the other images (NaN if there are none).
 
 In papers, "max F" denotes either of two scores: the largest value of the mean F curve (`max_f`, as
 in PySODMetrics) or the largest F of the mean precision and mean recall (`max_f_mean_pr`, as in the
@@ -53,7 +52,7 @@ from aslp_lib.metrics.score import ImageMean, Score, Visibility
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
-"""beta^2 in F, with which precision has more weight than recall (Achanta et al., CVPR 2009)."""
+"""beta^2 of the F measure; values below 1 weight precision more (Achanta et al., CVPR 2009)."""
 
 
 def _absolute_error(counts: Counts) -> np.ndarray:
@@ -138,8 +137,8 @@ def _iou(counts: Counts) -> np.ndarray:
 def _structure(counts: Counts) -> np.ndarray:
     if counts.quadrants is None:
         raise ValueError(
-            "the counts have no quadrants, which S needs; expected those of Counts.from_map. Count "
-            "the maps with it."
+            "the counts have no quadrants; expected counts with quadrants, which S needs. Create "
+            "them with Counts.from_map."
         )
     return s_measures(counts.quadrants, counts.grey_levels - 1)
 
@@ -147,8 +146,8 @@ def _structure(counts: Counts) -> np.ndarray:
 def _weighted_f(counts: Counts) -> np.ndarray:
     if counts.weighted_f is None:
         raise ValueError(
-            "the counts have no weighted F; it was not measured. Read the maps with "
-            "ReadOptions.weighted_f."
+            "the counts have no weighted F; expected counts that include it. Read the maps with "
+            "the option ReadOptions.weighted_f."
         )
     return counts.weighted_f
 

@@ -137,8 +137,9 @@ def pretrained(name: str, weights: str | None) -> Any:
     except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
             f"the pretrained weights {weights!r} of {name} could not be downloaded, or could not "
-            f"be read from {cached} ({error}). Connect to the internet once, delete the file if it "
-            "is damaged, or train from random weights with --weights None."
+            f"be read from {cached} ({error}); expected a valid file. Connect to the internet "
+            "once, delete the file if it is damaged, or train from random weights with --weights "
+            "None."
         ) from error
 
 

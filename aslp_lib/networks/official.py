@@ -1,4 +1,4 @@
-"""Loading of the authors' checkpoints (`Model_30_Gen.pth`) into this library's network."""
+"""Load the authors' checkpoints (`Model_30_Gen.pth`) into this library's network."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PREFIXES = {
         (f"fuse.{stage}.merged.", f"path{stage + 1}.resConfUnit2."),
     )
 }
-"""Prefixes of the release's names, by ours. The release counts stages from 1."""
+"""Name prefixes of this library -> those of the release, which counts stages from 1."""
 
 
 def load_official(path: Path | str) -> ResNetFusion:
@@ -73,7 +73,7 @@ def load_official(path: Path | str) -> ResNetFusion:
 
 
 def _check_sums(path: Path) -> None:
-    """Verify the checksums of the file, which `torch.load` does not; its oldest format has none."""
+    """Verify the checksums of a zip file: `torch.load` does not. Older formats have none."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():

@@ -1,7 +1,7 @@
 """The paper's network: a ResNet-50 encoder, dilated convolutions and four fusion blocks.
 
-Source: the authors' release, without the quarter of its parameters that are never used (a second
-copy of the last two stages of the encoder, and one unit of the coarsest fusion block).
+The source is the authors' release. A quarter of its parameters is never used and is left out here:
+a second copy of the last two stages of the encoder, and one unit of the coarsest fusion block.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ DILATIONS = (3, 6, 12, 18)
 class ResNetFusion(DenseNetwork):
     """The paper's network, with 67,494,657 parameters.
 
-    The stages of the ResNet-50 encoder, at 1/4, 1/8, 1/16 and 1/32 of the image size, are each
-    reduced to `width` channels and fused from the coarsest to the finest. An image of 384 x 384
-    takes 195.6 GFLOP (97.8 G multiply-adds).
+    The four stages of the ResNet-50 encoder have 1/4, 1/8, 1/16 and 1/32 of the image size. The
+    decoder reduces each to `width` channels and fuses them, from the coarsest to the finest.
+    The forward pass of a 384 x 384 image costs 195.6 GFLOP (97.8 G multiply-adds).
 
     >>> import torch
-    >>> with torch.device("meta"):  # shapes without numbers
+    >>> with torch.device("meta"):  # computes shapes only
     ...     ResNetFusion(weights=None)(torch.zeros(2, 3, 384, 384)).shape
     torch.Size([2, 1, 384, 384])
 
@@ -94,12 +94,13 @@ class _Fusion(nn.Module):
 
     Args:
         width: number of channels.
-        skip: true if the block adds finer features. The coarsest block only refines its input.
+        skip: whether the block adds finer features; without them, it only refines and upsamples.
     """
 
     def __init__(self, width: int, skip: bool) -> None:
         super().__init__()
-        self.level = _ResidualUnit(width) if skip else None  # the name is part of weight files
+        # Weight files contain the name `level`, so it cannot be changed.
+        self.level = _ResidualUnit(width) if skip else None
         self.merged = _ResidualUnit(width)
 
     def forward(self, x: Tensor, finer: Tensor | None = None) -> Tensor:

@@ -56,7 +56,7 @@ class MobileNetFPN(DenseNetwork):
     The finest scale of the pyramid is 1/4 of the image size. A finer one would double the cost of
     the whole network.
 
-    >>> with torch.device("meta"):  # shapes without numbers
+    >>> with torch.device("meta"):  # computes shapes only
     ...     MobileNetFPN(weights=None)(torch.zeros(2, 3, 128, 128)).shape
     torch.Size([2, 1, 128, 128])
 

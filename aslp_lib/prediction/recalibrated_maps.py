@@ -57,8 +57,8 @@ def fit_on_maps(
     """
     if not pairs or (len(pairs) > 1 and kind not in ON_CORRUPTED):
         raise ValueError(
-            f"{kind} is fitted on one folder of maps, got {len(pairs)}. Further folders, of "
-            f"corrupted images, are accepted by {', '.join(ON_CORRUPTED)}."
+            f"there are {len(pairs)} folders of maps; expected one, because {kind} is fitted to "
+            f"one set. Only {', '.join(ON_CORRUPTED)} also use folders of corrupted images."
         )
     reading = ReadOptions(weighted_f=False)
     clean, *corrupted = (count_folders(*pair, reading, progress=progress) for pair in pairs)

@@ -76,7 +76,7 @@ class Recalibration(ABC):
             before or after logits are rounded to grey levels.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         fitted = self.minimise(counts)
         logits = grey_level_logits(counts.grey_levels)
@@ -142,7 +142,7 @@ class Recalibration(ABC):
         process calls this method and obtains the same parameters.
 
         Raises:
-            ValueError: as `fit`.
+            ValueError: see `fit`.
         """
         return self.fit(trained.counts)
 
@@ -278,20 +278,22 @@ class ImageRecalibration(Recalibration):
     def minimise(self, counts: Counts) -> Self:
         """Raise TypeError; `fit_on_images` fits the parameters."""
         raise TypeError(
-            f"the recalibration {self.name!r} needs images, not only counts. Call fit_on_images."
+            f"the recalibration {self.name!r} cannot be fitted to counts; expected images. Call "
+            "fit_on_images."
         )
 
     def apply(self, logits: Tensor) -> Tensor:
         """Raise TypeError; `apply_on_images` recalibrates logits."""
         raise TypeError(
-            f"the recalibration {self.name!r} needs images, not only logits. Call apply_on_images."
+            f"the recalibration {self.name!r} cannot be applied to logits alone; expected images. "
+            "Call apply_on_images."
         )
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Raise TypeError; counts do not contain the images."""
         raise TypeError(
-            f"the recalibration {self.name!r} needs images, not only counts. Count the "
-            "probabilities that result from apply_on_images."
+            f"the recalibration {self.name!r} cannot be applied to counts; expected images. Call "
+            "apply_on_images, and count the resulting probabilities."
         )
 
 

@@ -69,7 +69,7 @@ class Isotonic(Recalibration):
         minimises the NLL over all non-decreasing functions with values in that range.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         from scipy.optimize import isotonic_regression
 
@@ -113,9 +113,9 @@ BINS = 15
 class Histogram(Recalibration):
     """Histogram binning: `p' = frequency of foreground in the bin of p`.
 
-    Bins hold the same number of validation pixels, as far as whole grey levels allow. Values need
-    not increase from bin to bin, so that the order of pixels may change. Pixels of one bin become
-    equal.
+    Bins contain approximately equal numbers of validation pixels, because pixels of one grey level
+    share a bin. Values need not increase from bin to bin, so the order of pixels may change. Pixels
+    of one bin become equal.
 
     Source: Zadrozny & Elkan, ICML 2001.
 
@@ -168,7 +168,7 @@ class Histogram(Recalibration):
         `grey_level_logits`.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         background, foreground = pixels_to_fit(counts)
         grey_levels = counts.grey_levels

@@ -136,7 +136,7 @@ class Images:
         """Convert counts. Images without pixels are omitted.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         pooled = pixels_to_fit(counts)
         filled = counts.table[counts.table.any(axis=(1, 2))]

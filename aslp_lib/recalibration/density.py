@@ -136,8 +136,8 @@ class Density(ImageRecalibration):
             rounded to grey levels.
 
         Raises:
-            ValueError: if the network names no features, if there are no training or validation
-                images, or as `pixels_to_fit`.
+            ValueError: if the network names no features, or if there are no training or validation
+                images; see also `pixels_to_fit`.
         """
         network, data = trained.network, trained.data
         if not isinstance(network, DenseNetwork) or not network.feature_modules():

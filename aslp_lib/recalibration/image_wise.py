@@ -107,7 +107,7 @@ class ImageWise(Recalibration):
             weighted as in the fit, before or after logits are rounded to grey levels.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         corrupted = [*corrupted]
         fitted = self.minimise(counts, corrupted)

@@ -70,7 +70,7 @@ class Logistic(Recalibration):
         (Bach, Electronic Journal of Statistics, 2010).
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         background, foreground = pixels_to_fit(counts)
         total = background.sum() + foreground.sum()

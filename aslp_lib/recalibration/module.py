@@ -27,9 +27,9 @@ class Recalibrated(nn.Module):
 
     The forward pass takes a batch of images and returns recalibrated logits of the same shape as
     the network's logits: (N, 1, H, W), (N, 1, D, H, W) or (N, H, W). They are computed and returned
-    in float32 (in float64 if the network's logits are float64), also under autocast, so that a
-    temperature below 1 cannot overflow float16. Gradients flow through the recalibration to the
-    network.
+    in float64 if the network's logits are float64, and in float32 otherwise, also under autocast. A
+    temperature below 1 therefore cannot overflow float16. Gradients flow through the recalibration
+    to the network.
 
     Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
     from the logits of each image. `flip` runs the network a second time. `density` is not
@@ -76,7 +76,8 @@ class Recalibrated(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Compute the recalibrated logits of a batch of images."""
         logits = self.logits(images)
-        if issubclass(self.recalibration.kind, Flip):  # Flip only calls its network argument
+        if issubclass(self.recalibration.kind, Flip):
+            # `apply_on_images` only calls its network argument, so a method can be passed.
             return Flip().apply_on_images(logits, images, cast(nn.Module, self.logits))
         return cast(Tensor, self.recalibration(logits))
 
@@ -104,7 +105,7 @@ class Recalibrated(nn.Module):
         Raises:
             OSError: if the file cannot be written; see `files.write`.
         """
-        # Copies, because safetensors refuses tensors that share memory, such as tied weights.
+        # Tensors are copied, because safetensors rejects shared memory, such as tied weights.
         tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}
         save_tensors(
             Path(path), tensors, {"kind": self.recalibration.kind.name, "version": VERSION}
@@ -119,14 +120,14 @@ class Recalibrated(nn.Module):
         Args:
             path: the file.
             network: network of the saved architecture, with any weights.
-            select: as for the constructor; a function is not saved.
+            select: see `Recalibrated`; the file does not contain it.
 
         Raises:
             FileNotFoundError: if there is no such file.
             ValueError: if the file is damaged, or belongs to another method, version or network.
                 The network is then unchanged.
         """
-        from aslp_lib.recalibration import RECALIBRATIONS  # here, because it imports this module
+        from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
 
         tensors, facts = load_tensors(Path(path))
         try:
@@ -156,7 +157,7 @@ class Recalibrated(nn.Module):
 
 
 class _Numbers(nn.Module):
-    """Recalibration of logits whose parameters are buffers."""
+    """Module that recalibrates logits; its buffers are the parameters of the recalibration."""
 
     def __init__(self, fitted: Recalibration) -> None:
         super().__init__()
@@ -168,15 +169,15 @@ class _Numbers(nn.Module):
         self.kind = type(fitted)
         if isinstance(fitted, ImageRecalibration) and not isinstance(fitted, Flip):
             raise TypeError(
-                f"the recalibration {self.kind.name!r} needs more than logits: the network's "
-                "features of the images; expected one that needs only logits. Call its "
-                "apply_on_images."
+                f"the recalibration {self.kind.name!r} needs features that the network computes "
+                "from the images; expected one that needs only logits. Call its apply_on_images."
             )
         for name, number in asdict(fitted).items():
             self.register_buffer(name, torch.tensor(number, dtype=torch.float32))
 
     def forward(self, logits: Tensor) -> Tensor:
-        # `apply` reads only the parameters, and this module has them under the same names.
+        # `apply` reads only the parameters, so this module, which has them under the same names,
+        # can be passed as the recalibration.
         numbers = cast(Any, self)
         if not issubclass(self.kind, ImageWise):
             return self.kind.apply(numbers, logits)
@@ -186,14 +187,14 @@ class _Numbers(nn.Module):
         features = (map_features(flat) - numbers.means) / numbers.deviations
         features = features.clip(numbers.lowest, numbers.highest)
         weights = torch.stack([numbers.foreground, numbers.background])
-        # A product and a sum, because autocast would compute a matrix product in half precision.
+        # This is not written as a matrix product, which autocast would compute in half precision.
         u = weights[:, 0] + (weights[:, 1:] * features[:, None]).sum(dim=-1)
         changed = self.kind.changed(numbers, flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
         return changed.view(logits.shape)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # Buffers change their device but not their type, because in half precision some steps of
-        # `Isotonic` would coincide.
+        # Buffers move between devices but keep their dtype: in half precision, steps of `Isotonic`
+        # could coincide.
         def move(buffer: Tensor) -> Tensor:
             result = fn(buffer)
             return result if result.dtype == buffer.dtype else buffer.to(result.device)
@@ -211,12 +212,12 @@ def _check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor])
         ValueError: if they differ from those expected.
     """
     if missing := sorted(expected.keys() - tensors.keys()):
-        raise ValueError(f"{len(missing)} tensors are missing, such as {missing[0]}")
+        raise ValueError(f"tensors are missing: {len(missing)}, such as {missing[0]}")
     if unknown := sorted(tensors.keys() - expected.keys()):
-        raise ValueError(f"{len(unknown)} tensors are unknown, such as {unknown[0]}")
+        raise ValueError(f"tensors are unknown: {len(unknown)}, such as {unknown[0]}")
     for name, tensor in expected.items():
         if tensors[name].shape != tensor.shape:
             raise ValueError(
-                f"{name} has shape {tuple(tensors[name].shape)}, in the network "
+                f"{name} has shape {tuple(tensors[name].shape)}, but the network needs "
                 f"{tuple(tensor.shape)}"
             )

@@ -58,7 +58,7 @@ class Temperature(Recalibration):
         than in a fit to exact logits.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         logits = grey_level_logits(counts.grey_levels)
         margins = np.concatenate([-logits, logits])
@@ -191,7 +191,7 @@ class ClassWiseTemperature(Recalibration):
         predicted as one class, its temperature is used for both, with a warning.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
         margins, half = np.stack([-logits, logits]), counts.grey_levels // 2
@@ -257,7 +257,7 @@ class CorruptionTemperature(Temperature):
             corrupted: counts of corrupted images, one entry for each corruption.
 
         Raises:
-            ValueError: as `pixels_to_fit`.
+            ValueError: see `pixels_to_fit`.
         """
         pixels = sum((images.pooled for images in corrupted), pixels_to_fit(counts))
         return super().fit(Counts(pixels[None]))

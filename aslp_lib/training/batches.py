@@ -1,4 +1,4 @@
-"""The device, and batches that are loaded in the background and copied to it."""
+"""The accelerator, and data loading in background processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aslp_lib.training import distributed, launch
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
-    """Create the accelerator: the device, the precision and the processes of a training.
+    """Create the accelerator: the device, the precision and the processes of a training run.
 
     Raises:
         RuntimeError: some of the launched processes did not connect.
@@ -26,7 +26,7 @@ def accelerator_for(settings: Settings) -> Accelerator:
     ('cpu', 1)
     """
     cpu = distributed.on_cpu(settings.device)
-    # accelerate keeps one global state, which must be reset for other settings in this process.
+    # accelerate has one global state; it must be reset if the settings differ from those in use.
     if AcceleratorState._shared_state:
         state = AcceleratorState()
         if state.mixed_precision != settings.mixed_precision or bool(state._cpu) != cpu:
@@ -41,10 +41,10 @@ def accelerator_for(settings: Settings) -> Accelerator:
 
 
 class Batches:
-    """A loader of requested batches.
+    """Loader that yields batches with given indices.
 
-    Its worker processes live as long as the object does, so use one for all epochs. On CUDA,
-    batches are copied from pinned memory without waiting for the device.
+    The worker processes live as long as the object, so create one object for all epochs. On CUDA,
+    batches are copied asynchronously from pinned memory.
 
     Args:
         workers: number of loading processes; 0 loads in the calling process.

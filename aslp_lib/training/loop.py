@@ -2,8 +2,8 @@
 
 A resumed training ends with the same weights, bit for bit: all random numbers derive from (seed,
 purpose, epoch), and the learning rate is a function of the step. Several processes share each batch
-and compute what a single one would. BatchNorm's statistics are those of the whole batch on CUDA,
-and those of each process's share on a CPU.
+and compute the same gradient as a single process. The exception is BatchNorm on a CPU, where each
+process normalises over its own share; on CUDA it normalises over the whole batch.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 INIT, ORDER, SWITCHES = range(3)
-"""Purposes of random numbers, from which their seeds are derived."""
+"""Purposes of random numbers; each purpose has its own seed."""
 
 REFRESH = 20
-"""Steps between two readings of the loss, because each reading waits for the device."""
+"""Number of steps between readings of the loss. Each reading synchronises the device, so few are
+made."""
 
 
 def train(
@@ -54,8 +55,8 @@ def train(
     Args:
         method: a key of `aslp_lib.methods.METHODS`.
         folder: folder for the log, each image's alpha, the checkpoint, the final weights and the
-            recalibrations fitted on them. A checkpoint in it is resumed. None: nothing is written
-            or recalibrated.
+            recalibrations fitted on them. Training resumes from a checkpoint in it. If None,
+            nothing is written or recalibrated.
         after_epoch: function that the main process calls with the state after each epoch.
 
     Raises:
@@ -98,11 +99,13 @@ def train(
     )
     with bar:
         for epoch in range(done, settings.epochs):
-            loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
+            loss, learning_rate = run_epoch(
+                epoch, settings, batches, network, optimizer, state, bar
+            )
             validated = state.method.validated(state.network)
             counts = validate(validated, data.validation, settings)
             state.method.after_validation(counts, state.network)
-            state.log.append(_row(epoch, loss, rate, counts, state.method))
+            state.log.append(_row(epoch, loss, learning_rate, counts, state.method))
             if folder is not None and main:
                 checkpoints.save(folder, settings, state, optimizer)
             if after_epoch is not None and main:
@@ -120,7 +123,7 @@ def train(
 def prepare(
     settings: Settings, method: str, images: int, accelerator: Accelerator
 ) -> tuple[nn.Module, torch.optim.Optimizer, TrainingState]:
-    """Create the network as it is trained, its optimiser, and the initial state of the training.
+    """Create the network, wrapped for training, its optimiser, and the initial training state.
 
     Args:
         method: a key of `aslp_lib.methods.METHODS`.
@@ -137,8 +140,9 @@ def prepare(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(settings.seed, INIT))
         network = networks.build(settings.network, settings.weights)
-    # channels_last is a fifth faster on a CPU, and tensor cores need it. (Before 2.15, torch's type
-    # annotations of `to` lack it.)
+    # channels_last is about 20 % faster on a CPU, and avoids layout conversions for tensor cores.
+    # The keyword is passed as a dict, because older type annotations of `Module.to` (before torch
+    # 2.15) do not include it.
     layout: dict[str, Any] = {"memory_format": torch.channels_last}
     network.to(**layout)
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
@@ -177,15 +181,15 @@ def run_epoch(
     global_batches = in_batches(order, settings.batch_size)
     parts = [distributed.shard(len(batch), accelerator) for batch in global_batches]
     shares = [batch[part] for batch, part in zip(global_batches, parts, strict=True)]
-    # The others wait for the gradient of every process. A process without a share of a small last
-    # batch therefore computes on one image, and leaves it out of the loss.
+    # All processes must take part in every step. A process without images in a small last batch
+    # computes on one substitute image, whose loss is multiplied by 0.
     loaded = [share or batch[:1] for share, batch in zip(shares, global_batches, strict=True)]
     rows_before = partial(distributed.rows_before, accelerator=accelerator)
     network.train()
-    total = torch.zeros((), device=accelerator.device)
+    loss_sum = torch.zeros((), device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(batches(loaded)):
-        rate = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
+        rate_fraction = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
         draws = Draws(
             uniform[index],
             loaded[step],
@@ -197,8 +201,9 @@ def run_epoch(
             logits = network(images)
         logits = logits.float()
         loss = method.loss(logits, loss_labels, index, draws)
-        # The loss is a sum, and processes' gradients are averaged; this makes it the mean over the
-        # whole batch. Scaling each pixel's gradient here gives the rounding of a single process.
+        # The loss is a sum over pixels, and gradients are averaged over processes. The factor
+        # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
+        # depend on the number of processes.
         pixels = logits[0].numel()
         factor = plan[step].weight * accelerator.num_processes
         logits.register_hook(partial(_scaled, factor, len(global_batches[step]) * pixels))
@@ -208,24 +213,26 @@ def run_epoch(
             method.after_update(state.network)
         if shares[step]:
             method.after_step(index, logits.detach(), labels)
-        mean = loss.detach() / (len(loaded[step]) * pixels)
-        total += mean * len(shares[step])
+        mean_loss = loss.detach() / (len(loaded[step]) * pixels)
+        loss_sum += mean_loss * len(shares[step])
         bar.update()
         if step % REFRESH == 0 and shares[step]:
-            current = _read(mean)
+            current = _read(mean_loss)
             _check_finite(current, epoch, settings)
             if not bar.disable:
-                means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
-                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **means}
+                per_image_means = {
+                    k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()
+                }
+                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **per_image_means}
                 bar.set_postfix(postfix, refresh=False)
-    epoch_mean = _read(distributed.all_reduce_sum(total, accelerator)) / len(dataset)
+    epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / len(dataset)
     _check_finite(epoch_mean, epoch, settings)
     distributed.share_buffers(state.network, accelerator)
     updated = [i for share in shares for i in share]
     for values in method.per_image().values():
         distributed.share_items(values, updated, accelerator)
     distributed.share_buffers(method, accelerator)  # such as averaged weights
-    return epoch_mean, settings.learning_rate * rate
+    return epoch_mean, settings.learning_rate * rate_fraction
 
 
 def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Tensor]:
@@ -243,24 +250,26 @@ def _scaled(factor: float, divisor: int, gradient: Tensor) -> Tensor:
 
 
 def _read(value: Tensor) -> float:
-    """Read a number from the device. Nothing else in a step waits for the device."""
+    """Read a number from the device; only this function synchronises the device in a step."""
     return value.item()
 
 
 def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
     if not math.isfinite(loss):
         raise FloatingPointError(
-            f"the loss is {loss} in epoch {epoch + 1}, at a learning rate of "
+            f"the loss is {loss} in epoch {epoch + 1}, with a peak learning rate of "
             f"{settings.learning_rate:g}; expected a finite value. Lower --learning-rate. The last "
             "checkpoint, if there is one, is kept."
         )
 
 
-def _row(epoch: int, loss: float, rate: float, counts: Counts, method: Method) -> dict[str, float]:
+def _row(
+    epoch: int, loss: float, learning_rate: float, counts: Counts, method: Method
+) -> dict[str, float]:
     """Return an epoch's row of the log."""
     return {
         "epoch": epoch + 1,
-        "learning_rate": rate,
+        "learning_rate": learning_rate,
         "loss": loss,
         "accuracy": calibration.accuracy(counts),
         "confidence": calibration.confidence(counts),

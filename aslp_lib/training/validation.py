@@ -62,7 +62,7 @@ def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: 
     if not settings.soft_masks:
         return Counts.from_map(prediction, dataset.mask(index))
     mask = dataset.mask_grey_levels(index)
-    # A map cut at 128 never equals a grey pixel, so any prediction there counts as wrong.
+    # A map thresholded at 128 never equals a grey pixel, so any prediction there counts as wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)
     return Counts.from_map(prediction, truth)
 

@@ -217,8 +217,8 @@ def test_levels_of_another_technique_do_not_load():
         ({"bound_gain": math.nan}, "bound_gain is nan"),
         ({"images": 0}, "images is 0"),
         ({"warm_up": -1}, "warm_up is -1"),
-        ({"rule": "measured_gap", "dynamics": "release"}, "no rule 'measured_gap'"),
-        ({"technique": P.RELEASE}, "needs dynamics='release'"),
+        ({"rule": "measured_gap", "dynamics": "release"}, "rule is 'measured_gap'"),
+        ({"technique": P.RELEASE}, "expected dynamics='release'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -41,7 +41,7 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
     for words, message in (
         (["--processes", "0"], "--processes is 0"),
-        (["--seed", "3"], "seeds 0, 1, ... of its own"),
+        (["--seed", "3"], "--seed or --data-seed is set; expected neither"),
         (["--seeds", "0"], "seeds is 0"),
         ([], "Call it without torchrun"),
     ):

@@ -104,20 +104,23 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["recalibrate"], "needs labelled maps, --fit-maps DIR"),
-        ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many masks"),
+        (["recalibrate"], "expected --fit-maps DIR"),
+        (
+            [*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"],
+            "as many folders of",
+        ),
         (
             [*FIT[:3], "corrupted/maps", *FIT[3:]],
-            "temperature_scaling is fitted on one folder of maps",
+            "because temperature_scaling is fitted to",
         ),
-        ([*FIT, *APPLY[:2]], "--out DIR, a new folder, go together"),
+        ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),
         ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
         ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),
         ([*FIT, *APPLY, "--save", "link/t.json"], "--save lies in --out"),
         ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
-        ([*FIT, "--fitted", "t.json"], "--fitted FILE replaces --fit-maps"),
+        ([*FIT, "--fitted", "t.json"], "--fitted is given together with --fit-maps"),
         (["recalibrate", "--fitted", "nowhere.json"], "no file nowhere.json"),
         (["recalibrate", "--fitted", "other.json"], "it holds the recalibration 'logistic'"),
     ],

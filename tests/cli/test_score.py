@@ -178,10 +178,10 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
     ("arguments", "message"),
     [
         (["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"], "two methods are called maps"),
-        ([*GIVEN, "X"], "folder needs a subfolder named after each set"),
+        ([*GIVEN, "X"], "expected a subfolder named after each set"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
-        (["--maps", "--masks", "SOD/GT"], "needs folders of maps and of masks"),
+        (["--maps", "--masks", "SOD/GT"], "folders of maps or masks are missing"),
         ([*GIVEN, "--bins", "0"], "bins is 0"),
         ([*GIVEN, "--bins", "200000000"], "bins is 200000000; expected 1 to 256"),
         ([*GIVEN, "old/SOD/masks"], "SOD/GT and old/SOD/masks are both called SOD.*ln -s /.*OTHER"),

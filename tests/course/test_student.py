@@ -57,7 +57,7 @@ def test_it_holds_the_library_and_the_course_without_outputs_and_solutions(proje
 def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
     """And all files where nobody tracks any, which is said."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(student, "KEPT", ("docs/*.md",))
+    monkeypatch.setattr(student, "INCLUDED", ("docs/*.md",))
     notebook = nbformat.writes(new_notebook())
     for name in ("docs/one.md", "docs/exam_key.md", "notebooks/one.ipynb", "notebooks/exam.ipynb"):
         Path(name).parent.mkdir(exist_ok=True)

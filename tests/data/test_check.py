@@ -33,8 +33,8 @@ def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_pa
     notes = " / ".join(found.notes)
     for note in (
         "DUTS-TE, DUT-OMRON",
-        "SOD has 5 images; its authors published 300",
-        "DUTS-TR has 12 images; its authors published 10553",
+        "SOD has 5 images; the published set has 300",
+        "DUTS-TR has 12 images; the published set has 10553",
         "a fixed split will be used",
         f"1 masks of SOD are all background: {mask.stem}",
         "are not images: Thumbs.db",
@@ -77,14 +77,14 @@ def spoil_everything(root):
         rf"{images[4].name} is 40 x 32, but its mask is 9 x 9; .*Resize one",
         rf"{masks[5].name} has colours",
         rf"{masks[6].name} is not a binary mask",
-        rf"{masks[7].name} goes from 0 to 1 only",
-        rf"1 stems of several files in .*Image \(remove all but one\): {stems[8]}",
-        rf"the same image: .*{images[9].name} \(train\), .*copy.jpg \(SOD\); expected it in one",
+        rf"{masks[7].name} has grey levels 0 to 1 only",
+        rf"1 stems shared by several files in .*Image \(keep one file each\): {stems[8]}",
+        rf"the same image occurs.*{images[9].name} \(train\), .*copy.jpg \(SOD\); expected it in",
         rf"2 stems of .*Train.txt not in .*: {stems[3]}, ghost|2 stems of .*: ghost, {stems[3]}",
         rf"1 stems both in {TRAIN_LIST} and {VALIDATION_LIST} .*: {stems[10]}",
         r"3 masks of .*DTD_Texture_500 show an object",
         r"there is no folder .*NEW/GT; expected",
-        r"NEW/Image holds no images",
+        r"there are no images in .*NEW/Image;",
     ]
 
 
@@ -100,7 +100,7 @@ def test_every_problem_is_named_at_once(paper_root, capsys):
     for pattern in expected:
         assert sum(bool(re.search(pattern, line)) for line in lines) == 1, pattern
     assert len(lines) == len(expected)
-    assert f"{len(lines)} problems in {paper_root}, listed above" in error
+    assert f"{paper_root} has problems: {len(lines)};" in error
     with pytest.raises((ValueError, OSError)):  # the run stops at one of them too
         paper_layout(paper_root, 32)
 

@@ -70,7 +70,7 @@ def clear(folder):
 BROKEN = {
     "no training folder": (lambda r: shutil.rmtree(r / TRAIN / "Image"), "no folder .*Image.*READ"),
     "no masks folder": (lambda r: shutil.rmtree(r / TRAIN / "GT"), "no folder .*GT"),
-    "no training images": (lambda r: clear(r / TRAIN / "Image"), "holds no images"),
+    "no training images": (lambda r: clear(r / TRAIN / "Image"), "there are no images in"),
     "image without mask": (
         lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
         "1 images of .* without a mask .*: STEM",

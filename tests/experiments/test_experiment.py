@@ -144,7 +144,7 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
         ({"shifts": ("noise1",)}, "shifts has an unknown name: 'noise1'; expected .* contrast1"),
         (
             {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
-            "shifts need the data 'embedded', got 'Dataset'",
+            "data is 'Dataset'; expected 'embedded', which shifts need",
         ),
     ],
 )

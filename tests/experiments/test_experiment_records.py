@@ -125,13 +125,16 @@ def test_a_record_may_be_so(tmp_path, change):
         ({"method": ...}, "method is missing; expected text"),
         ({"method": "nothing_known"}, "method is 'nothing_known'; expected one of bce, "),
         ({"method": ["bce"]}, r"method is \['bce'\]; expected"),
-        ({"options": None}, "options is None; expected an object, each value"),
+        ({"options": None}, "options is None; expected an object in which each value"),
         ({"options": {"gamma": {}}}, "options is {'gamma': {}}; expected"),
         ({"recalibration": "cold"}, "recalibration is 'cold'; expected"),
         ({"seed": 1.0}, "seed is 1.0; expected"),
-        ({"intervals": None}, "intervals is None; expected an object, each value a list"),
+        (
+            {"intervals": None},
+            "intervals is None; expected an object in which .* a list",
+        ),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
-        ({"seed": 0}, "it is of the same maps as record 1; expected each once"),
+        ({"seed": 0}, "it scores the same maps as record 1; expected"),
     ],
 )
 def test_a_malformed_record_is_named(tmp_path, change, message):

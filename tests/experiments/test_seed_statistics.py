@@ -61,7 +61,7 @@ def test_what_has_no_spread():
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])
 def test_what_cannot_be_compared(seeds):
-    with pytest.raises(ValueError, match="needs the same seeds, each once"):
+    with pytest.raises(ValueError, match="expected the same seeds, each once"):
         difference([record(s, ece=0.1) for s in (0, 1)], [record(s, ece=0.1) for s in seeds], "ece")
     with pytest.raises(ValueError, match="ece is undefined for some of these records"):
         paired([0.1, None], [0.1, 0.2])

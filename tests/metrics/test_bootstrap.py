@@ -103,8 +103,8 @@ def test_bad_arguments():
     first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
     for message, function, *arguments in (
         ("1; expected two or more", bounds, counts[:1], ece),
-        ("3 and 2 images", difference, counts, counts[:2], ece),
-        ("3 and 3 images, or other names", difference, first, other, ece),
+        (r"\(3 and 2,", difference, counts, counts[:2], ece),
+        (r"\(3 and 3, .* different names\)", difference, first, other, ece),
     ):
         with pytest.raises(ValueError, match=message):
             function(*arguments)

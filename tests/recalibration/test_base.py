@@ -146,9 +146,9 @@ def test_what_sees_images_refuses_to_do_without(name):
     for call, instead in (
         (lambda: unfitted.fit(counted(*batch())), "fit_on_images"),
         (lambda: unfitted.apply(torch.zeros(1, 1, 2, 2)), "apply_on_images"),
-        (lambda: unfitted.apply_counts(counted(*batch())), "not only counts"),
+        (lambda: unfitted.apply_counts(counted(*batch())), "count the resulting"),
     ):
-        with pytest.raises(TypeError, match=f"'{name}' needs images.*{instead}"):
+        with pytest.raises(TypeError, match=f"'{name}' cannot be .*; expected images.*{instead}"):
             call()
 
 

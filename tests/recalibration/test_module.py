@@ -108,7 +108,7 @@ def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
 
 @pytest.mark.parametrize(
     ("recalibration", "message"),
-    [(Density(), "'density' needs more than logits"), (Temperature, "expected a fitted one")],
+    [(Density(), "'density' needs features"), (Temperature, "expected a fitted one")],
 )
 def test_other_recalibrations_are_refused(recalibration, message):
     with pytest.raises(TypeError, match=message):
@@ -199,18 +199,18 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "facts", "message"),
     [
-        ({}, {"kind": "density"}, "'density' needs more than logits"),
-        ({}, {"kind": "logistic"}, "2 tensors are missing, such as recalibration.offset"),
+        ({}, {"kind": "density"}, "'density' needs features"),
+        ({}, {"kind": "logistic"}, "tensors are missing: 2, such as recalibration.offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
         ({}, {"version": 2}, "it is of version 2"),
-        ({"network.bias": None}, {}, "1 tensors are missing, such as network.bias"),
-        ({"recalibration.value": None}, {}, "missing, such as recalibration.value"),
-        ({"network.scale": torch.ones(1)}, {}, "1 tensors are unknown, such as network.scale"),
+        ({"network.bias": None}, {}, "tensors are missing: 1, such as network.bias"),
+        ({"recalibration.value": None}, {}, "missing: 1, such as recalibration.value"),
+        ({"network.scale": torch.ones(1)}, {}, "tensors are unknown: 1, such as network.scale"),
         (
             {"network.bias": torch.ones(2)},
             {},
-            r"network.bias has shape \(2,\), in the network \(1,\)",
+            r"network.bias has shape \(2,\), but the network needs \(1,\)",
         ),
         ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
         ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),

@@ -52,7 +52,7 @@ def _largest_weight() -> float:
 def _bound_after(confidence: float, accuracy: float) -> float:
     rule = MeasuredGap(MODERATION, bound_gain=0.15)
     rule.bound.fill_(0.05)
-    rule.observe(accuracy, confidence, warm=torch.tensor(True))
+    rule.observe(accuracy, confidence, warm_up_over=torch.tensor(True))
     return rule.bound.item()
 
 

@@ -13,10 +13,11 @@ NOTEBOOK = "07_cheaper_cures"
 
 
 def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
-    """Make logits, and the numbers of foreground and of background pixels with each logit.
+    """Make logits, and the numbers of foreground and background pixels with each logit.
 
-    They belong to a network whose logits should be divided by `temperature`, after adding `offset`,
-    and whose labels are replaced by a fair coin with probability `level`.
+    The counts are those of a network that is calibrated after adding `offset` to the logits and
+    dividing by `temperature`, if each label is replaced by a fair coin flip with probability
+    `level`.
     """
     z = np.linspace(-8, 8, 33)
     pixels = np.rint(10_000 * np.exp(-0.5 * ((np.abs(z) - 5) / 2) ** 2))
@@ -26,8 +27,8 @@ def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[A
 
 
 _NETWORKS = (_network(2.54), _network(0.86), _network(1, offset=-1, level=0.2))
-"""Networks that are overconfident, underconfident, and overconfident with too much foreground. A
-grid of tenths misses the first two temperatures by more than the tolerance."""
+"""Networks that are overconfident, underconfident, and overconfident with too much predicted
+foreground. A grid with step 0.1 misses the first two temperatures by more than the tolerance."""
 
 
 def _fitted(logits: Array, foreground: Array, background: Array) -> float:
@@ -36,7 +37,7 @@ def _fitted(logits: Array, foreground: Array, background: Array) -> float:
 
 
 def _minimise(loss: Callable[[float], float]) -> float:
-    """Return the temperature at which a loss is lowest."""
+    """Find the temperature that minimises a loss."""
     from scipy.optimize import minimize_scalar
 
     return float(minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
@@ -61,7 +62,7 @@ def _lowest_brier(logits: Array, foreground: Array, background: Array) -> float:
 
 
 def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
-    """Return the temperature at which mean confidence equals accuracy."""
+    """Find the temperature at which mean confidence equals accuracy."""
     correct = np.where(logits > 0, foreground, background).sum()
 
     def loss(t: float) -> float:

@@ -1,4 +1,4 @@
-"""Explorer of calibration-error estimators and their bins, on a reliability diagram."""
+"""Explorer that compares estimators of the calibration error, drawn in a reliability diagram."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aslp_lib.metrics.counts import Counts
 
 
 def _sweep_diagram(counts: Counts, bins: int) -> Reliability:
-    """Return the reliability diagram with the number of bins that the ECE sweep selects."""
+    """Compute the reliability diagram with the number of bins that the ECE sweep selects."""
     return calibration.reliability_equal_mass(counts, calibration.sweep_bins(counts))
 
 
@@ -42,17 +42,18 @@ ESTIMATORS: dict[
     "oe": ("over-confidence error OE", calibration.oe, calibration.reliability),
     "mce": ("maximum error MCE", calibration.mce, calibration.reliability),
 }
-"""Name -> title, estimate from (counts, bins), and the reliability diagram that it uses."""
+"""Title, estimator and reliability diagram, by name; the latter two take counts and bins."""
 
 
 def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
-    """Make the explorer: estimator and number of bins, for one set of predictions or several.
+    """Create the explorer; its controls are the estimator and the number of bins.
 
     Args:
-        counts: counts of one set, or label -> counts, which adds a control for the set.
+        counts: counts of one set of predictions, or counts of several sets by label. With several
+            sets, a further control selects the set.
     """
     sets = {"": counts} if isinstance(counts, Counts) else dict(counts)
-    # Pooling the pixels once makes each figure take milliseconds.
+    # The images are pooled once, so that each figure is computed within milliseconds.
     sets = {label: Counts(set_counts.pooled[None]) for label, set_counts in sets.items()}
     controls = {
         "which": choice("predictions", {label: label for label in sets}, next(iter(sets))),

@@ -1,4 +1,4 @@
-"""Explorer of recorded trainings, epoch by epoch."""
+"""Explorer that shows recorded training runs epoch by epoch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
 
 RULES = {"bce": "BCE", "calibration": "MC", "entropy": "ME", "measured_gap": "measured gap"}
 MARKS = (GREEN, ORANGE)
-"""Colours of the two training images whose maps are shown: of their frames and their alphas."""
+"""Colours that mark the two displayed training images, in their frames and their alphas."""
 
 _EPOCH_TICKS = range(0, EPOCHS[-1] + 1, 20)
 _ALPHA_TICKS = (0.0, 0.1, 0.2, 0.3, 0.4)
@@ -29,7 +29,7 @@ _HEADS = ("image", "label", "truth", "network")
 
 
 def training_scrubber() -> Explorer:
-    """Make the explorer: rule, and epoch with a player."""
+    """Create the explorer; its controls are the rule and the epoch, which a player can advance."""
     controls = {
         "rule": choice("rule", RULES, "calibration"),
         "epoch": slider("epoch", EPOCHS[0], EPOCHS[-1], EPOCHS.step, 60),
@@ -44,7 +44,7 @@ def _sets() -> dict[str, Shapes]:
 
 
 def compose(rule: str, epoch: int) -> Figure:
-    """Draw the curves up to an epoch, and the diagram, the alphas and the maps after it."""
+    """Draw curves up to an epoch, and the reliability diagram, alphas and maps after that epoch."""
     panels, past = Panels(10.2, 5.6), EPOCHS[: EPOCHS.index(epoch) + 1]
     training, validation = ([epochs.seen(rule, number, part) for number in past] for part in _PARTS)
     confidence, accuracy = [e.confidence for e in validation], [e.accuracy for e in validation]
@@ -92,9 +92,9 @@ def compose(rule: str, epoch: int) -> Figure:
 
 
 def _draw_alphas(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
-    """Draw (epochs, images) alphas over time, and the last ones sorted by size.
+    """Draw (epochs, images) alphas over time, and those of the last epoch in ascending order.
 
-    The images whose maps are shown are highlighted.
+    The two displayed training images are highlighted.
     """
     past, rank = EPOCHS[: len(alphas)], 1 + alphas[-1].argsort(kind="stable").argsort()
     # One line with breaks is drawn faster than one line per image.
@@ -108,7 +108,7 @@ def _draw_alphas(paths: Axes, ordered: Axes, alphas: np.ndarray) -> None:
 
 
 def readout(rule: str, epoch: int) -> str:
-    """Write confidence, accuracy and ECE of the network, and the distribution of its alphas."""
+    """Describe confidence, accuracy and ECE of the network, and the distribution of its alphas."""
     return f"{RULES[rule]}, epoch {epoch}: {_scores_text(rule, epoch)}. {_alphas_text(rule, epoch)}"
 
 

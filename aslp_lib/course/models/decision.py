@@ -1,4 +1,4 @@
-"""A cost-sensitive decision based on predicted probabilities: check a pixel by hand, or skip it."""
+"""Cost-sensitive decisions based on predicted probabilities: check a pixel by hand, or skip it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aslp_lib.metrics.counts import Counts
 
 @dataclass(frozen=True)
 class Bill:
-    """The decisions and their cost per pixel, in units of one check.
+    """Shares of checked and missed pixels, and costs per pixel, in units of one check.
 
     Args:
         checked: share of all pixels that are checked.
@@ -25,7 +25,7 @@ class Bill:
 
 
 def bill(counts: Counts, miss: float) -> Bill:
-    """Compute the cost of checking each pixel where the probabilities make that cheaper.
+    """Compute the cost of checking exactly those pixels for which a check is worth its cost.
 
     A checked pixel costs 1, an unchecked foreground pixel costs `miss`, and an unchecked background
     pixel costs nothing. A pixel is checked where `miss * P(y=1) > 1`. The threshold 1 / `miss` is
@@ -37,7 +37,7 @@ def bill(counts: Counts, miss: float) -> Bill:
         miss: cost of an unchecked foreground pixel, more than 1.
 
     Raises:
-        ValueError: `miss` is at most the cost of a check, so that no check is worth its cost.
+        ValueError: `miss` is at most 1, the cost of a check, so that no check is worth its cost.
     """
     if not miss > 1:
         raise ValueError(f"miss is {miss}; expected more than 1, the cost of a check")

@@ -1,12 +1,12 @@
-"""Contrasts between trainings that isolate what each letter of ASLP contributes.
+"""Contrasts between training runs that isolate what each letter of ASLP contributes.
 
-The two trainings of a contrast differ in one respect. *Stochastic*: sampling the Bernoulli switch
-against training on expected targets, which have the same expected loss; and techniques with a
-larger variance of the sampled targets against those with a smaller one, at the same expected
-perturbation. *Adaptive*: perturbation levels that a rule learns for each training image against one
-constant for all images. A constant is comparable with a rule only at a matched perturbation, so MC
-is compared with three: the constant with the lowest validation NLL, and those whose validation NLL
-and mean confidence are nearest to MC's.
+The two configurations of a contrast differ in one respect. *Stochastic* contrasts compare sampling
+the Bernoulli switch with training on expected targets, which have the same expected loss. They also
+compare techniques with a larger variance of the sampled targets with those with a smaller one, at
+the same expected perturbation. *Adaptive* contrasts compare perturbation levels that a rule learns
+for each training image with one constant for all images. A constant is comparable with a rule only
+at a matched perturbation, so MC is compared with three constants: the one with the lowest
+validation NLL, and those whose validation NLL and mean confidence are nearest to MC's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from aslp_lib.experiments.seed_statistics import difference, verdicts
 from aslp_lib.methods import METHODS
 
 SMALLEST = 0.01
-"""Smallest relevant difference in NLL, in nats. It was chosen before the trainings were run."""
+"""Smallest relevant difference in NLL, in nats. It was chosen before training."""
 RULES = {"calibration": "MC", "entropy": "ME", "measured_gap": "measured gap"}
 TRAINED = ("HI", "SI", "M")
 """Techniques with which every rule is trained."""
@@ -33,28 +33,28 @@ STRENGTH = 0.2
 
 
 def aslp(rule: str, technique: str, *, expected: bool = False) -> RunConfiguration:
-    """Return the training with a rule and a technique, on sampled or on expected targets."""
+    """Configure a rule with a technique, trained on sampled or on expected targets."""
     targets = {"use_expected_targets": True} if expected else {}
     return RunConfiguration(rule, {"technique": technique, **targets})
 
 
 def constant(alpha: float, technique: str = "HI") -> RunConfiguration:
-    """Return the training on sampled targets with one constant alpha for all images."""
+    """Configure training on sampled targets with one constant alpha for all images."""
     return RunConfiguration("constant_alpha", {"technique": technique, "alpha": round(alpha, 6)})
 
 
 def smoothing(strength: float) -> RunConfiguration:
-    """Return label smoothing, which trains on expected targets with alpha * beta = `strength`."""
+    """Configure label smoothing: training on expected targets with alpha * beta = `strength`."""
     return RunConfiguration("label_smoothing", {"epsilon": round(strength, 6)})
 
 
 def at_strength(technique: str) -> RunConfiguration:
-    """Return the training with the constant alpha of expected perturbation `STRENGTH`."""
+    """Configure training with the constant alpha whose expected perturbation is `STRENGTH`."""
     return constant(STRENGTH / TECHNIQUES[technique].beta, technique)
 
 
 def design(alphas: Sequence[float], *, every_technique: bool) -> list[RunConfiguration]:
-    """List the trainings that the contrasts need.
+    """List the run configurations that the contrasts need.
 
     Args:
         alphas: constant alphas to train with hard inversion.
@@ -62,23 +62,23 @@ def design(alphas: Sequence[float], *, every_technique: bool) -> list[RunConfigu
             measured gap with hard inversion only.
     """
     rules = RULES if every_technique else ("calibration", "measured_gap")
-    trainings = [RunConfiguration("bce"), aslp("calibration", "HI", expected=True)]
-    trainings += [
+    configurations = [RunConfiguration("bce"), aslp("calibration", "HI", expected=True)]
+    configurations += [
         aslp(rule, technique)
         for rule in rules
         for technique in (TRAINED if every_technique else TRAINED[:1])
     ]
     for alpha in alphas:
-        trainings += [constant(alpha), smoothing(alpha * TECHNIQUES["HI"].beta)]
+        configurations += [constant(alpha), smoothing(alpha * TECHNIQUES["HI"].beta)]
     if every_technique:
-        trainings += map(at_strength, ("HI", "SI", "M", "DM"))
-        trainings.append(smoothing(STRENGTH))
-    return [*{training.name: training for training in trainings}.values()]
+        configurations += map(at_strength, ("HI", "SI", "M", "DM"))
+        configurations.append(smoothing(STRENGTH))
+    return [*{configuration.name: configuration for configuration in configurations}.values()]
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Two trainings that differ in one respect; a difference is first minus second."""
+    """Two run configurations that differ in one respect; a difference is first minus second."""
 
     label: str
     first: RunConfiguration
@@ -88,7 +88,7 @@ class Contrast:
 def records_of(
     records: Sequence[Record], name: str, training: RunConfiguration, recalibration: str | None
 ) -> list[Record]:
-    """Select the records of a training on a set, one per seed; empty if it was not recorded."""
+    """Select the records of a configuration on a set, one per seed; empty if there are none."""
     defaults = asdict(METHODS[training.method].Options())
     switch = {key: value for key, value in defaults.items() if key == "use_expected_targets"}
     try:
@@ -102,7 +102,7 @@ def records_of(
 def paired(
     records: Sequence[Record], name: str, contrast: Contrast, recalibration: str | None
 ) -> tuple[list[Record], list[Record]]:
-    """Select the records of a contrast's trainings on a set, for the seeds that both have."""
+    """Select the records of a contrast's configurations on a set, for the seeds that both have."""
     first, second = (
         records_of(records, name, training, recalibration)
         for training in (contrast.first, contrast.second)
@@ -127,13 +127,15 @@ def contrasts(records: Sequence[Record]) -> dict[str, list[Contrast]]:
     stochastic += [
         Contrast(f"MC: HI - {name}", mc, aslp("calibration", name)) for name in TRAINED[1:]
     ]
-    trainings = {alpha: constant(alpha) for alpha in alphas}
+    constant_runs = {alpha: constant(alpha) for alpha in alphas}
     smoothings = {alpha: smoothing(alpha * TECHNIQUES["HI"].beta) for alpha in alphas}
     adaptive = [
         Contrast(
-            f"MC, HI - constant alpha {alpha:g} ({' and '.join(reasons)})", mc, trainings[alpha]
+            f"MC, HI - constant alpha {alpha:g} ({' and '.join(reasons)})",
+            mc,
+            constant_runs[alpha],
         )
-        for alpha, reasons in matched(records, mc, trainings).items()
+        for alpha, reasons in matched(records, mc, constant_runs).items()
     ]
     adaptive += [
         Contrast(

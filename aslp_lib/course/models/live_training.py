@@ -1,4 +1,4 @@
-"""Trainings that a notebook shows while they run, and compares in a table."""
+"""Training runs that a notebook shows live, and compares in a table."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def draw_cells(
     light: float = 1.0,
     noise: float = 0.06,
 ) -> Cells:
-    """Draw images of cells, in double precision so that trainings on them are reproducible.
+    """Draw images of cells, in double precision, so that training on them is reproducible.
 
     Args:
         images: number of images.

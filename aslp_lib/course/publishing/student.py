@@ -1,12 +1,12 @@
-"""Archive of the course for students: `make student`.
+"""Create the archive of the course for students: `make student`.
 
 `build/aslp-student.zip` holds the notebooks without outputs and without solutions, the library, and
-the assignments that `nbgrader generate_assignment` has released (module `assignments`). The same
-project always gives the same bytes.
+the assignments that `nbgrader generate_assignment` has released (module `assignments`). The archive
+is reproducible: the same inputs give the same bytes.
 
-In a git checkout only tracked files are packed, because other files in these folders, such as an
-exam, belong to the teacher. Elsewhere, as in an unpacked archive, the two kinds cannot be
-distinguished: all files are packed, and a note says so.
+In a git checkout, untracked files are left out, because they may be the teacher's own, such as an
+exam; only released assignments are always included. Without git, tracked and untracked files cannot
+be distinguished: all of them are packed, and a note is printed.
 """
 
 from __future__ import annotations
@@ -28,34 +28,33 @@ from aslp_lib.files import write
 BUILD = Path("build")
 ZIP = BUILD / "aslp-student.zip"
 
-KEPT = (
+INCLUDED = (
     "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
     "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
     "aslp_lib/**/*.py", "aslp_lib/py.typed", "aslp_lib/course/recorded/*",
     "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
     "examples/*.py",
 )  # fmt: skip
-"""Files that the notebooks need, the environment included, and the pages that README.md links to.
-Notebooks show the records under `benchmarks/`."""
+"""Patterns of the files that the notebooks and their environment need, and of the pages that
+README.md links to. Notebooks show the records under `benchmarks/`."""
 
 README = """\
 # Start here
 
-You need Python 3.11 or newer and GNU make. In this folder
+You need Python 3.11 or newer and GNU make. Run this command in this folder:
 
     make lab
 
-installs what the course needs into `.venv`, once, and opens the notebooks in copies of your own,
-`my-notebooks/`. `README.md` says what each is about, and how to use an environment of your own; the
-tests, the solutions and the pages for who teaches or changes the course are not in here.
-`docs/cheat_sheet.md` has the equations on one page.
+The first run installs the dependencies into `.venv`. Every run opens your own copies of the
+notebooks, in `my-notebooks/`. `README.md` describes each notebook and explains how to use an
+existing environment. `docs/cheat_sheet.md` lists the equations on one page. The archive leaves out
+the tests, the solution notebooks and the pages for teachers and contributors.
 
-If your teacher gave out assignments, they are in `my-notebooks/assignments/`. Each of them says how
-it is graded.
+If your teacher gave out assignments, they are in `my-notebooks/assignments/`. Each of them explains
+how it is graded.
 
-The notebooks' checks compute what is right, so the library that they use, `aslp_lib`, holds the
-answers. It takes no skill to find them there, and nothing is learned from it: a wrong answer gets a
-hint instead.
+The automatic checks need the correct answers, so the code in `aslp_lib` contains them. Try each
+exercise before you look: after a wrong answer you get a hint.
 """
 
 
@@ -64,7 +63,7 @@ def main() -> None:
 
     Raises:
         ValueError: the working directory is not the project's folder.
-        RuntimeError: git cannot list its files.
+        RuntimeError: git cannot list the project's files.
         OSError: the archive cannot be written.
     """
     content = dict(_archive_content())
@@ -80,14 +79,14 @@ def main() -> None:
 
 
 def _archive_content() -> Iterator[tuple[str, bytes]]:
-    """Yield the names and contents of the files in the archive; raise as `main` does."""
+    """Yield the names and contents of the files in the archive; see `main` for exceptions."""
     tracked = _tracked_files()
 
     def files(pattern: str) -> list[Path]:
         paths = [path for path in Path().glob(pattern) if path.is_file()]
         return [path for path in paths if tracked is None or path.as_posix() in tracked]
 
-    for pattern in KEPT:
+    for pattern in INCLUDED:
         paths = files(pattern)
         if not paths:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Training of the shipped weights."""
+"""Train the networks whose weights are shipped with the course."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ SCORES = ("ece", "oe", "accuracy", "confidence")
 
 
 def main() -> None:
-    """Train in a temporary folder, and replace the shipped files when all trainings are done."""
+    """Train in a temporary folder, and replace the shipped files when all runs are done."""
     data, scores_by_method = SETTINGS.load_data(), {}
     with tempfile.TemporaryDirectory() as temporary:
         for method in METHODS:

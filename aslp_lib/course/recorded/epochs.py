@@ -1,8 +1,8 @@
-"""Scores, alphas and maps of trainings at every other epoch, recorded for the training scrubber.
+"""Record scores, alphas and maps of training runs every two epochs, for the training scrubber.
 
-`python -m aslp_lib.course.recorded.epochs` (or `make weights`) makes the file again with the preset
-"demo": plain BCE and the three rules. Except for ME, these are the trainings of the shipped
-weights.
+`python -m aslp_lib.course.recorded.epochs` (or `make weights`) creates the file again with the
+preset "demo". The training runs use plain BCE and the three rules; except for ME, they are the runs
+that produced the shipped weights.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from aslp_lib.training.validation import validate
 METHODS: tuple[str, ...] = ("bce", "calibration", "entropy", "measured_gap")
 EPOCHS = range(2, SETTINGS.epochs + 1, 2)
 PICKS: Mapping[str, tuple[int, ...]] = {"train": (28, 154), "validation": (7, 27)}
-"""Set -> indices of the images whose maps are recorded."""
+"""Indices of the images whose maps are recorded, by set."""
 GREYS = 32
 """Number of grey levels of a recorded map."""
 STEP = 1e-4
-"""Step to which alphas are rounded."""
+"""Quantisation step of the recorded alphas."""
 FILE, HOW = "epochs.npz", "epochs.json"
 SCORES = {
     "accuracy": calibration.accuracy,
@@ -43,7 +43,7 @@ SCORES = {
 
 @dataclass(frozen=True)
 class Seen:
-    """Predictions of a network for a set.
+    """Scores, reliability diagram and maps of a network on a set after an epoch.
 
     Args:
         accuracy, confidence, ece: scores over all pixels, in [0, 1].
@@ -59,7 +59,7 @@ class Seen:
 
 
 def levels(method: str) -> np.ndarray:
-    """Return the alphas of the training images after each of `EPOCHS`, (epochs, images).
+    """Return the (epochs, images) alphas of the training images after each of `EPOCHS`.
 
     They are 0 for plain BCE.
 
@@ -88,7 +88,7 @@ def seen(method: str, epoch: int, part: str = "validation") -> Seen:
 
 
 def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
-    """Return the arrays to record of a training after an epoch."""
+    """Compute the arrays to record after an epoch of a training run."""
     sets: dict[str, SaliencySet] = {"validation": data.validation, "train": data.train}
     alpha = state.method.per_image().get("alpha", torch.zeros(len(data.train)))
     counts = [validate(state.network, sets[part], settings) for part in PICKS]
@@ -105,7 +105,7 @@ def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[st
 
 
 def recorded(method: str, data: DataSplits, settings: Settings) -> dict[str, np.ndarray]:
-    """Train, and return the stacked arrays of the frames at `EPOCHS`."""
+    """Train one method, and return the arrays of `frame` after each of `EPOCHS`, stacked."""
     frames: list[dict[str, np.ndarray]] = []
 
     def record(state: TrainingState) -> None:
@@ -117,11 +117,11 @@ def recorded(method: str, data: DataSplits, settings: Settings) -> dict[str, np.
 
 
 def main() -> None:
-    """Train all methods, and replace the files when all trainings are done."""
+    """Train all methods, and replace the files when all training runs are done."""
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
-    trainings = [recorded(method, data, settings) for method in METHODS]
-    arrays = {name: np.stack([training[name] for training in trainings]) for name in trainings[0]}
+    runs = [recorded(method, data, settings) for method in METHODS]
+    arrays = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     write_arrays(FILE, arrays)
     ends = {
         method: {

@@ -30,9 +30,9 @@ from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.training.loop import train
 
 PERTURBATIONS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
-"""Values of alpha * beta of the trainings."""
+"""Values of alpha * beta of the training runs."""
 TARGETS = {"expected": MODERATION, "drawn": HARD_INVERSION}
-"""Technique of the trainings on expected and on sampled targets."""
+"""Technique of the training runs on expected and on sampled targets."""
 RULES = ("measured_gap", "calibration")
 """Rules of the shipped networks whose predictions are recorded too."""
 Row = tuple[str, float] | str
@@ -211,7 +211,7 @@ def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
 
 
 def main() -> None:
-    """Train all networks, and replace the files when all trainings are done."""
+    """Train all networks, and replace the files when all training runs are done."""
     settings = replace(SETTINGS, device="cpu")
     data = settings.load_data()
     tests: dict[str, Any] = data.tests
