@@ -69,7 +69,7 @@ class Recalibrated(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.select = network, select
-        self.recalibration = _Numbers(recalibration)
+        self.recalibration = _BufferedRecalibration(recalibration)
         if (parameter := next(network.parameters(), None)) is not None:
             self.recalibration.to(parameter.device)
 
@@ -129,23 +129,22 @@ class Recalibrated(nn.Module):
         """
         from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
 
-        tensors, facts = load_tensors(Path(path))
+        tensors, metadata = load_tensors(Path(path))
         try:
-            name = facts.get("kind")
+            name = metadata.get("kind")
             if name not in RECALIBRATIONS:
                 raise ValueError(
                     f"its recalibration is {short_repr(name)}; expected one of "
                     f"{', '.join(RECALIBRATIONS)}."
                 )
             kind = RECALIBRATIONS[name]
-            kind.check_kind(facts)
-            numbers = {
+            kind.check_kind(metadata)
+            parameters = {
                 key: type(default)(tensors[PREFIX + key].tolist())
                 for key, default in asdict(kind()).items()
                 if PREFIX + key in tensors
             }
-            recalibrated = cls(network, kind(**numbers), select)
-            _check_shapes(tensors, recalibrated.state_dict())
+            recalibrated = cls(network, kind(**parameters), select)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be loaded ({str(error).rstrip('.')}); expected a file that "
@@ -156,7 +155,7 @@ class Recalibrated(nn.Module):
         return recalibrated
 
 
-class _Numbers(nn.Module):
+class _BufferedRecalibration(nn.Module):
     """Module that recalibrates logits; its buffers are the parameters of the recalibration."""
 
     def __init__(self, fitted: Recalibration) -> None:
@@ -178,18 +177,18 @@ class _Numbers(nn.Module):
     def forward(self, logits: Tensor) -> Tensor:
         # `apply` reads only the parameters, so this module, which has them under the same names,
         # can be passed as the recalibration.
-        numbers = cast(Any, self)
+        parameters = cast(Any, self)
         if not issubclass(self.kind, ImageWise):
-            return self.kind.apply(numbers, logits)
-        if not len(numbers.foreground):
+            return self.kind.apply(parameters, logits)
+        if not len(parameters.foreground):
             return logits
         flat = logits.flatten(1)
-        features = (map_features(flat) - numbers.means) / numbers.deviations
-        features = features.clip(numbers.lowest, numbers.highest)
-        weights = torch.stack([numbers.foreground, numbers.background])
+        features = (map_features(flat) - parameters.means) / parameters.deviations
+        features = features.clip(parameters.lowest, parameters.highest)
+        weights = torch.stack([parameters.foreground, parameters.background])
         # This is not written as a matrix product, which autocast would compute in half precision.
         u = weights[:, 0] + (weights[:, 1:] * features[:, None]).sum(dim=-1)
-        changed = self.kind.changed(numbers, flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
+        changed = self.kind.changed(parameters, flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
         return changed.view(logits.shape)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
@@ -203,21 +202,3 @@ class _Numbers(nn.Module):
 
     def extra_repr(self) -> str:
         return self.kind.name
-
-
-def _check_shapes(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Check names and shapes of tensors.
-
-    Raises:
-        ValueError: if they differ from those expected.
-    """
-    if missing := sorted(expected.keys() - tensors.keys()):
-        raise ValueError(f"tensors are missing: {len(missing)}, such as {missing[0]}")
-    if unknown := sorted(tensors.keys() - expected.keys()):
-        raise ValueError(f"tensors are unknown: {len(unknown)}, such as {unknown[0]}")
-    for name, tensor in expected.items():
-        if tensors[name].shape != tensor.shape:
-            raise ValueError(
-                f"{name} has shape {tuple(tensors[name].shape)}, but the network needs "
-                f"{tuple(tensor.shape)}"
-            )

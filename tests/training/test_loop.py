@@ -147,8 +147,9 @@ def test_two_batches_of_five_step_as_one_of_ten(plain, double, limit):
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a C++ compiler runs, too
 def test_a_compiled_network_computes_the_same_loss(plain, tmp_path, monkeypatch):
-    """In one step: compiled kernels round otherwise, which more steps would amplify. The cache is
-    empty: kernels that were compiled for other instructions would crash."""
+    """After one step, in single precision: torch.compile ignores the patch of `double`, and further
+    steps would amplify rounding. The cache is empty, since kernels for other instructions crash.
+    """
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
     settings = replace(ONE_EPOCH, limit=10)
     eager = fit(settings, "bce")
