@@ -169,6 +169,7 @@ def _draw_scale(panels: Panels, level: float) -> None:
     for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
         axis.axvline(ended, color=colour, linewidth=3, label=name)
     axis.plot(level, 1, "v", color=PINK, markersize=11, clip_on=False)
+    axis.set_title(title, fontsize=10, pad=14)  # above the marker
     axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
 
 
