@@ -1,18 +1,111 @@
-"""Figures of an experiment."""
+"""Figures of an experiment: every seed, the means over seeds, and paired differences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import looks, new_figure, plain
+from aslp_lib.evaluation.figures.style import GREY, ink, looks, new_figure, plain, themed
+from aslp_lib.experiments.seed_statistics import Difference, student_interval, verdicts
+from aslp_lib.metrics import Score
 
+UNITS = {"%": "%", "nats": "nats per pixel", "": "no unit"}
+"""Unit of a score in the label of an axis."""
 READABLE = 14
 """Number of labels that fit into the legend in a font that can be read from a projector."""
 
 
+@themed
+def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title: str) -> Figure:
+    """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
+
+    >>> from aslp_lib.metrics import SCORES
+    >>> scores_over_seeds({"BCE": [0.10, 0.12], "ASLP": [0.06, 0.08]}, SCORES["ece"], "test")
+    <Figure size 760x160 with 1 Axes>
+
+    Args:
+        values: label -> score of each seed.
+        score: the score, which determines the unit.
+        title: name of the set.
+    """
+    count = max(map(len, values.values()))
+    figure, axis = _rows(values, score, f"{score.title}, {title}, {count} seeds")
+    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]}")
+    notes = [
+        f"{label}: {score.text(np.mean(row))}, seeds from {score.text(min(row))} to "
+        f"{score.text(max(row))}"
+        for label, row in values.items()
+    ]
+    figure.set_label(
+        f"{score.title} over {count} seeds, {title}, with the mean and its 95 % interval. "
+        f"{'; '.join(notes)}."
+    )
+    return figure
+
+
+@themed
+def paired_differences(
+    differences: Mapping[str, Difference], score: Score, smallest: float, title: str
+) -> Figure:
+    """Draw differences that are paired by seed, with the mean, its 95 % interval and the verdict.
+
+    The shaded band contains the differences that are too small to matter. The verdicts are
+    corrected for the number of rows, the intervals are not (see `seed_statistics.verdicts`).
+
+    >>> from aslp_lib.metrics import SCORES
+    >>> paired = Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.05, -0.06))
+    >>> figure = paired_differences({"ASLP - BCE": paired}, SCORES["nll"], 0.01, "test")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['smaller']
+
+    Args:
+        differences: "first - second" -> its difference.
+        score: the score, which determines the unit.
+        smallest: the smallest difference that matters.
+        title: name of the set.
+    """
+    values = {label: paired.values for label, paired in differences.items()}
+    figure, axis = _rows(values, score, f"Differences in {score.title}, {title}")
+    band = smallest * (100 if score.unit == "%" else 1)
+    axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    unit = "percentage points" if score.unit == "%" else UNITS[score.unit]
+    axis.set_xlabel(f"difference in {score.title}, {unit}")
+    notes = []
+    found = verdicts(list(differences.values()), smallest)
+    for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
+        axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
+        low, mean, high = (score.text(x, "+") for x in (paired.low, paired.mean, paired.high))
+        notes.append(f"{label}: {mean} [{low}, {high}], {verdict}")
+    figure.set_label(
+        f"Differences in {score.title}, paired by seed, {title}, with mean, 95 % interval and "
+        f"verdict. {'; '.join(notes)}."
+    )
+    return figure
+
+
+def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tuple[Figure, Axes]:
+    """Draw the values of every row, with their mean and its 95 % interval."""
+    import seaborn
+
+    figure = new_figure(7.6, 1.2 + 0.4 * len(values), title)
+    axis = figure.subplots()
+    factor = 100 if score.unit == "%" else 1
+    names = [plain(label, 30) for label, row in values.items() for _ in row]
+    points = {"x": [factor * value for row in values.values() for value in row], "y": names}
+    seaborn.stripplot(points, x="x", y="y", ax=axis, color=GREY, jitter=False, alpha=0.7, size=6)
+    seaborn.pointplot(
+        points, x="x", y="y", ax=axis, color=ink(), linestyle="none", marker="D",
+        markersize=6, errorbar=student_interval, err_kws={"linewidth": 1.5},
+    )  # fmt: skip
+    axis.set_ylabel("")
+    return figure, axis
+
+
+@themed
 def in_and_under_shift(
     inside: Mapping[str, Sequence[float]],
     shifted: Mapping[str, Sequence[float]],

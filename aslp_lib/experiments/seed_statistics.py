@@ -23,21 +23,26 @@ Verdict = Literal["smaller", "larger", "equivalent", "not resolved"]
 class Difference(NamedTuple):
     """A paired difference over seeds.
 
-    >>> Difference(-0.05, -0.06, -0.04, p_value=0.001, seeds=5).excludes_zero
+    >>> Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.06)).excludes_zero
     True
 
     Args:
         mean: mean difference over seeds.
         low, high: 95 % interval of the mean.
         p_value: p-value of the paired t-test of a mean of zero.
-        seeds: number of seeds.
+        values: difference of each seed.
     """
 
     mean: float
     low: float
     high: float
     p_value: float
-    seeds: int
+    values: tuple[float, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """Number of seeds."""
+        return len(self.values)
 
     @property
     def excludes_zero(self) -> bool:
@@ -79,18 +84,32 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
             f"{score} is undefined for some of these records; expected a number in each. Choose "
             "another score."
         )
-    values = np.array([minuends[seed] - subtrahends[seed] for seed in minuends], dtype=np.float64)
-    mean, seeds = float(values.mean()), len(values)
+    values = [float(minuends[seed] - subtrahends[seed]) for seed in minuends]
+    low, high = student_interval(values)
+    mean, seeds = float(np.mean(values)), len(values)
     if seeds < 2:
-        return Difference(mean, -math.inf, math.inf, 1.0, seeds)
+        return Difference(mean, low, high, 1.0, tuple(values))
     from scipy.stats import t
 
-    error = float(values.std(ddof=1)) / math.sqrt(seeds)
-    half = float(t.ppf(1 - SIGNIFICANCE / 2, seeds - 1)) * error
+    error = float(np.std(values, ddof=1)) / math.sqrt(seeds)
     # With the same difference at every seed, the standard error is zero.
     statistic = abs(mean) / error if error else math.inf if mean else 0.0
-    p_value = float(2 * t.sf(statistic, seeds - 1))
-    return Difference(mean, mean - half, mean + half, p_value, seeds)
+    return Difference(mean, low, high, float(2 * t.sf(statistic, seeds - 1)), tuple(values))
+
+
+def student_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Compute Student's 95 % interval of the mean; infinite for a single value.
+
+    >>> [round(end, 3) for end in student_interval([0.01, 0.02, 0.03])]  # 0.02 ± 4.303 * 0.01 / √3
+    [-0.005, 0.045]
+    """
+    if len(values) < 2:
+        return -math.inf, math.inf
+    from scipy.stats import t
+
+    mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))
+    half = t.ppf(1 - SIGNIFICANCE / 2, len(values) - 1) * error
+    return float(mean - half), float(mean + half)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -120,9 +139,9 @@ def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
     Otherwise it is "equivalent" if its 95 % interval lies within `smallest` of zero, and
     "not resolved" if not.
 
-    >>> clear = Difference(-0.05, -0.06, -0.04, p_value=0.001, seeds=5)
-    >>> close = Difference(0.001, -0.002, 0.004, p_value=0.4, seeds=5)
-    >>> wide = Difference(-0.02, -0.038, -0.002, p_value=0.04, seeds=5)
+    >>> clear = Difference(-0.05, -0.06, -0.04, p_value=0.001)
+    >>> close = Difference(0.001, -0.002, 0.004, p_value=0.4)
+    >>> wide = Difference(-0.02, -0.038, -0.002, p_value=0.04)
     >>> verdicts([clear, close, wide], smallest=0.01)
     ['smaller', 'equivalent', 'not resolved']
 

@@ -54,12 +54,16 @@ class Reliability:
             of a grey level's pixels.
         confidence: mean confidence of each bin, shape (bins,); NaN if the bin is empty.
         accuracy: mean outcome of each bin, shape (bins,); NaN if the bin is empty.
+        low, high: ends of an interval of each accuracy, shape (bins,), or None (see
+            `bootstrap.reliability_with_interval`).
     """
 
     edges: np.ndarray
     pixels: np.ndarray
     confidence: np.ndarray
     accuracy: np.ndarray
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
     @property
     def share(self) -> np.ndarray:
@@ -70,6 +74,16 @@ class Reliability:
     def gap(self) -> np.ndarray:
         """Confidence minus accuracy of each bin, shape (bins,); 0 if the bin is empty."""
         return np.nan_to_num(self.confidence - self.accuracy)
+
+    @property
+    def over(self) -> float:
+        """Part of the ECE that is overconfidence, `sum_k w_k * max(conf_k - acc_k, 0)`."""
+        return float(self.share @ np.maximum(self.gap, 0))
+
+    @property
+    def under(self) -> float:
+        """Part of the ECE that is underconfidence, `sum_k w_k * max(acc_k - conf_k, 0)`."""
+        return float(self.share @ np.maximum(-self.gap, 0))
 
 
 def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:

@@ -35,7 +35,7 @@ SURE.table[0, :, 204] = 40, 60
 KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
-EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01, 5), Difference(0.01, -0.01, 0.03, 0.2, 5)
+EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01), Difference(0.01, -0.01, 0.03, 0.2)
 DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
 ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
@@ -187,7 +187,7 @@ def test_a_difference_is_filled_if_its_interval_excludes_0():
     axis = figures.differences(DIFFERENCES, "title").axes[0]
     excludes, includes = axis.lines[1], axis.lines[3]
     assert includes.get_markerfacecolor() == "white" != excludes.get_markerfacecolor()
-    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0, 1)}
+    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0)}
     assert figures.differences(one_seed, "title").axes[0].lines[0].get_markerfacecolor() == "white"
 
 

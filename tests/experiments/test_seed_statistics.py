@@ -89,7 +89,7 @@ def test_holm_s_correction_is_closed_testing_with_bonferroni():
 
 def test_a_verdict_takes_the_whole_family_into_account():
     def found(mean, half, p):
-        return Difference(mean, mean - half, mean + half, p, seeds=5)
+        return Difference(mean, mean - half, mean + half, p)
 
     alone = found(-0.05, 0.04, 0.02)
     assert verdicts([alone], 0.01) == ["smaller"]

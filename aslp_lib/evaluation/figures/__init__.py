@@ -1,30 +1,32 @@
 """The figures of a report. Each function returns a figure whose label describes it in words.
 
 `alt(figure)` returns this description for readers who cannot see the figure; `show` and `to_png`
-store it with the image. The colours are those of Okabe and Ito, which colour-blind readers can
-distinguish, and they differ in lightness.
+store it with the image. In every figure, orange stands for overconfidence and blue for
+underconfidence; the colours can be distinguished by colour-blind readers and in greyscale.
 """
 
 from aslp_lib.evaluation.figures.comparison import (
+    calibration_errors,
     detection_curves,
     image_scatter,
-    reliability_overlay,
 )
-from aslp_lib.evaluation.figures.images import gallery
+from aslp_lib.evaluation.figures.images import error_maps, gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
-from aslp_lib.evaluation.figures.style import alt, page_width, show, to_png
+from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_png
 from aslp_lib.evaluation.figures.training import training_history
 
 __all__ = [
     "alt",
+    "calibration_errors",
     "detection_curves",
+    "error_maps",
     "gallery",
     "image_scatter",
     "joint_density",
     "page_width",
     "reliability_diagrams",
-    "reliability_overlay",
     "show",
+    "theme",
     "to_png",
     "training_history",
 ]

@@ -8,83 +8,72 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from aslp_lib.evaluation.figures.reliability import describe, name_directions
 from aslp_lib.evaluation.figures.style import (
-    BLUE,
     GREY,
-    ORANGE,
+    directions,
     draw_legend,
-    legend_below,
+    ink,
     line_widths,
     looks,
     new_figure,
     plain,
+    themed,
 )
 from aslp_lib.metrics import calibration, saliency
-from aslp_lib.metrics.bootstrap import reliability_interval
-from aslp_lib.metrics.calibration import BINS
+from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.counts import Counts
 
 WIDEST = 60
 """Maximal number of characters in a line of a legend."""
+MARKER_AREA = 400
+"""Area of a marker that stands for all pixels, in square points."""
 
 
-def reliability_overlay(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Draw confidence minus accuracy of each bin for every method, with 95 % intervals over images.
+@themed
+def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure:
+    """Draw confidence minus accuracy of each bin for every method, with intervals over images.
 
-    A method is overconfident above the dashed line. The size of a mark grows with the bin's share
-    of all pixels. If there are several methods, a second panel shows the difference of each to the
-    first on a scale of its own, which separates methods that are nearly equal.
+    A method is overconfident above the dashed line and underconfident below it. The area of a
+    marker is the bin's share of all pixels. Bins of two methods hold different pixels, so that
+    their errors may be compared, but not subtracted.
 
-    >>> import numpy as np
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> len(reliability_overlay({"BCE": counts, "ASLP": counts}, "test").axes)
-    2
+    >>> table = calibration.reliability(counts)
+    >>> calibration_errors({"BCE": table}, "test").axes[0].lines[0].get_ydata()[-3:]  # 80 %, 100 %
+    array([30., nan,  0.])
 
     Args:
-        methods: label -> counts of the same set.
+        methods: label -> reliability table of the same set.
         title: name of the set.
-        bins: number of bins of equal width.
     """
-    several = len(methods) > 1
-    figure = new_figure(6.4, 5.4 if several else 4.0, f"Confidence less accuracy, {title}")
-    rows = 2 if several else 1
-    ratios = (3, 2)[:rows]
-    axis, *below = figure.subplots(rows, sharex=True, squeeze=False, height_ratios=ratios)[:, 0]
-    tables = {label: calibration.reliability(counts, bins) for label, counts in methods.items()}
-    reference, first = next(iter(tables.items()))
+    figure = new_figure(6.4, 4.2, f"Calibration error, {title}")
+    axis = figure.subplots()
     shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
-    notes = []
-    for (label, table), (colour, line, mark), width in zip(
-        tables.items(), looks(), line_widths(len(methods)), strict=False
+    for table, (colour, line, mark), width in zip(
+        methods.values(), looks(), line_widths(len(methods)), strict=False
     ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
         axis.plot(x, y, line, color=colour, linewidth=width)
-        sizes = 15 + 250 * table.share
-        axis.scatter(x, y, s=sizes, marker=mark, color=colour, edgecolor="white")
-        if len(methods[label]) > 1:
-            low, high = reliability_interval(methods[label], bins)
-            axis.fill_between(x, x - 100 * high, x - 100 * low, color=colour, alpha=shade)
-        for lower in below:
-            change = y - 100 * (first.confidence - first.accuracy)
-            lower.plot(x, change, line, color=colour, linewidth=width, marker=mark, markersize=5)
-        worst = int(np.argmax(np.abs(table.gap) * table.share))
-        notes.append(
-            f"{label} errs most where it is {x[worst]:.0f} % sure, by {y[worst]:+.0f} points"
-        )
-    axis.axhline(0, linestyle="--", color="black", linewidth=1)
-    axis.set(ylabel="confidence - accuracy, points")
-    for lower in below:
-        lower.set_ylabel(f"less that of\n{plain(reference, 24)}")
-    (*_, last) = axis, *below
-    last.set_xlabel("mean confidence of the bin, %")
-    _legend(figure, list(methods), marks=True)
-    figure.set_label(
-        f"Confidence less accuracy over confidence in {bins} bins, {title}, weighted by pixels: "
-        f"{'; '.join(notes)}."
+        axis.scatter(x, y, s=MARKER_AREA * table.share, marker=mark, color=colour, linewidth=0)
+        if table.low is not None and table.high is not None:
+            ends = (x - 100 * end for end in (table.high, table.low))
+            axis.fill_between(x, *ends, color=colour, alpha=shade, linewidth=0)
+    axis.axhline(0, linestyle="--", color=ink(), linewidth=1)
+    axis.set(
+        xlim=(50, 101),
+        xlabel="mean confidence of the bin, %",
+        ylabel="confidence − accuracy,\npercentage points",
     )
+    axis.margins(y=0.12)  # leaves room for the words
+    name_directions(axis)
+    _legend(figure, list(methods), marks=True)
+    notes = [f"{label}: {describe(table)}" for label, table in methods.items()]
+    figure.set_label(f"Confidence minus accuracy over confidence, {title}. {'; '.join(notes)}.")
     return figure
 
 
+@themed
 def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     """Draw the precision-recall curve and the ROC curve of every method, over all pooled pixels.
 
@@ -98,7 +87,7 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(7.2, 3.7, f"Finding the foreground, {title}")
+    figure = new_figure(7.2, 3.7, f"Detection of the foreground, {title}")
     left, right = figure.subplots(1, 2)
     notes = []
     for (label, counts), (colour, line, _), width in zip(
@@ -131,10 +120,12 @@ def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> No
     draw_legend(figure, handles, texts, widest, handlelength=3.5)
 
 
+@themed
 def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
     """Draw mean confidence against accuracy, with a panel per method and a point per image.
 
-    A larger mark shows the mean confidence and the accuracy of all pixels.
+    Images below the dashed line are overconfident. A larger mark shows the mean confidence and the
+    accuracy of all pixels.
 
     >>> import numpy as np
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -145,36 +136,32 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Images, {title}")
+    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, f"Images, {title}")
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
-    notes, least = [], np.array([100.0, 100.0])
+    notes, least = [], 50.0
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, *sums = calibration.image_bins(counts, bins=1)
         confidence, accuracy = (100 * total[:, 0] / pixels[:, 0] for total in sums)
-        least = np.minimum(least, (confidence.min(), accuracy.min()))
-        axis.scatter(
-            confidence, accuracy, s=12, color=BLUE, alpha=0.5, linewidth=0, label="one image"
-        )
+        least = min(least, accuracy.min())
+        over = confidence > accuracy
+        for colour, chosen in zip(directions(), (over, ~over), strict=True):
+            axis.scatter(
+                confidence[chosen], accuracy[chosen], s=12, color=colour, alpha=0.5, linewidth=0
+            )
         pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
-        axis.plot(
-            *pooled, "D", color=ORANGE, ms=9, markeredgecolor="black", linestyle="none",
-            label="all pixels",
-        )  # fmt: skip
-        axis.plot([0, 100], [0, 100], "--", color="black", linewidth=1, label="calibrated")
+        axis.plot(*pooled, "D", color=ink(), markersize=7, markeredgecolor="white")
+        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
         axis.set(xlabel="mean confidence, %")
-        axis.set_title(plain(label), fontsize=10)
+        share = 100 * np.mean(over)
+        axis.set_title(f"{plain(label)}\n{share:.0f} % of the images overconfident")
         notes.append(
-            f"{label}: accuracy runs from {accuracy.min():.0f} % to {accuracy.max():.0f} %, "
-            f"confidence from {confidence.min():.0f} % to {confidence.max():.0f} %; surer than "
-            f"right on {100 * np.mean(confidence > accuracy):.0f} % of the images"
+            f"{label}: accuracy from {accuracy.min():.0f} % to {accuracy.max():.0f} %, confidence "
+            f"from {confidence.min():.0f} % to {confidence.max():.0f} %; {share:.0f} % of the "
+            "images are overconfident"
         )
-    axes[0].set_ylabel("accuracy, %")
-    left, lowest = 5 * np.floor((least - 1) / 5)  # all panels share the range of the images
-    axes[0].set(xlim=(left, 101), ylim=(lowest, 102))
-    legend_below(figure, axes[0])
-    count = len(next(iter(methods.values())))
+    axes[0].set(ylabel="accuracy, %", xlim=(50, 101), ylim=(5 * np.floor((least - 1) / 5), 102))
     figure.set_label(
-        f"Accuracy against mean confidence of each of {count} images, {title}. {'; '.join(notes)}. "
-        "Images under the dashed line are over-confident."
+        f"Accuracy against mean confidence of each of {len(next(iter(methods.values())))} images, "
+        f"{title}. {'; '.join(notes)}. Images below the dashed line are overconfident."
     )
     return figure

@@ -1,4 +1,4 @@
-"""Reliability diagrams and the joint density of confidence and accuracy, drawn from counts."""
+"""Reliability diagrams, and the joint density of confidence and accuracy."""
 
 from __future__ import annotations
 
@@ -9,18 +9,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from aslp_lib.evaluation.figures.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    legend_below,
-    new_figure,
-    plain,
-)
-from aslp_lib.metrics import calibration, scores
-from aslp_lib.metrics.bootstrap import reliability_interval
+from aslp_lib.evaluation.figures.style import directions, ink, new_figure, plain, themed
+from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
 
@@ -28,49 +19,61 @@ SQUARES = (25, 25)
 """Cells of the joint density: over confidence in [1/2, 1], and over accuracy in [0, 1]."""
 DENSITY = ListedColormap(colormaps["Blues"](np.linspace(0.2, 1, 256)))
 """Colours of the joint density, without the lightest blues, which would look like empty cells."""
+VISIBLE = 0.001
+"""Least share of the pixels of a bin for which the axes make room."""
 
 
-def reliability_diagrams(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
-    """Draw a reliability diagram and a histogram of confidence for every method, side by side.
+@themed
+def reliability_diagrams(methods: Mapping[str, Reliability], title: str) -> Figure:
+    r"""Draw both directions of the calibration error of every method, side by side.
 
-    A bar is the accuracy of the bin's pixels with its 95 % interval over images; the hatched part
-    above it is the confidence in excess of the accuracy. The dashed line is perfect calibration.
-    The histogram shows each bin's share of all pixels, the mean confidence and the accuracy.
+    Above, the reliability diagram: a dot is the accuracy of a bin's pixels with its 95 % interval
+    over images, and a bar leads to it from their mean confidence. The wider a bar, the more pixels
+    the bin has. Below, the same bins in order of confidence: a bar's width is the bin's share of
+    the pixels and its height is confidence minus accuracy, so that the coloured area is the ECE.
+    Overconfidence and underconfidence have a colour each.
 
-    >>> from aslp_lib.evaluation.figures import alt
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> alt(reliability_diagrams({"BCE": counts}, "test")).split("mean ")[1]
-    'confidence 90.0 %, accuracy 75.0 %.'
+    >>> table = calibration.reliability(counts)  # 0.5 * |0.8 - 0.5| + 0.5 * |1 - 1|
+    >>> reliability_diagrams({"BCE": table}, "test").axes[0].get_title()
+    'BCE\nECE 15.0 % = 15.0 over + 0.0 under'
 
     Args:
-        methods: label -> counts of the same set.
+        methods: label -> reliability table. The bins may have equal width or equal mass.
         title: name of the set.
-        bins: number of bins of equal width.
     """
-    figure = new_figure(3.4 * len(methods) + 0.4, 4.6, title)
-    top, bottom = figure.subplots(2, len(methods), sharex=True, squeeze=False, height_ratios=(3, 1))
-    names = ("ece", "oe", "confidence", "accuracy")
+    count = len(methods)
+    figure = new_figure(3.1 * count + 0.5, 5.4, title)
+    top, bottom = figure.subplots(2, count, squeeze=False, sharey="row", height_ratios=(3, 2))
     notes = []
-    for column, (label, counts) in enumerate(methods.items()):
-        table, row = calibration.reliability(counts, bins), scores(counts, bins, names)
-        ece, oe = row["ece"], row["oe"]
-        _draw_reliability(top[column], table)
-        if len(counts) > 1:
-            _draw_interval(top[column], table, *reliability_interval(counts, bins))
-        summary = f"ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %"
-        top[column].set_title(f"{plain(label)}\n{summary}", fontsize=10)
-        _draw_histogram(bottom[column], table, row)
-        notes.append(
-            f"{label}: ECE {100 * ece:.1f} %, OE {100 * oe:.1f} %, mean confidence "
-            f"{100 * row['confidence']:.1f} %, accuracy {100 * row['accuracy']:.1f} %"
+    for axis, below, (label, table) in zip(top, bottom, methods.items(), strict=True):
+        _draw_reliability(axis, table)
+        _draw_errors(below, table)
+        over, under = 100 * table.over, 100 * table.under
+        axis.set_title(
+            f"{plain(label)}\nECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
         )
-    top[0].set_ylabel("accuracy in the bin")
-    bottom[0].set_ylabel("pixels")
-    legend_below(figure, top[0], bottom[0])
-    figure.set_label(f"Reliability diagrams, {title}. " + "; ".join(notes) + ".")
+        notes.append(f"{label}: {describe(table)}")
+    lowest = min(np.nanmin(table.accuracy) for table in methods.values())
+    top[0].set(ylabel="accuracy, %", ylim=(50 if lowest >= 0.5 else 0, 100))
+    largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in methods.values())
+    limit = 1.5 * max(largest, 1)  # leaves room for the words
+    bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
+    over_colour, under_colour = directions()
+    top[0].annotate(
+        "underconfident:\naccuracy higher\nthan confidence",
+        (0.03, 0.97), xycoords="axes fraction", va="top", color=under_colour,
+    )  # fmt: skip
+    top[0].annotate(
+        "overconfident:\naccuracy lower\nthan confidence",
+        (0.97, 0.03), xycoords="axes fraction", ha="right", color=over_colour,
+    )  # fmt: skip
+    name_directions(bottom[0])
+    figure.set_label(f"Reliability diagrams, {title}. {'; '.join(notes)}.")
     return figure
 
 
+@themed
 def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -> Figure:
     """Draw the joint density of confidence and accuracy, with a panel per method.
 
@@ -88,69 +91,92 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
         title: name of the set.
         bins: number of bins of equal width.
     """
-    figure = new_figure(3.4 * len(methods) + 0.4, 3.8, f"Confidence and accuracy, {title}")
+    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, f"Confidence and accuracy, {title}")
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, *sums = (array.ravel() for array in calibration.image_bins(counts, bins))
         full = pixels > 0
         weights = pixels[full]
-        confidence, accuracy = (total[full] / weights for total in sums)
+        confidence, accuracy = (100 * total[full] / weights for total in sums)
         shares, *edges = np.histogram2d(
-            confidence, accuracy, SQUARES, ((0.5, 1), (0, 1)), weights=weights
+            confidence, accuracy, SQUARES, ((50, 100), (0, 100)), weights=weights
         )
         shares = np.ma.masked_equal(shares.T / pixels.sum(), 0)
         axis.pcolormesh(*edges, shares, cmap=DENSITY, norm=LogNorm(1e-5, 0.3))
         table = calibration.reliability(counts, bins)
         full = table.pixels > 0
         axis.scatter(
-            table.confidence[full], table.accuracy[full], s=300 * table.share[full] + 6,
-            color=ORANGE, edgecolor="white", linewidth=0.6,
+            100 * table.confidence[full], 100 * table.accuracy[full],
+            s=300 * table.share[full] + 6, color="black", edgecolor="white", linewidth=0.6,
         )  # fmt: skip
-        axis.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1)
-        axis.set(xlim=(0.5, 1), ylim=(0, 1), xlabel="confidence")
-        axis.set_title(plain(label), fontsize=10)
-    axes[0].set_ylabel("accuracy")
+        axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
+        axis.set(xlim=(50, 100), ylim=(0, 100), xlabel="confidence, %")
+        axis.set_title(plain(label))
+    axes[0].set_ylabel("accuracy, %")
     figure.set_label(
         f"Joint density of confidence and accuracy, {bins} bins of each image, {title}, for "
-        f"{' and '.join(methods)}; the darker, the more pixels, blank where none are. Mass under "
-        "the dashed diagonal is over-confident."
+        f"{' and '.join(methods)}; the darker, the more pixels, blank where none are. Mass below "
+        "the dashed diagonal is overconfident, mass above it underconfident."
     )
     return figure
 
 
 def _draw_reliability(axis: Axes, table: Reliability) -> None:
-    """Draw the accuracy of each bin, and the overconfident part of its confidence hatched."""
-    left, width = table.edges[:-1], np.diff(table.edges)
-    accuracy, confidence = np.nan_to_num(table.accuracy), np.nan_to_num(table.confidence)
-    axis.bar(
-        left, accuracy, width, align="edge", color=BLUE, edgecolor="white",
-        label="accuracy in the bin",
-    )  # fmt: skip
-    over = np.maximum(confidence - accuracy, 0)
-    axis.bar(
-        left, over, width, accuracy, align="edge", color="none", edgecolor=ORANGE, hatch="///",
-        linewidth=1, label="over-confidence",
-    )  # fmt: skip
-    axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="calibrated")
-    axis.set(xlim=(0.5, 1), ylim=(0, 1))
+    """Draw the accuracy of each bin, and a bar from its mean confidence to the accuracy."""
+    full = table.pixels > 0
+    confidence, accuracy = 100 * table.confidence[full], 100 * table.accuracy[full]
+    left, right = 100 * table.edges[:-1][full], 100 * table.edges[1:][full]
+    width = np.minimum(right - left, 10) * (0.1 + 0.85 * table.share[full] / table.share.max())
+    centre = np.clip(confidence, left + width / 2, right - width / 2)  # inside the bin
+    axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
+    axis.bar(centre, accuracy - confidence, width, confidence, color=_colours(table), linewidth=0)
+    axis.plot(confidence, accuracy, "o", color=ink(), markersize=4)
+    if table.low is not None and table.high is not None:
+        ends = 100 * table.low[full], 100 * table.high[full]
+        axis.vlines(confidence, *ends, color=ink(), linewidth=1)
+    axis.set(xlim=(50, 100), xlabel="confidence, %")
 
 
-def _draw_interval(axis: Axes, table: Reliability, low: np.ndarray, high: np.ndarray) -> None:
-    """Draw the interval [low, high] of each bin's accuracy as an error bar."""
-    middle = (table.edges[:-1] + table.edges[1:]) / 2
-    # Rounding may put an end on the wrong side of the accuracy, and matplotlib refuses negative
-    # lengths.
-    lengths = np.maximum([table.accuracy - low, high - table.accuracy], 0)
-    axis.errorbar(
-        middle, table.accuracy, lengths, fmt="none", color="black", linewidth=1, capsize=2
+def _draw_errors(axis: Axes, table: Reliability) -> None:
+    """Draw confidence minus accuracy over the pixels, bin after bin in order of confidence."""
+    full = table.pixels > 0
+    gap, share = 100 * table.gap[full], 100 * table.share[full]
+    left = np.cumsum(share) - share
+    axis.bar(left, gap, share, align="edge", color=_colours(table), linewidth=0.5)
+    if table.low is not None and table.high is not None:
+        ends = (100 * (table.confidence - end)[full] for end in (table.high, table.low))
+        axis.vlines(left + share / 2, *ends, color=ink(), linewidth=1)
+    axis.axhline(0, color=ink(), linewidth=1)
+    axis.set(xlim=(0, 100), xlabel="pixels in order of confidence, %")
+
+
+def _colours(table: Reliability) -> list[str]:
+    """Return the colour of each bin with pixels, by the direction of its error."""
+    over, under = directions()
+    return [over if gap > 0 else under for gap in table.gap[table.pixels > 0]]
+
+
+def name_directions(axis: Axes) -> None:
+    """Write "overconfident" and "underconfident" at the ends of an axis of signed errors."""
+    words = ("overconfident", 0.98, "top"), ("underconfident", 0.02, "bottom")
+    for (word, y, side), colour in zip(words, directions(), strict=True):
+        axis.annotate(word, (0.02, y), xycoords="axes fraction", va=side, color=colour)
+
+
+def describe(table: Reliability) -> str:
+    """Describe both directions of the calibration error, and the bin that contributes most.
+
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> describe(calibration.reliability(counts)).split(";")[0]
+    'ECE 15.0 % = 15.0 from overconfidence + 0.0 from underconfidence'
+    """
+    worst = int(np.argmax(np.abs(table.gap) * table.share))
+    low, high = 100 * table.edges[worst : worst + 2]
+    direction = "over" if table.gap[worst] > 0 else "under"
+    over, under = 100 * table.over, 100 * table.under
+    return (
+        f"ECE {over + under:.1f} % = {over:.1f} from overconfidence + {under:.1f} from "
+        f"underconfidence; largest contribution from {100 * table.share[worst]:.0f} % of the "
+        f"pixels, of {low:.0f} to {high:.0f} % confidence, {direction}confident by "
+        f"{abs(100 * table.gap[worst]):.1f} points"
     )
-
-
-def _draw_histogram(axis: Axes, table: Reliability, row: Mapping[str, float]) -> None:
-    """Draw each bin's share of the pixels, with the mean confidence and the accuracy as lines."""
-    left, width = table.edges[:-1], np.diff(table.edges)
-    axis.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
-    axis.axvline(row["confidence"], color=ORANGE, label="mean confidence")
-    axis.axvline(row["accuracy"], color=BLUE, linestyle=":", linewidth=2, label="mean accuracy")
-    axis.set(xlabel="confidence", ylim=(0, 1))
-    axis.yaxis.set_major_formatter(PercentFormatter(1))

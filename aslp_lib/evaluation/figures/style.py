@@ -1,25 +1,42 @@
-"""Colours, legends, alt texts and output formats that all figures share."""
+"""The theme of all figures: seaborn's style, colours, legends, alt texts and output formats.
+
+A figure is drawn on white by default, and on a dark page within `theme(dark=True)`:
+
+>>> from aslp_lib.evaluation.figures import training_history
+>>> row = {"epoch": 1, "confidence": 0.9, "accuracy": 0.8, "ece": 0.1}
+>>> with theme(dark=True):
+...     figure = training_history({"BCE": [row]})
+>>> max(figure.get_facecolor()[:3]) < 0.1
+True
+"""
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 if TYPE_CHECKING:
     from IPython.display import Image
 
-# The colours of Okabe and Ito, darker where the original is too light for a line on white.
+# Colours of Okabe and Ito, darker where the original is too light for a line on white. All of them
+# stand out against white and against a dark page, and differ in lightness.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
-METHOD_COLOURS = (BLUE, ORANGE, GREEN, PINK, "#3E9BD2", "#B24E00", "#000000")
+METHOD_COLOURS = (GREY, GREEN, "#9A5BB5", ORANGE, "#0B6E4F", PINK, "#7A4A00")
+"""Colours of methods, none of which stands for a direction of error."""
 Line = Literal["-", "--", "-.", ":"]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
@@ -30,15 +47,88 @@ DPI = 150
 """Resolution of an image file, high enough for a projector."""
 PAGE_DPI = 96
 """Resolution in which HTML states the width of an image."""
+FONT_SCALE = 0.85
+"""Scale of seaborn's fonts, which gives titles and labels 10 pt and ticks 9 pt."""
 LEGEND_COLUMN = 1.6
 """Width in inches of a column of the legend, for labels of a few words."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_DARK: ContextVar[bool] = ContextVar("dark", default=False)
+
+
+@contextmanager
+def theme(*, dark: bool) -> Iterator[None]:
+    """Draw the figures within this context for a light or for a dark page."""
+    token = _DARK.set(dark)
+    try:
+        yield
+    finally:
+        _DARK.reset(token)
+
+
+@functools.cache
+def _parameters(dark: bool) -> dict[str, Any]:
+    """Return matplotlib's settings: seaborn's style "ticks" and context "notebook"."""
+    import seaborn  # takes a second, which only those who draw should wait for
+
+    ink, paper = ("#E6E6E6", "#121212") if dark else ("#262626", "white")
+    parts = ("text", "xtick", "ytick")
+    colours = {f"{part}.color": ink for part in parts} | {
+        "axes.edgecolor": ink,
+        "axes.labelcolor": ink,
+        "axes.facecolor": paper,
+        "figure.facecolor": paper,
+        "patch.edgecolor": paper,
+    }
+    more = {
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that layouts agree
+        "legend.frameon": False,
+    }
+    context = seaborn.plotting_context("notebook", font_scale=FONT_SCALE)
+    return {**seaborn.axes_style("ticks"), **context, **more, **colours}
+
+
+class Directions(NamedTuple):
+    """Colours of the two directions of the calibration error, in every figure."""
+
+    over: str
+    under: str
+
+
+def directions() -> Directions:
+    """Return the colours of overconfidence and underconfidence in the current theme.
+
+    >>> directions()
+    Directions(over='#C94F00', under='#0072B2')
+    """
+    return Directions("#FF8A4C", "#62B2EE") if _DARK.get() else Directions("#C94F00", BLUE)
+
+
+def themed(draw: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that draws a figure, so that it draws in the theme."""
+
+    @functools.wraps(draw)
+    def in_theme(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(_parameters(_DARK.get())):
+            return draw(*args, **kwargs)
+
+    return in_theme
+
+
+def ink() -> str:
+    """Return the colour of text in the current theme, for lines that must stand out most."""
+    return str(mpl.rcParams["text.color"])
 
 
 def looks() -> Iterator[tuple[str, Line, str]]:
     """Yield colour, line style and marker for one curve after another, without end.
 
     >>> next(looks())
-    ('#0072B2', '-', 'o')
+    ('#767676', '-', 'o')
     """
     cycle = itertools.cycle
     return zip(cycle(METHOD_COLOURS), cycle(LINES), cycle(MARKS), strict=False)
@@ -128,9 +218,10 @@ def new_figure(width: float, height: float, title: str | None) -> Figure:
         width, height: size in inches.
         title: title of the figure, or None.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
+    figure = Figure(figsize=(width, height), layout=layout)
     if title:
-        figure.suptitle(plain(title, int(11 * width)), fontsize=11)
+        figure.suptitle(plain(title, int(11 * width)))
     return figure
 
 
@@ -170,5 +261,5 @@ def draw_legend(
     """
     columns = max(1, min(len(labels), int(figure.get_figwidth() / width)))
     figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
-    options: Any = {"loc": "outside lower center", "ncols": columns, "fontsize": 9, **more}
+    options: Any = {"loc": "outside lower center", "ncols": columns, **more}
     figure.legend(handles, labels, **options)

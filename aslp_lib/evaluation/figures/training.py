@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import looks, new_figure
+from aslp_lib.evaluation.figures.style import looks, new_figure, themed
 
 
+@themed
 def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
     """Draw validation accuracy, confidence and ECE, and the alphas if there are any, over epochs.
 
@@ -36,7 +37,7 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
     error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
     alphas.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
-    figure.legend(fontsize=9, ncols=min(len(logs), 4), loc="outside lower center")
+    figure.legend(ncols=min(len(logs), 4), loc="outside lower center")
     last = "; ".join(
         f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
         + (f" and mean alpha {log[-1]['alpha_mean']:.3f}" if "alpha_mean" in log[-1] else "")
