@@ -1,55 +1,169 @@
-"""Reports: a self-contained HTML page with the scores and figures of a run or of folders of maps.
-
-Two reports of the same numbers differ only in their `<time>` element.
-"""
+"""Reports of a run and of folders of maps."""
 
 from __future__ import annotations
 
-import base64
-import html
-import itertools
-import platform
+import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from matplotlib.figure import Figure
 
-from aslp_lib import __version__
 from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
+from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COLUMNS, best_in_bold
-from aslp_lib.files import write
-from aslp_lib.metrics import Visibility, visible_scores
-from aslp_lib.metrics.bootstrap import Resamples, middle
+from aslp_lib.evaluation.tables import COLUMNS, COMPARED, SUMMARY, best_in_bold, summary_headings
+from aslp_lib.metrics import SCORES, Score, calibration
+from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_with_interval
+from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.prediction.maps import STRETCHED
 
 if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits, SaliencySet
     from aslp_lib.runs import Run
 
-PICTURES, WIDE, SCROLL = "pictures", "pictures wide", "scroll"
-"""CSS classes of a row of pictures: a grid, a grid with wider pictures, and a row that scrolls."""
-STYLE = """:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:110rem;margin:2rem auto;padding:0 1rem}
-p,li{max-width:70rem}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse}
-td,th{padding:.25rem .6rem;border-bottom:1px solid #8886;text-align:right}
-td{white-space:nowrap}
-td.name,th.name{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:5rem;
-max-width:24rem}
-.note{border-left:.3rem solid #e69f00;padding-left:.7rem}
-.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1rem;
-margin:1rem 0;align-items:start}
-.pictures img{width:100%;max-width:40rem}
-.pictures.wide{grid-template-columns:repeat(auto-fit,minmax(min(100%,36rem),1fr))}
-.pictures.wide img{max-width:54rem}
-pre{background:#8882;padding:1rem;overflow:auto}
-"""
+ECE = SCORES["ece"]
+JUDGED = (*COMPARED, SCORES["accuracy"])
+"""Scores in which the verdict compares each method with the first one."""
+INTERVALS = (
+    "Intervals are 95 % bootstrap intervals over test images, one by one, and both methods of a "
+    "difference are scored on the same resampled images. A difference is resolved if its interval "
+    "excludes zero. Intervals say what other test images could change, not what another training "
+    "could: see the command compare."
+)
+EXAMPLES = 4
+"""Number of images that a run's report shows for each test set."""
+
+
+class Estimate(NamedTuple):
+    """A score, or the difference of two methods in it, with its interval; NaN ends without one."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    def resolved(self, score: Score) -> bool:
+        """Return whether the interval of a difference excludes zero, as rounded for tables.
+
+        >>> Estimate(-0.002, -0.004, -0.00001).resolved(SCORES["ece"])  # rounds to [-0.40, 0.00]
+        False
+        """
+        low, high = (score.text(end, "+") for end in (self.low, self.high))
+        return low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
+
+    def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
+        """Format the value, and its interval if there is one.
+
+        >>> Estimate(0.1, 0.05, 0.15).text(SCORES["ece"])
+        '10.00 [5.00, 15.00]'
+        """
+        value, low, high = (score.text(number, sign) for number in self)
+        return f"{value} [{low}, {high}]" if math.isfinite(self.low) else value
+
+
+def estimates(
+    evaluation: Evaluation, name: str
+) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
+    """Compute the ECE of each method of a set, and each method's differences from the first one.
+
+    >>> import numpy as np
+    >>> from aslp_lib.metrics.counts import Counts
+    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
+    >>> set_counts = {"BCE": counts, "ASLP": counts}
+    >>> _, differences = estimates(Evaluation.of({"SOD": set_counts}), "SOD")
+    >>> differences["ASLP"]["ece"]  # a single image has no interval
+    Estimate(value=0.0, low=nan, high=nan)
+
+    Args:
+        evaluation: evaluation of all sets.
+        name: name of the set.
+
+    Returns:
+        The ECE by method; and the differences, method minus first method, by method and score. The
+        intervals of differences are paired. They are missing if the two methods have maps of
+        different images.
+    """
+    methods, set_scores = evaluation.counts[name], evaluation.scores[name]
+    first, reference = next(iter(methods.items()))
+    functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
+    resampled = {
+        label: {key: resamples.scores(function) for key, function in functions.items()}
+        for label, counts in methods.items()
+        if len(counts) > 1
+        for resamples in [Resamples(counts)]
+    }
+    errors, differences = {}, {}
+    for label, counts in methods.items():
+        row = set_scores[label]
+        ends = middle(resampled[label]["ece"]) if label in resampled else ()
+        errors[label] = Estimate(row["ece"], *ends)
+        if label == first:
+            continue
+        paired = label in resampled and counts.names == reference.names
+        differences[label] = {
+            key: Estimate(
+                row[key] - set_scores[first][key],
+                *(middle(resampled[label][key] - resampled[first][key]) if paired else ()),
+            )
+            for key in functions
+        }
+    return errors, differences
+
+
+def direction(table: Reliability) -> str:
+    """Say in which direction a method errs, with both parts of its ECE.
+
+    >>> import numpy as np
+    >>> table = Reliability(np.array([0, 1]), np.array([4]), np.array([0.9]), np.array([0.75]))
+    >>> direction(table)
+    'is overconfident (15.0 points over, 0.0 under)'
+    """
+    over, under = 100 * table.over, 100 * table.under
+    larger, word = max((over, "overconfident"), (under, "underconfident"))
+    adverb = "" if larger > 0.9 * (over + under) else "mostly "
+    return f"is {adverb}{word} ({over:.1f} points over, {under:.1f} under)"
+
+
+def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
+    """Say in which scores a method is better or worse than the first one, and what is open.
+
+    >>> differences = {
+    ...     "ece": Estimate(-0.03, -0.04, -0.02),
+    ...     "nll": Estimate(0.01, -0.01, 0.03),
+    ...     "accuracy": Estimate(0.002, -0.01, 0.01),
+    ... }
+    >>> for sentence in verdict("BCE", differences).split(". "):
+    ...     print(sentence)
+    Better than BCE in ECE by 3.00 points [2.00, 4.00]
+    Not resolved: NLL (+0.010 nats [-0.010, +0.030]), accuracy (+0.20 points [-1.00, +1.00]).
+
+    Args:
+        first: label of the first method.
+        differences: the method minus the first one, by score.
+    """
+    claims: dict[str, list[str]] = {"Better": [], "Worse": [], "Not resolved": []}
+    for score in JUDGED:
+        change = differences[score.name]
+        unit = {"%": "points", "nats": "nats", "": ""}[score.unit]
+        if not change.resolved(score):
+            value, *interval = change.text(score, "+").split(" ", 1)
+            text = " ".join([value, unit, *interval])
+            claims["Not resolved"].append(f"{score.title} ({text})")
+            continue
+        near, size, far = (score.text(end) for end in sorted(map(abs, change)))
+        improved = (change.value > 0) == (score.better == "more")
+        text = f"{score.title} by {size} {unit} [{near}, {far}]"
+        claims["Better" if improved else "Worse"].append(text)
+    sentences = [
+        f"{word} than {first} in {' and in '.join(claims[word])}."
+        for word in ("Better", "Worse")
+        if claims[word]
+    ]
+    if claims["Not resolved"]:
+        sentences.append(f"Not resolved: {', '.join(claims['Not resolved'])}.")
+    return " ".join(sentences)
 
 
 def write_comparison(
@@ -67,9 +181,9 @@ def write_comparison(
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> evaluation = Evaluation.of({"SOD": {"BCE": counts}})
     >>> with TemporaryDirectory() as folder:
-    ...     page = Path(folder) / "report.html"
-    ...     write_comparison(page, evaluation, {"BCE": Path("maps")}, {"SOD": Path("GT")}, [])
-    ...     "<td>75.00</td>" in page.read_text("utf-8")  # the accuracy in percent
+    ...     file = Path(folder) / "report.html"
+    ...     write_comparison(file, evaluation, {"BCE": Path("maps")}, {"SOD": Path("GT")}, [])
+    ...     "<td>75.00</td>" in file.read_text("utf-8")  # the accuracy in percent
     True
 
     Args:
@@ -79,202 +193,15 @@ def write_comparison(
         sets: name -> folder of masks, as the user gave it.
         notes: remarks on how the maps were read.
     """
-    parts = [*note_parts(notes), *score_parts(evaluation)]
-    for name in evaluation.counts:
-        parts += set_parts(evaluation, name)
     groups = [("maps of", methods), ("masks of", sets)]
     rows = [
-        [html.escape(f"{kind} {name}"), html.escape(str(folder))]
+        [f"{kind} {name}", str(folder)]
         for kind, folders in groups
         for name, folder in folders.items()
     ]
-    parts += ["<h2>Folders</h2>", _table(["", "folder, as given"], rows, names=2)]
-    write_page(path, parts)
-
-
-def write_page(path: Path, parts: Iterable[str]) -> None:
-    """Write a report from the HTML of its parts, with its date and the versions of the software.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> with TemporaryDirectory() as folder:
-    ...     page = Path(folder) / "report.html"
-    ...     write_page(page, ["<h2>Scores</h2>"])
-    ...     page.read_text().endswith("<h2>Scores</h2></body></html>")
-    True
-    """
-    time = datetime.now(UTC).replace(microsecond=0)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy"))
-    made = (
-        f'<p>Made on <time datetime="{time.isoformat()}">{time:%Y-%m-%d, %H:%M} UTC</time> with '
-        f"aslp_lib {__version__}, Python {platform.python_version()}, {versions}.</p>"
-    )
-    page = (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Calibration report</title><style>{STYLE}</style></head><body>"
-        f"<h1>Calibration report</h1>{made}{''.join(parts)}</body></html>"
-    )
-    write(path, page)
-
-
-def note_parts(notes: Iterable[str]) -> list[str]:
-    """Return the HTML of notes, a paragraph for each.
-
-    >>> note_parts(["maps < 8 bits"])
-    ['<p class="note">Note: maps &lt; 8 bits.</p>']
-    """
-    return [f'<p class="note">Note: {html.escape(note)}.</p>' for note in notes]
-
-
-def score_parts(evaluation: Evaluation) -> list[str]:
-    """Return the HTML of the table of scores and of the table of differences between methods.
-
-    >>> import numpy as np
-    >>> from aslp_lib.metrics.counts import Counts
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> score_parts(Evaluation.of({"SOD": {"BCE": counts}}))[0]
-    '<h2>Scores</h2>'
-    """
-    several = any(len(methods) > 1 for methods in evaluation.counts.values())
-    bold = (
-        "<p>In bold the best of a set, and what reads the same; whether it would lead on other "
-        "images too, the intervals below say.</p>"
-    )
-    rows = [
-        [html.escape(name), html.escape(method), str(len(evaluation.counts[name][method])), *cells]
-        for name, method, cells in best_in_bold(evaluation.scores, "<b>{}</b>")
-    ]
-    return [
-        "<h2>Scores</h2>",
-        _table(["set", "method", "images", *(score.heading for score in COLUMNS)], rows, names=2),
-        bold if several else "",
-        "<p>ECE: expected calibration error; OE: its over-confident part, weighted by confidence "
-        f"({evaluation.bins} equal bins of max(p, 1-p), pooled pixels of 8-bit maps). F: mean over "
-        "the images that have foreground. Weighted F needs PySODMetrics (the extra "
-        "<code>saliency</code>).</p>",
-        *_differences(evaluation),
-    ]
-
-
-def set_parts(evaluation: Evaluation, name: str) -> list[str]:
-    """Return the HTML of a set's figures.
-
-    Each method has figures of its own, so that a page of any width can lay them out. Further
-    figures show all methods together.
-
-    >>> import numpy as np
-    >>> from aslp_lib.metrics.counts import Counts
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> set_parts(Evaluation.of({"SOD": {"BCE": counts}}), "SOD")[0]
-    '<h2>SOD</h2>'
-
-    Args:
-        evaluation: evaluation of all sets.
-        name: name of the set.
-    """
-    methods, bins = evaluation.counts[name], evaluation.bins
-    together = []
-    if len(methods) > 1:
-        together.append(figures.reliability_overlay(methods, name, bins))
-    if all(counts.pooled[1].any() for counts in methods.values()):
-        together.append(figures.detection_curves(methods, name))
-    singles = [{label: counts} for label, counts in methods.items()]
-    diagrams = [figures.reliability_diagrams(single, name, bins) for single in singles]
-    densities = [figures.joint_density(single, name, bins) for single in singles]
-    scatters = [figures.image_scatter(single, name) for single in singles]
-    kinds = [diagrams, densities, scatters]
-    # A row of pictures compares the methods. A single method has all its pictures in one row.
-    first, *others = kinds if len(methods) > 1 else [list(itertools.chain(*kinds))]
-    return [
-        f"<h2>{html.escape(name)}</h2>",
-        pictures(first),
-        pictures(together, WIDE),
-        *map(pictures, others),
-        "<p>Confidence and accuracy: each image's bins by themselves, the darker a square, the "
-        "more pixels, blank where none are; circles are the bins of all images.</p>",
-    ]
-
-
-def _differences(evaluation: Evaluation) -> list[str]:
-    """Return the HTML of a table of differences to the first method, with paired intervals."""
-    columns = visible_scores(Visibility.MAIN)
-    functions = [score.with_bins(evaluation.bins) for score in columns]
-    rows = []
-    for name, methods in evaluation.counts.items():
-        set_scores = evaluation.scores[name]
-        (base, reference), *others = methods.items()
-        paired = {m: c for m, c in others if c.names == reference.names and len(c) > 1}
-        if not paired:
-            continue
-        resamples = Resamples(reference)
-        reference_scores = [resamples.scores(function) for function in functions]
-        for method, counts in paired.items():
-            resamples, cells = Resamples(counts), []
-            for score, function, subtrahend in zip(
-                columns, functions, reference_scores, strict=True
-            ):
-                change = set_scores[method][score.name] - set_scores[base][score.name]
-                ends = middle(resamples.scores(function) - subtrahend)
-                low, high = (score.text(end, "+") for end in ends)
-                text = f"{score.text(change, '+')} [{low}, {high}]"
-                # The rounded ends decide: an end that rounds to 0 does not exclude 0.
-                apart = low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
-                cells.append(f"<b>{text}</b>" if apart else text)
-            rows.append([html.escape(name), html.escape(f"{method} − {base}"), *cells])
-    if not rows:
-        return []
-    return [
-        "<h2>What changes</h2>",
-        _table(["set", "change", *(score.heading for score in columns)], rows, names=2),
-        "<p>In points, with 95 % intervals over images, both methods on the same resampled images; "
-        "in bold where the interval leaves out 0. They say what other test images could change, "
-        "not what another training could.</p>",
-    ]
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], names: int) -> str:
-    """Return the HTML of a table that scrolls sideways where the page is narrow.
-
-    Args:
-        head: titles of the columns, as text.
-        rows: cells of each row, as HTML.
-        names: number of leading columns that hold names instead of numbers.
-    """
-
-    def line(tag: str, cells: Iterable[str]) -> str:
-        tags = (f'{tag} class="name"' if i < names else tag for i in itertools.count())
-        return "".join(f"<{start}>{cell}</{tag}>" for start, cell in zip(tags, cells, strict=False))
-
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return (
-        f'<div class="scroll"><table><thead><tr>{line("th", map(html.escape, head))}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def pictures(drawn: Iterable[Figure], kind: str = PICTURES) -> str:
-    """Return the HTML of a row of figures, embedded as PNG with alt text.
-
-    >>> figure = Figure(figsize=(2, 1), label="an empty figure")
-    >>> pictures([figure]).split("alt=")[1]
-    '"an empty figure"></div>'
-
-    Args:
-        drawn: figures whose labels describe them.
-        kind: CSS class of the row: `PICTURES`, `WIDE` or `SCROLL`.
-    """
-    images = []
-    for figure in drawn:
-        data = base64.b64encode(figures.to_png(figure)).decode()
-        images.append(
-            f'<img width="{figures.page_width(figure)}" src="data:image/png;base64,{data}" '
-            f'alt="{html.escape(figures.alt(figure))}">'
-        )
-    return f'<div class="{kind}">{"".join(images)}</div>'
-
-
-EXAMPLES = 4
-"""Number of images that a run's report shows for each test set."""
+    subject = f"Predicted maps of {' and '.join(methods)} on {' and '.join(sets)}."
+    folders = Table("Folders", ["", "folder, as given"], rows)
+    write_page(path, _page(evaluation, subject, notes, appendix=[folders]))
 
 
 def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
@@ -290,24 +217,136 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
     from aslp_lib.runs import read_log
 
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
-    parts = [
-        f"<p>{html.escape(' and '.join(logs))}, trained on {html.escape(data.origin)}: "
-        f"{len(data.train)} images, validated on {len(data.validation)}.</p>",
-        *note_parts([*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]),
-        *_recalibrations(run),
-        *score_parts(evaluation),
-        "<h2>Training</h2>",
-        pictures([figures.training_history(logs)], WIDE),
+    subject = (
+        f"{' and '.join(logs)}, trained on {data.origin}: {len(data.train)} images, validated on "
+        f"{len(data.validation)}."
+    )
+    notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    page = _page(
+        evaluation,
+        subject,
+        notes,
+        details=_recalibrations(run),
+        sections=[Section("Training", [Row([figures.training_history(logs)], wide=True)])],
+        examples={name: _examples(run, data.tests[name]) for name in evaluation.counts},
+        settings=run.settings.to_json(),
+    )
+    write_page(run.report, page)
+
+
+def _page(
+    evaluation: Evaluation,
+    subject: str,
+    notes: Iterable[str],
+    *,
+    details: Iterable[str] = (),
+    sections: Iterable[Section] = (),
+    examples: Mapping[str, Figure] = MappingProxyType({}),
+    appendix: Iterable[Table] = (),
+    settings: str = "",
+) -> Page:
+    """Return the page of an evaluation.
+
+    Args:
+        details: sentences on details.
+        sections: further sections with figures.
+        examples: set -> figure of images with the maps of all methods.
+        appendix: tables of details.
+        settings: settings as text.
+    """
+    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    conclusions: dict[str, list[str]] = {}
+    rows = []
+    for name, methods in evaluation.counts.items():
+        first = next(iter(methods))
+        errors, differences = estimates(evaluation, name)
+        conclusions[name] = sentences = []
+        for label, counts in methods.items():
+            change = differences.get(label)
+            table = calibration.reliability(counts, evaluation.bins)
+            comparison = "" if change is None else f" {verdict(first, change)}"
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)}.{comparison}"
+            sentences.append(bold(label) + text)
+            row = evaluation.scores[name][label]
+            rows.append([name, label, *_cells(row, errors[label], change, differences=several)])
+    scores = Table(
+        "Main scores", ["set", "method", *summary_headings(differences=several)], rows,
+        note=f"A difference is the method's score minus that of the first one. {INTERVALS}",
+    )  # fmt: skip
+    everything = [
+        [name, method, str(len(evaluation.counts[name][method])), *cells]
+        for name, method, cells in best_in_bold(evaluation.scores, bold)
     ]
-    for name in evaluation.counts:
-        parts += set_parts(evaluation, name)
-        parts.append(pictures([_examples(run, data.tests[name])], SCROLL))
-    parts += ["<h2>Settings</h2>", f"<pre>{html.escape(run.settings.to_json())}</pre>"]
-    write_page(run.report, parts)
+    head = ["set", "method", "images", *(score.heading for score in COLUMNS)]
+    definitions = (
+        "In bold the best method of a set, and those that read the same. ECE: expected calibration "
+        f"error ({evaluation.bins} equal bins of max(p, 1 - p), pooled pixels of 8-bit maps); OE: "
+        "its overconfident part, weighted by confidence; F: mean over the images that have "
+        "foreground. Weighted F needs PySODMetrics (the extra saliency)."
+    )
+    return Page(
+        "Calibration report",
+        subject,
+        conclusions,
+        scores,
+        [
+            *(_section(evaluation, name, examples.get(name)) for name in evaluation.counts),
+            *sections,
+        ],
+        notes=list(notes),
+        more=[Table("All scores", head, everything, note=definitions)],
+        details=list(details),
+        appendix=list(appendix),
+        settings=settings,
+    )
+
+
+def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Section:
+    """Return the figures of a set, with a panel for each method, on the same axes."""
+    methods, bins = evaluation.counts[name], evaluation.bins
+    tables = {label: reliability_with_interval(counts, bins) for label, counts in methods.items()}
+    rows = [
+        Row(
+            [
+                figures.reliability_diagrams({label: table}, "", axes_of=tables.values())
+                for label, table in tables.items()
+            ],
+            "A dot is the accuracy of the pixels of a bin, a bar leads to it from their mean "
+            "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
+            "coloured area is the ECE.",
+        )
+    ]
+    together = [figures.calibration_errors(tables, name)] if len(methods) > 1 else []
+    if all(counts.pooled[1].any() for counts in methods.values()):
+        together.append(figures.detection_curves(methods, name))
+    rows.append(Row(together, wide=True))
+    if examples is not None:
+        rows.append(Row([examples], wide=True, photographs=True))
+    for draw in (figures.joint_density, figures.image_scatter):
+        rows.append(Row([draw({label: counts}, "") for label, counts in methods.items()]))
+    return Section(name, rows)
+
+
+def _cells(
+    row: Mapping[str, float],
+    error: Estimate,
+    change: Mapping[str, Estimate] | None,
+    *,
+    differences: bool,
+) -> list[str]:
+    """Return the cells of a method in the table of main scores, see `summary_headings`."""
+    cells = []
+    for score in SUMMARY:
+        cells.append(error.text(score) if score is ECE else score.text(row[score.name]))
+        if differences and score in COMPARED:
+            text = "" if change is None else change[score.name].text(score, "+")
+            resolved = change is not None and change[score.name].resolved(score)
+            cells.append(bold(text) if resolved else text)
+    return cells
 
 
 def _recalibrations(run: Run) -> list[str]:
-    """Return the HTML of a list of the fitted recalibrations and whether they keep decisions."""
+    """Describe the fitted recalibrations and whether they keep decisions."""
     from aslp_lib.recalibration import RECALIBRATIONS  # loads torch
 
     items = []
@@ -320,11 +359,11 @@ def _recalibrations(run: Run) -> list[str]:
                 if kind.preserves_decisions
                 else "decisions may change"
             )
-            text = f"{variant.label}: {fitted.describe()}; {decisions}."
-            items.append(f"<li>{html.escape(text)}</li>")
-    if not items:
-        return []
-    return [f"<p>Fitted after training, on the validation set:</p><ul>{''.join(items)}</ul>"]
+            items.append(
+                f"Fitted after training, on the validation set, {variant.label}: "
+                f"{fitted.describe()}; {decisions}."
+            )
+    return items
 
 
 def _examples(run: Run, dataset: SaliencySet) -> Figure:

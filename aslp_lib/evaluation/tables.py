@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from aslp_lib.metrics import Score, Visibility, visible_scores
+from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
 """Scores in the columns of Markdown and LaTeX tables."""
-TERMINAL = visible_scores(Visibility.TERMINAL)
-"""Scores in the columns of the plain-text table."""
+SUMMARY = tuple(SCORES[name] for name in ("ece", "gap", "nll", "accuracy"))
+"""Main scores, in the columns of the plain-text table and of a report's first table."""
+COMPARED = (SCORES["ece"], SCORES["nll"])
+"""Main scores that a column compares with those of the first method."""
+LINE = 100
+"""Maximal number of characters in a line of the plain-text table."""
 
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
 """Translation table that escapes names for Markdown."""
@@ -33,26 +37,62 @@ LATEX = str.maketrans(
 """Translation table that escapes names for LaTeX."""
 
 
-def as_table(rows: Rows) -> str:
-    """Format the main scores as a plain-text table for a terminal.
+def summary_headings(*, differences: bool) -> list[str]:
+    """Return the headings of the main scores.
 
-    >>> row = {score.name: 0.125 for score in TERMINAL}
-    >>> header, line = as_table({"SOD": {"BCE": row}}).splitlines()
-    >>> header.split()[:2], line.split()[:3]
-    (['set', 'method'], ['SOD', 'BCE', '12.50'])
+    >>> summary_headings(differences=True)
+    ['ECE %', 'difference', 'conf - acc %', 'NLL nats', 'difference', 'accuracy %']
+
+    Args:
+        differences: True for further columns with the differences from the first method.
     """
-    lines = [["set", "method", *(score.heading for score in TERMINAL)]]
+    headings = []
+    for score in SUMMARY:
+        headings.append(score.heading)
+        if differences and score in COMPARED:
+            headings.append("difference")
+    return headings
+
+
+def as_table(rows: Rows) -> str:
+    """Format the main scores as a plain-text table, with differences from the first method.
+
+    >>> bce, aslp = ({score.name: value for score in SUMMARY} for value in (0.125, 0.1))
+    >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
+    set  method  ECE %  difference  conf - acc %  NLL nats  difference  accuracy %
+    SOD  BCE     12.50                     12.50     0.125                   12.50
+    SOD  ASLP    10.00       -2.50         10.00     0.100      -0.025       10.00
+    """
+    differences = any(len(methods) > 1 for methods in rows.values())
+    lines = [["set", "method", *summary_headings(differences=differences)]]
     for name, methods in rows.items():
+        first = next(iter(methods.values()))
         for method, values in methods.items():
-            lines.append([name, method, *(score.text(_value(values, score)) for score in TERMINAL)])
-    first = max(16, *(len(name) + 2 for name, *_ in lines))
-    second = max(20, *(len(method) + 2 for _, method, *_ in lines))
-    widths = [max(len(score.heading) + 2, 8) for score in TERMINAL]
+            cells = []
+            for score in SUMMARY:
+                value = _value(values, score)
+                cells.append(score.text(value))
+                if differences and score in COMPARED:
+                    change = value - _value(first, score)
+                    cells.append("" if values is first else score.text(change, "+"))
+            lines.append([name, method, *cells])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    room = LINE - sum(widths[2:]) - 2 * (len(widths) - 1)
+    widths[0] = min(widths[0], room // 3)
+    widths[1] = min(widths[1], room - widths[0])
     return "\n".join(
-        f"{name:{first}}{method:{second}}"
-        + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        for name, method, *cells in lines
+        "  ".join(
+            f"{_shorten(cell, width):{'<' if column < 2 else '>'}{width}}"
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
     )
+
+
+def _shorten(text: str, width: int) -> str:
+    """Replace the middle of a text that is longer than `width` by an ellipsis."""
+    half = (width - 1) // 2
+    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[-half:]}"
 
 
 def markdown_table(
@@ -87,7 +127,7 @@ def markdown(rows: Rows) -> str:
     """
     lines = [
         [name.translate(MARKDOWN), method.translate(MARKDOWN), *cells]
-        for name, method, cells in best_in_bold(rows, "**{}**")
+        for name, method, cells in best_in_bold(rows, "**{}**".format)
     ]
     head = ["set", "method", *(score.heading for score in COLUMNS)]
     return markdown_table(head, lines, "llr") + "\n"
@@ -107,27 +147,27 @@ def latex(rows: Rows) -> str:
         " & ".join(title.translate(LATEX) for title in titles) + r" \\",
         r"\midrule",
     ]
-    for name, method, cells in best_in_bold(rows, r"\textbf{{{}}}"):
+    for name, method, cells in best_in_bold(rows, r"\textbf{{{}}}".format):
         names = [name.translate(LATEX), method.translate(LATEX)]
         dashed = ["--" if cell == "-" else cell for cell in cells]
         lines.append(" & ".join([*names, *dashed]) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
+def best_in_bold(rows: Rows, bold: Callable[[str], str]) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the set, the method and the cells of each row, with the best method of a set in bold.
 
     Values that round to the same text as the best one are bold too. If all methods of a set have
     the same text, none is bold.
 
     >>> worse, better = ({score.name: x for score in COLUMNS} for x in (0.2, 0.1))
-    >>> rows = best_in_bold({"SOD": {"BCE": worse, "ASLP": better}}, "<b>{}</b>")
+    >>> rows = best_in_bold({"SOD": {"BCE": worse, "ASLP": better}}, "<b>{}</b>".format)
     >>> [(method, cells[0]) for _, method, cells in rows]
     [('BCE', '20.00'), ('ASLP', '<b>10.00</b>')]
 
     Args:
         rows: scores by set, method and name.
-        bold: format string that makes its text bold.
+        bold: function that makes a text bold.
     """
     for name, methods in rows.items():
         best_methods = []  # best methods of each column
@@ -143,7 +183,7 @@ def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
                 name,
                 method,
                 [
-                    bold.format(cell) if method in leaders else cell
+                    bold(cell) if method in leaders else cell
                     for cell, leaders in zip(cells, best_methods, strict=True)
                 ],
             )

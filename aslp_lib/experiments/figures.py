@@ -23,8 +23,9 @@ def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title
     """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
 
     >>> from aslp_lib.metrics import SCORES
-    >>> scores_over_seeds({"BCE": [0.10, 0.12], "ASLP": [0.06, 0.08]}, SCORES["ece"], "test")
-    <Figure size 760x160 with 1 Axes>
+    >>> figure = scores_over_seeds({"BCE": [0.1, 0.2], "ASLP": [0.1]}, SCORES["ece"], "test")
+    >>> figure.get_label().split(". ")[1]
+    'BCE: 15.00, seeds from 10.00 to 20.00; ASLP: 10.00, seeds from 10.00 to 10.00.'
 
     Args:
         values: label -> score of each seed.
@@ -35,7 +36,7 @@ def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title
     figure, axis = _rows(values, score, f"{score.title}, {title}, {count} seeds")
     axis.set_xlabel(f"{score.title}, {UNITS[score.unit]}")
     notes = [
-        f"{label}: {score.text(np.mean(row))}, seeds from {score.text(min(row))} to "
+        f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
         f"{score.text(max(row))}"
         for label, row in values.items()
     ]

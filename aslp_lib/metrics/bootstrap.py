@@ -10,12 +10,12 @@ lower with fewer images.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
-from aslp_lib.metrics.calibration import BINS, Of, image_bins
+from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins, reliability
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import ImageMean, ScoreFunction
 
@@ -190,6 +190,25 @@ def reliability_interval(
         accuracy[:, filled], _quantile_probabilities(confidence_level), axis=0
     )
     return ends[0], ends[1]
+
+
+def reliability_with_interval(counts: Counts, bins: int = BINS) -> Reliability:
+    """Compute a reliability diagram whose accuracies have 95 % intervals over images.
+
+    >>> mask = np.uint8([[1, 0]])
+    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
+    >>> reliability_with_interval(counts, bins=1).low  # images with accuracies 1 and 0.5
+    array([0.5])
+
+    Args:
+        counts: counts of a set. A single image has no interval.
+        bins: number of bins of equal width.
+    """
+    table = reliability(counts, bins)
+    if len(counts) < 2:
+        return table
+    low, high = reliability_interval(counts, bins)
+    return replace(table, low=low, high=high)
 
 
 def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:

@@ -277,8 +277,8 @@ def average_precision(counts: Counts) -> float:
     return float(np.diff(recall, prepend=0.0) @ precision)
 
 
-MAE = Score("mae", mae, "MAE", better="less", visibility=Visibility.TERMINAL)
-MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", visibility=Visibility.TERMINAL)
+MAE = Score("mae", mae, "MAE", better="less", visibility=Visibility.TABLES)
+MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", visibility=Visibility.TABLES)
 MAX_F_MEAN_PR = Score(
     "max_f_mean_pr", max_f_mean_pr, "max F (mean P, R)", better="more", visibility=Visibility.TABLES
 )

@@ -20,7 +20,7 @@ ScoreFunction = Callable[[Counts], float]
 class Visibility(IntEnum):
     """Places where a score is displayed: the given one and all lower ones.
 
-    >>> Visibility.TERMINAL >= Visibility.TABLES  # a score in terminals is also in tables
+    >>> Visibility.MAIN >= Visibility.TABLES  # the main scores are also in tables
     True
     """
 
@@ -28,10 +28,8 @@ class Visibility(IntEnum):
     """JSON and CSV files, which contain every score."""
     TABLES = 1
     """Markdown and LaTeX tables, and reports."""
-    TERMINAL = 2
-    """Narrow tables in the terminal."""
-    MAIN = 3
-    """Main scores, whose intervals a run's JSON file and the differences of a report include."""
+    MAIN = 2
+    """Main scores, whose intervals a run's JSON file includes."""
 
 
 @dataclass(frozen=True)

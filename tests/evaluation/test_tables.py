@@ -39,7 +39,7 @@ def test_the_best_is_in_bold(values, bold):
     (name,) = values
     column = [score.name for score in COLUMNS].index(name)
     methods = "abc"[: len(values[name])]
-    lines = list(best_in_bold(table(methods, **values), "<{}>"))
+    lines = list(best_in_bold(table(methods, **values), "<{}>".format))
     marked = [[cell.startswith("<") for cell in cells] for _, _, cells in lines]
     expected = [
         [i in bold and c == column for c in range(len(COLUMNS))] for i in range(len(methods))

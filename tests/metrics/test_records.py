@@ -39,7 +39,7 @@ def test_every_score_stands_in_the_registry_once_and_complete():
 
 
 def test_what_a_terminal_shows_tables_show_too():
-    order = [Visibility.MAIN, Visibility.TERMINAL, Visibility.TABLES, Visibility.FILES]
+    order = [Visibility.MAIN, Visibility.TABLES, Visibility.FILES]
     places = [[score.name for score in visible_scores(place)] for place in order]
     assert places[0] == ["ece", "oe", "gap", "accuracy"]
     assert {"brier", "nll", "mae", "max_f", "weighted_f", "s_measure"} <= {*places[2]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from matplotlib import colormaps
@@ -24,7 +24,9 @@ VISIBLE = 0.001
 
 
 @themed
-def reliability_diagrams(methods: Mapping[str, Reliability], title: str) -> Figure:
+def reliability_diagrams(
+    methods: Mapping[str, Reliability], title: str, axes_of: Iterable[Reliability] = ()
+) -> Figure:
     r"""Draw both directions of the calibration error of every method, side by side.
 
     Above, the reliability diagram: a dot is the accuracy of a bin's pixels with its 95 % interval
@@ -41,6 +43,8 @@ def reliability_diagrams(methods: Mapping[str, Reliability], title: str) -> Figu
     Args:
         methods: label -> reliability table. The bins may have equal width or equal mass.
         title: name of the set.
+        axes_of: further tables for which the axes make room, so that several figures can have the
+            same axes.
     """
     count = len(methods)
     figure = new_figure(3.1 * count + 0.5, 5.4, title)
@@ -54,9 +58,10 @@ def reliability_diagrams(methods: Mapping[str, Reliability], title: str) -> Figu
             f"{plain(label)}\nECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
         )
         notes.append(f"{label}: {describe(table)}")
-    lowest = min(np.nanmin(table.accuracy) for table in methods.values())
+    tables = [*methods.values(), *axes_of]
+    lowest = min(np.nanmin(table.accuracy[table.share >= VISIBLE]) for table in tables)
     top[0].set(ylabel="accuracy, %", ylim=(50 if lowest >= 0.5 else 0, 100))
-    largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in methods.values())
+    largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in tables)
     limit = 1.5 * max(largest, 1)  # leaves room for the words
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
     over_colour, under_colour = directions()

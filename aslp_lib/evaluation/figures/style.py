@@ -69,7 +69,7 @@ def theme(*, dark: bool) -> Iterator[None]:
 
 
 @functools.cache
-def _parameters(dark: bool) -> dict[str, Any]:
+def _parameters(dark: bool) -> Any:  # its type is a dict whose keys matplotlib enumerates
     """Return matplotlib's settings: seaborn's style "ticks" and context "notebook"."""
     import seaborn  # takes a second, which only those who draw should wait for
 

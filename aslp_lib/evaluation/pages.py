@@ -1,0 +1,146 @@
+"""Self-contained HTML pages of reports: a verdict, tables, figures and details, in this order.
+
+Two pages of the same content differ only in their `<time>` element.
+"""
+
+from __future__ import annotations
+
+import base64
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from aslp_lib import __version__
+from aslp_lib.evaluation import figures
+from aslp_lib.files import write
+
+DPI = 120
+"""Resolution of a figure on a page. Three methods on three sets stay below 2 MB."""
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a page.
+
+    Args:
+        caption: title of the table.
+        head: titles of the columns.
+        rows: cells of each row, as text, or as `Markup` for a cell with tags.
+        names: number of leading columns that hold names instead of numbers.
+        note: explanation below the table.
+    """
+
+    caption: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    names: int = 2
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of figures, which breaks into several lines where the page is narrow.
+
+    Args:
+        figures: the figures, whose labels are their alt texts.
+        text: explanation below the figures.
+        wide: True for figures that need twice the width of a panel.
+        photographs: True for figures with photographs, whose colours a dark page must not invert.
+    """
+
+    figures: Sequence[Figure]
+    text: str = ""
+    wide: bool = False
+    photographs: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled section of a page, with rows of figures."""
+
+    title: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The content of a page. All text is escaped, except `Markup`.
+
+    Args:
+        title: title of the page.
+        subject: sentences that say what was evaluated.
+        verdict: title -> sentences with the conclusions, such as one for each method of a set.
+        notes: remarks that a reader must know to interpret the numbers.
+        scores: table of the main scores.
+        more: further tables, each of which unfolds on a click.
+        sections: sections with figures.
+        details: sentences on details.
+        appendix: tables of details, each of which unfolds on a click.
+        settings: settings as text; empty if there are none.
+    """
+
+    title: str
+    subject: str
+    verdict: Mapping[str, Sequence[str]]
+    scores: Table
+    sections: Sequence[Section]
+    notes: Sequence[str] = ()
+    more: Sequence[Table] = ()
+    details: Sequence[str] = ()
+    appendix: Sequence[Table] = ()
+    settings: str = ""
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write a page, with its date and the versions of the software.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> scores = Table("Scores", ["set", "method"], [])
+    >>> page = Page("A < B", "Two methods.", {"SOD": ["B is better."]}, scores, sections=[])
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "report.html"
+    ...     write_page(file, page)
+    ...     "<h1>A &lt; B</h1>" in file.read_text("utf-8")
+    True
+    """
+    versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "numpy"))
+    text = TEMPLATES.get_template("report.html.j2").render(
+        page=page,
+        time=datetime.now(UTC).replace(microsecond=0),
+        versions=f"aslp_lib {__version__}, Python {platform.python_version()}, {versions}",
+        picture=_picture,
+    )
+    write(path, text)
+
+
+def bold(text: str) -> Markup:
+    """Return text in bold, escaped.
+
+    >>> bold("A < B")
+    Markup('<b>A &lt; B</b>')
+    """
+    return Markup("<b>{}</b>").format(text)
+
+
+def _picture(figure: Figure) -> dict[str, str | int]:
+    """Return the attributes of a figure's `img` element."""
+    width = figures.page_width(figure)
+    return {
+        "src": f"data:image/png;base64,{base64.b64encode(figures.to_png(figure, DPI)).decode()}",
+        "alt": figures.alt(figure),
+        "width": width,
+        "height": round(width * figure.get_figheight() / figure.get_figwidth()),
+    }
