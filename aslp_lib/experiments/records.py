@@ -352,13 +352,13 @@ def table(records: Sequence[Record], name: str) -> str:
     """
     columns = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
     rows = [
-        [label, *(_cell(score, group) for score in columns)]
+        [label, *(cell(score, group) for score in columns)]
         for label, group in by_label(records, name).items()
     ]
     return markdown_table([name, *(score.heading for score in columns)], rows)
 
 
-def _cell(score: Score, records: Sequence[Record]) -> str:
+def cell(score: Score, records: Sequence[Record]) -> str:
     """Format a score of one record per seed; a dash if it is undefined for one of them."""
     values = [record[score.name] for record in records]
     if None in values:

@@ -1,0 +1,147 @@
+"""Report of an experiment: methods compared over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from aslp_lib.config import Settings
+from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
+from aslp_lib.evaluation.tables import COMPARED, SUMMARY, summary_headings
+from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
+from aslp_lib.experiments.records import Record, by_label, cell
+from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
+from aslp_lib.metrics import Score
+
+SMALLEST = 0.01
+"""The smallest difference that matters: 0.01 nats of NLL, or 1 percentage point of ECE."""
+NOTE = (
+    "Mean ± standard deviation over seeds, and in brackets the 95 % interval over images, averaged "
+    "over seeds. A difference is the method's score minus that of the first one, paired by seed, "
+    "with Student's 95 % interval. It is resolved, and in bold, if the paired t-test rejects a "
+    "difference of zero, with Holm's correction over the methods. It is equivalent to zero if its "
+    f"interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point."
+)
+
+
+def write_experiment(path: Path, records: Sequence[Record], settings: Settings) -> None:
+    """Write a report on the records of an experiment.
+
+    Each method is compared with the first one, paired by seed. Methods whose ECE or NLL is
+    undefined for a seed are left out.
+
+    Args:
+        path: HTML file to write.
+        records: the records; the first set is the validation set.
+        settings: settings of the experiment.
+    """
+    validation, *tests = dict.fromkeys(record["set"] for record in records)
+    groups = {name: _defined(by_label(records, name)) for name in (validation, *tests)}
+    conclusions, rows, sections = {}, [], []
+    for name, by_method in groups.items():
+        compared = {score.name: _compare(by_method, score) for score in COMPARED}
+        conclusions[name] = _sentences(next(iter(by_method)), compared)
+        for label, group in by_method.items():
+            cells = []
+            for score in SUMMARY:
+                cells.append(cell(score, group))
+                if score in COMPARED:
+                    cells.append(_difference(score, compared[score.name].get(label)))
+            rows.append([name, label, *cells])
+        sections.append(Section(name, _figures(by_method, compared, name)))
+    seeds = f"{len({record['seed'] for record in records})} seeds"
+    ece = {
+        name: {label: [record["ece"] for record in group] for label, group in by_method.items()}
+        for name, by_method in groups.items()
+    }
+    shifts = []
+    for name in tests:
+        common = [label for label in ece[validation] if label in ece[name]]
+        inside, outside = ({label: ece[k][label] for label in common} for k in (validation, name))
+        shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
+    sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
+    head = ["set", "method", *summary_headings(differences=True)]
+    page = Page(
+        "Comparison over seeds",
+        f"{len(groups[validation])} methods and recalibrations, {seeds}.",
+        conclusions,
+        Table("Main scores", head, rows, note=NOTE),
+        sections,
+        settings=settings.to_json(),
+    )
+    write_page(path, page)
+
+
+Compared = dict[str, tuple[Difference, Verdict]]
+"""Label of a method -> its difference from the first one, and the verdict on it."""
+
+
+def _defined(groups: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
+    """Leave out the methods for which a compared score is undefined for a seed."""
+    return {
+        label: group
+        for label, group in groups.items()
+        if all(record[score.name] is not None for record in group for score in COMPARED)
+    }
+
+
+def _compare(groups: Mapping[str, Sequence[Record]], score: Score) -> Compared:
+    """Compare a score of each method with that of the first one, where the seeds are the same."""
+    first, *others = groups
+    seeds = {label: {record["seed"] for record in group} for label, group in groups.items()}
+    differences = {
+        label: difference(groups[label], groups[first], score.name)
+        for label in others
+        if seeds[label] == seeds[first]
+    }
+    found = verdicts(list(differences.values()), SMALLEST)
+    return dict(zip(differences, zip(differences.values(), found, strict=True), strict=True))
+
+
+def _sentences(first: str, compared: Mapping[str, Compared]) -> list[str]:
+    """Group the methods by the verdict on each score, a sentence for each verdict."""
+    sentences: list[str] = []
+    for score in COMPARED:
+        found = compared[score.name]
+        for verdict in get_args(Verdict):
+            methods = [
+                f"{label} ({_interval(score, paired)})"
+                for label, (paired, its_verdict) in found.items()
+                if its_verdict == verdict
+            ]
+            if methods:
+                start = bold(f"{score.heading}, {verdict}")
+                sentences.append(start + f", compared with {first}: {', '.join(methods)}.")
+    return sentences
+
+
+def _difference(score: Score, found: tuple[Difference, Verdict] | None) -> str:
+    """Format a difference for the table, in bold if it is resolved."""
+    if found is None:
+        return ""
+    paired, verdict = found
+    text = _interval(score, paired)
+    return bold(text) if verdict in ("smaller", "larger") else text
+
+
+def _interval(score: Score, paired: Difference) -> str:
+    """Format a difference with its interval."""
+    mean, low, high = (score.text(end, "+") for end in paired[:3])
+    return f"{mean} [{low}, {high}]"
+
+
+def _figures(
+    groups: Mapping[str, Sequence[Record]], compared: Mapping[str, Compared], name: str
+) -> list[Row]:
+    """Draw the compared scores of every seed, and their paired differences."""
+    rows = []
+    for score in COMPARED:
+        values = {label: [record[score.name] for record in g] for label, g in groups.items()}
+        figures = [scores_over_seeds(values, score, name)]
+        differences = {label: paired for label, (paired, _) in compared[score.name].items()}
+        if differences:
+            title = f"{name}, minus {next(iter(groups))}"
+            figures.append(paired_differences(differences, score, SMALLEST, title))
+        rows.append(Row(figures, wide=True))
+    return rows
