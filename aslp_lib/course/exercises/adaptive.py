@@ -275,8 +275,7 @@ levels and gradients that you do not see.
     properties={
         "Of two images with the same gradient, the one with the higher alpha must keep the higher "
         "one. Your step reverses them, which makes the alphas oscillate.": _keeps_order,
-        "Reversed images must give the reversed result: each alpha depends on its own old value "
-        "and "
+        "Reversed images must give the reversed result: each alpha depends on its own value and "
         "gradient.": unchanged(_STEPS[0], lambda a, g, *rest: (a[::-1], g[::-1], *rest), np.flip),
     },
     hint="Ascend first: c = alpha + eta*gradient. Where beta*c/2 exceeds 1 - accuracy, solve a = c "

@@ -37,12 +37,13 @@ def _arrays(pixels: int) -> tuple[Array, ...]:
     return read_only(p, rng.random(pixels) < 0.2 + 0.5 * p)
 
 
-def _counts(p: Array, y: Array) -> Counts:
+def counts_of(p: Array, y: Array) -> Counts:
+    """Count pixels with probabilities p and labels y, as one image."""
     return Counts.from_probabilities(torch.tensor(p)[None], torch.tensor(y)[None])
 
 
 def _unweighted_ece(p: Array, y: Array) -> float:
-    table = calibration.reliability(_counts(p, y))
+    table = calibration.reliability(counts_of(p, y))
     return float(np.abs(table.gap).sum() / np.count_nonzero(table.pixels))
 
 
@@ -66,7 +67,7 @@ PIXELS = Exercise(
 A network says P(y=1) = 0.9, 0.8, 0.3 and 0.1 of four pixels. **What is its mean confidence?**
 Give a share in [0, 1].
 """,
-    right=lambda: calibration.confidence(_counts(_FOUR_PIXELS, np.ones(4))),
+    right=lambda: calibration.confidence(counts_of(_FOUR_PIXELS, np.ones(4))),
     tolerance=0.004,
     mistakes={
         "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background with "
@@ -110,7 +111,7 @@ A set's pixels fall into three bins:
         "That is OE: only the overconfident bins, weighted by their confidence. ECE counts the "
         "underconfident bin too.": calibration.oe(_THREE_BINS),
     },
-    hint="Take each bin's |accuracy - confidence|, multiply by its share of the 1000 pixels, add.",
+    hint="Multiply each bin's |accuracy - confidence| by its share of the 1000 pixels, and add.",
     why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: gaps without their signs, weighted by pixels.",
     solution="""
 import numpy as np
@@ -131,33 +132,30 @@ equal width over [0, 1]. It is compared with the library's on arrays that you do
 be empty; no confidence lies on the edge of a bin.
 """,
     grid=(_arrays(8), _PIXELS, _arrays(1000)),
-    right=lambda p, y: calibration.ece(_counts(p, y)),
+    right=lambda p, y: calibration.ece(counts_of(p, y)),
     tolerance=1e-4,
     expects="a share in [0, 1] (an empty bin has no mean: leave it out)",
     mistakes={
-        "That compares P(y=1) with the share of foreground. Here confidence is max(p, 1 - p), and "
-        "the outcome is whether the prediction equals the "
-        "label.": lambda p, y: calibration.ece(_counts(p, y), of="foreground"),
+        "That compares P(y=1) with the share of foreground. Compare max(p, 1 - p) with the "
+        "accuracy instead.": lambda p, y: calibration.ece(counts_of(p, y), of="foreground"),
         "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
         "max(p, 1 - p).": _ece_of_foreground_confidence,
         "That is the gap of all pixels together: overconfidence and underconfidence cancel. Take "
-        "the absolute value of each bin first.": lambda p, y: abs(calibration.gap(_counts(p, y))),
+        "the absolute value of each bin first.": lambda p, y: abs(calibration.gap(counts_of(p, y))),
         "That is the unweighted mean over bins. Weight each bin by its share of the "
         "pixels.": _unweighted_ece,
         "That is the mean gap of single pixels. Average confidence and outcome over a bin before "
         "you compare them.": _mean_pixel_gap,
-        "That is the largest gap. ECE is the mean over pixels.": lambda p, y: calibration.mce(
-            _counts(p, y)
-        ),
+        "That is the largest gap. The ECE is the mean of the gaps of the bins, weighted by their "
+        "pixels.": lambda p, y: calibration.mce(counts_of(p, y)),
         "That is OE, which omits underconfident bins and weights the others by "
-        "confidence.": lambda p, y: calibration.oe(_counts(p, y)),
+        "confidence.": lambda p, y: calibration.oe(counts_of(p, y)),
     },
     properties={
         "The result changes with the order of the pixels. Keep each label with its "
         "probability.": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
-        "The result changes if the classes are exchanged (1 - p and 1 - y). Background with P(y=1) "
-        "= 0.1 is as confident as foreground with "
-        "0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
+        "Exchanging the classes (1 - p and 1 - y) changes the result. A background pixel with "
+        "P(y=1) = 0.1 has confidence 0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
         "The result changes if every pixel occurs twice. Weights are shares of the "
         "pixels.": unchanged(_PIXELS, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
     },
@@ -240,7 +238,7 @@ ECE?** Give a share in [0, 1].
         "That is the gap with its sign. ECE takes the absolute value.": calibration.gap(_TEXTURE),
         "That is the accuracy: every pixel is predicted background and is background.": 1.0,
     },
-    hint="All pixels share a bin. What is predicted, how sure, and how often is it right?",
+    hint="All pixels are in one bin. What are its confidence and its accuracy?",
     why="Background is predicted with confidence 0.8 and is always right: the gap is all modesty, "
     "so OE is 0.",
     solution="""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize_scalar
+from scipy.special import logit
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
@@ -66,12 +67,8 @@ def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
     return _minimise(loss)
 
 
-def _logit(p: float) -> float:
-    return float(np.log(p) - np.log1p(-p))
-
-
 def _same_temperature(p: float, s: float) -> float:
-    return _logit(p) / _logit((1 - s) * p + s / 2)
+    return float(logit(p) / logit((1 - s) * p + s / 2))
 
 
 def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
@@ -180,7 +177,7 @@ temperature that moves this pixel as far.** Then try a sure pixel and an unsure 
         "That is the ratio of the probabilities. A temperature divides logits, which are log(p / "
         "(1-p)).": lambda p, s: p / ((1 - s) * p + s / 2),
         "The term s/2 is missing: smoothing moves p towards the uniform label, which is 1/2, and "
-        "not towards 0.": lambda p, s: _logit(p) / _logit((1 - s) * p),
+        "not towards 0.": lambda p, s: logit(p) / logit((1 - s) * p),
     },
     hint="The temperature is the ratio of two logits, before and after smoothing.",
     why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
@@ -209,7 +206,6 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
 {_METHODS}
 """,
     right=lambda: 2,
-    tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
         "The network is overconfident, which a hundred labelled images can correct.": 1,
@@ -235,7 +231,6 @@ trained and no decision moves. **Which cure?** Answer with its number.
 {_METHODS}
 """,
     right=lambda: 6,
-    tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
         "The network is overconfident on the ground, and more so at dusk, where it is less "

@@ -11,10 +11,10 @@ from scipy.special import expit
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
+from aslp_lib.course.exercises.confidence import counts_of
 from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
 
 NOTEBOOK = "08_your_own_data"
 
@@ -27,10 +27,7 @@ _VALIDATIONS = (
 
 
 def _gap(p: Array, y: Array) -> float:
-    labelled = Counts.from_probabilities(
-        torch.tensor(p)[None], torch.tensor(y)[None], ignore_index=255
-    )
-    return calibration.gap(labelled)
+    return calibration.gap(counts_of(p[y != 255], y[y != 255]))
 
 
 def _difference(p: Array, foreground: NDArray[np.bool_]) -> float:
@@ -53,6 +50,10 @@ def _mean_alpha(
     technique: Technique = HARD_INVERSION,
     warm_up: int = 5,
 ) -> float:
+    """Return the mean alpha after the loop.
+
+    As the accuracy is constant, `warm_up=4` has the effect of calling `observe` before `update`.
+    """
     z, y = torch.tensor(logits), torch.tensor(labels)
     alphas = AdaptiveAlpha(
         len(z), technique, alpha_step_size=0.01, constraint_weight=20, warm_up=warm_up

@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb
+from aslp_lib.course.exercises.confidence import counts_of
 from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
+from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
 NOTEBOOK = "09_reading_the_release"
@@ -40,18 +41,12 @@ _SETS: tuple[Point, ...] = (
 
 
 def _equal_mass(confidence: Array, right: Array, bins: float) -> float:
-    return calibration.ece_equal_mass(_counts(confidence, right), int(bins))
+    # All pixels are predicted foreground, with label 1 where they are correct.
+    return calibration.ece_equal_mass(counts_of(confidence, right), int(bins))
 
 
 def _equal_width(confidence: Array, right: Array, bins: float) -> float:
-    return calibration.ece(_counts(confidence, right), int(bins))
-
-
-def _counts(confidence: Array, right: Array) -> Counts:
-    """Count pixels that are all predicted foreground, with label 1 where they are correct."""
-    return Counts.from_probabilities(
-        torch.tensor(confidence)[None], torch.tensor(right)[None], FLOAT_GREY_LEVELS
-    )
+    return calibration.ece(counts_of(confidence, right), int(bins))
 
 
 def _bin_gaps(confidence: Array, right: Array, bins: float, order: NDArray[np.int64]) -> Array:

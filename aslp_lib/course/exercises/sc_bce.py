@@ -46,8 +46,8 @@ def _image_mean(values: Array) -> Array:
 
 
 def _is_zero_at_logit_0(answer: Callable[..., Array]) -> bool:
-    (logits,) = read_only(np.zeros_like(_MAPS[0][1]))
-    return bool((abs(answer(logits, _MAPS[0][1], 2.0)) < 1e-6).all())
+    logits, labels, beta = _MAPS[0]
+    return bool((abs(answer(0 * logits, labels, beta)) < 1e-6).all())
 
 
 def _is_independent_of_other_images(answer: Callable[..., Array]) -> bool:
