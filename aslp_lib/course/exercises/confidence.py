@@ -24,7 +24,6 @@ def _bins(*rows: tuple[float, int, int]) -> Counts:
 
 
 _THREE_BINS = _bins((0.65, 100, 60), (0.85, 300, 270), (0.95, 600, 480))
-_TEXTURE = Counts.from_probabilities(torch.full((1, 100), 0.2), torch.zeros(1, 100))
 _TWO_IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
 
 
@@ -230,12 +229,12 @@ TEXTURE = Exercise(
 A texture shows no object, and a network says P(y=1) = 0.2 of each of its pixels. **What is its
 ECE?** Give a share in [0, 1].
 """,
-    right=lambda: calibration.ece(_TEXTURE),
+    right=lambda: calibration.ece(counts_of(np.full(100, 0.2), np.zeros(100))),
     tolerance=0.004,
     mistakes={
         "That is OE. Nothing is overconfident here, but ECE counts underconfidence too.": 0.0,
         "That is the confidence. ECE is its distance from the accuracy.": 1 - 0.2,
-        "That is the gap with its sign. ECE takes the absolute value.": calibration.gap(_TEXTURE),
+        "That is the gap with its sign. ECE takes the absolute value.": 0.8 - 1,
         "That is the accuracy: every pixel is predicted background and is background.": 1.0,
     },
     hint="All pixels are in one bin. What are its confidence and its accuracy?",

@@ -132,7 +132,6 @@ array.
 """,
     right=_mean_alpha,
     tolerance=0.0005,
-    expects="a level in [0, 0.5], such as 0.25",
     mistakes={
         "Without a warm-up the alphas change from the first epoch on. By default, they wait for "
         "five validations.": partial(_mean_alpha, warm_up=0),
@@ -206,7 +205,6 @@ of a pixel whose label leaves no doubt?** Write it as a function.
 """,
     right=_confidence_of_label,
     tolerance=0.002,
-    expects="a probability, such as 0.9",
     mistakes={
         "That holds for two classes. With K classes, the label's class keeps 1/K of what is taken "
         "from it.": lambda a, b, k: 1 - a * b / 2,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb
 from aslp_lib.course.exercises.confidence import counts_of
@@ -40,33 +39,20 @@ _SETS: tuple[Point, ...] = (
 )
 
 
-def _equal_mass(confidence: Array, right: Array, bins: float) -> float:
-    # All pixels are predicted foreground, with label 1 where they are correct.
-    return calibration.ece_equal_mass(counts_of(confidence, right), int(bins))
+def _differences(confidence: Array, right: Array) -> Array:
+    """Return each pixel's confidence minus its outcome, sorted by confidence."""
+    return (confidence - right)[np.argsort(confidence)]
 
 
-def _equal_width(confidence: Array, right: Array, bins: float) -> float:
-    return calibration.ece(counts_of(confidence, right), int(bins))
-
-
-def _bin_gaps(confidence: Array, right: Array, bins: float, order: NDArray[np.int64]) -> Array:
+def _bin_gaps(differences: Array, bins: int) -> Array:
     """Return each bin's mean confidence minus its accuracy, with the pixels in this order."""
-    return (confidence - right)[order].reshape(int(bins), -1).mean(axis=1)
+    return differences.reshape(bins, -1).mean(axis=1)
 
 
-def _sorted_gaps(confidence: Array, right: Array, bins: float) -> Array:
-    return _bin_gaps(confidence, right, bins, np.argsort(confidence))
-
-
-def _unsorted(confidence: Array, right: Array, bins: float) -> float:
-    return float(np.abs(_bin_gaps(confidence, right, bins, np.arange(len(right)))).mean())
-
-
-def _overlapping(confidence: Array, right: Array, bins: float) -> float:
+def _overlapping(confidence: Array, right: Array, bins: int) -> float:
     """Compute ECE over bins that span two quantiles each, except the first."""
-    order, size = np.argsort(confidence), len(confidence) // int(bins)
-    gaps = (confidence - right)[order]
-    parts = [gaps[max(k - 1, 0) * size : (k + 1) * size] for k in range(int(bins))]
+    differences, size = _differences(confidence, right), len(confidence) // bins
+    parts = [differences[max(k - 1, 0) * size : (k + 1) * size] for k in range(bins)]
     return sum(abs(part.sum()) for part in parts) / sum(len(part) for part in parts)
 
 
@@ -74,10 +60,6 @@ _MASK = np.repeat([255, 0, 190, 60], [400, 500, 50, 50])
 """Stored values of a thousand pixels, a tenth of them grey."""
 _PREDICTED = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 40])
 """Predicted class of each pixel."""
-
-
-def _accuracy_on_stored_mask() -> float:
-    return float((255 * _PREDICTED == _MASK).mean())
 
 
 UNITS = Exercise(
@@ -146,18 +128,21 @@ in two.** N is a multiple of `bins`, and no two confidences are equal. It is com
 library's on three sets that you do not see.
 """,
     grid=_SETS,
-    right=_equal_mass,
+    # All pixels are predicted foreground, with label 1 where they are correct.
+    right=lambda c, r, bins: calibration.ece_equal_mass(counts_of(c, r), bins),
     mistakes={
-        "Your bins hold pixels in their original order. Sort by confidence first.": _unsorted,
+        "Your bins hold the pixels in the order of the arrays. Sort the pixels by their confidence "
+        "first.": lambda c, r, bins: abs(_bin_gaps(c - r, bins)).mean(),
         "Your bins span two quantiles, so that pixels count twice, as in the released code. The "
         "sizes of the bins must add up to N.": _overlapping,
-        "Those are bins of equal width. Bins of equal mass hold equally many pixels.": _equal_width,
+        "Those are bins of equal width. Bins of equal mass hold equally many pixels, whatever "
+        "their confidence.": lambda c, r, bins: calibration.ece(counts_of(c, r), bins),
         "The gaps of the bins cancel in your sum. Take the absolute value of each of them before "
-        "you add.": lambda *pixels: abs(float(_sorted_gaps(*pixels).mean())),
+        "you add.": lambda c, r, bins: abs(_bin_gaps(_differences(c, r), bins).mean()),
         "That is the largest gap, the MCE. The ECE is the mean over the bins, which here have "
-        "equal weights.": lambda *pixels: float(np.abs(_sorted_gaps(*pixels)).max()),
+        "equal weights.": lambda c, r, bins: abs(_bin_gaps(_differences(c, r), bins)).max(),
         "That treats each pixel as a bin. Average confidence and outcome over a bin before you "
-        "subtract.": lambda confidence, right, bins: float(np.abs(confidence - right).mean()),
+        "subtract.": lambda c, r, bins: abs(c - r).mean(),
     },
     hint="Sort both arrays by confidence, cut them into bins of N / bins pixels, and average the "
     "absolute gaps of the bins.",
@@ -182,7 +167,7 @@ A mask has 1,000 pixels, 100 of them grey, as resizing leaves them. Cut at 128, 
 on 900 pixels, 80 of the grey ones among them. **Which accuracy does code report that compares
 predictions of 0 and 255 with the mask as it is stored?** Give a share in [0, 1].
 """,
-    right=_accuracy_on_stored_mask,
+    right=lambda: (255 * _PREDICTED == _MASK).mean(),
     tolerance=0.002,
     mistakes={
         "That is the accuracy with the mask cut at 128. No grey value is 0 or 255.": 900 / 1000,

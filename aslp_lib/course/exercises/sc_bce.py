@@ -19,10 +19,6 @@ _BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
 _GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) for b in _BETAS)
 
 
-def _technique(beta: float) -> Technique:
-    return Technique("exercise", beta)
-
-
 def _predictions(images: int, size: int, seed: int, spread: float) -> tuple[Array, ...]:
     """Make the logits of a network that is correct more often than not, and labels."""
     rng = np.random.default_rng(seed)
@@ -38,7 +34,8 @@ _MAPS: tuple[Point, ...] = (
 
 
 def _ascent(logits: Array, labels: Array, beta: float) -> Array:
-    return alpha_gradient(torch.tensor(logits), torch.tensor(labels), _technique(beta)).numpy()
+    technique = Technique("exercise", beta)
+    return alpha_gradient(torch.tensor(logits), torch.tensor(labels), technique).numpy()
 
 
 def _image_mean(values: Array) -> Array:
@@ -126,7 +123,7 @@ A pixel is foreground with true probability `posterior`. **Which probability f m
 expected SC-BCE?** Write the function; it is compared with the library on a grid.
 """,
     grid=_GRID,
-    right=lambda p, a, b: minimiser(p, a, _technique(b)),
+    right=lambda p, a, b: minimiser(p, a, Technique("exercise", b)),
     tolerance=1e-4,
     mistakes={
         "You scaled the posterior but omitted what is mixed in: the term alpha*beta/2 is missing "
