@@ -26,13 +26,12 @@ outcome     1    0    1    1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
-from aslp_lib.metrics.score import Score, Visibility
 
 BINS = 10
 """Default number of bins."""
@@ -385,23 +384,6 @@ def nll(counts: Counts) -> float:
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
-
-
-_error = partial(Score, unit="%", better="less")
-ECE = _error("ece", ece, "ECE", takes_bins=True, visibility=Visibility.MAIN)
-ECE_EQUAL_MASS = _error("ece_equal_mass", ece_equal_mass, "ECE, equal mass", takes_bins=True)
-ECE_DEBIASED = _error("ece_debiased", ece_debiased, "ECE, debiased", takes_bins=True)
-OE = _error("oe", oe, "OE", takes_bins=True, visibility=Visibility.MAIN)
-MCE = _error("mce", mce, "MCE", takes_bins=True)
-ECE_SWEEP = _error("ece_sweep", ece_sweep, "ECE, sweep")
-KS = _error("ks", ks, "KS")
-GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", visibility=Visibility.MAIN)
-ACCURACY = Score(
-    "accuracy", accuracy, "accuracy", unit="%", better="more", visibility=Visibility.MAIN
-)
-CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
-BRIER = _error("brier", brier, "Brier", visibility=Visibility.TABLES)
-NLL = Score("nll", nll, "NLL", unit="nats", better="less", visibility=Visibility.TABLES)
 
 
 class Forecast(NamedTuple):
