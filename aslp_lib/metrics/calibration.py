@@ -26,7 +26,6 @@ outcome     1    0    1    1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -185,20 +184,12 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     2
     """
     confidence, (pixels, _, positive) = _running_sums(counts, of)
-    most, first = len(confidence), 2
-    while first <= most:
-        # Several numbers of bins are tried at once. Blocks double, since most sweeps end early.
-        last = min(first + min(first, 64), most + 1)
-        bins, edge = _edges(first, last)
-        below = np.interp(pixels[-1] * edge / bins, pixels, positive)
-        accuracy = np.diff(below) / (pixels[-1] / bins[1:])
-        # A fall within 1e-12 is rounding within a split grey level. A difference with edge <= 1
-        # mixes two numbers of bins.
-        falls = (np.diff(accuracy) < -1e-12) & (edge[2:] > 1)
-        if falls.any():
-            return int(bins[2:][falls][0]) - 1
-        first = last
-    return most
+    for bins in range(2, len(confidence) + 1):
+        ranks = pixels[-1] * np.arange(bins + 1) / bins
+        accuracy = np.diff(np.interp(ranks, pixels, positive)) / (pixels[-1] / bins)
+        if (np.diff(accuracy) < -1e-12).any():  # a smaller fall is rounding in a split grey level
+            return bins - 1
+    return len(confidence)
 
 
 def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
@@ -448,17 +439,6 @@ def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
     sums = np.zeros((3, len(pixels) + 1))
     np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
     return confidence, sums
-
-
-@lru_cache(maxsize=16)
-def _edges(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edges of `first`, ..., `last - 1` bins, concatenated.
-
-    Returns:
-        The number of bins to which each edge belongs, and the index of the edge among them.
-    """
-    numbers = np.arange(first, last)
-    return np.repeat(numbers, numbers + 1), np.concatenate([np.arange(n + 1) for n in numbers])
 
 
 def _ece(diagram: Reliability) -> float:

@@ -81,10 +81,7 @@ class ImageWise(Recalibration):
             if len(numbers) != expected:
                 raise ValueError(f"{name} has {len(numbers)} numbers; expected {expected}.")
         if not all(deviation > 0 for deviation in self.deviations):
-            raise ValueError(
-                f"a standard deviation is not positive: {self.deviations}; expected positive "
-                "numbers."
-            )
+            raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
 
     @abstractmethod
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
@@ -135,9 +132,7 @@ class ImageWise(Recalibration):
         numbers = (foreground, background, means, deviations, lowest, highest)
         return type(self)(*(tuple(array.tolist()) for array in numbers))
 
-    def _fitted(
-        self, tables: NDArray[np.float64], inputs: NDArray[np.float64], weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _fitted(self, tables: np.ndarray, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
