@@ -233,9 +233,9 @@ class Counts:
             arrays = [getattr(part, name) for part in parts]
             return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
-        arrays = (joined(name) for name in ("table", "quadrants", "weighted_f"))
+        table, quadrants, weighted_f = map(joined, ("table", "quadrants", "weighted_f"))
         names = tuple(name for part in parts for name in part.names)
-        return cls(*arrays, names if all(part.names for part in parts) else ())
+        return cls(table, quadrants, weighted_f, names if all(part.names for part in parts) else ())
 
     def __len__(self) -> int:
         return len(self.table)

@@ -160,8 +160,9 @@ class Density(ImageRecalibration):
         start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
         after = np.exp(_in_range(inputs @ weights))[:, None] * z
-        numbers = (tuple(array.tolist()) for array in (weights, means, deviations))
-        fitted = type(self)(self.neighbours, *numbers, references=tuple(references))
+        arrays = zip(LISTS, (weights, means, deviations), strict=True)
+        numbers = {name: tuple(array.tolist()) for name, array in arrays}
+        fitted = type(self)(self.neighbours, references=tuple(references), **numbers)
         return self.unless_worse(fitted, trained.counts.grey_levels, [Outcome(z, after, table)])
 
     def identity(self) -> Self:

@@ -130,7 +130,7 @@ class Recalibrated(nn.Module):
 
         tensors, metadata = load_tensors(Path(path))
         try:
-            name, expected = metadata.get("kind"), f"one of {', '.join(RECALIBRATIONS)}"
+            name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
             require("its recalibration", name, name in RECALIBRATIONS, expected)
             kind = RECALIBRATIONS[name]
             kind.check_kind(metadata)
