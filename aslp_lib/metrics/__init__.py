@@ -10,16 +10,7 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score, Visibility
 
-__all__ = [
-    "SCORES",
-    "Score",
-    "Visibility",
-    "calibration",
-    "saliency",
-    "scores",
-    "smooth",
-    "visible_scores",
-]
+__all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
 
 TABLES, TERMINAL, MAIN = Visibility.TABLES, Visibility.TERMINAL, Visibility.MAIN
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
