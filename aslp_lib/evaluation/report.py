@@ -16,7 +16,7 @@ from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_pag
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import COLUMNS, COMPARED, SUMMARY, best_in_bold, summary_headings
 from aslp_lib.metrics import SCORES, Score, calibration
-from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_with_interval
+from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.prediction.maps import STRETCHED
 
@@ -304,7 +304,7 @@ def _page(
 def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
     methods, bins = evaluation.counts[name], evaluation.bins
-    tables = {label: reliability_with_interval(counts, bins) for label, counts in methods.items()}
+    tables = reliability_tables(methods, bins)
     rows = [
         Row(
             [

@@ -3,51 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from aslp_lib.metrics import calibration, saliency, smooth
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import Score, Visibility
 
-__all__ = [
-    "SCORES",
-    "Score",
-    "Visibility",
-    "calibration",
-    "saliency",
-    "scores",
-    "smooth",
-    "visible_scores",
-]
+__all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
 
+TABLES, MAIN = Visibility.TABLES, Visibility.MAIN
+_low, _high = partial(Score, better="less"), partial(Score, better="more")
+_error = partial(_low, unit="%")
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (
-        calibration.ECE,
-        calibration.ECE_EQUAL_MASS,
-        calibration.ECE_DEBIASED,
-        calibration.OE,
-        calibration.MCE,
-        calibration.ECE_SWEEP,
-        smooth.SMOOTH_ECE,
-        calibration.KS,
-        calibration.GAP,
-        calibration.ACCURACY,
-        calibration.CONFIDENCE,
-        calibration.BRIER,
-        calibration.NLL,
-        saliency.MAE,
-        saliency.MAX_F,
-        saliency.MAX_F_MEAN_PR,
-        saliency.MEAN_F,
-        saliency.ADAPTIVE_F,
-        saliency.WEIGHTED_F,
-        saliency.MAX_E,
-        saliency.MEAN_E,
-        saliency.S_MEASURE,
-        saliency.IOU,
-        saliency.AP,
-        saliency.AUC,
+        _error("ece", calibration.ece, "ECE", takes_bins=True, visibility=MAIN),
+        _error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass", takes_bins=True),
+        _error("ece_debiased", calibration.ece_debiased, "ECE, debiased", takes_bins=True),
+        _error("oe", calibration.oe, "OE", takes_bins=True, visibility=MAIN),
+        _error("mce", calibration.mce, "MCE", takes_bins=True),
+        _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
+        _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),
+        _error("ks", calibration.ks, "KS"),
+        Score("gap", calibration.gap, "conf - acc", unit="%", better="zero", visibility=MAIN),
+        _high("accuracy", calibration.accuracy, "accuracy", unit="%", visibility=MAIN),
+        _high("confidence", calibration.confidence, "confidence", unit="%"),
+        _error("brier", calibration.brier, "Brier", visibility=TABLES),
+        _low("nll", calibration.nll, "NLL", unit="nats", visibility=TABLES),
+        _low("mae", saliency.mae, "MAE", visibility=TABLES),
+        _high("max_f", saliency.max_f, "max F (mean F)", visibility=TABLES),
+        _high("max_f_mean_pr", saliency.max_f_mean_pr, "max F (mean P, R)", visibility=TABLES),
+        _high("mean_f", saliency.mean_f, "mean F", visibility=TABLES),
+        _high("adaptive_f", saliency.adaptive_f, "adaptive F"),
+        _high(
+            "weighted_f", saliency.weighted_f, "weighted F", needs="weighted_f", visibility=TABLES
+        ),
+        _high("max_e", saliency.max_e, "max E"),
+        _high("mean_e", saliency.mean_e, "mean E", visibility=TABLES),
+        _high("s_measure", saliency.s_measure, "S", needs="quadrants", visibility=TABLES),
+        _high("iou", saliency.iou, "IoU"),
+        _high("ap", saliency.average_precision, "AP, pooled"),
+        _high("auc", saliency.auc, "AUC, pooled"),
     )
 }
 """Every score by name, in the order in which files and tables list them."""

@@ -10,12 +10,16 @@ lower with fewer images.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins, reliability
+from aslp_lib.checks import require
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import ImageMean, ScoreFunction
 
@@ -47,6 +51,7 @@ def interval(
     counts: Counts,
     score: ScoreFunction,
     *,
+    minus: Counts | None = None,
     resamples: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
@@ -59,80 +64,18 @@ def interval(
     >>> interval(counts, calibration.accuracy)  # images with accuracies 1 and 0.5
     Interval(value=0.75, low=0.5, high=1.0)
 
-    Arguments and exceptions are those of `bounds`.
-    """
-    low, high = bounds(
-        counts, score, resamples=resamples, confidence_level=confidence_level, seed=seed
-    )
-    return Interval(score(counts), low, high)
-
-
-def difference(
-    first: Counts,
-    second: Counts,
-    score: ScoreFunction,
-    *,
-    resamples: int = 1000,
-    confidence_level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Compute `score(first) - score(second)` and its paired percentile interval.
-
-    >>> from aslp_lib.metrics import calibration
-    >>> mask = np.uint8([[1, 0]])
-    >>> good = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> poor = Counts.from_maps([np.uint8([[0, 0]]), np.uint8([[0, 255]])], [mask, mask])
-    >>> difference(good, poor, calibration.accuracy)  # 0.5 in either image
-    Interval(value=0.5, low=0.5, high=0.5)
-
-    Args:
-        first: counts of one method.
-        second: counts of another method on the same images, in the same order.
-        score: function of counts, or an `ImageMean`. Exceptions are those of `bounds`.
-        resamples: number of resamples.
-        confidence_level: nominal coverage of the interval, in (0, 1).
-        seed: seed of the resampling.
-    """
-    low, high = bounds(
-        first,
-        score,
-        minus=second,
-        resamples=resamples,
-        confidence_level=confidence_level,
-        seed=seed,
-    )
-    return Interval(score(first) - score(second), low, high)
-
-
-def bounds(
-    counts: Counts,
-    score: ScoreFunction,
-    *,
-    minus: Counts | None = None,
-    resamples: int = 1000,
-    confidence_level: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Compute the ends of a score's percentile interval.
-
-    >>> from aslp_lib.metrics import calibration
-    >>> mask = np.uint8([[1, 0]])
-    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> bounds(counts, calibration.accuracy)  # a resample has accuracy 0.5, 0.75 or 1
-    (0.5, 1.0)
-
     Args:
         counts: counts of two or more images.
         score: function of counts, or an `ImageMean`.
-        minus: counts of another method on the same images. The interval is then that of
-            `score(counts) - score(minus)`. Both are scored on the same resamples, so that effects
-            of an image that are common to both methods cancel.
+        minus: counts of another method on the same images, in the same order. The score and its
+            interval are then those of `score(counts) - score(minus)`. Both are scored on the same
+            resamples, so that effects of an image that are common to both methods cancel.
         resamples: number of resamples.
         confidence_level: nominal coverage of the interval, in (0, 1).
         seed: seed of the resampling.
 
     Returns:
-        Lower and upper end; NaN if the score is undefined in every resample.
+        The score and the ends of its interval, which are NaN if it is undefined in every resample.
 
     Raises:
         ValueError: if there are fewer than two images, if `minus` has other images, or if
@@ -145,9 +88,46 @@ def bounds(
             "Predict the same set with both."
         )
     scores = Resamples(counts, resamples, seed).scores(score)
+    value = score(counts)
     if minus is not None:
         scores = scores - Resamples(minus, resamples, seed).scores(score)
-    return middle(scores, confidence_level)
+        value = value - score(minus)
+    return Interval(value, *middle(scores, confidence_level))
+
+
+def difference(first: Counts, second: Counts, score: ScoreFunction, **options: Any) -> Interval:
+    """Compute `score(first) - score(second)` and its paired percentile interval.
+
+    >>> from aslp_lib.metrics import calibration
+    >>> mask = np.uint8([[1, 0]])
+    >>> good = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
+    >>> poor = Counts.from_maps([np.uint8([[0, 0]]), np.uint8([[0, 255]])], [mask, mask])
+    >>> difference(good, poor, calibration.accuracy)  # 0.5 in either image
+    Interval(value=0.5, low=0.5, high=0.5)
+
+    Args:
+        first: counts of one method.
+        second: counts of another method on the same images, in the same order.
+        score: function of counts, or an `ImageMean`.
+        options: `resamples`, `confidence_level` and `seed` of `interval`.
+
+    Raises:
+        ValueError: see `interval`.
+    """
+    return interval(first, score, minus=second, **options)
+
+
+def bounds(counts: Counts, score: ScoreFunction, **options: Any) -> tuple[float, float]:
+    """Compute the ends of a score's percentile interval; see `interval` for the options.
+
+    >>> from aslp_lib.metrics import calibration
+    >>> mask = np.uint8([[1, 0]])
+    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
+    >>> bounds(counts, calibration.accuracy)  # a resample has accuracy 0.5, 0.75 or 1
+    (0.5, 1.0)
+    """
+    ends = interval(counts, score, **options)
+    return ends.low, ends.high
 
 
 def reliability_interval(
@@ -155,6 +135,7 @@ def reliability_interval(
     bins: int = BINS,
     of: Of = "prediction",
     *,
+    equal_mass: bool = False,
     resamples: int = 1000,
     confidence_level: float = 0.95,
     seed: int = 0,
@@ -168,8 +149,9 @@ def reliability_interval(
 
     Args:
         counts: counts of two or more images.
-        bins: number of bins of equal width.
+        bins: number of bins.
         of: definition of confidence and outcome (see `metrics.calibration`).
+        equal_mass: True for bins of equal mass, the same in every resample.
         resamples: number of resamples.
         confidence_level: nominal coverage of each interval, in (0, 1).
         seed: seed of the resampling.
@@ -178,41 +160,44 @@ def reliability_interval(
         Lower and upper ends, each of shape (bins,); NaN for an empty bin.
 
     Raises:
-        ValueError: see `bounds` and `calibration.check_bins`.
+        ValueError: see `interval` and `calibration.check_bins`.
     """
-    draws, images = Resamples(counts, resamples, seed).draws, image_bins(counts, bins, of)
-    filled = images.pixels.any(axis=0)
-    # A resample may have no pixel in a bin that is not empty in the set.
-    with np.errstate(invalid="ignore"):
+    draws = Resamples(counts, resamples, seed).draws
+    images = image_bins(counts, bins, of, equal_mass=equal_mass)
+    with np.errstate(invalid="ignore"):  # a resample may have no pixel in a bin
         accuracy = (draws @ images.positive) / (draws @ images.pixels)
-    ends = np.full((2, bins), np.nan)
-    ends[:, filled] = np.nanquantile(
-        accuracy[:, filled], _quantile_probabilities(confidence_level), axis=0
-    )
-    return ends[0], ends[1]
+    low, high = np.transpose([middle(column, confidence_level) for column in accuracy.T])
+    return low, high
 
 
-def reliability_with_interval(counts: Counts, bins: int = BINS) -> Reliability:
-    """Compute a reliability diagram whose accuracies have 95 % intervals over images.
+def reliability_tables(
+    methods: Mapping[str, Counts], bins: int = BINS, *, equal_mass: bool = False
+) -> dict[str, Reliability]:
+    """Compute the reliability diagram of each method, with 95 % intervals over images.
 
     >>> mask = np.uint8([[1, 0]])
     >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> reliability_with_interval(counts, bins=1).low  # images with accuracies 1 and 0.5
+    >>> reliability_tables({"BCE": counts}, bins=1)["BCE"].low  # images with accuracies 1 and 0.5
     array([0.5])
 
     Args:
-        counts: counts of a set. A single image has no interval.
-        bins: number of bins of equal width.
+        methods: label -> counts. The diagram of a single image has no intervals.
+        bins: number of bins.
+        equal_mass: True for bins of equal mass, False for bins of equal width.
     """
-    table = reliability(counts, bins)
-    if len(counts) < 2:
-        return table
-    low, high = reliability_interval(counts, bins)
-    return replace(table, low=low, high=high)
+    compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
+    tables = {}
+    for label, counts in methods.items():
+        table = compute(counts, bins)
+        if len(counts) > 1:
+            low, high = reliability_interval(counts, bins, equal_mass=equal_mass)
+            table = replace(table, low=low, high=high)
+        tables[label] = table
+    return tables
 
 
 def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
-    """Compute the 95 % intervals of ECE and OE, about ten times faster than `bounds`.
+    """Compute the 95 % intervals of ECE and OE, about ten times faster than `interval`.
 
     The function resamples sums over bins instead of the counts of grey levels, so that thousands of
     calls are affordable.
@@ -226,7 +211,7 @@ def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, flo
         Lower and upper 95 % bound of "ece" and "oe", from 1,000 resamples with seed 0.
 
     Raises:
-        ValueError: see `bounds` and `calibration.check_bins`.
+        ValueError: see `interval` and `calibration.check_bins`.
     """
     draws, images = Resamples(counts).draws, image_bins(counts, bins)
     pixels, confidence, positive = (draws @ sums for sums in images)
@@ -261,8 +246,7 @@ class Resamples:
                 f"too few images for an interval: {images}; expected two or more. Score more "
                 "images, or omit the interval."
             )
-        if resamples < 1:
-            raise ValueError(f"resamples is {resamples}; expected 1 or more.")
+        require("resamples", resamples, resamples >= 1, "1 or more")
         self.counts = counts
         rng = np.random.default_rng(seed)
         draws = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
@@ -306,17 +290,8 @@ def middle(scores: np.ndarray, confidence_level: float = 0.95) -> tuple[float, f
     Raises:
         ValueError: if `confidence_level` is out of range.
     """
-    probabilities = _quantile_probabilities(confidence_level)
+    require("confidence_level", confidence_level, 0 < confidence_level < 1, "a share in (0, 1)")
     if np.isnan(scores).all():
         return math.nan, math.nan
-    low, high = np.nanquantile(scores, probabilities)
+    low, high = np.nanquantile(scores, [(1 - confidence_level) / 2, (1 + confidence_level) / 2])
     return float(low), float(high)
-
-
-def _quantile_probabilities(confidence_level: float) -> tuple[float, float]:
-    """Return the probabilities of the lower and upper quantile of a central interval."""
-    if not 0 < confidence_level < 1:
-        raise ValueError(
-            f"confidence_level is {confidence_level}; expected a share in (0, 1), such as 0.95."
-        )
-    return (1 - confidence_level) / 2, (1 + confidence_level) / 2

@@ -26,13 +26,12 @@ outcome     1    0    1    1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
-from aslp_lib.metrics.score import Score, Visibility
 
 BINS = 10
 """Default number of bins."""
@@ -55,7 +54,7 @@ class Reliability:
         confidence: mean confidence of each bin, shape (bins,); NaN if the bin is empty.
         accuracy: mean outcome of each bin, shape (bins,); NaN if the bin is empty.
         low, high: ends of an interval of each accuracy, shape (bins,), or None (see
-            `bootstrap.reliability_with_interval`).
+            `bootstrap.reliability_tables`).
     """
 
     edges: np.ndarray
@@ -99,12 +98,10 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
     outcomes = forecast(counts, of)
     index = _bins(counts, len(outcomes.confidence), bins)
     pixels = np.bincount(index, outcomes.pixels, minlength=bins)
-    confidence = np.bincount(index, outcomes.pixels * outcomes.confidence, minlength=bins)
-    positive = np.bincount(index, outcomes.positive, minlength=bins)
+    sums = outcomes.pixels * outcomes.confidence, outcomes.positive
     with np.errstate(invalid="ignore"):
-        return Reliability(
-            np.arange(bins + 1) / bins, pixels, confidence / pixels, positive / pixels
-        )
+        means = (np.bincount(index, column, minlength=bins) / pixels for column in sums)
+        return Reliability(np.arange(bins + 1) / bins, pixels, *means)
 
 
 class ImageBins(NamedTuple):
@@ -118,19 +115,31 @@ class ImageBins(NamedTuple):
     """Sum of the pixels' outcomes."""
 
 
-def image_bins(counts: Counts, bins: int = BINS, of: Of = "prediction") -> ImageBins:
-    """Compute the sums over bins of equal width for each image.
+def image_bins(
+    counts: Counts, bins: int = BINS, of: Of = "prediction", *, equal_mass: bool = False
+) -> ImageBins:
+    """Compute the sums over bins for each image.
+
+    Bins have equal width, or equal mass over all images.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> image_bins(counts, bins=5).positive
     array([[0., 0., 0., 1., 2.]])
     """
     outcomes = _forecast(counts.table, of)
-    index = _bins(counts, len(outcomes.confidence), bins)
-    one_hot = (index[:, None] == np.arange(bins)).astype(np.float64)
     pixels = outcomes.pixels.astype(np.float64)
+    if equal_mass:  # the share of each grey level that lies in each bin
+        check_bins(bins, counts.grey_levels)
+        mass = pixels.sum(axis=0)
+        upper = np.cumsum(mass)[:, None]
+        ranks = upper[-1] * np.arange(bins + 1) / bins
+        inside = np.minimum(upper, ranks[1:]) - np.maximum(upper - mass[:, None], ranks[:-1])
+        shares = np.maximum(inside, 0) / np.maximum(mass, 1)[:, None]
+    else:
+        index = _bins(counts, len(outcomes.confidence), bins)
+        shares = (index[:, None] == np.arange(bins)).astype(np.float64)
     return ImageBins(
-        pixels @ one_hot, pixels * outcomes.confidence @ one_hot, outcomes.positive @ one_hot
+        pixels @ shares, pixels * outcomes.confidence @ shares, outcomes.positive @ shares
     )
 
 
@@ -145,11 +154,12 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
         ValueError: if the set has no pixels; see also `check_bins`.
     """
     check_bins(bins, counts.grey_levels)
-    sums = _RunningSums.of(counts, of)
-    confidence, accuracy = sums.means(bins)
-    upper = np.searchsorted(sums.pixels[1:], sums.ranks(bins))
-    edges = sums.grey_level_confidence[upper]
-    return Reliability(edges, np.full(bins, sums.pixels[-1] / bins), confidence, accuracy)
+    grey_level_confidence, (pixels, *sums) = _running_sums(counts, of)
+    ranks, size = pixels[-1] * np.arange(bins + 1) / bins, pixels[-1] / bins
+    edges = grey_level_confidence[np.searchsorted(pixels[1:], ranks)]
+    # Linear interpolation splits a grey level that spans an edge.
+    confidence, accuracy = (np.diff(np.interp(ranks, pixels, column)) / size for column in sums)
+    return Reliability(edges, np.full(bins, size), confidence, accuracy)
 
 
 def ece(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
@@ -199,21 +209,13 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     >>> sweep_bins(counts)  # accuracies 0.5 and 1; the confidences have two values
     2
     """
-    sums = _RunningSums.of(counts, of)
-    most, first = len(sums.grey_level_confidence), 2
-    while first <= most:
-        # Several numbers of bins are tried at once. Blocks double, since most sweeps end early.
-        last = min(first + min(first, 64), most + 1)
-        bins, edge = _edges(first, last)
-        positive = np.interp(sums.pixels[-1] * edge / bins, sums.pixels, sums.positive)
-        accuracy = np.diff(positive) / (sums.pixels[-1] / bins[1:])
-        # A fall within 1e-12 is rounding within a split grey level. A difference with edge <= 1
-        # mixes two numbers of bins.
-        falls = (np.diff(accuracy) < -1e-12) & (edge[2:] > 1)
-        if falls.any():
-            return int(bins[2:][falls][0]) - 1
-        first = last
-    return most
+    confidence, (pixels, _, positive) = _running_sums(counts, of)
+    for bins in range(2, len(confidence) + 1):
+        ranks = pixels[-1] * np.arange(bins + 1) / bins
+        accuracy = np.diff(np.interp(ranks, pixels, positive)) / (pixels[-1] / bins)
+        if (np.diff(accuracy) < -1e-12).any():  # a smaller fall is rounding in a split grey level
+            return bins - 1
+    return len(confidence)
 
 
 def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
@@ -234,13 +236,8 @@ def squared_error_debiased(counts: Counts, bins: int = BINS, of: Of = "predictio
     -0.08
     """
     diagram = reliability(counts, bins, of)
-    accuracy = np.nan_to_num(diagram.accuracy)
-    variance = np.divide(
-        accuracy * (1 - accuracy),
-        diagram.pixels - 1,
-        out=np.zeros(bins),
-        where=diagram.pixels > 1,
-    )
+    accuracy, n = np.nan_to_num(diagram.accuracy), diagram.pixels
+    variance = np.divide(accuracy * (1 - accuracy), n - 1, out=np.zeros(bins), where=n > 1)
     return float(np.sum(diagram.share * (diagram.gap**2 - variance)))
 
 
@@ -401,23 +398,6 @@ def nll(counts: Counts) -> float:
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-_error = partial(Score, unit="%", better="less")
-ECE = _error("ece", ece, "ECE", takes_bins=True, visibility=Visibility.MAIN)
-ECE_EQUAL_MASS = _error("ece_equal_mass", ece_equal_mass, "ECE, equal mass", takes_bins=True)
-ECE_DEBIASED = _error("ece_debiased", ece_debiased, "ECE, debiased", takes_bins=True)
-OE = _error("oe", oe, "OE", takes_bins=True, visibility=Visibility.MAIN)
-MCE = _error("mce", mce, "MCE", takes_bins=True)
-ECE_SWEEP = _error("ece_sweep", ece_sweep, "ECE, sweep")
-KS = _error("ks", ks, "KS")
-GAP = Score("gap", gap, "conf - acc", unit="%", better="zero", visibility=Visibility.MAIN)
-ACCURACY = Score(
-    "accuracy", accuracy, "accuracy", unit="%", better="more", visibility=Visibility.MAIN
-)
-CONFIDENCE = Score("confidence", confidence, "confidence", unit="%", better="more")
-BRIER = _error("brier", brier, "Brier", visibility=Visibility.TABLES)
-NLL = Score("nll", nll, "NLL", unit="nats", better="less", visibility=Visibility.TABLES)
-
-
 class Forecast(NamedTuple):
     """Pixels and outcomes of the grey levels, in ascending order of confidence."""
 
@@ -456,8 +436,7 @@ def _forecast(table: np.ndarray, of: Of) -> Forecast:
     p = np.arange(grey_levels) / (grey_levels - 1)
     if of == "foreground":
         return Forecast(p, foreground, background + foreground)
-    if of != "prediction":
-        raise ValueError(f"of is {of!r}; expected 'prediction' or 'foreground'.")
+    require("of", of, of == "prediction", "'prediction' or 'foreground'")
     half = grey_levels // 2
     correct = foreground[..., half:] + background[..., :half][..., ::-1]
     wrong = background[..., half:] + foreground[..., :half][..., ::-1]
@@ -474,48 +453,18 @@ def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
     return np.maximum((numerator * bins + top - 1) // top - 1, 0)
 
 
-class _RunningSums(NamedTuple):
-    """Running sums over the K grey levels that have pixels, in ascending order of confidence."""
-
-    grey_level_confidence: np.ndarray
-    """Confidence of each grey level, shape (K,)."""
-    pixels: np.ndarray
-    """Number of pixels below each grey level, and of all, shape (K + 1,)."""
-    confidence: np.ndarray
-    """Sum of their confidences, shape (K + 1,)."""
-    positive: np.ndarray
-    """Sum of their outcomes, shape (K + 1,)."""
-
-    @classmethod
-    def of(cls, counts: Counts, of: Of) -> _RunningSums:
-        outcomes = forecast(counts, of)
-        confidence, positive, pixels = (column[outcomes.pixels > 0] for column in outcomes)
-        sums = np.zeros((3, len(pixels) + 1))
-        np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
-        return cls(confidence, *sums)
-
-    def ranks(self, bins: int) -> np.ndarray:
-        """Return the number of pixels below each edge of bins of equal mass, shape (bins + 1,)."""
-        return self.pixels[-1] * np.arange(bins + 1) / bins
-
-    def means(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
-        """Compute mean confidence and mean outcome of bins of equal mass, each of shape (bins,)."""
-        edges, size = self.ranks(bins), self.pixels[-1] / bins
-        # Linear interpolation splits a grey level that spans an edge.
-        sums = (np.interp(edges, self.pixels, s) for s in (self.confidence, self.positive))
-        confidence, positive = (np.diff(column) / size for column in sums)
-        return confidence, positive
-
-
-@lru_cache(maxsize=16)
-def _edges(first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the edges of `first`, ..., `last - 1` bins, concatenated.
+def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
+    """Compute running sums over the K grey levels that have pixels, by ascending confidence.
 
     Returns:
-        The number of bins to which each edge belongs, and the index of the edge among them.
+        Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
+        and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    numbers = np.arange(first, last)
-    return np.repeat(numbers, numbers + 1), np.concatenate([np.arange(n + 1) for n in numbers])
+    outcomes = forecast(counts, of)
+    confidence, positive, pixels = (column[outcomes.pixels > 0] for column in outcomes)
+    sums = np.zeros((3, len(pixels) + 1))
+    np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
+    return confidence, sums
 
 
 def _ece(diagram: Reliability) -> float:
@@ -536,8 +485,5 @@ def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
             of 8-bit maps), some of which would be empty.
     """
     most = max(grey_levels, MAP_GREY_LEVELS)
-    if not 1 <= bins <= most:
-        raise ValueError(
-            f"bins is {bins}; expected 1 to {most}, because counts of {grey_levels} grey levels "
-            "cannot fill more bins."
-        )
+    expected = f"1 to {most}, because counts of {grey_levels} grey levels cannot fill more bins"
+    require("bins", bins, 1 <= bins <= most, expected)

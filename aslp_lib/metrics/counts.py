@@ -18,6 +18,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
+from aslp_lib.checks import require
 from aslp_lib.files import read, write
 from aslp_lib.metrics.structure import centroid, moments
 
@@ -63,12 +64,8 @@ class Counts:
 
     def __post_init__(self) -> None:
         shape, n = self.table.shape, len(self.table)
-        if (
-            len(shape) != 3
-            or shape[1] != 2
-            or shape[2] % 2
-            or self.table.dtype not in (np.int64, np.float64)
-        ):
+        well_shaped = len(shape) == 3 and shape[1] == 2 and shape[2] % 2 == 0
+        if not well_shaped or self.table.dtype not in (np.int64, np.float64):
             raise ValueError(
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
                 "float64) of shape (images, 2, an even number of grey levels)."
@@ -78,13 +75,11 @@ class Counts:
                 f"too many pixels: {self.table.sum(dtype=np.float64):g}; expected fewer than 2^63, "
                 "which 64-bit integers can add up. Use float64 counts."
             )
-        if self.quadrants is not None and self.quadrants.shape != (n, 4, 2, 3):
-            raise ValueError(
-                f"quadrants have shape {self.quadrants.shape}; expected {(n, 4, 2, 3)}."
-            )
-        if self.weighted_f is not None and self.weighted_f.shape != (n,):
-            raise ValueError(f"weighted_f has shape {self.weighted_f.shape}; expected {(n,)}.")
-        if self.names and len(self.names) != n:
+        for name, expected in (("quadrants", (n, 4, 2, 3)), ("weighted_f", (n,))):
+            array = getattr(self, name)
+            if array is not None and array.shape != expected:
+                raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
+        if len(self.names) not in (0, n):
             raise ValueError(
                 f"the number of names is {len(self.names)}; expected one for each of {n} images."
             )
@@ -183,18 +178,16 @@ class Counts:
                 f"probabilities have shape {tuple(probabilities.shape)} and labels "
                 f"{tuple(labels.shape)}; expected the same shape."
             )
-        if grey_levels < 4 or grey_levels % 4:
-            raise ValueError(f"grey_levels is {grey_levels}; expected a positive multiple of 4.")
+        allowed = grey_levels > 0 and grey_levels % 4 == 0
+        require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
         # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
         wide = labels if labels.is_floating_point() else labels.long()
         counted = slice(None) if ignore_index is None else wide != ignore_index
-        for name, values in (("probabilities", probabilities), ("labels", labels)):
+        for name, values, advice in (
+            ("probabilities", probabilities, "Apply a sigmoid to logits"),
+            ("labels", labels, "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"),
+        ):
             if not bool(((values[counted] >= 0) & (values[counted] <= 1)).all()):
-                advice = (
-                    "Apply a sigmoid to logits"
-                    if name == "probabilities"
-                    else "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
-                )
                 raise ValueError(
                     f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
                 )
@@ -236,18 +229,13 @@ class Counts:
                 "same in all parts. Count them all with the same grey_levels."
             )
 
-        def joined(arrays: Iterable[np.ndarray | None]) -> np.ndarray | None:
-            present = [array for array in arrays if array is not None]
-            return np.concatenate(present) if len(present) == len(parts) else None
+        def joined(name: str) -> Any:
+            arrays = [getattr(part, name) for part in parts]
+            return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
+        table, quadrants, weighted_f = map(joined, ("table", "quadrants", "weighted_f"))
         names = tuple(name for part in parts for name in part.names)
-        all_named = all(part.names for part in parts)
-        return cls(
-            np.concatenate([part.table for part in parts]),
-            joined(part.quadrants for part in parts),
-            joined(part.weighted_f for part in parts),
-            names if all_named else (),
-        )
+        return cls(table, quadrants, weighted_f, names if all(part.names for part in parts) else ())
 
     def __len__(self) -> int:
         return len(self.table)
@@ -267,15 +255,10 @@ class Counts:
         Raises:
             OSError: if the file cannot be written; see `files.write`.
         """
-        arrays = {
-            "names": np.array(self.names, dtype=np.str_),
-            "table": self.table,
-            "quadrants": self.quadrants,
-            "weighted_f": self.weighted_f,
-        }
-        present: dict[str, Any] = {key: a for key, a in arrays.items() if a is not None}
+        arrays = {key: value for key, value in vars(self).items() if value is not None}
+        names = np.array(arrays.pop("names"), dtype=np.str_)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **present)
+        np.savez_compressed(buffer, names=names, **arrays)
         write(Path(path), buffer.getvalue())
 
     @classmethod

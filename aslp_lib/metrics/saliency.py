@@ -48,7 +48,7 @@ from collections.abc import Callable
 import numpy as np
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ImageMean, Score, Visibility
+from aslp_lib.metrics.score import ImageMean
 from aslp_lib.metrics.structure import s_measures
 
 BETA_SQUARED = 0.3
@@ -152,57 +152,53 @@ def _weighted_f(counts: Counts) -> np.ndarray:
     return counts.weighted_f
 
 
-mae = ImageMean(_absolute_error, None, "mean absolute error")
+mae = ImageMean(_absolute_error)
 """Mean absolute error, `mean |p - y|` over the pixels of each image.
 
 Source: Perazzi et al., CVPR 2012.
 """
-max_f = ImageMean(f_curves, np.max, "largest value of the mean F curve")
+max_f = ImageMean(f_curves, np.max)
 """Largest value of the mean F curve, `max_v mean_i F_i(v)`, over images i and thresholds v.
 
 Source: Achanta et al., CVPR 2009; the maximum as in PySODMetrics.
 """
-max_f_mean_pr = ImageMean(
-    precision_recall_curves, _max_f_of_means, "largest F of the mean precision and recall"
-)
+max_f_mean_pr = ImageMean(precision_recall_curves, _max_f_of_means)
 """Largest F of the mean precision and mean recall, `max_v F(mean_i P_i(v), mean_i R_i(v))`.
 
 Source: Achanta et al., CVPR 2009; the maximum as in the code of BASNet (Qin et al., CVPR 2019) and
 U2-Net (Qin et al., Pattern Recognition 2020).
 """
-mean_f = ImageMean(f_curves, np.mean, "mean of the F curve over thresholds")
+mean_f = ImageMean(f_curves, np.mean)
 """Mean of F over images i and thresholds v, `mean_v mean_i F_i(v)`.
 
 Source: Achanta et al., CVPR 2009; the mean as in PySODMetrics.
 """
-adaptive_f = ImageMean(
-    _adaptive_f, None, "F at the threshold of twice each image's mean grey level"
-)
+adaptive_f = ImageMean(_adaptive_f)
 """Mean of F at an adaptive threshold, `mean_i F_i(min(2 m_i, 255))` with mean grey level m_i.
 
 Source: Achanta et al., CVPR 2009.
 """
-max_e = ImageMean(e_curves, np.max, "largest value of the mean E curve")
+max_e = ImageMean(e_curves, np.max)
 """Largest value of the mean E curve, `max_v mean_i E_i(v)`, over images i and thresholds v.
 
 Source: Fan et al., IJCAI 2018; the maximum as in PySODMetrics.
 """
-mean_e = ImageMean(e_curves, np.mean, "mean of the E curve over thresholds")
+mean_e = ImageMean(e_curves, np.mean)
 """Mean of E over images i and thresholds v, `mean_v mean_i E_i(v)`.
 
 Source: Fan et al., IJCAI 2018; the mean as in PySODMetrics.
 """
-iou = ImageMean(_iou, None, "intersection over union at threshold 1/2")
+iou = ImageMean(_iou)
 """Intersection over union (Jaccard index) of foreground at threshold 1/2, `TP / (TP + FP + FN)`.
 
 Source: Everingham et al., IJCV 2010 (PASCAL VOC); here the mean over images.
 """
-s_measure = ImageMean(_structure, None, "structure measure S")
+s_measure = ImageMean(_structure)
 """Mean structure measure S over images (`structure.s_measures`).
 
 Source: Fan et al., ICCV 2017.
 """
-weighted_f = ImageMean(_weighted_f, None, "weighted F")
+weighted_f = ImageMean(_weighted_f)
 """Mean weighted F over images, which PySODMetrics computes from the pixels when maps are read.
 
 Source: Margolin et al., CVPR 2014.
@@ -275,31 +271,6 @@ def average_precision(counts: Counts) -> float:
     """
     precision, recall = precision_recall(counts)
     return float(np.diff(recall, prepend=0.0) @ precision)
-
-
-MAE = Score("mae", mae, "MAE", better="less", visibility=Visibility.TABLES)
-MAX_F = Score("max_f", max_f, "max F (mean F)", better="more", visibility=Visibility.TABLES)
-MAX_F_MEAN_PR = Score(
-    "max_f_mean_pr", max_f_mean_pr, "max F (mean P, R)", better="more", visibility=Visibility.TABLES
-)
-MEAN_F = Score("mean_f", mean_f, "mean F", better="more", visibility=Visibility.TABLES)
-ADAPTIVE_F = Score("adaptive_f", adaptive_f, "adaptive F", better="more")
-WEIGHTED_F = Score(
-    "weighted_f",
-    weighted_f,
-    "weighted F",
-    better="more",
-    needs="weighted_f",
-    visibility=Visibility.TABLES,
-)
-MAX_E = Score("max_e", max_e, "max E", better="more")
-MEAN_E = Score("mean_e", mean_e, "mean E", better="more", visibility=Visibility.TABLES)
-S_MEASURE = Score(
-    "s_measure", s_measure, "S", better="more", needs="quadrants", visibility=Visibility.TABLES
-)
-IOU = Score("iou", iou, "IoU", better="more")
-AP = Score("ap", average_precision, "AP, pooled", better="more")
-AUC = Score("auc", auc, "AUC, pooled", better="more")
 
 
 def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> np.ndarray:

@@ -36,8 +36,8 @@ class Visibility(IntEnum):
 class Score:
     """Record of a score: its function, its name and how it is displayed.
 
-    >>> from aslp_lib.metrics.calibration import ECE
-    >>> ECE.heading, ECE.text(0.125)
+    >>> from aslp_lib.metrics import SCORES
+    >>> SCORES["ece"].heading, SCORES["ece"].text(0.125)
     ('ECE %', '12.50')
 
     Args:
@@ -64,9 +64,9 @@ class Score:
     def with_bins(self, bins: int) -> ScoreFunction:
         """Return the score as a function of counts alone, with a fixed number of bins.
 
-        >>> from aslp_lib.metrics.calibration import ECE
+        >>> from aslp_lib.metrics import SCORES
         >>> counts = Counts.from_map(np.uint8([[255, 204]]), np.uint8([[1, 0]]))
-        >>> print(f"{ECE.with_bins(1)(counts):.2f}")  # confidence 0.9, accuracy 0.5
+        >>> print(f"{SCORES['ece'].with_bins(1)(counts):.2f}")  # confidence 0.9, accuracy 0.5
         0.40
         """
         return partial(self.function, bins=bins) if self.takes_bins else self.function
@@ -74,9 +74,9 @@ class Score:
     def value(self, counts: Counts, bins: int) -> float:
         """Compute the score of a set.
 
-        >>> from aslp_lib.metrics.calibration import ACCURACY
+        >>> from aslp_lib.metrics import SCORES
         >>> counts = Counts.from_map(np.uint8([[255, 204]]), np.uint8([[1, 0]]))
-        >>> ACCURACY.value(counts, bins=10)
+        >>> SCORES["accuracy"].value(counts, bins=10)
         0.5
 
         Returns:
@@ -105,8 +105,8 @@ class Score:
     def best(self, values: Iterable[float]) -> float:
         """Return the best of several values; NaN if none is finite.
 
-        >>> from aslp_lib.metrics.calibration import GAP
-        >>> GAP.best([-0.1, 0.2])  # nearer to zero
+        >>> from aslp_lib.metrics import SCORES
+        >>> SCORES["gap"].best([-0.1, 0.2])  # nearer to zero
         -0.1
         """
         defined = [value for value in values if math.isfinite(value)]
@@ -118,7 +118,7 @@ class Score:
 class ImageMean:
     """Score that is the mean of a value over images, or that reduces the mean of a curve.
 
-    >>> foreground = ImageMean(lambda c: c.table[:, 1].sum(axis=1), None, "foreground pixels")
+    >>> foreground = ImageMean(lambda counts: counts.table[:, 1].sum(axis=1))
     >>> maps, masks = [np.uint8([[255, 0]])] * 2, [np.uint8([[1, 0]]), np.uint8([[1, 1]])]
     >>> foreground(Counts.from_maps(maps, masks))  # 1 and 2 pixels
     1.5
@@ -128,12 +128,10 @@ class ImageMean:
             (images, curves, points). Entries of an image are NaN if its value is undefined.
         reduce: function from the mean curve or curves, possibly flattened, to the score; None if
             `values` returns no curves.
-        meaning: description of the score.
     """
 
     values: Callable[[Counts], np.ndarray]
-    reduce: Callable[[np.ndarray], np.ndarray | float] | None
-    meaning: str
+    reduce: Callable[[np.ndarray], np.ndarray | float] | None = None
 
     def __call__(self, counts: Counts) -> float:
         """Compute the score of a set; NaN if it is undefined for all images."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.calibration import Of, forecast
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import Score
 
 POINTS_PER_GREY_LEVEL = 8
 """Number of grid points of the integral per grey level."""
@@ -54,9 +54,6 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     return high
 
 
-SMOOTH_ECE = Score("smooth_ece", smooth_ece, "smooth ECE", unit="%", better="less")
-
-
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
     """Compute the smoothed calibration error at a given kernel width.
 
@@ -76,8 +73,7 @@ def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
     Raises:
         ValueError: if `width` is out of range, or if the set has no pixels.
     """
-    if not 0 < width <= 1:
-        raise ValueError(f"width is {width}; expected a number in (0, 1].")
+    require("width", width, 0 < width <= 1, "a number in (0, 1]")
     return _error(_spectrum(_residuals(counts, of)), width)
 
 

@@ -46,9 +46,7 @@ def against_posterior(grey_level_maps: np.ndarray, posterior: np.ndarray) -> Tru
             outside [0, 1].
     """
     if grey_level_maps.dtype != np.uint8:
-        raise ValueError(
-            f"the maps are {grey_level_maps.dtype}; expected 8-bit grey levels (uint8)."
-        )
+        raise ValueError(f"the maps are {grey_level_maps.dtype}; expected uint8 grey levels.")
     p = grey_level_maps / 255
     expected = Counts.from_probabilities(
         torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_GREY_LEVELS

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object, short_repr
+from aslp_lib.checks import check_types, json_object, require
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
@@ -237,11 +237,9 @@ class Recalibration(ABC):
         cls.check_kind(content)
         numbers = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
         check_types(cls, numbers)
-        expected = [field.name for field in fields(cls)]
-        if missing := [name for name in expected if name not in numbers]:
-            raise ValueError(
-                f"missing numbers: {', '.join(missing)}; expected {', '.join(expected)}."
-            )
+        names = [field.name for field in fields(cls)]
+        if missing := [name for name in names if name not in numbers]:
+            raise ValueError(f"missing numbers: {', '.join(missing)}; expected {', '.join(names)}.")
         return cls(**numbers)
 
     @classmethod
@@ -277,23 +275,20 @@ class ImageRecalibration(Recalibration):
 
     def minimise(self, counts: Counts) -> Self:
         """Raise TypeError; `fit_on_images` fits the parameters."""
-        raise TypeError(
-            f"the recalibration {self.name!r} cannot be fitted to counts; expected images. Call "
-            "fit_on_images."
-        )
+        raise self._needs_images()
 
     def apply(self, logits: Tensor) -> Tensor:
         """Raise TypeError; `apply_on_images` recalibrates logits."""
-        raise TypeError(
-            f"the recalibration {self.name!r} cannot be applied to logits alone; expected images. "
-            "Call apply_on_images."
-        )
+        raise self._needs_images()
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Raise TypeError; counts do not contain the images."""
-        raise TypeError(
-            f"the recalibration {self.name!r} cannot be applied to counts; expected images. Call "
-            "apply_on_images, and count the resulting probabilities."
+        raise self._needs_images()
+
+    def _needs_images(self) -> TypeError:
+        return TypeError(
+            f"the recalibration {self.name!r} cannot be used on counts or logits; expected images. "
+            "Call fit_on_images or apply_on_images, and count the resulting probabilities."
         )
 
 
@@ -311,11 +306,8 @@ def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
         ValueError: if one is not a number, is NaN, or exceeds `LARGEST` in absolute value.
     """
     for number in numbers:
-        if not (isinstance(number, (int, float)) and abs(number) <= LARGEST):
-            raise ValueError(
-                f"the {name} is {short_repr(number)}; expected a number of absolute value at most "
-                f"{LARGEST:g}."
-            )
+        valid = isinstance(number, (int, float)) and abs(number) <= LARGEST
+        require(f"the {name}", number, valid, f"a number of absolute value at most {LARGEST:g}")
     return np.array(numbers, dtype=np.float32)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import short_repr
+from aslp_lib.checks import require, short_repr
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import IDENTITY, Recalibration, as_float32
@@ -90,8 +90,7 @@ class Isotonic(Recalibration):
         """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
         if not len(self.logits):
             return logits
-        z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        knots, values = (_as_tensor(numbers, z) for numbers in (self.logits, self.values))
+        z, knots, values = _at_least_float32(logits, self.logits, self.values)
         right = torch.bucketize(z, knots).clamp(1, len(knots) - 1)
         share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
         changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
@@ -99,10 +98,8 @@ class Isotonic(Recalibration):
 
     def describe(self) -> str:
         """Return the number of steps."""
-        if not self.logits:
-            return IDENTITY
         steps = len(set(self.values))
-        return f"{steps} steps" if steps != 1 else "one step"
+        return {0: IDENTITY, 1: "one step"}.get(steps, f"{steps} steps")
 
 
 BINS = 15
@@ -143,8 +140,7 @@ class Histogram(Recalibration):
     """Recalibrated logit of each bin, one more than edges; empty for the identity."""
 
     def __post_init__(self) -> None:
-        if self.bins < 1:
-            raise ValueError(f"bins is {self.bins}; expected 1 or more.")
+        require("bins", self.bins, self.bins >= 1, "1 or more")
         edges = as_float32("edge of a bin", *self.edges)
         as_float32("value of a bin", *self.values)
         filled = len(self.values)
@@ -187,8 +183,7 @@ class Histogram(Recalibration):
         """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
         if not len(self.values):
             return logits
-        z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        edges, values = (_as_tensor(numbers, z) for numbers in (self.edges, self.values))
+        z, edges, values = _at_least_float32(logits, self.edges, self.values)
         changed = values[torch.bucketize(z, edges)]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
@@ -201,6 +196,10 @@ class Histogram(Recalibration):
         return IDENTITY if not self.values else f"{len(self.values)} bins"
 
 
-def _as_tensor(numbers: tuple[float, ...] | Tensor, like: Tensor) -> Tensor:
-    """Convert parameters, or the buffers that `Recalibrated` stores for them, to a tensor."""
-    return torch.as_tensor(numbers, dtype=like.dtype, device=like.device)
+def _at_least_float32(logits: Tensor, *lists: tuple[float, ...] | Tensor) -> list[Tensor]:
+    """Convert logits to single precision or better, and lists of parameters to tensors like them.
+
+    The lists may be the buffers that `Recalibrated` stores for them.
+    """
+    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return [z, *(torch.as_tensor(numbers, dtype=z.dtype, device=z.device) for numbers in lists)]

@@ -98,16 +98,13 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
     clipped, decision = size.clip(max=LIMIT), (logits > 0) * xp.ones_like(logits)
     values = (decision, entropy * decision, entropy * (1 - decision), clipped)
     if pixels is None:
-        means = [value.mean(1) for value in values]
+        area, inside, outside, size_mean = [value.mean(1) for value in values]
     else:
         shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # 0 without pixels
-        means = [shares @ value for value in values]
-    area, inside, outside, size_mean = means
-    columns = (
-        *(xp.log(0.001 + area), xp.log(0.001 + inside + outside)),
-        *(inside / (area + 0.01), outside / (1 - area + 0.01), size_mean),
-    )
-    return cast(Array, xp.stack(columns, 1))
+        area, inside, outside, size_mean = [shares @ value for value in values]
+    logs = xp.log(0.001 + area), xp.log(0.001 + inside + outside)
+    entropies = inside / (area + 0.01), outside / (1 - area + 0.01)
+    return cast(Array, xp.stack([*logs, *entropies, size_mean], 1))
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.checks import short_repr
+from aslp_lib.checks import check_types, require
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.networks.base import DenseNetwork
@@ -89,8 +89,7 @@ class Density(ImageRecalibration):
     """Features of training images at each stage, (images, channels) float32 with unit rows."""
 
     def __post_init__(self) -> None:
-        if self.neighbours < 1:
-            raise ValueError(f"neighbours is {self.neighbours}; expected 1 or more.")
+        require("neighbours", self.neighbours, self.neighbours >= 1, "1 or more")
         weights = as_float32("weight", *self.weights)
         if (abs(weights) > LARGEST_WEIGHT).any():
             raise ValueError(
@@ -99,19 +98,15 @@ class Density(ImageRecalibration):
         as_float32("mean", *self.means)
         deviations = as_float32("standard deviation", *self.deviations)
         stages = len(self.references)
-        if {len(self.means), len(self.deviations)} != {stages} or (
-            len(self.weights) != (stages + 1 if self.weights else 0)
-        ):
+        lengths = [len(numbers) for numbers in (self.weights, self.means, self.deviations)]
+        if lengths != [stages + 1 if self.weights else 0, stages, stages]:
             raise ValueError(
                 f"the parameters of {stages} stages are {len(self.weights)} weights, "
                 f"{len(self.means)} means and {len(self.deviations)} standard deviations; expected "
                 "one mean and one standard deviation for each stage, and one weight more."
             )
         if not (deviations > 0).all():
-            raise ValueError(
-                f"a standard deviation is not positive: {self.deviations}; expected positive "
-                "numbers."
-            )
+            raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
         for features in self.references:
             if features.dim() != 2 or not features.numel() or features.dtype != torch.float32:
                 raise ValueError(
@@ -151,12 +146,11 @@ class Density(ImageRecalibration):
                 "there are no training images to measure distances to; expected at least one. "
                 "Check the training set."
             )
-        size = data.validation[0][0].shape[-2:]
-        number = min(len(data.train), REFERENCES)
-        indices = np.linspace(0, len(data.train) - 1, number).round().astype(int).tolist()
-        references = _features_of(network, lambda i: _unaugmented(data.train, i, size), indices)
-        validation = range(len(data.validation))
-        features = _features_of(network, lambda i: data.validation[i][0], validation)
+        train, validation = data.train, data.validation
+        size, number = validation[0][0].shape[-2:], min(len(train), REFERENCES)
+        indices = np.linspace(0, len(train) - 1, number).round().astype(int).tolist()
+        references = _features_of(network, (_unaugmented(train, i, size) for i in indices))
+        features = _features_of(network, (validation[i][0] for i in range(len(validation))))
         distances = self._distances(features, references)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
         deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of a single image, or of equal images
@@ -166,13 +160,9 @@ class Density(ImageRecalibration):
         start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
         after = np.exp(_in_range(inputs @ weights))[:, None] * z
-        fitted = type(self)(
-            neighbours=self.neighbours,
-            weights=tuple(weights.tolist()),
-            means=tuple(means.tolist()),
-            deviations=tuple(deviations.tolist()),
-            references=tuple(references),
-        )
+        arrays = zip(LISTS, (weights, means, deviations), strict=True)
+        numbers = {name: tuple(array.tolist()) for name, array in arrays}
+        fitted = type(self)(self.neighbours, references=tuple(references), **numbers)
         return self.unless_worse(fitted, trained.counts.grey_levels, [Outcome(z, after, table)])
 
     def identity(self) -> Self:
@@ -212,9 +202,7 @@ class Density(ImageRecalibration):
         temperatures = self.temperatures(images, network).to(logits)
         return logits / temperatures.view(-1, *[1] * (logits.dim() - 1))
 
-    def _distances(
-        self, features: Sequence[Tensor], references: Sequence[Tensor]
-    ) -> NDArray[np.float64]:
+    def _distances(self, features: Sequence[Tensor], references: Sequence[Tensor]) -> np.ndarray:
         """Compute the mean distance to the nearest references, shape (N, stages)."""
         means = []
         for stage, reference in zip(features, references, strict=True):
@@ -246,12 +234,7 @@ class Density(ImageRecalibration):
         """Read an existing safetensors file for `load`."""
         tensors, facts = load_tensors(path)
         cls.check_kind(facts)
-        neighbours = facts.pop("neighbours")
-        if type(neighbours) is not int or facts:
-            raise ValueError(
-                f"the header is wrong: neighbours is {short_repr(neighbours)}, and further entries "
-                f"are {short_repr(facts)}; expected an integer and no further entries."
-            )
+        check_types(cls, facts)
         numbers = {name: tensors.pop(name) for name in LISTS}
         for name, vector in numbers.items():
             if vector.dim() != 1 or vector.dtype != torch.float64:
@@ -260,7 +243,7 @@ class Density(ImageRecalibration):
                     "in float64."
                 )
         return cls(
-            neighbours=neighbours,
+            neighbours=facts["neighbours"],
             references=tuple(tensors[f"references.{i}"] for i in range(len(tensors))),
             **{name: tuple(vector.tolist()) for name, vector in numbers.items()},
         )
@@ -271,14 +254,11 @@ def _features(network: DenseNetwork, images: Tensor) -> list[Tensor]:
     return [F.normalize(stage.cpu(), dim=1) for stage in network.pooled_features(images)]
 
 
-def _features_of(
-    network: DenseNetwork, load: Callable[[int], Tensor], indices: Sequence[int]
-) -> list[Tensor]:
-    """Compute `_features` of images that are loaded in batches."""
-    parts = [
-        _features(network, torch.stack([*map(load, batch)]).to(network.mean.device))
-        for batch in (indices[i : i + BATCH] for i in range(0, len(indices), BATCH))
-    ]
+def _features_of(network: DenseNetwork, images: Iterator[Tensor]) -> list[Tensor]:
+    """Compute `_features` of images, which are loaded in batches."""
+    parts = []
+    while batch := [*islice(images, BATCH)]:
+        parts.append(_features(network, torch.stack(batch).to(network.mean.device)))
     return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
 
@@ -294,17 +274,12 @@ def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tenso
     return resized[0].round().to(torch.uint8)
 
 
-def _in_range(exponent: NDArray[np.float64]) -> NDArray[np.float64]:
+def _in_range(exponent: np.ndarray) -> np.ndarray:
     """Clip log(1/T) to the range of temperatures."""
     return exponent.clip(-math.log(HIGHEST), -math.log(LOWEST))
 
 
-def _fit(
-    margins: NDArray[np.float64],
-    z: NDArray[np.float64],
-    inputs: NDArray[np.float64],
-    start: float,
-) -> NDArray[np.float64]:
+def _fit(margins: np.ndarray, z: np.ndarray, inputs: np.ndarray, start: float) -> np.ndarray:
     """Minimise the penalised NLL.
 
     Args:
@@ -320,7 +295,7 @@ def _fit(
 
     pixels, images = margins.sum(), len(margins)
 
-    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         exponent = inputs @ weights
         clipped = _in_range(exponent)
         scaled = np.exp(clipped)[:, None] * z

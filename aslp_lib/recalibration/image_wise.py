@@ -16,7 +16,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
@@ -81,10 +80,7 @@ class ImageWise(Recalibration):
             if len(numbers) != expected:
                 raise ValueError(f"{name} has {len(numbers)} numbers; expected {expected}.")
         if not all(deviation > 0 for deviation in self.deviations):
-            raise ValueError(
-                f"a standard deviation is not positive: {self.deviations}; expected positive "
-                "numbers."
-            )
+            raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
 
     @abstractmethod
     def changed(self, logits: Tensor, u: Tensor) -> Tensor:
@@ -135,9 +131,7 @@ class ImageWise(Recalibration):
         numbers = (foreground, background, means, deviations, lowest, highest)
         return type(self)(*(tuple(array.tolist()) for array in numbers))
 
-    def _fitted(
-        self, tables: NDArray[np.float64], inputs: NDArray[np.float64], weights: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _fitted(self, tables: np.ndarray, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
@@ -152,7 +146,7 @@ class ImageWise(Recalibration):
         importance = torch.from_numpy(weights / weights.sum())
         shape = 2, phi.shape[1]
 
-        def loss(flat: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
             w = torch.tensor(flat).view(shape).requires_grad_()
             sides = phi @ w.T + self.start
             after = self.changed(z, torch.where(z > 0, sides[:, :1], sides[:, 1:]))
@@ -162,7 +156,7 @@ class ImageWise(Recalibration):
             return total.item(), gradient.numpy().ravel()
 
         result = minimize(loss, np.zeros(shape[0] * shape[1]), jac=True, method="L-BFGS-B")
-        w: NDArray[np.float64] = result.x.reshape(shape)
+        w: np.ndarray = result.x.reshape(shape)
         w[:, 0] += self.start
         return w
 
@@ -171,7 +165,7 @@ class ImageWise(Recalibration):
         after = self._changed(torch.from_numpy(images.logits), images.features)
         return Outcome(images.logits, after.numpy(), weight * images.tables)
 
-    def levels(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def levels(self, features: np.ndarray) -> np.ndarray:
         """Compute u of predicted foreground and of background, shape (N, 2).
 
         Args:
@@ -180,7 +174,7 @@ class ImageWise(Recalibration):
         inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
         return _with_one(inputs) @ np.array([self.foreground, self.background]).T
 
-    def _changed(self, logits: Tensor, features: NDArray[np.float64]) -> Tensor:
+    def _changed(self, logits: Tensor, features: np.ndarray) -> Tensor:
         """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
         u = torch.from_numpy(self.levels(features))
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
@@ -194,7 +188,7 @@ class ImageWise(Recalibration):
         after = self._changed(flat, map_features(flat.numpy()))
         return after.to(logits).view(logits.shape)
 
-    def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
+    def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
         """Compute the grey levels for each image; see `Recalibration`."""
         if not self.foreground:
             return np.arange(counts.grey_levels)
@@ -298,5 +292,5 @@ def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
 
 
-def _with_one(inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+def _with_one(inputs: np.ndarray) -> np.ndarray:
     return np.column_stack([np.ones(len(inputs)), inputs])

@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import short_repr
+from aslp_lib.checks import require, short_repr
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration.base import VERSION, ImageRecalibration, Recalibration
 from aslp_lib.recalibration.calibration_data import map_features
@@ -107,9 +107,8 @@ class Recalibrated(nn.Module):
         """
         # Tensors are copied, because safetensors rejects shared memory, such as tied weights.
         tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}
-        save_tensors(
-            Path(path), tensors, {"kind": self.recalibration.kind.name, "version": VERSION}
-        )
+        facts = {"kind": self.recalibration.kind.name, "version": VERSION}
+        save_tensors(Path(path), tensors, facts)
 
     @classmethod
     def load(
@@ -131,12 +130,8 @@ class Recalibrated(nn.Module):
 
         tensors, metadata = load_tensors(Path(path))
         try:
-            name = metadata.get("kind")
-            if name not in RECALIBRATIONS:
-                raise ValueError(
-                    f"its recalibration is {short_repr(name)}; expected one of "
-                    f"{', '.join(RECALIBRATIONS)}."
-                )
+            name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
+            require("its recalibration", name, name in RECALIBRATIONS, expected)
             kind = RECALIBRATIONS[name]
             kind.check_kind(metadata)
             parameters = {

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import Recalibration
@@ -135,10 +136,8 @@ def check_temperature(value: float) -> None:
         ValueError: if it is not a positive normal number in float32, in which logits are divided.
     """
     single = torch.finfo(torch.float32)
-    if not (isinstance(value, (int, float)) and single.tiny <= value <= single.max):
-        raise ValueError(
-            f"the temperature is {value!r}; expected a positive number in the range of float32."
-        )
+    valid = isinstance(value, (int, float)) and single.tiny <= value <= single.max
+    require("the temperature", value, valid, "a positive number in the range of float32")
 
 
 def shown_temperature(value: float) -> str:

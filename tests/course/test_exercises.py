@@ -55,7 +55,7 @@ def an_exercise(**changes) -> Exercise:
         "question": "Twice x.",
         "right": lambda x: 2 * x,
         "tolerance": 1e-6,
-        "expects": "a function that returns a share",
+        "expects": "an array of shares",
         "mistakes": {"That adds.": lambda x: x + 2},
         "properties": {
             "Of zeros it is zero.": lambda f: (f(np.zeros(3)) == 0).all(),

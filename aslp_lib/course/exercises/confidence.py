@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
@@ -13,9 +11,7 @@ from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, Counts
 
 NOTEBOOK = "01_confidence_and_calibration"
 
-_FOUR_PIXELS = Counts.from_probabilities(
-    torch.tensor([[0.9, 0.8, 0.3, 0.1]]), torch.tensor([[1, 0, 0, 0]])
-)
+_FOUR_PIXELS = np.array([0.9, 0.8, 0.3, 0.1])
 
 
 def _bins(*rows: tuple[float, int, int]) -> Counts:
@@ -28,31 +24,25 @@ def _bins(*rows: tuple[float, int, int]) -> Counts:
 
 
 _THREE_BINS = _bins((0.65, 100, 60), (0.85, 300, 270), (0.95, 600, 480))
-_TEXTURE = Counts.from_probabilities(torch.full((1, 100), 0.2), torch.zeros(1, 100))
 _TWO_IMAGES = Counts.join([_bins((0.9, 100, 90)), _bins((0.9, 900, 540))])
-
-
-def _mean_over_images(score: Callable[[Counts], float], counts: Counts) -> float:
-    return float(np.mean([score(counts[i : i + 1]) for i in range(len(counts))]))
 
 
 def _arrays(pixels: int) -> tuple[Array, ...]:
     """Make probabilities, none on the edge of a bin, and labels of an overconfident network."""
-    rng = np.random.default_rng(pixels)
-    grey_level = np.rint((FLOAT_GREY_LEVELS - 1) * rng.beta(0.5, 0.8, pixels)).clip(
-        1, FLOAT_GREY_LEVELS - 2
-    )
-    grey_level += grey_level % ((FLOAT_GREY_LEVELS - 1) // 5) == 0  # not 0.2, 0.4 and so on
-    p = grey_level / (FLOAT_GREY_LEVELS - 1)
-    return read_only(p, (rng.random(pixels) < 0.2 + 0.5 * p).astype(np.float64))
+    rng, top = np.random.default_rng(pixels), FLOAT_GREY_LEVELS - 1
+    grey_level = np.rint(top * rng.beta(0.5, 0.8, pixels)).clip(1, top - 1)
+    grey_level += grey_level % (top // 5) == 0  # not 0.2, 0.4 and so on
+    p = grey_level / top
+    return read_only(p, rng.random(pixels) < 0.2 + 0.5 * p)
 
 
-def _counts(p: Array, y: Array) -> Counts:
+def counts_of(p: Array, y: Array) -> Counts:
+    """Count pixels with probabilities p and labels y, as one image."""
     return Counts.from_probabilities(torch.tensor(p)[None], torch.tensor(y)[None])
 
 
 def _unweighted_ece(p: Array, y: Array) -> float:
-    table = calibration.reliability(_counts(p, y))
+    table = calibration.reliability(counts_of(p, y))
     return float(np.abs(table.gap).sum() / np.count_nonzero(table.pixels))
 
 
@@ -69,10 +59,6 @@ def _mean_pixel_gap(p: Array, y: Array) -> float:
 _PIXELS = _arrays(60)
 
 
-def _foreground_mean(counts: Counts) -> float:
-    return float(calibration.reliability(counts, 1, of="foreground").confidence[0])
-
-
 PIXELS = Exercise(
     name="01/pixels",
     title="four pixels",
@@ -80,19 +66,14 @@ PIXELS = Exercise(
 A network says P(y=1) = 0.9, 0.8, 0.3 and 0.1 of four pixels. **What is its mean confidence?**
 Give a share in [0, 1].
 """,
-    right=lambda: calibration.confidence(_FOUR_PIXELS),
+    right=lambda: calibration.confidence(counts_of(_FOUR_PIXELS, np.ones(4))),
     tolerance=0.004,
-    expects="a share in [0, 1], such as 0.75",
     mistakes={
-        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, and the "
-        "network is 0.9 sure of that: take max(p, 1 - p).": _foreground_mean(_FOUR_PIXELS),
-        "That is the mean probability of background. The predicted class differs from pixel to "
-        "pixel: take max(p, 1 - p) of each.": 1 - _foreground_mean(_FOUR_PIXELS),
-        "That is the mean of min(p, 1 - p), the probability of the class that was not predicted.": (
-            1 - calibration.confidence(_FOUR_PIXELS)
-        ),
-        "That is the mean over the pixels predicted foreground. The other two count as well: they "
-        "are predicted background.": (0.9 + 0.8) / 2,
+        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background with "
+        "confidence 0.9: take max(p, 1 - p).": _FOUR_PIXELS.mean(),
+        "That is the mean of P(y=0). Take max(p, 1 - p) of each pixel.": 1 - _FOUR_PIXELS.mean(),
+        "That is the mean of min(p, 1 - p), the class not predicted.": (0.1 + 0.2 + 0.3 + 0.1) / 4,
+        "That leaves out the two pixels that are predicted background.": (0.9 + 0.8) / 2,
     },
     hint="Each pixel's confidence is max(p, 1 - p); then take the mean of the four.",
     why="The last two pixels are predicted background with confidence 0.7 and 0.9.",
@@ -119,22 +100,17 @@ A set's pixels fall into three bins:
 **What is its ECE?** Give a share in [0, 1].
 """,
     right=lambda: calibration.ece(_THREE_BINS),
-    tolerance=0.001,
-    expects="a share in [0, 1], such as 0.05",
     mistakes={
-        "That is the plain mean over bins. Each bin weighs as much as its share of the "
-        "pixels.": float(np.abs(calibration.reliability(_THREE_BINS).gap).sum() / 3),
-        "That is mean confidence less accuracy: the bins' gaps with their signs, so that the "
-        "modest bin cancels part of the others. ECE takes each bin's absolute "
-        "gap.": calibration.gap(_THREE_BINS),
-        "That is accuracy less mean confidence: a sum with signs. ECE takes each bin's absolute "
+        "That is the unweighted mean over bins; weight them by pixels.": (0.05 + 0.05 + 0.15) / 3,
+        "That is mean confidence minus accuracy, in which the underconfident bin cancels part of "
+        "the others. ECE takes each bin's absolute gap.": calibration.gap(_THREE_BINS),
+        "That is accuracy minus mean confidence, a sum with signs. ECE takes each bin's absolute "
         "gap.": -calibration.gap(_THREE_BINS),
-        "That is the largest gap, the maximum calibration error. ECE is the mean over "
-        "pixels.": calibration.mce(_THREE_BINS),
-        "That is OE: only the over-confident bins, weighted by their confidence. In ECE the modest "
-        "bin counts too.": calibration.oe(_THREE_BINS),
+        "That is the largest gap, MCE. ECE is the mean over pixels.": calibration.mce(_THREE_BINS),
+        "That is OE: only the overconfident bins, weighted by their confidence. ECE counts the "
+        "underconfident bin too.": calibration.oe(_THREE_BINS),
     },
-    hint="Take each bin's |accuracy - confidence|, multiply by its share of the 1000 pixels, add.",
+    hint="Multiply each bin's |accuracy - confidence| by its share of the 1000 pixels, and add.",
     why="It is 0.1 * 0.05 + 0.3 * 0.05 + 0.6 * 0.15: gaps without their signs, weighted by pixels.",
     solution="""
 import numpy as np
@@ -155,41 +131,35 @@ equal width over [0, 1]. It is compared with the library's on arrays that you do
 be empty; no confidence lies on the edge of a bin.
 """,
     grid=(_arrays(8), _PIXELS, _arrays(1000)),
-    right=lambda p, y: calibration.ece(_counts(p, y)),
+    right=lambda p, y: calibration.ece(counts_of(p, y)),
     tolerance=1e-4,
-    expects="a function that returns a share in [0, 1] (an empty bin has no mean: leave it out)",
+    expects="a share in [0, 1] (an empty bin has no mean: leave it out)",
     mistakes={
-        "That compares P(y=1) with the share of foreground, the other reading. Here confidence is "
-        "max(p, 1 - p), and the outcome is whether the prediction is the "
-        "label.": lambda p, y: calibration.ece(_counts(p, y), of="foreground"),
+        "That compares P(y=1) with the share of foreground. Compare max(p, 1 - p) with the "
+        "accuracy instead.": lambda p, y: calibration.ece(counts_of(p, y), of="foreground"),
         "The outcome is that of the predicted class, but the confidence is still P(y=1): take "
         "max(p, 1 - p).": _ece_of_foreground_confidence,
-        "That is the gap of all pixels together, as with a single bin: what is too sure cancels "
-        "what is too modest. Take the absolute value bin by bin, before you "
-        "add.": lambda p, y: abs(calibration.gap(_counts(p, y))),
-        "That is the plain mean over the bins. Each bin weighs as much as its share of "
+        "That is the gap of all pixels together: overconfidence and underconfidence cancel. Take "
+        "the absolute value of each bin first.": lambda p, y: abs(calibration.gap(counts_of(p, y))),
+        "That is the unweighted mean over bins. Weight each bin by its share of the "
         "pixels.": _unweighted_ece,
-        "That is the mean gap of single pixels. A pixel is right or wrong, never 80 % right: take "
-        "means of confidence and outcome over a bin before you compare them.": _mean_pixel_gap,
-        "That is the largest gap. ECE is the mean over pixels.": lambda p, y: calibration.mce(
-            _counts(p, y)
-        ),
-        "That is OE, which leaves modest bins out and weighs by confidence.": lambda p, y: (
-            calibration.oe(_counts(p, y))
-        ),
+        "That is the mean gap of single pixels. Average confidence and outcome over a bin before "
+        "you compare them.": _mean_pixel_gap,
+        "That is the largest gap. The ECE is the mean of the gaps of the bins, weighted by their "
+        "pixels.": lambda p, y: calibration.mce(counts_of(p, y)),
+        "That is OE, which omits underconfident bins and weights the others by "
+        "confidence.": lambda p, y: calibration.oe(counts_of(p, y)),
     },
     properties={
-        "With the pixels in another order it says something else. Each label belongs to its "
-        "probability, and beyond that the order means "
-        "nothing.": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
-        "With the classes exchanged (1 - p and 1 - y) it says something else. Background with "
-        "P(y=1) = 0.1 is as sure and as right as foreground with "
-        "0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
-        "With every pixel twice it says something else. Weights are shares of the "
+        "The result changes with the order of the pixels. Keep each label with its "
+        "probability.": unchanged(_PIXELS, lambda p, y: (p[::-1], y[::-1])),
+        "Exchanging the classes (1 - p and 1 - y) changes the result. A background pixel with "
+        "P(y=1) = 0.1 has confidence 0.9.": unchanged(_PIXELS, lambda p, y: (1 - p, 1 - y)),
+        "The result changes if every pixel occurs twice. Weights are shares of the "
         "pixels.": unchanged(_PIXELS, lambda p, y: (np.tile(p, 2), np.tile(y, 2))),
     },
-    hint="Confidence max(p, 1 - p), outcome (p >= 1/2) == y, a bin's number "
-    "floor(10 * confidence); then the bins' absolute gaps, weighted by their shares of the pixels.",
+    hint="Confidence is max(p, 1 - p), outcome (p >= 1/2) == y, and bin floor(10 * confidence). "
+    "Weight the bins' absolute gaps by their shares of the pixels.",
     why="A bin's share times the gap of its means is the gap of its sums, over the number of all "
     "pixels: so no bin's mean is needed, and empty ones do no harm.",
     solution="""
@@ -214,18 +184,14 @@ accuracy**; it is compared with the library on a grid.
     grid=tuple((c, a / 10) for c in (0.55, 0.75, 0.95) for a in (4, 5, 7, 9, 10)),
     right=lambda c, a: calibration.oe(_bins((c, 1000, round(1000 * a)))),
     tolerance=2e-3,
-    expects="a function that returns a share in [0, 1]",
     mistakes={
-        "That is ECE: it counts modesty too, and does not weigh by confidence.": lambda c, a: (
-            calibration.ece(_bins((c, 1000, round(1000 * a))))
-        ),
-        "Nearly: OE also weighs each bin by its confidence, because being wrong while sure is "
-        "worse.": lambda c, a: max(c - a, 0.0),
-        "The sign is turned: that is under-confidence. Over-confident means confidence exceeds "
+        "That is ECE. OE omits underconfidence and weights each bin by its "
+        "confidence.": lambda c, a: calibration.ece(_bins((c, 1000, round(1000 * a)))),
+        "OE also weights each bin by its confidence.": lambda c, a: max(c - a, 0.0),
+        "The sign is wrong: a bin is overconfident if its confidence exceeds its "
         "accuracy.": lambda c, a: c * max(a - c, 0.0),
-        "Where confidence is under accuracy, OE is 0, not negative.": lambda c, a: c * (c - a),
-        "Where confidence is under accuracy, OE is 0: modesty is not "
-        "over-confidence.": lambda c, a: c * abs(c - a),
+        "Where confidence is below accuracy, OE is 0, not negative.": lambda c, a: c * (c - a),
+        "Where confidence is below accuracy, OE is 0.": lambda c, a: c * abs(c - a),
         "The weight is the bin's confidence, not its accuracy.": lambda c, a: a * max(c - a, 0.0),
     },
     hint="OE = sum of w * conf * max(conf - acc, 0) over bins; here is one bin with w = 1.",
@@ -245,15 +211,13 @@ pooled accuracy?** Give a share in [0, 1].
 """,
     right=lambda: calibration.accuracy(_TWO_IMAGES),
     tolerance=0.004,
-    expects="a share in [0, 1], such as 0.8",
     mistakes={
-        "That is the mean over images: the small image counts as much as the large one. Pooled "
-        "means that each pixel counts once.": _mean_over_images(calibration.accuracy, _TWO_IMAGES),
-        "That is the first image's accuracy alone.": calibration.accuracy(_TWO_IMAGES[:1]),
-        "That is the large image's accuracy alone.": calibration.accuracy(_TWO_IMAGES[1:]),
-        "That is the share of wrong pixels.": 1 - calibration.accuracy(_TWO_IMAGES),
+        "That is the mean over images. In a pooled mean each pixel counts once.": (0.9 + 0.6) / 2,
+        "That is the accuracy of the first image alone.": 0.9,
+        "That is the accuracy of the large image alone.": 0.6,
+        "That is the share of incorrect pixels.": 1 - calibration.accuracy(_TWO_IMAGES),
     },
-    hint="Pool first: all right pixels of both images over all pixels of both.",
+    hint="Divide all correct pixels of both images by all pixels of both.",
     why="630 of 1000 pixels are right; the mean over images would be 0.75.",
     solution="answer = (90 + 540) / (100 + 900)",
 )
@@ -265,21 +229,15 @@ TEXTURE = Exercise(
 A texture shows no object, and a network says P(y=1) = 0.2 of each of its pixels. **What is its
 ECE?** Give a share in [0, 1].
 """,
-    right=lambda: calibration.ece(_TEXTURE),
+    right=lambda: calibration.ece(counts_of(np.full(100, 0.2), np.zeros(100))),
     tolerance=0.004,
-    expects="a share in [0, 1], such as 0.5",
     mistakes={
-        "That is OE. Nothing is over-confident here, but ECE counts modesty too.": calibration.oe(
-            _TEXTURE
-        ),
-        "That is the confidence, 1 - 0.2. ECE is its distance from the "
-        "accuracy.": calibration.confidence(_TEXTURE),
-        "The right size, but with the sign of the gap. ECE takes the absolute "
-        "value.": calibration.gap(_TEXTURE),
-        "That is the accuracy: every pixel is predicted background and is "
-        "background.": calibration.accuracy(_TEXTURE),
+        "That is OE. Nothing is overconfident here, but ECE counts underconfidence too.": 0.0,
+        "That is the confidence. ECE is its distance from the accuracy.": 1 - 0.2,
+        "That is the gap with its sign. ECE takes the absolute value.": 0.8 - 1,
+        "That is the accuracy: every pixel is predicted background and is background.": 1.0,
     },
-    hint="All pixels share a bin. What is predicted, how sure, and how often is it right?",
+    hint="All pixels are in one bin. What are its confidence and its accuracy?",
     why="Background is predicted with confidence 0.8 and is always right: the gap is all modesty, "
     "so OE is 0.",
     solution="""

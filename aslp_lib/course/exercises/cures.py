@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logit
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
@@ -38,19 +40,12 @@ def _fitted(logits: Array, foreground: Array, background: Array) -> float:
 
 def _minimise(loss: Callable[[float], float]) -> float:
     """Find the temperature that minimises a loss."""
-    from scipy.optimize import minimize_scalar
-
     return float(minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
-
-
-def _nll(t: float, logits: Array, foreground: Array, background: Array) -> float:
-    z = logits / t
-    return float(foreground @ np.logaddexp(0, -z) + background @ np.logaddexp(0, z))
 
 
 def _equal_weights(logits: Array, foreground: Array, background: Array) -> float:
     share = foreground / (foreground + background)
-    return _minimise(lambda t: _nll(t, logits, share, 1 - share))
+    return _fitted(logits, share, 1 - share)
 
 
 def _lowest_brier(logits: Array, foreground: Array, background: Array) -> float:
@@ -72,16 +67,8 @@ def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
     return _minimise(loss)
 
 
-def _logit(p: float) -> float:
-    return float(np.log(p) - np.log1p(-p))
-
-
 def _same_temperature(p: float, s: float) -> float:
-    return _logit(p) / _logit((1 - s) * p + s / 2)
-
-
-def _stopping_cost(nll: Array, accuracy: Array) -> float:
-    return float(accuracy[-1] - accuracy[np.argmin(nll)])
+    return float(logit(p) / logit((1 - s) * p + s / 2))
 
 
 def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
@@ -115,18 +102,16 @@ three networks that you do not see.
     tolerance=0.01,
     expects="a positive number, such as 2.5",
     mistakes={
-        "That is 1/T, the factor of the logits. A temperature divides them.": lambda *counts: (
-            1 / _fitted(*counts)
-        ),
-        "There mean confidence equals accuracy. The likelihood asks more: it sees which pixels are "
-        "sure, not only how sure they are on average.": _equal_means,
-        "That takes every logit as often as every other. Weigh each by its pixels.": _equal_weights,
-        "That is the least squared error, Brier's score. The likelihood takes "
-        "logarithms.": _lowest_brier,
-        "That is of foreground alone: a pixel of background costs log(1 + exp(z / "
-        "T)).": lambda logits, foreground, background: _fitted(logits, foreground, 0 * background),
+        "That is 1/T, by which the logits would be multiplied. A temperature divides the logits of "
+        "the network.": lambda *counts: 1 / _fitted(*counts),
+        "At that temperature, mean confidence equals accuracy. The likelihood depends on the "
+        "confidence of each pixel, not on its mean alone.": _equal_means,
+        "That gives every logit the same weight. Weight each by its pixels.": _equal_weights,
+        "That minimises the Brier score. The likelihood takes logarithms.": _lowest_brier,
+        "That uses foreground alone. Each background pixel adds log(1 + exp(z / T)) to the "
+        "negative log-likelihood.": lambda z, f, b: _fitted(z, f, 0 * b),
     },
-    hint="Foreground costs log(1 + exp(-z/T)) a pixel, background log(1 + exp(z/T)): add them up.",
+    hint="Add log(1 + exp(-z/T)) for each foreground pixel, log(1 + exp(z/T)) for each background.",
     why="The likelihood is convex in 1/T, so that every honest solver finds the same number.",
     solution="""
 import numpy as np
@@ -151,25 +136,21 @@ A training's log holds the validation NLL and the accuracy after each epoch, `nl
 **Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch
 whose weights are kept. Below 0 it gains.
 """,
-    right=_stopping_cost,
-    tolerance=0.001,
+    right=lambda nll, accuracy: accuracy[-1] - accuracy[np.argmin(nll)],
     expects="a difference of two shares, such as 0.01",
     mistakes={
-        "The sign is turned: what is lost counts as positive.": lambda nll, accuracy: (
-            -_stopping_cost(nll, accuracy)
-        ),
-        "That compares with the most accurate epoch. Without stopping one has the "
+        "The sign is wrong: the cost is positive if the last epoch is more accurate than the one "
+        "that is kept.": lambda nll, accuracy: accuracy[np.argmin(nll)] - accuracy[-1],
+        "That compares with the most accurate epoch. Without early stopping, you would keep the "
         "last.": lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
-        "That keeps the most accurate epoch. Kept is the one of least NLL.": lambda nll, accuracy: (
-            accuracy[-1] - accuracy.max()
-        ),
-        "That stops where NLL first rises. It wobbles: training goes on, and the least of all "
+        "That keeps the epoch with the highest accuracy. Early stopping keeps the epoch with the "
+        "lowest NLL.": lambda nll, accuracy: accuracy[-1] - accuracy.max(),
+        "That stops where the NLL first increases. Training continues, and the lowest NLL of all "
         "epochs counts.": _cost_at_first_rise,
-        "That is what stopping gains in NLL. Asked is the accuracy.": lambda nll, accuracy: (
-            nll[-1] - nll.min()
-        ),
+        "That is the difference in NLL between the two epochs. The question is about the "
+        "difference in accuracy.": lambda nll, accuracy: nll[-1] - nll.min(),
     },
-    hint="Find the epoch of least NLL, and look up its accuracy.",
+    hint="Find the epoch with the lowest NLL, and look up its accuracy.",
     why="It may have either sign: where a network memorises, its best epoch is more accurate too.",
     solution="""
 def answer(nll, accuracy):
@@ -189,18 +170,16 @@ temperature that moves this pixel as far.** Then try a sure pixel and an unsure 
     tolerance=0.005,
     expects="a positive number, such as 1.5",
     mistakes={
-        "That is what logits are multiplied by. A temperature divides them.": lambda p, s: (
-            1 / _same_temperature(p, s)
-        ),
-        "So it is near a toss-up, p = 1/2, alone. The surer the pixel, the more it is "
-        "moved.": lambda p, s: 1 / (1 - s),
-        "That is the ratio of the probabilities. A temperature divides logits, log(p / "
+        "That is 1/T, by which the logits would be multiplied. A temperature divides the logits of "
+        "the network.": lambda p, s: 1 / _same_temperature(p, s),
+        "That holds only near p = 1/2. The more confident the pixel, the higher the temperature "
+        "that moves it as far.": lambda p, s: 1 / (1 - s),
+        "That is the ratio of the probabilities. A temperature divides logits, which are log(p / "
         "(1-p)).": lambda p, s: p / ((1 - s) * p + s / 2),
-        "The s/2 is missing: what is taken from one class goes to both alike.": lambda p, s: (
-            _logit(p) / _logit((1 - s) * p)
-        ),
+        "The term s/2 is missing: smoothing moves p towards the uniform label, which is 1/2, and "
+        "not towards 0.": lambda p, s: logit(p) / logit((1 - s) * p),
     },
-    hint="The temperature is the ratio of two logits, before and after.",
+    hint="The temperature is the ratio of two logits, before and after smoothing.",
     why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
     solution="""
 import math
@@ -213,7 +192,7 @@ def answer(p, s):
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 
-_RETRAINING = "It needs a new training, which is ruled out."
+_RETRAINING = "That needs retraining, which is ruled out."
 
 SAME_CAMERA = Exercise(
     name="07/same_camera",
@@ -227,15 +206,14 @@ labelled images that the network has not seen. **Which cure?** Answer with its n
 {_METHODS}
 """,
     right=lambda: 2,
-    tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
-        "It is ten points too sure, and a hundred labelled images can mend that in a second.": 1,
-        "It would calibrate at least as well, but it moves decisions, and with them the bills.": 3,
-        f"{_RETRAINING} And its strength would have to be chosen, on the same 100 images.": 4,
-        f"{_RETRAINING} And an earlier epoch decides otherwise here and there.": 5,
-        "It keeps decisions and would do. But it is fitted on corrupted copies for the sake of "
-        "shifts, and here nothing shifts: the simplest that does the work is enough.": 6,
+        "The network is overconfident, which a hundred labelled images can correct.": 1,
+        "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
+        f"{_RETRAINING} And its strength would have to be chosen on the same 100 images.": 4,
+        f"{_RETRAINING} And an earlier epoch would make other decisions.": 5,
+        "That keeps decisions, but it is fitted on corrupted copies to cope with distribution "
+        "shift. Nothing shifts here, so a simpler method is enough.": 6,
     },
     hint="Choose one of the six numbers.",
     why="One number, fitted where validation resembles the test; no decision moves.",
@@ -253,14 +231,14 @@ trained and no decision moves. **Which cure?** Answer with its number.
 {_METHODS}
 """,
     right=lambda: 6,
-    tolerance=0.1,
     expects="the number of a cure, 1 to 6",
     mistakes={
-        "Too sure on the ground, it will hardly be less sure than it is right in the dusk.": 1,
-        "It helps, but it is one number for a sharp image and for a blurred one alike, fitted on "
-        "sharp ones.": 2,
-        "It moves decisions, and it was fitted on images that resemble these less and less.": 3,
-        f"{_RETRAINING} And it is one strength for all images.": 4,
+        "The network is overconfident on the ground, and more so at dusk, where it is less "
+        "accurate.": 1,
+        "That helps, but it is fitted on sharp images and is the same number for sharp and for "
+        "blurred images.": 2,
+        "That changes decisions, and it is fitted on images unlike those of the drone.": 3,
+        f"{_RETRAINING} And its strength is the same for all images.": 4,
         f"{_RETRAINING} And its best epoch is that of sharp images.": 5,
     },
     hint="Choose one of the six numbers.",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
-from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import middle
 from aslp_lib.metrics.counts import Counts, min_max
 
@@ -22,9 +23,7 @@ def _mean_ece(pixels: int) -> float:
     """
     mean = 0.0
     for correct in range(pixels + 1):
-        log_choose = math.lgamma(pixels + 1) - math.lgamma(correct + 1)
-        log_choose -= math.lgamma(pixels - correct + 1)
-        weight = math.exp(log_choose + correct * math.log(0.8) + (pixels - correct) * math.log(0.2))
+        weight = math.comb(pixels, correct) * 0.8**correct * 0.2 ** (pixels - correct)
         mean += weight * calibration.ece(_pixels(204, correct, pixels - correct))
     return mean
 
@@ -33,9 +32,6 @@ def _pixels(grey_level: int, foreground: int, background: int) -> Counts:
     table = np.zeros((1, 2, 256), np.int64)
     table[0, :, grey_level] = background, foreground
     return Counts(table)
-
-
-_CONSTANT = _pixels(51, foreground=30, background=70)
 
 
 def _stretched(p: float, low: float, high: float) -> float:
@@ -49,7 +45,7 @@ def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
     pixels = rng.integers(50, 1000, images)
     correct = rng.binomial(pixels, rng.uniform(0.4, 1, images))
     times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-    return read_only(*(array.astype(np.float64) for array in (correct, pixels, times)))
+    return read_only(correct, pixels, times)
 
 
 def _interval(right: Array, pixels: Array, times: Array) -> Array:
@@ -61,39 +57,32 @@ def _interval(right: Array, pixels: Array, times: Array) -> Array:
     return np.array([calibration.accuracy(counts), *middle(np.array(scores))])
 
 
-def _accuracies(right: Array, pixels: Array, times: Array) -> Array:
+def _resampled(right: Array, pixels: Array, times: Array) -> Array:
     """Compute the pooled accuracy of each resample."""
-    accuracy: Array = (times @ right) / (times @ pixels)
-    return accuracy
+    accuracies: Array = (times @ right) / (times @ pixels)
+    return accuracies
 
 
-def _image_mean_interval(right: Array, pixels: Array, times: Array) -> Array:
-    mean = _accuracies(right / pixels, np.ones(len(pixels)), times)
-    return np.array([(right / pixels).mean(), *np.quantile(mean, [0.025, 0.975])])
-
-
-def _with_ends(ends: Callable[[Array, Array, Array], Iterable[float]]) -> Callable[..., Array]:
-    """Make an answer with the right value and other ends."""
-
-    def answer(right: Array, pixels: Array, times: Array) -> Array:
-        return np.array([right.sum() / pixels.sum(), *ends(right, pixels, times)])
-
-    return answer
+def _with_quantiles(
+    right: Array, pixels: Array, times: Array, ends: tuple[float, float] = (0.025, 0.975)
+) -> Array:
+    accuracies = _resampled(right, pixels, times)
+    return np.array([right.sum() / pixels.sum(), *np.quantile(accuracies, ends)])
 
 
 def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
-    accuracies = _accuracies(right, pixels, times)
-    return np.array([accuracies.mean(), *np.quantile(accuracies, [0.025, 0.975])])
+    ends = _with_quantiles(right, pixels, times)[1:]
+    return np.array([_resampled(right, pixels, times).mean(), *ends])
 
 
-def _normal_ends(right: Array, pixels: Array, deviation: float) -> tuple[float, float]:
-    value = right.sum() / pixels.sum()
-    return value - 1.96 * deviation, value + 1.96 * deviation
+def _normal(right: Array, pixels: Array, deviation: float) -> Array:
+    return right.sum() / pixels.sum() + np.array([0, -1.96, 1.96]) * deviation
 
 
-def _pixel_interval(right: Array, pixels: Array, times: Array) -> tuple[float, float]:
-    incorrect = (pixels - right).sum()
-    return _normal_ends(right, pixels, math.sqrt(right.sum() * incorrect / pixels.sum() ** 3))
+def _binomial(right: Array, pixels: Array, times: Array) -> Array:
+    """Return the interval of as many independent pixels."""
+    accuracy = right.sum() / pixels.sum()
+    return _normal(right, pixels, math.sqrt(accuracy * (1 - accuracy) / pixels.sum()))
 
 
 _CASE = _set(12)
@@ -114,19 +103,15 @@ its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?
 [0, 1]; two digits will do.
 """,
     right=lambda: _mean_ece(400),
-    tolerance=0.001,
-    expects="a share in [0, 1], such as 0.05",
     mistakes={
-        "That falls as one over the number of pixels. The mean distance of a share from its "
-        "expectation falls as one over its square root.": lambda: _mean_ece(25) / 16,
-        "The network's true error is 0, but a sample's ECE is an absolute value: chance makes it "
-        "positive and can never make it negative.": 0.0,
-        "That is its mean on 25 pixels. More pixels are right more nearly as often as they should "
-        "be.": lambda: _mean_ece(25),
-        "That would be four times the pixels: the error falls as one over the square "
-        "root.": lambda: _mean_ece(25) / 2,
+        "That divides by the ratio of the numbers of pixels. The mean distance of a share from its "
+        "expectation decreases as one over the square root.": 0.063 / 16,
+        "The true error is 0, but the ECE of a sample is an absolute value: it is positive by "
+        "chance, and never negative.": 0.0,
+        "That is the mean for 25 pixels. It decreases with more pixels.": 0.063,
+        "That divides by the fourth root. It decreases as one over the square root.": 0.063 / 2,
     },
-    hint="Sixteen times the pixels: by what factor does one over the square root fall?",
+    hint="There are sixteen times as many pixels: by which factor does one over the root decrease?",
     why="It falls as one over the root of the sample: a quarter for sixteen times the pixels.",
     solution="answer = 0.063 / 16**0.5",
 )
@@ -138,25 +123,17 @@ BRIER = Exercise(
 A network says P(y=1) = 0.2 of every pixel, and 30 % of the pixels are foreground. **What is its
 Brier score?**
 """,
-    right=lambda: calibration.brier(_CONSTANT),
+    right=lambda: calibration.brier(_pixels(51, foreground=30, background=70)),
     tolerance=0.002,
-    expects="a number in [0, 1]",
     mistakes={
-        "That is the uncertainty alone, the score of the constant 0.3. This constant is off by "
-        "0.1, which costs its square: the "
-        "reliability.": calibration.brier_parts(_CONSTANT).uncertainty,
-        "That is the reliability alone. The labels' own uncertainty is paid as "
-        "well.": calibration.brier_parts(_CONSTANT).reliability,
-        "That is the mean absolute error. Brier's differences are squared.": saliency.mae(
-            _CONSTANT
-        ),
-        "That is the variance of a label whose probability is 0.2, but 30 % are foreground.": (
-            0.2 * (1 - 0.2)
-        ),
-        "That is the gap, and the ECE. Brier squares it, and adds what the labels' uncertainty "
-        "costs.": calibration.ece(_CONSTANT, of="foreground"),
+        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
+        "difference from 0.2.": 0.3 * 0.7,
+        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
+        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
+        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
+        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
     },
-    hint="Foreground costs (1 - 0.2)^2 a pixel, background 0.2^2; take the mean.",
+    hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
     why="0.01 of reliability, no resolution (a constant tells nothing apart), 0.21 of uncertainty.",
     solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
 )
@@ -174,44 +151,32 @@ compared with the library's on arrays that you do not see.
     grid=(_set(5), _CASE, _set(30)),
     right=_interval,
     tolerance=1e-4,
-    expects="a function that returns three shares in [0, 1]: value, low, high",
+    expects="three shares in [0, 1]: value, low, high",
     mistakes={
-        "Those are means of the images' accuracies. Pooled means that each pixel counts once: add "
-        "up right pixels and pixels over the resampled images, then divide.": _image_mean_interval,
-        "The ends are right. The value is the set's own, not the mean of the resampled "
-        "sets.": _mean_of_resamples,
-        "An image that is drawn three times counts three times. Drawn once or not at all would be "
-        "smaller sets, of another spread.": _with_ends(
-            lambda right, pixels, times: np.quantile(
-                _accuracies(right, pixels, np.minimum(times, 1)), [0.025, 0.975]
-            )
-        ),
-        "That leaves out 5 % at each end: a 90 % interval.": _with_ends(
-            lambda *drawn: np.quantile(_accuracies(*drawn), [0.05, 0.95])
-        ),
-        "Those are the least and the greatest: the interval of all resamples, which grows with "
-        "their number.": _with_ends(lambda *drawn: np.quantile(_accuracies(*drawn), [0, 1])),
-        "That takes the resamples for a bell around the value, 1.96 deviations each way. Asked are "
-        "their quantiles, which may lie unevenly.": _with_ends(
-            lambda right, pixels, times: _normal_ends(
-                right, pixels, _accuracies(right, pixels, times).std()
-            )
-        ),
-        "That is the interval of as many pixels drawn one by one. They come an image at a "
-        "time.": _with_ends(_pixel_interval),
+        "Those are means over images. Divide the sum of correct pixels by the sum of pixels of "
+        "each resample.": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "The ends are right. The value is the accuracy of the set itself, not the mean over the "
+        "resamples.": _mean_of_resamples,
+        "An image that is drawn three times counts three times. You counted each image once at "
+        "most.": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
+        "That leaves out 5 % of the resamples at each end, which makes a 90 % interval. Leave out "
+        "2.5 %.": partial(_with_quantiles, ends=(0.05, 0.95)),
+        "Those are the minimum and the maximum of all resamples, which depend on the number of "
+        "resamples.": partial(_with_quantiles, ends=(0, 1)),
+        "That assumes a normal distribution. Take the quantiles of the resampled sets, 2.5 % and "
+        "97.5 %.": lambda r, n, times: _normal(r, n, _resampled(r, n, times).std()),
+        "That is the interval for independent pixels. Here whole images are drawn.": _binomial,
     },
     properties={
-        "Here the value lies between the ends, and yours does not: return value, low, "
-        "high.": lambda answer: bool(answer(*_CASE)[1] <= answer(*_CASE)[0] <= answer(*_CASE)[2]),
-        "Of images that are all the same every resample has the set's own accuracy: value and ends "
+        "The value of this set lies between the two ends, but yours does not: return value, low, "
+        "high.": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
+        "If all images are the same, every resample has the accuracy of the set: value and ends "
         "must be equal.": _is_point,
-        "With the images (and the columns of times) in another order it says something else. Is "
-        "every resampled set made from times, and none drawn anew?": unchanged(
-            _CASE, lambda right, pixels, times: (right[::-1], pixels[::-1], times[:, ::-1])
-        ),
+        "The result changes with the order of the images. Use times for each resample, and draw "
+        "nothing anew.": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
     },
-    hint="A row of times, multiplied with right and summed, is the resampled set's number of right "
-    "pixels; likewise its number of pixels.",
+    hint="A row of times, multiplied by right and summed, is the number of correct pixels of a "
+    "resampled set, and likewise for its number of pixels.",
     why="As times is (resamples, images), times @ right has the right pixels of every resample at "
     "once. The library does the same with whole histograms.",
     solution="""
@@ -234,14 +199,13 @@ probability `p` when the map is min-max normalised**; it is compared with the li
 """,
     right=_stretched,
     tolerance=0.005,
-    expects="a share in [0, 1]",
     mistakes={
-        "That makes the greatest 1, but leaves the least above 0.": lambda p, low, high: p / high,
-        "That makes the least 0. The greatest must become 1, too.": lambda p, low, high: p - low,
-        "That is the way back, from a stretched map to the range of the "
-        "first.": lambda p, low, high: low + p * (high - low),
-        "The greatest would become (high - low) / high. Divide by the whole "
-        "range.": lambda p, low, high: (p - low) / high,
+        "That maps the maximum to 1, but the minimum stays above 0.": lambda p, low, high: p / high,
+        "That maps the minimum to 0, but the maximum stays below 1.": lambda p, low, high: p - low,
+        "That is the inverse, from a normalised map to the range of the original one. Exchange "
+        "what is given and what is asked.": lambda p, low, high: low + p * (high - low),
+        "That maps the maximum to (high - low) / high. Divide by the whole range, which is high - "
+        "low.": lambda p, low, high: (p - low) / high,
     },
     hint="Shift so that `low` becomes 0, then scale so that `high` becomes 1.",
     why="0.4 in a map that never exceeds 0.6 can become 0.67: surer, with nothing learnt.",

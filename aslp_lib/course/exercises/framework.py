@@ -14,20 +14,21 @@ import re
 import signal
 import textwrap
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import FrameType
-from typing import Literal, NoReturn, SupportsFloat, cast
+from typing import Any, Literal, NoReturn, SupportsFloat, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 Kind = Literal["open", "right", "mistake", "close", "wrong", "unusable"]
 Array = NDArray[np.float64]
-Point = tuple[float | Array, ...]
+Point = tuple[Any, ...]
+"""Arguments of an answer: numbers and arrays."""
 Answer = Callable[..., SupportsFloat | Array]
 """A function of an exercise's arguments, or without arguments if the answer is a number."""
 Property = Callable[[Callable[..., Array]], bool]
@@ -60,8 +61,9 @@ class Exercise:
         question: the question, in Markdown.
         right: the right answer as a function of the arguments, or without arguments for a number.
             It is computed by `aslp_lib` and never typed in, so that it follows a changed formula.
+        expects: kind and units of a meaningful answer, or of what the function returns. A share is
+            also recognised in percent.
         tolerance: largest accepted error of an answer, in its units.
-        expects: kind and units of a meaningful answer: "a share in [0, 1]".
         mistakes: hint -> a typical wrong answer, computed as the learner computes it: a function of
             the arguments, or a number. No two answers may be within twice the tolerance.
         hint: hint for any other wrong answer.
@@ -77,8 +79,8 @@ class Exercise:
     title: str
     question: str
     right: Answer
-    tolerance: float
-    expects: str
+    expects: str = "a share in [0, 1], such as 0.25"
+    tolerance: float = 0.001
     mistakes: Mapping[str, Answer | SupportsFloat]
     hint: str
     why: str
@@ -144,13 +146,14 @@ class Exercise:
         try:
             with _time_limit(SECONDS):
                 return self._verdict(answer)
+        except _Open:
+            return Verdict("open", "Not answered yet: put your answer in place of the three dots.")
         except _Unusable as problem:
-            return Verdict("unusable", f"{problem} Expected: {self.expects}.")
+            function = "a function that returns " if self.arguments else ""
+            return Verdict("unusable", f"{problem} Expected: {function}{self.expects}.")
 
     def _verdict(self, answer: object) -> Verdict:
         values = self._values(answer)
-        if values is None:
-            return Verdict("open", "Not answered yet: put your answer in place of the three dots.")
         point = self._first_difference(values, self.right)
         if point is None:
             value = "" if self.arguments else f" {values[0]:.4g}."
@@ -167,7 +170,7 @@ class Exercise:
         if not self.arguments and self._is_rounded(float(values[0])):
             return Verdict("close", "Close: give more digits.")
         for hint, holds in self.properties.items():
-            if not holds(lambda *point: cast(Array, self._call(cast(Callable, answer), point))):
+            if not holds(lambda *point: self._call(cast(Callable, answer), point)):
                 return Verdict("mistake", f"Not yet. {hint}")
         where = f" It differs at {self._at(point)}." if self.arguments else ""
         return Verdict("wrong", f"Not yet.{where} {self.hint}")
@@ -182,25 +185,22 @@ class Exercise:
         gap = "\n\n\n" if code.splitlines()[-1].startswith(" ") else "\n"
         return f'{code}{gap}exercises.check("{self.name}", answer)'
 
-    def _values(self, answer: object) -> list[Array] | None:
-        """Return the answer at each point of the grid, or None while it is open."""
-        if answer is ...:
-            return None
-        if not self.arguments:
+    def _values(self, answer: object) -> list[Array]:
+        """Return the answer at each point of the grid."""
+        if answer is ... or not self.arguments:
             return [as_array(answer)]
         if not callable(answer):
             raise _Unusable(
                 f"That is {_described(answer)}, but a function of {', '.join(self.arguments)} is "
                 "asked for."
             )
-        values = [self._call(answer, point) for point in self.grid]
-        results = [value for value in values if value is not None]
-        return results if len(results) == len(values) else None
+        return [self._call(answer, point) for point in self.grid]
 
-    def _call(self, answer: Callable[..., object], point: Point) -> Array | None:
-        """Call the learner's function at a point; return None while it is open.
+    def _call(self, answer: Callable[..., object], point: Point) -> Array:
+        """Call the learner's function at a point.
 
         Raises:
+            _Open: the function returned three dots.
             _Unusable: the function raised, or its result is not an answer.
         """
         try:
@@ -211,8 +211,6 @@ class Exercise:
                 f"At {self._at(point)} your function raised {type(error).__name__}: {error}. It is "
                 f"called with {kind}, in this order."
             ) from error
-        if value is ...:
-            return None
         try:
             return as_array(value, np.shape(cast(Array, self.right(*point))))
         except _Unusable as problem:
@@ -238,7 +236,7 @@ class Exercise:
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
 
-def read_only(*values: Sequence[float] | NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+def read_only(*values: ArrayLike) -> tuple[Array, ...]:
     """Make read-only arrays for a point of a grid, so that no answer can change them."""
     arrays = tuple(np.array(value, dtype=np.float64) for value in values)
     for array in arrays:
@@ -271,6 +269,10 @@ def unchanged(
 
 def _has_only_numbers(point: Point) -> bool:
     return not any(isinstance(value, np.ndarray) for value in point)
+
+
+class _Open(Exception):
+    """The answer is three dots."""
 
 
 class _Unusable(Exception):
@@ -320,8 +322,11 @@ def as_array(answer: object, shape: tuple[int, ...] = ()) -> Array:
         shape: shape of the result; for a single number, an array with one entry is accepted too.
 
     Raises:
+        _Open: the answer is three dots.
         _Unusable: the answer has another shape, or is not made of finite numbers.
     """
+    if answer is ...:
+        raise _Open
     try:
         if answer is None or isinstance(answer, bool | np.bool_ | bytes):
             raise TypeError
@@ -352,8 +357,6 @@ def _read(text: str) -> float:
 
 
 def _described(answer: object) -> str:
-    return (
-        repr(answer)
-        if answer is None or isinstance(answer, str)
-        else f"of type {type(answer).__name__}"
-    )
+    if answer is None or isinstance(answer, str):
+        return repr(answer)
+    return f"of type {type(answer).__name__}"

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
+from aslp_lib.course.exercises.confidence import counts_of
 from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only
 from aslp_lib.course.models.classes import class_targets
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
 
 NOTEBOOK = "08_your_own_data"
 
@@ -24,22 +27,19 @@ _VALIDATIONS = (
 
 
 def _gap(p: Array, y: Array) -> float:
-    labelled = Counts.from_probabilities(
-        torch.tensor(p)[None], torch.tensor(y)[None], ignore_index=255
-    )
-    return calibration.gap(labelled)
+    return calibration.gap(counts_of(p[y != 255], y[y != 255]))
 
 
-def _confidence(p: Array) -> float:
-    return float(np.maximum(p, 1 - p).mean())
+def _difference(p: Array, foreground: NDArray[np.bool_]) -> float:
+    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == foreground).mean())
 
 
-def _accuracy(p: Array, foreground: NDArray[np.bool_]) -> float:
-    return float(((p >= 0.5) == foreground).mean())
+def _confidence_of_all(p: Array, y: Array) -> float:
+    return float(np.maximum(p, 1 - p).mean() - ((p >= 0.5) == y)[y != 255].mean())
 
 
 def _foreground_mean(p: Array, y: Array) -> float:
-    return float(p[y != 255].mean()) - _accuracy(p[y != 255], y[y != 255] == 1)
+    return float(p[y != 255].mean() - ((p >= 0.5) == y)[y != 255].mean())
 
 
 def _mean_alpha(
@@ -47,43 +47,28 @@ def _mean_alpha(
     labels: Array,
     accuracy: float,
     epochs: int,
-    *,
     technique: Technique = HARD_INVERSION,
     warm_up: int = 5,
-    observe_first: bool = False,
-    margins_of: str = "logits",
 ) -> float:
-    """Return the mean alpha after the loop; the keyword arguments select a mistake.
+    """Return the mean alpha after the loop.
 
-    Args:
-        observe_first: observe the validation before the epoch's update.
-        margins_of: update with "logits" or with "probabilities".
+    As the accuracy is constant, `warm_up=4` has the effect of calling `observe` before `update`.
     """
     z, y = torch.tensor(logits), torch.tensor(labels)
-    outputs = z.sigmoid() if margins_of == "probabilities" else z
     alphas = AdaptiveAlpha(
         len(z), technique, alpha_step_size=0.01, constraint_weight=20, warm_up=warm_up
     )
     for _ in range(epochs):
-        if observe_first:
-            alphas.observe(accuracy)
-        alphas.update(torch.arange(len(z)), outputs, y, ignore_index=255)
-        if not observe_first:
-            alphas.observe(accuracy)
+        alphas.update(torch.arange(len(z)), z, y, ignore_index=255)
+        alphas.observe(accuracy)
     return alphas.alpha.mean().item()
 
 
-def _unlabelled_as_background(logits: Array, labels: Array, accuracy: float, epochs: int) -> float:
-    return _mean_alpha(logits, np.where(labels == 255, 0, labels), accuracy, epochs)
-
-
-_TWO_IMAGES = read_only(
-    np.array([[3, 2, -4, 5], [1, -1, -2, -3]]), np.array([[1, 1, 0, 255], [1, 1, 0, 0]])
-)
+_TWO_IMAGES = read_only([[3, 2, -4, 5], [1, -1, -2, -3]], [[1, 1, 0, 255], [1, 1, 0, 0]])
 _LOOPS: tuple[Point, ...] = (
     (*_TWO_IMAGES, 0.9, 8),
     (*_TWO_IMAGES, 0.9, 60),
-    (*read_only(np.array([[2, -6, -4, -1]]), np.array([[1, 0, 255, 255]])), 0.8, 40),
+    (*read_only([[2, -6, -4, -1]], [[1, 0, 255, 255]]), 0.8, 40),
 )
 """Loops whose alphas are on the way to the bound, and loops that have converged."""
 
@@ -99,10 +84,6 @@ _CANDIDATES = (
 )
 
 
-def _reported(validation: Array, test: Array) -> float:
-    return float(test[np.argmin(validation)])
-
-
 TOLD = Exercise(
     name="08/told",
     title="what the levels are told",
@@ -112,24 +93,19 @@ network says `p` of them, and their labels are `y`: 0, 1, or 255 where there is 
 mean confidence less the accuracy.** Both are arrays of one axis.
 """,
     right=_gap,
-    tolerance=0.001,
     expects="a difference of two shares, such as 0.05",
     mistakes={
-        "The sign is turned: a network that is too sure has a gap above 0.": lambda p, y: (
-            -_gap(p, y)
-        ),
-        "That counts the pixels without a label as background. Leave them out of both "
-        "means.": lambda p, y: _confidence(p) - _accuracy(p, y == 1),
-        "The accuracy is of the labelled pixels, but the confidence is of all. Both must be of the "
-        "same ones.": lambda p, y: _confidence(p) - _accuracy(p[y != 255], y[y != 255] == 1),
-        "That takes 255 for foreground. It says that there is no label.": lambda p, y: (
-            _confidence(p) - _accuracy(p, y > 0)
-        ),
-        "That is the mean of P(y=1). A pixel that is 0.1 foreground is predicted background, with "
+        "The sign is wrong: an overconfident network has a positive gap.": lambda p, y: -_gap(p, y),
+        "That counts unlabelled pixels as background. Leave the pixels with y = 255 out of both of "
+        "the means.": lambda p, y: _difference(p, y == 1),
+        "The accuracy is that of the labelled pixels, but the confidence is that of all pixels. "
+        "Use the labelled ones for both.": _confidence_of_all,
+        "That counts 255 as foreground. It means that a pixel has no label, so leave it out of "
+        "both means.": lambda p, y: _difference(p, y > 0),
+        "That is the mean of P(y=1). A pixel with P(y=1) = 0.1 is predicted background, with "
         "confidence 0.9.": _foreground_mean,
     },
-    hint="Drop the pixels with y = 255; then take the mean of max(p, 1 - p), and of "
-    "(p >= 1/2) == y.",
+    hint="Drop the pixels with y = 255. Then average max(p, 1 - p), and (p >= 1/2) == y.",
     why="Pixels without a label are in neither mean. Outside a field of view they are the easiest, "
     "and would flatter both.",
     solution="""
@@ -156,25 +132,21 @@ array.
 """,
     right=_mean_alpha,
     tolerance=0.0005,
-    expects="a level in [0, 0.5], such as 0.1",
     mistakes={
-        "Without a warm-up the levels move from the first epoch on. By default they wait for five "
-        "validations: at first a network knows nothing.": lambda *loop: _mean_alpha(
-            *loop, warm_up=0
-        ),
-        "The levels never moved. They wait for five validations: are `update` and `observe` both "
-        "called once an epoch?": lambda *loop: 0.0,
-        "There `observe` came before the epoch's update: one update too many. A validation ends an "
-        "epoch.": lambda *loop: _mean_alpha(*loop, observe_first=True),
-        "That updates from probabilities. The gradient in alpha is a mean of signed "
-        "logits.": lambda *loop: _mean_alpha(*loop, margins_of="probabilities"),
-        "That takes the pixels without a label for background. Pass "
-        "ignore_index=255.": _unlabelled_as_background,
-        "That is moderation, beta = 1. Hard inversion has beta = 2.": lambda *loop: _mean_alpha(
-            *loop, technique=MODERATION
-        ),
+        "Without a warm-up the alphas change from the first epoch on. By default, they wait for "
+        "five validations.": partial(_mean_alpha, warm_up=0),
+        "The alphas never changed. They change after five validations: are both `update` and "
+        "`observe` called once per epoch?": lambda *loop: 0.0,
+        "You called `observe` before the update of the epoch, which is one update too many. A "
+        "validation ends an epoch.": partial(_mean_alpha, warm_up=4),
+        "You updated with probabilities. The gradient in alpha is a mean of signed logits: pass "
+        "the logits.": lambda z, *rest: _mean_alpha(expit(z), *rest),
+        "That treats the pixels without a label as background. Pass ignore_index=255 to the method "
+        "`update`.": lambda z, y, *rest: _mean_alpha(z, np.where(y == 255, 0, y), *rest),
+        "That is the result for moderation, which has beta = 1. The exercise asks for hard "
+        "inversion, beta = 2.": partial(_mean_alpha, technique=MODERATION),
     },
-    hint="AdaptiveAlpha(...) once; in each epoch alphas.update(index, logits, labels, "
+    hint="Make AdaptiveAlpha(...) once. In each epoch call alphas.update(index, logits, labels, "
     "ignore_index=255), then alphas.observe(accuracy=...).",
     why="With a network between them, these are the lines that ASLP adds to a loop, and the loss.",
     solution="""
@@ -202,21 +174,19 @@ Several settings were trained. Setting k has the NLL `validation[k]` on the vali
 `test[k]` on the test images, which you happen to know. **Write the test NLL that you may report as
 that of the method, its setting being chosen.**
 """,
-    right=_reported,
-    tolerance=0.001,
+    right=lambda validation, test: test[np.argmin(validation)],
     expects="one of the test NLLs, such as 0.4",
     mistakes={
-        "That lets the test set choose. What was chosen by it is no longer tested by "
-        "it.": lambda validation, test: test.min(),
-        "That is the NLL on the images that chose: it is the least of several, and "
+        "That selects the setting on the test set, which then no longer tests it. Select on "
+        "validation images.": lambda validation, test: test.min(),
+        "That is the NLL on the images used for selection. As the lowest of several, it is "
         "optimistic.": lambda validation, test: validation.min(),
-        "That is the mean over all settings, most of which were not "
-        "chosen.": lambda validation, test: test.mean(),
-        "That is the setting of the largest NLL. Less is better.": lambda validation, test: test[
-            np.argmax(validation)
-        ],
+        "That is the mean over all settings, most of which were not selected. Report the selected "
+        "one.": lambda validation, test: test.mean(),
+        "That selects the setting with the highest NLL. Select the one with the lowest: a lower "
+        "NLL is better.": lambda validation, test: test[np.argmax(validation)],
     },
-    hint="Validation chooses the setting, the test images say how good it is.",
+    hint="Select the setting by its validation NLL, and report its test NLL.",
     why="It may be worse than the best on the test set: that is the price of an honest number.",
     solution="""
 def answer(validation, test):
@@ -235,21 +205,19 @@ of a pixel whose label leaves no doubt?** Write it as a function.
 """,
     right=_confidence_of_label,
     tolerance=0.002,
-    expects="a function that returns a probability, such as 0.9",
     mistakes={
-        "So it is with two classes. With K the label's class gets back only 1/K of what is "
-        "taken.": lambda alpha, beta, classes: 1 - alpha * beta / 2,
-        "That is what is left of the label itself. Its class also gets its share of what is spread "
-        "over all of them.": lambda alpha, beta, classes: 1 - alpha * beta,
-        "What the other classes get is missing from it: there are K - 1 of them, each with "
-        "alpha*beta/K.": lambda alpha, beta, classes: 1 - alpha * beta / classes,
-        "That is the probability of each of the other classes.": lambda alpha, beta, classes: (
-            alpha * beta / classes
-        ),
-        "So the label is while the switch is on. It is on with probability "
-        "alpha.": lambda alpha, beta, classes: 1 - beta + beta / classes,
+        "That holds for two classes. With K classes, the label's class keeps 1/K of what is taken "
+        "from it.": lambda a, b, k: 1 - a * b / 2,
+        "That is the weight of the label itself. Its class also gets 1/K of what is spread over "
+        "all classes.": lambda a, b, k: 1 - a * b,
+        "Subtract the probability of every other class: there are K - 1 of them, each with "
+        "alpha*beta/K.": lambda a, b, k: 1 - a * b / k,
+        "That is the probability of each of the other classes. What remains for the class of the "
+        "label?": lambda a, b, k: a * b / k,
+        "That is the perturbed label. It is used with probability alpha only: average it with the "
+        "label itself.": lambda a, b, k: 1 - b + b / k,
     },
-    hint="The mean target is (1 - alpha*beta) e + alpha*beta/K: look at the label's own entry.",
+    hint="The mean target is (1 - alpha*beta) e + alpha*beta/K. Which entry belongs to the label?",
     why="Each of the K - 1 other classes has alpha*beta/K. For K = 2 it is 1 - alpha*beta/2, as "
     "before.",
     solution="""

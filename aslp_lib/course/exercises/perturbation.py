@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from aslp_lib.aslp.perturbation import (
-    HARD_INVERSION,
     SOFT_INVERSION,
     Technique,
     disturb_label,
@@ -17,37 +16,28 @@ from aslp_lib.aslp.perturbation import (
     perturb,
     sampled_targets,
 )
-from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
+from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only, unchanged
 
 NOTEBOOK = "02_label_perturbation"
 
-_WEAK = Technique("weak", 0.6)
-_STRONG = Technique("strong", 1.6)
 _GRID = tuple((y, a, b) for y in (0.0, 1.0) for a in (0.0, 0.2, 0.5) for b in (0.1, 1.0, 1.5, 2.0))
 
 
-def _perturbed(label: float, technique: Technique) -> float:
-    return float(perturb(torch.tensor([label]), technique))
-
-
 def _expected(label: float, alpha: float, beta: float) -> float:
-    target = expected_targets(torch.tensor([label]), alpha, Technique("exercise", beta))
-    return float(target)
+    return expected_targets(torch.tensor([label]), alpha, Technique("exercise", beta)).item()
 
 
-def _smoothing_alpha(technique: Technique) -> float:
-    """Return the alpha of a technique with the alpha*beta of label smoothing, epsilon = 0.1."""
+def _smoothing_alpha() -> float:
+    """Return the alpha of soft inversion with the alpha*beta of label smoothing, epsilon = 0.1."""
     alpha, smoothing = label_smoothing(0.1)
-    return alpha * smoothing.beta / technique.beta
+    return alpha * smoothing.beta / SOFT_INVERSION.beta
 
 
-def _batch(size: int, seed: int) -> tuple[Array, Array]:
+def _batch(size: int, seed: int) -> tuple[Array, ...]:
     """Make `size` maps of this side, and as many draws, some below 1/4 and some above."""
     rng = np.random.default_rng(seed)
     uniform = (rng.permutation(size) + rng.random(size)) / size
-    foreground = (rng.random((size, size, size)) < 0.4).astype(np.float64)
-    labels, draws = read_only(foreground, uniform)
-    return labels, draws
+    return read_only(rng.random((size, size, size)) < 0.4, uniform)
 
 
 def _sampled(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
@@ -59,11 +49,6 @@ def _p(labels: Array, beta: float) -> Array:
     return (1 - beta) * labels + beta / 2
 
 
-def _per_image(draws: Array) -> Array:
-    """Reshape (N,) to (N, 1, 1), so that it broadcasts over maps."""
-    return draws[:, None, None]
-
-
 LABEL = Exercise(
     name="02/label",
     title="a label under perturbation",
@@ -71,21 +56,14 @@ LABEL = Exercise(
 A technique has beta = 0.6, between nothing and moderation. **Which target does a *foreground* pixel
 have once its label is perturbed?**
 """,
-    right=lambda: _perturbed(1.0, _WEAK),
+    right=lambda: perturb(torch.ones(1), Technique("weak", 0.6)).item(),
     tolerance=0.004,
-    expects="a target in [0, 1], such as 0.9",
     mistakes={
-        "That is the background's target, beta/2. A foreground pixel has y = 1.": _perturbed(
-            0.0, _WEAK
-        ),
-        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": 1 - _WEAK.beta,
-        "That is half the step: beta halved twice. p = (1 - beta) * y + beta/2.": (
-            1 - _WEAK.beta / 4
-        ),
-        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": _WEAK.beta,
-        "A sign: it is (1 - beta) * y, so the target stays inside [0, 1].": (
-            (1 + _WEAK.beta) + _WEAK.beta / 2
-        ),
+        "That is the target of background, beta/2. A foreground pixel has y = 1.": 0.6 / 2,
+        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": 1 - 0.6,
+        "You divided beta by 4. The target of foreground is (1 - beta) + beta/2.": 1 - 0.6 / 4,
+        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": 0.6,
+        "The sign of beta is wrong: it is (1 - beta) * y, in [0, 1].": (1 + 0.6) + 0.6 / 2,
     },
     hint="Put y = 1 and beta = 0.6 into p(y, beta) = (1 - beta) * y + beta/2.",
     why="It is (1 - 0.6) * 1 + 0.3: foreground falls by beta/2, as far as background rises.",
@@ -105,22 +83,19 @@ probability `alpha` at strength `beta`.** It is compared with the library on a g
     grid=_GRID,
     right=_expected,
     tolerance=1e-4,
-    expects="a function that returns a target in [0, 1]",
     mistakes={
-        "That is the target while the switch is on. It is on with probability alpha: average it "
-        "with the label itself.": lambda y, a, b: (1 - b) * y + b / 2,
-        "alpha*beta/2 is missing: background pixels are perturbed as well, and rise above "
+        "That is the perturbed label. It is used with probability alpha: average it with the label "
+        "itself.": lambda y, a, b: (1 - b) * y + b / 2,
+        "The term alpha*beta/2 is missing: background pixels are perturbed as well, and rise above "
         "0.": lambda y, a, b: (1 - a * b) * y,
-        "It is alpha*beta/2 that is added: with beta = 2 and alpha = 1 the label must "
-        "invert.": lambda y, a, b: (1 - a * b) * y + a * b,
-        "That is twice the strength: the release's beta is half the figure's.": lambda y, a, b: (
-            (1 - 2 * a * b) * y + a * b
-        ),
-        "That is the share of the draws with the switch on. In the other 1 - alpha the label "
-        "itself is the target.": lambda y, a, b: a * ((1 - b) * y + b / 2),
-        "The switch is turned round: alpha is the probability of perturbing.": lambda y, a, b: (
-            a * y + (1 - a) * ((1 - b) * y + b / 2)
-        ),
+        "Add alpha*beta/2 instead of alpha*beta: with beta = 2 and alpha = 1 the label must be "
+        "inverted.": lambda y, a, b: (1 - a * b) * y + a * b,
+        "That is twice the strength: the release's beta is half the figure's, and its formula has "
+        "this form.": lambda y, a, b: (1 - 2 * a * b) * y + a * b,
+        "That is the part of the perturbed labels. With probability 1 - alpha, the label itself is "
+        "the target.": lambda y, a, b: a * ((1 - b) * y + b / 2),
+        "The probabilities are exchanged: alpha is the probability of the perturbed label, 1 - "
+        "alpha of the label.": lambda y, a, b: a * y + (1 - a) * _p(y, b),
     },
     hint="Average two targets: p(label, beta) with probability alpha, the label with 1 - alpha.",
     why="(1 - alpha) * y + alpha * ((1 - beta) * y + beta/2): alpha and beta enter as a product.",
@@ -130,10 +105,10 @@ def answer(label, alpha, beta):
 """,
 )
 
-_MAPS = (
+_MAPS: tuple[Point, ...] = (
     (*_batch(4, seed=0), 0.25, 2.0),
     (*_batch(3, seed=1), 0.5, 1.5),
-    (_batch(3, seed=2)[0], read_only([0.0, 0.3, 0.6])[0], 0.0, 1.0),
+    (_batch(3, seed=2)[0], *read_only([0.0, 0.3, 0.6]), 0.0, 1.0),
     (*_batch(5, seed=3), 0.7, 0.4),
 )
 """Maps with as many images as rows and columns: a switch along another axis broadcasts too."""
@@ -167,36 +142,33 @@ otherwise. The arrays are numpy's. It is compared with the library on maps that 
     grid=_MAPS,
     right=_sampled,
     tolerance=1e-6,
-    expects="a function that returns the targets, as many as there are labels",
+    expects="an array of targets, in the shape of labels",
     mistakes={
-        "The switch is turned round: a draw is below alpha with probability alpha, and then the "
-        "map is perturbed.": lambda y, u, a, b: np.where(_per_image(u) < a, y, _p(y, b)),
-        "The draws lie along the last axis: each *column* has a switch of its own. Give them an "
-        "axis for rows and one for columns, draws[:, None, "
-        "None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
-        "The draws lie along the rows: each *row* has a switch of its own. They need one axis "
-        "more, draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
-        "That perturbs every map. Where an image's draw is not below alpha, its target is its "
+        "The switch is inverted: a draw is below alpha with probability alpha, and then the map is "
+        "perturbed.": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
+        "The draws lie along the last axis: each *column* has its own switch. Add two axes, "
+        "draws[:, None, None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+        "The draws lie along the rows: each *row* has its own switch. They need one more axis, "
+        "draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+        "That perturbs every map. If the draw of an image is not below alpha, its target is its "
         "label.": lambda y, u, a, b: _p(y, b),
-        "That is the expected label, the mean over many draws. Asked is what this one draw "
-        "gives.": lambda y, u, a, b: _p(y, a * b),
-        "That inverts, which is beta = 2 alone. Perturbed labels are (1 - beta) * y + "
-        "beta/2.": lambda y, u, a, b: np.where(_per_image(u) < a, 1 - y, y),
-        "beta/2 is missing: background is perturbed as well, and rises above "
-        "0.": lambda y, u, a, b: np.where(_per_image(u) < a, (1 - b) * y, y),
+        "That is the expected target, the mean over many draws. Compute the target for this one "
+        "draw.": lambda y, u, a, b: _p(y, a * b),
+        "That inverts the labels, which is right for beta = 2 alone. Perturbed labels are (1 - "
+        "beta) * y + beta/2.": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
+        "The term beta/2 is missing: the labels of background pixels are perturbed as well, and "
+        "rise above 0.": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
     },
     properties={
-        "Of one image some pixels are perturbed and others are not. There is one draw for an "
-        "image, not for a pixel.": _perturbs_whole_maps,
-        "With alpha = 0 the labels must stay what they are, even where a draw is exactly 0: "
+        "Some pixels of an image are perturbed and others are not. There is one draw per image, "
+        "not one per pixel.": _perturbs_whole_maps,
+        "With alpha = 0 no label may change, even where a draw is exactly 0: a draw must be "
         "*below* alpha.": _keeps_labels_at_alpha_0,
         "With alpha = 1 and beta = 2 every map must be inverted.": _inverts_at_alpha_1,
-        "An image's targets must depend on its own draw and labels: shuffled images must give the "
-        "same targets, shuffled.": unchanged(
-            _MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), lambda targets: targets[::-1]
-        ),
+        "The targets of an image must depend on its own draw and labels alone, in any order of the "
+        "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
     },
-    hint="np.where(switch, perturbed, labels), with a switch that has one entry for an image.",
+    hint="np.where(switch, perturbed, labels), with a switch that has one entry per image.",
     why="The draw of an image is compared with alpha once, and all of its pixels follow. This is "
     "`sampled_targets`, but for its checks.",
     solution="""
@@ -216,20 +188,13 @@ SMOOTHING = Exercise(
 Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha does soft inversion
 (beta = 1.5) have the same expected label?**
 """,
-    right=lambda: _smoothing_alpha(SOFT_INVERSION),
-    tolerance=0.001,
-    expects="a probability in [0, 1]",
+    right=_smoothing_alpha,
     mistakes={
-        "That is hard inversion's alpha, with beta = 2.": _smoothing_alpha(HARD_INVERSION),
+        "That is the alpha of hard inversion, with beta = 2.": 0.1 / 2,
         "That is the product alpha*beta. Divide it by beta.": 0.1,
-        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": (
-            0.1 * SOFT_INVERSION.beta
-        ),
-        "Twice too much: soft inversion counted as beta = 0.75, the release's unit.": (
-            2 * _smoothing_alpha(SOFT_INVERSION)
-        ),
-        "Half too little: compare alpha*beta on both sides, or alpha*beta/2 on "
-        "both.": _smoothing_alpha(SOFT_INVERSION) / 2,
+        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": 0.1 * 1.5,
+        "That is twice the answer, for beta = 0.75 in the units of the release.": 2 * 0.1 / 1.5,
+        "That is half the answer. Compare alpha*beta on both sides.": 0.1 / 1.5 / 2,
     },
     hint="Equal expected labels need equal products alpha*beta: 1 * 0.1 = alpha * 1.5.",
     why="Equal products alpha*beta mean equal expected labels. A strong perturbation is needed "
@@ -246,18 +211,14 @@ DisturbLabel replaces a label by a uniformly random class with probability 0.3. 
 """,
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
-    expects="a probability in [0, 1]",
     mistakes={
         "Half of the random classes are the label itself and change nothing.": 0.3,
-        "You doubled where half is lost: only every second random class differs.": 2 * 0.3,
-        "Halved twice. A random class differs with probability 1/2, and hard inversion always "
+        "You doubled instead of halving: only every second random class differs.": 2 * 0.3,
+        "You halved twice. A random class differs with probability 1/2; hard inversion always "
         "inverts.": 0.3 / 4,
-        "That is how often the label stays. Alpha is how often it is inverted.": (
-            1 - disturb_label(0.3)[0]
-        ),
+        "That is how often the label stays. Alpha is how often it is inverted.": 1 - 0.3 / 2,
     },
-    hint="How often does the label really become the other class? Hard inversion does so with "
-    "probability alpha.",
+    hint="How often does the label become the other class? With hard inversion, it is alpha.",
     why="Half of the random classes are the old one, so the label is inverted with probability "
     "0.3 / 2.",
     solution="""
@@ -273,22 +234,16 @@ LIMIT = Exercise(
 A technique has beta = 1.6. **Up to which alpha does the expected label still say what the label
 says?**
 """,
-    right=lambda: _STRONG.alpha_limit,
+    right=lambda: Technique("strong", 1.6).alpha_limit,
     tolerance=0.004,
-    expects="a probability in [0, 1]",
     mistakes={
-        "Half too little: counted in the release's units, where this technique would have beta = "
-        "3.2.": 1 / (2 * _STRONG.beta),
-        "That is how far the label moves while the switch is on, beta/2.": _STRONG.beta / 2,
-        "At alpha = 1 every map is perturbed, and with beta over 1 the label says the other "
-        "class.": 1.0,
-        "That is hard inversion's limit, 1/2. A weaker perturbation may be used more "
-        "often.": HARD_INVERSION.alpha_limit,
-        "That makes alpha*beta/2 equal 1. The decision is at 1/2: alpha*beta/2 = 1/2.": (
-            2 / _STRONG.beta
-        ),
+        "That is half: in the release's units this technique would have beta = 3.2.": 1 / (2 * 1.6),
+        "That is how far perturbation moves the label, beta/2.": 1.6 / 2,
+        "At alpha = 1 every map is perturbed, and beta > 1 makes the label the other class.": 1.0,
+        "That is the limit of hard inversion. A weaker perturbation allows a larger alpha.": 1 / 2,
+        "There alpha*beta/2 is 1. The decision changes at alpha*beta/2 = 1/2.": 2 / 1.6,
     },
-    hint="A foreground pixel's expected target is 1 - alpha*beta/2. When is it 1/2?",
+    hint="The expected target of a foreground pixel is 1 - alpha*beta/2. When is it 1/2?",
     why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the expected label is inverted.",
     solution="answer = min(1, 1 / 1.6)",
 )

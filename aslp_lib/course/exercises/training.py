@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
 from aslp_lib.aslp.theory import minimiser
+from aslp_lib.course.exercises.adaptive import resting_alpha
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 
 NOTEBOOK = "05_training_aslp"
 
-Slip = Literal["", "loss", "observe", "place", "perturbed", "epoch"]
-"""Mistakes in the loop: the loss is still BCE, `observe` is missing, alphas are indexed by position
-in the batch, `update` gets perturbed labels, or `update` runs once per epoch."""
 
+def _trained(images: Array, masks: Array, accuracies: Array, slip: str = "") -> Array:
+    """Return the alphas after the loop that the exercise asks for, optionally with a mistake.
 
-def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "") -> Array:
-    """Return the alphas after the loop that the exercise asks for, optionally with a mistake."""
+    Args:
+        slip: the loss is still BCE ("loss"), `observe` is missing ("observe"), alphas are indexed
+            by position in the batch ("place"), `update` gets perturbed labels ("perturbed"), or
+            `update` runs once per epoch ("epoch").
+    """
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
     alphas = AdaptiveAlpha(
@@ -32,18 +31,16 @@ def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "")
     )
     for accuracy in accuracies:
         for index in torch.arange(len(x)).split(2):
-            logits = weight * x[index]
-            batch_alphas = alphas[torch.arange(len(index)) if slip == "place" else index]
-            loss = _loss(logits, y[index], batch_alphas, slip)
+            logits, labels = weight * x[index], y[index]
+            place = torch.arange(len(index)) if slip == "place" else index
+            alpha = torch.zeros(len(index)) if slip == "loss" else alphas[place]
+            loss = sc_bce_with_logits(logits, labels, alpha, MODERATION, use_expected_targets=True)
             (slope,) = torch.autograd.grad(loss, weight)
             weight = (weight - 0.5 * slope).detach().requires_grad_()
             if slip == "perturbed":
-                targets = expected_targets(y[index], batch_alphas, MODERATION)
-                alphas.update(index, logits, targets)
-            elif slip == "place":
-                alphas.update(torch.arange(len(index)), logits, y[index])
-            elif slip != "epoch":
-                alphas.update(index, logits, y[index])
+                labels = expected_targets(labels, alpha, MODERATION)
+            if slip != "epoch":
+                alphas.update(place, logits, labels)
         if slip == "epoch":
             alphas.update(torch.arange(len(x)), weight * x, y)
         if slip != "observe":
@@ -51,40 +48,32 @@ def _trained(images: Array, masks: Array, accuracies: Array, *, slip: Slip = "")
     return alphas.alpha.double().numpy()
 
 
-def _loss(logits: Tensor, labels: Tensor, alpha: Tensor, slip: Slip) -> Tensor:
-    if slip == "loss":
-        return binary_cross_entropy_with_logits(logits, labels)
-    return sc_bce_with_logits(logits, labels, alpha, MODERATION, use_expected_targets=True)
-
-
 _CASES = (
     read_only(
-        np.array([[3, -2, 1.5], [0.5, -0.4, 0.6], [-4, 2.5, 3], [1, 2, -0.5], [2, -3, 1]]),
-        np.array([[1, 0, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1], [1, 0, 1]]),
+        [[3, -2, 1.5], [0.5, -0.4, 0.6], [-4, 2.5, 3], [1, 2, -0.5], [2.0, -3, 1]],
+        [[1, 0, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1], [1, 0, 1]],
         [0.8, 0.85, 0.9],
     ),
     read_only(
-        np.array([[1.2, -0.7], [-2.4, 3.1], [0.3, 0.2]]),
-        np.array([[1, 0], [0, 1], [1, 1]]),
-        [0.7, 0.95, 0.9, 0.92],
+        [[1.2, -0.7], [-2.4, 3.1], [0.3, 0.2]], [[1, 0], [0, 1], [1, 1]], [0.7, 0.95, 0.9, 0.92]
     ),
 )
 """Images, masks and validation accuracies; the last batch holds one image."""
 
 
-def _epochs(step: float = 0.005, warm_up: int = 5, margin: float = 4.0) -> float:
+def _epochs() -> float:
     """Count the epochs until an unconstrained alpha reaches 0.3, by the library's update."""
-    alphas = AdaptiveAlpha(1, MODERATION, alpha_step_size=step, warm_up=warm_up)
-    epochs = 0
+    alphas = AdaptiveAlpha(1, MODERATION, alpha_step_size=0.005)
+    epochs = 0.0
     while alphas.alpha.item() < 0.3 - 1e-5:
-        alphas.update(torch.tensor([0]), torch.full((1, 1), margin), torch.ones(1, 1))
+        alphas.update(torch.tensor([0]), torch.full((1, 1), 4.0), torch.ones(1, 1))
         alphas.observe(0.0)  # the constraint stays inactive
         epochs += 1
-    return float(epochs)
+    return epochs
 
 
-def _at_rest(weight: float, rounds: int = 12, share: float = 1.0) -> float:
-    """Return the alpha to which MC converges, at accuracy 0.85, if the network fits its target.
+def _at_rest(rounds: int = 12, share: float = 1.0) -> float:
+    """Return the alpha to which MC converges if the network fits its target.
 
     Args:
         rounds: number of times that the network responds, starting from the bound.
@@ -92,14 +81,8 @@ def _at_rest(weight: float, rounds: int = 12, share: float = 1.0) -> float:
     """
     alpha = 0.3
     for _ in range(rounds):
-        alphas = AdaptiveAlpha(
-            1, MODERATION, alpha_step_size=10.0, constraint_weight=weight, warm_up=0
-        )
-        alphas.observe(0.85)
-        fitted = torch.logit(minimiser(1.0, alpha, MODERATION))
-        for _ in range(4):
-            alphas.update(torch.tensor([0]), share * fitted.reshape(1, 1), torch.ones(1, 1))
-        alpha = alphas.alpha.item()
+        margin = torch.logit(minimiser(1.0, alpha, MODERATION)).item()
+        alpha = resting_alpha(share * margin, 20.0)
     return alpha
 
 
@@ -134,23 +117,21 @@ It is checked on images and accuracies that you do not see.
     grid=_CASES,
     right=_trained,
     tolerance=1e-4,
-    expects="a function that returns an array of levels, one an image",
+    expects="an array of perturbation levels, one per image",
     mistakes={
-        "Your levels move, but the network does not hear of them: the loss is still plain "
-        "BCE.": partial(_trained, slip="loss"),
-        "Your levels are never told the accuracy, so that nothing holds them: observe it once an "
-        "epoch, after its last batch.": partial(_trained, slip="observe"),
-        "You take a level by its place in the batch: all batches share two levels. An image's "
-        "level goes by its number in the training set, which batch "
-        "holds.": partial(_trained, slip="place"),
-        "You update with the perturbed labels. The gradient compares the perturbed label with the "
-        "plain one, so update takes plain labels.": partial(_trained, slip="perturbed"),
-        "You update once an epoch, with what the network says at its end. Each image's level moves "
-        "when the image was drawn, from the logits that its loss was taken "
-        "of.": partial(_trained, slip="epoch"),
+        "Your alphas change, but the network does not see them, because the loss is still the "
+        "plain BCE.": partial(_trained, slip="loss"),
+        "Your alphas are never told the accuracy, so no constraint is active. Observe it once per "
+        "epoch, after the last batch.": partial(_trained, slip="observe"),
+        "You index the alphas by the position in the batch, so all batches share two. Index them "
+        "by batch, which holds the numbers of the images.": partial(_trained, slip="place"),
+        "You update with the perturbed labels. The gradient compares them with the plain labels, "
+        "which update takes.": partial(_trained, slip="perturbed"),
+        "You update once per epoch, with the logits at its end. Update after each batch, with the "
+        "logits of its loss.": partial(_trained, slip="epoch"),
     },
-    hint="Four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the levels of the "
-    "batch; update with batch, logits and plain labels; observe after each epoch.",
+    hint="You need four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the alphas "
+    "of the batch; update with batch, logits and plain labels; observe after each epoch.",
     why="The levels go by the images' numbers, act in the loss, move after each batch and hear of "
     "each validation.",
     solution="""
@@ -191,14 +172,12 @@ many epochs has the level reached 0.3?**
     tolerance=0.5,
     expects="a number of epochs, such as 12",
     mistakes={
-        "The climb is right, but it begins after the warm-up.": lambda: _epochs(warm_up=0),
-        "You took the margin for the gradient: with moderation the gradient is half of "
-        "it.": lambda: _epochs(margin=8.0),
-        "That is with the paper's step of 0.002, the class's default.": lambda: _epochs(step=0.002),
-        "You let the level move at each of an epoch's 16 steps. It moves when its image is drawn, "
-        "once an epoch.": lambda: 5 + (_epochs() - 5) / 16,
+        "That omits the warm-up, during which alpha does not change.": 0.3 / (0.005 * 4 / 2),
+        "You used the margin as the gradient, which is half of it.": 5 + 0.3 / (0.005 * 4),
+        "That is for a step size of 0.002, the default of the class.": 5 + 0.3 / (0.002 * 4 / 2),
+        "You let alpha change at each of the 16 steps. It changes once per epoch.": 5 + 30 / 16,
     },
-    hint="An image is drawn once an epoch. Its level then moves by the step size times the "
+    hint="An image is drawn once per epoch. Its alpha then changes by the step size times the "
     "gradient, which is beta/2 times the margin.",
     why="Each epoch adds 0.005 * 4/2 = 0.01, which takes 30 epochs, after a warm-up of 5.",
     solution="""
@@ -215,22 +194,20 @@ MC with moderation (beta = 1), an accuracy of 0.85, and a constraint weight of 2
 The network fits its targets: the margin of each image is logit(1 - alpha/2). **At which alpha do
 the levels rest?** Two decimals.
 """,
-    right=lambda: _at_rest(20.0),
+    right=_at_rest,
     tolerance=0.006,
-    expects="a level in [0, 1], such as 0.25",
     mistakes={
-        "That is the bound 2 (1 - A) / beta. At rest the gradient holds the level beyond it, and a "
-        "loose constraint far beyond.": 0.3,
-        "You took the margin at the bound. The level rests beyond, where the network's margin is "
-        "smaller: put your alpha in again until it stays.": lambda: _at_rest(20.0, rounds=1),
-        "You took the margin for the gradient: with moderation the gradient is half of "
-        "it.": lambda: _at_rest(20.0, share=2.0),
-        "grad / lambda is the excess in confidence; a level must go 2/beta times as far.": lambda: (
-            (_at_rest(20.0) + 0.3) / 2
-        ),
+        "That is the bound 2 (1 - A) / beta. The gradient holds alpha above it, and far above if "
+        "the constraint weight is small.": 0.3,
+        "You used the margin at the bound. At a higher alpha the margin is smaller: insert your "
+        "result again until it converges.": lambda: _at_rest(rounds=1),
+        "You used the margin as the gradient. With moderation, the gradient is half of the margin, "
+        "as beta is 1.": lambda: _at_rest(share=2.0),
+        "That takes the excess in confidence, grad / lambda, as the excess in alpha, which is "
+        "2/beta times as large.": lambda: (_at_rest() + 0.3) / 2,
     },
     hint="alpha = 2 * (0.15 + grad / 20) with grad = logit(1 - alpha/2) / 2. Start with 0.3 and "
-    "put the result in again until it stays.",
+    "insert the result until it converges.",
     why="0.3, 0.387, 0.371, 0.374: there alpha = 2 * (0.15 + grad / 20), far beyond the bound.",
     solution="""
 import math

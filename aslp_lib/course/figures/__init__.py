@@ -46,7 +46,7 @@ from aslp_lib.evaluation.figures import (
     image_scatter,
     joint_density,
     reliability_diagrams,
-    reliability_overlay,
+    calibration_errors,
     show,
     to_png,
     training_history,

@@ -131,7 +131,7 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     full = table.pixels > 0
     confidence, accuracy = 100 * table.confidence[full], 100 * table.accuracy[full]
     left, right = 100 * table.edges[:-1][full], 100 * table.edges[1:][full]
-    width = np.minimum(right - left, 10) * (0.1 + 0.85 * table.share[full] / table.share.max())
+    width = np.clip(right - left, 1, 10) * (0.1 + 0.85 * table.share[full] / table.share.max())
     centre = np.clip(confidence, left + width / 2, right - width / 2)  # inside the bin
     axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
     axis.bar(centre, accuracy - confidence, width, confidence, color=_colours(table), linewidth=0)
