@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.methods.aslp import perturbed_targets
@@ -56,12 +55,7 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     Options = ConstantAlphaOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        options = self.options
-        targets = perturbed_targets(
-            labels,
-            labels.new_full(labels.shape[:1], options.alpha),
-            TECHNIQUES[options.technique],
-            draws,
-            expected=options.use_expected_targets,
-        )
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        alpha = labels.new_full((len(labels),), self.options.alpha)
+        technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
+        targets = perturbed_targets(labels, alpha, technique, draws, expected=expected)
+        return super().loss(logits, targets, index, draws)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 CHOICES = tuple(CORRUPTIONS.values())
 """Corruptions to choose from, with equal probability."""
@@ -27,8 +27,7 @@ class CorruptionAugmentationOptions:
     """Probability that an image is replaced by a corrupted copy, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.share <= 1.0:
-            raise ValueError(f"share is {self.share}; expected a probability in [0, 1]")
+        require_range(0, 1, share=self.share)
 
 
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):

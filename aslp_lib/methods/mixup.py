@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.checks import require
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class MixupOptions:
     hardly mixes; with 1, the share is uniform."""
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
+        require("alpha", self.alpha, 0 < self.alpha < math.inf, "a finite number above 0")
 
 
 class Mixup(Method[MixupOptions]):
@@ -69,14 +70,8 @@ def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[T
     )
 
 
-def check_alpha(alpha: float) -> None:
-    """Raise ValueError unless Beta(alpha, alpha) exists."""
-    if not (math.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha is {alpha}; expected a finite number above 0")
-
-
 @dataclass(frozen=True)
-class RegMixupOptions:
+class RegMixupOptions(MixupOptions):
     """RegMixup."""
 
     alpha: float = 10.0
@@ -86,9 +81,8 @@ class RegMixupOptions:
     """eta, the weight of the mixtures' loss."""
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight}; expected a finite number of at least 0")
+        super().__post_init__()
+        require_range(0, weight=self.weight)
 
 
 class RegMixup(Method[RegMixupOptions]):
