@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
@@ -29,10 +30,7 @@ class TrainingState:
 
 
 def save(
-    folder: MethodFolder,
-    settings: Settings,
-    state: TrainingState,
-    optimizer: torch.optim.Optimizer,
+    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
 ) -> None:
     """Write the checkpoint of an epoch over the previous one, atomically; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
@@ -45,10 +43,7 @@ def save(
 
 
 def restore(
-    folder: MethodFolder,
-    settings: Settings,
-    state: TrainingState,
-    optimizer: torch.optim.Optimizer,
+    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
 ) -> None:
     """Load the checkpoint into the network, the method, the optimiser and the log.
 
@@ -80,7 +75,7 @@ def _fill(
     tensors: Mapping[str, Tensor],
     log: list[dict[str, float]],
     state: TrainingState,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Optimizer,
 ) -> None:
     """Load tensors and log rows; raise an error if they do not fit network and optimiser."""
 
@@ -98,13 +93,10 @@ def _fill(
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
     for number, values in moments.items():  # Otherwise torch would fail within its next step.
-        if values.keys() != {"step", "exp_avg", "exp_avg_sq"} or not values["step"] >= 1:
-            raise ValueError("the moments are not Adam's")
         shape = parameters[number].shape
-        if not values["exp_avg"].shape == values["exp_avg_sq"].shape == shape:
-            raise ValueError(
-                f"the moments of parameter {number} do not have the shape {tuple(shape)}"
-            )
+        expected = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
+        if {k: v.shape for k, v in values.items()} != expected or not values["step"] >= 1:
+            raise ValueError(f"the moments of parameter {number} are not Adam's")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
     if not log:
         raise ValueError("the log is empty")
