@@ -87,11 +87,7 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
 
 
 def _bin_statistics(
-    grey_confidence: NDArray[np.uint8],
-    correct: NDArray[np.bool_],
-    low: int,
-    high: int,
-    parts: int,
+    grey_confidence: NDArray[np.uint8], correct: NDArray[np.bool_], low: int, high: int, parts: int
 ) -> tuple[int, float, float]:
     """Compute the statistics of a bin that takes the first part of each image's pixels in range.
 
