@@ -183,15 +183,13 @@ class AdaptiveAlpha(nn.Module):
             "alpha_step_size": alpha_step_size,
             "constraint_weight": constraint_weight,
             "bound_gain": bound_gain,
+            "warm_up": warm_up,
         }
         for name, value in non_negative.items():
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
-        if images < 1 or warm_up < 0:
-            raise ValueError(
-                f"images is {images} and warm_up is {warm_up}; expected at least 1 image and a "
-                "warm_up of at least 0"
-            )
+        if images < 1:
+            raise ValueError(f"images is {images}; expected at least 1")
         if technique == RELEASE and dynamics != "release":
             raise ValueError(
                 f"dynamics is {dynamics!r}; expected dynamics='release', which the technique "

@@ -52,22 +52,14 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
         """
         # A collective operation: every process must take part, even if it corrupts no image.
         others = _items(draws.partners(images), draws.partners(labels))
-        replaced = (draws.uniform < self.options.share).tolist()
-        items = [
-            _corrupted(draws.seed(image), item, other) if is_replaced else item
-            for image, is_replaced, item, other in zip(
-                draws.images, replaced, _items(images, labels), others, strict=True
-            )
-        ]
+        items = _items(images, labels)
+        for row in (draws.uniform < self.options.share).nonzero().flatten().tolist():
+            rng = np.random.default_rng(draws.seed(draws.images[row]))
+            corruption = CHOICES[rng.integers(len(CHOICES))]
+            mixed_with = [others[row]] if corruption.mixes else []
+            items[row] = corruption.change(rng, items[row], *mixed_with)
         new_images, new_masks = (torch.stack(tensors) for tensors in zip(*items, strict=True))
         return new_images.to(images.device), new_masks.to(labels)
-
-
-def _corrupted(seed: int, item: Item, other: Item) -> Item:
-    """Apply a random corruption to an image and its mask."""
-    rng = np.random.default_rng(seed)
-    corruption = CHOICES[rng.integers(len(CHOICES))]
-    return corruption.change(rng, item, *([other] if corruption.mixes else []))
 
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.optim import Adam, Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.networks import DenseNetwork
@@ -18,7 +18,7 @@ DECAY, DECAY_EPOCHS = 0.95, 10
 """The authors' decay of the learning rate: a factor of 0.95 every 10 epochs."""
 
 
-def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+def adam(network: DenseNetwork, settings: Settings, fused: bool) -> Optimizer:
     """Create Adam for a network; each parameter group stores its largest learning rate as `peak`.
 
     Args:
@@ -36,7 +36,7 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.
     groups = [{"params": rest, "peak": rate}]
     if encoder:
         groups.append({"params": encoder, "peak": rate * settings.encoder_lr_factor})
-    return torch.optim.Adam(groups, lr=rate, fused=fused)
+    return Adam(groups, lr=rate, fused=fused)
 
 
 def constant(done: float, epochs: int) -> float:
@@ -110,7 +110,7 @@ def schedule(name: str, done: float, epochs: int) -> float:
     return SCHEDULES[name](done, epochs)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, settings: Settings, done: float) -> float:
+def set_rate(optimizer: Optimizer, settings: Settings, done: float) -> float:
     """Set the learning rate of each parameter group, and return it as a share of the peak.
 
     Args:
@@ -156,10 +156,7 @@ def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
 
 
 def take_step(
-    accelerator: Accelerator,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    max_grad_norm: float | None = None,
+    accelerator: Accelerator, network: nn.Module, optimizer: Optimizer, max_grad_norm: float | None
 ) -> None:
     """Take one optimiser step and reset the gradient.
 
