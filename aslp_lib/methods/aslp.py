@@ -21,6 +21,7 @@ from aslp_lib.aslp.perturbation import (
     sampled_targets,
 )
 from aslp_lib.aslp.rules import RULES, Rule
+from aslp_lib.checks import require
 from aslp_lib.methods.base import Draws, Method, require_range
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -49,10 +50,8 @@ class ASLPOptions:
     """Train on expected targets instead of sampling the switch Z."""
 
     def __post_init__(self) -> None:
-        if self.technique not in TECHNIQUES:
-            raise ValueError(
-                f"technique is {self.technique!r}; expected one of {', '.join(TECHNIQUES)}"
-            )
+        names = ", ".join(TECHNIQUES)
+        require("technique", self.technique, self.technique in TECHNIQUES, f"one of {names}")
         require_range(0, alpha_warm_up=self.alpha_warm_up)
 
     @property

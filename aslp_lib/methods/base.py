@@ -76,6 +76,8 @@ class Draws:
 
 
 OptionsT = TypeVar("OptionsT")
+Batch = tuple[Tensor, Tensor]
+"""Images and their label maps."""
 
 
 class Method(nn.Module, Generic[OptionsT]):
@@ -127,9 +129,7 @@ class Method(nn.Module, Generic[OptionsT]):
         A method may keep a copy of the network here; the copy is part of its state, as buffers are.
         """
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         """Transform the images and labels of a batch before the network and the loss use them.
 
         Args:

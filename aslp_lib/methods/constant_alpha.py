@@ -11,6 +11,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
+from aslp_lib.checks import require
 from aslp_lib.methods.aslp import perturbed_targets
 from aslp_lib.methods.base import Draws, Method
 
@@ -32,15 +33,11 @@ class ConstantAlphaOptions:
 
     def __post_init__(self) -> None:
         techniques = get_args(Bounded)
-        if self.technique not in techniques:
-            raise ValueError(
-                f"technique is {self.technique!r}; expected one of {', '.join(techniques)}"
-            )
+        valid = self.technique in techniques
+        require("technique", self.technique, valid, f"one of {', '.join(techniques)}")
         limit = TECHNIQUES[self.technique].alpha_limit
-        if not 0.0 <= self.alpha <= limit:
-            raise ValueError(
-                f"alpha is {self.alpha}; expected a number in [0, {limit:.4g}] for {self.technique}"
-            )
+        expected = f"a number in [0, {limit:.4g}] for {self.technique}"
+        require("alpha", self.alpha, 0 <= self.alpha <= limit, expected)
 
 
 class ConstantAlpha(Method[ConstantAlphaOptions]):

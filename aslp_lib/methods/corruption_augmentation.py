@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.base import Batch, Draws, Method, require_range
 
 CHOICES = tuple(CORRUPTIONS.values())
 """Corruptions to choose from, with equal probability."""
@@ -42,9 +42,7 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     Options = CorruptionAugmentationOptions
     hard_masks = True
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         """Corrupt some images of a batch, and their masks with them.
 
         Raises:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from aslp_lib.checks import require
-from aslp_lib.methods.base import Draws, Method, require_range
+from aslp_lib.methods.base import Batch, Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,11 @@ class Mixup(Method[MixupOptions]):
     name, label = "mixup", "mixup"
     Options = MixupOptions
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         return mixed(images, labels, self.options.alpha, draws)
 
 
-def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[Tensor, Tensor]:
+def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> Batch:
     """Mix each image of a batch, and its labels, with its partner.
 
     Args:
@@ -94,9 +92,7 @@ class RegMixup(Method[RegMixupOptions]):
     name, label = "regmixup", "RegMixup"
     Options = RegMixupOptions
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)
         return torch.cat([images.float() / 255, mixed_images]), torch.cat([labels, mixed_labels])
 

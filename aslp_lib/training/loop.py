@@ -88,15 +88,14 @@ def train(
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
     batches = Batches(data.train, settings.loading_workers, accelerator)
-    bar = tqdm(
+    with tqdm(
         total=settings.epochs * steps,
         initial=done * steps,
         desc=state.method.label,
         unit="step",
         mininterval=1.0,  # Each refresh sends messages to a notebook, whose queue is finite.
         disable=not progress,
-    )
-    with bar:
+    ) as bar:
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
             validated = state.method.validated(state.network)
