@@ -88,9 +88,7 @@ class Hyperparameters:
     ema: EMAOptions = field(default_factory=EMAOptions)
 
 
-FAMILIES: dict[str, type] = {
-    name: type(options) for name, options in vars(Hyperparameters()).items()
-}
+FAMILIES: dict[str, type] = {k: type(v) for k, v in vars(Hyperparameters()).items()}
 """Type of the options of each family, by the name of the family."""
 
 __all__ = ["FAMILIES", "METHODS", "METHOD_LABELS", "Draws", "Hyperparameters", "Method"]

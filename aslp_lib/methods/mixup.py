@@ -61,11 +61,8 @@ def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> Batch:
     samples = [np.random.default_rng(draws.seed(i)).beta(alpha, alpha) for i in draws.images]
     share = torch.tensor(samples, dtype=torch.float32).view(-1, 1, 1, 1)
     share = share.to(images.device, non_blocking=True)
-    partner_images, partner_labels = draws.partners(images), draws.partners(labels)
-    return (
-        (share * images + (1 - share) * partner_images) / 255,
-        share * labels + (1 - share) * partner_labels,
-    )
+    mixed_images = (share * images + (1 - share) * draws.partners(images)) / 255
+    return mixed_images, share * labels + (1 - share) * draws.partners(labels)
 
 
 @dataclass(frozen=True)

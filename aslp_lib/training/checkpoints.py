@@ -56,7 +56,10 @@ def restore(
     try:
         differs = Settings.from_json(facts["settings"]) != settings
         if not differs:
-            _fill(tensors, facts["log"], state, optimizer)
+            _fill(tensors, state, optimizer)
+            if not facts["log"]:
+                raise ValueError("the log is empty")
+            state.log.extend(dict(row) for row in facts["log"])
     # Content that `save` did not write may fail anywhere, with any error.
     except Exception as error:
         raise ValueError(
@@ -71,13 +74,8 @@ def restore(
         )
 
 
-def _fill(
-    tensors: Mapping[str, Tensor],
-    log: list[dict[str, float]],
-    state: TrainingState,
-    optimizer: Optimizer,
-) -> None:
-    """Load tensors and log rows; raise an error if they do not fit network and optimiser."""
+def _fill(tensors: Mapping[str, Tensor], state: TrainingState, optimizer: Optimizer) -> None:
+    """Load tensors; raise an error if they do not fit network, method and optimiser."""
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -98,9 +96,6 @@ def _fill(
         if {k: v.shape for k, v in values.items()} != expected or not values["step"] >= 1:
             raise ValueError(f"the moments of parameter {number} are not Adam's")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    if not log:
-        raise ValueError("the log is empty")
-    state.log.extend(dict(row) for row in log)
 
 
 def write_log(folder: MethodFolder, state: TrainingState) -> None:
@@ -119,9 +114,6 @@ def finish(
     for name, values in state.method.per_image().items():
         rows = zip(dataset.stems, values.tolist(), strict=True)
         write_csv(folder.per_image(name), ["stem", name], rows)
-    facts = {
-        "network": settings.network,
-        "method": state.method.name,
-        "settings": settings.to_json(),
-    }
+    facts = {"network": settings.network, "method": state.method.name}
+    facts["settings"] = settings.to_json()
     save_tensors(folder.weights, state.network.state_dict(), facts)

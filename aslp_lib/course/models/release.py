@@ -67,9 +67,7 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
         ValueError: the shapes differ, or there are fewer than 2 bins.
     """
     if maps.shape != masks.shape:
-        raise ValueError(
-            f"maps have shape {maps.shape} and masks {masks.shape}; expected equal shapes"
-        )
+        raise ValueError(f"maps have shape {maps.shape}; expected that of masks, {masks.shape}")
     if bins < 2:
         raise ValueError(f"bins is {bins}; expected at least 2")
     grey_confidence = np.maximum(maps, TOP - maps).reshape(len(maps), -1)

@@ -75,11 +75,9 @@ EXERCISES["{name}"].grade(answer)"""
 
 def assignment(module: ModuleType) -> NotebookNode:
     """Make the source notebook of the assignment on one notebook's exercises."""
+    marks = sum(exercise.marks for exercise in module.EXERCISES)
     instructions = INSTRUCTIONS.format(
-        notebook=module.NOTEBOOK,
-        exercises=len(module.EXERCISES),
-        marks=sum(exercise.marks for exercise in module.EXERCISES),
-        seconds=SECONDS,
+        notebook=module.NOTEBOOK, exercises=len(module.EXERCISES), marks=marks, seconds=SECONDS
     )
     cells = [
         new_markdown_cell(instructions.strip(), id="instructions"),
