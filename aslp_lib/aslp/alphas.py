@@ -95,14 +95,11 @@ def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) 
         )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     labels = labels.to(dtype)
-    half_margin = (labels - 0.5) * logits.to(dtype)
     valid = (labels >= 0) & (labels <= 1)
-    if ignore_index is None:
-        check_labels(labels, valid)
-        return _image_means(torch.where(valid, half_margin, torch.nan))
-    labelled = labels != ignore_index
+    labelled = torch.ones_like(valid) if ignore_index is None else labels != ignore_index
     check_labels(labels, valid | ~labelled)
-    half_margin = torch.where(labelled, torch.where(valid, half_margin, torch.nan), 0.0)
+    half_margin = torch.where(valid, (labels - 0.5) * logits.to(dtype), torch.nan)
+    half_margin = torch.where(labelled, half_margin, 0.0)
     return _image_means(half_margin) / _image_means(labelled.to(dtype))
 
 
@@ -186,15 +183,13 @@ class AdaptiveAlpha(nn.Module):
             "alpha_step_size": alpha_step_size,
             "constraint_weight": constraint_weight,
             "bound_gain": bound_gain,
+            "warm_up": warm_up,
         }
         for name, value in non_negative.items():
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
-        if images < 1 or warm_up < 0:
-            raise ValueError(
-                f"images is {images} and warm_up is {warm_up}; expected at least 1 image and a "
-                "warm_up of at least 0"
-            )
+        if images < 1:
+            raise ValueError(f"images is {images}; expected at least 1")
         if technique == RELEASE and dynamics != "release":
             raise ValueError(
                 f"dynamics is {dynamics!r}; expected dynamics='release', which the technique "
@@ -258,13 +253,12 @@ class AdaptiveAlpha(nn.Module):
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
-        compute_gradient, step = (
-            (release_gradient, self._release_step)
-            if self.dynamics == "release"
-            else (alpha_gradient, self._stable_step)
-        )
-        gradient = compute_gradient(logits, labels, self.technique, ignore_index).to(old)
-        new = step(old, gradient)
+        if self.dynamics == "release":
+            gradient = release_gradient(logits, labels, self.technique, ignore_index).to(old)
+            new = self._release_step(old, gradient)
+        else:
+            gradient = alpha_gradient(logits, labels, self.technique, ignore_index).to(old)
+            new = self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.aslp.perturbation import Technique, expected_targets, sampled_targets
+from aslp_lib.aslp.perturbation import Technique, check_labels, expected_targets, sampled_targets
 
 
 def sc_bce_with_logits(
@@ -67,7 +67,7 @@ def sc_bce_with_logits(
         ignored = labels == ignore_index
         logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
         weight = (~ignored).to(logits.dtype)
-    _check_binary(labels)
+    check_labels(labels, labels * labels == labels, "0 or 1")  # only 0 and 1 are their own squares
     labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
@@ -146,16 +146,4 @@ class SCBCELoss(nn.Module):
             reduction=self.reduction,
             ignore_index=self.ignore_index,
             generator=generator,
-        )
-
-
-def _check_binary(labels: Tensor) -> None:
-    """Raise ValueError if labels on a CPU are not all 0 or 1."""
-    # Only 0 and 1 are their own squares.
-    if labels.device.type == "cpu" and not torch.equal(labels * labels, labels):
-        invalid = labels[labels * labels != labels]
-        raise ValueError(
-            f"{len(invalid)} of {labels.numel()} labels are neither 0 nor 1, the first is "
-            f"{invalid[0]:g}; expected binary labels. Pass the label of pixels to exclude as "
-            "ignore_index."
         )

@@ -239,7 +239,9 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
     return (1 - expected_perturbation) * labels + expected_perturbation / 2
 
 
-def check_labels(labels: Tensor, valid: Tensor) -> None:
+def check_labels(
+    labels: Tensor, valid: Tensor, expected: str = "0, 1 or a value in between"
+) -> None:
     """Raise ValueError if labels on a CPU are not all valid.
 
     On other devices the check would synchronise the device, so it is omitted.
@@ -247,13 +249,14 @@ def check_labels(labels: Tensor, valid: Tensor) -> None:
     Args:
         labels: labels of any shape.
         valid: booleans of the same shape.
+        expected: description of a valid label.
     """
     if labels.device.type == "cpu" and not bool(valid.all()):
         invalid = labels[~valid]
         raise ValueError(
-            f"{len(invalid)} of {labels.numel()} labels are outside [0, 1], the first is "
-            f"{invalid[0]:g}; expected 0, 1 or a value in between. Divide a mask of 0 and 255 by "
-            "255, and exclude pixels without a label with ignore_index."
+            f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
+            f"expected {expected}. Divide a mask of 0 and 255 by 255, and exclude pixels without a "
+            "label with ignore_index."
         )
 
 

@@ -151,9 +151,8 @@ class MeasuredGap(Rule):
                 "the rule 'measured_gap' needs"
             )
         super().observe(accuracy, confidence, warm_up_over)
-        ceiling = min(
-            2 * (1 - accuracy) / max(self.technique.beta, 1e-12), self.technique.alpha_limit
-        )
+        calibrated_alpha = 2 * (1 - accuracy) / max(self.technique.beta, 1e-12)
+        ceiling = min(calibrated_alpha, self.technique.alpha_limit)
         new_bound = self.bound + self.bound_gain * (confidence - accuracy)
         self.bound.copy_(torch.where(warm_up_over, new_bound.clamp(0.0, ceiling), self.bound))
 

@@ -11,7 +11,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.perturbation import (
@@ -22,7 +21,8 @@ from aslp_lib.aslp.perturbation import (
     sampled_targets,
 )
 from aslp_lib.aslp.rules import RULES, Rule
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.checks import require
+from aslp_lib.methods.base import Draws, Method, require_range
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -50,12 +50,9 @@ class ASLPOptions:
     """Train on expected targets instead of sampling the switch Z."""
 
     def __post_init__(self) -> None:
-        if self.technique not in TECHNIQUES:
-            raise ValueError(
-                f"technique is {self.technique!r}; expected one of {', '.join(TECHNIQUES)}"
-            )
-        if self.alpha_warm_up < 0:
-            raise ValueError(f"alpha_warm_up is {self.alpha_warm_up}; expected at least 0")
+        names = ", ".join(TECHNIQUES)
+        require("technique", self.technique, self.technique in TECHNIQUES, f"one of {names}")
+        require_range(0, alpha_warm_up=self.alpha_warm_up)
 
     @property
     def perturbation(self) -> Technique:
@@ -90,12 +87,9 @@ class ASLP(Method[ASLPOptions]):
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         # SC-BCE is one BCE with the target that each switch selects: see `aslp.loss`.
-        targets = self._targets(labels, self.alphas[index], draws)
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
-
-    def _targets(self, labels: Tensor, alpha: Tensor, draws: Draws) -> Tensor:
-        expected = self.options.use_expected_targets
-        return perturbed_targets(labels, alpha, self.technique, draws, expected=expected)
+        alpha, expected = self.alphas[index], self.options.use_expected_targets
+        targets = perturbed_targets(labels, alpha, self.technique, draws, expected=expected)
+        return super().loss(logits, targets, index, draws)
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
         self.alphas.update(index, logits, labels)

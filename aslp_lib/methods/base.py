@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
@@ -10,12 +11,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 
 
 @dataclass(frozen=True)
 class NoOptions:
     """Options of a method that has none."""
+
+
+def require_range(low: float, high: float = math.inf, **options: float) -> None:
+    """Raise ValueError unless each option is a finite number in [low, high].
+
+    >>> require_range(0, 1, rate=1.5)
+    Traceback (most recent call last):
+    ValueError: rate is 1.5; expected a finite number in [0, 1]
+    """
+    limits = f"of at least {low}" if high == math.inf else f"in [{low}, {high}]"
+    for name, value in options.items():
+        valid = low <= value <= high and math.isfinite(value)
+        require(name, value, valid, f"a finite number {limits}")
 
 
 def _previous_rows(rows: Tensor) -> Tensor:
@@ -61,6 +76,8 @@ class Draws:
 
 
 OptionsT = TypeVar("OptionsT")
+Batch = tuple[Tensor, Tensor]
+"""Images and their label maps."""
 
 
 class Method(nn.Module, Generic[OptionsT]):
@@ -112,9 +129,7 @@ class Method(nn.Module, Generic[OptionsT]):
         A method may keep a copy of the network here; the copy is part of its state, as buffers are.
         """
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         """Transform the images and labels of a batch before the network and the loss use them.
 
         Args:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,7 @@ class ConfidencePenaltyOptions:
     the perturbation strength of ASLP."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.beta) and self.beta >= 0):
-            raise ValueError(f"beta is {self.beta}; expected a finite number of at least 0")
+        require_range(0, beta=self.beta)
 
 
 class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
@@ -36,7 +34,7 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
     Options = ConfidencePenaltyOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+        bce = super().loss(logits, labels, index, draws)
         return bce - self.options.beta * entropy(logits).sum()
 
 

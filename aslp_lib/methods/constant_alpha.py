@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from torch import Tensor
-from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
+from aslp_lib.checks import require
 from aslp_lib.methods.aslp import perturbed_targets
 from aslp_lib.methods.base import Draws, Method
 
@@ -33,15 +33,11 @@ class ConstantAlphaOptions:
 
     def __post_init__(self) -> None:
         techniques = get_args(Bounded)
-        if self.technique not in techniques:
-            raise ValueError(
-                f"technique is {self.technique!r}; expected one of {', '.join(techniques)}"
-            )
+        valid = self.technique in techniques
+        require("technique", self.technique, valid, f"one of {', '.join(techniques)}")
         limit = TECHNIQUES[self.technique].alpha_limit
-        if not 0.0 <= self.alpha <= limit:
-            raise ValueError(
-                f"alpha is {self.alpha}; expected a number in [0, {limit:.4g}] for {self.technique}"
-            )
+        expected = f"a number in [0, {limit:.4g}] for {self.technique}"
+        require("alpha", self.alpha, 0 <= self.alpha <= limit, expected)
 
 
 class ConstantAlpha(Method[ConstantAlphaOptions]):
@@ -56,12 +52,7 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     Options = ConstantAlphaOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        options = self.options
-        targets = perturbed_targets(
-            labels,
-            labels.new_full(labels.shape[:1], options.alpha),
-            TECHNIQUES[options.technique],
-            draws,
-            expected=options.use_expected_targets,
-        )
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        alpha = labels.new_full((len(labels),), self.options.alpha)
+        technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
+        targets = perturbed_targets(labels, alpha, technique, draws, expected=expected)
+        return super().loss(logits, targets, index, draws)

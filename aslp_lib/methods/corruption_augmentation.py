@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Batch, Draws, Method, require_range
 
 CHOICES = tuple(CORRUPTIONS.values())
 """Corruptions to choose from, with equal probability."""
@@ -27,8 +27,7 @@ class CorruptionAugmentationOptions:
     """Probability that an image is replaced by a corrupted copy, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.share <= 1.0:
-            raise ValueError(f"share is {self.share}; expected a probability in [0, 1]")
+        require_range(0, 1, share=self.share)
 
 
 class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
@@ -43,9 +42,7 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     Options = CorruptionAugmentationOptions
     hard_masks = True
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         """Corrupt some images of a batch, and their masks with them.
 
         Raises:
@@ -53,22 +50,14 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
         """
         # A collective operation: every process must take part, even if it corrupts no image.
         others = _items(draws.partners(images), draws.partners(labels))
-        replaced = (draws.uniform < self.options.share).tolist()
-        items = [
-            _corrupted(draws.seed(image), item, other) if is_replaced else item
-            for image, is_replaced, item, other in zip(
-                draws.images, replaced, _items(images, labels), others, strict=True
-            )
-        ]
+        items = _items(images, labels)
+        for row in (draws.uniform < self.options.share).nonzero().flatten().tolist():
+            rng = np.random.default_rng(draws.seed(draws.images[row]))
+            corruption = CHOICES[rng.integers(len(CHOICES))]
+            mixed_with = [others[row]] if corruption.mixes else []
+            items[row] = corruption.change(rng, items[row], *mixed_with)
         new_images, new_masks = (torch.stack(tensors) for tensors in zip(*items, strict=True))
         return new_images.to(images.device), new_masks.to(labels)
-
-
-def _corrupted(seed: int, item: Item, other: Item) -> Item:
-    """Apply a random corruption to an image and its mask."""
-    rng = np.random.default_rng(seed)
-    corruption = CHOICES[rng.integers(len(CHOICES))]
-    return corruption.change(rng, item, *([other] if corruption.mixes else []))
 
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -22,8 +21,7 @@ class DisturbLabelOptions:
     """Probability that the label of a pixel is replaced by a uniformly random class, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.rate <= 1.0:
-            raise ValueError(f"rate is {self.rate}; expected a probability in [0, 1]")
+        require_range(0, 1, rate=self.rate)
 
 
 class DisturbLabel(Method[DisturbLabelOptions]):
@@ -46,4 +44,4 @@ class DisturbLabel(Method[DisturbLabelOptions]):
         # it is in the lower half of that range.
         random_class = (uniform < rate / 2).to(labels.dtype)
         targets = torch.where(uniform < rate, random_class, labels)
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        return super().loss(logits, targets, index, draws)

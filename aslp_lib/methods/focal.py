@@ -6,14 +6,13 @@ pixels hardly contribute. In the variant FLSD-53, gamma depends on the predictio
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method, NoOptions
+from aslp_lib.methods.base import Draws, Method, NoOptions, require_range
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,7 @@ class FocalOptions:
     loss is BCE."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.gamma) and self.gamma >= 0):
-            raise ValueError(f"gamma is {self.gamma}; expected a finite number of at least 0")
+        require_range(0, gamma=self.gamma)
 
 
 class Focal(Method[FocalOptions]):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,7 @@ class LabelSmoothingOptions:
     epsilon/2 and 1 - epsilon/2."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.epsilon <= 1.0:
-            raise ValueError(f"epsilon is {self.epsilon}; expected a fraction in [0, 1]")
+        require_range(0, 1, epsilon=self.epsilon)
 
 
 class LabelSmoothing(Method[LabelSmoothingOptions]):
@@ -35,4 +33,4 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         epsilon = self.options.epsilon
         targets = (1 - epsilon) * labels + epsilon / 2
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        return super().loss(logits, targets, index, draws)

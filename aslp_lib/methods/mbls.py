@@ -6,13 +6,12 @@ margin.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,7 @@ class MbLSOptions:
     """lambda, the penalty per unit of `|z|` beyond the margin, in nats."""
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
+        require_range(0, margin=self.margin, penalty=self.penalty)
 
 
 class MbLS(Method[MbLSOptions]):
@@ -44,6 +41,6 @@ class MbLS(Method[MbLSOptions]):
     Options = MbLSOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+        bce = super().loss(logits, labels, index, draws)
         excess = F.relu(logits.abs() - self.options.margin)
         return bce + self.options.penalty * excess.sum()

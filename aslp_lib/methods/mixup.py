@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.checks import require
+from aslp_lib.methods.base import Batch, Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class MixupOptions:
     hardly mixes; with 1, the share is uniform."""
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
+        require("alpha", self.alpha, 0 < self.alpha < math.inf, "a finite number above 0")
 
 
 class Mixup(Method[MixupOptions]):
@@ -40,13 +41,11 @@ class Mixup(Method[MixupOptions]):
     name, label = "mixup", "mixup"
     Options = MixupOptions
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         return mixed(images, labels, self.options.alpha, draws)
 
 
-def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[Tensor, Tensor]:
+def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> Batch:
     """Mix each image of a batch, and its labels, with its partner.
 
     Args:
@@ -62,21 +61,12 @@ def mixed(images: Tensor, labels: Tensor, alpha: float, draws: Draws) -> tuple[T
     samples = [np.random.default_rng(draws.seed(i)).beta(alpha, alpha) for i in draws.images]
     share = torch.tensor(samples, dtype=torch.float32).view(-1, 1, 1, 1)
     share = share.to(images.device, non_blocking=True)
-    partner_images, partner_labels = draws.partners(images), draws.partners(labels)
-    return (
-        (share * images + (1 - share) * partner_images) / 255,
-        share * labels + (1 - share) * partner_labels,
-    )
-
-
-def check_alpha(alpha: float) -> None:
-    """Raise ValueError unless Beta(alpha, alpha) exists."""
-    if not (math.isfinite(alpha) and alpha > 0):
-        raise ValueError(f"alpha is {alpha}; expected a finite number above 0")
+    mixed_images = (share * images + (1 - share) * draws.partners(images)) / 255
+    return mixed_images, share * labels + (1 - share) * draws.partners(labels)
 
 
 @dataclass(frozen=True)
-class RegMixupOptions:
+class RegMixupOptions(MixupOptions):
     """RegMixup."""
 
     alpha: float = 10.0
@@ -86,9 +76,8 @@ class RegMixupOptions:
     """eta, the weight of the mixtures' loss."""
 
     def __post_init__(self) -> None:
-        check_alpha(self.alpha)
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight}; expected a finite number of at least 0")
+        super().__post_init__()
+        require_range(0, weight=self.weight)
 
 
 class RegMixup(Method[RegMixupOptions]):
@@ -100,9 +89,7 @@ class RegMixup(Method[RegMixupOptions]):
     name, label = "regmixup", "RegMixup"
     Options = RegMixupOptions
 
-    def prepare(
-        self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
+    def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)
         return torch.cat([images.float() / 255, mixed_images]), torch.cat([labels, mixed_labels])
 

@@ -6,16 +6,13 @@ Uncertainty in Medical Image Segmentation" (Barfoot et al., 2025).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from aslp_lib.checks import require
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 MIN_PIXELS = 1.0
 """Smallest number of pixels in a bin that counts. The authors' code counts soft bins from 0.01
@@ -33,8 +30,8 @@ class ML1ACEOptions:
     """Number of equal-width bins of the probability."""
 
     def __post_init__(self) -> None:
-        require("weight", self.weight, 0 <= self.weight < math.inf, "a finite value, not negative")
-        require("bins", self.bins, self.bins >= 2, "2 or more")
+        require_range(0, weight=self.weight)
+        require_range(2, bins=self.bins)
 
 
 class ML1ACE(Method[ML1ACEOptions]):
@@ -55,11 +52,9 @@ class ML1ACE(Method[ML1ACEOptions]):
     """True for soft bins."""
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
-        probability = torch.sigmoid(logits).flatten(1)
-        error = calibration_error(
-            probability, labels.flatten(1), self.options.bins, soft=self.soft
-        ).sum()
+        bce = super().loss(logits, labels, index, draws)
+        probability, labels = torch.sigmoid(logits).flatten(1), labels.flatten(1)
+        error = calibration_error(probability, labels, self.options.bins, soft=self.soft).sum()
         return bce + self.options.weight * error * logits[0].numel()
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 SMALLEST = 1e-12
 """Smallest squared error. Below it the gradient of the square root is 0 instead of unbounded."""
@@ -25,10 +23,8 @@ class MMCEOptions:
     """h, the width of the kernel, in confidence. Mukhoti et al. (NeurIPS 2020) use 0.4."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            raise ValueError(f"weight is {self.weight}; expected a finite number of at least 0")
-        if not (math.isfinite(self.width) and self.width >= 0.01):
-            raise ValueError(f"width is {self.width}; expected a finite number of at least 0.01")
+        require_range(0, weight=self.weight)
+        require_range(0.01, width=self.width)
 
 
 class MMCE(Method[MMCEOptions]):
@@ -49,7 +45,7 @@ class MMCE(Method[MMCEOptions]):
     Options = MMCEOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+        bce = super().loss(logits, labels, index, draws)
         correct = torch.where(logits >= 0, labels, 1 - labels).flatten(1)
         confidence = torch.sigmoid(logits.abs()).flatten(1)
         squared = squared_mmce(confidence, correct, self.options.width)

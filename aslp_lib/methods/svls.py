@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.methods.base import Draws, Method
+from aslp_lib.methods.base import Draws, Method, require_range
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,7 @@ class SVLSOptions:
     input size of the network."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.sigma) and self.sigma >= 0.1):
-            raise ValueError(f"sigma is {self.sigma}; expected a finite number of at least 0.1")
+        require_range(0.1, sigma=self.sigma)
 
 
 class SVLS(Method[SVLSOptions]):
@@ -42,8 +41,7 @@ class SVLS(Method[SVLSOptions]):
     Options = SVLSOptions
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        targets = smoothed(labels, self.options.sigma)
-        return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+        return super().loss(logits, smoothed(labels, self.options.sigma), index, draws)
 
 
 def smoothed(labels: Tensor, sigma: float) -> Tensor:

@@ -78,7 +78,7 @@ class Batches:
 
 
 def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
-    """Cut a list of indices into batches; the last may be smaller.
+    """Cut a list of integers into batches; the last may be smaller.
 
     >>> in_batches([4, 2, 0, 1, 3], size=2)
     [[4, 2], [0, 1], [3]]

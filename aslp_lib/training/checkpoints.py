@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
@@ -29,10 +30,7 @@ class TrainingState:
 
 
 def save(
-    folder: MethodFolder,
-    settings: Settings,
-    state: TrainingState,
-    optimizer: torch.optim.Optimizer,
+    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
 ) -> None:
     """Write the checkpoint of an epoch over the previous one, atomically; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
@@ -45,10 +43,7 @@ def save(
 
 
 def restore(
-    folder: MethodFolder,
-    settings: Settings,
-    state: TrainingState,
-    optimizer: torch.optim.Optimizer,
+    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
 ) -> None:
     """Load the checkpoint into the network, the method, the optimiser and the log.
 
@@ -61,7 +56,10 @@ def restore(
     try:
         differs = Settings.from_json(facts["settings"]) != settings
         if not differs:
-            _fill(tensors, facts["log"], state, optimizer)
+            _fill(tensors, state, optimizer)
+            if not facts["log"]:
+                raise ValueError("the log is empty")
+            state.log.extend(dict(row) for row in facts["log"])
     # Content that `save` did not write may fail anywhere, with any error.
     except Exception as error:
         raise ValueError(
@@ -76,13 +74,8 @@ def restore(
         )
 
 
-def _fill(
-    tensors: Mapping[str, Tensor],
-    log: list[dict[str, float]],
-    state: TrainingState,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Load tensors and log rows; raise an error if they do not fit network and optimiser."""
+def _fill(tensors: Mapping[str, Tensor], state: TrainingState, optimizer: Optimizer) -> None:
+    """Load tensors; raise an error if they do not fit network, method and optimiser."""
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
@@ -98,17 +91,11 @@ def _fill(
             tensor = torch.empty_like(parameters[number]).copy_(tensor)
         moments.setdefault(number, {})[key] = tensor.detach()
     for number, values in moments.items():  # Otherwise torch would fail within its next step.
-        if values.keys() != {"step", "exp_avg", "exp_avg_sq"} or not values["step"] >= 1:
-            raise ValueError("the moments are not Adam's")
         shape = parameters[number].shape
-        if not values["exp_avg"].shape == values["exp_avg_sq"].shape == shape:
-            raise ValueError(
-                f"the moments of parameter {number} do not have the shape {tuple(shape)}"
-            )
+        expected = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
+        if {k: v.shape for k, v in values.items()} != expected or not values["step"] >= 1:
+            raise ValueError(f"the moments of parameter {number} are not Adam's")
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
-    if not log:
-        raise ValueError("the log is empty")
-    state.log.extend(dict(row) for row in log)
 
 
 def write_log(folder: MethodFolder, state: TrainingState) -> None:
@@ -127,9 +114,6 @@ def finish(
     for name, values in state.method.per_image().items():
         rows = zip(dataset.stems, values.tolist(), strict=True)
         write_csv(folder.per_image(name), ["stem", name], rows)
-    facts = {
-        "network": settings.network,
-        "method": state.method.name,
-        "settings": settings.to_json(),
-    }
+    facts = {"network": settings.network, "method": state.method.name}
+    facts["settings"] = settings.to_json()
     save_tensors(folder.weights, state.network.state_dict(), facts)

@@ -21,9 +21,8 @@ from tqdm.auto import tqdm
 from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, derived_seed
-from aslp_lib.methods import Draws, Method
-from aslp_lib.metrics import calibration
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.methods import Draws
+from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import checkpoints, distributed, optimization
 from aslp_lib.training.batches import Batches, accelerator_for, in_batches
@@ -89,23 +88,24 @@ def train(
     steps = math.ceil(len(data.train) / settings.batch_size)
     done = len(state.log)
     batches = Batches(data.train, settings.loading_workers, accelerator)
-    bar = tqdm(
+    with tqdm(
         total=settings.epochs * steps,
         initial=done * steps,
         desc=state.method.label,
         unit="step",
         mininterval=1.0,  # Each refresh sends messages to a notebook, whose queue is finite.
         disable=not progress,
-    )
-    with bar:
+    ) as bar:
         for epoch in range(done, settings.epochs):
-            loss, learning_rate = run_epoch(
-                epoch, settings, batches, network, optimizer, state, bar
-            )
+            loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
             validated = state.method.validated(state.network)
             counts = validate(validated, data.validation, settings)
             state.method.after_validation(counts, state.network)
-            state.log.append(_row(epoch, loss, learning_rate, counts, state.method))
+            state.log.append(
+                {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}
+                | scores(counts, names=("accuracy", "confidence", "ece", "oe"))
+                | {name: value.item() for name, value in state.method.log().items()}
+            )
             if folder is not None and main:
                 checkpoints.save(folder, settings, state, optimizer)
             if after_epoch is not None and main:
@@ -220,10 +220,8 @@ def run_epoch(
             current = _read(mean_loss)
             _check_finite(current, epoch, settings)
             if not bar.disable:
-                per_image_means = {
-                    k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()
-                }
-                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **per_image_means}
+                means = {k: f"{_read(v.mean()):.3f}" for k, v in method.per_image().items()}
+                postfix = {"epoch": epoch + 1, "loss": f"{current:.3f}", **means}
                 bar.set_postfix(postfix, refresh=False)
     epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / len(dataset)
     _check_finite(epoch_mean, epoch, settings)
@@ -261,19 +259,3 @@ def _check_finite(loss: float, epoch: int, settings: Settings) -> None:
             f"{settings.learning_rate:g}; expected a finite value. Lower --learning-rate. The last "
             "checkpoint, if there is one, is kept."
         )
-
-
-def _row(
-    epoch: int, loss: float, learning_rate: float, counts: Counts, method: Method
-) -> dict[str, float]:
-    """Return an epoch's row of the log."""
-    return {
-        "epoch": epoch + 1,
-        "learning_rate": learning_rate,
-        "loss": loss,
-        "accuracy": calibration.accuracy(counts),
-        "confidence": calibration.confidence(counts),
-        "ece": calibration.ece(counts),
-        "oe": calibration.oe(counts),
-        **{name: value.item() for name, value in method.log().items()},
-    }

@@ -6,18 +6,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from accelerate import Accelerator
 from torch import nn
+from torch.optim import Adam, Optimizer
 
 from aslp_lib.config import Settings
 from aslp_lib.networks import DenseNetwork
+from aslp_lib.training.batches import in_batches
 
 DECAY, DECAY_EPOCHS = 0.95, 10
 """The authors' decay of the learning rate: a factor of 0.95 every 10 epochs."""
 
 
-def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.Optimizer:
+def adam(network: DenseNetwork, settings: Settings, fused: bool) -> Optimizer:
     """Create Adam for a network; each parameter group stores its largest learning rate as `peak`.
 
     Args:
@@ -35,7 +36,7 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> torch.optim.
     groups = [{"params": rest, "peak": rate}]
     if encoder:
         groups.append({"params": encoder, "peak": rate * settings.encoder_lr_factor})
-    return torch.optim.Adam(groups, lr=rate, fused=fused)
+    return Adam(groups, lr=rate, fused=fused)
 
 
 def constant(done: float, epochs: int) -> float:
@@ -89,11 +90,7 @@ def _half_cosine(progress: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float, int], float]] = {
-    "constant": constant,
-    "cosine": cosine,
-    "one_cycle": one_cycle,
-    "step": step,
-    "release": release,
+    function.__name__: function for function in (constant, cosine, one_cycle, step, release)
 }
 """Learning rate schedules by name: functions of the epochs done and the epochs in total, which
 return the learning rate as a share of its peak."""
@@ -113,7 +110,7 @@ def schedule(name: str, done: float, epochs: int) -> float:
     return SCHEDULES[name](done, epochs)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, settings: Settings, done: float) -> float:
+def set_rate(optimizer: Optimizer, settings: Settings, done: float) -> float:
     """Set the learning rate of each parameter group, and return it as a share of the peak.
 
     Args:
@@ -149,11 +146,8 @@ def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
     >>> [(part.weight, part.last) for part in plan(images=5, batch_size=2, accumulation_steps=2)]
     [(0.5, False), (0.5, True), (1.0, True)]
     """
-    sizes = [min(batch_size, images - start) for start in range(0, images, batch_size)]
-    steps = [
-        sizes[start : start + accumulation_steps]
-        for start in range(0, len(sizes), accumulation_steps)
-    ]
+    sizes = [len(batch) for batch in in_batches(range(images), batch_size)]
+    steps = in_batches(sizes, accumulation_steps)
     return [
         Part(number / len(steps), size / sum(step), last=i == len(step) - 1)
         for number, step in enumerate(steps)
@@ -162,10 +156,7 @@ def plan(images: int, batch_size: int, accumulation_steps: int) -> list[Part]:
 
 
 def take_step(
-    accelerator: Accelerator,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    max_grad_norm: float | None = None,
+    accelerator: Accelerator, network: nn.Module, optimizer: Optimizer, max_grad_norm: float | None
 ) -> None:
     """Take one optimiser step and reset the gradient.
 

@@ -34,9 +34,8 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     at_own_size = settings.validate_at == "image"
     grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
     tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
-    for images, labels, indices in loader(
-        dataset, settings, accelerator, range(len(dataset))[part]
-    ):
+    order = range(len(dataset))[part]
+    for images, labels, indices in loader(dataset, settings, accelerator, order):
         with torch.inference_mode(), accelerator.autocast():
             logits = network(images).float()
             probabilities = torch.sigmoid(logits)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from aslp_lib.checks import require
+
 
 def class_targets(one_hot: Tensor, alpha: float, beta: float) -> Tensor:
     """Compute the expected target, `(1 - alpha*beta) * e + alpha*beta / K`.
@@ -28,12 +30,9 @@ def class_targets(one_hot: Tensor, alpha: float, beta: float) -> Tensor:
         ValueError: alpha or beta is out of range.
     """
     classes = one_hot.shape[-1]
-    if not 0 <= beta <= classes / (classes - 1):
-        raise ValueError(
-            f"beta is {beta}; expected [0, {classes / (classes - 1):g}] for {classes} classes"
-        )
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha is {alpha}; expected [0, 1]")
+    limit = classes / (classes - 1)
+    require("beta", beta, 0 <= beta <= limit, f"[0, {limit:g}] for {classes} classes")
+    require("alpha", alpha, 0 <= alpha <= 1, "[0, 1]")
     return (1 - alpha * beta) * one_hot + alpha * beta / classes
 
 

@@ -12,7 +12,7 @@ validation NLL, and those whose validation NLL and mean confidence are nearest t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -62,12 +62,9 @@ def design(alphas: Sequence[float], *, every_technique: bool) -> list[RunConfigu
             measured gap with hard inversion only.
     """
     rules = RULES if every_technique else ("calibration", "measured_gap")
+    techniques = TRAINED if every_technique else TRAINED[:1]
     configurations = [RunConfiguration("bce"), aslp("calibration", "HI", expected=True)]
-    configurations += [
-        aslp(rule, technique)
-        for rule in rules
-        for technique in (TRAINED if every_technique else TRAINED[:1])
-    ]
+    configurations += [aslp(rule, technique) for rule in rules for technique in techniques]
     for alpha in alphas:
         configurations += [constant(alpha), smoothing(alpha * TECHNIQUES["HI"].beta)]
     if every_technique:
@@ -89,12 +86,11 @@ def records_of(
     records: Sequence[Record], name: str, training: RunConfiguration, recalibration: str | None
 ) -> list[Record]:
     """Select the records of a configuration on a set, one per seed; empty if there are none."""
-    defaults = asdict(METHODS[training.method].Options())
-    switch = {key: value for key, value in defaults.items() if key == "use_expected_targets"}
+    switch = "use_expected_targets"
+    default = {switch: False} if hasattr(METHODS[training.method].Options, switch) else {}
+    options = {**default, **training.options}
     try:
-        return one_per_seed(
-            records, name, training.method, recalibration, **{**switch, **training.options}
-        )
+        return one_per_seed(records, name, training.method, recalibration, **options)
     except ValueError:
         return []
 
@@ -114,37 +110,26 @@ def paired(
 def contrasts(records: Sequence[Record]) -> dict[str, list[Contrast]]:
     """Return the contrasts of each letter that were recorded with at least two common seeds."""
     mc, mc_expected = aslp("calibration", "HI"), aslp("calibration", "HI", expected=True)
-    stochastic = [Contrast("MC, HI: sampled - expected targets", mc, mc_expected)]
-    for alpha in (alphas := constants(records)):
-        label = f"constant alpha {alpha:g}, HI: sampled - expected targets"
-        stochastic.append(
-            Contrast(label, constant(alpha), smoothing(alpha * TECHNIQUES["HI"].beta))
-        )
+    sampled = {alpha: constant(alpha) for alpha in constants(records)}
+    expected = {alpha: smoothing(alpha * TECHNIQUES["HI"].beta) for alpha in sampled}
+    switch = "sampled - expected targets"
+    stochastic = [Contrast(f"MC, HI: {switch}", mc, mc_expected)]
+    for alpha, run in sampled.items():
+        stochastic.append(Contrast(f"constant alpha {alpha:g}, HI: {switch}", run, expected[alpha]))
     for name in ("SI", "M", "DM"):
-        sampled, alpha = at_strength(name), STRENGTH / TECHNIQUES[name].beta
-        label = f"constant alpha {alpha:.3g}, {name}: sampled - expected targets"
-        stochastic.append(Contrast(label, sampled, smoothing(STRENGTH)))
-    stochastic += [
-        Contrast(f"MC: HI - {name}", mc, aslp("calibration", name)) for name in TRAINED[1:]
-    ]
-    constant_runs = {alpha: constant(alpha) for alpha in alphas}
-    smoothings = {alpha: smoothing(alpha * TECHNIQUES["HI"].beta) for alpha in alphas}
-    adaptive = [
-        Contrast(
-            f"MC, HI - constant alpha {alpha:g} ({' and '.join(reasons)})",
-            mc,
-            constant_runs[alpha],
-        )
-        for alpha, reasons in matched(records, mc, constant_runs).items()
-    ]
-    adaptive += [
-        Contrast(
-            f"MC, expected targets - label smoothing {2 * alpha:g} ({' and '.join(reasons)})",
-            mc_expected,
-            smoothings[alpha],
-        )
-        for alpha, reasons in matched(records, mc_expected, smoothings).items()
-    ]
+        run = at_strength(name)
+        label = f"constant alpha {run.options['alpha']:.3g}, {name}: {switch}"
+        stochastic.append(Contrast(label, run, smoothing(STRENGTH)))
+    for name in TRAINED[1:]:
+        stochastic.append(Contrast(f"MC: HI - {name}", mc, aslp("calibration", name)))
+    adaptive = []
+    for label, reference, choices, per_alpha in (
+        ("MC, HI - constant alpha", mc, sampled, 1),
+        ("MC, expected targets - label smoothing", mc_expected, expected, 2),
+    ):
+        for alpha, reasons in matched(records, reference, choices).items():
+            name = f"{label} {per_alpha * alpha:g} ({' and '.join(reasons)})"
+            adaptive.append(Contrast(name, reference, choices[alpha]))
     rules = [
         Contrast(f"{RULES[rule]} - MC, {name}", aslp(rule, name), aslp("calibration", name))
         for rule in ("entropy", "measured_gap")
@@ -179,19 +164,17 @@ def matched(
         Constant alpha -> the respects in which it matches; empty if the reference was not recorded.
     """
 
-    def means(training: RunConfiguration) -> tuple[float, float]:
+    def means(training: RunConfiguration) -> tuple[float, ...]:
+        """Return the mean NLL and confidence of a training; nothing if it was not recorded."""
         selected = records_of(records, "validation", training, None)
-        nll = float(np.mean([record["nll"] for record in selected]))
-        return nll, float(np.mean([record["accuracy"] + record["gap"] for record in selected]))
+        pairs = [(record["nll"], record["accuracy"] + record["gap"]) for record in selected]
+        return tuple(np.mean(pairs, axis=0)) if pairs else ()
 
-    scores = {
-        alpha: means(training)
-        for alpha, training in choices.items()
-        if records_of(records, "validation", training, None)
-    }
-    if not scores or not records_of(records, "validation", reference, None):
+    scores = {alpha: pair for alpha, training in choices.items() if (pair := means(training))}
+    target = means(reference)
+    if not scores or not target:
         return {}
-    nll, confidence = means(reference)
+    nll, confidence = target
     nearest = {
         "lowest validation NLL": min(scores, key=lambda alpha: scores[alpha][0]),
         "MC's validation NLL": min(scores, key=lambda alpha: abs(scores[alpha][0] - nll)),

@@ -70,9 +70,7 @@ def side_by_side(rows: Mapping[str, Settings]) -> dict[str, TrainingState]:
     """
     for name, settings in rows.items():
         if len(settings.methods) != 1:
-            raise ValueError(
-                f"{name} has the methods {settings.methods}; expected one method per row"
-            )
+            raise ValueError(f"{name} has the methods {settings.methods}; expected one per row")
     trained = {}
     print(HEAD)
     for name, settings in rows.items():

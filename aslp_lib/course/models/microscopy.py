@@ -73,10 +73,8 @@ def draw_cells(
         _draw_image(np.random.default_rng([seed, i]), size, cells, light, noise)
         for i in range(images)
     ]
-    pictures, masks, posteriors = (
-        torch.from_numpy(np.stack(arrays)[:, None]) for arrays in zip(*samples, strict=True)
-    )
-    return Cells(pictures, masks, posteriors)
+    arrays = (np.stack(parts)[:, None] for parts in zip(*samples, strict=True))
+    return Cells(*map(torch.from_numpy, arrays))
 
 
 def spoiled(cells: Cells, seed: int = 0) -> dict[str, Cells]:

@@ -67,9 +67,7 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
         ValueError: the shapes differ, or there are fewer than 2 bins.
     """
     if maps.shape != masks.shape:
-        raise ValueError(
-            f"maps have shape {maps.shape} and masks {masks.shape}; expected equal shapes"
-        )
+        raise ValueError(f"maps have shape {maps.shape}; expected that of masks, {masks.shape}")
     if bins < 2:
         raise ValueError(f"bins is {bins}; expected at least 2")
     grey_confidence = np.maximum(maps, TOP - maps).reshape(len(maps), -1)
@@ -77,36 +75,14 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
     ranks = np.rint(np.arange(bins) * grey_confidence.size / bins).astype(np.int64)
     edges = np.sort(grey_confidence, axis=None)[ranks]
     low, high = np.append(0, edges[:-1]), np.append(edges[1:], TOP)
-    parts = [max(int((edges == edge).sum()), 1) for edge in low]
-    statistics = [
-        _bin_statistics(grey_confidence, correct, *bounds)
-        for bounds in zip(low, high, parts, strict=True)
-    ]
-    pixels, confidence, accuracy = (np.array(column) for column in zip(*statistics, strict=True))
-    return Spans(low / TOP, high / TOP, pixels, confidence, accuracy, grey_confidence.size)
-
-
-def _bin_statistics(
-    grey_confidence: NDArray[np.uint8],
-    correct: NDArray[np.bool_],
-    low: int,
-    high: int,
-    parts: int,
-) -> tuple[int, float, float]:
-    """Compute the statistics of a bin that takes the first part of each image's pixels in range.
-
-    Args:
-        grey_confidence: (images, pixels) confidence as a grey level.
-        correct: (images, pixels) whether the prediction equals the label.
-        low, high: smallest and largest grey level in the bin.
-        parts: number of equal parts into which each image's pixels in this range are divided.
-
-    Returns:
-        Number of pixels, their mean confidence and their accuracy.
-    """
-    inside = (grey_confidence >= low) & (grey_confidence <= high)
-    taken = inside & (inside.cumsum(axis=1) <= inside.sum(axis=1, keepdims=True) // parts)
-    pixels = int(taken.sum())
-    if not pixels:
-        return 0, 0.0, 0.0
-    return pixels, float(grey_confidence[taken].mean() / TOP), float(correct[taken].mean())
+    statistics = []
+    for start, end in zip(low, high, strict=True):
+        inside = (grey_confidence >= start) & (grey_confidence <= end)
+        parts = max((edges == start).sum(), 1)
+        taken = inside & (inside.cumsum(axis=1) <= inside.sum(axis=1, keepdims=True) // parts)
+        confidence = grey_confidence[taken].sum(dtype=np.int64)
+        statistics.append((taken.sum(), confidence, correct[taken].sum()))
+    pixels, confidences, hits = np.array(statistics).T
+    counted = np.maximum(pixels, 1)  # an empty bin has the confidence and accuracy 0
+    mean_confidence = confidences / counted / TOP
+    return Spans(low / TOP, high / TOP, pixels, mean_confidence, hits / counted, correct.size)

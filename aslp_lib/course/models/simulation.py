@@ -123,7 +123,7 @@ def simulate(
     margins, beta = population.margins, alphas.technique.beta
     posterior, index = torch.sigmoid(margins), torch.arange(population.images)
     labels, fitted = torch.ones(population.images, 1), torch.zeros(population.images)
-    rows: dict[str, list] = {"gradient": [], "alpha": [], "accuracy": [], "confidence": []}
+    rows = []
     for epoch in range(epochs):
         effective_alpha = population.response * alphas.alpha
         target = torch.logit(minimiser(posterior, effective_alpha, alphas.technique), eps=1e-6)
@@ -136,10 +136,7 @@ def simulate(
         strength = beta * alphas.alpha.mean().item()
         accuracy = 0.5 + (population.accuracy - 0.5) * learned - population.cost * strength**2
         alphas.observe(accuracy, confidence)
-        rows["gradient"].append(beta / 2 * logits.numpy())
-        rows["alpha"].append(alphas.alpha.numpy().copy())
-        rows["accuracy"].append(accuracy)
-        rows["confidence"].append(confidence)
-    table = {name: np.stack(values) for name, values in rows.items()}
-    bound = np.minimum(2 * (1 - table["accuracy"]) / max(beta, 1e-12), alphas.technique.alpha_limit)
-    return Trace(margins.numpy(), bound=bound, **table)
+        rows.append((beta / 2 * logits.numpy(), alphas.alpha.numpy().copy(), accuracy, confidence))
+    gradients, alpha, accuracies, confidences = map(np.array, zip(*rows, strict=True))
+    bound = np.minimum(2 * (1 - accuracies) / max(beta, 1e-12), alphas.technique.alpha_limit)
+    return Trace(margins.numpy(), gradients, alpha, accuracies, confidences, bound)

@@ -75,15 +75,13 @@ EXERCISES["{name}"].grade(answer)"""
 
 def assignment(module: ModuleType) -> NotebookNode:
     """Make the source notebook of the assignment on one notebook's exercises."""
+    marks = sum(exercise.marks for exercise in module.EXERCISES)
     instructions = INSTRUCTIONS.format(
-        notebook=module.NOTEBOOK,
-        exercises=len(module.EXERCISES),
-        marks=sum(exercise.marks for exercise in module.EXERCISES),
-        seconds=SECONDS,
+        notebook=module.NOTEBOOK, exercises=len(module.EXERCISES), marks=marks, seconds=SECONDS
     )
     cells = [
         new_markdown_cell(instructions.strip(), id="instructions"),
-        new_code_cell(IMPORTS, id="imports", metadata=_metadata("imports", locked=True)),
+        _code_cell("imports", IMPORTS, locked=True),
     ]
     for exercise in module.EXERCISES:
         cells += _exercise_cells(exercise)
@@ -96,22 +94,16 @@ def _exercise_cells(exercise: Exercise) -> Iterator[NotebookNode]:
     marks = "1 mark" if exercise.marks == 1 else f"{exercise.marks} marks"
     yield new_markdown_cell(f"{exercise.markdown}\n\n({marks})", id=f"question-{name}")
     solution = f"### BEGIN SOLUTION\n{exercise.solution.strip()}\n### END SOLUTION"
-    yield new_code_cell(
-        f"{exercise.blank}\n{solution}",
-        id=f"answer-{name}",
-        metadata=_metadata(f"answer-{name}", solution=True),
-    )
-    yield new_code_cell(
-        TEST.format(name=exercise.name),
-        id=f"test-{name}",
-        metadata=_metadata(f"test-{name}", grade=True, locked=True, points=exercise.marks),
-    )
+    yield _code_cell(f"answer-{name}", f"{exercise.blank}\n{solution}", solution=True)
+    test = TEST.format(name=exercise.name)
+    yield _code_cell(f"test-{name}", test, grade=True, locked=True, points=exercise.marks)
 
 
-def _metadata(grade_id: str, **values: bool | int) -> dict[str, dict[str, object]]:
-    """Return the metadata by which nbgrader identifies a cell."""
+def _code_cell(name: str, source: str, **values: bool | int) -> NotebookNode:
+    """Make a code cell with the metadata by which nbgrader identifies it."""
     flags = {"grade": False, "locked": False, "solution": False, "task": False} | values
-    return {"nbgrader": {"schema_version": 3, "grade_id": grade_id, "cell_type": "code"} | flags}
+    nbgrader = {"schema_version": 3, "grade_id": name, "cell_type": "code"} | flags
+    return new_code_cell(source, id=name, metadata={"nbgrader": nbgrader})
 
 
 def main() -> None:

@@ -103,11 +103,11 @@ def optional() -> list[str]:
 def main() -> int:
     """Print all checks, and return the exit status."""
     print(check_environment())
-    ready = not any(problems().values())
-    if ready:
-        print("Optional:", *optional(), sep="\n")
-    print("ready" if ready else "not ready: fix what is not ok")
-    return 0 if ready else 1
+    if any(problems().values()):
+        print("not ready: fix what is not ok")
+        return 1
+    print("Optional:", *optional(), "ready", sep="\n")
+    return 0
 
 
 if __name__ == "__main__":

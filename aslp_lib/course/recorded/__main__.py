@@ -17,15 +17,14 @@ def main() -> None:
     """Train in a temporary folder, and replace the shipped files when all runs are done."""
     data, scores_by_method = SETTINGS.load_data(), {}
     with tempfile.TemporaryDirectory() as temporary:
-        for method in METHODS:
-            folder = MethodFolder(Path(temporary) / method)
+        folders = {method: MethodFolder(Path(temporary) / method) for method in METHODS}
+        for method, folder in folders.items():
             network = train(SETTINGS, data, method, folder).network
             scores_by_method[method] = {
                 name: scores(validate(network, part, SETTINGS), names=SCORES)
                 for name, part in data.tests.items()
             }
-        for method in METHODS:
-            folder = MethodFolder(Path(temporary) / method)
+        for method, folder in folders.items():
             write(FOLDER / f"{method}.safetensors", folder.weights.read_bytes())
             write(FOLDER / f"{method}.csv", folder.log.read_bytes())
     write_how("how.json", "aslp_lib.course.recorded", METHODS, scores=scores_by_method)

@@ -19,7 +19,7 @@ from aslp_lib.config import Settings
 from aslp_lib.course.recorded import SETTINGS, position, read_arrays, write_arrays, write_how
 from aslp_lib.course.recorded.perturbations import logits_of
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
@@ -34,11 +34,7 @@ GREYS = 32
 STEP = 1e-4
 """Quantisation step of the recorded alphas."""
 FILE, HOW = "epochs.npz", "epochs.json"
-SCORES = {
-    "accuracy": calibration.accuracy,
-    "confidence": calibration.confidence,
-    "ece": calibration.ece,
-}
+SCORES = ("accuracy", "confidence", "ece")
 
 
 @dataclass(frozen=True)
@@ -92,13 +88,11 @@ def frame(state: TrainingState, data: DataSplits, settings: Settings) -> dict[st
     sets: dict[str, SaliencySet] = {"validation": data.validation, "train": data.train}
     alpha = state.method.per_image().get("alpha", torch.zeros(len(data.train)))
     counts = [validate(state.network, sets[part], settings) for part in PICKS]
-    diagrams = [calibration.reliability(part) for part in counts]
+    diagrams = map(calibration.reliability, counts)
     logits = [logits_of(state.network, sets[part])[list(picks)] for part, picks in PICKS.items()]
     return {
         "levels": np.rint(alpha.double().numpy() / STEP).astype(np.uint16),
-        "scores": np.array(
-            [[score(part) for score in SCORES.values()] for part in counts], np.float32
-        ),
+        "scores": np.array([[*scores(c, names=SCORES).values()] for c in counts], np.float32),
         "bins": np.array([(t.pixels, t.confidence, t.accuracy) for t in diagrams], np.float32),
         "maps": np.rint((GREYS - 1) * expit(np.stack(logits))).astype(np.uint8),
     }

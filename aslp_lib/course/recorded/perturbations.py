@@ -49,6 +49,7 @@ FILE, HOW = "perturbations.npz", "perturbations.json"
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Centres of the bins in which BCE's logits are counted."""
 KINDS = ("toss-ups", "background", "other")
+SCORES = ("ece", "oe", "brier", "accuracy", "confidence")
 
 
 @dataclass(frozen=True)
@@ -152,14 +153,13 @@ def kinds(posterior: np.ndarray) -> np.ndarray:
     return np.select([np.abs(posterior - 0.5) < 0.25, posterior == 0], [0, 1], 2)
 
 
-def outcome(logits: np.ndarray, dataset: Shapes, picks: tuple[int, ...]) -> Outcome:
-    """Compute the predictions to record from a network's logits for a set.
+def outcome(network: nn.Module, dataset: Shapes, picks: tuple[int, ...]) -> Outcome:
+    """Compute the predictions of a network for a set.
 
     Args:
-        logits: (images, H, W).
         picks: indices of the images whose maps are recorded.
     """
-    p = expit(logits.astype(np.float64))
+    p = expit(logits_of(network, dataset).astype(np.float64))
     counts = Counts.from_probabilities(
         torch.from_numpy(p), dataset.masks[:, 0].long(), grey_levels=MAP_GREY_LEVELS
     )
@@ -218,12 +218,7 @@ def main() -> None:
     rows = []
     for row in ROWS:
         network = of_row(row, data, settings)
-        rows.append(
-            [
-                outcome(logits_of(network, tests[part]), tests[part], picks)
-                for part, picks in PICKS.items()
-            ]
-        )
+        rows.append([outcome(network, tests[part], picks) for part, picks in PICKS.items()])
     bce_logits = {part: logits_of(load("bce"), tests[part]) for part in PICKS}
     arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
@@ -233,24 +228,12 @@ def main() -> None:
         "map_logits": np.array([bce_logits[p][list(PICKS[p])] for p in PICKS], np.float16),
     }
     write_arrays(FILE, arrays)
-    write_how(
-        HOW,
-        "aslp_lib.course.recorded.perturbations",
-        ["constant_alpha"],
-        levels=PERTURBATIONS,
-        targets={targets: technique.name for targets, technique in TARGETS.items()},
-        scores={
-            targets: {
-                level: _scores(at_perturbation(level, "test", targets).counts)
-                for level in PERTURBATIONS
-            }
-            for targets in TARGETS
-        },
-    )
-
-
-def _scores(counts: Counts) -> dict[str, float]:
-    return scores(counts, names=("ece", "oe", "brier", "accuracy", "confidence"))
+    techniques = {targets: technique.name for targets, technique in TARGETS.items()}
+    results: dict[str, Any] = {"levels": PERTURBATIONS, "targets": techniques, "scores": {}}
+    for targets in TARGETS:
+        counts = {level: at_perturbation(level, "test", targets).counts for level in PERTURBATIONS}
+        results["scores"][targets] = {level: scores(c, names=SCORES) for level, c in counts.items()}
+    write_how(HOW, "aslp_lib.course.recorded.perturbations", ["constant_alpha"], **results)
 
 
 if __name__ == "__main__":
