@@ -45,6 +45,21 @@ def read(path: Path) -> bytes:
         return file.read()
 
 
+def require_exists(noun: str, path: Path, expected: str) -> None:
+    """Raise FileNotFoundError if there is no folder or no regular file.
+
+    Args:
+        noun: "folder" for a folder; otherwise what the file is, such as "file" or "list".
+        expected: what was expected and what to do, for the message.
+
+    >>> require_exists("file", Path("none.csv"), "a table. Check the path.")
+    Traceback (most recent call last):
+    FileNotFoundError: there is no file none.csv; expected a table. Check the path.
+    """
+    if not (path.is_dir() if noun == "folder" else path.is_file()):
+        raise FileNotFoundError(f"there is no {noun} {path}; expected {expected}")
+
+
 def write(path: Path, content: str | bytes) -> None:
     """Write a file atomically: under another name first, then renamed to `path`.
 

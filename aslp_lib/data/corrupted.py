@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from aslp_lib.checks import require
 from aslp_lib.data.base import SaliencySet, derived_seed
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 
@@ -37,10 +38,8 @@ class Corrupted(SaliencySet):
 
     def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
         super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
-        if corruption not in CORRUPTIONS:
-            raise ValueError(
-                f"corruption is {corruption!r}; expected one of {', '.join(CORRUPTIONS)}"
-            )
+        known = f"one of {', '.join(CORRUPTIONS)}"
+        require("corruption", corruption, corruption in CORRUPTIONS, known)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
 from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_grey_levels, stored_size
-from aslp_lib.data.listing import find_images, read_list, refuse
+from aslp_lib.data.listing import find_images, read_list, refuse, refuse_empty
 from aslp_lib.files import read
 
 TRAIN = Path("Train/DUTS-TR")
@@ -160,11 +160,7 @@ def paper_layout(
     root = Path(root)
     notes: list[str] = []
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
-    if not images:
-        raise ValueError(
-            f"there are no images in {root / TRAIN / 'Image'}; expected .jpg, .jpeg or .png files. "
-            "Add the images."
-        )
+    refuse_empty(root / TRAIN / "Image", images)
     train, validation = _split(root, sorted(images), notes)
 
     def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
@@ -209,24 +205,29 @@ def paper_tests(
     >>> {name: len(test) for name, test in tests.items()}
     {'SOD': 1}
     """
-    notes: list[str] = []
-    tests: dict[str, SaliencySet] = {}
-    present = sorted(p.parent.name for p in (root / "Test").glob("*/Image") if p.is_dir())
-    present = [n for n in present if not n.startswith(".") and not n.endswith(".partial")]
-    incomplete = {p.name for p in (root / "Test").glob("[!.]*") if p.is_dir()} - set(present)
-    if incomplete:
-        names = ", ".join(sorted(incomplete))
+    folders, notes = find_test_folders(root)
+    complete = [p for p in folders if (p / "Image").is_dir() and p.suffix != ".partial"]
+    if incomplete := sorted(path.name for path in folders if path not in complete):
+        names = ", ".join(incomplete)
         notes.append(f"folders that are not test sets (no Image folder, or incomplete): {names}")
-    known = [name for name in (*TEST_SETS, TEXTURES) if name in present]
-    for name in known + [name for name in present if name not in known]:
-        tests[name] = _test_set(root / "Test" / name, size, limit, grey)
-    if missing := [name for name in (*TEST_SETS, TEXTURES) if name not in present]:
-        notes.append(f"not in {root / 'Test'}, so left out: {', '.join(missing)}")
-    if not tests:
+    if not complete:
         raise FileNotFoundError(
             f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
-    return tests, notes
+    return {path.name: _test_set(path, size, limit, grey) for path in complete}, notes
+
+
+def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
+    """Find the folders in `root / "Test"`, complete or not.
+
+    Returns:
+        Their paths, the sets of the paper first, and notes on those of the paper that are missing.
+    """
+    known = (*TEST_SETS, TEXTURES)
+    folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
+    missing = [name for name in known if not (root / "Test" / name).is_dir()]
+    notes = [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"] if missing else []
+    return sorted(folders, key=lambda path: (*known, path.name).index(path.name)), notes
 
 
 def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:
@@ -244,10 +245,7 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
         )
     count = max(1, round(VALIDATION_SHARE * len(stems)))
     if count == len(stems):
-        raise ValueError(
-            f"{root / TRAIN} holds one image; expected at least two, for training and validation. "
-            "Add images."
-        )
+        raise ValueError(f"{root / TRAIN} holds one image; expected at least two. Add images.")
     order = np.random.default_rng(0).permutation(len(stems))
     held_out = {stems[i] for i in order[:count]}
     notes.append(

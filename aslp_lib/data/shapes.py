@@ -85,26 +85,23 @@ class Scene:
 SHIFTED = Annotators(agreement=0.85)
 
 SHIFTS: dict[str, tuple[Scene, Annotators]] = {
-    # Shapes have less contrast, and annotators label fewer of them.
-    "contrast1": (Scene(contrast=(0.07, 0.51)), Annotators()),
-    "contrast2": (Scene(contrast=(0.06, 0.42)), Annotators()),
-    "contrast3": (Scene(contrast=(0.04, 0.30)), Annotators()),
-    # The texture is stronger, so that the same contrast is harder to see.
-    "texture1": (Scene(texture=1.5), Annotators()),
-    "texture2": (Scene(texture=2.0), Annotators()),
-    "texture3": (Scene(texture=3.0), Annotators()),
-    # Annotators agree less; the first grade is that of `shifted`.
-    "agreement1": (Scene(), SHIFTED),
-    "agreement2": (Scene(), Annotators(agreement=0.65)),
-    "agreement3": (Scene(), Annotators(agreement=0.40)),
-    # There are more shapes than in training.
-    "crowd1": (Scene(shapes=(4, 4)), Annotators()),
-    "crowd2": (Scene(shapes=(6, 6)), Annotators()),
-    "crowd3": (Scene(shapes=(9, 9)), Annotators()),
-    # A third of the images, half of them, or all show no shape.
-    "empty1": (Scene(shapes=(0, 2)), Annotators()),
-    "empty2": (Scene(shapes=(0, 1)), Annotators()),
-    "empty3": (Scene(shapes=(0, 0)), Annotators()),
+    f"{kind}{grade}": shift
+    for kind, shifts in {
+        # Shapes have less contrast, and annotators label fewer of them.
+        "contrast": [
+            (Scene(contrast=ends), Annotators())
+            for ends in ((0.07, 0.51), (0.06, 0.42), (0.04, 0.30))
+        ],
+        # The texture is stronger, so that the same contrast is harder to see.
+        "texture": [(Scene(texture=strength), Annotators()) for strength in (1.5, 2.0, 3.0)],
+        # Annotators agree less; the first grade is that of `shifted`.
+        "agreement": [(Scene(), Annotators(agreement=share)) for share in (0.85, 0.65, 0.40)],
+        # There are more shapes than in training.
+        "crowd": [(Scene(shapes=(number, number)), Annotators()) for number in (4, 6, 9)],
+        # A third of the images, half of them, or all show no shape.
+        "empty": [(Scene(shapes=(0, most)), Annotators()) for most in (2, 1, 0)],
+    }.items()
+    for grade, shift in enumerate(shifts, start=1)
 }
 """Graded distribution shifts by name. Each one changes a single property."""
 
@@ -243,18 +240,13 @@ def graded(
     >>> shifted["empty3"].masks.sum().item()
     0
     """
-    names = list(names)
-    if unknown := [name for name in names if name not in SHIFTS]:
-        raise ValueError(
-            f"shift is {', '.join(map(repr, unknown))}; expected one of {', '.join(SHIFTS)}"
-        )
     images, seed = min(TEST_IMAGES, limit or TEST_IMAGES), derived_seed(data_seed, TEST)
-
-    def shapes(name: str) -> Shapes:
+    sets = {}
+    for name in names:
+        require("shift", name, name in SHIFTS, f"one of {', '.join(SHIFTS)}")
         scene, annotators = SHIFTS[name]
-        return Shapes(name, images, seed, annotators, size, scene=scene)
-
-    return {name: shapes(name) for name in names}
+        sets[name] = Shapes(name, images, seed, annotators, size, scene=scene)
+    return sets
 
 
 def _draw(

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from aslp_lib.files import require_exists
 from aslp_lib.networks.base import fill
 from aslp_lib.networks.resnet import ResNetFusion
 
@@ -46,8 +47,7 @@ def load_official(path: Path | str) -> ResNetFusion:
             of another shape or dtype, or not finite; the message names the file and the entry.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; expected a checkpoint of the authors")
+    require_exists("file", path, "a checkpoint of the authors. Check the path.")
     try:
         _check_sums(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
