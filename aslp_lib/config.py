@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 import tyro.conf
 
-from aslp_lib.checks import check_types, json_object, require
+from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import load
 from aslp_lib.data.folders import TRAIN
@@ -207,17 +207,18 @@ class Settings:
         options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
         return kind(images, options)
 
-    def tuned(self, **changes: Mapping[str, object]) -> Settings:
+    def tuned(self, /, **changes: Mapping[str, object]) -> Settings:
         """Return a copy with other hyperparameters, given as one dict per family of methods.
 
         >>> Settings().tuned(focal={"gamma": 3.0}).hyperparameters.focal.gamma
         3.0
         """
         groups = {}
+        check_names(changes, FAMILIES, "")
         for family, values in changes.items():
-            options = getattr(self.hyperparameters, family)
-            check_types(type(options), values, f"{family}.")
-            groups[family] = replace(options, **values)
+            require(family, values, isinstance(values, Mapping), "an object of settings")
+            check_types(FAMILIES[family], values, f"{family}.")
+            groups[family] = replace(getattr(self.hyperparameters, family), **values)
         return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
 
     def load_data(self) -> DataSplits:
@@ -255,20 +256,11 @@ class Settings:
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
         require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
-        if unknown := groups.keys() - FAMILIES.keys():
-            raise ValueError(
-                f"unknown settings: {', '.join(sorted(unknown))}; expected names of existing "
-                "settings. Check the spelling."
-            )
-        for family, options in groups.items():
-            require(family, options, isinstance(options, dict), "an object of settings")
-            check_types(FAMILIES[family], options, f"{family}.")
-            groups[family] = FAMILIES[family](**options)
         for name in ("methods", "recalibrate"):  # JSON has no tuples
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
         check_types(cls, _without_names(values))
-        return cls(**values, hyperparameters=Hyperparameters(**groups))
+        return cls(**values).tuned(**groups)
 
 
 def _without_names(values: Mapping[str, object]) -> dict[str, object]:

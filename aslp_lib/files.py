@@ -38,8 +38,7 @@ def read(path: Path) -> bytes:
     """
     if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib's stat is slower
         raise ValueError(
-            f"not a regular file: {path}; expected a file on disk, not a folder, a pipe or a "
-            "device. Replace it."
+            f"not a regular file: {path}; expected no folder, pipe or device. Replace it."
         )
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib's open is slower
         return file.read()
@@ -176,14 +175,12 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
     target = _followed(path)
     if target.is_dir():
         example = path / f"scores{''.join(suffixes[:1])}"
-        raise ValueError(
-            f"{flag} is a folder: {path}; expected a file. Name one, such as {example}."
-        )
+        raise ValueError(f"{flag} is a folder: {path}; expected a file, such as {example}.")
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
     if target.exists() and not target.is_file():
         raise ValueError(
-            f"{flag} is not a regular file: {path}; expected a file or a new name. Choose another."
+            f"{flag} is not a regular file: {path}; expected one. Choose another name."
         )
     _check_writable(flag, path, target)
 
@@ -289,6 +286,5 @@ def _check_writable(flag: str, path: Path, target: Path) -> None:
     except OSError as error:
         raise OSError(
             error.errno,
-            f"{flag} cannot be written: {path} ({folder}: {error.strerror}); expected a writable "
-            "place. Choose another one.",
+            f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another place.",
         ) from error

@@ -48,8 +48,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError("SHA-256 checksum mismatch")
     except (SafetensorError, ValueError) as error:
         raise ValueError(
-            f"{path} is damaged ({error}); expected a safetensors file with a matching checksum. "
-            "Copy it again, or remove it."
+            f"{path} is damaged ({error}); expected a safetensors file. Copy it again or remove it."
         ) from error
     return tensors, facts
 

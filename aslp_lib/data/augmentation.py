@@ -51,14 +51,8 @@ def release_augmentation(size: int) -> v2.Transform:
     >>> release_augmentation(32)(torch.zeros(3, 50, 80, dtype=torch.uint8)).shape
     torch.Size([3, 32, 32])
     """
-    return v2.Compose(
-        [
-            v2.RandomHorizontalFlip(),
-            CentredCrop(30),
-            v2.RandomApply([BicubicRotation(15)], p=0.2),
-            v2.Resize([size, size]),
-        ]
-    )
+    crop, rotation = CentredCrop(30), v2.RandomApply([BicubicRotation(15)], p=0.2)
+    return v2.Compose([v2.RandomHorizontalFlip(), crop, rotation, v2.Resize([size, size])])
 
 
 class CentredCrop(v2.Transform):

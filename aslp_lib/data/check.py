@@ -177,9 +177,8 @@ def _check_lists(root: Path, result: CheckResult) -> dict[str, str]:
         result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
         return {}
     stems = {name: result.attempt(listing.read_list, path) or [] for name, path in paths.items()}
-    present = {
-        p.stem for p in (root / TRAIN / "Image").glob("*") if p.suffix.lower() in listing.SUFFIXES
-    }
+    files = (root / TRAIN / "Image").glob("*")
+    present = {path.stem for path in files if path.suffix.lower() in listing.SUFFIXES}
     for name, path in paths.items():
         absent = {*stems[name]} - present
         result.refuse(f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
@@ -194,8 +193,7 @@ def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> No
     places = ", ".join(f"{path} ({part})" for part, path in files)
     if len(parts) > 1 and parts & {"train", "validation", TRAIN.name}:
         result.problems.append(
-            f"the same image occurs in several sets: {places}; expected it in only one. Remove the "
-            "other files."
+            f"the same image occurs in several sets: {places}; expected it in one. Remove the rest."
         )
     else:
         result.notes.append(f"the same image occurs in several files: {places}")

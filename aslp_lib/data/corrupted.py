@@ -44,8 +44,7 @@ class Corrupted(SaliencySet):
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(
-                f"the set {dataset.name} has soft masks; expected masks of 0 and 1. Load it with "
-                "soft_masks=False."
+                f"the set {dataset.name} has soft masks; expected 0 and 1. Use soft_masks=False."
             )
         if self.corruption.mixes and len(dataset) < 2:
             raise ValueError(

@@ -65,9 +65,7 @@ class Folder(SaliencySet):
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
-            raise ValueError(
-                f"the set {name} is empty; expected images. Put them where Dataset/README.md says."
-            )
+            raise ValueError(f"the set {name} is empty; expected images. See Dataset/README.md.")
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
@@ -240,9 +238,7 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
         return train, validation
     if any(path.exists() for path in paths):
         absent = next(path for path in paths if not path.exists())
-        raise FileNotFoundError(
-            f"{absent} is missing, although the other list exists; expected both or none. Add it."
-        )
+        raise FileNotFoundError(f"{absent} is missing; expected both lists or none. Add it.")
     count = max(1, round(VALIDATION_SHARE * len(stems)))
     if count == len(stems):
         raise ValueError(f"{root / TRAIN} holds one image; expected at least two. Add images.")
@@ -277,8 +273,7 @@ def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...])
     if image != mask:
         rotated = image == mask[::-1]
         advice = "Rotate one to match (EXIF counts)." if rotated else "Resize one to match."
-        (height, width), (rows, columns) = image, mask
         raise ValueError(
-            f"{path} is {width} x {height}, but its mask is {columns} x {rows}; expected equal "
-            f"sizes. {advice}"
+            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
+            f"equal sizes. {advice}"
         )

@@ -33,12 +33,8 @@ def find_images(folder: Path) -> dict[str, Path]:
     """
     paths: dict[str, Path] = {}
     for path in image_files(folder):
-        if path.stem in paths:
-            raise ValueError(
-                f"two files share one stem: {paths[path.stem]} and {path}; expected one file per "
-                "stem. Remove one."
-            )
-        paths[path.stem] = path
+        if (first := paths.setdefault(path.stem, path)) != path:
+            raise ValueError(f"{first} and {path} share one stem; expected one file. Remove one.")
     refuse_unprintable(f"files in {folder}", paths)
     return paths
 
@@ -71,9 +67,7 @@ def read_list(path: Path) -> list[str]:
     try:
         text = read(path).decode("utf-8-sig")  # with or without the byte order mark of Windows
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not in UTF-8 ({error.reason}); expected a text file. Save it as UTF-8."
-        ) from error
+        raise ValueError(f"{path} is not in UTF-8 ({error.reason}). Save it as UTF-8.") from error
     # splitlines would also split names at rarer characters, such as U+2028.
     lines = [line.strip() for line in text.split("\n")]
     refuse_unprintable(f"lines of {path}", lines)
@@ -89,9 +83,7 @@ def read_list(path: Path) -> list[str]:
 def refuse_empty(folder: Path, images: Collection[object]) -> None:
     """Raise ValueError if a folder has no images."""
     if not images:
-        raise ValueError(
-            f"there are no images in {folder}; expected .jpg, .jpeg or .png files. Add the images."
-        )
+        raise ValueError(f"there are no images in {folder}; expected JPEG or PNG files. Add them.")
 
 
 def refuse_unprintable(noun: str, names: Iterable[str]) -> None:

@@ -218,11 +218,7 @@ def embedded(
 
 
 def graded(
-    size: int = SIZE,
-    names: Iterable[str] = SHIFTS,
-    *,
-    data_seed: int = 0,
-    limit: int | None = None,
+    size: int = SIZE, names: Iterable[str] = SHIFTS, *, data_seed: int = 0, limit: int | None = None
 ) -> dict[str, Shapes]:
     """Generate shifted test sets, by the names of their distribution shifts.
 

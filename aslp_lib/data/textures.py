@@ -42,14 +42,11 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     ...     count, [path.name for path in (root / "out" / "GT").iterdir()]
     (1, ['dotted_0001.png'])
     """
-    dtd, names, target = Path(dtd), Path(names), Path(target)
     remedy = "To get it, download DTD (see Dataset/README.md)."
     require_exists("folder", dtd / "images", f"that of the unpacked DTD. {remedy}")
     require_exists("list", names, "one file name per line. Check the path.")
     if target.exists():
-        raise FileExistsError(
-            f"{target} already exists; expected a new folder. Remove it to create it again."
-        )
+        raise FileExistsError(f"{target} already exists; expected a new folder. Remove it first.")
     stems = read_list(names)
     sources = [dtd / "images" / stem.rsplit("_", 1)[0] / f"{stem}.jpg" for stem in stems]
     if missing := [str(path) for path in sources if not path.is_file()]:
