@@ -160,14 +160,12 @@ class Settings:
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
         for setting, registry in REGISTRIES.items():
-            names = getattr(self, setting)
-            require(setting, names, setting == "network" or isinstance(names, tuple), "a list")
-            names = (names,) if setting == "network" else names
+            names = (self.network,) if setting == "network" else getattr(self, setting)
+            require(setting, names, isinstance(names, tuple), "a list")
             for name in names:
                 known = isinstance(name, str) and name in registry
                 require(setting, name, known, f"one of {', '.join(registry)}")
-            unique = len(set(names)) == len(names)
-            require(setting, names, unique, "each name at most once")
+            require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:
             method = self.method(name, images=1)  # A bad hyperparameter stops the run here.
@@ -178,11 +176,10 @@ class Settings:
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
         """The precision that `precision` selects on this machine."""
-        cuda = self._on_cuda
         if self.precision == "auto":
-            native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+            native = self._on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
             return "bf16" if native else "no"
-        return "no" if self.precision == "fp16" and not cuda else self.precision
+        return "no" if self.precision == "fp16" and not self._on_cuda else self.precision
 
     @property
     def loading_workers(self) -> int:

@@ -179,9 +179,7 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
     if target.exists() and not target.is_file():
-        raise ValueError(
-            f"{flag} is not a regular file: {path}; expected one. Choose another name."
-        )
+        raise ValueError(f"{flag} is not a regular file: {path}; expected one. Choose another.")
     _check_writable(flag, path, target)
 
 

@@ -150,11 +150,9 @@ def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Ten
     dtype = torch.promote_types(logits.dtype, torch.float32)
     labels = labels.to(dtype)
     valid = (labels >= 0) & (labels <= 1)
-    if ignore_index is None:
-        check_labels(labels, valid)
-    else:
-        check_labels(labels, valid | (labels == ignore_index))
-        valid &= labels != ignore_index
+    ignored = torch.zeros_like(valid) if ignore_index is None else labels == ignore_index
+    check_labels(labels, valid | ignored)
+    valid &= ~ignored
     correct = valid & ((logits >= 0) == (labels >= 0.5))
     confidence = torch.where(valid, logits.to(dtype).abs().sigmoid(), 0.0)
     return torch.stack([valid.sum(), correct.sum(), confidence.sum()])

@@ -189,9 +189,9 @@ class Run:
             stems = sorted(before.keys() | current.keys())
             if changed := [stem for stem in stems if before.get(stem) != current.get(stem)]:
                 raise ValueError(
-                    f"{len(changed)} images or masks of the set {part.name} changed since "
-                    f"{self.path} began, such as {changed[0]}; expected the same files. Restore "
-                    "them, or start a new run."
+                    f"{len(changed)} images or masks of the set {part.name} were added, removed or "
+                    f"changed since {self.path} began, such as {changed[0]}; expected the same "
+                    "files. Restore them, or start a new run."
                 )
 
     def method(self, name: str) -> MethodFolder:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 from aslp_lib.data import listing
 from aslp_lib.data.folders import (
@@ -143,10 +142,8 @@ def _check_set(
         return item.problems
 
     stems = sorted(images.keys() | masks)
-    with ThreadPoolExecutor() as pool:
-        items = pool.map(check_item, stems)
-        for problems in tqdm(items, name, len(stems), disable=not progress, leave=False):
-            result.problems += problems
+    for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
+        result.problems += problems
     if name == TEXTURES:
         objects = {stem for stem, present in has_object.items() if present}
         result.refuse(f"masks of {folder} show an object (textures have none)", objects)

@@ -55,14 +55,6 @@ class Corrupted(SaliencySet):
     def load(self, index: int) -> Item:
         return self._corrupted(self.dataset.loaded, index)
 
-    def shape(self, index: int) -> tuple[int, int]:
-        height, width = self.mask(index).shape
-        return height, width
-
-    def mask(self, index: int) -> np.ndarray:
-        _, mask = self.loaded(index)
-        return mask[0].numpy()
-
     def check_files(self) -> None:
         self.dataset.check_files()
 

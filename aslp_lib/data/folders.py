@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
-from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_grey_levels, stored_size
+from aslp_lib.data.images import Grey, read_image, read_mask_grey_levels, stored_size
 from aslp_lib.data.listing import find_images, read_list, refuse, refuse_empty
 from aslp_lib.files import read
 
@@ -99,13 +99,11 @@ class Folder(SaliencySet):
             list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
-        if self.masks is None:
-            return np.zeros(self.shape(index), np.uint8)
-        return read_mask(self.masks[self.stems[index]], self.grey)
+        return (self.mask_grey_levels(index) >= 128).view(np.uint8)
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
-            return super().mask_grey_levels(index)
+            return np.zeros(self.shape(index), np.uint8)
         return read_mask_grey_levels(self.masks[self.stems[index]], self.grey)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:

@@ -152,13 +152,6 @@ class Shapes(SaliencySet):
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         return self.images[index], self.masks[index]
 
-    def shape(self, index: int) -> tuple[int, int]:
-        height, width = self.masks.shape[-2:]
-        return height, width
-
-    def mask(self, index: int) -> np.ndarray:
-        return self.masks[index, 0].numpy()
-
 
 class ShapelessTextures(Shapes):
     """An out-of-distribution set of regular textures without objects; all pixels are background.
@@ -278,12 +271,10 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
     angle, (a, b) = rng.uniform(0, np.pi), rng.uniform(0.22, 0.42, 2)
     u = ((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)) / a
     v = ((y - cy) * np.cos(angle) - (x - cx) * np.sin(angle)) / b
-    kind = rng.integers(3)
-    if kind == 0:
-        return u**2 + v**2 <= 1
-    if kind == 1:
-        return np.maximum(np.abs(u), np.abs(v)) <= 0.9
-    return (v >= -0.8) & (2 * np.abs(u) + v <= 1.2)
+    ellipse = u**2 + v**2 <= 1
+    rectangle = np.maximum(np.abs(u), np.abs(v)) <= 0.9
+    triangle = (v >= -0.8) & (2 * np.abs(u) + v <= 1.2)
+    return (ellipse, rectangle, triangle)[rng.integers(3)]
 
 
 def _clouds(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:

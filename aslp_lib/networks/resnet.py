@@ -43,7 +43,7 @@ class ResNetFusion(DenseNetwork):
             [nn.Sequential(*stem, resnet.layer1), resnet.layer2, resnet.layer3, resnet.layer4]
         )
         self.reduce = nn.ModuleList(_DilatedSum(c, width) for c in self.channels)
-        # The coarsest block has no coarser features to add its own to.
+        # The coarsest block only refines and upsamples: there is nothing coarser to merge.
         self.fuse = nn.ModuleList(_Fusion(width, skip) for skip in (True, True, True, False))
         self.head = nn.Sequential(
             nn.Conv2d(width, 128, 3, padding=1),
