@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -58,12 +59,10 @@ def json_object(text: str | bytes) -> dict[str, Any]:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in content if keys.count(key) > 1)
-        raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
-    return content
+    times = Counter(key for key, _ in pairs)
+    if repeated := [key for key, n in times.items() if n > 1]:
+        raise ValueError(f"repeated key: {short_repr(repeated[0])}; expected it once. Remove one.")
+    return dict(pairs)
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:

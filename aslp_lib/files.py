@@ -198,9 +198,7 @@ def check_new_folder(flag: str, path: Path) -> None:
     target = _followed(path)
     discard_dead(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"{flag} exists: {path}; expected a new or an empty folder. Choose another one."
-        )
+        raise FileExistsError(f"{flag} exists: {path}; expected a new or an empty folder. Use one.")
     _check_writable(flag, path, target)
 
 

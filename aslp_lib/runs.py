@@ -185,12 +185,10 @@ class Run:
             rows = list(csv.DictReader(table))
         for part in (data.train, data.validation):
             before = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
-            current = part.fingerprints()
-            stems = sorted(before.keys() | current.keys())
-            if changed := [stem for stem in stems if before.get(stem) != current.get(stem)]:
+            if changed := {stem for stem, _ in before.items() ^ part.fingerprints().items()}:
                 raise ValueError(
                     f"{len(changed)} images or masks of the set {part.name} were added, removed or "
-                    f"changed since {self.path} began, such as {changed[0]}; expected the same "
+                    f"changed since {self.path} began, such as {min(changed)}; expected the same "
                     "files. Restore them, or start a new run."
                 )
 

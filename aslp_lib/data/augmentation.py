@@ -77,9 +77,8 @@ class CentredCrop(v2.Transform):
         """Crop an image or a mask."""
         height, width = inpt.shape[-2:]
         cut_height, cut_width = min(params["height"], height - 1), min(params["width"], width - 1)
-        return TF.crop(
-            inpt, cut_height // 2, cut_width // 2, height - cut_height, width - cut_width
-        )
+        top, left = cut_height // 2, cut_width // 2
+        return TF.crop(inpt, top, left, height - cut_height, width - cut_width)
 
 
 class BicubicRotation(v2.Transform):

@@ -85,9 +85,16 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     3
     """
     result = CheckResult()
+    require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
+    folders, result.notes = find_test_folders(root)
+    tests = [path for path in folders if path.suffix != ".partial"]
+    if not tests:
+        result.problems.append(
+            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
+        )
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    for folder in _folders(root, result):
-        for path, digest in _check_set(folder, grey, result, progress):
+    for folder in (root / TRAIN, *tests):
+        for path, digest in _check_set(folder, grey, result, progress).items():
             copies[digest].append((folder.name, path))
     part_of = _check_lists(root, result)
     for files in copies.values():
@@ -97,22 +104,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     return result
 
 
-def _folders(root: Path, result: CheckResult) -> list[Path]:
-    """Return the folder of the training set, then those of the test sets, known ones first."""
-    require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
-    folders, notes = find_test_folders(root)
-    tests = [path for path in folders if path.suffix != ".partial"]
-    if not tests:
-        result.problems.append(
-            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
-        )
-    result.notes += notes
-    return [root / TRAIN, *tests]
-
-
-def _check_set(
-    folder: Path, grey: Grey, result: CheckResult, progress: bool
-) -> list[tuple[Path, bytes]]:
+def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) -> dict[Path, bytes]:
     """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
     name = folder.name
     images = _files(folder / "Image", result)
@@ -149,7 +141,7 @@ def _check_set(
         result.refuse(f"masks of {folder} show an object (textures have none)", objects)
     elif blank_masks := [stem for stem, present in has_object.items() if not present]:
         result.notes.append(listing.counted(f"masks of {name} are all background", blank_masks))
-    return [(images[stem], digests[stem]) for stem in stems if stem in digests]
+    return {images[stem]: digests[stem] for stem in stems if stem in digests}
 
 
 def _files(folder: Path, result: CheckResult) -> dict[str, Path]:

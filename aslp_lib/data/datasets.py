@@ -47,8 +47,7 @@ def load(
     """
     if data in DATASETS:
         return DATASETS[data](size, data_seed=data_seed, **options)
-    names = ", ".join(DATASETS)
-    expected = f"one, or a data set's name ({names}). See Dataset/README.md for the layout."
+    expected = f"one, or a data set's name ({', '.join(DATASETS)}). See Dataset/README.md."
     require_exists("folder", Path(data), expected)
     options |= {"grey": grey, "augment_at": augment_at, "soft_masks": soft_masks}
     return paper_layout(Path(data), size, **options)

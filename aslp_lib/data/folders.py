@@ -269,9 +269,8 @@ def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...])
     ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
     """
     if image != mask:
-        rotated = image == mask[::-1]
-        advice = "Rotate one to match (EXIF counts)." if rotated else "Resize one to match."
+        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
         raise ValueError(
             f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
-            f"equal sizes. {advice}"
+            f"equal sizes. {advice} to match."
         )

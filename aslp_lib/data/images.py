@@ -62,6 +62,7 @@ TRANSPOSITIONS = {
 """Transposition that makes an image upright, by its EXIF orientation."""
 
 MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
+VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
@@ -137,8 +138,7 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     if 0 < values.max() < (128 if grey == "refuse" else 32):
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
-            f"background; expected a mask. {MASK_ADVICE}. If its grey levels average several "
-            "annotators, use --grey threshold."
+            f"background; expected a mask. {MASK_ADVICE}. {VOTES_ADVICE}."
         )
     if grey == "refuse":
         # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
@@ -146,8 +146,7 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
         if share > GREY_LIMIT:
             raise ValueError(
                 f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
-                f"expected at most {GREY_LIMIT:.0%}. If its grey levels average several "
-                "annotators, use --grey threshold."
+                f"expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
             )
     return values
 

@@ -141,9 +141,8 @@ class Shapes(SaliencySet):
         scene: Scene = Scene(),
     ) -> None:
         super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
-        items = [
-            _draw(np.random.default_rng([seed, i]), size, annotators, scene) for i in range(images)
-        ]
+        generators = (np.random.default_rng([seed, i]) for i in range(images))
+        items = [_draw(rng, size, annotators, scene) for rng in generators]
         pixels, masks, posteriors = zip(*items, strict=True)
         self.images = torch.from_numpy(np.stack(pixels))
         self.masks = torch.from_numpy(np.stack(masks)).unsqueeze(1)
