@@ -119,9 +119,8 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             if str(partial) not in str(error):
                 raise  # The error concerns another file.
             texts = [str(error.strerror), *filter(None, [error.filename])]
-            raise OSError(
-                error.errno, *(str(text).replace(str(partial), str(target)) for text in texts)
-            ) from error
+            texts = [str(text).replace(str(partial), str(target)) for text in texts]
+            raise OSError(error.errno, *texts) from error
 
 
 def discard_partials(folder: Path) -> None:
@@ -280,7 +279,5 @@ def _check_writable(flag: str, path: Path, target: Path) -> None:
         # Creating a file is a better test than the folder's mode; this one vanishes when closed.
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another place.",
-        ) from error
+        reason = f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another."
+        raise OSError(error.errno, reason) from error

@@ -175,14 +175,23 @@ class Jpeg(Photometric):
 
 
 @dataclass(frozen=True)
-class Window(Corruption):
+class Geometric(Corruption):
+    """Base class of corruptions that transform an image and its mask together.
+
+    Args:
+        share: share of the image that is shown or covered; the subclasses say of which side.
+    """
+
+    share: float
+
+
+class Window(Geometric):
     """Base class of corruptions that cut out a window and resize it to the size of the image.
 
     Args:
         share: height and width of the window, as a share of those of the image.
     """
 
-    share: float
     whole = False
 
     def change(self, rng: Generator, *items: Item) -> Item:
@@ -253,8 +262,7 @@ class EmptyCrop(Window):
         return top, left
 
 
-@dataclass(frozen=True)
-class Pair(Corruption):
+class Pair(Geometric):
     """Put two images side by side, each squeezed to a part of the width.
 
     Args:
@@ -266,7 +274,6 @@ class Pair(Corruption):
     0.25
     """
 
-    share: float
     kind = "pair"
     mixes = True
 
@@ -284,8 +291,7 @@ class Pair(Corruption):
         return torch.cat((left, right), -1), torch.cat((left_mask, right_mask), -1)
 
 
-@dataclass(frozen=True)
-class Paste(Corruption):
+class Paste(Geometric):
     """Paste one side of another image over the same side of an image.
 
     Args:
@@ -297,7 +303,6 @@ class Paste(Corruption):
     0.25
     """
 
-    share: float
     kind = "paste"
     mixes = True
     whole = False

@@ -306,12 +306,14 @@ def _opened(path: Path) -> ImageFile:
             f"{path} is {image.width} x {image.height}; expected at most "
             f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
         )
-    bits = data[24] if decoder is PngImageFile else 8
-    if isinstance(image, TiffImageFile):
-        bits = max(image.tag_v2.get(258, (1,)))
+    # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
+    tags = getattr(image, "tag_v2", {})
+    bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
     if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
         # Pillow would keep only the upper 8 bits, without rounding, so values up to 255 become 0.
-        raise ValueError(f"{path} is {image.mode} of {bits} bits; expected RGB. {IMAGE_ADVICE}.")
+        raise ValueError(
+            f"{path} is {image.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
+        )
     # The EXIF data of a PNG may follow its pixels. Pillow applies the orientation of a TIFF when it
     # decodes the image, so only then is the size known.
     if decoder is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):

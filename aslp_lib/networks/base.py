@@ -134,10 +134,8 @@ def pretrained(name: str, weights: str | None) -> Any:
         return model
     available = models.get_model_weights(name)
     if weights not in available.__members__:
-        raise ValueError(
-            f"{name} has no weights {weights!r}; expected one of "
-            f"{', '.join(available.__members__)}, or None"
-        )
+        names = ", ".join(available.__members__)
+        raise ValueError(f"{name} has no weights {weights!r}; expected one of {names}, or None")
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(available[weights].url).name
     try:
         state = available[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -146,9 +144,9 @@ def pretrained(name: str, weights: str | None) -> Any:
     # Errors of urllib and a full disk are OSErrors; a damaged file raises one of the others.
     except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
-            f"the pretrained weights {weights!r} of {name} could not be downloaded, or not be read "
+            f"the pretrained weights {weights!r} of {name} could be neither downloaded nor read "
             f"from {cached} ({error}); expected a valid file. Connect to the internet once, delete "
-            "the file if it is damaged, or train without it, with --weights None."
+            "the file if it is damaged, or train from random weights with --weights None."
         ) from error
 
 
