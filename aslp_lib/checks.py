@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import types
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
@@ -58,14 +59,10 @@ def json_object(text: str | bytes) -> dict[str, Any]:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
-    content = dict(pairs)
-    if len(content) < len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in content if keys.count(key) > 1)
-        raise ValueError(
-            f"repeated key: {short_repr(repeated)}; expected each key once. Remove the duplicate."
-        )
-    return content
+    times = Counter(key for key, _ in pairs)
+    if repeated := [key for key, n in times.items() if n > 1]:
+        raise ValueError(f"repeated key: {short_repr(repeated[0])}; expected it once. Remove one.")
+    return dict(pairs)
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
@@ -79,13 +76,16 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
         prefix: text before field names in messages, such as `aslp.` for a group of settings.
     """
     hints = _hints(kind)
-    if unknown := sorted(values.keys() - hints.keys()):
-        names = ", ".join(prefix + short_repr(name)[1:-1] for name in unknown)
-        raise ValueError(
-            f"unknown settings: {names}; expected names of existing settings. Check the spelling."
-        )
+    check_names(values, hints, prefix)
     for name, value in values.items():
         require(f"{prefix}{name}", value, fits(value, hints[name]), in_words(hints[name]))
+
+
+def check_names(values: Mapping[str, object], known: Mapping[str, object], prefix: str) -> None:
+    """Raise ValueError if names of values are not known; `prefix` precedes them in the message."""
+    if unknown := sorted(values.keys() - known.keys()):
+        names = ", ".join(prefix + short_repr(name)[1:-1] for name in unknown)
+        raise ValueError(f"unknown settings: {names}; expected existing ones. Check the spelling.")
 
 
 @cache

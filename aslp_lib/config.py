@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 import tyro.conf
 
-from aslp_lib.checks import check_types, json_object, require
+from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import load
 from aslp_lib.data.folders import TRAIN
@@ -160,14 +160,12 @@ class Settings:
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
         for setting, registry in REGISTRIES.items():
-            names = getattr(self, setting)
-            require(setting, names, setting == "network" or isinstance(names, tuple), "a list")
-            names = (names,) if setting == "network" else names
+            names = (self.network,) if setting == "network" else getattr(self, setting)
+            require(setting, names, isinstance(names, tuple), "a list")
             for name in names:
                 known = isinstance(name, str) and name in registry
                 require(setting, name, known, f"one of {', '.join(registry)}")
-            unique = len(set(names)) == len(names)
-            require(setting, names, unique, "each name at most once")
+            require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:
             method = self.method(name, images=1)  # A bad hyperparameter stops the run here.
@@ -178,11 +176,10 @@ class Settings:
     @property
     def mixed_precision(self) -> Literal["no", "bf16", "fp16"]:
         """The precision that `precision` selects on this machine."""
-        cuda = self._on_cuda
         if self.precision == "auto":
-            native = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+            native = self._on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
             return "bf16" if native else "no"
-        return "no" if self.precision == "fp16" and not cuda else self.precision
+        return "no" if self.precision == "fp16" and not self._on_cuda else self.precision
 
     @property
     def loading_workers(self) -> int:
@@ -207,17 +204,18 @@ class Settings:
         options = getattr(self.hyperparameters, kind.family, None) or kind.Options()
         return kind(images, options)
 
-    def tuned(self, **changes: Mapping[str, object]) -> Settings:
+    def tuned(self, /, **changes: Mapping[str, object]) -> Settings:
         """Return a copy with other hyperparameters, given as one dict per family of methods.
 
         >>> Settings().tuned(focal={"gamma": 3.0}).hyperparameters.focal.gamma
         3.0
         """
         groups = {}
+        check_names(changes, FAMILIES, "")
         for family, values in changes.items():
-            options = getattr(self.hyperparameters, family)
-            check_types(type(options), values, f"{family}.")
-            groups[family] = replace(options, **values)
+            require(family, values, isinstance(values, Mapping), "an object of settings")
+            check_types(FAMILIES[family], values, f"{family}.")
+            groups[family] = replace(getattr(self.hyperparameters, family), **values)
         return replace(self, hyperparameters=replace(self.hyperparameters, **groups))
 
     def load_data(self) -> DataSplits:
@@ -255,20 +253,11 @@ class Settings:
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
         require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
-        if unknown := groups.keys() - FAMILIES.keys():
-            raise ValueError(
-                f"unknown settings: {', '.join(sorted(unknown))}; expected names of existing "
-                "settings. Check the spelling."
-            )
-        for family, options in groups.items():
-            require(family, options, isinstance(options, dict), "an object of settings")
-            check_types(FAMILIES[family], options, f"{family}.")
-            groups[family] = FAMILIES[family](**options)
         for name in ("methods", "recalibrate"):  # JSON has no tuples
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
         check_types(cls, _without_names(values))
-        return cls(**values, hyperparameters=Hyperparameters(**groups))
+        return cls(**values).tuned(**groups)
 
 
 def _without_names(values: Mapping[str, object]) -> dict[str, object]:

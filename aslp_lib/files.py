@@ -38,11 +38,25 @@ def read(path: Path) -> bytes:
     """
     if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib's stat is slower
         raise ValueError(
-            f"not a regular file: {path}; expected a file on disk, not a folder, a pipe or a "
-            "device. Replace it."
+            f"not a regular file: {path}; expected no folder, pipe or device. Replace it."
         )
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib's open is slower
         return file.read()
+
+
+def require_exists(noun: str, path: Path, expected: str) -> None:
+    """Raise FileNotFoundError if there is no folder or no regular file.
+
+    Args:
+        noun: "folder" for a folder; otherwise what the file is, such as "file" or "list".
+        expected: what was expected and what to do, for the message.
+
+    >>> require_exists("file", Path("none.csv"), "a table. Check the path.")
+    Traceback (most recent call last):
+    FileNotFoundError: there is no file none.csv; expected a table. Check the path.
+    """
+    if not (path.is_dir() if noun == "folder" else path.is_file()):
+        raise FileNotFoundError(f"there is no {noun} {path}; expected {expected}")
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -105,9 +119,8 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
             if str(partial) not in str(error):
                 raise  # The error concerns another file.
             texts = [str(error.strerror), *filter(None, [error.filename])]
-            raise OSError(
-                error.errno, *(str(text).replace(str(partial), str(target)) for text in texts)
-            ) from error
+            texts = [str(text).replace(str(partial), str(target)) for text in texts]
+            raise OSError(error.errno, *texts) from error
 
 
 def discard_partials(folder: Path) -> None:
@@ -161,15 +174,11 @@ def check_output(flag: str, path: Path, suffixes: Sequence[str] = ()) -> None:
     target = _followed(path)
     if target.is_dir():
         example = path / f"scores{''.join(suffixes[:1])}"
-        raise ValueError(
-            f"{flag} is a folder: {path}; expected a file. Name one, such as {example}."
-        )
+        raise ValueError(f"{flag} is a folder: {path}; expected a file, such as {example}.")
     if suffixes and path.suffix not in suffixes:
         raise ValueError(f"{flag} has another suffix: {path}; expected {' or '.join(suffixes)}.")
     if target.exists() and not target.is_file():
-        raise ValueError(
-            f"{flag} is not a regular file: {path}; expected a file or a new name. Choose another."
-        )
+        raise ValueError(f"{flag} is not a regular file: {path}; expected one. Choose another.")
     _check_writable(flag, path, target)
 
 
@@ -188,9 +197,7 @@ def check_new_folder(flag: str, path: Path) -> None:
     target = _followed(path)
     discard_dead(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise FileExistsError(
-            f"{flag} exists: {path}; expected a new or an empty folder. Choose another one."
-        )
+        raise FileExistsError(f"{flag} exists: {path}; expected a new or an empty folder. Use one.")
     _check_writable(flag, path, target)
 
 
@@ -272,8 +279,5 @@ def _check_writable(flag: str, path: Path, target: Path) -> None:
         # Creating a file is a better test than the folder's mode; this one vanishes when closed.
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise OSError(
-            error.errno,
-            f"{flag} cannot be written: {path} ({folder}: {error.strerror}); expected a writable "
-            "place. Choose another one.",
-        ) from error
+        reason = f"{flag} cannot be written: {path} ({folder}: {error.strerror}). Choose another."
+        raise OSError(error.errno, reason) from error

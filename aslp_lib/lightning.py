@@ -63,9 +63,8 @@ class AdaptiveAlphaCallback(Callback):
             )
         if trainer.world_size > 1 and any(part is self.alphas for part in pl_module.modules()):
             raise ValueError(
-                "alphas are a submodule of the LightningModule, and DDP overwrites its buffers "
-                "with those of rank 0; expected them outside. Store the callback in the module, "
-                "not callback.alphas."
+                "alphas are a submodule of the LightningModule, whose buffers DDP overwrites; "
+                "expected them outside. Store the callback in the module, not callback.alphas."
             )
         self.alphas.to(pl_module.device)
         for buffer in self.alphas.buffers():  # Spawned processes share tensors on a CPU.
@@ -131,8 +130,7 @@ def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:
     entries = outputs if isinstance(outputs, Mapping) else {}
     if missing := [name for name in names if name not in entries]:
         raise ValueError(
-            f"missing from what {step} returned: {', '.join(missing)}; expected a dict with "
-            f"{', '.join(names)}"
+            f"missing from what {step} returned: {', '.join(missing)}; expected a dict of {names}"
         )
     return [entries[name] for name in names]
 
@@ -147,17 +145,14 @@ def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Ten
     """
     if logits.shape != labels.shape:
         raise ValueError(
-            f"logits have shape {tuple(logits.shape)}, labels {tuple(labels.shape)}; expected "
-            "equal shapes"
+            f"logits are {tuple(logits.shape)}, labels {tuple(labels.shape)}; expected equal shapes"
         )
     dtype = torch.promote_types(logits.dtype, torch.float32)
     labels = labels.to(dtype)
     valid = (labels >= 0) & (labels <= 1)
-    if ignore_index is None:
-        check_labels(labels, valid)
-    else:
-        check_labels(labels, valid | (labels == ignore_index))
-        valid &= labels != ignore_index
+    ignored = torch.zeros_like(valid) if ignore_index is None else labels == ignore_index
+    check_labels(labels, valid | ignored)
+    valid &= ~ignored
     correct = valid & ((logits >= 0) == (labels >= 0.5))
     confidence = torch.where(valid, logits.to(dtype).abs().sigmoid(), 0.0)
     return torch.stack([valid.sum(), correct.sum(), confidence.sum()])

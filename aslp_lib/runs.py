@@ -30,6 +30,7 @@ from aslp_lib.tensors import load_tensors
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
 end, about 5 seconds later."""
+FINGERPRINTS = "fingerprints.csv"
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,7 @@ class Run:
         file = Path(path) / "settings.json"
         if not file.is_file():
             raise FileNotFoundError(
-                f"{path} is not a run; expected a folder with a settings.json. Choose a folder "
-                "that `run` or `train` made."
+                f"{path} is not a run; expected a folder with a settings.json. Choose another."
             )
         try:
             return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
@@ -163,10 +163,7 @@ class Run:
         Raises:
             RuntimeError: another process holds the lock.
         """
-        busy = (
-            f"another process is at work on {self.path}; expected none. Wait until it is done, or "
-            "stop it."
-        )
+        busy = f"another process is at work on {self.path}; expected none. Wait for it, or stop it."
         with locked(self.path / ".lock", busy, PATIENCE):
             discard_partials(self.path)
             yield
@@ -177,28 +174,23 @@ class Run:
         for part in (data.train, data.validation):
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
             rows += [(part.name, stem, *pair) for stem, pair in part.fingerprints().items()]
-        write_csv(self._fingerprints, ("set", "stem", "image", "mask"), rows)
+        write_csv(self.path / FINGERPRINTS, ("set", "stem", "image", "mask"), rows)
 
     def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if images or masks differ from those that the run began with."""
-        if not self._fingerprints.exists():  # The run was killed before it wrote them.
+        file = self.path / FINGERPRINTS
+        if not file.exists():  # The run was killed before it wrote them.
             return
-        with self._fingerprints.open(newline="", encoding="utf-8") as table:
+        with file.open(newline="", encoding="utf-8") as table:
             rows = list(csv.DictReader(table))
         for part in (data.train, data.validation):
             before = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
-            current = part.fingerprints()
-            stems = sorted(before.keys() | current.keys())
-            if changed := [stem for stem in stems if before.get(stem) != current.get(stem)]:
+            if changed := {stem for stem, _ in before.items() ^ part.fingerprints().items()}:
                 raise ValueError(
                     f"{len(changed)} images or masks of the set {part.name} were added, removed or "
-                    f"changed since {self.path} began, such as {changed[0]}; expected the same "
+                    f"changed since {self.path} began, such as {min(changed)}; expected the same "
                     "files. Restore them, or start a new run."
                 )
-
-    @property
-    def _fingerprints(self) -> Path:
-        return self.path / "fingerprints.csv"
 
     def method(self, name: str) -> MethodFolder:
         """Return the paths of a training method's files."""

@@ -14,7 +14,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from aslp_lib.checks import json_object
-from aslp_lib.files import write
+from aslp_lib.files import require_exists, write
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, object]) -> None:
@@ -38,10 +38,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ValueError: the file is damaged, or its checksum does not match. A file without a checksum
             is accepted.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"there is no file {path}; expected a safetensors file. Check the path."
-        )
+    require_exists("file", Path(path), "a safetensors file. Check the path.")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -51,8 +48,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             raise ValueError("SHA-256 checksum mismatch")
     except (SafetensorError, ValueError) as error:
         raise ValueError(
-            f"{path} is damaged ({error}); expected a safetensors file with a matching checksum. "
-            "Copy it again, or remove it."
+            f"{path} is damaged ({error}); expected a safetensors file. Copy it again or remove it."
         ) from error
     return tensors, facts
 

@@ -51,14 +51,8 @@ def release_augmentation(size: int) -> v2.Transform:
     >>> release_augmentation(32)(torch.zeros(3, 50, 80, dtype=torch.uint8)).shape
     torch.Size([3, 32, 32])
     """
-    return v2.Compose(
-        [
-            v2.RandomHorizontalFlip(),
-            CentredCrop(30),
-            v2.RandomApply([BicubicRotation(15)], p=0.2),
-            v2.Resize([size, size]),
-        ]
-    )
+    crop, rotation = CentredCrop(30), v2.RandomApply([BicubicRotation(15)], p=0.2)
+    return v2.Compose([v2.RandomHorizontalFlip(), crop, rotation, v2.Resize([size, size])])
 
 
 class CentredCrop(v2.Transform):
@@ -83,9 +77,8 @@ class CentredCrop(v2.Transform):
         """Crop an image or a mask."""
         height, width = inpt.shape[-2:]
         cut_height, cut_width = min(params["height"], height - 1), min(params["width"], width - 1)
-        return TF.crop(
-            inpt, cut_height // 2, cut_width // 2, height - cut_height, width - cut_width
-        )
+        top, left = cut_height // 2, cut_width // 2
+        return TF.crop(inpt, top, left, height - cut_height, width - cut_width)
 
 
 class BicubicRotation(v2.Transform):

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
+from tqdm.contrib.concurrent import thread_map
 
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Random transform of an image and its mask together, such as a torchvision v2 transform."""
@@ -29,7 +29,8 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     index) alone. An item therefore does not depend on the number of workers or the order of
     loading, and a resumed training sees the same images as an uninterrupted one.
 
-    Subclasses implement `load`, `shape` and `mask`.
+    Subclasses implement `load`. If the sizes of files differ from that of the items, they implement
+    `shape` and `mask` too.
 
     Args:
         name: name of the set in messages, tables and folders.
@@ -105,7 +106,8 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
 
     def shape(self, index: int) -> tuple[int, int]:
         """Return the stored size (H, W) of an image, which is the size of its predicted map."""
-        raise NotImplementedError
+        height, width = self.mask(index).shape
+        return height, width
 
     def check_files(self) -> None:
         """Raise ValueError if the header of a file shows that it cannot be used.
@@ -120,7 +122,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         Returns:
             (H, W) uint8 in {0, 1}.
         """
-        raise NotImplementedError
+        return self.loaded(index)[1][0].numpy()
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         """Return the mask at its stored size before it is cut to {0, 1}.
@@ -151,10 +153,8 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
 
     def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory, with 4 bytes per pixel."""
-        with ThreadPoolExecutor() as pool:
-            items, number = pool.map(self.load, range(len(self))), len(self)
-            name = f"reading {self.name}"
-            self._cached = [*tqdm(items, name, number, disable=not progress, leave=False)]
+        name, indices = f"reading {self.name}", range(len(self))
+        self._cached = thread_map(self.load, indices, desc=name, disable=not progress, leave=False)
 
 
 @dataclass(frozen=True)

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tqdm.auto import tqdm
+from tqdm.contrib.concurrent import thread_map
 
+from aslp_lib.data import listing
 from aslp_lib.data.folders import (
-    TEST_SETS,
     TEXTURES,
     TRAIN,
     TRAIN_LIST,
     VALIDATION_LIST,
+    find_test_folders,
     refuse_other_size,
 )
 from aslp_lib.data.images import Grey, read_image, read_mask
-from aslp_lib.data.listing import SUFFIXES, counted, read_list, refuse, refuse_unprintable
+from aslp_lib.files import require_exists
 
 SIZES = {
     TRAIN.name: 10553,
@@ -58,6 +58,11 @@ class CheckResult:
             self.problems.append(str(error))
             return None
 
+    def refuse(self, noun: str, names: Collection[str]) -> None:
+        """Add a problem if there are any names; its message is that of `counted`."""
+        if names:
+            self.problems.append(listing.counted(noun, names))
+
 
 def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> CheckResult:
     """Check every file of a folder in the paper's layout.
@@ -80,9 +85,16 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     3
     """
     result = CheckResult()
+    require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
+    folders, result.notes = find_test_folders(root)
+    tests = [path for path in folders if path.suffix != ".partial"]
+    if not tests:
+        result.problems.append(
+            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
+        )
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    for folder in _folders(root, result):
-        for path, digest in _check_set(folder, grey, result, progress):
+    for folder in (root / TRAIN, *tests):
+        for path, digest in _check_set(folder, grey, result, progress).items():
             copies[digest].append((folder.name, path))
     part_of = _check_lists(root, result)
     for files in copies.values():
@@ -92,27 +104,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     return result
 
 
-def _folders(root: Path, result: CheckResult) -> list[Path]:
-    """Return the folder of the training set, then those of the test sets, known ones first."""
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {root}; expected the paper's layout. See Dataset/README.md."
-        )
-    folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
-    tests = [path for path in folders if not path.name.endswith(".partial")]
-    known = [*TEST_SETS, TEXTURES]
-    if not tests:
-        result.problems.append(
-            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
-        )
-    if missing := [name for name in known if name not in [path.name for path in tests]]:
-        result.notes.append(f"missing from {root / 'Test'}: {', '.join(missing)}")
-    return [root / TRAIN, *sorted(tests, key=lambda path: (*known, path.name).index(path.name))]
-
-
-def _check_set(
-    folder: Path, grey: Grey, result: CheckResult, progress: bool
-) -> list[tuple[Path, bytes]]:
+def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) -> dict[Path, bytes]:
     """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
     name = folder.name
     images = _files(folder / "Image", result)
@@ -121,64 +113,49 @@ def _check_set(
     masks = {} if blank else _files(folder / "GT", result)
     result.images[name] = len(images)
     if not blank:
-        result.attempt(refuse, f"images in {folder} without a mask (add it)", images.keys() - masks)
-        unused = masks.keys() - images
-        result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
+        result.refuse(f"images in {folder} without a mask (add it)", images.keys() - masks)
+        result.refuse(f"masks in {folder} without an image (add it)", masks.keys() - images)
     if (published := SIZES.get(name, len(images))) != len(images):
         result.notes.append(f"{name} has {len(images)} images; the published set has {published}")
 
-    def check_item(stem: str) -> tuple[list[str], bytes | None, bool | None]:
+    digests: dict[str, bytes] = {}
+    has_object: dict[str, bool] = {}
+
+    def check_item(stem: str) -> list[str]:
         item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
         mask = item.attempt(read_mask, masks[stem], grey) if stem in masks else None
+        if image is not None:
+            digests[stem] = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
+        if mask is not None:
+            has_object[stem] = bool(mask.any())
         if image is not None and mask is not None:
             item.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
-        digest = None
-        if image is not None:
-            digest = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
-        return item.problems, digest, None if mask is None else bool(mask.any())
+        return item.problems
 
     stems = sorted(images.keys() | masks)
-    digests: list[tuple[Path, bytes]] = []
-    objects: dict[bool, list[str]] = {True: [], False: []}
-    with ThreadPoolExecutor() as pool:
-        items = pool.map(check_item, stems)
-        checked = tqdm(items, name, len(stems), disable=not progress, leave=False)
-        for stem, (problems, digest, has_object) in zip(stems, checked, strict=True):
-            result.problems += problems
-            if digest is not None:
-                digests.append((images[stem], digest))
-            if has_object is not None:
-                objects[has_object].append(stem)
+    for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
+        result.problems += problems
     if name == TEXTURES:
-        problem = f"masks of {folder} show an object (textures have none)"
-        result.attempt(refuse, problem, {*objects[True]})
-    elif blank_masks := objects[False]:
-        result.notes.append(counted(f"masks of {name} are all background", blank_masks))
-    return digests
+        objects = {stem for stem, present in has_object.items() if present}
+        result.refuse(f"masks of {folder} show an object (textures have none)", objects)
+    elif blank_masks := [stem for stem, present in has_object.items() if not present]:
+        result.notes.append(listing.counted(f"masks of {name} are all background", blank_masks))
+    return {images[stem]: digests[stem] for stem in stems if stem in digests}
 
 
 def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
     """Return the image files by stem; unlike `find_images`, go on after a problem."""
-    if not folder.is_dir():
-        result.problems.append(
-            f"there is no folder {folder}; expected one with images. See Dataset/README.md for the "
-            "layout."
-        )
+    images = result.attempt(listing.image_files, folder)
+    if images is None:
         return {}
-    paths = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
-    images = [path for path in paths if path.suffix.lower() in SUFFIXES]
-    if not images:
-        result.problems.append(
-            f"there are no images in {folder}; expected .jpg, .jpeg or .png files. Add the images."
-        )
-    if others := {path.name for path in paths} - {path.name for path in images}:
-        result.notes.append(counted(f"files in {folder} are not images", others))
-    result.attempt(refuse_unprintable, f"files in {folder}", [path.stem for path in images])
-    times = Counter(path.stem for path in images)
-    repeated = {stem for stem, n in times.items() if n > 1}
+    result.attempt(listing.refuse_empty, folder, images)
+    if others := {path.name for path in folder.glob("[!.]*")} - {path.name for path in images}:
+        result.notes.append(listing.counted(f"files in {folder} are not images", others))
+    stems = [path.stem for path in images]
+    result.attempt(listing.refuse_unprintable, f"files in {folder}", stems)
     problem = f"stems shared by several files in {folder} (keep one file each)"
-    result.attempt(refuse, problem, repeated)
+    result.attempt(listing.refuse_repeated, problem, stems)
     return {path.stem: path for path in images}
 
 
@@ -188,13 +165,14 @@ def _check_lists(root: Path, result: CheckResult) -> dict[str, str]:
     if not any(path.exists() for path in paths.values()):
         result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
         return {}
-    stems = {name: result.attempt(read_list, path) or [] for name, path in paths.items()}
-    present = {p.stem for p in (root / TRAIN / "Image").glob("*") if p.suffix.lower() in SUFFIXES}
+    stems = {name: result.attempt(listing.read_list, path) or [] for name, path in paths.items()}
+    files = (root / TRAIN / "Image").glob("*")
+    present = {path.stem for path in files if path.suffix.lower() in listing.SUFFIXES}
     for name, path in paths.items():
         absent = {*stems[name]} - present
-        result.attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
+        result.refuse(f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
     both = {*stems["train"]} & {*stems["validation"]}
-    result.attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
+    result.refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
     return {stem: name for name, listed in stems.items() for stem in listed}
 
 
@@ -204,8 +182,7 @@ def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> No
     places = ", ".join(f"{path} ({part})" for part, path in files)
     if len(parts) > 1 and parts & {"train", "validation", TRAIN.name}:
         result.problems.append(
-            f"the same image occurs in several sets: {places}; expected it in only one. Remove the "
-            "other files."
+            f"the same image occurs in several sets: {places}; expected it in one. Remove the rest."
         )
     else:
         result.notes.append(f"the same image occurs in several files: {places}")

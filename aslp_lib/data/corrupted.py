@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from aslp_lib.checks import require
 from aslp_lib.data.base import SaliencySet, derived_seed
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 
@@ -37,16 +38,13 @@ class Corrupted(SaliencySet):
 
     def __init__(self, dataset: SaliencySet, corruption: str, seed: int = 0) -> None:
         super().__init__(f"{dataset.name}, {corruption}", dataset.stems)
-        if corruption not in CORRUPTIONS:
-            raise ValueError(
-                f"corruption is {corruption!r}; expected one of {', '.join(CORRUPTIONS)}"
-            )
+        known = f"one of {', '.join(CORRUPTIONS)}"
+        require("corruption", corruption, corruption in CORRUPTIONS, known)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(
-                f"the set {dataset.name} has soft masks; expected masks of 0 and 1. Load it with "
-                "soft_masks=False."
+                f"the set {dataset.name} has soft masks; expected 0 and 1. Use soft_masks=False."
             )
         if self.corruption.mixes and len(dataset) < 2:
             raise ValueError(
@@ -56,14 +54,6 @@ class Corrupted(SaliencySet):
 
     def load(self, index: int) -> Item:
         return self._corrupted(self.dataset.loaded, index)
-
-    def shape(self, index: int) -> tuple[int, int]:
-        height, width = self.mask(index).shape
-        return height, width
-
-    def mask(self, index: int) -> np.ndarray:
-        _, mask = self.loaded(index)
-        return mask[0].numpy()
 
     def check_files(self) -> None:
         self.dataset.check_files()

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,7 +48,7 @@ class Corruption(ABC):
         return f"{self.kind}{self.grade}"
 
     @abstractmethod
-    def change(self, rng: np.random.Generator, *items: Item) -> Item:
+    def change(self, rng: Generator, *items: Item) -> Item:
         """Corrupt an image and its mask.
 
         With the same random numbers, all grades of a kind choose the same noise, place or side.
@@ -61,13 +62,13 @@ class Corruption(ABC):
 class Photometric(Corruption):
     """Base class of corruptions that change the grey levels of an image, but not its mask."""
 
-    def change(self, rng: np.random.Generator, *items: Item) -> Item:
+    def change(self, rng: Generator, *items: Item) -> Item:
         """Corrupt an image; return it with its unchanged mask."""
         ((image, mask),) = items
         return self.levels(rng, image), mask
 
     @abstractmethod
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         """Compute the corrupted image (3, H, W) uint8."""
 
 
@@ -87,7 +88,7 @@ class Noise(Photometric):
     sigma: float
     kind = "noise"
 
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         noise = torch.from_numpy(rng.standard_normal(tuple(image.shape), dtype=np.float32))
         return _to_grey_levels(image + self.sigma * noise)
 
@@ -107,7 +108,7 @@ class Blur(Photometric):
     sigma: float
     kind = "blur"
 
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         sigma = self.sigma * min(image.shape[-2:])
         reach = int(4 * sigma + 0.5)
         weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1).double() / sigma) ** 2)
@@ -129,7 +130,7 @@ class Contrast(Photometric):
     factor: float
     kind = "contrast"
 
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         mean = image.double().mean((1, 2), keepdim=True)
         return _to_grey_levels(mean + self.factor * (image - mean))
 
@@ -147,7 +148,7 @@ class Brightness(Photometric):
     shift: int
     kind = "brightness"
 
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         return _to_grey_levels(image.float() + rng.choice((-1, 1)) * self.shift)
 
 
@@ -168,23 +169,32 @@ class Jpeg(Photometric):
     subsampling: str
     kind = "jpeg"
 
-    def levels(self, rng: np.random.Generator, image: Tensor) -> Tensor:
+    def levels(self, rng: Generator, image: Tensor) -> Tensor:
         pixels = through_jpeg(image.permute(1, 2, 0).numpy(), self.quality, self.subsampling)
         return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 @dataclass(frozen=True)
-class Window(Corruption):
+class Geometric(Corruption):
+    """Base class of corruptions that transform an image and its mask together.
+
+    Args:
+        share: share of the image that is shown or covered; the subclasses say of which side.
+    """
+
+    share: float
+
+
+class Window(Geometric):
     """Base class of corruptions that cut out a window and resize it to the size of the image.
 
     Args:
         share: height and width of the window, as a share of those of the image.
     """
 
-    share: float
     whole = False
 
-    def change(self, rng: np.random.Generator, *items: Item) -> Item:
+    def change(self, rng: Generator, *items: Item) -> Item:
         """Cut the window out of an image and its mask, and resize both."""
         ((image, mask),) = items
         height, width = mask.shape[-2:]
@@ -194,9 +204,7 @@ class Window(Corruption):
         return _resized((image[window], mask[window]), height, width)
 
     @abstractmethod
-    def corner(
-        self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
-    ) -> tuple[int, int]:
+    def corner(self, rng: Generator, mask: Tensor, rows: int, columns: int) -> tuple[int, int]:
         """Choose the row and column of the window's first pixel."""
 
 
@@ -211,9 +219,7 @@ class Zoom(Window):
 
     kind = "zoom"
 
-    def corner(
-        self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
-    ) -> tuple[int, int]:
+    def corner(self, rng: Generator, mask: Tensor, rows: int, columns: int) -> tuple[int, int]:
         height, width = mask.shape[-2:]
         return (height - rows) // 2, (width - columns) // 2
 
@@ -228,9 +234,7 @@ class Crop(Window):
 
     kind = "crop"
 
-    def corner(
-        self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
-    ) -> tuple[int, int]:
+    def corner(self, rng: Generator, mask: Tensor, rows: int, columns: int) -> tuple[int, int]:
         height, width = mask.shape[-2:]
         down, right = rng.random(2)
         return int(down * (height - rows + 1)), int(right * (width - columns + 1))
@@ -248,9 +252,7 @@ class EmptyCrop(Window):
 
     kind = "empty_crop"
 
-    def corner(
-        self, rng: np.random.Generator, mask: Tensor, rows: int, columns: int
-    ) -> tuple[int, int]:
+    def corner(self, rng: Generator, mask: Tensor, rows: int, columns: int) -> tuple[int, int]:
         # sums[i, j] is the number of foreground pixels above row i and left of column j.
         sums = F.pad(mask[0].long().cumsum(0).cumsum(1), (1, 0, 1, 0))
         strips = sums[rows:] - sums[:-rows]
@@ -260,8 +262,7 @@ class EmptyCrop(Window):
         return top, left
 
 
-@dataclass(frozen=True)
-class Pair(Corruption):
+class Pair(Geometric):
     """Put two images side by side, each squeezed to a part of the width.
 
     Args:
@@ -273,11 +274,10 @@ class Pair(Corruption):
     0.25
     """
 
-    share: float
     kind = "pair"
     mixes = True
 
-    def change(self, rng: np.random.Generator, *items: Item) -> Item:
+    def change(self, rng: Generator, *items: Item) -> Item:
         """Combine two images and their masks, in random order."""
         first, second = items
         height, width = first[1].shape[-2:]
@@ -291,8 +291,7 @@ class Pair(Corruption):
         return torch.cat((left, right), -1), torch.cat((left_mask, right_mask), -1)
 
 
-@dataclass(frozen=True)
-class Paste(Corruption):
+class Paste(Geometric):
     """Paste one side of another image over the same side of an image.
 
     Args:
@@ -304,12 +303,11 @@ class Paste(Corruption):
     0.25
     """
 
-    share: float
     kind = "paste"
     mixes = True
     whole = False
 
-    def change(self, rng: np.random.Generator, *items: Item) -> Item:
+    def change(self, rng: Generator, *items: Item) -> Item:
         """Paste the second image and mask over a random side of the first."""
         image, mask = items[0]
         other, other_mask = _resized(items[1], *mask.shape[-2:])

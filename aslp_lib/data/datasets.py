@@ -10,6 +10,7 @@ from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import Grey
 from aslp_lib.data.shapes import embedded
+from aslp_lib.files import require_exists
 
 DATASETS: dict[str, Callable[..., DataSplits]] = {"embedded": embedded}
 """Functions that generate synthetic data from a seed, by name. `load` passes its keywords on."""
@@ -46,10 +47,7 @@ def load(
     """
     if data in DATASETS:
         return DATASETS[data](size, data_seed=data_seed, **options)
-    if not Path(data).is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {data}; expected one, or a data set's name "
-            f"({', '.join(DATASETS)}). See Dataset/README.md for the layout."
-        )
+    expected = f"one, or a data set's name ({', '.join(DATASETS)}). See Dataset/README.md."
+    require_exists("folder", Path(data), expected)
     options |= {"grey": grey, "augment_at": augment_at, "soft_masks": soft_masks}
     return paper_layout(Path(data), size, **options)

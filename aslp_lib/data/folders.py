@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
-from aslp_lib.data.images import Grey, read_image, read_mask, read_mask_grey_levels, stored_size
-from aslp_lib.data.listing import find_images, read_list, refuse
+from aslp_lib.data.images import Grey, read_image, read_mask_grey_levels, stored_size
+from aslp_lib.data.listing import find_images, read_list, refuse, refuse_empty
 from aslp_lib.files import read
 
 TRAIN = Path("Train/DUTS-TR")
@@ -65,9 +65,7 @@ class Folder(SaliencySet):
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
-            raise ValueError(
-                f"the set {name} is empty; expected images. Put them where Dataset/README.md says."
-            )
+            raise ValueError(f"the set {name} is empty; expected images. See Dataset/README.md.")
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
@@ -101,13 +99,11 @@ class Folder(SaliencySet):
             list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
-        if self.masks is None:
-            return np.zeros(self.shape(index), np.uint8)
-        return read_mask(self.masks[self.stems[index]], self.grey)
+        return (self.mask_grey_levels(index) >= 128).view(np.uint8)
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
-            return super().mask_grey_levels(index)
+            return np.zeros(self.shape(index), np.uint8)
         return read_mask_grey_levels(self.masks[self.stems[index]], self.grey)
 
     def stored(self, index: int) -> tuple[bytes, bytes]:
@@ -160,11 +156,7 @@ def paper_layout(
     root = Path(root)
     notes: list[str] = []
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
-    if not images:
-        raise ValueError(
-            f"there are no images in {root / TRAIN / 'Image'}; expected .jpg, .jpeg or .png files. "
-            "Add the images."
-        )
+    refuse_empty(root / TRAIN / "Image", images)
     train, validation = _split(root, sorted(images), notes)
 
     def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
@@ -209,24 +201,29 @@ def paper_tests(
     >>> {name: len(test) for name, test in tests.items()}
     {'SOD': 1}
     """
-    notes: list[str] = []
-    tests: dict[str, SaliencySet] = {}
-    present = sorted(p.parent.name for p in (root / "Test").glob("*/Image") if p.is_dir())
-    present = [n for n in present if not n.startswith(".") and not n.endswith(".partial")]
-    incomplete = {p.name for p in (root / "Test").glob("[!.]*") if p.is_dir()} - set(present)
-    if incomplete:
-        names = ", ".join(sorted(incomplete))
+    folders, notes = find_test_folders(root)
+    complete = [p for p in folders if (p / "Image").is_dir() and p.suffix != ".partial"]
+    if incomplete := sorted(path.name for path in folders if path not in complete):
+        names = ", ".join(incomplete)
         notes.append(f"folders that are not test sets (no Image folder, or incomplete): {names}")
-    known = [name for name in (*TEST_SETS, TEXTURES) if name in present]
-    for name in known + [name for name in present if name not in known]:
-        tests[name] = _test_set(root / "Test" / name, size, limit, grey)
-    if missing := [name for name in (*TEST_SETS, TEXTURES) if name not in present]:
-        notes.append(f"not in {root / 'Test'}, so left out: {', '.join(missing)}")
-    if not tests:
+    if not complete:
         raise FileNotFoundError(
             f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
-    return tests, notes
+    return {path.name: _test_set(path, size, limit, grey) for path in complete}, notes
+
+
+def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
+    """Find the folders in `root / "Test"`, complete or not.
+
+    Returns:
+        Their paths, the sets of the paper first, and notes on those of the paper that are missing.
+    """
+    known = (*TEST_SETS, TEXTURES)
+    folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
+    missing = [name for name in known if not (root / "Test" / name).is_dir()]
+    notes = [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"] if missing else []
+    return sorted(folders, key=lambda path: (*known, path.name).index(path.name)), notes
 
 
 def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:
@@ -239,15 +236,10 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
         return train, validation
     if any(path.exists() for path in paths):
         absent = next(path for path in paths if not path.exists())
-        raise FileNotFoundError(
-            f"{absent} is missing, although the other list exists; expected both or none. Add it."
-        )
+        raise FileNotFoundError(f"{absent} is missing; expected both lists or none. Add it.")
     count = max(1, round(VALIDATION_SHARE * len(stems)))
     if count == len(stems):
-        raise ValueError(
-            f"{root / TRAIN} holds one image; expected at least two, for training and validation. "
-            "Add images."
-        )
+        raise ValueError(f"{root / TRAIN} holds one image; expected at least two. Add images.")
     order = np.random.default_rng(0).permutation(len(stems))
     held_out = {stems[i] for i in order[:count]}
     notes.append(
@@ -277,10 +269,8 @@ def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...])
     ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
     """
     if image != mask:
-        rotated = image == mask[::-1]
-        advice = "Rotate one to match (EXIF counts)." if rotated else "Resize one to match."
-        (height, width), (rows, columns) = image, mask
+        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
         raise ValueError(
-            f"{path} is {width} x {height}, but its mask is {columns} x {rows}; expected equal "
-            f"sizes. {advice}"
+            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
+            f"equal sizes. {advice} to match."
         )

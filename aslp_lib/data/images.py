@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -60,6 +62,7 @@ TRANSPOSITIONS = {
 """Transposition that makes an image upright, by its EXIF orientation."""
 
 MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
+VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
 MAP_ADVICE = "Store round(255 * p), in greyscale"
 IMAGE_ADVICE = "Save it as an 8-bit RGB JPEG or PNG"
 
@@ -111,7 +114,7 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask(path).tolist()
     [[0, 1], [1, 0]]
     """
-    return _mask(path, grey)[1].view(np.uint8)
+    return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
@@ -130,19 +133,12 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask_grey_levels(path, grey="threshold").tolist()
     [[0, 100], [200, 255]]
     """
-    return _mask(path, grey)[0]
-
-
-def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
-    """Return a mask's (H, W) uint8 grey levels, and its (H, W) bool foreground."""
     values = _grey(path, "mask", MASK_ADVICE)
-    labels = values >= 128
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
-    if not labels.any() and 0 < values.max() < (128 if grey == "refuse" else 32):
+    if 0 < values.max() < (128 if grey == "refuse" else 32):
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
-            f"background; expected a mask. {MASK_ADVICE}. If its grey levels average several "
-            "annotators, use --grey threshold."
+            f"background; expected a mask. {MASK_ADVICE}. {VOTES_ADVICE}."
         )
     if grey == "refuse":
         # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
@@ -150,10 +146,9 @@ def _mask(path: Path, grey: Grey) -> tuple[np.ndarray, np.ndarray]:
         if share > GREY_LIMIT:
             raise ValueError(
                 f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
-                f"expected at most {GREY_LIMIT:.0%}. If its grey levels average several "
-                "annotators, use --grey threshold."
+                f"expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
             )
-    return values, labels
+    return values
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -278,8 +273,7 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
         )
     if image.has_transparency_data:
         raise ValueError(
-            f"{path} marks a grey level as transparent; expected opaque pixels. {advice}, without "
-            "transparency."
+            f"{path} marks a grey level as transparent; expected opaque pixels. {advice}."
         )
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
@@ -287,12 +281,10 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
 def _decoded(path: Path) -> Image.Image:
     """Decode a whole image and apply its EXIF orientation."""
     image = _opened(path)
-    try:
+    with _decoding(path):
         image.load()
-    except Exception as error:  # Decoders may raise any error for a damaged file.
-        raise _unreadable(path, error) from error
-    if image.mode == "P" and image.palette is None:
-        raise _unreadable(path, "the palette is missing")
+        if image.mode == "P" and image.palette is None:
+            raise ValueError("the palette is missing")
     transposition = TRANSPOSITIONS.get(_orientation(image))
     return image if transposition is None else image.transpose(transposition)
 
@@ -301,14 +293,12 @@ def _opened(path: Path) -> ImageFile:
     """Open an image and check its frame count, size, bit depth and, for PNG, its checksums."""
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    if decoder is None:
-        raise _unreadable(path, "unknown format" if data else "empty file")
-    try:
+    with _decoding(path):
+        if decoder is None:
+            raise ValueError("unknown format" if data else "empty file")
         chunks = _png_chunks(data) if decoder is PngImageFile else set()
         image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
-    except Exception as error:  # Decoders may raise any error for a damaged file.
-        raise _unreadable(path, error) from error
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
     if image.width * image.height > MAX_PIXELS:
@@ -316,7 +306,9 @@ def _opened(path: Path) -> ImageFile:
             f"{path} is {image.width} x {image.height}; expected at most "
             f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
         )
-    bits = data[24] if decoder is PngImageFile else _tiff_bits(image)
+    # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
+    tags = getattr(image, "tag_v2", {})
+    bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
     if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
         # Pillow would keep only the upper 8 bits, without rounding, so values up to 255 become 0.
         raise ValueError(
@@ -325,16 +317,9 @@ def _opened(path: Path) -> ImageFile:
     # The EXIF data of a PNG may follow its pixels. Pillow applies the orientation of a TIFF when it
     # decodes the image, so only then is the size known.
     if decoder is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
-        try:
+        with _decoding(path):
             image.load()
-        except Exception as error:  # Decoders may raise any error for a damaged file.
-            raise _unreadable(path, error) from error
     return image
-
-
-def _tiff_bits(image: ImageFile) -> int:
-    """Return the bits per channel of a TIFF; 8 for other formats."""
-    return max(image.tag_v2.get(258, (1,))) if isinstance(image, TiffImageFile) else 8
 
 
 def _png_chunks(data: bytes) -> set[bytes]:
@@ -370,9 +355,13 @@ def _orientation(image: ImageFile) -> int:
         return 1
 
 
-def _unreadable(path: Path, reason: object) -> ValueError:
-    """Return the error for a file that is damaged or not an image."""
-    return ValueError(
-        f"{path} cannot be read: it is damaged or not an image ({reason}); expected a JPEG or PNG. "
-        "Copy it again from its source."
-    )
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read: it is damaged or not an image ({error}); expected a JPEG or "
+            "PNG. Copy it again from its source."
+        ) from error

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from aslp_lib.files import read
+from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+CONTROL = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories of control characters, surrogates, and separators of lines and paragraphs."""
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -29,22 +31,23 @@ def find_images(folder: Path) -> dict[str, Path]:
     ...     [(stem, path.name) for stem, path in find_images(Path(folder)).items()]
     [('a', 'a.JPG'), ('b', 'b.png')]
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {folder}; expected one with images. See Dataset/README.md for the "
-            "layout."
-        )
     paths: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith("."):
-            if path.stem in paths:
-                raise ValueError(
-                    f"two files share one stem: {paths[path.stem]} and {path}; expected one file "
-                    "per stem. Remove one."
-                )
-            paths[path.stem] = path
+    for path in image_files(folder):
+        if (first := paths.setdefault(path.stem, path)) != path:
+            raise ValueError(f"{first} and {path} share one stem; expected one file. Remove one.")
     refuse_unprintable(f"files in {folder}", paths)
     return paths
+
+
+def image_files(folder: Path) -> list[Path]:
+    """Return the sorted paths of the image files of a folder, without hidden ones.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+    """
+    require_exists("folder", folder, "one with images. See Dataset/README.md for the layout.")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return [path for path in paths if not path.name.startswith(".")]
 
 
 def read_list(path: Path) -> list[str]:
@@ -64,9 +67,7 @@ def read_list(path: Path) -> list[str]:
     try:
         text = read(path).decode("utf-8-sig")  # with or without the byte order mark of Windows
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} is not in UTF-8 ({error.reason}); expected a text file. Save it as UTF-8."
-        ) from error
+        raise ValueError(f"{path} is not in UTF-8 ({error.reason}). Save it as UTF-8.") from error
     # splitlines would also split names at rarer characters, such as U+2028.
     lines = [line.strip() for line in text.split("\n")]
     refuse_unprintable(f"lines of {path}", lines)
@@ -74,12 +75,15 @@ def read_list(path: Path) -> list[str]:
     refuse(f"lines of {path} are not bare file names (remove the folder)", elsewhere)
     stems = [Path(line).stem if line.lower().endswith(SUFFIXES) else line for line in lines if line]
     if not stems:
-        raise ValueError(
-            f"the list {path} is empty; expected one stem per line. Fill it, or remove it."
-        )
-    repeated = {stem for stem, n in Counter(stems).items() if n > 1}
-    refuse(f"stems repeated in {path} (keep one line each)", repeated)
+        raise ValueError(f"the list {path} is empty; expected one stem per line. Fill it.")
+    refuse_repeated(f"stems repeated in {path} (keep one line each)", stems)
     return stems
+
+
+def refuse_empty(folder: Path, images: Collection[object]) -> None:
+    """Raise ValueError if a folder has no images."""
+    if not images:
+        raise ValueError(f"there are no images in {folder}; expected JPEG or PNG files. Add them.")
 
 
 def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
@@ -90,14 +94,19 @@ def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
     Args:
         noun: description of the names for the message, such as "lines of list.txt".
     """
+    unprintable = [name for name in names if not name.isprintable()]
+    odd = {ascii(n) for n in unprintable if CONTROL.intersection(map(unicodedata.category, n))}
+    refuse(f"{noun} with control characters, or not in UTF-8 (rename them)", odd)
 
-    def holds_control_characters(name: str) -> bool:
-        return any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in name)
 
-    refuse(
-        f"{noun} with control characters, or not in UTF-8 (rename them)",
-        {ascii(n) for n in names if not n.isprintable() and holds_control_characters(n)},
-    )
+def refuse_repeated(noun: str, stems: Iterable[str]) -> None:
+    """Raise ValueError, with the message of `counted`, if stems occur more than once.
+
+    >>> refuse_repeated("stems repeated", ["b", "a", "b"])
+    Traceback (most recent call last):
+    ValueError: 1 stems repeated: b
+    """
+    refuse(noun, {stem for stem, n in Counter(stems).items() if n > 1})
 
 
 def refuse(noun: str, stems: set[str]) -> None:

@@ -85,26 +85,23 @@ class Scene:
 SHIFTED = Annotators(agreement=0.85)
 
 SHIFTS: dict[str, tuple[Scene, Annotators]] = {
-    # Shapes have less contrast, and annotators label fewer of them.
-    "contrast1": (Scene(contrast=(0.07, 0.51)), Annotators()),
-    "contrast2": (Scene(contrast=(0.06, 0.42)), Annotators()),
-    "contrast3": (Scene(contrast=(0.04, 0.30)), Annotators()),
-    # The texture is stronger, so that the same contrast is harder to see.
-    "texture1": (Scene(texture=1.5), Annotators()),
-    "texture2": (Scene(texture=2.0), Annotators()),
-    "texture3": (Scene(texture=3.0), Annotators()),
-    # Annotators agree less; the first grade is that of `shifted`.
-    "agreement1": (Scene(), SHIFTED),
-    "agreement2": (Scene(), Annotators(agreement=0.65)),
-    "agreement3": (Scene(), Annotators(agreement=0.40)),
-    # There are more shapes than in training.
-    "crowd1": (Scene(shapes=(4, 4)), Annotators()),
-    "crowd2": (Scene(shapes=(6, 6)), Annotators()),
-    "crowd3": (Scene(shapes=(9, 9)), Annotators()),
-    # A third of the images, half of them, or all show no shape.
-    "empty1": (Scene(shapes=(0, 2)), Annotators()),
-    "empty2": (Scene(shapes=(0, 1)), Annotators()),
-    "empty3": (Scene(shapes=(0, 0)), Annotators()),
+    f"{kind}{grade}": shift
+    for kind, shifts in {
+        # Shapes have less contrast, and annotators label fewer of them.
+        "contrast": [
+            (Scene(contrast=ends), Annotators())
+            for ends in ((0.07, 0.51), (0.06, 0.42), (0.04, 0.30))
+        ],
+        # The texture is stronger, so that the same contrast is harder to see.
+        "texture": [(Scene(texture=strength), Annotators()) for strength in (1.5, 2.0, 3.0)],
+        # Annotators agree less; the first grade is that of `shifted`.
+        "agreement": [(Scene(), Annotators(agreement=share)) for share in (0.85, 0.65, 0.40)],
+        # There are more shapes than in training.
+        "crowd": [(Scene(shapes=(number, number)), Annotators()) for number in (4, 6, 9)],
+        # A third of the images, half of them, or all show no shape.
+        "empty": [(Scene(shapes=(0, most)), Annotators()) for most in (2, 1, 0)],
+    }.items()
+    for grade, shift in enumerate(shifts, start=1)
 }
 """Graded distribution shifts by name. Each one changes a single property."""
 
@@ -144,9 +141,8 @@ class Shapes(SaliencySet):
         scene: Scene = Scene(),
     ) -> None:
         super().__init__(name, [f"{name}_{i:04d}" for i in range(images)], augment, augment_seed)
-        items = [
-            _draw(np.random.default_rng([seed, i]), size, annotators, scene) for i in range(images)
-        ]
+        generators = (np.random.default_rng([seed, i]) for i in range(images))
+        items = [_draw(rng, size, annotators, scene) for rng in generators]
         pixels, masks, posteriors = zip(*items, strict=True)
         self.images = torch.from_numpy(np.stack(pixels))
         self.masks = torch.from_numpy(np.stack(masks)).unsqueeze(1)
@@ -154,13 +150,6 @@ class Shapes(SaliencySet):
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         return self.images[index], self.masks[index]
-
-    def shape(self, index: int) -> tuple[int, int]:
-        height, width = self.masks.shape[-2:]
-        return height, width
-
-    def mask(self, index: int) -> np.ndarray:
-        return self.masks[index, 0].numpy()
 
 
 class ShapelessTextures(Shapes):
@@ -221,11 +210,7 @@ def embedded(
 
 
 def graded(
-    size: int = SIZE,
-    names: Iterable[str] = SHIFTS,
-    *,
-    data_seed: int = 0,
-    limit: int | None = None,
+    size: int = SIZE, names: Iterable[str] = SHIFTS, *, data_seed: int = 0, limit: int | None = None
 ) -> dict[str, Shapes]:
     """Generate shifted test sets, by the names of their distribution shifts.
 
@@ -243,18 +228,13 @@ def graded(
     >>> shifted["empty3"].masks.sum().item()
     0
     """
-    names = list(names)
-    if unknown := [name for name in names if name not in SHIFTS]:
-        raise ValueError(
-            f"shift is {', '.join(map(repr, unknown))}; expected one of {', '.join(SHIFTS)}"
-        )
     images, seed = min(TEST_IMAGES, limit or TEST_IMAGES), derived_seed(data_seed, TEST)
-
-    def shapes(name: str) -> Shapes:
+    sets = {}
+    for name in names:
+        require("shift", name, name in SHIFTS, f"one of {', '.join(SHIFTS)}")
         scene, annotators = SHIFTS[name]
-        return Shapes(name, images, seed, annotators, size, scene=scene)
-
-    return {name: shapes(name) for name in names}
+        sets[name] = Shapes(name, images, seed, annotators, size, scene=scene)
+    return sets
 
 
 def _draw(
@@ -290,12 +270,10 @@ def _outline(rng: np.random.Generator, size: int) -> np.ndarray:
     angle, (a, b) = rng.uniform(0, np.pi), rng.uniform(0.22, 0.42, 2)
     u = ((x - cx) * np.cos(angle) + (y - cy) * np.sin(angle)) / a
     v = ((y - cy) * np.cos(angle) - (x - cx) * np.sin(angle)) / b
-    kind = rng.integers(3)
-    if kind == 0:
-        return u**2 + v**2 <= 1
-    if kind == 1:
-        return np.maximum(np.abs(u), np.abs(v)) <= 0.9
-    return (v >= -0.8) & (2 * np.abs(u) + v <= 1.2)
+    ellipse = u**2 + v**2 <= 1
+    rectangle = np.maximum(np.abs(u), np.abs(v)) <= 0.9
+    triangle = (v >= -0.8) & (2 * np.abs(u) + v <= 1.2)
+    return (ellipse, rectangle, triangle)[rng.integers(3)]
 
 
 def _clouds(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:

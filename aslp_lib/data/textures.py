@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.data.images import read_image
 from aslp_lib.data.listing import read_list
-from aslp_lib.files import whole_folder
+from aslp_lib.files import require_exists, whole_folder
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
@@ -42,20 +42,11 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     ...     count, [path.name for path in (root / "out" / "GT").iterdir()]
     (1, ['dotted_0001.png'])
     """
-    dtd, names, target = Path(dtd), Path(names), Path(target)
-    if not (dtd / "images").is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {dtd / 'images'}; expected that of the unpacked DTD. To get it, "
-            "download DTD (see Dataset/README.md)."
-        )
-    if not names.is_file():
-        raise FileNotFoundError(
-            f"there is no list {names}; expected one file name per line. Check the path."
-        )
+    remedy = "To get it, download DTD (see Dataset/README.md)."
+    require_exists("folder", dtd / "images", f"that of the unpacked DTD. {remedy}")
+    require_exists("list", names, "one file name per line. Check the path.")
     if target.exists():
-        raise FileExistsError(
-            f"{target} already exists; expected a new folder. Remove it to create it again."
-        )
+        raise FileExistsError(f"{target} already exists; expected a new folder. Remove it first.")
     stems = read_list(names)
     sources = [dtd / "images" / stem.rsplit("_", 1)[0] / f"{stem}.jpg" for stem in stems]
     if missing := [str(path) for path in sources if not path.is_file()]:

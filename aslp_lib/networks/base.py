@@ -19,7 +19,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class DenseNetwork(nn.Module):
     """Base class of the networks: normalises and pads images, and crops the logits.
 
-    A subclass defines `segment`. Images are padded so that their sides are multiples of `stride`.
+    A subclass defines `segment`, and `encoder` if a part of it is pretrained. Images are padded so
+    that their sides are multiples of `stride`.
 
     >>> class RedChannel(DenseNetwork):
     ...     def segment(self, x):
@@ -37,6 +38,7 @@ class DenseNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.encoder = nn.ModuleList()  # pretrained stages, from fine to coarse
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the logits (N, 1, H, W) of images.
@@ -63,12 +65,20 @@ class DenseNetwork(nn.Module):
         """
         raise NotImplementedError
 
+    def encoded(self, x: Tensor, layers: nn.ModuleList) -> list[Tensor]:
+        """Compute the outputs of the encoder's stages, each after its own layer of `layers`."""
+        features = []
+        for stage, layer in zip(self.encoder, layers, strict=True):
+            x = stage(x)
+            features.append(layer(x))
+        return features
+
     def feature_modules(self) -> list[nn.Module]:
         """Return the modules whose outputs (N, C, h, w) are the features of an image.
 
-        They are the stages of the encoder, from fine to coarse; by default there are none.
+        They are the stages of the encoder, from fine to coarse; by default those of `encoder`.
         """
-        return []
+        return list(self.encoder)
 
     @torch.no_grad()
     def pooled_features(self, images: Tensor) -> list[Tensor]:
@@ -97,8 +107,8 @@ class DenseNetwork(nn.Module):
         return [features[module] for module in modules]
 
     def encoder_parameters(self) -> list[nn.Parameter]:
-        """Return the pretrained parameters, which have a smaller learning rate; by default none."""
-        return []
+        """Return the pretrained parameters, which have a smaller learning rate."""
+        return list(self.encoder.parameters())
 
 
 def pretrained(name: str, weights: str | None) -> Any:
@@ -124,10 +134,8 @@ def pretrained(name: str, weights: str | None) -> Any:
         return model
     available = models.get_model_weights(name)
     if weights not in available.__members__:
-        raise ValueError(
-            f"{name} has no weights {weights!r}; expected one of "
-            f"{', '.join(available.__members__)}, or None"
-        )
+        names = ", ".join(available.__members__)
+        raise ValueError(f"{name} has no weights {weights!r}; expected one of {names}, or None")
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(available[weights].url).name
     try:
         state = available[weights].get_state_dict(progress=True, check_hash=True, weights_only=True)
@@ -136,10 +144,9 @@ def pretrained(name: str, weights: str | None) -> Any:
     # Errors of urllib and a full disk are OSErrors; a damaged file raises one of the others.
     except (OSError, EOFError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
         raise RuntimeError(
-            f"the pretrained weights {weights!r} of {name} could not be downloaded, or could not "
-            f"be read from {cached} ({error}); expected a valid file. Connect to the internet "
-            "once, delete the file if it is damaged, or train from random weights with --weights "
-            "None."
+            f"the pretrained weights {weights!r} of {name} could be neither downloaded nor read "
+            f"from {cached} ({error}); expected a valid file. Connect to the internet once, delete "
+            "the file if it is damaged, or train from random weights with --weights None."
         ) from error
 
 
@@ -168,13 +175,11 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.dtype != state[name].dtype:
             raise ValueError(
-                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it "
-                "if its numbers have the same meaning."
+                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it."
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError(
-                f"{path} holds NaN or infinity in {name}; expected finite weights. Create the file "
-                "again."
+                f"{path} holds NaN or infinity in {name}; expected finite weights. Create it again."
             )
     network.load_state_dict(tensors)
 

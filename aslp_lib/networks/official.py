@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from aslp_lib.files import require_exists
 from aslp_lib.networks.base import fill
 from aslp_lib.networks.resnet import ResNetFusion
 
@@ -46,10 +47,12 @@ def load_official(path: Path | str) -> ResNetFusion:
             of another shape or dtype, or not finite; the message names the file and the entry.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}; expected a checkpoint of the authors")
+    require_exists("file", path, "a checkpoint of the authors. Check the path.")
     try:
-        _check_sums(path)
+        if zipfile.is_zipfile(path):  # `torch.load` does not verify its checksums
+            with zipfile.ZipFile(path) as archive:
+                if damaged := archive.testzip():
+                    raise ValueError(f"checksum mismatch in {damaged}")
         content = torch.load(path, map_location="cpu", weights_only=True)
     # A damaged pickle may raise any exception.
     except Exception as error:
@@ -70,14 +73,6 @@ def load_official(path: Path | str) -> ResNetFusion:
     tensors = {ours.get(name, name): tensor for name, tensor in used.items()}
     fill(network, tensors, path)
     return network.eval()
-
-
-def _check_sums(path: Path) -> None:
-    """Verify the checksums of a zip file: `torch.load` does not. Older formats have none."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if damaged := archive.testzip():
-                raise ValueError(f"checksum mismatch in {damaged}")
 
 
 def _official_name(name: str) -> str:

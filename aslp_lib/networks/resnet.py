@@ -43,10 +43,8 @@ class ResNetFusion(DenseNetwork):
             [nn.Sequential(*stem, resnet.layer1), resnet.layer2, resnet.layer3, resnet.layer4]
         )
         self.reduce = nn.ModuleList(_DilatedSum(c, width) for c in self.channels)
-        coarsest = len(self.channels) - 1
-        self.fuse = nn.ModuleList(
-            _Fusion(width, skip=stage != coarsest) for stage in range(len(self.channels))
-        )
+        # The coarsest block only refines and upsamples: there is nothing coarser to merge.
+        self.fuse = nn.ModuleList(_Fusion(width, skip) for skip in (True, True, True, False))
         self.head = nn.Sequential(
             nn.Conv2d(width, 128, 3, padding=1),
             nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
@@ -56,20 +54,11 @@ class ResNetFusion(DenseNetwork):
         )
 
     def segment(self, x: Tensor) -> Tensor:
-        features = []
-        for stage, reduce in zip(self.encoder, self.reduce, strict=True):
-            x = stage(x)
-            features.append(reduce(x))
+        features = self.encoded(x, self.reduce)
         merged = self.fuse[-1](features[-1])
         for finer, fuse in zip(features[-2::-1], self.fuse[-2::-1], strict=True):
             merged = fuse(merged, finer)
         return self.head(merged)
-
-    def feature_modules(self) -> list[nn.Module]:
-        return list(self.encoder)
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        return list(self.encoder.parameters())
 
 
 class _DilatedSum(nn.Module):

@@ -79,17 +79,8 @@ class MobileNetFPN(DenseNetwork):
 
     def segment(self, x: Tensor) -> Tensor:
         size = x.shape[-2:]
-        pyramid = []
-        for stage, lateral in zip(self.encoder, self.lateral, strict=True):
-            x = stage(x)
-            pyramid.append(lateral(x))
+        pyramid = self.encoded(x, self.lateral)
         merged = self.smooth[-1](pyramid[-1])
         for finer, smooth in zip(pyramid[-2::-1], self.smooth[-2::-1], strict=True):
             merged = smooth(resize(merged, finer.shape[-2:]) + finer)
         return resize(self.head(merged), size)
-
-    def feature_modules(self) -> list[nn.Module]:
-        return list(self.encoder)
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        return list(self.encoder.parameters())
