@@ -5,6 +5,7 @@ from pathlib import Path
 from aslp_lib.course import recorded
 from aslp_lib.evaluation import figures
 from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.runs import write
 from aslp_lib.training.validation import validate
 
@@ -14,6 +15,6 @@ if __name__ == "__main__":
         METHOD_LABELS[method]: validate(recorded.load(method), test, recorded.SETTINGS)
         for method in recorded.METHODS
     }
-    figure = figures.reliability_diagrams(counts, "embedded test images")
+    figure = figures.reliability_diagrams(reliability_tables(counts), "embedded test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"
     write(path, figures.to_png(figure))

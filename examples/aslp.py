@@ -31,6 +31,7 @@ from aslp_lib.data.shapes import embedded
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
 from aslp_lib.metrics import SCORES, scores
+from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.small import TinyUNet
 from aslp_lib.prediction.predict import to_png
@@ -137,7 +138,7 @@ def main(words: Sequence[str] | None = None) -> dict[str, dict[str, float]]:
     print(f"{'':28}" + "".join(f"{SCORES[name].heading:>12}" for name in COLUMNS))
     for label, row in rows.items():
         print(f"{label:28}" + "".join(f"{SCORES[name].text(row[name]):>12}" for name in COLUMNS))
-    figure = figures.reliability_diagrams(counts, "synthetic test images")
+    figure = figures.reliability_diagrams(reliability_tables(counts), "synthetic test images")
     write(args.out / "reliability.png", figures.to_png(figure))
     print(f"\n{args.out / 'reliability.png'}")
     return rows

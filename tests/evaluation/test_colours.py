@@ -25,8 +25,11 @@ def test_lines_stand_out_against_white_and_grey_may_be_text():
     assert contrast("black", "white") == pytest.approx(21)
     assert min(contrast(colour, "white") for colour in style.METHOD_COLOURS) >= GRAPHICS
     assert contrast(style.GREY, "white") >= TEXT
-    figure = style.new_figure(2, 2, None)  # its own white, so that a dark page changes nothing
-    assert figure.get_facecolor() == figure.add_subplot().get_facecolor() == (1, 1, 1, 1)
+    assert min(contrast(colour, "white") for colour in style.directions()) >= TEXT
+    with style.theme(dark=True):
+        page = style.themed(style.new_figure)(2, 2, None).get_facecolor()
+        assert min(contrast(colour, page[:3]) for colour in style.directions()) >= TEXT
+    assert min(contrast(colour, page[:3]) for colour in style.METHOD_COLOURS) >= GRAPHICS
 
 
 def test_in_greyscale_equal_lines_differ_in_lightness_and_marks_are_all_their_own():

@@ -4,16 +4,19 @@ import base64
 import io
 import itertools
 
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from PIL import Image
 
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.figures.style import looks
+from aslp_lib.evaluation.figures.images import local_calibration_error
+from aslp_lib.evaluation.figures.style import directions, looks
 from aslp_lib.metrics import calibration, saliency
-from aslp_lib.metrics.bootstrap import reliability_interval
+from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 
 
@@ -24,23 +27,63 @@ def counts():
     return Counts.from_map(levels, (rng.random((20, 20)) < levels / 300).astype(np.uint8))
 
 
-def test_a_reliability_diagram_draws_the_table(counts, images):
-    figure = figures.reliability_diagrams({"A": counts, "B": counts}, "set")
-    table = calibration.reliability(counts)
-    top, bottom = figure.axes[0], figure.axes[2]
-    drawn = [bar.get_height() for bar in top.patches[:10]]
-    np.testing.assert_allclose(drawn, np.nan_to_num(table.accuracy))
-    over = [bar.get_height() for bar in top.patches[10:20]]
-    expected = np.maximum(np.nan_to_num(table.confidence) - np.nan_to_num(table.accuracy), 0)
-    np.testing.assert_allclose(over, expected)
-    np.testing.assert_allclose([bar.get_height() for bar in bottom.patches[:10]], table.share)
-    marks = [line.get_xdata()[0] for line in bottom.lines]
-    assert marks == [calibration.confidence(counts), calibration.accuracy(counts)]
-    assert f"ECE {100 * calibration.ece(counts):.1f} %" in figures.alt(figure)
-    axis = figures.reliability_diagrams({"A": images}, "set").axes[0]
-    ends = np.transpose(reliability_interval(images))
-    segments = [np.array(each)[:, 1] for each in axis.collections[0].get_segments() if len(each)]
-    np.testing.assert_allclose(segments, ends[~np.isnan(ends[:, 0])])
+@pytest.fixture
+def underconfident():
+    """Maps whose decisions are right more often than their confidence says."""
+    rng = np.random.default_rng(2)
+    grey_levels = rng.integers(90, 166, (20, 20)).astype(np.uint8)
+    return Counts.from_map(grey_levels, (grey_levels > 127).astype(np.uint8))
+
+
+def test_a_reliability_diagram_draws_the_table_in_both_directions(images, underconfident):
+    methods = {"A": images, "B": underconfident}
+    tables = reliability_tables(methods)
+    assert tables["A"].over > tables["A"].under and tables["B"].over == 0 < tables["B"].under
+    figure = figures.reliability_diagrams(tables, "set")
+    over, under = (to_rgba(colour) for colour in directions())
+    for (label, table), top, bottom in zip(
+        tables.items(), figure.axes[:2], figure.axes[2:], strict=True
+    ):
+        full = table.pixels > 0
+        confidence, accuracy = 100 * table.confidence[full], 100 * table.accuracy[full]
+        colours = [over if gap > 0 else under for gap in confidence - accuracy]
+        spans = [sorted((bar.get_y(), bar.get_y() + bar.get_height())) for bar in top.patches]
+        np.testing.assert_allclose(spans, np.sort(np.c_[confidence, accuracy]))
+        np.testing.assert_allclose(top.lines[1].get_xydata(), np.c_[confidence, accuracy])
+        np.testing.assert_allclose(
+            [bar.get_height() for bar in bottom.patches], confidence - accuracy
+        )
+        np.testing.assert_allclose(
+            [bar.get_width() for bar in bottom.patches], 100 * table.share[full]
+        )
+        for axis in (top, bottom):
+            assert [bar.get_facecolor() for bar in axis.patches] == colours
+        area = sum(abs(bar.get_height()) * bar.get_width() / 100 for bar in bottom.patches)
+        assert area == pytest.approx(100 * calibration.ece(methods[label]))
+        title = f"= {100 * table.over:.1f} over + {100 * table.under:.1f} under"
+        assert top.get_title().endswith(title)
+        assert f"ECE {100 * calibration.ece(methods[label]):.1f} %" in figures.alt(figure)
+    table, axis = tables["A"], figure.axes[0]  # a single image, B, has no intervals
+    full = table.pixels > 0
+    segments = [segment[:, 1] for segment in axis.collections[0].get_segments()]
+    np.testing.assert_allclose(segments, 100 * np.c_[table.low[full], table.high[full]])
+    assert not figure.axes[1].collections
+
+
+def test_bins_of_equal_mass_are_drawn_equally_wide(images):
+    (table,) = reliability_tables({"A": images}, bins=4, equal_mass=True).values()
+    assert (table.low <= table.accuracy).all() and (table.accuracy <= table.high).all()
+    bottom = figures.reliability_diagrams({"A": table}, "set").axes[1]
+    np.testing.assert_allclose([bar.get_width() for bar in bottom.patches], 25)
+
+
+def test_figures_of_their_own_may_have_the_same_axes(images, underconfident):
+    tables = reliability_tables({"A": images, "B": underconfident})
+    together = figures.reliability_diagrams(tables, "set")
+    for label, table in tables.items():
+        alone = figures.reliability_diagrams({label: table}, "", axes_of=tables.values())
+        limits = [axis.get_ylim() for axis in alone.axes]
+        assert limits == [together.axes[0].get_ylim(), together.axes[2].get_ylim()]
 
 
 @pytest.mark.fault(
@@ -62,32 +105,33 @@ def test_the_joint_density_is_blank_where_no_pixels_are(images):
     assert squares.get_clim()[0] < shares.min()
     pooled = calibration.reliability(images)
     full = pooled.pixels > 0
-    points = np.c_[pooled.confidence[full], pooled.accuracy[full]]
+    points = 100 * np.c_[pooled.confidence[full], pooled.accuracy[full]]
     np.testing.assert_allclose(axis.collections[-1].get_offsets(), points)
 
 
 def test_one_full_bin_still_makes_a_picture():
     sure = Counts.from_map(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.uint8))
-    for draw in (figures.joint_density, figures.reliability_diagrams):
-        assert figures.to_png(draw({"A": sure}, "textures")).startswith(b"\x89PNG")
+    tables = reliability_tables({"A": sure})
+    for figure in (
+        figures.joint_density({"A": sure}, "textures"),
+        figures.reliability_diagrams(tables, "textures"),
+        figures.calibration_errors(tables, "textures"),
+    ):
+        assert figures.to_png(figure).startswith(b"\x89PNG")
 
 
-@pytest.mark.fault(
-    "more methods than colours, or near-equal ones", "each has its own look; a panel of differences"
-)
+@pytest.mark.fault("more methods than colours, or near-equal ones", "each has its own look")
 def test_methods_are_told_apart(images):
     styles = list(itertools.islice(looks(), 28))
     assert len(set(styles)) == 28
     names = "ABCDEFGHI"
-    figure = figures.reliability_overlay(dict.fromkeys(names, images), "set")
-    upper, lower = figure.axes
-    curves = upper.lines[: len(names)]
+    (table,) = reliability_tables({"A": images}).values()
+    figure = figures.calibration_errors(dict.fromkeys(names, table), "set")
+    curves = figure.axes[0].lines[: len(names)]
     assert len({(c.get_color(), c.get_linestyle()) for c in curves}) == len(names)
     widths = [curve.get_linewidth() for curve in curves]
     assert widths == sorted(set(widths), reverse=True)  # over one another, all are seen
     assert [text.get_text() for text in figure.legends[0].get_texts()] == list(names)
-    for line in lower.lines:
-        np.testing.assert_allclose(np.nan_to_num(line.get_ydata()), 0)
 
 
 @pytest.mark.slow
@@ -95,10 +139,11 @@ def test_a_label_is_no_formula_and_fits(images):
     """Warnings are errors: none of a layout that leaves no room."""
     labels = (r"$\frac{1}$", "_a", r"\$5", "x" * 255)
     methods = dict.fromkeys(labels, images)
-    overlay = figures.reliability_overlay(methods, labels[0])
+    tables = reliability_tables(methods)
+    overlay = figures.calibration_errors(tables, labels[0])
     for figure in (
         overlay,
-        figures.reliability_diagrams(methods, labels[0]),
+        figures.reliability_diagrams(tables, labels[0]),
         figures.joint_density(methods, labels[0]),
         figures.image_scatter(methods, labels[-1]),
         figures.detection_curves(methods, labels[0]),
@@ -135,7 +180,7 @@ def test_a_gallery_shows_what_it_is_given():
 
 
 def test_a_shown_figure_carries_its_words(counts):
-    figure = figures.reliability_diagrams({"A": counts}, "set")
+    figure = figures.reliability_diagrams(reliability_tables({"A": counts}), "set")
     picture = figures.show(figure)
     assert repr(picture) == figures.alt(figure)
     data, metadata = picture._repr_mimebundle_()
@@ -152,15 +197,12 @@ def images():
     return Counts.join([Counts.from_map(m, y) for m, y in zip(levels, labels, strict=True)])
 
 
-def test_the_overlay_draws_confidence_less_accuracy(images):
-    figure = figures.reliability_overlay({"A": images, "B": images[:2]}, "set")
-    for line, counts in zip(figure.axes[0].lines, (images, images[:2]), strict=False):
-        table = calibration.reliability(counts)
+def test_the_errors_of_several_methods_are_confidence_minus_accuracy(images):
+    tables = reliability_tables({"A": images, "B": images[:2]})
+    figure = figures.calibration_errors(tables, "set")
+    for line, table in zip(figure.axes[0].lines, tables.values(), strict=False):
         np.testing.assert_allclose(line.get_xdata(), 100 * table.confidence)
         np.testing.assert_allclose(line.get_ydata(), 100 * (table.confidence - table.accuracy))
-    first, second = figure.axes[0].lines[:2]
-    change = second.get_ydata() - first.get_ydata()  # drawn below
-    np.testing.assert_allclose(figure.axes[1].lines[1].get_ydata(), change)
 
 
 def test_the_detection_curves_are_the_metrics(images):
@@ -173,31 +215,69 @@ def test_the_detection_curves_are_the_metrics(images):
 
 
 def test_the_scatter_has_a_point_an_image(images):
-    figure = figures.image_scatter({"A": images}, "set")
-    points = figure.axes[0].collections[0].get_offsets()
-    for point, one in zip(points, (images[i : i + 1] for i in range(5)), strict=True):
-        expected = 100 * calibration.confidence(one), 100 * calibration.accuracy(one)
-        assert tuple(point) == pytest.approx(expected)
-    (pooled,) = figure.axes[0].lines[0].get_xydata()
-    expected = 100 * calibration.confidence(images), 100 * calibration.accuracy(images)
-    assert tuple(pooled) == pytest.approx(expected)
-    lowest = figure.axes[0].get_xlim()[0], figure.axes[0].get_ylim()[0]
-    room = points.min(axis=0) - lowest  # axes hold every image, and little else
-    assert ((room >= 1) & (room <= 6)).all()
+    (axis,) = figures.image_scatter({"A": images}, "set").axes
+    expected = np.array(
+        [
+            (100 * calibration.confidence(one), 100 * calibration.accuracy(one))
+            for one in (images[i : i + 1] for i in range(5))
+        ]
+    )
+    over = expected[:, 0] > expected[:, 1]
+    for points, chosen in zip(axis.collections, (over, ~over), strict=True):
+        np.testing.assert_allclose(points.get_offsets(), expected[chosen])
+    assert axis.get_title() == f"A\n{100 * over.mean():.0f} % of the images overconfident"
+    (pooled,) = axis.lines[0].get_xydata()
+    assert tuple(pooled) == pytest.approx(
+        (100 * calibration.confidence(images), 100 * calibration.accuracy(images))
+    )
 
 
 def test_texts_can_be_read_from_afar_and_legends_hide_nothing(images):
     methods = {"A": images, "B": images[:3]}
-    for draw in (
-        figures.reliability_diagrams,
-        figures.reliability_overlay,
-        figures.image_scatter,
-        figures.detection_curves,
-    ):
-        figure = draw(methods, "set")
+    tables = reliability_tables(methods)
+    drawn = [
+        figures.reliability_diagrams(tables, "set"),
+        figures.calibration_errors(tables, "set"),
+        figures.image_scatter(methods, "set"),
+        figures.joint_density(methods, "set"),
+        figures.detection_curves(methods, "set"),
+    ]
+    for figure in drawn:
         figures.to_png(figure)
         texts = [text for text in figure.findobj(Text) if text.get_text()]
         assert min(text.get_fontsize() for text in texts) >= 9
-        below = figure.legends[0].get_window_extent()
-        assert all(below.y1 <= axis.get_window_extent().y0 for axis in figure.axes)
+        for legend in figure.legends:
+            below = legend.get_window_extent()
+            assert all(below.y1 <= axis.get_window_extent().y0 for axis in figure.axes)
         assert not any(axis.get_legend() for axis in figure.axes)
+
+
+def test_error_maps_are_confidence_minus_the_posterior_of_the_decision():
+    shapes = Shapes("x", 3, seed=0, size=16)
+    maps = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    figure = figures.error_maps(shapes, [2], {"BCE": [maps]})
+    error = np.asarray(figure.axes[4].images[0].get_array())
+    for row, column in itertools.product(range(0, 16, 5), repeat=2):
+        p, true = maps[row, column] / 255, shapes.posterior[2, row, column]
+        decided = max(p, 1 - p), true if p >= 0.5 else 1 - true
+        assert error[row, column] == pytest.approx(decided[0] - decided[1], abs=1e-6)
+
+
+def test_local_calibration_errors_are_averages_of_confidence_minus_accuracy():
+    rng = np.random.default_rng(0)
+    probability, mask = rng.random((32, 32)), rng.integers(0, 2, (32, 32))
+    everywhere = local_calibration_error(probability, mask, radius=100)
+    confidence = np.maximum(probability, 1 - probability)
+    correct = (probability >= 0.5) == mask
+    assert everywhere[16, 16] == pytest.approx(confidence.mean() - correct.mean(), abs=0.02)
+    alone = local_calibration_error(probability, mask, radius=0.001)
+    np.testing.assert_allclose(alone, confidence - correct)
+
+
+def test_a_dark_theme_ends_with_its_context(counts):
+    tables = reliability_tables({"A": counts})
+    with figures.theme(dark=True):
+        dark = figures.reliability_diagrams(tables, "set")
+    light = figures.reliability_diagrams(tables, "set")
+    assert dark.get_facecolor()[0] < 0.1 and light.get_facecolor() == (1, 1, 1, 1)
+    assert matplotlib.rcParams["figure.facecolor"] == matplotlib.rcParamsDefault["figure.facecolor"]

@@ -15,10 +15,20 @@ def table(names, **values):
     return {"SOD": dict(zip(names, rows, strict=True))}
 
 
-def test_long_names_widen_their_columns():
+def test_a_line_has_at_most_100_characters_and_names_end_in_the_middle():
     lines = as_table(table([LONG, "x" * 200])).splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert [line.split()[-6:] for line in lines[1:]] == 2 * [as_table(table(["m"])).split()[-6:]]
+    assert max(map(len, lines)) == 100
+    assert lines[1].split()[:2] == ["SOD", "trained"] and "…" in lines[1] and "…" in lines[2]
+    numbers = [line.split()[-4:] for line in as_table(table(["m"])).splitlines()[1:]]
+    assert lines[1].split()[-4:] == numbers[0]
+
+
+def test_a_method_stands_beside_its_difference_from_the_first():
+    lines = as_table(table(["A", "B"], ece=[0.1, 0.12], nll=[0.5, 0.45])).splitlines()
+    assert lines[0].split()[:5] == ["set", "method", "ECE", "%", "difference"]
+    assert lines[1].split() == ["SOD", "A", "10.00", "50.00", "0.500", "50.00"]
+    assert lines[2].split() == ["SOD", "B", "12.00", "+2.00", "50.00", "0.450", "-0.050", "50.00"]
+    assert "difference" not in as_table(table(["A"]))
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def local_calibration_error(
     confidence = np.maximum(probability, 1 - probability)
     correct = (probability >= 0.5) == (mask >= 0.5)
     return np.asarray(
-        gaussian_filter(confidence - correct, radius * max(mask.shape), mode="nearest")
+        gaussian_filter(confidence - correct, radius * max(mask.shape), mode="reflect")
     )
 
 

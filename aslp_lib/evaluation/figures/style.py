@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # Colours of Okabe and Ito, darker where the original is too light for a line on white. All of them
 # stand out against white and against a dark page, and differ in lightness.
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#C68800", "#009E73", "#CC79A7", "#767676"
-METHOD_COLOURS = (GREY, GREEN, "#9A5BB5", ORANGE, "#0B6E4F", PINK, "#7A4A00")
+METHOD_COLOURS = ("#8A8A8A", GREEN, "#8A45A8", ORANGE, "#00705A", "#A03C78", PINK)
 """Colours of methods, none of which stands for a direction of error."""
 Line = Literal["-", "--", "-.", ":"]
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":")
@@ -128,7 +128,7 @@ def looks() -> Iterator[tuple[str, Line, str]]:
     """Yield colour, line style and marker for one curve after another, without end.
 
     >>> next(looks())
-    ('#767676', '-', 'o')
+    ('#8A8A8A', '-', 'o')
     """
     cycle = itertools.cycle
     return zip(cycle(METHOD_COLOURS), cycle(LINES), cycle(MARKS), strict=False)
