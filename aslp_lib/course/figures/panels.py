@@ -6,7 +6,7 @@ for ticks would take longer than all the drawing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def draw_pictures(axes: Iterable[Axes], pictures: Iterable[np.ndarray], white: f
 
 
 def picture_grid(
-    rows: Mapping[str, Sequence[np.ndarray]], side: float, white: float = 1
+    rows: Mapping[str, Collection[np.ndarray]], side: float, white: float = 1
 ) -> tuple[Figure, NDArray[Any]]:
     """Create a figure of pictures in rows, and return it with the grid of axes.
 
