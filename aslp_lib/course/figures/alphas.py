@@ -26,22 +26,21 @@ def alphas_over_epochs(
         images: label -> index of the image.
     """
     figure, panels = new_panels(len(runs), 3.9, 3.5, sharey=True)
+    notes = []
     for axis, (title, (alpha, bound)) in zip(panels, runs.items(), strict=True):
         epoch = np.arange(1, len(alpha) + 1)
         axis.plot(epoch, bound, color="black", linewidth=1, label="bound")
         for (name, image), (colour, line, _) in zip(images.items(), looks(), strict=False):
             axis.plot(epoch, alpha[:, image], line, color=colour, label=name)
         axis.set(xlabel="epoch", title=title)
-    top = max(alpha.max() for alpha, _ in runs.values())
-    panels[0].set(ylabel="perturbation level alpha", ylim=(0, 1.1 * top))
-    legend_below(figure, panels[0])
-    notes = []
-    for title, (alpha, bound) in runs.items():
         tail = alpha[-10:, list(images.values())]
         # An oscillation is described in words, because its extremes differ between processors.
         oscillates = np.ptp(tail, axis=0).max() > 0.2 * tail.mean()
         does = "swing" if oscillates else f"rest between {tail.min():.3f} and {tail.max():.3f}"
         notes.append(f"{title}: in the last 10 epochs they {does}, bound {bound[-1]:.3f}")
+    top = max(alpha.max() for alpha, _ in runs.values())
+    panels[0].set(ylabel="perturbation level alpha", ylim=(0, 1.1 * top))
+    legend_below(figure, panels[0])
     figure.set_label(
         f"Levels of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
     )
