@@ -25,7 +25,6 @@ COUNTS = Counts.from_probabilities(torch.from_numpy(RNG.random((4, 16, 16))), SH
 CELLS = draw_cells(3, 0)
 INSIDE = CELLS.labelled[2, 0].numpy()
 EVERY_GREY = np.arange(256, dtype=np.uint8).reshape(16, 16)
-MAP = EVERY_GREY / 255
 DIM = 40 + EVERY_GREY // 16
 ALPHA, BOUND, ACCURACY, CONFIDENCE = RNG.random((20, 30)), *RNG.random((3, 20))
 MARGINS = RNG.normal(5, 2, 30)
@@ -125,10 +124,6 @@ DRAWN = {
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
     "overlapping_bins": ((SPANS, "title"), {}),
-    "perturbation_plane": (
-        (MAP, 1 - MAP, MAP, 0.05, 1.0, "M", {"M": 1}),
-        {(1, "image"): 1 - MAP},
-    ),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
     "posterior_lines": (((0.0, 0.4),), {(0, 1): 0.6 * np.linspace(0, 1, 101) + 0.2}),
     "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
@@ -177,10 +172,9 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
 
 
 def test_no_figure_is_forgotten():
-    """Two of the others are drawn by explorers, and tested there."""
     own = "aslp_lib.course.figures."
     made = {n for n, f in vars(figures).items() if getattr(f, "__module__", "").startswith(own)}
-    assert made == DRAWN.keys() | {"corruptions", "loss_over_f", "reliability_gaps"}
+    assert made == DRAWN.keys() | {"corruptions"}
 
 
 def test_a_difference_is_filled_if_its_interval_excludes_0():

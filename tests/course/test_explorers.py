@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from ipywidgets import BoundedIntText, FloatSlider, IntSlider, ToggleButtons
+from matplotlib.text import Text
 
 from aslp_lib.course import explorers
 from aslp_lib.course.explorers.base import describe_gap, rendered
@@ -81,7 +82,10 @@ def test_an_explorer_is_accessible(explorer):
     assert metadata["image/png"]["alt"] == explorer.alt
     assert f'alt="{explorer.alt}"' in unescape(explorer.image.value)
     assert 'aria-live="polite"' in explorer.words.value
-    assert rendered(explorer.picture(**explorer.values)) == (explorer.png, explorer.alt)
+    figure = explorer.picture(**explorer.values)
+    assert rendered(figure) == (explorer.png, explorer.alt)
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 9
     if explorer.play:  # while it runs, the words are not spoken
         explorer.play.playing = True
         assert 'aria-live="off"' in explorer.words.value
@@ -138,6 +142,7 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
     np.testing.assert_allclose(plain, MASK)
     np.testing.assert_allclose(switched, np.where(MASK, 0.25, 0.75))
     np.testing.assert_allclose(mean, 0.6 * plain + 0.4 * switched, atol=1e-6)
+    assert "perturbed by SI (background 0.75, foreground 0.25)" in figure.get_label()
 
 
 def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
@@ -146,6 +151,10 @@ def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
     for name, value in {"SI": 1.5, "M": 1.0, "DM": 1.0, "HI": 2.0}.items():
         technique.value = name
         assert explorer.values["beta"] == value
+    technique.value = "own strength"
+    explorer.controls["alpha"].value = 0.5
+    assert explorer.values["technique"] == "own strength"  # although HI has this beta
+    technique.value = "HI"
     beta.value = 1.9
     assert explorer.values["technique"] == "own strength"
     beta.value = 1.5

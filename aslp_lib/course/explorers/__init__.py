@@ -18,39 +18,24 @@ from aslp_lib.course.explorers.perturbations import data, level_lab
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
 from aslp_lib.course.explorers.scrubber import training_scrubber
-from aslp_lib.data.base import SaliencySet
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.training.validation import validate
-
-__all__ = [
-    "EXPLORERS",
-    "Explorer",
-    "estimators",
-    "feedback",
-    "level_lab",
-    "loss",
-    "perturbation",
-    "training_scrubber",
-]
-
-
-def _test_set() -> SaliencySet:
-    return data().tests["test"]
 
 
 @cache
 def _shipped_counts() -> dict[str, Counts]:
     """Count the predictions of the shipped networks on the test set: label -> counts."""
+    test, settings = data().tests["test"], recorded.SETTINGS
     return {
-        METHOD_LABELS[method]: validate(recorded.load(method), _test_set(), recorded.SETTINGS)
+        METHOD_LABELS[method]: validate(recorded.load(method), test, settings)
         for method in recorded.METHODS
     }
 
 
 EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "estimators": lambda: estimators(_shipped_counts()),
-    "perturbation": lambda: perturbation(_test_set().mask(1)),
+    "perturbation": lambda: perturbation(data().tests["test"].mask(1)),
     "loss": loss,
     "feedback": feedback,
     "level_lab": level_lab,

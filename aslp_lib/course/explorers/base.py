@@ -43,20 +43,14 @@ for (const play of explorer?.querySelectorAll('.widget-play') ?? [])
 """
 """JavaScript that runs whenever the figure has changed and adds what ipywidgets leaves out: the
 accessible name of a slider, the purpose of buttons, and which of them is pressed."""
-_WIDE = {"description_width": "9em"}
-_LAYOUT = {"width": "24em"}
 
 
 def slider(label: str, low: float, high: float, step: float, value: float) -> widgets.Widget:
-    """Make a slider over the grid `low, low + step, ..., high`.
-
-    Its value is an integer if all four numbers are integers.
-    """
-    is_integer = all(float(number).is_integer() for number in (low, high, step, value))
-    kind, convert = (widgets.IntSlider, int) if is_integer else (widgets.FloatSlider, float)
+    """Make a slider over the grid `low, low + step, ..., high`, of integers if the step is one."""
+    kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
     return kind(
-        convert(value), min=convert(low), max=convert(high), step=convert(step), description=label,
-        tooltip=label, style=_WIDE, layout=_LAYOUT,
+        value, min=low, max=high, step=step, description=label, tooltip=label,
+        style={"description_width": "9em"}, layout={"width": "24em"},
         # The widget's readout would be a tab stop without a name; the explorer shows the value.
         readout=False,
     )  # fmt: skip
@@ -122,8 +116,8 @@ class Explorer(widgets.VBox):
         controls: name -> widget with a `value`; the names are the arguments of the functions below.
         picture: makes the figure.
         readout: writes sentences about the values, with the main number first.
-        link: called with the name of the control that was moved and all values; may return values
-            to set on other controls.
+        link: called with the name of the control that was moved and all values; returns values to
+            set on other controls.
         idle: returns the names of the controls that have no effect at these values, which are
             disabled.
         table: writes an HTML table of fixed shape, shown between readout and figure, which a screen
@@ -146,10 +140,10 @@ class Explorer(widgets.VBox):
         lines: int = 3,
         play: widgets.Play | None = None,
     ) -> None:
-        self.controls, self.picture, self.readout, self._link = controls, picture, readout, link
-        self.idle, self.table, self._lines = idle or (lambda **_: ()), table, lines
+        self.controls, self.picture, self.readout, self.table = controls, picture, readout, table
+        self.link, self.idle = link or (lambda *_, **__: {}), idle or (lambda **_: ())
         self.words, self.numbers, self.image = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._linking, self.play = False, play
+        self._lines, self.play = lines, play
         self.shown = {
             name: widgets.Label(layout={"width": "4em"})
             for name, control in controls.items()
@@ -180,16 +174,11 @@ class Explorer(widgets.VBox):
         return {name: _values_on_grid(control) for name, control in self.controls.items()}
 
     def _redraw(self, name: str) -> None:
-        if self._linking:
-            return
-        if self._link is not None:
-            self._linking = True
-            try:
-                for other, value in self._link(name, **self.values).items():
-                    self.controls[other].value = value
-            finally:
-                self._linking = False
-        self._draw()
+        changed = self.link(name, **self.values).items() - self.values.items()
+        for other, value in changed:
+            self.controls[other].value = value  # draws the explorer
+        if not changed:
+            self._draw()
 
     def _draw(self) -> None:
         values = self.values
@@ -217,14 +206,10 @@ class Explorer(widgets.VBox):
             f'min-height: {self._lines * LINE:.2f}em">{escape(self.text)}</div>'
         )
 
-    def _repr_mimebundle_(
-        self, include: object = None, exclude: object = None, **kwargs: object
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        data = super()._repr_mimebundle_(include=include, exclude=exclude, **kwargs)
-        data = data[0] if isinstance(data, tuple) else data
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png = base64.b64encode(self.png).decode()
-        data = {**data, "text/plain": f"Explorer. {self.text}", "image/png": png}
-        return data, {"image/png": {"alt": self.alt}}
+        first = {"text/plain": f"Explorer. {self.text}", "image/png": png}
+        return super()._repr_mimebundle_(**kwargs) | first, {"image/png": {"alt": self.alt}}
 
 
 def _values_on_grid(control: widgets.Widget) -> list[object]:

@@ -8,9 +8,10 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, minimiser
-from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, slider
 from aslp_lib.course.figures.loss import expected_loss
+from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
 
 POINTS = np.linspace(0.001, 0.999, 400)
 
@@ -27,10 +28,9 @@ def loss() -> Explorer:
 
 def _mean_loss(f: np.ndarray, alpha: float, beta: float, posterior: float) -> np.ndarray:
     """Compute the expected SC-BCE at the probabilities f, over switch and label, in nats."""
-    foreground_loss, background_loss = (
-        expected_loss(p, alpha, Technique("own", beta)) for p in (f, 1 - f)
-    )
-    return posterior * foreground_loss + (1 - posterior) * background_loss
+    technique = Technique("own", beta)
+    foreground, background = (expected_loss(p, alpha, technique) for p in (f, 1 - f))
+    return posterior * foreground + (1 - posterior) * background
 
 
 def _minimum(alpha: float, beta: float, posterior: float) -> tuple[float, float]:
@@ -41,15 +41,34 @@ def _minimum(alpha: float, beta: float, posterior: float) -> tuple[float, float]
 
 
 def _picture(alpha: float, beta: float, posterior: float) -> Figure:
-    switch = {"switch off": 0.0, "switch on": 1.0, "on average": alpha}
-    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    return figures.loss_over_f(
-        POINTS,
-        {name: _mean_loss(POINTS, a, beta, posterior) for name, a in switch.items()},
-        _minimum(alpha, beta, posterior),
-        posterior,
-        minimiser(ends, alpha, Technique("own", beta)).numpy(),
+    """Plot the expected loss over the probability f with its minimum, and f* over the posterior."""
+    panels, lowest = Panels(8.6), _minimum(alpha, beta, posterior)
+    losses = ("loss, nats", (0, 1, 2, 3))
+    curve = panels.plot((0.6, 0.5, 4.2, 2.55), ("f, predicted P(y=1)", SHARE), losses, "the loss")
+    for name, switch, colour, dash, width in (
+        ("switch off", 0.0, GREY, ":", 1.2),
+        ("switch on", 1.0, GREY, "--", 1.2),
+        ("on average", alpha, BLUE, "-", 2.2),
+    ):
+        mean_loss = _mean_loss(POINTS, switch, beta, posterior)
+        curve.plot(POINTS, mean_loss, dash, color=colour, linewidth=width, label=name)
+    curve.plot(*lowest, "o", color=ORANGE, **POINT, label="lowest")
+    curve.axvline(0.5, color="black", linewidth=0.6)
+    curve.legend(fontsize=9, loc="upper center")
+    truth, minima = ("true posterior pi", SHARE), ("minimiser f*", SHARE)
+    line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "what is learnt")
+    ends = minimiser(torch.tensor([0.0, 1.0]).double(), alpha, Technique("own", beta)).numpy()
+    line.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="plain BCE")
+    line.plot([0, 1], ends, color=BLUE, linewidth=2, label="SC-BCE")
+    line.axhline(0.5, color="black", linewidth=0.6)
+    line.plot([posterior], [lowest[0]], "o", color=ORANGE, **POINT)
+    line.legend(fontsize=9, loc="upper left")
+    panels.figure.set_label(
+        f"The expected loss over f: lowest at f = {lowest[0]:.3f}, where it is {lowest[1]:.3f} "
+        f"nats. Beside it, the minimiser over the true posterior, a line from {ends[0]:.2f} to "
+        f"{ends[1]:.2f}."
     )
+    return panels.figure
 
 
 def _readout(alpha: float, beta: float, posterior: float) -> str:

@@ -15,11 +15,11 @@ from aslp_lib.course.figures.panels import GAP, Panels, mosaic
 from aslp_lib.course.recorded import perturbations
 from aslp_lib.course.recorded.perturbations import PERTURBATIONS, PICKS, TARGETS, Outcome
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.shapes import SIZE, Shapes
+from aslp_lib.data.shapes import SIZE
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
 
-PARTS = {"test": "test", "shifted": "shifted", "textures": "textures"}
+PARTS = {part: part for part in PICKS}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
 IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
@@ -41,9 +41,7 @@ def level_lab() -> Explorer:
     The user can read the probabilities of a pixel, and highlight the pixels of a confidence bin.
     """
     controls = {
-        "level": slider(
-            "level alpha*beta", PERTURBATIONS[0], PERTURBATIONS[-1], PERTURBATIONS[1], 0.2
-        ),
+        "level": slider("level alpha*beta", 0.0, PERTURBATIONS[-1], PERTURBATIONS[1], 0.2),
         "network": choice("network", networks(), "expected"),
         "temperature": slider("temperature T", 1.0, 9.0, 0.1, 1.0),
         "part": choice("images", PARTS, "test"),
@@ -72,15 +70,12 @@ def landed() -> dict[str, float]:
     return {rule: beta * recorded.load_log(rule)[-1]["alpha_mean"] for rule in RULES}
 
 
-@lru_cache(maxsize=8)
-def _outcomes(level: float, network: str, temperature: float, part: str) -> dict[str, Outcome]:
-    return {
-        "at the level": _recorded(level, network, part),
-        "BCE / T": perturbations.at_temperature(temperature, part),
-    }
+@lru_cache(maxsize=8)  # shared by the figure, the readout and the table of the same values
+def _outcomes(level: float, network: str, temperature: float, part: str) -> tuple[Outcome, Outcome]:
+    """Return the predictions of the trained network, and of BCE at the temperature."""
+    return _recorded(level, network, part), perturbations.at_temperature(temperature, part)
 
 
-@cache
 def _recorded(level: float, network: str, part: str) -> Outcome:
     if network in TARGETS:
         return perturbations.at_perturbation(level, part, network)
@@ -93,10 +88,8 @@ def _network_name(level: float, network: str) -> str:
     return f"{RULES[network][0]}, level {landed()[network]:.2f}"
 
 
-@cache
-def _test_set(part: str) -> Shapes:
-    dataset: Any = data().tests[part]
-    return dataset
+def _test_set(part: str) -> Any:
+    return data().tests[part]
 
 
 @cache
@@ -111,26 +104,21 @@ def lights(maps: np.ndarray, low: int) -> np.ndarray:
     The lowest bin, from 50 %, includes its lower end.
     """
     confidence = np.maximum(maps, 1 - maps)
-    above_low = confidence >= 0.5 if low == 50 else confidence > low / 100
-    return above_low & (confidence <= (low + 10) / 100)
+    return ((confidence > low / 100) | (low == 50)) & (confidence <= (low + 10) / 100)
 
 
 def compose(
-    level: float,
-    network: str,
-    temperature: float,
-    part: str,
-    image: int,
-    row: int,
-    column: int,
-    lit: int,
+    level: float, network: str, temperature: float, part: str, lit: int, **pixel: int
 ) -> Figure:
-    """Draw the maps and reliability diagrams of both networks, and the scale of alpha*beta."""
+    """Draw the maps and reliability diagrams of both networks, and the scale of alpha*beta.
+
+    Args:
+        pixel: the "image" of a pixel, counted from 1, its "row" and its "column".
+    """
     dataset, picks = _test_set(part), list(PICKS[part])
     outcomes = _outcomes(level, network, temperature, part)
-    results, errors = list(outcomes.values()), []
     images = dataset.images[picks].double().mean(dim=1).numpy() / 255
-    maps = (images, dataset.posterior[picks], *(result.maps for result in results))
+    maps = (images, dataset.posterior[picks], *(outcome.maps for outcome in outcomes))
     panels = Panels(10.2, 7.5)
     rows = [
         panels.map(0.05, 6.5, mosaic(values[None]), title, top=0.26 + 1.86 * row)
@@ -138,25 +126,24 @@ def compose(
     ]
     labels = np.nan_to_num(mosaic(np.array([[dataset.mask(i) for i in picks]], float)))
     rows[0].contour(labels, levels=[0.5], colors=[ORANGE], linewidths=1.5)
-    x = (SIZE + GAP) * (image - 1) + column
+    x = (SIZE + GAP) * (pixel["image"] - 1) + pixel["column"]
     for axis in rows:
         for colour, width in (("white", 5), (PINK, 2.5)):
-            axis.plot(x, row, "s", ms=7, mfc="none", mec=colour, mew=width)
-    for axis, result in zip(rows[2:], results, strict=True):
-        if lit:
-            bright = np.where(lights(result.maps, lit), 1, np.nan)
-            axis.imshow(mosaic(bright[None]), cmap=ListedColormap([ORANGE]), aspect="auto")
+            axis.plot(x, pixel["row"], "s", ms=7, mfc="none", mec=colour, mew=width)
     _draw_scale(panels, landed().get(network, level))
-    titles = {"at the level": "trained at the level", "BCE / T": _ROWS[-1]}
-    for (name, result), bottom in zip(outcomes.items(), (4.05, 0.5), strict=True):
-        table = calibration.reliability(result.counts)
-        diagram = panels.diagram(7.2, 2.8, table, titles[name], bottom, 1.9, lit)
-        errors.append(f"{name}: ECE {100 * calibration.ece(result.counts):.1f} %")
+    titles = ("trained at the level", _ROWS[-1])
+    for outcome, axis, title, bottom in zip(outcomes, rows[2:], titles, (4.05, 0.5), strict=True):
+        if lit:
+            bright = np.where(lights(outcome.maps, lit), 1, np.nan)
+            axis.imshow(mosaic(bright[None]), cmap=ListedColormap([ORANGE]), aspect="auto")
+        table = calibration.reliability(outcome.counts)
+        diagram = panels.diagram((7.2, bottom, 2.8, 1.9), table, title, lit)
     diagram.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.15), frameon=False)
+    ece = [_percent(calibration.ece(outcome.counts)) for outcome in outcomes]
     panels.figure.set_label(
         f"Four images of {part}, their true probability, and the maps of the network trained at a "
         f"level ({_network_name(level, network)}) and of BCE at T = {temperature:.1f}, with both "
-        f"reliability diagrams. {'; '.join(errors)}."
+        f"reliability diagrams. at the level: ECE {ece[0]}; BCE / T: ECE {ece[1]}."
     )
     return panels.figure
 
@@ -164,7 +151,7 @@ def compose(
 def _draw_scale(panels: Panels, level: float) -> None:
     """Draw a value of alpha*beta on its scale, and the values at which the rules ended."""
     title = "the level, and where rules' own ended"
-    axis = panels.plot(7.2, 2.8, ("", PERTURBATIONS[::2]), ("", (0, 1)), title, 6.95, 0.15)
+    axis = panels.plot((7.2, 6.95, 2.8, 0.15), ("", PERTURBATIONS[::2]), ("", (0, 1)), title)
     axis.set_yticks([])
     for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
         axis.axvline(ended, color=colour, linewidth=3, label=name)
@@ -174,40 +161,28 @@ def _draw_scale(panels: Panels, level: float) -> None:
 
 
 def readout(
-    level: float,
-    network: str,
-    temperature: float,
-    part: str,
-    image: int,
-    row: int,
-    column: int,
-    lit: int,
+    level: float, network: str, temperature: float, part: str, lit: int, **pixel: int
 ) -> str:
     """Write ECE and mean confidence of both networks, the highlighted bin, and the pixel."""
-    trained, scaled = outcomes = list(_outcomes(level, network, temperature, part).values())
+    trained, scaled = outcomes = _outcomes(level, network, temperature, part)
     ece = [_percent(calibration.ece(outcome.counts)) for outcome in outcomes]
     confidence = [_percent(calibration.confidence(outcome.counts)) for outcome in outcomes]
-    index = PICKS[part][image - 1]
-    pixel = (image - 1, row, column)
-    truth = _test_set(part).posterior[index, row, column]
-    p = [_whole_percent(value) for value in (trained.maps[pixel], scaled.maps[pixel], truth)]
+    image, place = pixel["image"], (pixel["row"], pixel["column"])
+    dataset, index = _test_set(part), PICKS[part][image - 1]
+    maps = (trained.maps[image - 1], scaled.maps[image - 1], dataset.posterior[index])
+    p = [f"{100 * values[place]:.0f} %" for values in maps]
     shares = [calibration.reliability(o.counts).share[lit // 10] for o in outcomes]
     bins = f" {BINS[lit]} sure: {_percent(shares[0])} and {_percent(shares[1])} of the pixels."
     return (
         f"ECE {ece[0]} ({_network_name(level, network)}) and {ece[1]} (BCE, T = "
         f"{temperature:.1f}); mean confidence {confidence[0]} and {confidence[1]}."
-        f"{bins if lit else ''} Pixel ({row}, {column}) of the {IMAGES[image]} image of {part}: "
-        f"P(y = 1) is {p[0]} and {p[1]}, in truth {p[2]}; its label is "
-        f"{_test_set(part).mask(index)[row, column]}."
+        f"{bins if lit else ''} Pixel {place} of the {IMAGES[image]} image of {part}: P(y = 1) is "
+        f"{p[0]} and {p[1]}, in truth {p[2]}; its label is {dataset.mask(index)[place]}."
     )
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _whole_percent(probability: float) -> str:
-    return f"{100 * probability:.0f} %"
 
 
 COLUMNS = {
@@ -224,28 +199,18 @@ def table(level: float, network: str, temperature: float, part: str, **others: o
 
     The last two columns are the mean confidence on toss-ups and on background.
     """
-    outcomes = _outcomes(level, network, temperature, part)
-    heads = [*COLUMNS, "toss-ups", "background"]
     # The name must fit on one line, or the figure below would move.
     name = _network_name(level, network) if network in TARGETS else RULES[network][0]
-    rows = {
-        name: _scores(outcomes["at the level"]),
-        f"BCE, T = {temperature:.1f}": _scores(outcomes["BCE / T"]),
-    }
     style = 'style="text-align: right; padding: 0 4px; font-size: 0.95em"'
     left = 'style="width: 12em; white-space: nowrap; text-align: left; padding: 0"'
-    corner = f"<td {left}>in %</td>"
-    head = "".join(f'<th scope="col" {style}>{name}</th>' for name in heads)
-    body = "".join(
-        f'<tr><th scope="row" {left}>{name}</th>'
-        + "".join(f"<td {style}>{cell}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in rows.items()
-    )
-    return f'<table style="table-layout: fixed; width: 100%"><tr>{corner}{head}</tr>{body}</table>'
-
-
-def _scores(outcome: Outcome) -> list[str]:
-    values = [score(outcome.counts) for score in COLUMNS.values()]
-    values += [outcome.toss_ups, outcome.background]
-    return ["none" if np.isnan(value) else f"{100 * value:.1f}" for value in values]
+    heads = [*COLUMNS, "toss-ups", "background"]
+    cells = "".join(f'<th scope="col" {style}>{head}</th>' for head in heads)
+    rows = f"<tr><td {left}>in %</td>{cells}</tr>"
+    names = (name, f"BCE, T = {temperature:.1f}")
+    for name, outcome in zip(names, _outcomes(level, network, temperature, part), strict=True):
+        scores = [score(outcome.counts) for score in COLUMNS.values()]
+        scores += [outcome.toss_ups, outcome.background]
+        texts = ("none" if np.isnan(score) else f"{100 * score:.1f}" for score in scores)
+        cells = "".join(f"<td {style}>{text}</td>" for text in texts)
+        rows += f'<tr><th scope="row" {left}>{name}</th>{cells}</tr>'
+    return f'<table style="table-layout: fixed; width: 100%">{rows}</table>'

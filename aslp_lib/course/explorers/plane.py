@@ -9,23 +9,16 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from aslp_lib.aslp.perturbation import (
-    DYNAMIC_MODERATION,
-    HARD_INVERSION,
-    MODERATION,
-    SOFT_INVERSION,
-    Technique,
-    expected_targets,
-    perturb,
-)
-from aslp_lib.course import figures
+from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, expected_targets, perturb
 from aslp_lib.course.explorers.base import Explorer, choice, slider
+from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE
 
-NAMED = {
-    "HI": ("HI, hard inversion", HARD_INVERSION),
-    "SI": ("SI, soft inversion", SOFT_INVERSION),
-    "M": ("M, moderation", MODERATION),
-    "DM": ("DM, dynamic moderation", DYNAMIC_MODERATION),
+NAMES = {
+    "HI": "HI, hard inversion",
+    "SI": "SI, soft inversion",
+    "M": "M, moderation",
+    "DM": "DM, dynamic moderation",
 }
 OWN = "own strength"
 
@@ -37,11 +30,10 @@ def perturbation(mask: np.ndarray) -> Explorer:
         mask: (H, W) labels in {0, 1}.
     """
     labels = torch.from_numpy(np.asarray(mask)).float()
-    names = {name: title for name, (title, _) in NAMED.items()} | {OWN: "own strength beta"}
     controls = {
-        "technique": choice("technique", names, "HI"),
+        "technique": choice("technique", NAMES | {OWN: "own strength beta"}, "HI"),
         "alpha": slider("level alpha", 0.0, 1.0, 0.05, 0.2),
-        "beta": slider("strength beta", 0.0, 2.0, 0.1, HARD_INVERSION.beta),
+        "beta": slider("strength beta", 0.0, 2.0, 0.1, 2.0),
     }
     return Explorer(controls, partial(_picture, labels), _readout, _link, lines=4)
 
@@ -52,32 +44,55 @@ def _link(moved: str, technique: str, alpha: float, beta: float) -> dict[str, ob
     The beta 1.0 belongs to M rather than to DM, which has noise in addition. A beta without a named
     technique is the user's own.
     """
-    is_named = technique != OWN
-    if moved == "alpha" or (is_named and abs(NAMED[technique][1].beta - beta) < 1e-9):
-        return {}
-    if moved == "technique":
-        return {"beta": NAMED[technique][1].beta} if is_named else {}
-    matching_names = (name for name, (_, kind) in NAMED.items() if abs(kind.beta - beta) < 1e-9)
-    return {"technique": next(matching_names, OWN)}
+    if moved == "technique" and technique != OWN:
+        return {"beta": TECHNIQUES[technique].beta}
+    if moved == "beta" and _technique(technique, beta).name == OWN:
+        return {"technique": next((name for name in NAMES if TECHNIQUES[name].beta == beta), OWN)}
+    return {}
 
 
 def _technique(technique: str, beta: float) -> Technique:
     """Return the named technique if it has this beta, and otherwise one of the user's own."""
-    named = NAMED[technique][1] if technique != OWN else None
-    return named if named and abs(named.beta - beta) < 1e-9 else Technique(OWN, beta)
+    own = Technique(OWN, beta)
+    named = TECHNIQUES.get(technique, own)
+    return named if named.beta == beta else own
 
 
 def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figure:
-    selected = _technique(technique, beta)
-    return figures.perturbation_plane(
-        labels.numpy(),
-        perturb(labels, selected, torch.Generator().manual_seed(0)).numpy(),
-        expected_targets(labels[None], alpha, selected)[0].numpy(),
-        alpha,
-        beta,
-        selected.name,
-        {"HI": HARD_INVERSION.beta, "SI": SOFT_INVERSION.beta, "M, DM": MODERATION.beta},
+    """Show a label map, its perturbed and its expected target, and the plane of alpha and beta."""
+    panels, selected = Panels(9.6), _technique(technique, beta)
+    perturbed = perturb(labels, selected, torch.Generator().manual_seed(0))
+    for left, target, title in (
+        (0.15, labels, f"switch off: {1 - alpha:.0%}"),
+        (2.05, perturbed, f"{selected.name}, on: {alpha:.0%}"),
+        (3.95, expected_targets(labels[None], alpha, selected)[0], "on average"),
+    ):
+        panels.map(left, 1.8, target.numpy(), title)
+    betas = ("strength beta", (0, 0.5, 1, 1.5, 2))
+    plane = panels.plot((6.4, 0.5, 2.5, 2.55), ("level alpha", SHARE), betas, "the plane")
+    x = np.linspace(0.005, 1, 200)
+    plane.fill_between(x, np.minimum(1 / x, 2), 2, color=GREY, alpha=0.3, linewidth=0)
+    plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
+    product = round(alpha * beta, 6)
+    position = "beyond" if product > 1 else "on" if product == 1 else "under"
+    if product > 0:
+        plane.plot(x, product / x, "--", color=BLUE, linewidth=1.2, label="equal alpha*beta")
+    plane.plot([1, 1], [0, 1], color=GREEN, linewidth=5, clip_on=False, label="label smoothing")
+    plane.plot([0, 0.5], [2, 2], color=ORANGE, linewidth=5, clip_on=False, label="DisturbLabel")
+    for name, height in {"HI": 2.0, "SI": 1.5, "M, DM": 1.0}.items():
+        plane.axhline(height, color=GREY, linestyle=":", linewidth=0.8)
+        plane.text(1.03, height, name, fontsize=9, va="center")
+    plane.plot([alpha], [beta], "o", color=BLUE, **POINT)
+    panels.figure.legend(  # below the maps, as it would hide curves of small alpha*beta
+        *plane.get_legend_handles_labels(), fontsize=9, ncols=2, loc="lower center",
+        bbox_to_anchor=(2.95 / panels.width, 0.1),
+    )  # fmt: skip
+    panels.figure.set_label(
+        f"A label map, its version perturbed by {selected.name} (background {beta / 2:.2f}, "
+        f"foreground {1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the "
+        f"point ({alpha:.2f}, {beta:.2f}) {position} the bound alpha*beta = 1."
     )
+    return panels.figure
 
 
 def _readout(technique: str, alpha: float, beta: float) -> str:

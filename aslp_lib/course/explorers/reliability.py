@@ -8,8 +8,9 @@ from functools import partial
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, slider
+from aslp_lib.course.figures.panels import CONFIDENCE, SHARE, Panels
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
@@ -34,11 +35,7 @@ ESTIMATORS: dict[
         calibration.reliability_equal_mass,
     ),
     "sweep": ("ECE sweep", _sweep, _sweep_diagram),
-    "debiased": (
-        "debiased error (rms)",
-        calibration.ece_debiased,
-        calibration.reliability,
-    ),
+    "debiased": ("debiased error (rms)", calibration.ece_debiased, calibration.reliability),
     "oe": ("over-confidence error OE", calibration.oe, calibration.reliability),
     "mce": ("maximum error MCE", calibration.mce, calibration.reliability),
 }
@@ -52,7 +49,7 @@ def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
         counts: counts of one set of predictions, or counts of several sets by label. With several
             sets, a further control selects the set.
     """
-    sets = {"": counts} if isinstance(counts, Counts) else dict(counts)
+    sets = {"": counts} if isinstance(counts, Counts) else counts
     # The images are pooled once, so that each figure is computed within milliseconds.
     sets = {label: Counts(set_counts.pooled[None]) for label, set_counts in sets.items()}
     controls = {
@@ -70,14 +67,45 @@ def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
 
 
 def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> Figure:
+    """Plot a reliability diagram with the gaps that an estimator counts, and the bins' shares."""
     title, _, bins_of = ESTIMATORS[estimator]
+    title = f"{which}: {title}" if which else title
     table = bins_of(sets[which], bins)
-    counted = np.ones(len(table.pixels), bool)
+    full = counted = table.pixels > 0
     if estimator == "oe":
         counted = table.gap > 0
     elif estimator == "mce":
-        counted = np.arange(len(table.pixels)) == np.argmax(np.abs(table.gap))
-    return figures.reliability_gaps(table, counted, f"{which}: {title}" if which else title)
+        counted = full & (np.arange(len(full)) == np.argmax(np.abs(table.gap)))
+    panels, x = Panels(8.6), ("confidence", CONFIDENCE)
+    diagram = panels.plot((0.6, 0.5, 3.5, 2.55), x, ("accuracy in the bin", SHARE), title)
+    percent = ("% of the pixels", SHARE)
+    shares = panels.plot((5.0, 0.5, 3.4, 2.55), x, percent, "where the pixels are")
+    left, width = table.edges[:-1], np.diff(table.edges)
+    diagram.bar(
+        left[full], table.accuracy[full], width[full], align="edge", color=BLUE, alpha=0.35,
+        edgecolor="white", linewidth=0.5, label="accuracy",
+    )  # fmt: skip
+    diagram.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1, label="calibrated")
+    for mask, colour, thickness, label in (
+        (counted, ORANGE, 4, "gap, counted"),
+        (full & ~counted, GREY, 1, "gap, not counted"),
+    ):
+        if mask.any():
+            ends = table.confidence[mask], table.accuracy[mask], table.confidence[mask]
+            diagram.vlines(*ends, color=colour, linewidth=thickness, label=label)
+    confidence, share = table.confidence[full], table.share[full]
+    diagram.plot(confidence, table.accuracy[full], ".", color="black", markersize=5)
+    diagram.legend(fontsize=9, loc="lower right")
+    # Stems at the bins' mean confidence: equal-mass bins may be too thin for bars.
+    shares.vlines(confidence, 0, share, color=GREY, linewidth=2.5)
+    shares.plot(confidence, share, ".", color="black", markersize=4)
+    shares.set_yticklabels([f"{100 * tick:.0f}" for tick in SHARE])
+    panels.figure.set_label(
+        f"Reliability diagram, {title}: accuracy against confidence in {len(full)} bins, "
+        f"{full.sum()} of them with pixels; the gaps of {counted.sum()} are counted. Beside it, "
+        "the share of pixels in each bin."
+    )
+    return panels.figure
 
 
 def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> str:

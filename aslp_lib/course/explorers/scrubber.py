@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, player, slider
+from aslp_lib.course.explorers.perturbations import data
 from aslp_lib.course.figures.panels import CONFIDENCE, GAP, LIGHT_BLUE, Panels, mosaic
 from aslp_lib.course.recorded import epochs
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
-from aslp_lib.data.shapes import SIZE, Shapes
+from aslp_lib.data.shapes import SIZE
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, PINK
 
 RULES = {"bce": "BCE", "calibration": "MC", "entropy": "ME", "measured_gap": "measured gap"}
@@ -23,9 +22,7 @@ MARKS = (GREEN, ORANGE)
 """Colours that mark the two displayed training images, in their frames and their alphas."""
 
 _EPOCH_TICKS = range(0, EPOCHS[-1] + 1, 20)
-_ALPHA_TICKS = (0.0, 0.1, 0.2, 0.3, 0.4)
 _PARTS = {"train": "training images", "validation": "validation images, never trained on"}
-_HEADS = ("image", "label", "truth", "network")
 
 
 def training_scrubber() -> Explorer:
@@ -37,38 +34,31 @@ def training_scrubber() -> Explorer:
     return Explorer(controls, compose, readout, lines=3, play=player(controls["epoch"]))
 
 
-@cache
-def _sets() -> dict[str, Shapes]:
-    data: Any = recorded.SETTINGS.load_data()
-    return {"train": data.train, "validation": data.validation}
-
-
 def compose(rule: str, epoch: int) -> Figure:
     """Draw curves up to an epoch, and the reliability diagram, alphas and maps after that epoch."""
     panels, past = Panels(10.2, 5.6), EPOCHS[: EPOCHS.index(epoch) + 1]
     training, validation = ([epochs.seen(rule, number, part) for number in past] for part in _PARTS)
     confidence, accuracy = [e.confidence for e in validation], [e.accuracy for e in validation]
     title = f"{RULES[rule]}, epoch {epoch}"
-    curves = panels.plot(0.45, 2.7, ("", _EPOCH_TICKS), ("", CONFIDENCE), title, 3.3, 1.95)
+    curves = panels.plot((0.45, 3.3, 2.7, 1.95), ("", _EPOCH_TICKS), ("", CONFIDENCE), title)
     curves.fill_between(past, confidence, accuracy, color=LIGHT_BLUE)
     curves.plot(past, [e.accuracy for e in training], color=GREY, label="training accuracy")
     curves.plot(past, accuracy, color="black", label="accuracy")
     curves.plot(past, confidence, color=BLUE, linewidth=3, label="confidence")
     curves.legend(fontsize=9, loc="lower right")
-    panels.diagram(3.75, 1.9, validation[-1].reliability, "reliability", 3.3, 1.95)
-    alpha_axis = ("", _ALPHA_TICKS)
-    title = "levels of training images"
-    paths = panels.plot(0.45, 2.7, ("epoch", _EPOCH_TICKS), alpha_axis, title, 0.5, 1.95)
-    ordered = panels.plot(
-        3.75, 1.9, ("training images", (1, 80, 160)), alpha_axis, "levels, sorted", 0.5, 1.95
-    )
+    panels.diagram((3.75, 3.3, 1.9, 1.95), validation[-1].reliability, "reliability")
+    alphas, title = ("", (0.0, 0.1, 0.2, 0.3, 0.4)), "alphas of training images"
+    paths = panels.plot((0.45, 0.5, 2.7, 1.95), ("epoch", _EPOCH_TICKS), alphas, title)
+    images = ("training images", (1, 80, 160))
+    ordered = panels.plot((3.75, 0.5, 1.9, 1.95), images, alphas, "alphas, sorted")
     if rule == "bce":
-        ordered.text(80, 0.2, "BCE has no levels", ha="center", fontsize=10)
+        ordered.text(80, 0.2, "BCE has no alphas", ha="center", fontsize=10)
     else:
         _draw_alphas(paths, ordered, epochs.levels(rule)[: len(past)])
     for axis in (curves, paths):
         axis.axvline(epoch, color=PINK, linewidth=2)
-    for top, (part, dataset) in zip((0.35, 3.15), _sets().items(), strict=True):
+    for top, (part, title) in zip((0.35, 3.15), _PARTS.items(), strict=True):
+        dataset: Any = getattr(data(), part)
         picks = list(PICKS[part])
         tiles = (
             dataset.images[picks].double().mean(dim=1).numpy() / 255,
@@ -76,8 +66,9 @@ def compose(rule: str, epoch: int) -> Figure:
             dataset.posterior[picks],
             epochs.seen(rule, epoch, part).maps,
         )
-        axis = panels.map(6.0, 4.15, mosaic(np.stack(tiles, axis=1)), _PARTS[part], top)
-        axis.set_xticks((SIZE + GAP) * np.arange(4) + SIZE / 2, _HEADS)
+        axis = panels.map(6.0, 4.15, mosaic(np.stack(tiles, axis=1)), title, top)
+        middles = (SIZE + GAP) * np.arange(4) + SIZE / 2
+        axis.set_xticks(middles, ("image", "label", "truth", "network"))
         axis.tick_params(length=0)
         for i, colour in enumerate(MARKS if part == "train" else ()):
             place = (-0.5, (SIZE + GAP) * i - 0.5)
@@ -123,7 +114,7 @@ def _scores_text(rule: str, epoch: int) -> str:
 
 def _alphas_text(rule: str, epoch: int) -> str:
     if rule == "bce":
-        return "BCE has no levels."
+        return "BCE has no alphas."
     alphas = epochs.levels(rule)[EPOCHS.index(epoch)]
     low, high = np.quantile(alphas, [0.1, 0.9])
     green, orange = alphas[list(PICKS["train"])]

@@ -1,6 +1,11 @@
 """All figures of the course: those of the notebooks, and those of reports that notebooks show."""
 
-from aslp_lib.course.figures.alphas import alphas_over_epochs, alphas_over_margins, lambda_trade
+from aslp_lib.course.figures.alphas import (
+    alphas_over_epochs,
+    alphas_over_margins,
+    feedback_loop,
+    lambda_trade,
+)
 from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings
 from aslp_lib.course.figures.corruptions import corruptions
 from aslp_lib.course.figures.cures import (
@@ -10,12 +15,6 @@ from aslp_lib.course.figures.cures import (
     image_parameters,
     image_parameters_by_set,
     nll_over_temperature,
-)
-from aslp_lib.course.figures.explorers import (
-    feedback_loop,
-    loss_over_f,
-    perturbation_plane,
-    reliability_gaps,
 )
 from aslp_lib.course.figures.loss import (
     descent,

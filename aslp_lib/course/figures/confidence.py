@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aslp_lib.course.figures.panels import draw_pictures, new_panels
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.evaluation.figures.style import BLUE, GREY, legend_below, looks, new_figure
 from aslp_lib.metrics import calibration
@@ -34,14 +34,13 @@ def confident_and_wrong(
         p, label = grey_map / 255, dataset.mask(index)
         confidence, wrong = np.maximum(p, 1 - p), (p >= 0.5) != label
         picture = dataset.load(index)[0].permute(1, 2, 0).numpy()
-        for axis, values, low in zip(
-            row, (picture, label, p, confidence, ~wrong), (0, 0, 0, 0.5, 0), strict=True
-        ):
-            axis.imshow(values, cmap="gray", vmin=low, vmax=1)
-            axis.set(xticks=[], yticks=[])
-        suffix = f",\n{100 * confidence[wrong].mean():.0f} % sure there" if wrong.any() else ""
-        row[-1].set_xlabel(f"{100 * wrong.mean():.0f} % wrong{suffix}", fontsize=9)
-        notes.append(row[-1].get_xlabel().replace("\n", " "))
+        draw_pictures(row, (picture, label, p, confidence, ~wrong))
+        row[3].images[0].set_clim(0.5, 1)
+        note = f"{100 * wrong.mean():.0f} % wrong"
+        if wrong.any():
+            note += f", {100 * confidence[wrong].mean():.0f} % sure there"
+        row[-1].set_xlabel(note.replace(", ", ",\n"), fontsize=9)
+        notes.append(note)
     for axis, title in zip(grid[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
     figure.set_label(
@@ -61,23 +60,21 @@ def readings(counts: Counts, title: str) -> Figure:
     figure = new_figure(7.2, 4.6, title)
     top, bottom = figure.subplots(2, 2, sharex="col", squeeze=False, height_ratios=(3, 1))
     notes = []
-    columns: tuple[tuple[calibration.Of, str, str], ...] = (
-        ("prediction", "max(p, 1 - p)", "share right"),
-        ("foreground", "p = P(y=1)", "share that is foreground"),
+    columns: tuple[tuple[calibration.Of, str, str, float], ...] = (
+        ("prediction", "max(p, 1 - p)", "share right", 0.5),
+        ("foreground", "p = P(y=1)", "share that is foreground", 0),
     )
-    for column, (of, name, outcome) in enumerate(columns):
+    for upper, lower, (of, name, outcome, lowest) in zip(top, bottom, columns, strict=True):
         table, ece = calibration.reliability(counts, of=of), calibration.ece(counts, of=of)
         left, width = table.edges[:-1], np.diff(table.edges)
-        top[column].bar(
-            left, np.nan_to_num(table.accuracy), width, align="edge", color=BLUE, edgecolor="white"
-        )
-        top[column].plot(table.confidence, table.accuracy, "D", color="black", ms=4)
-        top[column].plot([0, 1], [0, 1], "--", color="black", linewidth=1)
-        low = 0.5 if of == "prediction" else 0
-        top[column].set(xlim=(low, 1), ylim=(0, 1), ylabel=outcome)
-        top[column].set_title(f"ECE {100 * ece:.1f} %", fontsize=10)
-        bottom[column].bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
-        bottom[column].set(xlabel=name, ylim=(0, 1), ylabel="share of pixels")
+        accuracy = np.nan_to_num(table.accuracy)
+        upper.bar(left, accuracy, width, align="edge", color=BLUE, edgecolor="white")
+        upper.plot(table.confidence, table.accuracy, "D", color="black", ms=4)
+        upper.plot([0, 1], [0, 1], "--", color="black", linewidth=1)
+        upper.set(xlim=(lowest, 1), ylim=(0, 1), ylabel=outcome)
+        upper.set_title(f"ECE {100 * ece:.1f} %", fontsize=10)
+        lower.bar(left, table.share, width, align="edge", color=GREY, edgecolor="white")
+        lower.set(xlabel=name, ylim=(0, 1), ylabel="share of pixels")
         notes.append(f"{name}: ECE {100 * ece:.1f} %")
     figure.set_label(
         f"Reliability by the predicted class's confidence and by P(y=1), {title}. "
@@ -100,14 +97,15 @@ def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figu
     bins = np.ceil(posterior.ravel() * POSTERIOR_BINS).astype(int)  # bin 0 is the background
     occupied = np.unique(bins)
     truth = np.array([posterior.ravel()[bins == k].mean() for k in occupied])
-    figure = new_figure(3.4 * len(maps) + 0.4, 3.8, None)
-    axes = figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
+    figure, axes = new_panels(len(maps), 3.4, 3.8, sharey=True)
     notes = []
     for axis, (label, p), (colour, *_) in zip(axes, maps.items(), looks(), strict=False):
         predictions = [p.ravel()[bins == k] for k in occupied]
-        mean = np.array([values.mean() for values in predictions])
-        low, high = np.array([np.quantile(values, (0.1, 0.9)) for values in predictions]).T
-        _draw_truth(axis, colour, truth, mean, low, high)
+        mean = [values.mean() for values in predictions]
+        low, high = np.transpose([np.quantile(values, (0.1, 0.9)) for values in predictions])
+        axis.fill_between(truth, low, high, color=colour, alpha=0.25, label="middle 80 % of pixels")
+        axis.plot(truth, mean, "o-", color=colour, label="mean")
+        axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="the truth")
         axis.set(xlabel="true P(y=1)", xlim=(0, 1), ylim=(0, 1), title=label)
         error = np.abs(p - posterior).mean()
         notes.append(f"{label}: off by {error:.3f} on average over all pixels")
@@ -115,11 +113,3 @@ def against_truth(posterior: np.ndarray, maps: Mapping[str, np.ndarray]) -> Figu
     legend_below(figure, axes[0])
     figure.set_label(f"Predicted against true probability of a pixel. {'; '.join(notes)}.")
     return figure
-
-
-def _draw_truth(
-    axis: Axes, colour: str, truth: np.ndarray, mean: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> None:
-    axis.fill_between(truth, low, high, color=colour, alpha=0.25, label="middle 80 % of pixels")
-    axis.plot(truth, mean, "o-", color=colour, label="mean")
-    axis.plot([0, 1], [0, 1], "--", color="black", linewidth=1, label="the truth")

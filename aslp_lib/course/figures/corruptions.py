@@ -56,11 +56,9 @@ def _draw_image(axis: Axes, item: tuple[Tensor, Tensor], title: str) -> float:
     axis.set_title(title, fontsize=9)
     if mask.any():
         # A margin closes the line where the foreground meets the edge of the image.
-        height, width = mask.shape
-        across, down = np.arange(-1, width + 1), np.arange(-1, height + 1)
-        for colour, thick in (("white", 2.2), (ORANGE, 1.1)):
-            axis.contour(
-                across, down, np.pad(mask, 1), levels=[0.5], colors=[colour], linewidths=thick
-            )
-        axis.set(xlim=(-1, width), ylim=(height, -1))
+        down, across = (np.arange(-1, length + 1) for length in mask.shape)
+        grid = across, down, np.pad(mask, 1)
+        for colour, width in (("white", 2.2), (ORANGE, 1.1)):
+            axis.contour(*grid, levels=[0.5], colors=[colour], linewidths=width)
+        axis.set(xlim=(-1, mask.shape[1]), ylim=(mask.shape[0], -1))
     return float(mask.mean())

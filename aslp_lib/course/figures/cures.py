@@ -8,16 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.evaluation.figures.style import (
-    BLUE,
-    GREY,
-    ORANGE,
-    line_widths,
-    looks,
-    new_figure,
-    plain,
-)
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, line_widths, looks, plain
 from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
@@ -33,8 +26,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
     Args:
         sets: label -> counts.
     """
-    figure = new_figure(6.6, 4.0, title)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6.2, 4.0, title)
     notes = []
     for (label, counts), (colour, line, mark), width in zip(
         sets.items(), looks(), line_widths(len(sets)), strict=False
@@ -70,22 +62,19 @@ def errors_by_set(errors: Mapping[str, Mapping[str, float]], title: str) -> Figu
         errors: method -> set -> ECE as a share; every method has the same sets.
     """
     sets = list(next(iter(errors.values())))
-    figure = new_figure(7.2, 1.3 + 0.45 * len(sets), None)
-    axis = figure.subplots()
-    axis.set_title(plain(title, 50))
+    figure, (axis,) = new_panels(1, 6.8, 1.3 + 0.45 * len(sets))
     rows = np.arange(len(sets))
     largest = 100 * max(max(ece.values()) for ece in errors.values())
     axis.hlines(rows, 0, largest, color="#dddddd")
-    for (label, ece), (colour, _, mark), width in zip(
-        errors.items(), looks(), line_widths(len(errors)), strict=False
-    ):
+    sizes = line_widths(len(errors))
+    for (label, ece), (colour, _, mark), size in zip(errors.items(), looks(), sizes, strict=False):
         axis.plot(
             [100 * ece[name] for name in sets], rows, mark, color=colour, label=plain(label, 30),
-            markersize=3 + 3.5 * width, markeredgecolor="black", markeredgewidth=0.6,
+            markersize=3 + 3.5 * size, markeredgecolor="black", markeredgewidth=0.6,
         )  # fmt: skip
-    axis.set(yticks=rows, yticklabels=sets, xlabel="ECE, %")
-    axis.set_xlim(left=-0.04 * largest)  # room for the marks at 0
-    axis.set_ylim(len(sets) - 0.5, -0.5)
+    axis.set(title=plain(title, 50), xlabel="ECE, %", yticks=rows, yticklabels=sets)
+    # The limit on the left leaves room for the marks at 0.
+    axis.set(xlim=(-0.04 * largest, None), ylim=(len(sets) - 0.5, -0.5))
     figure.legend(fontsize=9, loc="outside right upper")
     notes = [
         f"{name}: " + ", ".join(f"{label} {100 * ece[name]:.0f} %" for label, ece in errors.items())
@@ -103,8 +92,7 @@ def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
     Args:
         log: rows with "epoch", "accuracy", "confidence", "nll" and "best_epoch".
     """
-    figure = new_figure(8.4, 3.5, title)
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = new_panels(2, 4, 3.5, title)
     column = {key: np.array([row[key] for row in log]) for key in log[0]}
     epoch, best = column["epoch"], int(log[-1]["best_epoch"])
     left.plot(epoch, 100 * column["confidence"], color=ORANGE, label="confidence")
@@ -131,20 +119,19 @@ def image_parameters_by_set(levels: Mapping[str, NDArray[np.float64]], title: st
     Args:
         levels: set -> (images,) parameter of the background of each image.
     """
-    figure = new_figure(6.6, 1.4 + 0.4 * len(levels), title)
-    axis = figure.subplots()
-    medians = {}
-    for row, (name, parameters) in enumerate(levels.items()):
+    figure, (axis,) = new_panels(1, 6.2, 1.4 + 0.4 * len(levels), title)
+    medians = []
+    for row, parameters in enumerate(levels.values()):
         lowest, low, middle, high, highest = np.quantile(parameters, (0.1, 0.25, 0.5, 0.75, 0.9))
         axis.plot([lowest, highest], [row, row], color=GREY, linewidth=1.5)
         axis.plot([low, high], [row, row], color=BLUE, linewidth=8, solid_capstyle="butt")
         axis.plot(middle, row, "D", color=ORANGE, markeredgecolor="black", markersize=8)
-        medians[name] = middle
-    axis.set(yticks=range(len(levels)), yticklabels=list(levels), xlabel="level s", xlim=(0, None))
-    axis.set_ylim(len(levels) - 0.5, -0.5)
+        medians.append(middle)
+    axis.set(yticks=range(len(levels)), yticklabels=levels, ylim=(len(levels) - 0.5, -0.5))
+    axis.set(xlabel="parameter s", xlim=(0, None))
     figure.set_label(
         f"{title}: the median (diamond), the middle half (bar) and 10 to 90 % (line) of each set. "
-        f"The highest median is that of {max(medians, key=medians.__getitem__)}."
+        f"The highest median is that of {list(levels)[np.argmax(medians)]}."
     )
     return figure
 
@@ -162,25 +149,17 @@ def image_parameters(
         maps: label -> (H, W) maps of these images.
         levels: (images, 2) parameters of each image's predicted foreground and background.
     """
-    titles = ("image", "label", *maps)
-    figure = new_figure(1.6 * len(indices) + 0.6, 1.5 * len(titles) + 0.6, None)
-    grid = figure.subplots(len(titles), len(indices), squeeze=False)
-    notes = []
-    for column, (index, (inside, outside)) in enumerate(zip(indices, levels, strict=True)):
-        pictures = [
-            dataset.load(index)[0].permute(1, 2, 0).numpy(),
-            255 * dataset.mask(index),
-            *(method_maps[column] for method_maps in maps.values()),
-        ]
-        for axis, values in zip(grid[:, column], pictures, strict=True):
-            axis.imshow(values, cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-        grid[-1, column].set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
-        notes.append(f"{outside:.2f} and {inside:.2f}")
-    for axis, title in zip(grid[:, 0], titles, strict=True):
-        axis.set_ylabel(plain(title, 14), fontsize=9)
+    rows: dict[str, Sequence[np.ndarray]] = {
+        "image": [dataset.load(index)[0].permute(1, 2, 0).numpy() for index in indices],
+        "label": [255 * dataset.mask(index) for index in indices],
+        **maps,
+    }
+    figure, grid = picture_grid(rows, 1.5, white=255)
+    for axis, (inside, outside) in zip(grid[-1], levels, strict=True):
+        axis.set_xlabel(f"s = {outside:.2f} outside,\n{inside:.2f} inside", fontsize=9)
+    notes = [f"{outside:.2f} and {inside:.2f}" for inside, outside in levels]
     figure.set_label(
-        f"{len(indices)} images of {dataset.name}, a column each: {', '.join(titles)}. White is "
+        f"{len(indices)} images of {dataset.name}, a column each: {', '.join(rows)}. White is "
         "foreground; the greyer a map, the less sure. Levels of what is predicted as background "
         f"and as foreground, from left to right: {'; '.join(notes)}."
     )
@@ -196,8 +175,7 @@ def differences(changes: Mapping[str, Difference], title: str, unit: str = "poin
         changes: "this - that" -> its difference, as a share.
         unit: unit of the differences multiplied by 100.
     """
-    figure = new_figure(8.2, 1.3 + 0.45 * len(changes), title)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 7.8, 1.3 + 0.45 * len(changes), title)
     notes = []
     for row, (label, change) in enumerate(changes.items()):
         mean, low, high = (100 * value for value in change[:3])
@@ -208,8 +186,8 @@ def differences(changes: Mapping[str, Difference], title: str, unit: str = "poin
         axis.plot(mean, row, "o", markeredgecolor=colour, markerfacecolor=face, markersize=9)
         notes.append(f"{label}: {mean:+.1f} [{low:+.1f}, {high:+.1f}]")
     axis.axvline(0, color="black", linestyle="--", linewidth=1)
-    axis.set(yticks=range(len(changes)), xlabel=f"difference, {unit}; below 0 the first is better")
-    axis.set_yticklabels([plain(label, 44) for label in changes], fontsize=9)
+    axis.set_xlabel(f"difference, {unit}; below 0 the first is better")
+    axis.set_yticks(range(len(changes)), [plain(label, 44) for label in changes], fontsize=9)
     axis.set_ylim(len(changes) - 0.5, -0.5)
     figure.set_label(
         f"{title}: means over seeds and 95 % intervals, in {unit}. {'; '.join(notes)}. A mark is "

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import loss_floor, minimiser
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -26,8 +27,7 @@ def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarr
 
 def loss_curves(alphas: Sequence[float], technique: Technique) -> Figure:
     """Plot the expected loss of a foreground pixel over f for each alpha, with its minimum."""
-    figure = new_figure(6.4, 3.8, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6, 3.8)
     f = np.linspace(0.002, 0.998, 499)
     notes = []
     for alpha, (colour, line, _) in zip(alphas, looks(), strict=False):
@@ -49,12 +49,11 @@ def loss_surface(technique: Technique) -> Figure:
 
     The left panel shows the minimiser as a line, the right panel the loss along that line.
     """
-    figure = new_figure(8.6, 3.8, None)
-    left, right = figure.subplots(1, 2, width_ratios=(5, 4))
+    figure, (left, right) = new_panels(2, 4.1, 3.8, width_ratios=(5, 4))
     f, alphas = np.linspace(0.01, 0.99, 197), np.linspace(0, technique.alpha_limit, 101)
     loss = np.stack([expected_loss(f, alpha, technique) for alpha in alphas], axis=1)
-    shades = left.contourf(alphas, f, loss, levels=np.linspace(0, 3, 13), cmap="cividis_r",
-                           extend="max")  # fmt: skip
+    nats = np.linspace(0, 3, 13)
+    shades = left.contourf(alphas, f, loss, levels=nats, cmap="cividis_r", extend="max")
     figure.colorbar(shades, ax=left, label="expected loss, nats")
     best = minimiser(1.0, torch.from_numpy(alphas), technique).numpy()
     left.plot(alphas, best, color="white", linewidth=4)
@@ -84,30 +83,23 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
         traces: label -> (steps, models) f after each step.
         predicted: the minimiser of the expected loss.
     """
-    figure = new_figure(8.6, 3.6, None)
-    path, end = figure.subplots(1, 2, width_ratios=(2, 1))
-    tails = {label: trace[len(trace) // 2 :] for label, trace in traces.items()}
-    for i, ((label, trace), (colour, line, _)) in enumerate(
-        zip(traces.items(), looks(), strict=False)
-    ):
-        step = np.arange(1, len(trace) + 1)
+    figure, (path, end) = new_panels(2, 4.1, 3.6, width_ratios=(2, 1))
+    notes = []
+    for (label, trace), (colour, line, _) in zip(traces.items(), looks(), strict=False):
+        step, tail = np.arange(1, len(trace) + 1), trace[len(trace) // 2 :]
         path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1)
-        end.errorbar(
-            i, tails[label].mean(), tails[label].std(), fmt="o", color=colour, ms=8, capsize=6,
-            markeredgecolor="black",
-        )  # fmt: skip
+        mean, spread = tail.mean(), tail.std()
+        end.errorbar([label], mean, spread, fmt="o", color=colour, mec="black", ms=8, capsize=6)
+        notes.append(f"{label}: {mean:.2f} ± {spread:.3f}")
     for axis in (path, end):
         axis.axhline(predicted, color="black", linewidth=1, label=f"predicted {predicted:.2f}")
     path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=(0.5, 1))
     path.legend(fontsize=9, loc="lower right")
-    end.set_xticks(range(len(traces)), traces)
-    end.set(
-        xlabel="technique", ylabel="f, second half of the steps", xlim=(-0.5, len(traces) - 0.5)
-    )
-    summary = "; ".join(f"{label}: {f.mean():.2f} ± {f.std():.3f}" for label, f in tails.items())
+    end.set(xlabel="technique", ylabel="f, second half of the steps")
+    end.set_xlim(-0.5, len(traces) - 0.5)
     figure.set_label(
         f"One logit trained on SC-BCE, predicted to end at {predicted:.2f}. Second half of the "
-        f"steps, mean and standard deviation, {summary}."
+        f"steps, mean and standard deviation, {'; '.join(notes)}."
     )
     return figure
 
@@ -118,21 +110,15 @@ def gradient_noise(rows: Mapping[str, tuple[float, float]]) -> Figure:
     Args:
         rows: label -> (measured, formula).
     """
-    figure = new_figure(5.6, 3.4, None)
-    axis = figure.subplots()
-    measured, formula = np.array(list(rows.values())).T
-    axis.bar(range(len(rows)), measured, 0.6, color=BLUE, label="measured")
-    axis.plot(
-        range(len(rows)), formula, "D", color=ORANGE, ms=9, markeredgecolor="black", label="formula"
-    )
-    axis.set_xticks(range(len(rows)), rows)
+    figure, (axis,) = new_panels(1, 5.2, 3.4)
+    names = list(rows)
+    measured, formula = zip(*rows.values(), strict=True)
+    axis.bar(names, measured, 0.6, color=BLUE, label="measured")
+    axis.plot(names, formula, "D", color=ORANGE, ms=9, markeredgecolor="black", label="formula")
     axis.set(ylabel="variance of the gradient", xlabel="technique")
     axis.legend(fontsize=9, loc="upper right")
-    figure.set_label(
-        "Variance of the gradient in a logit, measured and by the formula. "
-        + "; ".join(f"{label}: {m:z.3f}, {v:.3f}" for label, (m, v) in rows.items())
-        + "."
-    )
+    notes = "; ".join(f"{label}: {m:z.3f}, {v:.3f}" for label, (m, v) in rows.items())
+    figure.set_label(f"Variance of the gradient in a logit, measured and by the formula. {notes}.")
     return figure
 
 
@@ -141,14 +127,14 @@ def posterior_lines(strengths: Sequence[float]) -> Figure:
 
     All lines pass through (1/2, 1/2).
     """
-    figure = new_figure(4.8, 4.2, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 4.4, 4.2)
     posterior = torch.linspace(0, 1, 101)
     notes = []
     for strength, (colour, line, _) in zip(strengths, looks(), strict=False):
         best = minimiser(posterior, 1.0, Technique("fixed", strength))
-        axis.plot(posterior, best, line, color=colour, label=f"alpha*beta = {strength:g}")
-        notes.append(f"alpha*beta = {strength:g}: from {best[0]:.2f} to {best[-1]:.2f}")
+        label = f"alpha*beta = {strength:g}"
+        axis.plot(posterior, best, line, color=colour, label=label)
+        notes.append(f"{label}: from {best[0]:.2f} to {best[-1]:.2f}")
     axis.plot(0.5, 0.5, "o", color="black", ms=7)
     axis.set(xlabel="true P(y=1)", ylabel="f* that minimises SC-BCE", xlim=(0, 1), ylim=(0, 1))
     axis.legend(fontsize=9, loc="upper left")

@@ -1,61 +1,96 @@
-"""Figures of the explorers: panels at fixed positions with given ticks.
+"""Panels of figures: rows of panels, grids of pictures, and the explorers' panels.
 
-Solving a layout and searching for ticks would take longer than all the drawing.
+An explorer's panels have fixed positions and given ticks, because solving a layout and searching
+for ticks would take longer than all the drawing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, plain
 from aslp_lib.metrics.calibration import Reliability
 
-HEIGHT = 3.4
-DPI = 90
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
 CONFIDENCE = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 LIGHT_BLUE = "#99C7E0"
 """Colour of filled areas."""
+POINT: dict[str, Any] = {"ms": 9, "mec": "black", "clip_on": False, "zorder": 5}
+"""Style of the point that shows the values of an explorer's controls."""
 GAP = 2
 """Width of the gap between two maps of a mosaic, in pixels."""
+Box = tuple[float, float, float, float]
+"""Left edge, lower edge, width and height of a panel, in inches."""
+Ticks = tuple[str, Sequence[float]]
+"""Label and ticks of an axis; the first and the last tick are the limits."""
+
+
+def new_panels(
+    count: int, width: float, height: float, title: str | None = None, **options: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """Create a figure with a row of panels, and return it with the axes of the panels.
+
+    Args:
+        width: width of a panel in inches.
+        height: height of the figure in inches.
+        title: title of the figure, or None.
+        options: further arguments of `Figure.subplots`.
+    """
+    figure = new_figure(count * width + 0.4, height, title)
+    return figure, figure.subplots(1, count, squeeze=False, **options)[0]
+
+
+def draw_pictures(axes: Iterable[Axes], pictures: Iterable[np.ndarray], white: float = 1) -> None:
+    """Draw colour pictures, and maps of values from 0 (black) to `white`, without ticks."""
+    for axis, picture in zip(axes, pictures, strict=True):
+        axis.imshow(picture, cmap="gray", vmin=0, vmax=white)
+        axis.set(xticks=[], yticks=[])
+
+
+def picture_grid(
+    rows: Mapping[str, Collection[np.ndarray]], side: float, white: float = 1
+) -> tuple[Figure, NDArray[Any]]:
+    """Create a figure of pictures in rows, and return it with the grid of axes.
+
+    Args:
+        rows: name of the row -> its pictures, see `draw_pictures`.
+        side: width and height of a picture with its margin, in inches.
+    """
+    columns = len(next(iter(rows.values())))
+    figure = new_figure(side * columns + 1.2, side * len(rows) + 0.2, None)
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes, (name, pictures) in zip(grid, rows.items(), strict=True):
+        draw_pictures(axes, pictures, white)
+        axes[0].set_ylabel(plain(name, 14), fontsize=10, rotation=0, ha="right", va="center")
+    return figure, grid
 
 
 class Panels:
     """A figure made of panels whose positions and sizes are given in inches."""
 
-    def __init__(self, width: float, height: float = HEIGHT) -> None:
-        self.figure = Figure(figsize=(width, height), dpi=DPI)
+    def __init__(self, width: float, height: float = 3.4) -> None:
+        self.figure = Figure(figsize=(width, height))
         self.width, self.height = width, height
 
-    def axes(self, left: float, bottom: float, width: float, height: float, title: str) -> Axes:
+    def axes(self, box: Box, title: str) -> Axes:
         """Add empty axes at a position."""
-        box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
-        axis = self.figure.add_axes(box)
+        left, bottom, width, height = box
+        axis = self.figure.add_axes(
+            (left / self.width, bottom / self.height, width / self.width, height / self.height)
+        )
         axis.set_title(title, fontsize=10)
         axis.tick_params(labelsize=9)
         return axis
 
-    def plot(
-        self,
-        left: float,
-        width: float,
-        x: tuple[str, Sequence[float]],
-        y: tuple[str, Sequence[float]],
-        title: str,
-        bottom: float = 0.5,
-        height: float | None = None,
-    ) -> Axes:
-        """Add axes whose left edge is at `left`, with given ticks.
-
-        Args:
-            x, y: label and ticks of an axis; the first and the last tick are the limits.
-            height: height of the axes; by default they extend to the top of the figure.
-        """
-        axis = self.axes(left, bottom, width, height or self.height - bottom - 0.35, title)
+    def plot(self, box: Box, x: Ticks, y: Ticks, title: str) -> Axes:
+        """Add axes with given ticks."""
+        axis = self.axes(box, title)
         axis.set(
             xlabel=x[0], xticks=x[1], xlim=(x[1][0], x[1][-1]),
             ylabel=y[0], yticks=y[1], ylim=(y[1][0], y[1][-1]),
@@ -67,28 +102,18 @@ class Panels:
     ) -> Axes:
         """Draw a map of values in [0, 1], black to white, `top` below the top of the figure."""
         height = width * values.shape[0] / values.shape[1]
-        axis = self.axes(left, self.height - top - height, width, height, title)
+        axis = self.axes((left, self.height - top - height, width, height), title)
         axis.imshow(values, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(
-        self,
-        left: float,
-        width: float,
-        table: Reliability,
-        title: str,
-        bottom: float,
-        height: float,
-        lit: int = 0,
-    ) -> Axes:
+    def diagram(self, box: Box, table: Reliability, title: str, lit: int = 0) -> Axes:
         """Draw a reliability diagram of ten bins: their accuracies, gaps and shares of the pixels.
 
         Args:
             lit: lower end, in percent, of a bin drawn in another colour; 0 for none.
         """
-        x, y = ("confidence", CONFIDENCE), ("", SHARE)
-        axis = self.plot(left, width, x, y, title, bottom, height)
+        axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0
         confidence, accuracy = table.confidence[full], table.accuracy[full]
         highlighted = np.isclose(100 * low, lit) & (lit > 0)
@@ -108,8 +133,7 @@ class Panels:
 
 def mosaic(maps: np.ndarray) -> np.ndarray:
     """Join maps (rows, columns, H, W) to one map, with white gaps (NaN) between them."""
-    gaps = ((0, 0), (0, 0), (0, GAP), (0, GAP))
-    padded = np.pad(maps, gaps, constant_values=np.nan)
+    padded = np.pad(maps, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=np.nan)
     rows, columns, height, width = padded.shape
     joined = padded.swapaxes(1, 2).reshape(rows * height, columns * width)
     return joined[:-GAP, :-GAP]

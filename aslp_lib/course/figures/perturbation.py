@@ -9,7 +9,8 @@ import torch
 from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import Technique, expected_targets
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure
+from aslp_lib.course.figures.panels import POINT, draw_pictures, new_panels, picture_grid
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks
 
 
 def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
@@ -19,16 +20,15 @@ def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
         maps: title -> (H, W) targets in [0, 1].
         mask: (H, W) unperturbed label.
     """
-    figure = new_figure(1.9 * len(maps) + 0.7, 2.5, None)
-    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    figure, axes = new_panels(len(maps), 1.95, 2.5)
+    draw_pictures(axes, maps.values())
     notes = []
     for axis, (title, target) in zip(axes, maps.items(), strict=True):
-        picture = axis.imshow(target, cmap="gray", vmin=0, vmax=1)
         ground, object_ = _format_range(target[mask == 0]), _format_range(target[mask == 1])
-        axis.set(xticks=[], yticks=[], title=title)
+        axis.set_title(title)
         axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=9)
         notes.append(f"{title}: background {ground}, foreground {object_}")
-    figure.colorbar(picture, ax=list(axes), label="target, P(y=1)", shrink=0.8)
+    figure.colorbar(axes[0].images[0], ax=list(axes), label="target, P(y=1)", shrink=0.8)
     figure.set_label(f"One label map and what becomes of it. {'; '.join(notes)}.")
     return figure
 
@@ -40,15 +40,8 @@ def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
         rows: name of the row -> (N, H, W) targets in [0, 1].
         description: description of the maps, which ends the alt text.
     """
-    count = len(next(iter(rows.values())))
-    figure = new_figure(1.15 * count + 1.6, 1.2 * len(rows) + 0.2, None)
-    grid = figure.subplots(len(rows), count, squeeze=False)
-    for axes, (name, maps) in zip(grid, rows.items(), strict=True):
-        for axis, target in zip(axes, maps, strict=True):
-            axis.imshow(target, cmap="gray", vmin=0, vmax=1)
-            axis.set(xticks=[], yticks=[])
-        axes[0].set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
-    figure.set_label(f"{count} label maps; rows: {', '.join(rows)}. {description}")
+    figure, grid = picture_grid(rows, 1.2)
+    figure.set_label(f"{grid.shape[1]} label maps; rows: {', '.join(rows)}. {description}")
     return figure
 
 
@@ -59,8 +52,7 @@ def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
         draws: label -> (n,) sampled targets of one pixel, in order.
         expected: the expected target, which all techniques share.
     """
-    figure = new_figure(6.4, 3.4, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6, 3.4)
     notes = []
     for (label, targets), (colour, line, _) in zip(draws.items(), looks(), strict=False):
         number = np.arange(1, len(targets) + 1)
@@ -83,15 +75,12 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     Args:
         points: label -> (alpha, beta).
     """
-    figure = new_figure(6.4, 4.6, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6, 4.6)
     alpha, beta = np.linspace(0, 1, 201), np.linspace(0, 2, 201)
     strength = alpha * beta[:, None]
     axis.contourf(alpha, beta, strength, levels=[1, 2], colors=["#DDDDDD"])
-    lines = axis.contour(
-        alpha, beta, strength, levels=[0.1, 0.2, 0.4, 0.7, 1], colors="black",
-        linewidths=[0.7, 0.7, 0.7, 0.7, 2],
-    )  # fmt: skip
+    levels, widths = [0.1, 0.2, 0.4, 0.7, 1], [0.7, 0.7, 0.7, 0.7, 2]
+    lines = axis.contour(alpha, beta, strength, levels, colors="black", linewidths=widths)
     axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=9)
     axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
     for label, (a, b) in points.items():
@@ -103,7 +92,8 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
             clip_on=False, fontsize=9, zorder=6,
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
-    axis.set(xlabel="alpha, how often", ylabel="beta, how strongly", xlim=(0, 1), ylim=(0, 2))
+    axis.set(xlim=(0, 1), xlabel="perturbation level alpha")
+    axis.set(ylim=(0, 2), ylabel="perturbation strength beta")
     notes = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
     figure.set_label(
         "The plane of alpha and beta with lines of equal alpha*beta; beyond alpha*beta = 1 the "
@@ -114,17 +104,13 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
 
 def decisions(techniques: Sequence[Technique]) -> Figure:
     """Plot the expected target of a foreground pixel over alpha; at 1/2 the decision changes."""
-    figure = new_figure(6.4, 3.6, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6, 3.6)
     alpha = torch.linspace(0, 1, 101)
     for technique, (colour, line, _) in zip(techniques, looks(), strict=False):
         target = expected_targets(torch.ones(len(alpha)), alpha, technique)
         label = f"{technique.name}, beta = {technique.beta:g}"
         axis.plot(alpha, target, line, color=colour, label=label)
-        axis.plot(
-            technique.alpha_limit, 0.5, "o", color=colour, ms=8, markeredgecolor="black",
-            clip_on=False, zorder=5,
-        )  # fmt: skip
+        axis.plot(technique.alpha_limit, 0.5, "o", color=colour, **POINT)
     axis.axhline(0.5, color=GREY, linewidth=1)
     axis.fill_between([0, 1], 0, 0.5, color=ORANGE, alpha=0.15, hatch="//", linewidth=0)
     axis.text(0.03, 0.06, "expected label says background", fontsize=9)

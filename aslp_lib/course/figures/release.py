@@ -8,9 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.models.release import Spans
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks, new_figure, plain
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, legend_below, looks, plain
 from aslp_lib.metrics.counts import min_max
 
 
@@ -23,8 +24,7 @@ def strengths_over_epochs(
         runs: label -> (epochs, images) values of alpha*beta and (epochs,) their bound.
         image: index of the image that is drawn.
     """
-    figure = new_figure(3.2 * len(runs) + 0.4, 3.8, None)
-    panels = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    figure, panels = new_panels(len(runs), 3.2, 3.6, sharey=True)
     notes = []
     for axis, (title, (strength, bound)) in zip(panels, runs.items(), strict=True):
         epoch = np.arange(1, len(strength) + 1)
@@ -37,16 +37,12 @@ def strengths_over_epochs(
         # The description uses words and means over images: a single oscillating alpha differs
         # between processors.
         tail = strength[-10:]
-        oscillates = np.ptp(tail, axis=0).mean() > 0.2 * tail.mean()
+        does = "swing" if np.ptp(tail, axis=0).mean() > 0.2 * tail.mean() else "rest"
         ratio = tail.mean() / bound[-10:].mean()
-        notes.append(
-            f"{title}: {'they swing' if oscillates else 'they rest'}, at a mean of {ratio:.1f} "
-            "times the bound"
-        )
+        notes.append(f"{title}: they {does}, at a mean of {ratio:.1f} times the bound")
     top = max(strength.max() for strength, _ in runs.values())
-    panels[0].set(ylabel="strength alpha * beta", ylim=(0, 1.05 * top))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=10, ncols=3, loc="outside lower center")
+    panels[0].set(ylabel="expected perturbation alpha*beta", ylim=(0, 1.05 * top))
+    legend_below(figure, panels[0])
     figure.set_label(
         f"Strength of the perturbation over {len(epoch)} epochs. In the last 10: "
         f"{'; '.join(notes)}."
@@ -61,20 +57,17 @@ def rates_over_epochs(rates: Mapping[str, NDArray[np.float64]], marked: Sequence
         rates: label -> (epochs,) learning rate as a share of the first epoch's; equal lengths.
         marked: epochs marked with a vertical line.
     """
-    figure = new_figure(6.8, 3.8, None)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6.4, 3.6)
     notes = []
     for (label, share), (colour, line, _) in zip(rates.items(), looks(), strict=False):
-        axis.step(
-            np.arange(1, len(share) + 1), 100 * share, line, where="mid", color=colour,
-            label=label, linewidth=2,
-        )  # fmt: skip
+        epochs = np.arange(1, len(share) + 1)
+        axis.step(epochs, 100 * share, line, where="mid", color=colour, label=label, linewidth=2)
         values = (f"{100 * share[epoch - 1]:.0f} % in epoch {epoch}" for epoch in marked)
         notes.append(f"{label}: {', '.join(values)}")
     for epoch in marked:
         axis.axvline(epoch, color="black", linestyle=":", linewidth=1)
     axis.set(xlabel="epoch", ylabel="learning rate, % of the first", ylim=(0, 105))
-    figure.legend(fontsize=10, ncols=len(rates), loc="outside lower center")
+    legend_below(figure, axis)
     figure.set_label(f"The learning rate over the epochs. {'; '.join(notes)}.")
     return figure
 
@@ -88,26 +81,15 @@ def stretched_maps(
         indices: indices of the images in the set.
         maps: their (H, W) maps.
     """
-    figure = new_figure(1.7 * len(indices) + 0.8, 6.0, None)
-    grid = figure.subplots(3, len(indices), squeeze=False)
-    notes = []
-    for column, index, grey_map in zip(grid.T, indices, maps, strict=True):
-        stretched = min_max(grey_map)
-        picture = dataset.load(index)[0].permute(1, 2, 0).numpy()
-        for axis, values in zip(column, (picture, grey_map, stretched), strict=True):
-            axis.imshow(values, cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-        for axis, values in zip(column[1:], (grey_map, stretched), strict=True):
-            axis.set_xlabel(
-                f"{values.min() / 255:.2f} to {values.max() / 255:.2f}\n"
-                f"{100 * (values >= 128).mean():.0f} % object",
-                fontsize=9,
-            )
-        notes.append(
-            f"{100 * (grey_map >= 128).mean():.0f} % and {100 * (stretched >= 128).mean():.0f} %"
-        )
-    for axis, title in zip(grid[:, 0], ("image", "map", "stretched"), strict=True):
-        axis.set_ylabel(title, fontsize=10)
+    images = [dataset.load(index)[0].permute(1, 2, 0).numpy() for index in indices]
+    stretched = [min_max(grey_map) for grey_map in maps]
+    figure, grid = picture_grid({"image": images, "map": maps, "stretched": stretched}, 1.8, 255)
+    shares = []
+    for axis, values in zip(grid[1:].flat, (*maps, *stretched), strict=True):
+        shares.append(f"{100 * (values >= 128).mean():.0f} %")
+        extent = f"{values.min() / 255:.2f} to {values.max() / 255:.2f}"
+        axis.set_xlabel(f"{extent}\n{shares[-1]} foreground", fontsize=9)
+    notes = map(" and ".join, zip(shares[: len(maps)], shares[len(maps) :], strict=True))
     figure.set_label(
         f"{len(indices)} images of {dataset.name}, a column each: the image, the network's map, "
         "and the map stretched to the full range; white is foreground. Share of pixels called "
@@ -119,8 +101,7 @@ def stretched_maps(
 def overlapping_bins(spans: Spans, title: str) -> Figure:
     """Plot the range of confidences of each bin as a bar, and the share of pixels it counts."""
     bins = len(spans.low)
-    figure = new_figure(6.8, 1.4 + 0.3 * bins, title)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6.4, 1.4 + 0.3 * bins, title)
     row, share = np.arange(bins), spans.pixels / spans.total
     low = np.maximum(spans.low, 0.5)  # the first bin begins at 0, but a confidence is at least 1/2
     axis.barh(

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import BLUE, ORANGE, legend_below, looks, new_figure
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import BLUE, ORANGE, legend_below, looks
 
 
 def estimator_bias(
@@ -24,8 +25,7 @@ def estimator_bias(
         estimates: name -> (sizes, repeats) estimates, as shares.
         truth: expected value of an unbiased estimator.
     """
-    figure = new_figure(6.6, 4.0, title)
-    axis = figure.subplots()
+    figure, (axis,) = new_panels(1, 6.2, 4.0, title)
     notes = []
     for (name, values), (colour, line, mark) in zip(estimates.items(), looks(), strict=False):
         mean = 100 * values.mean(axis=1)
@@ -50,8 +50,7 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
     Args:
         intervals: resampled unit -> (data sets, 2) interval ends, as shares.
     """
-    figure = new_figure(4.2 * len(intervals), 4.4, title)
-    axes = figure.subplots(1, len(intervals), sharex=True, squeeze=False)[0]
+    figure, axes = new_panels(len(intervals), 4.2, 4.4, title, sharex=True)
     notes = []
     for axis, (kind, ends) in zip(axes, intervals.items(), strict=True):
         low, high = 100 * ends.T
@@ -60,18 +59,12 @@ def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: 
         axis.hlines(row[covers], low[covers], high[covers], color=BLUE, linewidth=1)
         axis.hlines(row[~covers], low[~covers], high[~covers], color=ORANGE, linewidth=2.5)
         axis.axvline(100 * truth, color="black", linestyle="--", linewidth=1)
-        share = _format_share(covers)
+        # Some intervals end close to the true value, so that the exact share differs between
+        # machines.
+        tenth = min(10 * covers.sum() // len(covers), 9)
+        share = f"{10 * tenth} to {10 * tenth + 10} %"
         axis.set(xlabel="score, %", yticks=[], title=f"{kind}: {share} hold it")
         notes.append(f"resampling {kind}, {share} of the intervals hold the truth")
     axes[0].set_ylabel("data sets")
     figure.set_label(f"{title}. {'; '.join(notes).capitalize()}; thick ones miss it.")
     return figure
-
-
-def _format_share(covers: np.ndarray) -> str:
-    """Format a share as a range between two tenths.
-
-    Some intervals end close to the true value, so that the exact share differs between machines.
-    """
-    low = min(10 * covers.sum() // len(covers), 9)
-    return f"{10 * low} to {10 * low + 10} %"
