@@ -30,6 +30,7 @@ CONTENTS = {
         "docs/any_network.md",
         "docs/score.md",
         "docs/compare.md",
+        "docs/figures.md",
         "docs/corruptions.md",
         "docs/paper.md",
         "docs/several_gpus.md",
@@ -70,6 +71,7 @@ extensions = [
     "sphinx-mathjax-offline",
     "breaks",
     "docstrings",
+    "figure_types",
     "source_links",
     "static_notebooks",
 ]
