@@ -11,10 +11,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.data.images import read_map
-from aslp_lib.data.listing import find_images
 from aslp_lib.files import whole_folder, write
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
-from aslp_lib.prediction.maps import ReadOptions, count_folders
+from aslp_lib.prediction.maps import ReadOptions, count_folders, find_maps
 from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Recalibration
 
@@ -99,9 +98,7 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
         ValueError: there are no maps, or a map is damaged or coloured; the message names it.
         OSError: `out` exists and is not an empty folder, or it cannot be written.
     """
-    paths = find_images(maps)
-    if not paths:
-        raise ValueError(f"there are no maps in {maps}; expected 8-bit greyscale files STEM.png.")
+    paths = find_maps(maps)
 
     def write_recalibrated(stem: str) -> None:
         grey_levels = read_map(paths[stem])
@@ -114,5 +111,4 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
     names = [f"{stem}.png" for stem in paths]
     with whole_folder(out, names) as partial, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         written = pool.map(write_recalibrated, paths)
-        bar = tqdm(written, total=len(paths), desc="maps", disable=not progress, leave=False)
-        return sum(1 for _ in bar)
+        return len(list(tqdm(written, "maps", len(paths), disable=not progress, leave=False)))
