@@ -30,20 +30,14 @@ else:
 
 
 @dataclass(frozen=True)
-class Train(Command):
-    """Train the methods of the settings."""
-
-    every_process = True
+class Configured(Command):
+    """A command with the settings of a training as flags."""
 
     preset: Preset
     """Preset whose values are the defaults of the settings. The preset demo is for the course, on
     the embedded data set; small trains on real images with a CPU; paper reproduces the paper on a
     GPU; release follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
-    out: Path | None = None
-    """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
-    resume: Path | None = None
-    """Folder of a run to continue, with the settings of the run."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
@@ -57,6 +51,18 @@ class Train(Command):
         arguments, _ = parser.parse_known_args(words)
         preset = arguments.preset if arguments.preset in PRESETS else default_preset()
         return cls(preset, PRESETS[preset])
+
+
+@dataclass(frozen=True)
+class Train(Configured):
+    """Train the methods of the settings."""
+
+    every_process = True
+
+    out: Path | None = None
+    """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
+    resume: Path | None = None
+    """Folder of a run to continue, with the settings of the run."""
 
     def __call__(self) -> None:
         run, data = self._begin() if self.resume is None else self._open(self.resume)

@@ -123,13 +123,8 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
             )
     if settings is None:
         return records
-    saved = asdict(content["settings"])
     current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
-    if names := differing(current, saved):
-        raise ValueError(
-            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
-            "another --results, or remove the file."
-        )
+    check_settings(path, current, asdict(content["settings"]), "--results")
     return records
 
 
@@ -373,10 +368,24 @@ def _cell(score: Score, records: Sequence[Record]) -> str:
     return text
 
 
-def differing(current: Mapping[str, object], earlier: Mapping[str, object]) -> list[str]:
-    """Return the names whose values differ from the earlier ones, sorted.
+def check_settings(
+    path: Path, current: Mapping[str, object], earlier: Mapping[str, object], flag: str
+) -> None:
+    """Raise ValueError unless all current settings have the values that made a file or folder.
 
-    >>> differing({"epochs": 2, "size": 16}, {"epochs": 1, "size": 16})
-    ['epochs']
+    >>> check_settings(Path("all"), {"epochs": 2}, {"epochs": 1, "size": 16}, "--out")
+    Traceback (most recent call last):
+    ValueError: all was made with another epochs; expected the same settings. Choose another \
+--out, or remove it.
+
+    Args:
+        path: the file or folder.
+        current: settings by name.
+        earlier: settings that the file or folder was made with.
+        flag: command-line option that names the path, such as `--out`, for the message.
     """
-    return sorted(name for name in current if current[name] != earlier.get(name))
+    if names := sorted(name for name in current if current[name] != earlier.get(name)):
+        raise ValueError(
+            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
+            f"another {flag}, or remove it."
+        )
