@@ -47,8 +47,7 @@ class Compare(Configured):
             )
         if self.settings.seed or self.settings.data_seed:
             raise ValueError(
-                "--seed or --data-seed is set; expected neither, because compare uses the seeds 0 "
-                "to N-1. Set their number with --seeds."
+                "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
             )
         if self.processes < 1:
             raise ValueError(f"--processes is {self.processes}; expected at least 1.")

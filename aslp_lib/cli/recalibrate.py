@@ -51,8 +51,7 @@ class Recalibrate(Command):
             check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
             if self.out is not None and self.save.resolve().is_relative_to(self.out.resolve()):
                 raise ValueError(
-                    f"--save lies in --out: {self.save}; expected a file outside of that folder. "
-                    "Choose another place."
+                    f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
         change = self._change()
         if self.maps is not None and self.out is not None:
@@ -77,8 +76,7 @@ class Recalibrate(Command):
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before = fit_on_maps(self.kind, pairs)
+        change, before = fit_on_maps(self.kind, list(zip(self.fit_maps, masks, strict=True)))
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)

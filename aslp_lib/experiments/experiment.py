@@ -270,9 +270,7 @@ def collect(
         locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
         known = read(file, experiment.settings) if file.exists() else []
-        data = experiment.data()
-        if known:
-            data = _joined_data(file, data)
+        data = _joined_data(file, experiment.data()) if known else experiment.data()
         records: list[Record] = []
         for new_records in compare(experiment, processes, known, progress=progress):
             records += new_records
@@ -387,9 +385,8 @@ def compare(
                 yield result.result()
         except BrokenProcessPool:
             raise RuntimeError(
-                "the process of a training was ended from outside, as the system does when memory "
-                "runs out; expected it to finish. Repeat the command, with a smaller --processes "
-                "if memory is short; it continues where it stopped."
+                "a training process was ended from outside, for example because memory ran out; "
+                "expected it to finish. Repeat the command to continue, with a smaller --processes."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
@@ -451,18 +448,16 @@ Key = tuple[str, str | None]
 
 def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
     """Return those of the known records that belong to a training."""
-    (method,) = training.methods
     return {
         (record["set"], record["recalibration"]): record
-        for record in of_method(known, method, _options(training))
+        for record in of_method(known, training.methods[0], _options(training))
         if record["seed"] == training.seed
     }
 
 
 def _options(training: Settings) -> dict[str, Any]:
     """Return the hyperparameters of a training's method."""
-    (method,) = training.methods
-    options = getattr(training.hyperparameters, METHODS[method].family, None)
+    options = getattr(training.hyperparameters, METHODS[training.methods[0]].family, None)
     return {} if options is None else asdict(options)
 
 

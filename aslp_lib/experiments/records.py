@@ -118,8 +118,7 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
                 problem = f"it scores the same maps as record {first}; expected one record of them"
         if problem:
             raise ValueError(
-                f"{path}, record {number}: {problem}. Remove the record, and compare will make it "
-                "again."
+                f"{path}, record {number}: {problem}. Remove it, and compare will make it again."
             )
     if settings is None:
         return records
@@ -140,9 +139,8 @@ def read_data(path: Path) -> Data:
 
 def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
-    text = Path(path).read_text(encoding="utf-8")
     try:
-        content = json_object(text)
+        content = json_object(Path(path).read_text(encoding="utf-8"))
         records = content["records"]
         require("records", records, isinstance(records, list), "a list")
         return {
@@ -155,8 +153,7 @@ def _content(path: Path) -> dict[str, Any]:
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} cannot be read ({error}); expected the records of a comparison. Choose a file "
-            "that compare wrote."
+            f"{path} holds no records ({error}); expected a file that compare wrote. Choose one."
         ) from error
 
 
