@@ -65,7 +65,7 @@ class Train(Configured):
     """Folder of a run to continue, with the settings of the run."""
 
     def __call__(self) -> None:
-        run, data = self._begin() if self.resume is None else self._open(self.resume)
+        run, data = self._open()
         with at_work_on(run):
             try:
                 self._check(run, data)
@@ -92,26 +92,23 @@ class Train(Configured):
         for method in run.settings.methods:
             train(run.settings, data, method, run.method(method))
 
-    def _begin(self) -> tuple[Run, DataSplits]:
-        """Create a run and load its data."""
-        settings = self.settings
+    def _open(self) -> tuple[Run, DataSplits]:
+        """Create the run, or open the one to resume, and load its data."""
+        if self.resume is not None:
+            if self.settings != PRESETS[self.preset] or self.out is not None:
+                raise ValueError(
+                    f"--resume {self.resume} is given with other flags; expected it alone, because "
+                    "a run continues with its own settings. Leave the other flags out."
+                )
+            run = Run.open(self.resume)
+            return run, run.settings.load_data()
         # Data and weights are checked before the run is created, so that no empty run is left.
-        data = settings.load_data()
+        data = self.settings.load_data()
         check_files(data)
-        networks.build(settings.network, settings.weights)
+        networks.build(self.settings.network, self.settings.weights)
         path = self.out or Path("runs") / self.preset
-        accelerator_for(settings)  # joins the processes, because the main one names the run
-        return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
-
-    def _open(self, path: Path) -> tuple[Run, DataSplits]:
-        """Open the run to resume and load its data."""
-        if self.settings != PRESETS[self.preset] or self.out is not None:
-            raise ValueError(
-                f"--resume {path} is given with other flags; expected it alone, because a run "
-                "continues with its own settings. Leave the other flags out."
-            )
-        run = Run.open(path)
-        return run, run.settings.load_data()
+        accelerator_for(self.settings)  # joins the processes, because the main one names the run
+        return distributed.broadcast_from_main(partial(Run.create, path, self.settings)), data
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -313,13 +314,11 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    kinds = (None, *experiment.settings.recalibrate)
-    identities = [
-        (training.seed, configuration.method, json.dumps(_options(training)), kind)
-        for configuration, training in experiment.trainings
-        for kind in kinds
-    ]
-    order: dict[Hashable, int] = {key: number for number, key in enumerate(identities)}
+    wanted = product(experiment.trainings, (None, *experiment.settings.recalibrate))
+    order: dict[Hashable, int] = {
+        (training.seed, configuration.method, json.dumps(_options(training)), kind): number
+        for number, ((configuration, training), kind) in enumerate(wanted)
+    }
     rows: dict[Hashable, tuple[int, Record]] = {}
     for record in (*new, *known):
         options = json.dumps(record["options"])

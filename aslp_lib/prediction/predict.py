@@ -132,16 +132,14 @@ def _clear_outdated(
     }
     if not any(maps.exists() for maps in made):
         return made
-    why = "some are missing"
-    if all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
-        try:
-            keys = {key: None for maps in made for key in provenance.changed(maps, made[maps])}
-        except FileNotFoundError:
-            why = "nothing says what they were made with"
-        else:
-            if not keys:
-                return {}
-            why = f"they were made with other {', '.join(keys)}"
+    if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
+        why = "some are missing"
+    elif not all(provenance.record(maps).exists() for maps in made):
+        why = "nothing says what they were made with"
+    elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
+        why = f"they were made with other {', '.join(keys)}"
+    else:
+        return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
         # The old records stay until new ones replace them: maps without a record are never refused,
