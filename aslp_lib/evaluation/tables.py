@@ -41,17 +41,15 @@ def as_table(rows: Rows) -> str:
     >>> header.split()[:2], line.split()[:3]
     (['set', 'method'], ['SOD', 'BCE', '12.50'])
     """
-    lines = [["set", "method", *(score.heading for score in TERMINAL)]]
-    for name, methods in rows.items():
-        for method, values in methods.items():
-            lines.append([name, method, *(score.text(_value(values, score)) for score in TERMINAL)])
+    head = "set", "method", [score.heading for score in TERMINAL]
+    lines = [head, *best_in_bold(rows, "{}", TERMINAL)]
     first = max(16, *(len(name) + 2 for name, *_ in lines))
     second = max(20, *(len(method) + 2 for _, method, *_ in lines))
     widths = [max(len(score.heading) + 2, 8) for score in TERMINAL]
     return "\n".join(
         f"{name:{first}}{method:{second}}"
         + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
-        for name, method, *cells in lines
+        for name, method, cells in lines
     )
 
 
@@ -114,7 +112,9 @@ def latex(rows: Rows) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
+def best_in_bold(
+    rows: Rows, bold: str, columns: Sequence[Score] = COLUMNS
+) -> Iterator[tuple[str, str, list[str]]]:
     """Yield the set, the method and the cells of each row, with the best method of a set in bold.
 
     Values that round to the same text as the best one are bold too. If all methods of a set have
@@ -128,25 +128,22 @@ def best_in_bold(rows: Rows, bold: str) -> Iterator[tuple[str, str, list[str]]]:
     Args:
         rows: scores by set, method and name.
         bold: format string that makes its text bold.
+        columns: scores in the cells.
     """
     for name, methods in rows.items():
         best_methods = []  # best methods of each column
-        for score in COLUMNS:
+        for score in columns:
             # Scores that can be negative are best at 0, so absolute values can be compared.
             texts = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
             best = score.text(abs(score.best(_value(row, score) for row in methods.values())))
             tied = len(set(texts.values())) == 1
             best_methods.append({m for m, text in texts.items() if text == best and not tied})
         for method, row in methods.items():
-            cells = [score.text(_value(row, score)) for score in COLUMNS]
-            yield (
-                name,
-                method,
-                [
-                    bold.format(cell) if method in leaders else cell
-                    for cell, leaders in zip(cells, best_methods, strict=True)
-                ],
-            )
+            cells = []
+            for score, leaders in zip(columns, best_methods, strict=True):
+                cell = score.text(_value(row, score))
+                cells.append(bold.format(cell) if method in leaders else cell)
+            yield name, method, cells
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:

@@ -64,33 +64,30 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
     Raises:
         ValueError: the seeds differ, a seed occurs twice, or the score is undefined for a record.
     """
+    seeds, others = (sorted(record["seed"] for record in records) for records in (first, second))
+    if seeds != others or len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"the seeds are {seeds} and {others}; expected the same seeds, each once, for a paired "
+            "difference. Select one record per seed."
+        )
     minuends, subtrahends = (
         {record["seed"]: record[score] for record in records} for records in (first, second)
     )
-    repeated = len(minuends) < len(first) or len(subtrahends) < len(second)
-    if repeated or minuends.keys() != subtrahends.keys():
-        raise ValueError(
-            f"the seeds are {sorted(record['seed'] for record in first)} and "
-            f"{sorted(record['seed'] for record in second)}; expected the same seeds, each once, "
-            "for a paired difference. Select one record per seed."
-        )
     if None in (*minuends.values(), *subtrahends.values()):
         raise ValueError(
-            f"{score} is undefined for some of these records; expected a number in each. Choose "
-            "another score."
+            f"{score} is undefined for some of these records; expected numbers. Choose another."
         )
     values = np.array([minuends[seed] - subtrahends[seed] for seed in minuends], dtype=np.float64)
-    mean, seeds = float(values.mean()), len(values)
-    if seeds < 2:
-        return Difference(mean, -math.inf, math.inf, 1.0, seeds)
+    mean, n = float(values.mean()), len(values)
+    if n < 2:
+        return Difference(mean, -math.inf, math.inf, 1.0, n)
     from scipy.stats import t
 
-    error = float(values.std(ddof=1)) / math.sqrt(seeds)
-    half = float(t.ppf(1 - SIGNIFICANCE / 2, seeds - 1)) * error
+    error = float(values.std(ddof=1)) / math.sqrt(n)
+    half = float(t.ppf(1 - SIGNIFICANCE / 2, n - 1)) * error
     # With the same difference at every seed, the standard error is zero.
     statistic = abs(mean) / error if error else math.inf if mean else 0.0
-    p_value = float(2 * t.sf(statistic, seeds - 1))
-    return Difference(mean, mean - half, mean + half, p_value, seeds)
+    return Difference(mean, mean - half, mean + half, float(2 * t.sf(statistic, n - 1)), n)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
