@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "build" / "figures"
 SET = "synthetic test images"
 NLL = SCORES["nll"]
+METHODS = ("bce", {}), ("calibration", {}), ("label_smoothing", {"epsilon": 0.1})
+"""Methods, with their hyperparameters, in the figures over seeds."""
 
 
 @functools.cache
@@ -40,11 +42,7 @@ def _run() -> dict[str, Any]:
     records = read(ROOT / "benchmarks" / "results" / "comparison_embedded.json")
     chosen = [
         record
-        for method, options in (
-            ("bce", {}),
-            ("calibration", {}),
-            ("label_smoothing", {"epsilon": 0.1}),
-        )
+        for method, options in METHODS
         for record in of_method(records, method, options)
         if record["recalibration"] in (None, "temperature_scaling")
     ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import make_dataclass
-from functools import reduce
-from importlib import import_module
+from functools import partial, reduce
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from pkgutil import resolve_name
+from typing import Annotated, Any
 
 import tyro
 
@@ -84,37 +84,20 @@ def parse(words: Sequence[str]) -> Command:
     if not words or (words[0].startswith("-") and words[0] not in HELP):
         words = ["run", *words]
     name, *rest = words
-    if name not in COMMANDS:
-        help_or_refuse(words)
-    command_class = kind(name)
-    defaults = command_class.defaults(words)
-    options: dict[str, Any] = {} if defaults is None else {"default": defaults}
-    return tyro.cli(
-        command_class,
-        prog=f"{PROGRAM} {name}",
-        args=rest,
-        console_outputs=launch.is_main(),
-        **options,
-    )
-
-
-def help_or_refuse(words: Sequence[str]) -> NoReturn:
-    """Let tyro print help on all commands, or refuse an unknown command, and exit.
-
-    Raises:
-        SystemExit: always.
-    """
-    choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
-    one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
-    # Without a named field, tyro's messages would name an internal one.
-    line: Any = make_dataclass("Line", [("command", one_of)])
-    is_main = launch.is_main()
-    tyro.cli(line, prog=PROGRAM, description=DESCRIPTION, args=words, console_outputs=is_main)
-    raise AssertionError(words)
+    cli = partial(tyro.cli, console_outputs=launch.is_main())
+    if name not in COMMANDS:  # tyro prints help on all commands, or refuses this one, and exits.
+        choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
+        one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
+        # Without a named field, tyro's messages would name an internal one.
+        line: Any = make_dataclass("Line", [("command", one_of)])
+        cli(line, prog=PROGRAM, description=DESCRIPTION, args=words)
+    command = kind(name)
+    options = {"default": default} if (default := command.defaults(words)) else {}
+    parsed: Command = cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
+    return parsed
 
 
 def kind(name: str) -> type[Command]:
     """Import and return the class of a command in `COMMANDS`."""
-    module, _, class_name = COMMANDS[name].partition(":")
-    command: type[Command] = getattr(import_module(f"aslp_lib.cli.{module}"), class_name)
+    command: type[Command] = resolve_name(f"aslp_lib.cli.{COMMANDS[name]}")
     return command

@@ -34,7 +34,6 @@ class CheckData(Command):
             print(f"problem: {problem}")
         if result.problems:
             raise ValueError(
-                f"{self.root} has problems: {len(result.problems)}; expected none. Correct the "
-                "files listed above."
+                f"{self.root} has problems: {len(result.problems)}; expected none. Correct them."
             )
         print(f"no problems in {self.root}")

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
 
-import tyro
-
-from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, check_files, describe
-from aslp_lib.cli.run import Preset, Train
-from aslp_lib.config import PRESETS, Settings
+from aslp_lib.cli.run import Configured
 from aslp_lib.experiments.experiment import Experiment, collect
-from aslp_lib.experiments.records import Record, table, values
-from aslp_lib.files import write
+from aslp_lib.experiments.records import table
 from aslp_lib.training import launch
 
 
 @dataclass(frozen=True)
-class Compare(Command):
+class Compare(Configured):
     """Train several methods with several seeds, score them on every set, and compare them.
 
     A call with the same --out continues an experiment. It keeps the finished training runs and
     their records, and adds any new methods, recalibrations, sets or seeds.
     """
 
-    preset: Preset
-    """Preset whose values are the defaults of the settings."""
-    settings: Annotated[Settings, tyro.conf.arg(name="")]
     seeds: int = 3
     """Number of seeds, counted from 0. A seed sets the synthetic data and the training."""
     processes: int = 1
@@ -45,11 +35,6 @@ class Compare(Command):
     results: Path | None = None
     """JSON file of the records; existing records are reused. Default: comparison.json in --out."""
 
-    @classmethod
-    def defaults(cls, words: Sequence[str]) -> Self:
-        preset = Train.defaults(words).preset
-        return cls(preset, PRESETS[preset])
-
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
         experiment = Experiment(path, self.settings, self.seeds, (), self.corruptions, self.shifts)
@@ -60,8 +45,7 @@ class Compare(Command):
             )
         if self.settings.seed or self.settings.data_seed:
             raise ValueError(
-                "--seed or --data-seed is set; expected neither, because compare uses the seeds 0 "
-                "to N-1. Set their number with --seeds."
+                "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
             )
         if self.processes < 1:
             raise ValueError(f"--processes is {self.processes}; expected at least 1.")
@@ -74,30 +58,9 @@ class Compare(Command):
             records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
-        validation, *tests = dict.fromkeys(record["set"] for record in records)
-        for name in (validation, *tests):
+        for name in dict.fromkeys(record["set"] for record in records):
             announce(f"\n{table(records, name)}")
-        _draw(records, validation, tests, path)
-        announce(f"\nrecords: {results}")
+        from aslp_lib.experiments.report import write_experiment  # loads matplotlib
 
-
-def _draw(records: Sequence[Record], validation: str, tests: Sequence[str], path: Path) -> None:
-    """Draw, in one figure per test set, the ECE on it against the ECE on the validation set.
-
-    Methods whose ECE is undefined on either set are left out.
-    """
-    from aslp_lib.evaluation.figures import to_png
-    from aslp_lib.experiments.figures import in_and_under_shift
-
-    validation_ece = values(records, validation)
-    for name in tests:
-        seeds = len({record["seed"] for record in records})
-        test_ece = values(records, name)
-        defined = {
-            label: ece
-            for label, ece in validation_ece.items()
-            if None not in (*ece, *test_ece[label])
-        }
-        figure = in_and_under_shift(defined, test_ece, (validation, name), f"{seeds} seeds")
-        write(path / f"{name}.png", to_png(figure))
-        announce(f"picture: {path / f'{name}.png'}")
+        write_experiment(path / "report.html", records, self.settings)
+        announce(f"\nrecords: {results}\nreport: {path / 'report.html'}")

@@ -64,9 +64,8 @@ class Predict(Command):
             self._by_official(self.official, self.out)
         else:
             raise ValueError(
-                "the arguments of predict do not match; expected either a run's folder and no "
-                "flags, or both --official and --out. Give a run's folder alone, or a checkpoint "
-                "and a new folder."
+                "the arguments of predict do not match; expected a run's folder and no flags, or "
+                "both --official FILE and --out DIR. Give one of these."
             )
 
     def _by_official(self, official: Path, out: Path) -> None:

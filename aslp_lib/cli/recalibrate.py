@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aslp_lib.cli.base import Command
 from aslp_lib.files import check_new_folder, check_output
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
@@ -46,27 +45,18 @@ class Recalibrate(Command):
                 f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "
                 "DIR, the maps to recalibrate, and --out DIR, a new folder, or neither."
             )
-        self._check_outputs()
+        if self.out is not None:
+            check_new_folder("--out", self.out)
+        if self.save is not None:
+            check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
+            if self.out is not None and self.save.resolve().is_relative_to(self.out.resolve()):
+                raise ValueError(
+                    f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
+                )
         change = self._change()
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out)
             print(f"{number} maps in {self.out}; score them with score --maps --masks")
-
-    def _check_outputs(self) -> None:
-        """Raise ValueError or OSError if --save or --out could not be written after the fit."""
-        if self.save is not None:
-            check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
-        if self.out is not None:
-            check_new_folder("--out", self.out)
-        if (
-            self.save is not None
-            and self.out is not None
-            and Path(os.path.realpath(self.save)).is_relative_to(os.path.realpath(self.out))
-        ):
-            raise ValueError(
-                f"--save lies in --out: {self.save}; expected a file outside of that folder. "
-                "Choose another place."
-            )
 
     def _change(self) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
@@ -86,17 +76,13 @@ class Recalibrate(Command):
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before = fit_on_maps(self.kind, pairs)
+        change, before = fit_on_maps(self.kind, list(zip(self.fit_maps, masks, strict=True)))
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)
-        errors, nlls = (
-            [score(counts) for counts in (before, after)]
-            for score in (calibration.ece, calibration.nll)
-        )
         print(
-            f"{self.kind}: {change.describe()}; where it was fitted, ECE {100 * errors[0]:.2f} -> "
-            f"{100 * errors[1]:.2f} %, NLL {nlls[0]:.4f} -> {nlls[1]:.4f}"
+            f"{self.kind}: {change.describe()}; where it was fitted, "
+            f"ECE {100 * ece(before):.2f} -> {100 * ece(after):.2f} %, "
+            f"NLL {nll(before):.4f} -> {nll(after):.4f}"
         )
         return change

@@ -30,20 +30,14 @@ else:
 
 
 @dataclass(frozen=True)
-class Train(Command):
-    """Train the methods of the settings."""
-
-    every_process = True
+class Configured(Command):
+    """A command with the settings of a training as flags."""
 
     preset: Preset
     """Preset whose values are the defaults of the settings. The preset demo is for the course, on
     the embedded data set; small trains on real images with a CPU; paper reproduces the paper on a
     GPU; release follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
-    out: Path | None = None
-    """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
-    resume: Path | None = None
-    """Folder of a run to continue, with the settings of the run."""
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
@@ -58,8 +52,20 @@ class Train(Command):
         preset = arguments.preset if arguments.preset in PRESETS else default_preset()
         return cls(preset, PRESETS[preset])
 
+
+@dataclass(frozen=True)
+class Train(Configured):
+    """Train the methods of the settings."""
+
+    every_process = True
+
+    out: Path | None = None
+    """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
+    resume: Path | None = None
+    """Folder of a run to continue, with the settings of the run."""
+
     def __call__(self) -> None:
-        run, data = self._begin() if self.resume is None else self._open(self.resume)
+        run, data = self._open()
         with at_work_on(run):
             try:
                 self._check(run, data)
@@ -86,26 +92,23 @@ class Train(Command):
         for method in run.settings.methods:
             train(run.settings, data, method, run.method(method))
 
-    def _begin(self) -> tuple[Run, DataSplits]:
-        """Create a run and load its data."""
-        settings = self.settings
+    def _open(self) -> tuple[Run, DataSplits]:
+        """Create the run, or open the one to resume, and load its data."""
+        if self.resume is not None:
+            if self.settings != PRESETS[self.preset] or self.out is not None:
+                raise ValueError(
+                    f"--resume {self.resume} is given with other flags; expected it alone, because "
+                    "a run continues with its own settings. Leave the other flags out."
+                )
+            run = Run.open(self.resume)
+            return run, run.settings.load_data()
         # Data and weights are checked before the run is created, so that no empty run is left.
-        data = settings.load_data()
+        data = self.settings.load_data()
         check_files(data)
-        networks.build(settings.network, settings.weights)
+        networks.build(self.settings.network, self.settings.weights)
         path = self.out or Path("runs") / self.preset
-        accelerator_for(settings)  # joins the processes, because the main one names the run
-        return distributed.broadcast_from_main(lambda: Run.create(path, settings)), data
-
-    def _open(self, path: Path) -> tuple[Run, DataSplits]:
-        """Open the run to resume and load its data."""
-        if self.settings != PRESETS[self.preset] or self.out is not None:
-            raise ValueError(
-                f"--resume {path} is given with other flags; expected it alone, because a run "
-                "continues with its own settings. Leave the other flags out."
-            )
-        run = Run.open(path)
-        return run, run.settings.load_data()
+        accelerator_for(self.settings)  # joins the processes, because the main one names the run
+        return distributed.broadcast_from_main(partial(Run.create, path, self.settings)), data
 
 
 @dataclass(frozen=True)

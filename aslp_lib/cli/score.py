@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,83 +49,62 @@ class Score(Command):
     """Number of threads that read files. None uses one per processor."""
 
     def __call__(self) -> None:
-        compare(self)
-
-
-def compare(command: Score) -> None:
-    """Score and compare folders of maps.
-
-    Raises:
-        FileNotFoundError, ValueError: folders, maps or masks cannot be used, see `count_methods`.
-        OSError: a file cannot be written.
-    """
-    if not command.maps or not command.masks:
-        raise ValueError(
-            "the folders of maps or masks are missing; expected --maps DIR ... --masks DIR ..."
+        if not self.maps or not self.masks:
+            raise ValueError(
+                "the folders of maps or masks are missing; expected --maps DIR ... --masks DIR ..."
+            )
+        check_bins(self.bins)
+        if self.out is not None:
+            check_output("--out", self.out, (".json",))
+        for path in self.table:
+            check_output("--table", path, (".csv", ".md", ".tex"))
+        if self.report is not None:
+            check_output("--report", self.report, (".html", ".htm"))
+        methods, sets = parse_methods(self.maps), parse_sets(self.masks)
+        notes = []
+        if self.min_max:
+            notes.append(STRETCHED)
+        if self.weighted_f and not WEIGHTED_F:
+            notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
+        weighted_f = self.weighted_f and WEIGHTED_F
+        reading = ReadOptions(
+            self.min_max, weighted_f, self.grey, self.allow_missing, self.num_workers
         )
-    check_bins(command.bins)
-    for path in filter(None, [command.out]):
-        check_output("--out", path, (".json",))
-    for path in command.table:
-        check_output("--table", path, (".csv", ".md", ".tex"))
-    for path in filter(None, [command.report]):
-        check_output("--report", path, (".html", ".htm"))
-    methods, sets = parse_methods(command.maps), parse_sets(command.masks)
-    notes = []
-    if command.min_max:
-        notes.append(STRETCHED)
-    if command.weighted_f and not WEIGHTED_F:
-        notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-    reading = ReadOptions(
-        command.min_max,
-        command.weighted_f and WEIGHTED_F,
-        command.grey,
-        command.allow_missing,
-        num_workers=command.num_workers,
-    )
-    results = count_methods(methods, sets, reading)
-    masks = {name: len(find_images(folder)) for name, folder in sets.items()}
-    for name, by_method in results.items():
-        for label, counts in by_method.items():
-            if missing := masks[name] - len(counts):
-                notes.append(f"{name}: {missing} masks have no map of {label} and are left out")
-        if len({counts.names for counts in by_method.values()}) > 1:
-            notes.append(f"{name}: the methods have maps of different images, so none is paired")
-    evaluation = Evaluation.of(results, command.bins)
-    if command.out is not None or command.report is not None:
-        notes += evaluation.notes  # only these files contain intervals
-    _write_files(command, evaluation, methods, sets, notes)
-    for note in notes:
-        print(f"note: {note}")
-    print(as_table(evaluation.scores))
-    if command.report is not None:
-        print(f"report: {command.report}")
+        results = count_methods(methods, sets, reading)
+        for name, by_method in results.items():
+            masks = len(find_images(sets[name]))
+            for label, counts in by_method.items():
+                if missing := masks - len(counts):
+                    notes.append(f"{name}: {missing} masks have no map of {label} and are left out")
+            if len({counts.names for counts in by_method.values()}) > 1:
+                notes.append(
+                    f"{name}: the methods have maps of different images, so none is paired"
+                )
+        evaluation = Evaluation.of(results, self.bins)
+        if self.out is not None or self.report is not None:
+            notes += evaluation.notes  # only these files contain intervals
+        self._write_files(evaluation, notes)
+        if self.report is not None:
+            from aslp_lib.evaluation.report import write_comparison  # loads matplotlib
 
+            write_comparison(self.report, evaluation, methods, sets, notes)
+        for note in notes:
+            print(f"note: {note}")
+        print(as_table(evaluation.scores))
+        if self.report is not None:
+            print(f"report: {self.report}")
 
-def _write_files(
-    command: Score,
-    evaluation: Evaluation,
-    methods: Mapping[str, Path],
-    sets: Mapping[str, Path],
-    notes: Sequence[str],
-) -> None:
-    """Write the files that the command names."""
-    if command.out is None and not command.table and command.report is None:
-        return
-    records = {
-        name: {label: record | {"notes": notes} for label, record in by_method.items()}
-        for name, by_method in evaluation.records(SCORES if command.out else ()).items()
-    }
-    if command.out is not None:
-        single = len(records) == len(command.maps) == 1
-        content = next(iter(next(iter(records.values())).values())) if single else records
-        write(command.out, json.dumps(content, indent=2, allow_nan=False))
-    for path in command.table:
-        if path.suffix == ".csv":
-            write_csv(path, *flat(records))
-        else:
-            write(path, markdown(records) if path.suffix == ".md" else latex(records))
-    if command.report is not None:
-        from aslp_lib.evaluation.report import write_comparison  # loads matplotlib
-
-        write_comparison(command.report, evaluation, methods, sets, notes)
+    def _write_files(self, evaluation: Evaluation, notes: Sequence[str]) -> None:
+        """Write the scores to the files that --out and --table name."""
+        records = evaluation.records(SCORES if self.out else ())
+        for row in (row for by_method in records.values() for row in by_method.values()):
+            row["notes"] = notes
+        if self.out is not None:
+            single = len(records) == len(self.maps) == 1
+            content = next(iter(next(iter(records.values())).values())) if single else records
+            write(self.out, json.dumps(content, indent=2, allow_nan=False))
+        for path in self.table:
+            if path.suffix == ".csv":
+                write_csv(path, *flat(records))
+            else:
+                write(path, markdown(records) if path.suffix == ".md" else latex(records))

@@ -7,20 +7,15 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aslp_lib.data.listing import find_images
 from aslp_lib.evaluation.scores import Results
-from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders
+from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders, find_maps
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
 
 
 def count_methods(
-    methods: Mapping[str, Path],
-    sets: Mapping[str, Path],
-    reading: ReadOptions = AS_IT_IS,
-    *,
-    progress: bool = True,
+    methods: Mapping[str, Path], sets: Mapping[str, Path], reading: ReadOptions = AS_IT_IS
 ) -> Results:
     """Count the pixels of every method's maps on every set.
 
@@ -31,7 +26,7 @@ def count_methods(
     ...         Path(folder, name).mkdir()
     ...         Image.new("L", (4, 2), 255).save(Path(folder, name, "image.png"))
     ...     maps, masks = {"ours": Path(folder, "ours")}, {"SOD": Path(folder, "masks")}
-    ...     results = count_methods(maps, masks, ReadOptions(weighted_f=False), progress=False)
+    ...     results = count_methods(maps, masks, ReadOptions(weighted_f=False))
     >>> results["SOD"]["ours"].pixels
     8
 
@@ -46,21 +41,19 @@ def count_methods(
         ValueError: maps or masks cannot be used, see `count_folders`.
     """
     # Every folder is checked first, because counting may take an hour.
-    for folder in sets.values():
-        if not folder.is_dir():
-            raise FileNotFoundError(
-                f"there is no folder {folder}; expected a folder of masks. Correct --masks."
-            )
+    for kind, given in (("masks", sets), ("maps", methods)):
+        for folder in given.values():
+            if not folder.is_dir():
+                raise FileNotFoundError(
+                    f"there is no folder {folder}; expected a folder of {kind}. Correct --{kind}."
+                )
     folders = {
         name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
         for name in sets
     }
     return {
-        name: {
-            label: count_folders(folder, sets[name], reading, progress=progress)
-            for label, folder in by_method.items()
-        }
-        for name, by_method in folders.items()
+        name: {label: count_folders(path, sets[name], reading) for label, path in paths.items()}
+        for name, paths in folders.items()
     }
 
 
@@ -109,9 +102,8 @@ def parse_sets(folders: Sequence[Path]) -> dict[str, Path]:
         name = path.parent.name if path.name.lower() in MASK_FOLDERS else path.name
         if name in sets:
             raise ValueError(
-                f"{sets[name]} and {folder} are both called {name}; expected a name for each set, "
-                "because maps of several sets lie in folders of these names. Rename one, or link "
-                f"to it under another name (ln -s {path} OTHER; --masks OTHER)."
+                f"{sets[name]} and {folder} are both called {name}; expected a name for each set. "
+                f"Rename one, or link to it under another name (ln -s {path} OTHER; --masks OTHER)."
             )
         _refuse_unprintable(name, "a link to the folder that has a printable name")
         sets[name] = folder
@@ -135,19 +127,11 @@ def _refuse_unprintable(name: str, remedy: str) -> None:
 
 def _maps(folder: Path, name: str, sets: int) -> Path:
     """Return the folder with a method's maps of one set."""
-    if not folder.is_dir():
-        raise FileNotFoundError(
-            f"there is no folder {folder}; expected a folder of maps. Correct --maps."
-        )
     if (folder / name).is_dir():
         return folder / name
     if sets > 1:
         raise FileNotFoundError(
-            f"there is no folder {folder / name}; expected a subfolder named after each set in "
-            "each method's folder, because there are several sets."
+            f"there is no folder {folder / name}; expected a subfolder named after each set."
         )
-    if not find_images(folder):
-        raise ValueError(
-            f"there are no maps in {folder}; expected STEM.png there or in {folder / name}."
-        )
+    find_maps(folder)  # raises ValueError if there are none
     return folder

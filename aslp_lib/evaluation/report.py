@@ -265,7 +265,7 @@ def _page(
             change = differences.get(label)
             table = calibration.reliability(counts, evaluation.bins)
             comparison = "" if change is None else f" {verdict(first, change)}"
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)}.{comparison}"
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %.{comparison}"
             sentences.append(bold(label) + text)
             row = evaluation.scores[name][label]
             rows.append([name, label, *_cells(row, errors[label], change, differences=several)])

@@ -111,7 +111,7 @@ def intervals(
         Score name -> (low, high), or None if the score is undefined. A set of a single image has
         no intervals.
     """
-    if len(counts) < 2:
+    if not names or len(counts) < 2:
         return {}
     resamples = Resamples(counts)
     return {
@@ -187,20 +187,17 @@ def evaluate_run(
     from aslp_lib.prediction import provenance
 
     provenance.check(run, data.tests)
-    names = {variant.label: variant.name for variant in run.variants()}
-    evaluation = Evaluation.of(
-        {
-            name: {
-                variant.label: count_maps(
-                    run.maps(variant, name), dataset, reading, progress=progress
-                )
-                for variant in run.variants()
-            }
-            for name, dataset in data.tests.items()
+    variants = {variant.label: variant for variant in run.variants()}
+    results = {
+        name: {
+            label: count_maps(run.maps(variant, name), dataset, reading, progress=progress)
+            for label, variant in variants.items()
         }
-    )
+        for name, dataset in data.tests.items()
+    }
+    evaluation = Evaluation.of(results)
     records = {
-        name: {names[label]: row for label, row in rows.items()}
+        name: {variants[label].name: row for label, row in rows.items()}
         for name, rows in evaluation.records().items()
     }
     write(run.metrics, json.dumps(records, indent=2, allow_nan=False))

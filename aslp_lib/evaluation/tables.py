@@ -178,15 +178,11 @@ def best_in_bold(rows: Rows, bold: Callable[[str], str]) -> Iterator[tuple[str, 
             tied = len(set(texts.values())) == 1
             best_methods.append({m for m, text in texts.items() if text == best and not tied})
         for method, row in methods.items():
-            cells = [score.text(_value(row, score)) for score in COLUMNS]
-            yield (
-                name,
-                method,
-                [
-                    bold(cell) if method in leaders else cell
-                    for cell, leaders in zip(cells, best_methods, strict=True)
-                ],
-            )
+            cells = []
+            for score, leaders in zip(COLUMNS, best_methods, strict=True):
+                cell = score.text(_value(row, score))
+                cells.append(bold(cell) if method in leaders else cell)
+            yield name, method, cells
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:

@@ -17,7 +17,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
-from multiprocessing import connection
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from aslp_lib.experiments.records import (
     NAMES,
     Data,
     Record,
-    differing,
+    check_settings,
     of_method,
     read,
     read_data,
@@ -90,16 +90,15 @@ class RunConfiguration:
         """
         family = METHODS[self.method].family
         tuned = common.tuned(**{family: self.options}) if self.options else common
-        options = vars(tuned.hyperparameters)
+        groups = vars(tuned.hyperparameters)
+        options = {family: groups[family]} if family in groups else {}
         return replace(
             tuned,
             methods=(self.method,),
             recalibrate=(),
             seed=seed,
             data_seed=seed,
-            hyperparameters=Hyperparameters(
-                **{family: options[family]} if family in options else {}
-            ),
+            hyperparameters=Hyperparameters(**options),
         )
 
 
@@ -141,17 +140,14 @@ class Experiment:
     def __post_init__(self) -> None:
         require("seeds", self.seeds, self.seeds >= 1, "at least 1")
         for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
-            for value in getattr(self, name):
-                if value not in known:
-                    raise ValueError(
-                        f"{name} has an unknown name: {value!r}; expected names among "
-                        f"{', '.join(known)}."
-                    )
-        if self.shifts and self.settings.data != EMBEDDED:
-            raise ValueError(
-                f"data is {self.settings.data!r}; expected {EMBEDDED!r}, which shifts need. Leave "
-                "--shifts out, or use the embedded data."
-            )
+            if unknown := [value for value in getattr(self, name) if value not in known]:
+                raise ValueError(
+                    f"{name} has an unknown name: {unknown[0]!r}; expected names among "
+                    f"{', '.join(known)}."
+                )
+        possible = not self.shifts or self.settings.data == EMBEDDED
+        expected = f"{EMBEDDED!r}, which shifts need. Leave --shifts out, or use the embedded data."
+        require("data", self.settings.data, possible, expected)
 
     @property
     def trainings(self) -> list[tuple[RunConfiguration, Settings]]:
@@ -183,10 +179,8 @@ class Experiment:
                     f"a test set is called {part.name!r}; expected another name, because the "
                     f"{part.name} set has this one. Rename the test set's folder."
                 )
-        sets |= data.tests
-        if self.shifts:
-            seed, limit = training.data_seed, training.limit
-            sets |= graded(training.size, self.shifts, data_seed=seed, limit=limit)
+        seed, limit = training.data_seed, training.limit
+        sets |= data.tests | graded(training.size, self.shifts, data_seed=seed, limit=limit)
         for test in list(data.tests.values())[:1]:
             for name in self.corruptions:
                 corrupted = Corrupted(test, name, training.seed)
@@ -208,12 +202,11 @@ class Experiment:
         fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()
-            parts = {splits.train.name: splits.train, **self.sets(training, splits)}
-            for name, part in parts.items():
+            for part in (splits.train, *self.sets(training, splits).values()):
                 if not isinstance(part, Corrupted):
-                    fingerprints[seed, name] = {
-                        stem: image[:8] + mask[:8]
-                        for stem, (image, mask) in part.fingerprints().items()
+                    pairs = part.fingerprints().items()
+                    fingerprints[seed, part.name] = {
+                        stem: image[:8] + mask[:8] for stem, (image, mask) in pairs
                     }
         return fingerprints
 
@@ -231,11 +224,7 @@ class Experiment:
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
-        if names := differing(asdict(training), asdict(run.settings)):
-            raise ValueError(
-                f"{path} was made with another {', '.join(names)}; expected the same settings. "
-                "Choose another --out, or remove the folder."
-            )
+        check_settings(path, asdict(training), asdict(run.settings), "--out")
         return run
 
 
@@ -282,26 +271,29 @@ def collect(
         locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
         known = read(file, experiment.settings) if file.exists() else []
-        saved_data, data = read_data(file) if known else {}, experiment.data()
-        if known:
-            _check_data(file, saved_data, data)
+        data = _joined_data(file, experiment.data()) if known else experiment.data()
         records: list[Record] = []
         for new_records in compare(experiment, processes, known, progress=progress):
             records += new_records
             rows = in_order(experiment, records, known)
-            save(file, rows, experiment.settings, experiment.seeds, {**saved_data, **data})
+            save(file, rows, experiment.settings, experiment.seeds, data)
     return records
 
 
-def _check_data(file: Path, saved: Data, current: Data) -> None:
-    """Raise ValueError if the records were made from images or masks that have changed since."""
+def _joined_data(file: Path, current: Data) -> Data:
+    """Return the data of a file's records and the current data, which must not contradict them.
+
+    Raises:
+        ValueError: the records were made from images or masks that have changed since.
+    """
+    saved = read_data(file)
     if not saved:
         raise ValueError(
             f"{file} does not say what images its records were made from; expected fingerprints of "
             "every set. Choose another --results, or remove the file."
         )
-    for key in (key for key in current if key in saved):
-        before, after = saved[key], current[key]
+    for key, after in current.items():
+        before = saved.get(key, after)
         stems = sorted(before.keys() | after.keys())
         if changed := [stem for stem in stems if before.get(stem) != after.get(stem)]:
             raise ValueError(
@@ -309,6 +301,7 @@ def _check_data(file: Path, saved: Data, current: Data) -> None:
                 f"{file} were made, such as {changed[0]}; expected the same files. Restore them, "
                 "or choose another --out and --results."
             )
+    return {**saved, **current}
 
 
 def in_order(
@@ -321,13 +314,11 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    kinds = (None, *experiment.settings.recalibrate)
-    identities = [
-        (training.seed, configuration.method, json.dumps(_options(training)), kind)
-        for configuration, training in experiment.trainings
-        for kind in kinds
-    ]
-    order: dict[Hashable, int] = {key: number for number, key in enumerate(identities)}
+    wanted = product(experiment.trainings, (None, *experiment.settings.recalibrate))
+    order: dict[Hashable, int] = {
+        (training.seed, configuration.method, json.dumps(_options(training)), kind): number
+        for number, ((configuration, training), kind) in enumerate(wanted)
+    }
     rows: dict[Hashable, tuple[int, Record]] = {}
     for record in (*new, *known):
         options = json.dumps(record["options"])
@@ -374,31 +365,27 @@ def compare(
     for configuration, training in trainings:
         if (experiment.path / configuration.name / f"seed-{training.seed}").exists():
             experiment.run(configuration, training)
-    bar = partial(tqdm, total=len(trainings), desc="trainings", disable=not progress)
+    # All known records would be megabytes for every process.
+    jobs = [
+        (experiment, configuration, training, [*_among(known, training).values()])
+        for configuration, training in trainings
+    ]
+    bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
     if processes == 1:
-        for configuration, training in bar(trainings):
-            yield recorded(experiment, configuration, training, known, progress=progress)
+        for job in bar(jobs):
+            yield recorded(*job, progress=progress)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin_process, (threads,)) as pool:
         try:
-            jobs = []
-            for configuration, training in trainings:
-                # All known records would be megabytes for every process.
-                reusable = [*_among(known, training).values()]
-                jobs.append(
-                    pool.submit(
-                        recorded, experiment, configuration, training, reusable, progress=False
-                    )
-                )
-            for job in bar(as_completed(jobs)):
-                yield job.result()
+            results = [pool.submit(recorded, *job, progress=False) for job in jobs]
+            for result in bar(as_completed(results)):
+                yield result.result()
         except BrokenProcessPool:
             raise RuntimeError(
-                "the process of a training was ended from outside, as the system does when memory "
-                "runs out; expected it to finish. Repeat the command, with a smaller --processes "
-                "if memory is short; it continues where it stopped."
+                "a training process was ended from outside, for example because memory ran out; "
+                "expected it to finish. Repeat the command to continue, with a smaller --processes."
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
@@ -407,21 +394,18 @@ def compare(
 def _begin_process(threads: int) -> None:
     """Set the number of threads of a process of the pool, and let it end with its parent."""
     torch.set_num_threads(threads)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def _end_with(sentinel: int) -> None:
+def _end_with_parent() -> None:
     """End this process when its parent has ended.
 
     A killed parent cannot stop its processes: they would finish their training and then wait for
     the next one forever.
-
-    Args:
-        sentinel: handle that becomes ready when the parent ends.
     """
-    connection.wait([sentinel])
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 
@@ -453,7 +437,7 @@ def recorded(
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            records |= _scored(run, data, sets, missing, progress)
+            records |= _missing(run, data, sets, missing, progress)
     return [records[name, kind] for kind in kinds for name in sets]
 
 
@@ -463,26 +447,24 @@ Key = tuple[str, str | None]
 
 def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
     """Return those of the known records that belong to a training."""
-    (method,) = training.methods
     return {
         (record["set"], record["recalibration"]): record
-        for record in of_method(known, method, _options(training))
+        for record in of_method(known, training.methods[0], _options(training))
         if record["seed"] == training.seed
     }
 
 
 def _options(training: Settings) -> dict[str, Any]:
     """Return the hyperparameters of a training's method."""
-    (method,) = training.methods
-    options = getattr(training.hyperparameters, METHODS[method].family, None)
+    options = getattr(training.hyperparameters, METHODS[training.methods[0]].family, None)
     return {} if options is None else asdict(options)
 
 
-def _scored(
+def _missing(
     run: Run,
     data: DataSplits,
     sets: Mapping[str, SaliencySet],
-    missing: Sequence[Key],
+    keys: Sequence[Key],
     progress: bool,
 ) -> dict[Key, Record]:
     """Compute the missing records of a run, which is trained and recalibrated if necessary."""
@@ -497,31 +479,60 @@ def _scored(
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = round(float(json.loads(clock.read_text())), 2) if clock.exists() else None
     network = load_network(settings, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in dict.fromkeys(kind for _, kind in missing) if kind is not None]
+    kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind is not None]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
     records: dict[Key, Record] = {}
-    for name, dataset in tqdm(sets.items(), desc="scores", disable=not progress, leave=False):
-        changes = {kind: fitted.get(kind or "") for set_, kind in missing if set_ == name}
-        if changes and settings.cache_images:
-            dataset.cache()
-        for kind, (counts, error) in _counted(network, dataset, settings, changes).items():
-            row = scores(counts, BINS, (*NAMES, *ESTIMATORS))
+    for name in tqdm(dict(keys), desc="scores", disable=not progress, leave=False):
+        if settings.cache_images:
+            sets[name].cache()
+        changes = {kind: fitted.get(kind or "") for set_, kind in keys if set_ == name}
+        for kind, fields in _scored(network, sets[name], settings, changes).items():
             records[name, kind] = {
                 "method": method,
                 "options": _options(settings),
                 "recalibration": kind,
                 "seed": settings.seed,
                 "set": name,
-                **{key: _rounded(value) for key, value in row.items()},
-                **({} if error is None else {"posterior_error": _rounded(error)}),
-                **({} if isinstance(dataset, Corrupted) else {"intervals": _ends(counts)}),
-                "images": len(counts),
+                **fields,
                 "seconds": seconds,
                 **alphas_of(folder),
             }
     return records
+
+
+def _scored(
+    network: torch.nn.Module,
+    dataset: SaliencySet,
+    settings: Settings,
+    changes: Mapping[str | None, Recalibration | None],
+) -> dict[str | None, Record]:
+    """Return the scores of a set, with their intervals and the number of images, by recalibration.
+
+    The posterior error is the mean over images of the mean squared difference from the true
+    posterior over pixels.
+    """
+    posterior = getattr(dataset, "posterior", None)
+    parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
+    errors = dict.fromkeys(changes, 0.0)
+    for index, maps in predicted_maps(network, dataset, settings, changes):
+        mask = dataset.mask(index)
+        for kind, prediction in maps.items():
+            parts[kind].append(Counts.from_map(prediction, mask))
+            if posterior is not None:
+                errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
+    rows: dict[str | None, Record] = {}
+    for kind, images in parts.items():
+        counts = Counts.join(images)
+        values = scores(counts, BINS, (*NAMES, *ESTIMATORS))
+        if posterior is not None:
+            values["posterior_error"] = errors[kind] / len(counts)
+        rows[kind] = {name: _rounded(value) for name, value in values.items()}
+        if not isinstance(dataset, Corrupted):
+            rows[kind]["intervals"] = _ends(counts)
+        rows[kind]["images"] = len(counts)
+    return rows
 
 
 def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
@@ -540,30 +551,4 @@ def _ends(counts: Counts) -> dict[str, list[float | None]]:
     bounds = error_bounds(counts) if len(counts) > 1 else {}
     return {
         name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
-    }
-
-
-def _counted(
-    network: torch.nn.Module,
-    dataset: SaliencySet,
-    settings: Settings,
-    changes: Mapping[str | None, Recalibration | None],
-) -> dict[str | None, tuple[Counts, float | None]]:
-    """Count the pixels of a set's maps and compute their posterior error.
-
-    The posterior error is the mean over images of the mean squared difference from the true
-    posterior over pixels; it is None where the true posterior is unknown.
-    """
-    posterior = getattr(dataset, "posterior", None)
-    parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
-    errors = dict.fromkeys(changes, 0.0)
-    for index, maps in predicted_maps(network, dataset, settings, changes) if changes else ():
-        mask = dataset.mask(index)
-        for kind, prediction in maps.items():
-            parts[kind].append(Counts.from_map(prediction, mask))
-            if posterior is not None:
-                errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
-    return {
-        kind: (Counts.join(counts), None if posterior is None else errors[kind] / len(counts))
-        for kind, counts in parts.items()
     }

@@ -137,11 +137,9 @@ def in_and_under_shift(
             markeredgewidth=0.6, elinewidth=1, label=plain(label, 30),
         )  # fmt: skip
         notes.append(f"{label}: {x:.1f} % and {y:.1f} %")
-    axis.set(xlabel=f"ECE, {names[0]}, %", ylabel=f"ECE, {names[1]}, %")
-    axis.set_xlim(left=0)
-    axis.set_ylim(bottom=0)
-    size = 9 if len(inside) <= READABLE else 7
-    figure.legend(fontsize=size, loc="outside right upper")
+    axis.set(xlabel=f"ECE, {names[0]}, %", xlim=(0, None))
+    axis.set(ylabel=f"ECE, {names[1]}, %", ylim=(0, None))
+    figure.legend(fontsize=9 if len(inside) <= READABLE else 7, loc="outside right upper")
     figure.set_label(
         f"Calibration error on {names[0]} against that on {names[1]}, {title}; the nearer to the "
         f"lower left corner, the better. {'; '.join(notes)}."

@@ -118,18 +118,12 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
                 problem = f"it scores the same maps as record {first}; expected one record of them"
         if problem:
             raise ValueError(
-                f"{path}, record {number}: {problem}. Remove the record, and compare will make it "
-                "again."
+                f"{path}, record {number}: {problem}. Remove it, and compare will make it again."
             )
     if settings is None:
         return records
-    saved = asdict(content["settings"])
     current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
-    if names := differing(current, saved):
-        raise ValueError(
-            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
-            "another --results, or remove the file."
-        )
+    check_settings(path, current, asdict(content["settings"]), "--results")
     return records
 
 
@@ -145,9 +139,8 @@ def read_data(path: Path) -> Data:
 
 def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
-    text = Path(path).read_text(encoding="utf-8")
     try:
-        content = json_object(text)
+        content = json_object(Path(path).read_text(encoding="utf-8"))
         records = content["records"]
         require("records", records, isinstance(records, list), "a list")
         return {
@@ -160,8 +153,7 @@ def _content(path: Path) -> dict[str, Any]:
         }
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{path} cannot be read ({error}); expected the records of a comparison. Choose a file "
-            "that compare wrote."
+            f"{path} holds no records ({error}); expected a file that compare wrote. Choose one."
         ) from error
 
 
@@ -373,10 +365,24 @@ def cell(score: Score, records: Sequence[Record]) -> str:
     return text
 
 
-def differing(current: Mapping[str, object], earlier: Mapping[str, object]) -> list[str]:
-    """Return the names whose values differ from the earlier ones, sorted.
+def check_settings(
+    path: Path, current: Mapping[str, object], earlier: Mapping[str, object], flag: str
+) -> None:
+    """Raise ValueError unless all current settings have the values that made a file or folder.
 
-    >>> differing({"epochs": 2, "size": 16}, {"epochs": 1, "size": 16})
-    ['epochs']
+    >>> check_settings(Path("all"), {"epochs": 2}, {"epochs": 1, "size": 16}, "--out")
+    Traceback (most recent call last):
+    ValueError: all was made with another epochs; expected the same settings. Choose another \
+--out, or remove it.
+
+    Args:
+        path: the file or folder.
+        current: settings by name.
+        earlier: settings that the file or folder was made with.
+        flag: command-line option that names the path, such as `--out`, for the message.
     """
-    return sorted(name for name in current if current[name] != earlier.get(name))
+    if names := sorted(name for name in current if current[name] != earlier.get(name)):
+        raise ValueError(
+            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
+            f"another {flag}, or remove it."
+        )

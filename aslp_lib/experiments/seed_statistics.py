@@ -69,32 +69,30 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
     Raises:
         ValueError: the seeds differ, a seed occurs twice, or the score is undefined for a record.
     """
+    seeds, others = (sorted(record["seed"] for record in records) for records in (first, second))
+    if seeds != others or len(set(seeds)) < len(seeds):
+        raise ValueError(
+            f"the seeds are {seeds} and {others}; expected the same seeds, each once, for a paired "
+            "difference. Select one record per seed."
+        )
     minuends, subtrahends = (
         {record["seed"]: record[score] for record in records} for records in (first, second)
     )
-    repeated = len(minuends) < len(first) or len(subtrahends) < len(second)
-    if repeated or minuends.keys() != subtrahends.keys():
-        raise ValueError(
-            f"the seeds are {sorted(record['seed'] for record in first)} and "
-            f"{sorted(record['seed'] for record in second)}; expected the same seeds, each once, "
-            "for a paired difference. Select one record per seed."
-        )
     if None in (*minuends.values(), *subtrahends.values()):
         raise ValueError(
-            f"{score} is undefined for some of these records; expected a number in each. Choose "
-            "another score."
+            f"{score} is undefined for some of these records; expected numbers. Choose another."
         )
     values = [float(minuends[seed] - subtrahends[seed]) for seed in minuends]
     low, high = student_interval(values)
-    mean, seeds = float(np.mean(values)), len(values)
-    if seeds < 2:
+    mean, n = float(np.mean(values)), len(values)
+    if n < 2:
         return Difference(mean, low, high, 1.0, tuple(values))
     from scipy.stats import t
 
-    error = float(np.std(values, ddof=1)) / math.sqrt(seeds)
+    error = float(np.std(values, ddof=1)) / math.sqrt(n)
     # With the same difference at every seed, the standard error is zero.
     statistic = abs(mean) / error if error else math.inf if mean else 0.0
-    return Difference(mean, low, high, float(2 * t.sf(statistic, seeds - 1)), tuple(values))
+    return Difference(mean, low, high, float(2 * t.sf(statistic, n - 1)), tuple(values))
 
 
 def student_interval(values: Sequence[float]) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm.auto import tqdm
 
+from aslp_lib.checks import require
 from aslp_lib.data.images import Grey, read_map, read_mask
 from aslp_lib.data.listing import find_images, refuse
 from aslp_lib.metrics.counts import Counts, min_max
@@ -54,11 +55,9 @@ class ReadOptions:
     num_workers: int | None = None
 
     def __post_init__(self) -> None:
-        if self.num_workers is not None and self.num_workers < 1:
-            raise ValueError(
-                f"num_workers is {self.num_workers}; expected at least 1, or None for one per "
-                "processor."
-            )
+        valid = self.num_workers is None or self.num_workers >= 1
+        expected = "at least 1, or None for one per processor."
+        require("num_workers", self.num_workers, valid, expected)
 
 
 AS_IT_IS = ReadOptions()
@@ -126,21 +125,31 @@ def count_folders(
         ValueError: there are no maps, stems do not match, files are damaged, or sizes differ; the
             message names the files.
     """
-    map_files, mask_files = find_images(Path(maps)), find_images(Path(masks))
-    if not map_files:
-        raise ValueError(f"there are no maps in {maps}; expected 8-bit greyscale files STEM.png.")
+    map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks))
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
         refuse(
             f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
             mask_files.keys() - map_files.keys(),
         )
-    stems = sorted(map_files)
+    stems = list(map_files)
 
     def mask(index: int) -> np.ndarray:
         return read_mask(mask_files[stems[index]], reading.grey)
 
-    return _count({s: map_files[s] for s in stems}, mask, reading, Path(maps).name, progress)
+    return _count(map_files, mask, reading, Path(maps).name, progress)
+
+
+def find_maps(folder: Path) -> dict[str, Path]:
+    """Find the maps of a folder: stem -> file, in the order of the stems.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: there are no maps.
+    """
+    if not (maps := find_images(folder)):
+        raise ValueError(f"there are no maps in {folder}; expected 8-bit greyscale files STEM.png.")
+    return dict(sorted(maps.items()))
 
 
 def _count(
@@ -151,10 +160,8 @@ def _count(
     progress: bool,
 ) -> Counts:
     """Count map files, given by stem, against `mask(index)`, in several threads."""
-    stems = list(paths)
 
-    def count(index: int) -> Counts:
-        path = paths[stems[index]]
+    def count(index: int, path: Path) -> Counts:
         labels, prediction = mask(index), read_map(path)
         if reading.min_max:
             prediction = min_max(prediction)
@@ -169,9 +176,9 @@ def _count(
     workers = reading.num_workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool:
         # With one worker, this thread counts: handing the work over would cost more than it gains.
-        parts = (pool.map if workers > 1 else map)(count, range(len(stems)))
-        bar = tqdm(parts, f"maps of {name}", len(stems), disable=not progress, leave=False)
-        return replace(Counts.join(list(bar)), names=tuple(stems))
+        parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
+        bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
+        return replace(Counts.join(list(bar)), names=tuple(paths))
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:

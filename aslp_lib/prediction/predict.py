@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
@@ -31,7 +30,7 @@ from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, loader
-from aslp_lib.training.validation import own_size, to_grey_levels, to_size
+from aslp_lib.training.validation import own_size, to_grey_levels
 
 K = TypeVar("K", bound=Hashable)
 
@@ -94,14 +93,11 @@ def predict_run(
     }
     accelerator_for(settings)  # joins the processes
     weights = fingerprint(network.state_dict())
-    for name, dataset in data.tests.items():
-        folders = {folder.maps(name, kind): kind for kind in (None, *fitted)}
-        clear = partial(_clear_outdated, settings, folder, weights, folders, dataset)
+    for dataset in data.tests.values():
+        clear = partial(_clear_outdated, settings, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
-            recalibrated = {
-                maps: fitted[kind] for maps, kind in folders.items() if kind is not None
-            }
-            target = folder.maps(name)
+            target, *others = made
+            recalibrated = dict(zip(others, fitted.values(), strict=True))
             predict(
                 network, dataset, target, settings, recalibrated=recalibrated, progress=progress
             )
@@ -111,11 +107,7 @@ def predict_run(
 
 
 def _clear_outdated(
-    settings: Settings,
-    folder: MethodFolder,
-    weights: str,
-    folders: Mapping[Path, str | None],
-    dataset: SaliencySet,
+    settings: Settings, folder: MethodFolder, weights: str, dataset: SaliencySet
 ) -> dict[Path, provenance.Made]:
     """Remove maps of a set that are incomplete or out of date.
 
@@ -125,29 +117,29 @@ def _clear_outdated(
         settings: settings of the run.
         folder: folder of the method.
         weights: fingerprint of the weights.
-        folders: folder of maps -> name of the recalibration, None for the network as trained.
         dataset: the set.
 
     Returns:
-        Folder of maps -> provenance, for the folders to predict; empty if all maps are up to date.
+        Folder of maps -> provenance, for the folders to predict: that of the network as trained,
+        then one per recalibration. Empty if all maps are up to date.
     """
     images = provenance.of_images(dataset)
     made = {
-        maps: provenance.made_with(settings, folder, weights, kind, images)
-        for maps, kind in folders.items()
+        folder.maps(dataset.name, kind): provenance.made_with(
+            settings, folder, weights, kind, images
+        )
+        for kind in (None, *settings.recalibrate)
     }
     if not any(maps.exists() for maps in made):
         return made
-    why = "some are missing"
-    if all((maps / f"{stem}.png").is_file() for maps in folders for stem in dataset.stems):
-        try:
-            keys = {key: None for maps in made for key in provenance.changed(maps, made[maps])}
-        except FileNotFoundError:
-            why = "nothing says what they were made with"
-        else:
-            if not keys:
-                return {}
-            why = f"they were made with other {', '.join(keys)}"
+    if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
+        why = "some are missing"
+    elif not all(provenance.record(maps).exists() for maps in made):
+        why = "nothing says what they were made with"
+    elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
+        why = f"they were made with other {', '.join(keys)}"
+    else:
+        return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
         # The old records stay until new ones replace them: maps without a record are never refused,
@@ -198,42 +190,24 @@ def predict(
     network = network.to(accelerator.device).eval()
     changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
     names = [f"{stem}.png" for stem in dataset.stems]
+    indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    predicted = predicted_maps(network, dataset, settings, changes, indices)
+    quiet = not (progress and accelerator.is_main_process)
     with ExitStack() as folders:  # only the main process makes and renames folders
         partials = distributed.broadcast_from_main(
             lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
         )
-        _fill(network, dataset, partials, changes, settings, accelerator, progress)
+        bar = tqdm(predicted, f"maps of {dataset.name}", len(indices), disable=quiet, leave=False)
+        with ThreadPoolExecutor() as pool:
+            written = [
+                pool.submit(write, partials[folder] / names[index], to_png(prediction))
+                for index, maps in bar
+                for folder, prediction in maps.items()
+            ]
+            for future in written:
+                future.result()  # raises an error of the thread
         accelerator.wait_for_everyone()
     accelerator.wait_for_everyone()
-
-
-def _fill(
-    network: nn.Module,
-    dataset: SaliencySet,
-    partials: Mapping[Path, Path],
-    changes: Mapping[Path, Recalibration | None],
-    settings: Settings,
-    accelerator: Accelerator,
-    progress: bool,
-) -> None:
-    """Write this process's share of the maps into the temporary folders.
-
-    Args:
-        partials: folder of maps -> its temporary folder.
-        changes: folder of maps -> recalibration, None for the network as trained.
-    """
-    indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
-    quiet = not (progress and accelerator.is_main_process)
-    bar = tqdm(desc=f"maps of {dataset.name}", total=len(indices), disable=quiet, leave=False)
-    with bar, ThreadPoolExecutor() as pool:
-        written: list[Future] = []
-        for index, maps in predicted_maps(network, dataset, settings, changes, indices):
-            for folder, prediction in maps.items():
-                path = partials[folder] / f"{dataset.stems[index]}.png"
-                written.append(pool.submit(write, path, to_png(prediction)))
-            bar.update()
-        for future in written:
-            future.result()  # raises an error of the thread
 
 
 @torch.inference_mode()
@@ -271,30 +245,45 @@ def predicted_maps(
     for images, _, batch in loader(dataset, settings, accelerator, selected):
         with accelerator.autocast():
             raw = network(images).float()
-        shapes = [dataset.shape(index) for index in batch.tolist()]
-        uncalibrated = _resized_probabilities(raw, shapes, settings)
+        numbers = batch.tolist()
+        shapes = [dataset.shape(number) for number in numbers]
+        resized = partial(_resized, dataset, numbers, shapes, settings.resize_logits)
+        uncalibrated = resized(raw)
         maps: list[dict[K, np.ndarray]] = [{} for _ in images]
         for key, change in changes.items():
-            logits = raw if change is None else change.apply_on_images(raw, images, network)
-            _refuse_non_finite(logits, dataset, batch.tolist())
-            probabilities = (
-                uncalibrated if change is None else _resized_probabilities(logits, shapes, settings)
-            )
+            probabilities = uncalibrated
+            if change is not None:
+                probabilities = resized(change.apply_on_images(raw, images, network))
             for by_key, before, probability in zip(maps, uncalibrated, probabilities, strict=True):
                 if change is not None and change.preserves_decisions:
                     probability = preserve_decisions(probability, before)
                 if settings.min_max_maps:
                     probability = min_max(probability)
                 by_key[key] = to_grey_levels(probability)
-        yield from zip(batch.tolist(), maps, strict=True)
+        yield from zip(numbers, maps, strict=True)
 
 
-def _resized_probabilities(
-    logits: torch.Tensor, shapes: Sequence[tuple[int, int]], settings: Settings
+def _resized(
+    dataset: SaliencySet,
+    indices: Sequence[int],
+    shapes: Sequence[tuple[int, int]],
+    resize_logits: bool,
+    logits: torch.Tensor,
 ) -> list[np.ndarray]:
-    """Return the probabilities of a batch, each at its image's own size (H, W)."""
+    """Return the probabilities of a batch, each at its image's own size (H, W).
+
+    Raises:
+        FloatingPointError: the logits are NaN or infinite, and would become black maps.
+    """
+    finite = torch.isfinite(logits).flatten(1).all(1).tolist()
+    if not all(finite):
+        raise FloatingPointError(
+            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
+            f"{dataset.name} is not finite; expected finite logits. Train the network again, with "
+            "a lower --learning-rate or with --precision no."
+        )
     return [
-        own_size(logit, shape, resize_logits=settings.resize_logits)
+        own_size(logit, shape, resize_logits=resize_logits)
         for logit, shape in zip(logits.cpu(), shapes, strict=True)
     ]
 
@@ -316,24 +305,9 @@ def grey_level_maps(
     """
     device = next(network.parameters()).device
     images = torch.stack([dataset[i][0] for i in indices]).to(device)
-    logits = network.eval()(images)
-    _refuse_non_finite(logits, dataset, indices)
-    probabilities = torch.sigmoid(logits).cpu()
-    return [
-        to_grey_levels(to_size(p, dataset.shape(i)))
-        for p, i in zip(probabilities, indices, strict=True)
-    ]
-
-
-def _refuse_non_finite(logits: torch.Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
-    """Raise FloatingPointError for NaN or infinite logits, which would become black maps."""
-    finite = torch.isfinite(logits).flatten(1).all(1).tolist()
-    if not all(finite):
-        raise FloatingPointError(
-            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
-            f"{dataset.name} is not finite; expected finite logits. Train the network again, with "
-            "a lower --learning-rate or with --precision no."
-        )
+    shapes = [dataset.shape(i) for i in indices]
+    probabilities = _resized(dataset, indices, shapes, False, network.eval()(images))
+    return list(map(to_grey_levels, probabilities))
 
 
 def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:

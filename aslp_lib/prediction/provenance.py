@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 from aslp_lib.config import Settings
@@ -108,19 +109,18 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
         folder = run.method(method)
         has_weights = folder.weights.exists()
         weights = fingerprint(load_tensors(folder.weights)[0]) if has_weights else ""
-        for kind in (None, *run.settings.recalibrate):
-            for name in tests:
-                maps = folder.maps(name, kind)
-                if not record(maps).exists():
-                    continue
-                made = made_with(run.settings, folder, weights, kind, images[name])
-                if not has_weights:
-                    del made["weights"]
-                if keys := changed(maps, made):
-                    raise ValueError(
-                        f"the maps in {maps} were made with other {', '.join(keys)}; expected "
-                        f"those of the run. Predict them again: predict {run.path}"
-                    )
+        for kind, name in product((None, *run.settings.recalibrate), tests):
+            maps = folder.maps(name, kind)
+            if not record(maps).exists():
+                continue
+            made = made_with(run.settings, folder, weights, kind, images[name])
+            if not has_weights:
+                del made["weights"]
+            if keys := changed(maps, made):
+                raise ValueError(
+                    f"the maps in {maps} were made with other {', '.join(keys)}; expected those of "
+                    f"the run. Predict them again: predict {run.path}"
+                )
 
 
 def unrecorded(run: Run, tests: Mapping[str, SaliencySet]) -> bool:

@@ -11,10 +11,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.data.images import read_map
-from aslp_lib.data.listing import find_images
 from aslp_lib.files import whole_folder, write
-from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
-from aslp_lib.prediction.maps import ReadOptions, count_folders
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.maps import ReadOptions, count_folders, find_maps
 from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Recalibration
 
@@ -24,9 +23,7 @@ ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
 
 
-def fit_on_maps(
-    kind: str, pairs: Sequence[tuple[Path, Path]], *, progress: bool = True
-) -> tuple[Recalibration, Counts]:
+def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibration, Counts]:
     """Fit a recalibration on folders of 8-bit maps and masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -37,7 +34,7 @@ def fit_on_maps(
     ...         path.mkdir()
     ...         Image.fromarray(np.uint8([grey_levels])).save(path / "image.png")
     ...     pairs = [(maps, masks)]
-    ...     temperature, counts = fit_on_maps("temperature_scaling", pairs, progress=False)
+    ...     temperature, counts = fit_on_maps("temperature_scaling", pairs)
     >>> temperature.value > 1  # confidence 86 %, accuracy 75 %
     True
 
@@ -45,7 +42,6 @@ def fit_on_maps(
         kind: name of the recalibration, one of `ON_MAPS`.
         pairs: folders of maps and of their masks. The first pair has clean images; kinds in
             `ON_CORRUPTED` accept further pairs, of corrupted images.
-        progress: show a progress bar.
 
     Returns:
         The fitted recalibration, and the counts of the first pair.
@@ -61,13 +57,12 @@ def fit_on_maps(
             f"one set. Only {', '.join(ON_CORRUPTED)} also use folders of corrupted images."
         )
     reading = ReadOptions(weighted_f=False)
-    clean, *corrupted = (count_folders(*pair, reading, progress=progress) for pair in pairs)
-    fitted = RECALIBRATIONS[kind]()
+    clean, *corrupted = (count_folders(*pair, reading) for pair in pairs)
     further = (corrupted,) if kind in ON_CORRUPTED else ()
-    return fitted.fit(clean, *further), clean
+    return RECALIBRATIONS[kind]().fit(clean, *further), clean
 
 
-def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool = True) -> int:
+def change_maps(change: Recalibration, maps: Path, out: Path) -> int:
     """Apply a recalibration to a folder of 8-bit maps and write the results to `out/STEM.png`.
 
     Every grey level of a map is mapped to one grey level. The folder `out` appears when it is
@@ -80,7 +75,7 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
     ...     maps, out = Path(folder, "maps"), Path(folder, "recalibrated")
     ...     maps.mkdir()
     ...     Image.fromarray(np.uint8([[204, 51]])).save(maps / "image.png")
-    ...     number = change_maps(Temperature(2.0), maps, out, progress=False)
+    ...     number = change_maps(Temperature(2.0), maps, out)
     ...     grey_levels = read_map(out / "image.png").tolist()
     >>> number, grey_levels  # probability 0.8 becomes sqrt(0.8) / (sqrt(0.8) + sqrt(0.2)) = 2/3
     (1, [[170, 85]])
@@ -89,7 +84,6 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
         change: the fitted recalibration.
         maps: folder of the maps.
         out: folder to make.
-        progress: show a progress bar.
 
     Returns:
         The number of maps.
@@ -99,20 +93,16 @@ def change_maps(change: Recalibration, maps: Path, out: Path, *, progress: bool 
         ValueError: there are no maps, or a map is damaged or coloured; the message names it.
         OSError: `out` exists and is not an empty folder, or it cannot be written.
     """
-    paths = find_images(maps)
-    if not paths:
-        raise ValueError(f"there are no maps in {maps}; expected 8-bit greyscale files STEM.png.")
+    paths = find_maps(maps)
 
     def write_recalibrated(stem: str) -> None:
         grey_levels = read_map(paths[stem])
-        table = np.zeros((1, 2, MAP_GREY_LEVELS), np.int64)
         # The labels are unknown and do not matter here: all pixels count as background.
-        table[0, 0] = np.bincount(grey_levels.ravel(), minlength=MAP_GREY_LEVELS)
-        recalibrated = change.recalibrated_grey_levels(Counts(table)).reshape(-1)
+        counts = Counts.from_map(grey_levels, np.zeros_like(grey_levels))
+        recalibrated = change.recalibrated_grey_levels(counts).reshape(-1)
         write(partial / f"{stem}.png", to_png(recalibrated.astype(np.uint8)[grey_levels]))
 
     names = [f"{stem}.png" for stem in paths]
     with whole_folder(out, names) as partial, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         written = pool.map(write_recalibrated, paths)
-        bar = tqdm(written, total=len(paths), desc="maps", disable=not progress, leave=False)
-        return sum(1 for _ in bar)
+        return len(list(tqdm(written, "maps", len(paths), leave=False)))

@@ -43,7 +43,8 @@ def test_a_difference_is_that_of_a_paired_t_test():
         )
         test = ttest_rel(a, b)
         low, high = test.confidence_interval(0.95)
-        assert found == pytest.approx(((a - b).mean(), low, high, test.pvalue, 5))
+        assert found[:4] == pytest.approx(((a - b).mean(), low, high, test.pvalue))
+        assert found.values == pytest.approx(a - b) and found.seeds == 5
         assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
     # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
     by_hand = paired([1, 2, 3], [0, 0, 0])
@@ -54,9 +55,9 @@ def test_a_difference_is_that_of_a_paired_t_test():
 def test_what_has_no_spread():
     """A single seed tells nothing; the same difference at each seed is beyond doubt."""
     alone = paired([1.0], [0.0])
-    assert alone == (1.0, -math.inf, math.inf, 1.0, 1) and not alone.excludes_zero
-    assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, 2)
-    assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, 2)
+    assert alone == (1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
+    assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
+    assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, (0, 0))
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])

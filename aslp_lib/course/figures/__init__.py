@@ -40,12 +40,12 @@ from aslp_lib.course.figures.release import (
 from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
 from aslp_lib.evaluation.figures import (
     alt,
+    calibration_errors,
     detection_curves,
     gallery,
     image_scatter,
     joint_density,
     reliability_diagrams,
-    calibration_errors,
     show,
     to_png,
     training_history,

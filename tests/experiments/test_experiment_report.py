@@ -1,0 +1,73 @@
+"""The report of an experiment draws and says what the records hold."""
+
+import numpy as np
+import pytest
+
+from aslp_lib.config import PRESETS
+from aslp_lib.experiments.figures import paired_differences, scores_over_seeds
+from aslp_lib.experiments.records import ESTIMATORS, NAMES
+from aslp_lib.experiments.report import SMALLEST, write_experiment
+from aslp_lib.experiments.seed_statistics import difference, student_interval, verdicts
+from aslp_lib.metrics import SCORES
+
+ECE, NLL = SCORES["ece"], SCORES["nll"]
+
+
+def records(method, ece, nll, name="test"):
+    """Records of one method on one set, one for each seed."""
+    same = dict.fromkeys((*NAMES, *ESTIMATORS), 0.5)
+    keys = {"method": method, "options": {}, "recalibration": None, "set": name, "images": 4}
+    return [
+        {**same, **keys, "seed": seed, "ece": one, "nll": other, "seconds": None}
+        for seed, (one, other) in enumerate(zip(ece, nll, strict=True))
+    ]
+
+
+BCE = records("bce", [0.10, 0.11, 0.12], [0.5, 0.5, 0.5])
+BETTER = records("calibration", [0.05, 0.0601, 0.07], [0.501, 0.499, 0.5])
+OTHER = records("focal", [0.05, 0.11, 0.15], [0.4, 0.5, 0.62])
+
+
+def test_every_seed_is_drawn_with_the_mean_and_its_interval():
+    values = {"A": [0.1, 0.2, 0.4], "B": [0.3, 0.3, 0.1]}
+    (axis,) = scores_over_seeds(values, ECE, "set").axes
+    for row, (points, (label, seeds)) in enumerate(
+        zip(axis.collections[:2], values.items(), strict=True)
+    ):
+        assert axis.get_yticklabels()[row].get_text() == label
+        drawn = np.asarray(points.get_offsets())
+        np.testing.assert_allclose(np.sort(drawn[:, 0]), 100 * np.sort(seeds))
+        np.testing.assert_allclose(drawn[:, 1], row)
+    whiskers = (line.get_xdata() for line in axis.lines)
+    ends = [x for x in whiskers if len(x) == 2 and x[0] < x[1]]
+    expected = [100 * np.array(student_interval(seeds)) for seeds in values.values()]
+    np.testing.assert_allclose(sorted(map(tuple, ends)), sorted(map(tuple, expected)))
+
+
+def test_differences_are_drawn_with_their_verdicts():
+    paired = {k: difference(v, BCE, "nll") for k, v in (("A", BETTER), ("B", OTHER))}
+    (axis,) = paired_differences(paired, NLL, SMALLEST, "set").axes
+    words = [text.get_text() for text in axis.texts]
+    assert words == verdicts(list(paired.values()), SMALLEST) == ["equivalent", "not resolved"]
+    np.testing.assert_allclose(
+        np.sort(axis.collections[1].get_offsets()[:, 0]), np.sort(paired["B"].values)
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Ill-formed:UserWarning")
+def test_a_report_says_which_differences_are_resolved(tmp_path):
+    file = tmp_path / "report.html"
+    undefined = records("brier", [None, 0.1, 0.1], [0.5, 0.5, 0.5])
+    rows = [*BCE, *BETTER, *OTHER, *undefined]
+    both = [*rows, *({**record, "set": "shifted"} for record in rows)]
+    write_experiment(file, both, PRESETS["demo"])
+    page = file.read_text("utf-8")
+    verdict = page[page.index("<h2>Verdict") : page.index("<h2>Scores")]
+    for words in (
+        "<b>ECE %, smaller</b>, compared with BCE: ASLP (MC) (-5.00 [",
+        "<b>ECE %, not resolved</b>, compared with BCE: focal",
+        "<b>NLL nats, equivalent</b>, compared with BCE: ASLP (MC) (+0.000 [",
+    ):
+        assert verdict.count(words) == 2  # one on each set
+    assert "Brier" not in page.split("<h2>Details")[0]
+    assert page.count("<img") == page.count(' alt="') == 2 * 4 + 1
