@@ -19,6 +19,7 @@ NEWEST_PYTHON ?= 3.13
 # the same for the tests): more threads would wait for one another on two cores.
 PROCESSES ?= 2
 IN_PROCESSES = -n $(PROCESSES) --dist loadfile
+BROWSER_OPTIONS = -rs --timeout=600 -n $(PROCESSES) --dist loadgroup  # the book is built once
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 
 UNITS := tests --ignore=tests/browser
@@ -56,10 +57,10 @@ test-notebooks: $(STAMP)  ## every notebook against its committed output
 	"$(PYTHON)" -m pytest --nbval notebooks --timeout=360 $(IN_PROCESSES)
 
 test-book: $(BOOK_STAMP)  ## the book, built and read; in Chromium where it is installed
-	"$(PYTHON)" -m pytest $(BOOK_TESTS) -rs --timeout=600
+	"$(PYTHON)" -m pytest $(BOOK_TESTS) $(BROWSER_OPTIONS)
 
-test-browser: $(STAMP)  ## explorers in Chromium, where it is installed
-	"$(PYTHON)" -m pytest tests/browser --ignore=$(BOOK_TESTS) -rs $(IN_PROCESSES)
+test-browser: $(BOOK_STAMP)  ## the book as above, and the explorers in Chromium, side by side
+	"$(PYTHON)" -m pytest tests/browser $(BROWSER_OPTIONS)
 
 test-lowest: $(UV_STAMP)  ## unit tests and notebooks with the oldest packages that pyproject allows
 	$(call test_in,.venv-lowest-$(LOWEST_PYTHON),$(LOWEST_PYTHON),lowest-direct)

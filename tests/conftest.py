@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from aslp_lib.data.shapes import Shapes
@@ -60,6 +61,25 @@ def leave_half() -> Callable[[Path], Path]:
         return half
 
     return leave
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """Train in float64, in which no order of a sum changes a digit that is compared."""
+    monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def quick_reports(monkeypatch):
+    """Intervals from 20 resamples, and reports with empty pictures.
+
+    Both have tests of their own, and would take longer here than all the rest of a run.
+    """
+    monkeypatch.setattr("aslp_lib.metrics.bootstrap.Resamples.__init__.__defaults__", (20, 0))
+    monkeypatch.setattr("aslp_lib.evaluation.figures.to_png", lambda *_: b"")
 
 
 @pytest.fixture

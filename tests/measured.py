@@ -31,6 +31,7 @@ from aslp_lib.experiments.seed_statistics import (
 )
 from aslp_lib.metrics import SCORES
 
+read, of_preset = cache(read), cache(comparison.of_preset)  # one reading takes a second
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 TOLERANCE = 0.01
@@ -141,7 +142,7 @@ does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
     """Whether a letter of ASLP lowers the NLL of temperature-scaled networks in all contrasts and
     sets; it does not if it raises some and lowers none."""
-    runs = comparison.of_preset(preset)
+    runs = of_preset(preset)
     family = [
         difference(*letters.paired(runs, part, contrast, "temperature_scaling"), "nll")
         for contrast in letters.contrasts(runs)[letter]
@@ -161,7 +162,7 @@ def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
 
 def ranks() -> Measured:
     """Which score ranks networks by their posterior error."""
-    runs = comparison.of_preset("demo")
+    runs = of_preset("demo")
     ranked = {
         part: rank_correlation_with_posterior_error(runs, part)
         for part in ("test", "shifted", "textures")
@@ -181,7 +182,7 @@ def alphas_of_images() -> Measured:
 
 def entropy_ends_at_zero() -> Measured:
     """Whether ME leaves no perturbation at the end of a training on synthetic data."""
-    runs = read(RESULTS / comparison.LETTER_FILES["demo"])
+    runs = of_preset("demo")
     alphas = {
         name: [
             run["alpha"]["mean"]

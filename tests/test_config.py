@@ -56,6 +56,8 @@ def test_settings_are_kept_whole(name):
         ("learning_rate", float("nan"), "nan; expected a number"),
         ("encoder_lr_factor", float("inf"), "inf; expected a number"),
         ("limit", 0, "0; expected at least 1, or None"),
+        ("epochs", 0, "0; expected at least 1"),
+        ("batch_size", -1, "-1; expected at least 1"),
         ("limit", "3", "'3'; expected an integer, or None"),
         ("size", 10_001, "10001; expected 1 to 10000"),
         ("size", True, "True; expected an integer"),
@@ -67,7 +69,9 @@ def test_settings_are_kept_whole(name):
         ("network", "huge", "'huge'; expected one of tiny"),
         ("methods", ["bce", 3], "(3; expected one of bce|.'bce', 3.; expected a list)"),
         ("methods", ["bce", "bce"], ".*; expected (each name at most once|a list)"),
+        ("methods", ["magic"], "('magic'; expected one of bce|.'magic'.; expected a list)"),
         ("recalibrate", "temperature_scaling", "'temperature_scaling'; expected a list"),
+        ("recalibrate", ["magic"], "('magic'; expected one of temp|.'magic'.; expected a list)"),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(name, value, message):
@@ -84,6 +88,13 @@ def test_a_setting_that_cannot_be_is_named(name, value, message):
         ({"augment_at": "image"}, "crop is 'anywhere'; expected 'centred' with augment_at=image"),
         ({"methods": ()}, "methods is ..; expected one method or more"),
         (
+            {
+                "methods": ("measured_gap",),
+                "hyperparameters": Settings().tuned(aslp={"dynamics": "release"}).hyperparameters,
+            },
+            "rule is 'measured_gap'",
+        ),
+        (
             {"methods": ("corruption_augmentation",), "soft_masks": True},
             "soft_masks is True; expected ",
         ),
@@ -95,28 +106,36 @@ def test_settings_that_contradict_each_other_are_refused(changes, message):
 
 
 @pytest.mark.parametrize(
-    ("family", "name", "value", "message"),
+    ("family", "options", "message"),
     [
-        ("aslp", "technique", 3, "aslp.technique is 3; expected text"),
-        ("aslp", "dynamics", "steady", "aslp.dynamics is 'steady'; expected one of "),
-        ("aslp", "alpha_warm_up", 1.5, "aslp.alpha_warm_up is 1.5; expected an integer"),
-        ("label_smoothing", "epsilon", float("nan"), "label_smoothing.epsilon is nan"),
-        ("focal", "gama", 2.0, "unknown settings: focal.gama"),
+        ("aslp", {"technique": 3}, "aslp.technique is 3; expected text"),
+        ("aslp", {"technique": "release"}, "expected dynamics='release'"),
+        ("aslp", {"technique": "DM", "beta": 2.0}, "noise is 0.25"),
+        ("aslp", {"beta": 3.0}, "beta is 3.0"),
+        ("aslp", {"constraint_weight": -1.0}, "constraint_weight is -1.0"),
+        ("aslp", {"dynamics": "steady"}, "aslp.dynamics is 'steady'; expected one of "),
+        ("aslp", {"alpha_warm_up": 1.5}, "aslp.alpha_warm_up is 1.5; expected an integer"),
+        ("label_smoothing", {"epsilon": float("nan")}, "label_smoothing.epsilon is nan"),
+        ("focal", {"gama": 2.0}, "unknown settings: focal.gama"),
     ],
 )
-def test_a_hyperparameter_that_cannot_be_is_named(family, name, value, message):
+def test_a_hyperparameter_that_cannot_be_is_named(family, options, message):
     with pytest.raises(ValueError, match=message):
-        Settings().tuned(**{family: {name: value}})
+        Settings().tuned(**{family: options})
     with pytest.raises(ValueError, match=message):
-        Settings.from_json(json.dumps({"hyperparameters": {family: {name: value}}}))
+        Settings.from_json(json.dumps({"hyperparameters": {family: options}}))
 
 
-@pytest.mark.fault("settings.json holds something else than settings", "it is refused by name")
+@pytest.mark.fault(
+    "settings.json holds something else than settings, is cut or of another version",
+    "it is refused by name",
+)
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[]", "is ..; expected an object"),
         ("", "Expecting value"),
+        ('{"methods": ["bc', "Unterminated string"),
         ('{"colour": 1}', "unknown settings: colour"),
         ('{"size": 32, "size": 48}', "repeated key: 'size'"),
         ('{"hyperparameters": {"magic": {}}}', "unknown settings: magic"),

@@ -97,12 +97,6 @@ class TestNotebook:
             if "benchmarks" in source:  # the one place that is read, and that needs nothing before
                 exec(source, {})
 
-    def test_every_picture_has_alt_text(self, path):
-        for cell in code_cells(path):
-            for output in cell["outputs"]:
-                if "image/png" in output.get("data", {}):
-                    assert output["metadata"]["image/png"]["alt"]
-
 
 def test_the_tables_of_the_benchmarks_are_those_of_the_records(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")  # scripts there import each other

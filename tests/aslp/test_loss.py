@@ -106,13 +106,6 @@ def test_gradient_descent_finds_the_stated_minimiser_and_floor(posterior):
         assert loss().item() == pytest.approx(loss_floor(alpha, technique).item(), abs=1e-9)
 
 
-def test_loss_floor_by_hand():
-    # HI at alpha = 0.1: target 0.1, entropy -0.1 ln 0.1 - 0.9 ln 0.9
-    by_hand = -0.1 * math.log(0.1) - 0.9 * math.log(0.9)
-    assert loss_floor(0.1, P.HARD_INVERSION).item() == pytest.approx(by_hand)
-    assert loss_floor(0.0, P.HARD_INVERSION).item() == 0.0
-
-
 def test_the_release_s_targets_have_no_lower_bound():
     """At z = 10 the release's perturbed foreground (-1) has loss z + ln(1 + e^-z) + z = 20.00005,
     and its perturbed background (2), -10 + ln(1 + e^-z)."""

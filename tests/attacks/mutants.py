@@ -185,16 +185,8 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
         # Processes that a test spawns would import the original.
         multiprocessing.spawn = partial(multiprocessing.start_processes, start_method="fork")
         tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
-        options = [
-            "-x",
-            "-o",
-            "addopts=",
-            "-p",
-            "no:cacheprovider",
-            "-W",
-            "ignore::pytest.PytestWarning",
-        ]
-        status = pytest.main([*options, *tests], plugins=[Order(f"test_{Path(file).name}")])
+        options = "-x -o addopts= -p no:cacheprovider -W ignore::pytest.PytestWarning"
+        status = pytest.main([*options.split(), *tests], plugins=[Order(f"test_{Path(file).name}")])
     finally:
         os._exit(int(status))
 

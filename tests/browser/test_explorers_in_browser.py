@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from aslp_lib.course.explorers import EXPLORERS
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]  # one JupyterLab serves all
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},

@@ -28,6 +28,7 @@ def there(elsewhere, paper_root):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     short = ["--epochs", "1", "--weights", "None", "--methods", "calibration"]

@@ -38,6 +38,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
@@ -52,6 +53,7 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     """Maps that are missing are made anew; weighted F can be left out."""
     arguments = [*QUICK, "--limit", "8"]

@@ -309,7 +309,7 @@ def test_a_label_is_shown_to_the_letter(elsewhere):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_a_report_says_what_it_is_of(elsewhere):
     write_set(["runs/one", "runs/two"], "SOD/GT")
     arguments = ["score", "--maps", "runs/one", "B=runs/two", "--masks", "SOD/GT", "--min-max",
@@ -329,7 +329,7 @@ def test_a_report_says_what_it_is_of(elsewhere):
     assert date.sub("", Path("again.html").read_text()) == date.sub("", page)
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_a_report_says_which_differences_are_resolved(elsewhere):
     write_set(["a", "noise"], "SOD/GT", images=6)
     for mask in Path("SOD/GT").iterdir():  # a is right, and noise is not; b is a

@@ -30,7 +30,7 @@ COUNTS = {"sharp": some_counts(0, 3.0), "fair": some_counts(1, 1.0)}
 MASK = np.eye(12, dtype=np.uint8)
 
 
-@pytest.fixture(params=explorers.EXPLORERS)
+@pytest.fixture(scope="module", params=explorers.EXPLORERS)
 def explorer(request):
     return explorers.EXPLORERS[request.param]()
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.stats import spearmanr
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
@@ -23,13 +22,6 @@ def run(population=PAPER, technique=HARD_INVERSION, rule="calibration", epochs=6
 
 def sigmoid(z):
     return 1 / (1 + np.exp(-z))
-
-
-@pytest.fixture
-def double():
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.usefixtures("double")

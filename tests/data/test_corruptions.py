@@ -233,22 +233,6 @@ def test_a_higher_grade_changes_images_more_and_leaves_one_colour(kind):
         assert torch.equal(moved, masks)
 
 
-@pytest.mark.fault(
-    "a set is to be corrupted by an unknown name, or a set of one image mixed with others",
-    "it is refused, and what was expected is said",
-)
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("blur4", "corruption is 'blur4'; expected one of noise1, noise2"),
-        ("pair1", "set given has 1 image; expected two or more"),
-    ],
-)
-def test_what_cannot_be_corrupted(name, message):
-    with pytest.raises(ValueError, match=message):
-        Corrupted(InMemory(*a_set(1, 4, 5)), name)
-
-
 @pytest.mark.parametrize("name", ["noise2", "crop1", "pair2"])
 def test_a_corrupted_set_is_a_set_of_the_corrupted_images(name):
     shapes = Shapes("test", 6, 0, size=16)

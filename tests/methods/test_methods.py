@@ -3,6 +3,7 @@ give each method's loss as a plain formula."""
 
 import math
 from dataclasses import asdict, fields
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -62,7 +63,7 @@ def pictures():
 # --- Plain formulas, each pixel's loss ------------------------------------------------------------
 
 
-def bce(logits, targets):
+def bce(logits, targets, **_):
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
@@ -132,10 +133,11 @@ def confidence_penalty(logits, labels, beta):
     return bce(logits, labels) + beta * apart
 
 
-def with_error(logits, labels, weight, error):
+def with_error(logits, labels, weight, error, **options):
     """BCE plus the calibration error of each image, multiplied by its number of pixels."""
     f = torch.sigmoid(logits)
-    errors = [error(*pair) for pair in zip(f.flatten(1), labels.flatten(1), strict=True)]
+    pairs = zip(f.flatten(1), labels.flatten(1), strict=True)
+    errors = [error(*pair, **options) for pair in pairs]
     return bce(logits, labels).sum() + weight * torch.stack(errors).sum() * logits[0].numel()
 
 
@@ -168,51 +170,37 @@ def mixtures(logits, labels, weight):
 CASES = [
     *((name, {}, bce) for name in ("bce", "mixup", "ema", "early_stopping")),
     *(("corruption_augmentation", {"share": share}, bce) for share in (0.0, 0.5, 1.0)),
-    ("calibration", {"technique": "HI"}, lambda z, y: switched(z, y, 2, [0, 3, 4])),
+    ("calibration", {"technique": "HI"}, lambda z, y, **_: switched(z, y, 2, [0, 3, 4])),
     ("entropy", {}, lambda z, y: switched(z, y, 1, [0, 3, 4])),
-    ("measured_gap", {"technique": "DM"}, lambda z, y: switched(z, y, 1, [0, 3, 4], noisy=True)),
+    ("measured_gap", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4], True)),
     (
         *("calibration", {"technique": "SI", "use_expected_targets": True}),
-        lambda z, y: smoothed(z, y, 0.75),
+        lambda z, y, **_: smoothed(z, y, 0.75),
     ),
     ("constant_alpha", {}, lambda z, y: switched(z, y, 1, [0, 4])),
-    ("constant_alpha", {"technique": "SI"}, lambda z, y: switched(z, y, 1.5, [0, 4])),
-    ("constant_alpha", {"technique": "DM"}, lambda z, y: switched(z, y, 1, [0, 4], noisy=True)),
+    ("constant_alpha", {"technique": "SI"}, lambda z, y, **_: switched(z, y, 1.5, [0, 4])),
+    ("constant_alpha", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 4], True)),
     (
         *("constant_alpha", {"technique": "HI", "alpha": 0.3, "use_expected_targets": True}),
-        lambda z, y: smoothed(z, y, 0.6),
+        lambda z, y, **_: smoothed(z, y, 0.6),
     ),
-    *(("disturb_label", {"rate": r}, lambda z, y, r=r: disturbed(z, y, r)) for r in (0.0, 0.6, 1)),
-    *(("label_smoothing", {"epsilon": e}, lambda z, y, e=e: smoothed(z, y, e)) for e in (0.1, 1.0)),
-    *(
-        ("mbls", {"margin": m, "penalty": p}, lambda z, y, m=m, p=p: margin_penalty(z, y, m, p))
-        for m, p in ((0.0, 0.1), (2.0, 0.5))
-    ),
-    *(("svls", {"sigma": s}, lambda z, y, s=s: edge_smoothed(z, y, s)) for s in (0.5, 3.0)),
-    *(("focal", {"gamma": g}, lambda z, y, g=g: focal(z, y, g)) for g in (0.5, 2.0, 3.5)),
+    *(("disturb_label", {"rate": rate}, disturbed) for rate in (0.0, 0.6, 1)),
+    *(("label_smoothing", {"epsilon": epsilon}, smoothed) for epsilon in (0.1, 1.0)),
+    *(("mbls", {"margin": m, "penalty": p}, margin_penalty) for m, p in ((0.0, 0.1), (2.0, 0.5))),
+    *(("svls", {"sigma": sigma}, edge_smoothed) for sigma in (0.5, 3.0)),
+    *(("focal", {"gamma": gamma}, focal) for gamma in (0.5, 2.0, 3.5)),
     ("flsd_53", {}, flsd_53),
     ("brier", {}, lambda z, y: F.mse_loss(torch.sigmoid(z), y, reduction="none")),
+    *(("confidence_penalty", {"beta": beta}, confidence_penalty) for beta in (0.0, 2.0)),
     *(
-        ("confidence_penalty", {"beta": b}, lambda z, y, b=b: confidence_penalty(z, y, b))
-        for b in (0.0, 2.0)
-    ),
-    *(
-        (
-            *(name, {"weight": 0.7, "bins": bins}),
-            lambda z, y, k=k, b=bins: with_error(z, y, 0.7, lambda f, t: k(f, t, b)),
-        )
-        for name, k in (("ml1_ace", hard_bins), ("ml1_ace_soft", soft_bins))
+        (name, {"weight": 0.7, "bins": bins}, partial(with_error, error=error))
+        for name, error in (("ml1_ace", hard_bins), ("ml1_ace_soft", soft_bins))
         for bins in (2, 20)
     ),
-    *(
-        (
-            *("mmce", {"weight": 1.5, "width": width}),
-            lambda z, y, h=width: with_error(z, y, 1.5, lambda f, t: mmce(f, t, h)),
-        )
-        for width in (0.01, 0.4)
-    ),
-    *(("regmixup", {"weight": w}, lambda z, y, w=w: mixtures(z, y, w)) for w in (0.0, 0.5)),
+    *(("mmce", {"weight": 1.5, "width": h}, partial(with_error, error=mmce)) for h in (0.01, 0.4)),
+    *(("regmixup", {"weight": weight}, mixtures) for weight in (0.0, 0.5)),
 ]
+"""(Method, its options, its loss as a function of logits, labels and the options.)"""
 every_case = pytest.mark.parametrize(
     ("name", "options", "formula"),
     CASES,
@@ -231,7 +219,7 @@ def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
     logits, labels = batch(2 if name == "regmixup" else 1)
     logits.requires_grad_()
     ours = made(name, **options).loss(logits, labels, torch.arange(IMAGES), draws())
-    expected = formula(logits, labels).sum()
+    expected = formula(logits, labels, **options).sum()
     torch.testing.assert_close(ours, expected)
     gradients = (torch.autograd.grad(loss, logits)[0] for loss in (ours, expected))
     torch.testing.assert_close(*gradients)
@@ -339,38 +327,21 @@ DEFAULTS = {
 }
 NOT_FINITE = [math.inf, math.nan]
 NO_SHARE = [-0.1, 1.1, math.nan]
+AT_LEAST_0 = ("confidence_penalty.beta", "focal.gamma", "mbls.margin", "mbls.penalty")
+AT_LEAST_0 += ("ml1_ace.weight", "mmce.weight", "regmixup.weight")
+SHARES = ("constant_alpha.alpha", "corruption_augmentation.share", "disturb_label.rate")
+SHARES += ("label_smoothing.epsilon",)
 RANGES = [
-    *(
-        (family, name, [-0.1, *NOT_FINITE], [0.0])
-        for family, name in (
-            *(("confidence_penalty", "beta"), ("focal", "gamma"), ("mbls", "margin")),
-            *(
-                ("mbls", "penalty"),
-                ("ml1_ace", "weight"),
-                ("mmce", "weight"),
-                ("regmixup", "weight"),
-            ),
-        )
-    ),
-    *(
-        (family, name, NO_SHARE, [0.0, 1.0])
-        for family, name in (
-            *(
-                ("corruption_augmentation", "share"),
-                ("disturb_label", "rate"),
-                ("label_smoothing", "epsilon"),
-            ),
-            ("constant_alpha", "alpha"),
-        )
-    ),
-    *((family, "alpha", [0.0, *NOT_FINITE], [0.01]) for family in ("mixup", "regmixup")),
-    ("ema", "decay", [-0.1, 1.0, math.nan], [0.0]),
-    ("ml1_ace", "bins", [1], [2]),
-    ("mmce", "width", [0.009, *NOT_FINITE], [0.01]),
-    ("svls", "sigma", [0.09, *NOT_FINITE], [0.1]),
-    ("constant_alpha", "technique", ["release"], ["HI"]),
-    ("aslp", "technique", ["X"], ["release"]),
-    ("aslp", "alpha_warm_up", [-1], [0]),
+    *((option, [-0.1, *NOT_FINITE], [0.0]) for option in AT_LEAST_0),
+    *((option, NO_SHARE, [0.0, 1.0]) for option in SHARES),
+    *((option, [0.0, *NOT_FINITE], [0.01]) for option in ("mixup.alpha", "regmixup.alpha")),
+    ("ema.decay", [-0.1, 1.0, math.nan], [0.0]),
+    ("ml1_ace.bins", [1], [2]),
+    ("mmce.width", [0.009, *NOT_FINITE], [0.01]),
+    ("svls.sigma", [0.09, *NOT_FINITE], [0.1]),
+    ("constant_alpha.technique", ["release"], ["HI"]),
+    ("aslp.technique", ["X"], ["release"]),
+    ("aslp.alpha_warm_up", [-1], [0]),
 ]
 
 
@@ -381,8 +352,9 @@ def test_what_is_not_chosen():
         assert FAMILIES.get(method.family) is expected
 
 
-@pytest.mark.parametrize(("family", "name", "bad", "good"), RANGES)
-def test_options_out_of_range_are_refused_by_name(family, name, bad, good):
+@pytest.mark.parametrize(("option", "bad", "good"), RANGES)
+def test_options_out_of_range_are_refused_by_name(option, bad, good):
+    family, name = option.split(".")
     for value in bad:
         with pytest.raises(ValueError, match=f"^{name} is {value!r}[;,] "):
             FAMILIES[family](**{name: value})

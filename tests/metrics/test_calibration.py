@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import brier_score_loss, log_loss
 from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
 
 from aslp_lib.metrics import calibration
@@ -38,15 +37,6 @@ def test_ece_equals_torchmetrics_on_the_same_definition(cases, bins):
         for score, value in theirs.items():
             assert score(counts, bins) == pytest.approx(value.item(), abs=1e-5)
         assert calibration.accuracy(counts) == pytest.approx(BinaryAccuracy()(p, y).item())
-
-
-def test_brier_and_nll_equal_scikit_learn(cases):
-    for levels, labels in cases.values():
-        counts, p, y = Counts.from_maps(levels, labels), levels.ravel() / 255, labels.ravel()
-        theirs = brier_score_loss(y, p, pos_label=1)
-        assert calibration.brier(counts) == pytest.approx(theirs, abs=1e-12)
-        theirs = log_loss(y, np.clip(p, 0.5 / 255, 1 - 0.5 / 255), labels=[0, 1])
-        assert calibration.nll(counts) == pytest.approx(theirs, abs=1e-12)
 
 
 def forecasts(levels, labels, of):

@@ -1,11 +1,10 @@
-"""Saliency scores against PySODMetrics and scikit-learn, and the conventions that differ.
+"""Saliency scores against PySODMetrics, and the conventions that differ.
 
 tests/properties/test_metrics.py has every score from its definition, of any maps.
 """
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from aslp_lib.metrics import SCORES, saliency
 from aslp_lib.metrics.counts import Counts
@@ -62,14 +61,6 @@ def test_agreement_with_pysodmetrics(cases, case):
         assert SCORES[name].value(counts, 10) == pytest.approx(value, abs=1e-6), name
     if case == "faint":  # images whose best thresholds differ
         assert saliency.max_f_mean_pr(counts) > saliency.max_f(counts) + 0.01
-
-
-def test_auc_and_average_precision_equal_scikit_learn(cases):
-    for levels, labels in (cases[name] for name in ("random", "ties", "block", "right", "wrong")):
-        counts, p, y = Counts.from_maps(levels, labels), levels.ravel() / 255, labels.ravel()
-        assert saliency.auc(counts) == pytest.approx(roc_auc_score(y, p), abs=1e-12)
-        theirs = average_precision_score(y, p)
-        assert saliency.average_precision(counts) == pytest.approx(theirs, abs=1e-12)
 
 
 def test_what_a_set_of_one_class_does_not_have(cases):

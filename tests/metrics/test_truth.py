@@ -8,12 +8,6 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.truth import against_posterior
 
 
-def test_parts_by_hand():
-    """Two pixels at 0.4 whose truths are 0.2 and 0.8: c = 0.5 is off by 0.1, each by 0.3 from c."""
-    parts = against_posterior(np.array([[102, 102]], np.uint8), np.array([[0.2, 0.8]]))
-    assert parts == pytest.approx(((0.2**2 + 0.4**2) / 2, 0.1**2, 0.3**2))
-
-
 def test_the_posterior_of_shapes_is_calibrated_and_their_labels_average_to_it():
     shapes = Shapes("x", 40, seed=3, size=32)
     rounded = np.rint(255 * shapes.posterior).astype(np.uint8)

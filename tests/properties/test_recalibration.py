@@ -102,13 +102,6 @@ def test_counts_move_level_by_level(counts, value):
     assert calibration.accuracy(after) == calibration.accuracy(counts)
 
 
-@given(st.integers(2, 2048).map(lambda half: 2 * half))
-def test_level_logits_rise_and_are_odd(levels):
-    logits = grey_level_logits(levels)
-    assert (np.diff(logits) > 0).all()
-    np.testing.assert_array_equal(logits, -logits[::-1])
-
-
 @st.composite
 def hard_to_fit(draw):
     """Counts on which a fit can do harm: saturated and nearly correct, uniform, of one grey level,

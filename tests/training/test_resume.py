@@ -1,10 +1,9 @@
 """Real processes that are stopped, killed or out of disk, and the runs that go on after them."""
 
 import errno
-import functools
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_loop import SHORT, fit, same
 
-from aslp_lib import files
+from aslp_lib import cli, files
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import load_tensors
 from aslp_lib.training import checkpoints, loop
@@ -23,37 +22,38 @@ TRAIN = [
     *("--aslp.alpha-warm-up", "1", "--device", "cpu", "--augment"),
     *("--methods", "measured_gap", "bce", "--out"),
 ]
-INTERRUPTED = """
-import sys, time
-from pathlib import Path
-from aslp_lib import cli, files
-
-fsync, written = files.os.fsync, []
-
-def stuck(descriptor):
-    name = Path(f"/proc/self/fd/{descriptor}").readlink()
-    if name.suffix == ".partial" and name.stat().st_size > 1e5:  # a checkpoint
-        written.append(name)
-        if len(written) == int(sys.argv[2]):
-            files.os.truncate(descriptor, 1000)
-            Path(sys.argv[1]).touch()
-            time.sleep(600)
-    fsync(descriptor)
-
-files.os.fsync = stuck
-sys.exit(cli.main(sys.argv[3:]))
-"""
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["aslp_lib.cli.run"])  # torch is imported once for all of them
 
 
-def start(*words) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        # A background shell has its children ignore Ctrl-C: undo that.
-        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
-    )
+def run(words: list[str], output: Path, flag: Path | None = None, checkpoint: int = 0) -> None:
+    """Run a command in this process.
+
+    Halfway through writing a checkpoint of this number, make the flag and wait.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for stream in (1, 2):
+        os.dup2(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+    fsync, written = os.fsync, []
+
+    def stuck(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if name.suffix == ".partial" and name.stat().st_size > 1e5:  # a checkpoint
+            written.append(name)
+            if len(written) == checkpoint:
+                os.truncate(descriptor, 1000)
+                flag.touch()
+                time.sleep(600)
+        fsync(descriptor)
+
+    files.os.fsync = stuck
+    sys.exit(cli.main(words))
+
+
+def start(*arguments) -> multiprocessing.Process:
+    process = PROCESSES.Process(target=run, args=arguments, daemon=True)
+    process.start()
+    return process
 
 
 @pytest.mark.slow
@@ -66,24 +66,24 @@ def start(*words) -> subprocess.Popen:
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     """Real processes, real signals: stopped, resumed, killed at once and resumed again, a run ends
     bit for bit as an unbroken one."""
-    whole, path = tmp_path / "whole", tmp_path / "cut"
-    unbroken = start("-m", "aslp_lib", *TRAIN, whole)
-    words = [*TRAIN, path]
+    whole, path, output = (tmp_path / name for name in ("whole", "cut", "output"))
+    unbroken = start([*TRAIN, str(whole)], output)
+    words = [*TRAIN, str(path)]
     for sent, status, checkpoint in ((signal.SIGINT, 130, 3), (signal.SIGKILL, -9, 1)):
         flag = tmp_path / f"writing {sent}"
-        process = start("-c", INTERRUPTED, flag, checkpoint, *words)
-        while not flag.exists() and process.poll() is None:
+        process = start(words, output, flag, checkpoint)
+        while not flag.exists() and process.is_alive():
             time.sleep(0.005)
-        process.send_signal(sent)
-        output = process.communicate()[0].decode()
-        assert process.returncode == status, output
+        os.kill(process.pid, sent)
+        process.join()
+        assert process.exitcode == status, output.read_text()
         half = [each.stat().st_size for each in path.rglob(".aslp-*.partial")]
         assert half == ([1000] if sent == signal.SIGKILL else [])
         assert len(load_tensors(path / "measured_gap" / "last.safetensors")[1]["log"]) == 2
-        words = ["train", "--resume", path]
-    for process in (unbroken, start("-m", "aslp_lib", *words)):
-        output = process.communicate()[0].decode()
-        assert process.returncode == 0, output
+        words = ["train", "--resume", str(path)]
+    for process in (unbroken, start(words, output)):
+        process.join()
+        assert process.exitcode == 0, output.read_text()
     assert not list(path.rglob(".aslp-*.partial"))
     for name in ("weights.safetensors", "log.csv", "alphas.csv"):
         for file in whole.rglob(name):
