@@ -25,7 +25,9 @@ def test_lines_stand_out_against_white_and_grey_may_be_text():
     assert contrast("black", "white") == pytest.approx(21)
     assert min(contrast(colour, "white") for colour in style.METHOD_COLOURS) >= GRAPHICS
     assert contrast(style.GREY, "white") >= TEXT
-    assert min(contrast(colour, "white") for colour in style.directions()) >= TEXT
+    assert min(contrast(colour, "white") for colour in style.directions(text=True)) >= TEXT
+    assert min(contrast(colour, "white") for colour in style.directions()) >= GRAPHICS
+    assert contrast(*style.directions()) >= 1.5
     with style.theme(dark=True):
         page = style.themed(style.new_figure)(2, 2, None).get_facecolor()
         assert min(contrast(colour, page[:3]) for colour in style.directions()) >= TEXT

@@ -55,19 +55,24 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
     ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
         axis.plot(x, y, line, color=colour, linewidth=width)
-        axis.scatter(x, y, s=MARKER_AREA * table.share, marker=mark, color=colour, linewidth=0)
+        axis.scatter(x, y, s=10 + MARKER_AREA * table.share, marker=mark, color=colour, linewidth=0)
         if table.low is not None and table.high is not None:
             ends = (x - 100 * end for end in (table.high, table.low))
             axis.fill_between(x, *ends, color=colour, alpha=shade, linewidth=0)
     axis.axhline(0, linestyle="--", color=ink(), linewidth=1)
     axis.set(
         xlim=(50, 101),
-        xlabel="mean confidence of the bin, %",
+        xlabel="mean confidence of the bin, % (marker area: share of the pixels)",
         ylabel="confidence − accuracy,\npercentage points",
     )
     axis.margins(y=0.12)  # leaves room for the words
     name_directions(axis)
-    _legend(figure, list(methods), marks=True)
+    errors = [
+        f"{label}: ECE {100 * (t.over + t.under):.1f} % = {100 * t.over:.1f} over + "
+        f"{100 * t.under:.1f} under"
+        for label, t in methods.items()
+    ]
+    _legend(figure, errors, marks=True)
     notes = [f"{label}: {describe(table)}" for label, table in methods.items()]
     figure.set_label(f"Confidence minus accuracy over confidence, {title}. {'; '.join(notes)}.")
     return figure

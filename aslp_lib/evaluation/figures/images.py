@@ -93,10 +93,23 @@ def error_maps(
             f"{label} is overconfident by {np.maximum(over, 0).mean():.1f} and underconfident by "
             f"{np.maximum(-over, 0).mean():.1f} points in the mean"
         )
+    minus = "confidence − P(decision is right)"
+    if posterior is None:
+        minus = "confidence − accuracy, averaged over the neighbourhood"
     over_colour, under_colour = directions()
     colours = LinearSegmentedColormap.from_list("error", [under_colour, "white", over_colour])
     norm = Normalize(-limit / 100, limit / 100)
     figure = _grid(columns, dict.fromkeys(errors, (colours, norm)))
+    grid = np.array(figure.axes).reshape(len(indices), len(columns))
+    for maps_of_errors, axes in zip(
+        errors.values(), grid.T[-2 * len(errors) + 1 :: 2], strict=True
+    ):
+        for axis, error in zip(axes, maps_of_errors, strict=True):
+            over, under = (100 * np.maximum(sign * error, 0).mean() for sign in (1, -1))
+            axis.annotate(
+                f"{over:.1f} over, {under:.1f} under", (0.5, -0.03), xycoords="axes fraction",
+                ha="center", va="top",
+            )  # fmt: skip
     figure.set_figheight(figure.get_figheight() + 0.6)
     figure.colorbar(
         ScalarMappable(norm, colours),
@@ -105,12 +118,11 @@ def error_maps(
         aspect=50,
         extend="both",
         format=FuncFormatter(lambda x, _: f"{100 * x:+.0f}"),
-        label="underconfident   ←   confidence − accuracy, percentage points   →   overconfident",
+        label=f"underconfident   ←   {minus}, percentage points   →   overconfident",
     )
-    kind = "averaged over the neighbourhood" if posterior is None else "against the true posterior"
     figure.set_label(
         f"{len(indices)} images of {dataset.name}, a row each, from left to right: "
-        f"{', '.join(columns)}. Errors are confidence minus accuracy, {kind}: "
+        f"{', '.join(columns)}. The error is {minus}: "
         f"{'; '.join(notes)}."
     )
     return figure

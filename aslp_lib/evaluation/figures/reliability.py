@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
@@ -30,10 +31,10 @@ def reliability_diagrams(
     r"""Draw both directions of the calibration error of every method, side by side.
 
     Above, the reliability diagram: a dot is the accuracy of a bin's pixels with its 95 % interval
-    over images, and a bar leads to it from their mean confidence. The wider a bar, the more pixels
-    the bin has. Below, the same bins in order of confidence: a bar's width is the bin's share of
-    the pixels and its height is confidence minus accuracy, so that the coloured area is the ECE.
-    Overconfidence and underconfidence have a colour each.
+    over images, and a bar leads to it from the diagonal at their mean confidence. The wider a bar
+    and the larger a dot, the more pixels the bin has. Below, the same bins in order of confidence:
+    a bar's width is the bin's share of the pixels and its height is confidence minus accuracy, so
+    that the coloured area is the ECE. Overconfidence and underconfidence have a colour each.
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> table = calibration.reliability(counts)  # 0.5 * |0.8 - 0.5| + 0.5 * |1 - 1|
@@ -64,7 +65,7 @@ def reliability_diagrams(
     largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in tables)
     limit = 1.5 * max(largest, 1)  # leaves room for the words
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
-    over_colour, under_colour = directions()
+    over_colour, under_colour = directions(text=True)
     top[0].annotate(
         "underconfident:\naccuracy higher\nthan confidence",
         (0.03, 0.97), xycoords="axes fraction", va="top", color=under_colour,
@@ -127,15 +128,20 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
 
 
 def _draw_reliability(axis: Axes, table: Reliability) -> None:
-    """Draw the accuracy of each bin, and a bar from its mean confidence to the accuracy."""
+    """Draw the accuracy of each bin, and a bar to it from the diagonal at its mean confidence."""
     full = table.pixels > 0
     confidence, accuracy = 100 * table.confidence[full], 100 * table.accuracy[full]
-    left, right = 100 * table.edges[:-1][full], 100 * table.edges[1:][full]
-    width = np.clip(right - left, 1, 10) * (0.1 + 0.85 * table.share[full] / table.share.max())
-    centre = np.clip(confidence, left + width / 2, right - width / 2)  # inside the bin
+    share = table.share[full]
     axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
-    axis.bar(centre, accuracy - confidence, width, confidence, color=_colours(table), linewidth=0)
-    axis.plot(confidence, accuracy, "o", color=ink(), markersize=4)
+    # No wider than high, so that no bar reaches across the diagonal.
+    half = np.minimum(0.4 + 3 * share / share.max(), np.abs(confidence - accuracy))
+    left, right = confidence - half, np.minimum(confidence + half, 100)
+    bars = [
+        [(x0, x0), (x1, x1), (x1, y), (x0, y)]
+        for x0, x1, y in zip(left, right, accuracy, strict=True)
+    ]
+    axis.add_collection(PolyCollection(bars, facecolors=_colours(table)), autolim=False)
+    axis.scatter(confidence, accuracy, s=8 + 60 * share, color=ink(), linewidth=0, zorder=3)
     if table.low is not None and table.high is not None:
         ends = 100 * table.low[full], 100 * table.high[full]
         axis.vlines(confidence, *ends, color=ink(), linewidth=1)
@@ -152,7 +158,19 @@ def _draw_errors(axis: Axes, table: Reliability) -> None:
         ends = (100 * (table.confidence - end)[full] for end in (table.high, table.low))
         axis.vlines(left + share / 2, *ends, color=ink(), linewidth=1)
     axis.axhline(0, color=ink(), linewidth=1)
-    axis.set(xlim=(0, 100), xlabel="pixels in order of confidence, %")
+    axis.set(xlim=(0, 100), xlabel="pixels in order of confidence, %\n(coloured area: ECE)")
+    # The bin that contributes most is named on the other side of zero.
+    worst = int(np.argmax(np.abs(gap) * share))
+    low, high = (100 * edges[full][worst] for edges in (table.edges[:-1], table.edges[1:]))
+    above = gap[worst] <= 0
+    axis.annotate(
+        f"{low:.0f}-{high:.0f} % confident",
+        (np.clip(left[worst] + share[worst] / 2, 25, 75), 0),
+        xytext=(0, 4 if above else -4),
+        textcoords="offset points",
+        ha="center",
+        va="bottom" if above else "top",
+    )
 
 
 def _colours(table: Reliability) -> list[str]:
@@ -164,7 +182,7 @@ def _colours(table: Reliability) -> list[str]:
 def name_directions(axis: Axes) -> None:
     """Write "overconfident" and "underconfident" at the ends of an axis of signed errors."""
     words = ("overconfident", 0.98, "top"), ("underconfident", 0.02, "bottom")
-    for (word, y, side), colour in zip(words, directions(), strict=True):
+    for (word, y, side), colour in zip(words, directions(text=True), strict=True):
         axis.annotate(word, (0.02, y), xycoords="axes fraction", va=side, color=colour)
 
 

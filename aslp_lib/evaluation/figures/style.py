@@ -117,13 +117,20 @@ class Directions(NamedTuple):
     under: str
 
 
-def directions() -> Directions:
+def directions(*, text: bool = False) -> Directions:
     """Return the colours of overconfidence and underconfidence in the current theme.
 
+    The two colours of areas differ in lightness, so that greyscale keeps them apart.
+
     >>> directions()
-    Directions(over='#C94F00', under='#0072B2')
+    Directions(over='#B34700', under='#3D9BD9')
+
+    Args:
+        text: True for the colours of words, which stand out more against the page.
     """
-    return Directions("#FF8A4C", "#62B2EE") if _DARK.get() else Directions("#C94F00", BLUE)
+    if _DARK.get():
+        return Directions("#F07A30", "#8CCBFF")
+    return Directions("#B34700", BLUE if text else "#3D9BD9")
 
 
 def themed(draw: Callable[P, R]) -> Callable[P, R]:
