@@ -134,7 +134,7 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     share = table.share[full]
     axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
     # No wider than high, so that no bar reaches across the diagonal.
-    half = np.minimum(0.4 + 3 * share / share.max(), np.abs(confidence - accuracy))
+    half = np.minimum(0.4 + 4 * share, np.abs(confidence - accuracy))
     left, right = confidence - half, np.minimum(confidence + half, 100)
     bars = [
         [(x0, x0), (x1, x1), (x1, y), (x0, y)]
@@ -164,7 +164,7 @@ def _draw_errors(axis: Axes, table: Reliability) -> None:
     low, high = (100 * edges[full][worst] for edges in (table.edges[:-1], table.edges[1:]))
     above = gap[worst] <= 0
     axis.annotate(
-        f"{low:.0f}-{high:.0f} % confident",
+        f"{low:.0f} % confident" if high - low < 1 else f"{low:.0f}-{high:.0f} % confident",
         (np.clip(left[worst] + share[worst] / 2, 25, 75), 0),
         xytext=(0, 4 if above else -4),
         textcoords="offset points",
