@@ -131,6 +131,8 @@ class ImageWise(Recalibration):
         numbers = (foreground, background, means, deviations, lowest, highest)
         return type(self)(*(tuple(array.tolist()) for array in numbers))
 
+    @torch.inference_mode(False)
+    @torch.enable_grad()  # the fit needs gradients, also where a caller has turned them off
     def _fitted(self, tables: np.ndarray, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 

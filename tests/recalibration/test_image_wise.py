@@ -31,7 +31,8 @@ def counted(logits, labels):
 
 @pytest.fixture(scope="module", params=KINDS)
 def fitted(request):
-    return request.param().fit(counted(*images()), [counted(*images(30, seed=1))])
+    with torch.inference_mode():  # as in an evaluation, where gradients are off
+        return request.param().fit(counted(*images()), [counted(*images(30, seed=1))])
 
 
 def test_what_it_does_to_logits():
