@@ -89,11 +89,7 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["predict", "--official", "x"], 1, "the arguments of predict do not match; expected"),
         (["predict", "--official", "x", "--out", "maps"], 1, "there is no file x"),
         (["score", "--maps", "x", "--masks", "y"], 1, "no folder y"),
-        (
-            ["score", "--maps", "x", "--masks", "y", "--num-workers", "0"],
-            1,
-            "num_workers is 0;",
-        ),
+        (["score", "--maps", "x", "--masks", "y", "--num-workers", "0"], 1, "num_workers is 0;"),
         (["check-data", "nowhere"], 1, "no folder nowhere"),
         (["textures", "--dtd", "nowhere"], 1, "download DTD"),
         (["--num-workers", "-3"], 2, "num_workers is -3; expected 0 or more, or None"),

@@ -103,14 +103,8 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
     ("words", "says"),
     [
         (["recalibrate"], "expected --fit-maps DIR"),
-        (
-            [*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"],
-            "as many folders of",
-        ),
-        (
-            [*FIT[:3], "corrupted/maps", *FIT[3:]],
-            "because temperature_scaling is fitted to",
-        ),
+        ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many folders of"),
+        ([*FIT[:3], "corrupted/maps", *FIT[3:]], "because temperature_scaling is fitted to"),
         ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),
         ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
         ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),

@@ -6,14 +6,7 @@ import pytest
 import torch
 
 from aslp_lib.data.augmentation import augmentation
-from aslp_lib.data.shapes import (
-    SHIFTS,
-    Annotators,
-    Scene,
-    Shapes,
-    embedded,
-    graded,
-)
+from aslp_lib.data.shapes import SHIFTS, Annotators, Scene, Shapes, embedded, graded
 
 
 def test_the_seed_fixes_each_image_on_every_machine():

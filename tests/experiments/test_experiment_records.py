@@ -121,10 +121,7 @@ def test_a_record_may_be_so(tmp_path, change):
         ({"options": {"gamma": {}}}, "options is {'gamma': {}}; expected"),
         ({"recalibration": "cold"}, "recalibration is 'cold'; expected"),
         ({"seed": 1.0}, "seed is 1.0; expected"),
-        (
-            {"intervals": None},
-            "intervals is None; expected an object in which .* a list",
-        ),
+        ({"intervals": None}, "intervals is None; expected an object in which .* a list"),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
         ({"seed": 0}, "it scores the same maps as record 1; expected"),
     ],

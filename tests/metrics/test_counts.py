@@ -120,10 +120,7 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
         ({"table": TABLE[:, :1]}, r"shape \(3, 1, 256\); expected int64"),
         ({"table": TABLE[0]}, r"shape \(2, 256\); expected int64"),
         ({"table": np.full((1, 2, 4), 2**61)}, r"too many pixels: 1\.84467e\+19"),
-        (
-            {"quadrants": np.zeros((2, 4, 2, 3), np.int64)},
-            r"\(2, 4.*expected \(3, 4, 2, 3\)",
-        ),
+        ({"quadrants": np.zeros((2, 4, 2, 3), np.int64)}, r"\(2, 4.*expected \(3, 4, 2, 3\)"),
         ({"weighted_f": np.zeros(2)}, r"weighted_f has shape \(2,\); expected \(3,\)"),
         ({"names": ("a",)}, "names is 1; .* 3 images"),
     ],

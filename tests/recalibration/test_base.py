@@ -198,10 +198,7 @@ def test_the_file_is_numbers_that_a_reader_knows(tmp_path):
     ("content", "message"),
     [
         ('{"kind": "offset", "version": 1, "value": 1.0}', "it holds the recalibration 'offset'"),
-        (
-            '{"kind": "temperature_scaling", "version": 2, "value": 1.0}',
-            "of version 2; expected",
-        ),
+        ('{"kind": "temperature_scaling", "version": 2, "value": 1.0}', "of version 2; expected"),
         ('{"kind": "temperature_scaling", "version": 1, "value": true}', "value is True"),
         ('{"kind": "temperature_scaling", "version": 1, "value": 1.0, "colour": 3}', "colour"),
         ('{"kind": "temperature_scaling", "version": 1}', "missing numbers: value; expected value"),
@@ -240,11 +237,7 @@ BAD_NUMBERS = [
     ("isotonic", {"logits": (1.0, 2.0), "values": (1.0,)}, "2 logits and 1 values"),
     ("isotonic", {"logits": (1.0, math.nan), "values": (1.0, 2.0)}, "logit of a step is nan"),
     ("isotonic", {"logits": (1.0, 2.0), "values": (1.0, math.inf)}, "value of a step is inf"),
-    (
-        "isotonic",
-        {"logits": (1.0, 1e39), "values": (1.0, 2.0)},
-        "1e.39; expected .* 1e.18",
-    ),
+    ("isotonic", {"logits": (1.0, 1e39), "values": (1.0, 2.0)}, "1e.39; expected .* 1e.18"),
     (
         "isotonic",
         {"logits": (1.0, 1.0 + 1e-12), "values": (1.0, 2.0)},
@@ -255,11 +248,7 @@ BAD_NUMBERS = [
     ("histogram", {"edges": (1.0,)}, "1 edges and 0 values"),
     ("histogram", {"edges": (1.0,), "values": (1.0,)}, "1 edges and 1 values"),
     ("histogram", {"bins": 1, "edges": (1.0,), "values": (1.0, 2.0)}, "of at most 1 bins"),
-    (
-        "histogram",
-        {"edges": (1.0, 1.0), "values": (1.0, 2.0, 3.0)},
-        "bins do not increase",
-    ),
+    ("histogram", {"edges": (1.0, 1.0), "values": (1.0, 2.0, 3.0)}, "bins do not increase"),
     ("histogram", {"edges": (math.nan,), "values": (1.0, 2.0)}, "edge of a bin is nan"),
     ("histogram", {"edges": (0.0,), "values": (1.0, math.inf)}, "value of a bin is inf"),
     (
