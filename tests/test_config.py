@@ -43,7 +43,7 @@ def test_settings_are_kept_whole(name):
     assert Settings.from_json(PRESETS[name].to_json()) == PRESETS[name]
 
 
-@pytest.mark.fault("a setting of another kind, as `augment` 'false'", "it is refused by name")
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -126,10 +126,7 @@ def test_a_hyperparameter_that_cannot_be_is_named(family, options, message):
         Settings.from_json(json.dumps({"hyperparameters": {family: options}}))
 
 
-@pytest.mark.fault(
-    "settings.json holds something else than settings, is cut or of another version",
-    "it is refused by name",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -21,13 +21,11 @@ def raise_stop(*_):
     raise KeyboardInterrupt
 
 
-@pytest.mark.fault("the disk is full", "the file of before stays whole, and nothing else is left")
-@pytest.mark.fault(
-    "Ctrl-C comes while a file is written", "the file of before stays, and nothing half made"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("stop", [raise_full, raise_stop])
 @pytest.mark.parametrize("before", ["old", None])
 def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, before, stop):
+    """The disk is full, or Ctrl-C comes."""
     path = tmp_path / "log.csv"
     if before:
         files.write(path, before)
@@ -42,7 +40,7 @@ def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeyp
     assert [p.read_text() for p in tmp_path.iterdir()] == ([before] if before else [])
 
 
-@pytest.mark.fault("the disk is full while a folder is made", "the message names that folder")
+@pytest.mark.fault
 @pytest.mark.parametrize("function", ["fsync", "mkdir"])
 def test_a_full_disk_is_told_of_the_folder_that_was_made(tmp_path, monkeypatch, function):
     with monkeypatch.context() as patch:
@@ -95,14 +93,13 @@ def clear_as_a_run(folder: Path) -> None:
     (folder / ".lock").unlink()
 
 
-@pytest.mark.fault(
-    "a folder is being made where another process clears up what is half made",
-    "it is left alone while its process lives, also where nobody sees that process",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("clear", [files.discard_dead, files.discard_partials, clear_as_a_run])
 def test_what_is_half_made_is_removed_once_its_process_and_its_children_ended(
     tmp_path, holder, clear
 ):
+    """It is left alone while its process lives, also where nobody can see that process."""
+
     def half_made() -> int:
         return len(list(tmp_path.glob(".aslp-*.partial/a.png")))
 
@@ -123,12 +120,10 @@ def test_what_is_half_made_is_removed_once_its_process_and_its_children_ended(
     assert {path.name for path in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
 
 
-@pytest.mark.fault(
-    "what is being made is removed by another program, as a whole or in part",
-    "it is an error: a missing folder is not made anew, and what lacks files is not renamed",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("what", ["", "b.png"])
 def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
+    """A missing folder is not made anew, and one that lacks files is not renamed."""
     names = ["a.png", "b.png"]
     with pytest.raises(OSError), files.whole_folder(tmp_path / "maps", names) as folder:
         files.write(folder / "b.png", "b")
@@ -137,7 +132,7 @@ def test_a_folder_of_which_something_vanished_is_not_whole(tmp_path, what):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.fault("a file system has no locks", "files are written; nothing half made is removed")
+@pytest.mark.fault
 def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")
@@ -154,11 +149,9 @@ def test_without_locks_nothing_is_taken_for_dead(tmp_path, monkeypatch):
     assert found == {"maps", "maps/a.png", "before", "before/b.png"}
 
 
-@pytest.mark.fault(
-    "a folder TARGET.partial, or hidden files that end so, are a user's own",
-    "they are left alone: what is half made has names of ours",
-)
+@pytest.mark.fault
 def test_only_what_is_surely_ours_is_removed(tmp_path, leave_half):
+    """A user may own a folder TARGET.partial, or hidden files that end so."""
     ours = leave_half(tmp_path / "maps")
     unlocked = leave_half(tmp_path / "maps")
     unlocked.with_suffix(".lock").unlink()
@@ -173,7 +166,7 @@ def test_only_what_is_surely_ours_is_removed(tmp_path, leave_half):
     assert set(tmp_path.iterdir()) == {unlocked, *theirs, tmp_path / "maps"}
 
 
-@pytest.mark.fault("a file that is written anew is a link, or private", "so it is afterwards")
+@pytest.mark.fault
 def test_links_and_modes_are_kept(tmp_path):
     path, link = tmp_path / "there" / "file", tmp_path / "link"
     link.symlink_to("there/file")
@@ -192,8 +185,9 @@ def test_links_and_modes_are_kept(tmp_path):
     assert {each.name for each in tmp_path.iterdir()} == {"there", "link", "new", "elsewhere"}
 
 
-@pytest.mark.fault("a file to write is read-only", "a command says so before its work")
+@pytest.mark.fault
 def test_a_read_only_file_is_no_output(tmp_path, monkeypatch):
+    """A command says so before it begins its work."""
     path = tmp_path / "scores.json"
     path.touch(0o444)
 

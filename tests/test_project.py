@@ -88,7 +88,7 @@ class TestNotebook:
                 ignored = "nbval-ignore-output" in cell["metadata"].get("tags", [])
                 assert output.get("name") != "stderr" or ignored
 
-    @pytest.mark.fault("a notebook is run from another folder", "it runs as from its own")
+    @pytest.mark.fault
     def test_it_reads_no_path_that_depends_on_the_folder_it_runs_in(self, path, elsewhere):
         relative = re.compile(r"""(Path|open|read_\w+|load\w*)\(\s*["'](?!/)|["']\.\.?/""")
         for cell in code_cells(path):

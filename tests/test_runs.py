@@ -25,16 +25,14 @@ def test_a_taken_folder_gets_a_number_and_each_keeps_its_settings(tmp_path):
     assert [runs.Run.open(run.path).settings for run in made] == settings
 
 
-@pytest.mark.fault("a run's folder would lie in what is a file", "it is refused")
+@pytest.mark.fault
 def test_a_run_that_no_number_helps_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         runs.Run.create(tmp_path / "file" / "demo", Settings())
 
 
-@pytest.mark.fault(
-    "two processes begin runs at the same instant", "each has a folder of its own, with settings"
-)
+@pytest.mark.fault
 def test_no_two_runs_have_one_folder(tmp_path):
     together = Barrier(8)
 
@@ -61,14 +59,9 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("command", ["--resume", "predict", "evaluate"])
-@pytest.mark.fault(
-    "two processes work on one run", "the second is refused, and touches nothing in its folder"
-)
-@pytest.mark.fault(
-    "a process that works on a run is killed, and leaves what was half made",
-    "the next one works on the run, and clears it",
-)
+@pytest.mark.fault
 def test_a_run_is_one_process_s_while_it_lives(tmp_path, command, monkeypatch, capsys, leave_half):
+    """The second process touches nothing; once the first is killed, the next one clears up."""
     run = runs.Run.create(tmp_path / "demo", replace(Settings(), limit=1, epochs=1))
     leave_half(run.path / "bce" / "maps" / "test").mkdir()
     hold = [sys.executable, "-c", HOLD, run.path / ".lock"]
@@ -86,10 +79,7 @@ def test_a_run_is_one_process_s_while_it_lives(tmp_path, command, monkeypatch, c
 
 
 @pytest.mark.parametrize("part", ["Image", "GT"])
-@pytest.mark.fault(
-    "an image or a mask is replaced between training and going on",
-    "the run is refused and the image named",
-)
+@pytest.mark.fault
 def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
     run = runs.Run.create(tmp_path / "run", Settings())
     run.check_lists(paper_layout(paper_root, size=16))  # killed before it wrote anything down
@@ -112,16 +102,13 @@ def test_fingerprints_are_of_the_contents_alone():
         assert not set(one.values()) & set(other.load_data().train.fingerprints().values())
 
 
-@pytest.mark.fault("a run's settings are missing", "the file is named and what is wrong with it")
+@pytest.mark.fault
 def test_a_folder_that_is_no_run(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"is not a run; expected .* settings\.json"):
         runs.Run.open(tmp_path)
 
 
-@pytest.mark.fault("a weights file is cut", "it is named")
-@pytest.mark.fault(
-    "a bit of a weights file or a checkpoint flips", "its SHA-256 notices: the file is named"
-)
+@pytest.mark.fault
 def test_no_bit_of_a_file_flips_unnoticed(tmp_path):
     """Be it of a value, a name, a shape, or of what is said of them."""
     path = tmp_path / "t.safetensors"
@@ -184,10 +171,7 @@ def test_files_of_before_have_no_digest(tmp_path):
         (lambda t: t.double(), "as torch.float64; expected torch.float32"),
     ],
 )
-@pytest.mark.fault(
-    "weights are NaN, int8, complex or of another precision",
-    "they are refused, and neither cast nor predicted with",
-)
+@pytest.mark.fault
 def test_weights_that_are_not_the_network_s_numbers(change, message):
     """Given as tensors: not every version of safetensors writes complex ones."""
     network = networks.build("tiny")
@@ -200,7 +184,7 @@ def test_weights_that_are_not_the_network_s_numbers(change, message):
     assert all(torch.equal(v, tensors[k]) for k, v in network.state_dict().items())
 
 
-@pytest.mark.fault("weights are another network's", "they are refused, and how many entries differ")
+@pytest.mark.fault
 def test_weights_of_another_network(tmp_path):
     path = tmp_path / "w.safetensors"
     save_tensors(path, networks.build("tiny").state_dict(), {"network": "tiny"})

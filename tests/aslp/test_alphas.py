@@ -228,9 +228,10 @@ def test_bad_arguments(arguments, message):
     assert len(AdaptiveAlpha(1, P.HARD_INVERSION, **ends)) == 1
 
 
-@pytest.mark.fault("a validation reports NaN, or a per cent", "the rule rejects it")
+@pytest.mark.fault
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_bad_observations(value):
+    """A validation may report NaN or a percentage by mistake."""
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, "measured_gap")
     with pytest.raises(ValueError, match="accuracy is"):
         alphas.observe(value, 0.9)
@@ -241,12 +242,10 @@ def test_bad_observations(value):
     assert alphas.observed == 0
 
 
-@pytest.mark.fault(
-    "logits of a step are NaN or infinite, as in mixed precision's first steps",
-    "the alphas of these images keep their values; the others move",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_a_level_keeps_its_value_where_its_image_says_nothing(rule, dynamics):
+    """Logits may be NaN or infinite, as in the first steps of mixed precision."""
     alphas = AdaptiveAlpha(6, P.MODERATION, rule, warm_up=0, dynamics=dynamics)
     alphas.observe(0.9, 0.95)
     alphas.observe(0.8, 0.95)  # the entropy rule would lower an alpha without a gradient
@@ -271,11 +270,7 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
     assert after_one_step(alphas, 0.0, 1.0) == 0.0
 
 
-@pytest.mark.fault("labels are 0 and 255, or -1 and 1", "the update and the loss reject them")
-@pytest.mark.fault(
-    "a step names an image twice, a negative number, or more images than there are rows",
-    "it is rejected, and no alpha moves",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -289,10 +284,7 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
         ({"index": [0.0, 1.0, 2.0]}, "torch.float32; expected an integer"),
         ({"index": [0j, 1j, 2j]}, "torch.complex64; expected an integer"),
         ({"index": [True, False, False]}, "torch.bool; expected an integer"),
-        (
-            {"labels": [[1.0, 0.0]]},
-            r"expected .* labels, \(1, 2\)",
-        ),  # they would broadcast
+        ({"labels": [[1.0, 0.0]]}, r"expected .* labels, \(1, 2\)"),  # they would broadcast
         ({"labels": 3 * [[0.0, 255.0]]}, "3 of 6 .* the first is 255"),
         ({"labels": 3 * [[1.0, -1.0]], "ignore_index": 254}, "3 of 6 .* the first is -1"),
         ({"labels": 3 * [[0.0, 1.1]]}, "3 of 6 .* the first is 1.1"),
@@ -318,8 +310,9 @@ def test_levels_in_half_precision_are_refused(dtype):
     assert alphas.alpha.gt(0).all()
 
 
-@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is rejected, not taken for -1")
+@pytest.mark.fault
 def test_eight_bits_do_not_wrap():
+    """With 8-bit labels and ignore_index -1, 255 is rejected, not taken for -1."""
     arguments = torch.ones(1, 2), torch.tensor([[0, 255]], dtype=torch.uint8)
     for refuses in (
         lambda: alpha_gradient(*arguments, P.MODERATION, ignore_index=-1),
@@ -329,7 +322,7 @@ def test_eight_bits_do_not_wrap():
             refuses()
 
 
-@pytest.mark.fault("a step holds no images", "alphas keep their values")
+@pytest.mark.fault
 @pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
 def test_an_empty_step_moves_nothing(rule, dynamics):
     alphas = AdaptiveAlpha(3, P.MODERATION, rule, warm_up=0, dynamics=dynamics)

@@ -154,7 +154,7 @@ def test_a_mean_in_half_precision_does_not_overflow():
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("images", "ignored"), [(0, None), (0, 255), (3, 255)])
-@pytest.mark.fault("a loss is computed for no images, or only for ignored pixels", "0, not NaN")
+@pytest.mark.fault
 def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
     logits = torch.ones(images, 1, 4, 4, requires_grad=True)
     labels = torch.full((images, 1, 4, 4), 255.0)

@@ -194,9 +194,7 @@ READERS = {
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.fault(
-    "a file of any kind with parts that fit no other", "read right, or refused in words"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("name", READERS)
 def test_spoiled_files_are_read_right_or_refused(name, tmp_path):
     reader = READERS[name]

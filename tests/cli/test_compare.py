@@ -37,8 +37,9 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("`compare` is started by torchrun", "it is refused: it starts its own processes")
+@pytest.mark.fault
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
+    """`compare` starts its own processes, so torchrun must not start it."""
     for words, message in (
         (["--processes", "0"], "--processes is 0"),
         (["--seed", "3"], "--seed or --data-seed is set; expected neither"),

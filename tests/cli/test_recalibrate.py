@@ -98,21 +98,13 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         np.testing.assert_array_equal(*maps)
 
 
-@pytest.mark.fault(
-    "`recalibrate` is asked for what cannot be, or over what is there", "it says what it needs"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (["recalibrate"], "expected --fit-maps DIR"),
-        (
-            [*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"],
-            "as many folders of",
-        ),
-        (
-            [*FIT[:3], "corrupted/maps", *FIT[3:]],
-            "because temperature_scaling is fitted to",
-        ),
+        ([*FIT[:3], "corrupted/maps", "test/maps", *FIT[3:], "test/GT"], "as many folders of"),
+        ([*FIT[:3], "corrupted/maps", *FIT[3:]], "because temperature_scaling is fitted to"),
         ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),
         ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
         ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),
@@ -136,7 +128,7 @@ def test_what_cannot_be_is_refused(folders, capsys, words, says):
     assert sorted(Path().rglob("*")) == before
 
 
-@pytest.mark.fault("one of the maps to change is damaged", "it is named, and no folder is left")
+@pytest.mark.fault
 def test_a_damaged_map_leaves_nothing_behind(folders, capsys):
     damaged = Path("test/maps/m5.png")
     damaged.write_bytes(damaged.read_bytes()[:60])

@@ -73,9 +73,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     assert metrics["test"]["bce"]["weighted_f"] is None
 
 
-@pytest.mark.fault(
-    "pretrained weights cannot be had", "the run does not begin; it says how to do without"
-)
+@pytest.mark.fault
 def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, paper_root, capsys):
     """No hidden fall-back to random weights."""
     paper_root.rename(elsewhere / "Dataset")
@@ -91,9 +89,7 @@ def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, pap
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "images came or went, or settings are given, when a run goes on", "it is refused"
-)
+@pytest.mark.fault
 def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]
@@ -109,10 +105,7 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
     assert main(["--resume", "runs/small"]) == 0
 
 
-@pytest.mark.fault(
-    "a test image that is too large, damaged, or of another size than its mask",
-    "it is named before anything is trained",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -124,6 +117,7 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
 def test_bad_files_of_a_test_set_stop_a_run_before_it_trains(
     elsewhere, paper_root, capsys, spoil, message
 ):
+    """An image may be too large, damaged, or of another size than its mask."""
     image = sorted((paper_root / "Test/SOD/Image").iterdir())[3]
     spoil(image)
     small = ["--network", "tiny", "--weights", "None", "--data", str(paper_root)]
@@ -133,7 +127,7 @@ def test_bad_files_of_a_test_set_stop_a_run_before_it_trains(
     assert not (elsewhere / "runs").exists()
 
 
-@pytest.mark.fault("Ctrl-C", "the run says how it goes on")
+@pytest.mark.fault
 def test_a_stopped_run_says_how_it_goes_on(elsewhere, capsys, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt

@@ -68,12 +68,10 @@ def test_anyone_s_maps_are_scored(elsewhere, capsys):
         assert row[name] == pytest.approx(value) and low <= high
 
 
-@pytest.mark.fault(
-    "intervals over fewer than 100 images",
-    "said to be too narrow, in the terminal, JSON and report",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(("images", "few"), [(99, True), (100, False)])
 def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, images, few):
+    """The terminal, the JSON file and the report say so."""
     write_set(["maps"], "SOD/GT", images)
     assert main([*ONE, "--no-weighted-f"]) == 0
     assert "too narrow" not in capsys.readouterr().out  # no interval is shown
@@ -166,14 +164,7 @@ def nothing_counted(monkeypatch):
 GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
 
 
-@pytest.mark.fault("--bins 200000000", "refused before any map is read")
-@pytest.mark.fault(
-    "a file to write is a folder, of another suffix, or cannot be written",
-    "score refuses it before counting",
-)
-@pytest.mark.fault(
-    "two sets have one name", "they are refused before counting, with how to tell them apart"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -210,7 +201,7 @@ def test_what_cannot_be_is_refused_before_counting(
     assert sorted(elsewhere.rglob("*")) == before
 
 
-@pytest.mark.fault("a label has a line break, a control character or nothing", "it is refused")
+@pytest.mark.fault
 @pytest.mark.parametrize("label", ["two\nlines", "a\x1b[2Jb", "sep\u2028arated", "\udcff", " "])
 def test_a_name_that_no_table_can_hold_is_refused_first(elsewhere, capsys, nothing_counted, label):
     write_set(["maps"], "SOD/GT", images=1)
@@ -218,8 +209,9 @@ def test_a_name_that_no_table_can_hold_is_refused_first(elsewhere, capsys, nothi
     assert f"{label!r} cannot be a name in tables" in capsys.readouterr().err
 
 
-@pytest.mark.fault("two sets are links to one folder", "each is called as its own link")
+@pytest.mark.fault
 def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
+    """Two sets may be links to one folder."""
     counts = write_set(["store/one/maps-1"], "store/one/GT")
     for link in ("ECSSD", "SOD"):
         Path(link).symlink_to("store/one")
@@ -234,10 +226,9 @@ def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "the output is not UTF-8 and the messages are closed", "score writes the files and its table"
-)
+@pytest.mark.fault
 def test_the_files_are_written_whatever_can_be_printed(elsewhere):
+    """The output is not UTF-8, and the error stream is closed."""
     write_set(["maps"], "SOD/GT", images=1)
     words = ["score", "--maps", "mäps=maps", "--masks", "SOD/GT", "--out", "s.json"]
     result = subprocess.run(
@@ -285,10 +276,7 @@ SET = "$x$ & <SOD>"
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    r"a label is a formula (`$\frac{1}$`) or has characters of HTML, Markdown or TeX",
-    "pages, pictures, Markdown and LaTeX show it to the letter",
-)
+@pytest.mark.fault
 def test_a_label_is_shown_to_the_letter(elsewhere):
     write_set(["a", "b"], f"{SET}/GT")
     arguments = ["score", "--maps", f"{ODD}=a", "_b=b", "--masks", f"{SET}/GT",

@@ -99,11 +99,10 @@ def edit_test_cells(path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.fault(
-    "a hand-in never ends, ends its kernel, prints marks, edits test cells or the checker",
-    "it earns nothing by that, and the others get their marks",
-)
+@pytest.mark.fault
 def test_a_class_with_attackers(tmp_path, monkeypatch):
+    """A hand-in that never ends, ends its kernel, prints marks, or edits test cells or the checker
+    earns nothing by it, and the others get their marks."""
     scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
     monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.chdir(tmp_path)

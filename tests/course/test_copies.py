@@ -62,11 +62,10 @@ def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
     assert code(own / "00_mine.ipynb") == "6 * 7 + 1"
 
 
-@pytest.mark.fault(
-    "a learner's copy that is no notebook", "left unchanged; a message says to rename it"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 1}'])
 def test_a_spoiled_copy_is_left_alone(course, content):
+    """A message says to rename a copy that is not a notebook."""
     copy_notebooks(*course)
     (course[1] / "00_start.ipynb").write_text(content)
     (said,) = copy_notebooks(*course)

@@ -1,12 +1,7 @@
 import pytest
 from torch import nn
 
-from aslp_lib.course.models.costs import (
-    Card,
-    activation_bytes,
-    forward_flops,
-    training_costs,
-)
+from aslp_lib.course.models.costs import Card, activation_bytes, forward_flops, training_costs
 
 
 def small() -> nn.Module:

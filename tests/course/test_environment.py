@@ -23,9 +23,7 @@ def test_this_machine_is_ready_and_the_notebook_prints_no_versions(elsewhere):
     assert environment.main() == 0
 
 
-@pytest.mark.fault(
-    "a package or Python is missing or too old", "`make check` names it with what to install"
-)
+@pytest.mark.fault
 def test_packages_that_are_missing_or_too_old(tmp_path, monkeypatch, capsys):
     install(
         tmp_path,
@@ -46,11 +44,10 @@ def test_packages_that_are_missing_or_too_old(tmp_path, monkeypatch, capsys):
     assert "other-" not in printed
 
 
-@pytest.mark.fault(
-    "the library is not installed, torchvision does not fit torch, or the folder is read-only",
-    "`make check` says so, and what to do",
-)
+@pytest.mark.fault
 def test_an_unusable_machine(tmp_path, monkeypatch, capsys):
+    """The library is not installed, torchvision does not fit torch, or the folder is read-only."""
+
     def refuse(name):
         raise metadata.PackageNotFoundError(name)
 

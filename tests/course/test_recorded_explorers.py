@@ -206,11 +206,7 @@ class TestScrubber:
             (0.22,),
             r"level is 0\.22; expected one of .*: 0\.0, 0\.05, 0\.1",
         ),
-        (
-            perturbations.at_perturbation,
-            (0.2, "far"),
-            "set is 'far'; .*: test, shifted, text",
-        ),
+        (perturbations.at_perturbation, (0.2, "far"), "set is 'far'; .*: test, shifted, text"),
         (
             perturbations.at_perturbation,
             (0.2, "test", "mean"),

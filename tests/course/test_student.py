@@ -51,9 +51,7 @@ def test_it_holds_the_library_and_the_course_without_outputs_and_solutions(proje
         assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
 
 
-@pytest.mark.fault(
-    "a teacher's own files lie in a git checkout", "`make student` packs what git tracks, alone"
-)
+@pytest.mark.fault
 def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
     """And all files where nobody tracks any, which is said."""
     monkeypatch.chdir(tmp_path)
@@ -79,7 +77,7 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
         packed()
 
 
-@pytest.mark.fault("the project's folder cannot be written to", "each command says so in a line")
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("file", "made"),
     [
@@ -89,6 +87,7 @@ def test_only_what_git_tracks_is_packed(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_what_cannot_be_made_is_told_in_a_line(project, capsys, file, made):
+    """The project's folder is read-only."""
     (project / made).unlink(missing_ok=True)
     (project / made).touch()  # where a folder should be, as nothing keeps root from writing
     with pytest.raises(SystemExit, match="1"):
@@ -96,7 +95,7 @@ def test_what_cannot_be_made_is_told_in_a_line(project, capsys, file, made):
     assert re.fullmatch(r"(note: .*\n)?error: .*could not write .*\n", capsys.readouterr().err)
 
 
-@pytest.mark.fault("`make student` elsewhere than in the project", "it says where to be")
+@pytest.mark.fault
 def test_elsewhere_it_says_where_to_be(elsewhere):
     with pytest.raises(ValueError, match=r"no CITATION\.cff in .*project's folder"):
         student.main()

@@ -329,10 +329,7 @@ def test_it_is_validated_and_predicted_as_any_set(paper_root, tmp_path):
         )
 
 
-@pytest.mark.fault(
-    "a set of soft masks, of one image or an unknown name is to be corrupted",
-    "it is refused before anything is loaded",
-)
+@pytest.mark.fault
 def test_sets_that_cannot_be_corrupted(paper_root):
     shapes = Shapes("test", 1, 0, size=16)
     with pytest.raises(ValueError, match="corruption is 'fog1'; expected one of noise1"):

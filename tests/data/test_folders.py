@@ -122,9 +122,9 @@ def test_damaged_files_and_sizes_that_differ_are_named(paper_root, kind):
             check()
 
 
-@pytest.mark.fault("a list with a byte order mark, as Windows writes it", "it is read without it")
-@pytest.mark.fault("a list in UTF-16 or Latin-1", "it is refused by name: save it as UTF-8")
+@pytest.mark.fault
 def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
+    """Windows writes a byte order mark."""
     path = tmp_path / "list.txt"
     for encoding in ("utf-8", "utf-8-sig"):
         path.write_text("one\r\ntw\u00f6.JPG\r\n", encoding=encoding, newline="")
@@ -135,8 +135,7 @@ def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
             read_list(path)
 
 
-@pytest.mark.fault("a stem twice among 300,000 lines", "it is named at once, not after 25 min")
-@pytest.mark.fault("a list names a file elsewhere, as `../x`", "it is refused by name")
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -149,13 +148,14 @@ def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
     ],
 )
 def test_bad_lists(tmp_path, lines, message):
+    """A stem that occurs twice among 300,000 lines is named at once, not after 25 minutes."""
     path = tmp_path / "list.txt"
     path.write_text("\n".join(lines))
     with pytest.raises(ValueError, match=message):
         read_list(path)
 
 
-@pytest.mark.fault("a file name with a newline in it", "it is refused by name")
+@pytest.mark.fault
 def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_path):
     names = ["\u5bf9\u8c61", "a\u00a0b", "\U0001f468\u200d\U0001f469", "na\u0308me", "a b"]
     for name in names:

@@ -18,9 +18,7 @@ from aslp_lib.prediction.maps import ReadOptions, count_folders
 PLAIN = ReadOptions(weighted_f=False, num_workers=2)
 
 
-@pytest.mark.fault("an image on its side by its EXIF", "it trains upright, as its mask is")
-@pytest.mark.fault("a test image on its side by its EXIF", "its map is upright")
-@pytest.mark.fault("a mask on its side", "it is refused by name: turn one")
+@pytest.mark.fault
 def test_an_image_on_its_side_goes_with_its_upright_mask_and_map(paper_root, tmp_path):
     """As a camera stores it, and says so in its EXIF."""
     sod = paper_tests(paper_root, 32)[0]["SOD"]
@@ -43,11 +41,9 @@ def test_an_image_on_its_side_goes_with_its_upright_mask_and_map(paper_root, tmp
         sod.load(1)
 
 
-@pytest.mark.fault(
-    "a map is a palette PNG, or RGB of three equal channels as U2-Net writes it",
-    "it scores as the same picture in grey does",
-)
+@pytest.mark.fault
 def test_maps_and_masks_of_every_kind_or_the_name_of_the_file(elsewhere, capsys):
+    """U2-Net writes maps as RGB of three equal channels."""
     levels = Image.fromarray(np.tile(np.arange(0, 250, 10, dtype=np.uint8), (12, 1)))
     mask, black = levels.point(lambda v: 255 * (v > 120)), Image.new("L", levels.size)
     palette = levels.convert("RGB").quantize(32)

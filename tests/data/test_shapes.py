@@ -6,14 +6,7 @@ import pytest
 import torch
 
 from aslp_lib.data.augmentation import augmentation
-from aslp_lib.data.shapes import (
-    SHIFTS,
-    Annotators,
-    Scene,
-    Shapes,
-    embedded,
-    graded,
-)
+from aslp_lib.data.shapes import SHIFTS, Annotators, Scene, Shapes, embedded, graded
 
 
 def test_the_seed_fixes_each_image_on_every_machine():
@@ -152,10 +145,7 @@ def test_as_many_shapes_as_are_asked_for():
         assert shapes.images.float().std(dim=(1, 2, 3)).min() > 5
 
 
-@pytest.mark.fault(
-    "a graded shift is asked for that is not there, or a scene that cannot be",
-    "it is named, with what there is",
-)
+@pytest.mark.fault
 def test_shifts_and_scenes_that_are_not():
     with pytest.raises(ValueError, match="shift is 'contrast9'; expected one of contrast1, "):
         graded(8, ["contrast1", "contrast9"])

@@ -27,12 +27,9 @@ def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
         assert not np.asarray(mask).any()
 
 
-@pytest.mark.fault("a texture cannot be read", "it is named, and no half of the set is left")
-@pytest.mark.fault(
-    "a folder of a user's has the name of what is half made, TARGET.partial",
-    "it is left alone, also when the target cannot be made",
-)
+@pytest.mark.fault
 def test_no_half_of_a_set_is_left_and_nothing_of_a_user_s_is_removed(dtd):
+    """A user's own folder TARGET.partial is left alone, also if the target cannot be made."""
     source, names, target = dtd
     own = target.with_name(f"{target.name}.partial")
     own.mkdir(parents=True)
@@ -53,11 +50,9 @@ def test_no_half_of_a_set_is_left_and_nothing_of_a_user_s_is_removed(dtd):
     "line",
     ["{outside}", "../secret/secret_0001.jpg", "a/../../secret_0001", "..\\secret_0001.jpg", ".."],
 )
-@pytest.mark.fault(
-    "a line of a list is a path: absolute, with `..` or a separator",
-    "the list is refused and the line named; nothing outside is copied",
-)
+@pytest.mark.fault
 def test_a_line_that_is_a_path_is_refused(dtd, tmp_path, line):
+    """Nothing outside the folder is copied."""
     source, names, target = dtd
     outside = tmp_path / "secret_0001"
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(f"{outside}.jpg")
@@ -71,10 +66,7 @@ def test_a_line_that_is_a_path_is_refused(dtd, tmp_path, line):
     assert not target.parent.exists()
 
 
-@pytest.mark.fault(
-    "DTD, its list or some of its textures are missing, or the set is there",
-    "it is named, with what to do",
-)
+@pytest.mark.fault
 def test_what_is_missing_is_named(dtd, tmp_path):
     source, names, target = dtd
     with pytest.raises(FileNotFoundError, match="download DTD"):

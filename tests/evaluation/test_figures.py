@@ -88,9 +88,7 @@ def test_figures_of_their_own_may_have_the_same_axes(images, underconfident):
         assert limits == [together.axes[0].get_ylim(), together.axes[2].get_ylim()]
 
 
-@pytest.mark.fault(
-    "few pixels, or none of some confidence", "the joint density is blank where no pixels are"
-)
+@pytest.mark.fault
 def test_the_joint_density_is_blank_where_no_pixels_are(images):
     axis = figures.joint_density({"A": images}, "set").axes[0]
     squares = axis.collections[0]
@@ -122,7 +120,7 @@ def test_one_full_bin_still_makes_a_picture():
         assert figures.to_png(figure).startswith(b"\x89PNG")
 
 
-@pytest.mark.fault("more methods than colours, or near-equal ones", "each has its own look")
+@pytest.mark.fault
 def test_methods_are_told_apart(images):
     styles = list(itertools.islice(looks(), 28))
     assert len(set(styles)) == 28

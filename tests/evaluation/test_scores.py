@@ -72,9 +72,7 @@ def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
     np.testing.assert_array_equal(ours.table, each.table)
 
 
-@pytest.mark.fault(
-    "a prediction is cut short", "there is no folder of maps, and the next one makes it"
-)
+@pytest.mark.fault
 def test_a_prediction_cut_short_leaves_no_folder(sod, tmp_path, monkeypatch):
     calls = []
 
@@ -111,10 +109,7 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
         maps.count_maps(folder, sod, progress=False)
 
 
-@pytest.mark.fault(
-    "a method is predicted before it is trained to its end",
-    "the missing file is named, with what to do",
-)
+@pytest.mark.fault
 def test_a_method_must_be_trained_before_it_predicts(tmp_path):
     with pytest.raises(FileNotFoundError, match="Train BCE to its end first"):
         predict.predict_run(

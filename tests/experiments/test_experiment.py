@@ -207,10 +207,7 @@ def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "an experiment is resumed with other settings",
-    "it is refused, and the settings that differ are named",
-)
+@pytest.mark.fault
 def test_other_settings_are_refused_before_anything_is_trained(finished):
     asked, _ = finished
     other = Experiment(asked.path, replace(SETTINGS, epochs=2, learning_rate=0.1), seeds=3)

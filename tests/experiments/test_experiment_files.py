@@ -42,13 +42,11 @@ def change(folder, stem, kind):
     path.write_bytes(path.read_bytes() + b"\0")
 
 
-@pytest.mark.fault(
-    "images or masks change between two calls of `compare`",
-    "the second is refused: old and new records would stand in one table",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["Image", "GT"])
 @pytest.mark.parametrize("name", ["train", "validation", "SOD"])
 def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name, kind):
+    """Old and new records would stand in one table."""
     file = on_files.path / "comparison.json"
     collect(on_files, file, progress=False)
     before = file.read_bytes()
@@ -88,9 +86,7 @@ def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
     assert read(file) == found
 
 
-@pytest.mark.fault(
-    "a comparison goes on with records that do not say what data they are of", "it is refused"
-)
+@pytest.mark.fault
 def test_records_without_their_data_are_refused(tmp_path, recorded):
     file = tmp_path / "all.json"
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
@@ -100,27 +96,24 @@ def test_records_without_their_data_are_refused(tmp_path, recorded):
         collect(asked, file, progress=False)
 
 
-@pytest.mark.fault(
-    "a test set's folder is called as the training or validation set",
-    "refused before anything is trained; rename it",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
+    """Its folder must not be named like the training or the validation set."""
     (paper_root / "Test/SOD").rename(paper_root / "Test" / name)
     with pytest.raises(ValueError, match=f"a test set is called '{name}'.*Rename"):
         collect(on_files, on_files.path / "comparison.json", progress=False)
     assert not recorded
 
 
-@pytest.mark.fault(
-    "two calls of `compare` work on one --out or one --results", "the second is refused at once"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("out", "results"),
     [("experiment", "experiment/comparison.json"), ("experiment", "other.json"),
      ("other", "all.json"), ("other", "link.json")],
 )  # fmt: skip
 def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
+    """They share one --out or one --results."""
     record = experiment.recorded
     refused = []
 
@@ -143,9 +136,7 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
     assert collect(asked, tmp_path / "all.json", progress=False) == found  # it is free again
 
 
-@pytest.mark.fault(
-    "`compare` cannot write its records (--results)", "it says so before anything is trained"
-)
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("file", "message"),
     [

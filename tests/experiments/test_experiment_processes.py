@@ -38,10 +38,7 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "`compare --processes 2` is killed (SIGKILL) or ended (SIGTERM)",
-    "the processes that train end with it",
-)
+@pytest.mark.fault
 def test_processes_end_with_their_parent(tmp_path):
     """What a training holds as long as its process lives is free again."""
     here = str(Path(__file__).parent)
@@ -69,11 +66,10 @@ def test_processes_end_with_their_parent(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "a process of `compare --processes 2` is killed, as when memory runs out",
-    "it is said, with how to go on",
-)
+@pytest.mark.fault
 def test_a_process_that_is_killed_is_noticed(tmp_path):
+    """The system kills a process when memory runs out."""
+
     def kill():
         wait_for(tmp_path / "bce/seed-0/.lock")
         for process in multiprocessing.active_children():

@@ -67,11 +67,9 @@ def test_an_image_whose_number_is_below_the_share_is_replaced_and_its_mask_moves
     assert share < 1 or moved == {"zoom", "crop", "empty_crop", "pair", "paste"}
 
 
-@pytest.mark.fault(
-    "corruption augmentation is combined with soft masks",
-    "the settings are rejected; soft labels of another origin, in the first batch",
-)
+@pytest.mark.fault
 def test_soft_masks_are_refused():
+    """The settings reject them; soft labels of another origin are rejected in the first batch."""
     images, labels = batch()
     labels[7, 0, 3, 3] = 0.4
     for share in (0.0, 1.0):

@@ -55,15 +55,13 @@ MAP, MASK = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
         (MAP, MASK.astype(float), "the mask is float64"),
     ],
 )
-@pytest.mark.fault("maps or masks are given as other numbers than 0 to 255 and 0 or 1", "refused")
+@pytest.mark.fault
 def test_bad_maps(prediction, mask, message):
     with pytest.raises(ValueError, match=message):
         Counts.from_map(prediction, mask)
 
 
-@pytest.mark.fault("probabilities are NaN, or are logits", "counting refuses them")
-@pytest.mark.fault("labels of a batch are 0 and 255, or -1 and 1", "counting refuses them")
-@pytest.mark.fault("labels are 8-bit and ignore_index is -1", "255 is refused, not taken for -1")
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("probability", "label", "dtype", "name"),
     [
@@ -77,12 +75,13 @@ def test_bad_maps(prediction, mask, message):
     ],
 )
 def test_bad_batches(probability, label, dtype, name):
+    """With 8-bit labels and ignore_index -1, 255 is refused, not taken for -1."""
     labels, ignored = torch.tensor([[0, label]], dtype=dtype), None if label == -1 else -1
     with pytest.raises(ValueError, match=rf"{name} are NaN or outside \[0, 1\]"):
         Counts.from_probabilities(torch.full((1, 2), probability), labels, ignore_index=ignored)
 
 
-@pytest.mark.fault("a batch is empty", "it counts as no images; a set of none has no score")
+@pytest.mark.fault
 def test_an_empty_batch_counts_no_images():
     for shape in ((0,), (0, 1, 4, 4)):
         assert len(Counts.from_probabilities(torch.zeros(shape), torch.zeros(shape), 256)) == 0
@@ -93,7 +92,7 @@ def test_an_empty_batch_counts_no_images():
     np.testing.assert_array_equal(Counts.join([empty, one]).table, one.table)
 
 
-@pytest.mark.fault("there are fewer masks than maps, or more", "counting refuses them")
+@pytest.mark.fault
 def test_as_many_masks_as_maps():
     for maps, masks in (([MAP, MAP], [MASK]), ([MAP], [MASK, MASK])):
         with pytest.raises(ValueError, match=r"shorter|longer"):
@@ -121,10 +120,7 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
         ({"table": TABLE[:, :1]}, r"shape \(3, 1, 256\); expected int64"),
         ({"table": TABLE[0]}, r"shape \(2, 256\); expected int64"),
         ({"table": np.full((1, 2, 4), 2**61)}, r"too many pixels: 1\.84467e\+19"),
-        (
-            {"quadrants": np.zeros((2, 4, 2, 3), np.int64)},
-            r"\(2, 4.*expected \(3, 4, 2, 3\)",
-        ),
+        ({"quadrants": np.zeros((2, 4, 2, 3), np.int64)}, r"\(2, 4.*expected \(3, 4, 2, 3\)"),
         ({"weighted_f": np.zeros(2)}, r"weighted_f has shape \(2,\); expected \(3,\)"),
         ({"names": ("a",)}, "names is 1; .* 3 images"),
     ],
@@ -208,7 +204,7 @@ def test_what_holds_no_counts_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.fault("a bit of a file of counts is flipped", "the file is named; no wrong counts")
+@pytest.mark.fault
 def test_a_flipped_bit_is_found(tmp_path):
     """Each byte in turn. Some hold nothing that is read, as the times of a zip's members do."""
     path = tmp_path / "sod.npz"

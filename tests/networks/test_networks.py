@@ -46,7 +46,7 @@ def test_every_network(name):
     torch.testing.assert_close(again(images), logits)  # and no statistic has moved
 
 
-@pytest.mark.fault("a network fails while its features are collected", "its hooks are removed")
+@pytest.mark.fault
 def test_hooks_are_gone_after_features_and_after_an_error():
     def fails(*_):
         raise RuntimeError("out of memory")
@@ -115,7 +115,7 @@ def test_what_is_no_network_no_weights_and_cannot_be_downloaded(cached, tmp_path
         build_pretrained()
 
 
-@pytest.mark.fault("torchvision's weights are cut in the cache", "delete the file")
+@pytest.mark.fault
 def test_pretrained_weights_are_the_file_s_or_it_is_damaged(cached):
     source = mobilenet_v2(weights=None)
     path = cached(source.state_dict())
@@ -138,10 +138,7 @@ class Executes:
         return (type(self.path).touch, (self.path,))
 
 
-@pytest.mark.fault(
-    "the cached file of pretrained weights holds a list", "it is rejected, with the remedy"
-)
-@pytest.mark.fault("a weights file holds code", "nothing in it is executed")
+@pytest.mark.fault
 @pytest.mark.parametrize("code", [False, True])
 def test_pretrained_weights_that_are_none(cached, tmp_path, code):
     cached({"x": Executes(tmp_path / "executed")} if code else [1, 2])

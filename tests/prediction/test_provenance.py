@@ -71,11 +71,9 @@ def again(run: runs.Run, data) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
-@pytest.mark.fault(
-    "weights, a recalibration, a test image or how maps are made has changed since `predict`",
-    "`evaluate` refuses the old maps and names what changed; `predict` makes them anew",
-)
+@pytest.mark.fault
 def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_root, capsys, what):
+    """`evaluate` names what changed since `predict`; `predict` makes the maps anew."""
     run, data = predicted
     run = change(what, run, paper_root)
     data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
@@ -116,11 +114,9 @@ def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predict
 
 
 @pytest.mark.slow
-@pytest.mark.fault(
-    "maps have no record of what made them",
-    "`evaluate` takes them as they are and says so; `predict` makes them anew",
-)
+@pytest.mark.fault
 def test_maps_without_a_record(predicted, capsys, monkeypatch):
+    """`evaluate` takes them as they are and says so; `predict` makes them anew."""
     run, _ = predicted
     monkeypatch.setattr("aslp_lib.evaluation.report.write_report", lambda *_: None)
     assert main(["predict", str(run.path)]) == 0  # of textures, too
@@ -134,9 +130,7 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
         assert capsys.readouterr().out.count(said) == 1
 
 
-@pytest.mark.fault(
-    "the weights of a run hold NaN", "`predict` refuses them and makes no maps, as `evaluate` does"
-)
+@pytest.mark.fault
 def test_weights_of_nan_make_no_maps(predicted, capsys):
     run, _ = predicted
     file = run.method("bce").weights
@@ -162,9 +156,7 @@ class Overflows(DenseNetwork):
         return logits
 
 
-@pytest.mark.fault(
-    "a network's output on an image is NaN or infinite", "the image is named, and no map is made"
-)
+@pytest.mark.fault
 def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
     _, data = predicted
     sod = data.tests["SOD"]
@@ -175,11 +167,9 @@ def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
         predict.grey_level_maps(Overflows().train(), sod, range(3))
 
 
-@pytest.mark.fault(
-    "a run is killed between its new maps and the record of what made them",
-    "the maps are made anew: those of other weights never pass",
-)
+@pytest.mark.fault
 def test_a_prediction_cut_short_before_its_record(predicted, paper_root, monkeypatch):
+    """The maps are made anew: those of other weights never pass."""
     run, data = predicted
     change("weights", run, paper_root)
 

@@ -195,7 +195,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
     torch.testing.assert_close(loaded(images), saved(images), rtol=0, atol=0)
 
 
-@pytest.mark.fault("a file of another network or recalibration is loaded", "it is refused")
+@pytest.mark.fault
 @pytest.mark.parametrize(
     ("changed", "facts", "message"),
     [
@@ -229,7 +229,7 @@ def test_a_wrong_file_is_refused_and_leaves_the_network_unchanged(
     torch.testing.assert_close(dict(network.state_dict()), dict(before), rtol=0, atol=0)
 
 
-@pytest.mark.fault("a file with network and recalibration is cut short", "it is refused")
+@pytest.mark.fault
 def test_a_truncated_file_is_refused(tmp_path):
     path = tmp_path / "network.safetensors"
     Recalibrated(convolution(), Temperature(2.0)).save(path)

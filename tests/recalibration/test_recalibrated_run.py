@@ -58,9 +58,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     assert {path: path.read_bytes() for path in run.path.rglob("*.png")} == before
 
 
-@pytest.mark.fault(
-    "a run is killed between training and fitting a recalibration", "it goes on to the same numbers"
-)
+@pytest.mark.fault
 def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch):
     demo = {"epochs": 2, "size": 16, "limit": 24, "device": "cpu"}
     settings = replace(PRESETS["demo"], **demo, recalibrate=("logistic",))

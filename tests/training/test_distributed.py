@@ -87,10 +87,7 @@ def runs(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # the first one waits for the runs
-@pytest.mark.fault(
-    "two processes and their launcher are killed",
-    "they go on to the weights, levels and log of one process that was not",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("method", METHODS)
 def test_two_processes_end_as_one(runs, method):
     """The weights, and all that the checkpoint holds of optimiser and method, in float64."""
@@ -124,12 +121,10 @@ def test_two_processes_write_and_print_what_one_does(runs):
     assert scores[0]["brier"] == pytest.approx(scores[1]["brier"], abs=1e-4)
 
 
-@pytest.mark.fault(
-    "gloo's threads abort a launched process while Python ends it, its work being done",
-    "they cannot: it ends at once, with its own status",
-)
+@pytest.mark.fault
 @pytest.mark.parametrize("processes", [1, 2])
 def test_one_of_several_processes_ends_before_python_ends_it(tmp_path, processes):
+    """Otherwise gloo's threads abort it although its work is done."""
     late = "import atexit, sys; atexit.register(print, 'late')"
     code = f"{late}; from aslp_lib.__main__ import main; sys.exit(main())"
     ended = subprocess.run(
@@ -152,9 +147,7 @@ class Rank(Accelerator):
     is_main_process = property(lambda self: self.place[0] == 0)
 
 
-@pytest.mark.fault(
-    "there are more processes than images in a batch", "the training is refused before it begins"
-)
+@pytest.mark.fault
 def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
     monkeypatch.setattr(loop, "accelerator_for", lambda settings: Rank(0, 2))
     settings = Settings(batch_size=1)

@@ -59,10 +59,7 @@ def start(*arguments) -> multiprocessing.Process:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
 @pytest.mark.timeout(600)
-@pytest.mark.fault(
-    "a training is stopped by Ctrl-C or killed in the middle of writing a checkpoint",
-    "it goes on from the last one to the same weights, levels and log, byte for byte",
-)
+@pytest.mark.fault
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
     """Real processes, real signals: stopped, resumed, killed at once and resumed again, a run ends
     bit for bit as an unbroken one."""
@@ -104,10 +101,7 @@ def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
     assert len(folder.log.read_text().splitlines()) == SHORT.epochs + 1
 
 
-@pytest.mark.fault(
-    "the disk is full in the middle of a training",
-    "it stops with the reason; the last checkpoint is good",
-)
+@pytest.mark.fault
 def test_a_full_disk_stops_a_run_and_its_last_checkpoint_is_good(tmp_path, monkeypatch):
     folder, calls = MethodFolder(tmp_path / "run"), []
 
