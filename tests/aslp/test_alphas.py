@@ -117,25 +117,6 @@ def test_calibration_rests_a_little_beyond_the_bound(weight):
         assert (trace.diff(dim=0) >= -1e-6).all()
 
 
-def test_the_stable_step_is_the_implicit_solution():
-    """The new alpha solves a = old + eta * (grad + lambda * min(1 - beta*a/2 - A, 0))."""
-    technique, accuracy = P.SOFT_INVERSION, 0.93
-    alphas = AdaptiveAlpha(200, technique, alpha_step_size=0.01, constraint_weight=300.0, warm_up=0)
-    alphas.double().observe(accuracy)
-    generator = torch.Generator().manual_seed(0)
-    old = torch.rand(200, generator=generator, dtype=torch.float64) / 2
-    alphas.alpha.copy_(old)
-    margin = 10 * torch.randn(200, generator=generator, dtype=torch.float64)
-    alphas.update(torch.arange(200), margin.view(-1, 1), torch.ones(200, 1))
-    low, high = (torch.full_like(old, end) for end in (-100, 100))
-    for _ in range(200):  # bisection on the residual, which rises with a
-        a = (low + high) / 2
-        room = (1 - technique.beta * a / 2 - accuracy).clamp(max=0)
-        residual = a - old - 0.01 * (technique.beta / 2 * margin + 300.0 * room)
-        low, high = torch.where(residual < 0, a, low), torch.where(residual < 0, high, a)
-    torch.testing.assert_close(alphas.alpha, low.clamp(0, 1 / technique.beta))
-
-
 def after_one_step(alphas, old, margin):
     alphas.alpha.fill_(old)
     alphas.update(torch.tensor([0]), torch.full((1, 4), margin), torch.ones(1, 4))

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from test_official import Executes
 from torch.nn.functional import max_pool2d, pixel_unshuffle
 from torchvision.models import mobilenet_v2
 
@@ -126,16 +127,6 @@ def test_pretrained_weights_are_the_file_s_or_it_is_damaged(cached):
         path.write_bytes(damaged)
         with pytest.raises(RuntimeError, match=rf"{path.name}.*delete the file if it is damaged"):
             build_pretrained()
-
-
-class Executes:
-    """Create a file when it is unpickled."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return (type(self.path).touch, (self.path,))
 
 
 @pytest.mark.fault
