@@ -1,0 +1,64 @@
+"""Reports in a real browser: at two widths, light and dark, and by keyboard."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aslp_lib.config import PRESETS
+from aslp_lib.evaluation.report import write_comparison
+from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.experiments.records import ESTIMATORS, NAMES
+from aslp_lib.experiments.report import write_experiment
+from aslp_lib.metrics.counts import Counts
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """A report on maps of three methods on three sets, and one on seeds."""
+    folder = tmp_path_factory.mktemp("reports")
+    rng = np.random.default_rng(0)
+
+    def counts(strength):
+        p = rng.random((20, 30, 30))
+        labels = (rng.random(p.shape) < p).astype(np.uint8)
+        logits = strength * np.log(p / (1 - p))
+        return Counts.from_maps(np.uint8(255 / (1 + np.exp(-logits))), labels)
+
+    methods = {"BCE": 3, "a method with a name that is rather long": 0.5, "ASLP": 1}
+    sets = {name: {k: counts(s) for k, s in methods.items()} for name in ("SOD", "ECSSD", "DTD")}
+    evaluation = Evaluation.of(sets)
+    write_comparison(
+        folder / "score.html", evaluation, dict.fromkeys(methods, folder),
+        dict.fromkeys(sets, folder), evaluation.notes,
+    )  # fmt: skip
+    records = [
+        {"method": method, "options": {}, "recalibration": None, "seed": seed, "set": name}
+        | {"images": 9, "seconds": None, **{key: rng.random() for key in (*NAMES, *ESTIMATORS)}}
+        for method in ("bce", "calibration", "focal")
+        for seed in range(3)
+        for name in ("validation", "test", "shifted")
+    ]
+    write_experiment(folder / "compare.html", records, PRESETS["demo"])
+    return folder
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1600])
+@pytest.mark.parametrize("name", ["score", "compare"])
+def test_a_report_is_accessible_at_any_width(watched, serious, pages, name, width, scheme):
+    page = watched(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.goto((pages / f"{name}.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert not page.evaluate("[...document.images].filter(i => !i.naturalWidth || !i.alt).length")
+    summaries = page.locator("summary")
+    for i in range(summaries.count()):
+        summaries.nth(i).press("Enter")
+    assert page.locator("details[open]").count() == summaries.count() > 0
+    assert page.wrong + serious(page) == []
+
+
+def test_a_report_on_three_sets_and_methods_is_smaller_than_2_megabytes(pages):
+    assert (pages / "score.html").stat().st_size < 2e6
