@@ -33,7 +33,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 27
-    assert "ASLP (MC) − BCE" in page
+    assert "<b>ASLP (MC)</b> is " in page
     assert "http" not in page  # self-contained
 
 

@@ -166,7 +166,7 @@ class TestEpochRecords:
                 row = rows[epoch]
                 logged = [row[name] for name in ("accuracy", "confidence", "ece")]
                 assert scores == pytest.approx(logged, abs=1e-5)
-                spread = [row["alpha_mean"], row["alpha_p10"], row["alpha_p90"]]
+                spread = [row.get(f"alpha_{name}", 0) for name in ("mean", "p10", "p90")]
                 expected = [alpha.mean(), *np.quantile(alpha, [0.1, 0.9])]
                 assert expected == pytest.approx(spread, abs=epochs.STEP)
 
