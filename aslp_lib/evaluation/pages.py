@@ -21,7 +21,7 @@ from aslp_lib import __version__
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
 
-DPI = 120
+DPI = 110
 """Resolution of a figure on a page. Three methods on three sets stay below 2 MB."""
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),

@@ -19,6 +19,7 @@ from aslp_lib.evaluation.figures.style import (
     new_figure,
     plain,
     themed,
+    titled,
 )
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.calibration import Reliability
@@ -47,7 +48,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
         methods: label -> reliability table of the same set.
         title: name of the set.
     """
-    figure = new_figure(6.4, 4.2, f"Calibration error, {title}")
+    figure = new_figure(6.4, 4.2, titled("Calibration error", title))
     axis = figure.subplots()
     shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
     for table, (colour, line, mark), width in zip(
@@ -92,7 +93,7 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(7.2, 3.7, f"Detection of the foreground, {title}")
+    figure = new_figure(7.2, 3.7, titled("Detection of the foreground", title))
     left, right = figure.subplots(1, 2)
     notes = []
     for (label, counts), (colour, line, _), width in zip(
@@ -141,7 +142,7 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, f"Images, {title}")
+    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, titled("Images", title))
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):

@@ -233,6 +233,15 @@ def show(figure: Figure) -> Image:
     return image
 
 
+def titled(kind: str, title: str) -> str:
+    """Return the title of a kind of figure, which a heading of the page may make shorter.
+
+    >>> titled("Images", "SOD"), titled("Images", "")
+    ('Images, SOD', 'Images')
+    """
+    return f"{kind}, {title}" if title else kind
+
+
 def new_figure(width: float, height: float, title: str | None) -> Figure:
     """Create an empty figure outside pyplot's global list, so that it need not be closed.
 
