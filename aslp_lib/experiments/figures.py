@@ -34,7 +34,9 @@ def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title
     """
     count = max(map(len, values.values()))
     figure, axis = _rows(values, score, f"{score.title}, {title}, {count} seeds")
-    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]}")
+    axis.set_xlabel(
+        f"{score.title}, {UNITS[score.unit]} (dots: seeds; diamond: mean, 95 % interval)"
+    )
     notes = [
         f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
         f"{score.text(max(row))}"
@@ -74,7 +76,7 @@ def paired_differences(
     axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     unit = "percentage points" if score.unit == "%" else UNITS[score.unit]
-    axis.set_xlabel(f"difference in {score.title}, {unit}")
+    axis.set_xlabel(f"difference in {score.title}, {unit} (grey: too small to matter)")
     notes = []
     found = verdicts(list(differences.values()), smallest)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):

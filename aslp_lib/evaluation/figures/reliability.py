@@ -145,7 +145,7 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     if table.low is not None and table.high is not None:
         ends = 100 * table.low[full], 100 * table.high[full]
         axis.vlines(confidence, *ends, color=ink(), linewidth=1)
-    axis.set(xlim=(50, 100), xlabel="confidence, %")
+    axis.set(xlim=(50, 100), xlabel="confidence, % (lines: 95 % intervals)")
 
 
 def _draw_errors(axis: Axes, table: Reliability) -> None:
@@ -164,7 +164,7 @@ def _draw_errors(axis: Axes, table: Reliability) -> None:
     low, high = (100 * edges[full][worst] for edges in (table.edges[:-1], table.edges[1:]))
     above = gap[worst] <= 0
     axis.annotate(
-        f"{low:.0f} % confident" if high - low < 1 else f"{low:.0f}-{high:.0f} % confident",
+        f"main error at {low:.0f}{f'-{high:.0f}' if high - low >= 1 else ''} %",
         (np.clip(left[worst] + share[worst] / 2, 25, 75), 0),
         xytext=(0, 4 if above else -4),
         textcoords="offset points",
