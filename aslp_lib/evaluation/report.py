@@ -121,6 +121,8 @@ def direction(table: Reliability) -> str:
     'is overconfident (15.0 points over, 0.0 under)'
     """
     over, under = 100 * table.over, 100 * table.under
+    if over + under < 0.05:
+        return "is calibrated (0.0 points over or under)"
     larger, word = max((over, "overconfident"), (under, "underconfident"))
     adverb = "" if larger > 0.9 * (over + under) else "mostly "
     return f"is {adverb}{word} ({over:.1f} points over, {under:.1f} under)"
@@ -319,7 +321,8 @@ def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Sect
     together = [figures.calibration_errors(tables, name)] if len(methods) > 1 else []
     if all(counts.pooled[1].any() for counts in methods.values()):
         together.append(figures.detection_curves(methods, name))
-    rows.append(Row(together, wide=True))
+    if together:
+        rows.append(Row(together, wide=True))
     if examples is not None:
         rows.append(Row([examples], wide=True, photographs=True))
     for draw in (figures.joint_density, figures.image_scatter):
