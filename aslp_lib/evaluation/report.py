@@ -88,12 +88,11 @@ def estimates(
     methods, set_scores = evaluation.counts[name], evaluation.scores[name]
     first, reference = next(iter(methods.items()))
     functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
-    resampled = {
-        label: {key: resamples.scores(function) for key, function in functions.items()}
-        for label, counts in methods.items()
-        if len(counts) > 1
-        for resamples in [Resamples(counts)]
-    }
+    resampled = {}
+    for label, counts in methods.items():
+        if len(counts) > 1:
+            resamples = Resamples(counts)
+            resampled[label] = {key: resamples.scores(f) for key, f in functions.items()}
     errors, differences = {}, {}
     for label, counts in methods.items():
         row = set_scores[label]
@@ -313,7 +312,7 @@ def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Sect
                 figures.reliability_diagrams({label: table}, "", axes_of=tables.values())
                 for label, table in tables.items()
             ],
-            "A dot is the accuracy of the pixels of a bin, a bar leads to it from their mean "
+            "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
             "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
             "coloured area is the ECE.",
         )

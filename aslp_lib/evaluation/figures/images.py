@@ -101,9 +101,9 @@ def error_maps(
     norm = Normalize(-limit / 100, limit / 100)
     figure = _grid(columns, dict.fromkeys(errors, (colours, norm)))
     grid = np.array(figure.axes).reshape(len(indices), len(columns))
-    for maps_of_errors, axes in zip(
-        errors.values(), grid.T[-2 * len(errors) + 1 :: 2], strict=True
-    ):
+    columns_of_axes = dict(zip(columns, grid.T, strict=True))
+    for title, maps_of_errors in errors.items():
+        axes = columns_of_axes[title]
         for axis, error in zip(axes, maps_of_errors, strict=True):
             over, under = (100 * np.maximum(sign * error, 0).mean() for sign in (1, -1))
             axis.annotate(
