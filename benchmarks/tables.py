@@ -15,6 +15,8 @@ import image_wise
 import training
 from timing import README, put_in_readme
 
+from aslp_lib.course.models import letters
+
 SCRIPTS = (evaluation, training, image_wise)
 """Modules with a record and its table in `README.md`."""
 
@@ -27,6 +29,8 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
     yield comparison.tables(), comparison.START, comparison.END, README
     for preset in comparison.FILES:
         yield comparison.summary(preset), *comparison.markers(preset), comparison.PAGE
+    for page in (README.parents[1] / "README.md", comparison.PAGE):
+        yield letters.verdict(), "<!-- verdict -->", "<!-- end of verdict -->", page
 
 
 if __name__ == "__main__":

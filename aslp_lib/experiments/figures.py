@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +20,12 @@ READABLE = 14
 
 
 @themed
-def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title: str) -> Figure:
+def scores_over_seeds(
+    values: Mapping[str, Sequence[float]],
+    score: Score,
+    title: str,
+    networks: Mapping[str, float] = MappingProxyType({}),
+) -> Figure:
     """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
 
     >>> from aslp_lib.metrics import SCORES
@@ -31,20 +37,27 @@ def scores_over_seeds(values: Mapping[str, Sequence[float]], score: Score, title
         values: label -> score of each seed.
         score: the score, which determines the unit.
         title: name of the set.
+        networks: label -> score of a network that is not among the seeds, drawn as a cross.
     """
     count = max(map(len, values.values()))
     figure, axis = _rows(values, score, f"{score.title}, {title}, {count} seeds")
-    axis.set_xlabel(
-        f"{score.title}, {UNITS[score.unit]} (dots: seeds; diamond: mean, 95 % interval)"
-    )
-    notes = [
-        f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
+    marks = "dots: seeds; diamond: mean, 95 % interval"
+    notes = {
+        label: f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
         f"{score.text(max(row))}"
         for label, row in values.items()
-    ]
+    }
+    if networks:
+        marks += "; cross: the network above"
+        factor = 100 if score.unit == "%" else 1
+        for label, value in networks.items():
+            row = list(values).index(label)
+            axis.plot(factor * value, row, "x", color=ink(), markersize=10, markeredgewidth=2)
+            notes[label] += f", the network above {score.text(value)}"
+    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]} ({marks})")
     figure.set_label(
         f"{score.title} over {count} seeds, {title}, with the mean and its 95 % interval. "
-        f"{'; '.join(notes)}."
+        f"{'; '.join(notes.values())}."
     )
     return figure
 

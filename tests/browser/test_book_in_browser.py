@@ -33,7 +33,7 @@ KINDS = (
     "README.html",
     "CLAIMS.html",
     "notebooks/03_sc_bce.html",
-    "notebooks/10_level_lab.html",
+    "notebooks/e5_perturbation_lab.html",
     "notebooks/solutions/02_label_perturbation.html",
     "docs/api/aslp_lib.aslp.html",
     "_modules/aslp_lib/aslp/loss.html",
@@ -175,7 +175,7 @@ def test_axe_finds_nothing_grave_on_a_desk(watched, serious, address, name):
 
 def test_frames_are_stepped_by_keyboard(watched, address):
     page = watched(viewport=DESK)
-    open_page(page, address + "notebooks/10_level_lab.html")
+    open_page(page, address + "notebooks/e5_perturbation_lab.html")
     frames = page.locator(".frames")
     picture, slider = frames.locator("img"), frames.get_by_role("slider", name="level alpha*beta")
     assert int(slider.get_attribute("max")) == len(PERTURBATIONS) - 1

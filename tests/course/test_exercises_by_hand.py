@@ -43,10 +43,10 @@ NUMBERS = {
     "05/lambda": (0.3736, [0.3, 2 * (0.15 + math.log(0.85 / 0.15) / 2 / 20), 0.4296, 0.3368]),
     "07/same_camera": (2, [1, 3, 4, 5, 6]),
     "07/drone": (6, [1, 2, 3, 4, 5]),
-    "09/units": (0.75, [1.5, 3, 0.25, 0.375]),
-    "09/grey": (0.82, [0.9, 820 / 900, 0.8, 0.88]),
-    "10/match": (6.9, [2.6, 8.5, 7.5, 5.5, 1 / 6.9]),  # read off the level lab, to one digit
-    "10/limit": (8 / math.log(4), [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)]),
+    "e4/units": (0.75, [1.5, 3, 0.25, 0.375]),
+    "e4/grey": (0.82, [0.9, 820 / 900, 0.8, 0.88]),
+    "e5/match": (6.9, [2.6, 8.5, 7.5, 5.5, 1 / 6.9]),  # read off the level lab, to one digit
+    "e5/limit": (8 / math.log(4), [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)]),
 }
 
 

@@ -1,12 +1,17 @@
-"""Notebooks as lessons: a prediction is asked before its answer, a derivation is checked."""
+"""Notebooks as lessons: predictions, exercises, and cells that only check the results."""
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from aslp_lib.course.exercises import MODULES, further
+from aslp_lib.course.publishing.copies import CI_CHECK
+
 FOLDER = Path(__file__).parents[2] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 CONTROL = r"= (?:predictions\.)?(?:Number|Choice)\("
 
 
@@ -15,7 +20,7 @@ def cells(path: Path) -> list[tuple[str, str]]:
     return [(c["cell_type"], "".join(c["source"])) for c in json.loads(path.read_text())["cells"]]
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_each_prediction_has_a_control_and_is_compared_with_its_own_answer(path):
     """Names differ, so that a learner who goes back compares what was asked there."""
     here, made, compared = cells(path), [], []
@@ -29,12 +34,33 @@ def test_each_prediction_has_a_control_and_is_compared_with_its_own_answer(path)
     assert sorted(compared) == sorted(set(made)) == sorted(made)
 
 
-class TestDerivation:
-    def test_each_step_is_asked_then_unfolded_then_checked(self):
-        derived, steps = cells(FOLDER / "03_sc_bce.ipynb"), set()
-        for before, (_, source), (_, after) in zip(derived, derived[1:], derived[2:], strict=False):
-            if "<details>" in source:
-                assert re.search(CONTROL, before[1])
-                assert re.search(r"^assert sp\.", after, re.M)
-                steps |= set(re.findall(r"Unfold the derivation of step (\d)", source))
-        assert steps == set("12345678")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_cells_that_assert_are_hidden_and_nothing_depends_on_them(path):
+    """Learners' copies leave them out; see `publishing.copies`."""
+    assigned, used = set(), set()
+    for cell in json.loads(path.read_text())["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse("".join(cell["source"]))
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+        written = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        tests = re.search(r"^\s*assert |\btesting\.assert_", "".join(cell["source"]), re.M)
+        if CI_CHECK in cell["metadata"].get("tags", []):
+            assert tests and not cell["outputs"], cell["source"]
+            assert "hide-cell" in cell["metadata"]["tags"]
+            assert cell["metadata"]["jupyter"]["source_hidden"]
+            assigned |= written
+        else:
+            assert not tests, cell["source"]
+            used |= {node.id for node in names if isinstance(node.ctx, ast.Load)} - written
+    assert not assigned & used
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.NOTEBOOK)
+def test_the_first_exercise_stands_in_its_notebook_and_the_others_can_be_shown(module):
+    first, *others = module.EXERCISES
+    sources = [source for _, source in cells(FOLDER / f"{module.NOTEBOOK}.ipynb")]
+    assert first.arguments and sources[sources.index(first.markdown) + 1] == first.cell
+    shown = further(module.NOTEBOOK[:2]).data
+    assert all(exercise.cell in shown for exercise in others) and first.cell not in shown
+    assert not others or any(f'further("{module.NOTEBOOK[:2]}")' in source for source in sources)

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from aslp_lib.course.models import letters
+from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.methods import METHODS
 
 SEEDS = 3
@@ -88,3 +89,32 @@ def test_all_contrasts_can_be_made_from_the_design(every_technique):
     assert [len(groups[letter]) for letter in ("S", "rule")] == (
         [8, 6] if every_technique else [3, 1]
     )
+
+
+def test_the_chain_adds_up_from_bce_to_aslp():
+    """The constant alpha with MC's validation NLL is 0.15 in `found`."""
+    own = found() + records(letters.RunConfiguration("bce"), 0.4)
+    lp, s, a, whole = letters.chain(own)
+    assert (lp.second.method, lp.first) == ("bce", letters.smoothing(0.3))
+    assert (s.first, s.second) == (letters.constant(0.15), lp.first)
+    assert (a.first, a.second) == (letters.aslp("calibration", "HI"), s.first)
+    assert (whole.first, whole.second) == (a.first, lp.second)
+    steps = list(letters.chain_differences("embedded", "test").values())
+    assert sum(step.mean for step in steps[:3]) == pytest.approx(steps[3].mean)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("smaller", "lowers it by 0.020 nats [0.010, 0.030]"),
+        ("larger", "raises it by -0.020 nats [-0.030, -0.010]"),
+        ("not resolved", "may change it (-0.020 nats [-0.030, -0.010], not resolved)"),
+    ],
+)
+def test_an_effect_is_a_difference_with_its_interval(word, text):
+    assert letters._effect(Difference(-0.02, -0.03, -0.01, 0.01), word) == text
+
+
+def test_the_sentence_names_every_part_of_aslp():
+    sentence = letters.verdict()
+    assert all(part in sentence for part in ("(LP)", "(S)", "(A)", "early stopping", "photographs"))

@@ -3,27 +3,30 @@
     answer = 0.9
     exercises.check("03/confidence", answer)
 
-Each module holds the name of one notebook and its exercises in order. The solutions in
-`notebooks/solutions/` are made from them (`python -m aslp_lib.course.publishing.solutions`).
+Each module holds the name of one notebook and its exercises. The first of them stands in the
+notebook; `further` shows the others, which are for homework and assignments. The solutions in
+`notebooks/solutions/` are made from all of them (`python -m aslp_lib.course.publishing.solutions`).
 """
 
 from __future__ import annotations
 
+from IPython.display import Markdown
+
 from aslp_lib.course.exercises import (
     adaptive,
     confidence,
-    cures,
     evaluation,
-    level_lab,
     own_data,
     perturbation,
+    perturbation_lab,
     release,
     sc_bce,
     training,
+    which_method,
 )
 from aslp_lib.course.exercises.framework import Exercise, Verdict, read_only
 
-__all__ = ["EXERCISES", "MODULES", "Exercise", "Verdict", "check", "read_only"]
+__all__ = ["EXERCISES", "MODULES", "Exercise", "Verdict", "check", "further", "read_only"]
 
 MODULES = (
     confidence,
@@ -32,10 +35,10 @@ MODULES = (
     adaptive,
     training,
     evaluation,
-    cures,
+    which_method,
     own_data,
     release,
-    level_lab,
+    perturbation_lab,
 )
 EXERCISES: dict[str, Exercise] = {e.name: e for module in MODULES for e in module.EXERCISES}
 
@@ -49,3 +52,24 @@ def check(name: str, answer: object) -> Verdict:
     if name not in EXERCISES:
         raise ValueError(f"no exercise {name!r}; expected one of {', '.join(EXERCISES)}")
     return EXERCISES[name].check(answer)
+
+
+def further(notebook: str) -> Markdown:
+    """Show the questions of the exercises that do not stand in a notebook, each with its cell.
+
+    Args:
+        notebook: the first two characters of the notebook's name, such as "03".
+
+    Raises:
+        ValueError: there is no such notebook.
+    """
+    modules = {module.NOTEBOOK[:2]: module for module in MODULES}
+    if notebook not in modules:
+        raise ValueError(f"no exercises of notebook {notebook!r}; expected one of {list(modules)}")
+    return Markdown(
+        "\n\n".join(
+            f"**{exercise.title.capitalize()}.** {exercise.question.strip()}\n\n"
+            f"```python\n{exercise.cell}\n```"
+            for exercise in modules[notebook].EXERCISES[1:]
+        )
+    )

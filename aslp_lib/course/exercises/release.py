@@ -1,4 +1,4 @@
-"""Exercises of notebook 09: units, a schedule, bins of equal mass, and masks with grey pixels."""
+"""Exercises of notebook e4: units, a schedule, bins of equal mass, and masks with grey pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS
 from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
-NOTEBOOK = "09_reading_the_release"
+NOTEBOOK = "e4_reading_the_release"
 
 _EPOCHS = 60
 _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
@@ -63,7 +63,7 @@ _PREDICTED = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 
 
 
 UNITS = Exercise(
-    name="09/units",
+    name="e4/units",
     title="a number for the command line",
     question="""
 You want soft inversion from the *released code*: targets of 0.75 on background and 0.25 on
@@ -85,7 +85,7 @@ foreground. Its default, `--beta 2.0`, is 4 in the figure's units. **Which numbe
 )
 
 RATE = Exercise(
-    name="09/rate",
+    name="e4/rate",
     title="the rate that is really used",
     question="""
 After every epoch, counted from 1, the released code multiplies the learning rate *that it has* by
@@ -119,7 +119,7 @@ def answer(epoch):
 )
 
 MASS = Exercise(
-    name="09/mass",
+    name="e4/mass",
     title="every pixel once",
     question="""
 Of N pixels you have the confidence and whether the prediction was right (1 or 0), in two arrays in
@@ -160,7 +160,7 @@ def answer(confidence, right, bins):
 )
 
 GREY = Exercise(
-    name="09/grey",
+    name="e4/grey",
     title="a tenth of grey",
     question="""
 A mask has 1,000 pixels, 100 of them grey, as resizing leaves them. Cut at 128, the network is right

@@ -42,6 +42,7 @@ from aslp_lib.evaluation.figures import (
     alt,
     calibration_errors,
     detection_curves,
+    error_maps,
     gallery,
     image_scatter,
     joint_density,
@@ -50,4 +51,8 @@ from aslp_lib.evaluation.figures import (
     to_png,
     training_history,
 )
-from aslp_lib.experiments.figures import in_and_under_shift
+from aslp_lib.experiments.figures import (
+    in_and_under_shift,
+    paired_differences,
+    scores_over_seeds,
+)

@@ -1,4 +1,8 @@
-"""Contrasts between training runs that isolate what each letter of ASLP contributes.
+"""Contrasts between training runs that isolate what each part of ASLP contributes.
+
+The chain from BCE to ASLP adds one part at a time: label perturbation (LP) on average, which is
+label smoothing; the stochastic switch (S), which samples the targets; and adaptive perturbation
+levels (A). `verdict` puts the chain into a sentence.
 
 The two configurations of a contrast differ in one respect. *Stochastic* contrasts compare sampling
 the Bernoulli switch with training on expected targets, which have the same expected loss. They also
@@ -17,10 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
+from aslp_lib.course.recorded import read_results
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import RunConfiguration
 from aslp_lib.experiments.records import Record, one_per_seed
-from aslp_lib.experiments.seed_statistics import difference, verdicts
+from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
 from aslp_lib.methods import METHODS
 
 SMALLEST = 0.01
@@ -184,6 +189,87 @@ def matched(
     for reason, alpha in nearest.items():
         reasons.setdefault(alpha, []).append(reason)
     return reasons
+
+
+def chain(records: Sequence[Record]) -> list[Contrast]:
+    """Return the steps from BCE to ASLP (MC) with hard inversion, and the whole difference.
+
+    The constant alpha is the one whose validation NLL is nearest to MC's.
+    """
+    mc, bce = aslp("calibration", "HI"), RunConfiguration("bce")
+    choices = {alpha: constant(alpha) for alpha in constants(records)}
+    reasons = matched(records, mc, choices)
+    alpha = next(alpha for alpha, names in reasons.items() if "MC's validation NLL" in names)
+    strength = alpha * TECHNIQUES["HI"].beta
+    return [
+        Contrast(f"LP: label smoothing {strength:g} - BCE", smoothing(strength), bce),
+        Contrast(
+            f"S: constant alpha {alpha:g} - label smoothing {strength:g}",
+            constant(alpha),
+            smoothing(strength),
+        ),
+        Contrast(f"A: ASLP (MC) - constant alpha {alpha:g}", mc, constant(alpha)),
+        Contrast("LP + S + A: ASLP (MC) - BCE", mc, bce),
+    ]
+
+
+def chain_differences(data: str, name: str, score: str = "nll") -> dict[str, Difference]:
+    """Compute the paired differences of the chain, and that of early stopping from BCE.
+
+    All networks are temperature-scaled.
+
+    Args:
+        data: "embedded" for the synthetic data, "real" for the photographs.
+        name: name of the set.
+        score: key of a score in the records.
+    """
+    compared, of_letters = read_results(f"comparison_{data}"), read_results(f"letters_{data}")
+    # The records of the letters repeat those of the comparison on the synthetic data only.
+    records = of_letters if data == "embedded" else compared + of_letters
+    stopping = Contrast(
+        "early stopping - BCE", RunConfiguration("early_stopping"), RunConfiguration("bce")
+    )
+    pairs = [(records, contrast) for contrast in chain(records)] + [(compared, stopping)]
+    return {
+        contrast.label: difference(*paired(found, name, contrast, "temperature_scaling"), score)
+        for found, contrast in pairs
+    }
+
+
+def verdict() -> str:
+    """Write the sentence that says what each part of ASLP contributes, with 95 % intervals."""
+    differences = list(chain_differences("embedded", "test").values())
+    subjects = (
+        "training on expected instead of plain targets (LP)",
+        "sampling the targets with the switch (S)",
+        "learning alpha for each image instead of choosing a constant (A)",
+        "ASLP (MC) as a whole",
+        "early stopping",
+    )
+    parts = [
+        f"{subject} {_effect(change, word)}"
+        for subject, change, word in zip(
+            subjects, differences, verdicts(differences, SMALLEST), strict=True
+        )
+    ]
+    photographs = list(chain_differences("real", "validation").values())
+    resolved = sum(word in ("smaller", "larger") for word in verdicts(photographs, SMALLEST))
+    effects = f"{', '.join(parts[:-1])}, and {parts[-1]}".replace(" it ", " the test NLL ", 1)
+    return (
+        f"On the synthetic data ({differences[0].seeds} seeds, all networks temperature-scaled), "
+        f"{effects}; on photographs ({photographs[0].seeds} seeds), {resolved or 'none'} of these "
+        f"differences {'are' if resolved > 1 else 'is'} resolved."
+    )
+
+
+def _effect(change: Difference, word: Verdict) -> str:
+    """Describe a difference in test NLL with its interval, as the verb of a sentence."""
+    if word == "smaller":
+        return f"lowers it by {-change.mean:.3f} nats [{-change.high:.3f}, {-change.low:.3f}]"
+    ends = f"{change.mean:+.3f} nats [{change.low:+.3f}, {change.high:+.3f}]"
+    if word == "larger":
+        return f"raises it by {ends.replace('+', '')}"
+    return f"{'does not change' if word == 'equivalent' else 'may change'} it ({ends}, {word})"
 
 
 def table(

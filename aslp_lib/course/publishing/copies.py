@@ -1,7 +1,8 @@
-"""Copies of the notebooks without outputs, for a learner to work in: `make lab`.
+"""Copies of the notebooks for a learner to work in: `make lab`.
 
-Outputs would reveal the answers to predictions, and a learner's changes must not affect the
-course's files. Therefore `make lab` opens `my-notebooks/`, which persists between sessions. If a
+A copy has no outputs, which would reveal the answers to predictions, and none of the cells that
+only check the results in continuous integration. A learner's changes must not affect the course's
+files. Therefore `make lab` opens `my-notebooks/`, which persists between sessions. If a
 notebook of the course has changed, its copy is replaced only where the learner has not edited it.
 """
 
@@ -20,6 +21,8 @@ from aslp_lib.files import write
 COURSE, OWN = Path("notebooks"), Path("my-notebooks")
 BESIDE = ("solutions", "assignments")
 """Subfolders that are copied too; the archive for students has the second one only."""
+CI_CHECK = "ci-check"
+"""Tag of the cells that only assert what the notebook shows."""
 MADE_FROM = "aslp_made_from"
 """Key in a copy's metadata for the fingerprint of its cells when the copy was made."""
 
@@ -38,7 +41,7 @@ def copy_notebooks(course: Path = COURSE, copies: Path = OWN) -> list[str]:
         )
     messages = []
     for path in paths:
-        notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
+        notebook = for_learners(nbformat.read(path, nbformat.NO_CONVERT))
         copy = copies / path.relative_to(course)
         notebook.metadata[MADE_FROM] = cells_of(notebook)
         if action := _action(copy, notebook):
@@ -48,8 +51,9 @@ def copy_notebooks(course: Path = COURSE, copies: Path = OWN) -> list[str]:
     return messages
 
 
-def without_outputs(notebook: NotebookNode) -> NotebookNode:
-    """Remove outputs and execution counts from a notebook, in place, and return it."""
+def for_learners(notebook: NotebookNode) -> NotebookNode:
+    """Remove outputs, execution counts and `CI_CHECK` cells, in place, and return the notebook."""
+    notebook.cells = [c for c in notebook.cells if CI_CHECK not in c.metadata.get("tags", [])]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

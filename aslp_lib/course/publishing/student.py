@@ -22,7 +22,7 @@ import nbformat
 
 from aslp_lib import console
 from aslp_lib.course.publishing.assignments import GRADING
-from aslp_lib.course.publishing.copies import COURSE, without_outputs
+from aslp_lib.course.publishing.copies import COURSE, for_learners
 from aslp_lib.files import write
 
 BUILD = Path("build")
@@ -95,7 +95,7 @@ def _archive_content() -> Iterator[tuple[str, bytes]]:
             )
         yield from ((path.as_posix(), path.read_bytes()) for path in paths)
     for path in files(f"{COURSE}/*.ipynb"):
-        notebook = without_outputs(nbformat.read(path, nbformat.NO_CONVERT))
+        notebook = for_learners(nbformat.read(path, nbformat.NO_CONVERT))
         yield path.as_posix(), f"{nbformat.writes(notebook)}\n".encode()
     for path in GRADING.glob("release/*/*.ipynb"):
         yield f"notebooks/assignments/{path.name}", path.read_bytes()

@@ -21,11 +21,14 @@ from torch import nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS
+from aslp_lib.experiments import records
+from aslp_lib.experiments.records import Record
 from aslp_lib.files import write
 from aslp_lib.prediction.predict import load_network
 from aslp_lib.runs import read_log
 
 FOLDER = Path(__file__).parent
+RESULTS = FOLDER.parents[2] / "benchmarks" / "results"
 METHODS: tuple[str, ...] = ("bce", "calibration", "measured_gap")
 SETTINGS = PRESETS["demo"]
 
@@ -53,6 +56,15 @@ def position(name: str, value: object, options: Collection[object]) -> int:
     choices = ", ".join(map(str, options))
     require(name, value, value in options, f"one of those recorded: {choices}")
     return list(options).index(value)
+
+
+def read_results(name: str) -> list[Record]:
+    """Read the records of a comparison over seeds, such as "comparison_embedded".
+
+    Raises:
+        FileNotFoundError: there are no such records; they belong to the project, not to the wheel.
+    """
+    return records.read(RESULTS / f"{name}.json")
 
 
 @cache

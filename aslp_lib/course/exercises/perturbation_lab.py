@@ -1,4 +1,4 @@
-"""Exercises of notebook 10: an equivalent perturbation and temperature, and a training step."""
+"""Exercises of notebook e5: an equivalent perturbation and temperature, and a training step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aslp_lib.aslp.theory import expected_confidence
 from aslp_lib.course.exercises.framework import Exercise
 from aslp_lib.course.recorded import perturbations
 
-NOTEBOOK = "10_level_lab"
+NOTEBOOK = "e5_perturbation_lab"
 
 
 def _matching_temperature(score: Callable[[perturbations.Outcome], float]) -> float:
@@ -37,7 +37,7 @@ def _target(y: float, level: float) -> float:
 
 
 MATCH = Exercise(
-    name="10/match",
+    name="e5/match",
     title="match them",
     question="""
 On the test set, **at which temperature is plain BCE as sure, on average, as the network trained at
@@ -69,7 +69,7 @@ answer = perturbations.matching_temperature(0.6)
 )
 
 LIMIT = Exercise(
-    name="10/limit",
+    name="e5/limit",
     title="a temperature for the surest pixel",
     question="""
 A background pixel has the logit -8 under plain BCE. A network that has learnt the labels of level
@@ -98,7 +98,7 @@ answer = 8 / math.log(0.8 / 0.2)
 )
 
 STEP = Exercise(
-    name="10/step",
+    name="e5/step",
     title="one step of training",
     question="""
 **Write one step of gradient descent of a pixel's logit `z`**, label `y`, on the expected target of

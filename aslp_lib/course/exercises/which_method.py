@@ -11,7 +11,7 @@ from scipy.special import logit
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.recalibration.temperature import best_temperature
 
-NOTEBOOK = "07_cheaper_cures"
+NOTEBOOK = "07_which_method_when"
 
 
 def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:

@@ -1,0 +1,47 @@
+"""Print the words, cells, predictions and estimated minutes of each notebook as a Markdown table.
+
+python benchmarks/minutes.py
+
+A learner reads 130 words of text in a minute, and needs half a minute for a cell of code, one for a
+prediction, ten for the coded exercise, and four for the question to think about. Cells that only
+check the results are not counted. The sum is rounded to five minutes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+from aslp_lib.course.publishing.copies import CI_CHECK
+from aslp_lib.evaluation.tables import markdown_table
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+HEAD = ("notebook", "words", "code cells", "predictions", "minutes")
+
+
+def counts(path: Path) -> tuple[int, int, int, int]:
+    """Count the words, code cells and predictions of a notebook, and estimate its minutes."""
+    cells = nbformat.read(path, nbformat.NO_CONVERT).cells
+    code = [
+        cell.source
+        for cell in cells
+        if cell.cell_type == "code" and CI_CHECK not in cell.metadata.get("tags", [])
+    ]
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    predictions = sum(len(re.findall(r"= (?:Number|Choice)\(", source)) for source in code)
+    exercises = sum("exercises.check(" in source for source in code)
+    minutes = words / 130 + len(code) / 2 + predictions + 10 * exercises + 4
+    return words, len(code), predictions, 5 * round(minutes / 5)
+
+
+def main(folder: Path) -> None:
+    """Print the table of a folder's notebooks."""
+    rows = [[path.stem, *map(str, counts(path))] for path in sorted(folder.glob("*.ipynb"))]
+    print(markdown_table(HEAD, rows, "lrrrr"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else NOTEBOOKS)
