@@ -216,14 +216,18 @@ class WithoutValues(Accelerator):
     device = torch.device("meta")
 
 
+@pytest.fixture(scope="module")
+def forty_images():
+    return replace(SHORT, limit=40).load_data().train
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - {"corruption_augmentation"}))
-def test_no_step_reads_the_device(monkeypatch, method):
+def test_no_step_reads_the_device(monkeypatch, method, forty_images):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
     until all that was asked of the device is done. (Images are corrupted on the host.)"""
     settings = replace(SHORT, limit=40, batch_size=2).tuned(aslp={"technique": "DM"})
-    data, accelerator = settings.load_data(), WithoutValues(cpu=True)
-    reads = []
+    reads, accelerator = [], WithoutValues(cpu=True)
     monkeypatch.setattr(loop, "_read", lambda value: reads.append(value) or 0.5)
     monkeypatch.setattr(loop, "REFRESH", 5)
     network = networks.build("tiny").to("meta")
@@ -231,7 +235,7 @@ def test_no_step_reads_the_device(monkeypatch, method):
     remembers.begin(network)
     state = TrainingState(network, remembers)
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
-    batches = Batches(data.train, 0, accelerator)
+    batches = Batches(forty_images, 0, accelerator)
     bar = tqdm(file=io.StringIO())
     loop.run_epoch(0, settings, batches, network, optimizer, state, bar)
     assert len(reads) == 4 * (1 + len(state.method.per_image())) + 1
