@@ -23,6 +23,7 @@ BROWSER_OPTIONS = -rs --timeout=600 -n $(PROCESSES) --dist loadgroup  # the book
 ONE_THREAD := OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1}
 
 UNITS := tests --ignore=tests/browser
+NOTEBOOKS ?= notebooks
 BOOK_TESTS := tests/browser/test_book_in_browser.py
 
 # The slides load their scripts from the network, or from npm's folder of packages: see TEACHING.md.
@@ -54,7 +55,7 @@ test-units: $(STAMP)  ## unit tests, without the book's and the browser's
 
 # A cell has 300 s (pyproject.toml), after which nbval names it and goes on.
 test-notebooks: $(STAMP)  ## every notebook against its committed output
-	"$(PYTHON)" -m pytest --nbval notebooks --timeout=360 $(IN_PROCESSES)
+	"$(PYTHON)" -m pytest --nbval $(NOTEBOOKS) --timeout=360 $(IN_PROCESSES)
 
 test-book: $(BOOK_STAMP)  ## the book, built and read; in Chromium where it is installed
 	"$(PYTHON)" -m pytest $(BOOK_TESTS) $(BROWSER_OPTIONS)
