@@ -23,7 +23,12 @@ copyright = "the aslp_lib authors"
 root_doc = "README"
 
 CONTENTS = {
-    "The course": ["notebooks/*.ipynb", "docs/cheat_sheet.md", "TEACHING.md"],
+    "The course": [
+        "notebooks/*.ipynb",
+        "docs/glossary.md",
+        "docs/cheat_sheet.md",
+        "TEACHING.md",
+    ],
     "Guides": [
         "docs/own_loop.md",
         "docs/recalibration.md",

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aslp_lib.metrics.counts import Counts
 
 
-@dataclass(frozen=True)
-class Bill:
-    """Shares of checked and missed pixels, and costs per pixel, in units of one check.
+class Bill(NamedTuple):
+    """Costs per pixel, in units of one check."""
 
-    Args:
-        checked: share of all pixels that are checked.
-        missed: share of the foreground pixels that are not checked.
-        expected: cost if each pixel is foreground with its predicted probability.
-        paid: cost under the true labels.
-    """
-
-    checked: float
-    missed: float
     expected: float
+    """Cost if each pixel is foreground with its predicted probability."""
     paid: float
+    """Cost under the true labels."""
 
 
 def bill(counts: Counts, miss: float) -> Bill:
@@ -33,7 +25,7 @@ def bill(counts: Counts, miss: float) -> Bill:
     Learning*, IJCAI 2001).
 
     Args:
-        counts: counts of a set that contains foreground.
+        counts: counts of a set.
         miss: cost of an unchecked foreground pixel, more than 1.
 
     Raises:
@@ -44,10 +36,8 @@ def bill(counts: Counts, miss: float) -> Bill:
     background, foreground = counts.pooled
     p, pixels = counts.probabilities, background + foreground
     unchecked = miss * p <= 1
-    checked = pixels[~unchecked].sum() / counts.pixels
+    checks = pixels[~unchecked].sum()
     return Bill(
-        checked=float(checked),
-        missed=float(foreground[unchecked].sum() / foreground.sum()),
-        expected=float(checked + miss * (pixels * p)[unchecked].sum() / counts.pixels),
-        paid=float(checked + miss * foreground[unchecked].sum() / counts.pixels),
+        expected=float(checks + miss * (pixels * p)[unchecked].sum()) / counts.pixels,
+        paid=float(checks + miss * foreground[unchecked].sum()) / counts.pixels,
     )
