@@ -40,7 +40,6 @@ ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
-STRENGTHS = np.linspace(0, 2 / 3, 101)
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
@@ -92,7 +91,6 @@ DRAWN = {
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
     ),
-    "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
     "image_parameters": (
         (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
         {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
@@ -115,17 +113,12 @@ DRAWN = {
     "alphas_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
-    "loss_surface": (
-        (SOFT_INVERSION,),
-        {(0, -1): 1 - 0.75 * STRENGTHS, (1, 0): entropy(0.75 * STRENGTHS)},
-    ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
     "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
-    "posterior_lines": (((0.0, 0.4),), {(0, 1): 0.6 * np.linspace(0, 1, 101) + 0.2}),
     "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
     "readings": (
         (COUNTS, "set"),

@@ -24,7 +24,6 @@ NUMBERS = {
     "02/smoothing": (1 / 15, [0.05, 0.1, 0.15, 2 / 15, 1 / 30]),
     "02/disturb": (0.15, [0.3, 0.6, 0.075, 0.85]),
     "02/limit": (0.625, [0.3125, 0.8, 1, 0.5, 1.25]),
-    "03/confidence": (0.85, [0.15, 0.7, 0.925, 0.75, 1]),
     "03/floor": (
         entropy(0.1),
         [entropy(0.1, math.log2), -entropy(0.1), 0.230, 0.105, entropy(0.2), entropy(0.05)],
@@ -109,12 +108,6 @@ BREAK_A_PROPERTY = {
         lambda y, u, a, b: flip(y, b, u <= a),
         lambda y, u, a, b: flip(y, b, u < a / 2),
         lambda y, u, a, b: flip(y, b, np.sort(u) < a),
-    ],
-    "03/ascent": [
-        lambda z, y, b: b * ((y - 0.5) * (z + 1)).mean((1, 2)),
-        lambda z, y, b: np.full(len(z), b * ((y - 0.5) * z).mean()),
-        lambda z, y, b: b * (0.6 * y * z - 0.4 * (1 - y) * z).mean((1, 2)),
-        lambda z, y, b: b**2 * ((y - 0.5) * z).mean((1, 2)),
     ],
     "06/bootstrap": [
         lambda r, n, t: sorted(EXERCISES["06/bootstrap"].right(r, n, t)),

@@ -1,7 +1,7 @@
 """Exercises of the notebooks: a learner predicts the answer, then checks it.
 
-    answer = 0.9
-    exercises.check("03/confidence", answer)
+    answer = 0.33
+    exercises.check("03/floor", answer)
 
 Each module holds the name of one notebook and its exercises. The first of them stands in the
 notebook; `further` shows the others, which are for homework and assignments. The solutions in
@@ -16,6 +16,7 @@ from aslp_lib.course.exercises import (
     adaptive,
     confidence,
     evaluation,
+    maximum_entropy,
     own_data,
     perturbation,
     perturbation_lab,
@@ -37,6 +38,7 @@ MODULES = (
     evaluation,
     which_method,
     own_data,
+    maximum_entropy,
     release,
     perturbation_lab,
 )

@@ -16,13 +16,7 @@ from aslp_lib.course.figures.cures import (
     image_parameters_by_set,
     nll_over_temperature,
 )
-from aslp_lib.course.figures.loss import (
-    descent,
-    gradient_noise,
-    loss_curves,
-    loss_surface,
-    posterior_lines,
-)
+from aslp_lib.course.figures.loss import descent, loss_curves
 from aslp_lib.course.figures.own_data import alphas_and_uncertainty, cells
 from aslp_lib.course.figures.perturbation import (
     decisions,
