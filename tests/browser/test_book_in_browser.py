@@ -34,7 +34,7 @@ KINDS = (
     "CLAIMS.html",
     "notebooks/03_sc_bce.html",
     "notebooks/e5_perturbation_lab.html",
-    "notebooks/solutions/02_label_perturbation.html",
+    "notebooks/solutions/solutions.html",
     "docs/api/aslp_lib.aslp.html",
     "_modules/aslp_lib/aslp/loss.html",
     "genindex.html",

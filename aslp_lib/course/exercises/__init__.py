@@ -4,8 +4,8 @@
     exercises.check("03/floor", answer)
 
 Each module holds the name of one notebook and its exercises. The first of them stands in the
-notebook; `further` shows the others, which are for homework and assignments. The solutions in
-`notebooks/solutions/` are made from all of them (`python -m aslp_lib.course.publishing.solutions`).
+notebook; `further` shows the others, which are for homework and assignments. The notebook
+of solutions is made from all of them (`python -m aslp_lib.course.publishing.solutions`).
 """
 
 from __future__ import annotations
