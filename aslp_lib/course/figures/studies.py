@@ -13,7 +13,7 @@ from aslp_lib.evaluation.figures.style import GREY, ORANGE, ink, legend_below, l
 
 @themed
 def estimator_bias(sizes: Sequence[int], estimates: Mapping[str, np.ndarray], title: str) -> Figure:
-    """Plot the mean of each estimator of an error of 0, with its 10 to 90 % band, over sample sizes.
+    """Plot the mean and the 10 to 90 % band of estimators of an error of 0 over sample sizes.
 
     Args:
         sizes: number of pixels in a sample.
