@@ -112,7 +112,7 @@ and high are the 2.5 % and 97.5 % quantiles of the resampled sets' pooled accura
     },
     hint="Multiply a row of times by right and sum: that is the number of correct pixels of one "
     "resampled set. Its number of pixels follows in the same way.",
-    why="times has the shape (resamples, images), so times @ right holds the correct pixels of each "
+    why="times has the shape (resamples, images): times @ right holds the correct pixels of each "
     "resampled set. The library does the same with whole histograms.",
     solution="""
 import numpy as np
