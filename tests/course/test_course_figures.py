@@ -77,8 +77,8 @@ DRAWN = {
     ),
     "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
     "estimator_bias": (
-        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, 0.02, "Bias"),
-        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 2.0},
+        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, "Bias"),
+        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
     ),
     "feedback_loop": (
         (ALPHA, MARGINS, BOUND, ACCURACY, CONFIDENCE, "title"),
