@@ -16,7 +16,6 @@ from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.experiments.seed_statistics import Difference
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 RNG = np.random.default_rng(0)

@@ -71,7 +71,7 @@ is compared with the library on maps that you do not see.
     mistakes={
         "The switch is inverted: a draw is below alpha with probability alpha, and then the map is "
         "perturbed.": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
-        "The draws lie along the last axis, so that each *column* has its own switch. Add two axes, "
+        "The draws lie along the last axis: each *column* has its own switch. Add two axes, "
         "draws[:, None, None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
         "The draws lie along the rows: each *row* has its own switch. They need one more axis, "
         "draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),

@@ -89,7 +89,7 @@ def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figur
     )  # fmt: skip
     panels.figure.set_label(
         f"A label map, its version perturbed by {selected.name} (background {beta / 2:.2f}, "
-        f"foreground {1 - beta / 2:.2f}) and the expected targets; and the plane of alpha and beta, "
+        f"foreground {1 - beta / 2:.2f}) and its expected targets; and the plane of alpha and beta "
         f"with the point ({alpha:.2f}, {beta:.2f}) {position} the bound alpha*beta = 1."
     )
     return panels.figure
