@@ -161,8 +161,8 @@ pixels. **What is the ECE?** Give a share in [0, 1].
         "That is the accuracy: every pixel is predicted background and is background.": 1.0,
     },
     hint="All pixels are in one bin. What are its confidence and its accuracy?",
-    why="All pixels are predicted as background with confidence 0.8, and all are right. The whole gap "
-    "is underconfidence, and OE is 0.",
+    why="All pixels are predicted as background with confidence 0.8, and all are right. The gap is "
+    "underconfidence, and OE is 0.",
     solution="""
 mean, rate = 1 - 0.2, 1.0
 answer = abs(rate - mean)
