@@ -173,7 +173,7 @@ def test_the_readings_are_frequencies_of_their_outcomes(panel):
     if panel == 0:
         frequency = (probability >= 0.5) == frequency
         probability = np.maximum(probability, 1 - probability)
-    which = np.ceil(10 * probability)
+    which = np.ceil(10 * probability).clip(1)
     points = []
     for k in np.unique(which):
         weights = COUNTS.pooled * (which == k)

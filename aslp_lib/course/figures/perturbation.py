@@ -51,6 +51,8 @@ def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
 def running_means(samples: Mapping[str, np.ndarray], expected: float) -> Figure:
     """Plot the interval that contains the mean of the first n sampled targets in 90 % of sequences.
 
+    The axis of n covers two decades.
+
     Args:
         samples: label -> (sequences, n) sampled targets of one pixel.
         expected: the expected target, which all techniques share.
@@ -60,9 +62,10 @@ def running_means(samples: Mapping[str, np.ndarray], expected: float) -> Figure:
     for (label, targets), (colour, line, _) in zip(samples.items(), looks(), strict=False):
         number = np.arange(1, targets.shape[1] + 1)
         ends = np.quantile(np.cumsum(targets, axis=1) / number, (0.05, 0.95), axis=0)
+        start = len(number) // 100
         for end, text in zip(ends, (label, None), strict=True):
-            axis.plot(number, end, line, color=colour, label=text)
-        notes.append(f"{label}: {ends[0, -1]:.2f} to {ends[1, -1]:.2f}")
+            axis.plot(number[start:], end[start:], line, color=colour, label=text)
+        notes.append(f"{label}: {ends[0, -1]:.3f} to {ends[1, -1]:.3f}")
     axis.axhline(expected, color=ink(), linewidth=1, label=f"expected target {expected:.2f}")
     axis.set(xscale="log", xlabel="number of draws n", ylabel="mean target of a foreground pixel")
     legend_below(figure, axis)
