@@ -99,9 +99,9 @@ def answer(p, y):
     highest, hit = np.maximum(p, 1 - p), (p >= 0.5) == y
     number, total = np.ceil(10 * highest), 0.0
     for i in np.unique(number):
-        inside = number == i
-        mean, rate = highest[inside].mean(), hit[inside].mean()
-        total += inside.mean() * mean * max(mean - rate, 0)
+        members = number == i
+        belief, rate = highest[members].mean(), hit[members].mean()
+        total += members.mean() * belief * max(belief - rate, 0)
     return total
 """,
 )
@@ -164,8 +164,8 @@ pixels. **What is the ECE?** Give a share in [0, 1].
     why="All pixels are predicted as background with confidence 0.8, and all are right. The gap is "
     "underconfidence, and OE is 0.",
     solution="""
-mean, rate = 1 - 0.2, 1.0
-answer = abs(rate - mean)
+belief, rate = 1 - 0.2, 1.0
+answer = abs(rate - belief)
 """,
 )
 
