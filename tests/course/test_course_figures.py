@@ -16,7 +16,6 @@ from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.experiments.seed_statistics import Difference
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 RNG = np.random.default_rng(0)
@@ -120,25 +119,15 @@ DRAWN = {
     "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
     "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
-    "readings": (
-        (COUNTS, "set"),
-        {
-            (0, "bars"): np.nan_to_num(calibration.reliability(COUNTS).accuracy),
-            (3, "bars"): calibration.reliability(COUNTS, of="foreground").share,
-        },
+    "readings": ((COUNTS, "set"), {}),
+    "running_means": (
+        ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),
+        {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): [19, 9.5, 38 / 3, 14.25]},
     ),
-    "running_means": (({"HI": np.array([1.0, 0, 1, 1])}, 0.7), {(0, 0): [1, 0.5, 2 / 3, 0.75]}),
     "strengths_over_epochs": ((RUNS, 3), {(0, 0): ALPHA[:, 3], (0, 1): BOUND}),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
-    ),
-    "confident_and_wrong": (
-        (SHAPES, [1], [EVERY_GREY], "BCE"),
-        {
-            (3, "image"): np.maximum(EVERY_GREY, 255 - EVERY_GREY) / 255,
-            (4, "image"): (EVERY_GREY >= 128) == SHAPES.mask(1),
-        },
     ),
 }
 """Figure -> its arguments, and y values or points for (axes, line); an image or bars."""
@@ -168,6 +157,22 @@ def test_no_figure_is_forgotten():
     own = "aslp_lib.course.figures."
     made = {n for n, f in vars(figures).items() if getattr(f, "__module__", "").startswith(own)}
     assert made == DRAWN.keys() | {"corruptions"}
+
+
+@pytest.mark.parametrize("panel", [0, 1])
+def test_the_readings_are_frequencies_of_their_outcomes(panel):
+    p = COUNTS.probabilities
+    probability, frequency = np.meshgrid(p, [0, 1])
+    if panel == 0:
+        frequency = (probability >= 0.5) == frequency
+        probability = np.maximum(probability, 1 - probability)
+    which = np.ceil(10 * probability).clip(1)
+    points = []
+    for k in np.unique(which):
+        weights = COUNTS.pooled * (which == k)
+        points.append([np.average(x, weights=weights) for x in (probability, frequency)])
+    drawn = figures.readings(COUNTS, "set").axes[panel].collections[1].get_offsets()
+    np.testing.assert_allclose(drawn, 100 * np.array(points))
 
 
 def test_a_difference_is_filled_if_its_interval_excludes_0():

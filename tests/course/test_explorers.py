@@ -134,9 +134,9 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
         expected = [beta, alpha, beta / 2, 1 - beta / 2, strength / 2, 1 - strength / 2, strength]
         assert found[:7] == pytest.approx(expected, abs=0.0051)
         fate = np.select(
-            [strength < 1 - 1e-6, strength < 1 + 1e-6], ["survives", "is erased"], "is inv"
+            [strength < 1 - 1e-6, strength < 1 + 1e-6], ["keeps its side", "is 1/2."], "is inv"
         )
-        assert f"the decision {fate}" in text
+        assert f"the expected label {fate}" in text
     figure = explorer.picture(technique="SI", alpha=0.4, beta=1.5)
     plain, switched, mean = (axis.images[0].get_array() for axis in figure.axes[:3])
     np.testing.assert_allclose(plain, MASK)
@@ -145,18 +145,18 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
     assert "perturbed by SI (background 0.75, foreground 0.25)" in figure.get_label()
 
 
-def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
+def test_a_technique_brings_its_beta_and_a_beta_its_technique():
     explorer = explorers.perturbation(MASK)
     technique, beta = explorer.controls["technique"], explorer.controls["beta"]
     for name, value in {"SI": 1.5, "M": 1.0, "DM": 1.0, "HI": 2.0}.items():
         technique.value = name
         assert explorer.values["beta"] == value
-    technique.value = "own strength"
+    technique.value = "other beta"
     explorer.controls["alpha"].value = 0.5
-    assert explorer.values["technique"] == "own strength"  # although HI has this beta
+    assert explorer.values["technique"] == "other beta"  # although HI has this beta
     technique.value = "HI"
     beta.value = 1.9
-    assert explorer.values["technique"] == "own strength"
+    assert explorer.values["technique"] == "other beta"
     beta.value = 1.5
     assert explorer.values["technique"] == "SI"
 

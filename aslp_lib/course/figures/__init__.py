@@ -6,7 +6,7 @@ from aslp_lib.course.figures.alphas import (
     feedback_loop,
     lambda_trade,
 )
-from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings
+from aslp_lib.course.figures.confidence import against_truth, readings
 from aslp_lib.course.figures.corruptions import corruptions
 from aslp_lib.course.figures.cures import (
     differences,
