@@ -21,6 +21,7 @@ from aslp_lib.course.exercises import (
     perturbation_lab,
     release,
     sc_bce,
+    stability,
     training,
     which_method,
 )
@@ -37,6 +38,7 @@ MODULES = (
     evaluation,
     which_method,
     own_data,
+    stability,
     release,
     perturbation_lab,
 )
