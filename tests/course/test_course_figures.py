@@ -1,5 +1,7 @@
 """Every figure of the course draws what was computed, in letters that can be read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from aslp_lib.course import figures
 from aslp_lib.course.figures.cures import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.release import Spans
+from aslp_lib.course.models.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
@@ -38,6 +41,7 @@ DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
 ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
+TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
@@ -80,7 +84,7 @@ DRAWN = {
         {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
     ),
     "feedback_loop": (
-        (ALPHA, MARGINS, BOUND, ACCURACY, CONFIDENCE, "title"),
+        (TRACE, "title"),
         {
             (0, 0): BOUND,
             (0, 1): ALPHA[:, ORDER[2]],
@@ -109,7 +113,10 @@ DRAWN = {
         (SPREAD, "title"),
         {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]},
     ),
-    "alphas_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
+    "alphas_over_epochs": (
+        ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
+        {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},
+    ),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
     "nll_over_temperature": (

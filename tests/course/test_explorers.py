@@ -204,9 +204,9 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
     bound = figure.axes[0].lines[0].get_ydata()[-1]
     sure, right = (line.get_ydata()[-1] for line in figure.axes[1].lines)
     for part in (
-        f"mean level is {last.mean():.3f}",
+        f"mean alpha is {last.mean():.3f}",
         f"from {low:.3f} to {high:.3f}",
-        f"meet accuracy at {bound:.3f}",
+        f"MC's bound is {bound:.3f}",
         f"Confidence {sure:.1f} %, accuracy {right:.1f} %",
         describe_gap((sure - right) / 100, 1),
     ):

@@ -22,6 +22,7 @@ from aslp_lib.course.exercises import (
     perturbation_lab,
     release,
     sc_bce,
+    stability,
     training,
     which_method,
 )
@@ -39,6 +40,7 @@ MODULES = (
     which_method,
     own_data,
     maximum_entropy,
+    stability,
     release,
     perturbation_lab,
 )

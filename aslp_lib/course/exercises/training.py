@@ -10,8 +10,8 @@ from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.exercises.adaptive import resting_alpha
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
+from aslp_lib.course.exercises.stability import resting_alpha
 
 NOTEBOOK = "05_training_aslp"
 
