@@ -142,7 +142,7 @@ def answer(images, masks, accuracies):
 
 CLIMB = Exercise(
     name="05/climb",
-    title="how fast does an alpha grow?",
+    title="growth of an alpha",
     question="""
 The technique is moderation, with a step size of 0.005 and a warm-up of 5 epochs. The training set
 has 160 images, in batches of 10. The mean signed margin of one image is 4 nats whenever the image

@@ -26,6 +26,8 @@ from aslp_lib.recalibration import Recalibration, Temperature
 EPOCHS = 90
 BATCH_SIZE = 8
 LEARNING_RATE = 5e-3
+GREY_LEVELS = 1024
+"""Number of grey levels at which probabilities are counted. It is small, as every epoch counts."""
 IMAGES = {"train": 16, "validation": 40, "test": 100}
 """Number of images of each set."""
 MANY = 10
@@ -132,7 +134,9 @@ def predict(network: nn.Module, cells: Cells, fit: Recalibration | None = None) 
 def count(network: nn.Module, cells: Cells, fit: Recalibration | None = None) -> Counts:
     """Count the predictions of the labelled pixels, recalibrated by `fit` if it is given."""
     probabilities = predict(network, cells, fit)
-    return Counts.from_probabilities(probabilities, cells.masks, ignore_index=UNLABELLED)
+    return Counts.from_probabilities(
+        probabilities, cells.masks, GREY_LEVELS, ignore_index=UNLABELLED
+    )
 
 
 def posterior_error(probabilities: Tensor, cells: Cells) -> float:
