@@ -113,8 +113,8 @@ images and accuracies.
     },
     hint="You need four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the alphas "
     "of the batch; update with index, logits and plain labels; observe after each epoch.",
-    why="Each alpha belongs to one image, enters the loss, and is updated after each batch; the rule "
-    "observes the accuracy of each validation.",
+    why="Each alpha belongs to one image, enters the loss, and is updated after each batch; the "
+    "rule observes the accuracy of each validation.",
     solution="""
 import torch
 
