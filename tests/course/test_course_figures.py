@@ -68,8 +68,8 @@ DRAWN = {
         {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
     ),
     "cells": (
-        (CELLS, [2, 0], {"network": 1 - CELLS.posterior}),
-        {(2, "image"): of_cells(CELLS.masks), (6, "image"): of_cells(1 - CELLS.posterior)},
+        (CELLS, [2, 0]),
+        {(2, "image"): of_cells(CELLS.masks), (4, "image"): of_cells(CELLS.posterior)},
     ),
     "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
@@ -107,7 +107,7 @@ DRAWN = {
     "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
     "alphas_and_uncertainty": (
         (ALPHA[0], MARGINS, ALPHA[1], 0.15),
-        {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
+        {(0, 0): np.c_[MARGINS, ALPHA[0]], (0, 1): 0.15, (1, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
     ),
     "image_parameters_by_set": (
         (SPREAD, "title"),
