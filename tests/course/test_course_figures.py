@@ -9,7 +9,7 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
-from aslp_lib.course.figures.cures import TEMPERATURES
+from aslp_lib.course.figures.recalibration import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.release import Spans
 from aslp_lib.data.corrupted import Corrupted
@@ -39,7 +39,6 @@ DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
 ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
-SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
 STRENGTHS = np.linspace(0, 2 / 3, 101)
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
@@ -93,7 +92,7 @@ DRAWN = {
         },
     ),
     "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
-    "image_parameters": (
+    "image_temperatures": (
         (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
         {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
     ),
@@ -107,10 +106,6 @@ DRAWN = {
     "alphas_and_uncertainty": (
         (ALPHA[0], MARGINS, ALPHA[1], 0.15),
         {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
-    ),
-    "image_parameters_by_set": (
-        (SPREAD, "title"),
-        {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]},
     ),
     "alphas_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),

@@ -15,6 +15,7 @@ from IPython.display import Markdown
 from aslp_lib.course.exercises import (
     adaptive,
     confidence,
+    distribution_shift,
     evaluation,
     own_data,
     perturbation,
@@ -37,6 +38,7 @@ MODULES = (
     evaluation,
     which_method,
     own_data,
+    distribution_shift,
     release,
     perturbation_lab,
 )

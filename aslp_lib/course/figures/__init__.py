@@ -8,14 +8,6 @@ from aslp_lib.course.figures.alphas import (
 )
 from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings
 from aslp_lib.course.figures.corruptions import corruptions
-from aslp_lib.course.figures.cures import (
-    differences,
-    early_stop,
-    errors_by_set,
-    image_parameters,
-    image_parameters_by_set,
-    nll_over_temperature,
-)
 from aslp_lib.course.figures.loss import (
     descent,
     gradient_noise,
@@ -30,6 +22,13 @@ from aslp_lib.course.figures.perturbation import (
     label_maps,
     plane,
     running_means,
+)
+from aslp_lib.course.figures.recalibration import (
+    differences,
+    early_stop,
+    errors_by_set,
+    image_temperatures,
+    nll_over_temperature,
 )
 from aslp_lib.course.figures.release import (
     overlapping_bins,
