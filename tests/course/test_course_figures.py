@@ -15,7 +15,6 @@ from aslp_lib.course.models.release import Spans
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
@@ -34,9 +33,7 @@ SURE.table[0, :, 204] = 40, 60
 KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
-EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01), Difference(0.01, -0.01, 0.03, 0.2)
-DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
-ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
+ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 STRENGTHS = np.linspace(0, 2 / 3, 101)
@@ -70,7 +67,6 @@ DRAWN = {
     ),
     "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
-    "differences": ((DIFFERENCES, "title"), {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]]}),
     "early_stop": (
         (LOG, "title"),
         {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
@@ -92,10 +88,6 @@ DRAWN = {
         },
     ),
     "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
-    "image_temperatures": (
-        (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
-        {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
-    ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "label_grid": (
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
@@ -170,14 +162,6 @@ def test_no_figure_is_forgotten():
     own = "aslp_lib.course.figures."
     made = {n for n, f in vars(figures).items() if getattr(f, "__module__", "").startswith(own)}
     assert made == DRAWN.keys() | {"corruptions"}
-
-
-def test_a_difference_is_filled_if_its_interval_excludes_0():
-    axis = figures.differences(DIFFERENCES, "title").axes[0]
-    excludes, includes = axis.lines[1], axis.lines[3]
-    assert includes.get_markerfacecolor() == "white" != excludes.get_markerfacecolor()
-    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0)}
-    assert figures.differences(one_seed, "title").axes[0].lines[0].get_markerfacecolor() == "white"
 
 
 def test_intervals_that_miss_are_drawn_apart():

@@ -24,10 +24,8 @@ from aslp_lib.course.figures.perturbation import (
     running_means,
 )
 from aslp_lib.course.figures.recalibration import (
-    differences,
     early_stop,
     errors_by_set,
-    image_temperatures,
     nll_over_temperature,
 )
 from aslp_lib.course.figures.release import (
