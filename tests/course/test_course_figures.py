@@ -11,14 +11,13 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
-from aslp_lib.course.figures.cures import TEMPERATURES
+from aslp_lib.course.figures.recalibration import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.release import Spans
 from aslp_lib.course.models.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.experiments.seed_statistics import Difference
 from aslp_lib.metrics.counts import Counts
 
 RNG = np.random.default_rng(0)
@@ -36,13 +35,10 @@ SURE.table[0, :, 204] = 40, 60
 KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
-EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01), Difference(0.01, -0.01, 0.03, 0.2)
-DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
-ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
+ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
-SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
 LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
 SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
@@ -73,7 +69,6 @@ DRAWN = {
     ),
     "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
-    "differences": ((DIFFERENCES, "title"), {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]]}),
     "early_stop": (
         (LOG, "title"),
         {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
@@ -94,10 +89,6 @@ DRAWN = {
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
     ),
-    "image_parameters": (
-        (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
-        {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
-    ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "label_grid": (
         ({"a": np.eye(4)[None], "b": np.ones((1, 4, 4))}, "."),
@@ -108,10 +99,6 @@ DRAWN = {
     "alphas_and_uncertainty": (
         (ALPHA[0], MARGINS, ALPHA[1], 0.15),
         {(0, 0): np.c_[MARGINS, ALPHA[0]], (0, 1): 0.15, (1, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
-    ),
-    "image_parameters_by_set": (
-        (SPREAD, "title"),
-        {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]},
     ),
     "alphas_over_epochs": (
         ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
@@ -180,14 +167,6 @@ def test_the_readings_are_frequencies_of_their_outcomes(panel):
         points.append([np.average(x, weights=weights) for x in (probability, frequency)])
     drawn = figures.readings(COUNTS, "set").axes[panel].collections[1].get_offsets()
     np.testing.assert_allclose(drawn, 100 * np.array(points))
-
-
-def test_a_difference_is_filled_if_its_interval_excludes_0():
-    axis = figures.differences(DIFFERENCES, "title").axes[0]
-    excludes, includes = axis.lines[1], axis.lines[3]
-    assert includes.get_markerfacecolor() == "white" != excludes.get_markerfacecolor()
-    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0)}
-    assert figures.differences(one_seed, "title").axes[0].lines[0].get_markerfacecolor() == "white"
 
 
 def test_intervals_that_miss_are_drawn_apart():

@@ -15,6 +15,7 @@ from IPython.display import Markdown
 from aslp_lib.course.exercises import (
     adaptive,
     confidence,
+    distribution_shift,
     evaluation,
     maximum_entropy,
     own_data,
@@ -41,6 +42,7 @@ MODULES = (
     own_data,
     maximum_entropy,
     stability,
+    distribution_shift,
     release,
     perturbation_lab,
 )

@@ -8,14 +8,6 @@ from aslp_lib.course.figures.alphas import (
 )
 from aslp_lib.course.figures.confidence import against_truth, readings
 from aslp_lib.course.figures.corruptions import corruptions
-from aslp_lib.course.figures.cures import (
-    differences,
-    early_stop,
-    errors_by_set,
-    image_parameters,
-    image_parameters_by_set,
-    nll_over_temperature,
-)
 from aslp_lib.course.figures.loss import descent, loss_curves
 from aslp_lib.course.figures.own_data import alphas_and_uncertainty, cells
 from aslp_lib.course.figures.perturbation import (
@@ -24,6 +16,11 @@ from aslp_lib.course.figures.perturbation import (
     label_maps,
     plane,
     running_means,
+)
+from aslp_lib.course.figures.recalibration import (
+    early_stop,
+    errors_by_set,
+    nll_over_temperature,
 )
 from aslp_lib.course.figures.release import (
     overlapping_bins,
