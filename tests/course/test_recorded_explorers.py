@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import same_color
 from scipy.special import expit
 
 from aslp_lib.course import recorded
@@ -17,6 +18,7 @@ from aslp_lib.course.figures.panels import GAP
 from aslp_lib.course.recorded import epochs, perturbations
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.evaluation.figures.style import directions
 from aslp_lib.metrics import calibration
 
 SETTINGS = replace(recorded.SETTINGS, device="cpu")
@@ -118,6 +120,19 @@ class TestPerturbationLab:
             np.testing.assert_array_equal(tiles(axis), outcome.maps[None])
             sure = np.maximum(outcome.maps, 1 - outcome.maps)
             np.testing.assert_array_equal(tiles(axis, 1) == 1, [(sure > 0.8) & (sure <= 0.9)])
+
+    def test_a_gap_has_the_colour_of_its_direction(self):
+        axes = lab.compose(**VALUES).axes
+        (diagram,) = [axis for axis in axes if axis.get_title().startswith("trained")]
+        table = calibration.reliability(perturbations.at_perturbation(0.2).counts)
+        for lines, colour, sign in zip(
+            diagram.collections, directions(text=True), (1, -1), strict=True
+        ):
+            ends = np.array(lines.get_segments())
+            full = (table.pixels > 0) & (sign * table.gap > 0)
+            pairs = np.c_[table.accuracy, table.confidence][full]
+            np.testing.assert_allclose(np.sort(ends[:, :, 1]), np.sort(pairs))
+            assert same_color(lines.get_color(), colour)
 
     @pytest.mark.parametrize("network", lab.networks())
     @pytest.mark.parametrize("part", perturbations.PICKS)

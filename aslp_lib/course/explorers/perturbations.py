@@ -156,10 +156,11 @@ def _draw_scale(panels: Panels, perturbation: float) -> None:
     axis.set_yticks([])
     final = final_perturbations().values()
     for (name, colour), ended in zip(RULES.values(), final, strict=True):
-        axis.axvline(ended, color=colour, linewidth=3, label=f"{name} ended here")
+        axis.axvline(ended, color=colour, linewidth=3, label=name)
     axis.plot(perturbation, 1, "v", color=PINK, markersize=11, clip_on=False)
-    axis.set_title("alpha*beta of the trained network", fontsize=10, pad=14)  # above the marker
-    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(-0.1, -1.5), ncols=2, frameon=False)
+    title = "alpha*beta, and where the rules ended"
+    axis.set_title(title, fontsize=10, pad=14)  # above the marker
+    axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
 
 
 def readout(

@@ -123,10 +123,10 @@ class Panels:
         )  # fmt: skip
         axis.bar(low + 0.05, table.share, 0.02, color=GREY, label="share of the pixels")
         axis.plot([0.5, 1], [0.5, 1], color="black", linewidth=1)
-        over, under = directions()
+        over, under = directions(text=True)  # stands out against the bars
         for label, bins, colour in (
-            ("overconfident by", confidence > accuracy, over),
-            ("underconfident by", confidence <= accuracy, under),
+            ("overconfident", confidence > accuracy, over),
+            ("underconfident", confidence <= accuracy, under),
         ):
             ends = (values[bins] for values in (confidence, accuracy, confidence))
             axis.vlines(*ends, color=colour, linewidth=3, label=label)
