@@ -128,8 +128,8 @@ class Panels:
             ("overconfident", confidence > accuracy, over),
             ("underconfident", confidence <= accuracy, under),
         ):
-            ends = (values[bins] for values in (confidence, accuracy, confidence))
-            axis.vlines(*ends, color=colour, linewidth=3, label=label)
+            x, end = confidence[bins], accuracy[bins]
+            axis.vlines(x, end, x, color=colour, linewidth=3, label=label)
         for start in low[in_colour]:  # a mark on the axis too, as the bin may be empty
             axis.plot([start, start + 0.1], [0, 0], color=ORANGE, linewidth=5, clip_on=False)
         return axis
