@@ -13,7 +13,6 @@ from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
 from aslp_lib.course.figures.recalibration import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.release import Spans
 from aslp_lib.course.models.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -40,8 +39,6 @@ ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
-LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
-SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 
 
 def entropy(q):
@@ -110,15 +107,12 @@ DRAWN = {
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
-    "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
-    "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
     "readings": ((COUNTS, "set"), {}),
     "running_means": (
         ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),
         {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): [19, 9.5, 38 / 3, 14.25]},
     ),
-    "strengths_over_epochs": ((RUNS, 3), {(0, 0): ALPHA[:, 3], (0, 1): BOUND}),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},

@@ -35,7 +35,6 @@ NUMBERS = {
     "e3/drone": (6, [1, 2, 3, 4, 5]),
     "e4/units": (0.75, [1.5, 3, 0.25, 0.375]),
     "e4/grey": (0.82, [0.9, 820 / 900, 0.8, 0.88]),
-    "e5/match": (6.9, [2.6, 8.5, 7.5, 5.5, 1 / 6.9]),  # read off the level lab, to one digit
     "e5/limit": (8 / math.log(4), [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)]),
 }
 

@@ -74,8 +74,8 @@ def test_an_explorer_is_accessible(explorer):
         # Lab keeps the arrow keys of drop-down lists; a slider over a list speaks its index.
         assert isinstance(control, ToggleButtons | IntSlider | FloatSlider | BoundedIntText)
         assert isinstance(control, ToggleButtons) or control.tooltip == control.description
-        if name in explorer.shown:
-            assert float(explorer.shown[name].value) == explorer.values[name]
+        if name in explorer.value_labels:
+            assert float(explorer.value_labels[name].value) == explorer.values[name]
     data, metadata = explorer._repr_mimebundle_()  # what is shown without a kernel
     assert data["text/plain"] == f"Explorer. {explorer.text}"
     assert data["image/png"].startswith("iVBORw0KGgo")
@@ -215,6 +215,6 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
 
 
 def test_words_for_a_gap():
-    assert describe_gap(0.0312) == "over-confident by 3.1 points"
+    assert describe_gap(0.0312) == "overconfident by 3.1 points"
     assert describe_gap(-0.0002) == "calibrated on average"
-    assert describe_gap(-0.0149, digits=0) == "under-confident by 1 point"
+    assert describe_gap(-0.0149, digits=0) == "underconfident by 1 point"

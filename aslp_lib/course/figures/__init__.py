@@ -22,12 +22,7 @@ from aslp_lib.course.figures.recalibration import (
     errors_by_set,
     nll_over_temperature,
 )
-from aslp_lib.course.figures.release import (
-    overlapping_bins,
-    rates_over_epochs,
-    strengths_over_epochs,
-    stretched_maps,
-)
+from aslp_lib.course.figures.release import stretched_maps
 from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
 from aslp_lib.evaluation.figures import (
     alt,
