@@ -137,7 +137,7 @@ weights: $(STAMP)  ## the shipped weights, the explorers' records and the README
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.epochs
 	"$(PYTHON)" benchmarks/readme_picture.py
 
-solutions: $(STAMP)  ## notebooks/solutions again, from the exercises
+solutions: $(STAMP)  ## the notebook of solutions again, from the exercises
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.publishing.solutions
 
 notebooks: $(STAMP)  ## the committed notebooks, run again in place

@@ -80,7 +80,6 @@ extensions = [
     "source_links",
     "static_notebooks",
 ]
-suppress_warnings = ["myst.header"]  # solutions have headings of levels 1 and 3: shown as 1 and 2
 
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 3
@@ -118,11 +117,7 @@ def contents() -> str:
         names = [f.relative_to(ROOT).with_suffix("").as_posix() for f in files]
         names = [name for name in dict.fromkeys(names) if name not in listed]
         listed |= set(names)
-        if title == "Solutions":
-            names = [f"{Path(name).name[:2]} Solutions </{name}>" for name in names]
-        else:
-            names = [f"/{name}" for name in names]
-        lines = "\n".join(names)
+        lines = "\n".join(f"/{name}" for name in names)
         chapters.append(f"```{{toctree}}\n:hidden:\n:caption: {title}\n{lines}\n```")
     return "\n\n".join(chapters)
 

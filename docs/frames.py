@@ -31,7 +31,7 @@ FRAMES = {
     "perturbation": Frames("alpha", values=tuple(i / 10 for i in range(11))),
     "loss": Frames("alpha", values=tuple(i / 10 for i in range(11))),
     "feedback": Frames("weight"),
-    "level_lab": Frames("level"),
+    "perturbation_lab": Frames("perturbation"),
     "training_scrubber": Frames("epoch", values=tuple(range(10, 141, 10))),
 }
 """Explorer -> its frames. An explorer that is not listed keeps the first picture of its

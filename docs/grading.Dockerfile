@@ -1,4 +1,4 @@
-# Runs hand-ins that nobody has read: "Handing out, checking, grading" in TEACHING.md.
+# Runs hand-ins that nobody has read: "Assignments and grading" in TEACHING.md.
 #     docker build --file docs/grading.Dockerfile --tag aslp-grading .
 FROM python:3.13-slim
 WORKDIR /aslp

@@ -117,7 +117,7 @@ def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tu
         points, x="x", y="y", ax=axis, color=ink(), linestyle="none", marker="D",
         markersize=6, errorbar=student_interval, err_kws={"linewidth": 1.5},
     )  # fmt: skip
-    axis.set_ylabel("")
+    axis.set(ylabel="", ylim=(len(values) - 0.5, -0.5))
     return figure, axis
 
 

@@ -34,7 +34,7 @@ KINDS = (
     "CLAIMS.html",
     "notebooks/03_sc_bce.html",
     "notebooks/e5_perturbation_lab.html",
-    "notebooks/solutions/02_label_perturbation.html",
+    "notebooks/solutions/solutions.html",
     "docs/api/aslp_lib.aslp.html",
     "_modules/aslp_lib/aslp/loss.html",
     "genindex.html",
@@ -177,15 +177,16 @@ def test_frames_are_stepped_by_keyboard(watched, address):
     page = watched(viewport=DESK)
     open_page(page, address + "notebooks/e5_perturbation_lab.html")
     frames = page.locator(".frames")
-    picture, slider = frames.locator("img"), frames.get_by_role("slider", name="level alpha*beta")
+    picture = frames.locator("img")
+    slider = frames.get_by_role("slider", name="expected perturbation alpha*beta")
     assert int(slider.get_attribute("max")) == len(PERTURBATIONS) - 1
     slider.press("Home")
     states = []
-    for level in PERTURBATIONS:
+    for perturbation in PERTURBATIONS:
         words, numbers = frames.get_by_role("status"), frames.locator(".numbers")
         shown = frames.locator(".value").inner_text()
-        assert slider.get_attribute("aria-valuetext") == shown == f"{level:.2f}"
-        assert f"level {shown}, expected" in words.inner_text()
+        assert slider.get_attribute("aria-valuetext") == shown == f"{perturbation:.2f}"
+        assert f"alpha*beta {shown}, expected" in words.inner_text()
         described = picture.get_attribute("alt"), picture.get_attribute("src")
         states.append((words.inner_text(), numbers.inner_text(), *described))
         slider.press("ArrowRight")

@@ -89,11 +89,11 @@ def edit_test_cells(path):
     """Write into the file of a hand-in what could make nbgrader give marks."""
     notebook = nbformat.read(path, 4)
     tests = {cell.id.removeprefix("test-03-"): cell for cell in notebook.cells}
-    tests["confidence"].source = ""
+    tests["minimiser"].source = 'print("Right")'
     tests["floor"].source = "1.0"
     tests["floor"].metadata.nbgrader.points = 100
+    tests["variance"].source = ""
     tests["variance"].metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
-    tests["ascent"].source = 'print("Right")'
     nbformat.write(notebook, path)
 
 
@@ -113,23 +113,24 @@ def test_a_class_with_attackers(tmp_path, monkeypatch):
     solutions = {each.name.partition("/")[2]: each.solution for each in sc_bce.EXERCISES}
     hand_in("right", solutions)
     warning = "import sys\n    print('warning', file=sys.stderr)\n    return "
-    with_warning = solutions["ascent"].replace("return ", warning)
+    with_warning = solutions["minimiser"].replace("return ", warning)
     wrong = dict.fromkeys(solutions, "answer = lambda *point: 7.5")
     hint, mistake = next(iter(sc_bce.VARIANCE.mistakes.items()))
-    partly = {"floor": "answer = 0.33", "ascent": with_warning, "variance": f"answer = {mistake}"}
-    hand_in("half", wrong | partly)
+    partly = {"floor": "answer = 0.33", "variance": f"answer = {mistake}"}
+    hand_in("half", wrong | partly | {"minimiser": with_warning})
     attacks = {
-        "confidence": (
+        "checker": (
             "from aslp_lib.course.exercises.framework import Exercise\n"
             "Exercise.grade = lambda exercise, answer: 1.0\n"
             "while True:\n"
             "    pass"
         ),
-        "floor": "answer = 1.0\nprint(answer)\nanswer",
-        "ascent": "def answer(*point):\n    print(3.0)\n    return 0.0",
-        "minimiser": "def answer(*point):\n    while True:\n        pass",
+        "prints": "def answer(*point):\n    print(3.0)\n    return 0.0",
+        "loops": "def answer(*point):\n    while True:\n        pass",
     }
-    edit_test_cells(hand_in("attacks", attacks))
+    for student, answer in attacks.items():
+        floor = "answer = 1.0\nprint(answer)\nanswer"
+        edit_test_cells(hand_in(student, {"minimiser": answer, "floor": floor}))
     hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
     said = nbgrader(
         f"autograde {NAME} --student=right",
@@ -142,6 +143,6 @@ def test_a_class_with_attackers(tmp_path, monkeypatch):
     nbgrader("export", f"generate_feedback {NAME} --student=half")
     with Path("grades.csv").open(newline="") as file:
         marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert marks == {"right": 9, "half": 3.5, "attacks": 0, "ends": 0}
+    assert marks == {"right": 5, "half": 3.5, "ends": 0} | dict.fromkeys(attacks, 0)
     page = Path("feedback", "half", NAME, f"{NAME}.html").read_text(encoding="utf-8")
     assert hint[:30] in page

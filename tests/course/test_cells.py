@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.models.microscopy import UNLABELLED, _draw_image, draw_cells, spoiled
+from aslp_lib.course.models.microscopy import UNLABELLED, _draw_image, draw_cells
 
 
 def test_the_seed_fixes_them_and_another_draws_others():
@@ -48,27 +48,9 @@ def test_the_posterior_is_how_many_of_many_annotators_say_cell(image):
     masks = []
     for share in shares:
         rng = Annotator(np.random.default_rng([5, image]), math.log(share / (1 - share)))
-        _, mask, posterior = _draw_image(rng, 24, (1, 4), 1.0, 0.06)
+        _, mask, posterior = _draw_image(rng, 24, (1, 4), 0.06)
         masks.append(mask)
     inside = mask != UNLABELLED
     np.testing.assert_allclose(
         np.mean(masks, axis=0)[inside], posterior[inside], atol=0.51 / many, rtol=0
     )
-
-
-def test_the_lamp_changes_the_image_alone():
-    bright, dim = draw_cells(3, 7, noise=0), draw_cells(3, 7, light=0.5, noise=0)
-    assert torch.equal(bright.masks, dim.masks)
-    np.testing.assert_allclose(0.2 * dim.images + 0.4, 0.5 * (0.2 * bright.images + 0.4))
-
-
-def test_what_is_spoiled_is_dimmed_noisy_or_blurred_as_its_name_says():
-    cells = draw_cells(3, 7, noise=0)
-    found = spoiled(cells)
-    added = (found["noise 0.6"].images - cells.images) / 0.6
-    assert abs(added.mean()) < 0.1 and abs(added.std() - 1) < 0.1
-    block = cells.images[1, 0, 9:12, 20:23].mean()
-    np.testing.assert_allclose(found["focus 1"].images[1, 0, 10, 21], block)
-    for each in found.values():
-        assert torch.equal(each.masks, cells.masks)
-        assert torch.equal(each.posterior, cells.posterior)

@@ -1,5 +1,7 @@
 """Every figure of the course draws what was computed, in letters that can be read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,14 +11,12 @@ from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
-from aslp_lib.course.figures.cures import TEMPERATURES
+from aslp_lib.course.figures.recalibration import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.release import Spans
+from aslp_lib.course.models.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.experiments.seed_statistics import Difference
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 RNG = np.random.default_rng(0)
@@ -34,16 +34,11 @@ SURE.table[0, :, 204] = 40, 60
 KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
-EXCLUDES, INCLUDES = Difference(-0.02, -0.03, -0.01, 0.01), Difference(0.01, -0.01, 0.03, 0.2)
-DIFFERENCES = {"a - b": EXCLUDES, "c - d": INCLUDES}
-ERRORS = {"none": {"test": 0.1, "far": 0.2}, "fit": {"test": 0.02, "far": 0.3}}
+ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
-SPREAD = {"clean": np.linspace(0, 1, 101), "one": np.full(4, 0.25)}
-STRENGTHS = np.linspace(0, 2 / 3, 101)
+TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
 TRACES = {"HI": RNG.uniform(0.5, 1, (4, 2))}
-LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
-SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 
 
 def entropy(q):
@@ -66,23 +61,22 @@ DRAWN = {
         {(0, 0): [[0, 0.2], [0.5, 0.3], [1, 0.9]]},
     ),
     "cells": (
-        (CELLS, [2, 0], {"network": 1 - CELLS.posterior}),
-        {(2, "image"): of_cells(CELLS.masks), (6, "image"): of_cells(1 - CELLS.posterior)},
+        (CELLS, [2, 0]),
+        {(2, "image"): of_cells(CELLS.masks), (4, "image"): of_cells(CELLS.posterior)},
     ),
     "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
-    "differences": ((DIFFERENCES, "title"), {(0, 0): [[-3, 0], [-1, 0]], (0, 1): [[-2, 0]]}),
     "early_stop": (
         (LOG, "title"),
         {(0, 0): [60, 80, 97], (0, 1): [70, 90, 80], (0, 2): [[2, 0], [2, 1]]},
     ),
     "errors_by_set": ((ERRORS, "title"), {(0, 1): [[2, 0], [30, 1]]}),
     "estimator_bias": (
-        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, 0.02, "Bias"),
-        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 2.0},
+        ([100, 1000], {"ece": np.array([[0.1, 0.2], [0.05, 0.07]])}, "Bias"),
+        {(0, 0): [[100, 15], [1000, 6]], (0, 1): 0.0},
     ),
     "feedback_loop": (
-        (ALPHA, MARGINS, BOUND, ACCURACY, CONFIDENCE, "title"),
+        (TRACE, "title"),
         {
             (0, 0): BOUND,
             (0, 1): ALPHA[:, ORDER[2]],
@@ -91,11 +85,6 @@ DRAWN = {
             (1, 1): 100 * ACCURACY,
             (2, 0): np.c_[MARGINS, ALPHA[-1]],
         },
-    ),
-    "gradient_noise": (({"HI": (0.1, 0.09)},), {(0, "bars"): [0.1], (0, 0): [0.09]}),
-    "image_parameters": (
-        (SHAPES, [2, 0], {"map": [EVERY_GREY, DIM]}, np.array([[0.1, 0.2], [0.3, 0.4]])),
-        {(3, "image"): 255 * SHAPES.mask(0), (5, "image"): DIM},
     ),
     "interval_coverage": ((0.2, ENDS, "Coverage"), {}),
     "label_grid": (
@@ -106,46 +95,27 @@ DRAWN = {
     "lambda_trade": (([10, 100], [0.2, 0.02], [0.1, 0.01], [0.21, 0.021]), {(0, 1): [0.2, 0.02]}),
     "alphas_and_uncertainty": (
         (ALPHA[0], MARGINS, ALPHA[1], 0.15),
-        {(1, 0): np.c_[MARGINS, ALPHA[0]], (1, 1): 0.15, (2, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
+        {(0, 0): np.c_[MARGINS, ALPHA[0]], (0, 1): 0.15, (1, 0): np.c_[100 * ALPHA[1], ALPHA[0]]},
     ),
-    "image_parameters_by_set": (
-        (SPREAD, "title"),
-        {(0, 0): [[0.1, 0], [0.9, 0]], (0, 2): [[0.5, 0]]},
+    "alphas_over_epochs": (
+        ({"A": TRACE, "B": replace(TRACE, alpha=ALPHA / 2)},),
+        {(0, 0): BOUND, (1, 1): ALPHA[:, ORDER[2]] / 2},
     ),
-    "alphas_over_epochs": ((RUNS, {"x": 4}), {(0, 0): BOUND, (1, 1): ALPHA[:, 4] / 2}),
     "alphas_over_margins": (({"A": (MARGINS, ALPHA[0])},), {(0, 0): np.c_[MARGINS, ALPHA[0]]}),
     "loss_curves": (((0.1, 0.3), HARD_INVERSION), {}),
-    "loss_surface": (
-        (SOFT_INVERSION,),
-        {(0, -1): 1 - 0.75 * STRENGTHS, (1, 0): entropy(0.75 * STRENGTHS)},
-    ),
     "nll_over_temperature": (
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
-    "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
-    "posterior_lines": (((0.0, 0.4),), {(0, 1): 0.6 * np.linspace(0, 1, 101) + 0.2}),
-    "rates_over_epochs": (({"halved": 0.5 ** np.arange(3)}, [2]), {(0, 0): [100, 50, 25]}),
-    "readings": (
-        (COUNTS, "set"),
-        {
-            (0, "bars"): np.nan_to_num(calibration.reliability(COUNTS).accuracy),
-            (3, "bars"): calibration.reliability(COUNTS, of="foreground").share,
-        },
+    "readings": ((COUNTS, "set"), {}),
+    "running_means": (
+        ({"HI": np.outer(np.arange(21), [1, 0, 1, 1])}, 0.7),
+        {(0, 0): [1, 0.5, 2 / 3, 0.75], (0, 1): [19, 9.5, 38 / 3, 14.25]},
     ),
-    "running_means": (({"HI": np.array([1.0, 0, 1, 1])}, 0.7), {(0, 0): [1, 0.5, 2 / 3, 0.75]}),
-    "strengths_over_epochs": ((RUNS, 3), {(0, 0): ALPHA[:, 3], (0, 1): BOUND}),
     "stretched_maps": (
         (SHAPES, [1, 0], [DIM, DIM]),
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
-    ),
-    "confident_and_wrong": (
-        (SHAPES, [1], [EVERY_GREY], "BCE"),
-        {
-            (3, "image"): np.maximum(EVERY_GREY, 255 - EVERY_GREY) / 255,
-            (4, "image"): (EVERY_GREY >= 128) == SHAPES.mask(1),
-        },
     ),
 }
 """Figure -> its arguments, and y values or points for (axes, line); an image or bars."""
@@ -177,12 +147,20 @@ def test_no_figure_is_forgotten():
     assert made == DRAWN.keys() | {"corruptions"}
 
 
-def test_a_difference_is_filled_if_its_interval_excludes_0():
-    axis = figures.differences(DIFFERENCES, "title").axes[0]
-    excludes, includes = axis.lines[1], axis.lines[3]
-    assert includes.get_markerfacecolor() == "white" != excludes.get_markerfacecolor()
-    one_seed = {"a - b": Difference(-0.02, -np.inf, np.inf, 1.0)}
-    assert figures.differences(one_seed, "title").axes[0].lines[0].get_markerfacecolor() == "white"
+@pytest.mark.parametrize("panel", [0, 1])
+def test_the_readings_are_frequencies_of_their_outcomes(panel):
+    p = COUNTS.probabilities
+    probability, frequency = np.meshgrid(p, [0, 1])
+    if panel == 0:
+        frequency = (probability >= 0.5) == frequency
+        probability = np.maximum(probability, 1 - probability)
+    which = np.ceil(10 * probability).clip(1)
+    points = []
+    for k in np.unique(which):
+        weights = COUNTS.pooled * (which == k)
+        points.append([np.average(x, weights=weights) for x in (probability, frequency)])
+    drawn = figures.readings(COUNTS, "set").axes[panel].collections[1].get_offsets()
+    np.testing.assert_allclose(drawn, 100 * np.array(points))
 
 
 def test_intervals_that_miss_are_drawn_apart():

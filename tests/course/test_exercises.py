@@ -156,5 +156,5 @@ def test_a_function_that_does_not_end_is_stopped(monkeypatch, handler):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise '03/nothing'; .*03/confidence"):
+    with pytest.raises(ValueError, match=r"no exercise '03/nothing'; .*03/minimiser"):
         exercises.check("03/nothing", 1)

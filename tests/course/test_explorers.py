@@ -74,8 +74,8 @@ def test_an_explorer_is_accessible(explorer):
         # Lab keeps the arrow keys of drop-down lists; a slider over a list speaks its index.
         assert isinstance(control, ToggleButtons | IntSlider | FloatSlider | BoundedIntText)
         assert isinstance(control, ToggleButtons) or control.tooltip == control.description
-        if name in explorer.shown:
-            assert float(explorer.shown[name].value) == explorer.values[name]
+        if name in explorer.value_labels:
+            assert float(explorer.value_labels[name].value) == explorer.values[name]
     data, metadata = explorer._repr_mimebundle_()  # what is shown without a kernel
     assert data["text/plain"] == f"Explorer. {explorer.text}"
     assert data["image/png"].startswith("iVBORw0KGgo")
@@ -134,9 +134,9 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
         expected = [beta, alpha, beta / 2, 1 - beta / 2, strength / 2, 1 - strength / 2, strength]
         assert found[:7] == pytest.approx(expected, abs=0.0051)
         fate = np.select(
-            [strength < 1 - 1e-6, strength < 1 + 1e-6], ["survives", "is erased"], "is inv"
+            [strength < 1 - 1e-6, strength < 1 + 1e-6], ["keeps its side", "is 1/2."], "is inv"
         )
-        assert f"the decision {fate}" in text
+        assert f"the expected label {fate}" in text
     figure = explorer.picture(technique="SI", alpha=0.4, beta=1.5)
     plain, switched, mean = (axis.images[0].get_array() for axis in figure.axes[:3])
     np.testing.assert_allclose(plain, MASK)
@@ -145,18 +145,18 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
     assert "perturbed by SI (background 0.75, foreground 0.25)" in figure.get_label()
 
 
-def test_a_technique_brings_its_beta_and_another_beta_is_one_s_own():
+def test_a_technique_brings_its_beta_and_a_beta_its_technique():
     explorer = explorers.perturbation(MASK)
     technique, beta = explorer.controls["technique"], explorer.controls["beta"]
     for name, value in {"SI": 1.5, "M": 1.0, "DM": 1.0, "HI": 2.0}.items():
         technique.value = name
         assert explorer.values["beta"] == value
-    technique.value = "own strength"
+    technique.value = "other beta"
     explorer.controls["alpha"].value = 0.5
-    assert explorer.values["technique"] == "own strength"  # although HI has this beta
+    assert explorer.values["technique"] == "other beta"  # although HI has this beta
     technique.value = "HI"
     beta.value = 1.9
-    assert explorer.values["technique"] == "own strength"
+    assert explorer.values["technique"] == "other beta"
     beta.value = 1.5
     assert explorer.values["technique"] == "SI"
 
@@ -204,9 +204,9 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
     bound = figure.axes[0].lines[0].get_ydata()[-1]
     sure, right = (line.get_ydata()[-1] for line in figure.axes[1].lines)
     for part in (
-        f"mean level is {last.mean():.3f}",
+        f"mean alpha is {last.mean():.3f}",
         f"from {low:.3f} to {high:.3f}",
-        f"meet accuracy at {bound:.3f}",
+        f"MC's bound is {bound:.3f}",
         f"Confidence {sure:.1f} %, accuracy {right:.1f} %",
         describe_gap((sure - right) / 100, 1),
     ):
@@ -215,6 +215,6 @@ def test_the_feedback_s_numbers_are_those_drawn(rule, dynamics, step, weight, be
 
 
 def test_words_for_a_gap():
-    assert describe_gap(0.0312) == "over-confident by 3.1 points"
+    assert describe_gap(0.0312) == "overconfident by 3.1 points"
     assert describe_gap(-0.0002) == "calibrated on average"
-    assert describe_gap(-0.0149, digits=0) == "under-confident by 1 point"
+    assert describe_gap(-0.0149, digits=0) == "underconfident by 1 point"

@@ -1,4 +1,4 @@
-"""Ways side by side: their probabilities, table and maps are what one gets by hand."""
+"""The methods of notebook 08: their scores are those of the pixels, computed with numpy."""
 
 import re
 
@@ -6,41 +6,45 @@ import numpy as np
 import pytest
 from torch import nn
 
+from aslp_lib.course.models import own_comparison
 from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.own_comparison import (
-    answers,
-    counts_of,
-    posterior_absolute_error,
-    table,
-)
+from aslp_lib.course.models.own_comparison import compare, count, posterior_error, predict, table
+from aslp_lib.metrics import calibration
 from aslp_lib.recalibration import Temperature
 
 CELLS = draw_cells(3, 0, size=12)
-WAYS = {"plain": (nn.Identity(), None), "cooled": (nn.Identity(), Temperature(2.0))}
+INSIDE = CELLS.masks.numpy() != 255
+LABELS, TRUTH = CELLS.masks.numpy()[INSIDE], CELLS.posterior.numpy()[INSIDE]
 
 
-def by_hand(temperature):
-    """Of a network that says the standardised grey level."""
-    inside = CELLS.masks != 255
-    return 1 / (1 + np.exp(-CELLS.images[inside].numpy() / temperature)).reshape(3, -1)
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_scores_of_labelled_pixels(temperature):
+    """The identity as a network predicts the standardised grey level as a logit."""
+    p = 1 / (1 + np.exp(-CELLS.images.numpy()[INSIDE] / temperature))
+    arguments = nn.Identity(), CELLS, Temperature(temperature)
+    counts, prediction = count(*arguments), predict(*arguments)
+    assert counts.pixels == INSIDE.sum()
+    assert calibration.accuracy(counts) == pytest.approx(((p >= 0.5) == LABELS).mean())
+    nll = -np.log(np.where(LABELS, p, 1 - p)).mean()
+    assert calibration.nll(counts) == pytest.approx(nll, abs=1e-3)
+    assert posterior_error(prediction, CELLS) == pytest.approx(((p - TRUTH) ** 2).mean())
 
 
-def test_answers_are_of_labelled_pixels_after_the_fit():
-    said = answers(WAYS, CELLS)
-    np.testing.assert_allclose(said["plain"], by_hand(1))
-    np.testing.assert_allclose(said["cooled"], by_hand(2))
+def test_compare_trains_every_method_on_every_seed(monkeypatch):
+    monkeypatch.setattr(own_comparison, "IMAGES", {"train": 4, "validation": 5, "test": 6})
+    results = compare([3, 4], alpha=0.1)
+    assert len(results) == 8
+    assert all([row["seed"] for row in rows] == [3, 4] for rows in results.values())
+    for bce, scaled in zip(results["BCE"], results["BCE + temperature scaling"], strict=True):
+        assert bce["scaled_nll"] == scaled["scaled_nll"] == scaled["nll"]
+    methods = [label for label in results if "temperature" not in label]
+    for name in ("scaled_nll", "empty_ece", "posterior_error"):
+        assert len({results[label][0][name] for label in methods}) == len(methods)
 
 
-def test_scores_are_those_of_the_pixels():
-    said, inside = answers(WAYS, CELLS), CELLS.masks != 255
-    y, truth = (each[inside].numpy() for each in (CELLS.masks, CELLS.posterior))
-    off = posterior_absolute_error(said, CELLS)
-    assert off["cooled"] == pytest.approx(np.abs(by_hand(2).ravel() - truth).mean())
-    *_, row = table(counts_of(said, CELLS), off, "test").splitlines()
-    name, ece, _, accuracy, nll, *_ = (cell.strip() for cell in row.strip("| ").split("|"))
-    p = by_hand(2).ravel()
-    assert name == "cooled"
-    assert float(accuracy) == pytest.approx(100 * ((p >= 0.5) == y).mean(), abs=0.06)
-    assert float(nll) == pytest.approx(-np.log(np.where(y, p, 1 - p)).mean(), abs=0.006)
-    value, low, high = map(float, re.findall(r"[\d.]+", ece))
-    assert low <= value <= high
+def test_the_table_has_means_and_deviations():
+    names = ("ece", "oe", "nll", "posterior_error", "scaled_nll", "empty_ece")
+    rows = [{"seed": i, **dict.fromkeys(names, value)} for i, value in enumerate((0.1, 0.3))]
+    cells = table({"BCE": rows}).splitlines()[-1].split("|")
+    assert re.findall(r"[\d.]+", cells[2]) == ["20.0", "14.1"]  # %, and sqrt(2) * 10
+    assert re.findall(r"[\d.]+", cells[4]) == ["0.200", "0.141"]

@@ -1,4 +1,4 @@
-"""The loop of notebook 08: at level 0 it is a plain one with BCE, written out here."""
+"""The loop of notebook 08: with alpha = 0 it is plain training with BCE, written out here."""
 
 from copy import deepcopy
 
@@ -46,17 +46,17 @@ def by_hand(start, target):
     return network
 
 
-def test_at_level_0_it_is_a_plain_loop(start):
+def test_alpha_0_is_plain_bce(start):
     trained = train(start, CELLS, VALIDATION, epochs=EPOCHS)
     assert_same(trained.network, by_hand(start, lambda y: y))
 
 
-def test_always_on_it_smooths_labels(start):
+def test_alpha_1_is_label_smoothing(start):
     trained = train(start, CELLS, VALIDATION, *label_smoothing(0.2), epochs=EPOCHS)
     assert_same(trained.network, by_hand(start, lambda y: 0.8 * y + 0.1))
 
 
-def test_what_is_kept_has_the_least_nll_and_the_log_is_of_the_validation(start):
+def test_the_stopped_network_has_the_lowest_nll_of_the_log(start):
     trained = train(start, CELLS, VALIDATION, epochs=EPOCHS)
     nll = [row["nll"] for row in trained.log]
     assert len(nll) == EPOCHS
@@ -66,7 +66,7 @@ def test_what_is_kept_has_the_least_nll_and_the_log_is_of_the_validation(start):
     assert tuple(trained.log[-1].values()) == last
 
 
-def test_levels_are_moved_and_told_of_each_validation(start):
+def test_alphas_are_updated_and_observe_each_validation(start):
     alphas = AdaptiveAlpha(len(CELLS), HARD_INVERSION, alpha_step_size=0.1, warm_up=2)
     trained = train(start, CELLS, VALIDATION, alphas, epochs=5)
     assert alphas.rule.accuracy.item() == pytest.approx(trained.log[-1]["accuracy"])

@@ -8,11 +8,11 @@ from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 
 FOUR = np.array([[204, 230, 153, 179]], np.uint8), np.array([[1, 0, 1, 1]], np.uint8)
-"""Foreground 0.8, 0.9, 0.6 and 0.7 sure (in 255ths); the second is wrong."""
+"""Foreground probabilities 0.8, 0.9, 0.6 and 0.7; the second prediction is wrong."""
 
 
 def by_loops(maps, masks, bins):
-    """Bin by bin, image by image, pixel by pixel: (pixels, sum of confidence, right) of each."""
+    """Return (pixels, sum of their confidences, correct pixels) of each bin."""
     pixels = [
         [(max(int(v), 255 - int(v)), (v >= 128) == y) for v, y in zip(m.flat, t.flat, strict=True)]
         for m, t in zip(maps, masks, strict=True)
@@ -25,8 +25,8 @@ def by_loops(maps, masks, bins):
         high = edges[k + 1] if k + 1 < bins else 255
         shared, taken = max(edges.count(low), 1), []
         for image in pixels:
-            own = [each for each in image if low <= each[0] <= high]
-            taken += own[: len(own) // shared]
+            inside = [pixel for pixel in image if low <= pixel[0] <= high]
+            taken += inside[: len(inside) // shared]
         rows.append((len(taken), sum(c for c, _ in taken) / 255, sum(r for _, r in taken)))
     return rows
 
@@ -41,7 +41,7 @@ def test_equal_mass_counts_each_pixel_once_and_says_otherwise():
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("bins", [2, 3, 10])
 def test_bins_are_those_of_a_slow_loop(seed, bins):
-    """With many surest pixels, so that edges coincide, in images of their own order."""
+    """Many pixels have a confidence of 1, so that edges of bins coincide."""
     rng = np.random.default_rng(seed)
     maps = rng.choice([0, 1, 30, 90, 127, 128, 200, 255], (3, 5, 7)).astype(np.uint8)
     masks = rng.integers(0, 2, maps.shape, dtype=np.uint8)

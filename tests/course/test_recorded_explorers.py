@@ -1,4 +1,4 @@
-"""The level lab and the training scrubber show what was recorded, and that is what networks say."""
+"""The perturbation lab and the training scrubber show the records, which are the networks'."""
 
 import json
 import re
@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import same_color
 from scipy.special import expit
 
 from aslp_lib.course import recorded
@@ -17,11 +18,12 @@ from aslp_lib.course.figures.panels import GAP
 from aslp_lib.course.recorded import epochs, perturbations
 from aslp_lib.course.recorded.epochs import EPOCHS, PICKS
 from aslp_lib.evaluation.figures import alt
+from aslp_lib.evaluation.figures.style import directions
 from aslp_lib.metrics import calibration
 
 SETTINGS = replace(recorded.SETTINGS, device="cpu")
-VALUES = {"level": 0.2, "network": "expected", "temperature": 2.0, "part": "test", "lit": 80,
-          "image": 2, "row": 7, "column": 30}  # fmt: skip
+VALUES = {"perturbation": 0.2, "network": "expected", "temperature": 2.0, "part": "test",
+          "highlighted": 80, "image": 2, "row": 7, "column": 30}  # fmt: skip
 LAST = EPOCHS[-1]
 
 
@@ -47,7 +49,7 @@ def scores_by_hand(p, dataset):
         "brier": np.mean((p - labels) ** 2),
         "accuracy": right.mean(),
         "confidence": sure.mean(),
-        "toss-ups": sure[np.abs(posterior - 0.5) < 0.25].mean(),
+        "ambiguous": sure[np.abs(posterior - 0.5) < 0.25].mean(),
         "background": sure[posterior == 0].mean(),
     }
 
@@ -55,7 +57,7 @@ def scores_by_hand(p, dataset):
 def lab_scores(outcome):
     names = ("ece", "oe", "brier", "accuracy", "confidence")
     found = {name: getattr(calibration, name)(outcome.counts) for name in names}
-    return found | {"toss-ups": outcome.toss_ups, "background": outcome.background}
+    return found | {"ambiguous": outcome.ambiguous, "background": outcome.background}
 
 
 def tiles(axis, layer=0, size=48):
@@ -72,7 +74,7 @@ def bce():
     return logits_of(recorded.load("bce"), dataset), dataset
 
 
-class TestLevelRecords:
+class TestPerturbationRecords:
     @pytest.mark.parametrize("temperature", [1.0, 2.5, 8.0])
     def test_bce_at_a_temperature(self, bce, temperature):
         logits, dataset = bce
@@ -80,23 +82,23 @@ class TestLevelRecords:
         assert lab_scores(found) == pytest.approx(scores_by_hand(p, dataset), abs=0.002)
         assert found.maps == pytest.approx(p[list(perturbations.PICKS["test"])], abs=0.002)
         if temperature == 1:
-            for targets in perturbations.TARGETS:  # level 0 is plain BCE
-                level_0 = lab_scores(perturbations.at_perturbation(0.0, targets=targets))
-                assert level_0 == pytest.approx(lab_scores(found), abs=0.001)
+            for targets in perturbations.TARGETS:  # 0 is BCE
+                unperturbed = lab_scores(perturbations.at_perturbation(0.0, targets=targets))
+                assert unperturbed == pytest.approx(lab_scores(found), abs=0.001)
 
     @pytest.mark.parametrize("targets", perturbations.TARGETS)
     @pytest.mark.parametrize("part", perturbations.PICKS)
-    def test_confidence_falls_from_level_to_level_and_has_a_matching_temperature(
+    def test_confidence_falls_with_the_perturbation_and_has_a_matching_temperature(
         self, part, targets
     ):
         confidences = []
-        for level in perturbations.PERTURBATIONS:
+        for strength in perturbations.PERTURBATIONS:
             confidence = calibration.confidence(
-                perturbations.at_perturbation(level, part, targets).counts
+                perturbations.at_perturbation(strength, part, targets).counts
             )
             confidences.append(confidence)
-            assert confidence < 1 - level / 2 + 0.02  # the target's
-            temperature = perturbations.matching_temperature(level, part, targets)
+            assert confidence < 1 - strength / 2 + 0.02  # the target's
+            temperature = perturbations.matching_temperature(strength, part, targets)
             matched = calibration.confidence(perturbations.at_temperature(temperature, part).counts)
             assert matched == pytest.approx(confidence, abs=0.003)
         assert (np.diff(confidences) < 0).all()
@@ -108,9 +110,9 @@ class TestLevelRecords:
             assert {name: found[name] for name in shipped} == pytest.approx(shipped, abs=0.004)
 
 
-class TestLevelLab:
+class TestPerturbationLab:
     @pytest.mark.parametrize("network", lab.networks())
-    def test_maps_and_lit_pixels(self, network):
+    def test_maps_and_highlighted_pixels(self, network):
         values = VALUES | {"network": network}
         rows = lab.compose(**values).axes[2:4]
         outcomes = (lab._recorded(0.2, network, "test"), perturbations.at_temperature(2.0))
@@ -118,6 +120,19 @@ class TestLevelLab:
             np.testing.assert_array_equal(tiles(axis), outcome.maps[None])
             sure = np.maximum(outcome.maps, 1 - outcome.maps)
             np.testing.assert_array_equal(tiles(axis, 1) == 1, [(sure > 0.8) & (sure <= 0.9)])
+
+    def test_a_gap_has_the_colour_of_its_direction(self):
+        axes = lab.compose(**VALUES).axes
+        (diagram,) = [axis for axis in axes if axis.get_title().startswith("trained")]
+        table = calibration.reliability(perturbations.at_perturbation(0.2).counts)
+        for lines, colour, sign in zip(
+            diagram.collections, directions(text=True), (1, -1), strict=True
+        ):
+            ends = np.array(lines.get_segments())
+            full = (table.pixels > 0) & (sign * table.gap > 0)
+            pairs = np.c_[table.accuracy, table.confidence][full]
+            np.testing.assert_allclose(np.sort(ends[:, :, 1]), np.sort(pairs))
+            assert same_color(lines.get_color(), colour)
 
     @pytest.mark.parametrize("network", lab.networks())
     @pytest.mark.parametrize("part", perturbations.PICKS)
@@ -128,9 +143,9 @@ class TestLevelLab:
             shares = [f"{100 * value:.1f}" for value in lab_scores(outcome).values()]
             cells = re.findall(">([^<>]+)<", lab.table(**values))[row + 1 : row + 8]
             assert cells == [share.replace("nan", "none") for share in shares]
-        level = lab.landed()[network] if network in perturbations.RULES else 0.2
+        strength = lab.final_perturbations()[network] if network in perturbations.RULES else 0.2
         for words in (alt(lab.compose(**values)), lab.readout(**values)):
-            assert f"level {level:.2f}" in words and f"ECE {shares[0]} %" in words
+            assert f"alpha*beta {strength:.2f}" in words and f"ECE {shares[0]} %" in words
 
 
 class TestEpochRecords:
@@ -204,15 +219,15 @@ class TestScrubber:
         (
             perturbations.at_perturbation,
             (0.22,),
-            r"level is 0\.22; expected one of .*: 0\.0, 0\.05, 0\.1",
+            r"perturbation is 0\.22; expected one of .*: 0\.0, 0\.05, 0\.1",
         ),
         (perturbations.at_perturbation, (0.2, "far"), "set is 'far'; .*: test, shifted, text"),
         (
             perturbations.at_perturbation,
             (0.2, "test", "mean"),
-            "targets is 'mean'; .*: expected, drawn",
+            "targets is 'mean'; .*: expected, sampled",
         ),
-        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean'; .*: expected, drawn"),
+        (perturbations.at, (0.2, SETTINGS, "mean"), "targets is 'mean'; .*: expected, sampled"),
         (perturbations.of_rule, ("entropy",), "rule is 'entropy'; .*: measured_gap, calibration"),
         (epochs.seen, ("mixup", 2), "method is 'mixup'; .*: bce, calibration, entropy"),
         (epochs.seen, ("bce", 3), "epoch is 3; expected an even one up to 140"),

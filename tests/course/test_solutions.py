@@ -1,4 +1,4 @@
-"""Exercises stand in the notebooks in their own words, and the solutions are made from them."""
+"""The solutions are made from the exercises, and are right."""
 
 import ast
 import json
@@ -6,14 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from aslp_lib.course.exercises import MODULES
-from aslp_lib.course.publishing.solutions import FOLDER, solutions
+from aslp_lib.course.exercises import EXERCISES, MODULES
+from aslp_lib.course.publishing.solutions import PATH, solutions
 
 ROOT = Path(__file__).parents[2]
-
-
-def sources(path: Path) -> list[str]:
-    return ["".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]]
+CELLS = json.loads((ROOT / PATH).read_text())["cells"]
 
 
 def names(code: str, context: type) -> set[str]:
@@ -21,33 +18,23 @@ def names(code: str, context: type) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
 
 
+def test_the_solutions_are_what_the_generator_makes_now():
+    assert ["".join(cell["source"]) for cell in CELLS] == [c.source for c in solutions().cells]
+
+
+def test_every_solution_was_told_it_is_right():
+    checks = [cell for cell in CELLS if "exercises.check" in "".join(cell["source"])]
+    assert len(checks) == len(EXERCISES)
+    for cell in checks:
+        (output,) = cell["outputs"]
+        assert "".join(output["data"]["text/plain"]).startswith("Right:")
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.NOTEBOOK)
-class TestNotebook:
-    def test_the_solutions_are_what_the_generator_makes_now(self, module):
-        path = ROOT / FOLDER / f"{module.NOTEBOOK}.ipynb"
-        assert sources(path) == [cell.source for cell in solutions(module).cells]
-
-    def test_every_solution_was_told_it_is_right(self, module):
-        path = ROOT / FOLDER / f"{module.NOTEBOOK}.ipynb"
-        cells = json.loads(path.read_text())["cells"]
-        checks = [c for c in cells if "exercises.check" in "".join(c["source"])]
-        assert len(checks) == len(module.EXERCISES)
-        for cell in checks:
-            (output,) = cell["outputs"]
-            assert "".join(output["data"]["text/plain"]).startswith("Right:")
-
-    def test_the_notebook_asks_the_exercises_in_their_own_words(self, module):
-        path = ROOT / "notebooks" / f"{module.NOTEBOOK}.ipynb"
-        cells = sources(path)
-        asked = [i for i, cell in enumerate(cells) if cell.startswith("### Exercise: ")]
-        assert [cells[i] for i in asked] == [e.markdown for e in module.EXERCISES]
-        assert [cells[i + 1] for i in asked] == [e.cell for e in module.EXERCISES]
-        assert len(asked) >= 3
-
-    def test_a_solved_exercise_takes_no_name_from_the_notebook(self, module):
-        """What a learner who runs the solutions in place sets must not change later cells."""
-        cells = json.loads((ROOT / "notebooks" / f"{module.NOTEBOOK}.ipynb").read_text())["cells"]
-        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-        used = names(code, ast.Load)
-        for exercise in module.EXERCISES:
-            assert not (names(exercise.solution, ast.Store) - {"answer"}) & used, exercise.name
+def test_a_solved_exercise_takes_no_name_from_the_notebook(module):
+    """What a learner who runs the solutions in place sets must not change later cells."""
+    cells = json.loads((ROOT / "notebooks" / f"{module.NOTEBOOK}.ipynb").read_text())["cells"]
+    code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    used = names(code, ast.Load)
+    for exercise in module.EXERCISES:
+        assert not (names(exercise.solution, ast.Store) - {"answer"}) & used, exercise.name

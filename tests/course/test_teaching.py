@@ -1,76 +1,111 @@
-"""TEACHING.md: answers that depend on weights, records or defaults have the current numbers.
+"""TEACHING.md: answers that depend on networks, records or defaults have the current numbers.
 
 The other answers are arithmetic that no change of the code makes wrong.
 """
 
 import re
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.experiments import records
-from aslp_lib.experiments.seed_statistics import rank_correlation_with_posterior_error
+from aslp_lib.course.models import letters
+from aslp_lib.experiments.experiment import RunConfiguration
+from aslp_lib.experiments.records import one_per_seed
+from aslp_lib.experiments.seed_statistics import difference, rank_correlation_with_posterior_error
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
-from aslp_lib.prediction.predict import grey_level_maps
-from aslp_lib.recalibration import RECALIBRATIONS, Temperature
+from aslp_lib.prediction.predict import predicted_counts
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.training.optimization import schedule
-from aslp_lib.training.validation import validate
 
-ROOT = Path(__file__).parents[2]
-ANSWER = re.compile(r"^(\d)\. .+?<summary>Answer</summary>(.+?)</details>", re.M | re.S)
+PAGE = Path(__file__).parents[2] / "TEACHING.md"
+ANSWER = re.compile(r"^(\d)\. (.+?)(?=^\d\. |\n\n)", re.M | re.S)
+KEEPERS = "temperature_scaling", "class_wise_temperature", "logistic", "isotonic", "histogram"
 
 
-@cache
+def percent(records, name, method, recalibration, score):
+    """The mean over seeds of a score, in percent."""
+    selected = one_per_seed(records, name, method, recalibration)
+    return 100 * np.mean([record[score] for record in selected])
+
+
+def textures_between_two_networks_and_over_seeds():
+    """ASLP (MC) minus BCE, in points of ECE."""
+    textures = recorded.SETTINGS.load_data().tests["textures"]
+    bce, mc = (
+        calibration.ece(predicted_counts(recorded.load(method), textures))
+        for method in ("bce", "calibration")
+    )
+    contrast = letters.Contrast("", letters.aslp("calibration", "M"), RunConfiguration("bce"))
+    pairs = letters.paired(recorded.read_results("letters_embedded"), "textures", contrast, None)
+    over_seeds = difference(*pairs, "ece")
+    assert not over_seeds.excludes_zero
+    return [100 * (mc - bce), 100 * over_seeds.mean]
+
+
 def answers():
     """(notebook, question) -> the bold numbers of its answer, in order."""
-    settings, p = recorded.SETTINGS, calibration
-    data = settings.load_data()
-    test = data.tests["test"]
-    bce, mc, textures, validation = (
-        validate(recorded.load(method), dataset, settings)
-        for method, dataset in (
-            ("bce", test),
-            ("calibration", test),
-            ("bce", data.tests["textures"]),
-            ("bce", data.validation),
-        )
-    )
-    temperature = Temperature().fit(validation)
-    maps = np.stack(grey_level_maps(recorded.load("calibration"), test, range(len(test)))) / 255
-    shape, toss_up = test.posterior > 0, np.abs(test.posterior - 0.5) < 0.25
-    less_confident = roc_auc_score(toss_up[shape], -np.maximum(maps, 1 - maps)[shape])
+    embedded = recorded.read_results("comparison_embedded")
+    real = recorded.read_results("comparison_real")
+    confident = [
+        percent(embedded, "test", method, None, "accuracy")
+        + gap * percent(embedded, "test", method, None, "gap")
+        for method in ("bce", "calibration")
+        for gap in (1, 0)
+    ]
+    shifted = [
+        percent(real, name, "bce", method, "ece")
+        for name in ("SOD", "DTD_Texture_500")
+        for method in (None, "temperature_scaling", "image_wise_temperature")
+    ]
+    chain = {name[0]: d.mean for name, d in letters.chain_differences("embedded", "test").items()}
+    ranks = rank_correlation_with_posterior_error(recorded.read_results("letters_embedded"), "test")
+    test = recorded.SETTINGS.load_data().tests["test"]
     truth = Counts.from_probabilities(torch.from_numpy(test.posterior), test.masks[:, 0])
-    five = "temperature_scaling", "class_wise_temperature", "logistic", "isotonic", "histogram"
-    letters = records.read(ROOT / "benchmarks/results/letters_embedded.json")
-    ranks = rank_correlation_with_posterior_error(letters, "test")
     return {
-        ("00", "2"): [100 * f(c) for c in (bce, mc) for f in (p.confidence, p.accuracy)],
-        ("00", "3"): [100 * p.ece(bce), 100 * p.ece(temperature.apply_counts(bce))],
-        ("00", "4"): [100 * less_confident],
-        ("01", "5"): [100 * per_image(truth, p.ece).mean(), 100 * p.ece(truth)],
+        ("00", "2"): confident,
+        ("00", "3"): [
+            percent(embedded, "test", "bce", method, "ece")
+            for method in (None, "temperature_scaling")
+        ],
+        ("01", "4"): [
+            100 * per_image(truth, calibration.ece).mean(),
+            100 * calibration.ece(truth),
+        ],
         ("05", "3"): [PRESETS["demo"].hyperparameters.aslp.alpha_warm_up + 1, 2 * (1 - 0.84)],
-        ("07", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in five)],
-        ("07", "4"): [100 * p.ece(textures), 100 * p.ece(temperature.apply_counts(textures))],
-        ("07", "5"): [ranks["nll"], ranks["ece"]],
-        ("09", "2"): [schedule("release", 14, 30)],
+        ("06", "3"): textures_between_two_networks_and_over_seeds(),
+        ("07", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)],
+        ("07", "3"): [ranks["nll"], ranks["ece"]],
+        ("07", "4"): [-chain["S"], chain["A"]],
+        ("e3", "2"): shifted,
+        ("e4", "2"): [schedule("release", 14, 30)],
     }
 
 
 @pytest.mark.slow
 def test_the_numbers_of_the_quizzes_are_current():
-    page = (ROOT / "TEACHING.md").read_text(encoding="utf-8")
-    quizzes = {part[:2]: part for part in re.split(r"\n### (?=\d\d )", page)[1:]}
-    for (notebook, which), values in answers().items():
-        answer = dict(ANSWER.findall(quizzes[notebook]))[which]
+    quizzes = re.split(r"\n### (?=\w\d )", PAGE.read_text(encoding="utf-8"))[1:]
+    solutions = {quiz[:2]: quiz.split("<summary>Answers</summary>")[1] for quiz in quizzes}
+    for (notebook, number), values in answers().items():
+        answer = dict(ANSWER.findall(solutions[notebook]))[number]
         texts = re.findall(r"\*\*(-?\d[\d.]*)\*\*", answer)
         for text, value in zip(texts, values, strict=True):
             digits = len(text.partition(".")[2])
             assert abs(float(text) - float(value)) <= 0.5 * 10**-digits + 1e-6, (answer, value)
+
+
+def test_every_notebook_has_a_quiz():
+    """The numbers of questions and answers agree."""
+    quizzes = re.split(r"\n### (?=\w\d )", PAGE.read_text(encoding="utf-8"))[1:]
+    notebooks = sorted((PAGE.parent / "notebooks").glob("*.ipynb"))
+    assert {path.name[:2] for path in notebooks} <= {quiz[:2] for quiz in quizzes}
+    for quiz in quizzes:
+        questions, solutions = (
+            re.findall(r"^\d\. ", part, re.M) for part in quiz.split("<summary>Answers</summary>")
+        )
+        assert 2 <= len(questions) <= 4 and questions == solutions

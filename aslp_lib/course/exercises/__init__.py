@@ -1,11 +1,11 @@
 """Exercises of the notebooks: a learner predicts the answer, then checks it.
 
-    answer = 0.9
-    exercises.check("03/confidence", answer)
+    answer = 0.33
+    exercises.check("03/floor", answer)
 
 Each module holds the name of one notebook and its exercises. The first of them stands in the
-notebook; `further` shows the others, which are for homework and assignments. The solutions in
-`notebooks/solutions/` are made from all of them (`python -m aslp_lib.course.publishing.solutions`).
+notebook; `further` shows the others, which are for homework and assignments. The notebook
+of solutions is made from all of them (`python -m aslp_lib.course.publishing.solutions`).
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from IPython.display import Markdown
 from aslp_lib.course.exercises import (
     adaptive,
     confidence,
+    distribution_shift,
     evaluation,
+    maximum_entropy,
     own_data,
     perturbation,
     perturbation_lab,
     release,
     sc_bce,
+    stability,
     training,
     which_method,
 )
@@ -37,6 +40,9 @@ MODULES = (
     evaluation,
     which_method,
     own_data,
+    maximum_entropy,
+    stability,
+    distribution_shift,
     release,
     perturbation_lab,
 )

@@ -1,9 +1,8 @@
-"""Exercises of notebook 06: Brier score, sampling error, intervals, min-max normalisation."""
+"""Exercises of notebook 06: intervals over images, sampling error of ECE, Brier score."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only, unchanged
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.bootstrap import middle
-from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.metrics.counts import Counts
 
 NOTEBOOK = "06_evaluating_calibration"
 
@@ -32,11 +31,6 @@ def _pixels(grey_level: int, foreground: int, background: int) -> Counts:
     table = np.zeros((1, 2, 256), np.int64)
     table[0, :, grey_level] = background, foreground
     return Counts(table)
-
-
-def _stretched(p: float, low: float, high: float) -> float:
-    grey_levels = np.rint(255 * np.array([[low, p, high]])).astype(np.uint8)
-    return min_max(grey_levels)[0, 1] / 255
 
 
 def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
@@ -75,78 +69,23 @@ def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
     return np.array([_resampled(right, pixels, times).mean(), *ends])
 
 
-def _normal(right: Array, pixels: Array, deviation: float) -> Array:
-    return right.sum() / pixels.sum() + np.array([0, -1.96, 1.96]) * deviation
-
-
 def _binomial(right: Array, pixels: Array, times: Array) -> Array:
     """Return the interval of as many independent pixels."""
     accuracy = right.sum() / pixels.sum()
-    return _normal(right, pixels, math.sqrt(accuracy * (1 - accuracy) / pixels.sum()))
+    half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / pixels.sum())
+    return accuracy + half * np.array([0, -1, 1])
 
 
 _CASE = _set(12)
-
-
-def _is_point(answer: Callable[..., Array]) -> bool:
-    """Return whether the interval of identical images is a point."""
-    interval = answer(np.full(12, 30.0), np.full(12, 40.0), _CASE[2])
-    return bool(np.ptp(interval) < 1e-9)
-
-
-SAMPLE = Exercise(
-    name="06/sample",
-    title="sixteen times the pixels",
-    question="""
-A network says 0.8 of every pixel, and 80 % of all pixels there are would be right. On 25 pixels
-its ECE is 6.3 % on average over samples. **What is it on average on 400 pixels?** Give a share in
-[0, 1]; two digits will do.
-""",
-    right=lambda: _mean_ece(400),
-    mistakes={
-        "That divides by the ratio of the numbers of pixels. The mean distance of a share from its "
-        "expectation decreases as one over the square root.": 0.063 / 16,
-        "The true error is 0, but the ECE of a sample is an absolute value: it is positive by "
-        "chance, and never negative.": 0.0,
-        "That is the mean for 25 pixels. It decreases with more pixels.": 0.063,
-        "That divides by the fourth root. It decreases as one over the square root.": 0.063 / 2,
-    },
-    hint="There are sixteen times as many pixels: by which factor does one over the root decrease?",
-    why="It falls as one over the root of the sample: a quarter for sixteen times the pixels.",
-    solution="answer = 0.063 / 16**0.5",
-)
-
-BRIER = Exercise(
-    name="06/brier",
-    title="a constant forecast",
-    question="""
-A network says P(y=1) = 0.2 of every pixel, and 30 % of the pixels are foreground. **What is its
-Brier score?**
-""",
-    right=lambda: calibration.brier(_pixels(51, foreground=30, background=70)),
-    tolerance=0.002,
-    mistakes={
-        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
-        "difference from 0.2.": 0.3 * 0.7,
-        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
-        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
-        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
-        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
-    },
-    hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
-    why="0.01 of reliability, no resolution (a constant tells nothing apart), 0.21 of uncertainty.",
-    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
-)
 
 BOOTSTRAP = Exercise(
     name="06/bootstrap",
     title="an interval over images",
     question="""
-Of each image of a set you know how many of its pixels are `right` and how many `pixels` it has.
-`times` has a row for each of many resampled sets: how often each image is in it. **Write the set's
-own pooled accuracy and the ends of its 95 % interval over images**, the quantiles 2.5 % and 97.5 %
-of the resampled sets' pooled accuracies: return three numbers, `[value, low, high]`. They are
-compared with the library's on arrays that you do not see.
+For each image, `right` holds the number of its correct pixels and `pixels` that of all its pixels.
+Each row of `times` says how often each image was drawn in one resampled set. **Return the pooled
+accuracy of the set and its 95 % interval over images**, as three numbers `[value, low, high]`: low
+and high are the 2.5 % and 97.5 % quantiles of the resampled sets' pooled accuracies.
 """,
     grid=(_set(5), _CASE, _set(30)),
     right=_interval,
@@ -163,22 +102,18 @@ compared with the library's on arrays that you do not see.
         "2.5 %.": partial(_with_quantiles, ends=(0.05, 0.95)),
         "Those are the minimum and the maximum of all resamples, which depend on the number of "
         "resamples.": partial(_with_quantiles, ends=(0, 1)),
-        "That assumes a normal distribution. Take the quantiles of the resampled sets, 2.5 % and "
-        "97.5 %.": lambda r, n, times: _normal(r, n, _resampled(r, n, times).std()),
         "That is the interval for independent pixels. Here whole images are drawn.": _binomial,
     },
     properties={
         "The value of this set lies between the two ends, but yours does not: return value, low, "
         "high.": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
-        "If all images are the same, every resample has the accuracy of the set: value and ends "
-        "must be equal.": _is_point,
         "The result changes with the order of the images. Use times for each resample, and draw "
         "nothing anew.": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
     },
-    hint="A row of times, multiplied by right and summed, is the number of correct pixels of a "
-    "resampled set, and likewise for its number of pixels.",
-    why="As times is (resamples, images), times @ right has the right pixels of every resample at "
-    "once. The library does the same with whole histograms.",
+    hint="Multiply a row of times by right and sum: that is the number of correct pixels of one "
+    "resampled set. Its number of pixels follows in the same way.",
+    why="times has the shape (resamples, images): times @ right holds the correct pixels of each "
+    "resampled set. The library does the same with whole histograms.",
     solution="""
 import numpy as np
 
@@ -189,31 +124,48 @@ def answer(right, pixels, times):
 """,
 )
 
-STRETCH = Exercise(
-    name="06/stretch",
-    title="what stretching does to a probability",
+SAMPLE = Exercise(
+    name="06/sample",
+    title="sixteen times the pixels",
     question="""
-A map's least probability is `low`, its greatest `high`. **Write what becomes of a pixel's
-probability `p` when the map is min-max normalised**; it is compared with the library on a grid
-(8-bit maps, so to within half a grey level).
+A network predicts 0.8 for every pixel, and 80 % of all pixels are foreground, so that it is
+calibrated. On samples of 25 pixels, its ECE is 6.3 % on average. **What is its mean ECE on samples
+of 400 pixels?** Give a share in [0, 1] with two digits.
 """,
-    right=_stretched,
-    tolerance=0.005,
+    right=lambda: _mean_ece(400),
     mistakes={
-        "That maps the maximum to 1, but the minimum stays above 0.": lambda p, low, high: p / high,
-        "That maps the minimum to 0, but the maximum stays below 1.": lambda p, low, high: p - low,
-        "That is the inverse, from a normalised map to the range of the original one. Exchange "
-        "what is given and what is asked.": lambda p, low, high: low + p * (high - low),
-        "That maps the maximum to (high - low) / high. Divide by the whole range, which is high - "
-        "low.": lambda p, low, high: (p - low) / high,
+        "That divides by the ratio of the numbers of pixels. The mean distance of a share from its "
+        "expectation is proportional to one over the square root.": 0.063 / 16,
+        "The true error is 0, but the ECE of a sample is an absolute value: it is positive by "
+        "chance, and never negative.": 0.0,
+        "That is the mean for 25 pixels. It decreases with more pixels.": 0.063,
+        "That divides by the fourth root of 16. Divide by the square root.": 0.063 / 2,
     },
-    hint="Shift so that `low` becomes 0, then scale so that `high` becomes 1.",
-    why="0.4 in a map that never exceeds 0.6 can become 0.67: surer, with nothing learnt.",
-    solution="""
-def answer(p, low, high):
-    return (p - low) / (high - low)
-""",
-    grid=((0.4, 0.0, 0.6), (0.6, 0.2, 0.8), (0.2, 0.2, 0.8), (0.8, 0.2, 0.8), (0.7, 0.4, 1.0)),
+    hint="There are sixteen times as many pixels. By which factor does one over the root decrease?",
+    why="It is proportional to one over the root of the sample: a quarter for 16 times the pixels.",
+    solution="answer = 0.063 / 16**0.5",
 )
 
-EXERCISES = (BRIER, SAMPLE, BOOTSTRAP, STRETCH)
+BRIER = Exercise(
+    name="06/brier",
+    title="Brier score of a constant",
+    question="""
+A network predicts P(y=1) = 0.2 for every pixel, and 30 % of the pixels are foreground. **What is
+its Brier score?**
+""",
+    right=lambda: calibration.brier(_pixels(51, foreground=30, background=70)),
+    tolerance=0.002,
+    mistakes={
+        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
+        "difference from 0.2.": 0.3 * 0.7,
+        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
+        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
+        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
+        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
+    },
+    hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
+    why="Reliability is 0.01, a constant has no resolution, and the uncertainty is 0.21.",
+    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
+)
+
+EXERCISES = (BOOTSTRAP, SAMPLE, BRIER)

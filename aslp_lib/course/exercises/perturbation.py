@@ -1,4 +1,4 @@
-"""Exercises of notebook 02: perturbed labels, expected targets, and the plane of alpha and beta."""
+"""Exercises of notebook 02: sampled targets, DisturbLabel, and the bound on alpha."""
 
 from __future__ import annotations
 
@@ -7,30 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from aslp_lib.aslp.perturbation import (
-    SOFT_INVERSION,
-    Technique,
-    disturb_label,
-    expected_targets,
-    label_smoothing,
-    perturb,
-    sampled_targets,
-)
+from aslp_lib.aslp.perturbation import Technique, disturb_label, sampled_targets
 from aslp_lib.course.exercises.framework import Array, Exercise, Point, read_only, unchanged
 
 NOTEBOOK = "02_label_perturbation"
-
-_GRID = tuple((y, a, b) for y in (0.0, 1.0) for a in (0.0, 0.2, 0.5) for b in (0.1, 1.0, 1.5, 2.0))
-
-
-def _expected(label: float, alpha: float, beta: float) -> float:
-    return expected_targets(torch.tensor([label]), alpha, Technique("exercise", beta)).item()
-
-
-def _smoothing_alpha() -> float:
-    """Return the alpha of soft inversion with the alpha*beta of label smoothing, epsilon = 0.1."""
-    alpha, smoothing = label_smoothing(0.1)
-    return alpha * smoothing.beta / SOFT_INVERSION.beta
 
 
 def _batch(size: int, seed: int) -> tuple[Array, ...]:
@@ -48,62 +28,6 @@ def _sampled(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
 def _p(labels: Array, beta: float) -> Array:
     return (1 - beta) * labels + beta / 2
 
-
-LABEL = Exercise(
-    name="02/label",
-    title="a label under perturbation",
-    question="""
-A technique has beta = 0.6, between nothing and moderation. **Which target does a *foreground* pixel
-have once its label is perturbed?**
-""",
-    right=lambda: perturb(torch.ones(1), Technique("weak", 0.6)).item(),
-    tolerance=0.004,
-    mistakes={
-        "That is the target of background, beta/2. A foreground pixel has y = 1.": 0.6 / 2,
-        "That is (1 - beta) * y alone. The second term, beta/2, is missing.": 1 - 0.6,
-        "You divided beta by 4. The target of foreground is (1 - beta) + beta/2.": 1 - 0.6 / 4,
-        "That is beta itself. Put it and y = 1 into (1 - beta) * y + beta/2.": 0.6,
-        "The sign of beta is wrong: it is (1 - beta) * y, in [0, 1].": (1 + 0.6) + 0.6 / 2,
-    },
-    hint="Put y = 1 and beta = 0.6 into p(y, beta) = (1 - beta) * y + beta/2.",
-    why="It is (1 - 0.6) * 1 + 0.3: foreground falls by beta/2, as far as background rises.",
-    solution="""
-beta, y = 0.6, 1
-answer = (1 - beta) * y + beta / 2
-""",
-)
-
-EXPECTED = Exercise(
-    name="02/expected",
-    title="the expected label",
-    question="""
-**Write the expected target of a pixel with this `label`, when its image is perturbed with
-probability `alpha` at strength `beta`.** It is compared with the library on a grid.
-""",
-    grid=_GRID,
-    right=_expected,
-    tolerance=1e-4,
-    mistakes={
-        "That is the perturbed label. It is used with probability alpha: average it with the label "
-        "itself.": lambda y, a, b: (1 - b) * y + b / 2,
-        "The term alpha*beta/2 is missing: background pixels are perturbed as well, and rise above "
-        "0.": lambda y, a, b: (1 - a * b) * y,
-        "Add alpha*beta/2 instead of alpha*beta: with beta = 2 and alpha = 1 the label must be "
-        "inverted.": lambda y, a, b: (1 - a * b) * y + a * b,
-        "That is twice the strength: the release's beta is half the figure's, and its formula has "
-        "this form.": lambda y, a, b: (1 - 2 * a * b) * y + a * b,
-        "That is the part of the perturbed labels. With probability 1 - alpha, the label itself is "
-        "the target.": lambda y, a, b: a * ((1 - b) * y + b / 2),
-        "The probabilities are exchanged: alpha is the probability of the perturbed label, 1 - "
-        "alpha of the label.": lambda y, a, b: a * y + (1 - a) * _p(y, b),
-    },
-    hint="Average two targets: p(label, beta) with probability alpha, the label with 1 - alpha.",
-    why="(1 - alpha) * y + alpha * ((1 - beta) * y + beta/2): alpha and beta enter as a product.",
-    solution="""
-def answer(label, alpha, beta):
-    return (1 - alpha * beta) * label + alpha * beta / 2
-""",
-)
 
 _MAPS: tuple[Point, ...] = (
     (*_batch(4, seed=0), 0.25, 2.0),
@@ -132,12 +56,13 @@ def _inverts_at_alpha_1(answer: Callable[..., Array]) -> bool:
 
 SWITCH = Exercise(
     name="02/switch",
-    title="throw the switch",
+    title="sample the switch",
     question="""
-`labels` are N label maps of 0 and 1, an array of shape (N, H, W); `draws` holds a number in [0, 1)
-for each image, drawn uniformly, shape (N,). **Write the targets of this step, shape (N, H, W):** an
-image is perturbed at strength `beta`, as a whole, if its draw is below `alpha`, and left alone
-otherwise. The arrays are numpy's. It is compared with the library on maps that you do not see.
+The array `labels` of shape (N, H, W) holds N label maps of 0 and 1. The array `draws` of shape (N,)
+holds a number for each image that was drawn uniformly from [0, 1). **Write a function that returns
+the sampled targets of this step, of shape (N, H, W).** An image whose draw is below `alpha` is
+perturbed as a whole with strength `beta`; any other image keeps its labels. Use numpy. The function
+is compared with the library on maps that you do not see.
 """,
     grid=_MAPS,
     right=_sampled,
@@ -169,8 +94,8 @@ otherwise. The arrays are numpy's. It is compared with the library on maps that 
         "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
     },
     hint="np.where(switch, perturbed, labels), with a switch that has one entry per image.",
-    why="The draw of an image is compared with alpha once, and all of its pixels follow. This is "
-    "`sampled_targets`, but for its checks.",
+    why="The draw of an image is compared with alpha once and decides for all of its pixels. The "
+    "library's `sampled_targets` does the same.",
     solution="""
 import numpy as np
 
@@ -179,27 +104,6 @@ def answer(labels, draws, alpha, beta):
     on = draws[:, None, None] < alpha
     return np.where(on, (1 - beta) * labels + beta / 2, labels)
 """,
-)
-
-SMOOTHING = Exercise(
-    name="02/smoothing",
-    title="soft inversion in label smoothing's place",
-    question="""
-Label smoothing with epsilon = 0.1 is alpha = 1, beta = 0.1. **At which alpha does soft inversion
-(beta = 1.5) have the same expected label?**
-""",
-    right=_smoothing_alpha,
-    mistakes={
-        "That is the alpha of hard inversion, with beta = 2.": 0.1 / 2,
-        "That is the product alpha*beta. Divide it by beta.": 0.1,
-        "You multiplied by beta. The product alpha*beta must be 0.1, so divide.": 0.1 * 1.5,
-        "That is twice the answer, for beta = 0.75 in the units of the release.": 2 * 0.1 / 1.5,
-        "That is half the answer. Compare alpha*beta on both sides.": 0.1 / 1.5 / 2,
-    },
-    hint="Equal expected labels need equal products alpha*beta: 1 * 0.1 = alpha * 1.5.",
-    why="Equal products alpha*beta mean equal expected labels. A strong perturbation is needed "
-    "only rarely.",
-    solution="answer = 1 * 0.1 / 1.5",
 )
 
 DISTURB = Exercise(
@@ -229,15 +133,15 @@ answer = rate * (classes - 1) / classes
 
 LIMIT = Exercise(
     name="02/limit",
-    title="how far may alpha go?",
+    title="the bound on alpha",
     question="""
-A technique has beta = 1.6. **Up to which alpha does the expected label still say what the label
-says?**
+A technique has beta = 1.6. **Up to which alpha is the expected label of a pixel on the same side of
+1/2 as its label?**
 """,
     right=lambda: Technique("strong", 1.6).alpha_limit,
     tolerance=0.004,
     mistakes={
-        "That is half: in the release's units this technique would have beta = 3.2.": 1 / (2 * 1.6),
+        "That reads 1.6 in the units of the release, where it means beta = 3.2.": 1 / (2 * 1.6),
         "That is how far perturbation moves the label, beta/2.": 1.6 / 2,
         "At alpha = 1 every map is perturbed, and beta > 1 makes the label the other class.": 1.0,
         "That is the limit of hard inversion. A weaker perturbation allows a larger alpha.": 1 / 2,
@@ -248,4 +152,4 @@ says?**
     solution="answer = min(1, 1 / 1.6)",
 )
 
-EXERCISES = (LABEL, SWITCH, EXPECTED, SMOOTHING, DISTURB, LIMIT)
+EXERCISES = (SWITCH, DISTURB, LIMIT)

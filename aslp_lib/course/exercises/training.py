@@ -1,4 +1,4 @@
-"""Exercises of notebook 05: ASLP in a training loop, the climb of alphas, a loose constraint."""
+"""Exercises of notebook 05: ASLP in a training loop, and the growth of an alpha."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import torch
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import MODERATION, expected_targets
-from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.exercises.adaptive import resting_alpha
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 
 NOTEBOOK = "05_training_aslp"
@@ -72,47 +70,30 @@ def _epochs() -> float:
     return epochs
 
 
-def _at_rest(rounds: int = 12, share: float = 1.0) -> float:
-    """Return the alpha to which MC converges if the network fits its target.
-
-    Args:
-        rounds: number of times that the network responds, starting from the bound.
-        share: share of the margin's gradient that counts.
-    """
-    alpha = 0.3
-    for _ in range(rounds):
-        margin = torch.logit(minimiser(1.0, alpha, MODERATION)).item()
-        alpha = resting_alpha(share * margin, 20.0)
-    return alpha
-
-
 LOOP = Exercise(
     name="05/loop",
-    title="write the loop's four lines",
+    title="the four lines of ASLP",
     question="""
-A plain loop: a network of one weight, trained by BCE on batches of two images.
+A network of one weight is trained with BCE on batches of two images:
 
 ```python
-import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
-
-
 def answer(images, masks, accuracies):
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
-    for share_right in accuracies:                     # an epoch each
-        for batch in torch.arange(len(x)).split(2):    # which images
-            z = weight * x[batch]
-            bce = binary_cross_entropy_with_logits(z, y[batch])
-            (slope,) = torch.autograd.grad(bce, weight)
+    for accuracy in accuracies:  # one epoch each
+        for index in torch.arange(len(x)).split(2):  # the images of a batch
+            z = weight * x[index]
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(z, y[index])
+            (slope,) = torch.autograd.grad(loss, weight)
             weight = (weight - 0.5 * slope).detach().requires_grad_()
-        # here the network is validated: its accuracy is share_right
+        # the validation at the end of the epoch measures this accuracy
     return ...
 ```
 
-**Make it ASLP's and return the levels after the last epoch:** moderation, MC with a step size of
-0.05 and a constraint weight of 200, no warm-up, and the expected targets, so that nothing is drawn.
-It is checked on images and accuracies that you do not see.
+**Turn it into training with ASLP, and return the alphas after the last epoch.** Use moderation, the
+rule MC with a step size of 0.05 and a constraint weight of 200, no warm-up, and expected targets
+(`use_expected_targets=True`), so that nothing is sampled. The check runs your function on other
+images and accuracies.
 """,
     grid=_CASES,
     right=_trained,
@@ -124,16 +105,16 @@ It is checked on images and accuracies that you do not see.
         "Your alphas are never told the accuracy, so no constraint is active. Observe it once per "
         "epoch, after the last batch.": partial(_trained, slip="observe"),
         "You index the alphas by the position in the batch, so all batches share two. Index them "
-        "by batch, which holds the numbers of the images.": partial(_trained, slip="place"),
+        "by `index`, which holds the numbers of the images.": partial(_trained, slip="place"),
         "You update with the perturbed labels. The gradient compares them with the plain labels, "
         "which update takes.": partial(_trained, slip="perturbed"),
         "You update once per epoch, with the logits at its end. Update after each batch, with the "
         "logits of its loss.": partial(_trained, slip="epoch"),
     },
     hint="You need four lines: AdaptiveAlpha before the loop; sc_bce_with_logits with the alphas "
-    "of the batch; update with batch, logits and plain labels; observe after each epoch.",
-    why="The levels go by the images' numbers, act in the loss, move after each batch and hear of "
-    "each validation.",
+    "of the batch; update with index, logits and plain labels; observe after each epoch.",
+    why="Each alpha belongs to one image, enters the loss, and is updated after each batch; the "
+    "rule observes the accuracy of each validation.",
     solution="""
 import torch
 
@@ -143,30 +124,29 @@ from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits
 def answer(images, masks, accuracies):
     x, y = torch.tensor(images), torch.tensor(masks)
     weight = torch.ones(1, dtype=x.dtype, requires_grad=True)
-    levels = AdaptiveAlpha(
-        len(x), MODERATION, alpha_step_size=0.05, constraint_weight=200, warm_up=0
-    )
-    for share_right in accuracies:
-        for batch in torch.arange(len(x)).split(2):
-            z = weight * x[batch]
-            sc_bce = sc_bce_with_logits(
-                z, y[batch], levels[batch], MODERATION, use_expected_targets=True
+    options = {"alpha_step_size": 0.05, "constraint_weight": 200, "warm_up": 0}
+    adaptive = AdaptiveAlpha(len(x), MODERATION, rule="calibration", **options)
+    for accuracy in accuracies:
+        for index in torch.arange(len(x)).split(2):
+            z = weight * x[index]
+            loss = sc_bce_with_logits(
+                z, y[index], adaptive[index], MODERATION, use_expected_targets=True
             )
-            (slope,) = torch.autograd.grad(sc_bce, weight)
+            (slope,) = torch.autograd.grad(loss, weight)
             weight = (weight - 0.5 * slope).detach().requires_grad_()
-            levels.update(batch, z, y[batch])
-        levels.observe(share_right)
-    return levels.alpha
+            adaptive.update(index, z, y[index])
+        adaptive.observe(accuracy)
+    return adaptive.alpha
 """,
 )
 
 CLIMB = Exercise(
     name="05/climb",
-    title="how long is the climb?",
+    title="growth of an alpha",
     question="""
-Moderation, a step size of 0.005, a warm-up of 5 epochs, batches of 10 of 160 images. An image's
-mean signed margin is 4 nats whenever it is drawn, and nothing holds its level back yet. **After how
-many epochs has the level reached 0.3?**
+The technique is moderation, with a step size of 0.005 and a warm-up of 5 epochs. The training set
+has 160 images, in batches of 10. The mean signed margin of one image is 4 nats whenever the image
+is drawn, and no constraint is active yet. **After how many epochs does its alpha reach 0.3?**
 """,
     right=_epochs,
     tolerance=0.5,
@@ -181,42 +161,9 @@ many epochs has the level reached 0.3?**
     "gradient, which is beta/2 times the margin.",
     why="Each epoch adds 0.005 * 4/2 = 0.01, which takes 30 epochs, after a warm-up of 5.",
     solution="""
-moves = 0.3 / (0.005 * 1.0 / 2 * 4)
-answer = 5 + moves
+step = 0.005 * 1.0 / 2 * 4
+answer = 5 + 0.3 / step
 """,
 )
 
-LAMBDA = Exercise(
-    name="05/lambda",
-    title="a loose constraint",
-    question="""
-MC with moderation (beta = 1), an accuracy of 0.85, and a constraint weight of 20 instead of 200.
-The network fits its targets: the margin of each image is logit(1 - alpha/2). **At which alpha do
-the levels rest?** Two decimals.
-""",
-    right=_at_rest,
-    tolerance=0.006,
-    mistakes={
-        "That is the bound 2 (1 - A) / beta. The gradient holds alpha above it, and far above if "
-        "the constraint weight is small.": 0.3,
-        "You used the margin at the bound. At a higher alpha the margin is smaller: insert your "
-        "result again until it converges.": lambda: _at_rest(rounds=1),
-        "You used the margin as the gradient. With moderation, the gradient is half of the margin, "
-        "as beta is 1.": lambda: _at_rest(share=2.0),
-        "That takes the excess in confidence, grad / lambda, as the excess in alpha, which is "
-        "2/beta times as large.": lambda: (_at_rest() + 0.3) / 2,
-    },
-    hint="alpha = 2 * (0.15 + grad / 20) with grad = logit(1 - alpha/2) / 2. Start with 0.3 and "
-    "insert the result until it converges.",
-    why="0.3, 0.387, 0.371, 0.374: there alpha = 2 * (0.15 + grad / 20), far beyond the bound.",
-    solution="""
-import math
-
-answer = 0.3
-for _ in range(20):
-    margin = math.log((1 - answer / 2) / (answer / 2))
-    answer = 2 * (0.15 + margin / 2 / 20)
-""",
-)
-
-EXERCISES = (LOOP, CLIMB, LAMBDA)
+EXERCISES = (LOOP, CLIMB)

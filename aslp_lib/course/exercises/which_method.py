@@ -1,140 +1,95 @@
-"""Exercises of notebook 07: temperature scaling, early stopping, and which method to use when."""
+"""Exercises of notebook 07: paired differences, early stopping, and which method to use when."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import logit
+from scipy.stats import norm, sem, t
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
-from aslp_lib.recalibration.temperature import best_temperature
+from aslp_lib.experiments.seed_statistics import student_interval
 
 NOTEBOOK = "07_which_method_when"
 
 
-def _network(temperature: float, offset: float = 0, level: float = 0) -> tuple[Array, ...]:
-    """Make logits, and the numbers of foreground and background pixels with each logit.
-
-    The counts are those of a network that is calibrated after adding `offset` to the logits and
-    dividing by `temperature`, if each label is replaced by a fair coin flip with probability
-    `level`.
-    """
-    z = np.linspace(-8, 8, 33)
-    pixels = np.rint(10_000 * np.exp(-0.5 * ((np.abs(z) - 5) / 2) ** 2))
-    share = (1 - level) / (1 + np.exp(-(z + offset) / temperature)) + level / 2
-    foreground = np.rint(pixels * share)
-    return read_only(z, foreground, pixels - foreground)
+def _interval(values: Array, half_width: float) -> Array:
+    return values.mean() + half_width * np.array([0, -1, 1])
 
 
-_NETWORKS = (_network(2.54), _network(0.86), _network(1, offset=-1, level=0.2))
-"""Networks that are overconfident, underconfident, and overconfident with too much predicted
-foreground. A grid with step 0.1 misses the first two temperatures by more than the tolerance."""
+def _student(values: Array, ddof: int = 1) -> Array:
+    return _interval(values, t.ppf(0.975, len(values) - 1) * sem(values, ddof=ddof))
 
 
-def _fitted(logits: Array, foreground: Array, background: Array) -> float:
-    margins = np.concatenate([logits, -logits])
-    return best_temperature(np.concatenate([foreground, background]), margins)
+def _unpaired(first: Array, second: Array) -> Array:
+    error = np.hypot(sem(first), sem(second))
+    return _interval(first - second, t.ppf(0.975, 2 * len(first) - 2) * error)
 
 
-def _minimise(loss: Callable[[float], float]) -> float:
-    """Find the temperature that minimises a loss."""
-    return float(minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x)
-
-
-def _equal_weights(logits: Array, foreground: Array, background: Array) -> float:
-    share = foreground / (foreground + background)
-    return _fitted(logits, share, 1 - share)
-
-
-def _lowest_brier(logits: Array, foreground: Array, background: Array) -> float:
-    def loss(t: float) -> float:
-        p = 1 / (1 + np.exp(-logits / t))
-        return float(foreground @ (1 - p) ** 2 + background @ p**2)
-
-    return _minimise(loss)
-
-
-def _equal_means(logits: Array, foreground: Array, background: Array) -> float:
-    """Find the temperature at which mean confidence equals accuracy."""
-    correct = np.where(logits > 0, foreground, background).sum()
-
-    def loss(t: float) -> float:
-        confidence = 1 / (1 + np.exp(-np.abs(logits) / t))
-        return float((confidence @ (foreground + background) - correct) ** 2)
-
-    return _minimise(loss)
-
-
-def _same_temperature(p: float, s: float) -> float:
-    return float(logit(p) / logit((1 - s) * p + s / 2))
+def _of_single_seeds(first: Array, second: Array) -> Array:
+    """Return the interval with the standard deviation instead of the standard error."""
+    values = first - second
+    return _interval(values, t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
 
 
 def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
     return float(accuracy[-1] - accuracy[np.flatnonzero(np.diff(nll) > 0)[0]])
 
 
+_NLL = (
+    read_only([0.51, 0.48, 0.47, 0.55, 0.54], [0.44, 0.44, 0.40, 0.45, 0.50]),
+    read_only([0.17, 0.14, 0.20], [0.18, 0.13, 0.16]),
+)
 _LOGS = (
     read_only([0.50, 0.40, 0.42, 0.30, 0.33, 0.41], [0.80, 0.84, 0.83, 0.87, 0.88, 0.86]),
     read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
 )
 
-_METHODS = """\
-1. nothing
-2. a temperature
-3. isotonic regression
-4. label smoothing
-5. early stopping
-6. a level for each test image"""
-
-
-TEMPERATURE = Exercise(
-    name="07/temperature",
-    title="a temperature by your own hands",
+PAIRED = Exercise(
+    name="07/paired",
+    title="a paired interval over seeds",
     question="""
-Of a validation set you know that `foreground[k]` pixels of foreground and `background[k]` of
-background have the logit `logits[k]`. **Write the temperature of least negative log-likelihood, to
-within 0.01.** A grid, halving, SciPy: any solver will do. It is compared with the library's on
-three networks that you do not see.
+Two methods were trained with the same n seeds. `first` and `second` hold their test NLL, seed by
+seed. **Write a function that returns `[mean, low, high]`: the mean difference, first minus second,
+and its 95 % interval over seeds.** Pair the seeds, and use Student's t distribution with n - 1
+degrees of freedom; `t.ppf(0.975, n - 1)` of `scipy.stats` is its quantile.
 """,
-    right=_fitted,
-    tolerance=0.01,
-    expects="a positive number, such as 2.5",
+    right=lambda a, b: np.array([(a - b).mean(), *student_interval(a - b)]),
+    tolerance=1e-4,
+    expects="three numbers in nats: mean, low, high",
     mistakes={
-        "That is 1/T, by which the logits would be multiplied. A temperature divides the logits of "
-        "the network.": lambda *counts: 1 / _fitted(*counts),
-        "At that temperature, mean confidence equals accuracy. The likelihood depends on the "
-        "confidence of each pixel, not on its mean alone.": _equal_means,
-        "That gives every logit the same weight. Weight each by its pixels.": _equal_weights,
-        "That minimises the Brier score. The likelihood takes logarithms.": _lowest_brier,
-        "That uses foreground alone. Each background pixel adds log(1 + exp(z / T)) to the "
-        "negative log-likelihood.": lambda z, f, b: _fitted(z, f, 0 * b),
+        "The sign is wrong: the difference is first minus second.": lambda a, b: _student(b - a),
+        "That treats the two methods as independent samples. Take the difference of each seed "
+        "first: what both methods share at a seed cancels.": _unpaired,
+        "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
+        "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
+            a - b, norm.ppf(0.975) * sem(a - b)
+        ),
+        "That is an interval for the difference of a single seed. Divide the standard deviation "
+        "by the square root of n.": _of_single_seeds,
+        "That divides the sum of squares by n. The standard deviation of a sample divides it by "
+        "n - 1: `std(ddof=1)`.": lambda a, b: _student(a - b, ddof=0),
     },
-    hint="Add log(1 + exp(-z/T)) for each foreground pixel, log(1 + exp(z/T)) for each background.",
-    why="The likelihood is convex in 1/T, so that every honest solver finds the same number.",
+    hint="Compute first - second, its mean, and its standard deviation with n - 1 in the divisor.",
+    why="A seed determines the data and the initial weights of both methods, so that pairing "
+    "removes their common effect and makes the interval shorter.",
     solution="""
-import numpy as np
-from scipy.optimize import minimize_scalar
+from scipy.stats import t
 
 
-def answer(logits, foreground, background):
-    def nll(t):
-        z = logits / t
-        return foreground @ np.logaddexp(0, -z) + background @ np.logaddexp(0, z)
-
-    return minimize_scalar(nll, bounds=(0.1, 10), method="bounded").x
+def answer(first, second):
+    d = first - second
+    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / len(d) ** 0.5
+    return [d.mean(), d.mean() - half, d.mean() + half]
 """,
-    grid=_NETWORKS,
+    grid=_NLL,
 )
 
 STOPPING = Exercise(
     name="07/stopping",
     title="what early stopping costs",
     question="""
-A training's log holds the validation NLL and the accuracy after each epoch, `nll` and `accuracy`.
-**Write the accuracy that early stopping costs**: that of the last epoch, less that of the epoch
-whose weights are kept. Below 0 it gains.
+The log of a training holds the validation `nll` and the validation `accuracy` after each epoch.
+**Write a function that returns the accuracy that early stopping costs**: the accuracy of the last
+epoch minus that of the epoch whose weights are kept. A negative cost is a gain.
 """,
     right=lambda nll, accuracy: accuracy[-1] - accuracy[np.argmin(nll)],
     expects="a difference of two shares, such as 0.01",
@@ -151,7 +106,8 @@ whose weights are kept. Below 0 it gains.
         "difference in accuracy.": lambda nll, accuracy: nll[-1] - nll.min(),
     },
     hint="Find the epoch with the lowest NLL, and look up its accuracy.",
-    why="It may have either sign: where a network memorises, its best epoch is more accurate too.",
+    why="The cost can have either sign: the accuracy of a network that memorises can fall after "
+    "its best epoch.",
     solution="""
 def answer(nll, accuracy):
     return accuracy[-1] - accuracy[nll.argmin()]
@@ -159,92 +115,38 @@ def answer(nll, accuracy):
     grid=_LOGS,
 )
 
-SMOOTHED = Exercise(
-    name="07/smoothed",
-    title="a level is no temperature",
-    question="""
-Smoothing of strength `s` moves a pixel's best answer from `p` to `(1 - s) p + s/2`. **Write the
-temperature that moves this pixel as far.** Then try a sure pixel and an unsure one.
-""",
-    right=_same_temperature,
-    tolerance=0.005,
-    expects="a positive number, such as 1.5",
-    mistakes={
-        "That is 1/T, by which the logits would be multiplied. A temperature divides the logits of "
-        "the network.": lambda p, s: 1 / _same_temperature(p, s),
-        "That holds only near p = 1/2. The more confident the pixel, the higher the temperature "
-        "that moves it as far.": lambda p, s: 1 / (1 - s),
-        "That is the ratio of the probabilities. A temperature divides logits, which are log(p / "
-        "(1-p)).": lambda p, s: p / ((1 - s) * p + s / 2),
-        "The term s/2 is missing: smoothing moves p towards the uniform label, which is 1/2, and "
-        "not towards 0.": lambda p, s: logit(p) / logit((1 - s) * p),
-    },
-    hint="The temperature is the ratio of two logits, before and after smoothing.",
-    why="It grows with p: a level holds all confidence under 1 - s/2, a temperature bounds none.",
-    solution="""
-import math
-
-
-def answer(p, s):
-    after = (1 - s) * p + s / 2
-    return math.log(p / (1 - p)) / math.log(after / (1 - after))
-""",
-    grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
-)
-
 _RETRAINING = "That needs retraining, which is ruled out."
 
 SAME_CAMERA = Exercise(
     name="07/same_camera",
     title="the same camera",
-    question=f"""
-A trained network finds cracks in photographs of concrete. Its maps are cut at 1/2, and the area of
-the cracks is billed: no decision may change, and nobody will train it again. Its probabilities, ten
-points too sure, go to an engineer. The camera and the light never change, and there are 100
-labelled images that the network has not seen. **Which cure?** Answer with its number.
+    question="""
+A trained network segments cracks in photographs of concrete. The customer is billed by the area of
+the cracks in the map thresholded at 1/2, so that no decision may change, and the network will not
+be trained again. Its confidence is ten points above its accuracy, and an engineer reads the
+probabilities. Camera and light never change, and 100 labelled images are held out. **Which method
+do you choose?** Answer with its number.
 
-{_METHODS}
+1. no method
+2. temperature scaling
+3. isotonic regression
+4. label smoothing
+5. early stopping
+6. ASLP
 """,
     right=lambda: 2,
-    expects="the number of a cure, 1 to 6",
+    expects="the number of a method, 1 to 6",
     mistakes={
-        "The network is overconfident, which a hundred labelled images can correct.": 1,
+        "The network is overconfident, and a hundred labelled images are enough to correct "
+        "that.": 1,
         "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
-        f"{_RETRAINING} And its strength would have to be chosen on the same 100 images.": 4,
-        f"{_RETRAINING} And an earlier epoch would make other decisions.": 5,
-        "That keeps decisions, but it is fitted on corrupted copies to cope with distribution "
-        "shift. Nothing shifts here, so a simpler method is enough.": 6,
+        f"{_RETRAINING} Its strength would also have to be chosen on the same 100 images.": 4,
+        f"{_RETRAINING} An earlier epoch would also make other decisions.": 5,
+        f"{_RETRAINING} Without it, temperature scaling has a similar ECE.": 6,
     },
     hint="Choose one of the six numbers.",
-    why="One number, fitted where validation resembles the test; no decision moves.",
+    why="One parameter is fitted on images that resemble the test images, and no decision changes.",
     solution="answer = 2",
 )
 
-DRONE = Exercise(
-    name="07/drone",
-    title="the network on a drone",
-    question=f"""
-The same network shall now fly: it sees concrete from other distances, blurred, at dusk, and always
-with a crack somewhere in the picture. Not one image from up there is labelled, and again nothing is
-trained and no decision moves. **Which cure?** Answer with its number.
-
-{_METHODS}
-""",
-    right=lambda: 6,
-    expects="the number of a cure, 1 to 6",
-    mistakes={
-        "The network is overconfident on the ground, and more so at dusk, where it is less "
-        "accurate.": 1,
-        "That helps, but it is fitted on sharp images and is the same number for sharp and for "
-        "blurred images.": 2,
-        "That changes decisions, and it is fitted on images unlike those of the drone.": 3,
-        f"{_RETRAINING} And its strength is the same for all images.": 4,
-        f"{_RETRAINING} And its best epoch is that of sharp images.": 5,
-    },
-    hint="Choose one of the six numbers.",
-    why="Fitted on corrupted copies, it asks each image how hard it looks. Over empty concrete it "
-    "would be too modest: 'nothing here' looks to it like 'too near to see'.",
-    solution="answer = 6",
-)
-
-EXERCISES = (TEMPERATURE, STOPPING, SMOOTHED, SAME_CAMERA, DRONE)
+EXERCISES = (PAIRED, STOPPING, SAME_CAMERA)

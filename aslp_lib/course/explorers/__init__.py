@@ -14,7 +14,7 @@ from aslp_lib.course import recorded
 from aslp_lib.course.explorers.base import Explorer
 from aslp_lib.course.explorers.loop import feedback
 from aslp_lib.course.explorers.minimum import loss
-from aslp_lib.course.explorers.perturbations import data, level_lab
+from aslp_lib.course.explorers.perturbations import data, perturbation_lab
 from aslp_lib.course.explorers.plane import perturbation
 from aslp_lib.course.explorers.reliability import estimators
 from aslp_lib.course.explorers.scrubber import training_scrubber
@@ -38,7 +38,7 @@ EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "perturbation": lambda: perturbation(data().tests["test"].mask(1)),
     "loss": loss,
     "feedback": feedback,
-    "level_lab": level_lab,
+    "perturbation_lab": perturbation_lab,
     "training_scrubber": training_scrubber,
 }
 """Name -> function that makes the explorer as its notebook shows it, by `explorers.NAME(...)`."""

@@ -50,14 +50,14 @@ def slider(label: str, low: float, high: float, step: float, value: float) -> wi
     kind = widgets.IntSlider if isinstance(step, int) else widgets.FloatSlider
     return kind(
         value, min=low, max=high, step=step, description=label, tooltip=label,
-        style={"description_width": "9em"}, layout={"width": "24em"},
+        style={"description_width": "initial"}, layout={"width": "26em"},
         # The widget's readout would be a tab stop without a name; the explorer shows the value.
         readout=False,
     )  # fmt: skip
 
 
 def choice(label: str, options: Mapping[Any, str], value: object) -> widgets.Widget:
-    """Make a row of buttons of which one is pressed.
+    """Make a row of buttons, one of which is pressed.
 
     A drop-down list is not usable here, because JupyterLab intercepts the arrow keys.
 
@@ -101,7 +101,7 @@ def describe_gap(gap: float, digits: int = 1) -> str:
     if points == 0:
         return "calibrated on average"
     amount = f"{abs(points):.{digits}f} point{'' if abs(points) == 1 else 's'}"
-    return f"{'over' if points > 0 else 'under'}-confident by {amount}"
+    return f"{'over' if points > 0 else 'under'}confident by {amount}"
 
 
 def rendered(picture: Figure) -> tuple[bytes, str]:
@@ -144,13 +144,13 @@ class Explorer(widgets.VBox):
         self.link, self.idle = link or (lambda *_, **__: {}), idle or (lambda **_: ())
         self.words, self.numbers, self.image = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._lines, self.play = lines, play
-        self.shown = {
+        labels = self.value_labels = {
             name: widgets.Label(layout={"width": "4em"})
             for name, control in controls.items()
             if isinstance(control, widgets.IntSlider | widgets.FloatSlider)
         }
         rows = [
-            widgets.HBox([control, self.shown[name]]) if name in self.shown else control
+            widgets.HBox([control, labels[name]]) if name in labels else control
             for name, control in controls.items()
         ]
         # On a wide page the controls form two columns, so that the figure stays in view.
@@ -184,7 +184,7 @@ class Explorer(widgets.VBox):
         values = self.values
         self.png, self.alt = rendered(self.picture(**values))
         self.text = self.readout(**values)
-        for name, label in self.shown.items():
+        for name, label in self.value_labels.items():
             label.value = written(values[name], self.controls[name].step)
         idle = self.idle(**values)
         for name, control in self.controls.items():

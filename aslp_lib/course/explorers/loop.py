@@ -16,13 +16,13 @@ from aslp_lib.course.models.simulation import Population, Trace, simulate
 POPULATION = Population(images=200)
 EPOCHS = 60
 RULES: dict[str, str] = {
-    "calibration": "MC, calibration",
-    "entropy": "ME, entropy",
+    "calibration": "MC (model calibration)",
+    "entropy": "ME (maximum entropy)",
     "measured_gap": "measured gap (an extension)",
 }
 DYNAMICS: dict[Dynamics, str] = {
     "release": "release (explicit step)",
-    "stable": "stable (implicit step)",
+    "stable": "stable (proximal step)",
 }
 
 
@@ -61,33 +61,31 @@ def _trace(rule: str, dynamics: Dynamics, step: float, weight: float, beta: floa
 
 
 def _picture(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
-    trace = _trace(rule, dynamics, step, weight, beta)
-    return figures.feedback_loop(
-        trace.alpha, trace.margins, trace.bound, trace.accuracy, trace.confidence, RULES[rule]
-    )
+    return figures.feedback_loop(_trace(rule, dynamics, step, weight, beta), RULES[rule])
 
 
 def _readout(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> str:
     trace, gain = _trace(rule, dynamics, step, weight, beta), step * weight * beta / 2
     oscillates = rule == "calibration" and dynamics == "release" and gain >= 2
+    confidence, accuracy = trace.confidence[-1], trace.accuracy[-1]
+    digits = 0 if oscillates else 1
     return (
         f"eta = {step:g}, lambda = {weight:g}, beta = {beta:.2f}. "
         f"{_describe_step(rule, dynamics, gain, beta)} "
-        f"{_describe_oscillation(trace) if oscillates else _describe_convergence(trace)}."
+        f"{_describe_oscillation(trace) if oscillates else _describe_convergence(trace)} "
+        f"Confidence {100 * confidence:.{digits}f} %, accuracy {100 * accuracy:.{digits}f} %: "
+        f"{describe_gap(confidence - accuracy, digits)}."
     )
 
 
 def _describe_convergence(trace: Trace) -> str:
     """Describe the alphas after the last epoch."""
     (low, high), rho = trace.spread, trace.correlation
-    suffix = "" if np.isnan(rho) else f" Rank correlation with the own margins: {rho:z.2f}."
+    suffix = "" if np.isnan(rho) else f" The rank correlation of alpha and margin is {rho:z.2f}."
     return (
-        f"After {EPOCHS} epochs the mean level is {trace.alpha[-1].mean():.3f}, 10 % to 90 % of "
-        f"the images from {low:.3f} to {high:.3f}; the target's confidence would meet accuracy at "
-        f"{trace.bound[-1]:.3f}.{suffix} From epoch 11 on a level fell by a fifth or more "
-        f"{_drops(trace):.1f} times an image. Confidence {100 * trace.confidence[-1]:.1f} %, "
-        f"accuracy {100 * trace.accuracy[-1]:.1f} %: "
-        f"{describe_gap(trace.confidence[-1] - trace.accuracy[-1])}"
+        f"After {EPOCHS} epochs the mean alpha is {trace.alpha[-1].mean():.3f}, the middle 80 % of "
+        f"the alphas lie from {low:.3f} to {high:.3f}, and MC's bound is {trace.bound[-1]:.3f}."
+        f"{suffix}"
     )
 
 
@@ -96,32 +94,24 @@ def _describe_oscillation(trace: Trace) -> str:
 
     The other digits depend on the last bit of a sum, which differs between machines.
     """
-    frequency = "several times" if _drops(trace) > 2 else "at most now and then"
     return (
-        f"In the last 10 epochs the mean level is {trace.alpha[-10:].mean():.2f}; the target's "
-        f"confidence would meet accuracy at {trace.bound[-1]:.2f}. From epoch 11 on a level fell "
-        f"by a fifth or more {frequency}, and which image has a large one is chance. Confidence "
-        f"{100 * trace.confidence[-1]:.0f} %, accuracy {100 * trace.accuracy[-1]:.0f} %: "
-        f"{describe_gap(trace.confidence[-1] - trace.accuracy[-1], digits=0)}"
+        f"The alphas oscillate: their mean over the last 10 epochs is "
+        f"{trace.alpha[-10:].mean():.2f}, MC's bound is {trace.bound[-1]:.2f}, and the last alpha "
+        "of an image says little about it."
     )
-
-
-def _drops(trace: Trace) -> float:
-    """Compute the mean number of falls by a fifth or more per image, after epoch 10."""
-    return trace.drops[10:].sum(axis=0).mean()
 
 
 def _describe_step(rule: str, dynamics: Dynamics, gain: float, beta: float) -> str:
     """Describe what the step of these dynamics does."""
     if rule == "measured_gap":
-        return "The bound follows the measured gap; lambda and the release have no part in it."
+        return "The bound follows the measured gap; lambda and the kind of step have no effect."
     if rule == "entropy":
-        text = "Levels give way only while accuracy is under its best so far."
+        text = "The constraint is active only while accuracy is below its best value so far."
     elif dynamics == "stable":
-        text = f"Implicit step: settles at any gain, here eta*lambda*beta/2 = {gain:.2f}."
+        text = f"Proximal step: with fixed margins it converges at any gain, here {gain:.2f}."
     else:
-        side = "over" if gain > 2 else "at" if gain == 2 else "under"
-        text = f"Explicit step: its gain eta*lambda*beta/2 = {gain:.2f} is {side} the limit of 2."
+        side = "above" if gain > 2 else "at" if gain == 2 else "below"
+        text = f"Explicit step: the gain eta*lambda*beta/2 = {gain:.2f} is {side} the limit of 2."
     if dynamics == "release" and beta != 2:
         text += f" The release's gradient is {(2 / beta) ** 2:.1f} times the true one."
     return text

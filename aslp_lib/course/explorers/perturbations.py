@@ -1,4 +1,4 @@
-"""Explorer of networks trained at a perturbation alpha*beta, beside BCE with a temperature."""
+"""Explorer of networks trained at an expected perturbation, beside temperature-scaled BCE."""
 
 from __future__ import annotations
 
@@ -19,73 +19,75 @@ from aslp_lib.data.shapes import SIZE
 from aslp_lib.evaluation.figures.style import BLUE, GREEN, ORANGE, PINK
 from aslp_lib.metrics import calibration
 
-PARTS = {part: part for part in PICKS}
 BINS = {0: "none"} | {low: f"{low} to {low + 10} %" for low in range(50, 100, 10)}
 IMAGES = {1: "first", 2: "second", 3: "third", 4: "fourth"}
 RULES = {"measured_gap": ("measured gap", GREEN), "calibration": ("MC", BLUE)}
 """Rules whose networks are shipped, with their labels and colours."""
-FIXED = {"expected": "expected targets (M)", "drawn": "drawn targets (hard inversion)"}
-"""Targets of the networks trained at a constant alpha."""
+CONSTANT = {"expected": "expected targets (M)", "sampled": "sampled targets (HI)"}
+"""Targets of the networks trained at a constant alpha, with their labels."""
 
 _ROWS = (
-    "images, their labels outlined",
-    "the truth: P(y = 1)",
-    "the network trained at the level",
-    "plain BCE, its logits divided by T",
+    "images with their labels outlined",
+    "true posterior P(y = 1)",
+    "network trained with label perturbation",
+    "BCE, logits divided by T",
 )
 
 
-def level_lab() -> Explorer:
+def perturbation_lab() -> Explorer:
     """Make the explorer: perturbation, network, temperature and test set, and what to highlight.
 
     The user can read the probabilities of a pixel, and highlight the pixels of a confidence bin.
     """
+    smallest, largest = PERTURBATIONS[1], PERTURBATIONS[-1]
     controls = {
-        "level": slider("level alpha*beta", 0.0, PERTURBATIONS[-1], PERTURBATIONS[1], 0.2),
+        "perturbation": slider("expected perturbation alpha*beta", 0.0, largest, smallest, 0.2),
         "network": choice("network", networks(), "expected"),
         "temperature": slider("temperature T", 1.0, 9.0, 0.1, 1.0),
-        "part": choice("images", PARTS, "test"),
-        "image": choice("pixel of the image", IMAGES, 3),
+        "part": choice("test set", {part: part for part in PICKS}, "test"),
+        "image": choice("image of the pixel", IMAGES, 3),
         "row": number("pixel row", 0, SIZE - 1, 12),
         "column": number("pixel column", 0, SIZE - 1, 26),
-        "lit": choice("light the pixels that are sure by", BINS, 0),
+        "highlighted": choice("highlight pixels with a confidence of", BINS, 0),
     }
     return Explorer(controls, compose, readout, idle=idle, table=table, lines=3)
 
 
 def networks() -> dict[str, str]:
     """Return the choices of network: trained on one of `TARGETS`, or with alphas set by a rule."""
-    return FIXED | {rule: _network_name(0, rule) for rule in RULES}
+    return CONSTANT | {rule: _network_name(0, rule) for rule in RULES}
 
 
 def idle(network: str, **others: object) -> tuple[str, ...]:
     """Return the controls without effect: the slider does not set alphas that a rule adapted."""
-    return () if network in TARGETS else ("level",)
+    return () if network in TARGETS else ("perturbation",)
 
 
 @cache
-def landed() -> dict[str, float]:
+def final_perturbations() -> dict[str, float]:
     """Return the final mean alpha * beta of each of `RULES`."""
     beta = recorded.SETTINGS.hyperparameters.aslp.perturbation.beta
     return {rule: beta * recorded.load_log(rule)[-1]["alpha_mean"] for rule in RULES}
 
 
 @lru_cache(maxsize=8)  # shared by the figure, the readout and the table of the same values
-def _outcomes(level: float, network: str, temperature: float, part: str) -> tuple[Outcome, Outcome]:
+def _outcomes(
+    perturbation: float, network: str, temperature: float, part: str
+) -> tuple[Outcome, Outcome]:
     """Return the predictions of the trained network, and of BCE at the temperature."""
-    return _recorded(level, network, part), perturbations.at_temperature(temperature, part)
+    return _recorded(perturbation, network, part), perturbations.at_temperature(temperature, part)
 
 
-def _recorded(level: float, network: str, part: str) -> Outcome:
+def _recorded(perturbation: float, network: str, part: str) -> Outcome:
     if network in TARGETS:
-        return perturbations.at_perturbation(level, part, network)
+        return perturbations.at_perturbation(perturbation, part, network)
     return perturbations.of_rule(network, part)
 
 
-def _network_name(level: float, network: str) -> str:
+def _network_name(perturbation: float, network: str) -> str:
     if network in TARGETS:
-        return f"level {level:.2f}, {network}"
-    return f"{RULES[network][0]}, level {landed()[network]:.2f}"
+        return f"alpha*beta {perturbation:.2f}, {network} targets"
+    return f"ASLP, {RULES[network][0]}, alpha*beta {final_perturbations()[network]:.2f}"
 
 
 def _test_set(part: str) -> Any:
@@ -98,7 +100,7 @@ def data() -> DataSplits:
     return recorded.SETTINGS.load_data()
 
 
-def lights(maps: np.ndarray, low: int) -> np.ndarray:
+def pixels_in_bin(maps: np.ndarray, low: int) -> np.ndarray:
     """Return which pixels have a confidence in the bin `(low, low + 10]`, in percent.
 
     The lowest bin, from 50 %, includes its lower end.
@@ -108,7 +110,7 @@ def lights(maps: np.ndarray, low: int) -> np.ndarray:
 
 
 def compose(
-    level: float, network: str, temperature: float, part: str, lit: int, **pixel: int
+    perturbation: float, network: str, temperature: float, part: str, highlighted: int, **pixel: int
 ) -> Figure:
     """Draw the maps and reliability diagrams of both networks, and the scale of alpha*beta.
 
@@ -116,7 +118,7 @@ def compose(
         pixel: the "image" of a pixel, counted from 1, its "row" and its "column".
     """
     dataset, picks = _test_set(part), list(PICKS[part])
-    outcomes = _outcomes(level, network, temperature, part)
+    outcomes = _outcomes(perturbation, network, temperature, part)
     images = dataset.images[picks].double().mean(dim=1).numpy() / 255
     maps = (images, dataset.posterior[picks], *(outcome.maps for outcome in outcomes))
     panels = Panels(10.2, 7.5)
@@ -130,54 +132,56 @@ def compose(
     for axis in rows:
         for colour, width in (("white", 5), (PINK, 2.5)):
             axis.plot(x, pixel["row"], "s", ms=7, mfc="none", mec=colour, mew=width)
-    _draw_scale(panels, landed().get(network, level))
-    titles = ("trained at the level", _ROWS[-1])
+    _draw_scale(panels, final_perturbations().get(network, perturbation))
+    titles = ("trained with label perturbation", _ROWS[-1])
     for outcome, axis, title, bottom in zip(outcomes, rows[2:], titles, (4.05, 0.5), strict=True):
-        if lit:
-            bright = np.where(lights(outcome.maps, lit), 1, np.nan)
+        if highlighted:
+            bright = np.where(pixels_in_bin(outcome.maps, highlighted), 1, np.nan)
             axis.imshow(mosaic(bright[None]), cmap=ListedColormap([ORANGE]), aspect="auto")
-        table = calibration.reliability(outcome.counts)
-        diagram = panels.diagram((7.2, bottom, 2.8, 1.9), table, title, lit)
+        reliability = calibration.reliability(outcome.counts)
+        diagram = panels.diagram((7.2, bottom, 2.8, 1.9), reliability, title, highlighted)
     diagram.legend(fontsize=9, loc="lower left", bbox_to_anchor=(0, 1.15), frameon=False)
     ece = [_percent(calibration.ece(outcome.counts)) for outcome in outcomes]
     panels.figure.set_label(
-        f"Four images of {part}, their true probability, and the maps of the network trained at a "
-        f"level ({_network_name(level, network)}) and of BCE at T = {temperature:.1f}, with both "
-        f"reliability diagrams. at the level: ECE {ece[0]}; BCE / T: ECE {ece[1]}."
+        f"Four images of {part}, their true posterior, and the maps of the trained network "
+        f"({_network_name(perturbation, network)}) and of BCE at T = {temperature:.1f}, with both "
+        f"reliability diagrams. Trained network: ECE {ece[0]}; BCE / T: ECE {ece[1]}."
     )
     return panels.figure
 
 
-def _draw_scale(panels: Panels, level: float) -> None:
+def _draw_scale(panels: Panels, perturbation: float) -> None:
     """Draw a value of alpha*beta on its scale, and the values at which the rules ended."""
-    title = "the level, and where rules' own ended"
-    axis = panels.plot((7.2, 6.95, 2.8, 0.15), ("", PERTURBATIONS[::2]), ("", (0, 1)), title)
+    axis = panels.plot((7.2, 6.95, 2.8, 0.15), ("", PERTURBATIONS[::2]), ("", (0, 1)), "")
     axis.set_yticks([])
-    for (name, colour), ended in zip(RULES.values(), landed().values(), strict=True):
+    final = final_perturbations().values()
+    for (name, colour), ended in zip(RULES.values(), final, strict=True):
         axis.axvline(ended, color=colour, linewidth=3, label=name)
-    axis.plot(level, 1, "v", color=PINK, markersize=11, clip_on=False)
+    axis.plot(perturbation, 1, "v", color=PINK, markersize=11, clip_on=False)
+    title = "alpha*beta, and where the rules ended"
     axis.set_title(title, fontsize=10, pad=14)  # above the marker
     axis.legend(fontsize=9, loc="upper left", bbox_to_anchor=(0, -1.5), ncols=2, frameon=False)
 
 
 def readout(
-    level: float, network: str, temperature: float, part: str, lit: int, **pixel: int
+    perturbation: float, network: str, temperature: float, part: str, highlighted: int, **pixel: int
 ) -> str:
     """Write ECE and mean confidence of both networks, the highlighted bin, and the pixel."""
-    trained, scaled = outcomes = _outcomes(level, network, temperature, part)
+    trained, scaled = outcomes = _outcomes(perturbation, network, temperature, part)
     ece = [_percent(calibration.ece(outcome.counts)) for outcome in outcomes]
     confidence = [_percent(calibration.confidence(outcome.counts)) for outcome in outcomes]
     image, place = pixel["image"], (pixel["row"], pixel["column"])
     dataset, index = _test_set(part), PICKS[part][image - 1]
     maps = (trained.maps[image - 1], scaled.maps[image - 1], dataset.posterior[index])
     p = [f"{100 * values[place]:.0f} %" for values in maps]
-    shares = [calibration.reliability(o.counts).share[lit // 10] for o in outcomes]
-    bins = f" {BINS[lit]} sure: {_percent(shares[0])} and {_percent(shares[1])} of the pixels."
+    shares = [calibration.reliability(o.counts).share[highlighted // 10] for o in outcomes]
+    in_bin = f" {_percent(shares[0])} and {_percent(shares[1])} of the pixels have a confidence of "
     return (
-        f"ECE {ece[0]} ({_network_name(level, network)}) and {ece[1]} (BCE, T = "
+        f"ECE {ece[0]} ({_network_name(perturbation, network)}) and {ece[1]} (BCE, T = "
         f"{temperature:.1f}); mean confidence {confidence[0]} and {confidence[1]}."
-        f"{bins if lit else ''} Pixel {place} of the {IMAGES[image]} image of {part}: P(y = 1) is "
-        f"{p[0]} and {p[1]}, in truth {p[2]}; its label is {dataset.mask(index)[place]}."
+        f"{f'{in_bin}{BINS[highlighted]}.' if highlighted else ''} Pixel {place} of the "
+        f"{IMAGES[image]} image of {part}: P(y = 1) is {p[0]} and {p[1]}, its true posterior is "
+        f"{p[2]} and its label {dataset.mask(index)[place]}."
     )
 
 
@@ -190,26 +194,29 @@ COLUMNS = {
     "OE": calibration.oe,
     "Brier": calibration.brier,
     "accuracy": calibration.accuracy,
-    "sure": calibration.confidence,
+    "confidence": calibration.confidence,
 }
 
 
-def table(level: float, network: str, temperature: float, part: str, **others: object) -> str:
+def table(
+    perturbation: float, network: str, temperature: float, part: str, **others: object
+) -> str:
     """Write two rows of scores in percent, one per network.
 
-    The last two columns are the mean confidence on toss-ups and on background.
+    The last two columns are the mean confidence on ambiguous pixels and on background.
     """
     # The name must fit on one line, or the figure below would move.
-    name = _network_name(level, network) if network in TARGETS else RULES[network][0]
+    name = f"alpha*beta {perturbation:.2f}" if network in TARGETS else RULES[network][0]
     style = 'style="text-align: right; padding: 0 4px; font-size: 0.95em"'
     left = 'style="width: 12em; white-space: nowrap; text-align: left; padding: 0"'
-    heads = [*COLUMNS, "toss-ups", "background"]
+    heads = [*COLUMNS, "ambiguous", "background"]
     cells = "".join(f'<th scope="col" {style}>{head}</th>' for head in heads)
     rows = f"<tr><td {left}>in %</td>{cells}</tr>"
     names = (name, f"BCE, T = {temperature:.1f}")
-    for name, outcome in zip(names, _outcomes(level, network, temperature, part), strict=True):
+    outcomes = _outcomes(perturbation, network, temperature, part)
+    for name, outcome in zip(names, outcomes, strict=True):
         scores = [score(outcome.counts) for score in COLUMNS.values()]
-        scores += [outcome.toss_ups, outcome.background]
+        scores += [outcome.ambiguous, outcome.background]
         texts = ("none" if np.isnan(score) else f"{100 * score:.1f}" for score in scores)
         cells = "".join(f"<td {style}>{text}</td>" for text in texts)
         rows += f'<tr><th scope="row" {left}>{name}</th>{cells}</tr>'

@@ -20,7 +20,7 @@ NAMES = {
     "M": "M, moderation",
     "DM": "DM, dynamic moderation",
 }
-OWN = "own strength"
+OTHER = "other beta"
 
 
 def perturbation(mask: np.ndarray) -> Explorer:
@@ -31,9 +31,9 @@ def perturbation(mask: np.ndarray) -> Explorer:
     """
     labels = torch.from_numpy(np.asarray(mask)).float()
     controls = {
-        "technique": choice("technique", NAMES | {OWN: "own strength beta"}, "HI"),
-        "alpha": slider("level alpha", 0.0, 1.0, 0.05, 0.2),
-        "beta": slider("strength beta", 0.0, 2.0, 0.1, 2.0),
+        "technique": choice("technique", NAMES | {OTHER: OTHER}, "HI"),
+        "alpha": slider("alpha", 0.0, 1.0, 0.05, 0.2),
+        "beta": slider("beta", 0.0, 2.0, 0.1, 2.0),
     }
     return Explorer(controls, partial(_picture, labels), _readout, _link, lines=4)
 
@@ -41,21 +41,20 @@ def perturbation(mask: np.ndarray) -> Explorer:
 def _link(moved: str, technique: str, alpha: float, beta: float) -> dict[str, object]:
     """Return the beta of a technique that was chosen, or the technique of a beta that was set.
 
-    The beta 1.0 belongs to M rather than to DM, which has noise in addition. A beta without a named
-    technique is the user's own.
+    The beta 1.0 belongs to M rather than to DM, which has noise in addition.
     """
-    if moved == "technique" and technique != OWN:
+    if moved == "technique" and technique != OTHER:
         return {"beta": TECHNIQUES[technique].beta}
-    if moved == "beta" and _technique(technique, beta).name == OWN:
-        return {"technique": next((name for name in NAMES if TECHNIQUES[name].beta == beta), OWN)}
+    if moved == "beta" and _technique(technique, beta).name == OTHER:
+        return {"technique": next((name for name in NAMES if TECHNIQUES[name].beta == beta), OTHER)}
     return {}
 
 
 def _technique(technique: str, beta: float) -> Technique:
-    """Return the named technique if it has this beta, and otherwise one of the user's own."""
-    own = Technique(OWN, beta)
-    named = TECHNIQUES.get(technique, own)
-    return named if named.beta == beta else own
+    """Return the named technique if it has this beta, and otherwise one without a name."""
+    other = Technique(OTHER, beta)
+    named = TECHNIQUES.get(technique, other)
+    return named if named.beta == beta else other
 
 
 def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figure:
@@ -63,13 +62,14 @@ def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figur
     panels, selected = Panels(9.6), _technique(technique, beta)
     perturbed = perturb(labels, selected, torch.Generator().manual_seed(0))
     for left, target, title in (
-        (0.15, labels, f"switch off: {1 - alpha:.0%}"),
-        (2.05, perturbed, f"{selected.name}, on: {alpha:.0%}"),
-        (3.95, expected_targets(labels[None], alpha, selected)[0], "on average"),
+        (0.15, labels, f"switch off: {100 * (1 - alpha):.0f} %"),
+        (2.05, perturbed, f"{selected.name}, on: {100 * alpha:.0f} %"),
+        (3.95, expected_targets(labels[None], alpha, selected)[0], "expected"),
     ):
         panels.map(left, 1.8, target.numpy(), title)
-    betas = ("strength beta", (0, 0.5, 1, 1.5, 2))
-    plane = panels.plot((6.4, 0.5, 2.5, 2.55), ("level alpha", SHARE), betas, "the plane")
+    betas = ("perturbation strength beta", (0, 0.5, 1, 1.5, 2))
+    alphas = ("perturbation level alpha", SHARE)
+    plane = panels.plot((6.4, 0.5, 2.5, 2.55), alphas, betas, "plane of alpha and beta")
     x = np.linspace(0.005, 1, 200)
     plane.fill_between(x, np.minimum(1 / x, 2), 2, color=GREY, alpha=0.3, linewidth=0)
     plane.plot(x, 1 / x, color="black", linewidth=1.2, label="alpha*beta = 1")
@@ -89,8 +89,8 @@ def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figur
     )  # fmt: skip
     panels.figure.set_label(
         f"A label map, its version perturbed by {selected.name} (background {beta / 2:.2f}, "
-        f"foreground {1 - beta / 2:.2f}) and their mean; and the plane of alpha and beta, with the "
-        f"point ({alpha:.2f}, {beta:.2f}) {position} the bound alpha*beta = 1."
+        f"foreground {1 - beta / 2:.2f}) and its expected targets; and the plane of alpha and beta "
+        f"with the point ({alpha:.2f}, {beta:.2f}) {position} the bound alpha*beta = 1."
     )
     return panels.figure
 
@@ -98,19 +98,22 @@ def _picture(labels: Tensor, technique: str, alpha: float, beta: float) -> Figur
 def _readout(technique: str, alpha: float, beta: float) -> str:
     selected = _technique(technique, beta)
     labels = torch.tensor([[0.0, 1.0]])
-    off, on = perturb(labels, Technique(OWN, beta))[0].tolist()
+    off, on = perturb(labels, Technique(OTHER, beta))[0].tolist()
     low, high = expected_targets(labels, alpha, selected)[0].tolist()
     product = round(alpha * beta, 6)
-    noise = f", each pixel with noise up to {selected.noise:.2f}" if selected.noise else ""
-    decision = "survives" if product < 1 else "is erased" if product == 1 else "is inverted"
+    noise = f", plus pixel noise within ±{selected.noise:.2f}" if selected.noise else ""
+    decision = (
+        "keeps its side of 1/2" if product < 1 else "is 1/2" if product == 1 else "is inverted"
+    )
     equivalents = (
-        f" The same expected label as label smoothing with epsilon = {product:.2f} and as "
-        f"DisturbLabel at rate {product:.2f}."
+        f" Label smoothing with epsilon = {product:.2f} and DisturbLabel with rate {product:.2f} "
+        "have the same expected label."
         if 0 < product <= 1
         else ""
     )
     return (
-        f"{selected.name}, beta = {beta:.1f}: with probability {alpha:.2f} the whole map becomes "
-        f"{off:.2f} on background and {on:.2f} on foreground{noise}. On average it is {low:.2f} "
-        f"and {high:.2f}. alpha*beta = {product:.2f}: the decision {decision}.{equivalents}"
+        f"{selected.name}, beta = {beta:.1f}: with probability {alpha:.2f}, all targets of the map "
+        f"are {off:.2f} on background and {on:.2f} on foreground{noise}. The expected targets are "
+        f"{low:.2f} and {high:.2f}. alpha*beta = {product:.2f}: the expected label {decision}."
+        f"{equivalents}"
     )

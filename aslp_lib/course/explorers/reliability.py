@@ -36,7 +36,7 @@ ESTIMATORS: dict[
     ),
     "sweep": ("ECE sweep", _sweep, _sweep_diagram),
     "debiased": ("debiased error (rms)", calibration.ece_debiased, calibration.reliability),
-    "oe": ("over-confidence error OE", calibration.oe, calibration.reliability),
+    "oe": ("overconfidence error OE", calibration.oe, calibration.reliability),
     "mce": ("maximum error MCE", calibration.mce, calibration.reliability),
 }
 """Title, estimator and reliability diagram, by name; the latter two take counts and bins."""
@@ -116,10 +116,10 @@ def _readout(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
     occupied_text = "" if occupied == bin_count else f" ({occupied} of them with pixels)"
     squared = calibration.squared_error_debiased(counts, bins)
     remark = {
-        "sweep": " The sweep finds its number of bins itself: the slider has no say.",
-        "debiased": f" Its square, {squared:z.5f}, is what is unbiased; it may be negative.",
+        "sweep": " The sweep selects the number of bins, so the slider has no effect.",
+        "debiased": f" The unbiased estimate is its square, {squared:z.5f}, which may be negative.",
         "oe": " Only bins whose confidence exceeds their accuracy count.",
-        "mce": " Only the worst bin counts, however few pixels it has.",
+        "mce": " Only the bin with the largest gap counts, however few pixels it has.",
     }.get(estimator, "")
     return (
         f"{which}{': ' if which else ''}{title}, {bin_count} {'bin' if bin_count == 1 else 'bins'}"

@@ -22,7 +22,7 @@ MARKS = (GREEN, ORANGE)
 """Colours that mark the two displayed training images, in their frames and their alphas."""
 
 _EPOCH_TICKS = range(0, EPOCHS[-1] + 1, 20)
-_PARTS = {"train": "training images", "validation": "validation images, never trained on"}
+_PARTS = {"train": "training images", "validation": "validation images"}
 
 
 def training_scrubber() -> Explorer:
@@ -68,15 +68,15 @@ def compose(rule: str, epoch: int) -> Figure:
         )
         axis = panels.map(6.0, 4.15, mosaic(np.stack(tiles, axis=1)), title, top)
         middles = (SIZE + GAP) * np.arange(4) + SIZE / 2
-        axis.set_xticks(middles, ("image", "label", "truth", "network"))
+        axis.set_xticks(middles, ("image", "label", "posterior", "network"))
         axis.tick_params(length=0)
         for i, colour in enumerate(MARKS if part == "train" else ()):
             place = (-0.5, (SIZE + GAP) * i - 0.5)
             axis.add_patch(Rectangle(place, SIZE, SIZE, fill=False, ec=colour, lw=4, clip_on=False))
     panels.figure.set_label(
         f"{RULES[rule]} at epoch {epoch}: confidence and accuracy up to it, the reliability "
-        "diagram, the levels of all training images over time and sorted, and the network's maps "
-        "of two training and two validation images beside label and truth; "
+        "diagram, the alphas of all training images over time and sorted, and the network's maps "
+        "of two training and two validation images beside label and true posterior; "
         f"{_scores_text(rule, epoch)}."
     )
     return panels.figure
@@ -119,6 +119,6 @@ def _alphas_text(rule: str, epoch: int) -> str:
     low, high = np.quantile(alphas, [0.1, 0.9])
     green, orange = alphas[list(PICKS["train"])]
     return (
-        f"Mean level {alphas.mean():.3f}, 10 % to 90 % of the images from {low:.3f} to "
-        f"{high:.3f}; of the two training images shown {green:.3f} and {orange:.3f}."
+        f"Mean alpha {alphas.mean():.3f}; 10 % and 90 % quantiles {low:.3f} and {high:.3f}; alphas "
+        f"of the two training images {green:.3f} (green) and {orange:.3f} (orange)."
     )

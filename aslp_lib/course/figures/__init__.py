@@ -6,23 +6,9 @@ from aslp_lib.course.figures.alphas import (
     feedback_loop,
     lambda_trade,
 )
-from aslp_lib.course.figures.confidence import against_truth, confident_and_wrong, readings
+from aslp_lib.course.figures.confidence import against_truth, readings
 from aslp_lib.course.figures.corruptions import corruptions
-from aslp_lib.course.figures.cures import (
-    differences,
-    early_stop,
-    errors_by_set,
-    image_parameters,
-    image_parameters_by_set,
-    nll_over_temperature,
-)
-from aslp_lib.course.figures.loss import (
-    descent,
-    gradient_noise,
-    loss_curves,
-    loss_surface,
-    posterior_lines,
-)
+from aslp_lib.course.figures.loss import descent, loss_curves
 from aslp_lib.course.figures.own_data import alphas_and_uncertainty, cells
 from aslp_lib.course.figures.perturbation import (
     decisions,
@@ -31,12 +17,12 @@ from aslp_lib.course.figures.perturbation import (
     plane,
     running_means,
 )
-from aslp_lib.course.figures.release import (
-    overlapping_bins,
-    rates_over_epochs,
-    strengths_over_epochs,
-    stretched_maps,
+from aslp_lib.course.figures.recalibration import (
+    early_stop,
+    errors_by_set,
+    nll_over_temperature,
 )
+from aslp_lib.course.figures.release import stretched_maps
 from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
 from aslp_lib.evaluation.figures import (
     alt,

@@ -9,44 +9,44 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import Panels, new_panels
-from aslp_lib.evaluation.figures.style import BLUE, GREEN, GREY, ORANGE, legend_below, looks
+from aslp_lib.course.models.simulation import Trace
+from aslp_lib.evaluation.figures.style import GREEN, GREY, PINK, ink, legend_below, looks, themed
 
 LOOP_ALPHAS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""Ticks of alpha, the same for all settings of the loop, so that they can be compared. Alphas
-converge to values from 0.05 to 0.4, and a fall begins near 1."""
+"""Ticks of alpha, the same for all settings of the loop, so that they can be compared."""
 
 
-def alphas_over_epochs(
-    runs: Mapping[str, tuple[np.ndarray, np.ndarray]], images: Mapping[str, int]
-) -> Figure:
-    """Plot the alphas of some images over the epochs with their bound, one panel per run.
+@themed
+def alphas_over_epochs(traces: Mapping[str, Trace]) -> Figure:
+    """Plot the alphas of three images over the epochs with their bound, one panel per simulation.
 
     Args:
-        runs: label -> (epochs, images) alphas and (epochs,) bound.
-        images: label -> index of the image.
+        traces: label -> the simulation, all of the same images.
     """
-    figure, panels = new_panels(len(runs), 3.9, 3.5, sharey=True)
+    figure, panels = new_panels(len(traces), 3.9, 3.5, sharey=True)
+    images = next(iter(traces.values())).examples
     notes = []
-    for axis, (title, (alpha, bound)) in zip(panels, runs.items(), strict=True):
-        epoch = np.arange(1, len(alpha) + 1)
-        axis.plot(epoch, bound, color="black", linewidth=1, label="bound")
+    for axis, (title, trace) in zip(panels, traces.items(), strict=True):
+        epoch = np.arange(1, len(trace.alpha) + 1)
+        axis.plot(epoch, trace.bound, color=ink(), linewidth=1, label="bound")
         for (name, image), (colour, line, _) in zip(images.items(), looks(), strict=False):
-            axis.plot(epoch, alpha[:, image], line, color=colour, label=name)
+            axis.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
         axis.set(xlabel="epoch", title=title)
-        tail = alpha[-10:, list(images.values())]
+        tail = trace.alpha[-10:, list(images.values())]
         # An oscillation is described in words, because its extremes differ between processors.
         oscillates = np.ptp(tail, axis=0).max() > 0.2 * tail.mean()
-        does = "swing" if oscillates else f"rest between {tail.min():.3f} and {tail.max():.3f}"
-        notes.append(f"{title}: in the last 10 epochs they {does}, bound {bound[-1]:.3f}")
-    top = max(alpha.max() for alpha, _ in runs.values())
+        state = "oscillate" if oscillates else f"lie from {tail.min():.3f} to {tail.max():.3f}"
+        notes.append(f"{title}: in the last 10 epochs they {state}, bound {trace.bound[-1]:.3f}")
+    top = max(trace.alpha.max() for trace in traces.values())
     panels[0].set(ylabel="perturbation level alpha", ylim=(0, 1.1 * top))
     legend_below(figure, panels[0])
     figure.set_label(
-        f"Levels of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
+        f"Alphas of {len(images)} images ({', '.join(images)}) over epochs. {'; '.join(notes)}."
     )
     return figure
 
 
+@themed
 def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
     """Plot the last alpha of each image over its margin, one panel per run, on a common scale.
 
@@ -58,9 +58,9 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     figure, panels = new_panels(len(runs), 3.3, 3.3, sharex=True, sharey=True)
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         is_small = len(alpha) < 500
-        axis.plot(margins, alpha, ".", color=BLUE, markersize=5 if is_small else 2)
-        sns.rugplot(y=alpha, ax=axis, color=BLUE, alpha=0.3 if is_small else 0.03, height=0.04)
-        axis.set(xlabel="own margin, nats", title=title)
+        axis.plot(margins, alpha, ".", color=GREEN, markersize=5 if is_small else 2)
+        sns.rugplot(y=alpha, ax=axis, color=GREEN, alpha=0.3 if is_small else 0.03, height=0.04)
+        axis.set(xlabel="margin of the image, nats", title=title)
     all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
     # The axis starts at 0, unless that would leave half of it empty.
@@ -68,13 +68,14 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     bottom = 0 if low < top / 2 else low - margin
     panels[0].set(ylabel="perturbation level alpha", ylim=(bottom, top + margin))
     notes = "; ".join(
-        f"{title}: levels around {alpha.mean():.2f}, which {_describe_spread(alpha)}"
+        f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}"
         for title, (_, alpha) in runs.items()
     )
-    figure.set_label(f"Levels against the images' own margins. {notes}.")
+    figure.set_label(f"Alphas over the margins of the images. {notes}.")
     return figure
 
 
+@themed
 def lambda_trade(
     weights: Sequence[float],
     excess: Sequence[float],
@@ -92,68 +93,55 @@ def lambda_trade(
     figure, (axis,) = new_panels(1, 6, 3.8)
     label = "predicted, 2/beta * grad / lambda"
     axis.loglog(weights, predicted, color=GREY, linewidth=4, label=label)
-    axis.loglog(weights, excess, "o--", color=BLUE, label="median alpha minus the bound")
-    axis.loglog(weights, spread, "s:", color=ORANGE, label="spread of the alphas")
-    axis.set(xlabel="weight lambda", ylabel="perturbation level alpha")
-    axis.legend(fontsize=9)
+    axis.loglog(weights, excess, "o--", color=GREEN, label="median alpha minus the bound")
+    label = "90 % quantile minus 10 % quantile of alpha"
+    axis.loglog(weights, spread, "s:", color=PINK, label=label)
+    axis.set(xlabel="constraint weight lambda", ylabel="difference in alpha")
+    axis.legend()
     figure.set_label(
-        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the median level's distance from the "
-        f"bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the levels from "
-        f"{spread[0]:.1g} to {spread[-1]:.1g}."
+        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the excess of the median alpha over "
+        f"the bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the alphas "
+        f"from {spread[0]:.1g} to {spread[-1]:.1g}."
     )
     return figure
 
 
-def feedback_loop(
-    alpha: np.ndarray,
-    margins: np.ndarray,
-    bound: np.ndarray,
-    accuracy: np.ndarray,
-    confidence: np.ndarray,
-    title: str,
-    top: float = LOOP_ALPHAS[-1],
-) -> Figure:
+@themed
+def feedback_loop(trace: Trace, title: str, top: float = LOOP_ALPHAS[-1]) -> Figure:
     """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
 
     Args:
-        alpha: (epochs, images).
-        margins: (images,) margins of the images, in nats; the alphas of three images are drawn.
-        bound, accuracy, confidence: (epochs,) as in `course.models.simulation.Trace`.
-        top: upper end of the axes of alpha.
+        trace: the simulation; the alphas of three images are drawn.
+        title: title of the first panel.
+        top: upper end of the axes of alpha, one of `LOOP_ALPHAS`.
     """
-    panels, epochs = Panels(10.2), len(alpha)
+    panels, epochs = Panels(10.2), len(trace.alpha)
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
     alphas = ("alpha, square-root scale", [tick for tick in LOOP_ALPHAS if tick <= top])
     left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, title)
-    left.plot(epoch, bound, "--", color="black", linewidth=1, label="bound")
-    order = np.argsort(margins)
-    for share, name, colour, dash in (
-        (0.1, "an unsure image", GREEN, ":"),
-        (0.5, "a typical image", BLUE, "-"),
-        (0.9, "a sure image", ORANGE, "-."),
-    ):
-        image = order[int(share * (len(order) - 1))]
-        left.plot(epoch, alpha[:, image], dash, color=colour, linewidth=1.4, label=name)
-    is_high = alpha[-10:].mean() > top / 4  # the upper half of a square-root scale
-    left.legend(fontsize=9, loc="lower right" if is_high else "upper right")
+    left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
+    for (name, image), (colour, line, _) in zip(trace.examples.items(), looks(), strict=False):
+        left.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
+    is_high = trace.alpha[-10:].mean() > top / 4  # the upper half of a square-root scale
+    left.legend(loc="lower right" if is_high else "upper right")
     percent = ("validation, % of pixels", (50, 75, 100))
-    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percent, "the response")
-    middle.plot(epoch, 100 * confidence, color=ORANGE, label="confidence")
-    middle.plot(epoch, 100 * accuracy, ":", color="black", label="accuracy")
-    middle.legend(fontsize=9, loc="lower right")
-    nats = ("own margin, nats", (-5, 5, 15))
+    middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percent, "validation")
+    middle.plot(epoch, 100 * trace.confidence, color=GREEN, label="confidence")
+    middle.plot(epoch, 100 * trace.accuracy, ":", color=ink(), label="accuracy")
+    middle.legend(loc="lower right")
+    nats = ("margin of the image, nats", (-5, 5, 15))
     right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"after epoch {epochs}")
-    right.plot(margins, alpha[-1], ".", color=BLUE, markersize=3)
-    right.axhline(bound[-1], color="black", linestyle="--", linewidth=1)
+    right.plot(trace.margins, trace.alpha[-1], ".", color=GREEN, markersize=3)
+    right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
     for axis in (left, right):
         axis.set_yscale("function", functions=(_square_root, np.square))
         axis.set(yticks=alphas[1], ylim=(0, top))
     panels.figure.set_label(
-        f"{title}. Levels of three images over {epochs} epochs with their bound, in the last 10 at "
-        f"a mean of {alpha[-10:].mean():.2f} over all images; confidence "
-        f"{100 * confidence[-1]:.0f} % and accuracy {100 * accuracy[-1]:.0f} % at the end; the "
-        "last levels against the images' own margins."
+        f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
+        f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
+        f"{100 * trace.confidence[-1]:.0f} % and accuracy {100 * trace.accuracy[-1]:.0f} % at the "
+        "end; the last alphas over the margins of the images."
     )
     return panels.figure
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
-from aslp_lib.evaluation.figures.style import ORANGE, new_figure
+from aslp_lib.evaluation.figures.style import ORANGE, new_figure, themed
 
 
+@themed
 def corruptions(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
     """Show an image and the outline of its mask under each corruption, a column per kind.
 

@@ -1,30 +1,28 @@
-"""Figures of the synthetic cells, their predictions, and the alphas of the training images."""
+"""Figures of the synthetic cells, and of the alphas of their training images."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
 
 from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.models.microscopy import Cells
-from aslp_lib.evaluation.figures.style import BLUE, ORANGE
+from aslp_lib.evaluation.figures.style import BLUE, ORANGE, ink, themed
 
 UNLABELLED_SHADE = "#9DC3E6"
 
 
-def cells(data: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | None = None) -> Figure:
-    """Show images, masks, true posteriors and predictions, one column per image.
+@themed
+def cells(data: Cells, indices: Sequence[int]) -> Figure:
+    """Show images, masks and true posteriors, one column per image.
 
     Args:
         indices: indices of the images.
-        maps: label -> (N, 1, S, S) probabilities of all images.
     """
     rows = {"image": 0.2 * data.images + 0.4, "mask": data.masks, "true P(y=1)": data.posterior}
-    rows |= maps or {}
     chosen = list(indices)
     outside = ~data.labelled[chosen, 0].numpy()
     figure, grid = picture_grid(
@@ -33,40 +31,41 @@ def cells(data: Cells, indices: Sequence[int], maps: Mapping[str, Tensor] | None
     for axis in grid.flat:
         axis.set_facecolor("black" if axis in grid[0] else UNLABELLED_SHADE)
     figure.set_label(
-        f"{len(indices)} images of cells, a column each; from top to bottom: {', '.join(rows)}. "
-        "White is foreground; grey is unsure. Outside the round field of view there is no label "
-        "(blue)."
+        f"{len(chosen)} images of cells, one column each; from top to bottom: {', '.join(rows)}. "
+        "White is foreground, and the grey level is the probability. Pixels outside the round "
+        "field of view have no label (blue)."
     )
     return figure
 
 
+@themed
 def alphas_and_uncertainty(
-    levels: NDArray[np.float64],
+    alphas: NDArray[np.float64],
     margins: NDArray[np.float64],
-    doubt: NDArray[np.float64],
+    uncertainty: NDArray[np.float64],
     bound: float,
 ) -> Figure:
-    """Plot the alphas of training images: their histogram, and over margin and true uncertainty.
+    """Plot the alphas of training images over their mean margin and over their true uncertainty.
 
     Args:
-        levels: (N,) alphas.
+        alphas: (N,) perturbation levels.
         margins: (N,) mean signed logit margins, in nats.
-        doubt: (N,) mean of `min(pi, 1 - pi)` over an image's labelled pixels.
-        bound: alpha at which the expected confidence equals the accuracy.
+        uncertainty: (N,) mean of `min(pi, 1 - pi)` over an image's labelled pixels.
+        bound: alpha at which the expected confidence of the targets equals the accuracy.
     """
-    figure, (histogram, *scatters) = new_panels(3, 3.1, 3.4)
-    histogram.hist(levels, bins=12, color=BLUE, edgecolor="white")
-    histogram.axvline(bound, color=ORANGE, linewidth=2.5, linestyle="--", label="bound")
-    histogram.set(xlabel="perturbation level alpha", ylabel="images")
-    figure.legend(fontsize=10, loc="outside upper left")
-    quantities = {"mean margin, nats": margins, "mean true uncertainty, %": 100 * doubt}
-    for axis, (name, values) in zip(scatters, quantities.items(), strict=True):
-        axis.plot(values, levels, "o", color=BLUE, markeredgecolor="white", markersize=7)
-        axis.axhline(bound, color=ORANGE, linewidth=1.5, linestyle="--")
-        axis.set(xlabel=name, ylabel="perturbation level alpha")
+    figure, axes = new_panels(2, 4, 3.4)
+    quantities = {
+        "mean signed margin, nats": margins,
+        "mean true uncertainty, %": 100 * uncertainty,
+    }
+    for axis, (name, values) in zip(axes, quantities.items(), strict=True):
+        axis.plot(values, alphas, "o", color=BLUE, markeredgecolor=ink(), markersize=7)
+        axis.axhline(bound, color=ORANGE, linewidth=2, linestyle="--", label="bound of MC")
+        axis.set(xlabel=name, ylabel="perturbation level alpha", ylim=(0, 1.2 * max(alphas)))
+    axes[0].legend(fontsize=9, loc="lower right")
     figure.set_label(
-        f"Levels of {len(levels)} training images, from {levels.min():.3f} to {levels.max():.3f}, "
-        f"bound {bound:.3f} (dashed): their histogram, the same over each image's mean margin, and "
-        "over its true doubt."
+        f"Perturbation levels of {len(alphas)} training images, from {alphas.min():.2f} to "
+        f"{alphas.max():.2f}, with the bound of MC at {bound:.2f} (dashed), over the mean signed "
+        "margin and over the true uncertainty of each image."
     )
     return figure

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, new_figure, plain
+from aslp_lib.evaluation.figures.style import GREY, ORANGE, directions, new_figure, plain
 from aslp_lib.metrics.calibration import Reliability
 
 SHARE = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -107,26 +107,30 @@ class Panels:
         axis.set(xticks=[], yticks=[])
         return axis
 
-    def diagram(self, box: Box, table: Reliability, title: str, lit: int = 0) -> Axes:
+    def diagram(self, box: Box, table: Reliability, title: str, highlighted: int = 0) -> Axes:
         """Draw a reliability diagram of ten bins: their accuracies, gaps and shares of the pixels.
 
         Args:
-            lit: lower end, in percent, of a bin drawn in another colour; 0 for none.
+            highlighted: lower end, in percent, of a bin drawn in another colour; 0 for none.
         """
         axis = self.plot(box, ("confidence", CONFIDENCE), ("", SHARE), title)
         low, full = table.edges[:-1], table.pixels > 0
         confidence, accuracy = table.confidence[full], table.accuracy[full]
-        highlighted = np.isclose(100 * low, lit) & (lit > 0)
+        in_colour = np.isclose(100 * low, highlighted) & (highlighted > 0)
         axis.bar(
             low[full], accuracy, 0.1, align="edge", edgecolor="white", label="accuracy in the bin",
-            color=np.where(highlighted, ORANGE, LIGHT_BLUE)[full],
+            color=np.where(in_colour, ORANGE, LIGHT_BLUE)[full],
         )  # fmt: skip
         axis.bar(low + 0.05, table.share, 0.02, color=GREY, label="share of the pixels")
         axis.plot([0.5, 1], [0.5, 1], color="black", linewidth=1)
-        axis.vlines(
-            confidence, accuracy, confidence, color=BLUE, linewidth=3, label="gap to the confidence"
-        )
-        for start in low[highlighted]:  # a mark on the axis too, as the bin may be empty
+        over, under = directions(text=True)  # stands out against the bars
+        for label, bins, colour in (
+            ("overconfident", confidence > accuracy, over),
+            ("underconfident", confidence <= accuracy, under),
+        ):
+            x, end = confidence[bins], accuracy[bins]
+            axis.vlines(x, end, x, color=colour, linewidth=3, label=label)
+        for start in low[in_colour]:  # a mark on the axis too, as the bin may be empty
             axis.plot([start, start + 0.1], [0, 0], color=ORANGE, linewidth=5, clip_on=False)
         return axis
 

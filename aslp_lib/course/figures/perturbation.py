@@ -10,9 +10,10 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import Technique, expected_targets
 from aslp_lib.course.figures.panels import POINT, draw_pictures, new_panels, picture_grid
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE, looks
+from aslp_lib.evaluation.figures.style import GREEN, GREY, ink, legend_below, looks, themed
 
 
+@themed
 def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
     """Show label maps side by side, with the values of background and foreground.
 
@@ -28,11 +29,12 @@ def label_maps(maps: Mapping[str, np.ndarray], mask: np.ndarray) -> Figure:
         axis.set_title(title)
         axis.set_xlabel(f"background {ground}\nforeground {object_}", fontsize=9)
         notes.append(f"{title}: background {ground}, foreground {object_}")
-    figure.colorbar(axes[0].images[0], ax=list(axes), label="target, P(y=1)", shrink=0.8)
-    figure.set_label(f"One label map and what becomes of it. {'; '.join(notes)}.")
+    figure.colorbar(axes[0].images[0], ax=list(axes), label="target", shrink=0.8)
+    figure.set_label(f"A label map and its targets. {'; '.join(notes)}.")
     return figure
 
 
+@themed
 def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
     """Show rows of label maps, such as several samples of the targets of a batch.
 
@@ -45,30 +47,36 @@ def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
     return figure
 
 
-def running_means(draws: Mapping[str, np.ndarray], expected: float) -> Figure:
-    """Plot the running mean of a pixel's sampled targets, and its expected target.
+@themed
+def running_means(samples: Mapping[str, np.ndarray], expected: float) -> Figure:
+    """Plot the interval that contains the mean of the first n sampled targets in 90 % of sequences.
+
+    The axis of n covers two decades.
 
     Args:
-        draws: label -> (n,) sampled targets of one pixel, in order.
+        samples: label -> (sequences, n) sampled targets of one pixel.
         expected: the expected target, which all techniques share.
     """
-    figure, (axis,) = new_panels(1, 6, 3.4)
+    figure, (axis,) = new_panels(1, 6, 3.6)
     notes = []
-    for (label, targets), (colour, line, _) in zip(draws.items(), looks(), strict=False):
-        number = np.arange(1, len(targets) + 1)
-        mean = np.cumsum(targets) / number
-        axis.plot(number, mean, line, color=colour, label=label)
-        notes.append(f"{label} ends at {mean[-1]:.3f}")
-    axis.axhline(expected, color="black", linewidth=1, label=f"expected target {expected:.2f}")
-    axis.set(xscale="log", xlabel="draws", ylabel="mean target, foreground")
-    axis.legend(fontsize=9, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    for (label, targets), (colour, line, _) in zip(samples.items(), looks(), strict=False):
+        number = np.arange(1, targets.shape[1] + 1)
+        ends = np.quantile(np.cumsum(targets, axis=1) / number, (0.05, 0.95), axis=0)
+        start = len(number) // 100
+        for end, text in zip(ends, (label, None), strict=True):
+            axis.plot(number[start:], end[start:], line, color=colour, label=text)
+        notes.append(f"{label}: {ends[0, -1]:.3f} to {ends[1, -1]:.3f}")
+    axis.axhline(expected, color=ink(), linewidth=1, label=f"expected target {expected:.2f}")
+    axis.set(xscale="log", xlabel="number of draws n", ylabel="mean target of a foreground pixel")
+    legend_below(figure, axis)
     figure.set_label(
-        f"Mean of the sampled targets over more and more draws; all approach {expected:.2f}. "
-        f"{'; '.join(notes)}."
+        f"Interval that contains the mean target after n draws in 90 % of sequences, around the "
+        f"expected target {expected:.2f}. After {number[-1]} draws, {'; '.join(notes)}."
     )
     return figure
 
 
+@themed
 def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     """Plot methods as points in the plane of alpha and beta, with lines of equal alpha*beta.
 
@@ -78,13 +86,13 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     figure, (axis,) = new_panels(1, 6, 4.6)
     alpha, beta = np.linspace(0, 1, 201), np.linspace(0, 2, 201)
     strength = alpha * beta[:, None]
-    axis.contourf(alpha, beta, strength, levels=[1, 2], colors=["#DDDDDD"])
+    axis.contourf(alpha, beta, strength, levels=[1, 2], colors=[GREY], alpha=0.3)
     levels, widths = [0.1, 0.2, 0.4, 0.7, 1], [0.7, 0.7, 0.7, 0.7, 2]
-    lines = axis.contour(alpha, beta, strength, levels, colors="black", linewidths=widths)
+    lines = axis.contour(alpha, beta, strength, levels, colors=ink(), linewidths=widths)
     axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=9)
-    axis.text(0.97, 1.9, "decision lost", ha="right", va="top")
+    axis.text(0.97, 1.9, "expected label\ninverted", ha="right", va="top")
     for label, (a, b) in points.items():
-        axis.plot(a, b, "o", color=BLUE, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
+        axis.plot(a, b, "o", color=GREEN, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
         # The label lies inside the plane: to the lower right of the point, or to its upper left.
         place, side = ((9, -9), "left") if a < 0.6 else ((-9, 17), "right")
         axis.annotate(
@@ -97,13 +105,14 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     notes = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
     figure.set_label(
         "The plane of alpha and beta with lines of equal alpha*beta; beyond alpha*beta = 1 the "
-        f"decision is lost. {notes}."
+        f"expected label is inverted. {notes}."
     )
     return figure
 
 
+@themed
 def decisions(techniques: Sequence[Technique]) -> Figure:
-    """Plot the expected target of a foreground pixel over alpha; at 1/2 the decision changes."""
+    """Plot the expected target of a foreground pixel over alpha, and where it falls to 1/2."""
     figure, (axis,) = new_panels(1, 6, 3.6)
     alpha = torch.linspace(0, 1, 101)
     for technique, (colour, line, _) in zip(techniques, looks(), strict=False):
@@ -112,13 +121,14 @@ def decisions(techniques: Sequence[Technique]) -> Figure:
         axis.plot(alpha, target, line, color=colour, label=label)
         axis.plot(technique.alpha_limit, 0.5, "o", color=colour, **POINT)
     axis.axhline(0.5, color=GREY, linewidth=1)
-    axis.fill_between([0, 1], 0, 0.5, color=ORANGE, alpha=0.15, hatch="//", linewidth=0)
-    axis.text(0.03, 0.06, "expected label says background", fontsize=9)
-    axis.set(xlabel="alpha", ylabel="expected target, foreground", xlim=(0, 1), ylim=(0, 1.02))
-    axis.legend(fontsize=9, loc="upper right")
+    axis.fill_between([0, 1], 0, 0.5, color=GREY, alpha=0.2, linewidth=0)
+    axis.text(0.03, 0.06, "expected label inverted")
+    axis.set(xlabel="perturbation level alpha", xlim=(0, 1))
+    axis.set(ylabel="expected target of a foreground pixel", ylim=(0, 1.02))
+    axis.legend(loc="upper right")
     limits = ", ".join(f"{t.name} at alpha {t.alpha_limit:.2f}" for t in techniques)
     figure.set_label(
-        f"Expected target of a foreground pixel falls with alpha and crosses 1/2: {limits}."
+        f"The expected target of a foreground pixel falls with alpha and reaches 1/2: {limits}."
     )
     return figure
 

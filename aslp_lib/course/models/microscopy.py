@@ -10,18 +10,15 @@ hidden by the camera's noise. Pixels outside the round field of view are black a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
 
 SIZE = 32
 UNLABELLED = 255
 MIDDLE, SCALE = 0.4, 0.2
-BLACK = -MIDDLE / SCALE
-"""Value of a black pixel in a standardised image."""
 BLUR = (0.05, 0.5)
 """Smallest and largest width of a border, in radii of a cell."""
 
@@ -55,7 +52,6 @@ def draw_cells(
     *,
     size: int = SIZE,
     cells: tuple[int, int] = (1, 4),
-    light: float = 1.0,
     noise: float = 0.06,
 ) -> Cells:
     """Draw images of cells, in double precision, so that training on them is reproducible.
@@ -65,41 +61,17 @@ def draw_cells(
         seed: seed of the images and masks, which are the same on every machine.
         size: side of an image, in pixels.
         cells: smallest and largest number of cells in an image; cells may overlap.
-        light: relative strength of the lamp. Sets with the same seed and another strength of the
-            lamp differ only in brightness.
         noise: standard deviation of the camera's noise.
     """
     samples = [
-        _draw_image(np.random.default_rng([seed, i]), size, cells, light, noise)
-        for i in range(images)
+        _draw_image(np.random.default_rng([seed, i]), size, cells, noise) for i in range(images)
     ]
     arrays = (np.stack(parts)[:, None] for parts in zip(*samples, strict=True))
     return Cells(*map(torch.from_numpy, arrays))
 
 
-def spoiled(cells: Cells, seed: int = 0) -> dict[str, Cells]:
-    """Return corrupted copies of the cells: a dimmer lamp, more camera noise, or lost focus.
-
-    Masks and posterior are unchanged.
-
-    Args:
-        seed: seed of the noise.
-
-    Returns:
-        Name of the corruption -> the corrupted cells.
-    """
-    x = cells.images
-    draws = np.random.default_rng(seed).standard_normal(tuple(x.shape))
-    corrupted = {f"lamp {light}": light * (x - BLACK) + BLACK for light in (0.8, 0.6, 0.4)}
-    corrupted |= {f"noise {sigma}": x + sigma * torch.from_numpy(draws) for sigma in (0.3, 0.6)}
-    corrupted |= {
-        f"focus {k}": avg_pool2d(x, 2 * k + 1, 1, k, count_include_pad=False) for k in (1, 2)
-    }
-    return {name: replace(cells, images=images) for name, images in corrupted.items()}
-
-
 def _draw_image(
-    rng: np.random.Generator, size: int, cells: tuple[int, int], light: float, noise: float
+    rng: np.random.Generator, size: int, cells: tuple[int, int], noise: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw one (S, S) image, its mask and its posterior."""
     y, x = (np.mgrid[:size, :size] + 0.5) / size
@@ -110,7 +82,7 @@ def _draw_image(
         radius = rng.uniform(0.1, 0.2)
         nearest = np.minimum(nearest, np.hypot(x - column, y - row) / radius)
     posterior = np.exp(-np.logaddexp(0, (nearest - 1) / width))  # 0 where there is no cell
-    picture = light * (0.25 + 0.5 * posterior) + noise * rng.standard_normal((size, size))
+    picture = 0.25 + 0.5 * posterior + noise * rng.standard_normal((size, size))
     mask = (nearest < 1 + width * bias).astype(np.uint8)
     outside = np.hypot(x - 0.5, y - 0.5) > 0.5
     picture, posterior = (np.where(outside, 0.0, values) for values in (picture, posterior))

@@ -5,32 +5,36 @@ The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` contains it as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.loss import sc_bce_with_logits
-from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique
-from aslp_lib.course.models.microscopy import UNLABELLED, Cells
+from aslp_lib.aslp.perturbation import HARD_INVERSION, Technique, label_smoothing
+from aslp_lib.course.models.microscopy import UNLABELLED, Cells, draw_cells
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import calibration, scores
-from aslp_lib.metrics.bootstrap import error_bounds
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.predict import to_png
-from aslp_lib.recalibration import Recalibration
+from aslp_lib.recalibration import Recalibration, Temperature
 
 EPOCHS = 90
 BATCH_SIZE = 8
 LEARNING_RATE = 5e-3
+GREY_LEVELS = 1024
+"""Number of grey levels at which probabilities are counted. It is small, as every epoch counts."""
+IMAGES = {"train": 16, "validation": 40, "test": 100}
+"""Number of images of each set."""
+MANY = 10
+"""Factor by which the row "BCE, more images" has more training images and fewer epochs."""
 
-Ways = Mapping[str, tuple[nn.Module, Recalibration | None]]
-"""Label -> a network, and the recalibration fitted to it, if any."""
+Results = Mapping[str, Sequence[Mapping[str, float]]]
+"""Method -> its scores, one mapping per seed."""
 
 
 class Training(NamedTuple):
@@ -45,6 +49,29 @@ class Training(NamedTuple):
     network: nn.Module
     stopped: nn.Module
     log: list[dict[str, float]]
+
+
+def new_network(seed: int) -> nn.Module:
+    """Create a small untrained network, which predicts blocks of 4 x 4 pixels from their vicinity.
+
+    Double precision makes a training end alike on every processor.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(
+            nn.PixelUnshuffle(4),
+            nn.Conv2d(16, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(24, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(24, 16, 3, padding=1),
+            nn.PixelShuffle(4),
+        ).double()
+
+
+def draw_sets(seed: int) -> dict[str, Cells]:
+    """Draw the training, validation and test images of a seed; the sets have `IMAGES` images."""
+    return {name: draw_cells(n, 10 * seed + k) for k, (name, n) in enumerate(IMAGES.items())}
 
 
 def batches(cells: Cells) -> DataLoader[tuple[Tensor, ...]]:
@@ -98,73 +125,95 @@ def train(
 
 
 @torch.no_grad()
-def count(network: nn.Module, cells: Cells) -> Counts:
-    """Return the counts of a network's predictions for the labelled pixels."""
-    probabilities = network(cells.images).sigmoid()
-    return Counts.from_probabilities(probabilities, cells.masks, ignore_index=UNLABELLED)
+def predict(network: nn.Module, cells: Cells, fit: Recalibration | None = None) -> Tensor:
+    """Predict the foreground probability of each pixel, recalibrated by `fit` if it is given."""
+    logits = network(cells.images)
+    return (fit.apply(logits) if fit else logits).sigmoid()
 
 
-def labelled(values: Tensor, cells: Cells) -> Tensor:
-    """Select the labelled pixels (N, P) of values (N, 1, S, S).
-
-    All images have equally many, because the field of view is the same in all of them.
-    """
-    return values[cells.labelled].view(len(cells), -1)
-
-
-@torch.no_grad()
-def answers(ways: Ways, cells: Cells) -> dict[str, Tensor]:
-    """Predict the foreground probability of each labelled pixel: label -> (N, P)."""
-    probabilities = {}
-    for label, (network, fit) in ways.items():
-        # Image-wise shrinkage computes features of all pixels that it is given: labelled ones only.
-        logits = labelled(network(cells.images), cells)
-        probabilities[label] = (logits if fit is None else fit.apply(logits)).sigmoid()
-    return probabilities
+def count(network: nn.Module, cells: Cells, fit: Recalibration | None = None) -> Counts:
+    """Count the predictions of the labelled pixels, recalibrated by `fit` if it is given."""
+    probabilities = predict(network, cells, fit)
+    return Counts.from_probabilities(
+        probabilities, cells.masks, GREY_LEVELS, ignore_index=UNLABELLED
+    )
 
 
-def counts_of(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, Counts]:
-    """Count the predictions that `answers` returns: label -> counts."""
-    labels = labelled(cells.masks, cells)
-    return {label: Counts.from_probabilities(p, labels) for label, p in predictions.items()}
+def posterior_error(probabilities: Tensor, cells: Cells) -> float:
+    """Compute the mean squared difference from the true posterior over the labelled pixels."""
+    return (probabilities - cells.posterior)[cells.labelled].square().mean().item()
 
 
-def posterior_absolute_error(predictions: Mapping[str, Tensor], cells: Cells) -> dict[str, float]:
-    """Compute the mean absolute difference between the predictions and the true posterior.
+def compare(seeds: Iterable[int], alpha: float) -> Results:
+    """Train with every method on the cells of each seed, and score the predictions.
 
     Args:
-        predictions: label -> (N, P), as `answers` returns them.
+        alpha: the constant perturbation level. Label smoothing has the same expected perturbation.
+
+    Returns:
+        Method -> one mapping per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
+        test images; "scaled_nll", the test NLL after temperature scaling; and "empty_ece", the ECE
+        on images without a cell.
     """
-    truth = labelled(cells.posterior, cells)
-    return {label: (p - truth).abs().mean().item() for label, p in predictions.items()}
+    results: dict[str, list[dict[str, float]]] = {}
+    for seed in seeds:
+        sets, start = draw_sets(seed), new_network(seed)
+        empty = draw_cells(IMAGES["test"], 10 * seed + 3, cells=(0, 0))
+        known = sets["train"], sets["validation"]
+        more = draw_cells(MANY * IMAGES["train"], 10 * seed + 4)
+        bce = train(start, *known)
+        rows = {
+            "BCE": bce.network,
+            "BCE + temperature scaling": bce.network,
+            "early stopping": bce.stopped,
+            "more images": train(start, more, known[1], epochs=EPOCHS // MANY).network,
+            "label smoothing": train(
+                start, *known, *label_smoothing(alpha * HARD_INVERSION.beta)
+            ).network,
+            "constant alpha": train(start, *known, alpha).network,
+            "ASLP (MC)": train(start, *known, adaptive("calibration")).network,
+            "ASLP (measured gap)": train(start, *known, adaptive("measured_gap")).network,
+        }
+        for label, network in rows.items():
+            fitted = Temperature().fit(count(network, sets["validation"]))
+            fit = fitted if "temperature" in label else None
+            row = scores(count(network, sets["test"], fit), names=("ece", "oe", "nll"))
+            row["posterior_error"] = posterior_error(
+                predict(network, sets["test"], fit), sets["test"]
+            )
+            row["scaled_nll"] = calibration.nll(count(network, sets["test"], fitted))
+            row["empty_ece"] = calibration.ece(count(network, empty, fit))
+            results.setdefault(label, []).append({"seed": seed, **row})
+    return results
 
 
-def table(counted: Mapping[str, Counts], errors: Mapping[str, float], title: str) -> str:
-    """Format scores as Markdown, a row per method, with 95 % intervals over images in brackets.
+def adaptive(rule: str, constraint_weight: float = 200.0) -> AdaptiveAlpha:
+    """Create the perturbation levels of the training images, for hard inversion and a rule."""
+    return AdaptiveAlpha(
+        IMAGES["train"],
+        HARD_INVERSION,
+        rule=rule,
+        alpha_step_size=0.01,
+        constraint_weight=constraint_weight,
+    )
 
-    Args:
-        counted: label -> counts.
-        errors: label -> posterior error, as `posterior_absolute_error` returns it.
-        title: heading of the first column.
-    """
+
+def table(results: Results) -> str:
+    """Format the results of `compare` as Markdown: mean ± standard deviation over seeds."""
+    columns = {
+        "ece": ("ECE %", 100, 1),
+        "oe": ("OE %", 100, 1),
+        "nll": ("NLL nats", 1, 3),
+        "posterior_error": ("posterior error %", 100, 1),
+        "scaled_nll": ("NLL nats, temperature-scaled", 1, 3),
+        "empty_ece": ("ECE %, no cells", 100, 1),
+    }
     rows = []
-    for label, counts in counted.items():
-        bounds, cells = error_bounds(counts), [label]
-        for score, value in (("ece", calibration.ece(counts)), ("oe", calibration.oe(counts))):
-            low, high = bounds[score]
-            cells.append(f"{100 * value:z.1f} [{100 * low:z.1f}, {100 * high:z.1f}]")
-        cells.append(f"{100 * calibration.accuracy(counts):.1f}")
-        rows.append([*cells, f"{calibration.nll(counts):.2f}", f"{errors[label]:.2f}"])
-    return markdown_table([title, "ECE %", "OE %", "right %", "NLL", "off the truth"], rows)
-
-
-def write_maps(folder: Path, maps: Mapping[str, Tensor]) -> None:
-    """Write 8-bit maps as `folder/LABEL/000.png` and so on.
-
-    Args:
-        maps: label -> (N, 1, H, W) in [0, 1]; masks may be among them.
-    """
-    for label, grey_maps in maps.items():
-        (folder / label).mkdir(parents=True)
-        for number, grey_map in enumerate((255 * grey_maps).round().to(torch.uint8)):
-            (folder / label / f"{number:03}.png").write_bytes(to_png(grey_map[0].numpy()))
+    for label, records in results.items():
+        cells = [label]
+        for name, (_, factor, digits) in columns.items():
+            values = [factor * record[name] for record in records]
+            mean, deviation = np.mean(values), np.std(values, ddof=1)
+            cells.append(f"{mean:.{digits}f} ± {deviation:.{digits}f}")
+        rows.append(cells)
+    return markdown_table(["method", *(heading for heading, *_ in columns.values())], rows)

@@ -1,4 +1,4 @@
-"""Computations of the authors' released code that differ from the paper's, for notebook 09 only.
+"""Computations of the authors' released code that differ from the paper's, for notebook e4 only.
 
 They are written from a description of what the code computes, and are not meant for measuring a
 network. The library has the rest of the release under these names: the technique `RELEASE`,
@@ -21,15 +21,12 @@ class Spans:
     """Confidence bins that may share pixels, with one entry per bin.
 
     Args:
-        low, high: (bins,) smallest and largest confidence in a bin, both included.
         pixels: (bins,) number of pixels counted in a bin.
         confidence, accuracy: (bins,) mean confidence and accuracy of those pixels; 0 in an empty
             bin.
         total: number of pixels of all images.
     """
 
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
     pixels: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
@@ -85,4 +82,4 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
     pixels, confidences, hits = np.array(statistics).T
     counted = np.maximum(pixels, 1)  # an empty bin has the confidence and accuracy 0
     mean_confidence = confidences / counted / TOP
-    return Spans(low / TOP, high / TOP, pixels, mean_confidence, hits / counted, correct.size)
+    return Spans(pixels, mean_confidence, hits / counted, correct.size)

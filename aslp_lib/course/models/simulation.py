@@ -99,10 +99,11 @@ class Trace:
         return float(low), float(high)
 
     @property
-    def drops(self) -> np.ndarray:
-        """Mask of alphas that fell by a fifth or more in one epoch, (epochs - 1, images)."""
-        before, after = self.alpha[:-1], self.alpha[1:]
-        return (before > 0) & (after <= 0.8 * before)
+    def examples(self) -> dict[str, int]:
+        """Images at the 10 %, 50 % and 90 % quantile of the margins: name -> index."""
+        order, last = np.argsort(self.margins), len(self.margins) - 1
+        quantiles = {"small margin": 0.1, "median margin": 0.5, "large margin": 0.9}
+        return {name: int(order[int(share * last)]) for name, share in quantiles.items()}
 
 
 def simulate(

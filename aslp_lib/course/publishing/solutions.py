@@ -1,10 +1,9 @@
-"""Notebooks with the solutions of the exercises, in `notebooks/solutions/`: `make solutions`."""
+"""The notebook with the solutions of all exercises, `notebooks/solutions`: `make solutions`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import nbformat
 from nbformat import NotebookNode
@@ -15,40 +14,40 @@ from aslp_lib.course.exercises import MODULES
 from aslp_lib.course.publishing.execute import execute
 from aslp_lib.files import write
 
-FOLDER = Path("notebooks") / "solutions"
+PATH = Path("notebooks") / "solutions" / "solutions.ipynb"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
-def solutions(module: ModuleType) -> NotebookNode:
-    """Make the notebook of solutions to one notebook's exercises, not yet executed."""
+def solutions() -> NotebookNode:
+    """Make the notebook, not yet executed."""
     cells = [
         new_markdown_cell(
-            f"# Solutions: `{module.NOTEBOOK}`\n\n"
+            "# Solutions of the exercises\n\n"
             "Made from `aslp_lib.course.exercises` by `make solutions`. "
-            "Try the exercises first: a wrong answer gets a hint there."
+            "Try the exercises first: a wrong answer gets a hint."
         ),
         new_code_cell("from aslp_lib.course import exercises"),
     ]
-    for exercise in module.EXERCISES:
-        question = exercise.markdown.replace("### ", "## ", 1)  # no section stands above it
-        cells += [new_markdown_cell(question), new_code_cell(exercise.solution_cell)]
+    for module in MODULES:
+        cells.append(new_markdown_cell(f"## {module.NOTEBOOK}"))
+        for exercise in module.EXERCISES:
+            cells += [new_markdown_cell(exercise.markdown), new_code_cell(exercise.solution_cell)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
 
 def main() -> None:
-    """Execute the notebooks of solutions and write them.
+    """Execute the notebook and write it.
 
     Raises:
         CellExecutionError: a cell failed.
-        OSError: a file cannot be written.
+        OSError: the file cannot be written.
     """
-    for module in MODULES:
-        notebook = solutions(module)
-        execute(notebook, FOLDER)
-        notebook.metadata.pop("language_info", None)  # it holds the Python version of this machine
-        write(FOLDER / f"{module.NOTEBOOK}.ipynb", f"{nbformat.writes(notebook)}\n")
+    notebook = solutions()
+    execute(notebook, PATH.parent)
+    notebook.metadata.pop("language_info", None)  # it holds the Python version of this machine
+    write(PATH, f"{nbformat.writes(notebook)}\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Predictions of networks trained at constant perturbations, recorded for the level lab.
+"""Predictions of networks trained at constant perturbations, recorded for notebook e5.
 
 `python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again. With the
 preset "demo", two networks are trained for each of `PERTURBATIONS` except 0: one on expected and
@@ -31,7 +31,7 @@ from aslp_lib.training.loop import train
 
 PERTURBATIONS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 """Values of alpha * beta of the training runs."""
-TARGETS = {"expected": MODERATION, "drawn": HARD_INVERSION}
+TARGETS = {"expected": MODERATION, "sampled": HARD_INVERSION}
 """Technique of the training runs on expected and on sampled targets."""
 RULES = ("measured_gap", "calibration")
 """Rules of the shipped networks whose predictions are recorded too."""
@@ -48,7 +48,7 @@ PICKS: Mapping[str, tuple[int, ...]] = {
 FILE, HOW = "perturbations.npz", "perturbations.json"
 LOGITS = np.arange(-32, 32, 0.04) + 0.02
 """Centres of the bins in which BCE's logits are counted."""
-KINDS = ("toss-ups", "background", "other")
+KINDS = ("ambiguous", "background", "other")
 SCORES = ("ece", "oe", "brier", "accuracy", "confidence")
 
 
@@ -59,30 +59,30 @@ class Outcome:
     Args:
         counts: counts of all its pixels, as one image.
         maps: (4, H, W) foreground probability of the images `PICKS`, in [0, 1].
-        toss_ups, background: mean confidence where the true probability is within 1/4 of 1/2, and
+        ambiguous, background: mean confidence where the true probability is within 1/4 of 1/2, and
             where it is 0; NaN in a set without such pixels.
     """
 
     counts: Counts
     maps: np.ndarray
-    toss_ups: float
+    ambiguous: float
     background: float
 
 
-def at_perturbation(level: float, part: str = "test", targets: str = "expected") -> Outcome:
+def at_perturbation(perturbation: float, part: str = "test", targets: str = "expected") -> Outcome:
     """Return the predictions of the network trained at a constant perturbation.
 
     Args:
-        level: alpha * beta, one of `PERTURBATIONS`.
+        perturbation: alpha * beta, one of `PERTURBATIONS`.
         part: test set, one of `PICKS`.
         targets: one of `TARGETS`.
 
     Raises:
         ValueError: the perturbation, the targets or the set were not recorded.
     """
-    position("level", level, PERTURBATIONS)
+    position("perturbation", perturbation, PERTURBATIONS)
     position("targets", targets, TARGETS)
-    return _recorded((targets, level), part)
+    return _recorded((targets, perturbation), part)
 
 
 def of_rule(rule: str, part: str = "test") -> Outcome:
@@ -123,16 +123,18 @@ def at_temperature(temperature: float, part: str = "test") -> Outcome:
     return Outcome(Counts(counts), maps, confidence[0].item(), confidence[1].item())
 
 
-def matching_temperature(level: float, part: str = "test", targets: str = "expected") -> float:
+def matching_temperature(
+    perturbation: float, part: str = "test", targets: str = "expected"
+) -> float:
     """Find the temperature at which BCE's mean confidence equals that of a perturbed network.
 
     Args:
-        level: alpha * beta of the network, one of `PERTURBATIONS`.
+        perturbation: alpha * beta of the network, one of `PERTURBATIONS`.
 
     Raises:
         ValueError: the perturbation, the targets or the set were not recorded.
     """
-    target = calibration.confidence(at_perturbation(level, part, targets).counts)
+    target = calibration.confidence(at_perturbation(perturbation, part, targets).counts)
 
     def excess(temperature: float) -> float:
         return calibration.confidence(at_temperature(temperature, part).counts) - target
@@ -180,11 +182,11 @@ def logit_table(logits: np.ndarray, dataset: Shapes) -> np.ndarray:
     return pixels.reshape(len(KINDS), 2, len(LOGITS))
 
 
-def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
+def at(perturbation: float, settings: Settings, targets: str = "expected") -> Settings:
     """Return settings with a constant perturbation, and expected or sampled targets.
 
     Args:
-        level: alpha * beta.
+        perturbation: alpha * beta.
         targets: one of `TARGETS`.
 
     Raises:
@@ -194,7 +196,7 @@ def at(level: float, settings: Settings, targets: str = "expected") -> Settings:
     technique = TARGETS[targets]
     options = {
         "technique": technique.name,
-        "alpha": level / technique.beta,
+        "alpha": perturbation / technique.beta,
         "use_expected_targets": targets == "expected",
     }
     return settings.tuned(constant_alpha=options)
@@ -204,10 +206,10 @@ def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
     """Return the network of a row: a shipped one, or one that is trained here."""
     if isinstance(row, str):
         return load(row)
-    targets, level = row
-    if level == 0:
+    targets, perturbation = row
+    if perturbation == 0:
         return load("bce")
-    return train(at(level, settings, targets), data, "constant_alpha").network
+    return train(at(perturbation, settings, targets), data, "constant_alpha").network
 
 
 def main() -> None:
@@ -223,16 +225,16 @@ def main() -> None:
     arrays: dict[str, np.ndarray] = {
         "counts": np.array([[o.counts.pooled for o in row] for row in rows], np.uint32),
         "maps": np.array([[np.rint(255 * o.maps) for o in row] for row in rows], np.uint8),
-        "sure": np.array([[(o.toss_ups, o.background) for o in row] for row in rows]),
+        "sure": np.array([[(o.ambiguous, o.background) for o in row] for row in rows]),
         "logits": np.array([logit_table(bce_logits[p], tests[p]) for p in PICKS], np.uint32),
         "map_logits": np.array([bce_logits[p][list(PICKS[p])] for p in PICKS], np.float16),
     }
     write_arrays(FILE, arrays)
     techniques = {targets: technique.name for targets, technique in TARGETS.items()}
-    results: dict[str, Any] = {"levels": PERTURBATIONS, "targets": techniques, "scores": {}}
+    results: dict[str, Any] = {"perturbations": PERTURBATIONS, "targets": techniques, "scores": {}}
     for targets in TARGETS:
-        counts = {level: at_perturbation(level, "test", targets).counts for level in PERTURBATIONS}
-        results["scores"][targets] = {level: scores(c, names=SCORES) for level, c in counts.items()}
+        counts = {s: at_perturbation(s, "test", targets).counts for s in PERTURBATIONS}
+        results["scores"][targets] = {s: scores(c, names=SCORES) for s, c in counts.items()}
     write_how(HOW, "aslp_lib.course.recorded.perturbations", ["constant_alpha"], **results)
 
 

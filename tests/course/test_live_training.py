@@ -1,11 +1,11 @@
-"""What a notebook shows of trainings is what was trained."""
+"""A training that a notebook shows live is the training itself."""
 
 from dataclasses import replace
 
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.course.models import live_training as trials
+from aslp_lib.course.models import live_training
 from aslp_lib.training.loop import train
 
 SHORT = replace(PRESETS["demo"], epochs=5, limit=20, size=16, device="cpu").tuned(
@@ -30,9 +30,9 @@ class Screen:
 
 def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     screen = Screen()
-    monkeypatch.setattr(trials, "display", screen.display)
+    monkeypatch.setattr(live_training, "display", screen.display)
     data = SHORT.load_data()
-    trained = trials.train_in_view(SHORT, data, every=2)
+    trained = live_training.train_in_view(SHORT, data, every=2)
     assert list(trained) == ["BCE", "ASLP (MC)"]
     # After epochs 2, 4 and 5 of each.
     assert ["ASLP" in alt for alt in screen.shown] == [False] * 3 + [True] * 3

@@ -1,0 +1,124 @@
+"""Figures of recalibration and early stopping: NLL over T, ECE by set, and a training history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    ink,
+    legend_below,
+    line_widths,
+    looks,
+    plain,
+    themed,
+)
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.grey_levels import grey_level_logits
+from aslp_lib.recalibration import Temperature
+
+TEMPERATURES = np.geomspace(0.5, 8, 97)
+"""Temperatures of the curves; 1 is among them."""
+
+
+@themed
+def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
+    """Plot the negative log-likelihood of each set over the temperature, and mark the minima.
+
+    Args:
+        sets: label -> counts.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 4.0, title)
+    notes = []
+    for (label, counts), (colour, line, mark), width in zip(
+        sets.items(), looks(), line_widths(len(sets)), strict=False
+    ):
+        best = Temperature().fit(counts).value
+        at_one, least = _nll(counts, np.array([1.0, best]))
+        axis.plot(TEMPERATURES, _nll(counts, TEMPERATURES), line, color=colour, label=label)
+        axis.plot(best, least, mark, color=colour, markersize=5 * width, markeredgecolor="black")
+        notes.append(f"{label}: minimum {least:.2f} at T = {best:.1f}, {at_one:.2f} at T = 1")
+    axis.axvline(1, color=ink(), linestyle=":", linewidth=1)
+    axis.set(
+        xscale="log", xlabel="temperature T", ylabel="NLL, nats per pixel", ylim=(0, None),
+        xticks=(0.5, 1, 2, 4, 8), xticklabels=("0.5", "1", "2", "4", "8"),
+    )  # fmt: skip
+    axis.minorticks_off()
+    axis.legend(fontsize=9)
+    figure.set_label(f"{title}, for temperatures from 0.5 to 8. {'; '.join(notes)}.")
+    return figure
+
+
+def _nll(counts: Counts, temperatures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Compute the mean negative log-likelihood at each temperature, in nats per pixel."""
+    logits = grey_level_logits(counts.grey_levels)
+    margins = np.concatenate([-logits, logits])  # background, then foreground
+    pixels = counts.pooled.ravel()
+    return np.logaddexp(0, -margins / temperatures[:, None]) @ pixels / pixels.sum()
+
+
+@themed
+def errors_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: str) -> Figure:
+    """Plot the mean ECE over seeds, with a row per set and a marker per method.
+
+    Args:
+        values: set -> method -> ECE of each seed, in [0, 1]; every set has the same methods.
+    """
+    sets, methods = list(values), list(next(iter(values.values())))
+    means = 100 * np.array([[np.mean(seeds) for seeds in row.values()] for row in values.values()])
+    figure, (axis,) = new_panels(1, 6.8, 1.3 + 0.45 * len(sets))
+    rows = np.arange(len(sets))
+    axis.hlines(rows, 0, means.max(), color=GREY, linewidth=0.5)
+    sizes = line_widths(len(methods))
+    for method, mean, (colour, _, mark), size in zip(
+        methods, means.T, looks(), sizes, strict=False
+    ):
+        axis.plot(
+            mean, rows, mark, color=colour, label=plain(method, 30),
+            markersize=3 + 3.5 * size, markeredgecolor="black", markeredgewidth=0.6,
+        )  # fmt: skip
+    axis.set(title=plain(title, 60), xlabel="ECE, %", yticks=rows, yticklabels=sets)
+    # The limit on the left leaves room for the marks at 0.
+    axis.set(xlim=(-0.04 * means.max(), None), ylim=(len(sets) - 0.5, -0.5))
+    legend_below(figure, axis)
+    notes = [
+        f"{name}: " + ", ".join(map("{} {:.0f} %".format, methods, row))
+        for name, row in zip(sets, means, strict=True)
+    ]
+    figure.set_label(f"{title}. ECE on {'; on '.join(notes)}.")
+    return figure
+
+
+@themed
+def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
+    """Plot a training with early stopping: validation accuracy, confidence and NLL over the epochs.
+
+    A vertical line marks the epoch whose weights are kept.
+
+    Args:
+        log: rows with "epoch", "accuracy", "confidence", "nll" and "best_epoch".
+    """
+    figure, (left, right) = new_panels(2, 4, 3.5, title)
+    column = {key: np.array([row[key] for row in log]) for key in log[0]}
+    epoch, best = column["epoch"], int(log[-1]["best_epoch"])
+    left.plot(epoch, 100 * column["confidence"], color=ORANGE, label="confidence")
+    left.plot(epoch, 100 * column["accuracy"], "--", color=BLUE, label="accuracy")
+    right.plot(epoch, column["nll"], color=BLUE, label="NLL")
+    for axis, name in ((left, "%"), (right, "NLL, nats per pixel")):
+        axis.axvline(best, color=ink(), linestyle=":", label=f"weights kept: epoch {best}")
+        axis.set(xlabel="epoch", ylabel=f"validation, {name}")
+        axis.legend()
+    stop, last = log[best - 1], log[-1]
+    figure.set_label(
+        f"{title}. Accuracy and confidence are {100 * stop['accuracy']:.0f} % and "
+        f"{100 * stop['confidence']:.0f} % at epoch {best}, whose weights are kept, and "
+        f"{100 * last['accuracy']:.0f} % and {100 * last['confidence']:.0f} % at epoch {len(log)}."
+    )
+    return figure
