@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, slider
 from aslp_lib.course.figures.panels import CONFIDENCE, SHARE, Panels
-from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
+from aslp_lib.evaluation.figures.style import GREY, directions
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
@@ -67,7 +67,10 @@ def estimators(counts: Counts | Mapping[str, Counts]) -> Explorer:
 
 
 def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) -> Figure:
-    """Plot a reliability diagram with the gaps that an estimator counts, and the bins' shares."""
+    """Plot a reliability diagram with the gaps that an estimator counts, and the bins' shares.
+
+    Orange gaps are overconfidence, blue ones underconfidence.
+    """
     title, _, bins_of = ESTIMATORS[estimator]
     title = f"{which}: {title}" if which else title
     table = bins_of(sets[which], bins)
@@ -82,17 +85,18 @@ def _picture(sets: Mapping[str, Counts], which: str, estimator: str, bins: int) 
     shares = panels.plot((5.0, 0.5, 3.4, 2.55), x, percent, "where the pixels are")
     left, width = table.edges[:-1], np.diff(table.edges)
     diagram.bar(
-        left[full], table.accuracy[full], width[full], align="edge", color=BLUE, alpha=0.35,
+        left[full], table.accuracy[full], width[full], align="edge", color=GREY, alpha=0.35,
         edgecolor="white", linewidth=0.5, label="accuracy",
     )  # fmt: skip
     diagram.plot([0.5, 1], [0.5, 1], "--", color="black", linewidth=1, label="calibrated")
-    for mask, colour, thickness, label in (
-        (counted, ORANGE, 4, "gap, counted"),
-        (full & ~counted, GREY, 1, "gap, not counted"),
+    colours = np.where(table.gap > 0, *directions())
+    for mask, thickness, label in (
+        (counted, 5, "gap, counted"),
+        (full & ~counted, 1, "gap, not counted"),
     ):
         if mask.any():
             ends = table.confidence[mask], table.accuracy[mask], table.confidence[mask]
-            diagram.vlines(*ends, color=colour, linewidth=thickness, label=label)
+            diagram.vlines(*ends, color=colours[mask], linewidth=thickness, label=label)
     confidence, share = table.confidence[full], table.share[full]
     diagram.plot(confidence, table.accuracy[full], ".", color="black", markersize=5)
     diagram.legend(fontsize=9, loc="lower right")
