@@ -1,6 +1,6 @@
 """Choice of the ridge of image-wise recalibration by leave-one-corruption-out, and its effect.
 
-    python benchmarks/image_wise.py             # the shipped BCE network, embedded data
+    python benchmarks/image_wise.py             # the shipped BCE network, synthetic data
     python benchmarks/image_wise.py --run RUN   # a trained run, its first method
 
 Everything is computed from float probabilities at the network's size. All severities of a
