@@ -214,7 +214,7 @@ def of_records(
     as_trained = [record for record in records if record["recalibration"] is None]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
     columns += [(name, "ece") for name in further] + [(tuple(corrupted), "ece")]
-    parts.append(table(as_trained, columns, "as it was trained"))
+    parts.append(table(as_trained, columns, "as trained"))
     for kind in ("temperature_scaling", "image_wise_shrinkage"):
         rows = [record for record in records if record["recalibration"] == kind]
         parts.append(table(rows, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
@@ -312,7 +312,7 @@ def of_differences(
     noisy = best["constant_alpha"]
     smooth = RunConfiguration("label_smoothing", {"epsilon": strength_of(noisy)})
     pairs += [
-        (f"hard inversion drawn - its mean, both {_with(kind)}", noisy, smooth, kind)
+        (f"constant alpha: sampled - expected targets, both {_with(kind)}", noisy, smooth, kind)
         for kind in (None, "temperature_scaling", "image_wise_shrinkage")
     ]
     sets = [name for name in names if ", " not in name][:4]

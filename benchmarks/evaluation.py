@@ -153,14 +153,14 @@ def pysodmetrics(folder: Path) -> None:
 
 
 CONTENDERS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "decode": ("decoding maps and masks (PIL)", decode),
+    "decode": ("decoding maps and masks (Pillow)", decode),
     "reading": ("decoding and checking them, here", reading),
-    "counting": ("and counting", counting),
-    "ours": ("every score here but weighted F, one thread", ours),
+    "counting": ("decoding, checking and counting, here", counting),
+    "ours": ("every score here except weighted F, one thread", ours),
     "torchmetrics_ece": ("torchmetrics, ECE alone", torchmetrics_ece),
     "netcal_ece": ("netcal, ECE alone", netcal_ece),
     "pysodmetrics": ("PySODMetrics: MAE, S, E, F", pysodmetrics),
-    "ours_two_workers": ("every score here, two workers, by the clock", partial(ours, workers=2)),
+    "ours_two_workers": ("every score here, two workers, wall clock", partial(ours, workers=2)),
 }
 """Name of a contender -> its title in the table, and the function to time."""
 PACKAGES = ("numpy", "torch", "pillow", "torchmetrics", "netcal", "pysodmetrics")
@@ -232,8 +232,8 @@ def table(results: dict) -> str:
     ]
     parts = [
         f"{results['images']} maps, {results['megapixels']:.1f} million pixels, "
-        f"{results['lowest']:.0%} of them at 0 and {results['highest']:.0%} at 255; the least of "
-        f"{results['repeats']} interleaved rounds, processor time; {results['date']}; "
+        f"{results['lowest']:.0%} of them at 0 and {results['highest']:.0%} at 255; lowest "
+        f"processor time of {results['repeats']} interleaved rounds; {results['date']}; "
         f"{results['machine']}; {results['versions']}.",
         markdown_table(["", "time / decoding", "peak MB over decoding"], contenders),
         f"The command on {commands['images']:,} such maps, start-up included (decoding: "
@@ -242,7 +242,7 @@ def table(results: dict) -> str:
             ["", "seconds", "/ decoding"],
             [[f"`{name}`", f"{seconds[name]:.2f}", f"{ratios[name]:.2f}"] for name in COMMANDS],
         ),
-        f"{many['images']:,} maps: {many['microseconds']:.0f} microseconds a map on one thread, "
+        f"{many['images']:,} maps: {many['microseconds']:.0f} microseconds per map on one thread, "
         f"{many['megabytes_over_decoding']:.0f} MB over decoding, of which the counts themselves "
         f"are {many['counts_megabytes']:.0f}.",
     ]

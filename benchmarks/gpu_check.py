@@ -26,7 +26,7 @@ LINES = 15
 
 
 def write_embedded(root: Path, train: int = 1000, test: int = 100) -> None:
-    """Write the embedded data set as JPEGs of 400 x 300 pixels in the paper's layout."""
+    """Write the synthetic data as JPEGs of 400 x 300 pixels in the paper's layout."""
     for number, (folder, images) in enumerate({"Train/DUTS-TR": train, "Test/SOD": test}.items()):
         for kind in ("Image", "GT"):
             (root / folder / kind).mkdir(parents=True)
@@ -106,7 +106,7 @@ def main() -> int:
         "cuda": torch.version.cuda,
         "cards": torch.cuda.device_count(),
         "gigabytes": round(properties.total_memory / 2**30, 1),
-        "images": "the embedded set" if arguments.data is None else "given",
+        "images": "synthetic data" if arguments.data is None else "given",
         "passed": all(step["passed"] for step in results),
         "steps": results,
         "benchmarks": [b for b in benchmarks if b["device"] == machine["device"]],

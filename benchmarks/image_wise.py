@@ -1,6 +1,6 @@
 """Choice of the ridge of image-wise recalibration by leave-one-corruption-out, and its effect.
 
-    python benchmarks/image_wise.py             # the shipped BCE network, embedded data
+    python benchmarks/image_wise.py             # the shipped BCE network, synthetic data
     python benchmarks/image_wise.py --run RUN   # a trained run, its first method
 
 Everything is computed from float probabilities at the network's size. All severities of a
@@ -43,7 +43,7 @@ from aslp_lib.runs import Run
 from aslp_lib.training.validation import validate
 
 RESULTS = Path(__file__).parent / "results" / "image_wise.json"
-START, END = "<!-- per image -->", "<!-- end of per image -->"
+START, END = "<!-- image-wise -->", "<!-- end of image-wise -->"
 TRIED = {
     ImageWiseShrinkage: ((1e-2, 40), (1e-1, 40)),
     ImageWiseTemperature: ((3e-2, 40), (1e-1, 40)),
@@ -102,10 +102,10 @@ def measure(run: Path | None) -> tuple[str, dict]:
     }
     everything = Counts.join([clean, *corrupted.values()])
     fits = {
-        "as it was trained": None,
-        "temperature": Temperature().fit(clean),
-        "two temperatures": ClassWiseTemperature().fit(clean),
-        "temperature, corrupted validation": Temperature().fit(everything),
+        "as trained": None,
+        "temperature scaling": Temperature().fit(clean),
+        "class-wise temperature": ClassWiseTemperature().fit(clean),
+        "temperature scaling on corrupted images": Temperature().fit(everything),
         **{label: kind().fit(clean, corrupted.values()) for label, kind in kinds.items()},
     }
     sets = {"validation": clean, **{name: count(part) for name, part in data.tests.items()}}
@@ -127,7 +127,7 @@ def measure(run: Path | None) -> tuple[str, dict]:
         "date": str(date.today()),
         "network": settings.network,
         "images": {part: len(counts) for part, counts in sets.items()},
-        "left_out": {"as it was trained": uncalibrated, **without},
+        "left_out": {"as trained": uncalibrated, **without},
         "rows": rows,
     }
 
@@ -144,9 +144,9 @@ def table(results: dict) -> str:
         ]
         parts += [
             f"{name.capitalize()} data, network {result['network']}, images: {images}; "
-            f"{result['date']}. ECE (OE), %; corrupted: the mean over all kinds and grades.",
+            f"{result['date']}. ECE (OE), %; corrupted: mean over all corruptions.",
             markdown_table(["", *sets], rows),
-            "Validation under the kinds that were left out: "
+            "Mean ECE on the validation set under the corruptions left out of the fit: "
             + "; ".join(
                 f"{label} {100 * row['ece']:.2f} %"
                 + (f", NLL {row['nll']:.4f}" if "nll" in row else "")

@@ -44,11 +44,12 @@ START, END = "<!-- training -->", "<!-- end of training -->"
 LOADING_WORKERS = 2
 """Number of workers when the loader is timed alone."""
 SPEED = (
-    "device, network, size", "plain, images/s", "ours", "images held", "and in bf16",
+    "device, network, size", "plain, images/s", "ours", "images in memory", "and in bf16",
     "peak MB: plain", "ours", "in bf16", "alphas' share of a step",
 )  # fmt: skip
 LOADERS = (
-    "loader, 2 workers", "bare decoder, images/s", "from files", "augmented", "held", "augmented",
+    "loader, 2 workers", "bare decoder, images/s",
+    "from files", "augmented", "in memory", "augmented",
 )  # fmt: skip
 """Titles of the columns of the two tables."""
 

@@ -21,25 +21,27 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CLAIMS.md"
 MEANINGS = {
-    "reproduced": "the code computes it, and the test shows it",
+    "reproduced": "the test shows it",
     "reproduced at small scale": (
-        "it holds here, on the embedded data or on 2,000 photographs of 128 pixels"
+        "it holds here, on synthetic data or on 2,000 photographs of 128 pixels"
     ),
     "contradicted": "it does not hold here",
-    "not settled": "the 95 % interval over seeds leaves it open",
-    "recorded elsewhere": "numbers of the authors, not computed here",
-    "not attempted": "needs data, a GPU or numbers that are not here",
+    "not resolved": "the differences over seeds neither confirm nor contradict it",
+    "recorded elsewhere": "the authors' numbers, not computed here",
+    "not attempted": "it needs data, a GPU or numbers that are not available here",
 }
 HEAD = """\
 # Claims
 
-What is claimed, by the paper and here, and what shows it: the code (of `aslp_lib`), a test, a
-section of a notebook, and numbers. Made by `python tests/claims.py`, which reads measured numbers
-from `benchmarks/results`; a test holds the page to it. How to make them again, and where they end:
-[docs/reproducibility.md](docs/reproducibility.md).
+This page lists claims of the paper and of this project. For each claim, it names the code (in
+`aslp_lib`), a test, a section of a notebook, and numbers. `python tests/claims.py` writes the page,
+with measured numbers from `benchmarks/results`, and a test checks that it is up to date.
+[Reproducibility](docs/reproducibility.md) says how to make the results again.
 
-Scores are means over seeds, in percent; in brackets the mean difference, paired by seed, with
-Student's 95 % interval, in points. A claim about a difference holds if all of the interval agrees.
+Scores are means over seeds, in percent. In brackets is the mean difference, paired by seed, with
+Student's 95 % interval, in points. A claim about such a difference holds if the whole interval
+agrees with it, and is contradicted if the whole interval disagrees. A claim about several contrasts
+is decided by tests with Holm's correction.
 """
 COLUMNS = ("claim", "status", "measured", "code", "test", "notebook")
 
@@ -59,7 +61,7 @@ def status_and_numbers(claim: dict) -> tuple[str, str]:
     result = getattr(measured, arguments.pop("quantity"))(**arguments)
     if result is None:
         return "not attempted", ""
-    return {True: status, False: "contradicted", None: "not settled"}[result.holds], result.text
+    return {True: status, False: "contradicted", None: "not resolved"}[result.holds], result.text
 
 
 def page() -> str:

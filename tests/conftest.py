@@ -12,7 +12,7 @@ from aslp_lib.data.shapes import Shapes
 
 
 def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:
-    """`images` pairs of the embedded set as `Image/*.jpg` and `GT/*.png`, not square."""
+    """`images` pairs of the synthetic data as `Image/*.jpg` and `GT/*.png`, not square."""
     (folder / "Image").mkdir(parents=True)
     (folder / "GT").mkdir()
     shapes = Shapes(folder.name, images, seed, size=size)

@@ -1,4 +1,4 @@
-"""The numbers of CLAIMS.md that the records under benchmarks/results hold.
+"""The numbers of CLAIMS.md, read from the records in benchmarks/results.
 
 Each function that claims.yaml names returns a `Measured`.
 """
@@ -51,7 +51,7 @@ class Measured(NamedTuple):
 
     Args:
         text: the numbers.
-        holds: whether the claim is true; None if the numbers leave it open.
+        holds: whether the claim is true; None if the numbers do not resolve it.
     """
 
     text: str
@@ -114,10 +114,10 @@ def scores_of(source: str, part: str, way: str) -> list[dict]:
 def change(
     source: str, part: str, score: str, before: str, after: str, low: float, high: float
 ) -> Measured:
-    """The difference of a score, paired by the seeds that both have.
+    """Compare a score of two training methods, paired by the seeds that both have.
 
-    The claim holds if the 95 % interval lies between `low` and `high`, and it does not if the
-    interval lies outside.
+    The claim holds if the 95 % interval lies between `low` and `high`, is contradicted if the
+    interval lies outside, and is not resolved otherwise.
     """
     first, second = (scores_of(source, part, way) for way in (before, after))
     seeds = {run["seed"] for run in first} & {run["seed"] for run in second}
@@ -140,8 +140,10 @@ does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 
 
 def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
-    """Whether a letter of ASLP lowers the NLL of temperature-scaled networks in all contrasts and
-    sets; it does not if it raises some and lowers none."""
+    """Whether a part of ASLP lowers the NLL in all contrasts and sets, after temperature scaling.
+
+    The claim is contradicted if the part raises the NLL in some and lowers it in none.
+    """
     runs = of_preset(preset)
     family = [
         difference(*letters.paired(runs, part, contrast, "temperature_scaling"), "nll")
@@ -161,7 +163,7 @@ def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
 
 
 def ranks() -> Measured:
-    """Which score ranks networks by their posterior error."""
+    """Whether NLL ranks networks by their posterior error better than ECE does."""
     runs = of_preset("demo")
     ranked = {
         part: rank_correlation_with_posterior_error(runs, part)
@@ -200,7 +202,7 @@ def entropy_ends_at_zero() -> Measured:
 
 
 def reading() -> Measured:
-    """Every score, and another library's ECE alone, compared with decoding the PNGs."""
+    """Whether all scores take less time than torchmetrics' ECE alone, relative to decoding."""
     contenders = record("evaluation.json")["contenders"]
     ours, other = contenders["ours"]["ratio"], contenders["torchmetrics_ece"]["ratio"]
     text = f"{ours:.2f} times decoding; torchmetrics' ECE alone {other:.2f}"
@@ -208,7 +210,10 @@ def reading() -> Measured:
 
 
 def training_speed() -> Measured:
-    """On CPUs: `gpu_check.sh` adds cards to the same record."""
+    """Whether the training loop is faster than a plain one on CPUs.
+
+    `gpu_check.sh` adds GPUs to the same record.
+    """
     rows = [row for row in record("training.json") if not row["device"].startswith("NVIDIA")]
     rates = [(row["network"], row["images_per_second"]) for row in rows]
     ratios = {network: rate["ours"] / rate["plain"] for network, rate in rates}
@@ -217,12 +222,13 @@ def training_speed() -> Measured:
 
 
 def levels_cost() -> Measured:
+    """Whether the update of alpha takes less than 1 % of a training step."""
     most = max(row["alpha_share"] for row in record("training.json"))
     return Measured(f"at most {100 * most:.2f} % of a step", most < 0.01)
 
 
 def on_a_gpu() -> Measured | None:
-    """The record of `gpu_check.sh`; None before it ran."""
+    """Whether `gpu_check.sh` passed; None before it ran."""
     if not (RESULTS / "gpu.json").exists():
         return None
     content = record("gpu.json")

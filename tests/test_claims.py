@@ -23,8 +23,8 @@ def test_code_tests_and_sections_that_are_named_exist():
     [
         ((0.05, 0.07, 0.07, 0.09), "reproduced", "contradicted"),
         ((0.15, 0.17, 0.17, 0.19), "contradicted", "contradicted"),
-        ((0.101, 0.109, 0.121, 0.129), "not settled", "reproduced"),
-        ((0.05, 0.17, 0.07, 0.19), "not settled", "not settled"),
+        ((0.101, 0.109, 0.121, 0.129), "not resolved", "reproduced"),
+        ((0.05, 0.17, 0.07, 0.19), "not resolved", "not resolved"),
     ],
 )
 def test_the_interval_over_seeds_decides_the_status(monkeypatch, after, falls, stays):
