@@ -252,13 +252,23 @@ def verdict() -> str:
             subjects, differences, verdicts(differences, SMALLEST), strict=True
         )
     ]
-    photographs = list(chain_differences("real", "validation").values())
-    resolved = sum(word in ("smaller", "larger") for word in verdicts(photographs, SMALLEST))
     effects = f"{', '.join(parts[:-1])}, and {parts[-1]}".replace(" it ", " the test NLL ", 1)
+    photographs = list(chain_differences("real", "validation").values())
+    words = verdicts(photographs, SMALLEST)
+    names = ("LP", "S", "A", "ASLP (MC)", "early stopping")
+    groups = {
+        "significant": [n for n, w in zip(names, words, strict=True) if w in ("smaller", "larger")],
+        f"equivalent to zero within {SMALLEST:g} nats": [
+            n for n, w in zip(names, words, strict=True) if w == "equivalent"
+        ],
+    }
+    on_photographs = [
+        f"the effects of {' and '.join(group)} are {what}" if group else f"no effect is {what}"
+        for what, group in groups.items()
+    ]
     return (
         f"On the synthetic data ({differences[0].seeds} seeds, all networks temperature-scaled), "
-        f"{effects}; on photographs ({photographs[0].seeds} seeds), {resolved or 'none'} of these "
-        f"differences {'are' if resolved > 1 else 'is'} resolved."
+        f"{effects}; on photographs ({photographs[0].seeds} seeds), {' and '.join(on_photographs)}."
     )
 
 
