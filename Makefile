@@ -135,6 +135,7 @@ weights: $(STAMP)  ## the shipped weights, the explorers' records and the README
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.perturbations
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.epochs
+	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.cells
 	"$(PYTHON)" benchmarks/readme_picture.py
 
 solutions: $(STAMP)  ## the notebook of solutions again, from the exercises

@@ -2,8 +2,8 @@
 
 python benchmarks/minutes.py
 
-A learner reads 130 words of text in a minute, and needs half a minute for a cell of code, one for a
-prediction, ten for the coded exercise, and four for the question to think about. Cells that only
+A learner reads 150 words of text in a minute, and needs half a minute for a cell of code, one for a
+prediction, eight for the coded exercise, and four for the question to think about. Cells that only
 check the results are not counted. The sum is rounded to five minutes.
 """
 
@@ -33,7 +33,7 @@ def counts(path: Path) -> tuple[int, int, int, int]:
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     predictions = sum(len(re.findall(r"= (?:Number|Choice)\(", source)) for source in code)
     exercises = sum("exercises.check(" in source for source in code)
-    minutes = words / 130 + len(code) / 2 + predictions + 10 * exercises + 4
+    minutes = words / 150 + len(code) / 2 + predictions + 8 * exercises + 4
     return words, len(code), predictions, 5 * round(minutes / 5)
 
 
