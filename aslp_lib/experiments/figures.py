@@ -54,7 +54,7 @@ def scores_over_seeds(
             row = list(values).index(label)
             axis.plot(factor * value, row, "x", color=ink(), markersize=10, markeredgewidth=2)
             notes[label] += f", the network above {score.text(value)}"
-    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]} ({marks})")
+    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]}\n({marks})")
     figure.set_label(
         f"{score.title} over {count} seeds, {title}, with the mean and its 95 % interval. "
         f"{'; '.join(notes.values())}."
@@ -85,11 +85,14 @@ def paired_differences(
     """
     values = {label: paired.values for label, paired in differences.items()}
     figure, axis = _rows(values, score, f"Differences in {score.title}, {title}")
-    band = smallest * (100 if score.unit == "%" else 1)
-    axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
     unit = "percentage points" if score.unit == "%" else UNITS[score.unit]
-    axis.set_xlabel(f"difference in {score.title}, {unit} (grey: too small to matter)")
+    meaning = "dots: seeds; diamond: mean, 95 % interval"
+    if smallest:
+        band = smallest * (100 if score.unit == "%" else 1)
+        axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
+        meaning += "; grey: too small to matter"
+    axis.set_xlabel(f"difference in {score.title}, {unit}\n({meaning})")
     notes = []
     found = verdicts(list(differences.values()), smallest)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
@@ -107,7 +110,7 @@ def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tu
     """Draw the values of every row, with their mean and its 95 % interval."""
     import seaborn
 
-    figure = new_figure(7.6, 1.2 + 0.4 * len(values), title)
+    figure = new_figure(7.6, 1.4 + 0.4 * len(values), title)
     axis = figure.subplots()
     factor = 100 if score.unit == "%" else 1
     names = [plain(label, 30) for label, row in values.items() for _ in row]
