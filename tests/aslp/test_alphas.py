@@ -156,6 +156,14 @@ def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
     assert after_one_step(alphas, 0.0, 3.0) == pytest.approx(rest)
 
 
+def test_the_bound_of_the_measured_gap_ends_where_the_targets_are_calibrated():
+    """At beta = 1/2 and accuracy 0.9, this is 2 (1 - 0.9) / 0.5 = 0.4."""
+    technique = P.Technique("weak", 0.5)
+    alphas = AdaptiveAlpha(1, technique, "measured_gap", warm_up=0, bound_gain=9.0)
+    alphas.observe(0.9, 1.0)
+    assert alphas.rule.bound.item() == pytest.approx(0.4)
+
+
 def test_state_survives_safetensors_and_only_named_images_move():
     alphas, other = (AdaptiveAlpha(4, P.HARD_INVERSION, "measured_gap", warm_up=1) for _ in "12")
     alphas.observe(0.9, 0.97)

@@ -2,7 +2,7 @@
 give each method's loss as a plain formula."""
 
 import math
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from functools import partial
 from itertools import product
 
@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
 from aslp_lib.aslp import perturbation as P
-from aslp_lib.methods import FAMILIES, METHODS, Draws
+from aslp_lib.methods import FAMILIES, METHODS, Draws, Hyperparameters
 from aslp_lib.metrics.counts import Counts
 
 IMAGES = 5
@@ -212,6 +212,8 @@ every_method = pytest.mark.parametrize("name", METHODS)
 def test_every_method_has_a_formula_and_a_label_of_its_own():
     assert {name for name, *_ in CASES} == METHODS.keys()
     assert len({method.label for method in METHODS.values()}) == len(METHODS)
+    options = [method.Options() for method in METHODS.values()]
+    assert all(is_dataclass(each) and hash(each) for each in [*options, Hyperparameters()])
 
 
 @every_case

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aslp_lib.metrics import calibration, saliency
+from aslp_lib.metrics import bootstrap, calibration, saliency
 from aslp_lib.metrics.bootstrap import (
     Resamples,
     bounds,
@@ -122,4 +122,12 @@ def test_error_bounds_are_the_bounds_of_ece_and_oe():
     assert found["ece"] == pytest.approx(bounds(counts, calibration.ece), rel=1e-9)
     assert found["oe"] == pytest.approx(bounds(counts, calibration.oe), rel=1e-9)
     few = Counts(counts.table * (np.arange(256) > 250))  # four bins without a pixel
-    assert error_bounds(few)["oe"] == pytest.approx(bounds(few, calibration.oe), rel=1e-9)
+    one = Counts(np.zeros((2, 2, 256), np.int64))
+    one.table[[0, 1], [0, 1], [200, 250]] = 1  # bins of a single pixel
+    for table in (few, one):
+        assert error_bounds(table)["oe"] == pytest.approx(bounds(table, calibration.oe), rel=1e-9)
+
+
+def test_a_diagram_of_a_single_image_has_no_intervals():
+    tables = bootstrap.reliability_tables({"one": random_counts()[:1], "two": random_counts()})
+    assert tables["one"].low is tables["one"].high is None is not tables["two"].low

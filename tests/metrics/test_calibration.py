@@ -115,6 +115,7 @@ def test_a_diagram_of_equal_mass_by_hand():
     np.testing.assert_allclose(table.edges, [0.6, 0.8, 1.0])
     np.testing.assert_allclose(table.confidence, [0.7, 1.0])
     np.testing.assert_allclose(table.accuracy, [0.75, 0.75])
+    np.testing.assert_allclose([table.under, table.over], [0.5 * 0.05, 0.5 * 0.25])
 
 
 @pytest.mark.parametrize("of", OF)
@@ -158,6 +159,8 @@ def test_what_cannot_be_measured():
             with pytest.raises(ValueError, match=f"bins is {bins}; expected 1 to 256"):
                 score(counts, bins)
         score(counts, 256)
+    with pytest.raises(ValueError, match="bins is 0; expected 1 to 256"):
+        calibration.image_bins(counts, 0, equal_mass=True)
     with pytest.raises(ValueError, match="counts of 8 grey levels"):
         calibration.check_bins(257, 8)
     calibration.check_bins(257, 4096)

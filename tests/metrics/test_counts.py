@@ -4,9 +4,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import bootstrap, calibration, score
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.metrics.structure import centroid
+
+
+def test_what_is_counted_and_measured_cannot_be_changed():
+    kinds = (Counts, calibration.Reliability, bootstrap.Interval, score.Score, score.ImageMean)
+    assert all(kind.__dataclass_params__.frozen for kind in kinds)
 
 
 @settings(deadline=None, max_examples=60, derandomize=True)

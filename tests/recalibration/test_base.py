@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.recalibration import (
     RECALIBRATIONS,
     REGISTERED,
+    CalibrationData,
     ImageRecalibration,
     Logistic,
     Temperature,
+    calibration_data,
 )
 
 OF_IMAGES = [each.name for each in REGISTERED if issubclass(each, ImageRecalibration)]
@@ -42,6 +44,11 @@ def counted(logits, labels):
 @cache
 def fitted_on_counts(name):
     return RECALIBRATIONS[name]().fit(counted(*batch()))
+
+
+def test_no_number_of_a_recalibration_can_be_changed_after_the_checks():
+    for kind in (*RECALIBRATIONS.values(), CalibrationData, calibration_data.Images):
+        assert all(c.__dataclass_params__.frozen for c in kind.__mro__ if is_dataclass(c))
 
 
 @pytest.fixture(params=RECALIBRATIONS)
