@@ -97,15 +97,3 @@ def test_the_numbers_of_the_quizzes_are_current():
         for text, value in zip(texts, values, strict=True):
             digits = len(text.partition(".")[2])
             assert abs(float(text) - float(value)) <= 0.5 * 10**-digits + 1e-6, (answer, value)
-
-
-def test_every_notebook_has_a_quiz():
-    """The numbers of questions and answers agree."""
-    quizzes = re.split(r"\n### (?=\w\d )", PAGE.read_text(encoding="utf-8"))[1:]
-    notebooks = sorted((PAGE.parent / "notebooks").glob("*.ipynb"))
-    assert {path.name[:2] for path in notebooks} <= {quiz[:2] for quiz in quizzes}
-    for quiz in quizzes:
-        questions, solutions = (
-            re.findall(r"^\d\. ", part, re.M) for part in quiz.split("<summary>Answers</summary>")
-        )
-        assert 2 <= len(questions) <= 4 and questions == solutions
