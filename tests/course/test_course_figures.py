@@ -13,6 +13,7 @@ from aslp_lib import HARD_INVERSION, SOFT_INVERSION
 from aslp_lib.course import figures
 from aslp_lib.course.figures.recalibration import TEMPERATURES
 from aslp_lib.course.models.microscopy import draw_cells
+from aslp_lib.course.models.release import Spans
 from aslp_lib.course.models.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -35,6 +36,8 @@ KEYS = ("epoch", "accuracy", "confidence", "nll", "best_epoch")
 ROWS = (1, 0.7, 0.6, 0.6, 1.0), (2, 0.9, 0.8, 0.3, 2.0), (3, 0.8, 0.97, 0.5, 2.0)
 LOG = [dict(zip(KEYS, row, strict=True)) for row in ROWS]
 ERRORS = {"test": {"none": [0.1], "fit": [0.01, 0.03]}, "far": {"none": [0.2], "fit": [0.2, 0.4]}}
+LOW, HIGH, SHARES = np.array([[0.0, 0.6], [0.8, 1.0], [0.7, 0.9]])
+SPANS = Spans(LOW, HIGH, np.array([60, 90]), confidence=SHARES, accuracy=SHARES - 0.1, total=100)
 ENDS = {"images": np.array([[0.1, 0.3], [0.25, 0.4], [0.0, 0.15]])}
 RUNS = {"A": (ALPHA, BOUND), "B": (ALPHA / 2, BOUND)}
 TRACE = Trace(MARGINS, ALPHA, ALPHA, ACCURACY, CONFIDENCE, BOUND)
@@ -63,6 +66,10 @@ DRAWN = {
     "cells": (
         (CELLS, [2, 0]),
         {(2, "image"): of_cells(CELLS.masks), (4, "image"): of_cells(CELLS.posterior)},
+    ),
+    "curves": (
+        ([1, 2], {"one": {"A": [3, 4], "B": [5, 6]}, "two": {"A": [7, 8]}}, "x", "title"),
+        {(0, 1): [[1, 5], [2, 6]], (1, 0): [7, 8]},
     ),
     "decisions": (([SOFT_INVERSION],), {(0, 1): [[1 / 1.5, 0.5]]}),
     "descent": ((TRACES, 0.85), {(0, 0): TRACES["HI"][:, 0], (1, 0): TRACES["HI"][2:].mean()}),
@@ -107,6 +114,7 @@ DRAWN = {
         ({"sure": SURE}, "title"),
         {(0, 0): nll(TEMPERATURES), (0, 1): [[np.log(4) / np.log(1.5), entropy(0.6)]]},
     ),
+    "overlapping_bins": ((SPANS, "title"), {}),
     "plane": (({"HI": (0.1, 2.0), "LS": (1.0, 0.1)},), {(0, 1): [[1, 0.1]]}),
     "readings": ((COUNTS, "set"), {}),
     "running_means": (
@@ -190,3 +198,12 @@ def test_every_corruption_is_shown_with_the_outline_of_its_mask():
             for polygon in line.get_paths()[0].to_polygons():
                 inside ^= Path(polygon).contains_points(pixels)
         np.testing.assert_array_equal(inside.reshape(16, 16), mask[0].bool())
+
+
+def test_a_bin_is_drawn_from_its_lower_to_its_upper_end_in_two_parts():
+    own, shared = figures.overlapping_bins(SPANS, "title").axes[0].containers
+    spans = [
+        [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] for bars in (own, shared)
+    ]
+    np.testing.assert_allclose(spans[0], [(0.5, 0.8), (0.8, 1.0)])
+    np.testing.assert_allclose(spans[1], [(0.5, 0.5), (0.6, 0.8)])

@@ -22,8 +22,8 @@ from aslp_lib.course.figures.recalibration import (
     errors_by_set,
     nll_over_temperature,
 )
-from aslp_lib.course.figures.release import stretched_maps
-from aslp_lib.course.figures.studies import estimator_bias, interval_coverage
+from aslp_lib.course.figures.release import overlapping_bins, stretched_maps
+from aslp_lib.course.figures.studies import curves, estimator_bias, interval_coverage
 from aslp_lib.evaluation.figures import (
     alt,
     calibration_errors,

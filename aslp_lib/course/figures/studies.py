@@ -1,4 +1,4 @@
-"""Figures of experiments on estimators: their bias, and the coverage of their intervals."""
+"""Figures of experiments: curves, the bias of estimators, and the coverage of their intervals."""
 
 from __future__ import annotations
 
@@ -9,6 +9,32 @@ from matplotlib.figure import Figure
 
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREY, ORANGE, ink, legend_below, looks, themed
+
+
+@themed
+def curves(
+    x: Sequence[float], panels: Mapping[str, Mapping[str, Sequence[float]]], xlabel: str, title: str
+) -> Figure:
+    """Plot curves over a common variable, with one panel per quantity.
+
+    Args:
+        x: values of the variable.
+        panels: label of the vertical axis -> label of a curve -> its values.
+        xlabel: label of the horizontal axes.
+    """
+    figure, axes = new_panels(len(panels), 6.2 if len(panels) == 1 else 4.2, 3.4, title)
+    notes = []
+    for axis, (ylabel, lines) in zip(axes, panels.items(), strict=True):
+        ends = []
+        for (name, values), (colour, line, mark) in zip(lines.items(), looks(), strict=False):
+            spacing = max(1, len(values) // 12)
+            axis.plot(x, values, line, marker=mark, markevery=spacing, color=colour, label=name)
+            ends.append(f"{name} from {values[0]:.3g} to {values[-1]:.3g}")
+        notes.append(f"{ylabel}: {', '.join(ends)}".replace("\n", " "))
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+    legend_below(figure, axes[0])
+    figure.set_label(f"{title}. Over {xlabel} from {x[0]:g} to {x[-1]:g}: {'; '.join(notes)}.")
+    return figure
 
 
 @themed

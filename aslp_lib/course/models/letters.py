@@ -229,10 +229,25 @@ def chain_differences(data: str, name: str, score: str = "nll") -> dict[str, Dif
     stopping = Contrast(
         "early stopping - BCE", RunConfiguration("early_stopping"), RunConfiguration("bce")
     )
-    pairs = [(records, contrast) for contrast in chain(records)] + [(compared, stopping)]
+    steps = differences(records, chain(records), name, score)
+    return steps | differences(compared, [stopping], name, score)
+
+
+def differences(
+    records: Sequence[Record], contrasts: Sequence[Contrast], name: str, score: str = "nll"
+) -> dict[str, Difference]:
+    """Compute the paired differences of contrasts, of temperature-scaled networks.
+
+    Args:
+        name: name of the set.
+        score: key of a score in the records.
+
+    Returns:
+        Label of the contrast -> first minus second.
+    """
     return {
-        contrast.label: difference(*paired(found, name, contrast, "temperature_scaling"), score)
-        for found, contrast in pairs
+        contrast.label: difference(*paired(records, name, contrast, "temperature_scaling"), score)
+        for contrast in contrasts
     }
 
 

@@ -21,12 +21,15 @@ class Spans:
     """Confidence bins that may share pixels, with one entry per bin.
 
     Args:
+        low, high: (bins,) ends of a bin, as confidences, both included.
         pixels: (bins,) number of pixels counted in a bin.
         confidence, accuracy: (bins,) mean confidence and accuracy of those pixels; 0 in an empty
             bin.
         total: number of pixels of all images.
     """
 
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
     pixels: NDArray[np.int64]
     confidence: NDArray[np.float64]
     accuracy: NDArray[np.float64]
@@ -82,4 +85,5 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
     pixels, confidences, hits = np.array(statistics).T
     counted = np.maximum(pixels, 1)  # an empty bin has the confidence and accuracy 0
     mean_confidence = confidences / counted / TOP
-    return Spans(pixels, mean_confidence, hits / counted, correct.size)
+    ends = low / TOP, high / TOP
+    return Spans(*ends, pixels, mean_confidence, hits / counted, correct.size)

@@ -142,10 +142,11 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
     ]
     axis.add_collection(PolyCollection(bars, facecolors=_colours(table)), autolim=False)
     axis.scatter(confidence, accuracy, s=8 + 60 * share, color=ink(), linewidth=0, zorder=3)
+    axis.set(xlim=(50, 100), xlabel="confidence, %")
     if table.low is not None and table.high is not None:
         ends = 100 * table.low[full], 100 * table.high[full]
         axis.vlines(confidence, *ends, color=ink(), linewidth=1)
-    axis.set(xlim=(50, 100), xlabel="confidence, % (lines: 95 % intervals)")
+        axis.set_xlabel("confidence, % (lines: 95 % intervals)")
 
 
 def _draw_errors(axis: Axes, table: Reliability) -> None:
