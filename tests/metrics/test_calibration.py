@@ -116,6 +116,9 @@ def test_a_diagram_of_equal_mass_by_hand():
     np.testing.assert_allclose(table.confidence, [0.7, 1.0])
     np.testing.assert_allclose(table.accuracy, [0.75, 0.75])
     np.testing.assert_allclose([table.under, table.over], [0.5 * 0.05, 0.5 * 0.25])
+    sums = calibration.image_bins(counts, bins=2, equal_mass=True)
+    np.testing.assert_allclose(sums, [[[4, 4]], [[2.8, 4]], [[3, 3]]])
+    assert calibration.reliability(row([153], [1]), bins=5).pixels.tolist() == [0, 0, 1, 0, 0]
 
 
 @pytest.mark.parametrize("of", OF)

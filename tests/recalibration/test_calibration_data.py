@@ -37,7 +37,8 @@ def test_a_map_of_one_level_has_features(z):
 def test_images_hold_their_pixels_features_and_shares_of_pixels():
     """Those without pixels are left out; bins of 0.2 hold the logits of 8-bit maps."""
     table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
-    table[1] = 0
+    table[1] = table[2] = 0
+    table[2, 0, 7] = 1  # an image of one pixel
     images, z = Images.of(Counts(table)), grey_level_logits(256)
     binned = images.binned()
     for row, i in enumerate((0, 2)):
