@@ -55,7 +55,8 @@ def estimator_bias(sizes: Sequence[int], estimates: Mapping[str, np.ndarray], ti
         # Whole percents, because samples differ between versions of NumPy.
         notes.append(f"{name} goes from {mean[0]:.0f} % to {mean[-1]:.0f} %")
     axis.axhline(0, color=ink(), linestyle="--", linewidth=1, label="true error")
-    axis.set(xscale="log", xlabel="pixels in the sample", ylabel="estimated error, %")
+    axis.set(xscale="log", xlabel="pixels in the sample\n(lines: means; bands: middle 80 %)")
+    axis.set_ylabel("estimated error, %")
     legend_below(figure, axis)
     figure.set_label(
         f"{title}: mean estimate over pixels in the sample, {sizes[0]:,} to {sizes[-1]:,}. "
