@@ -3,12 +3,13 @@
 from aslp_lib.course.figures.alphas import (
     alphas_over_epochs,
     alphas_over_margins,
+    excess_over_bound,
     feedback_loop,
     lambda_trade,
 )
 from aslp_lib.course.figures.confidence import against_truth, readings
 from aslp_lib.course.figures.corruptions import corruptions
-from aslp_lib.course.figures.loss import descent, loss_curves
+from aslp_lib.course.figures.loss import ascent, descent, entropy_of_kinds, loss_curves
 from aslp_lib.course.figures.own_data import alphas_and_uncertainty, cells
 from aslp_lib.course.figures.perturbation import (
     decisions,

@@ -11,9 +11,6 @@ from aslp_lib.course.figures.panels import Panels, new_panels
 from aslp_lib.course.models.simulation import Trace
 from aslp_lib.evaluation.figures.style import GREEN, GREY, PINK, ink, legend_below, looks, themed
 
-LOOP_ALPHAS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""Ticks of alpha, the same for all settings of the loop, so that they can be compared."""
-
 
 @themed
 def alphas_over_epochs(traces: Mapping[str, Trace]) -> Figure:
@@ -108,23 +105,54 @@ def lambda_trade(
 
 
 @themed
-def feedback_loop(trace: Trace, title: str, top: float = LOOP_ALPHAS[-1]) -> Figure:
+def excess_over_bound(
+    excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
+) -> Figure:
+    """Plot the excess of the alphas over MC's bound and its prediction, one dot per training.
+
+    Args:
+        excess: technique -> mean alpha minus the bound, one per seed.
+        predicted: technique -> the prediction for the same seeds.
+    """
+    figure, (axis,) = new_panels(1, 5.6, 3.6)
+    notes = []
+    for place, name in enumerate(excess):
+        offset = np.linspace(-0.06, 0.06, len(excess[name]))
+        measured_label, label = ("measured, one per seed", "predicted") if place == 0 else ("", "")
+        axis.plot(place - 0.15 + offset, excess[name], "o", color=GREEN, label=measured_label)
+        axis.plot(place + 0.15 + offset, predicted[name], "D", color=GREY, label=label)
+        notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
+    axis.axhline(0, color=ink(), linewidth=1)
+    axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")
+    top = 1.5 * max(max(values) for values in (*excess.values(), *predicted.values()))
+    axis.set(xlabel="technique", ylabel="alpha minus the bound", ylim=(-0.1 * top, top))
+    axis.set(xticks=range(len(excess)), xticklabels=excess, xlim=(-0.5, len(excess) - 0.3))
+    axis.legend(loc="upper right", ncols=2)
+    figure.set_label(
+        f"Alpha minus the bound over seeds, mean measured and predicted. {'; '.join(notes)}."
+    )
+    return figure
+
+
+@themed
+def feedback_loop(trace: Trace, title: str) -> Figure:
     """Plot alphas over the epochs, accuracy and confidence, and the last alphas over the margins.
 
     Args:
         trace: the simulation; the alphas of three images are drawn.
         title: title of the first panel.
-        top: upper end of the axes of alpha, one of `LOOP_ALPHAS`.
     """
     panels, epochs = Panels(10.2), len(trace.alpha)
+    # Few ends of the axis, so that similar settings can be compared.
+    top = next(top for top in (0.1, 0.2, 0.5, 1.0) if top >= trace.alpha.max())
     epoch = np.arange(1, epochs + 1)
     time = ("epoch", (0, epochs // 2, epochs))
-    alphas = ("alpha, square-root scale", [tick for tick in LOOP_ALPHAS if tick <= top])
+    alphas = ("perturbation level alpha", [top * tick / 5 for tick in range(6)])
     left = panels.plot((0.65, 0.5, 2.9, 2.55), time, alphas, title)
     left.plot(epoch, trace.bound, "--", color=ink(), linewidth=1, label="bound")
     for (name, image), (colour, line, _) in zip(trace.examples.items(), looks(), strict=False):
         left.plot(epoch, trace.alpha[:, image], line, color=colour, label=name)
-    is_high = trace.alpha[-10:].mean() > top / 4  # the upper half of a square-root scale
+    is_high = trace.alpha[-10:].mean() > top / 2
     left.legend(loc="lower right" if is_high else "upper right")
     percent = ("validation, % of pixels", (50, 75, 100))
     middle = panels.plot((4.25, 0.5, 2.4, 2.55), time, percent, "validation")
@@ -135,9 +163,6 @@ def feedback_loop(trace: Trace, title: str, top: float = LOOP_ALPHAS[-1]) -> Fig
     right = panels.plot((7.4, 0.5, 2.5, 2.55), nats, alphas, f"after epoch {epochs}")
     right.plot(trace.margins, trace.alpha[-1], ".", color=GREEN, markersize=3)
     right.axhline(trace.bound[-1], color=ink(), linestyle="--", linewidth=1)
-    for axis in (left, right):
-        axis.set_yscale("function", functions=(_square_root, np.square))
-        axis.set(yticks=alphas[1], ylim=(0, top))
     panels.figure.set_label(
         f"{title}. Alphas of three images over {epochs} epochs with their bound, in the last 10 "
         f"with a mean of {trace.alpha[-10:].mean():.2f} over all images; confidence "
@@ -145,10 +170,6 @@ def feedback_loop(trace: Trace, title: str, top: float = LOOP_ALPHAS[-1]) -> Fig
         "end; the last alphas over the margins of the images."
     )
     return panels.figure
-
-
-def _square_root(values: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.maximum(values, 0))
 
 
 def _describe_spread(alpha: np.ndarray) -> str:

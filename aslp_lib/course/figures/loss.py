@@ -1,4 +1,4 @@
-"""Figures of SC-BCE: its expected loss over the prediction, and gradient descent on it."""
+"""Figures of SC-BCE: its expected loss, gradient descent on it, and the entropy of its targets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from scipy.special import entr
 
 from aslp_lib.aslp.loss import sc_bce_with_logits
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import loss_floor, minimiser
-from aslp_lib.evaluation.figures.style import ink, looks, new_figure, themed
+from aslp_lib.evaluation.figures.style import (
+    GREEN,
+    GREY,
+    ORANGE,
+    ink,
+    looks,
+    new_figure,
+    themed,
+)
 
 
 def expected_loss(f: np.ndarray, alpha: float, technique: Technique) -> np.ndarray:
@@ -61,14 +70,17 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
     notes = []
     for (label, trace), (colour, line, mark) in zip(traces.items(), looks(), strict=False):
         step, second_half = np.arange(1, len(trace) + 1), trace[len(trace) // 2 :]
-        path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1)
+        path.plot(step, trace[:, 0], line, color=colour, label=label, linewidth=1.5)
         mean, spread = second_half.mean(), second_half.std()
         end.errorbar([label], mean, spread, fmt=mark, color=colour, mec=ink(), ms=8, capsize=6)
         notes.append(f"{label}: {mean:.2f} ± {spread:.3f}")
-    for axis in (path, end):
-        axis.axhline(predicted, color=ink(), linewidth=1, label=f"minimiser {predicted:.2f}")
-    path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=(0.5, 1), title="one model")
-    path.legend(loc="lower right", ncols=2)
+    for axis in (path, end):  # behind the curves, one of which may coincide with it
+        label = f"minimiser {predicted:.2f}"
+        axis.axhline(predicted, color=ink(), linewidth=0.8, label=label, zorder=0)
+    reach = 5 * max(trace[len(trace) // 2 :].std() for trace in traces.values())
+    limits = (predicted - 1.5 * reach, min(predicted + reach, 1))
+    path.set(xlabel="step", ylabel="f, predicted P(y=1)", ylim=limits, title="one model")
+    path.legend(loc="lower right", ncols=3)
     end.set(xlabel="technique", ylabel="f, mean ± standard deviation", title="all models")
     end.set_xlim(-0.5, len(traces) - 0.5)
     figure.set_label(
@@ -76,3 +88,65 @@ def descent(traces: Mapping[str, np.ndarray], predicted: float) -> Figure:
         f"steps, mean and standard deviation over all models, {'; '.join(notes)}."
     )
     return figure
+
+
+@themed
+def entropy_of_kinds(kinds: Mapping[str, tuple[int, int]]) -> Figure:
+    """Plot the entropy of a prediction over its confidence, for two kinds of pixels.
+
+    The mean entropy of two confidences lies on the line between them, below the curve.
+
+    Args:
+        kinds: label -> number of pixels, and how many of them are correct.
+    """
+    pixels, correct = np.array([*kinds.values()]).T
+    confidence, weights = correct / pixels, pixels / pixels.sum()
+    entropies, overall = _entropy(confidence), float(weights @ confidence)
+    separate, common = float(weights @ entropies), float(_entropy(overall))
+    figure = new_figure(6.8, 3.8, "Entropy of a prediction over its confidence")
+    axis = figure.subplots()
+    c = np.linspace(0.5, 1, 251)
+    axis.plot(c, _entropy(c), color=GREY, label="entropy H(c)")
+    for name, x, y, mark in zip(kinds, confidence, entropies, "v^", strict=True):
+        axis.plot(x, y, mark, color=GREEN, mec=ink(), ms=9, clip_on=False, label=f"{name}: {y:.2f}")
+    axis.plot(confidence, entropies, "--", color=GREEN)
+    label = f"mean over both kinds: {separate:.2f}"
+    axis.plot(overall, separate, "s", color=GREEN, mec=ink(), ms=9, label=label)
+    label = f"one confidence for all: {common:.2f}"
+    axis.plot(overall, common, "D", color=ORANGE, mec=ink(), ms=9, label=label)
+    axis.axvline(overall, color=ink(), linestyle=":", linewidth=1, zorder=0)
+    axis.set(xlabel="confidence c", ylabel="entropy, nats", xlim=(0.5, 1), ylim=(0, 0.8))
+    axis.legend(loc="lower left")
+    points = "; ".join(f"{n}: {x:.2f}" for n, x in zip(kinds, confidence, strict=True))
+    figure.set_label(
+        f"Entropy over confidence. Confidences of the kinds, {points}. At their mean "
+        f"{overall:.2f}, the mean entropy is {separate:.2f} nats, below the curve at {common:.2f}."
+    )
+    return figure
+
+
+@themed
+def ascent(paths: Mapping[str, np.ndarray], technique: Technique) -> Figure:
+    """Plot an alpha over its steps, and the entropy of the target at each step.
+
+    Args:
+        paths: label -> (steps,) alpha after each step.
+    """
+    figure = new_figure(8.6, 3.4, "Alpha ascends the expected loss")
+    left, right = figure.subplots(1, 2)
+    ends = []
+    for (label, alpha), (colour, line, _) in zip(paths.items(), looks(), strict=False):
+        floor = loss_floor(torch.from_numpy(alpha), technique).numpy()
+        left.plot(alpha, line, color=colour, linewidth=2, label=label)
+        right.plot(floor, line, color=colour, linewidth=2, label=label)
+        ends.append(f"{label}: alpha ends at {alpha[-1]:.2f}, entropy at {floor[-1]:.2f} nats")
+    right.axhline(np.log(2), color=ink(), linestyle=":", linewidth=1, label="log 2")
+    left.set(xlabel="step", ylabel="perturbation level alpha", ylim=(0, None))
+    right.set(xlabel="step", ylabel="entropy of the target, nats", ylim=(0, 0.75))
+    right.legend(loc="lower right")
+    figure.set_label(f"Alpha and the entropy of the target over steps. {'; '.join(ends)}.")
+    return figure
+
+
+def _entropy(confidence: np.ndarray | float) -> np.ndarray:
+    return entr(confidence) + entr(1 - np.asarray(confidence))
