@@ -136,7 +136,7 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
         fate = np.select(
             [strength < 1 - 1e-6, strength < 1 + 1e-6], ["keeps its side", "is 1/2."], "is inv"
         )
-        assert f"the expected label {fate}" in text
+        assert f"the expected target {fate}" in text
     figure = explorer.picture(technique="SI", alpha=0.4, beta=1.5)
     plain, switched, mean = (axis.images[0].get_array() for axis in figure.axes[:3])
     np.testing.assert_allclose(plain, MASK)

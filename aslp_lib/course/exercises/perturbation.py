@@ -111,7 +111,7 @@ DISTURB = Exercise(
     title="DisturbLabel in the plane",
     question="""
 DisturbLabel replaces a label by a uniformly random class with probability 0.3. With two classes,
-**which alpha of hard inversion has the same expected label?**
+**which alpha of hard inversion has the same expected target?**
 """,
     right=lambda: disturb_label(0.3)[0],
     tolerance=0.004,
@@ -135,8 +135,8 @@ LIMIT = Exercise(
     name="02/limit",
     title="the bound on alpha",
     question="""
-A technique has beta = 1.6. **Up to which alpha is the expected label of a pixel on the same side of
-1/2 as its label?**
+A technique has beta = 1.6. **Up to which alpha is the expected target of a pixel on the same side
+of 1/2 as its label?**
 """,
     right=lambda: Technique("strong", 1.6).alpha_limit,
     tolerance=0.004,
@@ -148,7 +148,7 @@ A technique has beta = 1.6. **Up to which alpha is the expected label of a pixel
         "There alpha*beta/2 is 1. The decision changes at alpha*beta/2 = 1/2.": 2 / 1.6,
     },
     hint="The expected target of a foreground pixel is 1 - alpha*beta/2. When is it 1/2?",
-    why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the expected label is inverted.",
+    why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the target is inverted.",
     solution="answer = min(1, 1 / 1.6)",
 )
 

@@ -107,13 +107,13 @@ def _readout(technique: str, alpha: float, beta: float) -> str:
     )
     equivalents = (
         f" Label smoothing with epsilon = {product:.2f} and DisturbLabel with rate {product:.2f} "
-        "have the same expected label."
+        "have the same expected target."
         if 0 < product <= 1
         else ""
     )
     return (
         f"{selected.name}, beta = {beta:.1f}: with probability {alpha:.2f}, all targets of the map "
         f"are {off:.2f} on background and {on:.2f} on foreground{noise}. The expected targets are "
-        f"{low:.2f} and {high:.2f}. alpha*beta = {product:.2f}: the expected label {decision}."
+        f"{low:.2f} and {high:.2f}. alpha*beta = {product:.2f}: the expected target {decision}."
         f"{equivalents}"
     )

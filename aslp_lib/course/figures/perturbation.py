@@ -51,7 +51,7 @@ def label_grid(rows: Mapping[str, np.ndarray], description: str) -> Figure:
 def running_means(samples: Mapping[str, np.ndarray], expected: float) -> Figure:
     """Plot the interval that contains the mean of the first n sampled targets in 90 % of sequences.
 
-    The axis of n covers two decades.
+    The intervals stand side by side at five numbers n, which cover two decades.
 
     Args:
         samples: label -> (sequences, n) sampled targets of one pixel.
@@ -59,19 +59,26 @@ def running_means(samples: Mapping[str, np.ndarray], expected: float) -> Figure:
     """
     figure, (axis,) = new_panels(1, 6, 3.6)
     notes = []
-    for (label, targets), (colour, line, _) in zip(samples.items(), looks(), strict=False):
-        number = np.arange(1, targets.shape[1] + 1)
-        ends = np.quantile(np.cumsum(targets, axis=1) / number, (0.05, 0.95), axis=0)
-        start = len(number) // 100
-        for end, text in zip(ends, (label, None), strict=True):
-            axis.plot(number[start:], end[start:], line, color=colour, label=text)
-        notes.append(f"{label}: {ends[0, -1]:.3f} to {ends[1, -1]:.3f}")
+    longest = next(iter(samples.values())).shape[1]
+    number = np.unique(np.geomspace(max(longest / 100, 1), longest, 5).round().astype(int))
+    columns = zip(samples.items(), looks(), strict=False)
+    for column, ((label, targets), (colour, _, mark)) in enumerate(columns):
+        means = np.cumsum(targets, axis=1)[:, number - 1] / number
+        low, high = np.quantile(means, (0.05, 0.95), axis=0)
+        x = number * 1.12 ** (column - (len(samples) - 1) / 2)
+        axis.plot(x, low, mark, color=colour, label=label)
+        axis.plot(x, high, mark, color=colour)
+        axis.vlines(x, low, high, color=colour)
+        notes.append(f"{label}: {low[-1]:.3f} to {high[-1]:.3f}")
     axis.axhline(expected, color=ink(), linewidth=1, label=f"expected target {expected:.2f}")
-    axis.set(xscale="log", xlabel="number of draws n", ylabel="mean target of a foreground pixel")
+    axis.set(xscale="log", xlabel="number of draws n (lines: 90 % of the sequences)")
+    axis.set_xticks(number, map(str, number))
+    axis.set_xticks([], minor=True)
+    axis.set_ylabel("mean target of a foreground pixel")
     legend_below(figure, axis)
     figure.set_label(
         f"Interval that contains the mean target after n draws in 90 % of sequences, around the "
-        f"expected target {expected:.2f}. After {number[-1]} draws, {'; '.join(notes)}."
+        f"expected target {expected:.2f}. After {longest} draws, {'; '.join(notes)}."
     )
     return figure
 
@@ -90,7 +97,7 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
     levels, widths = [0.1, 0.2, 0.4, 0.7, 1], [0.7, 0.7, 0.7, 0.7, 2]
     lines = axis.contour(alpha, beta, strength, levels, colors=ink(), linewidths=widths)
     axis.clabel(lines, fmt=lambda level: f"{level:g}", fontsize=9)
-    axis.text(0.97, 1.9, "expected label\ninverted", ha="right", va="top")
+    axis.text(0.97, 1.9, "expected target\ninverted", ha="right", va="top")
     for label, (a, b) in points.items():
         axis.plot(a, b, "o", color=GREEN, ms=8, markeredgecolor="white", clip_on=False, zorder=5)
         # The label lies inside the plane: to the lower right of the point, or to its upper left.
@@ -100,12 +107,12 @@ def plane(points: Mapping[str, tuple[float, float]]) -> Figure:
             clip_on=False, fontsize=9, zorder=6,
             bbox={"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         )  # fmt: skip
-    axis.set(xlim=(0, 1), xlabel="perturbation level alpha")
+    axis.set(xlim=(0, 1), xlabel="perturbation level alpha (lines: equal alpha*beta)")
     axis.set(ylim=(0, 2), ylabel="perturbation strength beta")
     notes = "; ".join(f"{label} at alpha {a:.2g}, beta {b:.2g}" for label, (a, b) in points.items())
     figure.set_label(
         "The plane of alpha and beta with lines of equal alpha*beta; beyond alpha*beta = 1 the "
-        f"expected label is inverted. {notes}."
+        f"expected target is inverted. {notes}."
     )
     return figure
 
@@ -122,7 +129,7 @@ def decisions(techniques: Sequence[Technique]) -> Figure:
         axis.plot(technique.alpha_limit, 0.5, "o", color=colour, **POINT)
     axis.axhline(0.5, color=GREY, linewidth=1)
     axis.fill_between([0, 1], 0, 0.5, color=GREY, alpha=0.2, linewidth=0)
-    axis.text(0.03, 0.06, "expected label inverted")
+    axis.text(0.03, 0.06, "expected target inverted")
     axis.set(xlabel="perturbation level alpha", xlim=(0, 1))
     axis.set(ylabel="expected target of a foreground pixel", ylim=(0, 1.02))
     axis.legend(loc="upper right")

@@ -67,11 +67,11 @@ def reliability_diagrams(
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
     over_colour, under_colour = directions(text=True)
     top[0].annotate(
-        "underconfident:\naccuracy higher\nthan confidence",
+        "underconfident",
         (0.03, 0.97), xycoords="axes fraction", va="top", color=under_colour,
     )  # fmt: skip
     top[0].annotate(
-        "overconfident:\naccuracy lower\nthan confidence",
+        "overconfident",
         (0.97, 0.03), xycoords="axes fraction", ha="right", color=over_colour,
     )  # fmt: skip
     name_directions(bottom[0])
