@@ -39,18 +39,19 @@ def compose(rule: str, epoch: int) -> Figure:
     panels, past = Panels(10.2, 5.6), EPOCHS[: EPOCHS.index(epoch) + 1]
     training, validation = ([epochs.seen(rule, number, part) for number in past] for part in _PARTS)
     confidence, accuracy = [e.confidence for e in validation], [e.accuracy for e in validation]
-    title = f"{RULES[rule]}, epoch {epoch}"
-    curves = panels.plot((0.45, 3.3, 2.7, 1.95), ("", _EPOCH_TICKS), ("", CONFIDENCE), title)
+    title, shares = f"{RULES[rule]}, epoch {epoch}", "share of the pixels"
+    curves = panels.plot((0.6, 3.3, 2.55, 1.95), ("", _EPOCH_TICKS), (shares, CONFIDENCE), title)
     curves.fill_between(past, confidence, accuracy, color=LIGHT_BLUE)
     curves.plot(past, [e.accuracy for e in training], color=GREY, label="training accuracy")
-    curves.plot(past, accuracy, color="black", label="accuracy")
-    curves.plot(past, confidence, color=BLUE, linewidth=3, label="confidence")
+    curves.plot(past, accuracy, color="black", label="validation accuracy")
+    curves.plot(past, confidence, color=BLUE, linewidth=3, label="validation confidence")
     curves.legend(fontsize=9, loc="lower right")
-    panels.diagram((3.75, 3.3, 1.9, 1.95), validation[-1].reliability, "reliability")
-    alphas, title = ("", (0.0, 0.1, 0.2, 0.3, 0.4)), "alphas of training images"
-    paths = panels.plot((0.45, 0.5, 2.7, 1.95), ("epoch", _EPOCH_TICKS), alphas, title)
+    diagram = panels.diagram((3.85, 3.3, 1.8, 1.95), validation[-1].reliability, "reliability")
+    diagram.set_ylabel("accuracy (grey: pixels)")
+    alphas, title = ("alpha", (0.0, 0.1, 0.2, 0.3, 0.4)), "alphas of training images"
+    paths = panels.plot((0.6, 0.5, 2.55, 1.95), ("epoch", _EPOCH_TICKS), alphas, title)
     images = ("training images", (1, 80, 160))
-    ordered = panels.plot((3.75, 0.5, 1.9, 1.95), images, alphas, "alphas, sorted")
+    ordered = panels.plot((3.85, 0.5, 1.8, 1.95), images, alphas, "alphas, sorted")
     if rule == "bce":
         ordered.text(80, 0.2, "BCE has no alphas", ha="center", fontsize=10)
     else:

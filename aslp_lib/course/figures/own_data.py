@@ -53,7 +53,7 @@ def alphas_and_uncertainty(
         uncertainty: (N,) mean of `min(pi, 1 - pi)` over an image's labelled pixels.
         bound: alpha at which the expected confidence of the targets equals the accuracy.
     """
-    figure, axes = new_panels(2, 4, 3.4)
+    figure, axes = new_panels(2, 4, 3.4, f"Alphas of {len(alphas)} training images")
     quantities = {
         "mean signed margin, nats": margins,
         "mean true uncertainty, %": 100 * uncertainty,

@@ -11,7 +11,9 @@ from aslp_lib.training.checkpoints import TrainingState
 from aslp_lib.training.loop import train
 
 
-def train_in_view(settings: Settings, data: DataSplits, every: int = 5) -> dict[str, TrainingState]:
+def train_in_view(
+    settings: Settings, data: DataSplits, every: int = 10
+) -> dict[str, TrainingState]:
     """Train the methods of `settings` one after another, under one figure of their histories.
 
     The figure is redrawn in place as training proceeds. The notebook keeps the last figure.

@@ -160,18 +160,11 @@ def _draw_errors(axis: Axes, table: Reliability) -> None:
         axis.vlines(left + share / 2, *ends, color=ink(), linewidth=1)
     axis.axhline(0, color=ink(), linewidth=1)
     axis.set(xlim=(0, 100), xlabel="pixels in order of confidence, %\n(coloured area: ECE)")
-    # The bin that contributes most is named on the other side of zero.
+    # The bin that contributes most is named above the axes, where no bar can overlap with it.
     worst = int(np.argmax(np.abs(gap) * share))
     low, high = (100 * edges[full][worst] for edges in (table.edges[:-1], table.edges[1:]))
-    above = gap[worst] <= 0
-    axis.annotate(
-        f"main error at {low:.0f}{f'-{high:.0f}' if high - low >= 1 else ''} %",
-        (np.clip(left[worst] + share[worst] / 2, 25, 75), 0),
-        xytext=(0, 4 if above else -4),
-        textcoords="offset points",
-        ha="center",
-        va="bottom" if above else "top",
-    )
+    span = f"{low:.0f}{f'-{high:.0f}' if high - low >= 1 else ''}"
+    axis.set_title(f"main error at {span} % confidence")
 
 
 def _colours(table: Reliability) -> list[str]:

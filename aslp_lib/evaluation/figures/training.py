@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,19 +25,21 @@ def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figur
     """
     figure = new_figure(10.5, 3.9, "Training")
     share, error, alphas = figure.subplots(1, 3)
-    for (label, log), (colour, *_) in zip(logs.items(), looks(), strict=False):
+    for (label, log), (colour, _, mark) in zip(logs.items(), looks(), strict=False):
         column = {key: np.array([row[key] for row in log]) for key in log[0]}
         epoch = column["epoch"]
-        share.plot(epoch, 100 * column["confidence"], color=colour, label=f"{label}, confidence")
-        share.plot(epoch, 100 * column["accuracy"], ":", color=colour, label=f"{label}, accuracy")
-        error.plot(epoch, 100 * column["ece"], color=colour)
+        look: Any = {"color": colour, "marker": mark, "markevery": max(1, len(log) // 6)}
+        share.plot(epoch, 100 * column["confidence"], label=f"{label}, confidence", **look)
+        share.plot(epoch, 100 * column["accuracy"], ":", label=f"{label}, accuracy", **look)
+        error.plot(epoch, 100 * column["ece"], **look)
         if "alpha_mean" in column:
             low, high = column["alpha_p10"], column["alpha_p90"]
-            alphas.plot(epoch, column["alpha_mean"], color=colour)
+            alphas.plot(epoch, column["alpha_mean"], **look)
             alphas.fill_between(epoch, low, high, color=colour, alpha=0.3)
     share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
     error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
-    alphas.set(xlabel="epoch", ylabel="alpha", title="alphas: mean, 10 to 90 %", ylim=(0, None))
+    alphas.set(xlabel="epoch", ylabel="alpha", ylim=(0, None))
+    alphas.set_title("alphas: mean, 10th to 90th percentile")
     figure.legend(ncols=min(len(logs), 4), loc="outside lower center")
     last = "; ".join(
         f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
