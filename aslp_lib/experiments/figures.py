@@ -91,7 +91,7 @@ def paired_differences(
     if smallest:
         band = smallest * (100 if score.unit == "%" else 1)
         axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
-        meaning += "; grey: too small to matter"
+        meaning += "; grey band: too small to matter"
     axis.set_xlabel(f"difference in {score.title}, {unit}\n({meaning})")
     notes = []
     found = verdicts(list(differences.values()), smallest)
