@@ -64,7 +64,8 @@ def overlapping_bins(spans: Spans, title: str) -> Figure:
     axis.set(xticks=np.linspace(0.5, 1, 6), xlabel="confidence (right: share of pixels counted)")
     legend_below(figure, axis)
     figure.set_label(
-        f"{title}: the confidences of each of {len(bins)} bins. Every bin contains the pixels of "
-        f"the bin before it, so that a pixel is counted {spans.times_counted:.1f} times on average."
+        f"{title}: the confidences of each of {len(bins)} bins. Each after the first also counts "
+        f"pixels of the one before, so that a pixel is counted {spans.times_counted:.1f} times on "
+        "average."
     )
     return figure
