@@ -108,7 +108,7 @@ def test_the_chain_adds_up_from_bce_to_aslp():
     [
         ("smaller", "lowers it by 0.020 nats [0.010, 0.030]"),
         ("larger", "raises it by -0.020 nats [-0.030, -0.010]"),
-        ("not resolved", "may change it (-0.020 nats [-0.030, -0.010], not resolved)"),
+        ("not resolved", "changes it by -0.020 nats [-0.030, -0.010] (not resolved)"),
     ],
 )
 def test_an_effect_is_a_difference_with_its_interval(word, text):

@@ -294,7 +294,7 @@ def _effect(change: Difference, word: Verdict) -> str:
     ends = f"{change.mean:+.3f} nats [{change.low:+.3f}, {change.high:+.3f}]"
     if word == "larger":
         return f"raises it by {ends.replace('+', '')}"
-    return f"{'does not change' if word == 'equivalent' else 'may change'} it ({ends}, {word})"
+    return f"changes it by {ends} ({word})"
 
 
 def table(
