@@ -18,8 +18,8 @@ SHRINKAGE = Exercise(
     title="shrinkage is not a temperature",
     question="""
 Shrinkage with the expected perturbation `s` changes a pixel's probability from `p` to
-`(1 - s) p + s/2`. **Write a function that returns the temperature that changes this pixel by the
-same amount.** Then compare a confident pixel with one that is not.
+`(1 - s) p + s/2`. **Write a function that returns the temperature that gives this pixel the
+same probability.** Then compare a confident pixel with one that is not.
 """,
     right=_same_temperature,
     tolerance=0.005,
