@@ -26,11 +26,12 @@ PARTS = Exercise(
     name="e1/parts",
     title="what is known decides the confidence",
     question="""
-The pixels of a test set form G groups. Group g has `pixels[g]` pixels, of which `correct[g]` are
-correct, and belongs to part `part[g]` of the test set. Only the accuracy of each *part* is known,
-which is at least 1/2. **Write the function that returns the maximum-entropy confidence of each
-group, shape (G,).** The arguments are numpy arrays of shape (G,); parts are labelled by integers
-such as 3 and 7. It is compared with the library on test sets that you do not see.
+Each part of a test set consists of groups of pixels. Group g belongs to part `part[g]` and has
+`pixels[g]` pixels, of which `correct[g]` are correct. You know the accuracy of each *part*,
+at least 1/2, but not of its groups. **Write the function that returns the maximum-entropy
+confidence of each group, shape (G,).** The arguments are numpy arrays of shape (G,); parts are
+labelled by integers such as 3 and 7. It is compared with the library on test sets that you do not
+see.
 """,
     grid=tuple(
         read_only(_PIXELS, _CORRECT, part) for part in ([3, 7, 3, 7], [0, 0, 0, 5], [9, 2, 1, 4])
