@@ -1,8 +1,7 @@
-"""Exercises of notebook e4: a learning rate, units, and masks with grey pixels."""
+"""Exercises of notebook e4: a learning rate, and units."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb
@@ -13,12 +12,6 @@ NOTEBOOK = "e4_reading_the_release"
 
 _EPOCHS = 60
 _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
-
-_MASK = np.repeat([255, 0, 190, 60], [400, 500, 50, 50])
-"""Stored values of a thousand pixels, a tenth of them grey."""
-_PREDICTED = np.repeat([1, 0, 0, 1, 1, 0, 1, 0], [360, 40, 460, 40, 40, 10, 10, 40])
-"""Predicted class of each pixel."""
-
 
 RATE = Exercise(
     name="e4/rate",
@@ -77,26 +70,4 @@ paper's figure. **Which number do you pass as `--beta`?**
     solution="answer = 1.5 / 2",
 )
 
-GREY = Exercise(
-    name="e4/grey",
-    title="a mask with grey pixels",
-    question="""
-A mask has 1,000 pixels, 100 of which are grey because the mask was resized. If the mask is
-binarised at 128, 900 predictions are correct, 80 of them on grey pixels. **Which accuracy does code
-report that compares predictions of 0 and 255 with the mask without binarising it?** Give a
-fraction in [0, 1].
-""",
-    right=lambda: (255 * _PREDICTED == _MASK).mean(),
-    tolerance=0.002,
-    mistakes={
-        "That is the accuracy with the binarised mask. No grey value is 0 or 255.": 900 / 1000,
-        "You left out the grey pixels. They count as incorrect.": (900 - 80) / 900,
-        "You subtracted all grey pixels, but 20 were incorrect already.": (900 - 100) / 1000,
-        "You subtracted the 20 incorrect grey pixels. The 80 others change.": (900 - 20) / 1000,
-    },
-    hint="No grey pixel equals 0 or 255, so all count as incorrect. How many correct ones remain?",
-    why="The 80 correct predictions on grey pixels count as incorrect: 820 of 1,000 are left.",
-    solution="answer = (900 - 80) / 1000",
-)
-
-EXERCISES = (RATE, UNITS, GREY)
+EXERCISES = (RATE, UNITS)

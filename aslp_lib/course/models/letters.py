@@ -251,40 +251,41 @@ def differences(
     }
 
 
+SUBJECTS = {
+    "LP": "training on expected instead of plain targets (LP)",
+    "S": "sampling the targets with the switch (S)",
+    "A": "learning alpha for each image instead of choosing a constant (A)",
+    "ASLP (MC)": "ASLP (MC) as a whole",
+    "early stopping": "early stopping",
+}
+"""The differences of `chain_differences` as subjects of a sentence, by short name."""
+
+
 def verdict() -> str:
     """Write the sentence that says what each part of ASLP contributes, with 95 % intervals."""
-    differences = list(chain_differences("embedded", "test").values())
-    subjects = (
-        "training on expected instead of plain targets (LP)",
-        "sampling the targets with the switch (S)",
-        "learning alpha for each image instead of choosing a constant (A)",
-        "ASLP (MC) as a whole",
-        "early stopping",
-    )
-    parts = [
+    synthetic = list(chain_differences("embedded", "test").values())
+    effects = [
         f"{subject} {_effect(change, word)}"
         for subject, change, word in zip(
-            subjects, differences, verdicts(differences, SMALLEST), strict=True
+            SUBJECTS.values(), synthetic, verdicts(synthetic, SMALLEST), strict=True
         )
     ]
-    effects = f"{', '.join(parts[:-1])}, and {parts[-1]}".replace(" it ", " the test NLL ", 1)
+    effects[0] = effects[0].replace(" it ", " the test NLL ")
     photographs = list(chain_differences("real", "validation").values())
-    words = verdicts(photographs, SMALLEST)
-    names = ("LP", "S", "A", "ASLP (MC)", "early stopping")
-    groups = {
-        "significant": [n for n, w in zip(names, words, strict=True) if w in ("smaller", "larger")],
-        f"equivalent to zero within {SMALLEST:g} nats": [
-            n for n, w in zip(names, words, strict=True) if w == "equivalent"
-        ],
-    }
-    on_photographs = [
-        f"the effects of {' and '.join(group)} are {what}" if group else f"no effect is {what}"
-        for what, group in groups.items()
-    ]
-    return (
-        f"On the synthetic data ({differences[0].seeds} seeds, all networks temperature-scaled), "
-        f"{effects}; on photographs ({photographs[0].seeds} seeds), {' and '.join(on_photographs)}."
+    names: dict[str, list[str]] = {}
+    for name, word in zip(SUBJECTS, verdicts(photographs, SMALLEST), strict=True):
+        names.setdefault(word, []).append(name)
+    on_photographs = " and ".join(
+        f"the effects of {_listed(group)} are {word}" for word, group in names.items()
     )
+    return (
+        f"On the synthetic data ({synthetic[0].seeds} seeds, all networks temperature-scaled), "
+        f"{_listed(effects)}; on photographs ({photographs[0].seeds} seeds), {on_photographs}."
+    )
+
+
+def _listed(items: Sequence[str]) -> str:
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def _effect(change: Difference, word: Verdict) -> str:
