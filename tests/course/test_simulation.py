@@ -84,7 +84,7 @@ def test_which_images_get_a_large_alpha_is_decided_by_the_step():
 @pytest.mark.slow
 @pytest.mark.parametrize("technique", [HARD_INVERSION, SOFT_INVERSION, MODERATION])
 @pytest.mark.parametrize("weight", [200.0, 2000.0])
-def test_at_rest_a_level_is_beyond_the_bound_by_its_gradient_over_lambda(technique, weight):
+def test_at_the_fixed_point_alpha_exceeds_the_bound_by_its_gradient_over_lambda(technique, weight):
     trace = run(QUIET, technique, constraint_weight=weight, epochs=4000)
     sure = trace.margins > 0
     beta = technique.beta

@@ -41,7 +41,7 @@ def _step(
     return alphas.alpha.double().numpy()
 
 
-def resting_alpha(margin: float, weight: float) -> float:
+def fixed_point(margin: float, weight: float) -> float:
     """Return the fixed point of MC with moderation, at an accuracy of 0.85.
 
     A stable step of this size reaches it from any alpha.
@@ -187,7 +187,7 @@ The rule MC is used with moderation (beta = 1) and lambda = 200, and the accurac
 signed margin of an image is 1.6 nats and does not change. **To which alpha does the image
 converge?** Give three decimals.
 """,
-    right=lambda: resting_alpha(1.6, 200.0),
+    right=lambda: fixed_point(1.6, 200.0),
     mistakes={
         "That is the bound. The gradient holds alpha above it: the constraint is soft.": 0.3,
         "Alpha converges above the bound: below it, no constraint is active.": 0.3 - 2 * 0.8 / 200,

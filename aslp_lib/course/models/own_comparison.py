@@ -31,7 +31,7 @@ GREY_LEVELS = 1024
 IMAGES = {"train": 16, "validation": 40, "test": 100}
 """Number of images of each set."""
 MANY = 10
-"""Factor by which the row "BCE, more images" has more training images and fewer epochs."""
+"""Factor by which the row "more images" has more training images and fewer epochs."""
 
 Results = Mapping[str, Sequence[Mapping[str, float]]]
 """Method -> its scores, one mapping per seed."""
