@@ -15,6 +15,6 @@ if __name__ == "__main__":
         METHOD_LABELS[method]: validate(recorded.load(method), test, recorded.SETTINGS)
         for method in recorded.METHODS
     }
-    figure = figures.reliability_diagrams(reliability_tables(counts), "embedded test images")
+    figure = figures.reliability_diagrams(reliability_tables(counts), "synthetic test images")
     path = Path(__file__).parents[1] / "docs" / "reliability.png"
     write(path, figures.to_png(figure))
