@@ -154,6 +154,8 @@ def test_entropy_gives_way_when_accuracy_falls():
 def test_before_any_validation_only_the_measured_gap_holds(rule, rest):
     alphas = AdaptiveAlpha(1, P.HARD_INVERSION, rule, alpha_step_size=0.1, warm_up=0)
     assert after_one_step(alphas, 0.0, 3.0) == pytest.approx(rest)
+    alphas.observe(0.75, 0.8)
+    assert alphas.rule.accuracy == 0.75
 
 
 def test_the_bound_of_the_measured_gap_ends_where_the_targets_are_calibrated():

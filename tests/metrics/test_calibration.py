@@ -123,8 +123,13 @@ def test_a_diagram_of_equal_mass_by_hand():
 
 @pytest.mark.parametrize("of", OF)
 def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
+    """Bins of equal mass are those of all images together."""
     table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
     table[1, :, 60:200] = 0  # empty bins
+    sums = calibration.image_bins(Counts(table), 15, of, equal_mass=True)
+    whole = calibration.reliability_equal_mass(Counts(table), 15, of)
+    together = whole.pixels * [np.ones(15), whole.confidence, whole.accuracy]
+    np.testing.assert_allclose(np.sum(sums, axis=1), together)
     pixels, confidence, positive = calibration.image_bins(Counts(table), 15, of)
     for i, image in enumerate(table):
         diagram = calibration.reliability(Counts(image[None]), 15, of)

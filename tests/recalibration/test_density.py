@@ -15,7 +15,7 @@ from torchvision.transforms.v2.functional import resize
 from aslp_lib import networks
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import Density, Temperature
+from aslp_lib.recalibration import Density, Temperature, density
 from aslp_lib.tensors import load_tensors, save_tensors
 
 
@@ -112,6 +112,11 @@ def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
         expected = directions(small.network, resize(images, [48, 48], antialias=True))
         for ours, theirs in zip(fitted.references, expected, strict=True):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5 if size == 48 else 0.01)
+
+
+def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough():
+    assert (Density().neighbours, density.REFERENCES) == (10, 500)
+    assert Density(neighbours=1).describe() == "the identity, which changes nothing"
 
 
 def test_networks_without_features_and_sets_without_images_are_refused(small, fitted):

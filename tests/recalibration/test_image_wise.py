@@ -81,6 +81,7 @@ def price(fit, sets, w):
 def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     """But for the bins of 0.2 that it keeps logits in: steps away cost more, of random directions
     and of each weight alone."""
+    assert type(fitted).clean_weight == 10  # as in price
     sets = [images(), images(30, seed=1)]
     best = np.array([fitted.foreground, fitted.background])
     at_best = price(fitted, sets, best)
