@@ -303,6 +303,7 @@ def test_each_image_draws_its_own_numbers_wherever_it_lies():
     )
     assert torch.equal(one[0], whole[2]) and torch.equal(other_seed[1], whole[2])
     assert len(whole.unique()) == 3 * IMAGES
+    assert Draws.__dataclass_params__.frozen
 
 
 # --- Options --------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ MAP, MASK = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
         (MAP[..., None], MASK[..., None], "same"),
         (MAP, 255 * MASK, "255 to 255.*>= 128"),
         (MAP, 2 * MASK, "holds 2 to 2"),
-        (MAP, -MASK.astype(np.int8), "holds -1 to -1"),
+        (MAP, 2 * np.eye(4, 5, dtype=np.int8) - 1, "holds -1 to 1"),
         (MAP, MASK.astype(float), "the mask is float64"),
     ],
 )
@@ -133,6 +133,7 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
 def test_parts_that_do_not_fit(fields, message):
     with pytest.raises(ValueError, match=message):
         Counts(**{"table": TABLE} | fields)
+    assert Counts(np.full((1, 2, 4), 2**59)).pixels == 2**62  # int64 still holds this sum
 
 
 def test_nothing_to_count():

@@ -63,6 +63,11 @@ def test_a_certainty_that_is_wrong_has_a_finite_price():
     assert fitted.value == pytest.approx(math.log(8189) / math.log(3), rel=1e-12)
 
 
+def test_every_positive_number_of_single_precision_is_a_temperature():
+    for end in (np.finfo(np.float32).tiny, np.finfo(np.float32).max):
+        assert Temperature(float(end)).value == end
+
+
 RIGHT, CONTRARY = "decisions are correct; 0.01 is used", "do not predict .*; 100 is used"
 
 
