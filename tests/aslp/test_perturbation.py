@@ -111,6 +111,7 @@ def test_the_ends_of_each_range_belong_to_it():
         technique = P.Technique("end", beta, noise)
         assert technique.alpha_limit == min(1.0, 1 / beta if beta else 1.0)
     assert P.Technique("t", 2.5, unbounded=True).alpha_limit == 1 / 2.5
+    assert P.Technique.__dataclass_params__.frozen
     for rate in (0.0, 1.0):
         assert P.disturb_label(rate) == (rate / 2, P.HARD_INVERSION)
     for alpha in (0.0, 1.0, torch.tensor([0.0, 1.0])):

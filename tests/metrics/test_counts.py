@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -183,6 +185,16 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bare.npz", "sod.npz"]
 
 
+class Payload:
+    """What unpickling runs: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
 def test_what_holds_no_counts_is_refused(tmp_path):
     path, table = tmp_path / "x.npz", np.zeros((1, 2, 256), np.int64)
 
@@ -195,8 +207,7 @@ def test_what_holds_no_counts_is_refused(tmp_path):
         refuse()
     for arrays in (
         {"table": table},
-        # It would take a pickle to read.
-        {"table": np.array([{"a": 1}], dtype=object), "names": np.array(["a"])},
+        {"table": np.array([Payload(tmp_path / "ran")]), "names": np.array(["a"])},
         {"table": table - 1, "names": np.array(["a"])},
         {"table": table + np.inf, "names": np.array(["a"])},
     ):
@@ -205,6 +216,7 @@ def test_what_holds_no_counts_is_refused(tmp_path):
     for names in (np.array([["a"]]), np.array("a")):
         np.savez(path, table=table, names=names)
         refuse("the names are not a list")
+    assert not (tmp_path / "ran").exists()
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.npz")
 

@@ -123,3 +123,8 @@ def test_bins_by_hand():
     assert fitted.values == pytest.approx([math.log(1 / 5), math.log(6 / 4)])
     after = fitted.apply(torch.tensor([-math.inf, fitted.edges[0], 0.0, math.inf]))
     assert after.tolist() == pytest.approx([math.log(0.2)] * 2 + [math.log(1.5)] * 2)
+
+
+def test_the_numbers_follow_the_logits_to_their_device():
+    for fitted in (Isotonic((0.0, 1.0), (0.0, 2.0)), Histogram(2, (0.0,), (-1.0, 1.0))):
+        assert fitted.apply(torch.zeros(3, device="meta")).device.type == "meta"
