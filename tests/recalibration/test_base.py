@@ -51,6 +51,11 @@ def test_no_number_of_a_recalibration_can_be_changed_after_the_checks():
         assert all(c.__dataclass_params__.frozen for c in kind.__mro__ if is_dataclass(c))
 
 
+def test_three_are_fitted_on_corrupted_images_too():
+    names = {kind.name for kind in REGISTERED if kind.fits_corrupted}
+    assert names == {"corruption_temperature", "image_wise_shrinkage", "image_wise_temperature"}
+
+
 @pytest.fixture(params=RECALIBRATIONS)
 def kind(request):
     return RECALIBRATIONS[request.param]
