@@ -149,7 +149,7 @@ class Images:
         (1, 2, 60)
         """
         index = np.floor((self.logits.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2)
-        one_hot = (index.clip(0, BINS - 1)[:, None] == np.arange(BINS)).astype(np.float64)
+        one_hot = (index.clip(max=BINS - 1)[:, None] == np.arange(BINS)).astype(np.float64)
         return replace(self, logits=bin_centres(), tables=self.tables @ one_hot)
 
 

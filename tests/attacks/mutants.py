@@ -3,9 +3,10 @@
     python tests/attacks/mutants.py --count 100 --seed 0
 
 Draws mutants of aslp, methods, recalibration and metrics at random. Each changes one expression or
-removes one statement. The tests of the folder run on it until one fails: tests/FOLDER and
-tests/properties/test_FOLDER.py, the tests of the changed file first and slow ones last. Processes
-are forked from this one, which has imported torch and the other libraries of the tests.
+removes one statement. Tests run on it until one fails: the examples in the file's docstrings,
+tests/FOLDER and tests/properties/test_FOLDER.py, the tests of the changed file first and slow ones
+last. Processes are forked from this one, which has imported torch and the other libraries of the
+tests.
 mutants.toml lists equivalent mutants, which behave like the original; they are not drawn.
 """
 
@@ -185,6 +186,9 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
         # Processes that a test spawns would import the original.
         multiprocessing.spawn = partial(multiprocessing.start_processes, start_method="fork")
         tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
+        if mutant and ">>> " in mutant.source:
+            examples = "tests/test_pages.py::test_examples_in_docstrings"
+            tests.append(f"{examples}[{mutant.path.relative_to(ROOT).as_posix()}]")
         options = "-x -o addopts= -p no:cacheprovider -W ignore::pytest.PytestWarning"
         status = pytest.main([*options.split(), *tests], plugins=[Order(f"test_{Path(file).name}")])
     finally:

@@ -36,11 +36,11 @@ def test_a_logit_goes_to_the_level_that_its_probability_rounds_to(levels):
 
 
 def test_a_logit_between_two_levels_goes_to_the_one_farther_from_one_half():
-    z = grey_level_logits(4)
-    between = np.array([z[0], 0.0, z[-1]])
-    assert nearest_grey_levels(between, 4).tolist() == [0, 2, 3]
-    assert nearest_grey_levels(np.nextafter(between, -np.inf), 4).tolist() == [0, 1, 2]
-    assert nearest_grey_levels(np.nextafter(between, np.inf), 4).tolist() == [1, 2, 3]
+    logs = np.log(np.arange(1, 14))  # of the half levels of 8 levels
+    between = (logs - logs[::-1])[::2]
+    assert nearest_grey_levels(between, 8).tolist() == [0, 1, 2, 4, 5, 6, 7]
+    assert nearest_grey_levels(np.nextafter(between, -np.inf), 8).tolist() == [*range(7)]
+    assert nearest_grey_levels(np.nextafter(between, np.inf), 8).tolist() == [*range(1, 8)]
 
 
 def test_level_logits_price_pixels_as_the_nll_does():
