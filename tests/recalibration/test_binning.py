@@ -10,7 +10,8 @@ from sklearn.isotonic import IsotonicRegression
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
-from aslp_lib.recalibration import Histogram, Isotonic
+from aslp_lib.recalibration import Histogram, ImageWiseShrinkage, Isotonic
+from aslp_lib.recalibration.base import IDENTITY
 
 
 def drawn(levels, seed, shares, most=60):
@@ -125,6 +126,12 @@ def test_bins_by_hand():
     assert after.tolist() == pytest.approx([math.log(0.2)] * 2 + [math.log(1.5)] * 2)
 
 
-def test_the_numbers_follow_the_logits_to_their_device():
+def test_the_identity_says_so_and_numbers_follow_the_logits_to_their_device():
+    assert (
+        Isotonic().describe()
+        == Histogram().describe()
+        == ImageWiseShrinkage().describe()
+        == IDENTITY
+    )
     for fitted in (Isotonic((0.0, 1.0), (0.0, 2.0)), Histogram(2, (0.0,), (-1.0, 1.0))):
         assert fitted.apply(torch.zeros(3, device="meta")).device.type == "meta"

@@ -16,6 +16,7 @@ from aslp_lib import networks
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import Density, Temperature, density
+from aslp_lib.recalibration.base import IDENTITY
 from aslp_lib.tensors import load_tensors, save_tensors
 
 
@@ -116,7 +117,7 @@ def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
 
 def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough():
     assert (Density().neighbours, density.REFERENCES) == (10, 500)
-    assert Density(neighbours=1).describe() == "the identity, which changes nothing"
+    assert Density(neighbours=1).describe() == IDENTITY
 
 
 def test_networks_without_features_and_sets_without_images_are_refused(small, fitted):

@@ -131,10 +131,11 @@ def test_each_image_is_changed_by_itself(fitted):
     order = torch.tensor([4, 0, 6])
     torch.testing.assert_close(fitted.apply(logits[order]), fitted.apply(logits)[order])
     words = {
-        ImageWiseShrinkage: ("s = 0.500", "s = 0.731"),
-        ImageWiseTemperature: ("T = 1.000", "T = 2.718"),
+        ImageWiseShrinkage: ("s = 0.881", "s = 0.731"),
+        ImageWiseTemperature: ("T = 7.389", "T = 2.718"),
     }[type(fitted)]
-    usual = replace(fitted, foreground=(0.0,) * 6, background=(1.0, *(0.0,) * 5))
+    zeros = (0.0,) * 5
+    usual = replace(fitted, foreground=(2.0, *zeros), background=(1.0, *zeros))
     assert re.findall(r"[sT] = [\d.]+", usual.describe()) == [*words]
 
 
