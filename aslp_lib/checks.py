@@ -6,7 +6,7 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from reprlib import Repr
@@ -59,10 +59,12 @@ def json_object(text: str | bytes) -> dict[str, Any]:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
-    times = Counter(key for key, _ in pairs)
-    if repeated := [key for key, n in times.items() if n > 1]:
-        raise ValueError(f"repeated key: {short_repr(repeated[0])}; expected it once. Remove one.")
-    return dict(pairs)
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        times = Counter(key for key, _ in pairs)
+        repeated = next(key for key, n in times.items() if n > 1)
+        raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
+    return content
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
@@ -100,20 +102,34 @@ def fits(value: object, hint: Any) -> bool:
     >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
     (True, False, False)
     """
+    return _matcher(hint)(value)
+
+
+@cache  # a file of records has a million values of a few types
+def _matcher(hint: Any) -> Callable[[Any], bool]:
+    """Return the function that tells whether a value matches an annotation."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return any(fits(value, part) for part in parts)
+        matchers = [_matcher(part) for part in parts]
+        return lambda value: any(matches(value) for matches in matchers)
     if origin is Literal:
-        return isinstance(value, str) and value in parts
+        return lambda value: isinstance(value, str) and value in parts
     if origin in (tuple, list):  # of any length
-        return isinstance(value, origin) and all(fits(item, parts[0]) for item in value)
+        matches = _matcher(parts[0])
+        return lambda value: isinstance(value, origin) and all(map(matches, value))
     if origin is dict:
-        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
+        matches = _matcher(parts[1])
+        return lambda value: isinstance(value, dict) and all(map(matches, value.values()))
     if hint in (int, float):
-        if isinstance(value, bool) or not isinstance(value, (int, hint)):
-            return False
-        return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
-    return isinstance(value, hint)
+        return lambda value: _is_number(value, hint)
+    return lambda value: isinstance(value, hint)
+
+
+def _is_number(value: object, kind: type[int] | type[float]) -> bool:
+    """Return whether a value is a finite number of a kind; an integer is a float too."""
+    if isinstance(value, bool) or not isinstance(value, (int, kind)):
+        return False
+    return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
 
 
 def in_words(hint: Any) -> str:
