@@ -149,7 +149,7 @@ DRAWN = {
 def test_a_figure_draws_its_numbers_and_says_them(name):
     arguments, parts = DRAWN[name]
     figure = getattr(figures, name)(*arguments)
-    figures.to_png(figure)  # ticks get their texts
+    figures.to_png(figure, dpi=50)  # ticks get their texts
     assert figures.alt(figure)
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
     assert min(text.get_fontsize() for text in texts) >= 9
