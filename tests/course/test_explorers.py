@@ -48,6 +48,31 @@ def numbers(text):
     return [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", text)]
 
 
+def test_an_explorer_is_accessible(explorer):
+    labels = [control.description for control in explorer.controls.values()]
+    assert all(labels) and len(set(labels)) == len(labels)
+    for name, control in explorer.controls.items():
+        assert control.tabbable is not False
+        # Lab keeps the arrow keys of drop-down lists; a slider over a list speaks its index.
+        assert isinstance(control, ToggleButtons | IntSlider | FloatSlider | BoundedIntText)
+        assert isinstance(control, ToggleButtons) or control.tooltip == control.description
+        if name in explorer.value_labels:
+            assert float(explorer.value_labels[name].value) == explorer.values[name]
+    data, metadata = explorer._repr_mimebundle_()  # what is shown without a kernel
+    assert data["text/plain"] == f"Explorer. {explorer.text}"
+    assert data["image/png"].startswith("iVBORw0KGgo")
+    assert metadata["image/png"]["alt"] == explorer.alt
+    assert f'alt="{explorer.alt}"' in unescape(explorer.image.value)
+    assert 'aria-live="polite"' in explorer.words.value
+    figure = explorer.picture(**explorer.values)
+    assert rendered(figure) == (explorer.png, explorer.alt)
+    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+    assert min(text.get_fontsize() for text in texts) >= 9
+    if explorer.play:  # while it runs, the words are not spoken
+        explorer.play.playing = True
+        assert 'aria-live="off"' in explorer.words.value
+
+
 @pytest.mark.slow
 def test_an_explorer_works_at_any_position(explorer, monkeypatch):
     """Two random positions of all controls, and both ends of each control alone."""
@@ -75,32 +100,6 @@ def test_an_explorer_works_at_any_position(explorer, monkeypatch):
             patch.setattr(explorer, "_draw", lambda: None)  # the opening has been drawn
             for other, value in first.items():
                 explorer.controls[other].value = value
-    explorer._draw()
-
-
-def test_an_explorer_is_accessible(explorer):
-    labels = [control.description for control in explorer.controls.values()]
-    assert all(labels) and len(set(labels)) == len(labels)
-    for name, control in explorer.controls.items():
-        assert control.tabbable is not False
-        # Lab keeps the arrow keys of drop-down lists; a slider over a list speaks its index.
-        assert isinstance(control, ToggleButtons | IntSlider | FloatSlider | BoundedIntText)
-        assert isinstance(control, ToggleButtons) or control.tooltip == control.description
-        if name in explorer.value_labels:
-            assert float(explorer.value_labels[name].value) == explorer.values[name]
-    data, metadata = explorer._repr_mimebundle_()  # what is shown without a kernel
-    assert data["text/plain"] == f"Explorer. {explorer.text}"
-    assert data["image/png"].startswith("iVBORw0KGgo")
-    assert metadata["image/png"]["alt"] == explorer.alt
-    assert f'alt="{explorer.alt}"' in unescape(explorer.image.value)
-    assert 'aria-live="polite"' in explorer.words.value
-    figure = explorer.picture(**explorer.values)
-    assert rendered(figure) == (explorer.png, explorer.alt)
-    texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
-    assert min(text.get_fontsize() for text in texts) >= 9
-    if explorer.play:  # while it runs, the words are not spoken
-        explorer.play.playing = True
-        assert 'aria-live="off"' in explorer.words.value
 
 
 def test_the_estimators_are_the_library_s():
@@ -159,7 +158,7 @@ def test_the_perturbation_s_numbers_are_the_formula_s():
 
 
 def test_a_technique_brings_its_beta_and_a_beta_its_technique(monkeypatch):
-    monkeypatch.setattr(base, "rendered", lambda _: (b"", ""))
+    monkeypatch.setattr(base.Explorer, "_draw", lambda _: None)
     explorer = explorers.perturbation(MASK)
     technique, beta = explorer.controls["technique"], explorer.controls["beta"]
     for name, value in {"SI": 1.5, "M": 1.0, "DM": 1.0, "HI": 2.0}.items():
