@@ -6,7 +6,7 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from reprlib import Repr
@@ -61,8 +61,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        times = Counter(key for key, _ in pairs)
-        repeated = next(key for key, n in times.items() if n > 1)
+        (repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
     return content
 
@@ -96,40 +95,31 @@ def _hints(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
+@cache  # a file of records has a million values of a few types
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
+
+
 def fits(value: object, hint: Any) -> bool:
     """Return whether a value matches an annotation, as `check_types` interprets it.
 
     >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
     (True, False, False)
     """
-    return _matcher(hint)(value)
-
-
-@cache  # a file of records has a million values of a few types
-def _matcher(hint: Any) -> Callable[[Any], bool]:
-    """Return the function that tells whether a value matches an annotation."""
-    origin, parts = get_origin(hint), get_args(hint)
+    origin, parts = _parts(hint)
     if origin in (Union, types.UnionType):
-        matchers = [_matcher(part) for part in parts]
-        return lambda value: any(matches(value) for matches in matchers)
+        return any(fits(value, part) for part in parts)
     if origin is Literal:
-        return lambda value: isinstance(value, str) and value in parts
+        return isinstance(value, str) and value in parts
     if origin in (tuple, list):  # of any length
-        matches = _matcher(parts[0])
-        return lambda value: isinstance(value, origin) and all(map(matches, value))
+        return isinstance(value, origin) and all(fits(item, parts[0]) for item in value)
     if origin is dict:
-        matches = _matcher(parts[1])
-        return lambda value: isinstance(value, dict) and all(map(matches, value.values()))
+        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if hint in (int, float):
-        return lambda value: _is_number(value, hint)
-    return lambda value: isinstance(value, hint)
-
-
-def _is_number(value: object, kind: type[int] | type[float]) -> bool:
-    """Return whether a value is a finite number of a kind; an integer is a float too."""
-    if isinstance(value, bool) or not isinstance(value, (int, kind)):
-        return False
-    return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
+        if isinstance(value, bool) or not isinstance(value, (int, hint)):
+            return False
+        return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
+    return isinstance(value, hint)
 
 
 def in_words(hint: Any) -> str:

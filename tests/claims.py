@@ -114,16 +114,10 @@ def missing(claim: dict) -> list[str]:
     return names
 
 
-@cache
-def parsed(path: Path) -> ast.AST:
-    """The syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 def is_test(file: str, *names: str) -> bool:
     """Whether a file of tests defines a test of this name, or of this class and name."""
     path = ROOT / "tests" / file
-    node = parsed(path) if path.is_file() else None
+    node: ast.AST | None = ast.parse(path.read_text(encoding="utf-8")) if path.is_file() else None
     for name in names:
         children = ast.iter_child_nodes(node) if node else ()
         node = next((child for child in children if getattr(child, "name", "") == name), None)

@@ -31,16 +31,11 @@ COUNTS = {"sharp": some_counts(0, 3.0), "fair": some_counts(1, 1.0)}
 MASK = np.eye(12, dtype=np.uint8)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def small_pictures():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(base, "DPI", 40)
-        yield
-
-
 @pytest.fixture(scope="module", params=explorers.EXPLORERS)
 def explorer(request):
-    return explorers.EXPLORERS[request.param]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "DPI", 40)
+        yield explorers.EXPLORERS[request.param]()
 
 
 def numbers(text):
@@ -87,8 +82,7 @@ def test_an_explorer_works_at_any_position(explorer, monkeypatch):
             (end, *_) = {grids[name][0], grids[name][-1]} - {values[name]}
             assert rendered(explorer.picture(**values | {name: end})) == (png, alt)
     for name, grid in grids.items():
-        ends = {grid[0], grid[-1]} - {first[name]}
-        shown = {opening}
+        shown, ends = {opening}, {grid[0], grid[-1]} - {first[name]}
         for value in ends:
             explorer.controls[name].value = value
             assert explorer.values[name] == value

@@ -145,10 +145,8 @@ class TestPerturbationLab:
             cells = re.findall(">([^<>]+)<", lab.table(**values))[row + 1 : row + 8]
             assert cells == [share.replace("nan", "none") for share in shares]
         strength = lab.final_perturbations()[network] if network in perturbations.RULES else 0.2
-        texts = [lab.readout(**values)]
-        if (network, part) in zip(lab.networks(), cycle(perturbations.PICKS)):  # each once
-            texts.append(alt(lab.compose(**values)))
-        for words in texts:
+        drawn = (network, part) in zip(lab.networks(), cycle(perturbations.PICKS))  # each once
+        for words in (lab.readout(**values), *([alt(lab.compose(**values))] if drawn else [])):
             assert f"alpha*beta {strength:.2f}" in words and f"ECE {shares[0]} %" in words
 
 
