@@ -59,10 +59,11 @@ def json_object(text: str | bytes) -> dict[str, Any]:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
-    times = Counter(key for key, _ in pairs)
-    if repeated := [key for key, n in times.items() if n > 1]:
-        raise ValueError(f"repeated key: {short_repr(repeated[0])}; expected it once. Remove one.")
-    return dict(pairs)
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        (repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
+    return content
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
@@ -94,13 +95,18 @@ def _hints(kind: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields(kind)}
 
 
+@cache  # a file of records has a million values of a few types
+def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
+
+
 def fits(value: object, hint: Any) -> bool:
     """Return whether a value matches an annotation, as `check_types` interprets it.
 
     >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
     (True, False, False)
     """
-    origin, parts = get_origin(hint), get_args(hint)
+    origin, parts = _parts(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:

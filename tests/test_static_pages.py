@@ -2,14 +2,15 @@
 
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import frames
 import pytest
 import static_notebooks
 
-from aslp_lib.course.explorers import EXPLORERS, loss
-from aslp_lib.course.explorers.base import rendered
+from aslp_lib.course.explorers import EXPLORERS, base, loss
+from aslp_lib.evaluation.figures import alt
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").rglob("*.ipynb"))
 
@@ -32,17 +33,20 @@ def test_a_page_needs_no_kernel_and_describes_its_pictures(path):
 @pytest.mark.parametrize("name", frames.FRAMES)
 def test_frames_are_the_pictures_of_the_explorer(name, monkeypatch):
     """The first, the last, and the one that the page opens with, as the notebook does."""
+    monkeypatch.setattr(base, "DPI", 40)
     explorer, chosen = EXPLORERS[name](), frames.FRAMES[name]
+    monkeypatch.setitem(EXPLORERS, name, lambda: explorer)
     values = [each[chosen.control] for each in frames.steps(explorer, chosen)]
     opening = explorer.values[chosen.control]
     few = frames.Frames(chosen.control, list(dict.fromkeys((values[0], opening, values[-1]))))
     monkeypatch.setitem(frames.FRAMES, name, few)
+    monkeypatch.setattr(explorer, "picture", cache(explorer.picture))
     html = frames.frames_html(name)
     pictures = json.loads(re.search(r'<script type="application/json">([^<]*)</script>', html)[1])
     assert len({picture["src"] for picture in pictures}) == len(few.values)
     for each, picture in zip(frames.steps(explorer, few), pictures, strict=True):
         assert picture["words"] == explorer.readout(**each)
-        assert picture["alt"] == rendered(explorer.picture(**each))[1]
+        assert picture["alt"] == alt(explorer.picture(**each))
     start = int(re.search(r'type="range" min="0" max="\d+" value="(\d+)"', html)[1])
     assert few.values[start] == opening
 

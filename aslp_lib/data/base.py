@@ -167,9 +167,9 @@ class DataSplits:
         notes: remarks for the user, such as missing sets or a split that was generated.
 
     >>> from aslp_lib.data.shapes import embedded
-    >>> data = embedded()
+    >>> data = embedded(limit=10)
     >>> len(data.train), len(data.validation), len(data.tests["shifted"])
-    (160, 100, 300)
+    (10, 10, 10)
     """
 
     origin: str

@@ -291,7 +291,9 @@ def by_label(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
     """
     options: dict[str, list[dict[str, Any]]] = {}
     for record in records:
-        options.setdefault(record["method"], []).append(record["options"])
+        different = options.setdefault(record["method"], [])
+        if record["options"] not in different:
+            different.append(record["options"])
     grouped: dict[str, list[Record]] = {}
     for record in records:
         if record["set"] != name:

@@ -72,7 +72,8 @@ class Reliability:
     @property
     def gap(self) -> np.ndarray:
         """Confidence minus accuracy of each bin, shape (bins,); 0 if the bin is empty."""
-        return np.nan_to_num(self.confidence - self.accuracy)
+        gap = self.confidence - self.accuracy
+        return np.where(np.isnan(gap), 0.0, gap)
 
     @property
     def over(self) -> float:
@@ -327,7 +328,10 @@ def gap(counts: Counts) -> float:
     >>> print(f"{gap(counts):.2f}")  # 0.9 - 0.75
     0.15
     """
-    return confidence(counts) - accuracy(counts)
+    outcomes = forecast(counts, "prediction")
+    pixels = outcomes.pixels.sum()
+    mean_confidence = outcomes.confidence @ outcomes.pixels / pixels
+    return float(mean_confidence - outcomes.positive.sum() / pixels)
 
 
 def brier(counts: Counts) -> float:
@@ -431,7 +435,7 @@ def forecast(counts: Counts, of: Of) -> Forecast:
 
 def _forecast(table: np.ndarray, of: Of) -> Forecast:
     """Sort the pixels of joint histograms (..., 2, grey_levels) by confidence."""
-    background, foreground = np.moveaxis(table, -2, 0)
+    background, foreground = table[..., 0, :], table[..., 1, :]
     grey_levels = table.shape[-1]
     p = np.arange(grey_levels) / (grey_levels - 1)
     if of == "foreground":

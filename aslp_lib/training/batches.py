@@ -95,7 +95,7 @@ def loader(
         order: indices of the items, in the order of loading.
 
     >>> from aslp_lib.config import Settings
-    >>> settings = Settings(device="cpu", batch_size=3)
+    >>> settings = Settings(device="cpu", batch_size=3, limit=4)
     >>> test = settings.load_data().tests["test"]
     >>> parts = loader(test, settings, accelerator_for(settings), order=range(4))
     >>> [tuple(images.shape) for images, labels, index in parts]

@@ -26,22 +26,17 @@ def notebook(path, *sources):
 
 
 @pytest.mark.slow
-def test_running_a_notebook_again_changes_nothing(tmp_path):
-    path = notebook(tmp_path / "first.ipynb", PRINTS, SHOWS)
-    assert main([path]) == 0
+def test_running_a_notebook_again_changes_nothing_and_one_that_fails_keeps_its_file(
+    tmp_path, capsys
+):
+    wrong = notebook(tmp_path / "wrong.ipynb", "assert 1 == 2, 'one is not two'")
+    unchanged, path = wrong.read_text(), notebook(tmp_path / "right.ipynb", PRINTS, SHOWS)
+    assert main([wrong, path]) == 1
+    assert wrong.read_text() == unchanged
+    assert "wrong.ipynb" in (said := capsys.readouterr().err) and "one is not two" in said
     before = path.read_text()
     printed, shown = (cell.outputs for cell in nbformat.read(path, as_version=4).cells)
     assert [output.text for output in printed] == ["0\n1\n"]
     assert [int(output.data[WIDGET]["model_id"]) for output in shown] == [0, 0, 1]
     assert main([path]) == 0
     assert path.read_text() == before
-
-
-@pytest.mark.slow
-def test_a_notebook_that_fails_keeps_its_file_and_the_others_are_run(tmp_path, capsys):
-    wrong = notebook(tmp_path / "wrong.ipynb", "assert 1 == 2, 'one is not two'")
-    before, right = wrong.read_text(), notebook(tmp_path / "right.ipynb", "print(1)")
-    assert main([wrong, right]) == 1
-    assert wrong.read_text() == before
-    assert "wrong.ipynb" in (said := capsys.readouterr().err) and "one is not two" in said
-    assert nbformat.read(right, as_version=4).cells[0].outputs[0].text == "1\n"

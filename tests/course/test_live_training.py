@@ -6,6 +6,7 @@ import torch
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import live_training
+from aslp_lib.evaluation.figures import alt
 from aslp_lib.training.loop import train
 
 SHORT = replace(PRESETS["demo"], epochs=5, limit=20, size=16, device="cpu").tuned(
@@ -25,12 +26,13 @@ class Screen:
         return self
 
     def update(self, picture):
-        self.shown.append(picture.alt)
+        self.shown.append(picture)
 
 
 def test_training_is_seen_in_one_picture_and_is_the_same(monkeypatch):
     screen = Screen()
     monkeypatch.setattr(live_training, "display", screen.display)
+    monkeypatch.setattr(live_training, "show", alt)  # pictures take longer than the training
     data = SHORT.load_data()
     trained = live_training.train_in_view(SHORT, data, every=2)
     assert list(trained) == ["BCE", "ASLP (MC)"]

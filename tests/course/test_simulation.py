@@ -85,7 +85,7 @@ def test_which_images_get_a_large_alpha_is_decided_by_the_step():
 @pytest.mark.parametrize("technique", [HARD_INVERSION, SOFT_INVERSION, MODERATION])
 @pytest.mark.parametrize("weight", [200.0, 2000.0])
 def test_at_the_fixed_point_alpha_exceeds_the_bound_by_its_gradient_over_lambda(technique, weight):
-    trace = run(QUIET, technique, constraint_weight=weight, epochs=4000)
+    trace = run(QUIET, technique, constraint_weight=weight, alpha_step_size=0.02, epochs=400)
     sure = trace.margins > 0
     beta = technique.beta
     excess = trace.alpha[-1] - 2 * (1 - 0.95) / beta

@@ -136,7 +136,7 @@ def test_methods_are_told_apart(images):
 
 
 @pytest.mark.slow
-def test_a_label_is_no_formula_and_fits(images):
+def test_a_label_is_no_formula_and_fits_and_legends_hide_nothing(images):
     """Warnings are errors: none of a layout that leaves no room."""
     labels = (r"$\frac{1}$", "_a", r"\$5", "x" * 255)
     methods = dict.fromkeys(labels, images)
@@ -151,6 +151,12 @@ def test_a_label_is_no_formula_and_fits(images):
     ):
         assert figures.to_png(figure).startswith(b"\x89PNG")
         assert all(label in figures.alt(figure) for label in labels)
+        texts = [text for text in figure.findobj(Text) if text.get_text()]
+        assert min(text.get_fontsize() for text in texts) >= 9  # read from afar
+        for legend in figure.legends:
+            below = legend.get_window_extent()
+            assert all(below.y1 <= axis.get_window_extent().y0 for axis in figure.axes)
+        assert not any(axis.get_legend() for axis in figure.axes)
     texts = overlay.legends[0].get_texts()
     drawn = [text._preprocess_math(text.get_text()) for text in texts[:3]]
     begun = [(text.strip().split(": ECE")[0], math) for text, math in drawn]
@@ -232,26 +238,6 @@ def test_the_scatter_has_a_point_an_image(images):
     assert tuple(pooled) == pytest.approx(
         (100 * calibration.confidence(images), 100 * calibration.accuracy(images))
     )
-
-
-def test_texts_can_be_read_from_afar_and_legends_hide_nothing(images):
-    methods = {"A": images, "B": images[:3]}
-    tables = reliability_tables(methods)
-    drawn = [
-        figures.reliability_diagrams(tables, "set"),
-        figures.calibration_errors(tables, "set"),
-        figures.image_scatter(methods, "set"),
-        figures.joint_density(methods, "set"),
-        figures.detection_curves(methods, "set"),
-    ]
-    for figure in drawn:
-        figures.to_png(figure)
-        texts = [text for text in figure.findobj(Text) if text.get_text()]
-        assert min(text.get_fontsize() for text in texts) >= 9
-        for legend in figure.legends:
-            below = legend.get_window_extent()
-            assert all(below.y1 <= axis.get_window_extent().y0 for axis in figure.axes)
-        assert not any(axis.get_legend() for axis in figure.axes)
 
 
 def test_error_maps_are_confidence_minus_the_posterior_of_the_decision():

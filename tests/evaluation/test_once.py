@@ -31,7 +31,7 @@ def write_maps(folder: Path, stems, seed: int, shape=(16, 16)) -> None:
 
 
 @pytest.mark.slow
-def test_files_and_pages_show_the_same_scores(tmp_path):
+def test_files_and_pages_show_the_same_scores(tmp_path, quick_reports):
     data = SETTINGS.load_data()
     data = replace(data, tests={"test": data.tests["test"]})
     run = Run.create(tmp_path / "run", SETTINGS)

@@ -58,6 +58,7 @@ def position(name: str, value: object, options: Collection[object]) -> int:
     return list(options).index(value)
 
 
+@cache
 def read_results(name: str) -> list[Record]:
     """Read the records of a comparison over seeds, such as "comparison_embedded".
 
