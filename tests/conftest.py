@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-
-from aslp_lib.data.shapes import Shapes
 
 
 def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:
     """`images` pairs of the synthetic data as `Image/*.jpg` and `GT/*.png`, not square."""
+    from aslp_lib.data.shapes import (
+        Shapes,  # imports torch, which pytest-xdist's master never needs
+    )
+
     (folder / "Image").mkdir(parents=True)
     (folder / "GT").mkdir()
     shapes = Shapes(folder.name, images, seed, size=size)
@@ -66,6 +67,8 @@ def leave_half() -> Callable[[Path], Path]:
 @pytest.fixture
 def double(monkeypatch):
     """Train in float64, in which no order of a sum changes a digit that is compared."""
+    import torch
+
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     torch.set_default_dtype(torch.float64)
     yield
