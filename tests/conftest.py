@@ -76,12 +76,15 @@ def double(monkeypatch):
 
 
 @pytest.fixture
-def quick_reports(monkeypatch):
-    """Intervals from 20 resamples, and reports with empty pictures.
-
-    Both have tests of their own, and would take longer here than all the rest of a run.
-    """
+def few_resamples(monkeypatch):
+    """Intervals from 20 resamples; tests/metrics/test_bootstrap.py has the 1,000."""
     monkeypatch.setattr("aslp_lib.metrics.bootstrap.Resamples.__init__.__defaults__", (20, 0))
+
+
+@pytest.fixture
+def quick_reports(few_resamples, monkeypatch):
+    """Few resamples, and reports with empty pictures of one image, which have tests of their own."""
+    monkeypatch.setattr("aslp_lib.evaluation.report.EXAMPLES", 1)
     monkeypatch.setattr("aslp_lib.evaluation.figures.to_png", lambda *_: b"")
 
 

@@ -10,6 +10,7 @@ WORDS = ["compare", "--preset", "demo", "--epochs", "1", "--size", "16", "--limi
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_a_comparison_from_the_command_line(elsewhere, capsys):
     words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature_scaling"]
     assert main([*words, "--results", "all.json"]) == 0
