@@ -1,5 +1,6 @@
 import hashlib
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_the_posterior_is_the_frequency_of_the_labels(name):
 
 
 def test_no_image_is_in_two_sets():
-    data = embedded()
+    data = embedded(16)
     parts = [data.train, data.validation, data.tests["test"], data.tests["textures"]]
     seen = {image.numpy().tobytes() for part in parts for image in part.images}
     assert len(seen) == sum(len(part) for part in parts)
@@ -68,8 +69,13 @@ def test_the_mask_moves_with_its_image():
         assert set(label.unique().tolist()) <= {0.0, 1.0}
 
 
-def of_grades(kind, limit=60):
-    return list(graded(32, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
+@cache
+def small_embedded():
+    return embedded(32, limit=60)
+
+
+def of_grades(kind, limit=60, size=32):
+    return list(graded(size, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
 
 
 def test_graded_sets_are_fixed_by_their_seed_and_named():
@@ -84,7 +90,7 @@ def test_graded_sets_are_fixed_by_their_seed_and_named():
 
 
 def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
-    tests = embedded(32, limit=60).tests
+    tests = small_embedded().tests
     test, shifted = tests["test"].posterior, tests["shifted"]
     assert torch.equal(tests["test"].images, shifted.images)
     sets = of_grades("agreement")
@@ -97,7 +103,7 @@ def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
 
 
 def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
-    test = embedded(32, limit=60).tests["test"]
+    test = small_embedded().tests["test"]
     fainter = test
     for shapes in of_grades("contrast"):
         q = shapes.posterior[shapes.posterior > 0]
@@ -114,7 +120,7 @@ def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
 
 def test_texture_is_the_clouds_strength_and_leaves_the_truth():
     """Without shapes and without what is cut off, an image is affine in the strength."""
-    test = embedded(32, limit=60).tests["test"]
+    test = small_embedded().tests["test"]
     for shapes in of_grades("texture"):
         np.testing.assert_array_equal(shapes.posterior, test.posterior)
         assert torch.equal(shapes.masks, test.masks)
@@ -137,7 +143,7 @@ def test_as_many_shapes_as_are_asked_for():
         assert max(seen) == count
         assert np.mean(seen) > mean
         mean = np.mean(seen)
-    for shapes, share in zip(of_grades("empty", 300), (1 / 3, 1 / 2, 1), strict=True):
+    for shapes, share in zip(of_grades("empty", 300, 16), (1 / 3, 1 / 2, 1), strict=True):
         empty = (shapes.posterior == 0).all(axis=(1, 2))
         # Four standard errors of a share of 300.
         assert abs(empty.mean() - share) <= 4 * math.sqrt(share * (1 - share) / 300)

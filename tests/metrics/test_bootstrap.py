@@ -80,20 +80,20 @@ def test_intervals_of_bins_are_of_resampled_diagrams(of):
 
 @pytest.mark.slow
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
-    """Maps at 0.8 everywhere, and images that are each right at a rate of 0.8 +- 0.15: pixels of an
-    image are alike, as on real maps. The true gap is 0."""
+    """Foreground everywhere, and images that are each right at a rate of 0.8 +- 0.15: pixels of an
+    image are alike, as on real maps. The true accuracy is 0.8."""
     rng = np.random.default_rng(1)
     covered = {"images": 0, "pixels": 0}
     for _ in range(200):
         right = rng.binomial(60, 0.8 + 0.15 * rng.uniform(-1, 1, 40))
-        table = np.zeros((40, 2, 256), np.int64)
-        table[:, :, 204] = np.stack([60 - right, right], 1)
+        table = np.zeros((40, 2, 4), np.int64)
+        table[:, :, 3] = np.stack([60 - right, right], 1)
         counts = Counts(table)
-        over_images = interval(counts, calibration.gap, resamples=300)
-        covered["images"] += over_images.low <= 0 <= over_images.high
-        p = calibration.accuracy(counts)
+        over_images = interval(counts, calibration.accuracy, resamples=300)
+        covered["images"] += over_images.low <= 0.8 <= over_images.high
+        p = over_images.value
         half = 1.96 * np.sqrt(p * (1 - p) / counts.pixels)
-        covered["pixels"] += abs(calibration.gap(counts)) <= half
+        covered["pixels"] += abs(p - 0.8) <= half
     assert covered["images"] >= 0.9 * 200
     assert covered["pixels"] < 0.8 * 200
 

@@ -44,9 +44,9 @@ def maps(draw):
 
 def pixels(counts):
     """(level, label, how many) of the pooled pixels."""
-    for v, y in product(range(counts.grey_levels), (0, 1)):
-        if n := int(counts.pooled[y, v]):
-            yield v, y, n
+    for (v, y), n in np.ndenumerate(counts.pooled.T):
+        if n:
+            yield v, y, int(n)
 
 
 def forecasts(counts, of):
@@ -62,11 +62,12 @@ def forecasts(counts, of):
 def binned(counts, bins, of):
     """(share, confidence, accuracy, pixels) of each bin (low, high] with pixels, exact."""
     of_bin: dict[int, list] = {}
-    for confidence, outcome, n in forecasts(counts, of):
+    every = list(forecasts(counts, of))
+    for confidence, outcome, n in every:
         of_bin.setdefault(max(math.ceil(confidence * bins) - 1, 0), []).append(
             (confidence, outcome, n)
         )
-    whole = sum(n for _, _, n in forecasts(counts, of))
+    whole = sum(n for _, _, n in every)
     for rows in of_bin.values():
         size = sum(n for _, _, n in rows)
         yield (
@@ -186,6 +187,9 @@ def by_pixels(level_map, mask):
     p, y = level_map / 255, mask.astype(float)
     f, e, pr = np.zeros(256), np.zeros(256), np.zeros((2, 256))
     for t in range(256):
+        if t and not (level_map == t - 1).any():  # the same pixels as before
+            f[t], e[t], pr[:, t] = f[t - 1], e[t - 1], pr[:, t - 1]
+            continue
         found = level_map >= t
         true = (found & (mask == 1)).sum()
         if true:
@@ -277,8 +281,8 @@ def test_curves_of_pooled_pixels_are_those_of_pairs_and_thresholds(drawn):
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert len(false) == len(true) == 257
     thresholds = np.arange(255, -1, -1)
-    np.testing.assert_allclose(true[1:], [(on >= t).mean() for t in thresholds])
-    np.testing.assert_allclose(false[1:], [(off >= t).mean() for t in thresholds])
+    np.testing.assert_allclose(true[1:], (on >= thresholds[:, None]).mean(axis=1))
+    np.testing.assert_allclose(false[1:], (off >= thresholds[:, None]).mean(axis=1))
     precision, recall = saliency.precision_recall(counts)
     average, before = 0.0, 0.0
     for i, t in enumerate(thresholds):
