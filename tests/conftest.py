@@ -83,7 +83,7 @@ def few_resamples(monkeypatch):
 
 @pytest.fixture
 def quick_reports(few_resamples, monkeypatch):
-    """Few resamples, and reports with empty pictures of one image, which have tests of their own."""
+    """Few resamples, and reports with empty pictures, which have tests of their own."""
     monkeypatch.setattr("aslp_lib.evaluation.report.EXAMPLES", 1)
     monkeypatch.setattr("aslp_lib.evaluation.figures.to_png", lambda *_: b"")
 
