@@ -82,8 +82,8 @@ def few_resamples(monkeypatch):
 
 
 @pytest.fixture
-def quick_reports(few_resamples, monkeypatch):
-    """Few resamples, and reports with empty pictures, which have tests of their own."""
+def quick_reports(few_resamples, few_figures, monkeypatch):
+    """Few resamples and figures, and empty pictures, which have tests of their own."""
     monkeypatch.setattr("aslp_lib.evaluation.report.EXAMPLES", 1)
     monkeypatch.setattr("aslp_lib.evaluation.figures.to_png", lambda *_: b"")
 
