@@ -37,7 +37,6 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     assert "error: all.json, record 5: options is None; expected" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.fault
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
     """`compare` starts its own processes, so torchrun must not start it."""

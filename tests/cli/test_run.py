@@ -53,7 +53,6 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     assert main(["evaluate", str(run)]) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("quick_reports")
 def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     """Maps that are missing are made anew; weighted F can be left out."""
@@ -89,7 +88,6 @@ def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, pap
     assert "train from random weights with --weights None" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.fault
 @pytest.mark.usefixtures("quick_reports")
 def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):

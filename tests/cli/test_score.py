@@ -226,7 +226,6 @@ def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
     assert rows == {(s, m): ece for s in ("ECSSD", "SOD") for m in ("u2net", "basnet")}
 
 
-@pytest.mark.slow
 @pytest.mark.fault
 def test_the_files_are_written_whatever_can_be_printed(elsewhere):
     """The output is not UTF-8, and the error stream is closed."""

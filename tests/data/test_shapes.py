@@ -1,6 +1,5 @@
 import hashlib
 import math
-from functools import cache
 
 import numpy as np
 import pytest
@@ -69,11 +68,6 @@ def test_the_mask_moves_with_its_image():
         assert set(label.unique().tolist()) <= {0.0, 1.0}
 
 
-@cache
-def small_embedded():
-    return embedded(32, limit=60)
-
-
 def of_grades(kind, limit=60, size=32):
     return list(graded(size, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
 
@@ -90,7 +84,7 @@ def test_graded_sets_are_fixed_by_their_seed_and_named():
 
 
 def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
-    tests = small_embedded().tests
+    tests = embedded(32, limit=60).tests
     test, shifted = tests["test"].posterior, tests["shifted"]
     assert torch.equal(tests["test"].images, shifted.images)
     sets = of_grades("agreement")
@@ -103,7 +97,7 @@ def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
 
 
 def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
-    test = small_embedded().tests["test"]
+    test = embedded(32, limit=60).tests["test"]
     fainter = test
     for shapes in of_grades("contrast"):
         q = shapes.posterior[shapes.posterior > 0]
@@ -120,7 +114,7 @@ def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
 
 def test_texture_is_the_clouds_strength_and_leaves_the_truth():
     """Without shapes and without what is cut off, an image is affine in the strength."""
-    test = small_embedded().tests["test"]
+    test = embedded(32, limit=60).tests["test"]
     for shapes in of_grades("texture"):
         np.testing.assert_array_equal(shapes.posterior, test.posterior)
         assert torch.equal(shapes.masks, test.masks)

@@ -47,7 +47,6 @@ def test_it_equals_a_loop_over_pixels_and_its_width_is_its_own_value(of):
     assert 0.02 < root < 0.3
 
 
-@pytest.mark.slow
 def test_the_grid_is_fine_enough_for_the_integral():
     levels, labels = sample(40)
     residual = smoothed(levels, labels, 0.05, "prediction")

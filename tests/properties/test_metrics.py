@@ -62,12 +62,11 @@ def forecasts(counts, of):
 def binned(counts, bins, of):
     """(share, confidence, accuracy, pixels) of each bin (low, high] with pixels, exact."""
     of_bin: dict[int, list] = {}
-    every = list(forecasts(counts, of))
-    for confidence, outcome, n in every:
+    for confidence, outcome, n in forecasts(counts, of):
         of_bin.setdefault(max(math.ceil(confidence * bins) - 1, 0), []).append(
             (confidence, outcome, n)
         )
-    whole = sum(n for _, _, n in every)
+    whole = sum(n for rows in of_bin.values() for _, _, n in rows)
     for rows in of_bin.values():
         size = sum(n for _, _, n in rows)
         yield (
@@ -186,22 +185,20 @@ def by_pixels(level_map, mask):
     """One image's scores from their definitions, threshold by threshold and pixel by pixel."""
     p, y = level_map / 255, mask.astype(float)
     f, e, pr = np.zeros(256), np.zeros(256), np.zeros((2, 256))
-    for t in range(256):
-        if t and not (level_map == t - 1).any():  # the same pixels as before
-            f[t], e[t], pr[:, t] = f[t - 1], e[t - 1], pr[:, t - 1]
-            continue
+    for t in np.unique([0, *(level_map.ravel().astype(int) + 1)]):  # those between find the same
         found = level_map >= t
         true = (found & (mask == 1)).sum()
+        f[t:] = 0
         if true:
             precision, recall = true / found.sum(), true / mask.sum()
-            f[t] = 1.3 * precision * recall / (0.3 * precision + recall)
+            f[t:] = 1.3 * precision * recall / (0.3 * precision + recall)
         if mask.all() or not mask.any():
             agree = (found == mask).astype(float)
         else:
             d, g = found - found.mean(), y - y.mean()
             agree = (2 * d * g / (d**2 + g**2 + np.spacing(1)) + 1) ** 2 / 4
-        e[t] = agree.sum() / max(mask.size - 1, 1)
-        pr[:, t] = true / max(found.sum(), 1), true / max(mask.sum(), 1)
+        e[t:] = agree.sum() / max(mask.size - 1, 1)
+        pr[0, t:], pr[1, t:] = true / max(found.sum(), 1), true / max(mask.sum(), 1)
     on = level_map >= 128
     union = (on | (mask == 1)).sum()
     twice = math.ceil(min(Fraction(2 * int(level_map.sum(dtype=int)), mask.size), 255))
