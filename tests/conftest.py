@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-
-from aslp_lib.data.shapes import Shapes
 
 
 def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:
     """`images` pairs of the synthetic data as `Image/*.jpg` and `GT/*.png`, not square."""
+    from aslp_lib.data.shapes import (
+        Shapes,  # imports torch, which pytest-xdist's master never needs
+    )
+
     (folder / "Image").mkdir(parents=True)
     (folder / "GT").mkdir()
     shapes = Shapes(folder.name, images, seed, size=size)
@@ -66,6 +67,8 @@ def leave_half() -> Callable[[Path], Path]:
 @pytest.fixture
 def double(monkeypatch):
     """Train in float64, in which no order of a sum changes a digit that is compared."""
+    import torch
+
     monkeypatch.setattr(torch.Tensor, "float", torch.Tensor.double)
     torch.set_default_dtype(torch.float64)
     yield
@@ -73,12 +76,15 @@ def double(monkeypatch):
 
 
 @pytest.fixture
-def quick_reports(monkeypatch):
-    """Intervals from 20 resamples, and reports with empty pictures.
-
-    Both have tests of their own, and would take longer here than all the rest of a run.
-    """
+def few_resamples(monkeypatch):
+    """Intervals from 20 resamples; tests/metrics/test_bootstrap.py has the 1,000."""
     monkeypatch.setattr("aslp_lib.metrics.bootstrap.Resamples.__init__.__defaults__", (20, 0))
+
+
+@pytest.fixture
+def quick_reports(few_resamples, few_figures, monkeypatch):
+    """Few resamples and figures, and empty pictures, which have tests of their own."""
+    monkeypatch.setattr("aslp_lib.evaluation.report.EXAMPLES", 1)
     monkeypatch.setattr("aslp_lib.evaluation.figures.to_png", lambda *_: b"")
 
 
@@ -89,3 +95,25 @@ def elsewhere(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Draw one figure of each kind in a report, and show it in the place of the others."""
+    from aslp_lib.evaluation import figures
+
+    def first_of(draw):
+        drawn = []
+
+        def draw_once(*arguments, **options):
+            if not drawn:
+                drawn.append(draw(*arguments, **options))
+            return drawn[0]
+
+        return draw_once
+
+    for draw in (
+        *(figures.reliability_diagrams, figures.joint_density, figures.image_scatter),
+        *(figures.calibration_errors, figures.detection_curves, figures.gallery),
+    ):
+        monkeypatch.setattr(figures, draw.__name__, first_of(draw))

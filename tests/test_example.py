@@ -30,24 +30,20 @@ def example():
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory):
-    return tmp_path_factory.mktemp("example")
-
-
-@pytest.fixture(scope="module")
-def rows_and_text(example, out):
-    """What a short run returns and prints."""
+def short_run(example, tmp_path_factory):
+    """What a short run returns and prints, and its folder."""
+    out = tmp_path_factory.mktemp("example")
     with redirect_stdout(io.StringIO()) as printed:
         rows = example.main(["--epochs", str(EPOCHS), "--device", "cpu", "--out", str(out)])
-    return rows, printed.getvalue()
+    return rows, printed.getvalue(), out
 
 
 def grey_levels(folder):
     return np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob("*.png"))])
 
 
-def test_score_measures_the_same_on_the_maps_that_were_written(rows_and_text, out, tmp_path):
-    rows, _ = rows_and_text
+def test_score_measures_the_same_on_the_maps_that_were_written(short_run, tmp_path):
+    rows, _, out = short_run
     folders = [str(out / "maps" / label) for label in METHODS]
     words = ["score", "--maps", *folders, "--masks", str(out / "masks"), "--no-weighted-f"]
     assert cli.main([*words, "--table", str(tmp_path / "scores.csv")]) == 0
@@ -59,16 +55,17 @@ def test_score_measures_the_same_on_the_maps_that_were_written(rows_and_text, ou
         assert row == pytest.approx({name: float(scored[label][name]) for name in row}, rel=1e-5)
 
 
-def test_accuracy_is_that_of_the_pixels(rows_and_text, out):
+def test_accuracy_is_that_of_the_pixels(short_run):
+    rows, _, out = short_run
     labels = grey_levels(out / "masks") == 255
-    for label, row in rows_and_text[0].items():
+    for label, row in rows.items():
         maps = grey_levels(out / "maps" / label)
         assert maps.shape == labels.shape == (20, 48, 48)
         assert row["accuracy"] == pytest.approx(((maps >= 128) == labels).mean())
 
 
-def test_it_prints_the_scores_and_draws_them(rows_and_text, out):
-    rows, text = rows_and_text
+def test_it_prints_the_scores_and_draws_them(short_run):
+    rows, text, out = short_run
     for label, row in rows.items():
         (line,) = (line for line in text.splitlines() if line.startswith(f"{label:28}"))
         accuracy, ece, oe, nll = map(float, line[28:].split())

@@ -10,6 +10,7 @@ WORDS = ["compare", "--preset", "demo", "--epochs", "1", "--size", "16", "--limi
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_a_comparison_from_the_command_line(elsewhere, capsys):
     words = [*WORDS, "--seeds", "2", "--methods", "bce", "--recalibrate", "temperature_scaling"]
     assert main([*words, "--results", "all.json"]) == 0
@@ -36,7 +37,6 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     assert "error: all.json, record 5: options is None; expected" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.fault
 def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
     """`compare` starts its own processes, so torchrun must not start it."""

@@ -16,8 +16,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_resamples")
 def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
-    assert main([*QUICK, "--limit", "12"]) == 0
+    assert main([*QUICK, "--limit", "3"]) == 0
     run = elsewhere / "runs" / "demo"
     assert "no DUTS-TR in Dataset/" in capsys.readouterr().out
     metrics = json.loads((run / "metrics.json").read_text())
@@ -30,7 +31,7 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
     assert float(rows[0]["ece"]) == pytest.approx(row["ece"], rel=1e-5)
-    assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 12
+    assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 3
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 27
     assert "<b>ASLP (MC)</b> is " in page
@@ -52,17 +53,16 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     assert main(["evaluate", str(run)]) == 0
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("quick_reports")
 def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     """Maps that are missing are made anew; weighted F can be left out."""
-    arguments = [*QUICK, "--limit", "8"]
+    arguments = [*QUICK, "--limit", "3", "--methods", "calibration"]
     assert main(["run", *arguments, "--out", "whole"]) == 0
     assert main(["train", *arguments, "--out", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 1
     assert "(the command predict makes them)" in capsys.readouterr().err
     assert main(["predict", "steps"]) == 0
-    next(Path("steps/bce/maps/test").iterdir()).unlink()
+    next(Path("steps/calibration/maps/test").iterdir()).unlink()
     assert main(["predict", "steps"]) == 0
     assert main(["evaluate", "steps"]) == 0
     whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
@@ -70,7 +70,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
     assert main(["evaluate", "steps", "--no-weighted-f"]) == 0
     metrics = json.loads(Path("steps/metrics.json").read_text())
-    assert metrics["test"]["bce"]["weighted_f"] is None
+    assert metrics["test"]["calibration"]["weighted_f"] is None
 
 
 @pytest.mark.fault
@@ -88,8 +88,8 @@ def test_weights_that_cannot_be_had_stop_the_run_before_it_trains(elsewhere, pap
     assert "train from random weights with --weights None" in capsys.readouterr().err
 
 
-@pytest.mark.slow
 @pytest.mark.fault
+@pytest.mark.usefixtures("quick_reports")
 def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_root, capsys):
     paper_root.rename(elsewhere / "Dataset")
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce"]

@@ -23,6 +23,8 @@ from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F
 
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
 ONE = ["score", "--maps", "maps", "--masks", "SOD/GT"]
 
 
@@ -81,7 +83,6 @@ def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, 
     assert [note.startswith(said) for note in written()["notes"]] == [True] * few
 
 
-@pytest.mark.slow
 def test_weighted_f_may_be_left_out_or_missing(elsewhere, capsys, monkeypatch):
     """Who leaves it out needs no note that it is missing; who lacks the extra is told once."""
     monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
@@ -93,6 +94,7 @@ def test_weighted_f_may_be_left_out_or_missing(elsewhere, capsys, monkeypatch):
         monkeypatch.setattr("aslp_lib.cli.score.WEIGHTED_F", False)
 
 
+@pytest.mark.usefixtures("quick_reports")
 def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
     write_set(["maps", "other"], "SOD/GT")
     arguments = ["score", "--maps", "maps", "other", "--masks", "SOD/GT", "--report", "r.html"]
@@ -111,7 +113,7 @@ def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
     assert "1 maps in maps without a mask in SOD/GT: m0" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
 def test_several_methods_and_sets_make_one_comparison(elsewhere):
     for seed, name in enumerate(("SOD", "ECSSD")):
         write_set([f"runs/one/{name}", f"runs/two/{name}"], f"data/{name}/GT", seed=seed)
@@ -135,7 +137,6 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere):
     assert page.count("<img") == page.count('alt="') == 16
 
 
-@pytest.mark.slow
 def test_bins_and_stretching_reach_the_scores(elsewhere, capsys):
     counts = write_set(["maps"], "SOD/GT")["maps"]
     arguments = [*ONE, "--no-weighted-f", "--out", "scores.json"]
@@ -225,7 +226,6 @@ def test_names_are_those_that_were_written_not_what_links_lead_to(elsewhere):
     assert rows == {(s, m): ece for s in ("ECSSD", "SOD") for m in ("u2net", "basnet")}
 
 
-@pytest.mark.slow
 @pytest.mark.fault
 def test_the_files_are_written_whatever_can_be_printed(elsewhere):
     """The output is not UTF-8, and the error stream is closed."""

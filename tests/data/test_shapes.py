@@ -34,7 +34,7 @@ def test_the_posterior_is_the_frequency_of_the_labels(name):
 
 
 def test_no_image_is_in_two_sets():
-    data = embedded()
+    data = embedded(16)
     parts = [data.train, data.validation, data.tests["test"], data.tests["textures"]]
     seen = {image.numpy().tobytes() for part in parts for image in part.images}
     assert len(seen) == sum(len(part) for part in parts)
@@ -68,8 +68,8 @@ def test_the_mask_moves_with_its_image():
         assert set(label.unique().tolist()) <= {0.0, 1.0}
 
 
-def of_grades(kind, limit=60):
-    return list(graded(32, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
+def of_grades(kind, limit=60, size=32):
+    return list(graded(size, [f"{kind}{grade}" for grade in (1, 2, 3)], limit=limit).values())
 
 
 def test_graded_sets_are_fixed_by_their_seed_and_named():
@@ -137,7 +137,7 @@ def test_as_many_shapes_as_are_asked_for():
         assert max(seen) == count
         assert np.mean(seen) > mean
         mean = np.mean(seen)
-    for shapes, share in zip(of_grades("empty", 300), (1 / 3, 1 / 2, 1), strict=True):
+    for shapes, share in zip(of_grades("empty", 300, 16), (1 / 3, 1 / 2, 1), strict=True):
         empty = (shapes.posterior == 0).all(axis=(1, 2))
         # Four standard errors of a share of 300.
         assert abs(empty.mean() - share) <= 4 * math.sqrt(share * (1 - share) / 300)

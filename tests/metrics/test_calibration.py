@@ -8,7 +8,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -25,6 +24,9 @@ def row(levels, labels) -> Counts:
 def test_ece_equals_torchmetrics_on_the_same_definition(cases, bins):
     """Its two-class form bins the predicted class's confidence, as here, but into `[low, high)`:
     with these bins no level but 0 and 255 lies on an edge. It sums in float32."""
+    # Imported here, as it loads transformers: only one of pytest-xdist's workers has to.
+    from torchmetrics.classification import BinaryAccuracy, MulticlassCalibrationError
+
     for levels, labels in cases.values():
         levels = levels.clip(1, 254)
         counts = Counts.from_maps(levels, labels)

@@ -44,9 +44,9 @@ def maps(draw):
 
 def pixels(counts):
     """(level, label, how many) of the pooled pixels."""
-    for v, y in product(range(counts.grey_levels), (0, 1)):
-        if n := int(counts.pooled[y, v]):
-            yield v, y, n
+    for (v, y), n in np.ndenumerate(counts.pooled.T):
+        if n:
+            yield v, y, int(n)
 
 
 def forecasts(counts, of):
@@ -66,7 +66,7 @@ def binned(counts, bins, of):
         of_bin.setdefault(max(math.ceil(confidence * bins) - 1, 0), []).append(
             (confidence, outcome, n)
         )
-    whole = sum(n for _, _, n in forecasts(counts, of))
+    whole = sum(n for rows in of_bin.values() for _, _, n in rows)
     for rows in of_bin.values():
         size = sum(n for _, _, n in rows)
         yield (
@@ -185,19 +185,20 @@ def by_pixels(level_map, mask):
     """One image's scores from their definitions, threshold by threshold and pixel by pixel."""
     p, y = level_map / 255, mask.astype(float)
     f, e, pr = np.zeros(256), np.zeros(256), np.zeros((2, 256))
-    for t in range(256):
+    for t in np.unique([0, *(level_map.ravel().astype(int) + 1)]):  # those between find the same
         found = level_map >= t
         true = (found & (mask == 1)).sum()
+        f[t:] = 0
         if true:
             precision, recall = true / found.sum(), true / mask.sum()
-            f[t] = 1.3 * precision * recall / (0.3 * precision + recall)
+            f[t:] = 1.3 * precision * recall / (0.3 * precision + recall)
         if mask.all() or not mask.any():
             agree = (found == mask).astype(float)
         else:
             d, g = found - found.mean(), y - y.mean()
             agree = (2 * d * g / (d**2 + g**2 + np.spacing(1)) + 1) ** 2 / 4
-        e[t] = agree.sum() / max(mask.size - 1, 1)
-        pr[:, t] = true / max(found.sum(), 1), true / max(mask.sum(), 1)
+        e[t:] = agree.sum() / max(mask.size - 1, 1)
+        pr[0, t:], pr[1, t:] = true / max(found.sum(), 1), true / max(mask.sum(), 1)
     on = level_map >= 128
     union = (on | (mask == 1)).sum()
     twice = math.ceil(min(Fraction(2 * int(level_map.sum(dtype=int)), mask.size), 255))
@@ -277,8 +278,8 @@ def test_curves_of_pooled_pixels_are_those_of_pairs_and_thresholds(drawn):
     assert (false[0], true[0], false[-1], true[-1]) == (0, 0, 1, 1)
     assert len(false) == len(true) == 257
     thresholds = np.arange(255, -1, -1)
-    np.testing.assert_allclose(true[1:], [(on >= t).mean() for t in thresholds])
-    np.testing.assert_allclose(false[1:], [(off >= t).mean() for t in thresholds])
+    np.testing.assert_allclose(true[1:], (on >= thresholds[:, None]).mean(axis=1))
+    np.testing.assert_allclose(false[1:], (off >= thresholds[:, None]).mean(axis=1))
     precision, recall = saliency.precision_recall(counts)
     average, before = 0.0, 0.0
     for i, t in enumerate(thresholds):

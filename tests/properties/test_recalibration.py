@@ -132,7 +132,7 @@ def nll_of_pixels(apply, counts) -> np.ndarray:
     sums = []
     for image in counts.table:
         z = torch.from_numpy(np.repeat(grey_level_logits(counts.grey_levels), image.sum(axis=0)))
-        y = np.concatenate([np.repeat([0, 1], each) for each in image.T])
+        y = np.repeat(np.tile([0, 1], counts.grey_levels), image.T.ravel())
         sums.append(np.logaddexp(0, (1 - 2 * y) * apply(z[None]).numpy()[0]).sum())
     return np.array(sums)
 
