@@ -79,6 +79,8 @@ def test_images_weigh_the_same_and_those_without_foreground_have_no_f(cases):
     small, large = np.zeros((2, 2), np.uint8), np.full((20, 20), 255, np.uint8)
     counts = Counts.from_maps([small, large], [small, 0 * large])
     assert saliency.mae(counts) == pytest.approx(0.5)
+    two = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
+    assert saliency.max_e(two) == pytest.approx(2)  # n / (n - 1) of n pixels
     whole = Counts.from_maps(*cases["faint"])
     more = Counts.join([Counts.from_maps(*cases["background"]), whole])
     for score in (saliency.max_f, saliency.max_f_mean_pr, saliency.mean_f, saliency.iou):
