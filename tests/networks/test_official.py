@@ -12,6 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import resnet50
 
 from aslp_lib import networks
+from aslp_lib.cli import main
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.images import read_map
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
 
 
@@ -88,6 +91,7 @@ def twin():
             if isinstance(part, nn.BatchNorm2d):
                 for tensor in (part.weight, part.running_var, part.bias, part.running_mean):
                     nn.init.uniform_(tensor, 0.5, 1.5)
+        network.output_conv[-1].weight.data /= 10  # maps are neither black nor white
     return network.eval()
 
 
@@ -113,6 +117,35 @@ def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint):
     theirs = twin((images - mean) / std)
     assert theirs.std() > 0.01  # there is something to compare
     torch.testing.assert_close(network(images), theirs)
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_an_official_checkpoint_predicts_maps_that_can_be_scored(
+    twin, checkpoint, paper_root, monkeypatch, capsys
+):
+    monkeypatch.chdir(paper_root.parent)
+    maps = paper_root.parent / "maps"
+    arguments = [
+        *("predict", "--official", str(checkpoint), "--data", "Dataset", "--out", "maps"),
+        *("--limit", "2", "--size", "64", "--device", "cpu"),
+    ]
+    assert main(arguments) == 0
+    assert "maps of SOD, DTD_Texture_500: maps" in capsys.readouterr().out
+    assert {path.name for path in maps.iterdir()} == {"SOD", "DTD_Texture_500"}
+    sod = paper_layout(paper_root, 64, limit=2).tests["SOD"]
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    for i, stem in enumerate(sod.stems):
+        image = (sod.load(i)[0].float() / 255 - mean) / std
+        probability = torch.sigmoid(twin(image[None]))
+        oracle = F.interpolate(probability, size=sod.shape(i), mode="bilinear")[0, 0]
+        predicted = torch.from_numpy(read_map(maps / "SOD" / f"{stem}.png"))
+        assert (predicted - 255 * oracle).abs().max() <= 0.51
+    scored = ["score", "--maps", "official=maps", "--masks", "Dataset/Test/SOD/GT"]
+    assert main([*scored, "--allow-missing"]) == 0
+    assert "official" in capsys.readouterr().out
+    assert main(arguments) == 1
+    assert "--out exists: maps; expected a new or an empty folder" in capsys.readouterr().err
 
 
 def test_parameters_and_work_are_those_of_the_paper_s_network():
