@@ -11,11 +11,6 @@ from aslp_lib.config import PRESETS
 from aslp_lib.data.images import read_map
 from aslp_lib.runs import read_log
 
-SHORT = [
-    *("--limit", "1", "--size", "64", "--device", "cpu"),
-    *("--epochs", "1", "--weights", "None", "--methods", "calibration"),
-]
-
 
 @pytest.fixture
 def there(elsewhere, paper_root):
@@ -29,7 +24,10 @@ def there(elsewhere, paper_root):
 @pytest.mark.usefixtures("quick_reports")
 @pytest.mark.parametrize("preset", ["paper", "release"])
 def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
-    words = ["--preset", preset, "--data", "Dataset", *SHORT]
+    words = [
+        *("--preset", preset, "--data", "Dataset", "--weights", "None", "--methods", "calibration"),
+        *("--epochs", "1", "--limit", "1", "--size", "64", "--device", "cpu"),
+    ]
     assert main([*words, "--network", "tiny"] if preset == "release" else words) == 0
     printed = capsys.readouterr().out
     assert f"preset {preset}; data: the paper's layout" in printed

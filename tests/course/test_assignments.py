@@ -88,30 +88,19 @@ def nbgrader(tmp_path, monkeypatch):
         yield run
 
 
-def hand_in(student, answers):
-    """Hand in the released notebook with answers, given by the second part of an exercise's name.
-
-    Returns its file.
-    """
+def hand_in(student, answers, edit_tests=False):
+    """Hand in the released notebook with answers, given by the second part of an exercise's name,
+    and write into the test cells what could make nbgrader give marks."""
     notebook = nbformat.read(Path("release", NAME, FILE), 4)
-    cells = {cell.id: cell for cell in notebook.cells}
+    cells = {cell.id.removeprefix("answer-03-"): cell for cell in notebook.cells}
     for word, source in answers.items():
-        cells[f"answer-03-{word}"].source = source
+        cells[word].source = source
+        if edit_tests:
+            test = cells[f"test-03-{word}"]
+            test.source, test.metadata.nbgrader.points = "1.0", 100
+            test.metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     path = Path("submitted", student, NAME, FILE)
     path.parent.mkdir(parents=True)
-    nbformat.write(notebook, path)
-    return path
-
-
-def edit_test_cells(path):
-    """Write into the file of a hand-in what could make nbgrader give marks."""
-    notebook = nbformat.read(path, 4)
-    tests = {cell.id.removeprefix("test-03-"): cell for cell in notebook.cells}
-    tests["minimiser"].source = 'print("Right")'
-    tests["floor"].source = "1.0"
-    tests["floor"].metadata.nbgrader.points = 100
-    tests["variance"].source = ""
-    tests["variance"].metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     nbformat.write(notebook, path)
 
 
@@ -135,22 +124,15 @@ def test_a_class_with_attackers(nbgrader):
             "import time\n"
             "from aslp_lib.course.exercises.framework import Exercise\n"
             "Exercise.grade = lambda exercise, answer: 1.0\n"
-            "def answer(*point):\n"
-            "    print(3.0)\n"
-            "    return 0.0\n"
-            "while True:\n"
-            "    time.sleep(1)"
+            "answer = lambda *point: print(3.0) or 0.0\n"
+            "time.sleep(1e6)"
         ),
         "floor": "answer = 1.0\nprint(answer)\nanswer",
         "variance": (
-            "class Answer:\n"
-            "    def __float__(self):\n"
-            "        while True:\n"
-            "            time.sleep(1)\n"
-            "answer = Answer()"
+            "class Answer:\n    def __float__(self):\n        time.sleep(1e6)\nanswer = Answer()"
         ),
     }
-    edit_test_cells(hand_in("attacks", attacks))
+    hand_in("attacks", attacks, edit_tests=True)
     nbgrader(f"autograde {NAME} --student=right")
     nbgrader(f"autograde {NAME} --student=half")
     others = f"autograde {NAME} --Execute.timeout=10"  # skips those that are graded

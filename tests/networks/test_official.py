@@ -17,6 +17,8 @@ from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import read_map
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
 
+MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+
 
 class Unit(nn.Module):
     def __init__(self):
@@ -84,15 +86,16 @@ class Twin(nn.Module):
 
 @pytest.fixture(scope="module")
 def twin():
+    with torch.device("meta"):  # the default weights would be drawn for nothing
+        network = Twin().to_empty(device="cpu").eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = Twin()
-        for part in network.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                for tensor in (part.weight, part.running_var, part.bias, part.running_mean):
-                    nn.init.uniform_(tensor, 0.5, 1.5)
-        network.output_conv[-1].weight.data /= 10  # maps are neither black nor white
-    return network.eval()
+        for tensor in network.state_dict().values():
+            if tensor.dim() == 1:
+                nn.init.uniform_(tensor, 0.5, 1.5)
+            elif tensor.dim() > 1:
+                nn.init.kaiming_uniform_(tensor, a=5**0.5)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +116,7 @@ def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint):
     network, twin = network.double(), deepcopy(twin).double()
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(1, 3, 64, 96, generator=generator, dtype=torch.float64)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    theirs = twin((images - mean) / std)
+    theirs = twin((images - MEAN) / STD)
     assert theirs.std() > 0.01  # there is something to compare
     torch.testing.assert_close(network(images), theirs)
 
@@ -134,9 +136,8 @@ def test_an_official_checkpoint_predicts_maps_that_can_be_scored(
     assert "maps of SOD, DTD_Texture_500: maps" in capsys.readouterr().out
     assert {path.name for path in maps.iterdir()} == {"SOD", "DTD_Texture_500"}
     sod = paper_layout(paper_root, 64, limit=2).tests["SOD"]
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
     for i, stem in enumerate(sod.stems):
-        image = (sod.load(i)[0].float() / 255 - mean) / std
+        image = (sod.load(i)[0] / 255 - MEAN) / STD
         probability = torch.sigmoid(twin(image[None]))
         oracle = F.interpolate(probability, size=sod.shape(i), mode="bilinear")[0, 0]
         predicted = torch.from_numpy(read_map(maps / "SOD" / f"{stem}.png"))
@@ -161,17 +162,16 @@ def test_parameters_and_work_are_those_of_the_paper_s_network():
 
 
 @cache
-def entries():
+def small_entries():
+    """Entries that are small on disk, because each repeats one number."""
     with torch.device("meta"):
-        return Twin().state_dict()
+        entries = Twin().state_dict()
+    return {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries.items()}
 
 
 def small_file(path, **changes):
-    """Save a checkpoint that is small on disk, because its tensors repeat one number."""
-    state = {
-        k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries().items()
-    } | changes
-    torch.save({k: v for k, v in state.items() if v is not None}, path)
+    entries = small_entries() | changes
+    torch.save({k: v for k, v in entries.items() if v is not None}, path)
     return path
 
 

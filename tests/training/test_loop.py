@@ -9,6 +9,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
+from torch._inductor import config as inductor_config
 from tqdm import tqdm
 
 from aslp_lib import networks
@@ -149,10 +150,13 @@ def test_two_batches_of_five_step_as_one_of_ten(plain, double, limit):
 def test_a_compiled_network_computes_the_same_loss(plain, tmp_path, monkeypatch):
     """After one step, in single precision: torch.compile ignores the patch of `double`, and further
     steps would amplify rounding. The cache is empty, since kernels for other instructions crash.
-    To find out which vector instructions there are would take as long as all the rest.
+    To find out which vector instructions there are, or to compile headers in advance, would take as
+    long as all the rest.
     """
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "kernels"))
     monkeypatch.setattr("torch._inductor.cpu_vec_isa.valid_vec_isa_list", list, raising=False)
+    if hasattr(inductor_config, "cpp_cache_precompile_headers"):  # torch 2.7 and newer
+        monkeypatch.setattr(inductor_config, "cpp_cache_precompile_headers", False)
     settings = replace(ONE_EPOCH, limit=10)
     eager = fit(settings, "bce")
     compiled = fit(replace(settings, compile=True), "bce", MethodFolder(tmp_path))
@@ -217,14 +221,9 @@ class WithoutValues(Accelerator):
     device = torch.device("meta")
 
 
-@pytest.fixture(scope="module")
-def six_images():
-    return replace(SHORT, limit=6).load_data().train
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("method", sorted(METHODS.keys() - {"corruption_augmentation"}))
-def test_no_step_reads_the_device(monkeypatch, method, six_images):
+def test_no_step_reads_the_device(monkeypatch, method):
     """But for the bar, every `REFRESH` steps, and at the end: elsewhere than on a CPU a read waits
     until all that was asked of the device is done. (Images are corrupted on the host.)"""
     settings = replace(SHORT, limit=6, batch_size=2).tuned(aslp={"technique": "DM"})
@@ -236,7 +235,7 @@ def test_no_step_reads_the_device(monkeypatch, method, six_images):
     remembers.begin(network)
     state = TrainingState(network, remembers)
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
-    batches = Batches(six_images, 0, accelerator)
+    batches = Batches(settings.load_data().train, 0, accelerator)
     bar = tqdm(file=io.StringIO())
     loop.run_epoch(0, settings, batches, network, optimizer, state, bar)
     assert len(reads) == 2 * (1 + len(state.method.per_image())) + 1
