@@ -128,9 +128,7 @@ def test_a_class_with_attackers(nbgrader):
             "time.sleep(1e6)"
         ),
         "floor": "answer = 1.0\nprint(answer)\nanswer",
-        "variance": (
-            "class Answer:\n    def __float__(self):\n        time.sleep(1e6)\nanswer = Answer()"
-        ),
+        "variance": "answer = type('', (), {'__float__': lambda self: time.sleep(1e6)})()",
     }
     hand_in("attacks", attacks, edit_tests=True)
     nbgrader(f"autograde {NAME} --student=right")
@@ -143,5 +141,4 @@ def test_a_class_with_attackers(nbgrader):
     with Path("grades.csv").open(newline="") as file:
         marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
     assert marks == {"right": 5, "half": 3.5, "ends": 0, "attacks": 0}
-    page = Path("feedback", "half", NAME, f"{NAME}.html").read_text(encoding="utf-8")
-    assert hint[:30] in page
+    assert hint[:30] in Path("feedback", "half", NAME, f"{NAME}.html").read_text(encoding="utf-8")
