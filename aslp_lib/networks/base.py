@@ -150,13 +150,17 @@ def pretrained(name: str, weights: str | None) -> Any:
         ) from error
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+def fill(
+    network: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False
+) -> None:
     """Load the tensors of a file into a network.
 
     Args:
         network: the network.
         tensors: the tensors by name.
         path: the file that holds the tensors, for error messages.
+        assign: make the tensors the network's, instead of copying their values. The network may
+            then be on the meta device.
 
     Raises:
         ValueError: the tensors are those of another network, have another dtype, or are not finite;
@@ -181,7 +185,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
             raise ValueError(
                 f"{path} holds NaN or infinity in {name}; expected finite weights. Create it again."
             )
-    network.load_state_dict(tensors)
+    network.load_state_dict(tensors, assign=assign)
 
 
 def conv(inputs: int, outputs: int) -> nn.Sequential:

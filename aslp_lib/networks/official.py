@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.files import require_exists
-from aslp_lib.networks.base import fill
+from aslp_lib.networks.base import DenseNetwork, fill
 from aslp_lib.networks.resnet import ResNetFusion
 
 UNUSED = ("resnet.layer3_2.", "resnet.layer4_2.", "path4.resConfUnit1.")
@@ -67,11 +67,13 @@ def load_official(path: Path | str) -> ResNetFusion:
         raise ValueError(
             f"{path} is not a checkpoint of the authors; expected a dictionary of tensors"
         )
-    network = ResNetFusion(weights=None)
+    with torch.device("meta"):  # Random weights would be overwritten, and take a second to draw.
+        network = ResNetFusion(weights=None)
+    network.mean, network.std = DenseNetwork().buffers()  # They are not in the file.
     ours = {_official_name(name): name for name in network.state_dict()}
     used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
-    tensors = {ours.get(name, name): tensor for name, tensor in used.items()}
-    fill(network, tensors, path)
+    tensors = {ours.get(name, name): tensor.contiguous() for name, tensor in used.items()}
+    fill(network, tensors, path, assign=True)
     return network.eval()
 
 

@@ -1,11 +1,10 @@
 """Assignments: nbgrader accepts them, and grades a class with hand-ins that attack it."""
 
 import csv
-import os
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
+from subprocess import PIPE
 
 import nbformat
 import pytest
@@ -51,98 +50,95 @@ def test_too_few_digits_earn_half_and_a_wrong_answer_raises_its_hint(capsys):
 
 GRADING = """
 import os, sys
+from nbgrader import api
 from nbgrader.apps import NbGraderApp
 
-for command in sys.argv[1:]:
+api.get_alembic_version = lambda: "1"
+for command in sys.stdin:
     if os.fork() == 0:
+        os.dup2(2, 1)
         NbGraderApp.launch_instance(command.split())
-        sys.exit()
-    assert os.wait()[1] == 0, command
+        os._exit(0)  # at once, since to take apart what was imported takes as long as most commands
+    print(os.wait()[1], flush=True)
 """
-"""Runs commands of nbgrader, which is slow to import: once for all of them."""
+"""Runs commands of nbgrader, which is slow to import: once for all of them.
+
+The version of the database's layout is a number that a later nbgrader would read; to find it out
+takes as long as to grade a hand-in.
+"""
 
 
-def nbgrader(*commands, status=0):
-    """Run commands of nbgrader until one fails, and return what they write to stderr."""
-    words = [sys.executable, "-c", GRADING, *commands]
-    result = subprocess.run(words, capture_output=True, text=True)
-    assert result.returncode == status, result.stderr
-    return result.stderr
+@pytest.fixture
+def nbgrader(tmp_path, monkeypatch):
+    """Write the assignments; a function that runs a command and returns what it logs."""
+    monkeypatch.chdir(tmp_path)
+    assignments.main()
+    monkeypatch.chdir("grading")
+    words, log = [sys.executable, "-c", GRADING], tmp_path / "log"
+    with (
+        log.open("w") as file,
+        subprocess.Popen(words, stdin=PIPE, stdout=PIPE, stderr=file, text=True) as process,
+    ):
+
+        def run(command, fails=False):
+            print(command, file=process.stdin, flush=True)
+            assert (process.stdout.readline() != "0\n") == fails, log.read_text()
+            return log.read_text()
+
+        yield run
 
 
-def hand_in(student, answers):
-    """Hand in the released notebook with answers, given by the second part of an exercise's name.
-
-    Returns its file.
-    """
+def hand_in(student, answers, edit_tests=False):
+    """Hand in the released notebook with answers, given by the second part of an exercise's name,
+    and write into the test cells what could make nbgrader give marks."""
     notebook = nbformat.read(Path("release", NAME, FILE), 4)
-    cells = {cell.id: cell for cell in notebook.cells}
+    cells = {cell.id.removeprefix("answer-03-"): cell for cell in notebook.cells}
     for word, source in answers.items():
-        cells[f"answer-03-{word}"].source = source
+        cells[word].source = source
+        if edit_tests:
+            test = cells[f"test-03-{word}"]
+            test.source, test.metadata.nbgrader.points = "1.0", 100
+            test.metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     path = Path("submitted", student, NAME, FILE)
     path.parent.mkdir(parents=True)
-    nbformat.write(notebook, path)
-    return path
-
-
-def edit_test_cells(path):
-    """Write into the file of a hand-in what could make nbgrader give marks."""
-    notebook = nbformat.read(path, 4)
-    tests = {cell.id.removeprefix("test-03-"): cell for cell in notebook.cells}
-    tests["minimiser"].source = 'print("Right")'
-    tests["floor"].source = "1.0"
-    tests["floor"].metadata.nbgrader.points = 100
-    tests["variance"].source = ""
-    tests["variance"].metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     nbformat.write(notebook, path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.fault
-def test_a_class_with_attackers(tmp_path, monkeypatch):
-    """A hand-in that never ends, ends its kernel, prints marks, or edits test cells or the checker
-    earns nothing by it, and the others get their marks."""
-    scripts = sysconfig.get_path("scripts")  # nbgrader calls alembic by its name
-    monkeypatch.setenv("PATH", f"{scripts}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.chdir(tmp_path)
-    assignments.main()
-    monkeypatch.chdir("grading")
+def test_a_class_with_attackers(nbgrader):
+    """A hand-in whose cells never end, print marks, or edit test cells or the checker earns nothing
+    by it, nor does one that ends its kernel, and the others get their marks."""
     nbgrader(f"generate_assignment {NAME}")
-
     solutions = {each.name.partition("/")[2]: each.solution for each in sc_bce.EXERCISES}
     hand_in("right", solutions)
     warning = "import sys\n    print('warning', file=sys.stderr)\n    return "
     with_warning = solutions["minimiser"].replace("return ", warning)
-    wrong = dict.fromkeys(solutions, "answer = lambda *point: 7.5")
     hint, mistake = next(iter(sc_bce.VARIANCE.mistakes.items()))
     partly = {"floor": "answer = 0.33", "variance": f"answer = {mistake}"}
-    hand_in("half", wrong | partly | {"minimiser": with_warning})
+    hand_in("half", partly | {"minimiser": with_warning})
+    hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
     attacks = {
-        "checker": (
+        "minimiser": (
+            "import time\n"
             "from aslp_lib.course.exercises.framework import Exercise\n"
             "Exercise.grade = lambda exercise, answer: 1.0\n"
-            "while True:\n"
-            "    pass"
+            "answer = lambda *point: print(3.0) or 0.0\n"
+            "time.sleep(1e6)"
         ),
-        "prints": "def answer(*point):\n    print(3.0)\n    return 0.0",
-        "loops": "def answer(*point):\n    while True:\n        pass",
+        "floor": "answer = 1.0\nprint(answer)\nanswer",
+        "variance": "answer = type('', (), {'__float__': lambda self: time.sleep(1e6)})()",
     }
-    for student, answer in attacks.items():
-        floor = "answer = 1.0\nprint(answer)\nanswer"
-        edit_test_cells(hand_in(student, {"minimiser": answer, "floor": floor}))
-    hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
-    said = nbgrader(
-        f"autograde {NAME} --student=right",
-        f"autograde {NAME} --student=half",
-        f"autograde {NAME} --Execute.timeout=5",  # skips those that are graded
-        status=1,
-    )
-    assert f"error processing assignment '{NAME}' for student 'ends'" in said
+    hand_in("attacks", attacks, edit_tests=True)
+    nbgrader(f"autograde {NAME} --student=right")
+    nbgrader(f"autograde {NAME} --student=half")
+    others = f"autograde {NAME} --Execute.timeout=10"  # skips those that are graded
+    assert f"assignment '{NAME}' for student 'ends'" in nbgrader(others, fails=True)
 
-    nbgrader("export", f"generate_feedback {NAME} --student=half")
+    nbgrader("export")
+    nbgrader(f"generate_feedback {NAME} --student=half")
     with Path("grades.csv").open(newline="") as file:
         marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert marks == {"right": 5, "half": 3.5, "ends": 0} | dict.fromkeys(attacks, 0)
-    page = Path("feedback", "half", NAME, f"{NAME}.html").read_text(encoding="utf-8")
-    assert hint[:30] in page
+    assert marks == {"right": 5, "half": 3.5, "ends": 0, "attacks": 0}
+    assert hint[:30] in Path("feedback", "half", NAME, f"{NAME}.html").read_text(encoding="utf-8")

@@ -1,13 +1,11 @@
 import pytest
 import torch
-from test_official import Executes
+from test_official import MEAN, STD, Executes
 from torch.nn.functional import max_pool2d, pixel_unshuffle
 from torchvision.models import mobilenet_v2
 
 from aslp_lib import networks
-from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
 
-MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 CHANNELS = {
     "tiny": [16, 32, 64],
     "mobilenet_v2": [24, 32, 96, 320],

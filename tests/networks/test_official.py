@@ -2,6 +2,7 @@
 unused parts and its in-place steps. Both must give the same logits for the same weights."""
 
 from copy import deepcopy
+from functools import cache
 
 import pytest
 import torch
@@ -11,7 +12,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import resnet50
 
 from aslp_lib import networks
+from aslp_lib.cli import main
+from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.images import read_map
 from aslp_lib.networks.base import IMAGENET_MEAN, IMAGENET_STD
+
+MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
 
 class Unit(nn.Module):
@@ -80,14 +86,16 @@ class Twin(nn.Module):
 
 @pytest.fixture(scope="module")
 def twin():
+    with torch.device("meta"):  # the default weights would be drawn for nothing
+        network = Twin().to_empty(device="cpu").eval()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = Twin()
-        for part in network.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                for tensor in (part.weight, part.running_var, part.bias, part.running_mean):
-                    nn.init.uniform_(tensor, 0.5, 1.5)
-    return network.eval()
+        for tensor in network.state_dict().values():
+            if tensor.dim() == 1:
+                nn.init.uniform_(tensor, 0.5, 1.5)
+            elif tensor.dim() > 1:
+                nn.init.kaiming_uniform_(tensor, a=5**0.5)
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -100,19 +108,45 @@ def checkpoint(twin, tmp_path_factory):
 
 @pytest.mark.slow
 @torch.inference_mode()
-@pytest.mark.parametrize("size", [(64, 64), (64, 96)])
-def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint, size):
+def test_an_official_checkpoint_gives_the_release_s_logits(twin, checkpoint):
     assert len(twin.state_dict()) == 562
     assert sum(p.numel() for p in twin.parameters()) == 90_737_921
     network = networks.load_official(checkpoint)
     assert not network.training
     network, twin = network.double(), deepcopy(twin).double()
     generator = torch.Generator().manual_seed(1)
-    images = torch.rand(1, 3, *size, generator=generator, dtype=torch.float64)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
-    theirs = twin((images - mean) / std)
+    images = torch.rand(1, 3, 64, 96, generator=generator, dtype=torch.float64)
+    theirs = twin((images - MEAN) / STD)
     assert theirs.std() > 0.01  # there is something to compare
     torch.testing.assert_close(network(images), theirs)
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_an_official_checkpoint_predicts_maps_that_can_be_scored(
+    twin, checkpoint, paper_root, monkeypatch, capsys
+):
+    monkeypatch.chdir(paper_root.parent)
+    maps = paper_root.parent / "maps"
+    arguments = [
+        *("predict", "--official", str(checkpoint), "--data", "Dataset", "--out", "maps"),
+        *("--limit", "2", "--size", "64", "--device", "cpu"),
+    ]
+    assert main(arguments) == 0
+    assert "maps of SOD, DTD_Texture_500: maps" in capsys.readouterr().out
+    assert {path.name for path in maps.iterdir()} == {"SOD", "DTD_Texture_500"}
+    sod = paper_layout(paper_root, 64, limit=2).tests["SOD"]
+    for i, stem in enumerate(sod.stems):
+        image = (sod.load(i)[0] / 255 - MEAN) / STD
+        probability = torch.sigmoid(twin(image[None]))
+        oracle = F.interpolate(probability, size=sod.shape(i), mode="bilinear")[0, 0]
+        predicted = torch.from_numpy(read_map(maps / "SOD" / f"{stem}.png"))
+        assert (predicted - 255 * oracle).abs().max() <= 0.51
+    scored = ["score", "--maps", "official=maps", "--masks", "Dataset/Test/SOD/GT"]
+    assert main([*scored, "--allow-missing"]) == 0
+    assert "official" in capsys.readouterr().out
+    assert main(arguments) == 1
+    assert "--out exists: maps; expected a new or an empty folder" in capsys.readouterr().err
 
 
 def test_parameters_and_work_are_those_of_the_paper_s_network():
@@ -127,14 +161,17 @@ def test_parameters_and_work_are_those_of_the_paper_s_network():
     assert counter.get_total_flops() / 1e9 == pytest.approx(195.6, abs=0.05)
 
 
-def small_file(path, **changes):
-    """Save a checkpoint that is small on disk, because its tensors repeat one number."""
+@cache
+def small_entries():
+    """Entries that are small on disk, because each repeats one number."""
     with torch.device("meta"):
         entries = Twin().state_dict()
-    state = {
-        k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries.items()
-    } | changes
-    torch.save({k: v for k, v in state.items() if v is not None}, path)
+    return {k: torch.zeros((), dtype=v.dtype).expand(v.shape) for k, v in entries.items()}
+
+
+def small_file(path, **changes):
+    entries = small_entries() | changes
+    torch.save({k: v for k, v in entries.items() if v is not None}, path)
     return path
 
 

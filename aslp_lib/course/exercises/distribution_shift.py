@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scipy.special import logit
+import scipy  # imports `special` at its first use, so that importing the exercises is fast
 
 from aslp_lib.course.exercises.framework import Exercise
 
@@ -10,7 +10,7 @@ NOTEBOOK = "e3_distribution_shift"
 
 
 def _same_temperature(p: float, s: float) -> float:
-    return float(logit(p) / logit((1 - s) * p + s / 2))
+    return float(scipy.special.logit(p) / scipy.special.logit((1 - s) * p + s / 2))
 
 
 SHRINKAGE = Exercise(
@@ -32,7 +32,7 @@ same probability.** Then compare a confident pixel with one that is not.
         "That is the ratio of the probabilities. A temperature divides logits, which are log(p / "
         "(1-p)).": lambda p, s: p / ((1 - s) * p + s / 2),
         "The term s/2 is missing: shrinkage moves p towards 1/2, and not towards 0.": lambda p, s: (
-            logit(p) / logit((1 - s) * p)
+            scipy.special.logit(p) / scipy.special.logit((1 - s) * p)
         ),
     },
     hint="The temperature is the ratio of two logits, before and after the shrinkage.",

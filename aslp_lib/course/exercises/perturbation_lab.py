@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import expit, logit
+import scipy  # imports its modules at their first use, so that importing the exercises is fast
 
 from aslp_lib.aslp.perturbation import MODERATION
 from aslp_lib.aslp.theory import expected_confidence
@@ -17,9 +16,9 @@ def _matching_temperature(logits: Array, confidence: float) -> float:
     """Return the temperature at which the mean confidence has a given value."""
 
     def excess(temperature: float) -> float:
-        return float(expit(abs(logits) / temperature).mean() - confidence)
+        return float(scipy.special.expit(abs(logits) / temperature).mean() - confidence)
 
-    return float(brentq(excess, 1e-3, 1e3))
+    return float(scipy.optimize.brentq(excess, 1e-3, 1e3))
 
 
 def _logits(scale: float, seed: int) -> Array:
@@ -45,9 +44,11 @@ search the interval from 0.01 to 100 by bisection.
             lambda logits, confidence: 1 / _matching_temperature(logits, confidence)
         ),
         "That gives the pixel with the largest logit this confidence. Match the mean over all "
-        "pixels.": lambda logits, confidence: abs(logits).max() / logit(confidence),
+        "pixels.": lambda logits, confidence: abs(logits).max() / scipy.special.logit(confidence),
         "That gives the mean logit this confidence. Compute each pixel's confidence first, and "
-        "then the mean.": lambda logits, confidence: abs(logits).mean() / logit(confidence),
+        "then the mean.": lambda logits, confidence: (
+            abs(logits).mean() / scipy.special.logit(confidence)
+        ),
         "You divided by the confidence. The logit of a confidence is "
         "log(confidence / (1 - confidence)).": lambda logits, confidence: (
             abs(logits).mean() / confidence
@@ -79,16 +80,18 @@ A background pixel has the logit -8 under BCE. A network that fits its expected 
 expected perturbation alpha*beta of 0.4 has the confidence of the target on every pixel. **Which
 temperature gives the BCE network the same confidence on this pixel?**
 """,
-    right=lambda: 8 / logit(float(expected_confidence(0.4, MODERATION))),
+    right=lambda: 8 / scipy.special.logit(float(expected_confidence(0.4, MODERATION))),
     tolerance=0.05,
     expects="a temperature, such as 2.5",
     mistakes={
         "You took 1 - alpha*beta as the confidence of the target. Only half of alpha*beta goes to "
-        "the other class.": 8 / logit(1 - 0.4),
+        "the other class.": lambda: 8 / scipy.special.logit(1 - 0.4),
         "You divided by the probability. Divide by its logit.": 8 / 0.8,
-        "That is the inverse. The temperature divides the logit.": logit(0.8) / 8,
+        "That is the inverse. The temperature divides the logit.": lambda: (
+            scipy.special.logit(0.8) / 8
+        ),
         "A temperature is positive. The confidence on background is 1 - P(y=1), and it has the "
-        "logit 8, not -8.": -8 / logit(0.8),
+        "logit 8, not -8.": lambda: -8 / scipy.special.logit(0.8),
     },
     hint="Find the logit of the target's confidence, 1 - alpha*beta/2. T is 8 divided by it.",
     why="The logit of 0.8 is ln 4 = 1.39. A pixel with the logit 16 would need twice the "

@@ -6,12 +6,19 @@ import torch
 
 from aslp_lib.aslp.perturbation import SOFT_INVERSION, perturb
 from aslp_lib.course.exercises.framework import Exercise
-from aslp_lib.training.optimization import DECAY, DECAY_EPOCHS, schedule
 
 NOTEBOOK = "e4_reading_the_release"
 
 _EPOCHS = 60
 _TRAINED = tuple((epoch,) for epoch in (1, 10, 11, 12, 20, 21, 30, 45, _EPOCHS))
+
+
+def _fraction(schedule_name: str, epoch: int) -> float:
+    # Imported here, because accelerate takes longer to import than all exercises together.
+    from aslp_lib.training.optimization import schedule
+
+    return schedule(schedule_name, epoch - 1, _EPOCHS)
+
 
 RATE = Exercise(
     name="e4/rate",
@@ -23,19 +30,19 @@ as a fraction of the learning rate of epoch 1.** It is compared with the library
 `release`.
 """,
     grid=_TRAINED,
-    right=lambda epoch: schedule("release", epoch - 1, _EPOCHS),
+    right=lambda epoch: _fraction("release", epoch),
     tolerance=1e-4,
     mistakes={
         "That is the documented schedule. The code multiplies the rate again after *every* epoch "
-        "from the tenth on.": lambda epoch: schedule("step", epoch - 1, _EPOCHS),
+        "from the tenth on.": lambda epoch: _fraction("step", epoch),
         "That is one epoch off: the rate changes *after* an epoch, so epoch 10 still has the first "
-        "rate.": lambda epoch: schedule("release", epoch, _EPOCHS),
+        "rate.": lambda epoch: _fraction("release", epoch + 1),
         "That is a factor of 0.95 after every epoch. It is 1 before the tenth epoch, and 0.95 "
-        "twice from the twentieth on.": lambda epoch: DECAY ** (epoch - 1),
+        "twice from the twentieth on.": lambda epoch: 0.95 ** (epoch - 1),
         "That is a factor of 0.95 after every epoch from the tenth on. From the twentieth on the "
-        "power is 2, from the thirtieth 3.": lambda epoch: DECAY ** max(epoch - DECAY_EPOCHS, 0),
+        "power is 2, from the thirtieth 3.": lambda epoch: 0.95 ** max(epoch - 10, 0),
         "That is the factor of one epoch. Multiply it by the factors of all the epochs before this "
-        "one.": lambda epoch: DECAY ** (epoch // DECAY_EPOCHS),
+        "one.": lambda epoch: 0.95 ** (epoch // 10),
     },
     hint="Multiply the factors of all epochs before this one: a loop over range(1, epoch).",
     why="The exponents add up: 0.95 to the power of the sum of e // 10 over all epochs e before.",

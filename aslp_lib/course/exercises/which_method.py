@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm, sem, t
+import scipy  # imports `stats` at its first use, so that importing the exercises is fast
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.experiments.seed_statistics import student_interval
@@ -16,18 +16,19 @@ def _interval(values: Array, half_width: float) -> Array:
 
 
 def _student(values: Array, ddof: int = 1) -> Array:
-    return _interval(values, t.ppf(0.975, len(values) - 1) * sem(values, ddof=ddof))
+    error = scipy.stats.sem(values, ddof=ddof)
+    return _interval(values, scipy.stats.t.ppf(0.975, len(values) - 1) * error)
 
 
 def _unpaired(first: Array, second: Array) -> Array:
-    error = np.hypot(sem(first), sem(second))
-    return _interval(first - second, t.ppf(0.975, 2 * len(first) - 2) * error)
+    error = np.hypot(scipy.stats.sem(first), scipy.stats.sem(second))
+    return _interval(first - second, scipy.stats.t.ppf(0.975, 2 * len(first) - 2) * error)
 
 
 def _of_single_seeds(first: Array, second: Array) -> Array:
     """Return the interval with the standard deviation instead of the standard error."""
     values = first - second
-    return _interval(values, t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
+    return _interval(values, scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
 
 
 def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
@@ -61,7 +62,7 @@ degrees of freedom; `t.ppf(0.975, n - 1)` of `scipy.stats` is its quantile.
         "first: what both methods share at a seed cancels.": _unpaired,
         "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
         "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
-            a - b, norm.ppf(0.975) * sem(a - b)
+            a - b, scipy.stats.norm.ppf(0.975) * scipy.stats.sem(a - b)
         ),
         "That is an interval for the difference of a single seed. Divide the standard deviation "
         "by the square root of n.": _of_single_seeds,

@@ -37,6 +37,9 @@ c.ClearSolutions.code_stub = {"python": ""}
 # Seconds for a cell. The first one imports torch.
 c.Execute.timeout = 60
 
+# Kill the kernel once the last cell has run. Ending by itself takes as long as importing torch.
+c.Execute.shutdown_kernel = "immediate"
+
 # A cell with this tag is not run, and a test cell that is not run earns full marks. A student could
 # add the tag "skip-execution", which is the default, but cannot know this one.
 c.Execute.skip_cells_with_tag = secrets.token_hex()
