@@ -89,3 +89,25 @@ def elsewhere(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def few_figures(monkeypatch):
+    """Draw one figure of each kind in a report, and show it in the place of the others."""
+    from aslp_lib.evaluation import figures
+
+    def first_of(draw):
+        drawn = []
+
+        def draw_once(*arguments, **options):
+            if not drawn:
+                drawn.append(draw(*arguments, **options))
+            return drawn[0]
+
+        return draw_once
+
+    for draw in (
+        *(figures.reliability_diagrams, figures.joint_density, figures.image_scatter),
+        *(figures.calibration_errors, figures.detection_curves, figures.gallery),
+    ):
+        monkeypatch.setattr(figures, draw.__name__, first_of(draw))

@@ -30,7 +30,7 @@ QUICK = [
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("quick_reports")
+@pytest.mark.usefixtures("quick_reports", "few_figures")
 def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     assert main(QUICK) == 0
     run = Run.open(elsewhere / "runs" / "demo")
