@@ -1,8 +1,11 @@
 """Processes of an experiment end with their parent, and one that is killed is noticed."""
 
 import multiprocessing
+import os
+import signal
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +25,11 @@ def train(path: Path) -> None:
     list(compare(Experiment(path, ENDLESS, seeds=1), processes=2, progress=False))
 
 
+def train_in_a_group(path: Path) -> None:
+    os.setsid()  # so that all of its processes can be killed
+    train(path)
+
+
 def wait_for(path: Path) -> None:
     end = time.monotonic() + 90
     while not path.exists():
@@ -33,14 +41,18 @@ def wait_for(path: Path) -> None:
 @pytest.mark.fault
 def test_processes_end_with_their_parent(tmp_path):
     """What a training holds as long as its process lives is free again."""
-    parent = multiprocessing.get_context(START).Process(target=train, args=(tmp_path,))
+    parent = multiprocessing.get_context(START).Process(target=train_in_a_group, args=(tmp_path,))
     parent.start()
     held = tmp_path / "bce/seed-0/.lock"
-    wait_for(held)
-    parent.kill()
-    parent.join()
-    with FileLock(held, timeout=10):
-        pass
+    try:
+        wait_for(held)
+        parent.kill()
+        parent.join()
+        with FileLock(held, timeout=10):
+            pass
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow

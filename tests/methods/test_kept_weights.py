@@ -16,7 +16,7 @@ from aslp_lib.runs import MethodFolder, load_tensors, read_log
 from aslp_lib.training import loop
 from aslp_lib.training.validation import validate
 
-SHORT = replace(PRESETS["demo"], epochs=2, limit=10, size=16, batch_size=5, device="cpu")
+SHORT = replace(PRESETS["demo"], epochs=2, limit=20, size=16, batch_size=5, device="cpu")
 
 
 def state_of(network):
