@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
@@ -15,13 +14,7 @@ START = "spawn" if torch.cuda.is_available() else "fork"
 autograd."""
 
 
-def launch(
-    work: Callable[..., object],
-    *arguments: object,
-    count: int = 2,
-    output: Path = Path(os.devnull),
-    join: bool = True,
-) -> multiprocessing.ProcessContext | None:
+def launch(work, *arguments, count: int = 2, output: Path = Path(os.devnull), join: bool = True):
     """Call `work(*arguments)` in `count` processes, with torchrun's variables if there are several.
 
     What they print is appended to the file `output`. When they are joined, the error of one process
@@ -35,14 +28,7 @@ def launch(
     )
 
 
-def _begin(
-    rank: int,
-    count: int,
-    port: int,
-    output: Path,
-    work: Callable[..., object],
-    arguments: tuple[object, ...],
-) -> None:
+def _begin(rank: int, count: int, port: int, output: Path, work, arguments) -> None:
     torch.set_num_threads(1)  # a fork does not have the threads of torch
     AcceleratorState._reset_state(reset_partial_state=True)  # that of the single test process
     if count > 1:
