@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from processes import START
 from torch import nn
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -91,7 +92,8 @@ def dataset(name: str) -> Shapes:
 
 def fit(folder: Path, epochs: int = EPOCHS, resumed: Path | None = None, **options):
     """The trained module and its callback; the folder keeps its checkpoints and final levels."""
-    adaptive = AdaptiveAlphaCallback(levels(), VOID)
+    alphas = levels().share_memory()  # as spawned processes share it, and forks only then
+    adaptive = AdaptiveAlphaCallback(alphas, VOID)
     module = Segmenter(adaptive)
     trainer_of(folder, adaptive, epochs, **options).fit(module, ckpt_path=resumed)
     return module, adaptive
@@ -163,7 +165,7 @@ def test_a_resumed_training_ends_alike_bit_for_bit(trained, tmp_path):
 @pytest.mark.slow
 def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
     folder, *_ = trained
-    fit(tmp_path, strategy="ddp_spawn", devices=2)
+    fit(tmp_path, strategy=f"ddp_{START}", devices=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert all(torch.equal(first[name], second[name]) for name in first)
     torch.testing.assert_close(first, torch.load(folder / "0.pt"))

@@ -36,13 +36,13 @@ def test_a_run_that_no_number_helps_is_refused(tmp_path):
 def test_no_two_runs_have_one_folder(tmp_path):
     together = Barrier(8)
 
-    def create(seed: int) -> runs.Run:
+    def create(name: str, seed: int) -> runs.Run:
         together.wait()
-        return runs.Run.create(tmp_path / "demo", replace(Settings(), seed=seed))
+        return runs.Run.create(tmp_path / name, replace(Settings(), seed=seed))
 
     with ThreadPoolExecutor(8) as pool:
-        for _ in range(5):
-            made = list(pool.map(create, range(8)))
+        for name in "abcde":
+            made = list(pool.map(create, name * 8, range(8)))
             assert len({run.path for run in made}) == 8
             assert all(runs.Run.open(run.path).settings == run.settings for run in made)
     assert len(list(tmp_path.iterdir())) == 40  # and no litter

@@ -1,12 +1,12 @@
 """`share_alphas` in plain training loops: two real processes (gloo) compared with one."""
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from processes import launch
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -17,26 +17,19 @@ PROJECT = Path(__file__).parents[2]
 EPOCHS = 3
 
 
-# Two processes load PyTorch before they begin, which takes long on a busy machine.
-pytestmark = pytest.mark.timeout(600)
-
-
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> list[dict]:
     """Results of the functions below in each of two processes of one group."""
     folder = tmp_path_factory.mktemp("processes")
-    multiprocessing.spawn(_one_of_two, (folder,), nprocs=2)
+    launch(_one_of_two, folder)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
-def _one_of_two(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    meeting = f"file://{folder / 'meeting'}"
-    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+def _one_of_two(folder: Path) -> None:
+    distributed.init_process_group("gloo")
     results = {work.__name__: work() for work in (own_loop, by_hand, page_loop)}
-    torch.save(results, folder / f"{rank}.pt")
+    torch.save(results, folder / f"{distributed.get_rank()}.pt")
     distributed.destroy_process_group()
-    os._exit(0)  # before gloo's threads can abort it: see `launch.leave`
 
 
 def loader_of(dataset, batch_size: int) -> DataLoader:

@@ -26,14 +26,12 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 import torch
-from torch import multiprocessing
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aslp_lib"
@@ -183,8 +181,6 @@ def start(folder: str, mutant: Mutant | None, limit: int) -> int:
         SourceFileLoader.get_code = lambda loader, name: (
             compile(mutant.code, file, "exec") if loader.path == file else load(loader, name)
         )
-        # Processes that a test spawns would import the original.
-        multiprocessing.spawn = partial(multiprocessing.start_processes, start_method="fork")
         tests = [f"tests/{folder}", *map(str, Path("tests/properties").glob(f"test_{folder}.py"))]
         if mutant and ">>> " in mutant.source:
             examples = "tests/test_pages.py::test_examples_in_docstrings"
@@ -219,6 +215,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a part of the path of the files to change")
     asked = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    # With a GPU, tests would spawn processes, which import the original, and not fork them.
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     paths = [path for folder in FOLDERS for path in sorted((PACKAGE / folder).rglob("*.py"))]

@@ -152,9 +152,10 @@ def started(script, elsewhere, **options):
     ids=str,
 )
 def test_the_scripts_start_from_any_folder_and_know_their_names(elsewhere, script, name):
-    result = started([*script, "--help"], elsewhere)
+    words = [] if name == "Process_Texture_Dataset.py" else ["textures"]  # it imports no torch
+    result = started([*script, *words, "--help"], elsewhere)
     assert result.returncode == 0, result.stderr
-    assert re.match(rf"usage: \S*{name} \[", result.stdout)
+    assert re.match(" ".join([rf"usage: \S*{name}", *words, r"\["]), result.stdout)
     assert name == "main_ASLP.py" or "main_ASLP.py" not in result.stdout
 
 

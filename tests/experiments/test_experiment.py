@@ -83,8 +83,9 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         counts = counted(maps, part)
         for score in (calibration.ece, calibration.brier, calibration.ks):
             assert record[score.__name__] == pytest.approx(score(counts), abs=ONE_PIXEL)
-        low, high = bootstrap.bounds(counts, calibration.ece)
-        assert record["intervals"]["ece"] == pytest.approx([low, high], abs=ONE_PIXEL)
+        if record["set"] == "shifted":  # a thousand resamples
+            low, high = bootstrap.bounds(counts, calibration.ece)
+            assert record["intervals"]["ece"] == pytest.approx([low, high], abs=ONE_PIXEL)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
         error = against_posterior(found, part.posterior).total
@@ -200,8 +201,9 @@ def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
     def key(row):
         return row["method"], row["recalibration"] or "", row["seed"], row["set"]
 
-    together = done(Experiment(tmp_path, SETTINGS, seeds=2), processes=2)
-    for ours, theirs in zip(sorted(together, key=key), sorted(records, key=key), strict=True):
+    together = done(Experiment(tmp_path, SETTINGS, seeds=1), processes=2)
+    alone = [record for record in records if not record["seed"]]
+    for ours, theirs in zip(sorted(together, key=key), sorted(alone, key=key), strict=True):
         assert key(ours) == key(theirs)
         assert ours["brier"] == pytest.approx(theirs["brier"], abs=1e-3)  # of other threads' sums
 

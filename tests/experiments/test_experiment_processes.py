@@ -3,8 +3,6 @@
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from processes import START
 
 from aslp_lib.config import PRESETS
 from aslp_lib.experiments.experiment import Experiment, compare
@@ -20,14 +19,15 @@ from aslp_lib.experiments.experiment import Experiment, compare
 ENDLESS = replace(
     PRESETS["demo"], size=16, limit=4, epochs=10**6, device="cpu", methods=("bce",), recalibrate=()
 )
-EXPERIMENT = """
-import sys
-sys.path.insert(0, sys.argv[2])
-from pathlib import Path
-from test_experiment_processes import ENDLESS, Experiment, compare
 
-list(compare(Experiment(Path(sys.argv[1]), ENDLESS, seeds=1), processes=2))
-"""
+
+def train(path: Path) -> None:
+    list(compare(Experiment(path, ENDLESS, seeds=1), processes=2, progress=False))
+
+
+def train_in_a_group(path: Path) -> None:
+    os.setsid()  # so that all of its processes can be killed
+    train(path)
 
 
 def wait_for(path: Path) -> None:
@@ -41,28 +41,18 @@ def wait_for(path: Path) -> None:
 @pytest.mark.fault
 def test_processes_end_with_their_parent(tmp_path):
     """What a training holds as long as its process lives is free again."""
-    here = str(Path(__file__).parent)
-    parents = {
-        sent: subprocess.Popen(
-            [sys.executable, "-c", EXPERIMENT, str(tmp_path / sent.name), here],
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for sent in (signal.SIGTERM, signal.SIGKILL)
-    }
+    parent = multiprocessing.get_context(START).Process(target=train_in_a_group, args=(tmp_path,))
+    parent.start()
+    held = tmp_path / "bce/seed-0/.lock"
     try:
-        for sent, parent in parents.items():
-            held = tmp_path / sent.name / "bce/seed-0/.lock"
-            wait_for(held)
-            parent.send_signal(sent)
-            assert parent.wait(timeout=10) == -sent
-            with FileLock(held, timeout=10):
-                pass
+        wait_for(held)
+        parent.kill()
+        parent.join()
+        with FileLock(held, timeout=10):
+            pass
     finally:
-        for parent in parents.values():
-            with suppress(ProcessLookupError):
-                os.killpg(parent.pid, signal.SIGKILL)
-            parent.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
 
 
 @pytest.mark.slow
@@ -78,5 +68,5 @@ def test_a_process_that_is_killed_is_noticed(tmp_path):
     killer = threading.Thread(target=kill)
     killer.start()
     with pytest.raises(RuntimeError, match=r"was ended from outside.*a smaller --processes"):
-        list(compare(Experiment(tmp_path, ENDLESS, seeds=1), processes=2, progress=False))
+        train(tmp_path)
     killer.join()

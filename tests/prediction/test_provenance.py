@@ -28,8 +28,9 @@ CHANGES = ("weights", "recalibration", "images", "min_max_maps", "size")
 
 
 @pytest.fixture
-def predicted(paper_root, tmp_path):
+def predicted(paper_root, tmp_path, monkeypatch):
     """A run with weights that are at hand, a temperature and maps; and its data."""
+    monkeypatch.setattr("aslp_lib.metrics.bootstrap.Resamples.__init__.__defaults__", (20, 0))
     data = paper_layout(paper_root, SETTINGS.size)
     data = replace(data, tests={"SOD": data.tests["SOD"]})
     run = runs.Run.create(tmp_path / "run", replace(SETTINGS, data=str(paper_root)))

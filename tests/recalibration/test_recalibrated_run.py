@@ -1,23 +1,26 @@
 """A run that recalibrates: fitted after training, predicted, evaluated, reported, gone on with."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from processes import launch
 
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
+from aslp_lib.course import recorded
 from aslp_lib.data.images import read_map
+from aslp_lib.files import write
 from aslp_lib.prediction import predict
 from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
 from aslp_lib.training import loop
+from aslp_lib.training.batches import accelerator_for
+from aslp_lib.training.recalibrate import recalibrate
 from aslp_lib.training.validation import validate
 
 QUICK = [
@@ -83,41 +86,21 @@ def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch
         assert (cut.path / file).read_bytes() == (whole.path / file).read_bytes()
 
 
-TOGETHER = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from aslp_lib.course import recorded
-from aslp_lib.prediction.predict import predict_run
-from aslp_lib.files import write
-from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import MethodFolder
-from aslp_lib.training.batches import accelerator_for
-from aslp_lib.training.recalibrate import recalibrate
-
-settings = replace(recorded.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
-data, folder = settings.load_data(), MethodFolder(Path(sys.argv[1]))
-data = replace(data, tests={"test": data.tests["test"]})
-recalibrate(recorded.load("bce"), data, settings, folder)
-write(folder.weights, (recorded.FOLDER / "bce.safetensors").read_bytes())
-accelerator_for(settings).wait_for_everyone()  # as training does: the main process writes
-predict_run(settings, data, "bce", folder)
-"""
+def fit_and_predict(path: Path) -> None:
+    settings = replace(recorded.SETTINGS, limit=9, device="cpu", recalibrate=tuple(RECALIBRATIONS))
+    data, folder = settings.load_data(), MethodFolder(path)
+    data = replace(data, tests={"test": data.tests["test"]})
+    recalibrate(recorded.load("bce"), data, settings, folder)
+    write(folder.weights, (recorded.FOLDER / "bce.safetensors").read_bytes())
+    accelerator_for(settings).wait_for_everyone()  # as training does: the main process writes
+    predict.predict_run(settings, data, "bce", folder, progress=False)
 
 
 @pytest.mark.slow
 def test_two_processes_fit_and_predict_what_one_does(tmp_path):
     """Everything that is registered."""
-    (tmp_path / "together.py").write_text(TOGETHER)
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for name, start in (("one", []), ("two", launcher)):
-        subprocess.run(
-            [sys.executable, *start, tmp_path / "together.py", tmp_path / name],
-            check=True,
-            capture_output=True,
-            timeout=200,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+    fit_and_predict(tmp_path / "one")
+    launch(fit_and_predict, tmp_path / "two")
     one, two = MethodFolder(tmp_path / "one"), MethodFolder(tmp_path / "two")
     fitted = [Temperature.load(f.recalibration("temperature_scaling")).value for f in (one, two)]
     assert fitted[0] == pytest.approx(fitted[1], rel=1e-4)

@@ -4,27 +4,32 @@ import itertools
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torchvision  # noqa: F401  # once, and not in each process
 from accelerate import Accelerator
 from PIL import Image
+from processes import launch
+from torch import nn
+from torch.multiprocessing import ProcessExitedException
 
+from aslp_lib import networks
+from aslp_lib.__main__ import main
 from aslp_lib.config import Settings
+from aslp_lib.evaluation import report
+from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.tensors import load_tensors
-from aslp_lib.training import distributed, loop
+from aslp_lib.training import checkpoints, distributed, loop
 
 ROOT = Path(__file__).parents[2]
-WORKER = Path(__file__).with_name("one_of_several.py")
 PAGE = (ROOT / "docs" / "several_gpus.md").read_text(encoding="utf-8")
-(COMMAND,) = re.findall(r"^(torchrun .*? 2) main_ASLP\.py  +# without a GPU", PAGE, re.M)
+(COMMAND,) = re.findall(r"^(torchrun .*? 2 main_ASLP\.py)  +# without a GPU", PAGE, re.M)
 PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": PATH}
 METHODS = (
@@ -46,20 +51,39 @@ ARGUMENTS = [
 ]
 
 
-def start(launcher: str, *arguments, **environment: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [*launcher.split(), str(WORKER), *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**ENVIRONMENT, **environment},
-    )
+def without_batch_statistics(module: nn.Module) -> nn.Module:
+    """Replace BatchNorm, whose statistics on a CPU are those of a process's share, by GroupNorm."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.BatchNorm2d):
+            setattr(module, name, nn.GroupNorm(4, child.num_features))
+        else:
+            without_batch_statistics(child)
+    return module
 
 
-def finish(process: subprocess.Popen, status: int = 0) -> str:
-    output = process.communicate()[0]
-    assert process.returncode == status, output
-    return output
+def command(arguments: list[str], stuck: Path | None = None) -> None:
+    """Run main_ASLP.py in float64, in which one process and two compute the same.
+
+    After five checkpoints, make the file `stuck` and wait.
+    """
+    torch.set_default_dtype(torch.float64)
+    torch.Tensor.float = torch.Tensor.double
+    build, save, saved = networks.build, checkpoints.save, []
+    networks.build = lambda *options: without_batch_statistics(build(*options))
+    # Intervals and reports have tests of their own, and would take longer than all the rest.
+    Resamples.__init__.__defaults__ = (20, 0)
+    report.write_report = lambda run, *_: run.report.touch()
+
+    def save_and_wait(*state):
+        save(*state)
+        saved.append(1)
+        if stuck and len(saved) == 5:
+            stuck.touch()
+            time.sleep(600)
+
+    checkpoints.save = save_and_wait
+    sys.argv = ["main_ASLP.py", *arguments]
+    sys.exit(main())
 
 
 @pytest.fixture(scope="module")
@@ -67,22 +91,19 @@ def runs(tmp_path_factory):
     """A run of one process; the same of two, killed in the fifth epoch and resumed; and what the
     two printed, before and after."""
     folder = tmp_path_factory.mktemp("processes")
-    one, two = folder / "one", folder / "two"
-    alone = start(sys.executable, *ARGUMENTS, "--out", one)
-    stuck = {"STUCK_AFTER": "5", "STUCK_IN": str(folder)}
-    process = start(COMMAND, *ARGUMENTS, "--out", two, **stuck)
-    while not (folder / "stuck").exists() and process.poll() is None:
-        time.sleep(0.01)
-    process.kill()  # the launcher first: it would have the others stop in good order
-    for file in folder.glob("*.pid"):
-        with suppress(ProcessLookupError):
-            os.kill(int(file.read_text()), signal.SIGKILL)
-    before = process.communicate()[0]
-    assert (folder / "stuck").exists(), before
+    one, two, before, after, stuck = (
+        folder / name for name in ("one", "two", "before", "after", "stuck")
+    )
+    launch(command, [*ARGUMENTS, "--out", str(one)], count=1)
+    both = launch(command, [*ARGUMENTS, "--out", str(two)], stuck, output=before, join=False)
+    while not stuck.exists():
+        assert not both.join(timeout=0.01)
+    for process in both.processes:
+        process.kill()
+        process.join()
     assert len(load_tensors(two / "calibration" / "last.safetensors")[1]["log"]) == 2
-    after = finish(start(COMMAND, "--resume", two))
-    finish(alone)
-    return one, two, before, after
+    launch(command, ["--resume", str(two)], output=after)
+    return one, two, before.read_text(), after.read_text()
 
 
 @pytest.mark.slow
@@ -121,21 +142,38 @@ def test_two_processes_write_and_print_what_one_does(runs):
     assert scores[0]["brier"] == pytest.approx(scores[1]["brier"], abs=1e-4)
 
 
+@pytest.mark.slow
+def test_the_page_s_command_trains_with_two_processes(tmp_path):
+    small = "train --epochs 1 --limit 4 --size 16 --batch-size 2 --methods bce --device cpu --out"
+    trained = subprocess.run(
+        [*COMMAND.split(), *small.split(), str(tmp_path / "run")],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert trained.stdout.count("2 processes share every batch") == 1
+    assert (tmp_path / "run" / "bce" / "weights.safetensors").exists()
+
+
+def late(folder: Path) -> None:
+    sys.argv = ["main_ASLP.py", "check-data", str(folder)]
+    status = main()
+    print("late")
+    sys.exit(status)
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("processes", [1, 2])
 def test_one_of_several_processes_ends_before_python_ends_it(tmp_path, processes):
     """Otherwise gloo's threads abort it although its work is done."""
-    late = "import atexit, sys; atexit.register(print, 'late')"
-    code = f"{late}; from aslp_lib.__main__ import main; sys.exit(main())"
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "check-data", str(tmp_path / "nowhere")],
-        env={**ENVIRONMENT, "WORLD_SIZE": str(processes), "RANK": "0"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 1 and "nowhere" in ended.stderr
-    assert ended.stdout == ("late\n" if processes == 1 else "")
+    output = tmp_path / "output"
+    with pytest.raises(ProcessExitedException) as ended:
+        launch(late, tmp_path / "nowhere", count=processes, output=output)
+    assert ended.value.exit_code == 1
+    assert "nowhere" in output.read_text()
+    assert ("late" in output.read_text()) == (processes == 1)
 
 
 class Rank(Accelerator):
@@ -150,7 +188,7 @@ class Rank(Accelerator):
 @pytest.mark.fault
 def test_more_processes_than_images_in_a_batch_are_refused(monkeypatch):
     monkeypatch.setattr(loop, "accelerator_for", lambda settings: Rank(0, 2))
-    settings = Settings(batch_size=1)
+    settings = Settings(batch_size=1, limit=1)
     with pytest.raises(ValueError, match="batch_size is 1; expected at least 2"):
         loop.train(settings, settings.load_data(), "bce")
 
