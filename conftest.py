@@ -7,11 +7,11 @@ import platform
 # before torch is loaded; commands, workers and kernels that are started inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
-import torch
-
 
 def pytest_report_header() -> str:
+    import numpy as np
+    import torch  # Not above: with several test processes, this function runs in the first alone.
+
     return (
         f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}; "
         f"threads of torch: {torch.get_num_threads()} "

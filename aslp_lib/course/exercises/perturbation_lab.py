@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from aslp_lib.aslp.perturbation import MODERATION
@@ -15,6 +14,8 @@ NOTEBOOK = "e5_perturbation_lab"
 
 def _matching_temperature(logits: Array, confidence: float) -> float:
     """Return the temperature at which the mean confidence has a given value."""
+
+    from scipy.optimize import brentq
 
     def excess(temperature: float) -> float:
         return float(expit(abs(logits) / temperature).mean() - confidence)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import norm, sem, t
+from scipy.special import ndtri, stdtrit
 
 from aslp_lib.course.exercises.framework import Array, Exercise, read_only
 from aslp_lib.experiments.seed_statistics import student_interval
@@ -15,19 +15,24 @@ def _interval(values: Array, half_width: float) -> Array:
     return values.mean() + half_width * np.array([0, -1, 1])
 
 
+def _standard_error(values: Array, ddof: int = 1) -> float:
+    return float(values.std(ddof=ddof) / len(values) ** 0.5)
+
+
 def _student(values: Array, ddof: int = 1) -> Array:
-    return _interval(values, t.ppf(0.975, len(values) - 1) * sem(values, ddof=ddof))
+    quantile = stdtrit(len(values) - 1, 0.975)
+    return _interval(values, quantile * _standard_error(values, ddof))
 
 
 def _unpaired(first: Array, second: Array) -> Array:
-    error = np.hypot(sem(first), sem(second))
-    return _interval(first - second, t.ppf(0.975, 2 * len(first) - 2) * error)
+    error = np.hypot(_standard_error(first), _standard_error(second))
+    return _interval(first - second, stdtrit(2 * len(first) - 2, 0.975) * error)
 
 
 def _of_single_seeds(first: Array, second: Array) -> Array:
     """Return the interval with the standard deviation instead of the standard error."""
     values = first - second
-    return _interval(values, t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
+    return _interval(values, stdtrit(len(values) - 1, 0.975) * values.std(ddof=1))
 
 
 def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
@@ -61,7 +66,7 @@ degrees of freedom; `t.ppf(0.975, n - 1)` of `scipy.stats` is its quantile.
         "first: what both methods share at a seed cancels.": _unpaired,
         "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
         "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
-            a - b, norm.ppf(0.975) * sem(a - b)
+            a - b, ndtri(0.975) * _standard_error(a - b)
         ),
         "That is an interval for the difference of a single seed. Divide the standard deviation "
         "by the square root of n.": _of_single_seeds,
