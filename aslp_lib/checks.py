@@ -59,10 +59,12 @@ def json_object(text: str | bytes) -> dict[str, Any]:
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
-    times = Counter(key for key, _ in pairs)
-    if repeated := [key for key, n in times.items() if n > 1]:
-        raise ValueError(f"repeated key: {short_repr(repeated[0])}; expected it once. Remove one.")
-    return dict(pairs)
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        times = Counter(key for key, _ in pairs)
+        repeated = next(key for key, n in times.items() if n > 1)
+        raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
+    return content
 
 
 def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> None:
@@ -100,7 +102,9 @@ def fits(value: object, hint: Any) -> bool:
     >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
     (True, False, False)
     """
-    origin, parts = get_origin(hint), get_args(hint)
+    if hint is float and type(value) is float:  # Most values of records are.
+        return math.isfinite(value)
+    origin, parts = _origin_and_parts(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:
@@ -114,6 +118,11 @@ def fits(value: object, hint: Any) -> bool:
             return False
         return abs(value) <= LARGEST_INTEGER if isinstance(value, int) else math.isfinite(value)
     return isinstance(value, hint)
+
+
+@cache
+def _origin_and_parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(hint), get_args(hint)
 
 
 def in_words(hint: Any) -> str:
