@@ -83,7 +83,7 @@ def coverage_study(
     score: Callable[[ImageBins], np.ndarray] = ece_of_each,
     images: int = 100,
     datasets: int = 100,
-    resamples: int = 300,
+    resamples: int = 200,
     seed: int = 0,
 ) -> Coverage:
     """Compute 95 % intervals of many data sets, resampling images and resampling pixels.
