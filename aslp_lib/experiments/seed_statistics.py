@@ -87,12 +87,12 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
     mean, n = float(np.mean(values)), len(values)
     if n < 2:
         return Difference(mean, low, high, 1.0, tuple(values))
-    from scipy.stats import t
+    from scipy.special import stdtr  # Loads in half of the time of scipy.stats.
 
     error = float(np.std(values, ddof=1)) / math.sqrt(n)
     # With the same difference at every seed, the standard error is zero.
     statistic = abs(mean) / error if error else math.inf if mean else 0.0
-    return Difference(mean, low, high, float(2 * t.sf(statistic, n - 1)), tuple(values))
+    return Difference(mean, low, high, float(2 * stdtr(n - 1, -statistic)), tuple(values))
 
 
 def student_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -103,10 +103,10 @@ def student_interval(values: Sequence[float]) -> tuple[float, float]:
     """
     if len(values) < 2:
         return -math.inf, math.inf
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))
-    half = t.ppf(1 - SIGNIFICANCE / 2, len(values) - 1) * error
+    half = stdtrit(len(values) - 1, 1 - SIGNIFICANCE / 2) * error
     return float(mean - half), float(mean + half)
 
 

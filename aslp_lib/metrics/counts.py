@@ -182,12 +182,19 @@ class Counts:
         require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
         # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
         wide = labels if labels.is_floating_point() else labels.long()
-        counted = slice(None) if ignore_index is None else wide != ignore_index
+        counted: slice | Tensor = slice(None)
+        if ignore_index is not None:
+            counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
+        foreground = labels.ravel()[counted]
         for name, values, advice in (
-            ("probabilities", probabilities, "Apply a sigmoid to logits"),
-            ("labels", labels, "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"),
+            ("probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"),
+            (
+                "labels",
+                foreground,
+                "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index",
+            ),
         ):
-            if not bool(((values[counted] >= 0) & (values[counted] <= 1)).all()):
+            if not bool(((values >= 0) & (values <= 1)).all()):
                 raise ValueError(
                     f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
                 )
@@ -196,8 +203,8 @@ class Counts:
         # to even rounds it up.
         scaled = probabilities.unsqueeze(-1).flatten(1).float() * (grey_levels - 1)
         image = torch.arange(n, device=scaled.device).unsqueeze(1)
-        cell = (image * grey_levels + scaled.round().long()).view(labels.shape)[counted].ravel()
-        foreground, size = labels[counted].ravel(), n * grey_levels
+        cell = (image * grey_levels + scaled.round().long()).ravel()[counted]
+        size = n * grey_levels
         if bool(((foreground == 0) | (foreground == 1)).all()):
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:

@@ -33,6 +33,8 @@ from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels
 
 K = TypeVar("K", bound=Hashable)
+IMAGES_AT_ONCE = 50
+"""Number of images in a batch of `grey_level_maps`. Activations of larger ones leave the cache."""
 
 
 def load_network(settings: Settings, weights: Path) -> nn.Module:
@@ -306,7 +308,9 @@ def grey_level_maps(
     device = next(network.parameters()).device
     images = torch.stack([dataset[i][0] for i in indices]).to(device)
     shapes = [dataset.shape(i) for i in indices]
-    probabilities = _resized(dataset, indices, shapes, False, network.eval()(images))
+    network.eval()
+    logits = torch.cat([network(part) for part in images.split(IMAGES_AT_ONCE)])
+    probabilities = _resized(dataset, indices, shapes, False, logits)
     return list(map(to_grey_levels, probabilities))
 
 

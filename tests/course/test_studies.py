@@ -33,7 +33,10 @@ def test_plain_ece_of_a_calibrated_forecast_halves_where_the_sample_grows_fourfo
 
 @pytest.mark.slow
 def test_coverage_tells_intervals_over_images_from_intervals_over_pixels():
-    study = coverage_study(population(), calibration.gap, images=50, resamples=200)
+    def gap(sums):
+        return (sums.confidence - sums.positive).sum(axis=1) / sums.pixels.sum(axis=1)
+
+    study = coverage_study(population(), gap, images=50, resamples=200)
     truth = 0.8 - population().table[:, 1].sum() / population().pixels
     assert study.truth == pytest.approx(truth)
     assert study.covered("images").sum() >= 90

@@ -12,7 +12,7 @@ from aslp_lib.training.loop import train
 
 
 def train_in_view(
-    settings: Settings, data: DataSplits, every: int = 10
+    settings: Settings, data: DataSplits, every: int = 20
 ) -> dict[str, TrainingState]:
     """Train the methods of `settings` one after another, under one figure of their histories.
 

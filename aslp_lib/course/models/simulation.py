@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
@@ -90,6 +89,8 @@ class Trace:
         far from all others. It is NaN if all alphas are equal.
         """
         alpha = self.alpha[-1]
+        from scipy.stats import spearmanr
+
         return float(spearmanr(alpha, self.margins).statistic) if np.ptp(alpha) else math.nan
 
     @property

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.optimize import brentq
 from scipy.special import expit
 from torch import nn
 
@@ -134,6 +133,8 @@ def matching_temperature(
     Raises:
         ValueError: the perturbation, the targets or the set were not recorded.
     """
+    from scipy.optimize import brentq
+
     target = calibration.confidence(at_perturbation(perturbation, part, targets).counts)
 
     def excess(temperature: float) -> float:
