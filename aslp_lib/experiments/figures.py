@@ -116,7 +116,7 @@ def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tu
         heights = np.full(len(points), row)
         axis.scatter(points, heights, 36, GREY, alpha=0.7, linewidths=0, zorder=3)
         if len(points) > 1:
-            axis.plot(student_interval(points.tolist()), (row, row), color=ink())
+            axis.plot(student_interval(points), (row, row), color=ink())
         axis.plot(points.mean(), row, "D", color=ink())
     axis.set_yticks(range(len(values)), [plain(label, 30) for label in values])
     axis.set_ylim(len(values) - 0.5, -0.5)

@@ -55,10 +55,8 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         is_small = len(alpha) < 500
         axis.plot(margins, alpha, ".", color=GREEN, markersize=5 if is_small else 2)
-        axis.hlines(
-            alpha, 0, 0.04, color=GREEN, alpha=0.3 if is_small else 0.03, linewidth=1,
-            transform=axis.get_yaxis_transform(),
-        )  # fmt: skip
+        rug = {"color": GREEN, "alpha": 0.3 if is_small else 0.03, "linewidth": 1}
+        axis.hlines(alpha, 0, 0.04, transform=axis.get_yaxis_transform(), **rug)
         axis.set(xlabel="margin of the image, nats", title=title)
     all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
