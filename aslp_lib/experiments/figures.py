@@ -108,18 +108,19 @@ def paired_differences(
 
 def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tuple[Figure, Axes]:
     """Draw the values of every row, with their mean and its 95 % interval."""
+    import seaborn
+
     figure = new_figure(7.6, 1.4 + 0.4 * len(values), title)
     axis = figure.subplots()
     factor = 100 if score.unit == "%" else 1
-    for row, of_seeds in enumerate(values.values()):
-        points = factor * np.asarray(of_seeds)
-        heights = np.full(len(points), row)
-        axis.scatter(points, heights, 36, GREY, alpha=0.7, linewidths=0, zorder=3)
-        if len(points) > 1:
-            axis.plot(student_interval(points), (row, row), color=ink())
-        axis.plot(points.mean(), row, "D", color=ink())
-    axis.set_yticks(range(len(values)), [plain(label, 30) for label in values])
-    axis.set_ylim(len(values) - 0.5, -0.5)
+    names = [plain(label, 30) for label, row in values.items() for _ in row]
+    points = {"x": [factor * value for row in values.values() for value in row], "y": names}
+    seaborn.stripplot(points, x="x", y="y", ax=axis, color=GREY, jitter=False, alpha=0.7, size=6)
+    seaborn.pointplot(
+        points, x="x", y="y", ax=axis, color=ink(), linestyle="none", marker="D",
+        markersize=6, errorbar=student_interval, err_kws={"linewidth": 1.5},
+    )  # fmt: skip
+    axis.set(ylabel="", ylim=(len(values) - 0.5, -0.5))
     return figure, axis
 
 

@@ -51,12 +51,13 @@ def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Fi
     Args:
         runs: label -> (images,) margins in nats and (images,) alphas.
     """
+    import seaborn  # takes a second, which other notebooks need not wait for
+
     figure, panels = new_panels(len(runs), 3.3, 3.3, sharex=True, sharey=True)
     for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
         is_small = len(alpha) < 500
         axis.plot(margins, alpha, ".", color=GREEN, markersize=5 if is_small else 2)
-        rug = {"color": GREEN, "alpha": 0.3 if is_small else 0.03, "linewidth": 1}
-        axis.hlines(alpha, 0, 0.04, transform=axis.get_yaxis_transform(), **rug)
+        seaborn.rugplot(y=alpha, ax=axis, color=GREEN, alpha=0.3 if is_small else 0.03, height=0.04)
         axis.set(xlabel="margin of the image, nats", title=title)
     all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
     low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
