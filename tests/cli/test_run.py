@@ -10,6 +10,7 @@ from PIL import Image
 
 from aslp_lib.cli import main, parse
 from aslp_lib.config import PRESETS
+from aslp_lib.metrics import SCORES
 
 QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[2]
@@ -30,12 +31,19 @@ def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
     with (run / "metrics.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
-    assert float(rows[0]["ece"]) == pytest.approx(row["ece"], rel=1e-5)
     assert len(list((run / "calibration" / "maps" / "test").iterdir())) == 3
     page = (run / "report.html").read_text()
     assert page.count("<img") == page.count('alt="') == 27
     assert "<b>ASLP (MC)</b> is " in page
     assert "http" not in page  # self-contained
+    plain = re.sub("</?b>", "", page)
+    scored = [row for methods in metrics.values() for row in methods.values()]
+    for row, line in zip(scored, rows, strict=True):
+        for name in SCORES.keys() & {key for key, value in row.items() if value is not None}:
+            assert float(line[name]) == pytest.approx(row[name], rel=1e-5)
+            if name in ("ece", "gap", "max_f"):
+                assert f"<td>{SCORES[name].text(row[name])}</td>" in plain
+        assert f"ECE {100 * row['ece']:.1f} % = " in plain
 
 
 @pytest.mark.slow

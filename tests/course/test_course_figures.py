@@ -142,7 +142,7 @@ DRAWN = {
         {(2, "image"): DIM, (4, "image"): 17 * (DIM - 40)},
     ),
 }
-"""Figure -> its arguments, and y values or points for (axes, line); an image or bars."""
+"""Figure -> its arguments, and y values or points for (axes, line); or an image."""
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -158,8 +158,6 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
         axes = figure.axes[axis]
         if part == "image":
             found = np.ma.filled(np.ma.asarray(axes.images[0].get_array(), dtype=float), -1)
-        elif part == "bars":
-            found = [bar.get_height() for bar in axes.patches]
         else:
             points = axes.lines[part].get_xydata()
             found = points if np.ndim(expected) == 2 else points[:, 1]

@@ -56,14 +56,6 @@ def test_the_loop_is_the_stated_one():
     np.testing.assert_allclose(trace.bound, 2 * (1 - trace.accuracy) / beta)
 
 
-@pytest.mark.parametrize(("weight", "converges"), [(500.0, True), (950.0, True), (1050.0, False)])
-def test_an_explicit_step_converges_only_below_a_gain_of_2(weight, converges):
-    """Gain eta * lambda * beta / 2: 1, 1.9 and 2.1."""
-    trace = run(QUIET, dynamics="release", constraint_weight=weight, epochs=400)
-    moved = np.abs(np.diff(trace.alpha[-100:], axis=0)).max()
-    assert (moved < 1e-5) == converges
-
-
 @pytest.mark.parametrize("response", [0.0, 1.0])
 def test_the_explicit_step_oscillates_at_a_gain_of_4_and_the_proximal_step_does_not(response):
     """An alpha rises by eta * grad and falls by up to (gain - 1) times as much."""

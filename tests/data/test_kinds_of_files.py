@@ -1,14 +1,12 @@
 """Files that are not plain RGB JPEGs and grey PNGs, through all that reads them."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_tests
 from aslp_lib.networks import TinyUNet
@@ -39,27 +37,3 @@ def test_an_image_on_its_side_goes_with_its_upright_mask_and_map(paper_root, tmp
     Image.open(mask).transpose(Image.Transpose.ROTATE_90).save(mask)
     with pytest.raises(ValueError, match=r"is 40 x 32, but its mask is 32 x 40; .* Rotate one"):
         sod.load(1)
-
-
-@pytest.mark.fault
-def test_maps_and_masks_of_every_kind_or_the_name_of_the_file(elsewhere, capsys):
-    """U2-Net writes maps as RGB of three equal channels."""
-    levels = Image.fromarray(np.tile(np.arange(0, 250, 10, dtype=np.uint8), (12, 1)))
-    mask, black = levels.point(lambda v: 255 * (v > 120)), Image.new("L", levels.size)
-    palette = levels.convert("RGB").quantize(32)
-    assert (np.asarray(palette) != np.asarray(levels)).any()  # indices, not levels
-    deep = Image.fromarray(np.asarray(levels).astype(np.uint16) * 257)
-    for folder in ("maps", "masks"):
-        Path(folder).mkdir()
-    tables = []
-    for picture in (levels, palette, levels.convert("RGB"), levels.convert("LA"), deep):
-        picture.save("maps/m.png")
-        mask.convert("1").save("masks/m.png")
-        tables.append(count_folders(Path("maps"), Path("masks"), PLAIN, progress=False).table)
-        np.testing.assert_array_equal(tables[-1], tables[0])
-    arguments = ["score", "--maps", "maps", "--masks", "masks"]
-    Image.merge("RGB", [mask, black, black]).save("masks/m.png")
-    assert main(arguments) == 1
-    assert "masks/m.png has colours; expected a grey mask" in capsys.readouterr().err
-    mask.save("masks/m.png")
-    assert main(arguments) == 0

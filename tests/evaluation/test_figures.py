@@ -21,13 +21,6 @@ from aslp_lib.metrics.counts import Counts
 
 
 @pytest.fixture
-def counts():
-    rng = np.random.default_rng(0)
-    levels = rng.integers(0, 256, (20, 20)).astype(np.uint8)
-    return Counts.from_map(levels, (rng.random((20, 20)) < levels / 300).astype(np.uint8))
-
-
-@pytest.fixture
 def underconfident():
     """Maps whose decisions are right more often than their confidence says."""
     rng = np.random.default_rng(2)
@@ -187,8 +180,8 @@ def test_a_gallery_shows_what_it_is_given():
     np.testing.assert_allclose(shown[3], level_map / 255)
 
 
-def test_a_shown_figure_carries_its_words(counts):
-    figure = figures.reliability_diagrams(reliability_tables({"A": counts}), "set")
+def test_a_shown_figure_carries_its_words(images):
+    figure = figures.reliability_diagrams(reliability_tables({"A": images}), "set")
     picture = figures.show(figure)
     assert repr(picture) == figures.alt(figure)
     data, metadata = picture._repr_mimebundle_()
@@ -262,8 +255,8 @@ def test_local_calibration_errors_are_averages_of_confidence_minus_accuracy():
     np.testing.assert_allclose(alone, confidence - correct)
 
 
-def test_a_dark_theme_ends_with_its_context(counts):
-    tables = reliability_tables({"A": counts})
+def test_a_dark_theme_ends_with_its_context(images):
+    tables = reliability_tables({"A": images})
     with figures.theme(dark=True):
         dark = figures.reliability_diagrams(tables, "set")
     light = figures.reliability_diagrams(tables, "set")

@@ -137,19 +137,9 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize(
-    ("file", "message"),
-    [
-        ("folder", "--results is a folder: .*folder"),
-        ("file/new/all.json", "--results cannot be written: .*/file: Not a directory"),
-    ],
-)
-def test_records_that_cannot_be_written(tmp_path, recorded, file, message):
+def test_records_that_cannot_be_written(tmp_path, recorded):
     (tmp_path / "folder").mkdir()
-    (tmp_path / "file").touch()
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises((OSError, ValueError), match=message):
-        collect(
-            Experiment(tmp_path / "experiment", SETTINGS, seeds=1), tmp_path / file, progress=False
-        )
-    assert not recorded and sorted(tmp_path.rglob("*")) == before
+    asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
+    with pytest.raises(ValueError, match="--results is a folder"):
+        collect(asked, tmp_path / "folder", progress=False)
+    assert not recorded and list(tmp_path.rglob("*")) == [tmp_path / "folder"]
