@@ -10,9 +10,8 @@ from PIL import Image
 
 def write_pairs(folder: Path, images: int, seed: int, size: int = 40) -> None:
     """`images` pairs of the synthetic data as `Image/*.jpg` and `GT/*.png`, not square."""
-    from aslp_lib.data.shapes import (
-        Shapes,  # imports torch, which pytest-xdist's master never needs
-    )
+    # Imported here, because pytest-xdist's master has no need of torch.
+    from aslp_lib.data.shapes import Shapes
 
     (folder / "Image").mkdir(parents=True)
     (folder / "GT").mkdir()
