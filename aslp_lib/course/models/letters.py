@@ -104,10 +104,8 @@ def paired(
     records: Sequence[Record], name: str, contrast: Contrast, recalibration: str | None
 ) -> tuple[list[Record], list[Record]]:
     """Select the records of a contrast's configurations on a set, for the seeds that both have."""
-    first, second = (
-        records_of(records, name, training, recalibration)
-        for training in (contrast.first, contrast.second)
-    )
+    first = records_of(records, name, contrast.first, recalibration)
+    second = records_of(records, name, contrast.second, recalibration)
     seeds = {record["seed"] for record in first} & {record["seed"] for record in second}
     return [r for r in first if r["seed"] in seeds], [r for r in second if r["seed"] in seeds]
 
