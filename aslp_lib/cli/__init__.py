@@ -93,11 +93,9 @@ def parse(words: Sequence[str]) -> Command:
         cli(line, prog=PROGRAM, description=DESCRIPTION, args=words)
     command = kind(name)
     options = {"default": default} if (default := command.defaults(words)) else {}
-    parsed: Command = cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
-    return parsed
+    return cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
 
 
 def kind(name: str) -> type[Command]:
     """Import and return the class of a command in `COMMANDS`."""
-    command: type[Command] = resolve_name(f"aslp_lib.cli.{COMMANDS[name]}")
-    return command
+    return resolve_name(f"aslp_lib.cli.{COMMANDS[name]}")

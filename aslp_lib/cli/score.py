@@ -61,9 +61,7 @@ class Score(Command):
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
         methods, sets = parse_methods(self.maps), parse_sets(self.masks)
-        notes = []
-        if self.min_max:
-            notes.append(STRETCHED)
+        notes = [STRETCHED] if self.min_max else []
         if self.weighted_f and not WEIGHTED_F:
             notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
         weighted_f = self.weighted_f and WEIGHTED_F

@@ -165,8 +165,7 @@ def paper_layout(
         selected = {stem: images[stem] for stem in sorted(stems)[:limit]}
         return Folder(name, selected, masks, side, seed=seed, grey=grey, **training)
 
-    at_own_size = augment is not None and augment_at == "image"
-    side = None if at_own_size else size
+    side = None if augment is not None and augment_at == "image" else size
     tests, test_notes = paper_tests(root, size, limit=limit, grey=grey)
     return DataSplits(
         origin=f"the paper's layout in {root}",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from aslp_lib.evaluation.scores import Results
+from aslp_lib.files import require_exists
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders, find_maps
 
 MASK_FOLDERS = ("gt", "mask", "masks")
@@ -43,10 +44,7 @@ def count_methods(
     # Every folder is checked first, because counting may take an hour.
     for kind, given in (("masks", sets), ("maps", methods)):
         for folder in given.values():
-            if not folder.is_dir():
-                raise FileNotFoundError(
-                    f"there is no folder {folder}; expected a folder of {kind}. Correct --{kind}."
-                )
+            require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
     folders = {
         name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
         for name in sets
@@ -127,11 +125,9 @@ def _refuse_unprintable(name: str, remedy: str) -> None:
 
 def _maps(folder: Path, name: str, sets: int) -> Path:
     """Return the folder with a method's maps of one set."""
+    if sets > 1:
+        require_exists("folder", folder / name, "a subfolder named after each set.")
     if (folder / name).is_dir():
         return folder / name
-    if sets > 1:
-        raise FileNotFoundError(
-            f"there is no folder {folder / name}; expected a subfolder named after each set."
-        )
     find_maps(folder)  # raises ValueError if there are none
     return folder

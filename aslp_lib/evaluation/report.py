@@ -144,26 +144,23 @@ def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
         first: label of the first method.
         differences: the method minus the first one, by score.
     """
-    claims: dict[str, list[str]] = {"Better": [], "Worse": [], "Not resolved": []}
+    claims: dict[str, list[str]] = {"Better": [], "Worse": []}
+    unresolved = []
     for score in JUDGED:
         change = differences[score.name]
         unit = {"%": "points", "nats": "nats", "": ""}[score.unit]
         if not change.resolved(score):
             value, *interval = change.text(score, "+").split(" ", 1)
             text = " ".join([value, unit, *interval])
-            claims["Not resolved"].append(f"{score.title} ({text})")
+            unresolved.append(f"{score.title} ({text})")
             continue
         near, size, far = (score.text(end) for end in sorted(map(abs, change)))
         improved = (change.value > 0) == (score.better == "more")
         text = f"{score.title} by {size} {unit} [{near}, {far}]"
         claims["Better" if improved else "Worse"].append(text)
-    sentences = [
-        f"{word} than {first} in {' and in '.join(claims[word])}."
-        for word in ("Better", "Worse")
-        if claims[word]
-    ]
-    if claims["Not resolved"]:
-        sentences.append(f"Not resolved: {', '.join(claims['Not resolved'])}.")
+    sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
+    if unresolved:
+        sentences.append(f"Not resolved: {', '.join(unresolved)}.")
     return " ".join(sentences)
 
 
@@ -194,12 +191,8 @@ def write_comparison(
         sets: name -> folder of masks, as the user gave it.
         notes: remarks on how the maps were read.
     """
-    groups = [("maps of", methods), ("masks of", sets)]
-    rows = [
-        [f"{kind} {name}", str(folder)]
-        for kind, folders in groups
-        for name, folder in folders.items()
-    ]
+    rows = [[f"maps of {label}", str(folder)] for label, folder in methods.items()]
+    rows += [[f"masks of {name}", str(folder)] for name, folder in sets.items()]
     subject = f"Predicted maps of {' and '.join(methods)} on {' and '.join(sets)}."
     folders = Table("Folders", ["", "folder, as given"], rows)
     write_page(path, _page(evaluation, subject, notes, appendix=[folders]))
@@ -352,15 +345,12 @@ def _recalibrations(run: Run) -> list[str]:
     from aslp_lib.recalibration import RECALIBRATIONS  # loads torch
 
     items = []
+    kept = "the network decides as before (where a map is resized, a few edge pixels may not)"
     for variant in run.variants():
         if variant.recalibration is not None:
             kind = RECALIBRATIONS[variant.recalibration]
             fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
-            decisions = (
-                "the network decides as before (where a map is resized, a few edge pixels may not)"
-                if kind.preserves_decisions
-                else "decisions may change"
-            )
+            decisions = kept if kind.preserves_decisions else "decisions may change"
             items.append(
                 f"Fitted after training, on the validation set, {variant.label}: "
                 f"{fitted.describe()}; {decisions}."

@@ -51,14 +51,13 @@ def write_experiment(path: Path, records: Sequence[Record], settings: Settings) 
             rows.append([name, label, *cells])
         sections.append(Section(name, _figures(by_method, compared, name)))
     seeds = f"{len({record['seed'] for record in records})} seeds"
-    ece = {
-        name: {label: [record["ece"] for record in group] for label, group in by_method.items()}
-        for name, by_method in groups.items()
-    }
     shifts = []
     for name in tests:
-        common = [label for label in ece[validation] if label in ece[name]]
-        inside, outside = ({label: ece[k][label] for label in common} for k in (validation, name))
+        common = [label for label in groups[validation] if label in groups[name]]
+        inside, outside = (
+            {label: [record["ece"] for record in groups[k][label]] for label in common}
+            for k in (validation, name)
+        )
         shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
     sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
     head = ["set", "method", *summary_headings(differences=True)]

@@ -98,8 +98,7 @@ def train(
     ) as bar:
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
-            validated = state.method.validated(state.network)
-            counts = validate(validated, data.validation, settings)
+            counts = validate(state.method.validated(state.network), data.validation, settings)
             state.method.after_validation(counts, state.network)
             state.log.append(
                 {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}

@@ -48,7 +48,7 @@ def test_the_posterior_is_how_many_of_many_annotators_say_cell(image):
     masks = []
     for share in shares:
         rng = Annotator(np.random.default_rng([5, image]), math.log(share / (1 - share)))
-        _, mask, posterior = _draw_image(rng, 24, (1, 4), 0.06)
+        _, mask, posterior = _draw_image(rng, 24, (1, 4))
         masks.append(mask)
     inside = mask != UNLABELLED
     np.testing.assert_allclose(

@@ -53,8 +53,7 @@ def _interval(right: Array, pixels: Array, times: Array) -> Array:
 
 def _resampled(right: Array, pixels: Array, times: Array) -> Array:
     """Compute the pooled accuracy of each resample."""
-    accuracies: Array = (times @ right) / (times @ pixels)
-    return accuracies
+    return (times @ right) / (times @ pixels)
 
 
 def _with_quantiles(

@@ -25,10 +25,9 @@ def _step(
     dynamics: Dynamics = "stable",
 ) -> Array:
     """Take the library's step, with signed margins of 2/beta times the gradient."""
-    technique = Technique("exercise", beta)
     alphas = AdaptiveAlpha(
         len(alpha),
-        technique,
+        Technique("exercise", beta),
         alpha_step_size=eta,
         constraint_weight=weight,
         warm_up=0,

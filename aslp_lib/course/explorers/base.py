@@ -155,8 +155,7 @@ class Explorer(widgets.VBox):
         ]
         # On a wide page the controls form two columns, so that the figure stays in view.
         panel = widgets.Box([*rows, *([play] if play else [])], layout={"flex_flow": "row wrap"})
-        below = [self.words, *([self.numbers] if table else []), self.image]
-        super().__init__([panel, *below])
+        super().__init__([panel, self.words, *([self.numbers] if table else []), self.image])
         self.add_class("explorer")
         for name, control in controls.items():
             control.observe(lambda _, name=name: self._redraw(name), "value")

@@ -139,5 +139,4 @@ def mosaic(maps: np.ndarray) -> np.ndarray:
     """Join maps (rows, columns, H, W) to one map, with white gaps (NaN) between them."""
     padded = np.pad(maps, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=np.nan)
     rows, columns, height, width = padded.shape
-    joined = padded.swapaxes(1, 2).reshape(rows * height, columns * width)
-    return joined[:-GAP, :-GAP]
+    return padded.swapaxes(1, 2).reshape(rows * height, columns * width)[:-GAP, :-GAP]

@@ -104,10 +104,8 @@ def paired(
     records: Sequence[Record], name: str, contrast: Contrast, recalibration: str | None
 ) -> tuple[list[Record], list[Record]]:
     """Select the records of a contrast's configurations on a set, for the seeds that both have."""
-    first, second = (
-        records_of(records, name, training, recalibration)
-        for training in (contrast.first, contrast.second)
-    )
+    first = records_of(records, name, contrast.first, recalibration)
+    second = records_of(records, name, contrast.second, recalibration)
     seeds = {record["seed"] for record in first} & {record["seed"] for record in second}
     return [r for r in first if r["seed"] in seeds], [r for r in second if r["seed"] in seeds]
 
@@ -185,10 +183,7 @@ def matched(
         "MC's validation NLL": min(scores, key=lambda alpha: abs(scores[alpha][0] - nll)),
         "MC's mean confidence": min(scores, key=lambda alpha: abs(scores[alpha][1] - confidence)),
     }
-    reasons: dict[float, list[str]] = {}
-    for reason, alpha in nearest.items():
-        reasons.setdefault(alpha, []).append(reason)
-    return reasons
+    return {alpha: [r for r, a in nearest.items() if a == alpha] for alpha in nearest.values()}
 
 
 def chain(records: Sequence[Record]) -> list[Contrast]:
@@ -197,18 +192,14 @@ def chain(records: Sequence[Record]) -> list[Contrast]:
     The constant alpha is the one whose validation NLL is nearest to MC's.
     """
     mc, bce = aslp("calibration", "HI"), RunConfiguration("bce")
-    choices = {alpha: constant(alpha) for alpha in constants(records)}
-    reasons = matched(records, mc, choices)
+    reasons = matched(records, mc, {alpha: constant(alpha) for alpha in constants(records)})
     alpha = next(alpha for alpha, names in reasons.items() if "MC's validation NLL" in names)
     strength = alpha * TECHNIQUES["HI"].beta
+    smoothed, sampled = smoothing(strength), constant(alpha)
     return [
-        Contrast(f"LP: label smoothing {strength:g} - BCE", smoothing(strength), bce),
-        Contrast(
-            f"S: constant alpha {alpha:g} - label smoothing {strength:g}",
-            constant(alpha),
-            smoothing(strength),
-        ),
-        Contrast(f"A: ASLP (MC) - constant alpha {alpha:g}", mc, constant(alpha)),
+        Contrast(f"LP: label smoothing {strength:g} - BCE", smoothed, bce),
+        Contrast(f"S: constant alpha {alpha:g} - label smoothing {strength:g}", sampled, smoothed),
+        Contrast(f"A: ASLP (MC) - constant alpha {alpha:g}", mc, sampled),
         Contrast("LP + S + A: ASLP (MC) - BCE", mc, bce),
     ]
 

@@ -21,6 +21,8 @@ UNLABELLED = 255
 MIDDLE, SCALE = 0.4, 0.2
 BLUR = (0.05, 0.5)
 """Smallest and largest width of a border, in radii of a cell."""
+NOISE = 0.06
+"""Standard deviation of the camera's noise."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,7 @@ class Cells:
 
 
 def draw_cells(
-    images: int,
-    seed: int,
-    *,
-    size: int = SIZE,
-    cells: tuple[int, int] = (1, 4),
-    noise: float = 0.06,
+    images: int, seed: int, *, size: int = SIZE, cells: tuple[int, int] = (1, 4)
 ) -> Cells:
     """Draw images of cells, in double precision, so that training on them is reproducible.
 
@@ -61,17 +58,14 @@ def draw_cells(
         seed: seed of the images and masks, which are the same on every machine.
         size: side of an image, in pixels.
         cells: smallest and largest number of cells in an image; cells may overlap.
-        noise: standard deviation of the camera's noise.
     """
-    samples = [
-        _draw_image(np.random.default_rng([seed, i]), size, cells, noise) for i in range(images)
-    ]
+    samples = [_draw_image(np.random.default_rng([seed, i]), size, cells) for i in range(images)]
     arrays = (np.stack(parts)[:, None] for parts in zip(*samples, strict=True))
     return Cells(*map(torch.from_numpy, arrays))
 
 
 def _draw_image(
-    rng: np.random.Generator, size: int, cells: tuple[int, int], noise: float
+    rng: np.random.Generator, size: int, cells: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw one (S, S) image, its mask and its posterior."""
     y, x = (np.mgrid[:size, :size] + 0.5) / size
@@ -82,7 +76,7 @@ def _draw_image(
         radius = rng.uniform(0.1, 0.2)
         nearest = np.minimum(nearest, np.hypot(x - column, y - row) / radius)
     posterior = np.exp(-np.logaddexp(0, (nearest - 1) / width))  # 0 where there is no cell
-    picture = 0.25 + 0.5 * posterior + noise * rng.standard_normal((size, size))
+    picture = 0.25 + 0.5 * posterior + NOISE * rng.standard_normal((size, size))
     mask = (nearest < 1 + width * bias).astype(np.uint8)
     outside = np.hypot(x - 0.5, y - 0.5) > 0.5
     picture, posterior = (np.where(outside, 0.0, values) for values in (picture, posterior))

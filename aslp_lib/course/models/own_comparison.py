@@ -159,7 +159,8 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
     for seed in seeds:
         sets, start = draw_sets(seed), new_network(seed)
         empty = draw_cells(IMAGES["test"], 10 * seed + 3, cells=(0, 0))
-        known = sets["train"], sets["validation"]
+        known, test = (sets["train"], sets["validation"]), sets["test"]
+        smoothed = label_smoothing(alpha * HARD_INVERSION.beta)
         more = draw_cells(MANY * IMAGES["train"], 10 * seed + 4)
         bce = train(start, *known)
         rows = {
@@ -167,9 +168,7 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
             "BCE + temperature scaling": bce.network,
             "early stopping": bce.stopped,
             "more images": train(start, more, known[1], epochs=EPOCHS // MANY).network,
-            "label smoothing": train(
-                start, *known, *label_smoothing(alpha * HARD_INVERSION.beta)
-            ).network,
+            "label smoothing": train(start, *known, *smoothed).network,
             "constant alpha": train(start, *known, alpha).network,
             "ASLP (MC)": train(start, *known, adaptive("calibration")).network,
             "ASLP (measured gap)": train(start, *known, adaptive("measured_gap")).network,
@@ -177,11 +176,9 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
         for label, network in rows.items():
             fitted = Temperature().fit(count(network, sets["validation"]))
             fit = fitted if "temperature" in label else None
-            row = scores(count(network, sets["test"], fit), names=("ece", "oe", "nll"))
-            row["posterior_error"] = posterior_error(
-                predict(network, sets["test"], fit), sets["test"]
-            )
-            row["scaled_nll"] = calibration.nll(count(network, sets["test"], fitted))
+            row = scores(count(network, test, fit), names=("ece", "oe", "nll"))
+            row["posterior_error"] = posterior_error(predict(network, test, fit), test)
+            row["scaled_nll"] = calibration.nll(count(network, test, fitted))
             row["empty_ece"] = calibration.ece(count(network, empty, fit))
             results.setdefault(label, []).append({"seed": seed, **row})
     return results

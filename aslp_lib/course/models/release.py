@@ -85,5 +85,4 @@ def release_spans(maps: NDArray[np.uint8], masks: NDArray[np.uint8], bins: int) 
     pixels, confidences, hits = np.array(statistics).T
     counted = np.maximum(pixels, 1)  # an empty bin has the confidence and accuracy 0
     mean_confidence = confidences / counted / TOP
-    ends = low / TOP, high / TOP
-    return Spans(*ends, pixels, mean_confidence, hits / counted, correct.size)
+    return Spans(low / TOP, high / TOP, pixels, mean_confidence, hits / counted, correct.size)

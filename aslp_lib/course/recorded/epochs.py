@@ -62,8 +62,7 @@ def levels(method: str) -> np.ndarray:
     Raises:
         ValueError: the method is not one of `METHODS`.
     """
-    alphas: np.ndarray = read_arrays(FILE)["levels"][position("method", method, METHODS)] * STEP
-    return alphas
+    return read_arrays(FILE)["levels"][position("method", method, METHODS)] * STEP
 
 
 def seen(method: str, epoch: int, part: str = "validation") -> Seen:

@@ -101,10 +101,8 @@ def error_maps(
     norm = Normalize(-limit / 100, limit / 100)
     figure = _grid(columns, dict.fromkeys(errors, (colours, norm)))
     grid = np.array(figure.axes).reshape(len(indices), len(columns))
-    columns_of_axes = dict(zip(columns, grid.T, strict=True))
-    for title, maps_of_errors in errors.items():
-        axes = columns_of_axes[title]
-        for axis, error in zip(axes, maps_of_errors, strict=True):
+    for axes, title in zip(grid.T, columns, strict=True):
+        for axis, error in zip(axes, errors.get(title, ()), strict=False):
             over, under = (100 * np.maximum(sign * error, 0).mean() for sign in (1, -1))
             axis.annotate(
                 f"{over:.1f} over, {under:.1f} under", (0.5, -0.03), xycoords="axes fraction",
@@ -164,9 +162,7 @@ def local_calibration_error(
 
     confidence = np.maximum(probability, 1 - probability)
     correct = (probability >= 0.5) == (mask >= 0.5)
-    return np.asarray(
-        gaussian_filter(confidence - correct, radius * max(mask.shape), mode="reflect")
-    )
+    return np.asarray(gaussian_filter(confidence - correct, radius * max(mask.shape)))
 
 
 def _known(dataset: SaliencySet, indices: Sequence[int]) -> dict[str, list[np.ndarray]]:

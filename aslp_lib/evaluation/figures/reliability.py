@@ -65,15 +65,9 @@ def reliability_diagrams(
     largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in tables)
     limit = 1.5 * max(largest, 1)  # leaves room for the words
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
-    over_colour, under_colour = directions(text=True)
-    top[0].annotate(
-        "underconfident",
-        (0.03, 0.97), xycoords="axes fraction", va="top", color=under_colour,
-    )  # fmt: skip
-    top[0].annotate(
-        "overconfident",
-        (0.97, 0.03), xycoords="axes fraction", ha="right", color=over_colour,
-    )  # fmt: skip
+    colours, unit = directions(text=True), "axes fraction"
+    top[0].annotate("underconfident", (0.03, 0.97), xycoords=unit, va="top", color=colours.under)
+    top[0].annotate("overconfident", (0.97, 0.03), xycoords=unit, ha="right", color=colours.over)
     name_directions(bottom[0])
     figure.set_label(f"Reliability diagrams, {title}. {'; '.join(notes)}.")
     return figure

@@ -259,8 +259,8 @@ def new_figure(width: float, height: float, title: str | None) -> Figure:
     return figure
 
 
-def legend_below(figure: Figure, *axes: Axes) -> None:
-    """Draw a legend of the labels of these axes below all axes, where it hides nothing.
+def legend_below(figure: Figure, axis: Axes) -> None:
+    """Draw a legend of the labels of `axis` below all axes, where it hides nothing.
 
     >>> figure = Figure()
     >>> axis = figure.subplots()
@@ -269,10 +269,7 @@ def legend_below(figure: Figure, *axes: Axes) -> None:
     >>> [text.get_text() for text in figure.legends[0].get_texts()]
     ['diagonal']
     """
-    pairs = [axis.get_legend_handles_labels() for axis in axes]
-    handles = [handle for axis_handles, _ in pairs for handle in axis_handles]
-    labels = [str(label) for _, axis_labels in pairs for label in axis_labels]
-    draw_legend(figure, handles, labels, LEGEND_COLUMN)
+    draw_legend(figure, *axis.get_legend_handles_labels(), LEGEND_COLUMN)
 
 
 def draw_legend(
