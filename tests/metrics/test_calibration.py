@@ -128,6 +128,8 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
     """Bins of equal mass are those of all images together."""
     table = np.random.default_rng(0).integers(0, 3, (4, 2, 256))
     table[1, :, 60:200] = 0  # empty bins
+    table[:, :, 7] = table[:, :, 248] = 0
+    table[0, 1, 7] = 1  # a level of one pixel
     sums = calibration.image_bins(Counts(table), 15, of, equal_mass=True)
     whole = calibration.reliability_equal_mass(Counts(table), 15, of)
     together = whole.pixels * [np.ones(15), whole.confidence, whole.accuracy]

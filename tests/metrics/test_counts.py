@@ -126,7 +126,7 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
         ({"table": TABLE[..., :5]}, r"shape \(3, 2, 5\); expected int64"),
         ({"table": TABLE[:, :1]}, r"shape \(3, 1, 256\); expected int64"),
         ({"table": TABLE[0]}, r"shape \(2, 256\); expected int64"),
-        ({"table": np.full((1, 2, 4), 2**61)}, r"too many pixels: 1\.84467e\+19"),
+        ({"table": np.full((1, 2, 4), 2**60)}, r"too many pixels: 9\.22337e\+18"),
         ({"quadrants": np.zeros((2, 4, 2, 3), np.int64)}, r"\(2, 4.*expected \(3, 4, 2, 3\)"),
         ({"weighted_f": np.zeros(2)}, r"weighted_f has shape \(2,\); expected \(3,\)"),
         ({"names": ("a",)}, "names is 1; .* 3 images"),
@@ -168,7 +168,7 @@ def test_parts_keep_what_belongs_to_each_image():
     counts = named()
     equal(Counts.join([counts[:1], counts[1:]]), counts)
     chosen = counts[np.array([2, 0, 2])]
-    assert chosen.names == ("c", "a", "c")
+    assert chosen.names == ("c", "a", "c") and type(chosen.names[0]) is str
     assert chosen.weighted_f.tolist() == [1.0, 0.0, 1.0]
     np.testing.assert_array_equal(chosen.quadrants[1], counts.quadrants[0])
     np.testing.assert_array_equal(chosen.table[1], counts.table[0])

@@ -23,6 +23,7 @@ from aslp_lib.recalibration import (
     Temperature,
     calibration_data,
 )
+from aslp_lib.recalibration.base import preserve_decisions
 
 OF_IMAGES = [each.name for each in REGISTERED if issubclass(each, ImageRecalibration)]
 OF_COUNTS = [each.name for each in REGISTERED if each.name not in OF_IMAGES]
@@ -333,6 +334,12 @@ def test_what_is_no_number_is_not_saved(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         Unchecked(math.nan).save(tmp_path / "temperature_scaling.json")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_probability_stays_on_the_side_of_one_half_where_it_was():
+    after = preserve_decisions(np.float32([0.7, 0.5, 0.4]), np.float32([0.3, 0.4, 0.6]))
+    assert (after >= 0.5).tolist() == [False, False, True]
+    np.testing.assert_allclose(after, 0.5)
 
 
 def test_decisions_that_may_move_do_in_the_counts_too():
