@@ -65,7 +65,7 @@ def test_a_number_in_its_unit(name, heading, text, signed):
     ("better", "values", "best"),
     [
         ("less", [0.3, math.nan, 0.1, 0.2], 0.1),
-        ("more", [0.3, math.nan, 0.1, 0.2], 0.3),
+        ("more", [0.1, math.nan, 0.3, 0.2], 0.3),
         ("zero", [-0.1, 0.2], -0.1),
         ("zero", [-0.2, 0.1], 0.1),
         ("less", [math.nan], math.nan),
