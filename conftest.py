@@ -2,7 +2,6 @@
 
 import os
 import platform
-import sys
 from importlib.metadata import version
 
 import numpy as np
@@ -11,17 +10,13 @@ import numpy as np
 # before torch is loaded; commands, workers and kernels that are started inherit it.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Every import of nbformat, and so of nbval, would spend a second on building jsonschema's parser of
-# IRIs. No notebook has one. This is why nbval is loaded here, and not by itself (pyproject.toml).
-sys.modules.setdefault("rfc3987_syntax", None)
-pytest_plugins = ["nbval.plugin"]
-
 
 def pytest_report_header() -> str:
     """Without torch, whose import takes longer than many a test file."""
-    simd = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", ["the baseline alone"])
     return (
         f"Python {platform.python_version()}, torch {version('torch')}, numpy {np.__version__}; "
-        f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}; processor: {platform.machine()}, "
-        f"{simd.get('found', [])[-1:]}, ATEN_CPU_CAPABILITY={os.environ.get('ATEN_CPU_CAPABILITY')}"
+        f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}; "
+        f"processor: {platform.machine()}, {simd[-1]}; "
+        f"ATEN_CPU_CAPABILITY={os.environ.get('ATEN_CPU_CAPABILITY', 'not set')}"
     )
