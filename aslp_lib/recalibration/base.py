@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
     """Background and foreground pixels of each logit, weighted as in the fit; (..., 2, K)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recalibration(ABC):
     """A function of logits whose parameters are fitted on the validation set after training.
 
@@ -257,7 +257,7 @@ class Recalibration(ABC):
             raise ValueError(f"it is of version {version}; expected version {VERSION}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageRecalibration(Recalibration):
     """A recalibration method that needs the images, not only logits or counts.
 

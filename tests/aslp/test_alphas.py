@@ -133,7 +133,8 @@ def test_the_release_s_step_by_hand():
     below = 0.051 + 0.002 * (3 + 2000 * -0.002)
     assert after_one_step(alphas, 0.051, 6.0) == pytest.approx(below, abs=1e-6)
     alphas.observe(0.1)
-    assert after_one_step(alphas, 0.245, 6.0) == pytest.approx(1 / 4 - 0.01)
+    for start, margin in ((0.245, 6.0), (0.25, 0.0)):  # beyond the limit, and at it
+        assert after_one_step(alphas, start, margin) == pytest.approx(1 / 4 - 0.01)
     # The gain eta * lambda * beta / 2 = 8 exceeds 2: alpha rises, is pushed down, and rises again.
     trace = feed(alphas, [5.0], 400)[200:, 0]
     assert (trace.diff() < -0.5 * trace[:-1]).sum() > 10

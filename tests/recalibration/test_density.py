@@ -116,9 +116,11 @@ def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
 
 
-def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough():
+def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough(fitted):
     assert (Density().neighbours, density.REFERENCES) == (10, 500)
     assert Density(neighbours=1).describe() == IDENTITY
+    copies = tuple(features.clone() for features in fitted.references)
+    assert replace(fitted, references=copies) != fitted  # tensors are not compared
 
 
 def test_networks_without_features_and_sets_without_images_are_refused(small, fitted):
