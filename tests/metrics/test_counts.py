@@ -57,7 +57,7 @@ MAP, MASK = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
         (MAP.astype(np.float32), MASK, "8-bit"),
         (MAP[..., None], MASK[..., None], "same"),
         (MAP, 255 * MASK, "255 to 255.*>= 128"),
-        (MAP, 2 * MASK, "holds 2 to 2"),
+        (MAP, 2 * np.eye(4, 5, dtype=np.uint8), "holds 0 to 2"),
         (MAP, 2 * np.eye(4, 5, dtype=np.int8) - 1, "holds -1 to 1"),
         (MAP, MASK.astype(float), "the mask is float64"),
     ],
