@@ -73,3 +73,12 @@ def test_a_single_level_by_hand(level, right, error):
 def test_a_width_out_of_range_is_refused(width):
     with pytest.raises(ValueError, match="width is"):
         smooth_ece_at(counted(*sample(4)), width)
+
+
+def test_opposite_errors_of_two_neighbours_cancel_in_part():
+    """By 10 of 5,000 pixels each: less than half a level, where kernels already overlap."""
+    labels = np.repeat([1, 0, 1, 0], [3932, 1068, 3931, 1069])
+    counts = counted(np.repeat([200, 201], 5000), labels)
+    value = smooth_ece(counts)
+    assert smooth_ece_at(counts, value) == pytest.approx(value, abs=1e-9)
+    assert 0.25 / 255 < value < 0.002
