@@ -104,6 +104,8 @@ def test_expected_confidence():
 def test_techniques_out_of_range(beta, noise, message):
     with pytest.raises(ValueError, match=message):
         P.Technique("bad", beta, noise)
+    with pytest.raises(ValueError, match=r"beta is -1\.0"):
+        P.Technique("bad", -1.0, unbounded=True)
 
 
 def test_the_ends_of_each_range_belong_to_it():
