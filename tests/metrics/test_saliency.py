@@ -73,6 +73,8 @@ def test_what_a_set_of_one_class_does_not_have(cases):
         counts = Counts.from_maps(*cases[case])
         nan = {name for name, score in SCORES.items() if np.isnan(score.value(counts, 10))}
         assert nan == names | {"weighted_f"}
+    curve = saliency.max_f.mean(Counts.from_maps(*cases["background"]))
+    assert curve.shape == (256,) and np.isnan(curve).all()
 
 
 def test_images_weigh_the_same_and_those_without_foreground_have_no_f(cases):
