@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_report_header() -> str:
-    """Without torch, whose import takes longer than many a test file."""
+    """Name the machine and the versions, without importing torch, which takes over a second."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", ["the baseline alone"])
     return (
         f"Python {platform.python_version()}, torch {version('torch')}, numpy {np.__version__}; "

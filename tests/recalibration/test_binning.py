@@ -126,7 +126,7 @@ def test_bins_by_hand():
     assert after.tolist() == pytest.approx([math.log(0.2)] * 2 + [math.log(1.5)] * 2)
 
 
-def test_the_identity_says_so_and_numbers_follow_the_logits_to_their_device():
+def test_parameters_are_moved_to_the_device_of_the_logits_and_the_identity_is_named():
     assert (
         Isotonic().describe()
         == Histogram().describe()

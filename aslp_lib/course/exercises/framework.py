@@ -143,7 +143,7 @@ class Exercise:
 
         Any value gets a verdict, and a function that does not end is stopped.
         """
-        self.right(*self.grid[0])  # The first call may import scipy: not in the learner's time.
+        self.right(*self.grid[0])  # The first call may import scipy, outside the time limit.
         try:
             with _time_limit(SECONDS):
                 return self._verdict(answer)

@@ -37,7 +37,7 @@ c.ClearSolutions.code_stub = {"python": ""}
 # Seconds for a cell. The first one imports torch.
 c.Execute.timeout = 60
 
-# Kill the kernel once the last cell has run. Ending by itself takes as long as importing torch.
+# Kill the kernel once the last cell has run. A graceful shutdown takes half a second.
 c.Execute.shutdown_kernel = "immediate"
 
 # A cell with this tag is not run, and a test cell that is not run earns full marks. A student could
