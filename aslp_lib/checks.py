@@ -61,7 +61,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the pairs as a dict, or raise ValueError if a key is repeated."""
     content = dict(pairs)
     if len(content) < len(pairs):
-        (repeated, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"repeated key: {short_repr(repeated)}; expected it once. Remove one.")
     return content
 

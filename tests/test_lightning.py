@@ -92,7 +92,7 @@ def dataset(name: str) -> Shapes:
 
 def fit(folder: Path, epochs: int = EPOCHS, resumed: Path | None = None, **options):
     """The trained module and its callback; the folder keeps its checkpoints and final levels."""
-    alphas = levels().share_memory()  # as spawned processes share it, and forks only then
+    alphas = levels().share_memory()  # spawned processes share it without this; forks do not
     adaptive = AdaptiveAlphaCallback(alphas, VOID)
     module = Segmenter(adaptive)
     trainer_of(folder, adaptive, epochs, **options).fit(module, ckpt_path=resumed)
