@@ -31,7 +31,7 @@ else:
     NetworkName = Literal[tuple(NETWORKS)]
     RecalibrationName = Literal[tuple(RECALIBRATIONS)]
 
-EMBEDDED = "embedded"
+SHAPES = "shapes"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Largest side of the network's square input: no image file may have more pixels than that."""
 REGISTRIES: dict[str, Mapping[str, object]] = {
@@ -68,8 +68,8 @@ class Settings:
 
     # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
     # line should hold whole sentences.
-    data: str = EMBEDDED
-    """Folder in the paper's layout, or the name of a built-in data set ("embedded")."""
+    data: str = SHAPES
+    """Folder in the paper's layout, or the name of an embedded data set, shapes or nuclei."""
     network: NetworkName = "tiny"
     """Architecture of the network."""
     weights: str | None = None
@@ -122,7 +122,7 @@ class Settings:
     seed: int = 0
     """Seed of the initial weights, the order of the images, the switches and the augmentation."""
     data_seed: int = 0
-    """Seed of the embedded data set."""
+    """Seed of the images of shapes, or of the split of nuclei into training and validation."""
     limit: int | None = None
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
@@ -307,7 +307,7 @@ PRESETS = {
 }
 """Named settings.
 
-- `demo`: the embedded data set; about a minute per model on 2 CPU cores.
+- `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
 - `small`: the paper's folders with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;

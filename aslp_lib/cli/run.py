@@ -16,7 +16,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
+from aslp_lib.config import PRESETS, SHAPES, Settings, default_preset
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -35,8 +35,8 @@ class Configured(Command):
 
     preset: Preset
     """Preset whose values are the defaults of the settings. The preset demo is for the course, on
-    the embedded data set; small trains on real images with a CPU; paper reproduces the paper on a
-    GPU; release follows the authors' code."""
+    the synthetic data set shapes; small trains on photographs with a CPU; paper reproduces the
+    paper on a GPU; release follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
 
     @classmethod
@@ -83,7 +83,7 @@ class Train(Configured):
             distributed.broadcast_from_main(partial(run.check_lists, data))
             check_files(data)
             announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
-        if run.settings.data == EMBEDDED and default_preset() == "demo":
+        if run.settings.data == SHAPES and default_preset() == "demo":
             announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
         describe(data)
 

@@ -1,4 +1,4 @@
-"""The embedded data set of real images: cell nuclei under the microscope, BBBC038 (CC0).
+"""The data set of real images: cell nuclei under the microscope, BBBC038 (CC0).
 
 The task is to segment nuclei in stained tissue (histology), where they are dark on a bright
 background. It is ambiguous, because nuclei out of focus are labelled inconsistently. The crops of
@@ -130,7 +130,7 @@ def nuclei(
     for part, inverted in SHIFTED.items():
         tests[part] = Nuclei(part, [part], size, inverted=inverted, limit=limit)
     return DataSplits(
-        origin=f"the embedded set nuclei (BBBC038, split {data_seed})",
+        origin=f"the real set nuclei (BBBC038, split {data_seed})",
         train=Nuclei(
             "train",
             TRAINING,

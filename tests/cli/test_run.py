@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_resamples")
-def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
+def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     assert main([*QUICK, "--limit", "3"]) == 0
     run = elsewhere / "runs" / "demo"
     assert "no DUTS-TR in Dataset/" in capsys.readouterr().out
