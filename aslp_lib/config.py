@@ -15,7 +15,7 @@ import tyro.conf
 
 from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
-from aslp_lib.data.datasets import load
+from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
@@ -282,6 +282,7 @@ PAPER = Settings(
 
 PRESETS = {
     "demo": Settings(),
+    "nuclei": Settings(data="nuclei", size=64),
     "small": Settings(
         data="Dataset",
         network="mobilenet_v2",
@@ -308,6 +309,7 @@ PRESETS = {
 """Named settings.
 
 - `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
+- `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
 - `small`: the paper's folders with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
@@ -315,9 +317,19 @@ PRESETS = {
 """
 
 
-def default_preset() -> str:
-    """Return "small" if `Dataset/` holds the paper's training set, else "demo".
+def default_preset(data: str | None = None) -> str:
+    """Return the preset for some data, or for those at hand.
 
     "paper" is never the default, not even on a GPU, because a default run should take minutes.
+
+    Args:
+        data: name of an embedded data set, whose preset is returned. Otherwise, it is "small" if
+            `Dataset/` holds the paper's training set, else "demo".
+
+    >>> default_preset("nuclei")
+    'nuclei'
     """
+    embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
+    if data in embedded:
+        return embedded[data]
     return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"

@@ -52,7 +52,7 @@ class Compare(Configured):
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(data)
-        announce(f"preset {self.preset}; data: {data.origin}; experiment: {path}")
+        self.announce_start(data, f"experiment: {path}")
         describe(data)
         try:
             records = collect(experiment, results, self.processes)

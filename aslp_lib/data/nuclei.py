@@ -50,6 +50,7 @@ class Nuclei(SaliencySet):
     Attributes:
         images: (N, 3, S, S) uint8, with equal channels.
         masks: (N, 1, S, S) uint8 in {0, 1}.
+        crops: (N, 64, 64) uint8, the grey levels at the stored size.
         classes: (N, 64, 64) uint8: 0 background, 1 interior of a nucleus, 2 its inner boundary.
         fields: (N,) int64, number of the field of view that each crop is from.
 
@@ -76,8 +77,8 @@ class Nuclei(SaliencySet):
         stems = [stem for part in parts for stem in _stems(part)]
         super().__init__(name, [stems[i] for i in kept], augment, augment_seed)
         self.fields, self.classes = read["field"][kept].astype(np.int64), read["label"][kept]
-        grey = read["image"][kept]
-        images = torch.from_numpy(255 - grey if inverted else grey)[:, None]
+        self.crops = 255 - read["image"][kept] if inverted else read["image"][kept]
+        images = torch.from_numpy(self.crops)[:, None]
         masks = torch.from_numpy((self.classes > 0).view(np.uint8))[:, None]
         if size != SIZE:
             from torchvision.transforms.v2 import InterpolationMode  # as it takes long to import
@@ -92,6 +93,9 @@ class Nuclei(SaliencySet):
 
     def mask(self, index: int) -> np.ndarray:
         return (self.classes[index] > 0).view(np.uint8)
+
+    def stored(self, index: int) -> tuple[bytes, bytes]:
+        return self.crops[index].tobytes(), self.mask(index).tobytes()
 
 
 def nuclei(

@@ -1,5 +1,6 @@
 """The nuclei, against their file as NumPy reads it."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,16 @@ def test_other_sizes_resize_as_a_folder_does_and_keep_the_stored_mask(size, tmp_
         assert resized.shape(index) == (64, 64)
         np.testing.assert_array_equal(resized.mask(index), stored.mask(index))
         np.testing.assert_array_equal(resized.classes[index], stored.classes[index])
+
+
+def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
+    """Other versions of torchvision may resize to other grey levels."""
+    stored, resized = nuclei(limit=3).train, nuclei(32, limit=3).train
+    assert stored.fingerprints() == resized.fingerprints()
+    for index, (image, mask) in enumerate(stored.fingerprints().values()):
+        crop = stored.images[index, 0].numpy()
+        assert image == hashlib.sha256(crop.tobytes()).hexdigest()[:16]
+        assert mask == hashlib.sha256(stored.mask(index).tobytes()).hexdigest()[:16]
 
 
 def test_a_limit_keeps_the_first_crops():
