@@ -24,7 +24,7 @@ def by_definition(counts, bins, groups):
     for image, label, level in np.argwhere(counts.table):
         number, p = counts.table[image, label, level], level / 255
         confidence, right = max(p, 1 - p), (p > 0.5) == label
-        k = next(k for k in range(bins) if confidence <= (k + 1) / bins)
+        k = next(k for k in range(bins) if max(level, 255 - level) * bins <= (k + 1) * 255)
         residual[image, k] += number * (confidence - right)
         pixels[image, k] += number
     for k in range(bins):
@@ -56,9 +56,7 @@ def test_a_single_image_has_the_floor_zero():
 
 
 def test_groups_are_one_for_each_image():
-    with pytest.raises(
-        ValueError, match="number of groups is 2; expected one for each of 3 images"
-    ):
+    with pytest.raises(ValueError, match="groups is 2; expected one for each of 3 images"):
         noise_floor(random_counts(3), groups=[0, 1])
 
 
