@@ -39,7 +39,7 @@ endif
 	lint book comparison kills fuzz mutants check lab lab-full slides student assignments solutions weights notebooks \
 	tables refresh
 
-run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on the embedded set
+run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on synthetic images
 	"$(PYTHON)" main_ASLP.py
 
 test: $(STAMP)  ## unit tests and notebooks, both even if the first fail
@@ -99,7 +99,7 @@ book: $(BOOK_STAMP)  ## README, notebooks and the library's documentation as web
 	$(ONE_THREAD) "$(PYTHON)" -m sphinx -W --keep-going -q -E -c docs . build/book
 	@echo "open build/book/index.html"
 
-comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the embedded data; goes on where it was stopped
+comparison: $(STAMP)  ## cheaper cures beside ASLP, five seeds on the synthetic data; goes on where it was stopped
 	"$(PYTHON)" benchmarks/comparison.py
 
 kills: $(STAMP)  ## 50 runs, killed at random moments and continued, compared with an undisturbed one

@@ -15,7 +15,7 @@ import tyro.conf
 
 from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
-from aslp_lib.data.datasets import load
+from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import TRAIN
 from aslp_lib.data.images import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
@@ -31,7 +31,7 @@ else:
     NetworkName = Literal[tuple(NETWORKS)]
     RecalibrationName = Literal[tuple(RECALIBRATIONS)]
 
-EMBEDDED = "embedded"
+SHAPES = "shapes"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
 """Largest side of the network's square input: no image file may have more pixels than that."""
 REGISTRIES: dict[str, Mapping[str, object]] = {
@@ -68,8 +68,8 @@ class Settings:
 
     # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
     # line should hold whole sentences.
-    data: str = EMBEDDED
-    """Folder in the paper's layout, or the name of a built-in data set ("embedded")."""
+    data: str = SHAPES
+    """Folder in the paper's layout, or the name of an embedded data set, shapes or nuclei."""
     network: NetworkName = "tiny"
     """Architecture of the network."""
     weights: str | None = None
@@ -122,7 +122,7 @@ class Settings:
     seed: int = 0
     """Seed of the initial weights, the order of the images, the switches and the augmentation."""
     data_seed: int = 0
-    """Seed of the embedded data set."""
+    """Seed of the images of shapes, or of the split of nuclei into training and validation."""
     limit: int | None = None
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
@@ -282,6 +282,7 @@ PAPER = Settings(
 
 PRESETS = {
     "demo": Settings(),
+    "nuclei": Settings(data="nuclei", size=64),
     "small": Settings(
         data="Dataset",
         network="mobilenet_v2",
@@ -307,7 +308,8 @@ PRESETS = {
 }
 """Named settings.
 
-- `demo`: the embedded data set; about a minute per model on 2 CPU cores.
+- `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
+- `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
 - `small`: the paper's folders with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
@@ -315,9 +317,19 @@ PRESETS = {
 """
 
 
-def default_preset() -> str:
-    """Return "small" if `Dataset/` holds the paper's training set, else "demo".
+def default_preset(data: str | None = None) -> str:
+    """Return the preset for some data, or for those at hand.
 
     "paper" is never the default, not even on a GPU, because a default run should take minutes.
+
+    Args:
+        data: name of an embedded data set, whose preset is returned. Otherwise, it is "small" if
+            `Dataset/` holds the paper's training set, else "demo".
+
+    >>> default_preset("nuclei")
+    'nuclei'
     """
+    embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
+    if data in embedded:
+        return embedded[data]
     return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"

@@ -36,7 +36,7 @@ METHODS = ("bce", {}), ("calibration", {}), ("label_smoothing", {"epsilon": 0.1}
 
 @functools.cache
 def _run() -> dict[str, Any]:
-    """Return what the figures show: the shipped networks on the embedded data, and the records."""
+    """Return what the figures show: the shipped networks on the synthetic data, and the records."""
     test = recorded.SETTINGS.load_data().tests["test"]
     networks = {METHOD_LABELS[method]: recorded.load(method) for method in recorded.METHODS}
     records = read(ROOT / "benchmarks" / "results" / "comparison_embedded.json")

@@ -9,7 +9,7 @@ their reliability diagrams. The predicted maps are written as 8-bit PNGs, which 
 
     python -m aslp_lib score --maps runs/example/maps/* --masks runs/example/masks
 
-To use your own data and network, replace `embedded` and `TinyUNet`. The training set must return
+To use your own data and network, replace `shapes` and `TinyUNet`. The training set must return
 `(image, mask, index)`: `index` tells ASLP which image's perturbation level to use and to update.
 """
 
@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha, sc_bce_with_logits
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.shapes import embedded
+from aslp_lib.data.shapes import shapes
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
 from aslp_lib.metrics import SCORES, scores
@@ -97,7 +97,7 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
     Returns:
         Label of the method -> joint histogram of its maps' grey levels and the test masks.
     """
-    data = embedded()
+    data = shapes()
     test_set, counts = data.tests["test"], {}
     alphas = AdaptiveAlpha(
         len(data.train),

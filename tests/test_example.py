@@ -23,7 +23,7 @@ def example():
     spec = importlib.util.spec_from_file_location("aslp_example", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.embedded = partial(module.embedded, limit=20)
+    module.shapes = partial(module.shapes, limit=20)
     return module
 
 
@@ -62,5 +62,5 @@ def test_it_prints_the_scores_and_draws_them(short_run):
 
 def test_the_loop_reports_each_validation_and_moves_alphas(example):
     alphas = AdaptiveAlpha(20, HARD_INVERSION, alpha_step_size=0.1, warm_up=1)
-    example.train(example.embedded(), alphas, epochs=EPOCHS, seed=0, device="cpu")
+    example.train(example.shapes(), alphas, epochs=EPOCHS, seed=0, device="cpu")
     assert alphas.observed == EPOCHS and (alphas.alpha > 0).any()

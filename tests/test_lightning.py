@@ -1,4 +1,4 @@
-"""The callback in real Lightning trainings of a tiny network on the embedded data, in float64 on a
+"""The callback in real Lightning trainings of a tiny network on the synthetic data, in float64 on a
 CPU."""
 
 import importlib

@@ -21,15 +21,15 @@ class Compare(Configured):
     """
 
     seeds: int = 3
-    """Number of seeds, counted from 0. A seed sets the synthetic data and the training."""
+    """Number of seeds, counted from 0. A seed sets the embedded data set and the training."""
     processes: int = 1
     """Number of training runs in parallel."""
     corruptions: tuple[str, ...] = ()
     """Corruptions of the first test set to add to the scored sets, such as noise2
     (see docs/corruptions.md)."""
     shifts: tuple[str, ...] = ()
-    """Distribution shifts of the embedded data, with severity, to add to the scored sets, such as
-    contrast2."""
+    """Distribution shifts of the data set shapes, with severity, to add to the scored sets, such
+    as contrast2."""
     out: Path | None = None
     """Folder of the experiment. Default: runs/compare-PRESET."""
     results: Path | None = None
@@ -52,7 +52,7 @@ class Compare(Configured):
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(data)
-        announce(f"preset {self.preset}; data: {data.origin}; experiment: {path}")
+        self.announce_start(data, f"experiment: {path}")
         describe(data)
         try:
             records = collect(experiment, results, self.processes)

@@ -16,7 +16,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import EMBEDDED, PRESETS, Settings, default_preset
+from aslp_lib.config import PRESETS, SHAPES, Settings, default_preset
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -34,23 +34,30 @@ class Configured(Command):
     """A command with the settings of a training as flags."""
 
     preset: Preset
-    """Preset whose values are the defaults of the settings. The preset demo is for the course, on
-    the embedded data set; small trains on real images with a CPU; paper reproduces the paper on a
-    GPU; release follows the authors' code."""
+    """Preset whose values are the defaults of the settings. The presets demo and nuclei are for the
+    course, on the data sets shapes and nuclei, and are the defaults with --data shapes and --data
+    nuclei; small trains on photographs with a CPU; paper reproduces the paper on a GPU; release
+    follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
 
     @classmethod
     def defaults(cls, words: Sequence[str]) -> Self:
-        """Return the command with the preset that the words name.
+        """Return the command with the preset that the words name, or that of the data they name.
 
-        The preset is read before tyro parses the words, because it determines the defaults of the
-        other flags. An unknown name is left for tyro to refuse.
+        Both are read before tyro parses the words, because the preset determines the defaults of
+        the other flags. An unknown name is left for tyro to refuse.
         """
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--preset", nargs="?")
+        parser.add_argument("--data", nargs="?")
         arguments, _ = parser.parse_known_args(words)
-        preset = arguments.preset if arguments.preset in PRESETS else default_preset()
+        known = arguments.preset in PRESETS
+        preset = arguments.preset if known else default_preset(arguments.data)
         return cls(preset, PRESETS[preset])
+
+    def announce_start(self, data: DataSplits, place: str) -> None:
+        """Print the preset and the size in use, the data, and the place of the results."""
+        announce(f"preset {self.preset}, size {self.settings.size}; data: {data.origin}; {place}")
 
 
 @dataclass(frozen=True)
@@ -78,12 +85,12 @@ class Train(Configured):
     def _check(self, run: Run, data: DataSplits) -> None:
         """Check the data of a resumed run, and print what will be done."""
         if self.resume is None:
-            announce(f"preset {self.preset}; data: {data.origin}; run: {run.path}")
+            self.announce_start(data, f"run: {run.path}")
         else:
             distributed.broadcast_from_main(partial(run.check_lists, data))
             check_files(data)
             announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
-        if run.settings.data == EMBEDDED and default_preset() == "demo":
+        if run.settings.data == SHAPES and default_preset() == "demo":
             announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
         describe(data)
 
@@ -95,7 +102,7 @@ class Train(Configured):
     def _open(self) -> tuple[Run, DataSplits]:
         """Create the run, or open the one to resume, and load its data."""
         if self.resume is not None:
-            if self.settings != PRESETS[self.preset] or self.out is not None:
+            if self.settings != PRESETS[default_preset()] or self.out is not None:
                 raise ValueError(
                     f"--resume {self.resume} is given with other flags; expected it alone, because "
                     "a run continues with its own settings. Leave the other flags out."

@@ -166,8 +166,8 @@ class DataSplits:
         tests: test sets by name.
         notes: remarks for the user, such as missing sets or a split that was generated.
 
-    >>> from aslp_lib.data.shapes import embedded
-    >>> data = embedded(limit=10)
+    >>> from aslp_lib.data.shapes import shapes
+    >>> data = shapes(limit=10)
     >>> len(data.train), len(data.validation), len(data.tests["shifted"])
     (10, 10, 10)
     """

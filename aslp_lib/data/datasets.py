@@ -9,11 +9,12 @@ from typing import Any
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.data.images import Grey
-from aslp_lib.data.shapes import embedded
+from aslp_lib.data.nuclei import nuclei
+from aslp_lib.data.shapes import shapes
 from aslp_lib.files import require_exists
 
-DATASETS: dict[str, Callable[..., DataSplits]] = {"embedded": embedded}
-"""Functions that generate synthetic data from a seed, by name. `load` passes its keywords on."""
+DATASETS: dict[str, Callable[..., DataSplits]] = {"shapes": shapes, "nuclei": nuclei}
+"""Functions that load the embedded data sets, by name. `load` passes its keywords on."""
 
 
 def load(
@@ -31,16 +32,16 @@ def load(
     Args:
         data: a key of `DATASETS`, or the path of a folder in the paper's layout.
         size: side of the square items, in pixels.
-        data_seed: seed of synthetic data.
-        grey, augment_at, soft_masks: options of `paper_layout`. They do not apply to synthetic
-            data, whose images have the network's size and whose masks are binary.
-        options: `augment`, `seed` and `limit`, as in `embedded` and `paper_layout`.
+        data_seed: seed of an embedded data set. It generates synthetic data and splits real ones.
+        grey, augment_at, soft_masks: options of `paper_layout`. They do not apply to the embedded
+            data sets, whose images have the network's size and whose masks are binary.
+        options: `augment`, `seed` and `limit`, as in `shapes` and `paper_layout`.
 
     Raises:
         FileNotFoundError: `data` is neither a name nor a folder in the paper's layout.
         ValueError: a file or list of the folder cannot be used.
 
-    >>> data = load("embedded", size=32, limit=5)
+    >>> data = load("shapes", size=32, limit=5)
     >>> image, label, index = data.train[0]
     >>> len(data.train), image.shape
     (5, torch.Size([3, 32, 32]))

@@ -1,4 +1,4 @@
-"""The embedded data set: synthetic shapes on textures, with a known true posterior.
+"""The synthetic data set: shapes on textures, with a known true posterior.
 
 An image shows one to three shapes on a textured background. Shape k has contrast c_k and is
 labelled salient with probability `q_k = sigmoid(sharpness * (c_k - threshold))`; the label is drawn
@@ -167,7 +167,7 @@ class ShapelessTextures(Shapes):
         self.posterior = np.zeros((images, size, size), np.float32)
 
 
-def embedded(
+def shapes(
     size: int = SIZE,
     *,
     augment: Augment | None = None,
@@ -175,7 +175,7 @@ def embedded(
     data_seed: int = 0,
     limit: int | None = None,
 ) -> DataSplits:
-    """Generate the embedded data set: 160 training images, a validation set and three test sets.
+    """Generate the synthetic data set: 160 training images, a validation set and three test sets.
 
     The set `test` has the distribution of the training set. `shifted` has the same images as
     `test`, but annotators who agree less, as those of SOD do compared with DUTS. `textures` shows
@@ -187,23 +187,23 @@ def embedded(
         data_seed: seed of the images and labels.
         limit: largest number of images in each set.
 
-    >>> {name: len(test) for name, test in embedded(limit=150).tests.items()}
+    >>> {name: len(test) for name, test in shapes(limit=150).tests.items()}
     {'test': 150, 'shifted': 150, 'textures': 100}
     """
 
     def count(images: int) -> int:
         return min(images, limit or images)
 
-    def shapes(name: str, images: int, part: int, **kwargs: Any) -> Shapes:
+    def labelled(name: str, images: int, part: int, **kwargs: Any) -> Shapes:
         return Shapes(name, count(images), derived_seed(data_seed, part), size=size, **kwargs)
 
     return DataSplits(
-        origin=f"the embedded set (shapes, seed {data_seed})",
-        train=shapes("train", 160, 0, augment=augment, augment_seed=seed),
-        validation=shapes("validation", 100, 1),
+        origin=f"the synthetic set shapes (seed {data_seed})",
+        train=labelled("train", 160, 0, augment=augment, augment_seed=seed),
+        validation=labelled("validation", 100, 1),
         tests={
-            "test": shapes("test", TEST_IMAGES, TEST),
-            "shifted": shapes("shifted", TEST_IMAGES, TEST, annotators=SHIFTED),
+            "test": labelled("test", TEST_IMAGES, TEST),
+            "shifted": labelled("shifted", TEST_IMAGES, TEST, annotators=SHIFTED),
             "textures": ShapelessTextures("textures", count(100), derived_seed(data_seed, 3), size),
         },
     )
@@ -219,7 +219,7 @@ def graded(
 
     Args:
         names: keys of `SHIFTS`; all by default, which takes a third of a second for each.
-        size, data_seed, limit: see `embedded`.
+        size, data_seed, limit: see `shapes`.
 
     Raises:
         ValueError: a name is not in `SHIFTS`.

@@ -26,7 +26,7 @@ import torch
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
-from aslp_lib.config import EMBEDDED, Settings
+from aslp_lib.config import SHAPES, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -116,17 +116,17 @@ class Experiment:
         path: folder of the experiment.
         settings: settings of all training runs. The recalibrations in `recalibrate` are compared
             too.
-        seeds: number of seeds 0, 1, ... A seed determines the synthetic data set, the initial
+        seeds: number of seeds 0, 1, ... A seed determines the embedded data set, the initial
             weights, the order of the images and the random draws of the method.
         configurations: run configurations to train; one per method of the settings, unless given.
         corruptions: names in `data.corruptions.CORRUPTIONS`. The first test set is scored under
             each of them too.
-        shifts: names in `data.shapes.SHIFTS` of further test sets of the embedded data.
+        shifts: names in `data.shapes.SHIFTS` of further test sets of the data set shapes.
         tested: score the test sets too, not only the validation set.
 
     Raises:
         ValueError: there are no seeds, a corruption or shift is unknown, or shifts are asked for
-            with data that are not embedded.
+            with other data than shapes.
     """
 
     path: Path
@@ -145,8 +145,8 @@ class Experiment:
                     f"{name} has an unknown name: {unknown[0]!r}; expected names among "
                     f"{', '.join(known)}."
                 )
-        possible = not self.shifts or self.settings.data == EMBEDDED
-        expected = f"{EMBEDDED!r}, which shifts need. Leave --shifts out, or use the embedded data."
+        possible = not self.shifts or self.settings.data == SHAPES
+        expected = f"{SHAPES!r}, which shifts need. Leave --shifts out, or use these data."
         require("data", self.settings.data, possible, expected)
 
     @property
@@ -197,8 +197,8 @@ class Experiment:
             ValueError: a test set has the name of the training or validation set.
         """
         # The data of a folder are the same for every seed.
-        synthetic = self.settings.data in DATASETS
-        by_seed = {run.data_seed if synthetic else None: run for _, run in self.trainings}
+        embedded = self.settings.data in DATASETS
+        by_seed = {run.data_seed if embedded else None: run for _, run in self.trainings}
         fingerprints = {}
         for seed, training in by_seed.items():
             splits = training.load_data()

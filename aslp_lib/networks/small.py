@@ -1,4 +1,4 @@
-"""Small networks: a U-Net for the embedded data, and MobileNetV2 with a feature pyramid."""
+"""Small networks: a U-Net for the embedded data sets, and MobileNetV2 with a feature pyramid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained, 
 
 
 class TinyUNet(DenseNetwork):
-    """U-Net for the embedded data, which works on 2x2 patches to be fast on a CPU.
+    """U-Net for the embedded data sets, which works on 2x2 patches to be fast on a CPU.
 
     It has `width`, 2 `width` and 4 `width` channels at 1/2, 1/4 and 1/8 of the image size.
 

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from aslp_lib.cli import main
+from aslp_lib.data.nuclei import nuclei
+from aslp_lib.experiments.records import read, read_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:no temperature:RuntimeWarning")
 WORDS = ["compare", "--preset", "demo", "--epochs", "1", "--size", "16", "--limit", "4"]
@@ -35,6 +37,28 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     file.write_text(json.dumps(content))
     assert main([*words, "--results", "all.json"]) == 1
     assert "error: all.json, record 5: options is None; expected" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_nuclei_are_compared_with_a_split_for_each_seed(elsewhere, capsys):
+    words = ["compare", "--data", "nuclei", "--epochs", "1", "--limit", "4", "--methods", "bce"]
+    words += ["--device", "cpu"]
+    assert main([*words, "--seeds", "2", "--corruptions", "noise1"]) == 0
+    assert "preset nuclei, size 64; data: the real set nuclei" in capsys.readouterr().out
+    file = Path("runs/compare-nuclei/comparison.json")
+    records, data = read(file), read_data(file)
+    tests = ("test", "fluorescence", "rare_formats", "brightfield", "pink")
+    scored = [(row["seed"], row["set"]) for row in records]
+    names = ("validation", *tests, "test, noise1")
+    assert sorted(scored) == sorted((seed, name) for seed in (0, 1) for name in names)
+    for seed in (0, 1):
+        splits = nuclei(data_seed=seed, limit=4)
+        assert list(data[seed, "train"]) == splits.train.stems
+        assert list(data[seed, "validation"]) == splits.validation.stems
+    assert data[0, "train"] != data[1, "train"]
+    assert all(data[0, name] == data[1, name] for name in tests)
+    assert main([*words, "--shifts", "contrast1"]) == 1
+    assert "data is 'nuclei'; expected 'shapes', which shifts need" in capsys.readouterr().err
 
 
 @pytest.mark.fault

@@ -10,6 +10,8 @@ from PIL import Image
 
 from aslp_lib.cli import main, parse
 from aslp_lib.config import PRESETS
+from aslp_lib.data.images import read_map
+from aslp_lib.data.nuclei import nuclei
 from aslp_lib.metrics import SCORES
 
 QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
@@ -18,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_resamples")
-def test_one_command_does_everything_on_the_embedded_set(elsewhere, capsys):
+def test_one_command_does_everything_on_the_synthetic_set(elsewhere, capsys):
     assert main([*QUICK, "--limit", "3"]) == 0
     run = elsewhere / "runs" / "demo"
     assert "no DUTS-TR in Dataset/" in capsys.readouterr().out
@@ -53,12 +55,39 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
     assert main([*QUICK, *small]) == 0
     printed = capsys.readouterr().out
-    assert "preset small; data: the paper's layout in Dataset" in printed
+    assert "preset small, size 32; data: the paper's layout in Dataset" in printed
     assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
     run = elsewhere / "runs" / "small"
     assert len((run / "validation.txt").read_text().splitlines()) == 1
     assert (run / "measured_gap" / "maps" / "SOD").is_dir()
     assert main(["evaluate", str(run)]) == 0
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_one_command_does_everything_on_the_nuclei(elsewhere, capsys):
+    words = ["--data", "nuclei", "--methods", "bce", "--epochs", "1", "--device", "cpu"]
+    words += ["--limit", "4", "--recalibrate", "logistic", "--augment"]
+    assert main(words) == 0
+    printed = capsys.readouterr().out
+    assert "preset nuclei, size 64; data: the real set nuclei (BBBC038, split 0)" in printed
+    assert "no DUTS-TR" not in printed
+    run = elsewhere / "runs" / "nuclei"
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert list(metrics) == ["test", "fluorescence", "rare_formats", "brightfield", "pink"]
+    assert all(list(row) == ["bce", "bce+logistic"] for row in metrics.values())
+    data = nuclei(limit=4)
+    assert (run / "train.txt").read_text().splitlines() == data.train.stems
+    maps = list((run / "bce" / "maps" / "pink").iterdir())
+    assert sorted(path.stem for path in maps) == sorted(data.tests["pink"].stems)
+    assert main(["--resume", str(run)]) == 0
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_maps_of_nuclei_have_the_stored_size_at_any_size_of_the_network(elsewhere):
+    words = ["--data", "nuclei", "--size", "32", "--methods", "bce", "--epochs", "1"]
+    assert main([*words, "--device", "cpu", "--limit", "2"]) == 0
+    for path in (elsewhere / "runs" / "nuclei" / "bce" / "maps").glob("*/*.png"):
+        assert read_map(path).shape == (64, 64)
 
 
 @pytest.mark.usefixtures("quick_reports")
@@ -108,8 +137,9 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
     error = capsys.readouterr().err
     assert re.search("images or masks .* since runs/small began, such as DUTS-TR", error)
     Path(f"{image.stem}.bak").rename(image)
-    assert main(["--resume", "runs/small", "--epochs", "9"]) == 1
-    assert "Leave the other flags out" in capsys.readouterr().err
+    for others in (["--epochs", "9"], ["--data", "nuclei"]):
+        assert main(["--resume", "runs/small", *others]) == 1
+        assert "Leave the other flags out" in capsys.readouterr().err
     assert main(["--resume", "runs/small"]) == 0
 
 
@@ -157,3 +187,21 @@ def test_flags_are_read_with_the_defaults_of_the_preset(elsewhere, words):
     assert command.preset == "paper"
     assert command.settings.size == 64
     assert command.settings.learning_rate == PRESETS["paper"].learning_rate
+
+
+@pytest.mark.parametrize("command", ["run", "train", "compare"])
+def test_an_embedded_data_set_brings_its_preset_unless_another_is_named(elsewhere, command):
+    def chosen(*words):
+        parsed = parse([command, *words])
+        return parsed.preset, parsed.settings.data, parsed.settings.size
+
+    assert chosen() == chosen("--data", "shapes") == ("demo", "shapes", 48)
+    assert chosen("--data", "nuclei") == chosen("--data=nuclei") == ("nuclei", "nuclei", 64)
+    assert chosen("--preset", "nuclei") == ("nuclei", "nuclei", 64)
+    assert chosen("--data", "nuclei", "--preset", "demo") == ("demo", "nuclei", 48)
+    assert chosen("--data", "nuclei", "--size", "32") == ("nuclei", "nuclei", 32)
+    assert chosen("--data", "photographs") == ("demo", "photographs", 48)
+    (elsewhere / "Dataset" / "Train" / "DUTS-TR" / "Image").mkdir(parents=True)
+    assert chosen() == chosen("--data", "Dataset") == ("small", "Dataset", 128)
+    assert chosen("--data", "shapes") == ("demo", "shapes", 48)
+    assert chosen("--data", "nuclei") == ("nuclei", "nuclei", 64)

@@ -9,7 +9,7 @@ from PIL import Image
 from aslp_lib.data import datasets
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
 from aslp_lib.data.listing import find_images, read_list
-from aslp_lib.data.shapes import Shapes, embedded
+from aslp_lib.data.shapes import Shapes, shapes
 
 
 def test_the_paper_s_layout(paper_root):
@@ -176,8 +176,8 @@ def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_pat
 
 
 def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
-    loaded = datasets.load("embedded", 24, seed=3, data_seed=2, limit=4)
-    made = embedded(24, seed=3, data_seed=2, limit=4)
+    loaded = datasets.load("shapes", 24, seed=3, data_seed=2, limit=4)
+    made = shapes(24, seed=3, data_seed=2, limit=4)
     assert loaded.origin == made.origin
     assert torch.equal(loaded.train.images, made.train.images)
     assert loaded.train.seed == 3
@@ -186,5 +186,5 @@ def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
     assert loaded.origin == paper_layout(paper_root, 32).origin
     assert (len(loaded.train), loaded.train.soft_masks) == (4, True)
     assert loaded.tests["SOD"].grey == "threshold"
-    with pytest.raises(FileNotFoundError, match="there is no folder embeded"):
-        datasets.load("embeded", 32)
+    with pytest.raises(FileNotFoundError, match="there is no folder shaped"):
+        datasets.load("shaped", 32)

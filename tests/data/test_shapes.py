@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aslp_lib.data.augmentation import augmentation
-from aslp_lib.data.shapes import SHIFTS, Annotators, Scene, Shapes, embedded, graded
+from aslp_lib.data.shapes import SHIFTS, Annotators, Scene, Shapes, graded, shapes
 
 
 def test_the_seed_fixes_each_image_on_every_machine():
@@ -34,7 +34,7 @@ def test_the_posterior_is_the_frequency_of_the_labels(name):
 
 
 def test_no_image_is_in_two_sets():
-    data = embedded(16)
+    data = shapes(16)
     parts = [data.train, data.validation, data.tests["test"], data.tests["textures"]]
     seen = {image.numpy().tobytes() for part in parts for image in part.images}
     assert len(seen) == sum(len(part) for part in parts)
@@ -76,49 +76,49 @@ def test_graded_sets_are_fixed_by_their_seed_and_named():
     names = ["crowd2", "contrast1"]
     sets, again, other = (graded(24, names, data_seed=seed, limit=5) for seed in (3, 3, 4))
     assert list(sets) == names
-    for name, shapes in sets.items():
-        assert (shapes.name, shapes.images.shape) == (name, (5, 3, 24, 24))
-        assert torch.equal(shapes.images, again[name].images)
-        assert not torch.equal(shapes.images, other[name].images)
+    for name, shifted_set in sets.items():
+        assert (shifted_set.name, shifted_set.images.shape) == (name, (5, 3, 24, 24))
+        assert torch.equal(shifted_set.images, again[name].images)
+        assert not torch.equal(shifted_set.images, other[name].images)
     assert set(graded(8, limit=1)) == set(SHIFTS)
 
 
 def test_agreement_changes_labels_alone_and_begins_with_the_shifted_set():
-    tests = embedded(32, limit=60).tests
+    tests = shapes(32, limit=60).tests
     test, shifted = tests["test"].posterior, tests["shifted"]
     assert torch.equal(tests["test"].images, shifted.images)
     sets = of_grades("agreement")
     np.testing.assert_array_equal(sets[0].posterior, shifted.posterior)
     assert torch.equal(sets[0].masks, shifted.masks)
-    for shapes, agreement in zip(sets, (0.85, 0.65, 0.40), strict=True):
-        assert torch.equal(shapes.images, shifted.images)
+    for shifted_set, agreement in zip(sets, (0.85, 0.65, 0.40), strict=True):
+        assert torch.equal(shifted_set.images, shifted.images)
         expected = np.where(test > 0, 0.5 + agreement * (test - 0.5), 0)
-        np.testing.assert_allclose(shapes.posterior, expected, atol=1e-6)
+        np.testing.assert_allclose(shifted_set.posterior, expected, atol=1e-6)
 
 
 def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
-    test = embedded(32, limit=60).tests["test"]
+    test = shapes(32, limit=60).tests["test"]
     fainter = test
-    for shapes in of_grades("contrast"):
-        q = shapes.posterior[shapes.posterior > 0]
-        low, high = SHIFTS[shapes.name][0].contrast
+    for shifted_set in of_grades("contrast"):
+        q = shifted_set.posterior[shifted_set.posterior > 0]
+        low, high = SHIFTS[shifted_set.name][0].contrast
         # q = sigmoid(12 (c - 0.34)), solved for c.
         contrast = 0.34 + np.log(q / (1 - q)) / 12
         assert low - 1e-4 < contrast.min() < low + 0.1 * (high - low)
         assert high - 0.1 * (high - low) < contrast.max() < high + 1e-4
         # The same shapes in the same places.
-        np.testing.assert_array_equal(shapes.posterior > 0, test.posterior > 0)
+        np.testing.assert_array_equal(shifted_set.posterior > 0, test.posterior > 0)
         assert q.mean() < fainter.posterior[fainter.posterior > 0].mean()
-        fainter = shapes
+        fainter = shifted_set
 
 
 def test_texture_is_the_clouds_strength_and_leaves_the_truth():
     """Without shapes and without what is cut off, an image is affine in the strength."""
-    test = embedded(32, limit=60).tests["test"]
-    for shapes in of_grades("texture"):
-        np.testing.assert_array_equal(shapes.posterior, test.posterior)
-        assert torch.equal(shapes.masks, test.masks)
-        assert not torch.equal(shapes.images, test.images)
+    test = shapes(32, limit=60).tests["test"]
+    for shifted_set in of_grades("texture"):
+        np.testing.assert_array_equal(shifted_set.posterior, test.posterior)
+        assert torch.equal(shifted_set.masks, test.masks)
+        assert not torch.equal(shifted_set.images, test.images)
     plain, once, thrice = (
         Shapes("x", 20, 0, size=32, scene=Scene(texture=t, shapes=(0, 0))).images.double()
         for t in (0, 1, 3)
@@ -132,17 +132,17 @@ def test_texture_is_the_clouds_strength_and_leaves_the_truth():
 def test_as_many_shapes_as_are_asked_for():
     """Each shape of an image has a contrast, so a posterior, of its own; some lie under others."""
     mean = 3
-    for shapes, count in zip(of_grades("crowd"), (4, 6, 9), strict=True):
-        seen = [len(np.unique(each[each > 0])) for each in shapes.posterior]
+    for shifted_set, count in zip(of_grades("crowd"), (4, 6, 9), strict=True):
+        seen = [len(np.unique(each[each > 0])) for each in shifted_set.posterior]
         assert max(seen) == count
         assert np.mean(seen) > mean
         mean = np.mean(seen)
-    for shapes, share in zip(of_grades("empty", 300, 16), (1 / 3, 1 / 2, 1), strict=True):
-        empty = (shapes.posterior == 0).all(axis=(1, 2))
+    for shifted_set, share in zip(of_grades("empty", 300, 16), (1 / 3, 1 / 2, 1), strict=True):
+        empty = (shifted_set.posterior == 0).all(axis=(1, 2))
         # Four standard errors of a share of 300.
         assert abs(empty.mean() - share) <= 4 * math.sqrt(share * (1 - share) / 300)
-        assert shapes.masks[torch.from_numpy(empty)].sum() == 0
-        assert shapes.images.float().std(dim=(1, 2, 3)).min() > 5
+        assert shifted_set.masks[torch.from_numpy(empty)].sum() == 0
+        assert shifted_set.images.float().std(dim=(1, 2, 3)).min() > 5
 
 
 @pytest.mark.fault

@@ -145,7 +145,7 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
         ({"shifts": ("noise1",)}, "shifts has an unknown name: 'noise1'; expected .* contrast1"),
         (
             {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
-            "data is 'Dataset'; expected 'embedded', which shifts need",
+            "data is 'Dataset'; expected 'shapes', which shifts need",
         ),
     ],
 )

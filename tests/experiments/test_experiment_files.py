@@ -73,7 +73,7 @@ def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
         collect(on_files, file, progress=False)
 
 
-def test_every_seed_of_embedded_data_has_data_of_its_own(tmp_path, recorded):
+def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, recorded):
     file = tmp_path / "all.json"
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     collect(asked, file, progress=False)

@@ -48,7 +48,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     data = run.settings.load_data()
     again = Temperature().fit(validate(network, data.validation, run.settings))
     assert fitted.value == pytest.approx(again.value, rel=1e-4)
-    # The embedded set's images have the network's size, so that no map is resized.
+    # The synthetic set's images have the network's size, so that no map is resized.
     maps, test = run.maps(Variant("bce", "temperature_scaling"), "test"), data.tests["test"]
     with torch.inference_mode():
         expected = torch.sigmoid(network(test[0][0][None]) / fitted.value)[0, 0]

@@ -96,7 +96,7 @@ def _test_set(part: str) -> Any:
 
 @cache
 def data() -> DataSplits:
-    """Load the embedded sets, on which all shipped networks were trained and tested."""
+    """Load the synthetic sets, on which all shipped networks were trained and tested."""
     return recorded.SETTINGS.load_data()
 
 

@@ -93,7 +93,7 @@ def optional() -> list[str]:
     cuda = "no device. Everything runs on the CPU; the presets `paper` and `release` need a GPU"
     if torch.cuda.is_available():
         cuda = torch.cuda.get_device_name()
-    data = "not found. The embedded set is used; Dataset/README.md says where to get them"
+    data = "not found. The synthetic set is used; Dataset/README.md says where to get them"
     for folder in ("Dataset", "../Dataset"):
         if (Path(folder) / "Train").is_dir():
             data = f"in {folder}"

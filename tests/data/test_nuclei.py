@@ -1,0 +1,154 @@
+"""The nuclei, against their file as NumPy reads it."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import aslp_lib.data
+from aslp_lib.data import datasets
+from aslp_lib.data.folders import Folder
+from aslp_lib.data.nuclei import Nuclei, nuclei
+
+TRAINING = ("histology_train", "histology_validation")
+SHIFTED = ("fluorescence", "rare_formats", "brightfield", "pink")
+PARTS = {"train": TRAINING, "validation": TRAINING, "test": ("histology_test",)}
+KEYS = ("image", "label", "source", "field", "corner")
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """All crops of the file: (part, source, row, column) -> (image, label, field)."""
+    found = {}
+    with np.load(Path(aslp_lib.data.__file__).with_name("nuclei.npz")) as file:
+        for part in (*TRAINING, *PARTS["test"], *SHIFTED):
+            columns = (file[f"{part}_{key}"] for key in KEYS)
+            for image, label, source, field, corner in zip(*columns, strict=True):
+                assert label.max() <= 2
+                found[part, source.decode(), *corner.tolist()] = image, label, int(field)
+    return found
+
+
+def key(stem):
+    """Read part, source and corner from a stem."""
+    part, source, row, column = stem.rsplit("_", 3)
+    return part, source, int(row), int(column)
+
+
+def sets(data):
+    return {"train": data.train, "validation": data.validation, **data.tests}
+
+
+def test_each_crop_of_the_file_is_in_one_set_with_its_image_mask_classes_and_field(crops):
+    data = nuclei()
+    seen = []
+    for name, part in sets(data).items():
+        assert part.name == name
+        assert part.images.dtype == part.masks.dtype == torch.uint8
+        inverted = name in ("fluorescence", "rare_formats")
+        for index, stem in enumerate(part.stems):
+            image, label, field = crops[key(stem)]
+            assert key(stem)[0] in PARTS.get(name, (name,))
+            shown = 255 - image if inverted else image
+            loaded, mask = part.load(index)
+            np.testing.assert_array_equal(loaded.numpy(), np.stack([shown] * 3))
+            np.testing.assert_array_equal(mask[0].numpy(), label > 0)
+            np.testing.assert_array_equal(part.mask(index), label > 0)
+            np.testing.assert_array_equal(part.classes[index], label)
+            assert part.fields[index] == field
+            seen.append(key(stem))
+    assert sorted(seen) == sorted(crops)  # so that stems are unique too
+
+
+def test_every_set_shows_dark_nuclei_on_a_bright_background():
+    for part in sets(nuclei()).values():
+        grey, inside = part.images[:, 0], part.masks[:, 0] == 1
+        assert grey[inside].float().mean() < grey[~inside].float().mean() - 50
+
+
+@pytest.mark.parametrize("seed", range(31))
+def test_a_seed_divides_the_fields_alike_and_leaves_enough_crops(seed):
+    data = nuclei(data_seed=seed)
+    owners = [set(part.fields.tolist()) for part in sets(data).values()]
+    assert sum(map(len, owners)) == len(set().union(*owners))  # no field is in two sets
+    assert [len(fields) for fields in owners[:3]] == [13, 6, 10]
+    assert 150 <= len(data.train) <= 170
+    assert len(data.train) + len(data.validation) == 224
+    again, first = nuclei(data_seed=seed), nuclei()
+    assert again.train.stems == data.train.stems
+    assert again.validation.stems == data.validation.stems
+    for name, test in data.tests.items():
+        assert test.stems == first.tests[name].stems
+        assert torch.equal(test.images, first.tests[name].images)
+
+
+def test_seeds_draw_different_fields():
+    drawn = {frozenset(nuclei(data_seed=seed).validation.fields.tolist()) for seed in range(31)}
+    assert len(drawn) > 25
+    # The draw of seed 0 is the same on every machine.
+    assert set(nuclei().validation.fields.tolist()) == {16, 24, 45, 58, 171, 229}
+
+
+@pytest.mark.parametrize("size", [32, 48, 100])
+def test_other_sizes_resize_as_a_folder_does_and_keep_the_stored_mask(size, tmp_path):
+    stored, resized = nuclei(limit=3).train, nuclei(size, limit=3).train
+    paths = {}
+    for index, stem in enumerate(stored.stems):
+        image, mask = stored.load(index)
+        paths[stem] = tmp_path / f"{stem}.png", tmp_path / f"{stem}_mask.png"
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(paths[stem][0])
+        Image.fromarray(255 * mask[0].numpy()).save(paths[stem][1])
+    images, masks = ({stem: pair[k] for stem, pair in paths.items()} for k in (0, 1))
+    folder = Folder("oracle", images, masks, size)
+    assert folder.stems == resized.stems
+    for index in range(3):
+        expected, mask = folder.load(index)
+        image, label, _ = resized[index]
+        assert torch.equal(image, expected)
+        assert torch.equal(label, mask.float())
+        assert resized.shape(index) == (64, 64)
+        np.testing.assert_array_equal(resized.mask(index), stored.mask(index))
+        np.testing.assert_array_equal(resized.classes[index], stored.classes[index])
+
+
+def test_fingerprints_are_those_of_the_stored_crops_at_any_size():
+    """Other versions of torchvision may resize to other grey levels."""
+    stored, resized = nuclei(limit=3).train, nuclei(32, limit=3).train
+    assert stored.fingerprints() == resized.fingerprints()
+    for index, (image, mask) in enumerate(stored.fingerprints().values()):
+        crop = stored.images[index, 0].numpy()
+        assert image == hashlib.sha256(crop.tobytes()).hexdigest()[:16]
+        assert mask == hashlib.sha256(stored.mask(index).tobytes()).hexdigest()[:16]
+
+
+def test_a_limit_keeps_the_first_crops():
+    data, limited = nuclei(data_seed=3), nuclei(data_seed=3, limit=10)
+    for part, short in zip(sets(data).values(), sets(limited).values(), strict=True):
+        assert short.stems == part.stems[:10]
+        assert len(short) == len(short.images) == len(short.classes) == len(short.fields)
+
+
+def test_only_training_crops_are_augmented_by_their_seed():
+    def inverse(image, mask):
+        return 255 - image, mask
+
+    data = nuclei(augment=inverse, seed=5, limit=2)
+    assert data.train.seed == 5
+    assert torch.equal(data.train[1][0], 255 - data.train.load(1)[0])
+    for part in (data.validation, *data.tests.values()):
+        assert torch.equal(part[1][0], part.load(1)[0])
+
+
+def test_a_change_of_the_classes_does_not_reach_another_set():
+    first = Nuclei("pink", ["pink"])
+    first.classes[:] = 0
+    assert Nuclei("pink", ["pink"]).classes.any()
+
+
+def test_nuclei_load_by_name():
+    loaded = datasets.load("nuclei", 64, seed=3, data_seed=2, limit=4)
+    assert loaded.train.stems == nuclei(data_seed=2, limit=4).train.stems
+    assert loaded.train.seed == 3
