@@ -17,6 +17,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
 import pandas
 
 from aslp_lib.course.recorded import FOLDER
@@ -84,7 +85,13 @@ SECONDARY = (
     Contrast("M_h", "P_h", "Does it matter which image has which alpha?"),
 )
 """Further contrasts, which have individual intervals and no verdict."""
-BY_SIZE = (Contrast("C", "L", PRIMARY[2].question), Contrast("L", "B", "LP: do they help?"))
+BY_SIZE = (
+    PRIMARY[2],
+    Contrast("L", "B", "LP: do expected targets help, at the expected perturbation of C?"),
+)
+"""The contrasts that are repeated with fewer and with more training images."""
+MECHANISM_ARMS = ("B", "L", "C", "F")
+MECHANISM_SEEDS = range(FIRST_SEED, FIRST_SEED + FEW_SEEDS["F"])
 FAMILY = len(PRIMARY)
 SIMULTANEOUS = 1 - SIGNIFICANCE / FAMILY
 """Coverage of each printed primary interval, 99.375 %, which makes all eight hold at 95 %."""
@@ -160,10 +167,15 @@ def complete_seeds(
     return frame[frame.seed.isin(complete) & frame.arm.isin(arms)]
 
 
-def scores(frame: pandas.DataFrame, method: str, column: Column = SCALED) -> pandas.DataFrame:
+def scores(
+    frame: pandas.DataFrame, method: str, column: Column = SCALED, *, pooled: bool = False
+) -> pandas.DataFrame:
     """Return a score of a method, seeds x fields; a single column 0 for a set without fields.
 
     Arm C stands for C_ES if its alpha is the best one for both kinds of weights.
+
+    Args:
+        pooled: return the score of the whole set, in a single column, even if it has fields.
 
     Raises:
         ValueError: the method has no such records, or the score is undefined at a seed.
@@ -179,8 +191,7 @@ def scores(frame: pandas.DataFrame, method: str, column: Column = SCALED) -> pan
         & (frame.recalibration == recalibration)
         & (frame["set"] == name)
     ]
-    if rows.field.notna().any():
-        rows = rows[rows.field.notna()]
+    rows = rows[rows.field.notna() == (rows.field.notna().any() and not pooled)]
     undefined = sorted(set(frame.seed if rows.empty else rows.seed[rows[score].isna()]))
     if undefined:
         raise ValueError(
@@ -332,6 +343,182 @@ def effect_table(
     ]
     labels = [contrast.label.translate(MARKDOWN) for contrast in contrasts]
     return markdown_table(["difference", *columns], zip(labels, *cells, strict=True), "lr")
+
+
+def method_table(frame: pandas.DataFrame, name: str = "test") -> str:
+    """Format the scores of every method on a set as Markdown: mean ± SD over the complete seeds.
+
+    On the nuclei, scores are means over fields, except the ECE, which is that of the whole set,
+    because it stands beside the noise floor of the whole set.
+    """
+    frame = complete_seeds(frame)
+    raw, scaled = "none", "temperature_scaling"
+    columns = [
+        ("NLL nats", "nll", raw), ("NLL nats, scaled", "nll", scaled), ("ECE %", "ece", raw),
+        ("ECE %, scaled", "ece", scaled), ("OE %", "oe", raw), ("accuracy %", "accuracy", raw),
+        ("Brier %", "brier", raw), ("posterior error %", "posterior_error", raw),
+    ]  # fmt: skip
+    if frame.posterior_error.isna().all():
+        columns.pop()
+
+    def cell(method: str, score: str, recalibration: str) -> str:
+        pooled = score == "ece"
+        column = (score, recalibration, name)
+        by_seed = scores(frame, method, column, pooled=pooled).mean(axis=1)
+        entry = f"{text(by_seed.mean(), score)} ± {text(by_seed.std(), score)}"
+        if pooled:
+            floor = scores(frame, method, ("ece_floor", *column[1:]), pooled=True).to_numpy()
+            entry += f" (floor {text(floor.mean(), score)})"
+        return entry
+
+    arms = [arm for arm in dict.fromkeys(frame.arm) if arm != "C_ES"]
+    rows = [
+        [
+            method.translate(MARKDOWN),
+            str(frame.seed[frame.arm == arm].nunique()),
+            *(cell(method, *column[1:]) for column in columns),
+        ]
+        for arm in arms
+        for method in (arm, f"{arm}_ES")
+    ]
+    return markdown_table(["method", "seeds", *(column[0] for column in columns)], rows, "lr")
+
+
+def training_set_size(
+    frame: pandas.DataFrame, column: Column = SCALED
+) -> dict[str, dict[int, Effect]]:
+    """Compute the contrasts of `BY_SIZE` at each number of training images, at the same seeds.
+
+    Returns:
+        Label -> number of training images -> effect, with individual 95 % intervals.
+    """
+    small = [arm for arm in FEW_SEEDS if "@" in arm]
+    frame = frame[frame.seed - FIRST_SEED < FEW_SEEDS[small[0]]]
+    frame = complete_seeds(frame, {*frame.arm, *small})
+
+    def at(size: int, contrast: Contrast) -> Effect:
+        names = (f"{arm}@{size}".removesuffix("@160") for arm in contrast[:2])
+        return effect(differences(frame, Contrast(*names, contrast.question), column))
+
+    return {contrast.label: {size: at(size, contrast) for size in SIZES} for contrast in BY_SIZE}
+
+
+def excess(frame: pandas.DataFrame, epoch: int) -> dict[str, tuple[float, float, float]]:
+    """Return how far each arm exceeds what its targets ask for at an epoch, over ten seeds.
+
+    The excess of a run is the mean of p(y) - q over the training pixels whose label y is unlikely:
+    the network's probability of y minus that of the arm's targets on average.
+
+    Args:
+        frame: the records of the mechanism.
+
+    Returns:
+        Arm -> mean, and the ends of its 95 % interval.
+
+    Raises:
+        ValueError: an arm lacks one of the ten seeds, or has it twice.
+    """
+    intervals = {}
+    for arm in MECHANISM_ARMS:
+        rows = frame[(frame.arm == arm) & (frame.epoch == epoch) & frame.seed.isin(MECHANISM_SEEDS)]
+        if sorted(rows.seed[rows.excess.notna()]) != [*MECHANISM_SEEDS]:
+            raise ValueError(
+                f"seeds of arm {arm} at epoch {epoch} are {sorted(rows.seed)}; expected each of "
+                f"{[*MECHANISM_SEEDS]} once, with an excess. Run this arm at the missing seeds."
+            )
+        intervals[arm] = (float(rows.excess.mean()), *student_interval(rows.excess.to_numpy()))
+    return intervals
+
+
+def memorisation_verdict(frame: pandas.DataFrame) -> Literal["supported", "not supported"]:
+    """Judge the claim that a label that changes cannot be memorised, at the last epoch.
+
+    It is supported if the interval of C, whose switch is sampled in each epoch, lies below half of
+    BCE's mean, and that of F, whose switch is frozen, lies above it.
+    """
+    last = excess(frame, frame.epoch.max())
+    half = last["B"][0] / 2
+    return "supported" if last["C"][2] < half < last["F"][1] else "not supported"
+
+
+class Power(NamedTuple):
+    """Probabilities that a test finds what is true.
+
+    Args:
+        difference: of a significant difference, if the true difference is the margin.
+        equivalence: of a significant equivalence, if the true difference is zero.
+    """
+
+    difference: float
+    equivalence: float
+
+
+def power(table: pandas.DataFrame, seeds: int, level: float, margin: float = MARGIN) -> Power:
+    """Compute the power of both tests of a contrast, if its differences are normal.
+
+    Variances are estimated by the analysis of variance of the given differences, d_sf = mean +
+    a_s + b_f + e_sf for seed s and field f. The mean, the variance over seeds and that over fields
+    are then independent, so that the power given the two variances is averaged over a grid of
+    their quantiles. The estimates from a few tuning seeds, and therefore the powers, are rough.
+
+    Args:
+        table: differences at the tuning seeds, seeds x fields.
+        seeds: number of seeds of the trial.
+        level: level of each test; 0.05 / 8 is the worst case of Holm's correction for eight tests.
+        margin: the true difference to find, and the margin of equivalence, in nats.
+    """
+    from scipy.special import chdtri, ndtr, stdtrit
+
+    values = table.to_numpy()
+    tuning, fields = values.shape
+    by_seed, by_field = values.mean(axis=1), values.mean(axis=0)
+    over_seeds = by_seed.var(ddof=1)
+    samples, of_mean = [(seeds, over_seeds)], over_seeds / seeds
+    if fields > 1:
+        residuals = values - by_seed[:, None] - by_field + values.mean()
+        noise = (residuals**2).sum() / ((tuning - 1) * (fields - 1))
+        over_seeds = max(over_seeds, noise / fields)
+        over_fields = max(by_field.var(ddof=1) - noise / tuning, 0) + noise / seeds
+        samples = [(seeds, over_seeds), (fields, over_fields)]
+        of_mean = over_seeds / seeds + over_fields / fields - noise / (seeds * fields)
+    tails = (np.arange(1000) + 0.5) / 1000
+
+    def half_width(confidence: float) -> np.ndarray:
+        """Return the half-width of the wider interval, on the grid of variances."""
+        halves = [
+            stdtrit(n - 1, confidence) * np.sqrt(spread / n * chdtri(n - 1, tails) / (n - 1))
+            for n, spread in samples
+        ]
+        return np.maximum.outer(*halves) if fields > 1 else halves[0]
+
+    error, half = math.sqrt(of_mean), half_width(1 - level / 2)
+    found = ndtr((margin - half) / error) + ndtr((-margin - half) / error)
+    within = 2 * ndtr((margin - half_width(1 - level)) / error) - 1
+    return Power(float(found.mean()), float(np.maximum(within, 0).mean()))
+
+
+def power_table(frames: Mapping[str, pandas.DataFrame], seeds: Mapping[str, int]) -> str:
+    """Format the power of each primary contrast as Markdown, from records of tuning seeds.
+
+    Args:
+        frames: name of the data set -> records of its tuning seeds.
+        seeds: name of the data set -> number of seeds of the trial.
+    """
+    levels = {"5 % / 8": SIGNIFICANCE / FAMILY, "5 %": SIGNIFICANCE}
+    head = ["data", "difference", "SD over seeds"]
+    head += [f"power for {test} at {level}" for level in levels for test in Power._fields]
+    rows = []
+    for name, frame in frames.items():
+        complete = complete_seeds(frame)
+        for contrast in PRIMARY:
+            cells = ["not made"]
+            if not {*contrast[:2]} & ({*OPTIONAL} - {*frame.arm}):
+                table = differences(complete, contrast)
+                cells = [f"{table.mean(axis=1).std():.4f}"]
+                for level in levels.values():
+                    cells += [f"{100 * x:.0f} %" for x in power(table, seeds[name], level)]
+            rows.append([name, contrast.label.translate(MARKDOWN), *cells])
+    return markdown_table(head, rows, "llr")
 
 
 def text(value: float, score: str, sign: Literal["", "+"] = "") -> str:

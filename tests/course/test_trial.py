@@ -5,9 +5,10 @@ import itertools
 import numpy as np
 import pandas
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import nct, ttest_1samp
+from scipy.stats import t as student_t
 
-from aslp_lib.course import trial
+from aslp_lib.course import figures, trial
 
 ARMS = ("B", "C", "C_ES", "L", "L*", "M", "R", "K", "M_h", "R_h")
 FIELDS = {"shapes": [np.nan], "nuclei": [np.nan, *range(10)]}
@@ -177,6 +178,158 @@ def test_arms_of_the_first_ten_seeds_are_not_asked_of_the_others():
     assert trial.effects(interrupted)["C - L"].seeds == 11
 
 
+def mechanism(excess, seeds=range(100, 110), spread=0.01):
+    """Records whose excess grows to the given mean at epoch 3, with a known spread over seeds."""
+    deviations = spread * np.resize([-1.0, 1.0], len(seeds))
+    return pandas.DataFrame(
+        [
+            {"seed": seed, "arm": arm, "epoch": epoch, "excess": mean * epoch / 3 + deviation}
+            for arm, mean in excess.items()
+            for epoch in (1, 2, 3)
+            for seed, deviation in zip(seeds, deviations, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("excess", "verdict"),
+    [
+        ({"B": 0.8, "L": 0.5, "C": 0.2, "F": 0.6}, "supported"),
+        ({"B": 0.8, "L": 0.5, "C": 0.2, "F": 0.3}, "not supported"),
+        ({"B": 0.8, "L": 0.5, "C": 0.5, "F": 0.6}, "not supported"),
+        # The intervals are the means ± 2.262 * 0.01 * (10 / 9)^0.5 / 10^0.5 = 0.00754.
+        ({"B": 0.8, "L": 0.5, "C": 0.392, "F": 0.408}, "supported"),
+        ({"B": 0.8, "L": 0.5, "C": 0.393, "F": 0.408}, "not supported"),
+        ({"B": 0.8, "L": 0.5, "C": 0.392, "F": 0.407}, "not supported"),
+    ],
+)
+def test_memorisation_is_judged_by_intervals_around_half_of_bce_s_mean(excess, verdict):
+    frame = mechanism(excess)
+    assert trial.memorisation_verdict(frame) == verdict
+    mean, low, high = trial.excess(frame, 3)["C"]
+    assert (mean, mean - low, high - mean) == pytest.approx(
+        (excess["C"], 0.00754, 0.00754), abs=1e-5
+    )
+
+
+@pytest.mark.fault
+def test_memorisation_needs_ten_seeds_of_each_arm():
+    frame = mechanism({"B": 0.8, "L": 0.5, "C": 0.2, "F": 0.6})
+    with pytest.raises(ValueError, match=r"seeds of arm F at epoch 3 are \[101, 102.* expected"):
+        trial.memorisation_verdict(frame[(frame.arm != "F") | (frame.seed != 100)])
+    with pytest.raises(ValueError, match="seeds of arm B at epoch 3"):
+        trial.memorisation_verdict(pandas.concat([frame, frame]))
+    beyond = mechanism({"B": 9.0, "L": 9.0, "C": 9.0}, seeds=range(110, 120))
+    assert trial.memorisation_verdict(pandas.concat([frame, beyond])) == "supported"
+
+
+SMALL = [f"{arm}@{size}" for arm in "BCL" for size in (40, 640)]
+
+
+def test_training_set_sizes_are_compared_at_the_same_seeds():
+    small = records("shapes", seeds=range(100, 110), arms=SMALL, seed=1, **{"C@40": -0.1})
+    frame = pandas.concat([records("shapes", C=-0.05), small])
+    found = trial.training_set_size(frame)
+    for label, (a, b) in {"C - L": "CL", "L - B": "LB"}.items():
+        for size, end in {40: "@40", 160: "", 640: "@640"}.items():
+            values = (column(frame, a + end) - column(frame, b + end))[:10]
+            test = ttest_1samp(values, 0)
+            assert found[label][size][:3] == pytest.approx(
+                (values.mean(), *test.confidence_interval(0.95))
+            )
+            assert found[label][size].seeds == 10
+    with pytest.raises(ValueError, match="C@640"):
+        trial.training_set_size(frame[frame.arm != "C@640"])
+
+
+def test_the_table_of_methods_has_means_and_deviations_over_seeds():
+    frame = records("nuclei", range(100, 103)).assign(posterior_error=np.nan)
+    head, _, *lines = trial.method_table(frame).splitlines()
+    rows = {
+        row[1].replace("\\", ""): row
+        for row in ([c.strip() for c in line.split("|")] for line in lines)
+    }
+    assert len(rows) == 18 and "posterior" not in head  # nine arms and two weights; C_ES is one
+    values = column(frame, "M", fields=True).mean(axis=1)
+    assert rows["M"][2] == "3"
+    assert rows["M"][4] == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
+    ece = 100 * column(frame, "C_ES", "best", "ece")
+    assert rows["C_ES"][6] == f"{ece.mean():.2f} ± {ece.std(ddof=1):.2f} (floor 1.00)"
+    assert "posterior error %" in trial.method_table(records("shapes"))
+
+
+def test_secondary_effects_have_individual_intervals():
+    frame = records("shapes", arms=[*ARMS, "P_h"], seeds=range(100, 110))
+    columns = {"OE, shifted": ("oe", "none", "shifted"), "NLL": trial.SCALED}
+    lines = trial.effect_table(frame, columns).splitlines()
+    assert len(lines) == 2 + len(trial.PRIMARY) + len(trial.SECONDARY)
+    values = column(frame, "M", "best") - column(frame, "B", "best")
+    low, high = ttest_1samp(values, 0).confidence_interval(0.95)
+    (line,) = (line for line in lines if line.startswith("| M\\_ES - B\\_ES |"))
+    assert line.endswith(f"| {values.mean():+.3f} [{low:+.3f}, {high:+.3f}] |")
+
+
+def table_with_variances(seeds, fields, of_seeds, of_fields, noise):
+    """Differences whose analysis of variance gives exactly these standard deviations."""
+    rng = np.random.default_rng(0)
+
+    def standard(values, deviation, degrees):
+        return values * deviation / np.sqrt((values**2).sum() / degrees) if deviation else 0
+
+    a, b = (values - values.mean() for values in (rng.normal(size=seeds), rng.normal(size=fields)))
+    if fields == 1:
+        return pandas.DataFrame(standard(a, of_seeds, seeds - 1)[:, None])
+    e = rng.normal(size=(seeds, fields))
+    e += e.mean() - e.mean(axis=1, keepdims=True) - e.mean(axis=0)
+    # The variance of a mean over fields includes the noise, and so does that of one over seeds.
+    a = standard(a, np.hypot(of_seeds, noise / fields**0.5), seeds - 1)
+    b = standard(b, np.hypot(of_fields, noise / seeds**0.5), fields - 1)
+    return pandas.DataFrame(a[:, None] + b + standard(e, noise, (seeds - 1) * (fields - 1)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("seeds", "fields", "deviations"),
+    [(20, 1, (0.012, 0, 0)), (10, 10, (0.006, 0.009, 0.01)), (6, 10, (0.01, 0.001, 0.02))],
+)
+@pytest.mark.parametrize("level", [0.05 / 8, 0.05])
+def test_power_is_the_share_of_simulated_trials_that_succeed(seeds, fields, deviations, level):
+    expected = trial.power(table_with_variances(5, fields, *deviations), seeds, level)
+    rng, repeats = np.random.default_rng(1), 4000
+    of_seeds, of_fields, noise = deviations
+    trials = of_seeds * rng.normal(size=(repeats, seeds, 1))
+    if fields > 1:
+        trials = trials + of_fields * rng.normal(size=(repeats, 1, fields))
+        trials += noise * rng.normal(size=(repeats, seeds, fields))
+    samples = [trials.mean(axis=2)] + ([trials.mean(axis=1)] if fields > 1 else [])
+    found = [ttest_1samp(0.01 + values, 0, axis=1).pvalue for values in samples]
+    close = [
+        ttest_1samp(sign * values, -0.01, axis=1, alternative="greater").pvalue
+        for values in samples
+        for sign in (-1, 1)
+    ]
+    shares = [np.mean(np.max(p_values, axis=0) <= level) for p_values in (found, close)]
+    assert expected == pytest.approx(shares, abs=4 * 0.5 / repeats**0.5)  # four standard errors
+
+
+def test_power_over_seeds_is_that_of_the_noncentral_t_distribution():
+    table = table_with_variances(5, 1, 0.012, 0, 0)
+    shift, t = 0.01 / (0.012 / 20**0.5), student_t.ppf(1 - 0.05 / 16, 19)
+    exact = nct.sf(t, 19, shift) + nct.cdf(-t, 19, shift)
+    assert trial.power(table, 20, 0.05 / 8).difference == pytest.approx(exact, abs=1e-4)
+
+
+def test_the_table_of_powers_names_what_was_not_made():
+    arms = [arm for arm in ARMS if arm != "M_h"]
+    frames = {data: records(data, range(5), arms) for data in ("shapes", "nuclei")}
+    lines = trial.power_table(frames, {"shapes": 20, "nuclei": 10}).splitlines()
+    assert len(lines) == 18 and sum("not made" in line for line in lines) == 2
+    expected = trial.power(trial.differences(frames["shapes"], trial.PRIMARY[2]), 20, 0.05)
+    assert lines[4].endswith(
+        f"| {100 * expected.difference:.0f} % | {100 * expected.equivalence:.0f} % |"
+    )
+
+
 @pytest.mark.fault
 def test_errors_name_the_arm_and_the_seeds():
     frame = records("shapes", seeds=(100, 101))
@@ -200,3 +353,31 @@ def test_records_survive_their_file(tmp_path, monkeypatch):
     assert trial.verdict_table({"nuclei": trial.read("nuclei")})
     with pytest.raises(FileNotFoundError):
         trial.read("shapes")
+
+
+def test_figures_show_means_intervals_and_verdicts():
+    frames = {data: records(data, range(100, 103)) for data in ("shapes", "nuclei")}
+    families = {
+        data: trial.effects(frame, confidence=trial.SIMULTANEOUS) | {"M_h - R_h": None}
+        for data, frame in frames.items()
+    }
+    figure = figures.primary_contrasts(families)
+    for axis, family in zip(figure.axes, families.values(), strict=True):
+        assert [text.get_text() for text in axis.texts] == [*trial.verdicts(family).values()]
+        drawn = [bars.lines[0].get_xdata()[0] for bars in axis.containers]
+        assert drawn == [change.mean for change in family.values() if change]
+        assert "first method better" in axis.get_xlabel()
+    assert "M_h - R_h not tested" in figure.get_label()
+
+    frame = mechanism({"B": 0.8, "L": 0.5, "C": 0.2, "F": 0.6})
+    figure = figures.memorisation(frame)
+    drawn = [line.get_ydata()[-1] for line in figure.axes[0].lines]
+    assert drawn == pytest.approx([0.8, 0.5, 0.2, 0.6, 0.4])
+    assert figure.get_label().endswith("cannot be memorised is supported.")
+
+    small = pandas.concat([records("shapes"), records("shapes", range(100, 110), SMALL)])
+    by_size = trial.training_set_size(small)
+    (axis,) = figures.training_set_size(by_size).axes
+    for bars, (label, effects) in zip(axis.containers, by_size.items(), strict=True):
+        assert bars.get_label() == label
+        assert [*bars.lines[0].get_ydata()] == [change.mean for change in effects.values()]
