@@ -39,7 +39,7 @@ SIZES = (40, 160, 640)
 """Numbers of training images. The main arms have 160; the others are arms such as "B@40"."""
 FEW_SEEDS = {"P_h": 10, "F": 10} | {f"{arm}@{size}": 10 for arm in "BCL" for size in (40, 640)}
 """Arms of the first seeds of the trial only -> number of these seeds."""
-OPTIONAL = ("M_h", "R_h", "P_h")
+OPTIONAL = ("M_h", "P_h")
 """Arms that may not exist: images may not differ enough at any lambda, and P_h needs shapes."""
 
 Verdict = Literal["better", "worse", "too small to matter", "not resolved", "not tested"]
@@ -397,8 +397,8 @@ def training_set_size(
     frame = complete_seeds(frame, {*frame.arm, *small})
 
     def at(size: int, contrast: Contrast) -> Effect:
-        names = (f"{arm}@{size}".removesuffix("@160") for arm in contrast[:2])
-        return effect(differences(frame, Contrast(*names, contrast.question), column))
+        first, second = (f"{arm}@{size}".removesuffix("@160") for arm in contrast[:2])
+        return effect(differences(frame, Contrast(first, second, contrast.question), column))
 
     return {contrast.label: {size: at(size, contrast) for size in SIZES} for contrast in BY_SIZE}
 

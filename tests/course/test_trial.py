@@ -243,19 +243,20 @@ def test_training_set_sizes_are_compared_at_the_same_seeds():
 
 
 def test_the_table_of_methods_has_means_and_deviations_over_seeds():
-    frame = records("nuclei", range(100, 103)).assign(posterior_error=np.nan)
+    arms = ["C", "C_ES", "M"]
+    frame = records("nuclei", range(100, 103), arms).assign(posterior_error=np.nan)
     head, _, *lines = trial.method_table(frame).splitlines()
     rows = {
         row[1].replace("\\", ""): row
         for row in ([c.strip() for c in line.split("|")] for line in lines)
     }
-    assert len(rows) == 18 and "posterior" not in head  # nine arms and two weights; C_ES is one
+    assert [*rows] == ["C", "C_ES", "M", "M_ES"] and "posterior" not in head
     values = column(frame, "M", fields=True).mean(axis=1)
     assert rows["M"][2] == "3"
     assert rows["M"][4] == f"{values.mean():.3f} ± {values.std(ddof=1):.3f}"
     ece = 100 * column(frame, "C_ES", "best", "ece")
     assert rows["C_ES"][6] == f"{ece.mean():.2f} ± {ece.std(ddof=1):.2f} (floor 1.00)"
-    assert "posterior error %" in trial.method_table(records("shapes"))
+    assert "posterior error %" in trial.method_table(records("shapes", arms=["B"]))
 
 
 def test_secondary_effects_have_individual_intervals():
@@ -335,6 +336,8 @@ def test_errors_name_the_arm_and_the_seeds():
     frame = records("shapes", seeds=(100, 101))
     with pytest.raises(ValueError, match=r"no nll of arm K, weights 'last'.* seeds \[100, 101\]"):
         trial.effects(frame[frame.arm != "K"])
+    with pytest.raises(ValueError, match="no nll of arm R_h"):
+        trial.effects(frame[frame.arm != "R_h"])  # M_h was made, so R_h must be
     diverged = frame.assign(nll=frame.nll.mask((frame.arm == "M") & (frame.seed == 101)))
     with pytest.raises(ValueError, match=r"no nll of arm M, .* seeds \[101\]"):
         trial.effects(diverged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import (
     GREY,
+    draw_legend,
     ink,
     legend_below,
     looks,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from aslp_lib.course.trial import Effect
 
-BETTER = "← first method better     second method better →"
+BETTER = "← first method better | second method better →"
 ARMS = {
     "B": "BCE",
     "L": "expected targets (L)",
@@ -48,7 +50,12 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
 
     rows = len(next(iter(families.values())))
     figure, axes = new_panels(
-        len(families), 4.6, 1.8 + 0.42 * rows, "What does each part contribute?", sharey=True
+        len(families),
+        4.6,
+        1.8 + 0.42 * rows,
+        "What does each part contribute?",
+        sharex=True,
+        sharey=True,
     )
     notes = []
     for axis, (name, family) in zip(axes, families.items(), strict=True):
@@ -58,8 +65,8 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
         for row, (label, word) in enumerate(verdicts(family).items()):
             change = family[label]
             axis.annotate(
-                word, (1.0, row), xycoords=("axes fraction", "data"), xytext=(0, 5),
-                textcoords="offset points", ha="right", va="bottom", fontsize=9,
+                word, (change.mean if change else 0, row), xytext=(0, 5),
+                textcoords="offset points", ha="center", va="bottom", fontsize=9,
             )  # fmt: skip
             if change is None:
                 cells.append(f"{label} {word}")
@@ -107,7 +114,7 @@ def memorisation(frame: pandas.DataFrame) -> Figure:
     half = by_epoch[-1]["B"][0] / 2
     axis.axhline(half, color=ink(), linestyle=":", linewidth=1, label="half of BCE's last mean")
     axis.set(xlabel="epoch", ylabel="p(y) above what the targets ask for\n(unlikely labels y)")
-    legend_below(figure, axis)
+    draw_legend(figure, *axis.get_legend_handles_labels(), width=3)
     figure.set_label(
         "Mean excess of p(y) over what the targets ask for on average, on training pixels with an "
         f"unlikely label y, by epoch, {len(MECHANISM_SEEDS)} seeds. At epoch {epochs[-1]}, with "
@@ -131,7 +138,7 @@ def training_set_size(by_size: Mapping[str, Mapping[int, Effect]]) -> Figure:
     axis.axhspan(-MARGIN, MARGIN, color=GREY, alpha=0.2, linewidth=0, zorder=0)
     axis.axhline(0, color=ink(), linestyle="--", linewidth=1)
     notes = []
-    curves = zip(by_size.items(), looks(), strict=False)
+    curves = zip(by_size.items(), islice(looks(), 1, None), strict=False)  # grey is the band
     for place, ((label, effects), (colour, line, mark)) in enumerate(curves):
         mean, low, high = np.transpose([change[:3] for change in effects.values()])
         # Shifted sideways, so that intervals do not hide each other.
