@@ -398,6 +398,7 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
     for number, members in groups:
         row = {"field": number, "images": len(members)}
         row |= {name: float(values[members].mean()) for name, values in images.items()}
+        row.setdefault("posterior_error", None)
         row |= scores(counts[members], names=("ece", "oe", "gap", "accuracy"))
         if number is None:
             row["ece_floor"] = noise_floor(counts, groups=fields)
