@@ -7,8 +7,8 @@ differences are paired by seed, first minus second, so a negative difference in 
 first method.
 
 The shapes are new for each seed, so seeds are the only sample. The test fields of the nuclei are
-few and fixed, so a difference there must hold over seeds and over fields: the larger p-value of the
-two t-tests counts, and the wider of the two intervals.
+few and the same for each seed, so a difference there must hold over other seeds and other fields:
+the squared standard error is the sum of that over seeds and that over fields.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from aslp_lib.experiments.seed_statistics import (
 )
 from aslp_lib.metrics import SCORES
 
+TEST_FIELDS = 10
+"""Number of fields of view of the test set of nuclei."""
 MARGIN = 0.01
 """Smallest difference in NLL that matters, in nats."""
 FIRST_SEED = 100
@@ -217,27 +219,32 @@ def differences(
 
 
 def effect(table: pandas.DataFrame, confidence: float = 1 - SIGNIFICANCE) -> Effect:
-    """Test a mean difference over seeds and, if there are several fields, also over fields.
+    """Test a mean difference over seeds and, if there are several fields, over fields as well.
 
-    The larger p-value of the two tests and the wider of the two intervals count.
+    With fields, Student's t has the squared standard error `s_seeds^2 / n + s_fields^2 / m`, where
+    s_seeds is the standard deviation of the n means over fields, and s_fields that of the m means
+    over seeds. The degrees of freedom are the smaller of n - 1 and m - 1. The variance that seeds
+    and fields have in common counts twice, so the test is conservative.
 
     >>> table = pandas.DataFrame([[0.01, 0.03], [0.02, 0.04], [0.03, 0.05]])
-    >>> [round(x, 3) for x in effect(table)[:3]]  # over fields: 0.03 ± 12.706 * 0.01
-    [0.03, -0.097, 0.157]
+    >>> [round(x, 3) for x in effect(table)[:3]]  # 0.03 ± 12.706 * sqrt(0.0001 / 3 + 0.0002 / 2)
+    [0.03, -0.117, 0.177]
 
     Args:
         table: differences, seeds x fields.
         confidence: coverage of the interval.
     """
-    samples = [table.mean(axis=1).to_numpy()]
-    if table.shape[1] > 1:
-        samples.append(table.mean(axis=0).to_numpy())
-    intervals = [student_interval(sample, confidence) for sample in samples]
+    samples = [table.mean(axis=axis).to_numpy() for axis in (1, 0)][: min(table.shape[1], 2)]
+    sample = min(samples, key=len)
+    errors = [values.var(ddof=1) / len(values) for values in samples]
+    if sample.var() > 0:  # the sample is stretched until its standard error is that of both
+        stretch = math.sqrt(sum(errors) / (sample.var(ddof=1) / len(sample)))
+        sample = sample.mean() + (sample - sample.mean()) * stretch
     return Effect(
-        float(samples[0].mean()),
-        *max(intervals, key=lambda ends: ends[1] - ends[0]),
-        max(map(student_p_value, samples)),
-        max(equivalence_p_value(sample, MARGIN) for sample in samples),
+        float(sample.mean()),
+        *student_interval(sample, confidence),
+        student_p_value(sample),
+        equivalence_p_value(sample, MARGIN),
         len(table),
     )
 
@@ -461,6 +468,9 @@ def power(table: pandas.DataFrame, seeds: int, level: float, margin: float = MAR
     are then independent, so that the power given the two variances is averaged over a grid of
     their quantiles. The estimates from a few tuning seeds, and therefore the powers, are rough.
 
+    If the seeds have different fields, which are missing values at other seeds, e cannot be told
+    from b. It is counted as b, and the trial is assumed to have 10 fields.
+
     Args:
         table: differences at the tuning seeds, seeds x fields.
         seeds: number of seeds of the trial.
@@ -471,30 +481,27 @@ def power(table: pandas.DataFrame, seeds: int, level: float, margin: float = MAR
 
     values = table.to_numpy()
     tuning, fields = values.shape
-    by_seed, by_field = values.mean(axis=1), values.mean(axis=0)
-    over_seeds = by_seed.var(ddof=1)
-    samples, of_mean = [(seeds, over_seeds)], over_seeds / seeds
-    if fields > 1:
+    over_seeds = np.nanmean(values, axis=1).var(ddof=1)
+    samples, shared = [(seeds, over_seeds)], 0.0
+    if np.isnan(values).any():
+        within, fields = np.nanvar(values, axis=1, ddof=1).mean(), TEST_FIELDS
+        over_seeds -= within / (~np.isnan(values)).sum(axis=1).mean()
+        samples = [(seeds, max(over_seeds, 0)), (fields, within)]
+    elif fields > 1:
+        by_seed, by_field = values.mean(axis=1), values.mean(axis=0)
         residuals = values - by_seed[:, None] - by_field + values.mean()
         noise = (residuals**2).sum() / ((tuning - 1) * (fields - 1))
-        over_seeds = max(over_seeds, noise / fields)
         over_fields = max(by_field.var(ddof=1) - noise / tuning, 0) + noise / seeds
-        samples = [(seeds, over_seeds), (fields, over_fields)]
-        of_mean = over_seeds / seeds + over_fields / fields - noise / (seeds * fields)
-    tails = (np.arange(1000) + 0.5) / 1000
-
-    def half_width(confidence: float) -> np.ndarray:
-        """Return the half-width of the wider interval, on the grid of variances."""
-        halves = [
-            stdtrit(n - 1, confidence) * np.sqrt(spread / n * chdtri(n - 1, tails) / (n - 1))
-            for n, spread in samples
-        ]
-        return np.maximum.outer(*halves) if fields > 1 else halves[0]
-
-    error, half = math.sqrt(of_mean), half_width(1 - level / 2)
+        samples = [(seeds, max(over_seeds, noise / fields)), (fields, over_fields)]
+        shared = noise / (seeds * fields)
+    error = math.sqrt(sum(variance / n for n, variance in samples) - shared)
+    tails, freedom = (np.arange(1000) + 0.5) / 1000, min(n for n, _ in samples) - 1
+    squares = [spread / n * chdtri(n - 1, tails) / (n - 1) for n, spread in samples]
+    errors = np.sqrt(np.add.outer(*squares) if len(squares) > 1 else squares[0])
+    half = stdtrit(freedom, 1 - level / 2) * errors
     found = ndtr((margin - half) / error) + ndtr((-margin - half) / error)
-    within = 2 * ndtr((margin - half_width(1 - level)) / error) - 1
-    return Power(float(found.mean()), float(np.maximum(within, 0).mean()))
+    within_margin = 2 * ndtr((margin - stdtrit(freedom, 1 - level) * errors) / error) - 1
+    return Power(float(found.mean()), float(np.maximum(within_margin, 0).mean()))
 
 
 def power_table(frames: Mapping[str, pandas.DataFrame], seeds: Mapping[str, int]) -> str:
@@ -509,11 +516,10 @@ def power_table(frames: Mapping[str, pandas.DataFrame], seeds: Mapping[str, int]
     head += [f"power for {test} at {level}" for level in levels for test in Power._fields]
     rows = []
     for name, frame in frames.items():
-        complete = complete_seeds(frame)
         for contrast in PRIMARY:
             cells = ["not made"]
             if not {*contrast[:2]} & ({*OPTIONAL} - {*frame.arm}):
-                table = differences(complete, contrast)
+                table = differences(frame, contrast)
                 cells = [f"{table.mean(axis=1).std():.4f}"]
                 for level in levels.values():
                     cells += [f"{100 * x:.0f} %" for x in power(table, seeds[name], level)]
