@@ -131,6 +131,11 @@ student: $(STAMP)  ## what a class is given, without solutions: build/aslp-stude
 assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercises: grading/source
 	"$(PYTHON)" -m aslp_lib.course.publishing.assignments
 
+# The same kernels on every processor with AVX-512, and one thread for each run.
+trial: $(STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power, run or repeat
+	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
+		OMP_NUM_THREADS=1 "$(PYTHON)" benchmarks/trial.py "$${STEP:-run}"
+
 weights: $(STAMP)  ## the shipped weights, the explorers' records and the README's picture
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded
 	$(ONE_THREAD) "$(PYTHON)" -m aslp_lib.course.recorded.perturbations

@@ -47,6 +47,7 @@ CONTENTS = {
         "docs/results.md",
         "CLAIMS.md",
         "benchmarks/README.md",
+        "docs/trial.md",
         "docs/reproducibility.md",
         "aslp_lib/course/recorded/*.md",
     ],

@@ -83,31 +83,68 @@ def difference(first: Sequence[Record], second: Sequence[Record], score: str) ->
             f"{score} is undefined for some of these records; expected numbers. Choose another."
         )
     values = [float(minuends[seed] - subtrahends[seed]) for seed in minuends]
-    low, high = student_interval(values)
-    mean, n = float(np.mean(values)), len(values)
-    if n < 2:
-        return Difference(mean, low, high, 1.0, tuple(values))
-    from scipy.special import stdtr  # loads twice as fast as scipy.stats
-
-    error = float(np.std(values, ddof=1)) / math.sqrt(n)
-    # With the same difference at every seed, the standard error is zero.
-    statistic = abs(mean) / error if error else math.inf if mean else 0.0
-    return Difference(mean, low, high, float(2 * stdtr(n - 1, -statistic)), tuple(values))
+    interval = student_interval(values)
+    return Difference(float(np.mean(values)), *interval, student_p_value(values), tuple(values))
 
 
-def student_interval(values: Sequence[float]) -> tuple[float, float]:
-    """Compute Student's 95 % interval of the mean; infinite for a single value.
+def student_interval(
+    values: Sequence[float], confidence: float = 1 - SIGNIFICANCE
+) -> tuple[float, float]:
+    """Compute Student's interval of the mean, of 95 % by default; infinite for a single value.
 
     >>> [round(end, 3) for end in student_interval([0.01, 0.02, 0.03])]  # 0.02 ± 4.303 * 0.01 / √3
     [-0.005, 0.045]
+
+    Args:
+        confidence: coverage of the interval; 1 - 0.05 / m makes m intervals simultaneous.
     """
     if len(values) < 2:
         return -math.inf, math.inf
     from scipy.special import stdtrit
 
     mean, error = np.mean(values), np.std(values, ddof=1) / math.sqrt(len(values))
-    half = stdtrit(len(values) - 1, 1 - SIGNIFICANCE / 2) * error
+    half = stdtrit(len(values) - 1, (1 + confidence) / 2) * error
     return float(mean - half), float(mean + half)
+
+
+def student_p_value(values: Sequence[float]) -> float:
+    """Compute the p-value of Student's two-sided t-test of a mean of zero; 1 for a single value.
+
+    >>> round(student_p_value([0.01, 0.02, 0.03]), 3)  # t = 2 √3 with 2 degrees of freedom
+    0.074
+    """
+    return 2 * min(0.5, _upper_tail(np.asarray(values)), _upper_tail(-np.asarray(values)))
+
+
+def equivalence_p_value(values: Sequence[float], margin: float) -> float:
+    """Compute the p-value of the two one-sided t-tests (TOST) of a mean within the margin.
+
+    It is the larger p-value of the tests of a mean of at most `-margin` and of at least `margin`
+    (Schuirmann 1987, A comparison of the two one-sided tests procedure and the power approach for
+    assessing the equivalence of average bioavailability, Journal of Pharmacokinetics and
+    Biopharmaceutics 15, 657-680). It is at most 0.05 if and only if the 90 % interval of the mean
+    lies within the margin. It is 1 for a single value.
+
+    >>> round(equivalence_p_value([-0.001, 0.0, 0.001], margin=0.01), 4)  # t = 10 √3
+    0.0017
+
+    Args:
+        margin: the smallest mean that matters, chosen before the values are known.
+    """
+    array = np.asarray(values)
+    return max(_upper_tail(array + margin), _upper_tail(margin - array))
+
+
+def _upper_tail(values: np.ndarray) -> float:
+    """Return the p-value of the one-sided t-test against means above zero; 1 for one value."""
+    if len(values) < 2:
+        return 1.0
+    from scipy.special import stdtr  # loads twice as fast as scipy.stats
+
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    # With the same value everywhere, the standard error is zero.
+    statistic = mean / error if error else math.copysign(math.inf, mean) if mean else 0.0
+    return float(stdtr(len(values) - 1, -statistic))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

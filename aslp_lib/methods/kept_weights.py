@@ -1,8 +1,7 @@
 """Methods that train with BCE but end with other weights than those of the last step.
 
 EMA averages the weights over steps (Tarvainen & Valpola, NIPS 2017, after Polyak & Juditsky, 1992).
-Early stopping (Prechelt, 1998) selects the epoch with the lowest validation NLL. Overconfidence
-raises the NLL long before accuracy falls, so the selected epoch is a calibrated one.
+Early stopping (Prechelt, 1998) selects the epoch with the lowest temperature-scaled validation NLL.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.methods.base import Method, NoOptions, OptionsT
-from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.temperature import scaled_nll
 
 
 class KeptWeights(Method[OptionsT]):
@@ -84,37 +83,42 @@ class EMA(KeptWeights[EMAOptions]):
 
 
 class EarlyStopping(KeptWeights[NoOptions]):
-    """BCE, with the weights of the first epoch of lowest validation NLL as the final weights.
+    """BCE, with the weights of the epoch of lowest temperature-scaled validation NLL at the end.
 
-    Training still runs to its last epoch, because the learning-rate schedule depends on the number
-    of epochs, and a later epoch may be better. The log is that of the network in training.
+    The temperature is fitted anew after each epoch (`scaled_nll`), because a network that is
+    temperature-scaled after training should be selected by what it scores then. Of several equal
+    epochs, the first is kept. Training still runs to its last epoch, because the learning-rate
+    schedule depends on the number of epochs, and a later epoch may be better. The log is that of
+    the network in training.
+
+    Source: the criterion is that of Berta et al., arXiv 2501.19195, 2025.
     """
 
     name, label = "early_stopping", "early stopping"
 
     epochs: Tensor
     """Number of epochs so far."""
-    nll: Tensor
-    """Validation NLL of the latest epoch."""
-    best_nll: Tensor
-    """Lowest validation NLL so far."""
+    scaled_nll: Tensor
+    """Temperature-scaled validation NLL of the latest epoch."""
+    lowest: Tensor
+    """Lowest `scaled_nll` so far."""
     best_epoch: Tensor
-    """Epoch of `best_nll`, counted from 1."""
+    """Epoch of `lowest`, counted from 1."""
 
     def __init__(self, images: int, options: NoOptions) -> None:
         super().__init__(images, options)
         self.register_buffer("epochs", torch.tensor(0))
-        self.register_buffer("nll", torch.tensor(torch.inf))
-        self.register_buffer("best_nll", torch.tensor(torch.inf))
+        self.register_buffer("scaled_nll", torch.tensor(torch.inf))
+        self.register_buffer("lowest", torch.tensor(torch.inf))
         self.register_buffer("best_epoch", torch.tensor(0))
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epochs += 1
-        self.nll.fill_(calibration.nll(counts))
-        if self.nll < self.best_nll:
-            self.best_nll.copy_(self.nll)
+        self.scaled_nll.fill_(scaled_nll(counts))
+        if self.scaled_nll < self.lowest:
+            self.lowest.copy_(self.scaled_nll)
             self.best_epoch.copy_(self.epochs)
             self.kept.load_state_dict(network.state_dict())
 
     def log(self) -> dict[str, Tensor]:
-        return {"nll": self.nll, "best_epoch": self.best_epoch}
+        return {"scaled_nll": self.scaled_nll, "best_epoch": self.best_epoch}

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from aslp_lib.checks import check_types, require
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.recalibration.base import (
     IDENTITY,
@@ -26,7 +27,7 @@ from aslp_lib.recalibration.base import (
     as_float32,
 )
 from aslp_lib.recalibration.calibration_data import CalibrationData
-from aslp_lib.recalibration.temperature import HIGHEST, LOWEST, best_temperature
+from aslp_lib.recalibration.temperature import fitted_temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
 NEIGHBOURS = 10
@@ -157,7 +158,7 @@ class Density(ImageRecalibration):
         inputs = np.column_stack([np.ones(len(features[0])), (distances - means) / deviations])
         table, z = trained.counts.table, grey_level_logits(trained.counts.grey_levels)
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # background has margin -z
-        start = best_temperature(pooled.ravel(), np.concatenate([-z, z]))
+        start = fitted_temperature(pooled, np.stack([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
         after = np.exp(_in_range(inputs @ weights))[:, None] * z
         arrays = zip(LISTS, (weights, means, deviations), strict=True)

@@ -21,6 +21,7 @@ from torch.nn.functional import logsigmoid, softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, as_float32
 from aslp_lib.recalibration.calibration_data import (
     FEATURES,
@@ -29,7 +30,6 @@ from aslp_lib.recalibration.calibration_data import (
     bin_centres,
     map_features,
 )
-from aslp_lib.recalibration.temperature import HIGHEST, LOWEST
 
 TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""

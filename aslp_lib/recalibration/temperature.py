@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,14 +14,10 @@ from torch import Tensor
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
+from aslp_lib.metrics.grey_levels import pixels_to_fit
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
 from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.calibration_data import CalibrationData, Images
-
-LOWEST, HIGHEST = 0.01, 100.0
-"""Range of temperatures that is searched."""
-HALVINGS = 50
-"""Number of bisections of the range on a logarithmic scale, for a relative precision of 1e-14."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +56,7 @@ class Temperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        logits = grey_level_logits(counts.grey_levels)
-        margins = np.concatenate([-logits, logits])
-        return type(self)(best_temperature(pixels_to_fit(counts).ravel(), margins))
+        return type(self)(fitted_temperature(*pixel_margins(counts)))
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
@@ -74,57 +67,28 @@ class Temperature(Recalibration):
         return f"T = {shown_temperature(self.value)}"
 
 
-def best_temperature(
+def fitted_temperature(
     pixels: NDArray[np.float64], margins: NDArray[np.float64], of: str = ""
 ) -> float:
-    """Compute the temperature that minimises the NLL.
-
-    Let `m = (2y - 1) z` be the margin of a pixel and `s = 1/T`. The NLL `mean log(1 + exp(-s m))`
-    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s. The zero of
-    the derivative is found by bisection of [0.01, 100] on a logarithmic scale, with a relative
-    precision of 1e-14.
-
-    If the derivative has no zero in this range, an end of the range is returned, with a warning:
-    0.01 if all decisions are correct, since more confidence then always lowers the NLL (a set of
-    one class can be such a case), and 100 if the logits do not predict the labels or contradict
-    them.
-
-    >>> margins = np.log([4.0, 4.0, 0.25])  # p = 0.8, correct twice and wrong once
-    >>> round(best_temperature(np.ones(3), margins), 3)  # log 4 / T = log 2
-    2.0
+    """Return `best_temperature`, with a warning if it is an end of the range.
 
     Args:
-        pixels: number of pixels of each margin, not all 0.
-        margins: margins, of the same shape.
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
-
-    def slope(temperature: float) -> float:
-        wrong = np.exp(-np.logaddexp(0, margins / temperature))
-        return -float(pixels @ (margins * wrong))
-
-    if slope(LOWEST) <= 0:
-        return _end(LOWEST, of, "all or nearly all decisions are correct")
-    if slope(HIGHEST) >= 0:
-        return _end(HIGHEST, of, "the logits do not predict the labels, or contradict them")
-    low, high = math.log(LOWEST), math.log(HIGHEST)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if slope(math.exp(middle)) > 0:  # s is too large, T too small
-            low = middle
-        else:
-            high = middle
-    return math.exp((low + high) / 2)
-
-
-def _end(end: float, of: str, reason: str) -> float:
-    warnings.warn(
-        f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because {reason}; "
-        f"{end:g} is used. Check the validation set.",
-        RuntimeWarning,
-        stacklevel=5,  # the caller of fit
-    )
-    return end
+    value = best_temperature(pixels, margins)
+    if value in (LOWEST, HIGHEST):
+        lowest, highest = (
+            "all or nearly all decisions are correct",
+            "the logits do not predict the labels, or contradict them",
+        )
+        warnings.warn(
+            f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
+            f"{lowest if value == LOWEST else highest}; {value:g} is used. Check the validation "
+            "set.",
+            RuntimeWarning,
+            stacklevel=4,  # the caller of fit
+        )
+    return value
 
 
 def check_temperature(value: float) -> None:
@@ -192,14 +156,12 @@ class ClassWiseTemperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
-        margins, half = np.stack([-logits, logits]), counts.grey_levels // 2
+        (pixels, margins), half = pixel_margins(counts), counts.grey_levels // 2
         temperatures: dict[str, float] = {}
         for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
-            side_pixels = pixels[:, part].ravel()
-            if side_pixels.any():
+            if pixels[:, part].any():
                 of = f" of predicted {side}"
-                temperatures[side] = best_temperature(side_pixels, margins[:, part].ravel(), of)
+                temperatures[side] = fitted_temperature(pixels[:, part], margins[:, part], of)
         if len(temperatures) == 1:
             ((side, value),) = temperatures.items()
             warnings.warn(

@@ -13,6 +13,7 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write_csv
 from aslp_lib.methods import Method
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -21,12 +22,14 @@ from aslp_lib.tensors import load_tensors, save_tensors
 class TrainingState:
     """The state of a training: the network, the method with its state, and one log row per epoch.
 
-    After training, the network is in eval mode.
+    After training, the network is in eval mode. `validation` holds the counts of the latest
+    validation; it is None before the first one, also in a resumed training.
     """
 
     network: nn.Module
     method: Method
     log: list[dict[str, float]] = field(default_factory=list)
+    validation: Counts | None = None
 
 
 def save(

@@ -99,6 +99,7 @@ def train(
         for epoch in range(done, settings.epochs):
             loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
             counts = validate(state.method.validated(state.network), data.validation, settings)
+            state.validation = counts
             state.method.after_validation(counts, state.network)
             state.log.append(
                 {"epoch": epoch + 1, "learning_rate": rate, "loss": loss}

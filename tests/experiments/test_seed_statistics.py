@@ -6,14 +6,17 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import ttest_1samp, ttest_rel
 
 from aslp_lib.experiments.seed_statistics import (
     RANKED,
     Difference,
     difference,
+    equivalence_p_value,
     holm,
     rank_correlation_with_posterior_error,
+    student_interval,
+    student_p_value,
     verdicts,
 )
 
@@ -58,6 +61,31 @@ def test_what_has_no_spread():
     assert alone == (1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
     assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
     assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, (0, 0))
+
+
+@pytest.mark.parametrize("mean", [-0.02, -0.004, 0.0, 0.009, 0.03])
+def test_equivalence_is_two_one_sided_t_tests(mean):
+    values = mean + 0.01 * np.random.default_rng(0).normal(size=7)
+    above = ttest_1samp(values, -0.01, alternative="greater").pvalue
+    below = ttest_1samp(values, 0.01, alternative="less").pvalue
+    assert equivalence_p_value(values, 0.01) == pytest.approx(max(above, below))
+    # Equivalent at level p if the interval of coverage 1 - 2 p just reaches the margin.
+    if max(above, below) < 0.5:
+        low, high = student_interval(values, 1 - 2 * max(above, below))
+        assert max(-low, high) == pytest.approx(0.01)
+
+
+def test_an_interval_has_the_coverage_asked_for():
+    values = np.random.default_rng(0).normal(size=7)
+    for confidence in (0.5, 0.95, 0.99375):
+        expected = ttest_1samp(values, 0).confidence_interval(confidence)
+        assert student_interval(values, confidence) == pytest.approx(tuple(expected))
+
+
+def test_a_test_of_values_without_spread():
+    assert student_p_value([0.1]) == equivalence_p_value([0.0], 0.1) == 1
+    assert student_p_value([0.0, 0.0]) == 1 and student_p_value([-0.5, -0.5]) == 0
+    assert equivalence_p_value([0.5, 0.5], 0.75) == 0 and equivalence_p_value([1, 1], 0.75) == 1
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])

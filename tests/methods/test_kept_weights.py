@@ -70,26 +70,33 @@ def test_training_is_bce_s_and_leaves_the_average(tmp_path):
     assert trained.log[-1]["ece"] == calibration.ece(counts)
 
 
-CONFIDENCE = (150, 170, 220, 200, 210)
-"""Grey level of all pixels in each epoch's validation, where all are foreground."""
-BEST = 3
+VALIDATIONS = ((150, 13), (170, 15), (254, 18), (200, 16), (217, 17))
+"""Grey level of the 20 pixels in each epoch's validation, and how many of them are foreground."""
+BEST = 3  # The highest accuracy; without temperature scaling, epoch 5 has the lowest NLL.
+ERROR_RATES = np.array([(20 - foreground) / 20 for _, foreground in VALIDATIONS])
+SCALED_NLL = -ERROR_RATES * np.log(ERROR_RATES) - (1 - ERROR_RATES) * np.log(1 - ERROR_RATES)
+"""With one grey level, the best temperature makes the confidence equal to the accuracy."""
+
+
+def counts_of(grey_level, foreground):
+    table = np.zeros((1, 2, 256))
+    table[0, :, grey_level] = 20 - foreground, foreground
+    return Counts(table)
 
 
 def train(monkeypatch, method, folder=None, done=0, **options):
     """Train with prescribed validations, from the epoch after `done` on."""
-    grey_levels, settings = iter(CONFIDENCE[done:]), replace(SHORT, epochs=len(CONFIDENCE))
+    validations, settings = iter(VALIDATIONS[done:]), replace(SHORT, epochs=len(VALIDATIONS))
 
     def given(*_):
-        table = np.zeros((1, 2, 256))
-        table[0, 1, next(grey_levels)] = 9
-        return Counts(table)
+        return counts_of(*next(validations))
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "validate", given)
         return loop.train(settings, settings.load_data(), method, folder, progress=False, **options)
 
 
-def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_cut(
+def test_it_leaves_bce_s_weights_of_the_epoch_of_least_scaled_nll_wherever_it_was_cut(
     tmp_path, monkeypatch
 ):
     """Training is interrupted before the best epoch, and just before the weights are written."""
@@ -99,7 +106,9 @@ def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_c
     for name, value in load_tensors(whole.weights)[0].items():
         assert torch.equal(value, epochs[BEST - 1][name])
         assert torch.equal(value, state.network.state_dict()[name])
-    assert [row["nll"] for row in log] == pytest.approx(-np.log(np.array(CONFIDENCE) / 255), 1e-5)
+    assert [row["scaled_nll"] for row in log] == pytest.approx(SCALED_NLL, 1e-5)
+    raw = [calibration.nll(counts_of(*validation)) for validation in VALIDATIONS]
+    assert np.argmin(raw) + 1 != BEST
     assert [row["best_epoch"] for row in log] == [1, 2, BEST, BEST, BEST]
     for after in (2, 5):
         cut = MethodFolder(tmp_path / f"cut {after}")
@@ -119,13 +128,11 @@ def test_it_leaves_bce_s_weights_of_the_epoch_of_the_least_nll_wherever_it_was_c
 def test_of_equal_epochs_the_first_is_kept():
     method, network = EarlyStopping(4, NoOptions()), nn.Linear(1, 1)
     method.begin(network)
-    for weight, grey_level in ((1, 150), (2, 200), (3, 200), (4, 150)):
-        table = np.zeros((1, 2, 256))
-        table[0, 1, grey_level] = 9
+    for weight, validation in enumerate(((150, 13), (200, 15), (200, 15), (150, 13)), start=1):
         nn.init.constant_(network.weight, weight)
-        method.after_validation(Counts(table), network)
+        method.after_validation(counts_of(*validation), network)
     assert method.validated(network) is network
     assert (method.best_epoch, method.epochs) == (2, 4)
-    assert method.log()["nll"].item() == pytest.approx(-np.log(150 / 255))
+    assert method.log()["scaled_nll"].item() == pytest.approx(SCALED_NLL[0])
     method.finish(network)
     assert network.weight.item() == 2

@@ -25,6 +25,7 @@ from aslp_lib.course.figures.recalibration import (
 )
 from aslp_lib.course.figures.release import overlapping_bins, stretched_maps
 from aslp_lib.course.figures.studies import curves, estimator_bias, interval_coverage
+from aslp_lib.course.figures.trial import memorisation, primary_contrasts, training_set_size
 from aslp_lib.evaluation.figures import (
     alt,
     calibration_errors,

@@ -270,7 +270,8 @@ def verdict() -> str:
         f"the effects of {_listed(group)} are {word}" for word, group in names.items()
     )
     return (
-        f"On the synthetic data ({synthetic[0].seeds} seeds, all networks temperature-scaled), "
+        "Exploratory results, which support no recommendation: on the synthetic data "
+        f"({synthetic[0].seeds} seeds, all networks temperature-scaled), "
         f"{_listed(effects)}; on photographs ({photographs[0].seeds} seeds), {on_photographs}."
     )
 

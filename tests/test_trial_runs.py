@@ -1,0 +1,213 @@
+"""The arms, scores and records of benchmarks/trial.py, on short runs."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import brier_score_loss, log_loss
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import trial
+
+from aslp_lib.course import trial as analysis
+from aslp_lib.data.nuclei import nuclei
+from aslp_lib.data.shapes import Shapes
+from aslp_lib.methods import constant_alpha
+from aslp_lib.recalibration import Temperature
+from aslp_lib.training.validation import validate
+
+VALUES = {"C": 0.3, "C_ES": 0.2, "L*": 0.1, "M": 50.0, "M_h": 20.0}
+SHORT = replace(trial.SETTINGS["shapes"], epochs=3, limit=10, size=16, batch_size=5, seed=100)
+
+
+@pytest.fixture(autouse=True)
+def without_the_arms_methods():
+    """Remove the methods that arms register, which other tests do not expect."""
+    yield
+    for name in ("replay", "frozen_switch"):
+        trial.METHODS.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return SHORT.load_data()
+
+
+def weights(arm, data, settings=SHORT):
+    return trial.trained(arm, settings, data).kept["last"].weights
+
+
+def test_replaying_a_constant_alpha_is_training_with_it(data):
+    replayed = weights(trial.Arm("R", "replay", schedule=torch.full((3, 10), 0.3)), data)
+    constant = weights(trial.constant("C", 0.3), data)
+    assert all(torch.equal(replayed[name], value) for name, value in constant.items())
+
+
+def test_replay_uses_the_alphas_of_its_epoch(data):
+    schedule = torch.zeros(3, 10)
+    schedule[2] = 0.5
+    late, never = trial.Arm("R", "replay", schedule=schedule), trial.constant("C", 0.0)
+    for epochs, equal in ((2, True), (3, False)):
+        settings = replace(SHORT, epochs=epochs)
+        first, second = (weights(arm, data, settings)["head.weight"] for arm in (late, never))
+        assert torch.equal(first, second) == equal
+
+
+def test_the_frozen_switch_never_changes(data, monkeypatch):
+    seen = []
+    original = trial.perturbed_targets
+
+    def noted(labels, alpha, technique, draws, *, expected):
+        targets = original(labels, alpha, technique, draws, expected=expected)
+        inverted = (targets != labels).flatten(1).all(1).tolist()
+        seen.extend(zip(draws.images, inverted, strict=True))
+        return targets
+
+    monkeypatch.setattr(constant_alpha, "perturbed_targets", noted)
+    trial.trained(trial.Arm("F", "frozen_switch", {"technique": "HI", "alpha": 0.5}), SHORT, data)
+    by_image = {image: {flag for i, flag in seen if i == image} for image in range(10)}
+    assert all(len(flags) == 1 for flags in by_image.values())
+    assert {True, False} == set.union(*by_image.values())
+    seen.clear()
+    trial.trained(trial.constant("C", 0.5), SHORT, data)
+    assert any(len({flag for i, flag in seen if i == image}) == 2 for image in range(10))
+
+
+def test_alphas_are_kept_at_the_start_of_every_epoch(data):
+    settings = SHORT.tuned(aslp={"alpha_warm_up": 1})
+    result = trial.trained(trial.adaptive("M", 50.0), settings, data)
+    assert result.learned.shape == (3, 10)
+    assert (result.learned[:2] == 0).all()  # the warm-up ends with the first epoch
+    assert (result.learned[2] > 0).any()
+    assert not torch.equal(result.learned[2], result.alpha)
+
+
+class Fixed(nn.Module):
+    """A network that returns given logits in turn."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits, self.done = logits, 0
+
+    def forward(self, images):
+        self.done += len(images)
+        return self.logits[self.done - len(images) : self.done]
+
+
+def test_excess_is_the_mean_over_unlikely_labels():
+    shapes = Shapes("train", 24, seed=3, size=16)
+    logits = torch.randn(24, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    shown = torch.arange(24) % 4 > 0
+    total, pixels = 0.0, 0
+    for i, row, column in np.ndindex(24, 16, 16):
+        y, posterior = shapes.masks[i, 0, row, column], float(shapes.posterior[i, row, column])
+        pi = posterior if y else 1 - posterior
+        if pi < 0.3 and shown[i]:
+            p = 1 / (1 + np.exp(-float(logits[i, 0, row, column])))
+            total += (p if y else 1 - p) - (0.6 * pi + 0.2)
+            pixels += 1
+    assert pixels
+    mean, number = trial.excess(Fixed(logits), shapes, 0.4, shown)
+    assert (mean, number) == (pytest.approx(total / pixels, rel=1e-5), pixels)
+
+
+def test_scores_agree_with_scikit_learn_for_the_set_and_every_field():
+    test = nuclei(limit=60).tests["test"]
+    logits = 2 * torch.randn(60, 1, 64, 64, generator=torch.Generator().manual_seed(0)).double()
+    rows = trial.scored(logits, test.masks, test)
+    assert [row["field"] for row in rows] == [None, *np.unique(test.fields)]
+    for row in rows:
+        chosen = slice(None) if row["field"] is None else test.fields == row["field"]
+        y, p = test.masks[chosen].ravel().numpy(), torch.sigmoid(logits[chosen]).ravel().numpy()
+        assert row["images"] == len(test.masks[chosen])
+        assert row["nll"] == pytest.approx(log_loss(y, p), rel=1e-9)
+        assert row["brier"] == pytest.approx(brier_score_loss(y, p), rel=1e-9)
+        assert row["accuracy"] == pytest.approx(((p > 0.5) == y).mean(), abs=1e-12)
+
+
+def test_the_temperature_is_that_of_the_validation_set(data):
+    result = trial.trained(trial.Arm("B", "bce"), SHORT, data)
+    network = trial.networks.build("tiny")
+    for kept in result.kept.values():
+        network.load_state_dict(kept.weights)
+        counts = validate(network, data.validation, SHORT)
+        assert kept.temperature == Temperature().fit(counts).value
+
+
+@pytest.mark.slow
+def test_a_unit_is_recorded_when_it_is_complete_and_analysed(tmp_path, monkeypatch):
+    for name, value in {
+        "SETTINGS": {"nuclei": replace(trial.SETTINGS["nuclei"], epochs=6, limit=10)},
+        "RUNS": tmp_path / "runs",
+        "RECORDS": tmp_path,
+    }.items():
+        monkeypatch.setattr(trial, name, value)
+    where = {"commit": "abc", "processor": "one"}
+
+    def stop(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(trial, "rows_of", stop)
+        trial.unit("nuclei", 100, VALUES, where)
+    trial.collect("nuclei")
+    assert not list(tmp_path.glob("*.csv"))
+    trial.unit("nuclei", 100, VALUES, where)
+    trial.collect("nuclei")
+    trial.collect("nuclei")  # a seed is added once
+    records = pd.read_csv(tmp_path / "trial_nuclei.csv")
+    assert set(records["commit"]) == {"abc"}
+    assert [*dict.fromkeys(records["arm"])] == [
+        "B",
+        "C",
+        "L",
+        "L*",
+        "M",
+        "R",
+        "K",
+        "C_ES",
+        "M_h",
+        "R_h",
+    ]
+    changes = analysis.effects(pd.concat([records, records.assign(seed=101)]))
+    assert len(changes) == 8 and all(change is not None for change in changes.values())
+
+
+def test_runs_of_another_commit_are_repeated(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(trial, "RUNS", tmp_path)
+    monkeypatch.setattr(trial, "SETTINGS", {"nuclei": replace(trial.SETTINGS["nuclei"], limit=4)})
+    monkeypatch.setattr(trial, "rows_of", lambda *_: [])
+
+    def note(arm, settings, data):
+        trained.append(arm.name)
+        return trial.Trained({}, torch.zeros(1, 4), torch.zeros(4), {}, 0.0)
+
+    monkeypatch.setattr(trial, "trained", note)
+    values = {"C": 0.1, "C_ES": 0.1, "L*": 0.1, "M": 50.0}
+    for commit, runs in (("abc", 7), ("abc", 0), ("def", 7)):
+        trained.clear()
+        trial.unit("nuclei", 100, values, {"commit": commit, "processor": "one"})
+        assert len(trained) == runs
+        assert json.loads((tmp_path / "nuclei/100/complete").read_text())["commit"] == commit
+
+
+@pytest.mark.parametrize(
+    ("scores", "next_value"),
+    [
+        ({0.1: 0.30, 0.15: 0.29, 0.2: 0.30}, None),  # inside
+        ({0.1: 0.30, 0.15: 0.29, 0.2: 0.28}, 0.25),
+        ({0.1: 0.28, 0.15: 0.29, 0.2: 0.30}, 0.05),
+        ({0.1: 0.30, 0.15: 0.281, 0.2: 0.28}, None),  # close to its neighbour
+        ({0.4: 0.30, 0.45: 0.28}, None),  # at the limit
+    ],
+)
+def test_a_grid_is_widened_at_an_edge_that_is_best(monkeypatch, scores, next_value):
+    monkeypatch.setattr(trial, "means", lambda *_: pd.Series(scores))
+    assert trial.widened("shapes", "C", "last") == next_value
