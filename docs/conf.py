@@ -41,6 +41,7 @@ CONTENTS = {
         "docs/several_gpus.md",
         "docs/authors_checkpoints.md",
         "Dataset/README.md",
+        "docs/nuclei.md",
     ],
     "Findings": [
         "docs/results.md",

@@ -2,7 +2,7 @@
 #     docker build --file docs/grading.Dockerfile --tag aslp-grading .
 FROM python:3.13-slim
 WORKDIR /aslp
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE LICENSE-data ./
 COPY aslp_lib aslp_lib
 RUN pip install --no-cache-dir ".[course,teach]"
 # A container runs as the user who starts it, who has no home folder in it.

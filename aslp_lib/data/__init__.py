@@ -1,1 +1,1 @@
-"""Data sets of images with binary masks: the paper's folders, textures and synthetic data."""
+"""Data sets of images with binary masks: the paper's folders and the embedded sets."""

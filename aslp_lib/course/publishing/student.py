@@ -29,9 +29,9 @@ BUILD = Path("build")
 ZIP = BUILD / "aslp-student.zip"
 
 INCLUDED = (
-    "CITATION.cff", "LICENSE", "LICENSE-text", "Makefile", "README.md", "environment.yml",
-    "main_ASLP.py", "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt",
-    "aslp_lib/**/*.py", "aslp_lib/**/*.j2", "aslp_lib/py.typed", "aslp_lib/course/recorded/*",
+    "CITATION.cff", "LICENSE*", "Makefile", "README.md", "environment.yml", "main_ASLP.py",
+    "pyproject.toml", "Dataset/*.md", "Dataset/*.py", "Dataset/*.txt", "aslp_lib/**/*.py",
+    "aslp_lib/**/*.j2", "aslp_lib/py.typed", "aslp_lib/data/*.npz", "aslp_lib/course/recorded/*",
     "benchmarks/README.md", "benchmarks/results/**/*", "docs/*.md", "docs/*.png", "docs/*.svg",
     "examples/*.py",
 )  # fmt: skip
