@@ -64,7 +64,7 @@ INSTRUCTIONS = {
 DATA = ("shapes", "nuclei")
 SETTINGS = {
     "shapes": replace(PRESETS["demo"], device="cpu"),
-    "nuclei": replace(PRESETS["demo"], device="cpu", data="nuclei", size=64),
+    "nuclei": replace(PRESETS["nuclei"], device="cpu"),
 }
 TUNING_SEEDS = range(5)
 SEEDS = {"shapes": range(100, 120), "nuclei": range(100, 110)}
