@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from timing import put_in_readme, spread
 
+from aslp_lib import console
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
 from aslp_lib.course.models import letters
@@ -421,4 +423,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(console.run(main))

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ def command():
     print("m\\u00e4ps", file=sys.stderr)
     list(tqdm([1]))
     Path("file").write_text("content")
-    child = "import sys; raise SystemExit(sys.stdout is None or sys.stderr is None)"
+    child = "import sys; print(); raise SystemExit(sys.stdout is None or sys.stderr is None)"
     subprocess.run([sys.executable, "-c", child], check=True)
 
 sys.exit(console.run(command))
@@ -38,9 +39,55 @@ def test_printing_does_not_stop_a_command(elsewhere, closed):
         preexec_fn=lambda: [os.close(number) for number in closed],
     )
     assert result.returncode == 0
-    assert 1 in closed or result.stdout == b"m\\xe4ps \\xb1\n"
+    assert 1 in closed or b"m\\xe4ps \\xb1\n" in result.stdout
     assert 2 in closed or b"m\\xe4ps\n" in result.stderr
     assert (elsewhere / "file").read_text() == "content"
+
+
+def run(code: str, *flags: str, **streams) -> subprocess.CompletedProcess:
+    """Run Python code, with a buffer for its output unless the flags say otherwise."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONUNBUFFERED": ""}
+    words = [sys.executable, *flags, "-c", code]
+    return subprocess.run(words, env=environment, **streams)
+
+
+@pytest.fixture
+def pipe_without_reader():
+    reader, writer = os.pipe()
+    os.close(reader)
+    yield writer
+    os.close(writer)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
+def test_a_command_goes_on_when_the_reader_of_its_output_ends(
+    elsewhere, pipe_without_reader, flags
+):
+    """As in `main_ASLP.py 2>&1 | head -1`."""
+    streams = dict.fromkeys(("stdout", "stderr"), pipe_without_reader)
+    assert run(COMMAND, *flags, **streams).returncode == 0
+    assert (elsewhere / "file").read_text() == "content"
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_command_goes_on_when_the_disk_is_full_and_then_says_that_output_is_missing(elsewhere):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        result = run(COMMAND, stdout=full, stderr=subprocess.PIPE)
+        assert run(COMMAND, stdout=subprocess.PIPE, stderr=full).returncode == 0
+    assert result.returncode == 1
+    assert b"error: standard output is incomplete (No space left on device)" in result.stderr
+    assert (elsewhere / "file").read_text() == "content"
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
+def test_output_waits_for_a_slow_reader_of_a_pipe_that_does_not_block(flags):
+    """A program that shares a terminal or a pipe with ours may have switched blocking off."""
+    code = "import os; from aslp_lib import console; os.set_blocking(1, False)\n"
+    code += "console.run(lambda: print(1_000_000 * 'x'))"
+    assert run(code, *flags, stdout=subprocess.PIPE).stdout == 1_000_000 * b"x" + b"\n"
 
 
 @pytest.mark.parametrize(

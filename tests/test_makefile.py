@@ -15,8 +15,8 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="GNU make is no
 
 @pytest.fixture
 def make(tmp_path):
-    """Run `make` with an interpreter in a folder whose name has a space."""
-    python, calls = tmp_path / "a b" / "python", tmp_path / "calls"
+    """Run `make` with an interpreter in a folder whose name has spaces and quotation marks."""
+    python, calls = tmp_path / "a `quoted' name" / "python", tmp_path / "calls"
     python.parent.mkdir()
     python.write_text(
         f'#!/bin/sh\necho "$*" >> "{calls}"\ncase "$*" in *"${{FAILS:-nothing}}"*) exit 1;; esac\n'
@@ -38,7 +38,7 @@ def make(tmp_path):
     return run
 
 
-def test_every_target_takes_an_interpreter_whose_path_has_a_space(make):
+def test_every_target_takes_an_interpreter_whose_path_has_spaces_and_quotation_marks(make):
     targets = set(re.findall(r"^([\w-]+):.*##", MAKEFILE, re.M))
     for target in targets - {"test-lowest", "test-newest"}:  # these make interpreters
         result, calls = make(target)
@@ -55,3 +55,29 @@ def test_both_stages_run_and_those_that_failed_are_named(make, fails, named):
     assert [" --nbval " in call for call in calls] == [False, True]
     assert result.returncode != 0
     assert f"make test: these failed: {named}\n" in result.stderr
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("target", "name", "arrives"),
+    [
+        ("test-notebooks", "NOTEBOOKS", "--nbval {} --timeout"),
+        ("test-units", "PROCESSES", "-n {} --dist"),
+        ("quick", "PROCESSES", "-n {} --dist"),
+        ("slides", "NPM", "reveal_url_prefix={}/reveal.js "),
+        ("test-lowest", "LOWEST_PYTHON", "--python {} .venv"),
+        ("test-newest", "NEWEST_PYTHON", "--python {} .venv"),
+    ],
+)
+def test_a_value_is_passed_on_and_never_run_as_a_command(make, tmp_path, target, name, arrives):
+    ran = tmp_path / "ran"
+    for value in (f"it's;>{ran};#", f"`>{ran}`", f'"$$(>{ran})"'):  # `make` reads $$ as $
+        _, calls = make(target, f"UV={tmp_path}/a `quoted' name/python", f"{name}={value}")
+        assert any(arrives.format(value.replace("$$", "$")) in call for call in calls)
+        assert not ran.exists()
+
+
+def test_several_notebooks_may_be_named_also_by_a_pattern(make):
+    _, (call,) = make("test-notebooks", "NOTEBOOKS=notebooks/0[23]_*.ipynb missing.ipynb")
+    named = "notebooks/02_label_perturbation.ipynb notebooks/03_sc_bce.ipynb missing.ipynb"
+    assert f" --nbval {named} --timeout" in call

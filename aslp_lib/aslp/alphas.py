@@ -229,21 +229,23 @@ class AdaptiveAlpha(nn.Module):
     ) -> None:
         """Move the alphas of the images of one training step; an empty step is allowed.
 
-        An alpha keeps its value if its gradient is not finite. This happens if a logit is NaN or
-        infinite, as in the first steps of mixed precision, or if every pixel is ignored.
+        Each alpha moves once. If several rows belong to one image, such as patches, its gradient is
+        the mean over the labelled pixels of all of them. An alpha keeps its value if its gradient
+        is not finite. This happens if a logit is NaN or infinite, as in the first steps of mixed
+        precision, or if every pixel is ignored.
 
         Args:
-            index: (N,) indices of the images in the training set, each at most once. They are
-                checked on a CPU only, because the check would synchronise another device.
-            logits: (N, ...) outputs z of the network for these images.
+            index: (N,) index in the training set of the image of each row. Indices are checked on a
+                CPU only, because the check would synchronise another device.
+            logits: (N, ...) outputs z of the network for these images or patches.
             labels: unperturbed labels y of the same shape, in {0, 1}, in between for soft labels,
                 or `ignore_index`. Other values raise an error on a CPU; on other devices, the alpha
                 of such an image keeps its value.
             ignore_index: label of pixels that are excluded, as in the loss.
 
         Raises:
-            ValueError: the shapes do not agree; an index occurs twice or is not that of an image; a
-                label is invalid; or the alphas are in half precision.
+            ValueError: the shapes do not agree; an index is not that of an image; a label is
+                invalid; or the alphas are in half precision.
         """
         if self.alpha.dtype not in (torch.float32, torch.float64):
             raise ValueError(
@@ -252,13 +254,11 @@ class AdaptiveAlpha(nn.Module):
             )
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
-        old = self.alpha[index]
-        if self.dynamics == "release":
-            gradient = release_gradient(logits, labels, self.technique, ignore_index).to(old)
-            new = self._release_step(old, gradient)
-        else:
-            gradient = alpha_gradient(logits, labels, self.technique, ignore_index).to(old)
-            new = self._stable_step(old, gradient)
+        old, release = self.alpha[index], self.dynamics == "release"
+        gradient_of_rows = release_gradient if release else alpha_gradient
+        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index).to(old)
+        gradient = self._image_gradient(gradient, index, labels, ignore_index)
+        new = self._release_step(old, gradient) if release else self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
@@ -270,10 +270,26 @@ class AdaptiveAlpha(nn.Module):
                 "image of logits"
             )
         check_images(index, len(self))
-        if index.device.type == "cpu" and len(set(indices := index.tolist())) < images:
-            raise ValueError(
-                f"index names an image twice: {indices}; expected each image at most once per step"
-            )
+
+    def _image_gradient(
+        self, gradient: Tensor, index: Tensor, labels: Tensor, ignore_index: int | None
+    ) -> Tensor:
+        """Replace the gradient of each row by the mean over all labelled pixels of its image.
+
+        Rows have the same number of pixels, so their weights are their labelled fractions. The
+        weight of a single row is 1, which leaves its gradient as it is, bit for bit.
+        """
+
+        def sum_of_image(values: Tensor) -> Tensor:
+            return values.new_zeros(len(self)).index_add(0, index, values)[index]
+
+        labelled = torch.ones_like(gradient)
+        if ignore_index is not None:
+            labelled = _image_means((labels.to(gradient.dtype) != ignore_index).to(gradient.dtype))
+            labelled = labelled.to(gradient.device)
+        sum_of_labelled = sum_of_image(labelled)
+        weighted = torch.where(labelled > 0, labelled / sum_of_labelled * gradient, 0.0)
+        return torch.where(sum_of_labelled > 0, sum_of_image(weighted), torch.nan)
 
     @torch.no_grad()
     def observe(self, accuracy: float, confidence: float | None = None) -> None:

@@ -266,7 +266,6 @@ def test_a_step_of_0_from_an_infinite_push_moves_nothing():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"index": [0, 2, 0]}, r"an image twice: \[0, 2, 0\]"),
         ({"index": [0, 1, -1]}, "image index -1 .* expected 0 to 3"),
         ({"index": [0, 4, 1]}, "image index 4 .* expected 0 to 3"),
         ({"index": [0, 1]}, r"index has shape \(2,\); expected \(3,\)"),
@@ -290,6 +289,34 @@ def test_a_step_that_is_none_is_refused_and_nothing_moves(change, message):
     with pytest.raises(ValueError, match=message):
         alphas.update(logits=torch.full((3, 2), 4.0), **step)
     assert alphas.alpha.eq(0).all()
+
+
+@pytest.mark.parametrize(("rule", "dynamics"), ALL_RULES)
+def test_patches_move_the_level_of_their_image_as_the_image_in_one_piece_does(rule, dynamics):
+    """In any order, with unlabelled pixels, and without effect on the other images."""
+    logits, labels = batch(6)
+    labels[0, 0, :3], labels[3] = 255, 255
+    index = torch.tensor([4, 2, 4, 4, 0, 2])
+    options = {"rule": rule, "warm_up": 1, "dynamics": dynamics}
+    of_patches, of_images = (AdaptiveAlpha(5, P.SOFT_INVERSION, **options).double() for _ in "12")
+    for alphas in (of_patches, of_images):
+        alphas.alpha.fill_(0.3)
+        alphas.observe(0.8, 0.95)
+    of_patches.update(index, logits, labels, ignore_index=255)
+    for i in (0, 2, 4):
+        piece = (torch.cat([*values[index == i]]).unsqueeze(0) for values in (logits, labels))
+        of_images.update(torch.tensor([i]), *piece, ignore_index=255)
+    torch.testing.assert_close(of_patches.alpha, of_images.alpha, rtol=0, atol=1e-12)
+    assert (of_patches.alpha != 0.3).tolist() == [True, False, True, False, True]
+
+
+@pytest.mark.fault
+def test_a_level_keeps_its_value_where_one_of_its_patches_is_not_finite():
+    alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0)
+    logits, labels = torch.full((4, 2), 4.0), torch.ones(4, 2)
+    logits[2, 1] = math.inf
+    alphas.update(torch.tensor([0, 0, 1, 1]), logits, labels)
+    assert alphas.alpha.gt(0).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

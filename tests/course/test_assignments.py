@@ -48,6 +48,19 @@ def test_too_few_digits_earn_half_and_a_wrong_answer_raises_its_hint(capsys):
             EXERCISES["03/floor"].grade(answer)
 
 
+def test_a_second_call_keeps_what_a_teacher_edited_and_names_it(elsewhere, capsys):
+    assignments.main()
+    files = {path: path.read_bytes() for path in Path("grading").rglob("*.*")}
+    assert len(files) == len(MODULES) + 1 and "kept" not in capsys.readouterr().out
+    edited, deleted = (path for path in files if path.parent.name in (NAME, "05_training_aslp"))
+    edited.write_text("edited")
+    deleted.unlink()
+    assignments.main()
+    printed = capsys.readouterr().out
+    assert printed.count("kept: ") == 1 and f"kept: {edited}, which differs" in printed
+    assert {path: path.read_bytes() for path in files} == files | {edited: b"edited"}
+
+
 GRADING = """
 import os, sys
 from nbgrader import api

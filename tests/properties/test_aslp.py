@@ -171,7 +171,7 @@ class Reference:
             self.bound = min(max(moved, 0.0), top, self.limit)
 
     def update(self, image, margins):
-        if self.seen < self.warm_up:
+        if self.seen < self.warm_up or not margins:
             return
         free = self.alpha[image] + self.eta * self.beta * sum(margins) / len(margins)
         if self.rule == "calibration":
@@ -188,7 +188,8 @@ class Reference:
         self.alpha[image] = min(max(new, 0.0), self.limit)
 
 
-PIXELS = st.lists(st.tuples(st.floats(-8, 8, width=16), st.booleans()), min_size=2, max_size=2)
+PIXEL = st.tuples(st.floats(-8, 8, width=16), st.sampled_from([0, 1, 255]))
+ROWS = st.lists(st.tuples(st.integers(0, 2), st.lists(PIXEL, min_size=2, max_size=2)), min_size=1)
 HALVES = st.floats(0.5, 1, width=16)
 
 
@@ -199,16 +200,20 @@ HALVES = st.floats(0.5, 1, width=16)
     weight=st.floats(0, 100),
     gain=SHARES,
     warm_up=st.integers(0, 3),
-    steps=st.lists(st.tuples(st.integers(0, 2), PIXELS, HALVES, HALVES), max_size=8),
+    steps=st.lists(st.tuples(ROWS, HALVES, HALVES), max_size=8),
 )
 def test_levels_are_those_of_plain_numbers(rule, technique, eta, weight, gain, warm_up, steps):
+    """An image may have several rows in a step, and pixels without a label."""
     settings = {"alpha_step_size": eta, "constraint_weight": weight, "bound_gain": gain}
     alphas = AdaptiveAlpha(3, technique, rule, warm_up=warm_up, **settings).double()
     reference = Reference(technique, rule, eta, weight, gain, warm_up)
-    for image, pixels, accuracy, confidence in steps:
-        logits, labels = torch.tensor(pixels, dtype=torch.float64).T[:, None]
-        alphas.update(torch.tensor([image]), logits, labels)
-        reference.update(image, [(y - 0.5) * z for z, y in pixels])
+    for rows, accuracy, confidence in steps:
+        images, pixels = zip(*rows, strict=True)
+        logits, labels = torch.tensor(pixels, dtype=torch.float64).unbind(-1)
+        alphas.update(torch.tensor(images), logits, labels, ignore_index=255)
+        for image in set(images):
+            pixels = [pixel for i, row in rows if i == image for pixel in row]
+            reference.update(image, [(y - 0.5) * z for z, y in pixels if y != 255])
         alphas.observe(accuracy, confidence)
         reference.observe(accuracy, confidence)
     np.testing.assert_allclose(alphas.alpha, reference.alpha, atol=1e-9)

@@ -98,6 +98,8 @@ _STEPS: tuple[Point, ...] = (
     (*read_only([0.02, 0.06, 0.1, 0.3, 0], [0.8, 4, 1.5, 2.5, -1.2]), 0.92, 2.0, 0.002, 2000.0),
     (*read_only([0.38, 0.36, 0.2, 0.5, 0.45], [1.1, 6, 2, 0.4, -3]), 0.8, 1.0, 0.01, 200.0),
     (*read_only([0.3, 0.1, 0.7, 0, 0.9], [70, 3, 45, -9, -400]), 0.4, 1.5, 0.005, 50.0),
+    # 1/beta is 2: the second alpha ends between the limit, 1, and the bound, 1.6
+    (*read_only([0.4, 0.95, 0.2, 0.7, 0.99], [3, 20, 400, -9, 0.5]), 0.6, 0.5, 0.01, 200.0),
 )
 
 
@@ -133,6 +135,10 @@ alpha would exceed the bound. Your function is checked on values that you do not
         "The gain of the step is eta*lambda*beta/2, because confidence decreases by beta/2 per "
         "unit of alpha.": partial(_moved, slope=1.0),
         "Only the limits are missing: clip to [0, min(1, 1/beta)].": partial(_moved, clip=False),
+        "Alpha is a probability. Where beta is below 1, the upper limit is therefore 1, not "
+        "1/beta.": lambda a, g, acc, beta, *rest: _moved(a, g, acc, beta, *rest, clip=False).clip(
+            0, 1 / beta
+        ),
     },
     properties={
         "Of two images with the same gradient, the one with the higher alpha must keep the higher "

@@ -2,7 +2,7 @@
 
 `grading/` becomes nbgrader's course folder. Its folder `source/` gets one assignment for each
 notebook that has exercises, from which `nbgrader generate_assignment` makes the version for
-students. TEACHING.md describes the commands that follow.
+students. Files that exist are kept. TEACHING.md describes the commands that follow.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from aslp_lib import console
 from aslp_lib.course.exercises import MODULES, Exercise
 from aslp_lib.course.exercises.framework import SECONDS
 from aslp_lib.course.publishing.solutions import KERNEL
-from aslp_lib.files import write
+from aslp_lib.files import read, write
 
 GRADING = Path("grading")
 
 CONFIG = '''\
-"""Settings of nbgrader. `make assignments` writes this file only if it does not exist."""
+"""Settings of nbgrader. `make assignments` keeps this file if it exists."""
 
 import secrets
 
@@ -110,7 +110,10 @@ def _code_cell(name: str, source: str, **values: bool | int) -> NotebookNode:
 
 
 def main() -> None:
-    """Write the assignments, and `nbgrader_config.py` if it does not exist.
+    """Write the assignments and `nbgrader_config.py`.
+
+    A file that exists is kept, because a teacher may have edited it; the names of the assignments
+    that are kept although the exercises would give others are printed.
 
     Raises:
         OSError: a file cannot be written.
@@ -120,7 +123,11 @@ def main() -> None:
         write(config, CONFIG)
     for module in MODULES:
         path = GRADING / "source" / module.NOTEBOOK / f"{module.NOTEBOOK}.ipynb"
-        write(path, f"{nbformat.writes(assignment(module))}\n")
+        content = f"{nbformat.writes(assignment(module))}\n"
+        if not path.exists():
+            write(path, content)
+        elif read(path) != content.encode():
+            print(f"kept: {path}, which differs from the exercises. Delete it to write it again.")
     print(GRADING)
 
 
