@@ -100,7 +100,8 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
     if pixels is None:
         area, inside, outside, size_mean = [value.mean(1) for value in values]
     else:
-        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # 0 without pixels
+        total = pixels.sum(axis=1, keepdims=True)
+        shares = pixels / np.where(total > 0, total, 1)  # 0 without pixels
         area, inside, outside, size_mean = [shares @ value for value in values]
     logs = xp.log(0.001 + area), xp.log(0.001 + inside + outside)
     entropies = inside / (area + 0.01), outside / (1 - area + 0.01)

@@ -144,6 +144,27 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
         np.testing.assert_allclose([confidence[i], positive[i]], sums)
 
 
+@pytest.mark.parametrize("of", OF)
+@pytest.mark.parametrize("equal_mass", [True, False])
+def test_bins_hold_all_of_a_fraction_of_a_pixel(equal_mass, of):
+    counts = Counts(np.random.default_rng(1).integers(0, 3, (4, 2, 256)))
+    part = Counts(counts.table / 1024)  # exact; most grey levels have less than a pixel
+    whole, parts = (
+        np.array(calibration.image_bins(c, 15, of, equal_mass=equal_mass)) for c in (counts, part)
+    )
+    np.testing.assert_allclose(1024 * parts, whole, rtol=1e-12)
+
+
+def test_equal_mass_scores_of_any_fractions():
+    """Rounding must not put the last edge beyond the last pixel."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        table = np.round(100 * rng.random((2, 2, 64))).astype(np.int64)
+        part = Counts(table / 97)
+        for score in (calibration.ece_equal_mass, calibration.ece_sweep):
+            assert score(part) == pytest.approx(score(Counts(table)), abs=1e-12)
+
+
 def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
     """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to
     0 within its standard error; the plain ECE cannot."""

@@ -116,6 +116,14 @@ def test_expected_labels_share_a_pixel():
     assert Counts.from_probabilities(p, share.round()).table.dtype == np.int64  # counted
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_expected_labels_in_any_precision_add_up_to_the_pixels(dtype):
+    labels = torch.full((1, 1000), 0.1, dtype=dtype)
+    counts = Counts.from_probabilities(torch.full((1, 1000), 0.5), labels)
+    assert counts.pixels == pytest.approx(1000, abs=1e-9)
+    assert counts.table[0, 1].sum() == pytest.approx(1000 * labels[0, 0].item(), abs=1e-9)
+
+
 TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
 
 

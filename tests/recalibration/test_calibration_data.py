@@ -53,6 +53,11 @@ def test_images_hold_their_pixels_features_and_shares_of_pixels():
     np.testing.assert_array_equal(binned.pooled, table.sum(axis=0))
 
 
+def test_features_do_not_depend_on_the_unit_of_pixels():
+    table, z = np.random.default_rng(0).integers(0, 5, (3, 256)), grey_level_logits(256)
+    np.testing.assert_allclose(map_features(z, table / 1e4), map_features(z, table), rtol=1e-12)
+
+
 @pytest.mark.parametrize("images", [1, 2])
 def test_every_corruption_is_measured_once(small, images):
     """But for those that mix two images, where there is one."""
