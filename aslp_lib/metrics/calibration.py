@@ -491,9 +491,10 @@ def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
         grey_levels: number of grey levels of the counts.
 
     Raises:
-        ValueError: if there is no bin, or if there are more bins than grey levels (and than the 256
-            of 8-bit maps), some of which would be empty.
+        ValueError: if the number is not an integer, if there is no bin, or if there are more bins
+            than grey levels (and than the 256 of 8-bit maps), some of which would be empty.
     """
     most = max(grey_levels, MAP_GREY_LEVELS)
-    expected = f"1 to {most}, because counts of {grey_levels} grey levels cannot fill more bins"
-    require("bins", bins, 1 <= bins <= most, expected)
+    valid = isinstance(bins, (int, np.integer)) and 1 <= bins <= most
+    reason = f"because counts of {grey_levels} grey levels cannot fill more bins"
+    require("bins", bins, valid, f"an integer from 1 to {most}, {reason}")

@@ -61,9 +61,9 @@ class Temperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        logits = grey_level_logits(counts.grey_levels)
+        pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
         margins = np.concatenate([-logits, logits])
-        return type(self)(best_temperature(pixels_to_fit(counts).ravel(), margins))
+        return type(self)(best_temperature(pixels.ravel(), margins))
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""

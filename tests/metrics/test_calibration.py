@@ -188,11 +188,12 @@ def test_what_cannot_be_measured():
     with pytest.raises(ValueError, match="of is 'both'"):
         calibration.ece(counts, of="both")
     for score in (calibration.ece, calibration.ece_equal_mass):
-        for bins in (-1, 0, 257):
-            with pytest.raises(ValueError, match=f"bins is {bins}; expected 1 to 256"):
+        for bins in (-1, 0, 257, 1.5, 10.0, "10", None):
+            with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1"):
                 score(counts, bins)
         score(counts, 256)
-    with pytest.raises(ValueError, match="bins is 0; expected 1 to 256"):
+        assert score(counts, np.int64(10)) == score(counts, 10)
+    with pytest.raises(ValueError, match="bins is 0; expected an integer from 1 to 256"):
         calibration.image_bins(counts, 0, equal_mass=True)
     with pytest.raises(ValueError, match="counts of 8 grey levels"):
         calibration.check_bins(257, 8)
