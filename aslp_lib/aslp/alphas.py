@@ -18,7 +18,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import RELEASE, Technique, check_labels
+from aslp_lib.aslp.perturbation import (
+    RELEASE,
+    Technique,
+    check_labels,
+    check_technique,
+    check_tensors,
+)
 from aslp_lib.aslp.rules import RULES
 
 Dynamics = Literal["stable", "release"]
@@ -55,8 +61,10 @@ def alpha_gradient(
         (N,) gradients in nats per pixel, in float64 for float64 logits and otherwise in float32.
 
     Raises:
+        TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
         ValueError: the shapes differ, or a label is invalid (on a CPU).
     """
+    check_technique(technique)
     return technique.beta * _mean_half_margin(logits, labels, ignore_index)
 
 
@@ -79,7 +87,12 @@ def release_gradient(
 
     Returns:
         (N,) gradients in nats per pixel.
+
+    Raises:
+        TypeError, ValueError: see `alpha_gradient`.
     """
+    check_technique(technique)
+    check_tensors(logits=logits)
     # The term 0 * logits keeps an infinite logit non-finite.
     clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits
     gradient = technique.beta * _mean_half_margin(clamped, labels, ignore_index)
@@ -88,6 +101,7 @@ def release_gradient(
 
 def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
     """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
+    check_tensors(logits=logits, labels=labels)
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
@@ -156,6 +170,7 @@ class AdaptiveAlpha(nn.Module):
         dynamics: kind of step, "stable" or "release".
 
     Raises:
+        TypeError: the technique is not a `Technique`.
         ValueError: an argument is out of its range; the message names it.
     """
 
@@ -177,6 +192,7 @@ class AdaptiveAlpha(nn.Module):
         dynamics: Dynamics = "stable",
     ) -> None:
         super().__init__()
+        check_technique(technique)
         _check_choice("rule", rule, tuple(RULES))
         _check_choice("dynamics", dynamics, get_args(Dynamics))
         non_negative = {
@@ -217,8 +233,18 @@ class AdaptiveAlpha(nn.Module):
         return len(self.alpha)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """Return the alphas of the images `index`, in the shape of `index`."""
-        return self.alpha[index]
+        """Return the alphas of the images `index`, in the shape of `index`.
+
+        Args:
+            index: indices of images in the training set, of any shape and integer dtype. They are
+                checked on a CPU only, because the check would synchronise another device.
+
+        Raises:
+            TypeError: the index is not a tensor.
+            ValueError: the index is not of an integer dtype, or not that of an image (on a CPU).
+        """
+        check_images(index, len(self))
+        return self.alpha[index.to(self.alpha.device, torch.long)]
 
     def extra_repr(self) -> str:
         return f"{len(self)} images, {self.technique.name}, {self.dynamics}"
@@ -242,6 +268,7 @@ class AdaptiveAlpha(nn.Module):
             ignore_index: label of pixels that are excluded, as in the loss.
 
         Raises:
+            TypeError: an argument is not a tensor.
             ValueError: the shapes do not agree; an index occurs twice or is not that of an image; a
                 label is invalid; or the alphas are in half precision.
         """
@@ -250,6 +277,7 @@ class AdaptiveAlpha(nn.Module):
                 f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
                 "torch.float64. Convert them with alphas.float(): half precision loses small steps."
             )
+        check_tensors(index=index, logits=logits, labels=labels)
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
         old = self.alpha[index]
@@ -320,14 +348,19 @@ def _check_technique(alphas: nn.Module, state: dict[str, Any], prefix: str, *_: 
 
 
 def check_images(index: Tensor, images: int) -> None:
-    """Raise ValueError unless an index consists of integers in [0, images).
+    """Raise an error unless an index is a tensor of integers in [0, images).
 
     Values are checked on a CPU only, because the check would synchronise another device.
+
+    Raises:
+        TypeError: it is not a tensor.
+        ValueError: it has another dtype, or a value is out of range.
     """
+    check_tensors(index=index)
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":
-        for i in index.tolist():
+        for i in index.flatten().tolist():
             if not 0 <= i < images:
                 raise ValueError(
                     f"image index {i} is out of range; expected 0 to {images - 1}, for {images} "

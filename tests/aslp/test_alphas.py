@@ -292,6 +292,31 @@ def test_a_step_that_is_none_is_refused_and_nothing_moves(change, message):
     assert alphas.alpha.eq(0).all()
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0, -1], "image index -1 .* expected 0 to 3"),
+        ([4, 0], "image index 4 .* expected 0 to 3"),
+        ([True, False], "torch.bool; expected an integer"),
+        ([0.0, 1.0], "torch.float32; expected an integer"),
+    ],
+)
+def test_levels_are_read_and_moved_by_the_same_indices(index, message):
+    alphas, index = AdaptiveAlpha(4, P.MODERATION), torch.tensor(index)
+    for use in (lambda: alphas[index], lambda: alphas.update(index, *torch.ones(2, 2, 1))):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_levels_have_the_shape_of_their_index():
+    alphas = AdaptiveAlpha(4, P.MODERATION)
+    alphas.alpha.copy_(torch.tensor([0.0, 0.1, 0.2, 0.3]))
+    for index in (torch.tensor(3), torch.tensor([1, 0, 1, 1]), torch.tensor([[2, 1], [2, 0]])):
+        for kind in (torch.uint8, torch.int32, torch.int64):  # 8 bits are no mask
+            torch.testing.assert_close(alphas[index.to(kind)], index / 10)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_levels_in_half_precision_are_refused(dtype):
     alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
