@@ -148,8 +148,9 @@ class AdaptiveAlpha(nn.Module):
       0.01 below the limit.
 
     All state is in buffers: it moves with `.to(device)`, and `state_dict()` saves it together with
-    the technique. An update has no loop over images and does not synchronise the device.
-    Source: Liu et al., ICCV 2023, method figure.
+    the technique. `load_state_dict` raises a ValueError if the state belongs to another technique,
+    or if it holds a value that no training produces, such as NaN. An update has no loop over images
+    and does not synchronise the device. Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
@@ -220,7 +221,7 @@ class AdaptiveAlpha(nn.Module):
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
         module: Any = self  # torch does not annotate this method
-        module.register_load_state_dict_pre_hook(_check_technique)
+        module.register_load_state_dict_pre_hook(_check_state)
 
     def get_extra_state(self) -> Tensor:
         """Return beta and noise of the technique.
@@ -332,19 +333,35 @@ class AdaptiveAlpha(nn.Module):
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
 
 
-def _check_technique(alphas: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Reject the state of another technique before any of it is loaded.
+def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Reject a state of another technique, or with impossible values, before any of it is loaded.
 
-    States of earlier versions do not store their technique and are accepted.
+    A state without any entry of this module is left to torch, which reports the missing entries
+    unless `strict=False` allows them.
     """
     expected = alphas.get_extra_state()
-    saved = state.pop(f"{prefix}_extra_state", expected)
-    if saved.tolist() != expected.tolist():
+    names = [name for name, _ in alphas.named_buffers() if prefix + name in state]
+    saved = state.pop(f"{prefix}_extra_state", None)
+    if saved is None and not names:
+        return
+    if saved is None or saved.tolist() != expected.tolist():
+        found = "unknown" if saved is None else saved.tolist()
         raise ValueError(
-            "the perturbation levels were learned with another technique: beta and noise are "
-            f"{saved.tolist()}; expected {expected.tolist()}. Load them into an AdaptiveAlpha of "
-            "their own technique."
+            "the perturbation levels were learned with another technique, or an unknown one: beta "
+            f"and noise are {found}; expected {expected.tolist()}. Load the whole state_dict of an "
+            "AdaptiveAlpha of the same technique."
         )
+    # Rounding in half precision may have moved an alpha beyond its limit.
+    limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
+    largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
+    for name in names:
+        values, most = state[prefix + name], largest.get(name, 1.0)
+        if not bool(((values >= 0) & (values <= most)).all()):
+            raise ValueError(
+                f"the state of the perturbation levels is damaged: {name} spans "
+                f"[{values.min():g}, {values.max():g}]; expected values in [0, {most:g}]. Load "
+                "another checkpoint."
+            )
 
 
 def check_images(index: Tensor, images: int) -> None:
