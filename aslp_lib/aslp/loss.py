@@ -56,7 +56,8 @@ def sc_bce_with_logits(
         reduction: "mean", "sum", or "none", which returns the shape of the logits.
         ignore_index: label of pixels that are excluded from the sum and the mean, such as 255 or
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
-        generator: random generator of the switches and the noise.
+        generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
+            for all images (on a CPU; see `sampled_targets`).
 
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.

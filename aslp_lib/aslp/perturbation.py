@@ -209,7 +209,10 @@ def sampled_targets(
         labels: (N, ...) labels, as in `perturb`.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
         technique: the perturbation technique.
-        generator: random generator of the switches and the noise.
+        generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
+            for all images, so that a run with alpha = 0 leaves the generator as plain BCE does.
+            The values of a tensor alpha are read on a CPU only, because reading them would
+            synchronise another device: there, switches are drawn for any alpha.
         uniform: (N,) numbers in [0, 1) to use instead of a new draw: Z_i = 1 if number i is below
             alpha_i.
         noise: noise of the shape of the labels, as in `perturb`.
@@ -221,7 +224,10 @@ def sampled_targets(
     """
     check_technique(technique)
     labels = _checked(labels)
-    alpha = _broadcast_alpha(alpha, labels)
+    alpha = _checked_alpha(alpha, labels)
+    if alpha.device.type == "cpu" and not bool(alpha.any()):
+        return labels.clone()
+    alpha = _broadcast(alpha, labels)
     if uniform is None:
         device = generator.device if generator is not None else labels.device
         uniform = torch.rand(len(labels), generator=generator, device=device)
@@ -245,7 +251,7 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
     """
     check_technique(technique)
     labels = _checked(labels)
-    expected_perturbation = _broadcast_alpha(alpha, labels) * technique.beta
+    expected_perturbation = _broadcast(_checked_alpha(alpha, labels), labels) * technique.beta
     return (1 - expected_perturbation) * labels + expected_perturbation / 2
 
 
@@ -303,8 +309,8 @@ def _floating(labels: Tensor) -> Tensor:
     return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
 
 
-def _broadcast_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
-    """Reshape alpha to (N, 1, ...), so that it broadcasts over the pixels of each image."""
+def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
+    """Return alpha with one value per image, (N,), in the labels' precision, on its own device."""
     if not isinstance(alpha, (Tensor, Real)):
         raise TypeError(
             f"the type of alpha is {type(alpha).__name__}; expected a tensor with one value for "
@@ -322,4 +328,9 @@ def _broadcast_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
             f"alpha has shape {tuple(alpha.shape)}; expected one number, or ({len(labels)},) with "
             f"one value for each of the {len(labels)} images"
         )
+    return alpha
+
+
+def _broadcast(alpha: Tensor, labels: Tensor) -> Tensor:
+    """Reshape alpha (N,) to (N, 1, ...), so that it broadcasts over the pixels of each image."""
     return alpha.to(labels.device).view(-1, *[1] * (labels.dim() - 1))

@@ -179,6 +179,32 @@ def test_labels_that_are_none_are_refused(value):
     assert P.perturb(on_device, P.MODERATION).shape == (2, 3)
 
 
+@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.DYNAMIC_MODERATION], ids=["HI", "DM"])
+@pytest.mark.parametrize("alpha", [0, 0.0, torch.zeros(3)], ids=["0", "0.0", "tensor"])
+def test_nothing_is_drawn_where_no_switch_can_fire(technique, alpha):
+    """Otherwise BCE as SC-BCE with alpha 0 would see the images in another order than BCE."""
+    labels, generator = torch.ones(3, 1, 2, 2), torch.Generator()
+    before = generator.get_state(), torch.get_rng_state()
+    for draw in (generator, None):
+        targets = P.sampled_targets(labels, alpha, technique, draw)
+        assert torch.equal(targets, labels) and targets.data_ptr() != labels.data_ptr()
+    assert torch.equal(generator.get_state(), before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+    P.sampled_targets(labels, torch.tensor([0.0, 0.1, 0.0]), technique, generator)
+    assert not torch.equal(generator.get_state(), before[0])
+
+
+def test_alphas_on_another_device_are_not_read():
+    """Reading their values would synchronise the device; meta tensors have no values."""
+    labels, generator = torch.ones(3, 1, 2, 2, device="meta"), torch.Generator()
+    before = generator.get_state()
+    P.sampled_targets(labels, torch.zeros(3, device="meta"), P.MODERATION, generator)
+    assert not torch.equal(generator.get_state(), before)
+    before = generator.get_state()
+    P.sampled_targets(labels, 0.0, P.MODERATION, generator)  # a number is on the CPU
+    assert torch.equal(generator.get_state(), before)
+
+
 @pytest.mark.fault
 @pytest.mark.parametrize("technique", ["HI", None, P.Technique])
 def test_a_name_is_no_technique(technique):
