@@ -113,14 +113,14 @@ class Images:
     """Images of a set with their features, as a fit on images needs them.
 
     >>> images = Images.of(Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]])))
-    >>> images.tables[0, :, [51, 204]]  # half of the pixels at p = 0.2, half at p = 0.8
-    array([[0.5, 0. ],
-           [0. , 0.5]])
+    >>> images.tables[0, :, [51, 204]]  # a background pixel at p = 0.2, foreground at p = 0.8
+    array([[1., 0.],
+           [0., 1.]])
 
     Args:
         pooled: pixels of all images by label and grey level, shape (2, grey_levels).
         logits: logits of the grey levels or centres of the bins, shape (K,).
-        tables: shares of each image's pixels by label and logit, shape (N, 2, K).
+        tables: pixels of each image by label and logit, shape (N, 2, K).
         features: features of each image, shape (N, features).
     """
 
@@ -139,8 +139,7 @@ class Images:
         pooled = pixels_to_fit(counts)
         filled = counts.table[counts.table.any(axis=(1, 2))]
         z = grey_level_logits(counts.grey_levels)
-        shares = filled / filled.sum(axis=(1, 2), keepdims=True)
-        return cls(pooled, z, shares, map_features(z, filled.sum(axis=1)))
+        return cls(pooled, z, filled.astype(np.float64), map_features(z, filled.sum(axis=1)))
 
     def binned(self) -> Images:
         """Return the images with logits in `BINS` bins, which take a hundredth of the memory.

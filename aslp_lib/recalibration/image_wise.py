@@ -57,7 +57,7 @@ class ImageWise(Recalibration):
     ridge: ClassVar[float]
     """Factor of the ridge penalty, the sum of squares of all w except w_0."""
     clean_weight: ClassVar[float] = 10.0
-    """Weight of a clean image in the fit; each of its 30 corrupted copies has weight 1."""
+    """Weight of a clean pixel in the fit; its copies under 30 corruptions have weight 1."""
 
     foreground: tuple[float, ...] = ()
     """Weights w of pixels that are predicted foreground; empty for the identity."""
@@ -112,11 +112,12 @@ class ImageWise(Recalibration):
         return self.unless_worse(fitted, counts.grey_levels, outcomes)
 
     def minimise(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Minimise the NLL with a ridge penalty, by L-BFGS.
+        """Minimise the mean NLL with a ridge penalty, by L-BFGS.
 
-        The NLL of an image is the mean over its pixels. A clean image has ten times the weight of a
-        corrupted one. The ridge factor was chosen by leaving out one corruption at a time
-        (`benchmarks/image_wise.py`), without using a test set.
+        The mean is over pixels, as in the score `nll`, so that a large image counts more than a
+        small one. A clean pixel has ten times the weight of a corrupted one. The ridge factor was
+        chosen by leaving out one corruption at a time (`benchmarks/image_wise.py`), without using a
+        test set.
         """
         sets = [_images(images).binned() for images in (counts, *corrupted)]
         clean = sets[0].features
@@ -124,36 +125,33 @@ class ImageWise(Recalibration):
         deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
         inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
-        weights = np.ones(len(inputs))
-        weights[: len(clean)] = self.clean_weight
         tables = np.concatenate([images.tables for images in sets])
-        foreground, background = self._fitted(tables, inputs.clip(lowest, highest), weights)
+        tables[: len(clean)] *= self.clean_weight
+        foreground, background = self._fitted(tables, inputs.clip(lowest, highest))
         numbers = (foreground, background, means, deviations, lowest, highest)
         return type(self)(*(tuple(array.tolist()) for array in numbers))
 
     @torch.inference_mode(False)
     @torch.enable_grad()  # the fit needs gradients, also where a caller has turned them off
-    def _fitted(self, tables: np.ndarray, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _fitted(self, tables: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
-            tables: shares of each image's pixels by label and bin, shape (N, 2, BINS).
+            tables: weighted pixels of each image by label and bin, shape (N, 2, BINS).
             inputs: standardised and clipped features, shape (N, features).
-            weights: weight of each image, shape (N,).
         """
         from scipy.optimize import minimize
 
-        background, positive = (torch.from_numpy(tables[:, i]) for i in (0, 1))
+        background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
         z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
-        importance = torch.from_numpy(weights / weights.sum())
         shape = 2, phi.shape[1]
 
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
             w = torch.tensor(flat).view(shape).requires_grad_()
             sides = phi @ w.T + self.start
             after = self.changed(z, torch.where(z > 0, sides[:, :1], sides[:, 1:]))
-            nll = (positive * softplus(-after) + background * softplus(after)).sum(dim=1)
-            total = importance @ nll + self.ridge * w[:, 1:].square().sum()
+            nll = (positive * softplus(-after) + background * softplus(after)).sum()
+            total = nll + self.ridge * w[:, 1:].square().sum()
             (gradient,) = torch.autograd.grad(total, w)
             return total.item(), gradient.numpy().ravel()
 
@@ -163,7 +161,7 @@ class ImageWise(Recalibration):
         return w
 
     def _outcome(self, images: Images, weight: float) -> Outcome:
-        """Recalibrate the logits of images, of which each has the given weight."""
+        """Recalibrate the logits of images, whose pixels have the given weight."""
         after = self._changed(torch.from_numpy(images.logits), images.features)
         return Outcome(images.logits, after.numpy(), weight * images.tables)
 
