@@ -83,6 +83,9 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
     >>> map_features(np.log([[4.0, 0.25]])).round(2)  # p = 0.8 and 0.2; H = 0.50
     array([[-0.69, -0.69,  0.49,  0.49,  1.39]])
 
+    Infinite logits count as the largest finite ones, and NaN as 0, the logit of probability 1/2:
+    one broken pixel must not change what is known about the others.
+
     Args:
         logits: logits of each pixel, shape (N, pixels); or with `pixels`, distinct logits as a
             NumPy array of shape (K,).
@@ -92,6 +95,7 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
         Shape (N, features), in the order of `FEATURES`.
     """
     xp: Any = torch if isinstance(logits, Tensor) else np
+    logits = xp.nan_to_num(logits)
     size = xp.abs(logits)
     odds = xp.exp(-size)  # entropy is the same for z and -z
     entropy = xp.log1p(odds) + size * odds / (1 + odds)

@@ -21,7 +21,14 @@ from torch.nn.functional import logsigmoid, softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
-from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, as_float32
+from aslp_lib.recalibration.base import (
+    IDENTITY,
+    Outcome,
+    Recalibration,
+    as_float32,
+    as_floats,
+    at_least_float32,
+)
 from aslp_lib.recalibration.calibration_data import (
     FEATURES,
     CalibrationData,
@@ -82,8 +89,9 @@ class ImageWise(Recalibration):
         if not all(deviation > 0 for deviation in self.deviations):
             raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
 
+    @staticmethod
     @abstractmethod
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Recalibrate logits, each with its u; all logits keep their signs."""
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
@@ -171,8 +179,7 @@ class ImageWise(Recalibration):
         Args:
             features: features of N images, shape (N, features), from `map_features`.
         """
-        inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
-        return _with_one(inputs) @ np.array([self.foreground, self.background]).T
+        return _levels(*at_least_float32(torch.from_numpy(features), *vars(self).values())).numpy()
 
     def _changed(self, logits: Tensor, features: np.ndarray) -> Tensor:
         """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
@@ -180,13 +187,23 @@ class ImageWise(Recalibration):
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """Recalibrate logits (N, ...), each image with its own features."""
-        if not self.foreground:
+        """Recalibrate logits (N, ...), each image with its own features.
+
+        Each row of a two-dimensional tensor is an image.
+        """
+        return self.apply_with(logits, *vars(self).values())
+
+    @classmethod
+    def apply_with(cls, logits: Tensor, *parameters: tuple[float, ...] | Tensor) -> Tensor:
+        """Compute `apply` with these values of the fields, in their order; they may be tensors."""
+        logits = as_floats(logits)
+        if not len(parameters[0]):
             return logits
-        # On the CPU, because not every device supports double precision.
-        flat = logits.reshape(len(logits), -1).cpu().double()
-        after = self._changed(flat, map_features(flat.numpy()))
-        return after.to(logits).view(logits.shape)
+        z, *tensors = at_least_float32(logits, *parameters)
+        flat = z.unsqueeze(-1).flatten(1)
+        u = _levels(map_features(flat), *tensors)
+        changed = cls.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
+        return changed.view(logits.shape).to(logits.dtype)
 
     def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
         """Compute the grey levels for each image; see `Recalibration`."""
@@ -239,7 +256,8 @@ class ImageWiseShrinkage(ImageWise):
     start = -3.0
     ridge = 0.001
 
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    @staticmethod
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Compute the logits of `(1 - s) p + s/2`."""
         # The numerator and the denominator of the odds p' / (1 - p'), each in logarithms, because
         # 1 - p' would be rounded for large logits.
@@ -280,7 +298,8 @@ class ImageWiseTemperature(ImageWise):
     start = 0.0
     ridge = 0.01
 
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    @staticmethod
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Compute `z / exp(u)`."""
         return logits * torch.exp(-u.clamp(math.log(LOWEST), math.log(HIGHEST)))
 
@@ -290,6 +309,22 @@ class ImageWiseTemperature(ImageWise):
 
 def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
+
+
+def _levels(
+    features: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    means: Tensor,
+    deviations: Tensor,
+    lowest: Tensor,
+    highest: Tensor,
+) -> Tensor:
+    """Compute u of predicted foreground and of background, shape (N, 2); see `ImageWise`."""
+    inputs = ((features - means) / deviations).clip(lowest, highest)
+    weights = torch.stack([foreground, background])
+    # This is not written as a matrix product, which autocast would compute in half precision.
+    return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
 
 
 def _with_one(inputs: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration
+from aslp_lib.recalibration.base import Recalibration, as_floats
 from aslp_lib.recalibration.calibration_data import CalibrationData, Images
 
 LOWEST, HIGHEST = 0.01, 100.0
@@ -67,7 +67,7 @@ class Temperature(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
-        return logits / self.value
+        return as_floats(logits) / self.value
 
     def describe(self) -> str:
         """Return T, and whether it is an end of the range that was searched."""
@@ -213,6 +213,7 @@ class ClassWiseTemperature(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T_1` for positive and `z / T_0` for other logits."""
+        logits = as_floats(logits)
         return torch.where(logits > 0, logits / self.foreground, logits / self.background)
 
     def describe(self) -> str:
