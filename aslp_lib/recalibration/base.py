@@ -340,6 +340,29 @@ def at_least_float32(logits: Tensor, *lists: tuple[float, ...] | Tensor) -> list
     return [z, *(torch.as_tensor(numbers, dtype=z.dtype, device=z.device) for numbers in lists)]
 
 
+def log_add(x: Tensor, y: Tensor) -> Tensor:
+    """Compute `log(exp(x) + exp(y))`, also in files that `torch.onnx.export` writes.
+
+    ONNX has no operator for `torch.logaddexp` and `logsigmoid`. The exporters write them as the
+    logarithm of a sum of exponentials, which overflows and underflows in float32.
+
+    >>> log_add(torch.tensor([0.0, 1000.0]), torch.tensor([0.0, -1000.0]))
+    tensor([6.9315e-01, 1.0000e+03])
+    """
+    # The difference of equal infinities is NaN, and must count as 0.
+    distance = (x - y).abs().nan_to_num(nan=0.0, posinf=torch.inf)
+    return torch.maximum(x, y) + torch.log1p(torch.exp(-distance))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """Compute `log(sigmoid(x))`, also in files that `torch.onnx.export` writes; see `log_add`.
+
+    >>> log_sigmoid(torch.tensor([0.0, -1000.0]))
+    tensor([-6.9315e-01, -1.0000e+03])
+    """
+    return -log_add(torch.zeros_like(x), -x)
+
+
 def preserve_decisions(
     probability: NDArray[np.float32], before: NDArray[np.float32]
 ) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
@@ -28,6 +28,8 @@ from aslp_lib.recalibration.base import (
     as_float32,
     as_floats,
     at_least_float32,
+    log_add,
+    log_sigmoid,
 )
 from aslp_lib.recalibration.calibration_data import (
     FEATURES,
@@ -259,12 +261,17 @@ class ImageWiseShrinkage(ImageWise):
     @staticmethod
     def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Compute the logits of `(1 - s) p + s/2`."""
-        # The numerator and the denominator of the odds p' / (1 - p'), each in logarithms, because
-        # 1 - p' would be rounded for large logits.
         u = u.clamp(max=LARGEST_PARAMETER)
-        keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
-        positive = torch.logaddexp(keep + logsigmoid(logits), half)
-        return positive - torch.logaddexp(keep + logsigmoid(-logits), half)
+        keep, half = log_sigmoid(-u), log_sigmoid(u) - math.log(2)
+        # Near p' = 1/2, from 2 p' - 1 = (1 - s) (2 p - 1), so that signs are exact.
+        excess = keep.exp() * torch.tanh(logits / 2)
+        near = excess.clamp(-0.5, 0.5)
+        small = torch.log1p(near) - torch.log1p(-near)
+        # Elsewhere, from the numerator and the denominator of the odds p' / (1 - p'), each in
+        # logarithms, because 1 - p' would be rounded.
+        positive = log_add(keep + log_sigmoid(logits), half)
+        large = positive - log_add(keep + log_sigmoid(-logits), half)
+        return torch.where(excess.abs() < 0.5, small, large)
 
     def _in_words(self, u: float) -> str:
         return f"s = {1 / (1 + math.exp(-u)):.3f}"

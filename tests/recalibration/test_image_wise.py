@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal, localcontext
+from itertools import product
 
 import numpy as np
 import pytest
@@ -49,15 +51,28 @@ def test_what_it_does_to_logits():
     torch.testing.assert_close(ImageWiseTemperature().changed(z, u), z / torch.exp(u))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_decision_changes_however_large_a_logit(kind):
-    z = torch.tensor([-1e4, -30.0, -1e-3, 0.0, 1e-3, 30.0, 1e4]).double()
+def test_no_decision_changes_however_large_or_small_a_logit(kind, dtype):
+    large = [1e-20, 1e-7, 1e-3, 0.3, 1.1, 17.0, 30.0, 1e4]
+    z = torch.tensor([*(-value for value in large), 0.0, *large], dtype=dtype)
     for u in (-50.0, -3.0, 0.0, 3.0, 50.0):
         after = kind().changed(z, torch.full_like(z, u))
         assert torch.isfinite(after).all()
         assert torch.equal(torch.sign(after), torch.sign(z))
     ends = ImageWiseTemperature().changed(z, torch.tensor(50.0)), z / 100
     torch.testing.assert_close(*ends)
+
+
+def test_a_shrunk_logit_has_all_its_digits():
+    """Next to 0 and far from it, compared with decimals of 200 digits."""
+    for z, u in product((1e-12, 1e-3, 0.5, 1.0, 1.2, 5.0, 40.0, 200.0), (-30.0, -2.0, 0.0, 15.0)):
+        with localcontext(prec=200):
+            p, s = (1 / (1 + (-Decimal(value)).exp()) for value in (z, u))
+            shrunk = (1 - s) * p + s / 2
+            expected = float((shrunk / (1 - shrunk)).ln())
+        found = ImageWiseShrinkage().changed(*torch.tensor([z, u], dtype=torch.float64))
+        assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
 def probabilities(kind, p, u):
