@@ -39,6 +39,17 @@ def require(name: str, value: object, valid: bool, expected: str) -> None:
         raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
 
 
+def require_type(name: str, value: object, kind: type, expected: str) -> None:
+    """Raise TypeError unless a value is of a type, with "the type of NAME is TYPE; expected ...".
+
+    >>> require_type("counts", [1, 2], dict, "a dict")
+    Traceback (most recent call last):
+    TypeError: the type of counts is list; expected a dict
+    """
+    if not isinstance(value, kind):
+        raise TypeError(f"the type of {name} is {type(value).__name__}; expected {expected}")
+
+
 def json_object(text: str | bytes) -> dict[str, Any]:
     """Parse a JSON object.
 

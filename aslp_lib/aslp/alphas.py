@@ -18,7 +18,13 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import RELEASE, Technique, check_labels
+from aslp_lib.aslp.perturbation import (
+    RELEASE,
+    Technique,
+    check_labels,
+    check_technique,
+    check_tensors,
+)
 from aslp_lib.aslp.rules import RULES
 
 Dynamics = Literal["stable", "release"]
@@ -55,8 +61,10 @@ def alpha_gradient(
         (N,) gradients in nats per pixel, in float64 for float64 logits and otherwise in float32.
 
     Raises:
+        TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
         ValueError: the shapes differ, or a label is invalid (on a CPU).
     """
+    check_technique(technique)
     return technique.beta * _mean_half_margin(logits, labels, ignore_index)
 
 
@@ -79,7 +87,12 @@ def release_gradient(
 
     Returns:
         (N,) gradients in nats per pixel.
+
+    Raises:
+        TypeError, ValueError: see `alpha_gradient`.
     """
+    check_technique(technique)
+    check_tensors(logits=logits)
     # The term 0 * logits keeps an infinite logit non-finite.
     clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits
     gradient = technique.beta * _mean_half_margin(clamped, labels, ignore_index)
@@ -88,6 +101,7 @@ def release_gradient(
 
 def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
     """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
+    check_tensors(logits=logits, labels=labels)
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
@@ -134,8 +148,9 @@ class AdaptiveAlpha(nn.Module):
       0.01 below the limit.
 
     All state is in buffers: it moves with `.to(device)`, and `state_dict()` saves it together with
-    the technique. An update has no loop over images and does not synchronise the device.
-    Source: Liu et al., ICCV 2023, method figure.
+    the technique. `load_state_dict` raises a ValueError if the state belongs to another technique,
+    or if it holds a value that no training produces, such as NaN. An update has no loop over images
+    and does not synchronise the device. Source: Liu et al., ICCV 2023, method figure.
 
     >>> from aslp_lib.aslp.perturbation import MODERATION
     >>> alphas = AdaptiveAlpha(3, MODERATION, warm_up=1)
@@ -156,6 +171,7 @@ class AdaptiveAlpha(nn.Module):
         dynamics: kind of step, "stable" or "release".
 
     Raises:
+        TypeError: the technique is not a `Technique`.
         ValueError: an argument is out of its range; the message names it.
     """
 
@@ -177,6 +193,7 @@ class AdaptiveAlpha(nn.Module):
         dynamics: Dynamics = "stable",
     ) -> None:
         super().__init__()
+        check_technique(technique)
         _check_choice("rule", rule, tuple(RULES))
         _check_choice("dynamics", dynamics, get_args(Dynamics))
         non_negative = {
@@ -204,7 +221,7 @@ class AdaptiveAlpha(nn.Module):
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
         module: Any = self  # torch does not annotate this method
-        module.register_load_state_dict_pre_hook(_check_technique)
+        module.register_load_state_dict_pre_hook(_check_state)
 
     def get_extra_state(self) -> Tensor:
         """Return beta and noise of the technique.
@@ -217,8 +234,18 @@ class AdaptiveAlpha(nn.Module):
         return len(self.alpha)
 
     def __getitem__(self, index: Tensor) -> Tensor:
-        """Return the alphas of the images `index`, in the shape of `index`."""
-        return self.alpha[index]
+        """Return the alphas of the images `index`, in the shape of `index`.
+
+        Args:
+            index: indices of images in the training set, of any shape and integer dtype. They are
+                checked on a CPU only, because the check would synchronise another device.
+
+        Raises:
+            TypeError: the index is not a tensor.
+            ValueError: the index is not of an integer dtype, or not that of an image (on a CPU).
+        """
+        check_images(index, len(self))
+        return self.alpha[index.to(self.alpha.device, torch.long)]
 
     def extra_repr(self) -> str:
         return f"{len(self)} images, {self.technique.name}, {self.dynamics}"
@@ -244,6 +271,7 @@ class AdaptiveAlpha(nn.Module):
             ignore_index: label of pixels that are excluded, as in the loss.
 
         Raises:
+            TypeError: an argument is not a tensor.
             ValueError: the shapes do not agree; an index is not that of an image; a label is
                 invalid; or the alphas are in half precision.
         """
@@ -252,6 +280,7 @@ class AdaptiveAlpha(nn.Module):
                 f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
                 "torch.float64. Convert them with alphas.float(): half precision loses small steps."
             )
+        check_tensors(index=index, logits=logits, labels=labels)
         self._check_index(index, len(logits))
         index = index.to(self.alpha.device, torch.long)
         old, release = self.alpha[index], self.dynamics == "release"
@@ -320,30 +349,51 @@ class AdaptiveAlpha(nn.Module):
         return torch.where(new >= limit, limit - 0.01, new.clamp(min=0.0))
 
 
-def _check_technique(alphas: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Reject the state of another technique before any of it is loaded.
+def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Reject a state of another technique, or with impossible values, before any of it is loaded.
 
-    States of earlier versions do not store their technique and are accepted.
+    A state without any entry of this module is left to torch, which reports the missing entries
+    unless `strict=False` allows them.
     """
     expected = alphas.get_extra_state()
-    saved = state.pop(f"{prefix}_extra_state", expected)
-    if saved.tolist() != expected.tolist():
+    names = [name for name, _ in alphas.named_buffers() if prefix + name in state]
+    saved = state.pop(f"{prefix}_extra_state", None)
+    if saved is None and not names:
+        return
+    if saved is None or saved.tolist() != expected.tolist():
+        found = "unknown" if saved is None else saved.tolist()
         raise ValueError(
-            "the perturbation levels were learned with another technique: beta and noise are "
-            f"{saved.tolist()}; expected {expected.tolist()}. Load them into an AdaptiveAlpha of "
-            "their own technique."
+            "the perturbation levels were learned with another technique, or an unknown one: beta "
+            f"and noise are {found}; expected {expected.tolist()}. Load the whole state_dict of an "
+            "AdaptiveAlpha of the same technique."
         )
+    # Rounding in half precision may have moved an alpha beyond its limit.
+    limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
+    largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
+    for name in names:
+        values, most = state[prefix + name], largest.get(name, 1.0)
+        if not bool(((values >= 0) & (values <= most)).all()):
+            raise ValueError(
+                f"the state of the perturbation levels is damaged: {name} spans "
+                f"[{values.min():g}, {values.max():g}]; expected values in [0, {most:g}]. Load "
+                "another checkpoint."
+            )
 
 
 def check_images(index: Tensor, images: int) -> None:
-    """Raise ValueError unless an index consists of integers in [0, images).
+    """Raise an error unless an index is a tensor of integers in [0, images).
 
     Values are checked on a CPU only, because the check would synchronise another device.
+
+    Raises:
+        TypeError: it is not a tensor.
+        ValueError: it has another dtype, or a value is out of range.
     """
+    check_tensors(index=index)
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":
-        for i in index.tolist():
+        for i in index.flatten().tolist():
             if not 0 <= i < images:
                 raise ValueError(
                     f"image index {i} is out of range; expected 0 to {images - 1}, for {images} "

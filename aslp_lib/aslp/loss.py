@@ -6,7 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.aslp.perturbation import Technique, check_labels, expected_targets, sampled_targets
+from aslp_lib.aslp.perturbation import (
+    Technique,
+    check_labels,
+    check_technique,
+    check_tensors,
+    expected_targets,
+    sampled_targets,
+)
 
 
 def sc_bce_with_logits(
@@ -49,12 +56,16 @@ def sc_bce_with_logits(
         reduction: "mean", "sum", or "none", which returns the shape of the logits.
         ignore_index: label of pixels that are excluded from the sum and the mean, such as 255 or
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
-        generator: random generator of the switches and the noise.
+        generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
+            for all images (on a CPU; see `sampled_targets`).
 
     Raises:
+        TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
         ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
             a CPU).
     """
+    check_technique(technique)
+    check_tensors(logits=logits, labels=labels)
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
@@ -105,6 +116,9 @@ class SCBCELoss(nn.Module):
         reduction: "mean", "sum", or "none", which returns the shape of the logits.
         ignore_index: label of pixels that are excluded from the loss.
         use_expected_targets: use the expected target instead of sampling Z.
+
+    Raises:
+        TypeError: the technique is not a `Technique`.
     """
 
     def __init__(
@@ -116,6 +130,7 @@ class SCBCELoss(nn.Module):
         use_expected_targets: bool = False,
     ) -> None:
         super().__init__()
+        check_technique(technique)
         self.technique, self.reduction = technique, reduction
         self.ignore_index, self.use_expected_targets = ignore_index, use_expected_targets
 
@@ -136,6 +151,9 @@ class SCBCELoss(nn.Module):
             labels: labels y of the same shape, in {0, 1}, or `ignore_index`.
             alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
             generator: random generator of the switches and the noise.
+
+        Raises:
+            TypeError, ValueError: see `sc_bce_with_logits`.
         """
         return sc_bce_with_logits(
             logits,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -144,8 +145,10 @@ def perturb(
             draw.
 
     Raises:
+        TypeError: the labels are not a tensor, or the technique is not a `Technique`.
         ValueError: a label is outside [0, 1] (on a CPU), or the noise has another shape.
     """
+    check_technique(technique)
     labels = _checked(labels)
     perturbed = (1 - technique.beta) * labels + technique.beta / 2
     if technique.noise:
@@ -173,7 +176,11 @@ def pixel_noise(
     >>> noise = pixel_noise((2, 1, 8, 8), DYNAMIC_MODERATION)
     >>> noise.shape, bool((noise.abs() <= 0.25).all())
     (torch.Size([2, 1, 8, 8]), True)
+
+    Raises:
+        TypeError: the technique is not a `Technique`.
     """
+    check_technique(technique)
     noise = torch.empty(tuple(shape), dtype=dtype, device=device)
     half_width = technique.noise
     return torch.nn.init.trunc_normal_(noise, a=-half_width, b=half_width, generator=generator)
@@ -202,17 +209,25 @@ def sampled_targets(
         labels: (N, ...) labels, as in `perturb`.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
         technique: the perturbation technique.
-        generator: random generator of the switches and the noise.
+        generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
+            for all images, so that a run with alpha = 0 leaves the generator as plain BCE does.
+            The values of a tensor alpha are read on a CPU only, because reading them would
+            synchronise another device: there, switches are drawn for any alpha.
         uniform: (N,) numbers in [0, 1) to use instead of a new draw: Z_i = 1 if number i is below
             alpha_i.
         noise: noise of the shape of the labels, as in `perturb`.
 
     Raises:
+        TypeError: as in `perturb`, or alpha is neither a tensor nor a number.
         ValueError: alpha is outside [0, 1] (on a CPU) or does not have one value per image; or as
             in `perturb`.
     """
-    labels = _floating(labels)
-    alpha = _broadcast_alpha(alpha, labels)
+    check_technique(technique)
+    labels = _checked(labels)
+    alpha = _checked_alpha(alpha, labels)
+    if alpha.device.type == "cpu" and not bool(alpha.any()):
+        return labels.clone()
+    alpha = _broadcast(alpha, labels)
     if uniform is None:
         device = generator.device if generator is not None else labels.device
         uniform = torch.rand(len(labels), generator=generator, device=device)
@@ -234,9 +249,29 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
     Raises:
         ValueError: see `sampled_targets`.
     """
+    check_technique(technique)
     labels = _checked(labels)
-    expected_perturbation = _broadcast_alpha(alpha, labels) * technique.beta
+    expected_perturbation = _broadcast(_checked_alpha(alpha, labels), labels) * technique.beta
     return (1 - expected_perturbation) * labels + expected_perturbation / 2
+
+
+def check_technique(technique: Technique) -> None:
+    """Raise TypeError unless `technique` is a `Technique`; it may be a name by mistake."""
+    if not isinstance(technique, Technique):
+        raise TypeError(
+            f"technique is {technique!r}; expected a Technique, such as HARD_INVERSION or "
+            'TECHNIQUES["HI"]'
+        )
+
+
+def check_tensors(**values: Tensor) -> None:
+    """Raise TypeError, with the name of the argument, unless all values are tensors."""
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"the type of {name} is {type(value).__name__}; expected a tensor. Convert an "
+                "array with torch.from_numpy, and a list with torch.tensor."
+            )
 
 
 def check_labels(
@@ -261,6 +296,7 @@ def check_labels(
 
 
 def _checked(labels: Tensor) -> Tensor:
+    check_tensors(labels=labels)
     check_labels(labels, (labels >= 0) & (labels <= 1))
     return _floating(labels)
 
@@ -273,8 +309,13 @@ def _floating(labels: Tensor) -> Tensor:
     return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
 
 
-def _broadcast_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
-    """Reshape alpha to (N, 1, ...), so that it broadcasts over the pixels of each image."""
+def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
+    """Return alpha with one value per image, (N,), in the labels' precision, on its own device."""
+    if not isinstance(alpha, (Tensor, Real)):
+        raise TypeError(
+            f"the type of alpha is {type(alpha).__name__}; expected a tensor with one value for "
+            "each image, or a number"
+        )
     alpha = torch.as_tensor(alpha, dtype=labels.dtype)
     if alpha.device.type == "cpu" and not bool(((alpha >= 0) & (alpha <= 1)).all()):
         raise ValueError(
@@ -287,4 +328,9 @@ def _broadcast_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
             f"alpha has shape {tuple(alpha.shape)}; expected one number, or ({len(labels)},) with "
             f"one value for each of the {len(labels)} images"
         )
+    return alpha
+
+
+def _broadcast(alpha: Tensor, labels: Tensor) -> Tensor:
+    """Reshape alpha (N,) to (N, 1, ...), so that it broadcasts over the pixels of each image."""
     return alpha.to(labels.device).view(-1, *[1] * (labels.dim() - 1))

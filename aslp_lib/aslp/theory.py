@@ -2,7 +2,8 @@
 
 The expected loss of ASLP is binary cross entropy with the expected target
 `(1 - alpha*beta) * y + alpha*beta/2`. These functions give its minimiser, its lowest value, the
-variance of the sampled target, and the confidence of the expected target.
+variance of the sampled target, and the confidence of the expected target. They raise a TypeError if
+the technique is not a `Technique`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from aslp_lib.aslp.perturbation import Technique
+from aslp_lib.aslp.perturbation import Technique, check_technique
 
 
 def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Technique) -> Tensor:
@@ -27,6 +28,7 @@ def minimiser(posterior: Tensor | float, alpha: Tensor | float, technique: Techn
         alpha: perturbation level; it broadcasts with the posterior.
         technique: the perturbation technique.
     """
+    check_technique(technique)
     expected_perturbation = torch.as_tensor(alpha) * technique.beta
     return (1 - expected_perturbation) * torch.as_tensor(posterior) + expected_perturbation / 2
 
@@ -41,6 +43,7 @@ def loss_floor(alpha: Tensor | float, technique: Technique) -> Tensor:
     >>> print(f"{floor:.3f}")  # -0.1 ln 0.1 - 0.9 ln 0.9
     0.325
     """
+    check_technique(technique)
     q = torch.as_tensor(alpha, dtype=torch.float64) * technique.beta / 2
     return -(torch.xlogy(q, q) + torch.xlogy(1 - q, 1 - q))
 
@@ -57,6 +60,7 @@ def target_variance(alpha: Tensor | float, technique: Technique) -> Tensor:
     >>> target_variance(0.1, HARD_INVERSION)  # 0.1 * 0.9 * 1
     tensor(0.0900)
     """
+    check_technique(technique)
     alpha = torch.as_tensor(alpha)
     return alpha * (1 - alpha) * (technique.beta / 2) ** 2 + alpha * technique.noise_variance
 
@@ -70,4 +74,5 @@ def expected_confidence(alpha: Tensor | float, technique: Technique) -> Tensor:
     >>> expected_confidence(0.1, HARD_INVERSION)
     tensor(0.9000)
     """
+    check_technique(technique)
     return 1 - torch.as_tensor(alpha) * technique.beta / 2

@@ -217,7 +217,8 @@ def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, flo
     pixels, confidence, positive = (draws @ sums for sums in images)
     excess, total = confidence - positive, pixels.sum(axis=1)
     ece = np.abs(excess).sum(axis=1) / total
-    oe = (confidence * np.maximum(excess, 0) / np.maximum(pixels, 1)).sum(axis=1) / total
+    mean_confidence = confidence / np.where(pixels > 0, pixels, 1)
+    oe = (mean_confidence * np.maximum(excess, 0)).sum(axis=1) / total
     return {"ece": middle(ece), "oe": middle(oe)}
 
 

@@ -133,9 +133,9 @@ def image_bins(
         check_bins(bins, counts.grey_levels)
         mass = pixels.sum(axis=0)
         upper = np.cumsum(mass)[:, None]
-        ranks = upper[-1] * np.arange(bins + 1) / bins
+        ranks = _edge_ranks(upper[-1], bins)
         inside = np.minimum(upper, ranks[1:]) - np.maximum(upper - mass[:, None], ranks[:-1])
-        shares = np.maximum(inside, 0) / np.maximum(mass, 1)[:, None]
+        shares = np.maximum(inside, 0) / np.where(mass > 0, mass, 1)[:, None]
     else:
         index = _bins(counts, len(outcomes.confidence), bins)
         shares = (index[:, None] == np.arange(bins)).astype(np.float64)
@@ -156,7 +156,7 @@ def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "predictio
     """
     check_bins(bins, counts.grey_levels)
     grey_level_confidence, (pixels, *sums) = _running_sums(counts, of)
-    ranks, size = pixels[-1] * np.arange(bins + 1) / bins, pixels[-1] / bins
+    ranks, size = _edge_ranks(pixels[-1], bins), pixels[-1] / bins
     edges = grey_level_confidence[np.searchsorted(pixels[1:], ranks)]
     # Linear interpolation splits a grey level that spans an edge.
     confidence, accuracy = (np.diff(np.interp(ranks, pixels, column)) / size for column in sums)
@@ -212,7 +212,7 @@ def sweep_bins(counts: Counts, of: Of = "prediction") -> int:
     """
     confidence, (pixels, _, positive) = _running_sums(counts, of)
     for bins in range(2, len(confidence) + 1):
-        ranks = pixels[-1] * np.arange(bins + 1) / bins
+        ranks = _edge_ranks(pixels[-1], bins)
         accuracy = np.diff(np.interp(ranks, pixels, positive)) / (pixels[-1] / bins)
         if (np.diff(accuracy) < -1e-12).any():  # a smaller fall is rounding in a split grey level
             return bins - 1
@@ -457,6 +457,12 @@ def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
     return np.maximum((numerator * bins + top - 1) // top - 1, 0)
 
 
+def _edge_ranks(pixels: float | np.ndarray, bins: int) -> np.ndarray:
+    """Return the number of pixels below each edge of bins of equal mass, shape (bins + 1,)."""
+    # Rounding must not move the last edge beyond the last pixel.
+    return np.minimum(pixels * np.arange(bins + 1) / bins, pixels)
+
+
 def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
     """Compute running sums over the K grey levels that have pixels, by ascending confidence.
 
@@ -485,9 +491,10 @@ def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
         grey_levels: number of grey levels of the counts.
 
     Raises:
-        ValueError: if there is no bin, or if there are more bins than grey levels (and than the 256
-            of 8-bit maps), some of which would be empty.
+        ValueError: if the number is not an integer, if there is no bin, or if there are more bins
+            than grey levels (and than the 256 of 8-bit maps), some of which would be empty.
     """
     most = max(grey_levels, MAP_GREY_LEVELS)
-    expected = f"1 to {most}, because counts of {grey_levels} grey levels cannot fill more bins"
-    require("bins", bins, 1 <= bins <= most, expected)
+    valid = isinstance(bins, (int, np.integer)) and 1 <= bins <= most
+    reason = f"because counts of {grey_levels} grey levels cannot fill more bins"
+    require("bins", bins, valid, f"an integer from 1 to {most}, {reason}")

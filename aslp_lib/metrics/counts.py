@@ -18,7 +18,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_type
 from aslp_lib.files import read, write
 from aslp_lib.metrics.structure import centroid, moments
 
@@ -45,8 +45,9 @@ class Counts:
     (1, 4, 10)
 
     Args:
-        table: non-negative numbers of pixels, shape (images, 2, grey_levels) with an even number of
-            grey levels; int64, or float64 for expected numbers (see `from_probabilities`).
+        table: non-negative numbers of pixels, fewer than 2^63 in total, shape (images, 2,
+            grey_levels) with an even number of grey levels; int64, or float64 for expected numbers
+            (see `from_probabilities`).
         quadrants: `structure.moments` of each quadrant and label, for the S-measure; int64 of shape
             (images, 4, 2, 3). None if the geometry of the maps is unknown.
         weighted_f: weighted F of each image, shape (images,), which needs the pixels themselves;
@@ -54,7 +55,9 @@ class Counts:
         names: names of the images, in order; empty if unknown.
 
     Raises:
-        ValueError: if shapes, types or numbers of images disagree.
+        TypeError: if the table is not a NumPy array.
+        ValueError: if shapes, types or numbers of images disagree, or if an entry of the table is
+            not a number of pixels.
     """
 
     table: np.ndarray
@@ -63,6 +66,7 @@ class Counts:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        require_type("the table of counts", self.table, np.ndarray, "a NumPy array")
         shape, n = self.table.shape, len(self.table)
         well_shaped = len(shape) == 3 and shape[1] == 2 and shape[2] % 2 == 0
         if not well_shaped or self.table.dtype not in (np.int64, np.float64):
@@ -70,10 +74,16 @@ class Counts:
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
                 "float64) of shape (images, 2, an even number of grey levels)."
             )
-        if self.table.dtype == np.int64 and self.table.sum(dtype=np.float64) >= 2**63:
+        smallest = self.table.min(initial=0)
+        if not smallest >= 0:  # NaN is not
             raise ValueError(
-                f"too many pixels: {self.table.sum(dtype=np.float64):g}; expected fewer than 2^63, "
-                "which 64-bit integers can add up. Use float64 counts."
+                f"the smallest entry of the table of counts is {smallest:g}; expected numbers of "
+                "pixels, 0 or more. Count the set again."
+            )
+        if not (total := self.table.sum(dtype=np.float64)) < 2**63:
+            raise ValueError(
+                f"too many pixels: {total:g}; expected fewer than 2^63, which 64-bit integers can "
+                "add up. Count fewer images at a time."
             )
         for name, expected in (("quadrants", (n, 4, 2, 3)), ("weighted_f", (n,))):
             array = getattr(self, name)
@@ -97,8 +107,11 @@ class Counts:
             mask: labels (H, W), 0 or 1, of an integer type or boolean.
 
         Raises:
+            TypeError: if the map or the mask is not a NumPy array.
             ValueError: if the shapes differ, if the map is not uint8, or if the mask is not binary.
         """
+        for name, array in (("the map", prediction), ("the mask", mask)):
+            require_type(name, array, np.ndarray, "a NumPy array")
         if prediction.shape != mask.shape or prediction.ndim != 2:
             raise ValueError(
                 f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
@@ -169,10 +182,13 @@ class Counts:
                 image that has only such pixels is omitted.
 
         Raises:
+            TypeError: if probabilities or labels are not tensors.
             ValueError: if shapes differ, or if values are NaN or outside [0, 1].
         """
         import torch  # only here, since importing it takes longer than counting 1,000 maps
 
+        for name, values in (("probabilities", probabilities), ("labels", labels)):
+            require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
         if probabilities.shape != labels.shape:
             raise ValueError(
                 f"probabilities have shape {tuple(probabilities.shape)} and labels "
@@ -208,8 +224,10 @@ class Counts:
         if bool(((foreground == 0) | (foreground == 1)).all()):
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
-            shares = torch.stack([1 - foreground, foreground]).double()
-            joint = torch.stack([torch.bincount(cell, w, minlength=size) for w in shares])
+            share = foreground.double()  # in half precision, the two shares would not add up to 1
+            joint = torch.stack(
+                [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
+            )
         table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
         return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
 
@@ -294,8 +312,6 @@ class Counts:
             if labels.ndim != 1 or not labels.itemsize:
                 raise ValueError("the names are not a list")
             names = tuple(str(name) for name in labels)
-            if not ((arrays["table"] >= 0) & (arrays["table"] < np.inf)).all():
-                raise ValueError("the table has negative, infinite or NaN entries")
             return cls(**arrays, names=names)
         except Exception as error:  # reading a damaged file may raise any exception
             reason = (str(error) or type(error).__name__).rstrip(".")

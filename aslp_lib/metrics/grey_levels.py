@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from aslp_lib.checks import require_type
 from aslp_lib.metrics.counts import Counts
 
 
@@ -19,14 +20,12 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
         Number of pixels of all images by label and grey level, shape (2, grey_levels).
 
     Raises:
-        ValueError: if there are no pixels, or if counts are negative, infinite or NaN.
+        TypeError: if `counts` is not a `Counts`.
+        ValueError: if there are no pixels.
     """
+    advice = "Counts. Create them with Counts.from_probabilities or Counts.from_maps"
+    require_type("the set to fit on", counts, Counts, advice)
     pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
-    if not ((pixels >= 0) & (pixels < np.inf)).all():
-        raise ValueError(
-            "the counts cannot be used for a fit: some are negative or NaN, or infinite; expected "
-            "numbers of pixels. Count the set again."
-        )
     if not pixels.any():
         raise ValueError(
             "nothing to fit a recalibration method on: the set has no pixels; expected at least "

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object, require
+from aslp_lib.checks import check_types, json_object, require, require_type
 from aslp_lib.files import write
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
@@ -97,10 +97,14 @@ class Recalibration(ABC):
         tensor([-1.5000,  0.5000])
 
         Args:
-            logits: logits (N, ...) of N images.
+            logits: logits (N, ...) of N images; N may be 0.
 
         Returns:
-            Logits of the same shape, on the same device.
+            Logits of the same shape and dtype, on the same device; for integers, in float32. NaN
+            remains NaN, and does not affect other pixels.
+
+        Raises:
+            TypeError: if the logits are not a tensor.
         """
 
     @abstractmethod
@@ -309,6 +313,54 @@ def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
         valid = isinstance(number, (int, float)) and abs(number) <= LARGEST
         require(f"the {name}", number, valid, f"a number of absolute value at most {LARGEST:g}")
     return np.array(numbers, dtype=np.float32)
+
+
+def as_floats(logits: Tensor) -> Tensor:
+    """Return logits in floating point: integers in float32, and others as they are.
+
+    >>> as_floats(torch.tensor([2, -1]))
+    tensor([ 2., -1.])
+
+    Raises:
+        TypeError: if the logits are not a tensor.
+    """
+    require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
+    return logits if logits.is_floating_point() else logits.float()
+
+
+def at_least_float32(logits: Tensor, *lists: tuple[float, ...] | Tensor) -> list[Tensor]:
+    """Convert logits to single precision or better, and lists of parameters to tensors like them.
+
+    The lists may be the buffers that `Recalibrated` stores for them.
+
+    >>> at_least_float32(torch.tensor([0.5], dtype=torch.float16), (1.0, 2.0))
+    [tensor([0.5000]), tensor([1., 2.])]
+    """
+    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return [z, *(torch.as_tensor(numbers, dtype=z.dtype, device=z.device) for numbers in lists)]
+
+
+def log_add(x: Tensor, y: Tensor) -> Tensor:
+    """Compute `log(exp(x) + exp(y))`, also in files that `torch.onnx.export` writes.
+
+    ONNX has no operator for `torch.logaddexp` and `logsigmoid`. The exporters write them as the
+    logarithm of a sum of exponentials, which overflows and underflows in float32.
+
+    >>> log_add(torch.tensor([0.0, 1000.0]), torch.tensor([0.0, -1000.0]))
+    tensor([6.9315e-01, 1.0000e+03])
+    """
+    # The difference of equal infinities is NaN, and must count as 0.
+    distance = (x - y).abs().nan_to_num(nan=0.0, posinf=torch.inf)
+    return torch.maximum(x, y) + torch.log1p(torch.exp(-distance))
+
+
+def log_sigmoid(x: Tensor) -> Tensor:
+    """Compute `log(sigmoid(x))`, also in files that `torch.onnx.export` writes; see `log_add`.
+
+    >>> log_sigmoid(torch.tensor([0.0, -1000.0]))
+    tensor([-6.9315e-01, -1.0000e+03])
+    """
+    return -log_add(torch.zeros_like(x), -x)
 
 
 def preserve_decisions(

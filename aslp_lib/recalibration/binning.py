@@ -12,7 +12,13 @@ from torch import Tensor
 from aslp_lib.checks import require, short_repr
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import IDENTITY, Recalibration, as_float32
+from aslp_lib.recalibration.base import (
+    IDENTITY,
+    Recalibration,
+    as_float32,
+    as_floats,
+    at_least_float32,
+)
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,11 @@ class Isotonic(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
+        logits = as_floats(logits)
         if not len(self.logits):
             return logits
-        z, knots, values = _at_least_float32(logits, self.logits, self.values)
-        right = torch.bucketize(z, knots).clamp(1, len(knots) - 1)
+        z, knots, values = at_least_float32(logits, self.logits, self.values)
+        right = torch.bucketize(z.contiguous(), knots).clamp(1, len(knots) - 1)
         share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
         changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
         return changed.to(logits.dtype)
@@ -181,10 +188,11 @@ class Histogram(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
+        logits = as_floats(logits)
         if not len(self.values):
             return logits
-        z, edges, values = _at_least_float32(logits, self.edges, self.values)
-        changed = values[torch.bucketize(z, edges)]
+        z, edges, values = at_least_float32(logits, self.edges, self.values)
+        changed = values[torch.bucketize(z.contiguous(), edges)]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
     def identity(self) -> Self:
@@ -194,12 +202,3 @@ class Histogram(Recalibration):
     def describe(self) -> str:
         """Return the number of bins that are used."""
         return IDENTITY if not self.values else f"{len(self.values)} bins"
-
-
-def _at_least_float32(logits: Tensor, *lists: tuple[float, ...] | Tensor) -> list[Tensor]:
-    """Convert logits to single precision or better, and lists of parameters to tensors like them.
-
-    The lists may be the buffers that `Recalibrated` stores for them.
-    """
-    z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return [z, *(torch.as_tensor(numbers, dtype=z.dtype, device=z.device) for numbers in lists)]

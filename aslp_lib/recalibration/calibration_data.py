@@ -83,6 +83,9 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
     >>> map_features(np.log([[4.0, 0.25]])).round(2)  # p = 0.8 and 0.2; H = 0.50
     array([[-0.69, -0.69,  0.49,  0.49,  1.39]])
 
+    Infinite logits count as the largest finite ones, and NaN as 0, the logit of probability 1/2:
+    one broken pixel must not change what is known about the others.
+
     Args:
         logits: logits of each pixel, shape (N, pixels); or with `pixels`, distinct logits as a
             NumPy array of shape (K,).
@@ -92,6 +95,7 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
         Shape (N, features), in the order of `FEATURES`.
     """
     xp: Any = torch if isinstance(logits, Tensor) else np
+    logits = xp.nan_to_num(logits)
     size = xp.abs(logits)
     odds = xp.exp(-size)  # entropy is the same for z and -z
     entropy = xp.log1p(odds) + size * odds / (1 + odds)
@@ -100,7 +104,8 @@ def map_features(logits: Array, pixels: NDArray[np.int64] | None = None) -> Arra
     if pixels is None:
         area, inside, outside, size_mean = [value.mean(1) for value in values]
     else:
-        shares = pixels / np.maximum(pixels.sum(axis=1, keepdims=True), 1)  # 0 without pixels
+        total = pixels.sum(axis=1, keepdims=True)
+        shares = pixels / np.where(total > 0, total, 1)  # 0 without pixels
         area, inside, outside, size_mean = [shares @ value for value in values]
     logs = xp.log(0.001 + area), xp.log(0.001 + inside + outside)
     entropies = inside / (area + 0.01), outside / (1 - area + 0.01)
@@ -112,14 +117,14 @@ class Images:
     """Images of a set with their features, as a fit on images needs them.
 
     >>> images = Images.of(Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]])))
-    >>> images.tables[0, :, [51, 204]]  # half of the pixels at p = 0.2, half at p = 0.8
-    array([[0.5, 0. ],
-           [0. , 0.5]])
+    >>> images.tables[0, :, [51, 204]]  # a background pixel at p = 0.2, foreground at p = 0.8
+    array([[1., 0.],
+           [0., 1.]])
 
     Args:
         pooled: pixels of all images by label and grey level, shape (2, grey_levels).
         logits: logits of the grey levels or centres of the bins, shape (K,).
-        tables: shares of each image's pixels by label and logit, shape (N, 2, K).
+        tables: pixels of each image by label and logit, shape (N, 2, K).
         features: features of each image, shape (N, features).
     """
 
@@ -138,8 +143,7 @@ class Images:
         pooled = pixels_to_fit(counts)
         filled = counts.table[counts.table.any(axis=(1, 2))]
         z = grey_level_logits(counts.grey_levels)
-        shares = filled / filled.sum(axis=(1, 2), keepdims=True)
-        return cls(pooled, z, shares, map_features(z, filled.sum(axis=1)))
+        return cls(pooled, z, filled.astype(np.float64), map_features(z, filled.sum(axis=1)))
 
     def binned(self) -> Images:
         """Return the images with logits in `BINS` bins, which take a hundredth of the memory.

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid
 
-from aslp_lib.recalibration.base import ImageRecalibration
+from aslp_lib.recalibration.base import ImageRecalibration, log_add, log_sigmoid
 from aslp_lib.recalibration.calibration_data import CalibrationData
 
 
@@ -23,6 +21,7 @@ class Flip(ImageRecalibration):
 
     Source: test-time augmentation, Ayhan & Berens, MIDL 2018.
 
+    >>> import torch
     >>> class LeftIsForeground(nn.Module):  # p = 0.75 on the left and 0.5 on the right
     ...     def forward(self, images):
     ...         return torch.tensor([[[[0.75, 0.5]]]]).logit()
@@ -47,8 +46,8 @@ class Flip(ImageRecalibration):
         a = logits
         b = network(images.flip(-1)).flip(-1).to(a.dtype)
         # In logarithms, because sigmoid rounds large logits to probabilities of exactly 0 or 1.
-        foreground = torch.logaddexp(logsigmoid(a), logsigmoid(b))
-        background = torch.logaddexp(logsigmoid(-a), logsigmoid(-b))
+        foreground = log_add(log_sigmoid(a), log_sigmoid(b))
+        background = log_add(log_sigmoid(-a), log_sigmoid(-b))
         return foreground - background
 
     def describe(self) -> str:

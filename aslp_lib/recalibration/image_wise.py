@@ -17,12 +17,21 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import softplus
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration.base import IDENTITY, Outcome, Recalibration, as_float32
+from aslp_lib.recalibration.base import (
+    IDENTITY,
+    Outcome,
+    Recalibration,
+    as_float32,
+    as_floats,
+    at_least_float32,
+    log_add,
+    log_sigmoid,
+)
 from aslp_lib.recalibration.calibration_data import (
     FEATURES,
     CalibrationData,
@@ -57,7 +66,7 @@ class ImageWise(Recalibration):
     ridge: ClassVar[float]
     """Factor of the ridge penalty, the sum of squares of all w except w_0."""
     clean_weight: ClassVar[float] = 10.0
-    """Weight of a clean image in the fit; each of its 30 corrupted copies has weight 1."""
+    """Weight of a clean pixel in the fit; its copies under 30 corruptions have weight 1."""
 
     foreground: tuple[float, ...] = ()
     """Weights w of pixels that are predicted foreground; empty for the identity."""
@@ -82,8 +91,9 @@ class ImageWise(Recalibration):
         if not all(deviation > 0 for deviation in self.deviations):
             raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
 
+    @staticmethod
     @abstractmethod
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Recalibrate logits, each with its u; all logits keep their signs."""
 
     def fit_on_images(self, trained: CalibrationData) -> Self:
@@ -112,11 +122,12 @@ class ImageWise(Recalibration):
         return self.unless_worse(fitted, counts.grey_levels, outcomes)
 
     def minimise(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Minimise the NLL with a ridge penalty, by L-BFGS.
+        """Minimise the mean NLL with a ridge penalty, by L-BFGS.
 
-        The NLL of an image is the mean over its pixels. A clean image has ten times the weight of a
-        corrupted one. The ridge factor was chosen by leaving out one corruption at a time
-        (`benchmarks/image_wise.py`), without using a test set.
+        The mean is over pixels, as in the score `nll`, so that a large image counts more than a
+        small one. A clean pixel has ten times the weight of a corrupted one. The ridge factor was
+        chosen by leaving out one corruption at a time (`benchmarks/image_wise.py`), without using a
+        test set.
         """
         sets = [_images(images).binned() for images in (counts, *corrupted)]
         clean = sets[0].features
@@ -124,36 +135,33 @@ class ImageWise(Recalibration):
         deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
         inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
-        weights = np.ones(len(inputs))
-        weights[: len(clean)] = self.clean_weight
         tables = np.concatenate([images.tables for images in sets])
-        foreground, background = self._fitted(tables, inputs.clip(lowest, highest), weights)
+        tables[: len(clean)] *= self.clean_weight
+        foreground, background = self._fitted(tables, inputs.clip(lowest, highest))
         numbers = (foreground, background, means, deviations, lowest, highest)
         return type(self)(*(tuple(array.tolist()) for array in numbers))
 
     @torch.inference_mode(False)
     @torch.enable_grad()  # the fit needs gradients, also where a caller has turned them off
-    def _fitted(self, tables: np.ndarray, inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def _fitted(self, tables: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """Compute the weights w of foreground and background, shape (2, 1 + features).
 
         Args:
-            tables: shares of each image's pixels by label and bin, shape (N, 2, BINS).
+            tables: weighted pixels of each image by label and bin, shape (N, 2, BINS).
             inputs: standardised and clipped features, shape (N, features).
-            weights: weight of each image, shape (N,).
         """
         from scipy.optimize import minimize
 
-        background, positive = (torch.from_numpy(tables[:, i]) for i in (0, 1))
+        background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
         z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
-        importance = torch.from_numpy(weights / weights.sum())
         shape = 2, phi.shape[1]
 
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
             w = torch.tensor(flat).view(shape).requires_grad_()
             sides = phi @ w.T + self.start
             after = self.changed(z, torch.where(z > 0, sides[:, :1], sides[:, 1:]))
-            nll = (positive * softplus(-after) + background * softplus(after)).sum(dim=1)
-            total = importance @ nll + self.ridge * w[:, 1:].square().sum()
+            nll = (positive * softplus(-after) + background * softplus(after)).sum()
+            total = nll + self.ridge * w[:, 1:].square().sum()
             (gradient,) = torch.autograd.grad(total, w)
             return total.item(), gradient.numpy().ravel()
 
@@ -163,7 +171,7 @@ class ImageWise(Recalibration):
         return w
 
     def _outcome(self, images: Images, weight: float) -> Outcome:
-        """Recalibrate the logits of images, of which each has the given weight."""
+        """Recalibrate the logits of images, whose pixels have the given weight."""
         after = self._changed(torch.from_numpy(images.logits), images.features)
         return Outcome(images.logits, after.numpy(), weight * images.tables)
 
@@ -173,8 +181,7 @@ class ImageWise(Recalibration):
         Args:
             features: features of N images, shape (N, features), from `map_features`.
         """
-        inputs = ((features - self.means) / self.deviations).clip(self.lowest, self.highest)
-        return _with_one(inputs) @ np.array([self.foreground, self.background]).T
+        return _levels(*at_least_float32(torch.from_numpy(features), *vars(self).values())).numpy()
 
     def _changed(self, logits: Tensor, features: np.ndarray) -> Tensor:
         """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
@@ -182,13 +189,23 @@ class ImageWise(Recalibration):
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
 
     def apply(self, logits: Tensor) -> Tensor:
-        """Recalibrate logits (N, ...), each image with its own features."""
-        if not self.foreground:
+        """Recalibrate logits (N, ...), each image with its own features.
+
+        Each row of a two-dimensional tensor is an image.
+        """
+        return self.apply_with(logits, *vars(self).values())
+
+    @classmethod
+    def apply_with(cls, logits: Tensor, *parameters: tuple[float, ...] | Tensor) -> Tensor:
+        """Compute `apply` with these values of the fields, in their order; they may be tensors."""
+        logits = as_floats(logits)
+        if not len(parameters[0]):
             return logits
-        # On the CPU, because not every device supports double precision.
-        flat = logits.reshape(len(logits), -1).cpu().double()
-        after = self._changed(flat, map_features(flat.numpy()))
-        return after.to(logits).view(logits.shape)
+        z, *tensors = at_least_float32(logits, *parameters)
+        flat = z.unsqueeze(-1).flatten(1)
+        u = _levels(map_features(flat), *tensors)
+        changed = cls.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
+        return changed.view(logits.shape).to(logits.dtype)
 
     def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
         """Compute the grey levels for each image; see `Recalibration`."""
@@ -241,14 +258,20 @@ class ImageWiseShrinkage(ImageWise):
     start = -3.0
     ridge = 0.001
 
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    @staticmethod
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Compute the logits of `(1 - s) p + s/2`."""
-        # The numerator and the denominator of the odds p' / (1 - p'), each in logarithms, because
-        # 1 - p' would be rounded for large logits.
         u = u.clamp(max=LARGEST_PARAMETER)
-        keep, half = logsigmoid(-u), logsigmoid(u) - math.log(2)
-        positive = torch.logaddexp(keep + logsigmoid(logits), half)
-        return positive - torch.logaddexp(keep + logsigmoid(-logits), half)
+        keep, half = log_sigmoid(-u), log_sigmoid(u) - math.log(2)
+        # Near p' = 1/2, from 2 p' - 1 = (1 - s) (2 p - 1), so that signs are exact.
+        excess = keep.exp() * torch.tanh(logits / 2)
+        near = excess.clamp(-0.5, 0.5)
+        small = torch.log1p(near) - torch.log1p(-near)
+        # Elsewhere, from the numerator and the denominator of the odds p' / (1 - p'), each in
+        # logarithms, because 1 - p' would be rounded.
+        positive = log_add(keep + log_sigmoid(logits), half)
+        large = positive - log_add(keep + log_sigmoid(-logits), half)
+        return torch.where(excess.abs() < 0.5, small, large)
 
     def _in_words(self, u: float) -> str:
         return f"s = {1 / (1 + math.exp(-u)):.3f}"
@@ -282,7 +305,8 @@ class ImageWiseTemperature(ImageWise):
     start = 0.0
     ridge = 0.01
 
-    def changed(self, logits: Tensor, u: Tensor) -> Tensor:
+    @staticmethod
+    def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Compute `z / exp(u)`."""
         return logits * torch.exp(-u.clamp(math.log(LOWEST), math.log(HIGHEST)))
 
@@ -292,6 +316,22 @@ class ImageWiseTemperature(ImageWise):
 
 def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
+
+
+def _levels(
+    features: Tensor,
+    foreground: Tensor,
+    background: Tensor,
+    means: Tensor,
+    deviations: Tensor,
+    lowest: Tensor,
+    highest: Tensor,
+) -> Tensor:
+    """Compute u of predicted foreground and of background, shape (N, 2); see `ImageWise`."""
+    inputs = ((features - means) / deviations).clip(lowest, highest)
+    weights = torch.stack([foreground, background])
+    # This is not written as a matrix product, which autocast would compute in half precision.
+    return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
 
 
 def _with_one(inputs: np.ndarray) -> np.ndarray:

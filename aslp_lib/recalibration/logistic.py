@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, as_float32
+from aslp_lib.recalibration.base import Recalibration, as_float32, as_floats
 
 STEPS = 100
 """Largest number of Newton steps. Far from the minimum, each changes a logit by log 2 or more."""
@@ -95,7 +95,7 @@ class Logistic(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `a z + b`."""
-        return self.slope * logits + self.offset
+        return self.slope * as_floats(logits) + self.offset
 
     def describe(self) -> str:
         """Return slope and offset."""

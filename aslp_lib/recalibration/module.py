@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from aslp_lib.checks import require, short_repr
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration.base import VERSION, ImageRecalibration, Recalibration
-from aslp_lib.recalibration.calibration_data import map_features
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWise
 from aslp_lib.tensors import load_tensors, save_tensors
@@ -170,21 +169,11 @@ class _BufferedRecalibration(nn.Module):
             self.register_buffer(name, torch.tensor(number, dtype=torch.float32))
 
     def forward(self, logits: Tensor) -> Tensor:
+        if issubclass(self.kind, ImageWise):
+            return self.kind.apply_with(logits, *self.buffers())
         # `apply` reads only the parameters, so this module, which has them under the same names,
         # can be passed as the recalibration.
-        parameters = cast(Any, self)
-        if not issubclass(self.kind, ImageWise):
-            return self.kind.apply(parameters, logits)
-        if not len(parameters.foreground):
-            return logits
-        flat = logits.flatten(1)
-        features = (map_features(flat) - parameters.means) / parameters.deviations
-        features = features.clip(parameters.lowest, parameters.highest)
-        weights = torch.stack([parameters.foreground, parameters.background])
-        # This is not written as a matrix product, which autocast would compute in half precision.
-        u = weights[:, 0] + (weights[:, 1:] * features[:, None]).sum(dim=-1)
-        changed = self.kind.changed(parameters, flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
-        return changed.view(logits.shape)
+        return self.kind.apply(cast(Any, self), logits)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         # Buffers move between devices but keep their dtype: in half precision, steps of `Isotonic`

@@ -16,7 +16,7 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import Recalibration
+from aslp_lib.recalibration.base import Recalibration, as_floats
 from aslp_lib.recalibration.calibration_data import CalibrationData, Images
 
 
@@ -60,7 +60,7 @@ class Temperature(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T`."""
-        return logits / self.value
+        return as_floats(logits) / self.value
 
     def describe(self) -> str:
         """Return T, and whether it is an end of the range that was searched."""
@@ -175,6 +175,7 @@ class ClassWiseTemperature(Recalibration):
 
     def apply(self, logits: Tensor) -> Tensor:
         """Compute `z / T_1` for positive and `z / T_0` for other logits."""
+        logits = as_floats(logits)
         return torch.where(logits > 0, logits / self.foreground, logits / self.background)
 
     def describe(self) -> str:

@@ -187,13 +187,54 @@ def test_levels_of_another_technique_do_not_load():
     """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
     ours, theirs = (AdaptiveAlpha(3, technique) for technique in (P.HARD_INVERSION, P.MODERATION))
     theirs.alpha.fill_(0.9)
-    with pytest.raises(ValueError, match=r"another technique: .*\[1\.0.*expected \[2\.0"):
+    with pytest.raises(ValueError, match=r"another technique, .*\[1\.0.*expected \[2\.0"):
         ours.load_state_dict(theirs.state_dict())
     assert ours.alpha.eq(0).all()
-    earlier = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
-    again = AdaptiveAlpha(3, P.MODERATION)
-    again.load_state_dict(earlier)
-    assert torch.equal(again.alpha, theirs.alpha)
+    unknown = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
+    for strict in (True, False):
+        with pytest.raises(ValueError, match=r"unknown one: .* are unknown; expected \[2\.0"):
+            ours.load_state_dict(unknown, strict=strict)
+    assert ours.alpha.eq(0).all()
+
+
+def test_a_state_without_levels_is_left_to_torch():
+    model = torch.nn.ModuleDict({"alphas": AdaptiveAlpha(3, P.MODERATION)})
+    model.load_state_dict({}, strict=False)  # such as weights of a pretrained network
+    with pytest.raises(RuntimeError, match=r"Missing key.*alphas\.alpha"):
+        model.load_state_dict({})
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("alpha", math.nan, r"alpha spans \[nan, nan\]; expected values in \[0, 0\.505"),
+        ("alpha", -2.0, r"alpha spans \[-2, "),
+        ("alpha", math.inf, r"alpha spans \[0\.1, inf"),
+        ("alpha", 0.6, r"alpha spans \[0\.1, 0\.6\]"),
+        ("rule.bound", 0.6, r"rule\.bound spans \[0\.6, 0\.6\]"),
+        ("rule.accuracy", 90.0, r"rule\.accuracy spans \[90, 90\]; expected values in \[0, 1\]"),
+        ("observed", -1, r"observed spans \[-1, -1\]; expected values in \[0, inf\]"),
+    ],
+)
+def test_a_state_with_impossible_values_is_refused_and_changes_nothing(name, value, message):
+    saved, ours = (AdaptiveAlpha(3, P.HARD_INVERSION, "measured_gap") for _ in "12")
+    state = saved.state_dict()
+    state["alpha"].fill_(0.1)
+    ours.load_state_dict(state)
+    state[name].view(-1)[-1:] = value
+    with pytest.raises(ValueError, match=message):
+        ours.load_state_dict(state)
+    assert ours.alpha.eq(torch.tensor(0.1)).all() and ours.observed == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_level_at_its_limit_loads_in_any_precision(dtype):
+    technique = P.Technique("1.1", 1.1)  # its limit, 1/1.1, rounds up in half precision
+    saved, ours = AdaptiveAlpha(2, technique), AdaptiveAlpha(2, technique)
+    saved.alpha.fill_(technique.alpha_limit)
+    ours.load_state_dict(saved.to(dtype).state_dict())
+    assert ours.alpha[0] == saved.alpha[0]
 
 
 # --- Errors, and steps that move no alpha ---------------------------------------------------------
@@ -317,6 +358,31 @@ def test_a_level_keeps_its_value_where_one_of_its_patches_is_not_finite():
     logits[2, 1] = math.inf
     alphas.update(torch.tensor([0, 0, 1, 1]), logits, labels)
     assert alphas.alpha.gt(0).tolist() == [True, False]
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ([0, -1], "image index -1 .* expected 0 to 3"),
+        ([4, 0], "image index 4 .* expected 0 to 3"),
+        ([True, False], "torch.bool; expected an integer"),
+        ([0.0, 1.0], "torch.float32; expected an integer"),
+    ],
+)
+def test_levels_are_read_and_moved_by_the_same_indices(index, message):
+    alphas, index = AdaptiveAlpha(4, P.MODERATION), torch.tensor(index)
+    for use in (lambda: alphas[index], lambda: alphas.update(index, *torch.ones(2, 2, 1))):
+        with pytest.raises(ValueError, match=message):
+            use()
+
+
+def test_levels_have_the_shape_of_their_index():
+    alphas = AdaptiveAlpha(4, P.MODERATION)
+    alphas.alpha.copy_(torch.tensor([0.0, 0.1, 0.2, 0.3]))
+    for index in (torch.tensor(3), torch.tensor([1, 0, 1, 1]), torch.tensor([[2, 1], [2, 0]])):
+        for kind in (torch.uint8, torch.int32, torch.int64):  # 8 bits are no mask
+            torch.testing.assert_close(alphas[index.to(kind)], index / 10)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

@@ -1,10 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp import theory
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient, release_gradient
+from aslp_lib.aslp.loss import SCBCELoss, sc_bce_with_logits
 
 
 @pytest.mark.parametrize(
@@ -174,6 +177,82 @@ def test_labels_that_are_none_are_refused(value):
             made()
     on_device = torch.full((2, 3), value, device="meta")  # a check would synchronise it
     assert P.perturb(on_device, P.MODERATION).shape == (2, 3)
+
+
+@pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.DYNAMIC_MODERATION], ids=["HI", "DM"])
+@pytest.mark.parametrize("alpha", [0, 0.0, torch.zeros(3)], ids=["0", "0.0", "tensor"])
+def test_nothing_is_drawn_where_no_switch_can_fire(technique, alpha):
+    """Otherwise BCE as SC-BCE with alpha 0 would see the images in another order than BCE."""
+    labels, generator = torch.ones(3, 1, 2, 2), torch.Generator()
+    before = generator.get_state(), torch.get_rng_state()
+    for draw in (generator, None):
+        targets = P.sampled_targets(labels, alpha, technique, draw)
+        assert torch.equal(targets, labels) and targets.data_ptr() != labels.data_ptr()
+    assert torch.equal(generator.get_state(), before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+    P.sampled_targets(labels, torch.tensor([0.0, 0.1, 0.0]), technique, generator)
+    assert not torch.equal(generator.get_state(), before[0])
+
+
+def test_alphas_on_another_device_are_not_read():
+    """Reading their values would synchronise the device; meta tensors have no values."""
+    labels, generator = torch.ones(3, 1, 2, 2, device="meta"), torch.Generator()
+    before = generator.get_state()
+    P.sampled_targets(labels, torch.zeros(3, device="meta"), P.MODERATION, generator)
+    assert not torch.equal(generator.get_state(), before)
+    before = generator.get_state()
+    P.sampled_targets(labels, 0.0, P.MODERATION, generator)  # a number is on the CPU
+    assert torch.equal(generator.get_state(), before)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("technique", ["HI", None, P.Technique])
+def test_a_name_is_no_technique(technique):
+    ones = torch.ones(2, 3)
+    for call in (
+        lambda: P.perturb(ones, technique),
+        lambda: P.pixel_noise((2, 3), technique),
+        lambda: P.sampled_targets(ones, 0.1, technique),
+        lambda: P.expected_targets(ones, 0.1, technique),
+        lambda: alpha_gradient(ones, ones, technique),
+        lambda: release_gradient(ones, ones, technique),
+        lambda: AdaptiveAlpha(2, technique),
+        lambda: sc_bce_with_logits(ones, ones, 0.1, technique),
+        lambda: SCBCELoss(technique),
+        lambda: theory.minimiser(0.3, 0.1, technique),
+        lambda: theory.loss_floor(0.1, technique),
+        lambda: theory.target_variance(0.1, technique),
+        lambda: theory.expected_confidence(0.1, technique),
+    ):
+        with pytest.raises(TypeError, match=r'HARD_INVERSION or TECHNIQUES\["HI"\]'):
+            call()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("value", [np.ones((2, 3), np.float32), [[1.0], [0.0]], "HI", None])
+def test_what_is_no_tensor_is_named_and_refused(value):
+    ones, alphas = torch.ones(2, 3), AdaptiveAlpha(2, P.MODERATION)
+    for name, call in (
+        ("labels", lambda: P.perturb(value, P.MODERATION)),
+        ("labels", lambda: P.sampled_targets(value, 0.1, P.MODERATION)),
+        ("labels", lambda: P.expected_targets(value, 0.1, P.MODERATION)),
+        ("alpha", lambda: P.expected_targets(ones, value, P.MODERATION)),
+        ("alpha", lambda: P.sampled_targets(ones, value, P.MODERATION)),
+        ("logits", lambda: sc_bce_with_logits(value, ones, 0.1, P.MODERATION)),
+        ("labels", lambda: sc_bce_with_logits(ones, value, 0.1, P.MODERATION)),
+        ("logits", lambda: alpha_gradient(value, ones, P.MODERATION)),
+        ("labels", lambda: alpha_gradient(ones, value, P.MODERATION)),
+        ("logits", lambda: release_gradient(value, ones, P.RELEASE)),
+        ("index", lambda: alphas[value]),
+        ("index", lambda: alphas.update(value, ones, ones)),
+        ("logits", lambda: alphas.update(torch.arange(2), value, ones)),
+        ("labels", lambda: alphas.update(torch.arange(2), ones, value)),
+    ):
+        kind = type(value).__name__
+        with pytest.raises(TypeError, match=f"the type of {name} is {kind}; expected a tensor"):
+            call()
+    # A number may be NumPy's.
+    assert P.expected_targets(ones, np.float32(0.5), P.HARD_INVERSION).eq(0.5).all()
 
 
 def test_of_no_images_there_are_no_targets():

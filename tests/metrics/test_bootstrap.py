@@ -123,7 +123,8 @@ def test_error_bounds_are_the_bounds_of_ece_and_oe():
     few = Counts(counts.table * (np.arange(256) > 250))  # four bins without a pixel
     one = Counts(np.zeros((2, 2, 256), np.int64))
     one.table[[0, 1], 0, [200, 250]] = 1  # bins of a single pixel
-    for table in (few, one):
+    tiny = Counts(1e-4 * few.table)  # expected numbers, below one pixel a bin
+    for table in (few, one, tiny):
         assert error_bounds(table)["oe"] == pytest.approx(bounds(table, calibration.oe), rel=1e-9)
 
 

@@ -144,6 +144,27 @@ def test_the_bins_of_each_image_are_those_of_its_own_diagram(of):
         np.testing.assert_allclose([confidence[i], positive[i]], sums)
 
 
+@pytest.mark.parametrize("of", OF)
+@pytest.mark.parametrize("equal_mass", [True, False])
+def test_bins_hold_all_of_a_fraction_of_a_pixel(equal_mass, of):
+    counts = Counts(np.random.default_rng(1).integers(0, 3, (4, 2, 256)))
+    part = Counts(counts.table / 1024)  # exact; most grey levels have less than a pixel
+    whole, parts = (
+        np.array(calibration.image_bins(c, 15, of, equal_mass=equal_mass)) for c in (counts, part)
+    )
+    np.testing.assert_allclose(1024 * parts, whole, rtol=1e-12)
+
+
+def test_equal_mass_scores_of_any_fractions():
+    """Rounding must not put the last edge beyond the last pixel."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        table = np.round(100 * rng.random((2, 2, 64))).astype(np.int64)
+        part = Counts(table / 97)
+        for score in (calibration.ece_equal_mass, calibration.ece_sweep):
+            assert score(part) == pytest.approx(score(Counts(table)), abs=1e-12)
+
+
 def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above():
     """Pixels drawn from their own probabilities, 400 a set: the debiased squared error averages to
     0 within its standard error; the plain ECE cannot."""
@@ -167,11 +188,12 @@ def test_what_cannot_be_measured():
     with pytest.raises(ValueError, match="of is 'both'"):
         calibration.ece(counts, of="both")
     for score in (calibration.ece, calibration.ece_equal_mass):
-        for bins in (-1, 0, 257):
-            with pytest.raises(ValueError, match=f"bins is {bins}; expected 1 to 256"):
+        for bins in (-1, 0, 257, 1.5, 10.0, "10", None):
+            with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1"):
                 score(counts, bins)
         score(counts, 256)
-    with pytest.raises(ValueError, match="bins is 0; expected 1 to 256"):
+        assert score(counts, np.int64(10)) == score(counts, 10)
+    with pytest.raises(ValueError, match="bins is 0; expected an integer from 1 to 256"):
         calibration.image_bins(counts, 0, equal_mass=True)
     with pytest.raises(ValueError, match="counts of 8 grey levels"):
         calibration.check_bins(257, 8)

@@ -116,6 +116,31 @@ def test_expected_labels_share_a_pixel():
     assert Counts.from_probabilities(p, share.round()).table.dtype == np.int64  # counted
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_expected_labels_in_any_precision_add_up_to_the_pixels(dtype):
+    labels = torch.full((1, 1000), 0.1, dtype=dtype)
+    counts = Counts.from_probabilities(torch.full((1, 1000), 0.5), labels)
+    assert counts.pixels == pytest.approx(1000, abs=1e-9)
+    assert counts.table[0, 1].sum() == pytest.approx(1000 * labels[0, 0].item(), abs=1e-9)
+
+
+@pytest.mark.fault
+def test_what_is_no_array_or_no_tensor_is_named_and_refused():
+    table, tensor = np.zeros((1, 2, 4), np.int64), torch.zeros(1, 4)
+    for name, kind, call in (
+        ("the table of counts", "list", lambda: Counts(table.tolist())),
+        ("the table of counts", "Tensor", lambda: Counts(torch.from_numpy(table))),
+        ("the map", "Tensor", lambda: Counts.from_map(tensor, MASK)),
+        ("the mask", "list", lambda: Counts.from_map(MAP, MASK.tolist())),
+        ("probabilities", "ndarray", lambda: Counts.from_probabilities(tensor.numpy(), tensor)),
+        ("labels", "ndarray", lambda: Counts.from_probabilities(tensor, tensor.numpy())),
+        ("probabilities", "str", lambda: Counts.from_probabilities("0.5", tensor)),
+    ):
+        expected = "a NumPy array" if name.startswith("the") else "a tensor"
+        with pytest.raises(TypeError, match=f"the type of {name} is {kind}; expected {expected}"):
+            call()
+
+
 TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
 
 
@@ -127,6 +152,11 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
         ({"table": TABLE[:, :1]}, r"shape \(3, 1, 256\); expected int64"),
         ({"table": TABLE[0]}, r"shape \(2, 256\); expected int64"),
         ({"table": np.full((1, 2, 4), 2**60)}, r"too many pixels: 9\.22337e\+18"),
+        ({"table": np.full((3, 2, 4), 1e300)}, r"too many pixels: 2\.4e\+301; .*fewer than 2\^63"),
+        ({"table": TABLE + np.inf}, "too many pixels: inf"),
+        ({"table": TABLE * np.nan}, "smallest entry of the table of counts is nan; .* 0 or more"),
+        ({"table": TABLE - 1}, "smallest entry of the table of counts is -1; .* 0 or more"),
+        ({"table": TABLE - 1e-9}, "smallest entry of the table of counts is -1e-09"),
         ({"quadrants": np.zeros((2, 4, 2, 3), np.int64)}, r"\(2, 4.*expected \(3, 4, 2, 3\)"),
         ({"weighted_f": np.zeros(2)}, r"weighted_f has shape \(2,\); expected \(3,\)"),
         ({"names": ("a",)}, "names is 1; .* 3 images"),

@@ -55,11 +55,10 @@ def test_pixels_that_can_be_fitted():
     pixels = pixels_to_fit(Counts(table))
     assert pixels.dtype == np.float64
     np.testing.assert_array_equal(pixels, table.sum(0))
-    for value in (-1, np.nan, np.inf):
-        damaged = np.ones((1, 2, 8))
-        damaged[0, 1, 3] = value
-        with pytest.raises(ValueError, match="some are negative or NaN"):
-            pixels_to_fit(Counts(damaged))
+    with pytest.raises(
+        TypeError, match=r"the type of .* is ndarray; expected Counts\. Create them"
+    ):
+        pixels_to_fit(table)
     for images in (0, 2):
         with pytest.raises(ValueError, match="no pixels"):
             pixels_to_fit(Counts(np.zeros((images, 2, 8), np.int64)))

@@ -98,15 +98,47 @@ def test_a_fit_lowers_the_nll_and_changes_counts_as_it_changes_logits(name):
 @pytest.mark.parametrize("name", OF_COUNTS)
 @pytest.mark.fault
 def test_shape_precision_nan_and_promised_decisions_are_kept(name, dtype):
-    """A logit that is NaN stays NaN, so that it is refused later."""
+    """A logit that is NaN stays NaN, so that it is refused later; it affects no other pixel."""
     fitted, logits = fitted_on_counts(name), batch()[0].to(dtype)
     logits[0, 0, 0, 0], logits[1, 0, 0, :2] = math.nan, torch.tensor([0.0, -0.0])
     after = fitted.apply(logits)
     assert after.dtype == dtype and after.shape == logits.shape
-    assert after[0, 0, 0, 0].isnan() and after[1:].isfinite().all()
+    assert after[0, 0, 0, 0].isnan() and after.isnan().sum() == 1
     if fitted.preserves_decisions:
-        assert torch.equal(after[1:] > 0, logits[1:] > 0)
+        assert torch.equal(after > 0, logits > 0)
         assert after[1, 0, 0, :2].eq(0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@pytest.mark.parametrize("name", OF_COUNTS)
+@pytest.mark.fault
+def test_an_infinite_logit_is_a_large_one_and_affects_no_other_pixel(name, dtype):
+    """Logits in half precision are infinite beyond 65504."""
+    fitted, logits = fitted_on_counts(name), batch()[0].to(dtype)
+    logits[0, 0, 0, :2] = torch.tensor([30000.0, -30000.0])
+    large = fitted.apply(logits)
+    logits[0, 0, 0, :2] = torch.tensor([math.inf, -math.inf])
+    after = fitted.apply(logits)
+    assert torch.equal(after.flatten()[2:], large.flatten()[2:])
+    assert not after.isnan().any()
+    assert (after[0, 0, 0, :2].sign() == large[0, 0, 0, :2].sign()).all()
+
+
+@pytest.mark.parametrize("name", OF_COUNTS)
+def test_any_tensor_of_logits_can_be_recalibrated(name):
+    """No images, no pixels, integers, logits that are not contiguous or have gradients."""
+    fitted = fitted_on_counts(name)
+    for shape in ((0, 1, 4, 4), (2, 1, 0, 4), (3,), (3, 2)):
+        assert fitted.apply(torch.ones(shape)).shape == shape
+    whole = torch.tensor([[[3, -2, 0], [1, -1, 4]]])
+    changed = fitted.apply(whole)
+    assert changed.dtype == torch.float32
+    torch.testing.assert_close(changed, fitted.apply(whole.float()), rtol=0, atol=0)
+    logits = batch()[0].requires_grad_()
+    (gradient,) = torch.autograd.grad(fitted.apply(logits).sum(), logits)
+    assert gradient.isfinite().all()
+    swapped = logits.detach().transpose(2, 3)
+    torch.testing.assert_close(fitted.apply(swapped), fitted.apply(swapped.contiguous()))
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -305,20 +337,25 @@ def test_numbers_that_are_none_are_refused(tmp_path, name, numbers, message):
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("value", [-1, math.nan, math.inf])
 @pytest.mark.parametrize("name", FITTED)
-def test_what_is_no_number_of_pixels_is_refused(name, small, value):
-    def fit(table):
-        kind = RECALIBRATIONS[name]
-        return kind().fit_on_images(replace(small, validate=lambda _: Counts(table)))
-
-    table = np.ones((1, 2, 256))
-    table[0, 1, 3] = value
-    with pytest.raises(ValueError, match="some are negative or NaN"):
-        fit(table)
+def test_a_set_without_pixels_is_refused(name, small):
+    kind = RECALIBRATIONS[name]
     for images in (0, 2):
+        empty = Counts(np.zeros((images, 2, 256), np.int64))
         with pytest.raises(ValueError, match="the set has no pixels"):
-            fit(np.zeros((images, 2, 256), np.int64))
+            kind().fit_on_images(replace(small, validate=lambda _, empty=empty: empty))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("name", OF_COUNTS)
+def test_what_is_no_tensor_and_no_counts_is_named_and_refused(name):
+    fitted = fitted_on_counts(name)
+    for value in (np.zeros((1, 4), np.float32), [0.0], "logits"):
+        kind = type(value).__name__
+        with pytest.raises(TypeError, match=f"the type of logits is {kind}; expected a tensor"):
+            fitted.apply(value)
+        with pytest.raises(TypeError, match=f"the set to fit on is {kind}; expected Counts"):
+            type(fitted)().fit(value)
 
 
 # --- The base class and grey levels ---------------------------------------------------------------

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
@@ -34,7 +35,7 @@ def test_a_map_of_one_level_has_features(z):
     assert np.isfinite(map_features(np.full((1, 9), float(z)))).all()
 
 
-def test_images_hold_their_pixels_features_and_shares_of_pixels():
+def test_images_hold_their_pixels_and_features():
     """Those without pixels are left out; bins of 0.2 hold the logits of 8-bit maps."""
     table = np.random.default_rng(0).integers(0, 5, (3, 2, 256))
     table[1] = table[2] = 0
@@ -44,13 +45,28 @@ def test_images_hold_their_pixels_features_and_shares_of_pixels():
     for row, i in enumerate((0, 2)):
         of_pixels = map_features(np.repeat(z, table[i].sum(axis=0))[None])
         np.testing.assert_allclose(images.features[row], of_pixels[0], rtol=1e-9)
-        np.testing.assert_allclose(images.tables[row], table[i] / table[i].sum())
+        np.testing.assert_array_equal(images.tables[row], table[i])
         for label in (0, 1):
-            weights = table[i, label] / table[i].sum()
+            weights = table[i, label]
             held, _ = np.histogram(z.clip(-5.99, 5.99), np.linspace(-6, 6, 61), weights=weights)
-            np.testing.assert_allclose(binned.tables[row, label], held, atol=1e-12)
+            np.testing.assert_array_equal(binned.tables[row, label], held)
     np.testing.assert_allclose(binned.logits, np.arange(-5.9, 6, 0.2), atol=1e-12)
     np.testing.assert_array_equal(binned.pooled, table.sum(axis=0))
+
+
+def test_a_broken_logit_leaves_the_features_of_the_other_pixels():
+    """An infinite logit is a large one, and NaN says nothing, as 0 does; in both libraries."""
+    broken = np.array([[np.inf, -np.inf, np.nan, 1.0, -2.0]])
+    whole = map_features(np.array([[1e3, -1e3, 0.0, 1.0, -2.0]]))
+    np.testing.assert_allclose(map_features(broken), whole, rtol=1e-12)
+    for dtype in (torch.float32, torch.float64):
+        features = map_features(torch.from_numpy(broken).to(dtype)).double()
+        torch.testing.assert_close(features, torch.from_numpy(whole), rtol=1e-6, atol=0)
+
+
+def test_features_do_not_depend_on_the_unit_of_pixels():
+    table, z = np.random.default_rng(0).integers(0, 5, (3, 256)), grey_level_logits(256)
+    np.testing.assert_allclose(map_features(z, table / 1e4), map_features(z, table), rtol=1e-12)
 
 
 @pytest.mark.parametrize("images", [1, 2])

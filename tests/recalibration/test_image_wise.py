@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal, localcontext
+from itertools import product
 
 import numpy as np
 import pytest
@@ -32,7 +34,12 @@ def counted(logits, labels):
 @pytest.fixture(scope="module", params=KINDS)
 def fitted(request):
     with torch.inference_mode():  # as in an evaluation, where gradients are off
-        return request.param().fit(counted(*images()), [counted(*images(30, seed=1))])
+        return request.param().fit(counted(*images()), [counted(*corrupted())])
+
+
+def corrupted():
+    """Images of another size, so that weights of images and of pixels differ."""
+    return images(30, side=18, seed=1)
 
 
 def test_what_it_does_to_logits():
@@ -44,15 +51,28 @@ def test_what_it_does_to_logits():
     torch.testing.assert_close(ImageWiseTemperature().changed(z, u), z / torch.exp(u))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_decision_changes_however_large_a_logit(kind):
-    z = torch.tensor([-1e4, -30.0, -1e-3, 0.0, 1e-3, 30.0, 1e4]).double()
+def test_no_decision_changes_however_large_or_small_a_logit(kind, dtype):
+    large = [1e-20, 1e-7, 1e-3, 0.3, 1.1, 17.0, 30.0, 1e4]
+    z = torch.tensor([*(-value for value in large), 0.0, *large], dtype=dtype)
     for u in (-50.0, -3.0, 0.0, 3.0, 50.0):
         after = kind().changed(z, torch.full_like(z, u))
         assert torch.isfinite(after).all()
         assert torch.equal(torch.sign(after), torch.sign(z))
     ends = ImageWiseTemperature().changed(z, torch.tensor(50.0)), z / 100
     torch.testing.assert_close(*ends)
+
+
+def test_a_shrunk_logit_has_all_its_digits():
+    """Next to 0 and far from it, compared with decimals of 200 digits."""
+    for z, u in product((1e-12, 1e-3, 0.5, 1.0, 1.2, 5.0, 40.0, 200.0), (-30.0, -2.0, 0.0, 15.0)):
+        with localcontext(prec=200):
+            p, s = (1 / (1 + (-Decimal(value)).exp()) for value in (z, u))
+            shrunk = (1 - s) * p + s / 2
+            expected = float((shrunk / (1 - shrunk)).ln())
+        found = ImageWiseShrinkage().changed(*torch.tensor([z, u], dtype=torch.float64))
+        assert found.item() == pytest.approx(expected, rel=1e-12)
 
 
 def probabilities(kind, p, u):
@@ -71,9 +91,9 @@ def price(fit, sets, w):
         phi = ((map_features(z) - fit.means) / fit.deviations).clip(fit.lowest, fit.highest)
         u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
         p = probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
-        nll = -np.log(np.where(y == 1, p, 1 - p)).mean(axis=1)
+        nll = -np.log(np.where(y == 1, p, 1 - p))
         weight = 10.0 if number == 0 else 1.0
-        total, importance = total + weight * nll.sum(), importance + weight * len(z)
+        total, importance = total + weight * nll.sum(), importance + weight * nll.size
     ridge = {ImageWiseShrinkage: 0.001, ImageWiseTemperature: 0.01}[type(fit)]
     return total / importance + ridge * (w[:, 1:] ** 2).sum()
 
@@ -82,7 +102,7 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     """But for the bins of 0.2 that it keeps logits in: steps away cost more, of random directions
     and of each weight alone."""
     assert type(fitted).clean_weight == 10  # as in price
-    sets = [images(), images(30, seed=1)]
+    sets = [images(), corrupted()]
     best = np.array([fitted.foreground, fitted.background])
     at_best = price(fitted, sets, best)
     unchanged = np.zeros_like(best)
@@ -98,8 +118,7 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
 
 def test_features_are_standardised_over_clean_images_and_held_to_the_range_of_all(fitted):
     clean, others = (
-        map_features(each.flatten(1).double().numpy())
-        for each in (images()[0], images(30, seed=1)[0])
+        map_features(each.flatten(1).double().numpy()) for each in (images()[0], corrupted()[0])
     )
     np.testing.assert_allclose(fitted.means, clean.mean(axis=0), atol=0.01)  # counts round
     np.testing.assert_allclose(fitted.deviations, clean.std(axis=0), atol=0.01)
@@ -149,3 +168,15 @@ def test_images_alike_and_images_without_pixels(fitted):
     table[1] = 0
     after = fitted.apply_counts(Counts(table)).table
     np.testing.assert_array_equal(after.sum(axis=2), table.sum(axis=2))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fit_does_not_raise_the_nll_of_images_of_different_sizes(kind):
+    """One large image is nearly calibrated, and five small ones are overconfident: a fit in which
+    each image counted the same would make the large one worse."""
+    table = np.zeros((6, 2, 256), np.int64)
+    table[0, [0, 1, 0, 1], [25, 230, 230, 25]] = 18_000, 18_000, 2_000, 2_000
+    table[1:, [0, 1, 0, 1], [25, 230, 230, 25]] = 110, 110, 90, 90
+    counts = Counts(table)
+    fitted = kind().fit(counts)
+    assert calibration.nll(fitted.apply_counts(counts)) < calibration.nll(counts)
