@@ -3,7 +3,7 @@ quoted = '$(subst ','\'',$(1))'
 
 # The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
 PYTHON ?= .venv/bin/python
-ifeq $(python) ".venv/bin/python"
+ifeq "$(PYTHON)" ".venv/bin/python"
 STAMP := .venv/.installed
 LINT_STAMP := .venv/.installed-lint
 BOOK_STAMP := .venv/.installed-book

@@ -75,8 +75,8 @@ def pixel_margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float
     Raises:
         ValueError: see `pixels_to_fit`.
     """
-    logits = grey_level_logits(counts.grey_levels)
-    return pixels_to_fit(counts), np.stack([-logits, logits])
+    pixels, logits = pixels_to_fit(counts), grey_level_logits(counts.grey_levels)
+    return pixels, np.stack([-logits, logits])
 
 
 def scaled_nll(counts: Counts) -> float:
