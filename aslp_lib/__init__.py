@@ -3,9 +3,11 @@
 Four lines add ASLP to a training loop::
 
     alphas = AdaptiveAlpha(len(train_set), HARD_INVERSION, rule="calibration")
-    loss = sc_bce_with_logits(logits, labels, alphas[index], HARD_INVERSION)  # in each step
+    loss = sc_bce_with_logits(logits, labels, alphas[index], HARD_INVERSION, generator=switches)
     alphas.update(index, logits.detach(), labels)  # after each step
     alphas.observe(accuracy=accuracy)  # after each validation
+
+`docs/own_loop.md` has the whole loop and explains the settings of `AdaptiveAlpha`.
 """
 
 from __future__ import annotations

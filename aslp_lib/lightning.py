@@ -1,8 +1,11 @@
 """ASLP in a Lightning training: a callback that holds the perturbation levels and updates them.
 
-adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(len(train_set), MODERATION))
+alphas = AdaptiveAlpha(len(train_set), MODERATION, alpha_step_size=0.005, constraint_weight=200.0)
+adaptive = AdaptiveAlphaCallback(alphas)
 module = Segmenter(network, adaptive)  # reads `adaptive.alphas[index]` in `training_step`
 Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
+
+`docs/own_loop.md` explains the settings, and what to do with several patches of an image.
 """
 
 from __future__ import annotations

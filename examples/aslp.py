@@ -31,6 +31,7 @@ from aslp_lib.data.shapes import shapes
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
 from aslp_lib.metrics import SCORES, scores
+from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.small import TinyUNet
@@ -46,8 +47,9 @@ def train(
     data: DataSplits, alphas: AdaptiveAlpha | None, epochs: int, seed: int, device: str
 ) -> nn.Module:
     """Train a network with ASLP, or with BCE if `alphas` is None, and return it."""
-    torch.manual_seed(seed)  # initial weights and Bernoulli switches
+    torch.manual_seed(seed)  # initial weights
     order = torch.Generator().manual_seed(seed)  # both methods see the images in the same order
+    switches = torch.Generator().manual_seed(seed + 1)
     loader = DataLoader(data.train, BATCH_SIZE, shuffle=True, generator=order)
     network = TinyUNet().to(device)
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
@@ -60,7 +62,9 @@ def train(
             if alphas is None:
                 loss = F.binary_cross_entropy_with_logits(logits, masks)
             else:
-                loss = sc_bce_with_logits(logits, masks, alphas[index], HARD_INVERSION)
+                loss = sc_bce_with_logits(
+                    logits, masks, alphas[index], HARD_INVERSION, generator=switches
+                )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -68,10 +72,19 @@ def train(
                 alphas.update(index, logits.detach(), masks)
         schedule.step()
         if alphas is not None:
-            logits, masks = predict(network, data.validation, device)
-            accuracy = ((logits > 0) == (masks > 0)).float().mean().item()
-            alphas.observe(accuracy)
+            validated = validate(network, data.validation, device)
+            alphas.observe(**scores(validated, names=("accuracy", "confidence")))
     return network
+
+
+@torch.no_grad()
+def validate(network: nn.Module, data: SaliencySet, device: str) -> Counts:
+    """Count the labels and predicted probabilities of a set, from which all scores follow."""
+    network.eval()
+    accumulator = CountsAccumulator()
+    for images, masks, _ in DataLoader(data, batch_size=100):
+        accumulator.update(network(images.to(device)).sigmoid(), masks.to(device))
+    return accumulator.counts
 
 
 @torch.no_grad()
@@ -103,13 +116,12 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
         len(data.train),
         HARD_INVERSION,
         rule="calibration",  # the paper's MC
-        alpha_step_size=0.005,  # larger than the paper's 0.002, as this training is short
+        alpha_step_size=0.005,  # docs/own_loop.md tells how to choose these two
         constraint_weight=200.0,
     ).to(device)
     for label, adaptive in {"BCE": None, "ASLP": alphas}.items():
         network = train(data, adaptive, epochs, seed, device)
-        logits, masks = predict(network, data.validation, device)
-        temperature = Temperature().fit(Counts.from_probabilities(logits.sigmoid(), masks))
+        temperature = Temperature().fit(validate(network, data.validation, device))
         print(f"{label}: {epochs} epochs, then T = {temperature.value:.2f} fitted on validation")
         logits, masks = predict(network, test_set, device)
         binary_masks = write_maps(out / "masks", test_set.stems, masks) // 255

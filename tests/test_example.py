@@ -62,5 +62,9 @@ def test_it_prints_the_scores_and_draws_them(short_run):
 
 def test_the_loop_reports_each_validation_and_moves_alphas(example):
     alphas = AdaptiveAlpha(20, HARD_INVERSION, alpha_step_size=0.1, warm_up=1)
-    example.train(example.shapes(), alphas, epochs=EPOCHS, seed=0, device="cpu")
+    data = example.shapes()
+    network = example.train(data, alphas, epochs=EPOCHS, seed=0, device="cpu")
     assert alphas.observed == EPOCHS and (alphas.alpha > 0).any()
+    logits, masks = example.predict(network, data.validation, "cpu")
+    accuracy = ((logits > 0) == (masks > 0)).float().mean()
+    assert alphas.rule.accuracy.item() == pytest.approx(accuracy.item())

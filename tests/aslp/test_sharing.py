@@ -1,4 +1,4 @@
-"""`share_alphas` in plain training loops: two real processes (gloo) compared with one."""
+"""Plain training loops, also those of the pages: in one process, and in two that share alphas."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
 from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
+from aslp_lib.config import PRESETS
+from aslp_lib.course.models.own_comparison import adaptive
 from aslp_lib.data.shapes import Shapes
 
 PROJECT = Path(__file__).parents[2]
@@ -81,25 +83,45 @@ def by_hand() -> torch.Tensor:
     return alphas.alpha
 
 
-def page_loop(page: str = "docs/own_loop.md", ignored: bool = True) -> dict:
-    """The loop of a page, on images with or without unlabelled pixels."""
-    text = (PROJECT / page).read_text()
-    (block,) = (b for b in re.findall(r"```python\n(.*?)```", text, re.S) if "AdaptiveAlpha(" in b)
-    train_set = Shapes("train", 7, seed=1, size=16)
+def blocks_of(page: str) -> list[str]:
+    """The Python code of a page."""
+    return re.findall(r"```python\n(.*?)```", (PROJECT / page).read_text(encoding="utf-8"), re.S)
+
+
+def page_loop(page: str = "docs/own_loop.md", ignored: bool = True, seed: int = 1) -> dict:
+    """The loop of a page, on images with or without unlabelled pixels.
+
+    Args:
+        seed: seed of the global generator, on which nothing should depend.
+    """
+    (block,) = (block for block in blocks_of(page) if "AdaptiveAlpha(" in block)
+    shapes = {name: Shapes(name, 7, seed=1, size=16) for name in ("train", "validation")}
     if ignored:
-        train_set.masks[..., 0] = 255
+        for part in shapes.values():
+            part.masks[..., 0] = 255
+    train_set, validation = ([(x / 255, y, i) for x, y, i in part] for part in shapes.values())
     network = network_of(0)
     names = {
         "train_set": train_set,
         "device": "cpu",
         "epochs": 7,
-        "loader": loader_of(train_set, 4),
-        "network": lambda pictures: network(pictures / 255),
+        "train_loader": loader_of(train_set, 4),
+        "validation_loader": DataLoader([(x, y) for x, y, _ in validation], 3),
+        "network": network,
         "optimizer": torch.optim.SGD(network.parameters(), lr=0.1),
-        "validate": lambda network: 0.6,
     }
+    torch.manual_seed(seed)
     exec(block, names)
-    return {"alpha": names["alphas"].alpha, "loss": names["loss"].detach()}
+    images, masks = (torch.stack([item[k] for item in validation]) for k in (0, 1))
+    correct = (network(images) > 0) == (masks == 1)
+    alphas = names["alphas"]
+    return {
+        "alpha": alphas.alpha,
+        "loss": names["loss"].detach(),
+        "accuracy": correct[masks != 255].float().mean(),
+        "observed": (alphas.observed, alphas.rule.accuracy),
+        "settings": (alphas.alpha_step_size, alphas.constraint_weight, alphas.warm_up),
+    }
 
 
 @pytest.mark.slow
@@ -126,8 +148,72 @@ def test_an_image_that_is_not_there_is_refused(seen):
         assert alphas.alpha.eq(torch.tensor(0.3)).all()
 
 
-@pytest.mark.parametrize(("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)])
-def test_the_page_s_loop_runs(page, ignored):
+PAGES = pytest.mark.parametrize(
+    ("page", "ignored"), [("docs/own_loop.md", True), ("README.md", False)]
+)
+
+
+@PAGES
+def test_the_page_s_loop_runs_and_observes_the_accuracy_of_the_labelled_pixels(page, ignored):
     results = page_loop(page, ignored)
     assert results["loss"].isfinite()
     assert results["alpha"].gt(0).any() and results["alpha"].isfinite().all()
+    times, accuracy = results["observed"]
+    assert times == 7
+    torch.testing.assert_close(accuracy, results["accuracy"])
+
+
+@PAGES
+def test_the_page_s_loop_repeats_itself_whatever_the_global_generator_gives(page, ignored):
+    first, second = (page_loop(page, ignored, seed) for seed in (1, 2))
+    assert torch.equal(first["alpha"], second["alpha"])
+    assert torch.equal(first["loss"], second["loss"])
+
+
+@PAGES
+def test_the_page_starts_from_the_settings_of_the_presets_and_of_notebook_08(page, ignored):
+    settings, cells = page_loop(page, ignored)["settings"], adaptive("calibration")
+    assert settings == (cells.alpha_step_size, cells.constraint_weight, cells.warm_up)
+    for preset in ("demo", "small"):
+        options = PRESETS[preset].hyperparameters.aslp
+        assert settings[:2] == (options.alpha_step_size, options.constraint_weight)
+
+
+def test_the_page_s_patches_have_one_switch_and_move_their_image_once():
+    """As the image in one piece does: its patches beside each other."""
+    (block,) = (block for block in blocks_of("docs/own_loop.md") if "unflatten" in block)
+    generator = torch.Generator().manual_seed(0)
+    images, samples = torch.randn(6, 3, 4, 4, generator=generator, dtype=torch.float64), 3
+    labels = (torch.rand(6, 1, 4, 4, generator=generator) > 0.5).double()
+    names = {
+        "network": network_of(0, torch.float64),
+        "images": images,
+        "labels": labels,
+        "index": torch.tensor([4, 4, 4, 1, 1, 1]),
+        "samples": samples,
+    }
+    rows = {name: names[name] for name in ("labels", "index")}
+    exec(block, names)
+    logits = names["network"](images)
+    wide = [torch.stack([torch.cat([*x[k : k + 3]], -1) for k in (0, 3)]) for x in (logits, labels)]
+    assert names["index"].tolist() == [4, 1]
+    for seed in range(8):
+        losses = [
+            sc_bce_with_logits(
+                *(z, y, torch.tensor([0.5, 0.5]), MODERATION),
+                generator=torch.Generator().manual_seed(seed),
+            )
+            for z, y in ((names["logits"], names["labels"]), wide)
+        ]
+        torch.testing.assert_close(*losses)
+    steps = (
+        (names["index"], names["logits"], names["labels"]),
+        (names["index"], *wide),
+        (rows["index"], logits, rows["labels"]),  # not joined: `update` does it
+    )
+    levels = [AdaptiveAlpha(5, MODERATION, warm_up=0).double() for _ in steps]
+    for alphas, (index, z, y) in zip(levels, steps, strict=True):
+        alphas.alpha.fill_(0.3)
+        alphas.update(index, z.detach(), y)
+        torch.testing.assert_close(alphas.alpha, levels[0].alpha)
+        assert (alphas.alpha != 0.3).tolist() == [False, True, False, False, True]

@@ -104,12 +104,14 @@ def train(
     optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     loader = batches(cells)
-    torch.manual_seed(0)  # Bernoulli switches
+    switches = torch.Generator().manual_seed(0)
     for _ in range(epochs):
         for images, masks, index in loader:
             logits = network(images)
             alpha = alphas[index] if isinstance(alphas, AdaptiveAlpha) else alphas
-            loss = sc_bce_with_logits(logits, masks, alpha, technique, ignore_index=UNLABELLED)
+            loss = sc_bce_with_logits(
+                logits, masks, alpha, technique, ignore_index=UNLABELLED, generator=switches
+            )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -190,7 +192,7 @@ def adaptive(rule: str, constraint_weight: float = 200.0) -> AdaptiveAlpha:
         IMAGES["train"],
         HARD_INVERSION,
         rule=rule,
-        alpha_step_size=0.01,
+        alpha_step_size=0.005,
         constraint_weight=constraint_weight,
     )
 
