@@ -25,6 +25,7 @@ from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from aslp_lib.checks import short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -67,6 +68,15 @@ TRANSPOSITIONS = {
 }
 """Transposition that makes an image upright, by its EXIF orientation."""
 
+DARK, BRIGHT = 32, 224
+"""Grey levels below `DARK` are almost black, those from `BRIGHT` are almost white, and those in
+between are grey."""
+
+AREA_SHARE = 1 / 4
+"""Smallest share of a grey level's pixels that have only equal neighbours, if it fills areas. It was
+at most 15 % in smooth edges and traces of JPEG compression (97 masks that were resized, blurred or
+compressed in 84 ways)."""
+
 MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
 MAP_ADVICE = "Store round(255 * p), in greyscale"
@@ -103,7 +113,8 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
-            them, for masks that average several annotators.
+            them, for masks that average several annotators. "refuse" also raises an error if the
+            grey levels look like class indices or a label to ignore, see `is_binary`.
 
     Returns:
         (H, W) uint8 in {0, 1}.
@@ -141,20 +152,66 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     """
     values = _grey(path, "mask", MASK_ADVICE)
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
-    if 0 < values.max() < (128 if grey == "refuse" else 32):
+    if 0 < values.max() < (128 if grey == "refuse" else DARK):
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
             f"background; expected a mask. {MASK_ADVICE}. {VOTES_ADVICE}."
         )
     if grey == "refuse":
-        # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
-        share = np.count_nonzero(values - np.uint8(32) < 192) / values.size
+        # A single comparison suffices: for dark levels, the 8-bit difference wraps round.
+        share = np.count_nonzero(values - np.uint8(DARK) < BRIGHT - DARK) / values.size
         if share > GREY_LIMIT:
             raise ValueError(
-                f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
-                f"expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
+                f"{path} is not a binary mask: {share:.0%} of its pixels are grey ({DARK} to "
+                f"{BRIGHT - 1}); expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
+            )
+        if not is_binary(values):
+            levels = short_repr(np.unique(values).tolist())
+            raise ValueError(
+                f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
+                "or like a label for pixels to ignore; expected an object and a background, with "
+                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}."
             )
     return values
+
+
+def is_binary(values: np.ndarray) -> bool:
+    """Return whether the grey levels of a mask are those of an object and its background.
+
+    Other grey levels are accepted as smooth edges or as traces of compression. Both consist of many
+    grey levels between black and white that fill no area. A mask is therefore not binary if
+
+    - three grey levels fill areas, such as two classes and the background, or an object, the
+      background and pixels to ignore; neighbouring levels count as one, and so do almost white
+      ones; or
+    - there are several dark grey levels, one other level and nothing in between, such as 0 and 15
+      and 255: the indices of small or thin objects, and a label for pixels to ignore.
+
+    Args:
+        values: (H, W) uint8 grey levels.
+
+    >>> mask = np.zeros((8, 8), np.uint8)
+    >>> mask[2:6, 2:6] = 255
+    >>> mask[1, 2:6] = 100  # a smooth edge
+    >>> classes = np.where(mask == 100, 1, mask)  # an object of class 1, on top of ignored pixels
+    >>> is_binary(mask), is_binary(classes)
+    (True, False)
+    """
+    if not np.count_nonzero(values - np.uint8(1) < BRIGHT - 1):  # black and almost white only
+        return True
+    counts = np.bincount(values.ravel(), minlength=256)
+    levels = np.flatnonzero(counts)
+    dark = np.count_nonzero(levels < DARK)
+    if 1 < dark == len(levels) - 1:
+        return False
+    middle = values[:, 1:-1]
+    row = (middle == values[:, :-2]) & (middle == values[:, 2:])
+    inner, centre = row[1:-1] & row[:-2] & row[2:], middle[1:-1]
+    inner &= (centre == middle[:-2]) & (centre == middle[2:])
+    areas = np.bincount(centre[inner], minlength=256) >= np.maximum(AREA_SHARE * counts, 1)
+    filled = np.flatnonzero(areas[:BRIGHT])
+    runs = np.count_nonzero(np.diff(filled) > 1) + min(1, len(filled))
+    return bool(runs + (levels[-1] >= BRIGHT) <= 2)
 
 
 def read_map(path: Path) -> np.ndarray:

@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from aslp_lib.data.folders import Folder
 from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
@@ -288,6 +288,62 @@ def test_a_mask_that_would_all_be_background_is_refused(file, top):
             read_mask(path, "threshold")
     else:  # annotators who nowhere agree
         assert read_mask(path, "threshold").any() == (top == 128)
+
+
+def with_areas(**levels):
+    """A background of 0 with areas of other levels, by their names: rows of the picture."""
+    pixels = np.zeros((24, 40), np.uint8)
+    for rows, level in levels.items():
+        first, last = map(int, rows[1:].split("_"))
+        pixels[first:last, 5:35] = level
+    return Image.fromarray(pixels)
+
+
+def scattered(*levels):
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.choice(levels, (24, 40)).astype(np.uint8))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("picture", "levels"),
+    [
+        (with_areas(r4_16=1, r16_18=255), "0, 1, 255"),
+        (with_areas(r4_16=15, r16_18=255), "0, 15, 255"),
+        (with_areas(r4_5=1, r8_9=2, r20_24=255), "0, 1, 2, 255"),  # thin objects
+        (scattered(0, 1, 255), "0, 1, 255"),
+        (scattered(0, 7, 20, 255), "0, 7, 20, 255"),
+        (with_areas(r4_7=63, r16_18=255), "0, 63, 255"),
+        (with_areas(r4_20=255, r4_7=128), "0, 128, 255"),  # undecided pixels around an object
+        (Image.fromarray(np.uint8([[0, 1], [255, 255]])), "0, 1, 255"),
+    ],
+)
+def test_classes_and_labels_to_ignore_are_no_mask(file, picture, levels):
+    """A threshold would take the ignored pixels for the object, and the object for background."""
+    with pytest.raises(ValueError, match=rf"one\.png is not a binary mask: .* \[{levels}\] .*255"):
+        read_mask(file(saved(picture)))
+
+
+LARGE = GREY.resize((200, 120), Image.Resampling.NEAREST)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        saved(scaled(254)),
+        saved(with_areas(r4_16=255, r6_9=254)),
+        saved(with_areas(r4_16=224)),
+        *(saved(LARGE, "JPEG", quality=quality) for quality in (10, 40, 69, 75, 95, 100)),
+        saved(LARGE.filter(ImageFilter.GaussianBlur(1))),
+        saved(LARGE.rotate(20, Image.Resampling.BICUBIC)),
+        *(saved(LARGE.resize((40 * n, 24 * n), n)) for n in (2, 3)),  # bilinear and bicubic
+        saved(LARGE.resize((77, 50), Image.Resampling.BOX)),
+    ],
+    ids=lambda _: "mask",
+)
+def test_smooth_edges_and_traces_of_compression_leave_a_mask_binary(file, mask):
+    path = file(mask)
+    np.testing.assert_array_equal(read_mask(path), read_mask(path, "threshold"))
 
 
 @pytest.mark.fault
