@@ -73,9 +73,9 @@ DARK, BRIGHT = 32, 224
 between are grey."""
 
 AREA_SHARE = 1 / 4
-"""Smallest share of a grey level's pixels that have only equal neighbours, if it fills areas. It was
-at most 15 % in smooth edges and traces of JPEG compression (97 masks that were resized, blurred or
-compressed in 84 ways)."""
+"""Smallest share of a grey level's pixels that have only equal neighbours, if it fills areas. It is
+at most 15 % in smooth edges and traces of JPEG compression (in 97 masks that were resized, blurred
+or compressed in 84 ways)."""
 
 MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"

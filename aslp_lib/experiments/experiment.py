@@ -478,7 +478,7 @@ def _missing(
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = round(float(json.loads(clock.read_text())), 2) if clock.exists() else None
-    network = load_network(settings, folder.weights).to(accelerator_for(settings).device)
+    network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
     kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind is not None]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)

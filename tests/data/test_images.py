@@ -125,7 +125,10 @@ REFUSED = {
     "a transparent colour": (saved(PALETTE, transparency=0), "transparent.*without an alpha"),
     "a transparent level": (saved(GREY, transparency=0), "transparent"),
     "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "value is 255 of 65535.*in 8 bits"),
-    "colours of 16 bits": (png(header(2, 2, 16, 2), rows=bytes(26)), "RGB of 16 bits.* Save it as an 8-bit"),
+    "colours of 16 bits": (
+        png(header(2, 2, 16, 2), rows=bytes(26)),
+        "RGB of 16 bits.* Save it as an 8-bit",
+    ),
     "32 bits": (saved(scaled(10**6, np.int32), "TIFF"), "floats or 32-bit.*range is unknown"),
     "floats": (saved(scaled(1, np.float32), "TIFF"), "floats or 32-bit"),
     "LAB": (saved(Image.new("LAB", (8, 8)), "TIFF"), "LAB of 8 bits"),

@@ -57,7 +57,7 @@ def predicted(run, recalibration, part, folder):
     (method,) = run.settings.methods
     maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
     own = run.method(method)
-    network = load_network(run.settings, own.weights)
+    network = load_network(run.settings, method, own.weights)
     fitted = recalibration and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
     more = {maps: fitted} if fitted else {}
     target = folder / "without" / maps.relative_to(folder) if fitted else maps

@@ -132,6 +132,45 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
 
 
 @pytest.mark.fault
+@pytest.mark.parametrize(
+    ("name", "trained", "expected"),
+    [
+        ("method", "calibration", "bce"),
+        ("network", "mobilenet_v2", "tiny"),
+        ("seed", 1, 0),
+        ("epochs", 7, 140),
+        ("focal.gamma", 7.0, 2.0),
+    ],
+)
+def test_weights_of_another_training_are_not_used(predicted, name, trained, expected):
+    run, data = predicted
+    method = "focal" if "focal" in name else "bce"
+    folder = run.method(method)
+    settings = replace(run.settings, methods=(method,), recalibrate=())
+    facts = {"network": "tiny", "method": method, "settings": settings.to_json()}
+    tensors = recorded.load("bce").state_dict()
+    moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
+    save_tensors(folder.weights, tensors, {**facts, "settings": moved.to_json()})
+    predict.predict_run(settings, data, method, folder, progress=False)
+    if name in facts:
+        facts[name] = trained
+    elif name == "focal.gamma":
+        facts["settings"] = settings.tuned(focal={"gamma": trained}).to_json()
+    else:
+        facts["settings"] = replace(settings, **{name: trained}).to_json()
+    save_tensors(folder.weights, tensors, facts)
+    message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
+    with pytest.raises(ValueError, match=message):
+        predict.predict_run(settings, data, method, folder, progress=False)
+    for unreadable in ("{", "[]", 3, '{"hyperparameters": []}'):
+        save_tensors(folder.weights, tensors, {**facts, "settings": unreadable})
+        with pytest.raises(
+            ValueError, match=r"weights\.safetensors has settings that cannot be read"
+        ):
+            predict.predict_run(settings, data, method, folder, progress=False)
+
+
+@pytest.mark.fault
 def test_weights_of_nan_make_no_maps(predicted, capsys):
     run, _ = predicted
     file = run.method("bce").weights
