@@ -116,8 +116,8 @@ def predict_run(
 ) -> None:
     """Predict a method's maps of every test set, with and without its recalibrations.
 
-    Maps that exist are kept, unless some of the set are missing or they were made with other
-    weights, images or settings; then all maps of the set are predicted again.
+    Maps that exist are kept, unless some of the set are missing or have changed, or they were made
+    with other weights, images or settings; then all maps of the set are predicted again.
 
     Args:
         settings: settings of the run.
@@ -189,6 +189,8 @@ def _clear_outdated(
         why = "nothing says what they were made with"
     elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
         why = f"they were made with other {', '.join(keys)}"
+    elif stems := [stem for maps in made for stem in provenance.altered(maps, dataset.stems)]:
+        why = f"{len(stems)} changed since they were written, such as {stems[0]}"
     else:
         return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)

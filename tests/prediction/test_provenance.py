@@ -92,6 +92,27 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("folder", ["maps", "maps+temperature_scaling"])
+def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted, folder, capsys):
+    run, data = predicted
+    first, second, *_ = sorted((run.path / "bce" / folder / "SOD").iterdir())
+    written = first.read_bytes()
+    for other in (second.read_bytes(), written + b"\0"):  # another map, and the same one, edited
+        first.write_bytes(other)
+        message = (
+            f"1 maps in .*SOD are not those that predict wrote, such as {first.stem}; expected"
+        )
+        with pytest.raises(ValueError, match=message):
+            evaluate_run(run, data, QUICK, progress=False)
+        assert again(run, data)
+        assert f"1 changed since they were written, such as {first.stem}" in capsys.readouterr().out
+        assert first.read_bytes() == written
+    (first.parent / "thumbnail.png").write_bytes(b"not a map of the set")
+    evaluate_run(run, data, QUICK, progress=False)
+    assert not again(run, data)
+
+
 def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
     run, data = predicted
     record = provenance.record(run.method("bce").maps("SOD"))
