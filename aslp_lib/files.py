@@ -27,6 +27,8 @@ from filelock import FileLock, Timeout
 
 NAME = f".aslp-{16 * '[0-9a-f]'}"
 """Glob pattern of partial files and their lock files, without the suffixes."""
+MAX_BYTES = 2**30
+"""Largest size of a file that is read as a whole, or of its content after decompression."""
 
 
 def read(path: Path) -> bytes:
@@ -34,11 +36,18 @@ def read(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, a pipe or a device, whose content might never end.
+        ValueError: the path is a folder, a pipe or a device, whose content might never end, or the
+            file has more than `MAX_BYTES`.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib's stat is slower
+    status = os.stat(path)  # noqa: PTH116 - pathlib's stat is slower
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(
             f"not a regular file: {path}; expected no folder, pipe or device. Replace it."
+        )
+    if status.st_size > MAX_BYTES:
+        raise ValueError(
+            f"{path} has {status.st_size >> 20} MiB; expected at most {MAX_BYTES >> 20} MiB. "
+            "Replace it."
         )
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib's open is slower
         return file.read()
