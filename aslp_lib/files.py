@@ -210,6 +210,39 @@ def check_new_folder(flag: str, path: Path) -> None:
     _check_writable(flag, path, target)
 
 
+def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """Read the rows of a CSV table, by the names of its columns.
+
+    Args:
+        columns: columns that the table must have.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the table is not in UTF-8, lacks a column, or has a row of another length; the
+            message names the file.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(Path(folder) / "log.csv", ["epoch", "loss"], [[1, 0.5]])
+    ...     read_csv(Path(folder) / "log.csv", ["epoch"])
+    [{'epoch': '1', 'loss': '0.5'}]
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.reader(file, strict=True)
+            header = next(table, [])
+            if missing := [name for name in columns if name not in header]:
+                raise ValueError(f"the column {missing[0]} is missing")
+            rows = list(table)
+            if any(len(row) != len(header) for row in rows):
+                raise ValueError(f"a row has not {len(header)} cells")
+            return [dict(zip(header, row, strict=True)) for row in rows]
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is not the table that was written ({error}); expected a CSV file in UTF-8. "
+            "Restore it."
+        ) from error
+
+
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table atomically as CSV; floats have 6 significant digits."""
     buffer = io.StringIO()
