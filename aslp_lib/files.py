@@ -27,6 +27,8 @@ from filelock import FileLock, Timeout
 
 NAME = f".aslp-{16 * '[0-9a-f]'}"
 """Glob pattern of partial files and their lock files, without the suffixes."""
+MAX_BYTES = 2**30
+"""Largest size of a file that is read as a whole, or of its content after decompression."""
 
 
 def read(path: Path) -> bytes:
@@ -34,11 +36,18 @@ def read(path: Path) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the path is a folder, a pipe or a device, whose content might never end.
+        ValueError: the path is a folder, a pipe or a device, whose content might never end, or the
+            file has more than `MAX_BYTES`.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - pathlib's stat is slower
+    status = os.stat(path)  # noqa: PTH116 - pathlib's stat is slower
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(
             f"not a regular file: {path}; expected no folder, pipe or device. Replace it."
+        )
+    if status.st_size > MAX_BYTES:
+        raise ValueError(
+            f"{path} has {status.st_size >> 20} MiB; expected at most {MAX_BYTES >> 20} MiB. "
+            "Replace it."
         )
     with open(path, "rb") as file:  # noqa: PTH123 - pathlib's open is slower
         return file.read()
@@ -199,6 +208,39 @@ def check_new_folder(flag: str, path: Path) -> None:
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise FileExistsError(f"{flag} exists: {path}; expected a new or an empty folder. Use one.")
     _check_writable(flag, path, target)
+
+
+def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
+    """Read the rows of a CSV table, by the names of its columns.
+
+    Args:
+        columns: columns that the table must have.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the table is not in UTF-8, lacks a column, or has a row of another length; the
+            message names the file.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_csv(Path(folder) / "log.csv", ["epoch", "loss"], [[1, 0.5]])
+    ...     read_csv(Path(folder) / "log.csv", ["epoch"])
+    [{'epoch': '1', 'loss': '0.5'}]
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.reader(file, strict=True)
+            header = next(table, [])
+            if missing := [name for name in columns if name not in header]:
+                raise ValueError(f"the column {missing[0]} is missing")
+            rows = list(table)
+            if any(len(row) != len(header) for row in rows):
+                raise ValueError(f"a row has not {len(header)} cells")
+            return [dict(zip(header, row, strict=True)) for row in rows]
+    except (ValueError, csv.Error) as error:
+        raise ValueError(
+            f"{path} is not the table that was written ({error}); expected a CSV file in UTF-8. "
+            "Restore it."
+        ) from error
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -10,7 +10,6 @@ metrics.json  metrics.csv  report.html
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from torch import nn
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, locked, whole_folder, write, write_csv
+from aslp_lib.files import discard_partials, locked, read_csv, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -31,6 +30,7 @@ PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
 end, about 5 seconds later."""
 FINGERPRINTS = "fingerprints.csv"
+FINGERPRINT_COLUMNS = ("set", "stem", "image", "mask")
 
 
 @dataclass(frozen=True)
@@ -174,15 +174,17 @@ class Run:
         for part in (data.train, data.validation):
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
             rows += [(part.name, stem, *pair) for stem, pair in part.fingerprints().items()]
-        write_csv(self.path / FINGERPRINTS, ("set", "stem", "image", "mask"), rows)
+        write_csv(self.path / FINGERPRINTS, FINGERPRINT_COLUMNS, rows)
 
     def check_lists(self, data: DataSplits) -> None:
-        """Raise ValueError if images or masks differ from those that the run began with."""
+        """Raise ValueError if images or masks differ from those that the run began with.
+
+        The same error is raised if the table of their fingerprints is damaged.
+        """
         file = self.path / FINGERPRINTS
         if not file.exists():  # The run was killed before it wrote them.
             return
-        with file.open(newline="", encoding="utf-8") as table:
-            rows = list(csv.DictReader(table))
+        rows = read_csv(file, FINGERPRINT_COLUMNS)
         for part in (data.train, data.validation):
             before = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
             if changed := {stem for stem, _ in before.items() ^ part.fingerprints().items()}:
@@ -217,9 +219,22 @@ class Run:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """Read a training log: one row per epoch, with numbers by column name."""
-    with path.open(newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    """Read a training log: one row per epoch, with numbers by column name.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the table is damaged, has no rows or holds something else than numbers.
+    """
+    rows = read_csv(path, ["epoch"])
+    try:
+        if not rows:
+            raise ValueError("there are no rows")
+        return [{name: float(value) for name, value in row.items()} for row in rows]
+    except ValueError as error:
+        raise ValueError(
+            f"{path} is not the log of a training ({error}); expected a row of numbers for each "
+            "epoch. Restore it, or train again."
+        ) from error
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def subject(run: Path | None) -> tuple[str, nn.Module, DataSplits, Settings]:
         return "embedded", recorded.load("bce"), settings.load_data(), settings
     opened = Run.open(run)
     method = opened.settings.methods[0]
-    network = load_network(opened.settings, opened.method(method).weights)
+    network = load_network(opened.settings, method, opened.method(method).weights)
     return "real", network, opened.settings.load_data(), opened.settings
 
 

@@ -22,6 +22,15 @@ def raise_stop(*_):
 
 
 @pytest.mark.fault
+def test_a_file_that_fills_the_memory_is_not_read(tmp_path):
+    path = tmp_path / "huge.png"
+    with path.open("wb") as file:
+        file.truncate(files.MAX_BYTES + 2**20)  # it takes no space on the disk
+    with pytest.raises(ValueError, match=r"huge\.png has 1025 MiB; expected at most 1024 MiB"):
+        files.read(path)
+
+
+@pytest.mark.fault
 @pytest.mark.parametrize("stop", [raise_full, raise_stop])
 @pytest.mark.parametrize("before", ["old", None])
 def test_what_stops_a_write_leaves_the_old_file_and_no_remains(tmp_path, monkeypatch, before, stop):

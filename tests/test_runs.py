@@ -93,6 +93,41 @@ def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
     run.check_lists(paper_layout(paper_root, size=16))
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"set,stem,image,mask\ntrain,\xff,1,2\n", "can't decode byte 0xff"),
+        (b"set,stem,image\ntrain,a,1\n", "the column mask is missing"),
+        (b"", "the column set is missing"),
+        (b"set,stem,image,mask\ntrain,a,1\n", "a row has not 4 cells"),
+        (b"set,stem,image,mask\ntrain,a,1,2,3\n", "a row has not 4 cells"),
+        (b'set,stem,image,mask\n"train,a,1,2\n', "unexpected end of data"),
+    ],
+)
+def test_a_damaged_table_is_named(paper_root, tmp_path, content, why):
+    run = runs.Run.create(tmp_path / "run", Settings())
+    (run.path / "fingerprints.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"fingerprints\.csv is not the table .*{why}.* Restore"):
+        run.check_lists(paper_layout(paper_root, size=16))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("epoch,loss\n1,low\n", "not the log of a training .*could not convert .*'low'"),
+        ("epoch,loss\n", "not the log of a training .*there are no rows"),
+        ("epoch,loss\n1\n", "is not the table .*a row has not 2 cells"),
+        ("loss\n1\n", "is not the table .*the column epoch is missing"),
+    ],
+)
+def test_a_damaged_log_is_named(tmp_path, content, why):
+    (tmp_path / "log.csv").write_text(content)
+    with pytest.raises(ValueError, match=rf"log\.csv is {why.removeprefix('is ')}"):
+        runs.read_log(tmp_path / "log.csv")
+
+
 def test_fingerprints_are_of_the_contents_alone():
     """Another seed makes other shapes; so does another size."""
     one, again = (Settings(limit=3).load_data().train.fingerprints() for _ in range(2))

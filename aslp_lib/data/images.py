@@ -4,14 +4,13 @@ Pillow decodes the files. The format is detected from the content, not the suffi
 single-frame TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation and
 palette are applied, and 16 bits are scaled to 8. Any other file raises an error that names it. No
 file is read in part (except an MPO, of which only the first image is read), or differently from
-what a viewer shows. A JPEG has no checksums, so wrong bits in a file of full length cannot be
+what a viewer shows. A JPEG has no checksums, so wrong bits in a file with an end marker cannot be
 detected.
 """
 
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,10 +21,11 @@ from PIL import ExifTags, Image
 from PIL.GifImagePlugin import GifImageFile
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
+from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from aslp_lib.checks import short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -50,6 +50,13 @@ averages over annotators."""
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
 
+PNG_ONCE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
+"""Chunks of a PNG that determine how it looks. If one is repeated, Pillow uses the last one, and a
+viewer uses the first one or refuses the file."""
+
+FILLS = (77, 0)
+"""Values that the memory of an image holds before it is decoded, to notice missing pixels."""
+
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -60,6 +67,15 @@ TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 """Transposition that makes an image upright, by its EXIF orientation."""
+
+DARK, BRIGHT = 32, 224
+"""Grey levels below `DARK` are almost black, those from `BRIGHT` are almost white, and those in
+between are grey."""
+
+AREA_SHARE = 1 / 4
+"""Smallest share of a grey level's pixels that have only equal neighbours, if it fills areas. It is
+at most 15 % in smooth edges and traces of JPEG compression (in 97 masks that were resized, blurred
+or compressed in 84 ways)."""
 
 MASK_ADVICE = "Store the object as 255 and the background as 0, in greyscale"
 VOTES_ADVICE = "If its grey levels average several annotators, use --grey threshold"
@@ -97,7 +113,8 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
-            them, for masks that average several annotators.
+            them, for masks that average several annotators. "refuse" also raises an error if the
+            grey levels look like class indices or a label to ignore, see `is_binary`.
 
     Returns:
         (H, W) uint8 in {0, 1}.
@@ -135,20 +152,66 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     """
     values = _grey(path, "mask", MASK_ADVICE)
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
-    if 0 < values.max() < (128 if grey == "refuse" else 32):
+    if 0 < values.max() < (128 if grey == "refuse" else DARK):
         raise ValueError(
             f"{path} has grey levels {values.min()} to {values.max()} only, so all pixels would be "
             f"background; expected a mask. {MASK_ADVICE}. {VOTES_ADVICE}."
         )
     if grey == "refuse":
-        # A single comparison suffices: below 32, the 8-bit difference wraps round to 224 and above.
-        share = np.count_nonzero(values - np.uint8(32) < 192) / values.size
+        # A single comparison suffices: for dark levels, the 8-bit difference wraps round.
+        share = np.count_nonzero(values - np.uint8(DARK) < BRIGHT - DARK) / values.size
         if share > GREY_LIMIT:
             raise ValueError(
-                f"{path} is not a binary mask: {share:.0%} of its pixels are grey (32 to 223); "
-                f"expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
+                f"{path} is not a binary mask: {share:.0%} of its pixels are grey ({DARK} to "
+                f"{BRIGHT - 1}); expected at most {GREY_LIMIT:.0%}. {VOTES_ADVICE}."
+            )
+        if not is_binary(values):
+            levels = short_repr(np.unique(values).tolist())
+            raise ValueError(
+                f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
+                "or like a label for pixels to ignore; expected an object and a background, with "
+                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}."
             )
     return values
+
+
+def is_binary(values: np.ndarray) -> bool:
+    """Return whether the grey levels of a mask are those of an object and its background.
+
+    Other grey levels are accepted as smooth edges or as traces of compression. Both consist of many
+    grey levels between black and white that fill no area. A mask is therefore not binary if
+
+    - three grey levels fill areas, such as two classes and the background, or an object, the
+      background and pixels to ignore; neighbouring levels count as one, and so do almost white
+      ones; or
+    - there are several dark grey levels, one other level and nothing in between, such as 0 and 15
+      and 255: the indices of small or thin objects, and a label for pixels to ignore.
+
+    Args:
+        values: (H, W) uint8 grey levels.
+
+    >>> mask = np.zeros((8, 8), np.uint8)
+    >>> mask[2:6, 2:6] = 255
+    >>> mask[1, 2:6] = 100  # a smooth edge
+    >>> classes = np.where(mask == 100, 1, mask)  # an object of class 1, on top of ignored pixels
+    >>> is_binary(mask), is_binary(classes)
+    (True, False)
+    """
+    if not np.count_nonzero(values - np.uint8(1) < BRIGHT - 1):  # black and almost white only
+        return True
+    counts = np.bincount(values.ravel(), minlength=256)
+    levels = np.flatnonzero(counts)
+    dark = np.count_nonzero(levels < DARK)
+    if 1 < dark == len(levels) - 1:
+        return False
+    middle = values[:, 1:-1]
+    row = (middle == values[:, :-2]) & (middle == values[:, 2:])
+    inner, centre = row[1:-1] & row[:-2] & row[2:], middle[1:-1]
+    inner &= (centre == middle[:-2]) & (centre == middle[2:])
+    areas = np.bincount(centre[inner], minlength=256) >= np.maximum(AREA_SHARE * counts, 1)
+    filled = np.flatnonzero(areas[:BRIGHT])
+    runs = np.count_nonzero(np.diff(filled) > 1) + min(1, len(filled))
+    return bool(runs + (levels[-1] >= BRIGHT) <= 2)
 
 
 def read_map(path: Path) -> np.ndarray:
@@ -279,24 +342,38 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
 
 
 def _decoded(path: Path) -> Image.Image:
-    """Decode a whole image and apply its EXIF orientation."""
+    """Decode a whole image and apply its EXIF orientation.
+
+    Raises:
+        ValueError: the file is damaged or ambiguous, or does not hold every pixel.
+    """
     image = _opened(path)
     with _decoding(path):
-        image.load()
-        if image.mode == "P" and image.palette is None:
-            raise ValueError("the palette is missing")
+        _load(image, FILLS[0])
+        if _may_be_partial(image):
+            again = _opened(path, FILLS[1])
+            _load(again, FILLS[1])
+            if image.tobytes() != again.tobytes():
+                raise ValueError("some of its pixels are missing")
+        if image.mode == "P":
+            _check_palette(image)
     transposition = TRANSPOSITIONS.get(_orientation(image))
     return image if transposition is None else image.transpose(transposition)
 
 
-def _opened(path: Path) -> ImageFile:
-    """Open an image and check its frame count, size, bit depth and, for PNG, its checksums."""
+def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
+    """Open an image and check its frame count, size, numbers and, for PNG, its chunks.
+
+    Args:
+        fill: see `_load`.
+    """
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
     with _decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
-        chunks = _png_chunks(data) if decoder is PngImageFile else set()
+        if decoder is PngImageFile:
+            _check_chunks(data)
         image = decoder(io.BytesIO(data))
         frames = getattr(image, "n_frames", 1)
     if frames > 1:
@@ -309,40 +386,92 @@ def _opened(path: Path) -> ImageFile:
     # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
     tags = getattr(image, "tag_v2", {})
     bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
-    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
-        # Pillow would keep only the upper 8 bits, without rounding, so values up to 255 become 0.
+    if problem := _numbers_problem(image, bits):
         raise ValueError(
-            f"{path} is {image.mode} of {bits} bits; expected 8-bit RGB. {IMAGE_ADVICE}."
+            f"{path} is {image.mode} {problem}; expected 8 bits, or 16 bits in greyscale, where 0 "
+            f"is black. {IMAGE_ADVICE}."
         )
     # The EXIF data of a PNG may follow its pixels. Pillow applies the orientation of a TIFF when it
     # decodes the image, so only then is the size known.
-    if decoder is TiffImageFile or (b"eXIf" in chunks and "exif" not in image.info):
+    if decoder is TiffImageFile or (b"eXIf" in data and "exif" not in image.info):
         with _decoding(path):
-            image.load()
+            _load(image, fill)
     return image
 
 
-def _png_chunks(data: bytes) -> set[bytes]:
-    """Return the types of a PNG's chunks, after checking their checksums.
+def _check_chunks(data: bytes) -> None:
+    """Check the checksums of a PNG's chunks and that none of `PNG_ONCE` is repeated.
 
-    Pillow does not check the checksums of the pixel data, so damage could go unnoticed.
+    Pillow itself does not check the checksums of the pixel data, so damage could go unnoticed.
 
     Raises:
-        ValueError: the file is cut off or damaged.
+        OSError, SyntaxError: the file is cut off or damaged.
+        ValueError: a chunk is repeated.
     """
-    kinds, start = set(), 8
-    while b"IEND" not in kinds:
-        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
-        if end > len(data):
-            raise ValueError("the file is cut off")
-        kind = data[start + 4 : start + 8]
-        if zlib.crc32(data[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
-            raise ValueError(f"the checksum of chunk {kind!r} is wrong")
-        if kind == b"eXIf" and kind in kinds:
-            raise ValueError("two EXIF chunks; expected at most one")
-        kinds.add(kind)
-        start = end
-    return kinds
+    file = io.BytesIO(data)
+    file.seek(8)  # after the signature
+    kinds = ChunkStream(file).verify()
+    for kind in PNG_ONCE:
+        if kinds.count(kind) > 1:
+            raise ValueError(f"it has {kinds.count(kind)} chunks {kind.decode()}")
+
+
+def _numbers_problem(image: ImageFile, bits: int) -> str:
+    """Describe why Pillow would not return an image's numbers as a viewer shows them, if so.
+
+    Args:
+        bits: bits of each channel in the file.
+    """
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
+        return f"of {bits} bits"  # It would keep the upper 8 bits, so values up to 255 become 0.
+    if _is_deep(image) and bits not in (16, 32):
+        return f"of {bits} bits"  # It would not scale them, so 12 bits become almost black.
+    if _is_deep(image) and tags.get(262) == 0:
+        return "with 0 as white"  # It inverts only up to 8 bits.
+    if bits < 32 and 2 in tags.get(339, ()):
+        return "of signed numbers"  # It reads 8 of them as unsigned.
+    return ""
+
+
+def _load(image: ImageFile, fill: int) -> None:
+    """Decode an image in memory that holds the value `fill` before.
+
+    Pillow decodes what there is, and accepts a file with too few pixels in some formats: a PNG
+    whose compressed data end early, a TIFF without its last strip, or a GIF whose frame is smaller
+    than the image. Such pixels keep the value, which shows that they are missing.
+    """
+    prepare = image.load_prepare
+
+    def prefill() -> None:
+        prepare()
+        image.im.paste(fill, (0, 0, *image.im.size))
+
+    image.load_prepare = prefill  # type: ignore[method-assign]
+    image.load()
+    del image.load_prepare  # Otherwise the image would refer to itself and stay in memory.
+
+
+def _check_palette(image: Image.Image) -> None:
+    """Raise ValueError if the palette is missing or lacks the colour of a pixel."""
+    if image.palette is None:
+        raise ValueError("the palette is missing")
+    largest, colours = np.asarray(image).max(), len(image.palette.palette) // 3
+    if largest >= colours:
+        raise ValueError(f"pixels have colour {largest} of a palette of {colours}")
+
+
+def _may_be_partial(image: Image.Image) -> bool:
+    """Return whether pixels may have kept the value `FILLS[0]`.
+
+    Pixels that are missing always include some of the first row or the last two: decoders write
+    whole rows, from top to bottom or, if interlaced, with one of the last two rows at the end; and
+    a smaller frame leaves a corner.
+    """
+    width, height = image.size
+    value = np.asarray(Image.new(image.mode, (1, 1), FILLS[0]))
+    rows = [image.crop((0, 0, width, 1)), image.crop((0, max(0, height - 2), width, height))]
+    return any(bool(np.all(np.atleast_3d(row) == value, axis=-1).any()) for row in rows)
 
 
 def _orientation(image: ImageFile) -> int:

@@ -8,6 +8,7 @@ images' own sizes. The maps are counted when they are predicted, and not stored.
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import threading
@@ -477,8 +478,8 @@ def _missing(
         train(settings, data, method, folder, progress=progress)
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
-    seconds = round(float(json.loads(clock.read_text())), 2) if clock.exists() else None
-    network = load_network(settings, folder.weights).to(accelerator_for(settings).device)
+    seconds = _read_seconds(clock) if clock.exists() else None
+    network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
     kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind is not None]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
@@ -533,6 +534,23 @@ def _scored(
             rows[kind]["intervals"] = _ends(counts)
         rows[kind]["images"] = len(counts)
     return rows
+
+
+def _read_seconds(path: Path) -> float:
+    """Read the duration of a training, in seconds.
+
+    Raises:
+        ValueError: the file does not hold a duration.
+    """
+    try:
+        seconds = round(float(json.loads(path.read_text(encoding="utf-8"))), 2)
+        require("it", seconds, 0 <= seconds < math.inf, "a number of at least 0")
+        return seconds
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path} does not hold the seconds of a training ({error}); expected a number. Remove "
+            "the file."
+        ) from error
 
 
 def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -167,6 +168,19 @@ def _problem(record: Any) -> str:
         kind = KINDS.get(name, SCORE)
         if not fits(value, kind):
             return f"{short_repr(name)[1:-1]} is {short_repr(value)}; expected {in_words(kind)}"
+    numbers = [(name, name, v) for name, v in record.items() if isinstance(v, (int, float))]
+    numbers += [(f"the {name} of alpha", "alpha", v) for name, v in record.get("alpha", {}).items()]
+    for name, ends in record.get("intervals", {}).items():
+        if len(ends) != 2 or ends[0] > ends[1]:
+            return (
+                f"the interval of {short_repr(name)[1:-1]} is {ends}; expected two ends, low, high"
+            )
+        numbers += [(f"an end of the interval of {name}", name, end) for end in ends]
+    for label, name, value in numbers:
+        low, high = RANGES.get(name, (-math.inf, math.inf))
+        if not low <= value <= high:
+            expected = f"at least {low}" if high == math.inf else f"a number from {low} to {high}"
+            return f"{label} is {short_repr(value)}; expected {expected}"
     for name, known in (("method", (*METHODS,)), ("recalibration", (None, *RECALIBRATIONS))):
         if record[name] not in known:
             expected = ", ".join(map(str, known))
@@ -190,6 +204,13 @@ KINDS: dict[str, Any] = {
 }
 """Types of a record's values. All other keys are scores, even those that this version does not
 know."""
+RANGES: dict[str, tuple[float, float]] = {
+    **dict.fromkeys((*NAMES, *ESTIMATORS, "posterior_error", "alpha"), (0, 1)),
+    "gap": (-1, 1),
+    **dict.fromkeys(("nll", "seed", "seconds"), (0, math.inf)),
+    "images": (1, math.inf),
+}
+"""Smallest and largest possible values. Keys that this version does not know may have any value."""
 REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
 """Keys that every record has."""
 

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 
 from aslp_lib.checks import require, require_type
-from aslp_lib.files import read, write
+from aslp_lib.files import MAX_BYTES, read, write
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -278,10 +278,14 @@ class Counts:
         """Write the counts as .npz, without pickled objects.
 
         Raises:
+            ValueError: if the counts take more than `files.MAX_BYTES`, which `load` does not read.
             OSError: if the file cannot be written; see `files.write`.
         """
         arrays = {key: value for key, value in vars(self).items() if value is not None}
         names = np.array(arrays.pop("names"), dtype=np.str_)
+        size = sum(array.nbytes for array in (names, *arrays.values()))
+        expected = f"at most {MAX_BYTES}, which `load` reads. Save parts of the images."
+        require("the number of bytes of the counts", size, size <= MAX_BYTES, expected)
         buffer = io.BytesIO()
         np.savez_compressed(buffer, names=names, **arrays)
         write(Path(path), buffer.getvalue())
@@ -292,14 +296,20 @@ class Counts:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not a regular file, does not contain counts, or is damaged.
+            ValueError: if it is not a regular file, does not contain counts, is damaged, or takes
+                more than `files.MAX_BYTES` in memory.
         """
         data = read(Path(path))
         try:
             with ZipFile(io.BytesIO(data)) as file:
+                _check_size(file.infolist())
                 # Members are read as a whole, which verifies their checksums. NumPy reads only as
                 # many bytes as the shape requires, and would miss a damaged shape.
-                members = {name.removesuffix(".npy"): file.read(name) for name in file.namelist()}
+                members = {}
+                for info in file.infolist():
+                    with file.open(info) as member:
+                        # Without a number, the decompression would not stop at the stated size.
+                        members[info.filename.removesuffix(".npy")] = member.read(info.file_size)
             # zipfile does not compare the number of members with that at the end of the file.
             if len(members) != int.from_bytes(data[-12:-10], "little"):
                 raise ValueError("some arrays are missing")
@@ -339,6 +349,18 @@ class Counts:
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, grey_levels)."""
         return self.table.sum(axis=0)
+
+
+def _check_size(members: Sequence[ZipInfo]) -> None:
+    """Raise ValueError unless the members of a zip file fit in `files.MAX_BYTES`, as it states.
+
+    Other methods of compression than those of `Counts.save` do not stop at the stated size.
+    """
+    size = sum(info.file_size for info in members)
+    if size > MAX_BYTES:
+        raise ValueError(f"it takes {size >> 20} MiB, of at most {MAX_BYTES >> 20} MiB")
+    if any(info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for info in members):
+        raise ValueError("it is compressed by another method than deflate")
 
 
 def _check_mask(mask: np.ndarray) -> None:

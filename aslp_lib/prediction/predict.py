@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +19,11 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
+from aslp_lib.checks import json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import whole_folder, write
-from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -33,12 +35,19 @@ from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels
 
 K = TypeVar("K", bound=Hashable)
+MAY_CHANGE = {
+    *("data", "methods", "recalibrate", "limit", "grey", "hyperparameters"),
+    *("batch_size", "cache_images", "num_workers", "device", "compile"),
+    *provenance.SETTINGS,
+}
+"""Settings of a run that may change after its training, because a prediction uses them, or because
+they concern other methods or the machine."""
 IMAGES_AT_ONCE = 50
 """Number of images in a batch of `grey_level_maps`. Activations of larger ones leave the cache."""
 
 
-def load_network(settings: Settings, weights: Path) -> nn.Module:
-    """Build the settings' network and load trained weights, in eval mode.
+def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
+    """Build the settings' network and load the weights of a training method, in eval mode.
 
     >>> from tempfile import TemporaryDirectory
     >>> from aslp_lib.config import PRESETS
@@ -47,15 +56,54 @@ def load_network(settings: Settings, weights: Path) -> nn.Module:
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "weights.safetensors"
     ...     save_tensors(file, networks.build(settings.network).state_dict(), {})
-    ...     load_network(settings, file).training
+    ...     load_network(settings, "bce", file).training
     False
 
     Raises:
-        ValueError: the weights cannot be used, see `load_weights`.
+        ValueError: the weights cannot be used, see `load_weights`; or they were trained by another
+            method, with another seed or with other settings.
     """
     network = networks.build(settings.network)
-    load_weights(network, weights)
+    _check_training(settings, method, weights, load_weights(network, weights))
     return network.eval()
+
+
+def _check_training(
+    settings: Settings, method: str, weights: Path, metadata: Mapping[str, Any]
+) -> None:
+    """Check that weights were trained by a method with these settings, as their file says.
+
+    A file without metadata passes.
+
+    Raises:
+        ValueError: the method or a setting differs, or the settings cannot be read; the message
+            names them.
+    """
+    family = METHODS[method].family
+
+    def identity(values: Mapping[str, Any]) -> dict[str, Any]:
+        options = values.get("hyperparameters", {}).get(family, {})
+        return {
+            **{name: value for name, value in values.items() if name not in MAY_CHANGE},
+            **{f"{family}.{name}": value for name, value in options.items()},
+        }
+
+    try:
+        trained = identity(json_object(metadata.get("settings", "{}")))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{weights} has settings that cannot be read ({error}); expected those of its "
+            "training. Restore the file."
+        ) from error
+    trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
+    expected = {"method": method, **identity(json.loads(settings.to_json()))}
+    for name, value in expected.items():
+        if trained.get(name, value) != value:
+            raise ValueError(
+                f"{weights} holds the weights of another training, whose {name} is "
+                f"{short_repr(trained[name])}; expected {short_repr(value)}. Restore the file, or "
+                "train again in a new run."
+            )
 
 
 def predict_run(
@@ -68,8 +116,8 @@ def predict_run(
 ) -> None:
     """Predict a method's maps of every test set, with and without its recalibrations.
 
-    Maps that exist are kept, unless some of the set are missing or they were made with other
-    weights, images or settings; then all maps of the set are predicted again.
+    Maps that exist are kept, unless some of the set are missing or have changed, or they were made
+    with other weights, images or settings; then all maps of the set are predicted again.
 
     Args:
         settings: settings of the run.
@@ -80,7 +128,8 @@ def predict_run(
 
     Raises:
         FileNotFoundError: training of the method has not finished.
-        ValueError: weights or recalibrations are damaged.
+        ValueError: weights or recalibrations are damaged, or the weights are those of another
+            training.
         FloatingPointError: the network's output is not finite.
     """
     needed = [folder.weights, *map(folder.recalibration, settings.recalibrate)]
@@ -89,7 +138,7 @@ def predict_run(
             f"there is no {missing[0]}; expected a finished training. "
             f"Train {METHOD_LABELS[method]} to its end first."
         )
-    network = load_network(settings, folder.weights)
+    network = load_network(settings, method, folder.weights)
     fitted = {
         name: RECALIBRATIONS[name].load(folder.recalibration(name)) for name in settings.recalibrate
     }
@@ -140,6 +189,8 @@ def _clear_outdated(
         why = "nothing says what they were made with"
     elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
         why = f"they were made with other {', '.join(keys)}"
+    elif stems := [stem for maps in made for stem in provenance.altered(maps, dataset.stems)]:
+        why = f"{len(stems)} changed since they were written, such as {stems[0]}"
     else:
         return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)

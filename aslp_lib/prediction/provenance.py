@@ -1,16 +1,21 @@
-"""Provenance of a run's maps: a record of what made them, compared before the maps are used."""
+"""Provenance of a run's maps: a record of what made them, and of the files that were written.
+
+It is compared before the maps are used.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.files import write
+from aslp_lib.files import read, write
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
@@ -65,16 +70,19 @@ def made_with(
 
 
 def keep(maps: Path, made: Made) -> None:
-    """Write the provenance record of a folder of maps.
+    """Write the provenance record of a folder of maps, with a fingerprint of each map.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     maps = Path(folder) / "SOD"
+    ...     write(maps / "a.png", "a map")
     ...     keep(maps, {"weights": "5f3a", "size": 64})
-    ...     changed(maps, {"weights": "5f3a", "size": 128})
-    ['size']
+    ...     write(maps / "a.png", "another map")
+    ...     changed(maps, {"weights": "5f3a", "size": 128}), altered(maps, ["a"])
+    (['size'], ['a'])
     """
-    write(record(maps), json.dumps(made, indent=2))
+    fingerprints = _fingerprints(maps, (path.stem for path in maps.glob("*.png")))
+    write(record(maps), json.dumps({**made, "maps": fingerprints}, indent=2))
 
 
 def changed(maps: Path, current: Mapping[str, object]) -> list[str]:
@@ -89,11 +97,45 @@ def changed(maps: Path, current: Mapping[str, object]) -> list[str]:
     Raises:
         FileNotFoundError: there is no record.
     """
-    try:
-        recorded = dict(json.loads(record(maps).read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        recorded = {}
+    recorded = _recorded(maps)
     return [key for key, value in current.items() if recorded.get(key) != value]
+
+
+def altered(maps: Path, stems: Iterable[str]) -> list[str]:
+    """Return the stems whose maps are not those that were written, as far as they exist.
+
+    See `keep` for an example.
+
+    Args:
+        maps: folder of the maps.
+        stems: stems of the maps to compare.
+
+    Raises:
+        FileNotFoundError: there is no record.
+    """
+    recorded = _recorded(maps).get("maps")
+    written = recorded if isinstance(recorded, dict) else {}
+    current = _fingerprints(maps, stems).items()
+    return sorted(stem for stem, digest in current if written.get(stem) != digest)
+
+
+def _recorded(maps: Path) -> dict[str, Any]:
+    """Read the record of a folder of maps; a record that cannot be read is empty."""
+    try:
+        return dict(json.loads(record(maps).read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        return {}
+
+
+def _fingerprints(maps: Path, stems: Iterable[str]) -> dict[str, str]:
+    """Compute the first 16 hex digits of the SHA-256 of each map that exists."""
+
+    def digest(stem: str) -> str:
+        return hashlib.sha256(read(maps / f"{stem}.png")).hexdigest()[:16]
+
+    existing = sorted(stem for stem in stems if (maps / f"{stem}.png").exists())
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(existing, pool.map(digest, existing), strict=True))
 
 
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
@@ -102,7 +144,8 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
     Maps without a record pass. Weights are not compared if their file is missing.
 
     Raises:
-        ValueError: maps were made with something else; the message names what changed.
+        ValueError: maps were made with something else, or changed since they were written; the
+            message names what changed.
     """
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
@@ -120,6 +163,11 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
                 raise ValueError(
                     f"the maps in {maps} were made with other {', '.join(keys)}; expected those of "
                     f"the run. Predict them again: predict {run.path}"
+                )
+            if stems := altered(maps, tests[name].stems):
+                raise ValueError(
+                    f"{len(stems)} maps in {maps} are not those that predict wrote, such as "
+                    f"{stems[0]}; expected the same files. Predict them again: predict {run.path}"
                 )
 
 

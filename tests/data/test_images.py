@@ -9,7 +9,7 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from aslp_lib.data.folders import Folder
 from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
@@ -61,11 +61,28 @@ def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(width, height, bits, colour, rows):
+def header(width, height, bits, colour, interlaced=0):
+    values = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
+    return chunk(b"IHDR", values)
+
+
+def palette(colours):
+    return chunk(b"PLTE", bytes(range(3 * colours)))
+
+
+def png(*parts, rows=b""):
     """A PNG by hand, of what Pillow does not write."""
-    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    parts = (chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
+    parts = (*parts, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def tiff(picture, **tags):
+    """A TIFF whose tags, by number, have other values than Pillow gave them."""
+    data = saved(picture, "TIFF", tiffinfo={339: 1})
+    for tag, value in tags.items():
+        place = data.index(struct.pack("<H", int(tag[1:]))) + 8
+        data = data[:place] + struct.pack("<H", value) + data[place + 2 :]
+    return data
 
 
 def flipped(data):
@@ -108,7 +125,10 @@ REFUSED = {
     "a transparent colour": (saved(PALETTE, transparency=0), "transparent.*without an alpha"),
     "a transparent level": (saved(GREY, transparency=0), "transparent"),
     "8-bit levels in 16 bits": (saved(scaled(255, np.uint16)), "value is 255 of 65535.*in 8 bits"),
-    "colours of 16 bits": (png(2, 2, 16, 2, bytes(26)), "RGB of 16 bits.* Save it as an 8-bit"),
+    "colours of 16 bits": (
+        png(header(2, 2, 16, 2), rows=bytes(26)),
+        "RGB of 16 bits.* Save it as an 8-bit",
+    ),
     "32 bits": (saved(scaled(10**6, np.int32), "TIFF"), "floats or 32-bit.*range is unknown"),
     "floats": (saved(scaled(1, np.float32), "TIFF"), "floats or 32-bit"),
     "LAB": (saved(Image.new("LAB", (8, 8)), "TIFF"), "LAB of 8 bits"),
@@ -116,13 +136,49 @@ REFUSED = {
     "an animated PNG": (several("PNG"), "2 frames"),
     "an animated WebP": (several("WEBP"), "2 frames"),
     "a TIFF of pages": (several("TIFF"), "2 frames"),
-    "a PNG cut off": (PNG[: len(PNG) // 2], "is cut off"),
-    "a PNG without its end": (PNG[:-12], "is cut off"),
-    "a damaged PNG": (flipped(PNG), "checksum of chunk b'IDAT' is wrong"),
-    "a palette that is missing": (png(2, 2, 8, 3, bytes(6)), "palette is missing"),
+    "a PNG cut off": (PNG[: len(PNG) // 2], "Truncated"),
+    "a PNG without its end": (PNG[:-12], "truncated"),
+    "a damaged PNG": (flipped(PNG), "checksum in b'IDAT'"),
+    "a PNG whose pixels end early": (
+        png(header(4, 4, 8, 0), rows=b"\0" + bytes([200] * 4)),
+        "some of its pixels are missing",
+    ),
+    "an interlaced PNG whose pixels end early": (
+        # The rows of all passes but the last, which would fill every second row.
+        png(header(4, 4, 8, 0, 1), rows=2 * b"\0\xc8" + 3 * b"\0\xc8\xc8"),
+        "some of its pixels are missing",
+    ),
+    "black and white that ends early": (
+        png(header(9, 2, 1, 0), rows=b"\0\xff\x80"),
+        "some of its pixels are missing",
+    ),
+    "a PNG of two sizes": (
+        png(header(4, 4, 8, 0), header(4, 2, 8, 0), rows=bytes(20)),
+        "2 chunks IHDR",
+    ),
+    "a PNG of two palettes": (
+        png(header(4, 4, 8, 3), palette(2), palette(2), rows=bytes(20)),
+        "2 chunks PLTE",
+    ),
+    "a palette that is missing": (png(header(2, 2, 8, 3), rows=bytes(6)), "palette is missing"),
+    "a colour that the palette lacks": (
+        png(header(2, 2, 8, 3), palette(2), rows=b"\0\0\1\0\1\2"),
+        "colour 2 of a palette of 2",
+    ),
+    "16 bits where 0 is white": (
+        tiff(scaled(65535, np.uint16), t262=0),
+        "16 with 0 as white.*Save it as an 8-bit",
+    ),
+    "12 bits": (tiff(scaled(4095, np.uint16), t258=12), "of 12 bits"),
+    "signed numbers": (tiff(GREY, t339=2), "of signed numbers"),
+    "a TIFF without its last strip": (tiff(GREY, t278=16), "some of its pixels are missing"),
+    "a GIF of which one part is drawn": (
+        saved(GREY, "GIF")[:8] + b"\x40" + saved(GREY, "GIF")[9:],
+        "some of its pixels are missing",
+    ),
     "EXIF before and after the pixels": (
         saved(GREY, exif=TURNED)[:-12] + LATE_EXIF[-12 - len(TURNED.tobytes()) - 6 :],
-        "two EXIF chunks",
+        "2 chunks eXIf",
     ),
     "a JPEG cut off": (JPEG[:-40], "truncated"),
     "a progressive JPEG cut off": (saved(COLOURS, "JPEG", progressive=True)[:-40], "truncated"),
@@ -130,12 +186,12 @@ REFUSED = {
     "nothing": (b"", "empty file"),
     "text": (b"no picture", "cannot be read: it is damaged or not an image"),
     "a format that runs a program": (saved(GREY, "EPS"), "unknown format"),
-    "no pixels": (png(0, 9, 8, 0, b""), "cannot be read"),
+    "no pixels": (png(header(0, 9, 8, 0)), "cannot be read"),
     "more pixels than memory": (
-        png(200_000, 200_000, 8, 0, b""),
+        png(header(200_000, 200_000, 8, 0)),
         "200000 x 200000; expected at most",
     ),
-    "more pixels than allowed": (png(20_000, 5_001, 8, 0, b""), "at most 100 million.*smaller"),
+    "more pixels than allowed": (png(header(20_000, 5_001, 8, 0)), "at most 100 million.*smaller"),
 }
 
 
@@ -235,6 +291,62 @@ def test_a_mask_that_would_all_be_background_is_refused(file, top):
             read_mask(path, "threshold")
     else:  # annotators who nowhere agree
         assert read_mask(path, "threshold").any() == (top == 128)
+
+
+def with_areas(**levels):
+    """A background of 0 with areas of other levels, by their names: rows of the picture."""
+    pixels = np.zeros((24, 40), np.uint8)
+    for rows, level in levels.items():
+        first, last = map(int, rows[1:].split("_"))
+        pixels[first:last, 5:35] = level
+    return Image.fromarray(pixels)
+
+
+def scattered(*levels):
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.choice(levels, (24, 40)).astype(np.uint8))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("picture", "levels"),
+    [
+        (with_areas(r4_16=1, r16_18=255), "0, 1, 255"),
+        (with_areas(r4_16=15, r16_18=255), "0, 15, 255"),
+        (with_areas(r4_5=1, r8_9=2, r20_24=255), "0, 1, 2, 255"),  # thin objects
+        (scattered(0, 1, 255), "0, 1, 255"),
+        (scattered(0, 7, 20, 255), "0, 7, 20, 255"),
+        (with_areas(r4_7=63, r16_18=255), "0, 63, 255"),
+        (with_areas(r4_20=255, r4_7=128), "0, 128, 255"),  # undecided pixels around an object
+        (Image.fromarray(np.uint8([[0, 1], [255, 255]])), "0, 1, 255"),
+    ],
+)
+def test_classes_and_labels_to_ignore_are_no_mask(file, picture, levels):
+    """A threshold would take the ignored pixels for the object, and the object for background."""
+    with pytest.raises(ValueError, match=rf"one\.png is not a binary mask: .* \[{levels}\] .*255"):
+        read_mask(file(saved(picture)))
+
+
+LARGE = GREY.resize((200, 120), Image.Resampling.NEAREST)
+
+
+@pytest.mark.parametrize(
+    "mask",
+    [
+        saved(scaled(254)),
+        saved(with_areas(r4_16=255, r6_9=254)),
+        saved(with_areas(r4_16=224)),
+        *(saved(LARGE, "JPEG", quality=quality) for quality in (10, 40, 69, 75, 95, 100)),
+        saved(LARGE.filter(ImageFilter.GaussianBlur(1))),
+        saved(LARGE.rotate(20, Image.Resampling.BICUBIC)),
+        *(saved(LARGE.resize((40 * n, 24 * n), n)) for n in (2, 3)),  # bilinear and bicubic
+        saved(LARGE.resize((77, 50), Image.Resampling.BOX)),
+    ],
+    ids=lambda _: "mask",
+)
+def test_smooth_edges_and_traces_of_compression_leave_a_mask_binary(file, mask):
+    path = file(mask)
+    np.testing.assert_array_equal(read_mask(path), read_mask(path, "threshold"))
 
 
 @pytest.mark.fault

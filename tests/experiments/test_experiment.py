@@ -57,7 +57,7 @@ def predicted(run, recalibration, part, folder):
     (method,) = run.settings.methods
     maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
     own = run.method(method)
-    network = load_network(run.settings, own.weights)
+    network = load_network(run.settings, method, own.weights)
     fitted = recalibration and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
     more = {maps: fitted} if fitted else {}
     target = folder / "without" / maps.relative_to(folder) if fitted else maps
@@ -242,6 +242,11 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
     gone_on = done(asked)
     assert all(row["seconds"] is None for row in gone_on)
     assert [r["ece"] for r in gone_on] == [r["ece"] for r in whole]
+    (clock,) = (tmp_path / "whole").rglob("seconds.json")
+    for content in ("soon", "[]", "-1", "Infinity"):
+        clock.write_text(content)
+        with pytest.raises(ValueError, match=r"seconds\.json does not hold the seconds"):
+            done(Experiment(tmp_path / "whole", settings, seeds=1))
 
 
 def record(method="bce", seed=0, ece=0.1, name="test", recalibration=None, **others):

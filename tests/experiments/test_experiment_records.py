@@ -97,7 +97,8 @@ def written(path, second):
 @pytest.mark.parametrize(
     "change",
     [{}, {"intervals": ...}, {"posterior_error": 0.1, "a_later_score": None}, {"set": "shifted"},
-     {"options": {"gamma": 3}}, {"options": {}}],
+     {"options": {"gamma": 3}}, {"options": {}}, {"nll": 7.0, "gap": -1, "ece": 1},
+     {"intervals": {"nll": [2, 7]}, "alpha": {"mean": 1}}],
 )  # fmt: skip
 def test_a_record_may_be_so(tmp_path, change):
     assert len(records.read(written(tmp_path / "all.json", change))) == 2
@@ -123,6 +124,18 @@ def test_a_record_may_be_so(tmp_path, change):
         ({"seed": 1.0}, "seed is 1.0; expected"),
         ({"intervals": None}, "intervals is None; expected an object in which .* a list"),
         ({"intervals": {"ece": [0.1, None]}}, "intervals is .*; expected"),
+        (
+            {"intervals": {"ece": [0.1]}},
+            r"the interval of ece is \[0\.1\]; expected two ends",
+        ),
+        ({"intervals": {"ece": [0.2, 0.1]}}, r"the interval of ece is \[0\.2, 0\.1\]; expected"),
+        ({"intervals": {"oe": [0.2, 20]}}, "an end of the interval of oe is 20; .* from 0 to 1"),
+        ({"alpha": {"mean": -1}}, "the mean of alpha is -1; expected a number from 0 to 1"),
+        ({"ece": 55}, "ece is 55; expected a number from 0 to 1"),
+        ({"gap": -1.5}, r"gap is -1\.5; expected a number from -1 to 1"),
+        ({"nll": -0.1}, r"nll is -0\.1; expected at least 0"),
+        ({"images": -5}, "images is -5; expected at least 1"),
+        ({"seconds": -1.0}, r"seconds is -1\.0; expected at least 0"),
         ({"seed": 0}, "it scores the same maps as record 1; expected"),
     ],
 )

@@ -1,3 +1,5 @@
+import tracemalloc
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +251,30 @@ def test_what_holds_no_counts_is_refused(tmp_path):
     assert not (tmp_path / "ran").exists()
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.npz")
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", ["honest", "lying", "bzip2"])
+def test_a_small_file_that_takes_much_memory_is_refused_before_it_does(tmp_path, monkeypatch, kind):
+    """Zeros take a thousandth of their size in a zip file, which may state another size."""
+    monkeypatch.setattr("aslp_lib.metrics.counts.MAX_BYTES", 2**20)
+    large = Counts(np.zeros((2**14, 2, 256), np.int64))  # 64 MiB
+    with pytest.raises(ValueError, match=r"number of bytes .* is 67108.*expected at most 1048576"):
+        large.save(tmp_path / "x.npz")
+    method = zipfile.ZIP_BZIP2 if kind == "bzip2" else zipfile.ZIP_DEFLATED
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", method) as file:
+        with file.open("table.npy", "w", force_zip64=True) as member:
+            np.lib.format.write_array(member, large.table)
+        if kind != "honest":
+            file.infolist()[0].file_size = 2**12
+    del large
+    why = {"honest": "it takes 64 MiB, of at most 1 MiB", "lying": "", "bzip2": "another method"}
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=rf"x\.npz holds no counts, or is damaged.*{why[kind]}"):
+        Counts.load(tmp_path / "x.npz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22
 
 
 @pytest.mark.slow

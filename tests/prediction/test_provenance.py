@@ -92,6 +92,25 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("folder", ["maps", "maps+temperature_scaling"])
+def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted, folder, capsys):
+    run, data = predicted
+    first, second, *_ = sorted((run.path / "bce" / folder / "SOD").iterdir())
+    written = first.read_bytes()
+    for other in (second.read_bytes(), written + b"\0"):  # another map, and the same one, edited
+        first.write_bytes(other)
+        message = f"1 maps in .*SOD are not those that predict wrote, such as {first.stem};"
+        with pytest.raises(ValueError, match=message):
+            evaluate_run(run, data, QUICK, progress=False)
+        assert again(run, data)
+        assert f"1 changed since they were written, such as {first.stem}" in capsys.readouterr().out
+        assert first.read_bytes() == written
+    (first.parent / "thumbnail.png").write_bytes(b"not a map of the set")
+    evaluate_run(run, data, QUICK, progress=False)
+    assert not again(run, data)
+
+
 def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
     run, data = predicted
     record = provenance.record(run.method("bce").maps("SOD"))
@@ -129,6 +148,45 @@ def test_maps_without_a_record(predicted, capsys, monkeypatch):
         capsys.readouterr()
         assert main([command, str(run.path)]) == 0
         assert capsys.readouterr().out.count(said) == 1
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("name", "trained", "expected"),
+    [
+        ("method", "calibration", "bce"),
+        ("network", "mobilenet_v2", "tiny"),
+        ("seed", 1, 0),
+        ("epochs", 7, 140),
+        ("focal.gamma", 7.0, 2.0),
+    ],
+)
+def test_weights_of_another_training_are_not_used(predicted, name, trained, expected):
+    run, data = predicted
+    method = "focal" if "focal" in name else "bce"
+    folder = run.method(method)
+    settings = replace(run.settings, methods=(method,), recalibrate=())
+    facts = {"network": "tiny", "method": method, "settings": settings.to_json()}
+    tensors = recorded.load("bce").state_dict()
+    moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
+    save_tensors(folder.weights, tensors, {**facts, "settings": moved.to_json()})
+    predict.predict_run(settings, data, method, folder, progress=False)
+    if name in facts:
+        facts[name] = trained
+    elif name == "focal.gamma":
+        facts["settings"] = settings.tuned(focal={"gamma": trained}).to_json()
+    else:
+        facts["settings"] = replace(settings, **{name: trained}).to_json()
+    save_tensors(folder.weights, tensors, facts)
+    message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
+    with pytest.raises(ValueError, match=message):
+        predict.predict_run(settings, data, method, folder, progress=False)
+    for unreadable in ("{", "[]", 3, '{"hyperparameters": []}'):
+        save_tensors(folder.weights, tensors, {**facts, "settings": unreadable})
+        with pytest.raises(
+            ValueError, match=r"weights\.safetensors has settings that cannot be read"
+        ):
+            predict.predict_run(settings, data, method, folder, progress=False)
 
 
 @pytest.mark.fault

@@ -44,7 +44,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     )
     assert "nothing is fitted; decisions may change" in page
 
-    network = predict.load_network(run.settings, run.method("bce").weights)
+    network = predict.load_network(run.settings, "bce", run.method("bce").weights)
     data = run.settings.load_data()
     again = Temperature().fit(validate(network, data.validation, run.settings))
     assert fitted.value == pytest.approx(again.value, rel=1e-4)

@@ -36,7 +36,7 @@ SETTINGS = PRESETS["demo"]
 def load(method: str) -> nn.Module:
     """Load the trained tiny network of one of `METHODS`, in eval mode."""
     position("method", method, METHODS)
-    return load_network(SETTINGS, FOLDER / f"{method}.safetensors")
+    return load_network(SETTINGS, method, FOLDER / f"{method}.safetensors")
 
 
 def load_log(method: str) -> list[dict[str, float]]:
