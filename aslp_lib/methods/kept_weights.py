@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.methods.base import Method, NoOptions, OptionsT
+from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.temperature import scaled_nll
 
@@ -98,8 +99,10 @@ class EarlyStopping(KeptWeights[NoOptions]):
 
     epochs: Tensor
     """Number of epochs so far."""
+    nll: Tensor
+    """Validation NLL of the latest epoch."""
     scaled_nll: Tensor
-    """Temperature-scaled validation NLL of the latest epoch."""
+    """The same after temperature scaling."""
     lowest: Tensor
     """Lowest `scaled_nll` so far."""
     best_epoch: Tensor
@@ -108,12 +111,14 @@ class EarlyStopping(KeptWeights[NoOptions]):
     def __init__(self, images: int, options: NoOptions) -> None:
         super().__init__(images, options)
         self.register_buffer("epochs", torch.tensor(0))
+        self.register_buffer("nll", torch.tensor(torch.inf))
         self.register_buffer("scaled_nll", torch.tensor(torch.inf))
         self.register_buffer("lowest", torch.tensor(torch.inf))
         self.register_buffer("best_epoch", torch.tensor(0))
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epochs += 1
+        self.nll.fill_(calibration.nll(counts))
         self.scaled_nll.fill_(scaled_nll(counts))
         if self.scaled_nll < self.lowest:
             self.lowest.copy_(self.scaled_nll)
@@ -121,4 +126,4 @@ class EarlyStopping(KeptWeights[NoOptions]):
             self.kept.load_state_dict(network.state_dict())
 
     def log(self) -> dict[str, Tensor]:
-        return {"scaled_nll": self.scaled_nll, "best_epoch": self.best_epoch}
+        return {"nll": self.nll, "scaled_nll": self.scaled_nll, "best_epoch": self.best_epoch}

@@ -176,7 +176,7 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "folders of maps or masks are missing"),
         ([*GIVEN, "--bins", "0"], "bins is 0"),
-        ([*GIVEN, "--bins", "200000000"], "bins is 200000000; expected 1 to 256"),
+        ([*GIVEN, "--bins", "200000000"], "bins is 200000000; expected an integer from 1 to 256"),
         ([*GIVEN, "old/SOD/masks"], "SOD/GT and old/SOD/masks are both called SOD.*ln -s /.*OTHER"),
         ([*GIVEN, "--report", "made"], r"--report is a folder: made; .* made/scores\.html"),
         ([*GIVEN, "--table", "t.csv", "made/"], "--table is a folder: made; expected a file"),

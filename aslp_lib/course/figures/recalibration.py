@@ -103,14 +103,15 @@ def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
     A vertical line marks the epoch whose weights are kept.
 
     Args:
-        log: rows with "epoch", "accuracy", "confidence", "nll" and "best_epoch".
+        log: rows with "epoch", "accuracy", "confidence", "nll", "scaled_nll" and "best_epoch".
     """
     figure, (left, right) = new_panels(2, 4, 3.5, title)
     column = {key: np.array([row[key] for row in log]) for key in log[0]}
     epoch, best = column["epoch"], int(log[-1]["best_epoch"])
     left.plot(epoch, 100 * column["confidence"], color=ORANGE, label="confidence")
     left.plot(epoch, 100 * column["accuracy"], "--", color=BLUE, label="accuracy")
-    right.plot(epoch, column["nll"], color=BLUE, label="NLL")
+    right.plot(epoch, column["nll"], "--", color=ORANGE, label="as trained")
+    right.plot(epoch, column["scaled_nll"], color=BLUE, label="temperature-scaled")
     for axis, name in ((left, "%"), (right, "NLL, nats per pixel")):
         axis.axvline(best, color=ink(), linestyle=":", label=f"weights kept: epoch {best}")
         axis.set(xlabel="epoch", ylabel=f"validation, {name}")
