@@ -14,6 +14,7 @@ import csv
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -27,6 +28,8 @@ from filelock import FileLock, Timeout
 
 NAME = f".aslp-{16 * '[0-9a-f]'}"
 """Glob pattern of partial files and their lock files, without the suffixes."""
+FORMULA = re.compile(r"'*[=+@-]")
+"""Beginning of a text that a spreadsheet would take for a formula, possibly after apostrophes."""
 MAX_BYTES = 2**30
 """Largest size of a file that is read as a whole, or of its content after decompression."""
 
@@ -211,7 +214,7 @@ def check_new_folder(flag: str, path: Path) -> None:
 
 
 def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    """Read the rows of a CSV table, by the names of its columns.
+    """Read the rows of a CSV table that `write_csv` wrote, by the names of its columns.
 
     Args:
         columns: columns that the table must have.
@@ -235,7 +238,7 @@ def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
             rows = list(table)
             if any(len(row) != len(header) for row in rows):
                 raise ValueError(f"a row has not {len(header)} cells")
-            return [dict(zip(header, row, strict=True)) for row in rows]
+            return [dict(zip(header, map(_text, row), strict=True)) for row in rows]
     except (ValueError, csv.Error) as error:
         raise ValueError(
             f"{path} is not the table that was written ({error}); expected a CSV file in UTF-8. "
@@ -244,13 +247,29 @@ def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table atomically as CSV; floats have 6 significant digits."""
+    """Write a table atomically as CSV; floats have 6 significant digits.
+
+    A text that a spreadsheet would take for a formula, such as a label `=1+1` or `+mixup`, gets an
+    apostrophe before it, which `read_csv` removes.
+    """
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(header)
     for row in rows:
-        table.writerow([f"{v:.6g}" if isinstance(v, float) else v for v in row])
+        table.writerow(map(_cell, row))
     write(path, buffer.getvalue())
+
+
+def _cell(value: object) -> object:
+    """Return the content of a CSV table's cell."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+def _text(cell: str) -> str:
+    """Return the text that `_cell` made a cell from."""
+    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _followed(path: Path) -> Path:

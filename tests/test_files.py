@@ -21,6 +21,15 @@ def raise_stop(*_):
     raise KeyboardInterrupt
 
 
+def test_texts_of_a_table_are_read_as_they_were_written(tmp_path):
+    texts = ["=a", "'=a", "''+a", "'", "''", "a=", "-1", "'a", "", 'a,"b"\nc', "é"]
+    files.write_csv(tmp_path / "a.csv", ["text", "number"], [[text, -0.5] for text in texts])
+    rows = files.read_csv(tmp_path / "a.csv", ["text"])
+    assert [row["text"] for row in rows] == texts
+    assert {row["number"] for row in rows} == {"-0.5"}
+    assert "\n'=a,-0.5\n''=a," in (tmp_path / "a.csv").read_text()
+
+
 @pytest.mark.fault
 def test_a_file_that_fills_the_memory_is_not_read(tmp_path):
     path = tmp_path / "huge.png"

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
 from aslp_lib.data.images import Grey, read_image, read_mask_grey_levels, stored_size
-from aslp_lib.data.listing import find_images, read_list, refuse, refuse_empty
+from aslp_lib.data.listing import (
+    find_images,
+    read_list,
+    refuse,
+    refuse_empty,
+    refuse_unprintable,
+)
 from aslp_lib.files import read
 
 TRAIN = Path("Train/DUTS-TR")
@@ -217,9 +223,13 @@ def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
 
     Returns:
         Their paths, the sets of the paper first, and notes on those of the paper that are missing.
+
+    Raises:
+        ValueError: the name of a folder has control characters.
     """
     known = (*TEST_SETS, TEXTURES)
     folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
+    refuse_unprintable(f"folders in {root / 'Test'}", [path.name for path in folders])
     missing = [name for name in known if not (root / "Test" / name).is_dir()]
     notes = [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"] if missing else []
     return sorted(folders, key=lambda path: (*known, path.name).index(path.name)), notes

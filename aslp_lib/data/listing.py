@@ -12,6 +12,9 @@ from aslp_lib.files import read, require_exists
 SUFFIXES = (".jpg", ".jpeg", ".png")
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories of control characters, surrogates, and separators of lines and paragraphs."""
+DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+"""Unicode bidirectional classes of characters that change the direction of the text after them, so
+that a name may look like another one."""
 
 
 def find_images(folder: Path) -> dict[str, Path]:
@@ -87,7 +90,7 @@ def refuse_empty(folder: Path, images: Collection[object]) -> None:
 
 
 def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
-    """Raise ValueError if names hold control characters, such as a newline, or are not in UTF-8.
+    """Raise ValueError if names hold control characters or are not in UTF-8.
 
     Lists and tables have one name per line, in UTF-8.
 
@@ -95,8 +98,21 @@ def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
         noun: description of the names for the message, such as "lines of list.txt".
     """
     unprintable = [name for name in names if not name.isprintable()]
-    odd = {ascii(n) for n in unprintable if CONTROL.intersection(map(unicodedata.category, n))}
+    odd = {ascii(name) for name in unprintable if has_control_characters(name)}
     refuse(f"{noun} with control characters, or not in UTF-8 (rename them)", odd)
+
+
+def has_control_characters(name: str) -> bool:
+    r"""Return whether a name breaks a line, cannot be encoded, or changes the text around it.
+
+    >>> [has_control_characters(name) for name in ("Größe 1", "two\nlines", "\u202egnp.exe")]
+    [False, True, True]
+    """
+    return any(
+        unicodedata.category(character) in CONTROL
+        or unicodedata.bidirectional(character) in DIRECTION
+        for character in name
+    )
 
 
 def refuse_repeated(noun: str, stems: Iterable[str]) -> None:

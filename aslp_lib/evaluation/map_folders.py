@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from aslp_lib.data.listing import has_control_characters
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders, find_maps
@@ -114,9 +114,8 @@ def _absolute(path: Path) -> Path:
 
 
 def _refuse_unprintable(name: str, remedy: str) -> None:
-    """Raise ValueError for a name that is empty, breaks a line or cannot be written to a file."""
-    categories = {unicodedata.category(character) for character in name}
-    if not name.strip() or categories & {"Cc", "Cs", "Zl", "Zp"}:
+    """Raise ValueError for a name that is empty or has control characters."""
+    if not name.strip() or has_control_characters(name):
         raise ValueError(
             f"{name!r} cannot be a name in tables; expected a name that is not empty and has no "
             f"line breaks or control characters. Give {remedy}."

@@ -17,6 +17,7 @@ from PIL import Image
 
 import aslp_lib
 from aslp_lib.cli import main
+from aslp_lib.files import read_csv
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F
@@ -204,11 +205,37 @@ def test_what_cannot_be_is_refused_before_counting(
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("label", ["two\nlines", "a\x1b[2Jb", "sep\u2028arated", "\udcff", " "])
+@pytest.mark.parametrize(
+    "label", ["two\nlines", "a\x1b[2Jb", "sep\u2028arated", "\udcff", " ", "a\u202eb", "\u2066a"]
+)
 def test_a_name_that_no_table_can_hold_is_refused_first(elsewhere, capsys, nothing_counted, label):
     write_set(["maps"], "SOD/GT", images=1)
     assert main(["score", "--maps", f"{label}=maps", "--masks", "SOD/GT"]) == 1
     assert f"{label!r} cannot be a name in tables" in capsys.readouterr().err
+
+
+@pytest.mark.fault
+def test_no_name_is_a_formula_in_a_spreadsheet(elsewhere):
+    labels = ["=1+1", "+mixup", "-wd", "@a", "'=b", "A = B", "1"]
+    write_set(["maps"], "=cmd/GT", images=1)
+    for label in labels:
+        Path(label).symlink_to("maps")
+    maps = [f"./{label}" for label in labels]
+    arguments = ["score", "--maps", *maps, "--masks", "=cmd/GT", "--table", "all.csv"]
+    assert main([*arguments, "--no-weighted-f"]) == 0
+    rows = table_of("all.csv")
+    assert [row["method"] for row in rows] == [
+        "'=1+1",
+        "'+mixup",
+        "'-wd",
+        "'@a",
+        "''=b",
+        "A = B",
+        "1",
+    ]
+    assert {row["set"] for row in rows} == {"'=cmd"}
+    assert float(rows[0]["gap"]) == float(rows[1]["gap"])  # a negative number stays a number
+    assert [row["method"] for row in read_csv(Path("all.csv"), ["method"])] == labels
 
 
 @pytest.mark.fault

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from aslp_lib.data import datasets
-from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
+from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
 from aslp_lib.data.listing import find_images, read_list
 from aslp_lib.data.shapes import Shapes, shapes
 
@@ -162,7 +162,7 @@ def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_pat
         (tmp_path / f"{name}.png").touch()
     (tmp_path / "list.txt").write_text("\n".join(names), encoding="utf-8")
     assert set(read_list(tmp_path / "list.txt")) == set(find_images(tmp_path)) == set(names)
-    for odd in ("a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\udcffb"):
+    for odd in ("a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\u202eb", "a\udcffb"):
         path = tmp_path / f"{odd}.png"
         path.touch()
         with pytest.raises(ValueError, match=r"1 files in .* with control characters") as refused:
@@ -173,6 +173,13 @@ def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_pat
             (tmp_path / "list.txt").write_text(f"{odd}\n", encoding="utf-8")
             with pytest.raises(ValueError, match=r"1 lines of .* with control characters"):
                 read_list(tmp_path / "list.txt")
+
+
+@pytest.mark.fault
+def test_the_name_of_a_set_can_be_printed(paper_root):
+    (paper_root / "Test/SOD").rename(paper_root / "Test" / "S\u202eDO")
+    with pytest.raises(ValueError, match=r"1 folders in .*Test with control.*S\\u202eDO"):
+        paper_tests(paper_root, 32)
 
 
 def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
