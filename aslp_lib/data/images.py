@@ -471,7 +471,7 @@ def _may_be_partial(image: Image.Image) -> bool:
     width, height = image.size
     value = np.asarray(Image.new(image.mode, (1, 1), FILLS[0]))
     rows = [image.crop((0, 0, width, 1)), image.crop((0, max(0, height - 2), width, height))]
-    return any(bool(np.all(np.atleast_3d(row) == value, axis=-1).any()) for row in rows)
+    return any(bool(np.all(np.atleast_3d(np.asarray(row)) == value, axis=-1).any()) for row in rows)
 
 
 def _orientation(image: ImageFile) -> int:
