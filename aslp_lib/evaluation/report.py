@@ -90,7 +90,7 @@ def estimates(
     functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
     resampled = {}
     for label, counts in methods.items():
-        if len(counts) > 1:
+        if counts.independent > 1:
             resamples = Resamples(counts)
             resampled[label] = {key: resamples.scores(f) for key, f in functions.items()}
     errors, differences = {}, {}

@@ -524,7 +524,7 @@ def _scored(
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows: dict[str | None, Record] = {}
     for kind, images in parts.items():
-        counts = Counts.join(images)
+        counts = replace(Counts.join(images), groups=dataset.fields)
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
@@ -547,8 +547,8 @@ def _rounded(value: float) -> float | None:
 
 
 def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """Return 95 % intervals over images where they are defined; a single image has none."""
-    bounds = error_bounds(counts) if len(counts) > 1 else {}
+    """Return 95 % intervals where they are defined; a single image or group has none."""
+    bounds = error_bounds(counts) if counts.independent > 1 else {}
     return {
         name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
     }

@@ -5,6 +5,8 @@ therefore draws N of the N images with replacement, and the interval is bounded 
 scores of the resamples (percentile interval; Efron & Tibshirani, An Introduction to the Bootstrap,
 1993, section 13.3). Its coverage is close to the nominal one with about 100 images or more, and
 lower with fewer images.
+
+Images that belong to a group (see `Counts`) are drawn together.
 """
 
 from __future__ import annotations
@@ -189,7 +191,7 @@ def reliability_tables(
     tables = {}
     for label, counts in methods.items():
         table = compute(counts, bins)
-        if len(counts) > 1:
+        if counts.independent > 1:
             low, high = reliability_interval(counts, bins, equal_mass=equal_mass)
             table = replace(table, low=low, high=high)
         tables[label] = table
@@ -224,6 +226,8 @@ def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, flo
 class Resamples:
     """Resampled sets of images, drawn and pooled once for any number of scores.
 
+    If the images have groups, groups are drawn instead of images.
+
     >>> from aslp_lib.metrics import calibration
     >>> mask = np.uint8([[1, 0]])
     >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
@@ -236,21 +240,21 @@ class Resamples:
         seed: seed of the resampling.
 
     Raises:
-        ValueError: if there are fewer than two images, or no resamples.
+        ValueError: if there are fewer than two images or groups, or no resamples.
     """
 
     def __init__(self, counts: Counts, resamples: int = 1000, seed: int = 0) -> None:
-        images = len(counts)
-        if images < 2:
+        units = counts.independent
+        if units < 2:
             raise ValueError(
-                f"too few images for an interval: {images}; expected two or more. Score more "
-                "images, or omit the interval."
+                f"too few images or groups of images for an interval: {units}; expected two or "
+                "more. Score more images, or omit the interval."
             )
         require("resamples", resamples, resamples >= 1, "1 or more")
         self.counts = counts
         rng = np.random.default_rng(seed)
-        draws = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
-        self.draws = draws.astype(np.float64)
+        draws = rng.multinomial(units, np.full(units, 1 / units), size=resamples)
+        self.draws = draws[:, counts.group_index].astype(np.float64)
         """Multiplicity of each image in each resample, shape (R, N)."""
 
     @cached_property

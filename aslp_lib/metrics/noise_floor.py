@@ -7,11 +7,8 @@ near their floor are noise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.calibration import BINS, Of, image_bins
 from aslp_lib.metrics.counts import Counts
 
@@ -24,7 +21,6 @@ def noise_floor(
     bins: int = BINS,
     of: Of = "prediction",
     *,
-    groups: Sequence[int] | np.ndarray | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> float:
@@ -33,7 +29,8 @@ def noise_floor(
     The residual of image i in bin b is the sum of its confidences minus its number of correct
     pixels. The bin's mean residual per pixel, which is miscalibration, is subtracted. What remains
     varies from image to image; under calibration its sign is arbitrary. Each draw flips one random
-    sign for each image, in all bins at once, and the floor is the mean ECE over the draws.
+    sign for each image, or group of images, in all bins at once. The floor is the mean ECE over the
+    draws.
 
     Two images have two pixels of confidence 1 each; both are right in one image and wrong in the
     other. The centred residuals are -1 and +1, so that half of the draws cancel them:
@@ -47,25 +44,18 @@ def noise_floor(
         counts: counts of the images.
         bins: number of bins of equal width.
         of: definition of confidence and outcome, see `calibration`.
-        groups: group of each image, such as its field of view. The images of a group get one sign,
-            because their errors may be correlated. By default, each image is a group.
         draws: number of draws.
         seed: seed of the draws.
 
     Raises:
-        ValueError: if there is not one group for each image; see also `calibration.check_bins`.
+        ValueError: see `calibration.check_bins`.
     """
     sums = image_bins(counts, bins, of)
     residuals = sums.confidence - sums.positive
     pixels = sums.pixels.sum(axis=0)
     means = np.divide(residuals.sum(axis=0), pixels, out=np.zeros(bins), where=pixels > 0)
     centred = residuals - sums.pixels * means
-    if groups is not None:
-        expected = f"one for each of {len(counts)} images"
-        require("the number of groups", len(groups), len(groups) == len(counts), expected)
-        _, number = np.unique(groups, return_inverse=True)
-        by_group = np.zeros((number.max() + 1, bins))
-        np.add.at(by_group, number, centred)
-        centred = by_group
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, len(centred)))
-    return float(np.abs(signs @ centred).sum(axis=1).mean() / pixels.sum())
+    by_group = np.zeros((counts.independent, bins))
+    np.add.at(by_group, counts.group_index, centred)
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(draws, len(by_group)))
+    return float(np.abs(signs @ by_group).sum(axis=1).mean() / pixels.sum())

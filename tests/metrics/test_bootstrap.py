@@ -102,6 +102,7 @@ def test_bad_arguments():
     first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
     for message, function, *arguments in (
         ("1; expected two or more", bounds, counts[:1], ece),
+        ("1; expected two or more", bounds, Counts(counts.table, groups=np.zeros(3)), ece),
         (r"\(3 and 2,", difference, counts, counts[:2], ece),
         (r"\(3 and 3, .* different names\)", difference, first, other, ece),
     ):
