@@ -381,8 +381,8 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
         logits, labels: (images, 1, S, S).
         dataset: the set, with its `posterior` or `fields` if it has them.
     """
-    p, y = torch.sigmoid(logits), labels.double()
-    counts = Counts.from_probabilities(p, labels, GREY_LEVELS)
+    p, y, fields = torch.sigmoid(logits), labels.double(), dataset.fields
+    counts = replace(Counts.from_probabilities(p, labels, GREY_LEVELS), groups=fields)
     exact = {
         "nll": torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="none"),
         "brier": (p - y) ** 2,
@@ -390,7 +390,6 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
     if (posterior := getattr(dataset, "posterior", None)) is not None:
         exact["posterior_error"] = (p[:, 0] - torch.from_numpy(posterior)) ** 2
     images = {name: values.flatten(1).mean(1) for name, values in exact.items()}
-    fields = getattr(dataset, "fields", None)
     groups = [(None, np.arange(len(counts)))]
     if fields is not None and dataset.name in ("test", "validation"):
         groups += [(int(f), np.flatnonzero(fields == f)) for f in np.unique(fields)]
@@ -401,7 +400,7 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
         row.setdefault("posterior_error", None)
         row |= scores(counts[members], names=("ece", "oe", "gap", "accuracy"))
         if number is None:
-            row["ece_floor"] = noise_floor(counts, groups=fields)
+            row["ece_floor"] = noise_floor(counts)
         rows.append(row)
     return rows
 

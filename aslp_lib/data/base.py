@@ -39,6 +39,10 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         seed: seed of the augmentation.
         soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
 
+    Attributes:
+        fields: group of each image, such as the field of view that it was cropped from, shape
+            (images,). Scores of images of a group may be correlated. None if there are no groups.
+
     >>> class Black(SaliencySet):
     ...     def load(self, index):
     ...         image = torch.zeros(3, 4, 4, dtype=torch.uint8)
@@ -47,6 +51,8 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     >>> image.dtype, label.dtype, label.shape, index
     (torch.uint8, torch.float32, torch.Size([1, 4, 4]), 1)
     """
+
+    fields: np.ndarray | None = None
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
-from aslp_lib.metrics.bootstrap import Resamples, middle
+from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
@@ -66,7 +66,7 @@ class Evaluation:
         return [
             note
             for name, methods in self.counts.items()
-            for note in interval_notes(name, min(len(counts) for counts in methods.values()))
+            for note in interval_notes(name, min(methods.values(), key=lambda c: c.independent))
         ]
 
     def records(self, names: Collection[str] = MAIN) -> dict[str, dict[str, dict[str, Any]]]:
@@ -84,7 +84,7 @@ class Evaluation:
                 | {
                     "images": len(self.counts[name][method]),
                     "intervals": intervals(self.counts[name][method], row, names, self.bins),
-                    "notes": interval_notes(name, len(self.counts[name][method])) if names else [],
+                    "notes": interval_notes(name, self.counts[name][method]) if names else [],
                 }
                 for method, row in methods.items()
             }
@@ -95,7 +95,7 @@ class Evaluation:
 def intervals(
     counts: Counts, row: Mapping[str, float], names: Collection[str], bins: int = BINS
 ) -> dict[str, tuple[float, float] | None]:
-    """Compute 95 % percentile bootstrap intervals over images.
+    """Compute 95 % bootstrap intervals over images, or over groups of images.
 
     >>> import numpy as np
     >>> image = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
@@ -104,43 +104,45 @@ def intervals(
 
     Args:
         row: scores of the set by name.
-        names: scores that get an interval.
+        names: scores that get an interval. The noise floor has none.
         bins: number of confidence bins of the calibration scores.
 
     Returns:
-        Score name -> (low, high), or None if the score is undefined. A set of a single image has
-        no intervals.
+        Score name -> (low, high), or None if the score is undefined. A set of a single image or
+        group has no intervals.
     """
-    if not names or len(counts) < 2:
+    if not names or counts.independent < 2:
         return {}
     resamples = Resamples(counts)
+    bar = tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
     return {
-        name: middle(resamples.scores(SCORES[name].with_bins(bins)))
-        if math.isfinite(row[name])
-        else None
-        for name in tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
+        name: resamples.bounds(SCORES[name], bins) if math.isfinite(row[name]) else None
+        for name in bar
+        if SCORES[name].better is not None
     }
 
 
-def interval_notes(name: str, images: int) -> list[str]:
-    """Return a warning if a set has too few images for reliable intervals.
+def interval_notes(name: str, counts: Counts) -> list[str]:
+    """Return a warning if a set has too few images, or groups of images, for reliable intervals.
 
     Percentile intervals are too narrow if the scores of resamples are skewed. More images correct
     this; other bootstrap intervals hardly do (bias-corrected and accelerated intervals cover the
     truth in 86 % of trials with 30 images).
 
-    >>> interval_notes("SOD", images=300)
+    >>> import numpy as np
+    >>> interval_notes("SOD", Counts(np.ones((300, 2, 256), np.int64)))
     []
 
     Args:
         name: name of the set.
-        images: number of images in the set.
+        counts: counts of the set.
     """
-    if not 1 < images < FEW:
+    if not 1 < counts.independent < FEW:
         return []
+    units = "images" if counts.groups is None else "groups of images"
     return [
-        f"{name}: 95 % intervals over {images} images are too narrow (of 30 images they held the "
-        "truth in 80 to 87 % of trials, of 100 images in 91 to 95 %)"
+        f"{name}: 95 % intervals over {counts.independent} {units} are too narrow (of 30 images "
+        "they held the truth in 80 to 87 % of trials, of 100 images in 91 to 95 %)"
     ]
 
 

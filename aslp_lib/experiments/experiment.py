@@ -525,8 +525,8 @@ def _scored(
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows: dict[str | None, Record] = {}
     for kind, images in parts.items():
-        counts = Counts.join(images)
-        values = scores(counts, BINS, (*NAMES, *ESTIMATORS))
+        counts = replace(Counts.join(images), groups=dataset.fields)
+        values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         rows[kind] = {name: _rounded(value) for name, value in values.items()}
@@ -565,8 +565,8 @@ def _rounded(value: float) -> float | None:
 
 
 def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """Return 95 % intervals over images where they are defined; a single image has none."""
-    bounds = error_bounds(counts) if len(counts) > 1 else {}
+    """Return 95 % intervals where they are defined; a single image or group has none."""
+    bounds = error_bounds(counts) if counts.independent > 1 else {}
     return {
         name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
     }

@@ -53,6 +53,8 @@ class Counts:
         weighted_f: weighted F of each image, shape (images,), which needs the pixels themselves;
             None if it was not computed.
         names: names of the images, in order; empty if unknown.
+        groups: group of each image, shape (images,), such as the field of view of a crop. Errors
+            may be correlated within a group. None if the images are independent.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -64,6 +66,7 @@ class Counts:
     quadrants: np.ndarray | None = None
     weighted_f: np.ndarray | None = None
     names: tuple[str, ...] = ()
+    groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         require_type("the table of counts", self.table, np.ndarray, "a NumPy array")
@@ -85,7 +88,11 @@ class Counts:
                 f"too many pixels: {total:g}; expected fewer than 2^63, which 64-bit integers can "
                 "add up. Count fewer images at a time."
             )
-        for name, expected in (("quadrants", (n, 4, 2, 3)), ("weighted_f", (n,))):
+        for name, expected in (
+            ("quadrants", (n, 4, 2, 3)),
+            ("weighted_f", (n,)),
+            ("groups", (n,)),
+        ):
             array = getattr(self, name)
             if array is not None and array.shape != expected:
                 raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
@@ -239,7 +246,8 @@ class Counts:
         >>> len(Counts.join([part, part]))
         6
 
-        The set has quadrants, weighted F and names only if all parts have them.
+        The set has quadrants, weighted F, names and groups only if all parts have them. Images of
+        different parts are of one group if their groups are equal.
 
         Raises:
             ValueError: if there are no parts, or if their numbers of grey levels differ.
@@ -258,9 +266,14 @@ class Counts:
             arrays = [getattr(part, name) for part in parts]
             return None if any(array is None for array in arrays) else np.concatenate(arrays)
 
-        table, quadrants, weighted_f = map(joined, ("table", "quadrants", "weighted_f"))
         names = tuple(name for part in parts for name in part.names)
-        return cls(table, quadrants, weighted_f, names if all(part.names for part in parts) else ())
+        return cls(
+            joined("table"),
+            joined("quadrants"),
+            joined("weighted_f"),
+            names if all(part.names for part in parts) else (),
+            joined("groups"),
+        )
 
     def __len__(self) -> int:
         return len(self.table)
@@ -272,6 +285,7 @@ class Counts:
             None if self.quadrants is None else self.quadrants[images],
             None if self.weighted_f is None else self.weighted_f[images],
             tuple(np.array(self.names, dtype=object)[images]) if self.names else (),
+            None if self.groups is None else self.groups[images],
         )
 
     def save(self, path: Path) -> None:
@@ -339,6 +353,18 @@ class Counts:
     def probabilities(self) -> np.ndarray:
         """Foreground probability of each grey level, shape (grey_levels,)."""
         return np.arange(self.grey_levels) / (self.grey_levels - 1)
+
+    @property
+    def group_index(self) -> np.ndarray:
+        """Number of each image's group, from 0, or of the image if there are no groups."""
+        if self.groups is None:
+            return np.arange(len(self))
+        return np.unique(self.groups, return_inverse=True)[1]
+
+    @property
+    def independent(self) -> int:
+        """Number of groups, or of images if there are no groups."""
+        return len(np.unique(self.group_index))
 
     @property
     def pixels(self) -> float:

@@ -93,7 +93,8 @@ def count_maps(
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
-    return _count(paths, dataset.mask, reading, dataset.name, progress)
+    counts = _count(paths, dataset.mask, reading, dataset.name, progress)
+    return replace(counts, groups=dataset.fields)
 
 
 def count_folders(

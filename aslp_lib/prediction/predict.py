@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -376,7 +377,8 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     indices = range(len(dataset))
-    return Counts.from_maps(grey_level_maps(network, dataset, indices), map(dataset.mask, indices))
+    maps = grey_level_maps(network, dataset, indices)
+    return replace(Counts.from_maps(maps, map(dataset.mask, indices)), groups=dataset.fields)
 
 
 def to_png(prediction: np.ndarray) -> bytes:

@@ -179,7 +179,7 @@ class Recalibration(ABC):
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
-        return Counts(changed, names=counts.names)
+        return Counts(changed, names=counts.names, groups=counts.groups)
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Compute the grey level to which each grey level is recalibrated.

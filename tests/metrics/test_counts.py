@@ -162,6 +162,7 @@ TABLE = np.random.default_rng(2).integers(0, 9, (3, 2, 256))
         ({"quadrants": np.zeros((2, 4, 2, 3), np.int64)}, r"\(2, 4.*expected \(3, 4, 2, 3\)"),
         ({"weighted_f": np.zeros(2)}, r"weighted_f has shape \(2,\); expected \(3,\)"),
         ({"names": ("a",)}, "names is 1; .* 3 images"),
+        ({"groups": np.arange(2)}, r"groups has shape \(2,\); expected \(3,\)"),
     ],
 )
 def test_parts_that_do_not_fit(fields, message):
@@ -187,11 +188,12 @@ def named() -> Counts:
         for _ in range(3)
     ]
     whole = Counts.join(parts)
-    return Counts(whole.table, whole.quadrants, np.linspace(0, 1, 3), tuple("abc"))
+    weighted_f, groups = np.linspace(0, 1, 3), np.array([5, 2, 5])
+    return Counts(whole.table, whole.quadrants, weighted_f, tuple("abc"), groups)
 
 
 def equal(a: Counts, b: Counts):
-    for field in ("table", "quadrants", "weighted_f"):
+    for field in ("table", "quadrants", "weighted_f", "groups"):
         np.testing.assert_array_equal(getattr(a, field), getattr(b, field))
     assert a.names == b.names
 
@@ -202,12 +204,20 @@ def test_parts_keep_what_belongs_to_each_image():
     chosen = counts[np.array([2, 0, 2])]
     assert chosen.names == ("c", "a", "c") and type(chosen.names[0]) is str
     assert chosen.weighted_f.tolist() == [1.0, 0.0, 1.0]
+    assert chosen.groups.tolist() == [5, 5, 5]
     np.testing.assert_array_equal(chosen.quadrants[1], counts.quadrants[0])
     np.testing.assert_array_equal(chosen.table[1], counts.table[0])
     mixed = Counts.join([counts, Counts(counts.table)])
-    assert (mixed.quadrants, mixed.weighted_f, mixed.names) == (None, None, ())
+    assert (mixed.quadrants, mixed.weighted_f, mixed.names, mixed.groups) == (None, None, (), None)
     assert len(mixed) == 6
     assert mixed.pixels == 2 * counts.table.sum()
+
+
+def test_groups_are_numbered_from_zero_and_images_without_groups_are_independent():
+    counts = named()
+    assert (counts.group_index.tolist(), counts.independent) == ([1, 0, 1], 2)
+    alone = Counts(counts.table)
+    assert (alone.group_index.tolist(), alone.independent) == ([0, 1, 2], 3)
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
