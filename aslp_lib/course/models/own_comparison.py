@@ -5,6 +5,7 @@ The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` contains it as 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from aslp_lib.course.models.microscopy import UNLABELLED, Cells, draw_cells
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.temperature import scaled_nll
 from aslp_lib.recalibration import Recalibration, Temperature
 
 EPOCHS = 90
@@ -42,8 +44,9 @@ class Training(NamedTuple):
 
     Args:
         network: the network after the last epoch.
-        stopped: the network of the epoch with the lowest validation NLL (early stopping).
-        log: "nll", "accuracy" and "confidence" on the validation images after each epoch.
+        stopped: the network of the epoch with the lowest `scaled_nll` (early stopping).
+        log: "accuracy", "confidence" and "scaled_nll", the NLL after temperature scaling, on the
+            validation images after each epoch.
     """
 
     network: nn.Module
@@ -118,10 +121,12 @@ def train(
             if isinstance(alphas, AdaptiveAlpha):
                 alphas.update(index, logits.detach(), masks, ignore_index=UNLABELLED)
         schedule.step()
-        log.append(scores(count(network, validation), names=("nll", "accuracy", "confidence")))
+        counts = count(network, validation)
+        log.append(scores(counts, names=("accuracy", "confidence")))
+        log[-1]["scaled_nll"] = scaled_nll(counts)
         if isinstance(alphas, AdaptiveAlpha):
             alphas.observe(log[-1]["accuracy"], log[-1]["confidence"])
-        if log[-1]["nll"] < min((row["nll"] for row in log[:-1]), default=float("inf")):
+        if log[-1]["scaled_nll"] < min((row["scaled_nll"] for row in log[:-1]), default=math.inf):
             stopped.load_state_dict(network.state_dict())
     return Training(network, stopped, log)
 
