@@ -4,8 +4,8 @@ Pillow decodes the files. The format is detected from the content, not the suffi
 single-frame TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation and
 palette are applied, and 16 bits are scaled to 8. Any other file raises an error that names it. No
 file is read in part (except an MPO, of which only the first image is read), or differently from
-what a viewer shows. A JPEG has no checksums, so wrong bits in a file with an end marker cannot be
-detected.
+what a viewer shows. A JPEG has no checksums, so data that are wrong or missing before its end
+marker cannot be detected.
 """
 
 from __future__ import annotations
@@ -50,6 +50,10 @@ averages over annotators."""
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
 
+PNG_CRITICAL = {b"IHDR", b"PLTE", b"IDAT"}
+"""Chunks of a PNG that a decoder must understand, and which Pillow does."""
+PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
+"""Beginnings of the chunks of a PNG that may hold its orientation."""
 PNG_ONCE = (b"IHDR", b"PLTE", b"tRNS", b"eXIf")
 """Chunks of a PNG that determine how it looks. If one is repeated, Pillow uses the last one, and a
 viewer uses the first one or refuses the file."""
@@ -240,7 +244,7 @@ def read_map(path: Path) -> np.ndarray:
 def stored_size(path: Path) -> tuple[int, int]:
     """Return the size (H, W) of an image after its EXIF orientation is applied.
 
-    JPEG and PNG are not decoded, except for a PNG whose EXIF data follows its pixels.
+    JPEG and PNG are not decoded, except for a PNG whose orientation may follow its pixels.
 
     Raises:
         FileNotFoundError, ValueError: see `read_image`; only errors that the header reveals.
@@ -391,26 +395,30 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
             f"{path} is {image.mode} {problem}; expected 8 bits, or 16 bits in greyscale, where 0 "
             f"is black. {IMAGE_ADVICE}."
         )
-    # The EXIF data of a PNG may follow its pixels. Pillow applies the orientation of a TIFF when it
-    # decodes the image, so only then is the size known.
-    if decoder is TiffImageFile or (b"eXIf" in data and "exif" not in image.info):
+    # The orientation of a PNG may follow its pixels. Pillow applies that of a TIFF when it decodes
+    # the image, so only then is the size known.
+    pixels = data.find(b"IDAT") if decoder is PngImageFile else len(data)
+    late = any(data.find(mark, pixels) >= 0 for mark in PNG_ORIENTATION)
+    if decoder is TiffImageFile or late:
         with _decoding(path):
             _load(image, fill)
     return image
 
 
 def _check_chunks(data: bytes) -> None:
-    """Check the checksums of a PNG's chunks and that none of `PNG_ONCE` is repeated.
+    """Check the checksums of a PNG's chunks, and that none is unknown or repeated.
 
     Pillow itself does not check the checksums of the pixel data, so damage could go unnoticed.
 
     Raises:
         OSError, SyntaxError: the file is cut off or damaged.
-        ValueError: a chunk is repeated.
+        ValueError: a critical chunk is unknown, or one of `PNG_ONCE` is repeated.
     """
     file = io.BytesIO(data)
     file.seek(8)  # after the signature
     kinds = ChunkStream(file).verify()
+    if unknown := [kind for kind in kinds if kind[:1].isupper() and kind not in PNG_CRITICAL]:
+        raise ValueError(f"it needs an extension of PNG, {unknown[0].decode()}")
     for kind in PNG_ONCE:
         if kinds.count(kind) > 1:
             raise ValueError(f"it has {kinds.count(kind)} chunks {kind.decode()}")

@@ -93,7 +93,16 @@ def flipped(data):
 
 PALETTE = GREY.convert("P")
 PNG, JPEG = saved(GREY), saved(COLOURS, "JPEG", quality=95)
-LATE_EXIF = PNG[:-12] + chunk(b"eXIf", TURNED.tobytes()[6:]) + PNG[-12:]
+RAW_EXIF = b"\nexif\n 34\n" + TURNED.tobytes().hex().encode()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+
+
+def with_last(kind, data):
+    """PNG, with one more chunk after the pixels."""
+    return PNG[:-12] + chunk(kind, data) + PNG[-12:]
+
+
+LATE_EXIF = with_last(b"eXIf", TURNED.tobytes()[6:])
 
 # What shows the grey picture LEVELS (or that, turned), however it is stored.
 AS_GREY = {
@@ -113,6 +122,14 @@ AS_GREY = {
     "16 bits in 32": (saved(scaled(65535, np.int32), "TIFF"), LEVELS),
     "EXIF": (saved(GREY, exif=TURNED), UPRIGHT),
     "EXIF after the pixels": (LATE_EXIF, UPRIGHT),
+    "EXIF as text after the pixels": (
+        with_last(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(RAW_EXIF)),
+        UPRIGHT,
+    ),
+    "XMP after the pixels": (
+        with_last(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + XMP),
+        UPRIGHT,
+    ),
     "EXIF in a TIFF": (saved(GREY, "TIFF", exif=TURNED), UPRIGHT),
     "damaged EXIF": (saved(GREY, exif=b"Exif\0\0nonsense"), LEVELS),
     "an orientation that is none": (saved(GREY, exif=NO_TURN), LEVELS),
@@ -151,6 +168,10 @@ REFUSED = {
     "black and white that ends early": (
         png(header(9, 2, 1, 0), rows=b"\0\xff\x80"),
         "some of its pixels are missing",
+    ),
+    "a PNG that a decoder must not ignore parts of": (
+        PNG[:33] + chunk(b"CgBI", bytes(4)) + PNG[33:],
+        "needs an extension of PNG, CgBI",
     ),
     "a PNG of two sizes": (
         png(header(4, 4, 8, 0), header(4, 2, 8, 0), rows=bytes(20)),
