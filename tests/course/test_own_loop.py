@@ -12,6 +12,7 @@ from aslp_lib.aslp.perturbation import label_smoothing
 from aslp_lib.course.models.microscopy import draw_cells
 from aslp_lib.course.models.own_comparison import LEARNING_RATE, batches, count, train
 from aslp_lib.metrics import calibration
+from aslp_lib.metrics.temperature import scaled_nll
 
 CELLS, VALIDATION = draw_cells(10, 0, size=16), draw_cells(4, 1, size=16)
 EPOCHS = 7
@@ -56,13 +57,13 @@ def test_alpha_1_is_label_smoothing(start):
     assert_same(trained.network, by_hand(start, lambda y: 0.8 * y + 0.1))
 
 
-def test_the_stopped_network_has_the_lowest_nll_of_the_log(start):
+def test_the_stopped_network_has_the_lowest_scaled_nll_of_the_log(start):
     trained = train(start, CELLS, VALIDATION, epochs=EPOCHS)
-    nll = [row["nll"] for row in trained.log]
+    nll = [row["scaled_nll"] for row in trained.log]
     assert len(nll) == EPOCHS
-    assert calibration.nll(count(trained.stopped, VALIDATION)) == min(nll)
+    assert scaled_nll(count(trained.stopped, VALIDATION)) == min(nll)
     found = count(trained.network, VALIDATION)
-    last = (calibration.nll(found), calibration.accuracy(found), calibration.confidence(found))
+    last = (calibration.accuracy(found), calibration.confidence(found), scaled_nll(found))
     assert tuple(trained.log[-1].values()) == last
 
 
