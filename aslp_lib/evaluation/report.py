@@ -59,8 +59,10 @@ class Estimate(NamedTuple):
         >>> Estimate(0.1, 0.05, 0.15).text(SCORES["ece"])
         '10.00 [5.00, 15.00]'
         """
-        value, low, high = (score.text(number, sign) for number in self)
-        return f"{value} [{low}, {high}]" if math.isfinite(self.low) else value
+        value = score.text(self.value, sign)
+        if not math.isfinite(self.low):
+            return value
+        return f"{value} {score.interval_text(self.low, self.high, sign)}"
 
 
 def estimates(
@@ -88,16 +90,16 @@ def estimates(
     methods, set_scores = evaluation.counts[name], evaluation.scores[name]
     first, reference = next(iter(methods.items()))
     functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
-    resampled = {}
+    resampled, ends = {}, {}
     for label, counts in methods.items():
         if counts.independent > 1:
             resamples = Resamples(counts)
             resampled[label] = {key: resamples.scores(f) for key, f in functions.items()}
+            ends[label] = resamples.bounds(ECE, evaluation.bins)
     errors, differences = {}, {}
     for label, counts in methods.items():
         row = set_scores[label]
-        ends = middle(resampled[label]["ece"]) if label in resampled else ()
-        errors[label] = Estimate(row["ece"], *ends)
+        errors[label] = Estimate(row["ece"], *ends.get(label, ()))
         if label == first:
             continue
         paired = label in resampled and counts.names == reference.names
@@ -259,7 +261,8 @@ def _page(
             change = differences.get(label)
             table = calibration.reliability(counts, evaluation.bins)
             comparison = "" if change is None else f" {verdict(first, change)}"
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %.{comparison}"
+            chance = ", which chance could explain" if errors[label].low == 0 else ""
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}.{comparison}"
             sentences.append(bold(label) + text)
             row = evaluation.scores[name][label]
             rows.append([name, label, *_cells(row, errors[label], change, differences=several)])

@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
 from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
-from aslp_lib.metrics.bootstrap import Resamples, middle
+from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
@@ -95,7 +95,7 @@ class Evaluation:
 def intervals(
     counts: Counts, row: Mapping[str, float], names: Collection[str], bins: int = BINS
 ) -> dict[str, tuple[float, float] | None]:
-    """Compute 95 % percentile bootstrap intervals over images, or over groups of images.
+    """Compute 95 % bootstrap intervals over images, or over groups of images.
 
     >>> import numpy as np
     >>> image = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
@@ -114,11 +114,10 @@ def intervals(
     if not names or counts.independent < 2:
         return {}
     resamples = Resamples(counts)
+    bar = tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
     return {
-        name: middle(resamples.scores(SCORES[name].with_bins(bins)))
-        if math.isfinite(row[name])
-        else None
-        for name in tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
+        name: resamples.bounds(SCORES[name], bins) if math.isfinite(row[name]) else None
+        for name in bar
     }
 
 

@@ -363,7 +363,7 @@ def cell(score: Score, records: Sequence[Record]) -> str:
     ends = [record.get("intervals", {}).get(score.name) for record in records]
     if all(ends):
         low, high = np.mean(ends, axis=0)
-        text += f" [{score.text(low)}, {score.text(high)}]"
+        text += f" {score.interval_text(low, high)}"
     return text
 
 

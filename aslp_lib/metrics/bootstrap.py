@@ -4,7 +4,8 @@ The pixels of an image are not independent of each other, but the images are. Ea
 therefore draws N of the N images with replacement, and the interval is bounded by quantiles of the
 scores of the resamples (percentile interval; Efron & Tibshirani, An Introduction to the Bootstrap,
 1993, section 13.3). Its coverage is close to the nominal one with about 100 images or more, and
-lower with fewer images.
+lower with fewer images. The interval of the ECE is another one, because the ECE is biased: see
+`noise_floor.ece_bounds`.
 
 Images that belong to a group (see `Counts`) are drawn together.
 """
@@ -23,7 +24,8 @@ from aslp_lib.checks import require
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.score import ImageMean, ScoreFunction
+from aslp_lib.metrics.noise_floor import ece_bounds
+from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ def interval(
     seed: int = 0,
 ) -> Interval:
     """Compute a score and its percentile interval.
+
+    Percentile intervals of an ECE near its noise floor do not contain the true error; use
+    `error_bounds`, or `Resamples.bounds`.
 
     >>> from aslp_lib.metrics import calibration
     >>> mask = np.uint8([[1, 0]])
@@ -201,8 +206,9 @@ def reliability_tables(
 def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, float]]:
     """Compute the 95 % intervals of ECE and OE, about ten times faster than `interval`.
 
-    The function resamples sums over bins instead of the counts of grey levels, so that thousands of
-    calls are affordable.
+    That of the ECE accounts for its noise floor (`noise_floor.ece_bounds`); that of the OE is a
+    percentile interval. The function resamples sums over bins instead of the counts of grey levels,
+    so that thousands of calls are affordable.
 
     >>> mask = np.uint8([[1, 0]])
     >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
@@ -218,9 +224,8 @@ def error_bounds(counts: Counts, bins: int = BINS) -> dict[str, tuple[float, flo
     draws, images = Resamples(counts).draws, image_bins(counts, bins)
     pixels, confidence, positive = (draws @ sums for sums in images)
     excess, total = confidence - positive, pixels.sum(axis=1)
-    ece = np.abs(excess).sum(axis=1) / total
     oe = (confidence * np.maximum(excess, 0) / np.maximum(pixels, 1)).sum(axis=1) / total
-    return {"ece": middle(ece), "oe": middle(oe)}
+    return {"ece": ece_bounds(images, draws), "oe": middle(oe)}
 
 
 class Resamples:
@@ -256,6 +261,23 @@ class Resamples:
         draws = rng.multinomial(units, np.full(units, 1 / units), size=resamples)
         self.draws = draws[:, counts.group_index].astype(np.float64)
         """Multiplicity of each image in each resample, shape (R, N)."""
+
+    def bounds(self, score: Score, bins: int = BINS) -> tuple[float, float]:
+        """Compute the ends of the 95 % interval of a registered score.
+
+        >>> from aslp_lib.metrics import SCORES
+        >>> mask = np.uint8([[1, 0]])
+        >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
+        >>> Resamples(counts).bounds(SCORES["accuracy"])
+        (0.5, 1.0)
+
+        Args:
+            score: the score.
+            bins: number of bins of calibration scores.
+        """
+        if score.bounds is not None:
+            return score.bounds(image_bins(self.counts, bins), self.draws)
+        return middle(self.scores(score.with_bins(bins)))
 
     @cached_property
     def pooled(self) -> list[Counts]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from aslp_lib.metrics.calibration import ImageBins
 from aslp_lib.metrics.counts import Counts
 
 ScoreFunction = Callable[[Counts], float]
@@ -49,6 +50,8 @@ class Score:
         needs: field of `Counts`, besides the table, without which the score is NaN.
         takes_bins: True if the function has the argument `bins`.
         visibility: places where the score is displayed.
+        bounds: function from the sums over bins of the images, and the draws of their resamples, to
+            the ends of the score's 95 % interval; None for the percentile interval.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Score:
     needs: Literal["quadrants", "weighted_f"] | None = None
     takes_bins: bool = False
     visibility: Visibility = Visibility.FILES
+    bounds: Callable[[ImageBins, np.ndarray], tuple[float, float]] | None = None
 
     def with_bins(self, bins: int) -> ScoreFunction:
         """Return the score as a function of counts alone, with a fixed number of bins.
@@ -101,6 +105,21 @@ class Score:
         if not math.isfinite(value):
             return "-"
         return f"{100 * value:{sign}z.2f}" if self.unit == "%" else f"{value:{sign}z.3f}"
+
+    def interval_text(self, low: float, high: float, sign: Literal["", "+"] = "") -> str:
+        """Format an interval for tables; an upper bound alone if an unsigned interval ends at 0.
+
+        >>> from aslp_lib.metrics import SCORES
+        >>> SCORES["ece"].interval_text(0.05, 0.15), SCORES["ece"].interval_text(0, 0.02)
+        ('[5.00, 15.00]', '[≤ 2.00]')
+
+        Args:
+            low, high: ends of the interval.
+            sign: "+" for an interval of a difference.
+        """
+        if low == 0 and not sign:
+            return f"[≤ {self.text(high)}]"
+        return f"[{self.text(low, sign)}, {self.text(high, sign)}]"
 
     def best(self, values: Iterable[float]) -> float:
         """Return the best of several values; NaN if none is finite.

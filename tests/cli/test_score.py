@@ -323,3 +323,4 @@ def test_a_report_says_which_differences_are_resolved(elsewhere):
     assert "Not resolved: ECE (+0.00 points [+0.00, +0.00]), NLL" in verdict
     assert "Worse than a in ECE by" in verdict and "accuracy by" in verdict
     assert verdict.count("Worse") == 1 and "Better" not in verdict
+    assert verdict.count("ECE 0.00 [≤ 0.00] %, which chance could explain.") == 2  # a and b

@@ -84,8 +84,8 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         for score in (calibration.ece, calibration.brier, calibration.ks):
             assert record[score.__name__] == pytest.approx(score(counts), abs=ONE_PIXEL)
         if record["set"] == "shifted":  # a thousand resamples
-            low, high = bootstrap.bounds(counts, calibration.ece)
-            assert record["intervals"]["ece"] == pytest.approx([low, high], abs=ONE_PIXEL)
+            for name, ends in bootstrap.error_bounds(counts).items():
+                assert record["intervals"][name] == pytest.approx(ends, abs=ONE_PIXEL)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
         error = against_posterior(found, part.posterior).total

@@ -1,4 +1,5 @@
-"""The noise floor of the ECE, against its definition in loops and the true posterior."""
+"""The noise floor of the ECE and the interval that accounts for it, against their definitions, the
+true posterior, and what other predictors and images must not change."""
 
 from itertools import product
 
@@ -7,19 +8,20 @@ import pytest
 import torch
 
 from aslp_lib.data.shapes import Shapes
-from aslp_lib.metrics import calibration
+from aslp_lib.metrics import SCORES, calibration
+from aslp_lib.metrics.bootstrap import bounds, error_bounds
+from aslp_lib.metrics.calibration import ImageBins
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.noise_floor import noise_floor
+from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 
 
-def random_counts(images, seed=0):
-    rng = np.random.default_rng(seed)
-    table = rng.integers(0, 9, (images, 2, 256)) * (rng.random((images, 2, 256)) < 0.1)
-    return Counts(table)
+def random_counts(images, groups=None, seed=0):
+    table = np.random.default_rng(seed).integers(0, 9, (images, 2, 256))
+    return Counts(table, groups=groups)
 
 
-def by_definition(counts, bins, groups):
-    """The mean ECE over all assignments of signs to groups, pixel by pixel."""
+def over_all_signs(counts, bins, groups):
+    """The mean ECE over all assignments of signs to groups, with residuals from single cells."""
     residual, pixels = np.zeros((len(counts), bins)), np.zeros((len(counts), bins))
     for image, label, level in np.argwhere(counts.table):
         number, p = counts.table[image, label, level], level / 255
@@ -30,19 +32,17 @@ def by_definition(counts, bins, groups):
     for k in range(bins):
         if pixels[:, k].sum():
             residual[:, k] -= pixels[:, k] * residual[:, k].sum() / pixels[:, k].sum()
-    eces = []
-    for signs in product((-1, 1), repeat=max(groups) + 1):
-        flipped = sum(signs[g] * residual[i] for i, g in enumerate(groups))
-        eces.append(np.abs(flipped).sum() / pixels.sum())
-    return np.mean(eces)
+    sums = np.array([residual[np.equal(groups, g)].sum(axis=0) for g in sorted(set(groups))])
+    signs = np.array(list(product((-1, 1), repeat=len(sums))))
+    return np.abs(signs @ sums).sum(axis=1).mean() / pixels.sum()
 
 
-@pytest.mark.parametrize("groups", [None, (0, 0, 1, 2, 2, 3)])
-def test_it_is_the_mean_ece_over_all_signs(groups):
-    counts = random_counts(6)
-    expected = by_definition(counts, 15, groups or range(6))
-    counts = Counts(counts.table, groups=groups and np.array(groups))
-    assert noise_floor(counts, 15, draws=50_000) == pytest.approx(expected, rel=0.02)
+@pytest.mark.parametrize("groups", [None, np.arange(20) // 2])
+def test_it_is_nearly_the_mean_ece_over_all_signs(groups):
+    """The normal distribution of a sum of ten or more residuals is an approximation."""
+    counts = random_counts(10 if groups is None else 20, groups)
+    expected = over_all_signs(counts, 15, range(10) if groups is None else groups)
+    assert noise_floor(counts, 15) == pytest.approx(expected, rel=0.05)
 
 
 def test_miscalibration_that_all_images_share_does_not_raise_it():
@@ -52,8 +52,65 @@ def test_miscalibration_that_all_images_share_does_not_raise_it():
     assert noise_floor(Counts(table)) == pytest.approx(0, abs=1e-12)
 
 
-def test_a_single_image_has_the_floor_zero():
+def test_a_single_image_or_group_has_the_floor_zero():
     assert noise_floor(random_counts(1)) == pytest.approx(0, abs=1e-12)
+    assert noise_floor(random_counts(3, np.array([7, 7, 7]))) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_divided_image_whose_parts_are_one_group_counts_as_the_image():
+    """Scores of pooled pixels and means over images; the parts are halves of the same content."""
+    whole = random_counts(12)
+    groups = np.random.default_rng(1).permutation(np.repeat(np.arange(12), 2))
+    parts = Counts(whole.table[groups], groups=groups)
+    assert noise_floor(parts) == pytest.approx(noise_floor(whole), rel=1e-12)
+    assert noise_floor(Counts(parts.table)) < 0.8 * noise_floor(whole)
+    ours, theirs = error_bounds(parts), error_bounds(whole)
+    for name in ("ece", "oe"):
+        assert ours[name] == pytest.approx(theirs[name], rel=1e-9)
+    for score in (calibration.nll, SCORES["mae"].function):
+        assert bounds(parts, score) == pytest.approx(bounds(whole, score), rel=1e-9)
+
+
+def test_errors_far_above_the_floor_have_the_percentile_interval():
+    """With as many pixels of each bin in every image, the two are equal."""
+    table = np.zeros((30, 2, 256), np.int64)
+    table[:, 0, [140, 190]] = np.random.default_rng(2).integers(0, 8, (30, 2))
+    table[:, 1, [140, 190]] = 100 - table[:, 0, [140, 190]]
+    counts = Counts(table)
+    assert calibration.ece(counts) > 10 * noise_floor(counts)
+    assert error_bounds(counts)["ece"] == pytest.approx(bounds(counts, calibration.ece), rel=1e-6)
+
+
+def calibrated_images(rng, images=100):
+    """Sums over five bins of calibrated pixels, which are right or wrong together in an image."""
+    pixels = rng.integers(20, 200, (images, 5)).astype(float)
+    confidence = np.array([0.55, 0.65, 0.75, 0.85, 0.95])
+    rate = rng.beta(4 * confidence, 4 * (1 - confidence), (images, 5))
+    return ImageBins(pixels, pixels * confidence, rng.binomial(pixels.astype(int), rate) * 1.0)
+
+
+def test_the_interval_of_a_calibrated_predictor_holds_zero_and_the_percentile_one_does_not():
+    rng = np.random.default_rng(3)
+    held, held_by_percentiles, trials = 0, 0, 100
+    for _ in range(trials):
+        images = calibrated_images(rng)
+        draws = rng.multinomial(100, np.full(100, 0.01), size=200)
+        low, high = ece_bounds(images, draws)
+        pixels, confidence, positive = (draws @ sums for sums in images)
+        resampled = np.abs(confidence - positive).sum(axis=1) / pixels.sum(axis=1)
+        ece = np.abs((images.confidence - images.positive).sum(axis=0)).sum() / images.pixels.sum()
+        assert low * (1 - 1e-9) <= ece <= high * (1 + 1e-9)
+        held += low == 0
+        held_by_percentiles += np.quantile(resampled, 0.025) <= 1e-3
+    assert held >= 0.88 * trials
+    assert held_by_percentiles == 0
+
+
+def test_images_without_noise_have_an_interval_without_width():
+    table = np.zeros((5, 2, 256), np.int64)
+    table[:, :, [140, 250]] = [[1, 3], [2, 9]]
+    ece = calibration.ece(Counts(table))
+    assert error_bounds(Counts(table))["ece"] == pytest.approx((ece, ece), abs=1e-9)
 
 
 @pytest.mark.slow
