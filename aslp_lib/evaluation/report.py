@@ -14,7 +14,14 @@ from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COLUMNS, COMPARED, SUMMARY, best_in_bold, summary_headings
+from aslp_lib.evaluation.tables import (
+    COLUMNS,
+    COMPARED,
+    NOISE_FLOOR,
+    SUMMARY,
+    best_in_bold,
+    summary_headings,
+)
 from aslp_lib.metrics import SCORES, Score, calibration
 from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
@@ -268,7 +275,8 @@ def _page(
             rows.append([name, label, *_cells(row, errors[label], change, differences=several)])
     scores = Table(
         "Main scores", ["set", "method", *summary_headings(differences=several)], rows,
-        note=f"A difference is the method's score minus that of the first one. {INTERVALS}",
+        note=f"A difference is the method's score minus that of the first one. {INTERVALS} "
+        f"{NOISE_FLOOR}",
     )  # fmt: skip
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]

@@ -104,7 +104,7 @@ def intervals(
 
     Args:
         row: scores of the set by name.
-        names: scores that get an interval.
+        names: scores that get an interval. The noise floor has none.
         bins: number of confidence bins of the calibration scores.
 
     Returns:
@@ -118,6 +118,7 @@ def intervals(
     return {
         name: resamples.bounds(SCORES[name], bins) if math.isfinite(row[name]) else None
         for name in bar
+        if SCORES[name].better is not None
     }
 
 

@@ -12,12 +12,17 @@ Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 
 COLUMNS = visible_scores(Visibility.TABLES)
 """Scores in the columns of Markdown and LaTeX tables."""
-SUMMARY = tuple(SCORES[name] for name in ("ece", "gap", "nll", "accuracy"))
+SUMMARY = tuple(SCORES[name] for name in ("ece", "ece_floor", "gap", "nll", "accuracy"))
 """Main scores, in the columns of the plain-text table and of a report's first table."""
 COMPARED = (SCORES["ece"], SCORES["nll"])
 """Main scores that a column compares with those of the first method."""
-LINE = 100
+LINE = 115
 """Maximal number of characters in a line of the plain-text table."""
+NOISE_FLOOR = (
+    "The noise floor is the mean ECE of a calibrated predictor on as many images like these. Where "
+    "such a predictor could have the ECE of a method, the interval is an upper bound (≤)."
+)
+"""Explanation of the column beside the ECE."""
 
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
 """Translation table that escapes names for Markdown."""
@@ -41,7 +46,7 @@ def summary_headings(*, differences: bool) -> list[str]:
     """Return the headings of the main scores.
 
     >>> summary_headings(differences=True)
-    ['ECE %', 'difference', 'conf - acc %', 'NLL nats', 'difference', 'accuracy %']
+    ['ECE %', 'difference', 'noise floor %', 'conf - acc %', 'NLL nats', 'difference', 'accuracy %']
 
     Args:
         differences: True for further columns with the differences from the first method.
@@ -59,9 +64,9 @@ def as_table(rows: Rows) -> str:
 
     >>> bce, aslp = ({score.name: value for score in SUMMARY} for value in (0.125, 0.1))
     >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
-    set  method  ECE %  difference  conf - acc %  NLL nats  difference  accuracy %
-    SOD  BCE     12.50                     12.50     0.125                   12.50
-    SOD  ASLP    10.00       -2.50         10.00     0.100      -0.025       10.00
+    set  method  ECE %  difference  noise floor %  conf - acc %  NLL nats  difference  accuracy %
+    SOD  BCE     12.50                      12.50         12.50     0.125                   12.50
+    SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
     """
     differences = any(len(methods) > 1 for methods in rows.values())
     lines = [["set", "method", *summary_headings(differences=differences)]]

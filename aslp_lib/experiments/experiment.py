@@ -525,7 +525,7 @@ def _scored(
     rows: dict[str | None, Record] = {}
     for kind, images in parts.items():
         counts = replace(Counts.join(images), groups=dataset.fields)
-        values = scores(counts, BINS, (*NAMES, *ESTIMATORS))
+        values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         rows[kind] = {name: _rounded(value) for name, value in values.items()}

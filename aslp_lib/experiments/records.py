@@ -35,9 +35,10 @@ Record = dict[str, Any]
 `method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
 of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
 (unless the set is corrupted), `images`, and `seconds` of the training (None if it was interrupted
-and resumed). Two fields are optional: `posterior_error`, the mean squared difference from the true
-posterior; and `alpha`, the `mean` and the deciles `p10` and `p90` of the perturbation levels at the
-end of the training, for methods that learn them.
+and resumed). Three fields are optional: `ece_floor`, the noise floor of the ECE; `posterior_error`,
+the mean squared difference from the true posterior; and `alpha`, the `mean` and the deciles `p10`
+and `p90` of the perturbation levels at the end of the training, for methods that learn them.
+Records of earlier versions lack `ece_floor`, and their intervals of the ECE are percentiles.
 """
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
@@ -344,7 +345,8 @@ def table(records: Sequence[Record], name: str) -> str:
         records: the records.
         name: name of the set.
     """
-    columns = [SCORES[key] for key in ("ece", "oe", "gap", "accuracy", "brier", "mae")]
+    names = ("ece", "ece_floor", "oe", "gap", "accuracy", "brier", "mae")
+    columns = [SCORES[key] for key in names]
     rows = [
         [label, *(cell(score, group) for score in columns)]
         for label, group in by_label(records, name).items()
@@ -353,10 +355,10 @@ def table(records: Sequence[Record], name: str) -> str:
 
 
 def cell(score: Score, records: Sequence[Record]) -> str:
-    """Format a score of one record per seed; a dash if it is undefined for one of them."""
-    values = [record[score.name] for record in records]
-    if None in values:
+    """Format a score of one record per seed; a dash if it is undefined or unknown for one."""
+    if any(record.get(score.name) is None for record in records):
         return "-"
+    values = [record[score.name] for record in records]
     text = score.text(float(np.mean(values)))
     if len(values) > 1:
         text += f" ± {score.text(float(np.std(values, ddof=1)))}"

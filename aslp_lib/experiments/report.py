@@ -8,7 +8,7 @@ from typing import get_args
 
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
-from aslp_lib.evaluation.tables import COMPARED, SUMMARY, summary_headings
+from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, SUMMARY, summary_headings
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.records import Record, by_label, cell
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
@@ -21,7 +21,7 @@ NOTE = (
     "over seeds. A difference is the method's score minus that of the first one, paired by seed, "
     "with Student's 95 % interval. It is resolved, and in bold, if the paired t-test rejects a "
     "difference of zero, with Holm's correction over the methods. It is equivalent to zero if its "
-    f"interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point."
+    f"interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point. {NOISE_FLOOR}"
 )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from aslp_lib.metrics import calibration, saliency, smooth
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.noise_floor import ece_bounds
+from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 from aslp_lib.metrics.score import Score, Visibility
 
 __all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
@@ -20,6 +20,9 @@ SCORES: dict[str, Score] = {
     score.name: score
     for score in (
         _error("ece", calibration.ece, "ECE", takes_bins=True, visibility=MAIN, bounds=ece_bounds),
+        _error(
+            "ece_floor", noise_floor, "noise floor", better=None, takes_bins=True, visibility=TABLES
+        ),
         _error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass", takes_bins=True),
         _error("ece_debiased", calibration.ece_debiased, "ECE, debiased", takes_bins=True),
         _error("oe", calibration.oe, "OE", takes_bins=True, visibility=MAIN),

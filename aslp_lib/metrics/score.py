@@ -46,7 +46,8 @@ class Score:
         function: function from counts (and `bins`, if `takes_bins`) to the score.
         title: title in tables.
         unit: "%" for a share, which tables multiply by 100; "nats"; or "" for no unit.
-        better: preferred values: "less", "more" or nearer to "zero".
+        better: preferred values: "less", "more" or nearer to "zero"; None for a property of the
+            set of images, which has no best value and no interval.
         needs: field of `Counts`, besides the table, without which the score is NaN.
         takes_bins: True if the function has the argument `bins`.
         visibility: places where the score is displayed.
@@ -59,7 +60,7 @@ class Score:
     title: str
     _: KW_ONLY
     unit: Literal["%", "nats", ""] = ""
-    better: Literal["less", "more", "zero"]
+    better: Literal["less", "more", "zero"] | None
     needs: Literal["quadrants", "weighted_f"] | None = None
     takes_bins: bool = False
     visibility: Visibility = Visibility.FILES
@@ -122,12 +123,14 @@ class Score:
         return f"[{self.text(low, sign)}, {self.text(high, sign)}]"
 
     def best(self, values: Iterable[float]) -> float:
-        """Return the best of several values; NaN if none is finite.
+        """Return the best of several values; NaN if none is finite, or if none is better.
 
         >>> from aslp_lib.metrics import SCORES
         >>> SCORES["gap"].best([-0.1, 0.2])  # nearer to zero
         -0.1
         """
+        if self.better is None:
+            return math.nan
         defined = [value for value in values if math.isfinite(value)]
         sign = 1 if self.better == "more" else -1
         return max(defined, key=lambda value: sign * abs(value), default=math.nan)

@@ -14,7 +14,9 @@ from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
 from aslp_lib.experiments.figures import in_and_under_shift
 from aslp_lib.experiments.records import read, save, table
-from aslp_lib.metrics import bootstrap, calibration, saliency
+from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.noise_floor import noise_floor
 from aslp_lib.metrics.truth import against_posterior
 from aslp_lib.prediction.maps import ReadOptions, count_maps
 from aslp_lib.prediction.predict import load_network, predict
@@ -81,8 +83,9 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
         part = {"validation": data.validation, **data.tests}[record["set"]]
         maps = predicted(run, record["recalibration"], part, tmp_path)
         counts = counted(maps, part)
-        for score in (calibration.ece, calibration.brier, calibration.ks):
-            assert record[score.__name__] == pytest.approx(score(counts), abs=ONE_PIXEL)
+        for name in ("ece", "ece_floor", "brier", "ks"):
+            value = SCORES[name].function(counts)
+            assert record[name] == pytest.approx(value, abs=ONE_PIXEL)
         if record["set"] == "shifted":  # a thousand resamples
             for name, ends in bootstrap.error_bounds(counts).items():
                 assert record["intervals"][name] == pytest.approx(ends, abs=ONE_PIXEL)
@@ -116,6 +119,20 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
     assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
     assert of("bce", found) == of("bce", records)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.slow
+def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
+    settings = replace(SETTINGS, data="nuclei", limit=30, methods=("bce",), recalibrate=())
+    (row,) = done(Experiment(tmp_path, settings, seeds=1, tested=False))
+    run = Run.open(tmp_path / "bce" / "seed-0")
+    part = run.settings.load_data().validation
+    counts = counted(predicted(run, None, part, tmp_path), part)
+    np.testing.assert_array_equal(counts.groups, part.fields)
+    assert counts.independent > 1
+    assert row["ece_floor"] == pytest.approx(noise_floor(counts), abs=ONE_PIXEL)
+    assert abs(row["ece_floor"] - noise_floor(Counts(counts.table))) > 2 * ONE_PIXEL
+    assert row["intervals"]["ece"] == pytest.approx(bootstrap.error_bounds(counts)["ece"], abs=0.01)
 
 
 @pytest.mark.slow
@@ -254,14 +271,20 @@ def record(method="bce", seed=0, ece=0.1, name="test", recalibration=None, **oth
 
 
 def test_a_table_by_hand():
-    rows = [record(seed=0, ece=0.1), record(seed=1, ece=0.2), record("focal", mae=None)]
+    """Records of earlier versions have no noise floor."""
+    rows = [
+        *(record(seed=seed, ece=0.1 + 0.1 * seed, ece_floor=0.01) for seed in (0, 1)),
+        record("focal", mae=None),
+        record("brier", ece=0.01, intervals={"ece": (0, 0.02)}, ece_floor=0.012),
+    ]
     lines = table([*rows, record(name="shifted")], "test").splitlines()
-    assert lines[0].startswith("| test | ECE % | OE % |")
+    assert lines[0].startswith("| test | ECE % | noise floor % | OE % |")
     # mean .15; deviation .1 / sqrt(2); ends .14 and .18
-    assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 5.00 ± 0.00 |" in lines[2]
-    assert lines[3].startswith("| focal loss | 10.00 [9.00, 13.00] |")
+    assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 1.00 ± 0.00 | 5.00 ± 0.00 |" in lines[2]
+    assert lines[3].startswith("| focal loss | 10.00 [9.00, 13.00] | - |")
     assert lines[3].endswith("| - |")
-    assert len(lines) == 4
+    assert lines[4].split(" | ")[1:3] == ["1.00 [≤ 2.00]", "1.20"]
+    assert len(lines) == 5
 
 
 def test_records_stand_in_the_order_they_were_asked_for(tmp_path):

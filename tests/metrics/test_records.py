@@ -42,7 +42,8 @@ def test_what_a_terminal_shows_tables_show_too():
         "mean_e",
         "s_measure",
     ]
-    assert places[1] == [*places[0], "brier", "nll", *saliency_scores]
+    calibration_scores = ["ece", "ece_floor", "oe", "gap", "accuracy", "brier", "nll"]
+    assert places[1] == [*calibration_scores, *saliency_scores]
     assert places[2] == list(SCORES)
 
 
@@ -69,6 +70,7 @@ def test_a_number_in_its_unit(name, heading, text, signed):
         ("zero", [-0.1, 0.2], -0.1),
         ("zero", [-0.2, 0.1], 0.1),
         ("less", [math.nan], math.nan),
+        (None, [0.1, 0.2], math.nan),
     ],
 )
 def test_the_best_of_several(better, values, best):
@@ -83,7 +85,8 @@ def test_records_and_counts_do_not_change():
 
 
 def test_scores_are_their_functions_with_bins_where_they_have_any():
-    counts, with_bins = some_counts(), {"ece", "ece_equal_mass", "ece_debiased", "oe", "mce"}
+    with_bins = {"ece", "ece_floor", "ece_equal_mass", "ece_debiased", "oe", "mce"}
+    counts = some_counts()
     row = scores(counts, bins=3)
     assert list(row) == list(SCORES)
     assert row["ece"] != calibration.ece(counts)

@@ -173,6 +173,7 @@ def test_images_may_come_in_any_order_and_in_any_parts(drawn, random):
     one = Counts(whole.pooled[None])  # one image of all pixels: what is pooled stays
     pooled = [name for name in ours if SCORES[name].needs is None]
     images = {"mae", "max_f", "max_f_mean_pr", "mean_f", "adaptive_f", "max_e", "mean_e", "iou"}
+    images.add("ece_floor")
     weighted = Counts(3.0 * whole.table)  # each pixel three times: only debiasing counts them
     for same, names in ((one, set(pooled)), (weighted, set(pooled) - {"ece_debiased"})):
         for name in names - images:
