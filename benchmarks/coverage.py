@@ -1,0 +1,219 @@
+"""The noise floor of the ECE and the coverage of its intervals, for predictors with a known error.
+
+python benchmarks/coverage.py      # about 5 minutes on one thread; writes the record and the tables
+
+The predictors distort the true posterior of synthetic images. The true error of a predictor is the
+ECE of all its predictions with their expected labels. All test sets consist of different images.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import brentq
+from scipy.stats import norm
+from timing import facts, put_in_readme
+from tqdm import trange
+
+from aslp_lib.data.shapes import Shapes
+from aslp_lib.evaluation.tables import markdown_table
+from aslp_lib.files import write
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import Resamples, middle
+from aslp_lib.metrics.calibration import image_bins
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
+
+RESULTS = Path(__file__).parent / "results" / "coverage.json"
+START, END = "<!-- coverage -->", "<!-- end of coverage -->"
+BLOCKS, BLOCK = 20, 3_000
+"""Number of blocks, and of the images that a block generates and divides into test sets."""
+SIZES = (100, 300)
+"""Numbers of images of the test sets whose intervals are computed."""
+ERRORS = (0.02, 0.10)
+"""True errors that the distorted predictors should have."""
+CALIBRATED = "true posterior"
+CHOSEN = "inverted noise"
+
+Predictor = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Function from the posterior and a standard normal number for each image to probabilities."""
+
+
+def underconfident(posterior: np.ndarray, _: np.ndarray, *, strength: float) -> np.ndarray:
+    """Move the posterior towards 1/2."""
+    return posterior + strength * (0.5 - posterior)
+
+
+def overconfident(posterior: np.ndarray, noise: np.ndarray, *, strength: float) -> np.ndarray:
+    """Add the same random number to the logits of all pixels of an image."""
+    odds = posterior * np.exp(strength * noise)[:, None, None]
+    return odds / (odds + 1 - posterior)
+
+
+def draw(seed: int, images: int = BLOCK) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw posteriors and labels, (images, H, W), and a random number for each image."""
+    shapes = Shapes("sample", images, seed)
+    noise = np.random.default_rng(seed).standard_normal(images)
+    return shapes.posterior.astype(np.float64), shapes.masks[:, 0].numpy(), noise
+
+
+def count(p: np.ndarray, labels: np.ndarray) -> Counts:
+    """Count the pixels of 8-bit maps; labels may be expected ones."""
+    tensors = torch.from_numpy(p), torch.from_numpy(labels)
+    return Counts.from_probabilities(*tensors, grey_levels=MAP_GREY_LEVELS)
+
+
+def predictors() -> dict[str, Predictor]:
+    """Find the strengths of the distortions on a sample, and return the predictors by name."""
+    posterior, _, noise = draw(BLOCKS, images=1_000)
+    result: dict[str, Predictor] = {CALIBRATED: lambda posterior, _: posterior}
+    for distortion, largest in ((underconfident, 1), (overconfident, 20)):
+        for error in ERRORS:
+
+            def excess(strength: float, distortion=distortion, error=error) -> float:
+                p = distortion(posterior, noise, strength=strength)
+                return calibration.ece(count(p, posterior)) - error
+
+            strength = brentq(excess, 0, largest, xtol=1e-3)
+            name = f"{distortion.__name__}, {100 * error:.0f} %"
+            result[name] = partial(distortion, strength=strength)
+    return result
+
+
+def candidates(counts: Counts, draws: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Compute several 95 % intervals of the ECE."""
+    images = image_bins(counts)
+    residuals, pixels = images.confidence - images.positive, images.pixels.sum(axis=1)
+    ece = np.abs(residuals.sum(axis=0)).sum() / pixels.sum()
+    scores = np.abs(draws @ residuals).sum(axis=1) / (draws @ pixels)
+    low, high = middle(scores)
+    bias, floor = scores.mean() - ece, noise_floor(counts)
+    without = np.abs(residuals.sum(axis=0) - residuals).sum(axis=1) / (pixels.sum() - pixels)
+    skew = without.mean() - without
+    acceleration = (skew**3).sum() / (6 * (skew**2).sum() ** 1.5)
+    below = norm.ppf(np.clip((scores < ece).mean(), 1e-3, 1 - 1e-3))
+    ends = below + norm.ppf([0.025, 0.975])
+    bca = np.quantile(scores, norm.cdf(below + ends / (1 - acceleration * ends)))
+    return {
+        "percentile": (low, high),
+        "reflected": (2 * ece - high, 2 * ece - low),
+        "BCa": tuple(bca),
+        "bias subtracted": (low - 2 * bias, high - 2 * bias),
+        "floor subtracted": tuple(np.sqrt(np.maximum(np.square([low, high]) - 2 * floor**2, 0))),
+        CHOSEN: ece_bounds(images, draws),
+    }
+
+
+def parts(counts: Counts, images: int) -> Iterator[Counts]:
+    """Divide the images into test sets."""
+    for start in range(0, len(counts), images):
+        yield counts[start : start + images]
+
+
+def measure() -> dict:
+    """Compute the ECE, the noise floor and the intervals of every test set."""
+    functions = predictors()
+    expected = {name: np.zeros((2, MAP_GREY_LEVELS)) for name in functions}
+    floors: dict[int, list] = defaultdict(list)
+    ends: dict[tuple[str, int], list] = defaultdict(list)
+    for block in trange(BLOCKS, desc="blocks"):
+        posterior, masks, noise = draw(block)
+        counts = {}
+        for name, predict in functions.items():
+            p = predict(posterior, noise)
+            counts[name] = count(p, masks)
+            expected[name] += count(p, posterior).pooled
+        for images in (*SIZES, BLOCK):
+            for part in parts(counts[CALIBRATED], images):
+                floors[images].append((calibration.ece(part), noise_floor(part)))
+        for images in SIZES:
+            for number, first in enumerate(parts(counts[CALIBRATED], images)):
+                draws = Resamples(first, seed=number).draws
+                for name, whole in counts.items():
+                    part = whole[number * images : (number + 1) * images]
+                    ends[name, images].append(candidates(part, draws))
+    truths = {name: calibration.ece(Counts(pooled[None])) for name, pooled in expected.items()}
+    return {
+        **facts(),
+        "population": BLOCKS * BLOCK,
+        "floors": [
+            {
+                "images": images,
+                "sets": len(pairs),
+                "ece": np.mean(pairs, axis=0)[0],
+                "sd": np.std(pairs, axis=0, ddof=1)[0],
+                "floor": np.mean(pairs, axis=0)[1],
+            }
+            for images, pairs in floors.items()
+        ],
+        "coverage": [
+            {
+                "predictor": name,
+                "ece": truths[name],
+                "images": images,
+                "sets": len(rows),
+                "intervals": {key: covered(truths[name], [row[key] for row in rows])
+                              for key in rows[0]},
+            }
+            for (name, images), rows in ends.items()
+        ],
+    }  # fmt: skip
+
+
+def covered(truth: float, ends: list[tuple[float, float]]) -> dict[str, float]:
+    """Return the share of intervals that contain the truth, and the means of their ends."""
+    low, high = np.transpose(ends)
+    inside = (low <= truth) & (truth <= high)
+    return {"covered": inside.mean(), "low": low.mean(), "high": high.mean()}
+
+
+def table(record: dict) -> str:
+    """Format the noise floors and the coverage as Markdown tables."""
+    floors = [
+        [
+            str(row["images"]),
+            str(row["sets"]),
+            f"{100 * row['ece']:.2f} ± {100 * row['sd']:.2f}",
+            f"{100 * row['floor']:.2f}",
+        ]
+        for row in record["floors"]
+    ]
+    kinds = list(record["coverage"][0]["intervals"])
+    rows = []
+    for row in record["coverage"]:
+        shares = [f"{100 * row['intervals'][kind]['covered']:.0f} %" for kind in kinds]
+        low, high = (100 * row["intervals"][CHOSEN][end] for end in ("low", "high"))
+        name = row["predictor"].split(",")[0]
+        rows.append([name, f"{100 * row['ece']:.1f}", str(row["images"]), str(row["sets"]),
+                     *shares, f"{low:.1f} to {high:.1f}"])  # fmt: skip
+    head = ["predictor", "true ECE %", "images", "sets", *kinds, f"mean ends, {CHOSEN}"]
+    return "\n\n".join(
+        [
+            markdown_table(
+                ["images", "sets", "ECE of the true posterior, % ± SD", "noise floor %"],
+                floors,
+                "r",
+            ),
+            "Share of 95 % intervals that contain the true ECE:",
+            markdown_table(head, rows, "lr"),
+            f"{record['population']:,} synthetic images; {record['date']}, "
+            f"commit {record['commit']}.",
+        ]
+    )
+
+
+def main() -> None:
+    """Write the record and the tables."""
+    record = measure()
+    write(RESULTS, json.dumps(record, indent=1) + "\n")
+    put_in_readme(table(record), START, END)
+
+
+if __name__ == "__main__":
+    main()
