@@ -192,6 +192,12 @@ def table(record: dict) -> str:
         name = row["predictor"].split(",")[0]
         rows.append([name, f"{100 * row['ece']:.1f}", str(row["images"]), str(row["sets"]),
                      *shares, f"{low:.1f} to {high:.1f}"])  # fmt: skip
+
+    def shares_of(kind: str) -> str:
+        shares = [row["intervals"][kind]["covered"] for row in record["coverage"]]
+        return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+
+    difference = max(abs(row["floor"] / row["ece"] - 1) for row in record["floors"])
     head = ["predictor", "true ECE %", "images", "sets", *kinds, f"mean ends, {CHOSEN}"]
     return "\n\n".join(
         [
@@ -200,8 +206,11 @@ def table(record: dict) -> str:
                 floors,
                 "r",
             ),
-            "Share of 95 % intervals that contain the true ECE:",
+            f"The floor differs from the mean ECE by at most {100 * difference:.0f} %. Share of "
+            "95 % intervals that contain the true ECE:",
             markdown_table(head, rows, "lr"),
+            f"The percentile interval contains the true ECE in {shares_of('percentile')} of the "
+            f"test sets, and the {CHOSEN} in {shares_of(CHOSEN)}.",
             f"{record['population']:,} synthetic images; {record['date']}, "
             f"commit {record['commit']}.",
         ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import comparison
+import coverage
 import evaluation
 import image_wise
 import training
@@ -17,7 +18,7 @@ from timing import README, put_in_readme
 
 from aslp_lib.course.models import letters
 
-SCRIPTS = (evaluation, training, image_wise)
+SCRIPTS = (evaluation, training, image_wise, coverage)
 """Modules with a record and its table in `README.md`."""
 
 

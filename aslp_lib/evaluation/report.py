@@ -35,10 +35,10 @@ ECE = SCORES["ece"]
 JUDGED = (*COMPARED, SCORES["accuracy"])
 """Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
-    "Intervals are 95 % bootstrap intervals over test images, one by one, and both methods of a "
-    "difference are scored on the same resampled images. A difference is resolved if its interval "
-    "excludes zero. Intervals say what other test images could change, not what another training "
-    "could: see the command compare."
+    "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
+    "names them, and both methods of a difference are scored on the same resampled images. A "
+    "difference is resolved if its interval excludes zero. Intervals say what other test images "
+    "could change, not what another training could: see the command compare."
 )
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""

@@ -1,7 +1,7 @@
 """The noise floor of the ECE, and confidence intervals of the ECE that account for it.
 
 The ECE is biased upwards. Even the true posterior has a positive ECE on a finite set, because the
-errors of the pixels of an image are correlated and do not average out: it is 1.4 % on average on
+errors of the pixels of an image are correlated and do not average out: it is 1.3 % on average on
 300 images of the synthetic data. The noise floor estimates this value from the counts alone. An ECE
 near its floor is no evidence of miscalibration, and a difference between two such ECEs is noise.
 """
@@ -17,7 +17,7 @@ from aslp_lib.metrics.counts import Counts
 
 
 def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:
-    """Estimate the mean ECE of a calibrated predictor that errs as unevenly over the same images.
+    """Estimate the mean ECE of a calibrated predictor whose errors vary as much between images.
 
     The residual of image i in bin k is the sum of its confidences minus its number of correct
     pixels. The mean residual per pixel of the bin is miscalibration and is subtracted. The rest,
@@ -52,20 +52,19 @@ def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> floa
     return float(math.sqrt(2 / math.pi) * deviations.sum() / images.pixels.sum())
 
 
-def ece_bounds(
-    images: ImageBins, draws: np.ndarray, confidence_level: float = 0.95
-) -> tuple[float, float]:
-    """Compute the ends of a confidence interval of the ECE by inverting its noise.
+def ece_bounds(images: ImageBins, draws: np.ndarray) -> tuple[float, float]:
+    """Compute the ends of the 95 % confidence interval of the ECE by inverting its noise.
 
     Resamples add their noise to that of the set. Percentile intervals of the ECE are therefore too
     high: those of the true posterior never contain its error, 0. This interval holds the errors
-    with which the ECE of the set would be unsurprising. Its candidates shrink or enlarge the gaps
-    of all bins by the same amount. The noise of the resamples, with its sign reversed, is added to
-    each candidate, and the interval ends where the ECE of the set is a quantile of the sums.
+    with which the ECE of the set would be unsurprising. Smaller errors shrink the parts of all bins
+    in the ECE by the same amount, to 0 at most; larger ones enlarge the gaps of all bins by the
+    same amount. The noise of the resamples, with its sign reversed, is added to each candidate, and
+    the interval ends where the ECE of the set is the 97.5 % or the 2.5 % quantile of the sums.
 
     The lower end is 0 if a calibrated predictor could have the ECE of the set. Far above the noise
-    floor the ends are those of the percentile interval. `benchmarks/coverage.py` measures how often
-    the interval contains the true error.
+    floor the ends are nearly those of the percentile interval. `benchmarks/coverage.py` measures
+    how often the interval contains the true error.
 
     Two images have one pixel of confidence 1 each; one is right and one is wrong. The ECE is 0.5.
     Noise alone reaches it, because resamples that draw an image twice have the ECE 0 or 1:
@@ -77,24 +76,25 @@ def ece_bounds(
     Args:
         images: sums over bins of the N images.
         draws: multiplicity of each image in each of R resamples, shape (R, N).
-        confidence_level: nominal coverage of the interval, in (0, 1).
     """
     images = _filled(images)
     residuals, gaps = _centred(images)
     share = images.pixels.sum(axis=0) / images.pixels.sum()
+    parts = share * gaps  # the ECE is the sum of their absolute values
+    ece = np.abs(parts).sum()
     drawn = draws @ images.pixels
     drawn_pixels = drawn.sum(axis=1, keepdims=True)
-    noise, growth = draws @ residuals / drawn_pixels, drawn / drawn_pixels - share
-    ece = np.abs(gaps) @ share
+    noise, growth = draws @ residuals / drawn_pixels, drawn / drawn_pixels / share - 1
 
     def moved(shift: float) -> np.ndarray:
-        """Return the gaps, `shift` nearer to zero, but not beyond it."""
-        return np.copysign(np.maximum(np.abs(gaps) - shift, 0), gaps)
+        """Shrink the parts of all bins by `shift`, but not below 0, or enlarge all gaps by it."""
+        shifts = shift if shift > 0 else shift * share
+        return np.copysign(np.maximum(np.abs(parts) - shifts, 0), parts)
 
     def unsurprising(shift: float, level: float) -> bool:
-        # Larger gaps than those of the set do not enlarge its noise, which could exceed them.
+        # If larger gaps had more noise, the noise could outgrow them. They keep that of the set.
         changes = growth * moved(max(shift, 0)) + noise
-        scores = np.abs(share * moved(shift) - changes).sum(axis=1)
+        scores = np.abs(moved(shift) - changes).sum(axis=1)
         return bool(np.quantile(scores, level) >= ece)
 
     def largest(low: float, high: float, level: float) -> float:
@@ -106,10 +106,9 @@ def ece_bounds(
             low, high = (middle, high) if unsurprising(middle, level) else (low, middle)
         return low
 
-    tail = (1 - confidence_level) / 2
-    most = np.abs(growth * gaps + noise).sum(axis=1).max()
-    shifts = largest(0, np.abs(gaps).max(), 1 - tail), largest(-most, 0, tail)
-    low, high = (float(np.abs(moved(shift)) @ share) for shift in shifts)
+    most = np.abs(growth * parts + noise).sum(axis=1).max()
+    shifts = largest(0, np.abs(parts).max(), 0.975), largest(-most, 0, 0.025)
+    low, high = (float(np.abs(moved(shift)).sum()) for shift in shifts)
     return low, high
 
 

@@ -9,9 +9,15 @@ import torch
 from PIL import Image
 
 import aslp_lib.data
+from aslp_lib import networks
+from aslp_lib.config import PRESETS
 from aslp_lib.data import datasets
+from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.folders import Folder
 from aslp_lib.data.nuclei import Nuclei, nuclei
+from aslp_lib.prediction.predict import predicted_counts
+from aslp_lib.recalibration import Temperature
+from aslp_lib.training.validation import validate
 
 TRAINING = ("histology_train", "histology_validation")
 SHIFTED = ("fluorescence", "rare_formats", "brightfield", "pink")
@@ -152,3 +158,16 @@ def test_nuclei_load_by_name():
     loaded = datasets.load("nuclei", 64, seed=3, data_seed=2, limit=4)
     assert loaded.train.stems == nuclei(data_seed=2, limit=4).train.stems
     assert loaded.train.seed == 3
+
+
+def test_counts_of_crops_are_grouped_by_fields_of_view():
+    part, network = nuclei(limit=30).validation, networks.build("tiny").eval()
+    assert len(np.unique(part.fields)) > 1
+    counts = predicted_counts(network, part)
+    for grouped in (
+        counts,
+        Temperature(2.0).apply_counts(counts),
+        predicted_counts(network, Corrupted(part, "noise1")),
+        validate(network, part, PRESETS["nuclei"]),
+    ):
+        np.testing.assert_array_equal(grouped.groups, part.fields)

@@ -72,10 +72,10 @@ def test_a_divided_image_whose_parts_are_one_group_counts_as_the_image():
 
 
 def test_errors_far_above_the_floor_have_the_percentile_interval():
-    table = random_counts(30).table
-    table[:, 1, 128:] += 50  # pixels at 0.5 and above are right, whatever their confidence
-    table[:, 1, 240:] = table[:, 0, 240:] = 0
-    table[:, :, :128] = 0
+    """With as many pixels of each bin in every image, the two are equal."""
+    table = np.zeros((30, 2, 256), np.int64)
+    table[:, 0, [140, 190]] = np.random.default_rng(2).integers(0, 8, (30, 2))
+    table[:, 1, [140, 190]] = 100 - table[:, 0, [140, 190]]
     counts = Counts(table)
     assert calibration.ece(counts) > 10 * noise_floor(counts)
     assert error_bounds(counts)["ece"] == pytest.approx(bounds(counts, calibration.ece), rel=1e-6)
