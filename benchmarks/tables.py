@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import comparison
-import coverage
+import ece_intervals
 import evaluation
 import image_wise
 import training
@@ -18,7 +18,7 @@ from timing import README, put_in_readme
 
 from aslp_lib.course.models import letters
 
-SCRIPTS = (evaluation, training, image_wise, coverage)
+SCRIPTS = (evaluation, training, image_wise, ece_intervals)
 """Modules with a record and its table in `README.md`."""
 
 

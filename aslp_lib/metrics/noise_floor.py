@@ -62,9 +62,9 @@ def ece_bounds(images: ImageBins, draws: np.ndarray) -> tuple[float, float]:
     same amount. The noise of the resamples, with its sign reversed, is added to each candidate, and
     the interval ends where the ECE of the set is the 97.5 % or the 2.5 % quantile of the sums.
 
-    The lower end is 0 if a calibrated predictor could have the ECE of the set. Far above the noise
-    floor the ends are nearly those of the percentile interval. `benchmarks/coverage.py` measures
-    how often the interval contains the true error.
+    The lower end is 0 if a calibrated predictor could have the ECE of the set. Far above the
+    noise floor the ends are nearly those of the percentile interval.
+    `benchmarks/ece_intervals.py` measures how often the interval contains the true error.
 
     Two images have one pixel of confidence 1 each; one is right and one is wrong. The ECE is 0.5.
     Noise alone reaches it, because resamples that draw an image twice have the ECE 0 or 1:

@@ -1,6 +1,6 @@
 """The noise floor of the ECE and the coverage of its intervals, for predictors with a known error.
 
-python benchmarks/coverage.py      # about 5 minutes on one thread; writes the record and the tables
+python benchmarks/ece_intervals.py    # 5 minutes on one thread; writes record and tables
 
 The predictors distort the true posterior of synthetic images. The true error of a predictor is the
 ECE of all its predictions with their expected labels. All test sets consist of different images.
@@ -30,7 +30,7 @@ from aslp_lib.metrics.calibration import image_bins
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 
-RESULTS = Path(__file__).parent / "results" / "coverage.json"
+RESULTS = Path(__file__).parent / "results" / "ece_intervals.json"
 START, END = "<!-- coverage -->", "<!-- end of coverage -->"
 BLOCKS, BLOCK = 20, 3_000
 """Number of blocks, and of the images that a block generates and divides into test sets."""
