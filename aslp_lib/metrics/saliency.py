@@ -102,6 +102,7 @@ def _max_f_of_means(means: np.ndarray) -> float:
 def _adaptive_f(counts: Counts) -> np.ndarray:
     pooled = counts.table.sum(axis=1)
     twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
+    twice *= 1 - 1e-12  # a smaller excess over a grey level is rounding in fractions of pixels
     threshold = np.ceil(np.minimum(twice, counts.grey_levels - 1)).astype(int)
     return f_curves(counts)[np.arange(len(counts)), threshold]
 

@@ -113,6 +113,15 @@ def test_scores_of_single_images(cases):
     assert np.mean(alone) > saliency.max_f(counts)  # one threshold for all
 
 
+def test_a_threshold_does_not_depend_on_the_unit_of_pixels():
+    """Twice the mean is a grey level exactly, which rounding of fractions must not exceed."""
+    rng = np.random.default_rng(0)
+    for parts in (3, 7, 10, 97):
+        table = rng.integers(1, 4, (300, 2, 8)) * np.array([9, 3, 1, 1, 1, 1, 1, 1])
+        ours, whole = (per_image(Counts(t), saliency.adaptive_f) for t in (table / parts, table))
+        np.testing.assert_allclose(ours, whole, rtol=1e-12)
+
+
 def test_where_quadrants_meet():
     """One past the rounded mean of the foreground's places; the middle where there is none."""
     mask = np.zeros((10, 7), np.uint8)
