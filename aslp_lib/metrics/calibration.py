@@ -495,6 +495,6 @@ def check_bins(bins: int, grey_levels: int = MAP_GREY_LEVELS) -> None:
             than grey levels (and than the 256 of 8-bit maps), some of which would be empty.
     """
     most = max(grey_levels, MAP_GREY_LEVELS)
-    valid = isinstance(bins, (int, np.integer)) and 1 <= bins <= most
+    integer = isinstance(bins, (int, np.integer)) and not isinstance(bins, bool)
     reason = f"because counts of {grey_levels} grey levels cannot fill more bins"
-    require("bins", bins, valid, f"an integer from 1 to {most}, {reason}")
+    require("bins", bins, integer and 1 <= bins <= most, f"an integer from 1 to {most}, {reason}")

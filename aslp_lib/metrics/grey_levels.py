@@ -21,10 +21,16 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
 
     Raises:
         TypeError: if `counts` is not a `Counts`.
-        ValueError: if there are no pixels.
+        ValueError: if there are no pixels, or fewer than four grey levels.
     """
     advice = "Counts. Create them with Counts.from_probabilities or Counts.from_maps"
     require_type("the set to fit on", counts, Counts, advice)
+    if counts.grey_levels < 4:
+        raise ValueError(
+            f"the counts have {counts.grey_levels} grey levels; expected at least 4 to fit a "
+            "recalibration method on. The logits of 2 grey levels, clipped at half a grey level, "
+            "are both 0."
+        )
     pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
     if not pixels.any():
         raise ValueError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -155,6 +155,20 @@ class Images:
         index = np.floor((self.logits.clip(-LIMIT, LIMIT) / LIMIT + 1) * BINS / 2)
         one_hot = (index.clip(max=BINS - 1)[:, None] == np.arange(BINS)).astype(np.float64)
         return replace(self, logits=bin_centres(), tables=self.tables @ one_hot)
+
+
+def corrupted_sets(corrupted: Iterable[Counts | Images]) -> list[Counts | Images]:
+    """Return the counts of corrupted images, one set for each corruption, as a list.
+
+    Raises:
+        TypeError: if it is one set, and not several.
+    """
+    if isinstance(corrupted, (Counts, Images)):
+        raise TypeError(
+            f"the type of corrupted is {type(corrupted).__name__}; expected a list of counts, one "
+            "set for each corruption. Put a single set into a list."
+        )
+    return [*corrupted]
 
 
 def bin_centres() -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ from aslp_lib.recalibration.calibration_data import (
     CalibrationData,
     Images,
     bin_centres,
+    corrupted_sets,
     map_features,
 )
 
@@ -82,14 +83,23 @@ class ImageWise(Recalibration):
     """Upper bound of each standardised feature."""
 
     def __post_init__(self) -> None:
+        single = {}
         for name, numbers in vars(self).items():
-            as_float32(f"{name} of {self.name}", *numbers)
+            single[name] = as_float32(f"{name} of {self.name}", *numbers)
             expected = len(FEATURES) + (name in ("foreground", "background"))
             expected *= bool(self.foreground)
             if len(numbers) != expected:
                 raise ValueError(f"{name} has {len(numbers)} numbers; expected {expected}.")
-        if not all(deviation > 0 for deviation in self.deviations):
-            raise ValueError(f"a standard deviation is not positive: {self.deviations}.")
+        if not (single["deviations"] > 0).all():
+            raise ValueError(
+                f"a standard deviation is not positive in float32: {self.deviations}; expected "
+                "positive numbers."
+            )
+        if not (single["lowest"] <= single["highest"]).all():
+            raise ValueError(
+                f"lower bounds {self.lowest} exceed upper bounds {self.highest}; expected lower "
+                "bounds of features that are at most the upper ones."
+            )
 
     @staticmethod
     @abstractmethod
@@ -113,9 +123,10 @@ class ImageWise(Recalibration):
             weighted as in the fit, before or after logits are rounded to grey levels.
 
         Raises:
+            TypeError: if `corrupted` is a single set.
             ValueError: see `pixels_to_fit`.
         """
-        corrupted = [*corrupted]
+        corrupted = corrupted_sets(corrupted)
         fitted = self.minimise(counts, corrupted)
         weighted = [(counts, self.clean_weight), *((images, 1.0) for images in corrupted)]
         outcomes = (fitted._outcome(_images(images), weight) for images, weight in weighted)
@@ -274,7 +285,7 @@ class ImageWiseShrinkage(ImageWise):
         return torch.where(excess.abs() < 0.5, small, large)
 
     def _in_words(self, u: float) -> str:
-        return f"s = {1 / (1 + math.exp(-u)):.3f}"
+        return f"s = {torch.tensor(u, dtype=torch.float64).sigmoid().item():.3f}"
 
 
 @dataclass(frozen=True)
@@ -311,7 +322,7 @@ class ImageWiseTemperature(ImageWise):
         return logits * torch.exp(-u.clamp(math.log(LOWEST), math.log(HIGHEST)))
 
     def _in_words(self, u: float) -> str:
-        return f"T = {math.exp(u):.3f}"
+        return f"T = {math.exp(min(max(u, math.log(LOWEST)), math.log(HIGHEST))):.3f}"
 
 
 def _images(images: Counts | Images) -> Images:

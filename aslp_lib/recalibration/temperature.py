@@ -17,7 +17,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
 from aslp_lib.recalibration.base import Recalibration, as_floats
-from aslp_lib.recalibration.calibration_data import CalibrationData, Images
+from aslp_lib.recalibration.calibration_data import CalibrationData, Images, corrupted_sets
 
 
 @dataclass(frozen=True)
@@ -216,10 +216,13 @@ class CorruptionTemperature(Temperature):
 
         Args:
             counts: counts of clean images.
-            corrupted: counts of corrupted images, one entry for each corruption.
+            corrupted: counts of corrupted images, one entry for each corruption, with as many grey
+                levels as the counts of clean images.
 
         Raises:
-            ValueError: see `pixels_to_fit`.
+            TypeError: if `corrupted` is a single set.
+            ValueError: if the numbers of grey levels differ; see also `pixels_to_fit`.
         """
-        pixels = sum((images.pooled for images in corrupted), pixels_to_fit(counts))
-        return super().fit(Counts(pixels[None]))
+        pixels = pixels_to_fit(counts)
+        parts = [Counts(images.pooled[None]) for images in corrupted_sets(corrupted)]
+        return super().fit(Counts.join([Counts(pixels[None]), *parts]))

@@ -188,7 +188,7 @@ def test_what_cannot_be_measured():
     with pytest.raises(ValueError, match="of is 'both'"):
         calibration.ece(counts, of="both")
     for score in (calibration.ece, calibration.ece_equal_mass):
-        for bins in (-1, 0, 257, 1.5, 10.0, "10", None):
+        for bins in (-1, 0, 257, 1.5, 10.0, "10", None, True):
             with pytest.raises(ValueError, match=f"bins is '?{bins}'?; expected an integer from 1"):
                 score(counts, bins)
         score(counts, 256)

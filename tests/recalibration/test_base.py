@@ -57,6 +57,14 @@ def test_three_are_fitted_on_corrupted_images_too():
     assert names == {"corruption_temperature", "image_wise_shrinkage", "image_wise_temperature"}
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("name", [kind.name for kind in REGISTERED if kind.fits_corrupted])
+def test_one_set_of_corrupted_images_is_no_list(name):
+    counts = counted(*batch())
+    with pytest.raises(TypeError, match="the type of corrupted is Counts; expected a list"):
+        RECALIBRATIONS[name]().fit(counts, counts)
+
+
 @pytest.fixture(params=RECALIBRATIONS)
 def kind(request):
     return RECALIBRATIONS[request.param]
@@ -316,6 +324,16 @@ BAD_NUMBERS = [
         "image_wise_shrinkage",
         {**PER_IMAGE, "deviations": (0.0,) * 5},
         "a standard deviation is not positive",
+    ),
+    (
+        "image_wise_shrinkage",
+        {**PER_IMAGE, "deviations": (1e-50,) * 5},  # 0 in the precision of `Recalibrated`
+        "a standard deviation is not positive in float32",
+    ),
+    (
+        "image_wise_temperature",
+        {**PER_IMAGE, "lowest": (0.0, 0.0, 0.1, 0.0, 0.0)},
+        r"lower bounds \(0.0, 0.0, 0.1.* exceed upper bounds \(0.0",
     ),
     (
         "image_wise_shrinkage",

@@ -156,6 +156,10 @@ def test_each_image_is_changed_by_itself(fitted):
     zeros = (0.0,) * 5
     usual = replace(fitted, foreground=(2.0, *zeros), background=(1.0, *zeros))
     assert re.findall(r"[sT] = [\d.]+", usual.describe()) == [*words]
+    # Beyond the range of the exponential function, the ends of the range apply.
+    extreme = replace(fitted, foreground=(1e6, *zeros), background=(-1e6, *zeros))
+    ends = {ImageWiseShrinkage: ["1.000", "0.000"], ImageWiseTemperature: ["100.000", "0.010"]}
+    assert re.findall(r"[\d.]+\d", extreme.describe()) == ends[type(fitted)]
 
 
 def test_images_alike_and_images_without_pixels(fitted):

@@ -116,3 +116,10 @@ def test_the_temperature_of_clean_and_corrupted_images_is_that_of_all_together()
     fitted = CorruptionTemperature().fit(sets[0], sets[1:])
     assert fitted == CorruptionTemperature(together.value)
     assert fitted.value != Temperature().fit(sets[0]).value
+
+
+@pytest.mark.fault
+def test_corrupted_images_have_the_grey_levels_of_the_clean_ones():
+    sets = (Counts(np.ones((1, 2, levels), np.int64)) for levels in (256, 4096))
+    with pytest.raises(ValueError, match="grey levels differ: 256, 4096; expected the same"):
+        CorruptionTemperature().fit(next(sets), [*sets])
