@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,11 +19,10 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
-from aslp_lib.checks import json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import whole_folder, write
-from aslp_lib.methods import METHOD_LABELS, METHODS
+from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts, min_max
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -36,13 +34,6 @@ from aslp_lib.training.batches import accelerator_for, loader
 from aslp_lib.training.validation import own_size, to_grey_levels
 
 K = TypeVar("K", bound=Hashable)
-MAY_CHANGE = {
-    *("data", "methods", "recalibrate", "limit", "grey", "hyperparameters"),
-    *("batch_size", "cache_images", "num_workers", "device", "compile"),
-    *provenance.SETTINGS,
-}
-"""Settings of a run that may change after its training, because a prediction uses them, or because
-they concern other methods or the machine."""
 IMAGES_AT_ONCE = 50
 """Number of images in a batch of `grey_level_maps`. Activations of larger ones leave the cache."""
 
@@ -65,46 +56,8 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
             method, with another seed or with other settings.
     """
     network = networks.build(settings.network)
-    _check_training(settings, method, weights, load_weights(network, weights))
+    provenance.check_training(settings, method, weights, load_weights(network, weights))
     return network.eval()
-
-
-def _check_training(
-    settings: Settings, method: str, weights: Path, metadata: Mapping[str, Any]
-) -> None:
-    """Check that weights were trained by a method with these settings, as their file says.
-
-    A file without metadata passes.
-
-    Raises:
-        ValueError: the method or a setting differs, or the settings cannot be read; the message
-            names them.
-    """
-    family = METHODS[method].family
-
-    def identity(values: Mapping[str, Any]) -> dict[str, Any]:
-        options = values.get("hyperparameters", {}).get(family, {})
-        return {
-            **{name: value for name, value in values.items() if name not in MAY_CHANGE},
-            **{f"{family}.{name}": value for name, value in options.items()},
-        }
-
-    try:
-        trained = identity(json_object(metadata.get("settings", "{}")))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{weights} has settings that cannot be read ({error}); expected those of its "
-            "training. Restore the file."
-        ) from error
-    trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
-    expected = {"method": method, **identity(json.loads(settings.to_json()))}
-    for name, value in expected.items():
-        if trained.get(name, value) != value:
-            raise ValueError(
-                f"{weights} holds the weights of another training, whose {name} is "
-                f"{short_repr(trained[name])}; expected {short_repr(value)}. Restore the file, or "
-                "train again in a new run."
-            )
 
 
 def predict_run(

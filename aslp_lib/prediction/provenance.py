@@ -13,14 +13,23 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from aslp_lib.checks import json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import read, write
+from aslp_lib.methods import METHODS
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
 
 SETTINGS = ("size", "precision", "min_max_maps", "resize_logits")
 """Settings that affect the maps."""
+MAY_CHANGE = {
+    *("data", "methods", "recalibrate", "limit", "grey", "hyperparameters"),
+    *("batch_size", "cache_images", "num_workers", "device", "compile"),
+    *SETTINGS,
+}
+"""Settings of a run that may change after its training, because a prediction uses them, or because
+they concern other methods or the machine."""
 
 Made = dict[str, str | int | bool | None]
 """Provenance of a folder of maps: fingerprints of the weights, the recalibration and the images,
@@ -122,8 +131,8 @@ def altered(maps: Path, stems: Iterable[str]) -> list[str]:
 def _recorded(maps: Path) -> dict[str, Any]:
     """Read the record of a folder of maps; a record that cannot be read is empty."""
     try:
-        return dict(json.loads(record(maps).read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
+        return json_object(record(maps).read_text(encoding="utf-8"))
+    except ValueError:
         return {}
 
 
@@ -138,20 +147,62 @@ def _fingerprints(maps: Path, stems: Iterable[str]) -> dict[str, str]:
         return dict(zip(existing, pool.map(digest, existing), strict=True))
 
 
+def check_training(
+    settings: Settings, method: str, weights: Path, metadata: Mapping[str, Any]
+) -> None:
+    """Check that weights were trained by a method with these settings, as their file says.
+
+    A file without metadata passes.
+
+    Raises:
+        ValueError: the method or a setting differs, or the settings cannot be read; the message
+            names them.
+    """
+    family = METHODS[method].family
+
+    def identity(values: Mapping[str, Any]) -> dict[str, Any]:
+        options = values.get("hyperparameters", {}).get(family, {})
+        return {
+            **{name: value for name, value in values.items() if name not in MAY_CHANGE},
+            **{f"{family}.{name}": value for name, value in options.items()},
+        }
+
+    try:
+        trained = identity(json_object(metadata.get("settings", "{}")))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{weights} has settings that cannot be read ({error}); expected those of its "
+            "training. Restore the file."
+        ) from error
+    trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
+    expected = {"method": method, **identity(json.loads(settings.to_json()))}
+    for name, value in expected.items():
+        if trained.get(name, value) != value:
+            raise ValueError(
+                f"{weights} holds the weights of another training, whose {name} is "
+                f"{short_repr(trained[name])}; expected {short_repr(value)}. Restore the file, or "
+                "train again in a new run."
+            )
+
+
 def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
     """Check that a run's maps were made with its current weights, recalibrations and settings.
 
     Maps without a record pass. Weights are not compared if their file is missing.
 
     Raises:
-        ValueError: maps were made with something else, or changed since they were written; the
-            message names what changed.
+        ValueError: maps were made with something else, or changed since they were written, or the
+            weights are those of another training; the message names what changed.
     """
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
         folder = run.method(method)
         has_weights = folder.weights.exists()
-        weights = fingerprint(load_tensors(folder.weights)[0]) if has_weights else ""
+        weights = ""
+        if has_weights:
+            tensors, metadata = load_tensors(folder.weights)
+            check_training(run.settings, method, folder.weights, metadata)
+            weights = fingerprint(tensors)
         for kind, name in product((None, *run.settings.recalibrate), tests):
             maps = folder.maps(name, kind)
             if not record(maps).exists():

@@ -53,10 +53,12 @@ def restore(
     Nothing is written, so every process may call it.
 
     Raises:
-        ValueError: the checkpoint is damaged, or was made with other settings.
+        ValueError: the checkpoint is damaged, or was made by another method or with other settings.
     """
     tensors, facts = load_tensors(folder.checkpoint)
     try:
+        if facts["method"] != state.method.name:
+            raise ValueError(f"it is one of the method {facts['method']}")
         differs = Settings.from_json(facts["settings"]) != settings
         if not differs:
             _fill(tensors, state, optimizer)

@@ -115,7 +115,7 @@ def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
     run, data = predicted
     record = provenance.record(run.method("bce").maps("SOD"))
     kept = record.read_text()
-    for content in ("", "[1, 2]", "7", "{}", kept.replace("weights", "w")):
+    for content in ("", "[1, 2]", "7", "{}", kept.replace("weights", "w"), "[" * 10**5):
         record.write_text(content)
         with pytest.raises(ValueError, match="other weights"):
             evaluate_run(run, data, QUICK, progress=False)
@@ -187,6 +187,18 @@ def test_weights_of_another_training_are_not_used(predicted, name, trained, expe
             ValueError, match=r"weights\.safetensors has settings that cannot be read"
         ):
             predict.predict_run(settings, data, method, folder, progress=False)
+
+
+@pytest.mark.fault
+def test_a_folder_of_another_training_is_not_scored(predicted):
+    """Its maps, records and weights agree with one another, but not with the run."""
+    run, data = predicted
+    file = run.method("bce").weights
+    tensors, facts = load_tensors(file)
+    other = replace(run.settings, seed=1).to_json()
+    save_tensors(file, tensors, {**facts, "settings": other})
+    with pytest.raises(ValueError, match=r"weights\.safetensors holds .* seed is 1; expected 0"):
+        evaluate_run(run, data, QUICK, progress=False)
 
 
 @pytest.mark.fault

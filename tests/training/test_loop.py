@@ -193,6 +193,7 @@ OTHER, NONE = "other settings", "is not a checkpoint.*Remove"
     ("change", "message"),
     [
         (lambda _, facts: facts.update(settings=replace(ONE_EPOCH, seed=9).to_json()), OTHER),
+        (lambda _, facts: facts.update(method="bce"), "one of the method bce.*Remove"),
         (lambda _, facts: facts.update(settings="[1"), NONE),
         (lambda _, facts: facts.update(settings=7), NONE),
         (lambda _, facts: facts.pop("log"), NONE),
