@@ -1,7 +1,7 @@
 """The trial of docs/trial.md: its arms, their tuning, its runs and its records.
 
     make trial STEP=tune      # grids on seeds 0 to 4, by validation sets alone
-    make trial STEP=power     # what the chosen values can show on new seeds
+    make trial STEP=power     # whole units with the chosen values on seeds 0 to 4
     make trial STEP=run       # the trial; repeat the command to continue
     make trial STEP=repeat    # five runs once more, compared with their records
 
@@ -406,13 +406,20 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
 
 
 def sets_of(data: str, settings: Settings, splits: DataSplits) -> dict[str, SaliencySet]:
-    """Return the test sets of a unit."""
-    if data == "nuclei":
-        return splits.tests
+    """Return the test sets of a unit.
+
+    A tuning seed has one, which no unit of the trial uses. The test fields of the nuclei are the
+    trial's, so validation fields stand for them.
+    """
     seed, size = settings.data_seed, settings.size
+    if data == "nuclei":
+        return {"test": splits.validation} if seed in TUNING_SEEDS else splits.tests
     part = derived_seed(seed, TEST)
+    test = Shapes("test", TEST_IMAGES, part, size=size)
+    if seed in TUNING_SEEDS:
+        return {"test": test}
     return {
-        "test": Shapes("test", TEST_IMAGES, part, size=size),
+        "test": test,
         "shifted": Shapes("shifted", TEST_IMAGES, part, SHIFTED, size=size),
         "textures": ShapelessTextures("textures", 100, derived_seed(seed, 3), size),
     }
@@ -470,7 +477,7 @@ def alpha_facts(alpha: Tensor) -> dict[str, float]:
 
 
 def collect(data: str) -> None:
-    """Add the complete units in `RUNS` to the records, sorted by seed."""
+    """Add the complete units in `RUNS` to their records, sorted by seed."""
     parts: dict[str, list[pd.DataFrame]] = {"rows": [], "mechanism": []}
     for complete in sorted((RUNS / data).glob("*/complete")):
         where = json.loads(complete.read_text())
@@ -481,9 +488,18 @@ def collect(data: str) -> None:
             for name, frames in parts.items():
                 frames.append(pd.DataFrame(content[name]).assign(**where))
     for name, file in (("rows", f"trial_{data}.csv"), ("mechanism", "trial_mechanism.csv")):
-        new = [frame for frame in parts[name] if len(frame)]
-        if new:
-            append(RECORDS / file, pd.concat(new))
+        if not (frames := [frame for frame in parts[name] if len(frame)]):
+            continue
+        new = pd.concat(frames)
+        tuning = new["seed"].isin(TUNING_SEEDS)
+        for target, rows in ((RECORDS / file, new[~tuning]), (power_file(data), new[tuning])):
+            if len(rows):
+                append(target, rows)
+
+
+def power_file(data: str) -> Path:
+    """Return the file of the units of the tuning seeds."""
+    return TUNING.with_name(f"trial_power_{data}.csv")
 
 
 def append(file: Path, new: pd.DataFrame) -> None:
@@ -496,9 +512,8 @@ def append(file: Path, new: pd.DataFrame) -> None:
     write(file, buffer.getvalue())
 
 
-def recorded_seeds(data: str) -> set[int]:
-    """Return the seeds whose units are in the records."""
-    file = RECORDS / f"trial_{data}.csv"
+def recorded_seeds(file: Path) -> set[int]:
+    """Return the seeds whose units are in a file of records."""
     return set(pd.read_csv(file)["seed"]) if file.exists() else set()
 
 
@@ -532,11 +547,14 @@ def side_by_side(processes: int, calls: Sequence[tuple[Any, ...]]) -> Iterable[A
             raise
 
 
-def run(processes: int, only: Sequence[str]) -> None:
+def run(processes: int, only: Sequence[str], seeds: Mapping[str, Iterable[int]] = SEEDS) -> None:
     """Run the units that the records lack, the first seeds of both data sets first."""
     values, where = json.loads(VALUES.read_text()), here()
-    order = [(seed, data) for data in only for seed in SEEDS[data]]
-    done = {data: recorded_seeds(data) for data in only}
+    order = [(seed, data) for data in only for seed in seeds[data]]
+    done = {
+        data: recorded_seeds(RECORDS / f"trial_{data}.csv") | recorded_seeds(power_file(data))
+        for data in only
+    }
     calls = [(unit, d, s, values[d], where) for s, d in sorted(order) if s not in done[d]]
     for _ in side_by_side(processes, calls):
         for data in only:
@@ -550,15 +568,11 @@ def tuning_run(
     torch.set_num_threads(1)
     settings = replace(SETTINGS[data], seed=seed, data_seed=seed)
     result = trained(arm, settings, split(settings))
-    folder = tuning_folder(data, arm.name, value, seed)
-    if result.learned is not None:
-        save_tensors(folder / "alphas.safetensors", {"alpha": result.learned}, {})
     rows = []
     for weights, kept in result.kept.items():
-        facts = {"temperature": kept.temperature, "seconds": round(result.seconds, 1)}
-        save_tensors(folder / f"{weights}.safetensors", kept.weights, facts)
         row = {"data": data, "seed": seed, "arm": arm.name, "value": value, "weights": weights}
-        row |= {"epoch": kept.epoch, "nll": kept.nll, "scaled_nll": kept.scaled_nll} | facts
+        row |= {"epoch": kept.epoch, "nll": kept.nll, "scaled_nll": kept.scaled_nll}
+        row |= {"temperature": kept.temperature, "seconds": round(result.seconds, 1)}
         row |= alpha_facts(result.alpha) if result.alpha is not None else {}
         rows.append(row | where)
     return rows
@@ -570,18 +584,13 @@ def read_tuning() -> pd.DataFrame:
     return pd.read_csv(TUNING) if TUNING.exists() else pd.DataFrame(columns=columns)
 
 
-def tune_arms(
-    data: str,
-    tried: Iterable[tuple[Arm, float]],
-    processes: int,
-    seeds: Iterable[int] = TUNING_SEEDS,
-) -> None:
+def tune_arms(data: str, tried: Iterable[tuple[Arm, float]], processes: int) -> None:
     """Run arms with values on the tuning seeds, as far as they are not recorded."""
     table, where = read_tuning(), here()
     known = set(zip(table["data"], table["seed"], table["arm"], table["value"], strict=True))
     calls = [
         (tuning_run, data, seed, arm, value, where)
-        for seed in seeds
+        for seed in TUNING_SEEDS
         for arm, value in tried
         if (data, seed, arm.name, value) not in known
     ]
@@ -611,26 +620,24 @@ def widened(data: str, arm: str, weights: str) -> float | None:
 
 
 def tune(processes: int, only: Sequence[str]) -> None:
-    """Tune C, L* and M, find lambda for M_h, and run what else the power needs."""
+    """Tune C, L* and M, and find lambda for M_h."""
     for data in only:
         starts = [(TUNED[a](a, v), v) for a, values in STARTS[data].items() for v in values]
         tune_arms(data, [(Arm("B", "bce"), 0.0), *starts], processes)
+        while (weight := spread_weight(data)) is None:
+            lower = [v for v in LADDERS["M"] if v < means(data, "M", "last").index[0]]
+            if not lower:
+                break
+            tune_arms(data, [(adaptive("M", lower[-1]), lower[-1])], processes)
         while more := {
             (arm, value)
             for arm, weights in (("C", "last"), ("C", "best"), ("L*", "last"), ("M", "last"))
             if (value := widened(data, arm, weights)) is not None
         }:
             tune_arms(data, [(TUNED[arm](arm, value), value) for arm, value in more], processes)
-        while (weight := spread_weight(data)) is None:
-            lower = [v for v in LADDERS["M"] if v < means(data, "M", "last").index[0]]
-            if not lower:
-                break
-            tune_arms(data, [(adaptive("M", lower[-1]), lower[-1])], processes)
-        chosen = choose(data, weight)
-        tune_arms(data, [(smoothing("L*", 2 * chosen["C"]), 2 * chosen["C"])], processes)
-        replay_on_tuning_seeds(data, chosen, processes)
         everything = json.loads(VALUES.read_text()) if VALUES.exists() else {}
-        write(VALUES, json.dumps(everything | {data: chosen}, indent=1) + "\n")
+        everything[data] = choose(data, weight)
+        write(VALUES, json.dumps(everything, indent=1) + "\n")
 
 
 def spread_weight(data: str) -> float | None:
@@ -649,56 +656,6 @@ def choose(data: str, weight: float | None) -> dict[str, float]:
         )
     }  # fmt: skip
     return picked if weight is None else picked | {"M_h": weight}
-
-
-def replay_on_tuning_seeds(data: str, chosen: Mapping[str, float], processes: int) -> None:
-    """Run R, K and R_h on the tuning seeds, which only the power needs."""
-    for source, names in (("M", ("R", "K")), ("M_h", ("R_h",))):
-        for seed in TUNING_SEEDS if source in chosen else ():
-            folder = tuning_folder(data, "M", chosen[source], seed)
-            learned = load_tensors(folder / "alphas.safetensors")[0]["alpha"]
-            made = [
-                constant("K", float(learned.mean())) if name == "K" else equal_alphas(name, learned)
-                for name in names
-            ]
-            tune_arms(data, [(arm, chosen[source]) for arm in made], processes, [seed])
-
-
-def tuning_folder(data: str, arm: str, value: float, seed: int) -> Path:
-    """Return the folder of the weights of a tuning run."""
-    return RUNS / "tuning" / data / f"{arm}-{value:g}" / str(seed)
-
-
-def power(only: Sequence[str]) -> None:
-    """Score the chosen arms on the tuning seeds: `results/trial_power_DATA.csv`.
-
-    A tuning seed of `shapes` has test sets of its own, which no unit of the trial uses. The test
-    fields of `nuclei` are the trial's, so that validation fields stand for them.
-    """
-    for data in only:
-        chosen, rows = json.loads(VALUES.read_text())[data], []
-        values = chosen | {"B": 0.0, "L": 2 * chosen["C"], "R": chosen["M"], "K": chosen["M"]}
-        if "M_h" in chosen:
-            values["R_h"] = chosen["M_h"]
-        folders = {"C_ES": "C", "L": "L*", "M_h": "M"}
-        for seed in tqdm(TUNING_SEEDS):
-            settings = replace(SETTINGS[data], seed=seed, data_seed=seed)
-            network, splits = networks.build(settings.network), split(settings)
-            sets = {"test": splits.validation}
-            if data == "shapes":
-                sets = {"test": sets_of(data, settings, splits)["test"]}
-            for arm, value in values.items():
-                folder = tuning_folder(data, folders.get(arm, arm), value, seed)
-                for weights in ("last", "best"):
-                    tensors, facts = load_tensors(folder / f"{weights}.safetensors")
-                    kept = Kept(tensors, 0, facts["temperature"], np.nan, np.nan)
-                    identity = {"seed": seed, "arm": arm, "weights": weights}
-                    rows += [identity | row for row in rows_of(kept, network, sets)]
-        table = pd.DataFrame(rows)
-        write(
-            TUNING.with_name(f"trial_power_{data}.csv"),
-            table.to_csv(index=False, float_format=DIGITS),
-        )
 
 
 def repeat(count: int = 5) -> None:
@@ -756,10 +713,12 @@ def main() -> None:
         raise SystemExit(
             f"the environment differs from that of the trial; expected {words}. Set it."
         )
-    if arguments.command in ("tune", "run"):
-        {"tune": tune, "run": run}[arguments.command](arguments.processes, arguments.data)
+    if arguments.command == "tune":
+        tune(arguments.processes, arguments.data)
     elif arguments.command == "power":
-        power(arguments.data)
+        run(arguments.processes, arguments.data, dict.fromkeys(DATA, TUNING_SEEDS))
+    elif arguments.command == "run":
+        run(arguments.processes, arguments.data)
     else:
         repeat()
 

@@ -198,6 +198,27 @@ def test_runs_of_another_commit_are_repeated(tmp_path, monkeypatch):
         assert json.loads((tmp_path / "nuclei/100/complete").read_text())["commit"] == commit
 
 
+def test_units_of_tuning_seeds_never_enter_the_records_nor_read_the_test_fields(
+    tmp_path, monkeypatch
+):
+    settings = replace(SHORT, data="nuclei", size=64, limit=4)
+    for seed, expected in ((0, ["validation"]), (100, [*settings.load_data().tests])):
+        splits = settings.load_data()
+        sets = trial.sets_of("nuclei", replace(settings, seed=seed, data_seed=seed), splits)
+        assert [dataset.name for dataset in sets.values()] == expected
+    for name, path in {"RUNS": "runs", "RECORDS": "", "TUNING": "tuning.csv"}.items():
+        monkeypatch.setattr(trial, name, tmp_path / path)
+    for seed in (0, 100):
+        folder = tmp_path / f"runs/nuclei/{seed}"
+        folder.mkdir(parents=True)
+        (folder / "complete").write_text('{"commit": "abc"}')
+        content = {"where": {}, "rows": [{"seed": seed, "arm": "B"}], "mechanism": []}
+        (folder / "B.json").write_text(json.dumps(content))
+    trial.collect("nuclei")
+    for file, seed in (("trial_nuclei.csv", 100), ("trial_power_nuclei.csv", 0)):
+        assert [*pd.read_csv(tmp_path / file)["seed"]] == [seed]
+
+
 @pytest.mark.parametrize(
     ("scores", "next_value"),
     [
