@@ -84,7 +84,7 @@ PERMUTATION, FROZEN = 7, 8
 LADDERS = {
     "C": tuple(round(0.05 * n, 2) for n in range(1, 10)),  # alpha; from 0.5 on, decisions change
     "L*": (0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),  # epsilon
-    "M": (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0),  # lambda
+    "M": (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0),  # lambda
 }
 """Values that the tuning of an arm may try, in ascending order."""
 STARTS = {
