@@ -292,7 +292,7 @@ PRESETS = {
         learning_rate=1e-3,
         schedule="one_cycle",
         augment=True,
-    ).tuned(aslp={"technique": "HI", "alpha_warm_up": 2}),
+    ).tuned(aslp={"alpha_warm_up": 2}),
     "paper": PAPER,
     "release": replace(
         PAPER,

@@ -1,6 +1,8 @@
 """ASLP in a Lightning training: a callback that holds the perturbation levels and updates them.
 
-alphas = AdaptiveAlpha(len(train_set), MODERATION, alpha_step_size=0.005, constraint_weight=200.0)
+alphas = AdaptiveAlpha(
+    len(train_set), HARD_INVERSION, alpha_step_size=0.005, constraint_weight=200.0
+)
 adaptive = AdaptiveAlphaCallback(alphas)
 module = Segmenter(network, adaptive)  # reads `adaptive.alphas[index]` in `training_step`
 Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
@@ -47,8 +49,8 @@ class AdaptiveAlphaCallback(Callback):
         ignore_index: label of pixels to ignore in training and validation. All other labels must
             lie in [0, 1] (see `AdaptiveAlpha.update`).
 
-    >>> from aslp_lib import MODERATION, AdaptiveAlpha
-    >>> adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(3, MODERATION), ignore_index=255)
+    >>> from aslp_lib import HARD_INVERSION, AdaptiveAlpha
+    >>> adaptive = AdaptiveAlphaCallback(AdaptiveAlpha(3, HARD_INVERSION), ignore_index=255)
     >>> adaptive.alphas[torch.tensor([0, 2])]
     tensor([0., 0.])
     """

@@ -13,9 +13,12 @@ import comparison
 import ece_intervals
 import evaluation
 import image_wise
+import pandas
 import training
+import trial as trial_runs
 from timing import README, put_in_readme
 
+from aslp_lib.course import trial
 from aslp_lib.course.models import letters
 
 SCRIPTS = (evaluation, training, image_wise, ece_intervals)
@@ -34,6 +37,19 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
         yield letters.verdict(), "<!-- verdict -->", "<!-- end of verdict -->", page
 
 
+def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
+    """Yield the tables of `docs/trial.md`, as `tables` does."""
+    page = README.parents[1] / "docs" / "trial.md"
+    chosen = json.loads(trial_runs.VALUES.read_text(encoding="utf-8"))
+    tuning, units = pandas.read_csv(trial_runs.TUNING), {}
+    for data in trial_runs.DATA:
+        table = trial.tuning_table(tuning[tuning["data"] == data], chosen[data])
+        yield table, f"<!-- tuning of {data} -->", f"<!-- end of tuning of {data} -->", page
+        units[data] = pandas.read_csv(trial_runs.power_file(data))
+    seeds = {data: len(seeds) for data, seeds in trial_runs.SEEDS.items()}
+    yield trial.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
+
+
 if __name__ == "__main__":
-    for arguments in tables():
+    for arguments in (*tables(), *trial_tables()):
         put_in_readme(*arguments)

@@ -527,6 +527,28 @@ def power_table(frames: Mapping[str, pandas.DataFrame], seeds: Mapping[str, int]
     return markdown_table(head, rows, "llr")
 
 
+def tuning_table(frame: pandas.DataFrame, chosen: Mapping[str, float]) -> str:
+    """Format the tuning of a data set as Markdown: means over the seeds, what was chosen in bold.
+
+    Args:
+        frame: a row per run and kept weights.
+        chosen: arm -> value, with "C_ES" for the alpha of C that the selected epoch chose.
+    """
+    rows = []
+    for (arm, value), runs in frame.groupby(["arm", "value"]):
+        means, cells = runs.groupby("weights").mean(numeric_only=True), []
+        for weights, name in (("last", arm), ("best", f"{arm}_ES")):
+            cell = text(means.scaled_nll[weights], "nll")
+            cells.append(f"**{cell}**" if chosen.get(name) == value else cell)
+        alpha = means.alpha_mean["last"]
+        spread = (means.alpha_p90["last"] - means.alpha_p10["last"]) / alpha
+        cells.append("" if math.isnan(alpha) else f"{alpha:.3f}, {spread:.2f}")
+        parameter = "" if arm == "B" else f"{value:g}"
+        rows.append([arm.translate(MARKDOWN), parameter, str(runs.seed.nunique()), *cells])
+    head = ["arm", "value", "seeds", "NLL, last epoch", "NLL, selected epoch"]
+    return markdown_table([*head, "final alphas: mean, (p90 - p10) / mean"], rows, "lr")
+
+
 def text(value: float, score: str, sign: Literal["", "+"] = "") -> str:
     """Format a score: nats for the NLL, percent for all others, which are shares."""
     return SCORES["nll" if score == "nll" else "ece"].text(value, sign)

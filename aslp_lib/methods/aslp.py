@@ -31,7 +31,7 @@ from aslp_lib.metrics.counts import Counts
 class ASLPOptions:
     """Adaptive Stochastic Label Perturbation."""
 
-    technique: str = "M"
+    technique: str = "HI"
     """Perturbation technique: HI, SI, M, DM, or release (with release dynamics)."""
     beta: float | None = None
     """Perturbation strength in [0, 2] that replaces the one of the technique."""

@@ -23,9 +23,9 @@ Bounded = Literal["HI", "SI", "M", "DM"]
 class ConstantAlphaOptions:
     """Stochastic label perturbation with a constant alpha."""
 
-    technique: Bounded = "M"
+    technique: Bounded = "HI"
     """Perturbation technique."""
-    alpha: float = 0.24
+    alpha: float = 0.12
     """Perturbation level of every image, in [0, min(1, 1/beta)]. A larger one would change
     decisions."""
     use_expected_targets: bool = False

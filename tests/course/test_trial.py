@@ -408,3 +408,21 @@ def test_figures_show_means_intervals_and_verdicts():
     for bars, (label, effects) in zip(axis.containers, by_size.items(), strict=True):
         assert bars.get_label() == label
         assert [*bars.lines[0].get_ydata()] == [change.mean for change in effects.values()]
+
+
+def test_the_tuning_table_has_means_and_marks_what_was_chosen():
+    rows = [
+        {"seed": seed, "arm": arm, "value": value, "weights": weights}
+        | {"scaled_nll": value + seed / 100 + (weights == "best"), "alpha_mean": alpha}
+        | {"alpha_p10": alpha and alpha - 0.02, "alpha_p90": alpha and alpha + 0.03}
+        for seed in (0, 1)
+        for arm, value, alpha in (("B", 0.0, np.nan), ("C", 0.1, np.nan), ("M", 2.0, 0.2))
+        for weights in ("last", "best")
+    ]
+    table = trial.tuning_table(pandas.DataFrame(rows), {"C": 0.1, "C_ES": 0.2, "M": 2.0})
+    assert [line.split(" | ")[:5] for line in table.splitlines()[2:]] == [
+        ["| B", "", "2", "0.005", "1.005"],
+        ["| C", "0.1", "2", "**0.105**", "1.105"],
+        ["| M", "2", "2", "**2.005**", "3.005"],
+    ]
+    assert table.endswith("| 0.200, 0.25 |")

@@ -93,6 +93,11 @@ def switched(logits, labels, beta, images, noisy=False):
     return bce(logits, targets)
 
 
+def constantly(logits, labels, technique, alpha, beta):
+    images = torch.lt(SWITCHES, alpha).nonzero().flatten().tolist()
+    return switched(logits, labels, beta, images, noisy=technique == "DM")
+
+
 def disturbed(logits, labels, rate):
     targets = labels.clone()
     for i, image in enumerate(targets):
@@ -170,16 +175,20 @@ def mixtures(logits, labels, weight):
 CASES = [
     *((name, {}, bce) for name in ("bce", "mixup", "ema", "early_stopping")),
     *(("corruption_augmentation", {"share": share}, bce) for share in (0.0, 0.5, 1.0)),
-    ("calibration", {"technique": "HI"}, lambda z, y, **_: switched(z, y, 2, [0, 3, 4])),
-    ("entropy", {}, lambda z, y: switched(z, y, 1, [0, 3, 4])),
+    ("calibration", {}, lambda z, y: switched(z, y, 2, [0, 3, 4])),
+    ("entropy", {"technique": "M"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4])),
     ("measured_gap", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 3, 4], True)),
     (
         *("calibration", {"technique": "SI", "use_expected_targets": True}),
         lambda z, y, **_: smoothed(z, y, 0.75),
     ),
-    ("constant_alpha", {}, lambda z, y: switched(z, y, 1, [0, 4])),
-    ("constant_alpha", {"technique": "SI"}, lambda z, y, **_: switched(z, y, 1.5, [0, 4])),
-    ("constant_alpha", {"technique": "DM"}, lambda z, y, **_: switched(z, y, 1, [0, 4], True)),
+    *(
+        (
+            *("constant_alpha", {"technique": technique, "alpha": 0.24}),
+            partial(constantly, beta=beta),
+        )
+        for technique, beta in (("M", 1), ("SI", 1.5), ("DM", 1), ("HI", 2))
+    ),
     (
         *("constant_alpha", {"technique": "HI", "alpha": 0.3, "use_expected_targets": True}),
         lambda z, y, **_: smoothed(z, y, 0.6),
@@ -310,11 +319,11 @@ def test_each_image_draws_its_own_numbers_wherever_it_lies():
 
 DEFAULTS = {
     "aslp": {
-        **{"technique": "M", "beta": None, "alpha_step_size": 0.005, "constraint_weight": 200.0},
+        **{"technique": "HI", "beta": None, "alpha_step_size": 0.005, "constraint_weight": 200.0},
         **{"bound_gain": 0.15, "alpha_warm_up": 5, "dynamics": "stable"},
         "use_expected_targets": False,
     },
-    "constant_alpha": {"technique": "M", "alpha": 0.24, "use_expected_targets": False},
+    "constant_alpha": {"technique": "HI", "alpha": 0.12, "use_expected_targets": False},
     "disturb_label": {"rate": 0.1},
     "label_smoothing": {"epsilon": 0.1},
     "mbls": {"margin": 10.0, "penalty": 0.1},
@@ -332,7 +341,7 @@ NOT_FINITE = [math.inf, math.nan]
 NO_SHARE = [-0.1, 1.1, math.nan]
 AT_LEAST_0 = ("confidence_penalty.beta", "focal.gamma", "mbls.margin", "mbls.penalty")
 AT_LEAST_0 += ("ml1_ace.weight", "mmce.weight", "regmixup.weight")
-SHARES = ("constant_alpha.alpha", "corruption_augmentation.share", "disturb_label.rate")
+SHARES = ("corruption_augmentation.share", "disturb_label.rate")
 SHARES += ("label_smoothing.epsilon",)
 RANGES = [
     *((option, [-0.1, *NOT_FINITE], [0.0]) for option in AT_LEAST_0),
@@ -342,6 +351,7 @@ RANGES = [
     ("ml1_ace.bins", [1], [2]),
     ("mmce.width", [0.009, *NOT_FINITE], [0.01]),
     ("svls.sigma", [0.09, *NOT_FINITE], [0.1]),
+    ("constant_alpha.alpha", [-0.1, 0.51, math.nan], [0.0, 0.5]),
     ("constant_alpha.technique", ["release"], ["HI"]),
     ("aslp.technique", ["X"], ["release"]),
     ("aslp.alpha_warm_up", [-1], [0]),

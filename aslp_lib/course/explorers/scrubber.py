@@ -29,7 +29,7 @@ def training_scrubber() -> Explorer:
     """Create the explorer; its controls are the rule and the epoch, which a player can advance."""
     controls = {
         "rule": choice("rule", RULES, "calibration"),
-        "epoch": slider("epoch", EPOCHS[0], EPOCHS[-1], EPOCHS.step, 60),
+        "epoch": slider("epoch", EPOCHS[0], EPOCHS[-1], EPOCHS.step, 20),
     }
     return Explorer(controls, compose, readout, lines=3, play=player(controls["epoch"]))
 

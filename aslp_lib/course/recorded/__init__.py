@@ -1,7 +1,9 @@
 """Shipped weights of the tiny network, and the record of how they were made.
 
-`python -m aslp_lib.course.recorded` (or `make weights`) makes them again with the preset "demo":
-plain BCE, ASLP with its default rule, and the measured-gap extension.
+`python -m aslp_lib.course.recorded` (or `make weights`) makes them again, with the presets of the
+two embedded data sets: on `shapes` plain BCE, ASLP with its default rule and the measured-gap
+extension, and on `nuclei` plain BCE, a constant alpha and ASLP, with the values that the trial
+tuned.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import torch
 from torch import nn
 
 from aslp_lib.checks import require
-from aslp_lib.config import PRESETS
+from aslp_lib.config import PRESETS, Settings
 from aslp_lib.experiments import records
 from aslp_lib.experiments.records import Record
 from aslp_lib.files import write
@@ -30,13 +32,40 @@ from aslp_lib.runs import read_log
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[2] / "benchmarks" / "results"
 METHODS: tuple[str, ...] = ("bce", "calibration", "measured_gap")
+SHIPPED: Mapping[str, tuple[str, ...]] = {
+    "shapes": METHODS,
+    "nuclei": ("bce", "constant_alpha", "calibration"),
+}
+"""Embedded data set -> methods whose networks are shipped."""
 SETTINGS = PRESETS["demo"]
 
 
-def load(method: str) -> nn.Module:
-    """Load the trained tiny network of one of `METHODS`, in eval mode."""
-    position("method", method, METHODS)
-    return load_network(SETTINGS, method, FOLDER / f"{method}.safetensors")
+@cache
+def settings_of(data: str) -> Settings:
+    """Return the settings of the shipped networks of one of the data sets in `SHIPPED`."""
+    position("data", data, SHIPPED)
+    if data == "shapes":
+        return SETTINGS
+    tuned = json.loads((FOLDER / "trial.json").read_text())[data]
+    return PRESETS[data].tuned(
+        aslp={"constraint_weight": tuned["M"]}, constant_alpha={"alpha": tuned["C"]}
+    )
+
+
+def load(method: str, data: str = "shapes") -> nn.Module:
+    """Load a trained tiny network, one of `SHIPPED`, in eval mode.
+
+    Raises:
+        ValueError: there is no such network.
+    """
+    settings = settings_of(data)
+    position("method", method, SHIPPED[data])
+    return load_network(settings, method, weights_file(method, data))
+
+
+def weights_file(method: str, data: str = "shapes") -> Path:
+    """Return the file of a shipped network."""
+    return FOLDER / f"{'' if data == 'shapes' else f'{data}_'}{method}.safetensors"
 
 
 def load_log(method: str) -> list[dict[str, float]]:
@@ -86,17 +115,24 @@ def write_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
     read_arrays.cache_clear()
 
 
-def write_how(name: str, module: str, methods: Sequence[str], **results: Any) -> None:
+def write_how(
+    name: str,
+    module: str,
+    methods: Sequence[str],
+    settings: Settings = SETTINGS,
+    **results: Any,
+) -> None:
     """Write the provenance of recorded files to a JSON file beside them.
 
     Args:
         module: module that made the files.
         methods: methods that it trained.
+        settings: settings of the training.
         results: further entries, after the settings.
     """
     provenance = {
         "command": f"python -m {module}",
-        "settings": json.loads(SETTINGS.to_json()) | {"methods": methods},
+        "settings": json.loads(settings.to_json()) | {"methods": methods},
         "torch": torch.__version__.split("+")[0],
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         **results,

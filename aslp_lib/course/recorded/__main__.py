@@ -1,9 +1,10 @@
 """Train the networks whose weights are shipped with the course."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
-from aslp_lib.course.recorded import FOLDER, METHODS, SETTINGS, write_how
+from aslp_lib.course.recorded import SHIPPED, settings_of, weights_file, write_how
 from aslp_lib.files import write
 from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
@@ -13,22 +14,27 @@ from aslp_lib.training.validation import validate
 SCORES = ("ece", "oe", "accuracy", "confidence")
 
 
-def main() -> None:
-    """Train in a temporary folder, and replace the shipped files when all runs are done."""
-    data, scores_by_method = SETTINGS.load_data(), {}
+def make(data: str) -> None:
+    """Train in a temporary folder, and replace the files of a data set when all runs are done."""
+    methods, settings = SHIPPED[data], replace(settings_of(data), device="cpu")
+    splits, scores_by_method = settings.load_data(), {}
     with tempfile.TemporaryDirectory() as temporary:
-        folders = {method: MethodFolder(Path(temporary) / method) for method in METHODS}
+        folders = {method: MethodFolder(Path(temporary) / method) for method in methods}
         for method, folder in folders.items():
-            network = train(SETTINGS, data, method, folder).network
+            network = train(settings, splits, method, folder).network
             scores_by_method[method] = {
-                name: scores(validate(network, part, SETTINGS), names=SCORES)
-                for name, part in data.tests.items()
+                name: scores(validate(network, part, settings), names=SCORES)
+                for name, part in splits.tests.items()
             }
         for method, folder in folders.items():
-            write(FOLDER / f"{method}.safetensors", folder.weights.read_bytes())
-            write(FOLDER / f"{method}.csv", folder.log.read_bytes())
-    write_how("how.json", "aslp_lib.course.recorded", METHODS, scores=scores_by_method)
+            file = weights_file(method, data)
+            write(file, folder.weights.read_bytes())
+            write(file.with_suffix(".csv"), folder.log.read_bytes())
+    how = "how.json" if data == "shapes" else f"{data}.json"
+    module = "aslp_lib.course.recorded"
+    write_how(how, module, methods, settings_of(data), scores=scores_by_method)
 
 
 if __name__ == "__main__":
-    main()
+    for name in SHIPPED:
+        make(name)

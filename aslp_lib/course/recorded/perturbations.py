@@ -3,14 +3,14 @@
 `python -m aslp_lib.course.recorded.perturbations` (or `make weights`) makes them again. With the
 preset "demo", two networks are trained for each of `PERTURBATIONS` except 0: one on expected and
 one on sampled targets. The shipped BCE network serves as perturbation 0; its logits are recorded
-too, so that they can be divided by any temperature. The shipped networks whose alphas a rule
-adapted are included.
+too, so that they can be divided by any temperature.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import Any
 
@@ -33,10 +33,8 @@ PERTURBATIONS: tuple[float, ...] = tuple(round(0.05 * n, 2) for n in range(13))
 TARGETS = {"expected": MODERATION, "sampled": HARD_INVERSION}
 """Technique of the training runs on expected and on sampled targets."""
 RULES = ("measured_gap", "calibration")
-"""Rules of the shipped networks whose predictions are recorded too."""
-Row = tuple[str, float] | str
-"""One of `TARGETS` with one of `PERTURBATIONS`, or one of `RULES`."""
-ROWS: tuple[Row, ...] = (*product(TARGETS, PERTURBATIONS), *RULES)
+"""Rules with which shipped networks were trained."""
+ROWS = tuple(product(TARGETS, PERTURBATIONS))
 """Recorded networks, in the order of the arrays."""
 PICKS: Mapping[str, tuple[int, ...]] = {
     "test": (5, 14, 18, 33),
@@ -81,22 +79,8 @@ def at_perturbation(perturbation: float, part: str = "test", targets: str = "exp
     """
     position("perturbation", perturbation, PERTURBATIONS)
     position("targets", targets, TARGETS)
-    return _recorded((targets, perturbation), part)
-
-
-def of_rule(rule: str, part: str = "test") -> Outcome:
-    """Return the predictions of the shipped network whose alphas were adapted by one of `RULES`.
-
-    Raises:
-        ValueError: the rule or the set was not recorded.
-    """
-    position("rule", rule, RULES)
-    return _recorded(rule, part)
-
-
-def _recorded(row: Row, part: str) -> Outcome:
-    """Read the recorded predictions of a network for a set."""
-    arrays, index = read_arrays(FILE), (ROWS.index(row), position("set", part, PICKS))
+    row = ROWS.index((targets, perturbation))
+    arrays, index = read_arrays(FILE), (row, position("set", part, PICKS))
     return Outcome(
         Counts(arrays["counts"][index].astype(np.int64)[None]),
         arrays["maps"][index] / 255,
@@ -203,11 +187,23 @@ def at(perturbation: float, settings: Settings, targets: str = "expected") -> Se
     return settings.tuned(constant_alpha=options)
 
 
-def of_row(row: Row, data: DataSplits, settings: Settings) -> nn.Module:
-    """Return the network of a row: a shipped one, or one that is trained here."""
-    if isinstance(row, str):
-        return load(row)
-    targets, perturbation = row
+@cache
+def of_rule(rule: str, part: str = "test") -> Outcome:
+    """Compute the predictions of the shipped network whose alphas were adapted by one of `RULES`.
+
+    Raises:
+        ValueError: there is no such network or set.
+    """
+    position("rule", rule, RULES)
+    position("set", part, PICKS)
+    dataset: Any = SETTINGS.load_data().tests[part]
+    return outcome(load(rule), dataset, PICKS[part])
+
+
+def network_at(
+    perturbation: float, targets: str, data: DataSplits, settings: Settings
+) -> nn.Module:
+    """Return the network of a perturbation, which is trained here unless it is the shipped BCE."""
     if perturbation == 0:
         return load("bce")
     return train(at(perturbation, settings, targets), data, "constant_alpha").network
@@ -219,8 +215,8 @@ def main() -> None:
     data = settings.load_data()
     tests: dict[str, Any] = data.tests
     rows = []
-    for row in ROWS:
-        network = of_row(row, data, settings)
+    for targets, perturbation in ROWS:
+        network = network_at(perturbation, targets, data, settings)
         rows.append([outcome(network, tests[part], picks) for part, picks in PICKS.items()])
     bce_logits = {part: logits_of(load("bce"), tests[part]) for part in PICKS}
     arrays: dict[str, np.ndarray] = {
