@@ -1,8 +1,7 @@
 """ASLP in a Lightning training: a callback that holds the perturbation levels and updates them.
 
-alphas = AdaptiveAlpha(
-    len(train_set), HARD_INVERSION, alpha_step_size=0.005, constraint_weight=200.0
-)
+images = len(train_set)
+alphas = AdaptiveAlpha(images, HARD_INVERSION, alpha_step_size=0.005, constraint_weight=200.0)
 adaptive = AdaptiveAlphaCallback(alphas)
 module = Segmenter(network, adaptive)  # reads `adaptive.alphas[index]` in `training_step`
 Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
