@@ -61,7 +61,7 @@ HISTOLOGY_FACTOR = 2
 FREQUENT = ((256, 256), (360, 360), (520, 696))
 """Sizes of the images of the part fluorescence."""
 SET_ASIDE = {"train": 160, "validation": 100}
-"""Number of fluorescence images that are set aside for a training on fluorescence."""
+"""Number of fluorescence images that are set aside for training on fluorescence."""
 FLUORESCENCE_CROPS = 300
 HISTOLOGY_CROPS = {"train": 160, "validation": 80, "test": 120}
 """Largest number of crops of each part of histology."""

@@ -77,7 +77,7 @@ class Settings:
     methods: tuple[MethodName, ...] = ("bce", "calibration")
     """Training methods, trained one after another."""
     recalibrate: tuple[RecalibrationName, ...] = ()
-    """Recalibration methods, fitted on the validation set after each training.
+    """Recalibration methods, fitted on the validation set after each training run.
     Each one adds maps and scores of its own, such as "BCE + temperature scaling"."""
     size: int = 48
     """Side of the network's square input, in pixels."""

@@ -232,8 +232,8 @@ def read_log(path: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in rows]
     except ValueError as error:
         raise ValueError(
-            f"{path} is not the log of a training ({error}); expected a row of numbers for each "
-            "epoch. Restore it, or train again."
+            f"{path} is not the log of a training run ({error}); expected a row of numbers for "
+            "each epoch. Restore it, or train again."
         ) from error
 
 

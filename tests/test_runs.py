@@ -116,8 +116,8 @@ def test_a_damaged_table_is_named(paper_root, tmp_path, content, why):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("epoch,loss\n1,low\n", "not the log of a training .*could not convert .*'low'"),
-        ("epoch,loss\n", "not the log of a training .*there are no rows"),
+        ("epoch,loss\n1,low\n", "not the log of a training run .*could not convert .*'low'"),
+        ("epoch,loss\n", "not the log of a training run .*there are no rows"),
         ("epoch,loss\n1\n", "is not the table .*a row has not 2 cells"),
         ("loss\n1\n", "is not the table .*the column epoch is missing"),
     ],

@@ -31,7 +31,7 @@ else:
 
 @dataclass(frozen=True)
 class Configured(Command):
-    """A command with the settings of a training as flags."""
+    """A command with the settings of a run as flags."""
 
     preset: Preset
     """Preset whose values are the defaults of the settings. The presets demo and nuclei are for the

@@ -118,7 +118,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     def check_files(self) -> None:
         """Raise ValueError if the header of a file shows that it cannot be used.
 
-        Nothing is decoded, so the check is fast enough to precede a training. Sets without files
+        Nothing is decoded, so the check is fast enough to precede a run. Sets without files
         have nothing to check.
         """
 

@@ -38,7 +38,7 @@ INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
     "names them, and both methods of a difference are scored on the same resampled images. A "
     "difference is resolved if its interval excludes zero. Intervals say what other test images "
-    "could change, not what another training could: see the command compare."
+    "could change, not what another run could: see the command compare."
 )
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""

@@ -212,7 +212,7 @@ class Experiment:
         return fingerprints
 
     def run(self, configuration: RunConfiguration, training: Settings) -> Run:
-        """Create the run of a training, or open it if it exists.
+        """Create the folder of a run, or open it if it exists.
 
         Args:
             configuration: configuration of the training.
@@ -355,7 +355,7 @@ def compare(
         progress: show progress bars.
 
     Yields:
-        The records of each training when it is finished. With several processes the order varies.
+        The records of each run when it is finished. With several processes the order varies.
 
     Raises:
         RuntimeError: a training process was killed.
@@ -418,7 +418,7 @@ def recorded(
     *,
     progress: bool = True,
 ) -> list[Record]:
-    """Return the records of one training on every set, with and without each recalibration.
+    """Return the records of one run on every set, with and without each recalibration.
 
     The run is trained and scored as far as its records are not known.
 
@@ -447,7 +447,7 @@ Key = tuple[str, str | None]
 
 
 def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
-    """Return those of the known records that belong to a training."""
+    """Return those of the known records that belong to a run."""
     return {
         (record["set"], record["recalibration"]): record
         for record in of_method(known, training.methods[0], _options(training))
@@ -456,7 +456,7 @@ def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
 
 
 def _options(training: Settings) -> dict[str, Any]:
-    """Return the hyperparameters of a training's method."""
+    """Return the hyperparameters of a run's method."""
     options = getattr(training.hyperparameters, METHODS[training.methods[0]].family, None)
     return {} if options is None else asdict(options)
 
@@ -472,7 +472,7 @@ def _missing(
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
-    clock = folder.path / "seconds.json"  # only of a training that was not interrupted
+    clock = folder.path / "seconds.json"  # only of a run that was not interrupted
     if not folder.weights.exists():
         whole, start = not folder.checkpoint.exists(), time.perf_counter()
         train(settings, data, method, folder, progress=progress)
@@ -537,7 +537,7 @@ def _scored(
 
 
 def _read_seconds(path: Path) -> float:
-    """Read the duration of a training, in seconds.
+    """Read the duration of a run, in seconds.
 
     Raises:
         ValueError: the file does not hold a duration.
@@ -554,7 +554,7 @@ def _read_seconds(path: Path) -> float:
 
 
 def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
-    """Return the field `alpha` of a training's records, from the last row of its log."""
+    """Return the field `alpha` of a run's records, from the last row of its log."""
     last = read_log(folder.log)[-1]
     quantities = [name for name in ("mean", "p10", "p90") if f"alpha_{name}" in last]
     return {"alpha": {name: last[f"alpha_{name}"] for name in quantities}} if quantities else {}

@@ -1,4 +1,4 @@
-"""The state and the results of a training, and checkpoints to resume it bit for bit."""
+"""The state and the results of a training run, and checkpoints to resume it bit for bit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from aslp_lib.tensors import load_tensors, save_tensors
 
 @dataclass
 class TrainingState:
-    """The state of a training: the network, the method with its state, and one log row per epoch.
+    """The state of a run: the network, the method with its state, and one log row per epoch.
 
     After training, the network is in eval mode. `validation` holds the counts of the latest
     validation; it is None before the first one, also in a resumed training.
@@ -111,7 +111,7 @@ def write_log(folder: MethodFolder, state: TrainingState) -> None:
 def finish(
     folder: MethodFolder, settings: Settings, state: TrainingState, dataset: SaliencySet
 ) -> None:
-    """Write the results of a training: the final weights, and the method's value of each image.
+    """Write the results of a run: the final weights, and the method's value of each image.
 
     Args:
         dataset: the training set, whose stems name the rows.

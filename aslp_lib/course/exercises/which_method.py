@@ -88,7 +88,7 @@ STOPPING = Exercise(
     name="07/stopping",
     title="what early stopping costs",
     question="""
-The log of a training holds the validation `nll` and the validation `accuracy` after each epoch.
+The log of a training run holds the validation `nll` and the validation `accuracy` after each epoch.
 **Write a function that returns the accuracy that early stopping costs**: the accuracy of the last
 epoch minus that of the epoch whose weights are kept. A negative cost is a gain.
 """,

@@ -1,4 +1,4 @@
-"""Figures of recalibration and early stopping: NLL over T, ECE by set, and a training history."""
+"""Figures of recalibration and early stopping: NLL over T, ECE by set, and the history of a run."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def errors_by_set(values: Mapping[str, Mapping[str, Sequence[float]]], title: st
 
 @themed
 def early_stop(log: Sequence[Mapping[str, float]], title: str) -> Figure:
-    """Plot a training with early stopping: validation accuracy, confidence and NLL over the epochs.
+    """Plot a run with early stopping: validation accuracy, confidence and NLL over the epochs.
 
     A vertical line marks the epoch whose weights are kept.
 

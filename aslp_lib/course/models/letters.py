@@ -168,7 +168,7 @@ def matched(
     """
 
     def means(training: RunConfiguration) -> tuple[float, ...]:
-        """Return the mean NLL and confidence of a training; nothing if it was not recorded."""
+        """Return the mean NLL and confidence of a configuration; nothing if it was not recorded."""
         selected = records_of(records, "validation", training, None)
         pairs = [(record["nll"], record["accuracy"] + record["gap"]) for record in selected]
         return tuple(np.mean(pairs, axis=0)) if pairs else ()

@@ -57,7 +57,7 @@ class Training(NamedTuple):
 def new_network(seed: int) -> nn.Module:
     """Create a small untrained network, which predicts blocks of 4 x 4 pixels from their vicinity.
 
-    Double precision makes a training end alike on every processor.
+    Double precision makes a run end alike on every processor.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Figures of a training over its epochs."""
+"""Figures of a training run over its epochs."""
 
 from __future__ import annotations
 
