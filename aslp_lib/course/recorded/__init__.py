@@ -2,8 +2,7 @@
 
 `python -m aslp_lib.course.recorded` (or `make weights`) makes them again, with the presets of the
 two embedded data sets: on `shapes` plain BCE, ASLP with its default rule and the measured-gap
-extension, and on `nuclei` plain BCE, a constant alpha and ASLP, with the values that the trial
-tuned.
+extension, and on `nuclei` plain BCE, a constant alpha and ASLP.
 """
 
 from __future__ import annotations
@@ -40,16 +39,10 @@ SHIPPED: Mapping[str, tuple[str, ...]] = {
 SETTINGS = PRESETS["demo"]
 
 
-@cache
 def settings_of(data: str) -> Settings:
     """Return the settings of the shipped networks of one of the data sets in `SHIPPED`."""
     position("data", data, SHIPPED)
-    if data == "shapes":
-        return SETTINGS
-    tuned = json.loads((FOLDER / "trial.json").read_text())[data]
-    return PRESETS[data].tuned(
-        aslp={"constraint_weight": tuned["M"]}, constant_alpha={"alpha": tuned["C"]}
-    )
+    return SETTINGS if data == "shapes" else PRESETS[data]
 
 
 def load(method: str, data: str = "shapes") -> nn.Module:
@@ -68,9 +61,14 @@ def weights_file(method: str, data: str = "shapes") -> Path:
     return FOLDER / f"{'' if data == 'shapes' else f'{data}_'}{method}.safetensors"
 
 
-def load_log(method: str) -> list[dict[str, float]]:
-    """Load the training log of one of `METHODS`, with one row per epoch."""
-    return read_log(FOLDER / f"{method}.csv")
+def how_file(data: str) -> str:
+    """Return the name of the file that says how the networks of a data set were made."""
+    return "how.json" if data == "shapes" else f"{data}.json"
+
+
+def load_log(method: str, data: str = "shapes") -> list[dict[str, float]]:
+    """Load the training log of a shipped network, with one row per epoch."""
+    return read_log(weights_file(method, data).with_suffix(".csv"))
 
 
 def position(name: str, value: object, options: Collection[object]) -> int:

@@ -4,7 +4,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from aslp_lib.course.recorded import SHIPPED, settings_of, weights_file, write_how
+from aslp_lib.course.recorded import SHIPPED, how_file, settings_of, weights_file, write_how
 from aslp_lib.files import write
 from aslp_lib.metrics import scores
 from aslp_lib.runs import MethodFolder
@@ -30,9 +30,8 @@ def make(data: str) -> None:
             file = weights_file(method, data)
             write(file, folder.weights.read_bytes())
             write(file.with_suffix(".csv"), folder.log.read_bytes())
-    how = "how.json" if data == "shapes" else f"{data}.json"
     module = "aslp_lib.course.recorded"
-    write_how(how, module, methods, settings_of(data), scores=scores_by_method)
+    write_how(how_file(data), module, methods, settings_of(data), scores=scores_by_method)
 
 
 if __name__ == "__main__":
