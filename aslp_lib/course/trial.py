@@ -94,6 +94,14 @@ BY_SIZE = (
 """The contrasts that are repeated with fewer and with more training images."""
 MECHANISM_ARMS = ("B", "L", "C", "F")
 MECHANISM_SEEDS = range(FIRST_SEED, FIRST_SEED + FEW_SEEDS["F"])
+NOT_TESTABLE: Mapping[str, Collection[str]] = {
+    "shapes": ("B_ES - B", "C - L"),
+    "nuclei": (
+        "B_ES - B", "L* - B", "C - L", "C - L*", "R - K", "M - B_ES", "C_ES - B_ES",
+    ),
+}  # fmt: skip
+"""Primary contrasts whose equivalence the trial can show with a power of less than 50 %, in the
+worst case of Holm's correction. The second freeze declared them before the first run."""
 FAMILY = len(PRIMARY)
 SIMULTANEOUS = 1 - SIGNIFICANCE / FAMILY
 """Coverage of each printed primary interval, 99.375 %, which makes all eight hold at 95 %."""
@@ -302,7 +310,7 @@ def verdicts(family: Mapping[str, Effect | None]) -> dict[str, Verdict]:
 
 def verdict_table(
     frames: Mapping[str, pandas.DataFrame],
-    untestable: Mapping[str, Collection[str]] | None = None,
+    untestable: Mapping[str, Collection[str]] = NOT_TESTABLE,
 ) -> str:
     """Format the primary family as Markdown, with the effects on raw ECE and accuracy beside it.
 
@@ -318,7 +326,7 @@ def verdict_table(
         family = effects(frame, confidence=SIMULTANEOUS)
         cells = []
         for label, word in verdicts(family).items():
-            not_testable = word == "not resolved" and label in (untestable or {}).get(name, ())
+            not_testable = word == "not resolved" and label in untestable.get(name, ())
             note = " (equivalence not testable)" if not_testable else ""
             cells.append(f"{word}{note}: {interval_text(family[label], 'nll')}".rstrip(": "))
         seeds = max(change.seeds for change in family.values() if change)

@@ -9,6 +9,7 @@ from scipy.stats import nct, ttest_1samp
 from scipy.stats import t as student_t
 
 from aslp_lib.course import figures, trial
+from aslp_lib.course.recorded import RESULTS
 
 ARMS = ("B", "C", "C_ES", "L", "L*", "M", "R", "K", "M_h", "R_h")
 FIELDS = {"shapes": [np.nan], "nuclei": [np.nan, *range(10)]}
@@ -159,6 +160,19 @@ def test_what_was_not_made_or_cannot_be_shown_is_named():
     assert "| not tested |" in next(line for line in lines if "differences of alpha" in line)
     noted = [line for line in lines if "not resolved (equivalence not testable)" in line]
     assert len(noted) == 1 and noted[0].startswith("| C - L |")
+
+
+def test_equivalence_is_declared_untestable_where_the_tuning_seeds_give_it_little_power():
+    for data, seeds in (("shapes", 20), ("nuclei", 10)):
+        frame = pandas.read_csv(RESULTS / f"trial_power_{data}.csv")
+        assert {*frame.seed} == {*range(5)}
+        little = [
+            contrast.label
+            for contrast in trial.PRIMARY
+            if contrast.label != "M_h - R_h"
+            and trial.power(trial.differences(frame, contrast), seeds, 0.05 / 8).equivalence < 0.5
+        ]
+        assert little == [*trial.NOT_TESTABLE[data]]
 
 
 def test_c_with_its_best_weights_stands_for_c_es_if_the_alphas_are_equal():
