@@ -35,6 +35,7 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
         yield comparison.summary(preset), *comparison.markers(preset), comparison.PAGE
     for page in (README.parents[1] / "README.md", comparison.PAGE):
         yield letters.verdict(), "<!-- verdict -->", "<!-- end of verdict -->", page
+    yield from trial_tables()
 
 
 def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
@@ -51,5 +52,5 @@ def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
 
 
 if __name__ == "__main__":
-    for arguments in (*tables(), *trial_tables()):
+    for arguments in tables():
         put_in_readme(*arguments)

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from aslp_lib.checks import require
-from aslp_lib.config import PRESETS, Settings
+from aslp_lib.config import PRESETS, Settings, default_preset
 from aslp_lib.experiments import records
 from aslp_lib.experiments.records import Record
 from aslp_lib.files import write
@@ -42,7 +42,7 @@ SETTINGS = PRESETS["demo"]
 def settings_of(data: str) -> Settings:
     """Return the settings of the shipped networks of one of the data sets in `SHIPPED`."""
     position("data", data, SHIPPED)
-    return SETTINGS if data == "shapes" else PRESETS[data]
+    return PRESETS[default_preset(data)]
 
 
 def load(method: str, data: str = "shapes") -> nn.Module:
