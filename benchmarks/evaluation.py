@@ -297,7 +297,7 @@ def main() -> None:
             "images": arguments.maps,
             "microseconds": 1e6 * spent / arguments.maps,
             "megabytes_over_decoding": over,
-            "counts_megabytes": (counts.table.nbytes + counts.quadrants.nbytes) / 2**20,
+            "counts_megabytes": (counts.table.nbytes + counts.columns["quadrants"].nbytes) / 2**20,
         },
     }
     write(RESULTS, json.dumps(results, indent=1) + "\n")

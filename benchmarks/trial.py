@@ -382,7 +382,7 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
         dataset: the set, with its `posterior` or `fields` if it has them.
     """
     p, y, fields = torch.sigmoid(logits), labels.double(), dataset.fields
-    counts = replace(Counts.from_probabilities(p, labels, GREY_LEVELS), groups=fields)
+    counts = Counts.from_probabilities(p, labels, GREY_LEVELS).with_columns(groups=fields)
     exact = {
         "nll": torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="none"),
         "brier": (p - y) ** 2,

@@ -139,7 +139,7 @@ def interval_notes(name: str, counts: Counts) -> list[str]:
     """
     if not 1 < counts.independent < FEW:
         return []
-    units = "images" if counts.groups is None else "groups of images"
+    units = "images" if "groups" not in counts.columns else "groups of images"
     return [
         f"{name}: 95 % intervals over {counts.independent} {units} are too narrow (of 30 images "
         "they held the truth in 80 to 87 % of trials, of 100 images in 91 to 95 %)"

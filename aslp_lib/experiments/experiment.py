@@ -525,7 +525,7 @@ def _scored(
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows: dict[str | None, Record] = {}
     for kind, images in parts.items():
-        counts = replace(Counts.join(images), groups=dataset.fields)
+        counts = Counts.join(images).with_columns(groups=dataset.fields)
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)

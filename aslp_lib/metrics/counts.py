@@ -10,13 +10,14 @@ joined along the images. Resampling the images yields confidence intervals.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aslp_lib.checks import require, require_type
 from aslp_lib.files import MAX_BYTES, read, write
@@ -48,13 +49,10 @@ class Counts:
         table: non-negative numbers of pixels, fewer than 2^63 in total, shape (images, 2,
             grey_levels) with an even number of grey levels; int64, or float64 for expected numbers
             (see `from_probabilities`).
-        quadrants: `structure.moments` of each quadrant and label, for the S-measure; int64 of shape
-            (images, 4, 2, 3). None if the geometry of the maps is unknown.
-        weighted_f: weighted F of each image, shape (images,), which needs the pixels themselves;
-            None if it was not computed.
-        names: names of the images, in order; empty if unknown.
-        groups: group of each image, shape (images,), such as the field of view of a crop. Errors
-            may be correlated within a group. None if the images are independent.
+        columns: what else is known of each image, by name; arrays of shape (images, ...). The
+            library uses "names"; "groups", such as the fields of view of crops, within which errors
+            may be correlated; "quadrants", the `structure.moments` that S needs; and "weighted_f",
+            which needs the pixels themselves. What is unknown is left out.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -63,10 +61,7 @@ class Counts:
     """
 
     table: np.ndarray
-    quadrants: np.ndarray | None = None
-    weighted_f: np.ndarray | None = None
-    names: tuple[str, ...] = ()
-    groups: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_type("the table of counts", self.table, np.ndarray, "a NumPy array")
@@ -88,18 +83,23 @@ class Counts:
                 f"too many pixels: {total:g}; expected fewer than 2^63, which 64-bit integers can "
                 "add up. Count fewer images at a time."
             )
-        for name, expected in (
-            ("quadrants", (n, 4, 2, 3)),
-            ("weighted_f", (n,)),
-            ("groups", (n,)),
-        ):
-            array = getattr(self, name)
-            if array is not None and array.shape != expected:
-                raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
-        if len(self.names) not in (0, n):
-            raise ValueError(
-                f"the number of names is {len(self.names)}; expected one for each of {n} images."
-            )
+        for name, column in self.columns.items():
+            if column.shape[:1] != (n,):
+                raise ValueError(
+                    f"the column {name} has shape {column.shape}; expected one entry for each of "
+                    f"{n} images."
+                )
+
+    def with_columns(self, **columns: ArrayLike | None) -> Counts:
+        """Return the same counts with other columns; None removes a column.
+
+        >>> counts = Counts(np.ones((2, 2, 256), np.int64)).with_columns(groups=[7, 7])
+        >>> counts.independent, counts.with_columns(groups=None).independent
+        (1, 2)
+        """
+        known = {**self.columns, **columns}
+        kept = {name: np.asarray(values) for name, values in known.items() if values is not None}
+        return replace(self, columns=kept)
 
     @classmethod
     def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
@@ -141,7 +141,7 @@ class Counts:
         cells |= prediction
         counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
         quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
-        return cls(quadrants.sum(axis=1), moments(quadrants))
+        return cls(quadrants.sum(axis=1), {"quadrants": moments(quadrants)})
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
@@ -246,8 +246,8 @@ class Counts:
         >>> len(Counts.join([part, part]))
         6
 
-        The set has quadrants, weighted F, names and groups only if all parts have them. Images of
-        different parts are of one group if their groups are equal.
+        The set has the columns that all parts have. Images of different parts are of one group if
+        their groups are equal.
 
         Raises:
             ValueError: if there are no parts, or if their numbers of grey levels differ.
@@ -262,31 +262,17 @@ class Counts:
                 "same in all parts. Count them all with the same grey_levels."
             )
 
-        def joined(name: str) -> Any:
-            arrays = [getattr(part, name) for part in parts]
-            return None if any(array is None for array in arrays) else np.concatenate(arrays)
-
-        names = tuple(name for part in parts for name in part.names)
-        return cls(
-            joined("table"),
-            joined("quadrants"),
-            joined("weighted_f"),
-            names if all(part.names for part in parts) else (),
-            joined("groups"),
-        )
+        common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
+        return cls(np.concatenate([part.table for part in parts]), columns)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, images: slice | np.ndarray) -> Counts:
         """Return the set of the images that a slice, a mask or an index array selects."""
-        return Counts(
-            self.table[images],
-            None if self.quadrants is None else self.quadrants[images],
-            None if self.weighted_f is None else self.weighted_f[images],
-            tuple(np.array(self.names, dtype=object)[images]) if self.names else (),
-            None if self.groups is None else self.groups[images],
-        )
+        columns = {name: column[images] for name, column in self.columns.items()}
+        return Counts(self.table[images], columns)
 
     def save(self, path: Path) -> None:
         """Write the counts as .npz, without pickled objects.
@@ -295,13 +281,12 @@ class Counts:
             ValueError: if the counts take more than `files.MAX_BYTES`, which `load` does not read.
             OSError: if the file cannot be written; see `files.write`.
         """
-        arrays = {key: value for key, value in vars(self).items() if value is not None}
-        names = np.array(arrays.pop("names"), dtype=np.str_)
-        size = sum(array.nbytes for array in (names, *arrays.values()))
+        arrays = {"table": self.table, **self.columns}
+        size = sum(array.nbytes for array in arrays.values())
         expected = f"at most {MAX_BYTES}, which `load` reads. Save parts of the images."
         require("the number of bytes of the counts", size, size <= MAX_BYTES, expected)
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, names=names, **arrays)
+        np.savez_compressed(buffer, **arrays)
         write(Path(path), buffer.getvalue())
 
     @classmethod
@@ -331,12 +316,10 @@ class Counts:
                 key: np.load(io.BytesIO(content), allow_pickle=False)
                 for key, content in members.items()
             }
-            labels = arrays.pop("names")
             # A damaged shape may declare any number of items of zero bytes.
-            if labels.ndim != 1 or not labels.itemsize:
-                raise ValueError("the names are not a list")
-            names = tuple(str(name) for name in labels)
-            return cls(**arrays, names=names)
+            if not all(array.itemsize for array in arrays.values()):
+                raise ValueError("an array has no bytes")
+            return cls(arrays.pop("table"), arrays)
         except Exception as error:  # reading a damaged file may raise any exception
             reason = (str(error) or type(error).__name__).rstrip(".")
             raise ValueError(
@@ -355,11 +338,15 @@ class Counts:
         return np.arange(self.grey_levels) / (self.grey_levels - 1)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the images, in order; empty if unknown."""
+        return tuple(map(str, self.columns.get("names", ())))
+
+    @property
     def group_index(self) -> np.ndarray:
         """Number of each image's group, from 0, or of the image if there are no groups."""
-        if self.groups is None:
-            return np.arange(len(self))
-        return np.unique(self.groups, return_inverse=True)[1]
+        groups = self.columns.get("groups", np.arange(len(self)))
+        return np.unique(groups, return_inverse=True)[1]
 
     @property
     def independent(self) -> int:

@@ -37,7 +37,7 @@ label  1    0    1    0
 0.739
 >>> print(f"{s_measure(counts):.2f}")  # (0.6232 + 0.2373) / 2: object and region
 0.43
->>> weighted_f(Counts(counts.table, weighted_f=np.array([0.7])))  # the mean over one image
+>>> weighted_f(counts.with_columns(weighted_f=[0.7]))  # the mean over one image
 0.7
 """
 
@@ -136,21 +136,20 @@ def _iou(counts: Counts) -> np.ndarray:
 
 
 def _structure(counts: Counts) -> np.ndarray:
-    if counts.quadrants is None:
-        raise ValueError(
-            "the counts have no quadrants; expected counts with quadrants, which S needs. Create "
-            "them with Counts.from_map."
-        )
-    return s_measures(counts.quadrants, counts.grey_levels - 1)
+    quadrants = _column(counts, "quadrants", "Create them with Counts.from_map")
+    return s_measures(quadrants, counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
-    if counts.weighted_f is None:
+    return _column(counts, "weighted_f", "Read the maps with ReadOptions.weighted_f")
+
+
+def _column(counts: Counts, name: str, advice: str) -> np.ndarray:
+    if name not in counts.columns:
         raise ValueError(
-            "the counts have no weighted F; expected counts that include it. Read the maps with "
-            "the option ReadOptions.weighted_f."
+            f"the counts have no column {name}; expected counts that include it. {advice}."
         )
-    return counts.weighted_f
+    return counts.columns[name]
 
 
 mae = ImageMean(_absolute_error)

@@ -48,7 +48,7 @@ class Score:
         unit: "%" for a share, which tables multiply by 100; "nats"; or "" for no unit.
         better: preferred values: "less", "more" or nearer to "zero"; None for a property of the
             set of images, which has no best value and no interval.
-        needs: field of `Counts`, besides the table, without which the score is NaN.
+        needs: column of `Counts` without which the score is NaN.
         takes_bins: True if the function has the argument `bins`.
         visibility: places where the score is displayed.
         bounds: function from the sums over bins of the images, and the draws of their resamples, to
@@ -61,7 +61,7 @@ class Score:
     _: KW_ONLY
     unit: Literal["%", "nats", ""] = ""
     better: Literal["less", "more", "zero"] | None
-    needs: Literal["quadrants", "weighted_f"] | None = None
+    needs: str | None = None
     takes_bins: bool = False
     visibility: Visibility = Visibility.FILES
     bounds: Callable[[ImageBins, np.ndarray], tuple[float, float]] | None = None
@@ -85,9 +85,9 @@ class Score:
         0.5
 
         Returns:
-            The score; NaN if it is undefined, or if the counts lack the field that it needs.
+            The score; NaN if it is undefined, or if the counts lack the column that it needs.
         """
-        if self.needs is not None and getattr(counts, self.needs) is None:
+        if self.needs is not None and self.needs not in counts.columns:
             return math.nan
         return self.with_bins(bins)(counts)
 

@@ -67,7 +67,7 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]]))
-    >>> s_measures(counts.quadrants, top=255).round(4)  # (2 * 0.8 / (0.8^2 + 1) + 1) / 2
+    >>> s_measures(counts.columns["quadrants"], top=255).round(4)  # (2 * 0.8 / (0.8^2 + 1) + 1) / 2
     array([0.9878])
 
     Args:

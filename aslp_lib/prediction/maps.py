@@ -6,7 +6,7 @@ import importlib.util
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,7 @@ def count_maps(
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
     counts = _count(paths, dataset.mask, reading, dataset.name, progress)
-    return replace(counts, groups=dataset.fields)
+    return counts.with_columns(groups=dataset.fields)
 
 
 def count_folders(
@@ -171,7 +171,7 @@ def _count(
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         if reading.weighted_f:
-            return replace(counts, weighted_f=np.array([weighted_f(prediction, labels)]))
+            return counts.with_columns(weighted_f=[weighted_f(prediction, labels)])
         return counts
 
     workers = reading.num_workers or os.cpu_count() or 1
@@ -179,7 +179,7 @@ def _count(
         # With one worker, this thread counts: handing the work over would cost more than it gains.
         parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
         bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
-        return replace(Counts.join(list(bar)), names=tuple(paths))
+        return Counts.join(list(bar)).with_columns(names=list(paths))
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -331,7 +330,8 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     """
     indices = range(len(dataset))
     maps = grey_level_maps(network, dataset, indices)
-    return replace(Counts.from_maps(maps, map(dataset.mask, indices)), groups=dataset.fields)
+    counts = Counts.from_maps(maps, map(dataset.mask, indices))
+    return counts.with_columns(groups=dataset.fields)
 
 
 def to_png(prediction: np.ndarray) -> bytes:

@@ -165,8 +165,8 @@ class Recalibration(ABC):
     def apply_counts(self, counts: Counts) -> Counts:
         """Return the counts of the recalibrated predictions.
 
-        Grey levels are replaced by `recalibrated_grey_levels`. The result has no quadrants and no
-        weighted F, because both need the pixels.
+        Grey levels are replaced by `recalibrated_grey_levels`. Of the columns, the result has
+        names and groups, because others need the pixels.
 
         >>> from aslp_lib.recalibration import Temperature
         >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
@@ -179,7 +179,8 @@ class Recalibration(ABC):
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
-        return Counts(changed, names=counts.names, groups=counts.groups)
+        kept = {name: counts.columns.get(name) for name in ("names", "groups")}
+        return Counts(changed).with_columns(**kept)
 
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Compute the grey level to which each grey level is recalibrated.

@@ -51,7 +51,7 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
             tables.append(Counts.from_probabilities(probabilities, labels).table)
     table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
     rows = distributed.all_gather_rows(table, part, len(dataset), accelerator)
-    return Counts(rows.cpu().numpy(), groups=dataset.fields)
+    return Counts(rows.cpu().numpy()).with_columns(groups=dataset.fields)
 
 
 def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: Settings) -> Counts:

@@ -107,7 +107,8 @@ def a_run(path: Path) -> None:
 
 def counts(folder: Path) -> Iterable[bytes]:
     table = np.arange(2 * 2 * 256).reshape(2, 2, 256) % 7
-    for each in (Counts(table, None, np.array([0.5, 0.25]), ("a", "b")), Counts(table / 3)):
+    columns = {"weighted_f": [0.5, 0.25], "names": ["a", "b"]}
+    for each in (Counts(table).with_columns(**columns), Counts(table / 3)):
         each.save(folder / "good.npz")
         yield (folder / "good.npz").read_bytes()
 

@@ -170,4 +170,4 @@ def test_counts_of_crops_are_grouped_by_fields_of_view():
         predicted_counts(network, Corrupted(part, "noise1")),
         validate(network, part, PRESETS["nuclei"]),
     ):
-        np.testing.assert_array_equal(grouped.groups, part.fields)
+        np.testing.assert_array_equal(grouped.columns["groups"], part.fields)

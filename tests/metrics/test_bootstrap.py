@@ -99,10 +99,10 @@ def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
 
 def test_bad_arguments():
     counts, ece = random_counts(3), calibration.ece
-    first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
+    first, other = (counts.with_columns(names=[*names]) for names in ("abc", "abd"))
     for message, function, *arguments in (
         ("1; expected two or more", bounds, counts[:1], ece),
-        ("1; expected two or more", bounds, Counts(counts.table, groups=np.zeros(3)), ece),
+        ("1; expected two or more", bounds, counts.with_columns(groups=np.zeros(3)), ece),
         (r"\(3 and 2,", difference, counts, counts[:2], ece),
         (r"\(3 and 3, .* different names\)", difference, first, other, ece),
     ):

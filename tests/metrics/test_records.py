@@ -13,7 +13,7 @@ from aslp_lib.metrics.score import ImageMean
 
 def some_counts(images=3):
     table = np.random.default_rng(0).integers(0, 5, (images, 2, 256))
-    return Counts(table, weighted_f=np.linspace(0.2, 0.6, images))
+    return Counts(table).with_columns(weighted_f=np.linspace(0.2, 0.6, images))
 
 
 def test_every_score_stands_in_the_registry_once_and_complete():
