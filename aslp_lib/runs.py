@@ -22,9 +22,8 @@ from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import discard_partials, locked, read_csv, whole_folder, write, write_csv
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.tensors import load_tensors
+from aslp_lib.tensors import fill, load_tensors
 
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
@@ -64,7 +63,7 @@ class MethodFolder:
 
     def recalibration(self, name: str) -> Path:
         """Return the path of a fitted recalibration's parameters."""
-        return self.path / f"{name}{RECALIBRATIONS[name].suffix}"
+        return self.path / f"{name}.safetensors"
 
     def maps(self, name: str, recalibration: str | None = None) -> Path:
         """Return the folder of a set's maps.

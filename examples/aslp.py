@@ -127,7 +127,7 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
         binary_masks = write_maps(out / "masks", test_set.stems, masks) // 255
         for name, z in {
             label: logits,
-            f"{label} + temperature scaling": temperature.apply(logits),
+            f"{label} + temperature scaling": temperature(logits),
         }.items():
             maps = write_maps(out / "maps" / name, test_set.stems, z.sigmoid())
             counts[name] = Counts.from_maps(maps, binary_masks)

@@ -13,8 +13,7 @@ from aslp_lib import networks, runs
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.networks.base import fill
-from aslp_lib.tensors import fingerprint, load_tensors, save_tensors
+from aslp_lib.tensors import fill, fingerprint, load_tensors, save_tensors
 
 
 def test_a_taken_folder_gets_a_number_and_each_keeps_its_settings(tmp_path):

@@ -33,7 +33,7 @@ class Recalibrate(Command):
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
-    """JSON file to write the fitted recalibration to."""
+    """Safetensors file to write the fitted recalibration to."""
     maps: Path | None = None
     """Folder of the maps to recalibrate."""
     out: Path | None = None
@@ -48,7 +48,7 @@ class Recalibrate(Command):
         if self.out is not None:
             check_new_folder("--out", self.out)
         if self.save is not None:
-            check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
+            check_output("--save", self.save, (".safetensors",))
             if self.out is not None and self.save.resolve().is_relative_to(self.out.resolve()):
                 raise ValueError(
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."

@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
@@ -281,7 +281,7 @@ class Counts:
             ValueError: if the counts take more than `files.MAX_BYTES`, which `load` does not read.
             OSError: if the file cannot be written; see `files.write`.
         """
-        arrays = {"table": self.table, **self.columns}
+        arrays: dict[str, Any] = {"table": self.table, **self.columns}
         size = sum(array.nbytes for array in arrays.values())
         expected = f"at most {MAX_BYTES}, which `load` reads. Save parts of the images."
         require("the number of bytes of the counts", size, size <= MAX_BYTES, expected)

@@ -248,6 +248,8 @@ def predicted_maps(
     """
     accelerator = accelerator_for(settings)
     selected = range(len(dataset)) if indices is None else indices
+    for recalibration in filter(None, changes.values()):
+        recalibration.attach(network, getattr(network, "pooled_features", None))
     for images, _, batch in loader(dataset, settings, accelerator, selected):
         with accelerator.autocast():
             raw = network(images).float()
@@ -259,7 +261,7 @@ def predicted_maps(
         for key, change in changes.items():
             probabilities = uncalibrated
             if change is not None:
-                probabilities = resized(change.apply_on_images(raw, images, network))
+                probabilities = resized(change(raw, images))
             for by_key, before, probability in zip(maps, uncalibrated, probabilities, strict=True):
                 if change is not None and change.preserves_decisions:
                     probability = preserve_decisions(probability, before)

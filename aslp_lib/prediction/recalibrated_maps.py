@@ -15,9 +15,9 @@ from aslp_lib.files import whole_folder, write
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.maps import ReadOptions, count_folders, find_maps
 from aslp_lib.prediction.predict import to_png
-from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Recalibration
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
-ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration))
+ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not kind.needs_network)
 """Names of the recalibrations that need only maps, and neither images nor a network."""
 ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
@@ -35,7 +35,7 @@ def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibr
     ...         Image.fromarray(np.uint8([grey_levels])).save(path / "image.png")
     ...     pairs = [(maps, masks)]
     ...     temperature, counts = fit_on_maps("temperature_scaling", pairs)
-    >>> temperature.value > 1  # confidence 86 %, accuracy 75 %
+    >>> bool(temperature.value > 1)  # confidence 86 %, accuracy 75 %
     True
 
     Args:
@@ -58,8 +58,7 @@ def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibr
         )
     reading = ReadOptions(weighted_f=False)
     clean, *corrupted = (count_folders(*pair, reading) for pair in pairs)
-    further = (corrupted,) if kind in ON_CORRUPTED else ()
-    return RECALIBRATIONS[kind]().fit(clean, *further), clean
+    return RECALIBRATIONS[kind]().fit(clean, corrupted), clean
 
 
 def change_maps(change: Recalibration, maps: Path, out: Path) -> int:

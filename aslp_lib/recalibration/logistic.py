@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, as_float32, as_floats
+from aslp_lib.recalibration.base import Recalibration, as_floats
+from aslp_lib.recalibration.features import Images
 
 STEPS = 100
 """Largest number of Newton steps. Far from the minimum, each changes a logit by log 2 or more."""
@@ -20,7 +21,6 @@ SINGULAR = 1e-12
 """Eigenvalues of the Hessian below this share of the largest one are treated as 0."""
 
 
-@dataclass(frozen=True)
 class Logistic(Recalibration):
     """Platt scaling: `p' = sigmoid(a z + b)` with slope a and offset b.
 
@@ -30,7 +30,7 @@ class Logistic(Recalibration):
     Source: Platt, Advances in Large Margin Classifiers, 1999.
 
     >>> import torch
-    >>> Logistic(slope=0.5, offset=1.0).apply(torch.tensor([-3.0, 1.0]))
+    >>> Logistic(slope=0.5, offset=1.0)(torch.tensor([-3.0, 1.0]))
     tensor([-0.5000,  1.5000])
 
     At p = 0.8, four of five pixels are foreground; at p = 0.2, one of two. The fit maps the logits
@@ -47,16 +47,14 @@ class Logistic(Recalibration):
     label = "logistic"
     preserves_decisions = False
 
-    slope: float = 1.0
-    """Slope a."""
-    offset: float = 0.0
-    """Offset b."""
+    defaults: ClassVar = {"slope": 1.0, "offset": 0.0}
 
-    def __post_init__(self) -> None:
-        as_float32("slope", self.slope)
-        as_float32("offset", self.offset)
+    slope: Tensor
+    """Slope a, a number."""
+    offset: Tensor
+    """Offset b, a number."""
 
-    def minimise(self, counts: Counts) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Fit a logistic regression of the labels on the logits of grey levels.
 
         The targets are `(N1 + 1) / (N1 + 2)` for the N1 foreground pixels and `1 / (N0 + 2)` for
@@ -72,14 +70,14 @@ class Logistic(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        background, foreground = pixels_to_fit(counts)
+        background, foreground = pixels_to_fit(clean)
         total = background.sum() + foreground.sum()
         share = (background + foreground) / total
         target = (
             background / (background.sum() + 2)
             + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
         ) / total
-        z = grey_level_logits(counts.grey_levels)
+        z = grey_level_logits(clean.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
         parameters = np.array([1.0, 0.0])
         for _ in range(STEPS):
@@ -93,9 +91,10 @@ class Logistic(Recalibration):
             parameters += step * np.log1p(change) / change
         return type(self)(*parameters.tolist())
 
-    def apply(self, logits: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
         """Compute `a z + b`."""
-        return self.slope * as_floats(logits) + self.offset
+        logits = as_floats(logits)
+        return self.slope.to(logits) * logits + self.offset.to(logits)
 
     def describe(self) -> str:
         """Return slope and offset."""

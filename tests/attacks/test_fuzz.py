@@ -164,7 +164,7 @@ def a_checkpoint(path: Path) -> None:
 
 
 def recalibrations(folder: Path) -> Iterable[bytes]:
-    fitted = [kind() for kind in RECALIBRATIONS.values() if kind.suffix == ".json"]
+    fitted = [kind() for kind in RECALIBRATIONS.values()]
     fitted.append(Isotonic((-2.0, 0.5, 3.0), (-1.0, -1.0, 2.0)))
     fitted.append(Histogram(edges=(-2.0, 0.5), values=(-1.0, 1.0, 0.0)))
     for each in fitted:
@@ -179,7 +179,8 @@ def a_recalibration(path: Path) -> None:
     for name, kind in RECALIBRATIONS.items():
         if re.search(rf"\b{name}\b", text):
             network = networks.build("tiny").eval()
-            changed = kind.load(path).apply_on_images(logits, images, network)
+            fitted = kind.load(path).attach(network, network.pooled_features)
+            changed = fitted(logits, images)
             assert changed.shape == logits.shape and not changed.isnan().any()
 
 
@@ -190,7 +191,9 @@ READERS = {
     "counts": Reader("counts.npz", counts, spoiled.npz, some_counts),
     "weights": Reader("one.safetensors", weights, spoiled.safetensors, a_trained_network),
     "checkpoints": Reader("last.safetensors", training, spoiled.safetensors, a_checkpoint),
-    "recalibrations": Reader("one.json", recalibrations, spoiled.json_text, a_recalibration),
+    "recalibrations": Reader(
+        "one.safetensors", recalibrations, spoiled.safetensors, a_recalibration
+    ),
 }
 
 

@@ -37,7 +37,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     names = ["bce", "bce+temperature_scaling", "bce+flip"]
     metrics = json.loads(run.metrics.read_text())
     assert all(list(rows) == names for rows in metrics.values())
-    fitted = Temperature.load(run.path / "bce" / "temperature_scaling.json")
+    fitted = Temperature.load(run.path / "bce" / "temperature_scaling.safetensors")
     page = run.report.read_text()
     assert (
         f"BCE + temperature scaling: T = {fitted.value:.3f}; the network decides as before" in page
@@ -79,10 +79,10 @@ def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             train(cut)
     assert cut.weights.exists()
-    with pytest.raises(FileNotFoundError, match=r"no .*logistic\.json.*[Tt]rain BCE to its end"):
+    with pytest.raises(FileNotFoundError, match=r"no .*logistic\..*[Tt]rain BCE to its end"):
         predict.predict_run(settings, settings.load_data(), "bce", cut)
     train(cut)
-    for file in ("weights.safetensors", "logistic.json"):
+    for file in ("weights.safetensors", "logistic.safetensors"):
         assert (cut.path / file).read_bytes() == (whole.path / file).read_bytes()
 
 
