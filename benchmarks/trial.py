@@ -43,7 +43,7 @@ from aslp_lib.data.base import DataSplits, SaliencySet, derived_seed
 from aslp_lib.data.shapes import SHIFTED, TEST, ShapelessTextures, Shapes
 from aslp_lib.files import write
 from aslp_lib.methods import METHODS, Draws, Method
-from aslp_lib.methods.aslp import ASLP, perturbed_targets
+from aslp_lib.methods.aslp import ASLP, sc_bce
 from aslp_lib.methods.base import NoOptions
 from aslp_lib.methods.constant_alpha import ConstantAlpha, ConstantAlphaOptions
 from aslp_lib.metrics import calibration, scores
@@ -121,8 +121,7 @@ class Replay(Method[NoOptions]):
 
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha = self.schedule[self.epoch][index]
-        targets = perturbed_targets(labels, alpha, HARD_INVERSION, draws, expected=False)
-        return super().loss(logits, targets, index, draws)
+        return sc_bce(logits, labels, alpha, HARD_INVERSION, draws, expected=False)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epoch += 1

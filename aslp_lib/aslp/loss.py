@@ -26,6 +26,8 @@ def sc_bce_with_logits(
     reduction: str = "mean",
     ignore_index: int | None = None,
     generator: torch.Generator | None = None,
+    uniform: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Compute SC-BCE, the self-calibrating binary cross entropy, in nats.
 
@@ -46,9 +48,9 @@ def sc_bce_with_logits(
     Args:
         logits: (N, ...) outputs z of the network. If one is NaN or infinite, the mean is NaN, as
             with torch's own loss.
-        labels: labels y of the same shape, in {0, 1}, or `ignore_index`. Other values raise an
-            error on a CPU; on other devices they are not checked, because the check would
-            synchronise the device.
+        labels: labels y of the same shape, in {0, 1}, in between for soft labels, or
+            `ignore_index`. Other values raise an error on a CPU; on other devices they are not
+            checked, because the check would synchronise the device.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
         technique: the perturbation technique, which sets beta.
         use_expected_targets: use the expected target instead of sampling Z. The expected loss is
@@ -58,6 +60,7 @@ def sc_bce_with_logits(
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
         generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
             for all images (on a CPU; see `sampled_targets`).
+        uniform, noise: random numbers to use instead of new draws; see `sampled_targets`.
 
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
@@ -78,14 +81,14 @@ def sc_bce_with_logits(
         ignored = labels == ignore_index
         logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
         weight = (~ignored).to(logits.dtype)
-    check_labels(labels, labels * labels == labels, "0 or 1")  # only 0 and 1 are their own squares
+    check_labels(labels, (labels >= 0) & (labels <= 1))  # half precision would round 1.0001 to 1
     labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
-        targets = sampled_targets(labels, alpha, technique, generator)
+        targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
     loss = F.binary_cross_entropy_with_logits(logits, targets, weight=weight, reduction=reduction)
     if weight is not None and reduction == "mean":
         labelled_fraction = weight.mean(dtype=loss.dtype)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.checks import require
-from aslp_lib.methods.aslp import perturbed_targets
+from aslp_lib.methods.aslp import sc_bce
 from aslp_lib.methods.base import Draws, Method
 
 Bounded = Literal["HI", "SI", "M", "DM"]
@@ -54,5 +54,4 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha = labels.new_full((len(labels),), self.options.alpha)
         technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
-        targets = perturbed_targets(labels, alpha, technique, draws, expected=expected)
-        return super().loss(logits, targets, index, draws)
+        return sc_bce(logits, labels, alpha, technique, draws, expected=expected)

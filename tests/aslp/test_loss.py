@@ -168,7 +168,7 @@ def test_of_an_empty_batch_the_loss_is_0(images, ignored, reduction):
 @pytest.mark.parametrize(
     ("dtype", "label", "ignored"),
     [
-        *((torch.float64, label, None) for label in (255, -1, 0.5, math.nan)),
+        *((torch.float64, label, None) for label in (255, -1, 1.5, math.nan)),
         (torch.float64, 2, 255),
         # Labels are checked before half precision rounds them.
         *((dtype, 2049, 2048) for dtype in (torch.float16, torch.bfloat16)),
