@@ -17,7 +17,7 @@ from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import TRAIN
-from aslp_lib.data.images import MAX_PIXELS, Grey
+from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS

@@ -10,7 +10,7 @@ import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.data.check import SIZES, check_data
-from aslp_lib.data.images import Grey
+from aslp_lib.maps.read import Grey
 
 
 @dataclass(frozen=True)

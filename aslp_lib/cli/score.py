@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aslp_lib.cli.base import Command
-from aslp_lib.data.images import Grey
-from aslp_lib.data.listing import find_images
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
+from aslp_lib.maps.listing import find_images
+from aslp_lib.maps.read import Grey
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
-from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F, ReadOptions
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from tqdm.contrib.concurrent import thread_map
 
-from aslp_lib.data import listing
 from aslp_lib.data.folders import (
     TEXTURES,
     TRAIN,
@@ -20,8 +19,9 @@ from aslp_lib.data.folders import (
     find_test_folders,
     refuse_other_size,
 )
-from aslp_lib.data.images import Grey, read_image, read_mask
 from aslp_lib.files import require_exists
+from aslp_lib.maps import listing
+from aslp_lib.maps.read import Grey, read_image, read_mask
 
 SIZES = {
     TRAIN.name: 10553,

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.data.images import through_jpeg
+from aslp_lib.maps.read import through_jpeg
 
 Item = tuple[Tensor, Tensor]
 """Image (3, H, W) uint8 and mask (1, H, W)."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.data.images import Grey
 from aslp_lib.data.nuclei import nuclei
 from aslp_lib.data.shapes import shapes
 from aslp_lib.files import require_exists
+from aslp_lib.maps.read import Grey
 
 DATASETS: dict[str, Callable[..., DataSplits]] = {"shapes": shapes, "nuclei": nuclei}
 """Functions that load the embedded data sets, by name. `load` passes its keywords on."""

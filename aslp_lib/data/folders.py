@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
-from aslp_lib.data.images import Grey, read_image, read_mask_grey_levels, stored_size
-from aslp_lib.data.listing import (
+from aslp_lib.files import read
+from aslp_lib.maps.listing import (
     find_images,
     read_list,
     refuse,
     refuse_empty,
     refuse_unprintable,
 )
-from aslp_lib.files import read
+from aslp_lib.maps.read import Grey, read_image, read_mask_grey_levels, stored_size
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"

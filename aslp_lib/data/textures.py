@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from aslp_lib.data.images import read_image
-from aslp_lib.data.listing import read_list
 from aslp_lib.files import require_exists, whole_folder
+from aslp_lib.maps.listing import read_list
+from aslp_lib.maps.read import read_image
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:

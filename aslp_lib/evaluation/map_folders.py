@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from aslp_lib.data.listing import has_control_characters
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
-from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders, find_maps
+from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_folders, find_maps
+from aslp_lib.maps.listing import has_control_characters
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""

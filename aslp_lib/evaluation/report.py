@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from matplotlib.figure import Figure
 
-from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.scores import Evaluation
@@ -22,10 +21,11 @@ from aslp_lib.evaluation.tables import (
     best_in_bold,
     summary_headings,
 )
+from aslp_lib.maps.count import STRETCHED
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score, calibration
 from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
-from aslp_lib.prediction.maps import STRETCHED
 
 if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits, SaliencySet

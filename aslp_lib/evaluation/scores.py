@@ -6,19 +6,21 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
+from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
+from aslp_lib.maps.listing import refuse
 from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
 from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
 
 if TYPE_CHECKING:
-    from aslp_lib.data.base import DataSplits
+    from aslp_lib.data.base import DataSplits, SaliencySet
     from aslp_lib.runs import Run
 
 MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
@@ -166,6 +168,39 @@ def flat(
         for method, row in methods.items()
     ]
     return ["set", "method", *keys], lines
+
+
+def count_maps(
+    maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+) -> Counts:
+    """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset = Shapes("test", 2, seed=0, size=16)
+    >>> with TemporaryDirectory() as folder:
+    ...     for stem in dataset.stems:
+    ...         Image.new("L", (16, 16), 255).save(Path(folder, f"{stem}.png"))
+    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False), progress=False)
+    >>> len(counts), counts.pixels
+    (2, 512)
+
+    Args:
+        maps: folder of the maps.
+        dataset: set that the maps were predicted for.
+        reading: how maps and masks are read.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
+            message names them.
+    """
+    paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
+    missing = {stem for stem, path in paths.items() if not path.is_file()}
+    refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
+    counts = count_files(paths, dataset.mask, reading, name=dataset.name, progress=progress)
+    return counts.with_columns(groups=dataset.fields)
 
 
 def evaluate_run(

@@ -386,25 +386,3 @@ def _check_mask(mask: np.ndarray) -> None:
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."
         )
-
-
-def min_max(prediction: np.ndarray) -> np.ndarray:
-    """Stretch a map to the full range, as the released code of ASLP did before writing maps.
-
-    Use it only to reproduce such maps: it changes every confidence, so that calibration metrics no
-    longer describe the network. A constant map becomes 0.
-
-    >>> min_max(np.uint8([[100, 150, 200]]))
-    array([[  0, 128, 255]], dtype=uint8)
-
-    Args:
-        prediction: map (H, W) of uint8 grey levels or floating-point probabilities.
-
-    Returns:
-        The stretched map, of the same type.
-    """
-    low, high = float(prediction.min()), float(prediction.max())
-    stretched = (prediction - low) / (high - low) if high > low else np.zeros(prediction.shape)
-    if prediction.dtype == np.uint8:
-        stretched = np.rint(255 * stretched)
-    return stretched.astype(prediction.dtype)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,6 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
@@ -21,8 +19,10 @@ from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.files import whole_folder, write
+from aslp_lib.maps.resize import own_size
+from aslp_lib.maps.write import min_max, to_grey_levels, to_png
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
@@ -30,7 +30,6 @@ from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, loader
-from aslp_lib.training.validation import own_size, to_grey_levels
 
 K = TypeVar("K", bound=Hashable)
 IMAGES_AT_ONCE = 50
@@ -334,14 +333,3 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     maps = grey_level_maps(network, dataset, indices)
     counts = Counts.from_maps(maps, map(dataset.mask, indices))
     return counts.with_columns(groups=dataset.fields)
-
-
-def to_png(prediction: np.ndarray) -> bytes:
-    r"""Encode an 8-bit map (H, W) as a greyscale PNG.
-
-    >>> to_png(np.uint8([[255, 0]]))[:4]
-    b'\x89PNG'
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(prediction).save(buffer, format="png", compress_level=1)
-    return buffer.getvalue()

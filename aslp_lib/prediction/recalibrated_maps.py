@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from aslp_lib.data.images import read_map
 from aslp_lib.files import whole_folder, write
+from aslp_lib.maps.count import ReadOptions, count_folders, find_maps
+from aslp_lib.maps.read import read_map
+from aslp_lib.maps.write import to_png
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.maps import ReadOptions, count_folders, find_maps
-from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
 ON_MAPS = tuple(k for k, kind in RECALIBRATIONS.items() if not kind.needs_network)

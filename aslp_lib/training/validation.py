@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.maps.resize import own_size
+from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, MAP_GREY_LEVELS, Counts
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for, loader
@@ -64,41 +65,3 @@ def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: 
     # A map thresholded at 128 never equals a grey pixel, so any prediction there counts as wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)
     return Counts.from_map(prediction, truth)
-
-
-def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> np.ndarray:
-    """Compute the map of probabilities at an image's own size from the network's logits.
-
-    Args:
-        logit: (1, S, S) logits of one image.
-        shape: (H, W) of the image.
-        resize_logits: resize logits instead of probabilities.
-
-    Returns:
-        (H, W) probabilities, float32.
-
-    >>> own_size(torch.zeros(1, 2, 2), (1, 3), resize_logits=False).tolist()
-    [[0.5, 0.5, 0.5]]
-    """
-    if resize_logits:
-        return torch.sigmoid(torch.from_numpy(to_size(logit, shape))).numpy()
-    return to_size(torch.sigmoid(logit), shape)
-
-
-def to_size(values: Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (1, S, S) values bilinearly to (H, W), as a float32 array.
-
-    >>> to_size(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), (1, 4)).tolist()
-    [[0.0, 0.25, 0.75, 1.0]]
-    """
-    resized = F.interpolate(values[None], size=shape, mode="bilinear", align_corners=False)
-    return resized[0, 0].numpy()
-
-
-def to_grey_levels(probability: np.ndarray) -> np.ndarray:
-    """Convert probabilities to 8-bit grey levels, `round(255 * p)`.
-
-    >>> to_grey_levels(np.array([0.0, 0.25, 1.0])).tolist()
-    [0, 64, 255]
-    """
-    return np.rint(255 * probability).astype(np.uint8)

@@ -24,8 +24,8 @@ from torch import nn
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
-from aslp_lib.data.listing import read_list
+from aslp_lib.maps.listing import read_list
+from aslp_lib.maps.read import read_image, read_map, read_mask, stored_size
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Histogram, Isotonic
 from aslp_lib.runs import MethodFolder, Run, load_weights

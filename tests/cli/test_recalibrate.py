@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from aslp_lib.cli import main
+from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import calibration
-from aslp_lib.prediction.maps import ReadOptions, count_folders
 from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 

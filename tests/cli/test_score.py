@@ -18,9 +18,9 @@ from PIL import Image
 import aslp_lib
 from aslp_lib.cli import main
 from aslp_lib.files import read_csv
+from aslp_lib.maps.count import STRETCHED, WEIGHTED_F
 from aslp_lib.metrics import calibration, scores
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -85,7 +85,7 @@ def test_intervals_over_few_images_are_said_to_be_too_narrow(elsewhere, capsys, 
 
 def test_weighted_f_may_be_left_out_or_missing(elsewhere, capsys, monkeypatch):
     """Who leaves it out needs no note that it is missing; who lacks the extra is told once."""
-    monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
+    monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail
     write_set(["maps"], "SOD/GT")
     for words, notes in ((["--no-weighted-f"], 0), ([], 1)):
         assert main([*ONE, "--out", "scores.json", *words]) == 0

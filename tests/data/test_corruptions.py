@@ -21,8 +21,8 @@ from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.data.images import read_map
 from aslp_lib.data.shapes import Shapes
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import calibration
 from aslp_lib.networks import TinyUNet
 from aslp_lib.prediction.predict import predict

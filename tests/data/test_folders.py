@@ -8,8 +8,8 @@ from PIL import Image
 
 from aslp_lib.data import datasets
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
-from aslp_lib.data.listing import find_images, read_list
 from aslp_lib.data.shapes import Shapes, shapes
+from aslp_lib.maps.listing import find_images, read_list
 
 
 def test_the_paper_s_layout(paper_root):

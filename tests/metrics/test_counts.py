@@ -8,8 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aslp_lib.maps.write import min_max
 from aslp_lib.metrics import bootstrap, calibration, score
-from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.structure import centroid
 
 

@@ -10,7 +10,7 @@ from aslp_lib.metrics import SCORES, saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
-from aslp_lib.prediction import maps
+from aslp_lib.maps import count
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_agreement_with_pysodmetrics(cases, case):
             "adaptive_f": f.get_results()["fm"]["adaptive"],
             "max_f_mean_pr": np.max(1.3 * p * r / np.maximum(0.3 * p + r, 1e-12)),
         }
-        ours = [maps.weighted_f(m, y) for m, y in zip(levels, labels, strict=True)]
+        ours = [count.weighted_f(m, y) for m, y in zip(levels, labels, strict=True)]
         np.testing.assert_allclose(ours, weighted.weighted_fms)
     else:
-        assert np.isnan(maps.weighted_f(levels[0], labels[0]))
+        assert np.isnan(count.weighted_f(levels[0], labels[0]))
     for name, value in theirs.items():
         assert SCORES[name].value(counts, 10) == pytest.approx(value, abs=1e-6), name
     if case == "faint":  # images whose best thresholds differ

@@ -14,9 +14,9 @@ from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.maps.count import ReadOptions
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.prediction import predict, provenance
-from aslp_lib.prediction.maps import ReadOptions
 from aslp_lib.recalibration import Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 

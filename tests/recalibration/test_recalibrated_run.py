@@ -13,8 +13,8 @@ from processes import launch
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.data.images import read_map
 from aslp_lib.files import write
+from aslp_lib.maps.read import read_map
 from aslp_lib.prediction import predict
 from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
-from aslp_lib.data.images import Grey, read_map, read_mask
-from aslp_lib.data.listing import find_images, refuse
-from aslp_lib.metrics.counts import Counts, min_max
-
-if TYPE_CHECKING:
-    from aslp_lib.data.base import SaliencySet
+from aslp_lib.maps.listing import find_images, refuse
+from aslp_lib.maps.read import Grey, read_map, read_mask
+from aslp_lib.maps.write import min_max
+from aslp_lib.metrics.counts import Counts
 
 WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
 """Whether weighted F can be measured. It needs PySODMetrics (the optional extra `saliency`)."""
@@ -64,39 +61,6 @@ AS_IT_IS = ReadOptions()
 """Default options: maps are counted as they are."""
 
 
-def count_maps(
-    maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
-) -> Counts:
-    """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
-
-    >>> from tempfile import TemporaryDirectory
-    >>> from PIL import Image
-    >>> from aslp_lib.data.shapes import Shapes
-    >>> dataset = Shapes("test", 2, seed=0, size=16)
-    >>> with TemporaryDirectory() as folder:
-    ...     for stem in dataset.stems:
-    ...         Image.new("L", (16, 16), 255).save(Path(folder, f"{stem}.png"))
-    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False), progress=False)
-    >>> len(counts), counts.pixels
-    (2, 512)
-
-    Args:
-        maps: folder of the maps.
-        dataset: set that the maps were predicted for.
-        reading: how maps and masks are read.
-        progress: show a progress bar.
-
-    Raises:
-        ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
-            message names them.
-    """
-    paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
-    missing = {stem for stem, path in paths.items() if not path.is_file()}
-    refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
-    counts = _count(paths, dataset.mask, reading, dataset.name, progress)
-    return counts.with_columns(groups=dataset.fields)
-
-
 def count_folders(
     maps: Path, masks: Path, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
 ) -> Counts:
@@ -138,7 +102,7 @@ def count_folders(
     def mask(index: int) -> np.ndarray:
         return read_mask(mask_files[stems[index]], reading.grey)
 
-    return _count(map_files, mask, reading, Path(maps).name, progress)
+    return count_files(map_files, mask, reading, name=Path(maps).name, progress=progress)
 
 
 def find_maps(folder: Path) -> dict[str, Path]:
@@ -153,14 +117,27 @@ def find_maps(folder: Path) -> dict[str, Path]:
     return dict(sorted(maps.items()))
 
 
-def _count(
-    paths: dict[str, Path],
+def count_files(
+    paths: Mapping[str, Path],
     mask: Callable[[int], np.ndarray],
-    reading: ReadOptions,
-    name: str,
-    progress: bool,
+    reading: ReadOptions = AS_IT_IS,
+    *,
+    name: str = "",
+    progress: bool = True,
 ) -> Counts:
-    """Count map files, given by stem, against `mask(index)`, in several threads."""
+    """Count the pixels of map files against masks, in several threads.
+
+    Args:
+        paths: stem -> map.
+        mask: function from the position of a map to its mask (H, W) of 0 and 1.
+        reading: how maps and masks are read.
+        name: name of the set, for the progress bar.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: a map is not grey, is damaged, or has another size than its mask; the message
+            names it.
+    """
 
     def count(index: int, path: Path) -> Counts:
         labels, prediction = mask(index), read_map(path)

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from aslp_lib.data.folders import Folder
-from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
-from aslp_lib.data.listing import read_list
+from aslp_lib.maps.listing import read_list
+from aslp_lib.maps.read import read_image, read_map, read_mask, stored_size
 
 # Not square, without a symmetry, and small steps that only a lossless file keeps.
 LEVELS = np.zeros((24, 40), np.uint8)
