@@ -22,10 +22,11 @@ import numpy as np
 
 from aslp_lib.checks import require
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins
+from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
+from aslp_lib.metrics.top_label import Of
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,6 @@ from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 from aslp_lib.recalibration.base import Recalibration, as_floats
 from aslp_lib.recalibration.features import Images
 
-STEPS = 100
-"""Largest number of Newton steps. Far from the minimum, each changes a logit by log 2 or more."""
-SMALLEST_STEP = 1e-12
-"""Change of logits at which Newton's method stops."""
-SINGULAR = 1e-12
-"""Eigenvalues of the Hessian below this share of the largest one are treated as 0."""
-
 
 class Logistic(Recalibration):
     """Platt scaling: `p' = sigmoid(a z + b)` with slope a and offset b.
@@ -62,14 +55,14 @@ class Logistic(Recalibration):
         targets its minimum is finite even if the logits separate the classes. With one class, a is
         close to 0. The slope is negative if the logits contradict the labels.
 
-        Newton's method starts at a = 1, b = 0. If the minimum is not unique, as with a single grey
-        level, each step is the shortest solution of Newton's equation. A step that changes logits
-        by at most r is damped by `log(1 + r) / r`, with which the NLL decreases from any point
-        (Bach, Electronic Journal of Statistics, 2010).
+        A trust-region Newton method starts at a = 1, b = 0.
 
         Raises:
             ValueError: see `pixels_to_fit`.
         """
+        from scipy.optimize import minimize
+        from scipy.special import expit
+
         background, foreground = pixels_to_fit(clean)
         total = background.sum() + foreground.sum()
         share = (background + foreground) / total
@@ -79,17 +72,21 @@ class Logistic(Recalibration):
         ) / total
         z = grey_level_logits(clean.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
-        parameters = np.array([1.0, 0.0])
-        for _ in range(STEPS):
-            f = np.exp(-np.logaddexp(0, -(parameters @ inputs)))
-            gradient = inputs @ (share * f - target)
-            hessian = (inputs * (share * f * (1 - f))) @ inputs.T
-            step = np.linalg.lstsq(hessian, -gradient, rcond=SINGULAR)[0]
-            change = np.abs(step @ inputs)[share > 0].max()
-            if change < SMALLEST_STEP:
-                break
-            parameters += step * np.log1p(change) / change
-        return type(self)(*parameters.tolist())
+
+        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            logits = parameters @ inputs
+            nll = share * np.logaddexp(0, logits) - target * logits
+            return float(nll.sum()), inputs @ (share * expit(logits) - target)
+
+        def hessian(parameters: np.ndarray) -> np.ndarray:
+            f = expit(parameters @ inputs)
+            return (inputs * (share * f * (1 - f))) @ inputs.T
+
+        start, options = np.array([1.0, 0.0]), {"gtol": 1e-13, "max_trust_radius": 1e6}
+        found = minimize(loss, start, jac=True, hess=hessian, method="trust-exact", options=options)
+        # The minimiser stops at a small gradient; where the minimum is flat, a last step is needed.
+        step = np.linalg.lstsq(hessian(found.x), loss(found.x)[1])[0]
+        return type(self)(*(found.x - step))
 
     def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
         """Compute `a z + b`."""

@@ -9,11 +9,11 @@ import pytest
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.evaluation import figures
+from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
 from aslp_lib.experiments.figures import in_and_under_shift
 from aslp_lib.experiments.records import read, save, table
-from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency

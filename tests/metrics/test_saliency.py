@@ -6,11 +6,11 @@ tests/properties/test_metrics.py has every score from its definition, of any map
 import numpy as np
 import pytest
 
+from aslp_lib.maps import count
 from aslp_lib.metrics import SCORES, saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
-from aslp_lib.maps import count
 
 
 @pytest.mark.parametrize(
