@@ -4,8 +4,8 @@
     python benchmarks/comparison.py --preset small    # on photographs, in ASLP_DATA or Dataset/
 
 A small grid of hyperparameters of each method is trained on the synthetic data with seed 0, and the
-one with the lowest validation NLL is compared, on photographs too. The trainings of
-`course.letters` isolate what each letter of ASLP contributes. Trainings and records are kept in
+one with the lowest validation NLL is compared, on photographs too. Further runs on the synthetic
+data have every rule and several constants with every technique. Runs and records are kept in
 `runs/comparison-PRESET`, and a call continues where the last one stopped; `--record` copies the
 records to `results/` and their tables to `README.md` and `docs/results.md`.
 """
@@ -27,7 +27,6 @@ from timing import put_in_readme, spread
 from aslp_lib import console
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
-from aslp_lib.course.models import letters
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect
 from aslp_lib.experiments.records import Record, by_label, of_method, one_per_seed, read
@@ -43,8 +42,8 @@ from aslp_lib.recalibration import RECALIBRATIONS
 
 RESULTS = Path(__file__).parent / "results"
 GRID_FILE = "comparison_grid.json"
-FILES = {"demo": "comparison_embedded.json", "small": "comparison_real.json"}
-LETTER_FILES = {"demo": "letters_embedded.json", "small": "letters_real.json"}
+FILES = {"demo": "comparison_shapes.json", "small": "comparison_photographs.json"}
+TECHNIQUE_FILE = "techniques_shapes.json"
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
 START, END = "<!-- comparison -->", "<!-- end of comparison -->"
 RULES = ("calibration", "entropy", "measured_gap")
@@ -71,9 +70,8 @@ CORRUPTIONS = ("noise2", "blur2", "contrast2", "zoom2", "paste2")
 """Corruptions of the first test set that are scored."""
 SHIFTS = ("contrast2", "texture2", "crowd2", "empty2")
 """Distribution shifts of the synthetic data that are scored."""
-LETTERS = {"demo": (0.1, 0.125, 0.15), "small": (0.06,)}
-"""Constant alphas of hard inversion: the one with the lowest validation NLL, and those that match
-the validation NLL and the mean confidence of MC."""
+STRENGTH = 0.2
+"""Expected perturbation alpha * beta at which every technique has a run with a constant alpha."""
 EVERYWHERE = ("temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
 """Recalibrations of every method."""
 CLOSELY = ("bce", *RULES)
@@ -119,15 +117,36 @@ def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfigur
     configurations = [*best.values()] if preset == "demo" else [best[name] for name in REAL]
     configurations.append(RunConfiguration("label_smoothing", {"epsilon": strength}))
     if preset == "demo":
-        configurations += [
-            letters.constant(strength / TECHNIQUES[name].beta, name) for name in ("SI", "M", "DM")
-        ]
+        configurations += [constant(strength, name) for name in ("SI", "M", "DM")]
     return [*{configuration.name: configuration for configuration in configurations}.values()]
 
 
 def strength_of(configuration: RunConfiguration) -> float:
     """Return the expected perturbation alpha * beta of a constant alpha with hard inversion."""
     return round(TECHNIQUES["HI"].beta * configuration.options["alpha"], 6)
+
+
+def constant(strength: float, technique: str) -> RunConfiguration:
+    """Return the configuration whose constant alpha has an expected perturbation alpha * beta."""
+    alpha = round(strength / TECHNIQUES[technique].beta, 6)
+    return RunConfiguration("constant_alpha", {"technique": technique, "alpha": alpha})
+
+
+def techniques() -> list[RunConfiguration]:
+    """Return every rule with three techniques, and sampled targets beside their expectations."""
+    rules = [
+        RunConfiguration(rule, {"technique": name}) for rule in RULES for name in ("HI", "SI", "M")
+    ]
+    pairs = [
+        configuration
+        for strength in (STRENGTH, 0.25, 0.3)
+        for configuration in (
+            constant(strength, "HI"),
+            RunConfiguration("label_smoothing", {"epsilon": strength}),
+        )
+    ]
+    others = [constant(STRENGTH, name) for name in ("SI", "M", "DM")]
+    return [RunConfiguration("bce"), *rules, *pairs, *others]
 
 
 def make_grid(path: Path, processes: int) -> None:
@@ -137,37 +156,22 @@ def make_grid(path: Path, processes: int) -> None:
     collect(grid, path / GRID_FILE, processes)
 
 
-def isolating(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
-    """Return the configurations that isolate the letters of ASLP.
-
-    Trainings on photographs take long, so there the configurations that are compared anyway are
-    left out.
-    """
-    design = letters.design(LETTERS[preset], every_technique=preset == "demo")
-    names = {c.name for c in compared(best, preset)} if preset == "small" else set()
-    return [configuration for configuration in design if configuration.name not in names]
-
-
 def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Record]) -> None:
-    """Train and score all configurations to compare, first those that isolate the letters."""
+    """Train and score all configurations."""
     best, settings = chosen(grid), PRESETS[preset]
     if preset == "small":
         settings = replace(settings, data=os.environ.get("ASLP_DATA", settings.data))
     shifts = SHIFTS if preset == "demo" else ()
-    for file, configurations, recalibrations in (
-        (LETTER_FILES[preset], isolating(best, preset), ("temperature_scaling",)),
+    parts = [
         (FILES[preset], compared(best, preset), EVERYWHERE),
         (FILES[preset], [best[name] for name in CLOSELY], tuple(RECALIBRATIONS)),
-    ):
+    ]
+    if preset == "demo":
+        parts.insert(0, (TECHNIQUE_FILE, techniques(), ("temperature_scaling",)))
+    for file, configurations, recalibrations in parts:
         common = replace(settings, recalibrate=recalibrations)
         experiment = Experiment(path, common, seeds, tuple(configurations), CORRUPTIONS, shifts)
         collect(experiment, path / file, processes)
-
-
-def of_preset(preset: str, folder: Path = RESULTS) -> list[Record]:
-    """Read the records that isolate the letters of ASLP; empty if there are none."""
-    files = [LETTER_FILES[preset]] + [FILES[preset]] * (preset == "small")
-    return [record for name in files if (folder / name).exists() for record in read(folder / name)]
 
 
 def tables(folder: Path = RESULTS) -> str:
@@ -178,8 +182,9 @@ def tables(folder: Path = RESULTS) -> str:
         if (file := folder / name).exists():
             facts = json.loads(file.read_text(encoding="utf-8"))
             parts += of_records(read(file), facts, preset, chosen(grid))
-        if records := of_preset(preset, folder):
-            parts += of_letters(records, preset)
+    if (file := folder / TECHNIQUE_FILE).exists():
+        records = read(file)
+        parts += [of_alphas(records, "test"), of_ranks(records)]
     return "\n\n".join(parts)
 
 
@@ -343,30 +348,6 @@ def _points(paired: Difference) -> str:
     return f"**{text}**" if paired.excludes_zero else text
 
 
-TITLES = {
-    "S": "What the stochastic switch contributes",
-    "A": "What the adaptive perturbation levels contribute",
-    "rule": "How the rules differ",
-}
-"""Letter of ASLP, or "rule" -> title of its tables."""
-
-
-def of_letters(records: Sequence[Record], preset: str) -> list[str]:
-    """Format the tables that isolate the letters of ASLP, with and without temperature scaling."""
-    sets = ("test", "shifted") if preset == "demo" else ("validation", "SOD")
-    parts = []
-    for letter, group in letters.contrasts(records).items():
-        for kind in ("temperature_scaling", None):
-            words = "both temperature-scaled" if kind else "both as trained"
-            parts.append(f"{TITLES[letter]}: NLL in nats, {words}.")
-            parts.append(letters.table(records, group, sets, recalibration=kind))
-        if preset == "demo":
-            parts.append(f"{TITLES[letter]}: posterior error, both temperature-scaled.")
-            parts.append(letters.table(records, group, sets, "posterior_error", smallest=0.0))
-    parts.append(of_alphas(records, sets[0]))
-    return [*parts, of_ranks(records)] if preset == "demo" else parts
-
-
 def of_alphas(records: Sequence[Record], name: str) -> str:
     """Format the perturbation levels at the end of training as a table."""
     adaptive = [r for r in records if "alpha" in r and r["recalibration"] is None]
@@ -415,8 +396,9 @@ def main() -> None:
     make(preset, seeds, arguments.processes, path, read(path / GRID_FILE))
     print(tables(path))
     if arguments.record:
-        for name in (GRID_FILE, FILES[preset], LETTER_FILES[preset]):
-            write(RESULTS / name, recorded((path / name).read_text(encoding="utf-8"), preset))
+        for name in (GRID_FILE, FILES[preset], TECHNIQUE_FILE):
+            if (made := path / name).exists():
+                write(RESULTS / name, recorded(made.read_text(encoding="utf-8"), preset))
         put_in_readme(tables(), START, END)
         for name in FILES:
             put_in_readme(summary(name), *markers(name), PAGE)

@@ -19,10 +19,14 @@ import trial as trial_runs
 from timing import README, put_in_readme
 
 from aslp_lib.course import trial
-from aslp_lib.course.models import letters
+from aslp_lib.evaluation.tables import markdown_table
 
 SCRIPTS = (evaluation, training, image_wise, ece_intervals)
 """Modules with a record and its table in `README.md`."""
+ARMS = {
+    "B": "BCE", "L": "expected targets", "C": "sampled in each epoch", "F": "sampled once",
+}  # fmt: skip
+"""Arms of the mechanism."""
 
 
 def tables() -> Iterator[tuple[str, str, str, Path]]:
@@ -33,8 +37,6 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
     yield comparison.tables(), comparison.START, comparison.END, README
     for preset in comparison.FILES:
         yield comparison.summary(preset), *comparison.markers(preset), comparison.PAGE
-    for page in (README.parents[1] / "README.md", comparison.PAGE):
-        yield letters.verdict(), "<!-- verdict -->", "<!-- end of verdict -->", page
     yield from trial_tables()
 
 
@@ -49,6 +51,56 @@ def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
         units[data] = pandas.read_csv(trial_runs.power_file(data))
     seeds = {data: len(seeds) for data, seeds in trial_runs.SEEDS.items()}
     yield trial.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
+    frames = {data: trial.read(data) for data in trial_runs.DATA}
+    verdict = trial.verdict_table(frames)
+    for place in (README.parents[1] / "README.md", page):
+        yield verdict, "<!-- verdict -->", "<!-- end of verdict -->", place
+    for data, frame in frames.items():
+        for name, table in secondary_tables(data, frame).items():
+            yield table, f"<!-- {name} of {data} -->", f"<!-- end of {name} of {data} -->", page
+    yield mechanism_table(), "<!-- mechanism -->", "<!-- end of mechanism -->", page
+    yield size_table(frames["shapes"]), "<!-- sizes -->", "<!-- end of sizes -->", page
+
+
+def secondary_tables(data: str, frame: pandas.DataFrame) -> dict[str, str]:
+    """Format the secondary results of a data set: methods, their effects, and shifted sets."""
+    scaled = "temperature_scaling"
+    columns = {"NLL, scaled, nats": trial.SCALED, "ECE": ("ece", "none", "test")}
+    columns |= {"ECE, scaled": ("ece", scaled, "test"), "OE": ("oe", "none", "test")}
+    columns |= {
+        "accuracy": ("accuracy", "none", "test"),
+        "Brier, scaled": ("brier", scaled, "test"),
+    }
+    if data == "shapes":
+        columns["posterior error, scaled"] = ("posterior_error", scaled, "test")
+    others = [name for name in dict.fromkeys(frame["set"]) if name != "test"]
+    shifted = {f"{name}: NLL, scaled": ("nll", scaled, name) for name in others}
+    shifted |= {f"{name}: ECE": ("ece", "none", name) for name in others}
+    return {
+        "methods": trial.method_table(frame),
+        "effects": trial.effect_table(frame, columns),
+        "shifts": trial.effect_table(frame, shifted),
+    }
+
+
+def mechanism_table() -> str:
+    """Format the excess of each arm at the last epoch, with its interval."""
+    records = trial.read("mechanism")
+    last = trial.excess(records, records.epoch.max())
+    rows = [
+        [f"{ARMS[arm]} ({arm})", f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"]
+        for arm, (mean, low, high) in last.items()
+    ]
+    return markdown_table(["arm", "excess of p(y)"], rows, "l")
+
+
+def size_table(frame: pandas.DataFrame) -> str:
+    """Format the contrasts at each number of training images."""
+    rows = [
+        [label, *(trial.interval_text(effect, "nll") for effect in effects.values())]
+        for label, effects in trial.training_set_size(frame).items()
+    ]
+    return markdown_table(["difference", *(f"{n} images" for n in trial.SIZES)], rows, "l")
 
 
 if __name__ == "__main__":

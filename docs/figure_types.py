@@ -39,7 +39,7 @@ def _run() -> dict[str, Any]:
     """Return what the figures show: the shipped networks on the synthetic data, and the records."""
     test = recorded.SETTINGS.load_data().tests["test"]
     networks = {METHOD_LABELS[method]: recorded.load(method) for method in recorded.METHODS}
-    records = read(ROOT / "benchmarks" / "results" / "comparison_embedded.json")
+    records = read(ROOT / "benchmarks" / "results" / "comparison_shapes.json")
     chosen = [
         record
         for method, options in METHODS

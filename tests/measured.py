@@ -1,4 +1,4 @@
-"""The numbers of CLAIMS.md, read from the records in benchmarks/results.
+"""The numbers of CLAIMS.md, read from the records of the benchmarks and of the trial.
 
 Each function that claims.yaml names returns a `Measured`.
 """
@@ -9,12 +9,12 @@ import json
 import math
 import re
 import sys
-from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas
 
 sys.path.append(
     str(Path(__file__).parents[1] / "benchmarks")
@@ -22,12 +22,11 @@ sys.path.append(
 
 import comparison
 
-from aslp_lib.course.models import letters
+from aslp_lib.course import trial
 from aslp_lib.experiments.records import one_per_seed, read
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
-    verdicts,
 )
 from aslp_lib.metrics import SCORES
 
@@ -37,11 +36,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 TOLERANCE = 0.01
 """A score that changes by less is unchanged."""
 MADE_BY = dict.fromkeys(
-    ("comparison_embedded", "comparison_grid", "letters_embedded"), "make comparison"
+    ("comparison_shapes", "comparison_grid", "techniques_shapes"), "make comparison"
 )
-MADE_BY |= dict.fromkeys(
-    ("comparison_real", "letters_real"), "benchmarks/comparison.py --preset small"
-)
+MADE_BY["comparison_photographs"] = "benchmarks/comparison.py --preset small"
 MADE_BY["gpu"] = "benchmarks/gpu_check.sh"
 """Record -> what makes it, if that is not the script of the same name."""
 
@@ -139,32 +136,33 @@ stays = partial(change, low=-TOLERANCE, high=TOLERANCE)
 does_not_rise = partial(change, low=-math.inf, high=TOLERANCE)
 
 
-def contributes(letter: str, preset: str, parts: Sequence[str]) -> Measured:
-    """Whether a part of ASLP lowers the NLL in all contrasts and sets, after temperature scaling.
+@cache
+def records_of_trial(name: str) -> pandas.DataFrame:
+    """The records of the trial on a data set, or of its mechanism."""
+    return trial.read(name)
 
-    The claim is contradicted if the part raises the NLL in some and lowers it in none.
-    """
-    runs = comparison.of_preset(preset)
-    family = [
-        difference(*letters.paired(runs, part, contrast, "temperature_scaling"), "nll")
-        for contrast in letters.contrasts(runs)[letter]
-        for part in parts
-    ]
-    results = verdicts(family, letters.SMALLEST)
-    means = [each.mean for each in family]
-    text = (
-        f"NLL {min(means):+.3f} to {max(means):+.3f} nats in {len(family)} differences on "
-        f"{' and '.join(parts)}: "
-        + ", ".join(f"{results.count(verdict)} {verdict}" for verdict in dict.fromkeys(results))
-        + f" (Holm), {family[0].seeds} seeds"
-    )
-    only_raises = "smaller" not in results and "larger" in results
-    return Measured(text, True if {*results} == {"smaller"} else False if only_raises else None)
+
+def primary(contrast: str, data: str) -> Measured:
+    """Whether the first method of a primary contrast of the trial is better than the second."""
+    family = trial.effects(records_of_trial(data), confidence=trial.SIMULTANEOUS)
+    verdict, effect = trial.verdicts(family)[contrast], family[contrast]
+    text = f"{contrast}: {trial.interval_text(effect, 'nll')} nats, {verdict}, {effect.seeds} seeds"
+    holds = {"better": True, "worse": False, "too small to matter": False}
+    return Measured(text, holds.get(verdict))
+
+
+def memorisation() -> Measured:
+    """Whether the sampled switch prevents, and a frozen one allows, that labels are memorised."""
+    records = records_of_trial("mechanism")
+    last = trial.excess(records, records.epoch.max())
+    cells = (f"{arm} {mean:.2f} [{low:.2f}, {high:.2f}]" for arm, (mean, low, high) in last.items())
+    text = f"excess of p(y): {', '.join(cells)}, {len(trial.MECHANISM_SEEDS)} seeds"
+    return Measured(text, trial.memorisation_verdict(records) == "supported")
 
 
 def ranks() -> Measured:
     """Whether NLL ranks networks by their posterior error better than ECE does."""
-    runs = comparison.of_preset("demo")
+    runs = read(RESULTS / comparison.TECHNIQUE_FILE)
     ranked = {
         part: rank_correlation_with_posterior_error(runs, part)
         for part in ("test", "shifted", "textures")
@@ -184,7 +182,7 @@ def alphas_of_images() -> Measured:
 
 def entropy_ends_at_zero() -> Measured:
     """Whether ME leaves no perturbation at the end of a training on synthetic data."""
-    runs = comparison.of_preset("demo")
+    runs = read(RESULTS / comparison.TECHNIQUE_FILE)
     alphas = {
         name: [
             run["alpha"]["mean"]

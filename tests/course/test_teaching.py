@@ -11,9 +11,7 @@ import pytest
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.course import recorded
-from aslp_lib.course.models import letters
-from aslp_lib.experiments.experiment import RunConfiguration
+from aslp_lib.course import recorded, trial
 from aslp_lib.experiments.records import one_per_seed
 from aslp_lib.experiments.seed_statistics import difference, rank_correlation_with_posterior_error
 from aslp_lib.metrics import calibration
@@ -41,17 +39,17 @@ def textures_between_two_networks_and_over_seeds():
         calibration.ece(predicted_counts(recorded.load(method), textures))
         for method in ("bce", "calibration")
     )
-    contrast = letters.Contrast("", letters.aslp("calibration", "HI"), RunConfiguration("bce"))
-    pairs = letters.paired(recorded.read_results("letters_embedded"), "textures", contrast, None)
-    over_seeds = difference(*pairs, "ece")
+    records = recorded.read_results("techniques_shapes")
+    runs = one_per_seed(records, "textures", "calibration", None, technique="HI")
+    over_seeds = difference(runs, one_per_seed(records, "textures", "bce", None), "ece")
     assert not over_seeds.excludes_zero
     return [100 * (mc - bce), 100 * over_seeds.mean]
 
 
 def answers():
     """(notebook, question) -> the bold numbers of its answer, in order."""
-    embedded = recorded.read_results("comparison_embedded")
-    real = recorded.read_results("comparison_real")
+    embedded = recorded.read_results("comparison_shapes")
+    real = recorded.read_results("comparison_photographs")
     confident = [
         percent(embedded, "test", method, None, "accuracy")
         + gap * percent(embedded, "test", method, None, "gap")
@@ -63,8 +61,10 @@ def answers():
         for name in ("SOD", "DTD_Texture_500")
         for method in (None, "temperature_scaling", "image_wise_temperature")
     ]
-    chain = {name[0]: d.mean for name, d in letters.chain_differences("embedded", "test").items()}
-    ranks = rank_correlation_with_posterior_error(recorded.read_results("letters_embedded"), "test")
+    family = trial.effects(trial.read("shapes"))
+    ranks = rank_correlation_with_posterior_error(
+        recorded.read_results("techniques_shapes"), "test"
+    )
     test = recorded.SETTINGS.load_data().tests["test"]
     truth = Counts.from_probabilities(torch.from_numpy(test.posterior), test.masks[:, 0])
     return {
@@ -81,7 +81,7 @@ def answers():
         ("06", "3"): textures_between_two_networks_and_over_seeds(),
         ("07", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)],
         ("07", "3"): [ranks["nll"], ranks["ece"]],
-        ("07", "4"): [-chain["S"], chain["A"]],
+        ("07", "4"): [-family["C - L"].mean, family["M - B_ES"].mean],
         ("e3", "2"): shifted,
         ("e4", "2"): [schedule("release", 14, 30)],
     }

@@ -1,6 +1,9 @@
 """The analysis of the trial, on records made here whose differences are known."""
 
+import csv
 import itertools
+from math import sqrt
+from statistics import mean, variance
 
 import numpy as np
 import pandas
@@ -9,7 +12,7 @@ from scipy.stats import nct, ttest_1samp
 from scipy.stats import t as student_t
 
 from aslp_lib.course import figures, trial
-from aslp_lib.course.recorded import RESULTS
+from aslp_lib.course.recorded import FOLDER, RESULTS
 
 ARMS = ("B", "C", "C_ES", "L", "L*", "M", "R", "K", "M_h", "R_h")
 FIELDS = {"shapes": [np.nan], "nuclei": [np.nan, *range(10)]}
@@ -151,6 +154,70 @@ def test_the_verdict_table_says_what_the_records_were_made_with():
     assert rows[0][2:5] == [
         "shapes, 12 seeds: NLL, nats", "nuclei, 12 seeds: NLL, nats", "shapes: ECE, points",
     ]  # fmt: skip
+
+
+PAIRS = ("B_ES - B", "L* - B", "C - L", "C - L*", "R - K", "M - B_ES", "C_ES - B_ES")
+"""The primary contrasts whose arms were made."""
+
+
+def by_hand(data, pair):
+    """Mean, p-value of the difference, and p-value of the equivalence, from the lines of a file."""
+    cells = {}
+    with (FOLDER / f"trial_{data}.csv").open() as file:
+        for row in csv.DictReader(file):
+            judged = row["set"] == "test" and row["recalibration"] == "temperature_scaling"
+            if judged and bool(row["field"]) == (data == "nuclei"):
+                key = row["arm"], row["weights"], row["seed"], row["field"]
+                cells[key] = float(row["nll"])
+    # C_ES is an arm of its own, and its weights are those of the best epoch.
+    first, second = (
+        (arm if arm == "C_ES" else arm.removesuffix("_ES"), "best" if "_ES" in arm else "last")
+        for arm in pair.split(" - ")
+    )
+    places = [key[2:] for key in cells if key[:2] == first]
+    seeds, fields = (sorted({place[axis] for place in places}) for axis in (0, 1))
+    assert len(places) == len(seeds) * len(fields)
+    gaps = {place: cells[*first, *place] - cells[*second, *place] for place in places}
+    samples = [[mean(gaps[seed, field] for field in fields) for seed in seeds]]
+    if data == "nuclei":
+        samples.append([mean(gaps[seed, field] for seed in seeds) for field in fields])
+    error = sqrt(sum(variance(sample) / len(sample) for sample in samples))
+    t, middle = student_t(min(map(len, samples)) - 1), mean(gaps.values())
+    p_value = 2 * t.sf(abs(middle) / error)
+    return middle, p_value, max(t.sf((middle + 0.01) / error), t.cdf((middle - 0.01) / error))
+
+
+def adjusted(p_values):
+    """Holm's adjusted p-values: the largest (8 - rank) p among those that are not larger."""
+    ordered = sorted([*p_values, 1.0])  # the eighth contrast was not tested
+    return [
+        min(1, max((8 - rank) * other for rank, other in enumerate(ordered) if other <= p))
+        for p in p_values
+    ]
+
+
+@pytest.mark.parametrize(("data", "seeds"), [("shapes", 20), ("nuclei", 10)])
+def test_the_primary_contrasts_are_computed_once_more_from_the_records(data, seeds):
+    family = trial.effects(trial.read(data), confidence=trial.SIMULTANEOUS)
+    found = {label: by_hand(data, label) for label in PAIRS}
+    assert {label for label, change in family.items() if change} == {*PAIRS}
+    for label, numbers in found.items():
+        change = family[label]
+        assert change.seeds == seeds
+        assert (change.mean, change.p_value, change.equivalence) == pytest.approx(
+            numbers, rel=1e-7, abs=1e-12
+        )
+    differs, equal = (adjusted([numbers[k] for numbers in found.values()]) for k in (1, 2))
+    words = [
+        "too small to matter" if e <= 0.05
+        else "not resolved" if d > 0.05
+        else "better" if numbers[0] < 0
+        else "worse"
+        for numbers, d, e in zip(found.values(), differs, equal, strict=True)
+    ]  # fmt: skip
+    verdicts = trial.verdicts(family)
+    assert [verdicts[label] for label in PAIRS] == words
+    assert verdicts["M_h - R_h"] == "not tested"
 
 
 def test_what_was_not_made_or_cannot_be_shown_is_named():

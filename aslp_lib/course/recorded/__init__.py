@@ -87,7 +87,7 @@ def position(name: str, value: object, options: Collection[object]) -> int:
 
 @cache
 def read_results(name: str) -> list[Record]:
-    """Read the records of a comparison over seeds, such as "comparison_embedded", once a process.
+    """Read the records of a comparison over seeds, such as "comparison_shapes", once a process.
 
     Raises:
         FileNotFoundError: there are no such records; they belong to the project, not to the wheel.
