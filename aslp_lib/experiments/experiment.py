@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
@@ -35,10 +36,12 @@ from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.experiments.records import (
     ESTIMATORS,
+    IDENTITY,
     NAMES,
+    NONE,
     Data,
-    Record,
     check_settings,
+    keyed,
     of_method,
     read,
     read_data,
@@ -56,6 +59,9 @@ from aslp_lib.runs import MethodFolder, Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
+
+NO_RECORDS = pd.DataFrame(columns=IDENTITY)
+"""Records of an experiment that has not begun."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +237,7 @@ class Experiment:
 
 def collect(
     experiment: Experiment, file: Path, processes: int = 1, *, progress: bool = True
-) -> list[Record]:
+) -> pd.DataFrame:
     """Run an experiment and save its records after every training.
 
     Records that the file already has are reused, and records of other experiments in it are kept.
@@ -242,7 +248,7 @@ def collect(
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=1)
     ...     records = collect(experiment, Path(folder) / "records.json", progress=False)
-    >>> [record["set"] for record in records]
+    >>> records["set"].tolist()
     ['validation', 'test', 'shifted', 'textures']
 
     Args:
@@ -271,11 +277,11 @@ def collect(
         locked(experiment.path / ".lock", busy.format(experiment.path)),
         locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
-        known = read(file, experiment.settings) if file.exists() else []
-        data = _joined_data(file, experiment.data()) if known else experiment.data()
-        records: list[Record] = []
+        known = read(file, experiment.settings) if file.exists() else NO_RECORDS
+        data = experiment.data() if known.empty else _joined_data(file, experiment.data())
+        records = NO_RECORDS
         for new_records in compare(experiment, processes, known, progress=progress):
-            records += new_records
+            records = pd.concat([records, new_records], ignore_index=True)
             rows = in_order(experiment, records, known)
             save(file, rows, experiment.settings, experiment.seeds, data)
     return records
@@ -306,8 +312,8 @@ def _joined_data(file: Path, current: Data) -> Data:
 
 
 def in_order(
-    experiment: Experiment, new: Sequence[Record], known: Sequence[Record]
-) -> list[Record]:
+    experiment: Experiment, new: pd.DataFrame, known: pd.DataFrame = NO_RECORDS
+) -> pd.DataFrame:
     """Sort records by the order of the experiment's training runs; other records come last.
 
     Args:
@@ -315,26 +321,25 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    wanted = product(experiment.trainings, (None, *experiment.settings.recalibrate))
-    order: dict[Hashable, int] = {
-        (training.seed, configuration.method, json.dumps(_options(training)), kind): number
+    wanted = product(experiment.trainings, (NONE, *experiment.settings.recalibrate))
+    order = {
+        (configuration.method, json.dumps(_options(training)), kind, training.seed): number
         for number, ((configuration, training), kind) in enumerate(wanted)
     }
-    rows: dict[Hashable, tuple[int, Record]] = {}
-    for record in (*new, *known):
-        options = json.dumps(record["options"])
-        identity = record["seed"], record["method"], options, record["recalibration"]
-        rows.setdefault((identity, record["set"]), (order.get(identity, len(order)), record))
-    return [record for _, record in sorted(rows.values(), key=lambda row: row[0])]
+    records = pd.concat([new, known], ignore_index=True)
+    keys = keyed(records)
+    keys = keys[~keys.duplicated()]
+    places = [order.get(key, len(order)) for key in keys[IDENTITY[:4]].itertuples(False, None)]
+    return records.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
 
 
 def compare(
     experiment: Experiment,
     processes: int = 1,
-    known: Sequence[Record] = (),
+    known: pd.DataFrame = NO_RECORDS,
     *,
     progress: bool = True,
-) -> Iterator[list[Record]]:
+) -> Iterator[pd.DataFrame]:
     """Train, predict and score all training runs of an experiment.
 
     >>> from tempfile import TemporaryDirectory
@@ -342,9 +347,9 @@ def compare(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
-    ...     recorded_runs = list(compare(experiment, progress=False))
-    >>> [(record["set"], record["seed"]) for records in recorded_runs for record in records]
-    [('validation', 0), ('validation', 1)]
+    ...     records = pd.concat(compare(experiment, progress=False))
+    >>> records["set"].tolist(), records.seed.tolist()
+    (['validation', 'validation'], [0, 1])
 
     Args:
         experiment: the experiment.
@@ -368,7 +373,7 @@ def compare(
             experiment.run(configuration, training)
     # All known records would be megabytes for every process.
     jobs = [
-        (experiment, configuration, training, [*_among(known, training).values()])
+        (experiment, configuration, training, _among(known, training))
         for configuration, training in trainings
     ]
     bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
@@ -414,10 +419,10 @@ def recorded(
     experiment: Experiment,
     configuration: RunConfiguration,
     training: Settings,
-    known: Sequence[Record] = (),
+    known: pd.DataFrame = NO_RECORDS,
     *,
     progress: bool = True,
-) -> list[Record]:
+) -> pd.DataFrame:
     """Return the records of one run on every set, with and without each recalibration.
 
     The run is trained and scored as far as its records are not known.
@@ -430,29 +435,29 @@ def recorded(
         progress: show progress bars.
     """
     data = training.load_data()
-    sets, kinds = experiment.sets(training, data), (None, *experiment.settings.recalibrate)
+    sets, kinds = experiment.sets(training, data), (NONE, *experiment.settings.recalibrate)
     records = _among(known, training)
-    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in records]
+    done = {*zip(records["set"], records.recalibration, strict=True)}
+    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in done]
     if missing:
         run = experiment.run(configuration, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            records |= _missing(run, data, sets, missing, progress)
-    return [records[name, kind] for kind in kinds for name in sets]
+            new = _missing(run, data, sets, missing, progress)
+            records = pd.concat([records, new], ignore_index=True)
+    asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
+    return records.set_index([*asked.names]).loc[asked].reset_index()
 
 
-Key = tuple[str, str | None]
-"""Name of a set, and name of a recalibration or None."""
+Key = tuple[str, str]
+"""Name of a set, and name of a recalibration or "none"."""
 
 
-def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
+def _among(known: pd.DataFrame, training: Settings) -> pd.DataFrame:
     """Return those of the known records that belong to a run."""
-    return {
-        (record["set"], record["recalibration"]): record
-        for record in of_method(known, training.methods[0], _options(training))
-        if record["seed"] == training.seed
-    }
+    of_seed = known[known.seed == training.seed]
+    return of_method(of_seed, training.methods[0], _options(training))
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -467,7 +472,7 @@ def _missing(
     sets: Mapping[str, SaliencySet],
     keys: Sequence[Key],
     progress: bool,
-) -> dict[Key, Record]:
+) -> pd.DataFrame:
     """Compute the missing records of a run, which is trained and recalibrated if necessary."""
     settings = run.settings
     (method,) = settings.methods
@@ -478,44 +483,37 @@ def _missing(
         train(settings, data, method, folder, progress=progress)
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
-    seconds = _read_seconds(clock) if clock.exists() else None
+    seconds = _read_seconds(clock) if clock.exists() else math.nan
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind is not None]
+    kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind != NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
-    records: dict[Key, Record] = {}
+    own = {"method": method, "options": _options(settings), "seed": settings.seed}
+    rows = []
     for name in tqdm(dict(keys), desc="scores", disable=not progress, leave=False):
         if settings.cache_images:
             sets[name].cache()
-        changes = {kind: fitted.get(kind or "") for set_, kind in keys if set_ == name}
+        changes = {kind: fitted.get(kind) for set_, kind in keys if set_ == name}
         for kind, fields in _scored(network, sets[name], settings, changes).items():
-            records[name, kind] = {
-                "method": method,
-                "options": _options(settings),
-                "recalibration": kind,
-                "seed": settings.seed,
-                "set": name,
-                **fields,
-                "seconds": seconds,
-                **alphas_of(folder),
-            }
-    return records
+            identity = {**own, "recalibration": kind, "set": name}
+            rows.append({**identity, **fields, "seconds": seconds, **alphas_of(folder)})
+    return pd.DataFrame(rows)
 
 
 def _scored(
     network: torch.nn.Module,
     dataset: SaliencySet,
     settings: Settings,
-    changes: Mapping[str | None, Recalibration | None],
-) -> dict[str | None, Record]:
+    changes: Mapping[str, Recalibration | None],
+) -> dict[str, dict[str, float]]:
     """Return the scores of a set, with their intervals and the number of images, by recalibration.
 
     The posterior error is the mean over images of the mean squared difference from the true
     posterior over pixels.
     """
     posterior = getattr(dataset, "posterior", None)
-    parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
+    parts: dict[str, list[Counts]] = {kind: [] for kind in changes}
     errors = dict.fromkeys(changes, 0.0)
     for index, maps in predicted_maps(network, dataset, settings, changes):
         mask = dataset.mask(index)
@@ -523,15 +521,15 @@ def _scored(
             parts[kind].append(Counts.from_map(prediction, mask))
             if posterior is not None:
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
-    rows: dict[str | None, Record] = {}
+    rows = {}
     for kind, images in parts.items():
         counts = Counts.join(images).with_columns(groups=dataset.fields)
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
-        rows[kind] = {name: _rounded(value) for name, value in values.items()}
         if not isinstance(dataset, Corrupted):
-            rows[kind]["intervals"] = _ends(counts)
+            values |= _ends(counts)
+        rows[kind] = {name: _rounded(value) for name, value in values.items()}
         rows[kind]["images"] = len(counts)
     return rows
 
@@ -553,20 +551,21 @@ def _read_seconds(path: Path) -> float:
         ) from error
 
 
-def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
-    """Return the field `alpha` of a run's records, from the last row of its log."""
+def alphas_of(folder: MethodFolder) -> dict[str, float]:
+    """Return the columns of a run's records that describe alpha, from the last row of its log."""
     last = read_log(folder.log)[-1]
-    quantities = [name for name in ("mean", "p10", "p90") if f"alpha_{name}" in last]
-    return {"alpha": {name: last[f"alpha_{name}"] for name in quantities}} if quantities else {}
+    return {name: value for name, value in last.items() if name.startswith("alpha_")}
 
 
-def _rounded(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
+def _rounded(value: float) -> float:
+    return round(float(value), 6) if np.isfinite(value) else math.nan
 
 
-def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """Return 95 % intervals where they are defined; a single image or group has none."""
+def _ends(counts: Counts) -> dict[str, float]:
+    """Return the ends of 95 % intervals; a single image or group has none."""
     bounds = error_bounds(counts) if counts.independent > 1 else {}
     return {
-        name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
+        f"{name}_{side}": end
+        for name, ends in bounds.items()
+        for side, end in zip(("low", "high"), ends, strict=True)
     }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
+
+import pandas as pd
 
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, SUMMARY, summary_headings
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
-from aslp_lib.experiments.records import Record, by_label, cell
+from aslp_lib.experiments.records import by_label, cell
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
 from aslp_lib.metrics import Score
 
@@ -25,7 +27,7 @@ NOTE = (
 )
 
 
-def write_experiment(path: Path, records: Sequence[Record], settings: Settings) -> None:
+def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> None:
     """Write a report on the records of an experiment.
 
     Each method is compared with the first one, paired by seed. Methods whose ECE or NLL is
@@ -36,7 +38,7 @@ def write_experiment(path: Path, records: Sequence[Record], settings: Settings) 
         records: the records; the first set is the validation set.
         settings: settings of the experiment.
     """
-    validation, *tests = dict.fromkeys(record["set"] for record in records)
+    validation, *tests = records["set"].unique()
     groups = {name: _defined(by_label(records, name)) for name in (validation, *tests)}
     conclusions, rows, sections = {}, [], []
     for name, by_method in groups.items():
@@ -50,13 +52,12 @@ def write_experiment(path: Path, records: Sequence[Record], settings: Settings) 
                     cells.append(_difference(score, compared[score.name].get(label)))
             rows.append([name, label, *cells])
         sections.append(Section(name, _figures(by_method, compared, name)))
-    seeds = f"{len({record['seed'] for record in records})} seeds"
+    seeds = f"{records.seed.nunique()} seeds"
     shifts = []
     for name in tests:
         common = [label for label in groups[validation] if label in groups[name]]
         inside, outside = (
-            {label: [record["ece"] for record in groups[k][label]] for label in common}
-            for k in (validation, name)
+            {label: groups[k][label].ece.tolist() for label in common} for k in (validation, name)
         )
         shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
     sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
@@ -76,19 +77,16 @@ Compared = dict[str, tuple[Difference, Verdict]]
 """Label of a method -> its difference from the first one, and the verdict on it."""
 
 
-def _defined(groups: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
+def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Leave out the methods for which a compared score is undefined for a seed."""
-    return {
-        label: group
-        for label, group in groups.items()
-        if all(record[score.name] is not None for record in group for score in COMPARED)
-    }
+    names = [score.name for score in COMPARED]
+    return {label: rows for label, rows in groups.items() if rows[names].notna().all(axis=None)}
 
 
-def _compare(groups: Mapping[str, Sequence[Record]], score: Score) -> Compared:
+def _compare(groups: Mapping[str, pd.DataFrame], score: Score) -> Compared:
     """Compare a score of each method with that of the first one, where the seeds are the same."""
     first, *others = groups
-    seeds = {label: {record["seed"] for record in group} for label, group in groups.items()}
+    seeds = {label: {*group.seed} for label, group in groups.items()}
     differences = {
         label: difference(groups[label], groups[first], score.name)
         for label in others
@@ -131,12 +129,12 @@ def _interval(score: Score, paired: Difference) -> str:
 
 
 def _figures(
-    groups: Mapping[str, Sequence[Record]], compared: Mapping[str, Compared], name: str
+    groups: Mapping[str, pd.DataFrame], compared: Mapping[str, Compared], name: str
 ) -> list[Row]:
     """Draw the compared scores of every seed, and their paired differences."""
     rows = []
     for score in COMPARED:
-        values = {label: [record[score.name] for record in g] for label, g in groups.items()}
+        values = {label: group[score.name].tolist() for label, group in groups.items()}
         figures = [scores_over_seeds(values, score, name)]
         differences = {label: paired for label, (paired, _) in compared[score.name].items()}
         if differences:
