@@ -344,7 +344,7 @@ def _with(kind: str) -> str:
 
 def _points(paired: Difference) -> str:
     """Format a difference in percentage points, in bold if its interval excludes zero."""
-    text = f"{100 * paired.mean:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
+    text = f"{100 * paired.value:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
     return f"**{text}**" if paired.excludes_zero else text
 
 

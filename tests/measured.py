@@ -120,9 +120,8 @@ def change(
     first, second = (runs[runs.seed.isin(seeds)] for runs in (first, second))
     result, title = difference(second, first, score), SCORES[score]
     means = (title.text(runs[score].mean()) for runs in (first, second))
-    mean, *bounds = (title.text(value, "+") for value in (result.mean, result.low, result.high))
     text = (
-        f"{title.title} {' → '.join(means)} {title.unit} ({mean} [{', '.join(bounds)}]), "
+        f"{title.title} {' → '.join(means)} {title.unit} ({result.text(title, '+')}), "
         f"{len(seeds)} seeds"
     )
     inside = low <= result.low and result.high <= high

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -16,15 +16,16 @@ from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import (
     COLUMNS,
     COMPARED,
+    MAIN,
     NOISE_FLOOR,
-    SUMMARY,
     best_in_bold,
-    summary_headings,
+    main_cells,
+    main_headings,
 )
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score, calibration
-from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_tables
+from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
-JUDGED = (*COMPARED, SCORES["accuracy"])
+JUDGED = [score for score in MAIN if score.better in ("less", "more")]
 """Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
@@ -44,46 +45,18 @@ EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
 
 
-class Estimate(NamedTuple):
-    """A score, or the difference of two methods in it, with its interval; NaN ends without one."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    def resolved(self, score: Score) -> bool:
-        """Return whether the interval of a difference excludes zero, as rounded for tables.
-
-        >>> Estimate(-0.002, -0.004, -0.00001).resolved(SCORES["ece"])  # rounds to [-0.40, 0.00]
-        False
-        """
-        low, high = (score.text(end, "+") for end in (self.low, self.high))
-        return low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
-
-    def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
-        """Format the value, and its interval if there is one.
-
-        >>> Estimate(0.1, 0.05, 0.15).text(SCORES["ece"])
-        '10.00 [5.00, 15.00]'
-        """
-        value = score.text(self.value, sign)
-        if not math.isfinite(self.low):
-            return value
-        return f"{value} {score.interval_text(self.low, self.high, sign)}"
-
-
-def estimates(
+def comparison(
     evaluation: Evaluation, name: str
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
+) -> tuple[dict[str, Interval], dict[str, dict[str, Interval]]]:
     """Compute the ECE of each method of a set, and each method's differences from the first one.
 
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> set_counts = {"BCE": counts, "ASLP": counts}
-    >>> _, differences = estimates(Evaluation.of({"SOD": set_counts}), "SOD")
+    >>> _, differences = comparison(Evaluation.of({"SOD": set_counts}), "SOD")
     >>> differences["ASLP"]["ece"]  # a single image has no interval
-    Estimate(value=0.0, low=nan, high=nan)
+    Interval(value=0.0, low=nan, high=nan)
 
     Args:
         evaluation: evaluation of all sets.
@@ -106,12 +79,12 @@ def estimates(
     errors, differences = {}, {}
     for label, counts in methods.items():
         row = set_scores[label]
-        errors[label] = Estimate(row["ece"], *ends.get(label, ()))
+        errors[label] = Interval(row["ece"], *ends.get(label, ()))
         if label == first:
             continue
         paired = label in resampled and counts.names == reference.names
         differences[label] = {
-            key: Estimate(
+            key: Interval(
                 row[key] - set_scores[first][key],
                 *(middle(resampled[label][key] - resampled[first][key]) if paired else ()),
             )
@@ -136,13 +109,13 @@ def direction(table: Reliability) -> str:
     return f"is {adverb}{word} ({over:.1f} points over, {under:.1f} under)"
 
 
-def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
+def verdict(first: str, differences: Mapping[str, Interval]) -> str:
     """Say in which scores a method is better or worse than the first one, and what is open.
 
     >>> differences = {
-    ...     "ece": Estimate(-0.03, -0.04, -0.02),
-    ...     "nll": Estimate(0.01, -0.01, 0.03),
-    ...     "accuracy": Estimate(0.002, -0.01, 0.01),
+    ...     "ece": Interval(-0.03, -0.04, -0.02),
+    ...     "nll": Interval(0.01, -0.01, 0.03),
+    ...     "accuracy": Interval(0.002, -0.01, 0.01),
     ... }
     >>> for sentence in verdict("BCE", differences).split(". "):
     ...     print(sentence)
@@ -163,7 +136,7 @@ def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
             text = " ".join([value, unit, *interval])
             unresolved.append(f"{score.title} ({text})")
             continue
-        near, size, far = (score.text(end) for end in sorted(map(abs, change)))
+        near, size, far = map(score.text, sorted(map(abs, astuple(change))))
         improved = (change.value > 0) == (score.better == "more")
         text = f"{score.title} by {size} {unit} [{near}, {far}]"
         claims["Better" if improved else "Worse"].append(text)
@@ -262,19 +235,21 @@ def _page(
     rows = []
     for name, methods in evaluation.counts.items():
         first = next(iter(methods))
-        errors, differences = estimates(evaluation, name)
+        errors, differences = comparison(evaluation, name)
         conclusions[name] = sentences = []
         for label, counts in methods.items():
             change = differences.get(label)
             table = calibration.reliability(counts, evaluation.bins)
-            comparison = "" if change is None else f" {verdict(first, change)}"
+            against = "" if change is None else f" {verdict(first, change)}"
             chance = ", which chance could explain" if errors[label].low == 0 else ""
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}.{comparison}"
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}.{against}"
             sentences.append(bold(label) + text)
             row = evaluation.scores[name][label]
-            rows.append([name, label, *_cells(row, errors[label], change, differences=several)])
+            values = [errors[label].text(s) if s is ECE else s.text(row[s.name]) for s in MAIN]
+            changes = ["" if change is None else _change(change[s.name], s) for s in COMPARED]
+            rows.append([name, label, *main_cells(values, changes if several else ())])
     scores = Table(
-        "Main scores", ["set", "method", *summary_headings(differences=several)], rows,
+        "Main scores", ["set", "method", *main_headings(differences=several)], rows,
         note=f"A difference is the method's score minus that of the first one. {INTERVALS} "
         f"{NOISE_FLOOR}",
     )  # fmt: skip
@@ -333,22 +308,10 @@ def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Sect
     return Section(name, rows)
 
 
-def _cells(
-    row: Mapping[str, float],
-    error: Estimate,
-    change: Mapping[str, Estimate] | None,
-    *,
-    differences: bool,
-) -> list[str]:
-    """Return the cells of a method in the table of main scores, see `summary_headings`."""
-    cells = []
-    for score in SUMMARY:
-        cells.append(error.text(score) if score is ECE else score.text(row[score.name]))
-        if differences and score in COMPARED:
-            text = "" if change is None else change[score.name].text(score, "+")
-            resolved = change is not None and change[score.name].resolved(score)
-            cells.append(bold(text) if resolved else text)
-    return cells
+def _change(change: Interval, score: Score) -> str:
+    """Format a difference, in bold if it is resolved."""
+    text = change.text(score, "+")
+    return bold(text) if change.resolved(score) else text
 
 
 def _recalibrations(run: Run) -> list[str]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
-"""Names of the scores whose intervals a run's metrics.json holds."""
+"""Names of the scores whose intervals a run's metrics.json holds, as far as they have one."""
 
 FEW = 100
 """Number of images below which a note warns that the intervals are too narrow."""

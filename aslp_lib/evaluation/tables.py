@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
-from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
+from aslp_lib.metrics import Score, Visibility, visible_scores
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
 """Scores in the columns of Markdown and LaTeX tables."""
-SUMMARY = tuple(SCORES[name] for name in ("ece", "ece_floor", "gap", "nll", "accuracy"))
+MAIN = visible_scores(Visibility.MAIN)
 """Main scores, in the columns of the plain-text table and of a report's first table."""
-COMPARED = (SCORES["ece"], SCORES["nll"])
-"""Main scores that a column compares with those of the first method."""
+COMPARED = visible_scores(Visibility.COMPARED)
+"""Main scores that a further column compares with those of the first method."""
 LINE = 115
 """Maximal number of characters in a line of the plain-text table."""
 NOISE_FLOOR = (
@@ -42,45 +43,48 @@ LATEX = str.maketrans(
 """Translation table that escapes names for LaTeX."""
 
 
-def summary_headings(*, differences: bool) -> list[str]:
-    """Return the headings of the main scores.
+def main_cells(values: Iterable[str], changes: Iterable[str]) -> list[str]:
+    """Return the cells of the main scores, with that of the difference after each compared score.
 
-    >>> summary_headings(differences=True)
+    >>> main_cells((score.heading for score in MAIN), ["difference"] * len(COMPARED))
     ['ECE %', 'difference', 'noise floor %', 'conf - acc %', 'NLL nats', 'difference', 'accuracy %']
 
     Args:
-        differences: True for further columns with the differences from the first method.
+        values: a cell for each of `MAIN`.
+        changes: a cell for each of `COMPARED`, or none in a table of a single method.
     """
-    headings = []
-    for score in SUMMARY:
-        headings.append(score.heading)
-        if differences and score in COMPARED:
-            headings.append("difference")
-    return headings
+    rest = iter(changes)
+    return [
+        cell
+        for score, value in zip(MAIN, values, strict=True)
+        for cell in (value, *(islice(rest, 1) if score in COMPARED else ()))
+    ]
+
+
+def main_headings(*, differences: bool) -> list[str]:
+    """Return the headings of the main scores, with or without those of the differences."""
+    titles = ["difference"] * len(COMPARED) if differences else ()
+    return main_cells((score.heading for score in MAIN), titles)
 
 
 def as_table(rows: Rows) -> str:
     """Format the main scores as a plain-text table, with differences from the first method.
 
-    >>> bce, aslp = ({score.name: value for score in SUMMARY} for value in (0.125, 0.1))
+    >>> bce, aslp = ({score.name: value for score in MAIN} for value in (0.125, 0.1))
     >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
     set  method  ECE %  difference  noise floor %  conf - acc %  NLL nats  difference  accuracy %
     SOD  BCE     12.50                      12.50         12.50     0.125                   12.50
     SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
     """
-    differences = any(len(methods) > 1 for methods in rows.values())
-    lines = [["set", "method", *summary_headings(differences=differences)]]
+    several = any(len(methods) > 1 for methods in rows.values())
+    lines = [["set", "method", *main_headings(differences=several)]]
     for name, methods in rows.items():
         first = next(iter(methods.values()))
-        for method, values in methods.items():
-            cells = []
-            for score in SUMMARY:
-                value = _value(values, score)
-                cells.append(score.text(value))
-                if differences and score in COMPARED:
-                    change = value - _value(first, score)
-                    cells.append("" if values is first else score.text(change, "+"))
-            lines.append([name, method, *cells])
+        for method, row in methods.items():
+            changes = [s.text(_value(row, s) - _value(first, s), "+") for s in COMPARED]
+            compared = changes if row is not first else [""] * len(changes)
+            values = (score.text(_value(row, score)) for score in MAIN)
+            lines.append([name, method, *main_cells(values, compared if several else ())])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     room = LINE - sum(widths[2:]) - 2 * (len(widths) - 1)
     widths[0] = min(widths[0], room // 3)

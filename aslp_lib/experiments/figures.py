@@ -97,8 +97,7 @@ def paired_differences(
     found = verdicts(list(differences.values()), smallest)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
         axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
-        low, mean, high = (score.text(x, "+") for x in (paired.low, paired.mean, paired.high))
-        notes.append(f"{label}: {mean} [{low}, {high}], {verdict}")
+        notes.append(f"{label}: {paired.text(score, '+')}, {verdict}")
     figure.set_label(
         f"Differences in {score.title}, paired by seed, {title}, with mean, 95 % interval and "
         f"verdict. {'; '.join(notes)}."

@@ -10,7 +10,7 @@ import pandas as pd
 
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
-from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, SUMMARY, summary_headings
+from aslp_lib.evaluation.tables import COMPARED, MAIN, NOISE_FLOOR, main_cells, main_headings
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.records import by_label, cell
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
@@ -45,12 +45,9 @@ def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> N
         compared = {score.name: _compare(by_method, score) for score in COMPARED}
         conclusions[name] = _sentences(next(iter(by_method)), compared)
         for label, group in by_method.items():
-            cells = []
-            for score in SUMMARY:
-                cells.append(cell(score, group))
-                if score in COMPARED:
-                    cells.append(_difference(score, compared[score.name].get(label)))
-            rows.append([name, label, *cells])
+            values = (cell(score, group) for score in MAIN)
+            changes = (_difference(score, compared[score.name].get(label)) for score in COMPARED)
+            rows.append([name, label, *main_cells(values, changes)])
         sections.append(Section(name, _figures(by_method, compared, name)))
     seeds = f"{records.seed.nunique()} seeds"
     shifts = []
@@ -61,7 +58,7 @@ def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> N
         )
         shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
     sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
-    head = ["set", "method", *summary_headings(differences=True)]
+    head = ["set", "method", *main_headings(differences=True)]
     page = Page(
         "Comparison over seeds",
         f"{len(groups[validation])} methods and recalibrations, {seeds}.",
@@ -103,7 +100,7 @@ def _sentences(first: str, compared: Mapping[str, Compared]) -> list[str]:
         found = compared[score.name]
         for verdict in get_args(Verdict):
             methods = [
-                f"{label} ({_interval(score, paired)})"
+                f"{label} ({paired.text(score, '+')})"
                 for label, (paired, its_verdict) in found.items()
                 if its_verdict == verdict
             ]
@@ -118,14 +115,8 @@ def _difference(score: Score, found: tuple[Difference, Verdict] | None) -> str:
     if found is None:
         return ""
     paired, verdict = found
-    text = _interval(score, paired)
+    text = paired.text(score, "+")
     return bold(text) if verdict in ("smaller", "larger") else text
-
-
-def _interval(score: Score, paired: Difference) -> str:
-    """Format a difference with its interval."""
-    mean, low, high = (score.text(end, "+") for end in paired[:3])
-    return f"{mean} [{low}, {high}]"
 
 
 def _figures(

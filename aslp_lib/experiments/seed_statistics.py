@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from aslp_lib.experiments.records import ESTIMATORS
+from aslp_lib.metrics.bootstrap import Interval
 
 SIGNIFICANCE = 0.05
 """Significance level of the tests, and one minus the coverage of the intervals."""
@@ -21,34 +23,27 @@ Verdict = Literal["smaller", "larger", "equivalent", "not resolved"]
 """Class of a difference, see `verdicts`."""
 
 
-class Difference(NamedTuple):
-    """A paired difference over seeds.
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A difference that is paired by seed: its mean over seeds, with the 95 % interval of the mean.
+
+    The property `excludes_zero` includes no correction for multiple tests.
 
     >>> Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.06)).excludes_zero
     True
 
     Args:
-        mean: mean difference over seeds.
-        low, high: 95 % interval of the mean.
         p_value: p-value of the paired t-test of a mean of zero.
         values: difference of each seed.
     """
 
-    mean: float
-    low: float
-    high: float
-    p_value: float
+    p_value: float = math.nan
     values: tuple[float, ...] = ()
 
     @property
     def seeds(self) -> int:
         """Number of seeds."""
         return len(self.values)
-
-    @property
-    def excludes_zero(self) -> bool:
-        """True if the 95 % interval excludes zero, without a correction for multiple tests."""
-        return self.low > 0 or self.high < 0
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> Difference:
@@ -60,7 +55,7 @@ def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> Differe
     >>> first = pd.DataFrame({"seed": range(3), "ece": [0.11, 0.12, 0.13]})
     >>> second = pd.DataFrame({"seed": range(3), "ece": 0.1})
     >>> paired = difference(first, second, "ece")
-    >>> [round(x, 3) for x in (paired.mean, paired.low, paired.high)]  # 0.02 ± 4.303 * 0.01 / √3
+    >>> [round(x, 3) for x in (paired.value, paired.low, paired.high)]  # 0.02 ± 4.303 * 0.01 / √3
     [0.02, -0.005, 0.045]
 
     Args:
@@ -187,7 +182,7 @@ def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
 
     def verdict(paired: Difference, adjusted: float) -> Verdict:
         if adjusted <= SIGNIFICANCE:
-            return "smaller" if paired.mean < 0 else "larger"
+            return "smaller" if paired.value < 0 else "larger"
         within = -smallest <= paired.low and paired.high <= smallest
         return "equivalent" if within else "not resolved"
 

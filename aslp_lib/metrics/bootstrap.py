@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,25 +31,46 @@ from aslp_lib.metrics.top_label import Of
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and its confidence interval over images.
+    """A score, or a difference of scores, and its confidence interval.
 
-    >>> Interval(value=0.75, low=0.5, high=1.0).defined
-    True
+    >>> from aslp_lib.metrics import SCORES
+    >>> Interval(0.1, 0.05, 0.15).text(SCORES["ece"])
+    '10.00 [5.00, 15.00]'
 
     Args:
-        value: score of the set itself, not of a resample.
-        low: lower end of the interval.
-        high: upper end.
+        value: score of the set itself, not of a resample; NaN if it is undefined.
+        low, high: ends of the interval; NaN without one.
     """
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
 
     @property
-    def defined(self) -> bool:
-        """True unless the score is undefined, such as F if no image has foreground."""
-        return not math.isnan(self.value)
+    def excludes_zero(self) -> bool:
+        """True if there is an interval that excludes zero."""
+        return self.low > 0 or self.high < 0
+
+    def resolved(self, score: Score) -> bool:
+        """Return whether the interval excludes zero as rounded for tables.
+
+        >>> from aslp_lib.metrics import SCORES
+        >>> Interval(-0.002, -0.004, -0.00001).resolved(SCORES["ece"])  # [-0.40, 0.00]
+        False
+        """
+        ends = [self.low, self.high]
+        return np.isfinite(ends).all() and np.prod([float(score.text(end)) for end in ends]) > 0
+
+    def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
+        """Format the value, and its interval if there is one.
+
+        Args:
+            score: the score, which determines unit and digits.
+            sign: "+" for a difference, to mark positive values.
+        """
+        ends = [self.low, self.high]
+        interval = score.interval_text(*ends, sign) if np.isfinite(ends).all() else ""
+        return f"{score.text(self.value, sign)} {interval}".rstrip()
 
 
 def interval(

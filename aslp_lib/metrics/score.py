@@ -21,7 +21,7 @@ ScoreFunction = Callable[[Counts], float]
 class Visibility(IntEnum):
     """Places where a score is displayed: the given one and all lower ones.
 
-    >>> Visibility.MAIN >= Visibility.TABLES  # the main scores are also in tables
+    >>> Visibility.MAIN >= Visibility.TABLES  # the main scores are in all tables
     True
     """
 
@@ -30,7 +30,9 @@ class Visibility(IntEnum):
     TABLES = 1
     """Markdown and LaTeX tables, and reports."""
     MAIN = 2
-    """Main scores, whose intervals a run's JSON file includes."""
+    """The table in the terminal and the first table of a report, and intervals in a run's files."""
+    COMPARED = 3
+    """The same tables, with a further column of differences from the first method."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@ procedure, and ranks counted by hand."""
 
 import itertools
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pandas as pd
@@ -48,21 +49,23 @@ def test_a_difference_is_that_of_a_paired_t_test():
         )
         test = ttest_rel(a, b)
         low, high = test.confidence_interval(0.95)
-        assert found[:4] == pytest.approx(((a - b).mean(), low, high, test.pvalue))
-        assert found[4] == pytest.approx(a - b) and found.seeds == 5
+        *ends, values = astuple(found)
+        assert ends == pytest.approx([(a - b).mean(), low, high, test.pvalue])
+        assert values == pytest.approx(a - b) and found.seeds == 5
         assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
     # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
     by_hand = paired([1, 2, 3], [0, 0, 0])
-    assert by_hand[:3] == pytest.approx((2, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
+    half = pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    assert (by_hand.value, 2 - by_hand.low, by_hand.high - 2) == (2, half, half)
     assert not by_hand.excludes_zero
 
 
 def test_what_has_no_spread():
     """A single seed tells nothing; the same difference at each seed is beyond doubt."""
     alone = paired([1.0], [0.0])
-    assert alone == (1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
-    assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
-    assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, (0, 0))
+    assert alone == Difference(1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
+    assert paired([1.5, 2.5], [1, 2]) == Difference(0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
+    assert paired([1, 2], [1, 2]) == Difference(0, 0, 0, 1.0, (0, 0))
 
 
 @pytest.mark.parametrize("mean", [-0.02, -0.004, 0.0, 0.009, 0.03])

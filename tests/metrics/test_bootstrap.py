@@ -58,8 +58,7 @@ def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwis
 
 def test_a_score_that_the_set_does_not_have_has_no_interval():
     without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
-    assert not without.defined
-    assert np.isnan([without.low, without.high]).all()
+    assert np.isnan([without.value, without.low, without.high]).all()
 
 
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
