@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.contrib.concurrent import thread_map
+
+from aslp_lib.maps.provenance import digest
 
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Random transform of an image and its mask together, such as a torchvision v2 transform."""
@@ -143,19 +144,18 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         image, mask = self.load(index)
         return image.numpy().tobytes(), mask.numpy().tobytes()
 
-    def fingerprints(self) -> dict[str, tuple[str, str]]:
+    def fingerprints(self) -> dict[str, str]:
         """Hash every image and mask, at 250 MB per second and more for files in the page cache.
 
         Returns:
-            The first 16 hex digits of the SHA-256 of image and mask, by stem.
+            By stem, the first 8 hex digits of the SHA-256 of the image, then those of the mask.
         """
 
-        def hashes(index: int) -> tuple[str, str]:
-            image, mask = (hashlib.sha256(data).hexdigest()[:16] for data in self.stored(index))
-            return image, mask
+        def fingerprint(index: int) -> str:
+            return "".join(digest(data)[:8] for data in self.stored(index))
 
         with ThreadPoolExecutor() as pool:
-            return dict(zip(self.stems, pool.map(hashes, range(len(self))), strict=True))
+            return dict(zip(self.stems, pool.map(fingerprint, range(len(self))), strict=True))
 
     def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory, with 4 bytes per pixel."""

@@ -48,6 +48,7 @@ from aslp_lib.experiments.records import (
     save,
 )
 from aslp_lib.files import check_output, locked, write
+from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
@@ -211,10 +212,7 @@ class Experiment:
             splits = training.load_data()
             for part in (splits.train, *self.sets(training, splits).values()):
                 if not isinstance(part, Corrupted):
-                    pairs = part.fingerprints().items()
-                    fingerprints[seed, part.name] = {
-                        stem: image[:8] + mask[:8] for stem, (image, mask) in pairs
-                    }
+                    fingerprints[seed, part.name] = part.fingerprints()
         return fingerprints
 
     def run(self, configuration: RunConfiguration, training: Settings) -> Run:
@@ -299,15 +297,9 @@ def _joined_data(file: Path, current: Data) -> Data:
             f"{file} does not say what images its records were made from; expected fingerprints of "
             "every set. Choose another --results, or remove the file."
         )
+    since, remedy = f"the records in {file} were made", "choose another --out and --results"
     for key, after in current.items():
-        before = saved.get(key, after)
-        stems = sorted(before.keys() | after.keys())
-        if changed := [stem for stem in stems if before.get(stem) != after.get(stem)]:
-            raise ValueError(
-                f"{len(changed)} images or masks of the set {key[1]} changed since the records in "
-                f"{file} were made, such as {changed[0]}; expected the same files. Restore them, "
-                "or choose another --out and --results."
-            )
+        refuse_changed(key[1], saved.get(key, after), after, since, remedy)
     return {**saved, **current}
 
 

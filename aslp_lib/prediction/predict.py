@@ -135,15 +135,10 @@ def _clear_outdated(
     }
     if not any(maps.exists() for maps in made):
         return made
+    whys = (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
     if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
-        why = "some are missing"
-    elif not all(provenance.record(maps).exists() for maps in made):
-        why = "nothing says what they were made with"
-    elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
-        why = f"they were made with other {', '.join(keys)}"
-    elif stems := [stem for maps in made for stem in provenance.altered(maps, dataset.stems)]:
-        why = f"{len(stems)} changed since they were written, such as {stems[0]}"
-    else:
+        whys = iter(["some are missing"])
+    if not (why := next(filter(None, whys), "")):
         return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:

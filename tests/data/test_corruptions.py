@@ -256,8 +256,8 @@ def test_sets_and_seeds_have_draws_of_their_own_and_fingerprints_of_what_is_seen
     assert torch.equal(shapes.images, same.images)
     noisy = [Corrupted(shapes, "noise1"), Corrupted(same, "noise1"), Corrupted(shapes, "noise1", 1)]
     prints = [list(each.fingerprints().values()) for each in (shapes, *noisy)]
-    assert len({image for each in prints for image, _ in each}) == 8
-    assert len({mask for each in prints for _, mask in each}) == 2
+    assert len({both[:8] for each in prints for both in each}) == 8  # images
+    assert len({both[8:] for each in prints for both in each}) == 2  # masks
     assert noisy[0].fingerprints() == Corrupted(shapes, "noise1").fingerprints()
 
 
