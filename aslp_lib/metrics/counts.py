@@ -9,18 +9,15 @@ joined along the images. Resampling the images yields confidence intervals.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from aslp_lib.checks import require, require_type
-from aslp_lib.files import MAX_BYTES, read, write
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -275,19 +272,19 @@ class Counts:
         return Counts(self.table[images], columns)
 
     def save(self, path: Path) -> None:
-        """Write the counts as .npz, without pickled objects.
+        """Write the counts as safetensors; columns of text, such as names, become metadata.
 
         Raises:
-            ValueError: if the counts take more than `files.MAX_BYTES`, which `load` does not read.
             OSError: if the file cannot be written; see `files.write`.
         """
-        arrays: dict[str, Any] = {"table": self.table, **self.columns}
-        size = sum(array.nbytes for array in arrays.values())
-        expected = f"at most {MAX_BYTES}, which `load` reads. Save parts of the images."
-        require("the number of bytes of the counts", size, size <= MAX_BYTES, expected)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        write(Path(path), buffer.getvalue())
+        import torch
+
+        from aslp_lib.tensors import save_tensors
+
+        arrays = {"table": self.table, **self.columns}
+        texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
+        tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
+        save_tensors(Path(path), tensors, {"texts": texts})
 
     @classmethod
     def load(cls, path: Path) -> Counts:
@@ -295,36 +292,19 @@ class Counts:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not a regular file, does not contain counts, is damaged, or takes
-                more than `files.MAX_BYTES` in memory.
+            ValueError: if it is damaged, or does not contain counts.
         """
-        data = read(Path(path))
+        from aslp_lib.tensors import load_tensors
+
+        tensors, facts = load_tensors(path)
         try:
-            with ZipFile(io.BytesIO(data)) as file:
-                _check_size(file.infolist())
-                # Members are read as a whole, which verifies their checksums. NumPy reads only as
-                # many bytes as the shape requires, and would miss a damaged shape.
-                members = {}
-                for info in file.infolist():
-                    with file.open(info) as member:
-                        # Without a number, the decompression would not stop at the stated size.
-                        members[info.filename.removesuffix(".npy")] = member.read(info.file_size)
-            # zipfile does not compare the number of members with that at the end of the file.
-            if len(members) != int.from_bytes(data[-12:-10], "little"):
-                raise ValueError("some arrays are missing")
-            arrays = {
-                key: np.load(io.BytesIO(content), allow_pickle=False)
-                for key, content in members.items()
-            }
-            # A damaged shape may declare any number of items of zero bytes.
-            if not all(array.itemsize for array in arrays.values()):
-                raise ValueError("an array has no bytes")
-            return cls(arrays.pop("table"), arrays)
-        except Exception as error:  # reading a damaged file may raise any exception
-            reason = (str(error) or type(error).__name__).rstrip(".")
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
+            return cls(arrays.pop("table"), arrays | texts)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
-                f"{path} holds no counts, or is damaged ({reason}); expected a file that "
-                "Counts.save wrote. Count the maps again."
+                f"{path} holds no counts ({error}); expected a file that Counts.save wrote. Count "
+                "the maps again."
             ) from error
 
     @property
@@ -362,18 +342,6 @@ class Counts:
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, grey_levels)."""
         return self.table.sum(axis=0)
-
-
-def _check_size(members: Sequence[ZipInfo]) -> None:
-    """Raise ValueError unless the members of a zip file fit in `files.MAX_BYTES`, as it states.
-
-    Other methods of compression than those of `Counts.save` do not stop at the stated size.
-    """
-    size = sum(info.file_size for info in members)
-    if size > MAX_BYTES:
-        raise ValueError(f"it takes {size >> 20} MiB, of at most {MAX_BYTES >> 20} MiB")
-    if any(info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for info in members):
-        raise ValueError("it is compressed by another method than deflate")
 
 
 def _check_mask(mask: np.ndarray) -> None:

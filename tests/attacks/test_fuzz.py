@@ -109,8 +109,8 @@ def counts(folder: Path) -> Iterable[bytes]:
     table = np.arange(2 * 2 * 256).reshape(2, 2, 256) % 7
     columns = {"weighted_f": [0.5, 0.25], "names": ["a", "b"]}
     for each in (Counts(table).with_columns(**columns), Counts(table / 3)):
-        each.save(folder / "good.npz")
-        yield (folder / "good.npz").read_bytes()
+        each.save(folder / "good.safetensors")
+        yield (folder / "good.safetensors").read_bytes()
 
 
 def some_counts(path: Path) -> None:
@@ -188,7 +188,7 @@ READERS = {
     "pictures": Reader("one.png", pictures, spoiled.picture, a_picture),
     "lists": Reader("a.txt", lists, spoiled.any_bytes, a_list),
     "settings": Reader("settings.json", presets, spoiled.json_text, a_run),
-    "counts": Reader("counts.npz", counts, spoiled.npz, some_counts),
+    "counts": Reader("one.safetensors", counts, spoiled.safetensors, some_counts),
     "weights": Reader("one.safetensors", weights, spoiled.safetensors, a_trained_network),
     "checkpoints": Reader("last.safetensors", training, spoiled.safetensors, a_checkpoint),
     "recalibrations": Reader(
