@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from aslp_lib.aslp.perturbation import (
     RELEASE,
     Technique,
-    check_labels,
+    check_pixels,
     check_technique,
     check_tensors,
 )
@@ -101,20 +101,13 @@ def release_gradient(
 
 def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
     """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
-    check_tensors(logits=logits, labels=labels)
-    if logits.shape != labels.shape:
-        raise ValueError(
-            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
-            f"{tuple(labels.shape)}"
-        )
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    labels = labels.to(dtype)
+    labels, labelled = check_pixels(logits, labels, ignore_index)
     valid = (labels >= 0) & (labels <= 1)
-    labelled = torch.ones_like(valid) if ignore_index is None else labels != ignore_index
-    check_labels(labels, valid | ~labelled)
-    half_margin = torch.where(valid, (labels - 0.5) * logits.to(dtype), torch.nan)
+    half_margin = torch.where(valid, (labels - 0.5) * logits.to(labels.dtype), torch.nan)
+    if labelled is None:
+        return _image_means(half_margin)
     half_margin = torch.where(labelled, half_margin, 0.0)
-    return _image_means(half_margin) / _image_means(labelled.to(dtype))
+    return _image_means(half_margin) / _image_means(labelled.to(labels.dtype))
 
 
 def _image_means(values: Tensor) -> Tensor:

@@ -8,9 +8,8 @@ from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import (
     Technique,
-    check_labels,
+    check_pixels,
     check_technique,
-    check_tensors,
     expected_targets,
     sampled_targets,
 )
@@ -68,20 +67,11 @@ def sc_bce_with_logits(
             a CPU).
     """
     check_technique(technique)
-    check_tensors(logits=logits, labels=labels)
-    if logits.shape != labels.shape:
-        raise ValueError(
-            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
-            f"{tuple(labels.shape)}"
-        )
-    # Labels are compared in at least single precision: half precision would round 2049 to 2048,
-    # and in unsigned 8-bit integers -1 is 255.
-    labels, weight = labels.to(torch.promote_types(logits.dtype, torch.float32)), None
-    if ignore_index is not None:
-        ignored = labels == ignore_index
-        logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
-        weight = (~ignored).to(logits.dtype)
-    check_labels(labels, (labels >= 0) & (labels <= 1))  # half precision would round 1.0001 to 1
+    labels, labelled = check_pixels(logits, labels, ignore_index)
+    weight = None
+    if labelled is not None:
+        logits, labels = logits.masked_fill(~labelled, 0), labels.masked_fill(~labelled, 0)
+        weight = labelled.to(logits.dtype)
     labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"

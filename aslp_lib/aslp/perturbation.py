@@ -295,6 +295,33 @@ def check_labels(
         )
 
 
+def check_pixels(
+    logits: Tensor, labels: Tensor, ignore_index: int | None
+) -> tuple[Tensor, Tensor | None]:
+    """Check the logits and labels of a batch.
+
+    Returns:
+        The labels in at least single precision, because half precision would round 2049 to 2048
+        and 1.0001 to 1, and in unsigned 8-bit integers -1 is 255; and a mask of the pixels that
+        have a label, or None if there is no `ignore_index`.
+
+    Raises:
+        TypeError: logits or labels are not tensors.
+        ValueError: the shapes differ, or a label is invalid (on a CPU).
+    """
+    check_tensors(logits=logits, labels=labels)
+    if logits.shape != labels.shape:
+        raise ValueError(
+            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
+            f"{tuple(labels.shape)}"
+        )
+    labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
+    labelled = None if ignore_index is None else labels != ignore_index
+    valid = (labels >= 0) & (labels <= 1)
+    check_labels(labels, valid if labelled is None else valid | ~labelled)
+    return labels, labelled
+
+
 def _checked(labels: Tensor) -> Tensor:
     check_tensors(labels=labels)
     check_labels(labels, (labels >= 0) & (labels <= 1))
