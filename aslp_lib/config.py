@@ -127,6 +127,9 @@ class Settings:
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are ignored: trained and counted
+    nowhere. None: there are none."""
     cache_images: bool = True
     """Keep the training and validation images in memory, before augmentation."""
     num_workers: int | None = 0
@@ -156,6 +159,11 @@ class Settings:
         for name, (least, expected) in BOUNDS.items():
             value = getattr(self, name)
             require(name, value, value is None or value >= least, expected)
+        if self.ignore_index is not None:
+            expected = "a grey level, 0 to 255, or None"
+            require("ignore_index", self.ignore_index, 0 <= self.ignore_index <= 255, expected)
+            expected = "False with ignore_index, whose pixels have no grey level"
+            require("soft_masks", self.soft_masks, not self.soft_masks, expected)
         require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
@@ -235,7 +243,7 @@ class Settings:
                 augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
-        shared = ("seed", "data_seed", "limit", "grey", "augment_at", "soft_masks")
+        shared = ("seed", "data_seed", "limit", "grey", "ignore_index", "augment_at", "soft_masks")
         options = {name: getattr(self, name) for name in shared}
         return load(self.data, self.size, augment=augment, **options)
 

@@ -119,7 +119,9 @@ class Replay(Method[NoOptions]):
         super().__init__(images, options)
         self.register_buffer("epoch", torch.tensor(0))
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
         alpha = self.schedule[self.epoch][index]
         return sc_bce(logits, labels, alpha, HARD_INVERSION, draws, expected=False)
 
@@ -136,8 +138,11 @@ class FrozenSwitch(ConstantAlpha):
     name, label = "frozen_switch", "constant alpha, frozen switch"
     uniform: Tensor
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return super().loss(logits, labels, index, replace(draws, uniform=self.uniform[index]))
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
+        draws = replace(draws, uniform=self.uniform[index])
+        return super().pixel_losses(logits, labels, index, draws, valid)
 
 
 @dataclass(frozen=True)

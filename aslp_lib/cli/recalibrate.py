@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from aslp_lib.cli.base import Command
 from aslp_lib.files import check_new_folder, check_output
+from aslp_lib.maps.count import ReadOptions
 from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -30,6 +31,10 @@ class Recalibrate(Command):
     with maps of corrupted copies of these images."""
     fit_masks: tuple[Path, ...] = ()
     """Folders of masks, one for each folder of --fit-maps or one for all."""
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are not counted."""
+    valid_masks: Path | None = None
+    """Folder of masks of the pixels to count, for all folders of --fit-masks."""
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
@@ -76,7 +81,9 @@ class Recalibrate(Command):
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        change, before = fit_on_maps(self.kind, list(zip(self.fit_maps, masks, strict=True)))
+        reading = ReadOptions(weighted_f=False, ignore_index=self.ignore_index)
+        pairs = list(zip(self.fit_maps, masks, strict=True))
+        change, before = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
-from aslp_lib.evaluation.scores import Evaluation, flat
+from aslp_lib.evaluation.scores import Evaluation, flat, ignored_notes
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
@@ -45,6 +45,10 @@ class Score(Command):
     """Leave out masks without a map instead of refusing them."""
     grey: Grey = "refuse"
     """Treatment of masks that are not binary."""
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are not counted."""
+    valid_masks: tuple[Path, ...] = ()
+    """Folders of masks of the pixels to count, one for each folder of --masks."""
     num_workers: int | None = None
     """Number of threads that read files. None uses one per processor."""
 
@@ -66,14 +70,29 @@ class Score(Command):
             notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
         weighted_f = self.weighted_f and WEIGHTED_F
         reading = ReadOptions(
-            self.min_max, weighted_f, self.grey, self.allow_missing, self.num_workers
+            self.min_max,
+            weighted_f,
+            self.grey,
+            self.allow_missing,
+            self.num_workers,
+            self.ignore_index,
         )
-        results = count_methods(methods, sets, reading)
+        valid = dict(zip(sets, self.valid_masks, strict=False))
+        if self.valid_masks and len(self.valid_masks) != len(sets):
+            raise ValueError(
+                f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
+                "masks; expected as many. Give --valid-masks one for each of --masks, in order."
+            )
+        results = count_methods(methods, sets, reading, valid)
         for name, by_method in results.items():
             masks = len(find_images(sets[name]))
             for label, counts in by_method.items():
                 if missing := masks - len(counts):
-                    notes.append(f"{name}: {missing} masks have no map of {label} and are left out")
+                    nothing = " or no pixel to count" if "ignored" in counts.columns else ""
+                    notes.append(
+                        f"{name}: {missing} masks have no map of {label}{nothing} and are left out"
+                    )
+            notes += ignored_notes(name, next(iter(by_method.values())))
             if len({counts.names for counts in by_method.values()}) > 1:
                 notes.append(
                     f"{name}: the methods have maps of different images, so none is paired"

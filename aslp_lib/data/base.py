@@ -25,10 +25,11 @@ SizeOf = Literal["network", "image"]
 class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     """Base class of data sets with items `(image, label, index)`.
 
-    `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks.
-    `index` selects the image's alpha. Random numbers of the augmentation derive from (seed, epoch,
-    index) alone. An item therefore does not depend on the number of workers or the order of
-    loading, and a resumed training sees the same images as an uninterrupted one.
+    `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks,
+    and NaN for pixels to ignore. `index` selects the image's alpha. Random numbers of the
+    augmentation derive from (seed, epoch, index) alone. An item therefore does not depend on the
+    number of workers or the order of loading, and a resumed training sees the same images as an
+    uninterrupted one.
 
     Subclasses implement `load`. If the sizes of files differ from that of the items, they implement
     `shape` and `mask` too.
@@ -41,6 +42,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
 
     Attributes:
+        ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
         fields: group of each image, such as the field of view that it was cropped from, shape
             (images,). Scores of images of a group may be correlated. None if there are no groups.
 
@@ -53,6 +55,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     (torch.uint8, torch.float32, torch.Size([1, 4, 4]), 1)
     """
 
+    ignored: int | None = None
     fields: np.ndarray | None = None
 
     def __init__(
@@ -101,7 +104,11 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
             image, mask = self.augment(tv_tensors.Image(image), kind(mask))
             torch.default_generator.set_state(state)
         label = mask.as_subclass(Tensor).float()
-        return image.as_subclass(Tensor), label / 255 if self.soft_masks else label, index
+        if self.soft_masks:
+            label /= 255
+        elif self.ignored is not None:
+            label.masked_fill_(label == self.ignored, torch.nan)
+        return image.as_subclass(Tensor), label, index
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         """Load an image (3, S, S) and its mask (1, S, S), uint8, before augmentation."""
@@ -127,7 +134,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         """Return the mask at its stored size, which predicted maps are compared with.
 
         Returns:
-            (H, W) uint8 in {0, 1}.
+            (H, W) uint8 in {0, 1}, and `IGNORED` for pixels to ignore.
         """
         return self.loaded(index)[1][0].numpy()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
 from aslp_lib.data.folders import (
@@ -17,11 +18,10 @@ from aslp_lib.data.folders import (
     TRAIN_LIST,
     VALIDATION_LIST,
     find_test_folders,
-    refuse_other_size,
 )
 from aslp_lib.files import require_exists
 from aslp_lib.maps import listing
-from aslp_lib.maps.read import Grey, read_image, read_mask
+from aslp_lib.maps.read import IGNORED, Grey, read_image, read_mask, refuse_other_size
 
 SIZES = {
     TRAIN.name: 10553,
@@ -64,7 +64,9 @@ class CheckResult:
             self.problems.append(listing.counted(noun, names))
 
 
-def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> CheckResult:
+def check_data(
+    root: Path, grey: Grey = "refuse", ignore_index: int | None = None, progress: bool = True
+) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
@@ -73,7 +75,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
 
     Args:
         root: folder with `Train` and `Test`.
-        grey: see `Folder`.
+        grey, ignore_index: see `Folder`.
 
     Raises:
         FileNotFoundError: there is no folder `root`.
@@ -93,9 +95,19 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
             f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
+    reading, any_ignored = (grey, ignore_index), False
     for folder in (root / TRAIN, *tests):
-        for path, digest in _check_set(folder, grey, result, progress).items():
+        digests, ignored = _check_set(folder, reading, result, progress)
+        for path, digest in digests.items():
             copies[digest].append((folder.name, path))
+        any_ignored |= ignored > 0
+        if ignored > 0:
+            result.notes.append(f"{folder.name}: {ignored:.1%} of the pixels are ignored")
+    if ignore_index is not None and not any_ignored:
+        result.problems.append(
+            f"no mask has a pixel of grey level {ignore_index}; expected some. Correct "
+            "--ignore-index, or leave it out."
+        )
     part_of = _check_lists(root, result)
     for files in copies.values():
         if len(files) > 1:
@@ -104,8 +116,14 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     return result
 
 
-def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) -> dict[Path, bytes]:
-    """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
+def _check_set(
+    folder: Path, reading: tuple[Grey, int | None], result: CheckResult, progress: bool
+) -> tuple[dict[Path, bytes], float]:
+    """Check the files of a set.
+
+    Returns:
+        The SHA-256 of the pixels of each readable image, and the share of pixels to ignore.
+    """
     name = folder.name
     images = _files(folder / "Image", result)
     # Textures show no object, so their masks are optional.
@@ -120,15 +138,17 @@ def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) ->
 
     digests: dict[str, bytes] = {}
     has_object: dict[str, bool] = {}
+    ignored: dict[str, tuple[int, int]] = {}
 
     def check_item(stem: str) -> list[str]:
         item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
-        mask = item.attempt(read_mask, masks[stem], grey) if stem in masks else None
+        mask = item.attempt(read_mask, masks[stem], *reading) if stem in masks else None
         if image is not None:
             digests[stem] = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         if mask is not None:
-            has_object[stem] = bool(mask.any())
+            has_object[stem] = bool((mask == 1).any())
+            ignored[stem] = np.count_nonzero(mask == IGNORED), mask.size
         if image is not None and mask is not None:
             item.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
         return item.problems
@@ -141,7 +161,8 @@ def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) ->
         result.refuse(f"masks of {folder} show an object (textures have none)", objects)
     elif blank_masks := [stem for stem, present in has_object.items() if not present]:
         result.notes.append(listing.counted(f"masks of {name} are all background", blank_masks))
-    return {images[stem]: digests[stem] for stem in stems if stem in digests}
+    pixels, all_pixels = np.sum([*ignored.values(), (0, 0)], axis=0)
+    return {images[s]: digests[s] for s in stems if s in digests}, pixels / max(all_pixels, 1)
 
 
 def _files(folder: Path, result: CheckResult) -> dict[str, Path]:

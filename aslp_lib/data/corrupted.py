@@ -41,7 +41,7 @@ class Corrupted(SaliencySet):
         known = f"one of {', '.join(CORRUPTIONS)}"
         require("corruption", corruption, corruption in CORRUPTIONS, known)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
-        self.fields = dataset.fields
+        self.fields, self.ignored = dataset.fields, dataset.ignored
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
         if dataset.soft_masks:
             raise ValueError(

@@ -254,7 +254,7 @@ class EmptyCrop(Window):
 
     def corner(self, rng: Generator, mask: Tensor, rows: int, columns: int) -> tuple[int, int]:
         # sums[i, j] is the number of foreground pixels above row i and left of column j.
-        sums = F.pad(mask[0].long().cumsum(0).cumsum(1), (1, 0, 1, 0))
+        sums = F.pad((mask[0] == 1).long().cumsum(0).cumsum(1), (1, 0, 1, 0))
         strips = sums[rows:] - sums[:-rows]
         inside = strips[:, columns:] - strips[:, :-columns]
         emptiest = (inside == inside.min()).nonzero()

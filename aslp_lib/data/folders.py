@@ -19,7 +19,15 @@ from aslp_lib.maps.listing import (
     refuse_empty,
     refuse_unprintable,
 )
-from aslp_lib.maps.read import Grey, read_image, read_mask_grey_levels, stored_size
+from aslp_lib.maps.read import (
+    IGNORED,
+    Grey,
+    read_image,
+    read_mask,
+    read_mask_grey_levels,
+    refuse_other_size,
+    stored_size,
+)
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
@@ -41,6 +49,8 @@ class Folder(SaliencySet):
             masks to the nearest pixel. None: `augment` resizes them.
         grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
             pixels are grey; "threshold" accepts them, for masks that average several annotators.
+        ignore_index: grey level of masks whose pixels are ignored, see `read_mask`; None if there
+            are none. Soft masks cannot have it.
 
     Raises:
         ValueError: there are no images, or images without a mask; the message names them.
@@ -67,6 +77,7 @@ class Folder(SaliencySet):
         augment: Augment | None = None,
         seed: int = 0,
         grey: Grey = "refuse",
+        ignore_index: int | None = None,
         soft_masks: bool = False,
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
@@ -75,6 +86,8 @@ class Folder(SaliencySet):
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
+        self.ignore_index = ignore_index
+        self.ignored = None if ignore_index is None else IGNORED
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         # Imported here, so that reading maps and masks works without torchvision.
@@ -105,7 +118,9 @@ class Folder(SaliencySet):
             list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
-        return (self.mask_grey_levels(index) >= 128).view(np.uint8)
+        if self.masks is None:
+            return np.zeros(self.shape(index), np.uint8)
+        return read_mask(self.masks[self.stems[index]], self.grey, self.ignore_index)
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -126,6 +141,7 @@ def paper_layout(
     seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
+    ignore_index: int | None = None,
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
 ) -> DataSplits:
@@ -137,7 +153,7 @@ def paper_layout(
 
     Args:
         root: folder with `Train` and `Test`.
-        size, augment, seed, grey: see `Folder`.
+        size, augment, seed, grey, ignore_index: see `Folder`.
         limit: use only this many images of each set, the first ones.
         augment_at: "network" resizes training images before `augment`; with "image", `augment`
             gets them at their own size and must resize them.
@@ -161,6 +177,7 @@ def paper_layout(
     """
     root = Path(root)
     notes: list[str] = []
+    reading: dict[str, Any] = {"grey": grey, "ignore_index": ignore_index}
     images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
     refuse_empty(root / TRAIN / "Image", images)
     train, validation = _split(root, sorted(images), notes)
@@ -169,10 +186,10 @@ def paper_layout(
         absent = set(stems) - set(images)
         refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'} (remove them)", absent)
         selected = {stem: images[stem] for stem in sorted(stems)[:limit]}
-        return Folder(name, selected, masks, side, seed=seed, grey=grey, **training)
+        return Folder(name, selected, masks, side, seed=seed, **reading, **training)
 
     side = None if augment is not None and augment_at == "image" else size
-    tests, test_notes = paper_tests(root, size, limit=limit, grey=grey)
+    tests, test_notes = paper_tests(root, size, limit=limit, **reading)
     return DataSplits(
         origin=f"the paper's layout in {root}",
         train=part("train", train, side, augment=augment, soft_masks=soft_masks),
@@ -183,12 +200,17 @@ def paper_layout(
 
 
 def paper_tests(
-    root: Path, size: int, *, limit: int | None = None, grey: Grey = "refuse"
+    root: Path,
+    size: int,
+    *,
+    limit: int | None = None,
+    grey: Grey = "refuse",
+    ignore_index: int | None = None,
 ) -> tuple[dict[str, SaliencySet], list[str]]:
     """Load the test sets in `root / "Test"`.
 
     Args:
-        root, size, limit, grey: see `paper_layout`.
+        root, size, limit, grey, ignore_index: see `paper_layout`.
 
     Returns:
         The sets by name, those of the paper first, and notes on the missing ones.
@@ -215,7 +237,8 @@ def paper_tests(
         raise FileNotFoundError(
             f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
-    return {path.name: _test_set(path, size, limit, grey) for path in complete}, notes
+    reading: dict[str, Any] = {"grey": grey, "ignore_index": ignore_index}
+    return {path.name: _test_set(path, size, limit, reading) for path in complete}, notes
 
 
 def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
@@ -258,7 +281,7 @@ def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], l
     return [s for s in stems if s not in held_out], sorted(held_out)
 
 
-def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
+def _test_set(root: Path, size: int, limit: int | None, reading: dict[str, Any]) -> Folder:
     """Load one test set."""
     images = dict(list(find_images(root / "Image").items())[:limit])
     # Textures show no object, so their masks are optional.
@@ -267,19 +290,4 @@ def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
     masks = find_images(root / "GT")
     if limit is None:
         refuse(f"masks of {root.name} without an image (add it)", masks.keys() - images.keys())
-    return Folder(root.name, images, masks, size, grey=grey)
-
-
-def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
-    """Raise ValueError unless an image and its mask have the same size (H, W).
-
-    >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
-    Traceback (most recent call last):
-    ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
-    """
-    if image != mask:
-        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
-        raise ValueError(
-            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
-            f"equal sizes. {advice} to match."
-        )
+    return Folder(root.name, images, masks, size, **reading)

@@ -5,10 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
-from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_folders, find_maps
+from aslp_lib.maps.count import (
+    AS_IT_IS,
+    ReadOptions,
+    count_folders,
+    find_maps,
+    require_ignored,
+)
 from aslp_lib.maps.listing import has_control_characters
 
 MASK_FOLDERS = ("gt", "mask", "masks")
@@ -16,7 +23,10 @@ MASK_FOLDERS = ("gt", "mask", "masks")
 
 
 def count_methods(
-    methods: Mapping[str, Path], sets: Mapping[str, Path], reading: ReadOptions = AS_IT_IS
+    methods: Mapping[str, Path],
+    sets: Mapping[str, Path],
+    reading: ReadOptions = AS_IT_IS,
+    valid: Mapping[str, Path] = MappingProxyType({}),
 ) -> Results:
     """Count the pixels of every method's maps on every set.
 
@@ -36,23 +46,30 @@ def count_methods(
             `FOLDER/STEM.png` if there is only one set.
         sets: set name -> folder of masks.
         reading: how maps and masks are read.
+        valid: set name -> folder of masks of the pixels to count; all pixels of other sets count.
 
     Raises:
         FileNotFoundError: a folder does not exist.
-        ValueError: maps or masks cannot be used, see `count_folders`.
+        ValueError: maps or masks cannot be used, see `count_folders`; or no pixel of any mask has
+            the grey level to ignore.
     """
     # Every folder is checked first, because counting may take an hour.
-    for kind, given in (("masks", sets), ("maps", methods)):
+    for kind, given in (("masks", sets), ("maps", methods), ("valid-masks", valid)):
         for folder in given.values():
             require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
     folders = {
         name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
         for name in sets
     }
-    return {
-        name: {label: count_folders(path, sets[name], reading) for label, path in paths.items()}
+    results = {
+        name: {
+            label: count_folders(path, sets[name], reading, valid=valid.get(name))
+            for label, path in paths.items()
+        }
         for name, paths in folders.items()
     }
+    require_ignored([c for by_method in results.values() for c in by_method.values()], reading)
+    return results
 
 
 def parse_methods(words: Sequence[str]) -> dict[str, Path]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
@@ -64,11 +65,12 @@ class Evaluation:
 
     @property
     def notes(self) -> list[str]:
-        """Warnings about the intervals, at most one per test set."""
+        """Notes on ignored pixels and on the intervals, at most one of each per test set."""
         return [
             note
             for name, methods in self.counts.items()
-            for note in interval_notes(name, min(methods.values(), key=lambda c: c.independent))
+            for counts in [min(methods.values(), key=lambda c: c.independent)]
+            for note in ignored_notes(name, counts) + interval_notes(name, counts)
         ]
 
     def records(self, names: Collection[str] = MAIN) -> dict[str, dict[str, dict[str, Any]]]:
@@ -148,6 +150,25 @@ def interval_notes(name: str, counts: Counts) -> list[str]:
     ]
 
 
+def ignored_notes(name: str, counts: Counts) -> list[str]:
+    """Return a note if pixels of a set were ignored, with their share.
+
+    >>> import numpy as np
+    >>> maps, labels = np.uint8([[255, 0, 9, 9]]), np.uint8([[1, 0, 0, 7]])
+    >>> (note,) = ignored_notes("SOD", Counts.from_map(maps, labels, ignore_index=7))
+    >>> note[:40]
+    'SOD: 25.0 % of the pixels are ignored; S'
+    """
+    ignored = counts.columns.get("ignored", np.zeros(1)).sum()
+    if not ignored:
+        return []
+    share = 100 * ignored / (ignored + counts.pixels)
+    return [
+        f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
+        "images, are missing"
+    ]
+
+
 def flat(
     records: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> tuple[list[str], list[list[object]]]:
@@ -199,7 +220,9 @@ def count_maps(
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
-    counts = count_files(paths, dataset.mask, reading, name=dataset.name, progress=progress)
+    counts = count_files(
+        paths, dataset.mask, reading, ignored=dataset.ignored, name=dataset.name, progress=progress
+    )
     return counts.with_columns(groups=dataset.fields)
 
 

@@ -510,7 +510,7 @@ def _scored(
     for index, maps in predicted_maps(network, dataset, settings, changes):
         mask = dataset.mask(index)
         for kind, prediction in maps.items():
-            parts[kind].append(Counts.from_map(prediction, mask))
+            parts[kind].append(Counts.from_map(prediction, mask, dataset.ignored))
             if posterior is not None:
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows = {}

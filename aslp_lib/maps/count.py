@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
 from aslp_lib.maps.listing import find_images, refuse
-from aslp_lib.maps.read import Grey, read_map, read_mask
+from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask, refuse_other_size
 from aslp_lib.maps.write import min_max
 from aslp_lib.metrics.counts import Counts
 
@@ -39,10 +39,11 @@ class ReadOptions:
         grey: treatment of masks that are not binary, see `read_mask`.
         allow_missing: leave out masks without a map instead of refusing them. Maps without a mask
             are always refused.
+        ignore_index: grey level of masks, 0 to 255, whose pixels are not counted, see `read_mask`.
         num_workers: number of threads, at least 1; None for one per processor.
 
     Raises:
-        ValueError: `num_workers` is less than 1.
+        ValueError: `num_workers` is less than 1, or `ignore_index` is out of range.
     """
 
     min_max: bool = False
@@ -50,11 +51,14 @@ class ReadOptions:
     grey: Grey = "refuse"
     allow_missing: bool = False
     num_workers: int | None = None
+    ignore_index: int | None = None
 
     def __post_init__(self) -> None:
         valid = self.num_workers is None or self.num_workers >= 1
         expected = "at least 1, or None for one per processor."
         require("num_workers", self.num_workers, valid, expected)
+        valid = self.ignore_index is None or 0 <= self.ignore_index <= 255
+        require("ignore_index", self.ignore_index, valid, "a grey level, 0 to 255, or None.")
 
 
 AS_IT_IS = ReadOptions()
@@ -62,11 +66,17 @@ AS_IT_IS = ReadOptions()
 
 
 def count_folders(
-    maps: Path, masks: Path, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+    maps: Path,
+    masks: Path,
+    reading: ReadOptions = AS_IT_IS,
+    *,
+    valid: Path | None = None,
+    progress: bool = True,
 ) -> Counts:
     """Count the pixels of a folder of 8-bit maps against a folder of masks.
 
-    Files are matched by stem, and the images are in the order of their stems.
+    Files are matched by stem, and the images are in the order of their stems. An image without any
+    pixel to count is left out.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -83,6 +93,7 @@ def count_folders(
         maps: folder of the maps.
         masks: folder of the masks.
         reading: how maps and masks are read.
+        valid: folder of masks of the pixels to count, one for each mask; None to count all.
         progress: show a progress bar.
 
     Raises:
@@ -97,12 +108,22 @@ def count_folders(
             f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
             mask_files.keys() - map_files.keys(),
         )
-    stems = list(map_files)
+    stems, valid_files = list(map_files), None if valid is None else find_images(valid)
+    if valid_files is not None:
+        refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
 
     def mask(index: int) -> np.ndarray:
-        return read_mask(mask_files[stems[index]], reading.grey)
+        labels = read_mask(mask_files[stems[index]], reading.grey, reading.ignore_index)
+        if valid_files is not None:
+            of_pixels = valid_files[stems[index]]
+            counted = read_mask(of_pixels)
+            refuse_other_size(of_pixels, counted.shape, labels.shape)
+            labels[counted == 0] = IGNORED
+        return labels
 
-    return count_files(map_files, mask, reading, name=Path(maps).name, progress=progress)
+    ignored = None if valid is None and reading.ignore_index is None else IGNORED
+    name = Path(maps).name
+    return count_files(map_files, mask, reading, ignored=ignored, name=name, progress=progress)
 
 
 def find_maps(folder: Path) -> dict[str, Path]:
@@ -122,6 +143,7 @@ def count_files(
     mask: Callable[[int], np.ndarray],
     reading: ReadOptions = AS_IT_IS,
     *,
+    ignored: int | None = None,
     name: str = "",
     progress: bool = True,
 ) -> Counts:
@@ -131,6 +153,8 @@ def count_files(
         paths: stem -> map.
         mask: function from the position of a map to its mask (H, W) of 0 and 1.
         reading: how maps and masks are read.
+        ignored: label of pixels to ignore in the masks; None if there are none. An image of such
+            pixels alone is left out, and weighted F is not measured if there is any.
         name: name of the set, for the progress bar.
         progress: show a progress bar.
 
@@ -144,10 +168,11 @@ def count_files(
         if reading.min_max:
             prediction = min_max(prediction)
         try:
-            counts = Counts.from_map(prediction, labels)
+            counts = Counts.from_map(prediction, labels, ignored)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        if reading.weighted_f:
+        whole = ignored is None or not counts.columns["ignored"].any()
+        if reading.weighted_f and whole:
             return counts.with_columns(weighted_f=[weighted_f(prediction, labels)])
         return counts
 
@@ -156,7 +181,18 @@ def count_files(
         # With one worker, this thread counts: handing the work over would cost more than it gains.
         parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
         bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
-        return Counts.join(list(bar)).with_columns(names=list(paths))
+        counted = {stem: part for stem, part in zip(paths, bar, strict=True) if part.pixels}
+        return Counts.join(list(counted.values())).with_columns(names=list(counted))
+
+
+def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
+    """Raise ValueError if there is a grey level to ignore, but no set has a pixel of it."""
+    level = reading.ignore_index
+    if level is not None and not any(counts.columns["ignored"].any() for counts in sets):
+        raise ValueError(
+            f"no mask has a pixel of grey level {level}; expected some to ignore. Correct "
+            "--ignore-index, or leave it out."
+        )
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:

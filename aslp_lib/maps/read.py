@@ -47,6 +47,9 @@ GREY_LIMIT = 0.10
 """Largest share of grey pixels in a binary mask. Masks with more of them are photographs, or
 averages over annotators."""
 
+IGNORED = 255
+"""Label of the pixels to ignore in what `read_mask` returns."""
+
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
 
@@ -112,16 +115,19 @@ def read_image(path: Path) -> np.ndarray:
     return _pixels(_opaque(path, image, IMAGE_ADVICE), "RGB")
 
 
-def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
+def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
     """Read a mask and threshold it at 128: grey levels of at least 128 are foreground.
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
             them, for masks that average several annotators. "refuse" also raises an error if the
             grey levels look like class indices or a label to ignore, see `is_binary`.
+        ignore_index: grey level of pixels to ignore, or their index in a palette. Of an image with
+            a palette, the indices are then read instead of the colours; and if all other pixels
+            are 0 or 1, those are the labels, without a threshold.
 
     Returns:
-        (H, W) uint8 in {0, 1}.
+        (H, W) uint8 in {0, 1}, and `IGNORED` where the pixel is to be ignored.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -135,7 +141,16 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask(path).tolist()
     [[0, 1], [1, 0]]
     """
-    return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
+    if ignore_index is None:
+        return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
+    values = _grey(path, "mask", MASK_ADVICE, indices=True)
+    ignored = values == ignore_index
+    values[ignored] = 0
+    if values.max() > 1:
+        _check_binary(path, values, grey)
+        values = (values >= 128).view(np.uint8)
+    values[ignored] = IGNORED
+    return values
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
@@ -155,6 +170,12 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     [[0, 100], [200, 255]]
     """
     values = _grey(path, "mask", MASK_ADVICE)
+    _check_binary(path, values, grey)
+    return values
+
+
+def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
+    """Raise ValueError unless grey levels are those of a mask, see `read_mask`."""
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
     if 0 < values.max() < (128 if grey == "refuse" else DARK):
         raise ValueError(
@@ -174,9 +195,9 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
             raise ValueError(
                 f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
                 "or like a label for pixels to ignore; expected an object and a background, with "
-                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}."
+                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}; if one of them marks pixels "
+                "to ignore, use --ignore-index."
             )
-    return values
 
 
 def is_binary(values: np.ndarray) -> bool:
@@ -260,6 +281,21 @@ def stored_size(path: Path) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
+def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image and its mask have the same size (H, W).
+
+    >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
+    Traceback (most recent call last):
+    ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
+    """
+    if image != mask:
+        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
+        raise ValueError(
+            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
+            f"equal sizes. {advice} to match."
+        )
+
+
 def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
     """Compress an image as JPEG in memory, and decode it again.
 
@@ -277,9 +313,15 @@ def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarr
     return _pixels(JpegImageFile(file), "RGB")
 
 
-def _grey(path: Path, kind: str, advice: str) -> np.ndarray:
-    """Read a mask or a map as (H, W) uint8; its channels must be equal."""
+def _grey(path: Path, kind: str, advice: str, *, indices: bool = False) -> np.ndarray:
+    """Read a mask or a map as (H, W) uint8; its channels must be equal.
+
+    Args:
+        indices: read the indices of a palette instead of its colours.
+    """
     image = _decoded(path)
+    if indices and image.mode == "P":
+        return np.array(image)
     if _is_deep(image):
         return _in_8_bits(path, image, advice)
     image = _opaque(path, image, advice)

@@ -80,12 +80,16 @@ class ASLP(Method[ASLPOptions]):
             dynamics=options.dynamics,
         )
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
         alpha, expected = self.alphas[index], self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
 
-    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.alphas.update(index, logits, labels)
+    def after_step(
+        self, index: Tensor, logits: Tensor, labels: Tensor, ignore_index: int | None = None
+    ) -> None:
+        self.alphas.update(index, logits, labels, ignore_index=ignore_index)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
@@ -108,7 +112,7 @@ def sc_bce(
     *,
     expected: bool,
 ) -> Tensor:
-    """Compute the sum of SC-BCE over the pixels of a batch, from the random numbers of its images.
+    """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
     Args:
         logits, labels: (N, 1, H, W).
@@ -122,7 +126,7 @@ def sc_bce(
         shape = labels.shape[1:]
         noise = draws.of_each(lambda generator: pixel_noise(shape, technique, generator))
     return sc_bce_with_logits(
-        logits, labels, alpha, technique, use_expected_targets=expected, reduction="sum",
+        logits, labels, alpha, technique, use_expected_targets=expected, reduction="none",
         uniform=draws.uniform, noise=noise,
     )  # fmt: skip
 

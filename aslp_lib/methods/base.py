@@ -134,7 +134,8 @@ class Method(nn.Module, Generic[OptionsT]):
 
         Args:
             images: (N, 3, S, S) uint8.
-            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks.
+            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks; NaN for ignored
+                pixels, also in what is returned.
             index: (N,) indices of the images in the training set.
             draws: random numbers of the batch.
 
@@ -143,28 +144,52 @@ class Method(nn.Module, Generic[OptionsT]):
         """
         return images, labels
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """Compute the sum of the loss over the pixels of these images, in nats; by default, BCE.
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
+        """Compute the loss of each pixel of these images, in nats; by default, BCE.
 
-        Each process calls this with its own rows; training divides the sum by the number of pixels
-        in the whole batch. A term that is defined per image must therefore be multiplied by the
-        number of pixels in an image.
+        A term that is defined per image belongs to each of its pixels.
 
         Args:
             logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned.
-            labels: labels of the same shape, as `prepare` returned them.
+            labels: labels of the same shape, as `prepare` returned them; 0 for ignored pixels.
             index: (N,) indices of the images in the training set.
             draws: random numbers of the batch, the same ones that `prepare` received.
-        """
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+            valid: booleans of the same shape, false for ignored pixels; None if there are none. The
+                losses of ignored pixels do not matter, but those of others must not depend on them.
 
-    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
+        Returns:
+            Losses of the same shape as the logits.
+        """
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+
+    def loss(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        index: Tensor,
+        draws: Draws,
+        valid: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the sum of `pixel_losses` over the pixels that are not ignored.
+
+        Each process calls this with its own rows; training divides the sum by the number of these
+        pixels in the whole batch.
+        """
+        losses = self.pixel_losses(logits, labels, index, draws, valid)
+        return (losses if valid is None else losses.masked_fill(~valid, 0)).sum()
+
+    def after_step(
+        self, index: Tensor, logits: Tensor, labels: Tensor, ignore_index: int | None = None
+    ) -> None:
         """Update state after a step, without gradients and without synchronising the device.
 
         Args:
             index: (N,) indices of the images in the training set.
             logits: outputs of the network for the images that `prepare` returned.
             labels: (N, 1, S, S) labels before `prepare`.
+            ignore_index: label of pixels to ignore; None if there are none.
         """
 
     def after_update(self, network: nn.Module) -> None:

@@ -51,7 +51,9 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     name, label = "constant_alpha", "constant alpha"
     Options = ConstantAlphaOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
         alpha = labels.new_full((len(labels),), self.options.alpha)
         technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, technique, draws, expected=expected)

@@ -30,7 +30,9 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     name, label = "label_smoothing", "label smoothing"
     Options = LabelSmoothingOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(
+        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
+    ) -> Tensor:
         epsilon = self.options.epsilon
         targets = (1 - epsilon) * labels + epsilon / 2
-        return super().loss(logits, targets, index, draws)
+        return super().pixel_losses(logits, targets, index, draws, valid)

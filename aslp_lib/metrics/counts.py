@@ -48,8 +48,9 @@ class Counts:
             (see `from_probabilities`).
         columns: what else is known of each image, by name; arrays of shape (images, ...). The
             library uses "names"; "groups", such as the fields of view of crops, within which errors
-            may be correlated; "quadrants", the `structure.moments` that S needs; and "weighted_f",
-            which needs the pixels themselves. What is unknown is left out.
+            may be correlated; "quadrants", the `structure.moments` that S needs; "weighted_f",
+            which needs the pixels themselves; and "ignored", the number of pixels that are not
+            counted. What is unknown is left out.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -99,7 +100,9 @@ class Counts:
         return replace(self, columns=kept)
 
     @classmethod
-    def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
+    def from_map(
+        cls, prediction: np.ndarray, mask: np.ndarray, ignore_index: int | None = None
+    ) -> Counts:
         """Count the pixels of one map.
 
         >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -109,6 +112,9 @@ class Counts:
         Args:
             prediction: 8-bit map (H, W), uint8; grey level v is the foreground probability v / 255.
             mask: labels (H, W), 0 or 1, of an integer type or boolean.
+            ignore_index: label of pixels that are not counted, whatever is predicted there. The
+                column "ignored" then holds their number. S needs whole images, so if there are
+                such pixels, there is no column "quadrants".
 
         Raises:
             TypeError: if the map or the mask is not a NumPy array.
@@ -123,6 +129,16 @@ class Counts:
             )
         if prediction.dtype != np.uint8:
             raise ValueError(f"the map is {prediction.dtype}; expected 8-bit grey levels (uint8).")
+        known = {}
+        if ignore_index is not None:
+            labelled = mask != ignore_index
+            known["ignored"] = np.array([labelled.size - np.count_nonzero(labelled)])
+            if known["ignored"].any():
+                labels = mask[labelled]
+                _check_mask(labels)
+                cells = labels * np.int64(MAP_GREY_LEVELS) + prediction[labelled]
+                table = np.bincount(cells, minlength=2 * MAP_GREY_LEVELS)
+                return cls(table.reshape(1, 2, MAP_GREY_LEVELS), known)
         _check_mask(mask)
         row, column = centroid(mask)
         # The bits of a pixel's cell are, from the highest: its column modulo LANES, its quadrant
@@ -138,7 +154,7 @@ class Counts:
         cells |= prediction
         counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
         quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
-        return cls(quadrants.sum(axis=1), {"quadrants": moments(quadrants)})
+        return cls(quadrants.sum(axis=1), {"quadrants": moments(quadrants), **known})
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:

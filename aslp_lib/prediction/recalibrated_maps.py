@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.files import whole_folder, write
-from aslp_lib.maps.count import ReadOptions, count_folders, find_maps
+from aslp_lib.maps.count import ReadOptions, count_folders, find_maps, require_ignored
 from aslp_lib.maps.read import read_map
 from aslp_lib.maps.write import to_png
 from aslp_lib.metrics.counts import Counts
@@ -23,7 +23,12 @@ ON_CORRUPTED = tuple(k for k in ON_MAPS if RECALIBRATIONS[k].fits_corrupted)
 """Names of the recalibrations in `ON_MAPS` that can be fitted on maps of corrupted images too."""
 
 
-def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibration, Counts]:
+def fit_on_maps(
+    kind: str,
+    pairs: Sequence[tuple[Path, Path]],
+    reading: ReadOptions = ReadOptions(weighted_f=False),  # noqa: B008 - it is frozen
+    valid: Path | None = None,
+) -> tuple[Recalibration, Counts]:
     """Fit a recalibration on folders of 8-bit maps and masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -42,6 +47,8 @@ def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibr
         kind: name of the recalibration, one of `ON_MAPS`.
         pairs: folders of maps and of their masks. The first pair has clean images; kinds in
             `ON_CORRUPTED` accept further pairs, of corrupted images.
+        reading: how maps and masks are read.
+        valid: folder of masks of the pixels to count, of every pair; None to count all.
 
     Returns:
         The fitted recalibration, and the counts of the first pair.
@@ -56,8 +63,8 @@ def fit_on_maps(kind: str, pairs: Sequence[tuple[Path, Path]]) -> tuple[Recalibr
             f"there are {len(pairs)} folders of maps; expected one, because {kind} is fitted to "
             f"one set. Only {', '.join(ON_CORRUPTED)} also use folders of corrupted images."
         )
-    reading = ReadOptions(weighted_f=False)
-    clean, *corrupted = (count_folders(*pair, reading) for pair in pairs)
+    clean, *corrupted = (count_folders(*pair, reading, valid=valid) for pair in pairs)
+    require_ignored([clean, *corrupted], reading)
     return RECALIBRATIONS[kind]().fit(clean, corrupted), clean
 
 

@@ -197,23 +197,33 @@ def run_epoch(
             partial(rows_before, part=parts[step], images=len(global_batches[step])),
         )
         images, loss_labels = method.prepare(images, labels, index, draws)
+        valid = None
+        if dataset.ignored is not None:
+            valid, loss_labels = ~loss_labels.isnan(), loss_labels.nan_to_num(0)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        loss = method.loss(logits, loss_labels, index, draws)
+        loss = method.loss(logits, loss_labels, index, draws, valid)
         # The loss is a sum over pixels, and gradients are averaged over processes. The factor
         # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
         # depend on the number of processes.
-        pixels = logits[0].numel()
+        pixels: int | Tensor = len(loaded[step]) * logits[0].numel()
+        all_pixels: int | Tensor = len(global_batches[step]) * logits[0].numel()
+        if valid is not None:
+            pixels = valid[: len(labels)].sum() * bool(shares[step])
+            all_pixels = distributed.all_reduce_sum(pixels, accelerator).clamp(min=1)
         factor = plan[step].weight * accelerator.num_processes
-        logits.register_hook(partial(_scaled, factor, len(global_batches[step]) * pixels))
+        logits.register_hook(partial(_scaled, factor, all_pixels))
         accelerator.backward(loss if shares[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
         if shares[step]:
-            method.after_step(index, logits.detach(), labels)
-        mean_loss = loss.detach() / (len(loaded[step]) * pixels)
+            if valid is None:
+                method.after_step(index, logits.detach(), labels)
+            else:
+                method.after_step(index, logits.detach(), labels.nan_to_num(-1), ignore_index=-1)
+        mean_loss = loss.detach() / (pixels if valid is None else pixels.clamp(min=1))
         loss_sum += mean_loss * len(shares[step])
         bar.update()
         if step % REFRESH == 0 and shares[step]:
@@ -243,7 +253,7 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
     return order.tolist(), uniform
 
 
-def _scaled(factor: float, divisor: int, gradient: Tensor) -> Tensor:
+def _scaled(factor: float, divisor: int | Tensor, gradient: Tensor) -> Tensor:
     return gradient * factor / divisor
 
 

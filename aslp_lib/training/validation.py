@@ -31,7 +31,7 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
-    part = distributed.shard(len(dataset), accelerator)
+    part, ignored = distributed.shard(len(dataset), accelerator), dataset.ignored
     at_own_size = settings.validate_at == "image"
     grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
     tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
@@ -45,11 +45,21 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
                 f"the network's output on the set {dataset.name} is NaN or infinite; expected "
                 "finite values. Train again with a lower --learning-rate."
             )
+        if ignored is not None:
+            labels = labels.nan_to_num(ignored)
+            empty = (labels == ignored).flatten(1).all(dim=1).tolist()
+            if any(empty):
+                raise ValueError(
+                    f"every pixel of the mask of {dataset.stems[indices[empty.index(True)]]} in "
+                    f"the set {dataset.name} is to be ignored; expected one with a label. Leave "
+                    "the image out."
+                )
         if at_own_size:
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                 tables.append(_own_size_counts(logit, dataset, index, settings).table)
         else:
-            tables.append(Counts.from_probabilities(probabilities, labels).table)
+            counts = Counts.from_probabilities(probabilities, labels, ignore_index=ignored)
+            tables.append(counts.table)
     table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
     rows = distributed.all_gather_rows(table, part, len(dataset), accelerator)
     return Counts(rows.cpu().numpy()).with_columns(groups=dataset.fields)
@@ -60,7 +70,7 @@ def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: 
     shape = dataset.shape(index)
     prediction = to_grey_levels(own_size(logit, shape, resize_logits=settings.resize_logits))
     if not settings.soft_masks:
-        return Counts.from_map(prediction, dataset.mask(index))
+        return Counts.from_map(prediction, dataset.mask(index), dataset.ignored)
     mask = dataset.mask_grey_levels(index)
     # A map thresholded at 128 never equals a grey pixel, so any prediction there counts as wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)

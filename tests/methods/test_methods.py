@@ -25,7 +25,7 @@ SWITCHES = torch.tensor([0.1, 0.9, 0.5, 0.24, 0.2], dtype=torch.float64)
 
 
 def draws(rows=slice(None), partners=None, seed=10) -> Draws:
-    numbers = SWITCHES[rows], range(IMAGES)[rows], lambda image: seed + image
+    numbers = SWITCHES[rows], np.arange(IMAGES)[rows].tolist(), lambda image: seed + image
     return Draws(*numbers, *([partners] if partners else []))
 
 
@@ -234,6 +234,36 @@ def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
     torch.testing.assert_close(ours, expected)
     gradients = (torch.autograd.grad(loss, logits)[0] for loss in (ours, expected))
     torch.testing.assert_close(*gradients)
+
+
+@every_case
+def test_ignored_pixels_have_no_part(name, options, formula):
+    """The loss of an image's calibration error is that of its other pixels alone; other losses are
+    sums over pixels. SVLS is in test_svls.py."""
+    logits, labels = batch(2 if name == "regmixup" else 1)
+    index, valid = torch.arange(IMAGES), torch.rand(logits.shape) < 0.7
+    valid[1] = False  # an image without labels
+    method = made(name, **options)
+
+    def loss(z, y, valid=None, rows=slice(None)):
+        return method.loss(z, y, index[rows], draws(rows), valid)
+
+    ours = loss(logits.requires_grad_(), labels.masked_fill(~valid, 0), valid)
+    (gradient,) = torch.autograd.grad(ours, logits)
+    assert (gradient[~valid] == 0).all() and gradient.isfinite().all()
+    logits = logits.detach()
+    other = torch.where(valid, logits, 5 - 3 * logits)
+    torch.testing.assert_close(loss(other, labels.masked_fill(~valid, 0), valid), ours)
+    if name in ("mmce", "ml1_ace", "ml1_ace_soft"):
+        parts = [
+            loss(*(part[i][valid[i]].view(1, 1, 1, -1) for part in (logits, labels)), rows=[i])
+            for i in range(IMAGES)
+            if valid[i].any()
+        ]
+        torch.testing.assert_close(ours, sum(parts))
+    elif name != "svls":
+        complement = loss(logits, labels.masked_fill(valid, 0), ~valid)
+        torch.testing.assert_close(ours + complement, loss(logits, labels))
 
 
 @every_case

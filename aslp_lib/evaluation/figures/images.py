@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +90,7 @@ def error_maps(
             for i, p in zip(indices, columns[label], strict=True)
         ]
         over = np.concatenate([100 * error.ravel() for error in errors[f"{label}, error"]])
+        over = over[~np.isnan(over)]
         notes.append(
             f"{label} is overconfident by {np.maximum(over, 0).mean():.1f} and underconfident by "
             f"{np.maximum(-over, 0).mean():.1f} points in the mean"
@@ -103,7 +105,7 @@ def error_maps(
     grid = np.array(figure.axes).reshape(len(indices), len(columns))
     for axes, title in zip(grid.T, columns, strict=True):
         for axis, error in zip(axes, errors.get(title, ()), strict=False):
-            over, under = (100 * np.maximum(sign * error, 0).mean() for sign in (1, -1))
+            over, under = (100 * np.nanmean(np.maximum(sign * error, 0)) for sign in (1, -1))
             axis.annotate(
                 f"{over:.1f} over, {under:.1f} under", (0.5, -0.03), xycoords="axes fraction",
                 ha="center", va="top",
@@ -155,21 +157,26 @@ def local_calibration_error(
 
     Args:
         probability: predicted P(y = 1), shape (H, W).
-        mask: label, shape (H, W), 0 or 1.
+        mask: label, shape (H, W), 0 or 1; a larger one for pixels to ignore, whose error is NaN.
         radius: standard deviation of the Gaussian, as a share of the longer side.
     """
     from scipy.ndimage import gaussian_filter
 
     confidence = np.maximum(probability, 1 - probability)
-    correct = (probability >= 0.5) == (mask >= 0.5)
-    return np.asarray(gaussian_filter(confidence - correct, radius * max(mask.shape)))
+    error = confidence - ((probability >= 0.5) == (mask >= 0.5))
+    average = partial(gaussian_filter, sigma=radius * max(mask.shape))
+    labelled = mask <= 1
+    if labelled.all():
+        return np.asarray(average(error))
+    averages = average(np.where(labelled, error, 0)) / average(labelled.astype(np.float64))
+    return np.where(labelled, averages, np.nan)
 
 
 def _known(dataset: SaliencySet, indices: Sequence[int]) -> dict[str, list[np.ndarray]]:
     """Return the columns of what is known of the images: themselves, masks and posteriors."""
     columns: dict[str, list[np.ndarray]] = {
         "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
-        "mask": [dataset.mask(i) for i in indices],
+        "mask": [np.where(mask <= 1, mask, np.nan) for mask in map(dataset.mask, indices)],
     }
     if (posterior := getattr(dataset, "posterior", None)) is not None:
         columns["true P(y=1)"] = [posterior[i] for i in indices]
