@@ -44,7 +44,7 @@ def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
     assert (state.method.alphas.alpha == 0).all()  # they wait
 
     again, _, _ = loop.prepare(SETTINGS, "calibration", 4, accelerator)
-    images, labels = (torch.stack([item[i] for item in train]) for i in (0, 1))
+    images, labels = (torch.stack([train[j][i] for j in range(4)]) for i in (0, 1))
     losses = F.binary_cross_entropy_with_logits(
         again(images), labels.nan_to_num(0), reduction="none"
     )
