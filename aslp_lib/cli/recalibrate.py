@@ -26,15 +26,21 @@ class Recalibrate(Command):
     kind: Kind = "temperature_scaling"
     """Recalibration method."""
     fit_maps: tuple[Path, ...] = ()
-    """Folders of 8-bit greyscale maps of images that the network was not trained on. The methods
-    image_wise_shrinkage, image_wise_temperature and corruption_temperature accept further folders,
-    with maps of corrupted copies of these images."""
+    """Folders of maps of images that the network was not trained on: 8-bit greyscale images, or
+    floats in .npy, .npz or TIFF files. The methods image_wise_shrinkage, image_wise_temperature
+    and corruption_temperature accept further folders, with maps of corrupted copies of these
+    images."""
     fit_masks: tuple[Path, ...] = ()
     """Folders of masks, one for each folder of --fit-maps or one for all."""
     ignore_index: int | None = None
     """Grey level of masks, or index of a palette, whose pixels are not counted."""
     valid_masks: Path | None = None
     """Folder of masks of the pixels to count, for all folders of --fit-masks."""
+    logits: bool = False
+    """Maps are floats that hold logits, also those that are written. Otherwise floats are
+    probabilities."""
+    volumes: bool = False
+    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
@@ -60,8 +66,17 @@ class Recalibrate(Command):
                 )
         change = self._change()
         if self.maps is not None and self.out is not None:
-            number = change_maps(change, self.maps, self.out)
+            number = change_maps(change, self.maps, self.out, self._reading)
             print(f"{number} maps in {self.out}; score them with score --maps --masks")
+
+    @property
+    def _reading(self) -> ReadOptions:
+        return ReadOptions(
+            weighted_f=False,
+            ignore_index=self.ignore_index,
+            logits=self.logits,
+            volumes=self.volumes,
+        )
 
     def _change(self) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
@@ -81,9 +96,8 @@ class Recalibrate(Command):
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        reading = ReadOptions(weighted_f=False, ignore_index=self.ignore_index)
         pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
+        change, before = fit_on_maps(self.kind, pairs, self._reading, self.valid_masks)
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)

@@ -13,7 +13,7 @@ from aslp_lib.evaluation.scores import Evaluation, flat, ignored_notes
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
-from aslp_lib.maps.listing import find_images
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
 from aslp_lib.maps.read import Grey
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
@@ -24,8 +24,9 @@ class Score(Command):
     """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX or an HTML report."""
 
     maps: tuple[str, ...]
-    """Folders of 8-bit greyscale maps, where 255 is foreground with probability 1. Give one folder
-    per method, as DIR or LABEL=DIR. Maps lie in DIR/SET, or in DIR itself if there is one set."""
+    """Folders of maps: 8-bit greyscale images, where 255 is foreground with probability 1, or
+    floats in .npy, .npz or TIFF files. Give one folder per method, as DIR or LABEL=DIR. Maps lie
+    in DIR/SET, or in DIR itself if there is one set."""
     masks: tuple[Path, ...]
     """Folders of masks, one per set, with the stems and sizes of the maps."""
     out: Path | None = None
@@ -49,6 +50,10 @@ class Score(Command):
     """Grey level of masks, or index of a palette, whose pixels are not counted."""
     valid_masks: tuple[Path, ...] = ()
     """Folders of masks of the pixels to count, one for each folder of --masks."""
+    logits: bool = False
+    """Maps are floats that hold logits. Otherwise floats are probabilities."""
+    volumes: bool = False
+    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
     num_workers: int | None = None
     """Number of threads that read files. None uses one per processor."""
 
@@ -76,6 +81,8 @@ class Score(Command):
             self.allow_missing,
             self.num_workers,
             self.ignore_index,
+            self.logits,
+            self.volumes,
         )
         valid = dict(zip(sets, self.valid_masks, strict=False))
         if self.valid_masks and len(self.valid_masks) != len(sets):
@@ -85,7 +92,7 @@ class Score(Command):
             )
         results = count_methods(methods, sets, reading, valid)
         for name, by_method in results.items():
-            masks = len(find_images(sets[name]))
+            masks = len(find_images(sets[name], MAP_SUFFIXES))
             for label, counts in by_method.items():
                 if missing := masks - len(counts):
                     nothing = " or no pixel to count" if "ignored" in counts.columns else ""

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from aslp_lib.files import write, write_csv
 from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
 from aslp_lib.maps.listing import refuse
+from aslp_lib.maps.slabs import Slabs
 from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
 from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.calibration import BINS
@@ -220,8 +221,12 @@ def count_maps(
     paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
+
+    def mask(index: int) -> Slabs:
+        return Slabs.of(dataset.mask(index))
+
     counts = count_files(
-        paths, dataset.mask, reading, ignored=dataset.ignored, name=dataset.name, progress=progress
+        paths, mask, reading, ignored=dataset.ignored, name=dataset.name, progress=progress
     )
     return counts.with_columns(groups=dataset.fields)
 

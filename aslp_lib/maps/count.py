@@ -1,4 +1,4 @@
-"""Counts of folders of 8-bit maps against their masks, about as fast as decoding the files."""
+"""Counts of folders of maps against their masks, about as fast as decoding the files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
-from aslp_lib.maps.listing import find_images, refuse
-from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask, refuse_other_size
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
+from aslp_lib.maps.read import IGNORED, Grey
+from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
 from aslp_lib.metrics.counts import Counts
 
@@ -39,11 +40,14 @@ class ReadOptions:
         grey: treatment of masks that are not binary, see `read_mask`.
         allow_missing: leave out masks without a map instead of refusing them. Maps without a mask
             are always refused.
-        ignore_index: grey level of masks, 0 to 255, whose pixels are not counted, see `read_mask`.
+        ignore_index: grey level of masks, 0 to 255, whose pixels are not counted, see `read_mask`;
+            of arrays, any integer.
+        logits: maps are floats that hold logits; otherwise floats are probabilities.
+        volumes: maps and masks are arrays (D, H, W) in .npy or .npz files.
         num_workers: number of threads, at least 1; None for one per processor.
 
     Raises:
-        ValueError: `num_workers` is less than 1, or `ignore_index` is out of range.
+        ValueError: `num_workers` is less than 1, or `min_max` is given with logits or volumes.
     """
 
     min_max: bool = False
@@ -52,13 +56,15 @@ class ReadOptions:
     allow_missing: bool = False
     num_workers: int | None = None
     ignore_index: int | None = None
+    logits: bool = False
+    volumes: bool = False
 
     def __post_init__(self) -> None:
         valid = self.num_workers is None or self.num_workers >= 1
         expected = "at least 1, or None for one per processor."
         require("num_workers", self.num_workers, valid, expected)
-        valid = self.ignore_index is None or 0 <= self.ignore_index <= 255
-        require("ignore_index", self.ignore_index, valid, "a grey level, 0 to 255, or None.")
+        stretched = self.min_max and (self.logits or self.volumes)
+        require("min_max", self.min_max, not stretched, "False with logits or volumes.")
 
 
 AS_IT_IS = ReadOptions()
@@ -73,10 +79,11 @@ def count_folders(
     valid: Path | None = None,
     progress: bool = True,
 ) -> Counts:
-    """Count the pixels of a folder of 8-bit maps against a folder of masks.
+    """Count the pixels of a folder of maps against a folder of masks.
 
-    Files are matched by stem, and the images are in the order of their stems. An image without any
-    pixel to count is left out.
+    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`. Files are matched
+    by stem, and the images are in the order of their stems. An image without any pixel to count is
+    left out.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -101,25 +108,27 @@ def count_folders(
         ValueError: there are no maps, stems do not match, files are damaged, or sizes differ; the
             message names the files.
     """
-    map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks))
+    map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks), MAP_SUFFIXES)
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
         refuse(
             f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
             mask_files.keys() - map_files.keys(),
         )
-    stems, valid_files = list(map_files), None if valid is None else find_images(valid)
+    stems = list(map_files)
+    valid_files = None if valid is None else find_images(valid, MAP_SUFFIXES)
     if valid_files is not None:
         refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
 
-    def mask(index: int) -> np.ndarray:
-        labels = read_mask(mask_files[stems[index]], reading.grey, reading.ignore_index)
-        if valid_files is not None:
-            of_pixels = valid_files[stems[index]]
-            counted = read_mask(of_pixels)
-            refuse_other_size(of_pixels, counted.shape, labels.shape)
-            labels[counted == 0] = IGNORED
-        return labels
+    def mask(index: int) -> Slabs:
+        file, shape = mask_files[stems[index]], {"volumes": reading.volumes}
+        labels = open_mask(file, reading.grey, reading.ignore_index, **shape)
+        if valid_files is None:
+            return labels
+        counted = open_mask(valid_files[stems[index]], **shape)
+        refuse_other_shape(valid_files[stems[index]], counted, labels)
+        pairs = zip(labels.parts, counted.parts, strict=True)
+        return Slabs(labels.shape, (np.where(c, y, np.uint8(IGNORED)) for y, c in pairs))
 
     ignored = None if valid is None and reading.ignore_index is None else IGNORED
     name = Path(maps).name
@@ -133,14 +142,17 @@ def find_maps(folder: Path) -> dict[str, Path]:
         FileNotFoundError: the folder does not exist.
         ValueError: there are no maps.
     """
-    if not (maps := find_images(folder)):
-        raise ValueError(f"there are no maps in {folder}; expected 8-bit greyscale files STEM.png.")
+    if not (maps := find_images(folder, MAP_SUFFIXES)):
+        raise ValueError(
+            f"there are no maps in {folder}; expected greyscale images, float TIFFs or arrays: "
+            "STEM.png, STEM.tif, STEM.npy or STEM.npz."
+        )
     return dict(sorted(maps.items()))
 
 
 def count_files(
     paths: Mapping[str, Path],
-    mask: Callable[[int], np.ndarray],
+    mask: Callable[[int], Slabs],
     reading: ReadOptions = AS_IT_IS,
     *,
     ignored: int | None = None,
@@ -151,7 +163,7 @@ def count_files(
 
     Args:
         paths: stem -> map.
-        mask: function from the position of a map to its mask (H, W) of 0 and 1.
+        mask: function from the position of a map to its mask, labels of 0 and 1.
         reading: how maps and masks are read.
         ignored: label of pixels to ignore in the masks; None if there are none. An image of such
             pixels alone is left out, and weighted F is not measured if there is any.
@@ -164,16 +176,27 @@ def count_files(
     """
 
     def count(index: int, path: Path) -> Counts:
-        labels, prediction = mask(index), read_map(path)
+        labels = mask(index)
+        prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
+        refuse_other_shape(path, prediction, labels)
+        parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
+        return Counts.join(parts).merged() if len(parts) > 1 else parts[0]
+
+    def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> Counts:
         if reading.min_max:
             prediction = min_max(prediction)
         try:
-            counts = Counts.from_map(prediction, labels, ignored)
+            if prediction.dtype == np.uint8:
+                counts = Counts.from_map(prediction, labels, ignored)
+            else:
+                counts = Counts.from_floats(
+                    prediction, labels, logits=reading.logits, ignore_index=ignored
+                )
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
         whole = ignored is None or not counts.columns["ignored"].any()
-        if reading.weighted_f and whole:
-            return counts.with_columns(weighted_f=[weighted_f(prediction, labels)])
+        if reading.weighted_f and whole and prediction.ndim == 2:
+            return counts.with_columns(weighted_f=[weighted_f(prediction, labels, reading.logits)])
         return counts
 
     workers = reading.num_workers or os.cpu_count() or 1
@@ -195,7 +218,17 @@ def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
         )
 
 
-def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:
+def refuse_other_shape(path: Path, slabs: Slabs, mask: Slabs) -> None:
+    """Raise ValueError unless a map, or a mask of valid pixels, has the shape of its mask."""
+    if slabs.shape != mask.shape:
+        shapes = (" x ".join(map(str, reversed(each.shape))) for each in (slabs, mask))
+        raise ValueError(
+            f"{path} is {next(shapes)}, but its mask is {next(shapes)}; expected equal sizes. Use "
+            "the files of the same image, or resize one to match."
+        )
+
+
+def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:
     """Compute the weighted F-measure of one map (Margolin et al., CVPR 2014) with PySODMetrics.
 
     It is NaN if the mask has no foreground.
@@ -204,11 +237,14 @@ def weighted_f(prediction: np.ndarray, mask: np.ndarray) -> float:
     nan
 
     Args:
-        prediction: (H, W) uint8 map.
+        prediction: (H, W) map of uint8 grey levels, or of floats.
         mask: (H, W) mask of 0 and 1.
+        logits: the floats are logits.
     """
     if not mask.any():
         return float("nan")
     from py_sod_metrics import WeightedFmeasure
 
-    return float(WeightedFmeasure().cal_wfm(prediction / 255, mask.astype(bool)))
+    p = prediction / (255 if prediction.dtype == np.uint8 else 1.0)
+    p = 1 / (1 + np.exp(-p.clip(-700, 700))) if logits else p
+    return float(WeightedFmeasure().cal_wfm(p, mask.astype(bool)))

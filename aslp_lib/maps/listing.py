@@ -10,6 +10,9 @@ from pathlib import Path
 from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+"""Suffixes of photographs and their masks."""
+MAP_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".npy", ".npz")
+"""Suffixes of maps, and of the masks that they are scored against."""
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories of control characters, surrogates, and separators of lines and paragraphs."""
 DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
@@ -17,8 +20,8 @@ DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 that a name may look like another one."""
 
 
-def find_images(folder: Path) -> dict[str, Path]:
-    """Find the image files of a folder.
+def find_images(folder: Path, suffixes: Collection[str] = SUFFIXES) -> dict[str, Path]:
+    """Find the image files of a folder, or other files by their suffixes.
 
     Returns:
         The path of each image by its stem, sorted.
@@ -35,21 +38,21 @@ def find_images(folder: Path) -> dict[str, Path]:
     [('a', 'a.JPG'), ('b', 'b.png')]
     """
     paths: dict[str, Path] = {}
-    for path in image_files(folder):
+    for path in image_files(folder, suffixes):
         if (first := paths.setdefault(path.stem, path)) != path:
             raise ValueError(f"{first} and {path} share one stem; expected one file. Remove one.")
     refuse_unprintable(f"files in {folder}", paths)
     return paths
 
 
-def image_files(folder: Path) -> list[Path]:
-    """Return the sorted paths of the image files of a folder, without hidden ones.
+def image_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Return the sorted paths of the files with these suffixes, without hidden ones.
 
     Raises:
         FileNotFoundError: there is no such folder.
     """
     require_exists("folder", folder, "one with images. See Dataset/README.md for the layout.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     return [path for path in paths if not path.name.startswith(".")]
 
 

@@ -143,7 +143,8 @@ def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None
     """
     if ignore_index is None:
         return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
-    values = _grey(path, "mask", MASK_ADVICE, indices=True)
+    image = _decoded(path)
+    values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask", MASK_ADVICE)
     ignored = values == ignore_index
     values[ignored] = 0
     if values.max() > 1:
@@ -169,7 +170,7 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask_grey_levels(path, grey="threshold").tolist()
     [[0, 100], [200, 255]]
     """
-    values = _grey(path, "mask", MASK_ADVICE)
+    values = _grey(path, _decoded(path), "mask", MASK_ADVICE)
     _check_binary(path, values, grey)
     return values
 
@@ -239,14 +240,17 @@ def is_binary(values: np.ndarray) -> bool:
     return bool(runs + (levels[-1] >= BRIGHT) <= 2)
 
 
-def read_map(path: Path) -> np.ndarray:
+def read_map(path: Path, *, floats: bool = False) -> np.ndarray:
     """Read a predicted map.
 
     A 16-bit map is scaled to 8 bits, so that its values are rounded as `predict` rounds them,
     `round(255 * p)`.
 
+    Args:
+        floats: accept float TIFFs.
+
     Returns:
-        (H, W) uint8 grey levels.
+        (H, W) uint8 grey levels; or the numbers of a float TIFF, float32.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -259,7 +263,10 @@ def read_map(path: Path) -> np.ndarray:
     ...     read_map(path).tolist()
     [[0, 128, 255]]
     """
-    return _grey(path, "map", MAP_ADVICE)
+    image = _decoded(path)
+    if floats and image.mode == "F":
+        return np.array(image)
+    return _grey(path, image, "map", MAP_ADVICE)
 
 
 def stored_size(path: Path) -> tuple[int, int]:
@@ -313,15 +320,8 @@ def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarr
     return _pixels(JpegImageFile(file), "RGB")
 
 
-def _grey(path: Path, kind: str, advice: str, *, indices: bool = False) -> np.ndarray:
-    """Read a mask or a map as (H, W) uint8; its channels must be equal.
-
-    Args:
-        indices: read the indices of a palette instead of its colours.
-    """
-    image = _decoded(path)
-    if indices and image.mode == "P":
-        return np.array(image)
+def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
+    """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
     if _is_deep(image):
         return _in_8_bits(path, image, advice)
     image = _opaque(path, image, advice)

@@ -9,6 +9,7 @@ joined along the images. Resampling the images yields confidence intervals.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -27,8 +28,11 @@ MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
 LANES = 4
 """Number of separate counters per cell of the histogram, which make counting faster."""
-FLOAT_GREY_LEVELS = 4096
-"""Number of grey levels for float probabilities; rounding changes each by at most 1/8190."""
+FLOAT_GREY_LEVELS = 17 * (MAP_GREY_LEVELS - 1) + 1
+"""Number of grey levels for float probabilities, 4336; those of 8-bit maps are among them. Rounding
+changes a probability by at most 1/8670."""
+SUMS = ("ignored", "nll", "brier")
+"""Columns that are sums over the pixels of an image."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,9 @@ class Counts:
         columns: what else is known of each image, by name; arrays of shape (images, ...). The
             library uses "names"; "groups", such as the fields of view of crops, within which errors
             may be correlated; "quadrants", the `structure.moments` that S needs; "weighted_f",
-            which needs the pixels themselves; and "ignored", the number of pixels that are not
-            counted. What is unknown is left out.
+            which needs the pixels themselves; "ignored", the number of pixels that are not
+            counted; and "nll" and "brier", sums over the pixels before their probabilities were
+            rounded to grey levels. What is unknown is left out.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -155,6 +160,108 @@ class Counts:
         counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
         quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
         return cls(quadrants.sum(axis=1), {"quadrants": moments(quadrants), **known})
+
+    @classmethod
+    def from_floats(
+        cls,
+        prediction: np.ndarray,
+        mask: np.ndarray,
+        *,
+        logits: bool = False,
+        ignore_index: int | None = None,
+    ) -> Counts:
+        """Count the pixels of one map of floats.
+
+        They are counted at `FLOAT_GREY_LEVELS`. NLL and Brier score are summed before rounding, in
+        the columns "nll" and "brier". There, probabilities of 0 and 1 stand for half of the
+        smallest distance from them that the data type can tell apart, as one wrong pixel of
+        probability 0 or 1 would otherwise make the NLL infinite.
+
+        >>> counts = Counts.from_floats(np.array([[0.8, 0.2]]), np.uint8([[1, 1]]))
+        >>> counts.grey_levels, counts.columns["brier"].round(2)  # 0.2^2 + 0.8^2
+        (4336, array([0.68]))
+
+        Args:
+            prediction: foreground probabilities or logits, float16 to float64, of an image (H, W)
+                or a volume (D, H, W).
+            mask: labels of the same shape, 0 or 1, of an integer type or boolean.
+            logits: the predictions are logits instead of probabilities.
+            ignore_index: label of pixels that are not counted, see `from_map`.
+
+        Raises:
+            TypeError: if the map or the mask is not a NumPy array.
+            ValueError: if the shapes differ, if the map does not hold floats, if probabilities are
+                NaN or outside [0, 1] or logits are not finite, or if the mask is not binary.
+        """
+        from scipy.special import expit
+
+        for name, array in (("the map", prediction), ("the mask", mask)):
+            require_type(name, array, np.ndarray, "a NumPy array")
+        if prediction.shape != mask.shape or prediction.ndim not in (2, 3):
+            raise ValueError(
+                f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
+                "same shape (H, W) or (D, H, W)."
+            )
+        kind = prediction.dtype
+        if kind not in (np.float16, np.float32, np.float64):
+            raise ValueError(f"the map is {kind}; expected float16, float32 or float64.")
+        labelled = np.True_ if ignore_index is None else mask != ignore_index
+        whole = bool(labelled.all())
+        values, labels = (prediction, mask) if whole else (prediction[labelled], mask[labelled])
+        _check_mask(labels)
+        values, labels = values.astype(np.float64), labels.astype(bool)
+        low, high = values.min(initial=0.5), values.max(initial=0.5)
+        if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
+            what, advice = (
+                ("finite logits", "")
+                if logits
+                else (
+                    "probabilities in [0, 1]",
+                    " If these are logits, say so: logits, or --logits.",
+                )
+            )
+            raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {what}.{advice}")
+        if logits:
+            nll = np.logaddexp(0, np.where(labels, -values, values))
+            values = expit(values)
+        else:
+            info = np.finfo(kind)
+            # In float64, half of the smallest number is 0, but its logarithm is a number.
+            nearest_0 = math.log(info.smallest_subnormal) - math.log(2)
+            nearest_1 = math.log(info.epsneg) - math.log(2)
+            with np.errstate(divide="ignore"):
+                nll = -np.where(
+                    labels,
+                    np.maximum(np.log(values), nearest_0),
+                    np.maximum(np.log1p(-values), nearest_1),
+                )
+        columns = {"nll": [nll.sum()], "brier": [np.square(values - labels).sum()]}
+        if ignore_index is not None:
+            columns["ignored"] = [mask.size - labels.size]
+        top = FLOAT_GREY_LEVELS - 1
+        cells = np.rint(values * top).astype(np.int64) + labels * FLOAT_GREY_LEVELS
+        if whole and mask.ndim == 2:
+            row, column = centroid(mask)
+            cells[:, column:] += 2 * FLOAT_GREY_LEVELS
+            cells[row:] += 4 * FLOAT_GREY_LEVELS
+        counted = np.bincount(cells.ravel(), minlength=8 * FLOAT_GREY_LEVELS)
+        quadrants = counted.reshape(1, 4, 2, FLOAT_GREY_LEVELS)
+        if whole and mask.ndim == 2:
+            columns["quadrants"] = moments(quadrants)
+        return cls(quadrants.sum(axis=1)).with_columns(**columns)
+
+    def merged(self) -> Counts:
+        """Return the counts of the parts of one image, such as the slabs of a volume, as one.
+
+        >>> part = Counts(np.ones((1, 2, 256), np.int64))
+        >>> whole = Counts.join([part, part]).merged()
+        >>> len(whole), whole.pixels
+        (1, 1024)
+        """
+        if len(self) == 1:
+            return self
+        columns = {k: v.sum(axis=0, keepdims=True) for k, v in self.columns.items() if k in SUMS}
+        return Counts(self.table.sum(axis=0, keepdims=True), columns)
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:

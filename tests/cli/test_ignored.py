@@ -88,7 +88,7 @@ def test_a_recalibration_is_fitted_to_the_other_pixels(folders):
     [
         (["voc"], "voc/0.png is not a binary mask.*use --ignore-index"),
         (["masks", "--ignore-index", "7"], "no mask has a pixel of grey level 7.*leave it out"),
-        (["masks", "--ignore-index", "256"], "ignore_index is 256; expected a grey level"),
+        (["masks", "--ignore-index", "256"], "no mask has a pixel of grey level 256"),
         (["masks", "--valid-masks", "valid", "valid"], "2 folders of valid masks and 1 of masks"),
         (["masks", "--valid-masks", "nowhere"], "no folder nowhere.*Correct --valid-masks"),
     ],
@@ -102,7 +102,9 @@ def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
 @pytest.mark.fault
 def test_a_valid_mask_of_another_size_or_none_is_named(folders):
     picture(np.full((12, 14), 255, np.uint8)).save("valid/3.png")
-    with pytest.raises(ValueError, match=r"valid/3\.png is 14 x 12, but its mask is 15 x 12"):
+    with pytest.raises(
+        ValueError, match=r"valid/3\.png is 14 x 12, but its mask is 15 x 12; expected equal sizes"
+    ):
         count_folders(Path("maps"), Path("masks"), valid=Path("valid"), progress=False)
     Path("valid/3.png").unlink()
     with pytest.raises(ValueError, match="1 masks in masks without a mask in valid: 3"):
