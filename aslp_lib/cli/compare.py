@@ -58,7 +58,7 @@ class Compare(Configured):
             records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
-        for name in dict.fromkeys(record["set"] for record in records):
+        for name in records["set"].unique():
             announce(f"\n{table(records, name)}")
         from aslp_lib.experiments.report import write_experiment  # loads matplotlib
 

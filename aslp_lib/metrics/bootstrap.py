@@ -59,7 +59,7 @@ class Interval:
         False
         """
         ends = [self.low, self.high]
-        return np.isfinite(ends).all() and np.prod([float(score.text(end)) for end in ends]) > 0
+        return math.isfinite(sum(ends)) and math.prod(float(score.text(end)) for end in ends) > 0
 
     def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
         """Format the value, and its interval if there is one.

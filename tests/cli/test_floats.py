@@ -93,7 +93,7 @@ def test_a_map_has_the_same_scores_as_png_npy_and_tensor(elsewhere):
         labels = (rng.random((14, 15)) < 0.4).astype(np.uint8)
         levels = np.clip(100 * labels + rng.integers(0, 200, labels.shape), 0, 255).astype(np.uint8)
         Image.fromarray(levels).save(f"png/{i}.png")
-        np.save(f"npy/{i}.npy", (levels / 255).astype(np.float32))
+        np.save(f"npy/{i}.npy", levels / 255)
         np.save(f"masks/{i}.npy", labels)
         stored.append((levels / 255, labels))
     of_png, of_npy = (

@@ -98,7 +98,7 @@ def test_thresholds_of_many_images_are_worked_in_parts(cases):
 
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
-    for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "no weighted F")):
+    for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "column weighted_f")):
         assert np.isnan(SCORES[name].value(counts, bins=10))
         with pytest.raises(ValueError, match=missing):
             SCORES[name].function(counts)

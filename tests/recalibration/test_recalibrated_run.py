@@ -47,7 +47,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     network = predict.load_network(run.settings, "bce", run.method("bce").weights)
     data = run.settings.load_data()
     again = Temperature().fit(validate(network, data.validation, run.settings))
-    assert fitted.value == pytest.approx(again.value, rel=1e-4)
+    assert fitted.value == pytest.approx(float(again.value), rel=1e-4)
     # The synthetic set's images have the network's size, so that no map is resized.
     maps, test = run.maps(Variant("bce", "temperature_scaling"), "test"), data.tests["test"]
     with torch.inference_mode():
@@ -103,7 +103,7 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
     launch(fit_and_predict, tmp_path / "two")
     one, two = MethodFolder(tmp_path / "one"), MethodFolder(tmp_path / "two")
     fitted = [Temperature.load(f.recalibration("temperature_scaling")).value for f in (one, two)]
-    assert fitted[0] == pytest.approx(fitted[1], rel=1e-4)
+    assert fitted[0] == pytest.approx(float(fitted[1]), rel=1e-4)
     paths = {path.relative_to(one.path) for path in one.path.rglob("*")}
     assert paths == {path.relative_to(two.path) for path in two.path.rglob("*")}
     maps = [path for path in paths if path.suffix == ".png"]
