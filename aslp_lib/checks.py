@@ -6,7 +6,7 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from reprlib import Repr
@@ -14,6 +14,13 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
+
+BINARY = (
+    "expected one channel, (N, 1, ...), and the labels 0 and 1, because this library has two "
+    "classes. Of several classes, take one against the rest, labels == k; of a softmax over two, "
+    "the logits z[:, 1:] - z[:, :1]."
+)
+"""What is expected where several classes are given, and what to do."""
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
@@ -48,6 +55,17 @@ def require_type(name: str, value: object, kind: type, expected: str) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"the type of {name} is {type(value).__name__}; expected {expected}")
+
+
+def require_one_channel(name: str, shape: Sequence[int]) -> None:
+    """Raise ValueError for a batch with several channels, (N, K, H, W), such as a one-hot map.
+
+    P patches of each image are no channels if the shape is (N, P, 1, H, W).
+
+    >>> require_one_channel("logits", (8, 1, 64, 64))
+    """
+    if len(shape) > 3 and 1 not in shape[1:3]:
+        raise ValueError(f"{name} have {shape[1]} channels: shape {tuple(shape)}; {BINARY}")
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import require_one_channel
+
 
 @dataclass(frozen=True)
 class Technique:
@@ -291,7 +293,7 @@ def check_labels(
         raise ValueError(
             f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
             f"expected {expected}. Divide a mask of 0 and 255 by 255, and exclude pixels without a "
-            "label with ignore_index."
+            "label with ignore_index. Of several classes, take one against the rest, labels == k."
         )
 
 
@@ -310,6 +312,7 @@ def check_pixels(
         ValueError: the shapes differ, or a label is invalid (on a CPU).
     """
     check_tensors(logits=logits, labels=labels)
+    require_one_channel("logits", logits.shape)
     if logits.shape != labels.shape:
         raise ValueError(
             f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "

@@ -196,8 +196,8 @@ def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
             raise ValueError(
                 f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
                 "or like a label for pixels to ignore; expected an object and a background, with "
-                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}; if one of them marks pixels "
-                "to ignore, use --ignore-index."
+                f"smooth edges at most. {MASK_ADVICE}; of several classes, take one against the "
+                f"rest. {VOTES_ADVICE}; if one marks pixels to ignore, use --ignore-index."
             )
 
 

@@ -99,8 +99,9 @@ def open_mask(
             if not (((part == 0) | (part == 1)) | ignored).all():
                 values = np.unique(part[~ignored])[:10].tolist()
                 raise ValueError(
-                    f"{path} holds the labels {values}; expected 0 and 1. Store these, and give "
-                    "the label of pixels to ignore as --ignore-index."
+                    f"{path} holds the labels {values}; expected 0 and 1. Of several classes, take "
+                    "one against the rest, labels == k; give the label of pixels to ignore as "
+                    "--ignore-index."
                 )
             yield np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aslp_lib.checks import require, require_type
+from aslp_lib.checks import require, require_one_channel, require_type
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -316,6 +316,7 @@ class Counts:
 
         for name, values in (("probabilities", probabilities), ("labels", labels)):
             require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
+        require_one_channel("probabilities", probabilities.shape)
         if probabilities.shape != labels.shape:
             raise ValueError(
                 f"probabilities have shape {tuple(probabilities.shape)} and labels "

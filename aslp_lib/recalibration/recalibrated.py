@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, short_repr
+from aslp_lib.checks import require, require_one_channel, short_repr
 from aslp_lib.recalibration.base import VERSION, Recalibration
 from aslp_lib.tensors import fill, load_tensors, save_tensors
 
@@ -89,12 +89,7 @@ class Recalibrated(nn.Module):
                 f"the logits are not a tensor: {type(logits).__name__}{keys}; expected the tensor "
                 "of logits. Pass select, such as select=operator.itemgetter('out')."
             )
-        if logits.dim() > 3 and logits.shape[1] != 1:
-            raise ValueError(
-                f"the logits have several channels: shape {tuple(logits.shape)}; expected one, "
-                "(N, 1, ...). For a softmax over two classes pass select=lambda z: z[:, 1:] - "
-                "z[:, :1]."
-            )
+        require_one_channel("the logits (see `select`)", logits.shape)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def save(self, path: str | Path) -> None:

@@ -345,7 +345,7 @@ def test_patches_move_the_level_of_their_image_as_the_image_in_one_piece_does(ru
         alphas.observe(0.8, 0.95)
     of_patches.update(index, logits, labels, ignore_index=255)
     for i in (0, 2, 4):
-        piece = (torch.cat([*values[index == i]]).unsqueeze(0) for values in (logits, labels))
+        piece = (torch.cat([*values[index == i]], dim=1)[None] for values in (logits, labels))
         of_images.update(torch.tensor([i]), *piece, ignore_index=255)
     torch.testing.assert_close(of_patches.alpha, of_images.alpha, rtol=0, atol=1e-12)
     assert (of_patches.alpha != 0.3).tolist() == [True, False, True, False, True]

@@ -129,7 +129,7 @@ def test_density_asks_the_network_for_features():
     [
         ({"out": 1, "aux": 2}, None, TypeError, "dict with the keys out, aux"),
         ({"out": 1}, itemgetter("out"), TypeError, "not a tensor: int"),
-        (torch.zeros(2, 2, 4, 4), None, ValueError, "several channels: shape .2, 2, 4, 4."),
+        (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4."),
     ],
 )
 def test_outputs_that_are_not_one_map_are_refused(output, select, error, message):
