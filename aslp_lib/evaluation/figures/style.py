@@ -233,28 +233,20 @@ def show(figure: Figure) -> Image:
     return image
 
 
-def titled(kind: str, title: str) -> str:
-    """Return the title of a kind of figure, which a heading of the page may make shorter.
-
-    >>> titled("Images", "SOD"), titled("Images", "")
-    ('Images, SOD', 'Images')
-    """
-    return f"{kind}, {title}" if title else kind
-
-
-def new_figure(width: float, height: float, title: str | None) -> Figure:
+def new_figure(width: float, height: float, *titles: str | None) -> Figure:
     """Create an empty figure outside pyplot's global list, so that it need not be closed.
 
-    >>> new_figure(2, 1, "A title").get_suptitle()
-    'A title'
+    >>> [new_figure(2, 1, "Images", name).get_suptitle() for name in ("SOD", "")]
+    ['Images, SOD', 'Images']
 
     Args:
         width, height: size in inches.
-        title: title of the figure, or None.
+        titles: parts of the title; those that are None or empty, such as the name of a set that a
+            heading of the page gives, are left out.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(width, height), layout=layout)
-    if title:
+    if title := ", ".join(filter(None, titles)):
         figure.suptitle(plain(title, int(11 * width)))
     return figure
 
