@@ -12,14 +12,13 @@ True
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -51,8 +50,6 @@ LEGEND_COLUMN = 1.6
 """Width in inches of a column of the legend, for labels of a few words."""
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _DARK: ContextVar[bool] = ContextVar("dark", default=False)
 
 
@@ -133,15 +130,15 @@ def directions(*, text: bool = False) -> Directions:
     return Directions("#B34700", BLUE if text else "#3D9BD9")
 
 
-def themed(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that draws a figure, so that it draws in the theme."""
+@contextmanager
+def _in_theme() -> Iterator[None]:
+    """Draw in the current theme."""
+    with mpl.rc_context(_parameters()):
+        yield
 
-    @functools.wraps(draw)
-    def in_theme(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(_parameters()):
-            return draw(*args, **kwargs)
 
-    return in_theme
+themed = _in_theme()
+"""Decorator of functions that draw a figure, so that they draw in the theme."""
 
 
 def ink() -> str:
