@@ -208,18 +208,19 @@ def _page(evaluation: Evaluation, subject: str, notes: Sequence[str]) -> Page:
         text = difference.text(score, "+")
         return bold(text) if difference.resolved(score) else text
 
-    conclusions, sections = {}, []
+    conclusions: dict[str, list[str]] = {}
+    sections = []
     for name, methods in evaluation.counts.items():
         errors, differences = comparisons[name]
         tables = reliability_tables(methods, evaluation.bins)
         sections.append(_section(name, methods, tables))
-        conclusions[name] = sentences = []
+        conclusions[name] = []
         for label, table in tables.items():
             chance = ", which chance could explain" if errors[label].low == 0 else ""
             text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}."
             if label in differences:
                 text += f" {verdict(next(iter(methods)), differences[label])}"
-            sentences.append(bold(label) + text)
+            conclusions[name].append(bold(label) + text)
     note = (
         f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
     )
