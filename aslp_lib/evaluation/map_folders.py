@@ -89,13 +89,7 @@ def parse_methods(words: Sequence[str]) -> dict[str, Path]:
         labelled = separator and not Path(word).exists()
         path = Path(folder if labelled else word)
         name = label if labelled else _absolute(path).name
-        if name in methods:
-            raise ValueError(
-                f"two methods are called {name}; expected a label for each. Name them: "
-                f"--maps FIRST={methods[name]} SECOND={path}"
-            )
-        _refuse_unprintable(name, f"--maps LABEL={path}")
-        methods[name] = path
+        _add(methods, name, path, f"--maps LABEL={path}")
     return methods
 
 
@@ -115,13 +109,7 @@ def parse_sets(folders: Sequence[Path]) -> dict[str, Path]:
     for folder in folders:
         path = _absolute(folder)
         name = path.parent.name if path.name.lower() in MASK_FOLDERS else path.name
-        if name in sets:
-            raise ValueError(
-                f"{sets[name]} and {folder} are both called {name}; expected a name for each set. "
-                f"Rename one, or link to it under another name (ln -s {path} OTHER; --masks OTHER)."
-            )
-        _refuse_unprintable(name, "a link to the folder that has a printable name")
-        sets[name] = folder
+        _add(sets, name, folder, f"ln -s {path} OTHER; --masks OTHER")
     return sets
 
 
@@ -130,13 +118,23 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  (`absolute` would keep "..")
 
 
-def _refuse_unprintable(name: str, remedy: str) -> None:
-    """Raise ValueError for a name that is empty or has control characters."""
+def _add(folders: dict[str, Path], name: str, folder: Path, remedy: str) -> None:
+    """Add a folder under its name in tables.
+
+    Raises:
+        ValueError: the name is taken, is empty or has control characters.
+    """
+    if name in folders:
+        raise ValueError(
+            f"{folders[name]} and {folder} are both called {name}; expected different names. Give "
+            f"one of them another name: {remedy}"
+        )
     if not name.strip() or has_control_characters(name):
         raise ValueError(
             f"{name!r} cannot be a name in tables; expected a name that is not empty and has no "
-            f"line breaks or control characters. Give {remedy}."
+            f"line breaks or control characters. Give another name: {remedy}"
         )
+    folders[name] = folder
 
 
 def _maps(folder: Path, name: str, sets: int) -> Path:

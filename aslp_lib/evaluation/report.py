@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -13,20 +12,13 @@ from matplotlib.figure import Figure
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import (
-    COLUMNS,
-    COMPARED,
-    MAIN,
-    NOISE_FLOOR,
-    best_in_bold,
-    main_cells,
-    main_headings,
-)
+from aslp_lib.evaluation.tables import COLUMNS, MAIN, NOISE_FLOOR, best_in_bold, main_table
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
-from aslp_lib.metrics import SCORES, Score, calibration
+from aslp_lib.metrics import SCORES, Score
 from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
+from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits, SaliencySet
@@ -67,29 +59,24 @@ def comparison(
         intervals of differences are paired. They are missing if the two methods have maps of
         different images.
     """
-    methods, set_scores = evaluation.counts[name], evaluation.scores[name]
+    methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
     first, reference = next(iter(methods.items()))
-    functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
-    resampled, ends = {}, {}
+    errors, resampled = {}, {}
+    differences: dict[str, dict[str, Interval]] = {}
     for label, counts in methods.items():
+        ends: tuple[float, ...] = ()
         if counts.independent > 1:
             resamples = Resamples(counts)
-            resampled[label] = {key: resamples.scores(f) for key, f in functions.items()}
-            ends[label] = resamples.bounds(ECE, evaluation.bins)
-    errors, differences = {}, {}
-    for label, counts in methods.items():
-        row = set_scores[label]
-        errors[label] = Interval(row["ece"], *ends.get(label, ()))
-        if label == first:
-            continue
-        paired = label in resampled and counts.names == reference.names
-        differences[label] = {
-            key: Interval(
-                row[key] - set_scores[first][key],
-                *(middle(resampled[label][key] - resampled[first][key]) if paired else ()),
-            )
-            for key in functions
-        }
+            ends = resamples.bounds(ECE, bins)
+            resampled[label] = {s.name: resamples.scores(s.with_bins(bins)) for s in JUDGED}
+        errors[label] = Interval(rows[label]["ece"], *ends)
+        if label != first:
+            paired = label in resampled and counts.names == reference.names
+            differences[label] = {}
+            for key in (score.name for score in JUDGED):
+                ends = middle(resampled[label][key] - resampled[first][key]) if paired else ()
+                change = rows[label][key] - rows[first][key]
+                differences[label][key] = Interval(change, *ends)
     return errors, differences
 
 
@@ -130,16 +117,15 @@ def verdict(first: str, differences: Mapping[str, Interval]) -> str:
     unresolved = []
     for score in JUDGED:
         change = differences[score.name]
-        unit = {"%": "points", "nats": "nats", "": ""}[score.unit]
-        if not change.resolved(score):
-            value, *interval = change.text(score, "+").split(" ", 1)
-            text = " ".join([value, unit, *interval])
-            unresolved.append(f"{score.title} ({text})")
-            continue
-        near, size, far = map(score.text, sorted(map(abs, astuple(change))))
-        improved = (change.value > 0) == (score.better == "more")
-        text = f"{score.title} by {size} {unit} [{near}, {far}]"
-        claims["Better" if improved else "Worse"].append(text)
+        unit = "points" if score.unit == "%" else score.unit
+        if change.resolved(score):
+            near, size, far = map(score.text, sorted(map(abs, astuple(change))))
+            improved = (change.value > 0) == (score.better == "more")
+            text = f"{score.title} by {size} {unit} [{near}, {far}]"
+            claims["Better" if improved else "Worse"].append(text)
+        else:
+            value, _, interval = change.text(score, "+").partition(" ")
+            unresolved.append(f"{score.title} ({f'{value} {unit} {interval}'.rstrip()})")
     sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
     if unresolved:
         sentences.append(f"Not resolved: {', '.join(unresolved)}.")
@@ -151,7 +137,7 @@ def write_comparison(
     evaluation: Evaluation,
     methods: Mapping[str, Path],
     sets: Mapping[str, Path],
-    notes: Iterable[str],
+    notes: Sequence[str],
 ) -> None:
     """Write a report on folders of maps.
 
@@ -177,7 +163,7 @@ def write_comparison(
     rows += [[f"masks of {name}", str(folder)] for name, folder in sets.items()]
     subject = f"Predicted maps of {' and '.join(methods)} on {' and '.join(sets)}."
     folders = Table("Folders", ["", "folder, as given"], rows)
-    write_page(path, _page(evaluation, subject, notes, appendix=[folders]))
+    write_page(path, _page(evaluation, subject, notes)._replace(appendix=[folders]))
 
 
 def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
@@ -198,61 +184,46 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
         f"{len(data.validation)}."
     )
     notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
-    page = _page(
-        evaluation,
-        subject,
-        notes,
-        details=_recalibrations(run),
-        sections=[Section("Training", [Row([figures.training_history(logs)], wide=True)])],
-        examples={name: _examples(run, data.tests[name]) for name in evaluation.counts},
-        settings=run.settings.to_json(),
-    )
-    write_page(run.report, page)
+    page = _page(evaluation, subject, notes)
+    sections = [
+        Section(name, [*rows, Row([_examples(run, data.tests[name])], wide=True, photographs=True)])
+        for name, rows in page.sections
+    ]
+    sections.append(Section("Training", [Row([figures.training_history(logs)], wide=True)]))
+    details, settings = _recalibrations(run), run.settings.to_json()
+    write_page(run.report, page._replace(sections=sections, details=details, settings=settings))
 
 
-def _page(
-    evaluation: Evaluation,
-    subject: str,
-    notes: Iterable[str],
-    *,
-    details: Iterable[str] = (),
-    sections: Iterable[Section] = (),
-    examples: Mapping[str, Figure] = MappingProxyType({}),
-    appendix: Iterable[Table] = (),
-    settings: str = "",
-) -> Page:
-    """Return the page of an evaluation.
+def _page(evaluation: Evaluation, subject: str, notes: Sequence[str]) -> Page:
+    """Return the page of an evaluation, without the parts that only a run has."""
+    comparisons = {name: comparison(evaluation, name) for name in evaluation.counts}
 
-    Args:
-        details: sentences on details.
-        sections: further sections with figures.
-        examples: set -> figure of images with the maps of all methods.
-        appendix: tables of details.
-        settings: settings as text.
-    """
-    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    def value(name: str, label: str, score: Score) -> str:
+        if score is ECE:
+            return comparisons[name][0][label].text(score)
+        return score.text(evaluation.scores[name][label][score.name])
+
+    def change(name: str, label: str, score: Score) -> str:
+        difference = comparisons[name][1][label][score.name]
+        text = difference.text(score, "+")
+        return bold(text) if difference.resolved(score) else text
+
     conclusions: dict[str, list[str]] = {}
-    rows = []
+    sections = []
     for name, methods in evaluation.counts.items():
-        first = next(iter(methods))
-        errors, differences = comparison(evaluation, name)
-        conclusions[name] = sentences = []
-        for label, counts in methods.items():
-            change = differences.get(label)
-            table = calibration.reliability(counts, evaluation.bins)
-            against = "" if change is None else f" {verdict(first, change)}"
+        errors, differences = comparisons[name]
+        tables = reliability_tables(methods, evaluation.bins)
+        sections.append(_section(name, methods, tables))
+        conclusions[name] = []
+        for label, table in tables.items():
             chance = ", which chance could explain" if errors[label].low == 0 else ""
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}.{against}"
-            sentences.append(bold(label) + text)
-            row = evaluation.scores[name][label]
-            values = [errors[label].text(s) if s is ECE else s.text(row[s.name]) for s in MAIN]
-            changes = ["" if change is None else _change(change[s.name], s) for s in COMPARED]
-            rows.append([name, label, *main_cells(values, changes if several else ())])
-    scores = Table(
-        "Main scores", ["set", "method", *main_headings(differences=several)], rows,
-        note=f"A difference is the method's score minus that of the first one. {INTERVALS} "
-        f"{NOISE_FLOOR}",
-    )  # fmt: skip
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}."
+            if label in differences:
+                text += f" {verdict(next(iter(methods)), differences[label])}"
+            conclusions[name].append(bold(label) + text)
+    note = (
+        f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
+    )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
         for name, method, cells in best_in_bold(evaluation.scores, bold)
@@ -268,23 +239,15 @@ def _page(
         "Calibration report",
         subject,
         conclusions,
-        scores,
-        [
-            *(_section(evaluation, name, examples.get(name)) for name in evaluation.counts),
-            *sections,
-        ],
-        notes=list(notes),
-        more=[Table("All scores", head, everything, note=definitions)],
-        details=list(details),
-        appendix=list(appendix),
-        settings=settings,
+        Table("Main scores", *main_table(evaluation.counts, value, change), note),
+        sections,
+        notes,
+        more=[Table("All scores", head, everything, definitions)],
     )
 
 
-def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Section:
+def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
-    methods, bins = evaluation.counts[name], evaluation.bins
-    tables = reliability_tables(methods, bins)
     rows = [
         Row(
             [
@@ -301,17 +264,9 @@ def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Sect
         together.append(figures.detection_curves(methods, name))
     if together:
         rows.append(Row(together, wide=True))
-    if examples is not None:
-        rows.append(Row([examples], wide=True, photographs=True))
     for draw in (figures.joint_density, figures.image_scatter):
         rows.append(Row([draw({label: counts}, "") for label, counts in methods.items()]))
     return Section(name, rows)
-
-
-def _change(change: Interval, score: Score) -> str:
-    """Format a difference, in bold if it is resolved."""
-    text = change.text(score, "+")
-    return bold(text) if change.resolved(score) else text
 
 
 def _recalibrations(run: Run) -> list[str]:

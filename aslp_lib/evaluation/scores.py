@@ -83,18 +83,17 @@ class Evaluation:
         Args:
             names: scores that get an interval.
         """
-        return {
-            name: {
-                method: {key: value if math.isfinite(value) else None for key, value in row.items()}
-                | {
-                    "images": len(self.counts[name][method]),
-                    "intervals": intervals(self.counts[name][method], row, names, self.bins),
-                    "notes": interval_notes(name, self.counts[name][method]) if names else [],
+        records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
+        for name, methods in self.counts.items():
+            for method, counts in methods.items():
+                row = self.scores[name][method]
+                records[name][method] = {
+                    **{key: value if math.isfinite(value) else None for key, value in row.items()},
+                    "images": len(counts),
+                    "intervals": intervals(counts, row, names, self.bins),
+                    "notes": interval_notes(name, counts) if names else [],
                 }
-                for method, row in methods.items()
-            }
-            for name, methods in self.scores.items()
-        }
+        return records
 
 
 def intervals(

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -56,7 +56,7 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, predicted_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, Run, read_log
+from aslp_lib.runs import Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
@@ -98,8 +98,7 @@ class RunConfiguration:
         """
         family = METHODS[self.method].family
         tuned = common.tuned(**{family: self.options}) if self.options else common
-        groups = vars(tuned.hyperparameters)
-        options = {family: groups[family]} if family in groups else {}
+        options = {k: group for k, group in vars(tuned.hyperparameters).items() if k == family}
         return replace(
             tuned,
             methods=(self.method,),
@@ -147,12 +146,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         require("seeds", self.seeds, self.seeds >= 1, "at least 1")
-        for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
-            if unknown := [value for value in getattr(self, name) if value not in known]:
-                raise ValueError(
-                    f"{name} has an unknown name: {unknown[0]!r}; expected names among "
-                    f"{', '.join(known)}."
-                )
+        for field_, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
+            for name in getattr(self, field_):
+                require(f"a name in {field_}", name, name in known, f"one of {', '.join(known)}.")
         possible = not self.shifts or self.settings.data == SHAPES
         expected = f"{SHAPES!r}, which shifts need. Leave --shifts out, or use these data."
         require("data", self.settings.data, possible, expected)
@@ -182,18 +178,13 @@ class Experiment:
         if not self.tested:
             return sets
         for part in (data.train, data.validation):
-            if part.name in data.tests:
-                raise ValueError(
-                    f"a test set is called {part.name!r}; expected another name, because the "
-                    f"{part.name} set has this one. Rename the test set's folder."
-                )
+            expected = "another one, which no other set has. Rename the test set's folder."
+            require("the name of a test set", part.name, part.name not in data.tests, expected)
         seed, limit = training.data_seed, training.limit
         sets |= data.tests | graded(training.size, self.shifts, data_seed=seed, limit=limit)
-        for test in list(data.tests.values())[:1]:
-            for name in self.corruptions:
-                corrupted = Corrupted(test, name, training.seed)
-                sets[corrupted.name] = corrupted
-        return sets
+        first = list(data.tests.values())[:1]
+        corrupted = (Corrupted(*pair, training.seed) for pair in product(first, self.corruptions))
+        return sets | {part.name: part for part in corrupted}
 
     def data(self) -> Data:
         """Compute the fingerprints of the images and masks that the experiment uses.
@@ -280,8 +271,8 @@ def collect(
         records = NO_RECORDS
         for new_records in compare(experiment, processes, known, progress=progress):
             records = pd.concat([records, new_records], ignore_index=True)
-            rows = in_order(experiment, records, known)
-            save(file, rows, experiment.settings, experiment.seeds, data)
+            ordered = in_order(experiment, records, known)
+            save(file, ordered, experiment.settings, experiment.seeds, data)
     return records
 
 
@@ -319,8 +310,7 @@ def in_order(
         for number, ((configuration, training), kind) in enumerate(wanted)
     }
     records = pd.concat([new, known], ignore_index=True)
-    keys = keyed(records)
-    keys = keys[~keys.duplicated()]
+    keys = keyed(records).drop_duplicates()
     places = [order.get(key, len(order)) for key in keys[IDENTITY[:4]].itertuples(False, None)]
     return records.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
 
@@ -359,15 +349,14 @@ def compare(
         ValueError: a run exists with other settings, which is checked before anything is trained;
             or training or scoring failed.
     """
-    trainings = experiment.trainings
-    for configuration, training in trainings:
+    jobs = []
+    for configuration, training in experiment.trainings:
         if (experiment.path / configuration.name / f"seed-{training.seed}").exists():
-            experiment.run(configuration, training)
-    # All known records would be megabytes for every process.
-    jobs = [
-        (experiment, configuration, training, _among(known, training))
-        for configuration, training in trainings
-    ]
+            experiment.run(configuration, training)  # refuses other settings
+        # All known records would be megabytes for every process.
+        of_seed = known[known.seed == training.seed]
+        of_run = of_method(of_seed, configuration.method, _options(training))
+        jobs.append((experiment, configuration, training, of_run))
     bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
     if processes == 1:
         for job in bar(jobs):
@@ -423,33 +412,22 @@ def recorded(
         experiment: the experiment.
         configuration: configuration of the training.
         training: settings of the training.
-        known: records to reuse.
+        known: records of the run to reuse.
         progress: show progress bars.
     """
     data = training.load_data()
     sets, kinds = experiment.sets(training, data), (NONE, *experiment.settings.recalibrate)
-    records = _among(known, training)
-    done = {*zip(records["set"], records.recalibration, strict=True)}
-    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in done]
-    if missing:
+    asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
+    records = known.set_index([*asked.names])
+    missing = asked.difference(records.index, sort=False)
+    if len(missing):
         run = experiment.run(configuration, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
             new = _missing(run, data, sets, missing, progress)
-            records = pd.concat([records, new], ignore_index=True)
-    asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
-    return records.set_index([*asked.names]).loc[asked].reset_index()
-
-
-Key = tuple[str, str]
-"""Name of a set, and name of a recalibration or "none"."""
-
-
-def _among(known: pd.DataFrame, training: Settings) -> pd.DataFrame:
-    """Return those of the known records that belong to a run."""
-    of_seed = known[known.seed == training.seed]
-    return of_method(of_seed, training.methods[0], _options(training))
+        records = pd.concat([records, new.set_index([*asked.names])])
+    return records.loc[asked].reset_index()
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -462,10 +440,14 @@ def _missing(
     run: Run,
     data: DataSplits,
     sets: Mapping[str, SaliencySet],
-    keys: Sequence[Key],
+    missing: pd.MultiIndex,
     progress: bool,
 ) -> pd.DataFrame:
-    """Compute the missing records of a run, which is trained and recalibrated if necessary."""
+    """Compute the missing records of a run, which is trained and recalibrated if necessary.
+
+    Args:
+        missing: recalibration and set of each record.
+    """
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
@@ -477,19 +459,21 @@ def _missing(
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = _read_seconds(clock) if clock.exists() else math.nan
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind != NONE]
+    kinds = [kind for kind in missing.unique("recalibration") if kind != NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
     own = {"method": method, "options": _options(settings), "seed": settings.seed}
+    last = read_log(folder.log)[-1]
+    alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
     rows = []
-    for name in tqdm(dict(keys), desc="scores", disable=not progress, leave=False):
+    for name in tqdm(missing.unique("set"), desc="scores", disable=not progress, leave=False):
         if settings.cache_images:
             sets[name].cache()
-        changes = {kind: fitted.get(kind) for set_, kind in keys if set_ == name}
+        changes = {kind: fitted.get(kind) for kind, part in missing if part == name}
         for kind, fields in _scored(network, sets[name], settings, changes).items():
             identity = {**own, "recalibration": kind, "set": name}
-            rows.append({**identity, **fields, "seconds": seconds, **alphas_of(folder)})
+            rows.append({**identity, **fields, "seconds": seconds, **alphas})
     return pd.DataFrame(rows)
 
 
@@ -519,9 +503,13 @@ def _scored(
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
-        if not isinstance(dataset, Corrupted):
-            values |= _ends(counts)
-        rows[kind] = {name: _rounded(value) for name, value in values.items()}
+        if not isinstance(dataset, Corrupted) and counts.independent > 1:
+            for name, (low, high) in error_bounds(counts).items():
+                values |= {f"{name}_low": low, f"{name}_high": high}
+        rows[kind] = {
+            name: round(float(value), 6) if np.isfinite(value) else math.nan
+            for name, value in values.items()
+        }
         rows[kind]["images"] = len(counts)
     return rows
 
@@ -541,23 +529,3 @@ def _read_seconds(path: Path) -> float:
             f"{path} does not hold the seconds of a training ({error}); expected a number. Remove "
             "the file."
         ) from error
-
-
-def alphas_of(folder: MethodFolder) -> dict[str, float]:
-    """Return the columns of a run's records that describe alpha, from the last row of its log."""
-    last = read_log(folder.log)[-1]
-    return {name: value for name, value in last.items() if name.startswith("alpha_")}
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), 6) if np.isfinite(value) else math.nan
-
-
-def _ends(counts: Counts) -> dict[str, float]:
-    """Return the ends of 95 % intervals; a single image or group has none."""
-    bounds = error_bounds(counts) if counts.independent > 1 else {}
-    return {
-        f"{name}_{side}": end
-        for name, ends in bounds.items()
-        for side, end in zip(("low", "high"), ends, strict=True)
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
-from aslp_lib.evaluation.tables import COMPARED, MAIN, NOISE_FLOOR, main_cells, main_headings
+from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.records import by_label, cell
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
@@ -40,15 +41,18 @@ def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> N
     """
     validation, *tests = records["set"].unique()
     groups = {name: _defined(by_label(records, name)) for name in (validation, *tests)}
-    conclusions, rows, sections = {}, [], []
-    for name, by_method in groups.items():
-        compared = {score.name: _compare(by_method, score) for score in COMPARED}
-        conclusions[name] = _sentences(next(iter(by_method)), compared)
-        for label, group in by_method.items():
-            values = (cell(score, group) for score in MAIN)
-            changes = (_difference(score, compared[score.name].get(label)) for score in COMPARED)
-            rows.append([name, label, *main_cells(values, changes)])
-        sections.append(Section(name, _figures(by_method, compared, name)))
+    compared = {name: _compare(by_method) for name, by_method in groups.items()}
+
+    def value(name: str, label: str, score: Score) -> str:
+        return cell(score, groups[name][label])
+
+    def change(name: str, label: str, score: Score) -> str:
+        if label not in compared[name][score.name]:
+            return ""
+        paired, verdict = compared[name][score.name][label]
+        text = paired.text(score, "+")
+        return bold(text) if verdict in ("smaller", "larger") else text
+
     seeds = f"{records.seed.nunique()} seeds"
     shifts = []
     for name in tests:
@@ -57,21 +61,21 @@ def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> N
             {label: groups[k][label].ece.tolist() for label in common} for k in (validation, name)
         )
         shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
+    sections = [Section(name, _figures(groups[name], compared[name], name)) for name in groups]
     sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
-    head = ["set", "method", *main_headings(differences=True)]
     page = Page(
         "Comparison over seeds",
         f"{len(groups[validation])} methods and recalibrations, {seeds}.",
-        conclusions,
-        Table("Main scores", head, rows, note=NOTE),
+        {name: _sentences(next(iter(groups[name])), compared[name]) for name in groups},
+        Table("Main scores", *main_table(groups, value, change), NOTE),
         sections,
         settings=settings.to_json(),
     )
     write_page(path, page)
 
 
-Compared = dict[str, tuple[Difference, Verdict]]
-"""Label of a method -> its difference from the first one, and the verdict on it."""
+Compared = dict[str, dict[str, tuple[Difference, Verdict]]]
+"""Score -> label of a method -> its difference from the first one, and the verdict on it."""
 
 
 def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -80,48 +84,38 @@ def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {label: rows for label, rows in groups.items() if rows[names].notna().all(axis=None)}
 
 
-def _compare(groups: Mapping[str, pd.DataFrame], score: Score) -> Compared:
-    """Compare a score of each method with that of the first one, where the seeds are the same."""
-    first, *others = groups
-    seeds = {label: {*group.seed} for label, group in groups.items()}
-    differences = {
-        label: difference(groups[label], groups[first], score.name)
-        for label in others
-        if seeds[label] == seeds[first]
+def _compare(groups: Mapping[str, pd.DataFrame]) -> Compared:
+    """Compare each method with the first one, where the seeds are the same."""
+    first = next(iter(groups.values()))
+    same_seeds = {
+        label: group
+        for label, group in groups.items()
+        if group is not first and {*group.seed} == {*first.seed}
     }
-    found = verdicts(list(differences.values()), SMALLEST)
-    return dict(zip(differences, zip(differences.values(), found, strict=True), strict=True))
+    compared: Compared = {}
+    for score in COMPARED:
+        paired = [difference(group, first, score.name) for group in same_seeds.values()]
+        verdicts_on = zip(paired, verdicts(paired, SMALLEST), strict=True)
+        compared[score.name] = dict(zip(same_seeds, verdicts_on, strict=True))
+    return compared
 
 
-def _sentences(first: str, compared: Mapping[str, Compared]) -> list[str]:
+def _sentences(first: str, compared: Compared) -> list[str]:
     """Group the methods by the verdict on each score, a sentence for each verdict."""
     sentences: list[str] = []
-    for score in COMPARED:
-        found = compared[score.name]
-        for verdict in get_args(Verdict):
-            methods = [
-                f"{label} ({paired.text(score, '+')})"
-                for label, (paired, its_verdict) in found.items()
-                if its_verdict == verdict
-            ]
-            if methods:
-                start = bold(f"{score.heading}, {verdict}")
-                sentences.append(start + f", compared with {first}: {', '.join(methods)}.")
+    for score, verdict in product(COMPARED, get_args(Verdict)):
+        methods = [
+            f"{label} ({paired.text(score, '+')})"
+            for label, (paired, its_verdict) in compared[score.name].items()
+            if its_verdict == verdict
+        ]
+        if methods:
+            start = bold(f"{score.heading}, {verdict}")
+            sentences.append(start + f", compared with {first}: {', '.join(methods)}.")
     return sentences
 
 
-def _difference(score: Score, found: tuple[Difference, Verdict] | None) -> str:
-    """Format a difference for the table, in bold if it is resolved."""
-    if found is None:
-        return ""
-    paired, verdict = found
-    text = paired.text(score, "+")
-    return bold(text) if verdict in ("smaller", "larger") else text
-
-
-def _figures(
-    groups: Mapping[str, pd.DataFrame], compared: Mapping[str, Compared], name: str
-) -> list[Row]:
+def _figures(groups: Mapping[str, pd.DataFrame], compared: Compared, name: str) -> list[Row]:
     """Draw the compared scores of every seed, and their paired differences."""
     rows = []
     for score in COMPARED:

@@ -172,7 +172,10 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"], "two methods are called maps"),
+        (
+            ["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"],
+            "a/maps and b/maps are both called maps.*--maps LABEL=b/maps",
+        ),
         ([*GIVEN, "X"], "expected a subfolder named after each set"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),

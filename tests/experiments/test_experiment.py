@@ -172,8 +172,8 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"corruptions": ("fog1",)}, "corruptions has an unknown name: 'fog1'; expected .* noise1"),
-        ({"shifts": ("noise1",)}, "shifts has an unknown name: 'noise1'; expected .* contrast1"),
+        ({"corruptions": ("fog1",)}, "a name in corruptions is 'fog1'; expected one of .*noise1"),
+        ({"shifts": ("noise1",)}, "a name in shifts is 'noise1'; expected one of .*contrast1"),
         (
             {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
             "data is 'Dataset'; expected 'shapes', which shifts need",

@@ -105,7 +105,7 @@ def test_records_without_their_data_are_refused(tmp_path, recorded):
 def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
     """Its folder must not be named like the training or the validation set."""
     (paper_root / "Test/SOD").rename(paper_root / "Test" / name)
-    with pytest.raises(ValueError, match=f"a test set is called '{name}'.*Rename"):
+    with pytest.raises(ValueError, match=f"the name of a test set is '{name}'.*Rename"):
         collect(on_files, on_files.path / "comparison.json", progress=False)
     assert not recorded
 
