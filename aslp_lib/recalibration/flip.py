@@ -42,7 +42,7 @@ class Flip(Recalibration):
         """Return the method itself."""
         return self
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `logit((sigmoid(a) + sigmoid(b)) / 2)`.
 
         The logits a are those of the images, and b those of the mirror images, flipped back.
@@ -56,6 +56,6 @@ class Flip(Recalibration):
         background = log_add(log_sigmoid(-a), log_sigmoid(-b))
         return foreground - background
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """State that there are no parameters."""
         return "nothing is fitted"
