@@ -279,11 +279,9 @@ class Counts:
         for name, values in (("probabilities", probabilities), ("labels", labels)):
             require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
         require_one_channel("probabilities", probabilities.shape)
-        if probabilities.shape != labels.shape:
-            raise ValueError(
-                f"probabilities have shape {tuple(probabilities.shape)} and labels "
-                f"{tuple(labels.shape)}; expected the same shape."
-            )
+        shape = tuple(probabilities.shape)
+        expected = f"that of the probabilities, {shape}"
+        require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
         allowed = grey_levels > 0 and grey_levels % 4 == 0
         require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
         # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
@@ -292,18 +290,11 @@ class Counts:
         if ignore_index is not None:
             counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
         foreground = labels.ravel()[counted]
-        for name, values, advice in (
-            ("probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"),
-            (
-                "labels",
-                foreground,
-                "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index",
-            ),
-        ):
-            if not bool(((values >= 0) & (values <= 1)).all()):
-                raise ValueError(
-                    f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
-                )
+        _require_shares(
+            "probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"
+        )
+        advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
+        _require_shares("labels", foreground, advice)
         n = len(probabilities)
         # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding half
         # to even rounds it up.
@@ -428,6 +419,11 @@ class Counts:
     def pooled(self) -> np.ndarray:
         """Histogram over the pixels of all images, shape (2, grey_levels)."""
         return self.table.sum(axis=0)
+
+
+def _require_shares(name: str, values: Tensor, advice: str) -> None:
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise ValueError(f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}.")
 
 
 def _labelled_pixels(
