@@ -123,7 +123,8 @@ class Recalibration(nn.Module):
 
         Returns:
             The result of `minimise`; or the identity, if that has the smaller NLL on these counts,
-            before or after logits are rounded to grey levels.
+            before or after logits are rounded to grey levels. A method without parameters is not
+            compared.
 
         Raises:
             TypeError: if `corrupted` is a single set.
@@ -131,7 +132,8 @@ class Recalibration(nn.Module):
         """
         sets = corrupted_sets(corrupted) if self.fits_corrupted else []
         fitted = self.minimise(clean, sets)
-        return fitted if fitted.lowers_nll(clean, sets) else self.identity()
+        kept = not self.defaults or fitted.lowers_nll(clean, sets)
+        return fitted if kept else self.identity()
 
     @abstractmethod
     def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
@@ -241,9 +243,7 @@ class Recalibration(nn.Module):
         >>> Temperature(2.0).apply_counts(counts).table[0, :, 170]  # from p = 0.8 to 2/3
         array([1, 2])
         """
-        moved = np.broadcast_to(
-            self.recalibrated_grey_levels(counts), (len(counts), counts.grey_levels)
-        )
+        moved = np.broadcast_to(self.recalibrated_grey_levels(counts), counts.table[:, 0].shape)
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)

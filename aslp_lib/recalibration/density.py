@@ -93,14 +93,13 @@ encoder's stages)
         Raises:
             ValueError: if there are no features or no references; see also `pixels_to_fit`.
         """
-        pixels_and_margins = pixel_margins(clean)
+        start = fitted_temperature(*pixel_margins(clean))
         distances = self._distances_of(clean)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
         deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of a single image, or of equal images
         inputs = np.column_stack([np.ones(len(distances)), (distances - means) / deviations])
         table, z = clean.table, grey_level_logits(clean.grey_levels)
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # background has margin -z
-        start = fitted_temperature(*pixels_and_margins)
         weights = _fit(margins, z, inputs, -math.log(start))
         numbers = self.neighbours, weights, means, deviations
         return type(self)(*numbers, references=self.references)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
@@ -34,12 +34,8 @@ class Flip(Recalibration):
     preserves_decisions = False
     needs_network = True
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Return the method itself, which has no parameters."""
-        return self
-
     def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
-        """Return the method itself."""
+        """Return the method itself, which has no parameters."""
         return self
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:

@@ -109,7 +109,8 @@ class ImageWise(Recalibration):
         from scipy.optimize import minimize
 
         background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
-        z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
+        z = torch.from_numpy(bin_centres())
+        phi = torch.from_numpy(np.column_stack([np.ones(len(inputs)), inputs]))
         shape = 2, phi.shape[1]
 
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -269,7 +270,3 @@ class ImageWiseTemperature(ImageWise):
 
 def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
-
-
-def _with_one(inputs: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.ones(len(inputs)), inputs])
