@@ -163,10 +163,10 @@ class Counts:
             raise ValueError(f"the map is {kind}; expected float16, float32 or float64.")
         values, labels = values.astype(np.float64), labels.astype(bool)
         low, high = values.min(initial=0.5), values.max(initial=0.5)
-        valid = 0 <= low <= high <= 1
+        valid = bool(0 <= low <= high <= 1)
         expected = "probabilities in [0, 1]. If these are logits, say so: logits, or --logits."
         if logits:
-            valid, expected = np.isfinite([low, high]).all(), "finite logits."
+            valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
         if not valid:
             raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
         if logits:

@@ -103,9 +103,9 @@ class Recalibration(nn.Module):
         valid = valid and (given.astype(dtype) == given).all()
         shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
         expected = f"numbers of absolute value at most {LARGEST:g}"
-        require(f"{name} of {self.name}", shown, valid, expected)
+        require(f"{name} of {self.name}", shown, bool(valid), expected)
         if isinstance(default, int):
-            require(name, shown, given.ndim == 0 and given >= 1, "1 or more")
+            require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
         return torch.from_numpy(given.astype(dtype))
 
     def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
