@@ -16,19 +16,16 @@ __all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
 TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
 _error = partial(_low, unit="%")
+_binned_error = partial(_error, takes_bins=True)
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (
-        _error(
-            "ece", calibration.ece, "ECE", takes_bins=True, visibility=COMPARED, bounds=ece_bounds
-        ),
-        _error(
-            "ece_floor", noise_floor, "noise floor", better=None, takes_bins=True, visibility=MAIN
-        ),
-        _error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass", takes_bins=True),
-        _error("ece_debiased", calibration.ece_debiased, "ECE, debiased", takes_bins=True),
-        _error("oe", calibration.oe, "OE", takes_bins=True, visibility=TABLES),
-        _error("mce", calibration.mce, "MCE", takes_bins=True),
+        _binned_error("ece", calibration.ece, "ECE", visibility=COMPARED, bounds=ece_bounds),
+        _binned_error("ece_floor", noise_floor, "noise floor", better=None, visibility=MAIN),
+        _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
+        _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
+        _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
+        _binned_error("mce", calibration.mce, "MCE"),
         _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
         _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),
         _error("ks", calibration.ks, "KS"),

@@ -273,11 +273,8 @@ class Resamples:
 
     def __init__(self, counts: Counts, resamples: int = 1000, seed: int = 0) -> None:
         units = counts.independent
-        if units < 2:
-            raise ValueError(
-                f"too few images or groups of images for an interval: {units}; expected two or "
-                "more. Score more images, or omit the interval."
-            )
+        expected = "two or more for an interval. Score more images, or omit the interval."
+        require("the number of images or groups of images", units, units >= 2, expected)
         require("resamples", resamples, resamples >= 1, "1 or more")
         self.counts = counts
         rng = np.random.default_rng(seed)

@@ -322,10 +322,7 @@ def gap(counts: Counts) -> float:
     >>> print(f"{gap(counts):.2f}")  # 0.9 - 0.75
     0.15
     """
-    outcomes = top_label(counts)
-    pixels = outcomes.pixels
-    mean_confidence = outcomes.confidence @ pixels / pixels.sum()
-    return float(mean_confidence - outcomes.positive.sum() / pixels.sum())
+    return confidence(counts) - accuracy(counts)
 
 
 def brier(counts: Counts) -> float:
@@ -369,8 +366,7 @@ def brier_parts(counts: Counts) -> BrierParts:
     >>> [round(part, 4) for part in brier_parts(counts)]  # 0.17 = 0.17 - 0.1875 + 0.1875
     [0.17, 0.1875, 0.1875]
     """
-    outcomes = top_label(counts, "foreground")
-    p, positive, pixels = _filled(outcomes)
+    p, pixels, positive = top_label(counts, "foreground").filled
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = np.sum(positive) / np.sum(pixels)
     return BrierParts(
@@ -400,14 +396,6 @@ def nll(counts: Counts) -> float:
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-def _filled(outcomes: TopLabel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return confidence, positive and all pixels of the confidences that have pixels."""
-    pixels = outcomes.pixels
-    columns = (outcomes.confidence, outcomes.positive, pixels)
-    confidence, positive, filled = (column[pixels > 0] for column in columns)
-    return confidence, positive, filled
-
-
 def _bins(outcomes: TopLabel, bins: int) -> np.ndarray:
     """Return the bin of each confidence, shape (K,)."""
     check_bins(bins, outcomes.grey_levels)
@@ -430,7 +418,7 @@ def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
         Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
         and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    confidence, positive, pixels = _filled(top_label(counts, of))
+    confidence, pixels, positive = top_label(counts, of).filled
     sums = np.zeros((3, len(pixels) + 1))
     np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
     return confidence, sums

@@ -75,23 +75,15 @@ class Counts:
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
                 "float64) of shape (images, 2, an even number of grey levels)."
             )
-        smallest = self.table.min(initial=0)
-        if not smallest >= 0:  # NaN is not
-            raise ValueError(
-                f"the smallest entry of the table of counts is {smallest:g}; expected numbers of "
-                "pixels, 0 or more. Count the set again."
-            )
-        if not (total := self.table.sum(dtype=np.float64)) < 2**63:
-            raise ValueError(
-                f"too many pixels: {total:g}; expected fewer than 2^63, which 64-bit integers can "
-                "add up. Count fewer images at a time."
-            )
+        smallest = self.table.min(initial=0).item()
+        expected = "numbers of pixels, 0 or more. Count the set again."
+        require("the smallest entry of the table of counts", smallest, smallest >= 0, expected)
+        total = self.table.sum(dtype=np.float64).item()
+        expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
+        require("the number of pixels", total, total < 2**63, expected)
         for name, column in self.columns.items():
-            if column.shape[:1] != (n,):
-                raise ValueError(
-                    f"the column {name} has shape {column.shape}; expected one entry for each of "
-                    f"{n} images."
-                )
+            fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
+            require(f"the shape of the column {name}", column.shape, fits, expected)
 
     def with_columns(self, **columns: ArrayLike | None) -> Counts:
         """Return the same counts with other columns; None removes a column.
@@ -125,41 +117,10 @@ class Counts:
             TypeError: if the map or the mask is not a NumPy array.
             ValueError: if the shapes differ, if the map is not uint8, or if the mask is not binary.
         """
-        for name, array in (("the map", prediction), ("the mask", mask)):
-            require_type(name, array, np.ndarray, "a NumPy array")
-        if prediction.shape != mask.shape or prediction.ndim != 2:
-            raise ValueError(
-                f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
-                "same shape (H, W)."
-            )
-        if prediction.dtype != np.uint8:
-            raise ValueError(f"the map is {prediction.dtype}; expected 8-bit grey levels (uint8).")
-        known = {}
-        if ignore_index is not None:
-            labelled = mask != ignore_index
-            known["ignored"] = np.array([labelled.size - np.count_nonzero(labelled)])
-            if known["ignored"].any():
-                labels = mask[labelled]
-                _check_mask(labels)
-                cells = labels * np.int64(MAP_GREY_LEVELS) + prediction[labelled]
-                table = np.bincount(cells, minlength=2 * MAP_GREY_LEVELS)
-                return cls(table.reshape(1, 2, MAP_GREY_LEVELS), known)
-        _check_mask(mask)
-        row, column = centroid(mask)
-        # The bits of a pixel's cell are, from the highest: its column modulo LANES, its quadrant
-        # (lower, right), its label and its grey level. Neighbouring pixels mostly have the same
-        # grey level. Incrementing one counter repeatedly is slow, and lanes give neighbours
-        # separate counters.
-        high = np.arange(mask.shape[1], dtype=np.uint8) % LANES << 3
-        high[column:] |= 2
-        cells = mask | high
-        cells[row:] |= 4
-        cells = cells.astype(np.int16)
-        cells <<= 8
-        cells |= prediction
-        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
-        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
-        return cls(quadrants.sum(axis=1), {"quadrants": moments(quadrants), **known})
+        grey, labels, sums = _labelled_pixels(prediction, mask, ignore_index, {2: "(H, W)"})
+        if grey.dtype != np.uint8:
+            raise ValueError(f"the map is {grey.dtype}; expected 8-bit grey levels (uint8).")
+        return cls._from_pixels(grey, labels, MAP_GREY_LEVELS, sums)
 
     @classmethod
     def from_floats(
@@ -195,32 +156,19 @@ class Counts:
         """
         from scipy.special import expit
 
-        for name, array in (("the map", prediction), ("the mask", mask)):
-            require_type(name, array, np.ndarray, "a NumPy array")
-        if prediction.shape != mask.shape or prediction.ndim not in (2, 3):
-            raise ValueError(
-                f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
-                "same shape (H, W) or (D, H, W)."
-            )
-        kind = prediction.dtype
+        shapes = {2: "(H, W)", 3: "(D, H, W)"}
+        values, labels, sums = _labelled_pixels(prediction, mask, ignore_index, shapes)
+        kind = values.dtype
         if kind not in (np.float16, np.float32, np.float64):
             raise ValueError(f"the map is {kind}; expected float16, float32 or float64.")
-        labelled = np.True_ if ignore_index is None else mask != ignore_index
-        whole = bool(labelled.all())
-        values, labels = (prediction, mask) if whole else (prediction[labelled], mask[labelled])
-        _check_mask(labels)
         values, labels = values.astype(np.float64), labels.astype(bool)
         low, high = values.min(initial=0.5), values.max(initial=0.5)
-        if not (np.isfinite([low, high]).all() if logits else 0 <= low <= high <= 1):
-            what, advice = (
-                ("finite logits", "")
-                if logits
-                else (
-                    "probabilities in [0, 1]",
-                    " If these are logits, say so: logits, or --logits.",
-                )
-            )
-            raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {what}.{advice}")
+        valid = bool(0 <= low <= high <= 1)
+        expected = "probabilities in [0, 1]. If these are logits, say so: logits, or --logits."
+        if logits:
+            valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
+        if not valid:
+            raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
         if logits:
             nll = np.logaddexp(0, np.where(labels, -values, values))
             values = expit(values)
@@ -230,25 +178,39 @@ class Counts:
             nearest_0 = math.log(info.smallest_subnormal) - math.log(2)
             nearest_1 = math.log(info.epsneg) - math.log(2)
             with np.errstate(divide="ignore"):
-                nll = -np.where(
-                    labels,
-                    np.maximum(np.log(values), nearest_0),
-                    np.maximum(np.log1p(-values), nearest_1),
-                )
-        columns = {"nll": [nll.sum()], "brier": [np.square(values - labels).sum()]}
-        if ignore_index is not None:
-            columns["ignored"] = [mask.size - labels.size]
-        top = FLOAT_GREY_LEVELS - 1
-        cells = np.rint(values * top).astype(np.int64) + labels * FLOAT_GREY_LEVELS
-        if whole and mask.ndim == 2:
-            row, column = centroid(mask)
-            cells[:, column:] += 2 * FLOAT_GREY_LEVELS
-            cells[row:] += 4 * FLOAT_GREY_LEVELS
-        counted = np.bincount(cells.ravel(), minlength=8 * FLOAT_GREY_LEVELS)
-        quadrants = counted.reshape(1, 4, 2, FLOAT_GREY_LEVELS)
-        if whole and mask.ndim == 2:
+                foreground = np.maximum(np.log(values), nearest_0)
+                background = np.maximum(np.log1p(-values), nearest_1)
+            nll = -np.where(labels, foreground, background)
+        sums |= {"nll": nll.sum(), "brier": np.square(values - labels).sum()}
+        grey = np.rint(values * (FLOAT_GREY_LEVELS - 1)).astype(np.int32)
+        return cls._from_pixels(grey, labels, FLOAT_GREY_LEVELS, sums)
+
+    @classmethod
+    def _from_pixels(
+        cls, grey: np.ndarray, labels: np.ndarray, grey_levels: int, sums: dict[str, float]
+    ) -> Counts:
+        """Count grey levels and labels of one image, with its `SUMS`.
+
+        Quadrants are counted too if the arrays are a whole map (H, W).
+        """
+        columns = {name: np.array([value]) for name, value in sums.items()}
+        whole = labels.ndim == 2
+        row, column = centroid(labels) if whole else (labels.size, labels.size)
+        # A pixel's cell is made of, from the highest: its column modulo LANES, its quadrant (lower,
+        # right), its label and its grey level. Neighbouring pixels mostly have the same grey level.
+        # Incrementing one counter repeatedly is slow, and lanes give neighbours separate counters.
+        high = np.arange(labels.shape[-1], dtype=np.uint8) % LANES << 3
+        high[column:] |= 2
+        cells = labels | high
+        cells[row:] |= 4
+        cells = cells.astype(np.result_type(grey, np.int16))
+        cells *= grey_levels
+        cells += grey
+        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * grey_levels)
+        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, grey_levels)
+        if whole:
             columns["quadrants"] = moments(quadrants)
-        return cls(quadrants.sum(axis=1)).with_columns(**columns)
+        return cls(quadrants.sum(axis=1), columns)
 
     def merged(self) -> Counts:
         """Return the counts of the parts of one image, such as the slabs of a volume, as one.
@@ -317,11 +279,9 @@ class Counts:
         for name, values in (("probabilities", probabilities), ("labels", labels)):
             require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
         require_one_channel("probabilities", probabilities.shape)
-        if probabilities.shape != labels.shape:
-            raise ValueError(
-                f"probabilities have shape {tuple(probabilities.shape)} and labels "
-                f"{tuple(labels.shape)}; expected the same shape."
-            )
+        shape = tuple(probabilities.shape)
+        expected = f"that of the probabilities, {shape}"
+        require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
         allowed = grey_levels > 0 and grey_levels % 4 == 0
         require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
         # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
@@ -330,18 +290,11 @@ class Counts:
         if ignore_index is not None:
             counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
         foreground = labels.ravel()[counted]
-        for name, values, advice in (
-            ("probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"),
-            (
-                "labels",
-                foreground,
-                "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index",
-            ),
-        ):
-            if not bool(((values >= 0) & (values <= 1)).all()):
-                raise ValueError(
-                    f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
-                )
+        _require_shares(
+            "probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"
+        )
+        advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
+        _require_shares("labels", foreground, advice)
         n = len(probabilities)
         # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding half
         # to even rounds it up.
@@ -468,7 +421,36 @@ class Counts:
         return self.table.sum(axis=0)
 
 
-def _check_mask(mask: np.ndarray) -> None:
+def _require_shares(name: str, values: Tensor, advice: str) -> None:
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise ValueError(f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}.")
+
+
+def _labelled_pixels(
+    prediction: np.ndarray, mask: np.ndarray, ignore_index: int | None, shapes: dict[int, str]
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Check a map and its mask, and select the pixels that are counted.
+
+    Args:
+        shapes: the accepted shapes, by number of axes.
+
+    Returns:
+        Predictions and labels, flat if pixels are ignored, and the number of ignored pixels by the
+        name of its column, unless there is no `ignore_index`.
+    """
+    for name, array in (("the map", prediction), ("the mask", mask)):
+        require_type(name, array, np.ndarray, "a NumPy array")
+    if prediction.shape != mask.shape or mask.ndim not in shapes:
+        raise ValueError(
+            f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
+            f"same shape {' or '.join(shapes.values())}."
+        )
+    sums: dict[str, float] = {}
+    if ignore_index is not None:
+        labelled = mask != ignore_index
+        sums["ignored"] = mask.size - np.count_nonzero(labelled)
+        if sums["ignored"]:
+            prediction, mask = prediction[labelled], mask[labelled]
     if mask.dtype != np.bool_ and (
         not np.issubdtype(mask.dtype, np.integer)
         or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
@@ -478,3 +460,4 @@ def _check_mask(mask: np.ndarray) -> None:
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."
         )
+    return prediction, mask, sums

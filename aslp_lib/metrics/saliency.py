@@ -314,17 +314,15 @@ def _e(table: np.ndarray) -> np.ndarray:
     negatives, positives = false[:, :1], true[:, :1]
     pixels = negatives + positives
     mean_map, mean_mask = (false + true) / pixels, positives / pixels
-    total = np.zeros_like(true)
-    # All pixels with the same value of the binary map and the same label have the same alignment.
-    for value, label, number in (
-        (1, 1, true),
-        (1, 0, false),
-        (0, 1, positives - true),
-        (0, 0, negatives - false),
-    ):
+
+    def summed(number: np.ndarray, value: int, label: int) -> np.ndarray:
+        """Sum over pixels with one value of the binary map and one label, which are all equal."""
         d, g = value - mean_map, label - mean_mask
         alignment = 2 * d * g / (d**2 + g**2 + np.spacing(1))
-        total += number * (alignment + 1) ** 2 / 4
+        return number * (alignment + 1) ** 2 / 4
+
+    total = summed(true, 1, 1) + summed(false, 1, 0)
+    total = total + summed(positives - true, 0, 1) + summed(negatives - false, 0, 0)
     total = np.where(positives == 0, pixels - false, total)
     total = np.where(negatives == 0, true, total)
     return total / np.maximum(pixels - 1 + np.spacing(1), 1)

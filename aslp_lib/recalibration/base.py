@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import require_type, short_repr
+from aslp_lib.checks import require, require_type
 from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
@@ -49,8 +49,8 @@ class Recalibration(nn.Module):
     holds them. Without arguments a method is the identity (unless it has no parameters), and `fit`
     returns a fitted module.
 
-    A subclass names its parameters in `defaults`, and implements `minimise`, `forward` and
-    `describe`.
+    A subclass names its parameters in `defaults`, and implements `minimise`, `transform` and
+    `summary`.
 
     Args:
         values: the first parameters, in the order of `defaults`.
@@ -67,7 +67,8 @@ class Recalibration(nn.Module):
     preserves_decisions: ClassVar[bool]
     """True if logits keep their signs, so that the accuracy does not change."""
     defaults: ClassVar[Mapping[str, Numbers]] = {}
-    """Parameters of the identity, in order."""
+    """Parameters of the identity, in order: settings, which are integers of at least 1 and are not
+    fitted, and fitted numbers. Vectors of these are empty before the fit."""
     fits_corrupted: ClassVar[bool] = False
     """True if `fit` uses counts of corrupted images."""
     needs_network: ClassVar[bool] = False
@@ -99,11 +100,12 @@ class Recalibration(nn.Module):
         except (TypeError, ValueError, OverflowError):
             given = np.array(np.nan)
         valid = given.ndim <= 1 and not isinstance(value, str) and (abs(given) <= LARGEST).all()
-        if not valid or (given.astype(dtype) != given).any():
-            raise ValueError(
-                f"{name} of {self.name} is {short(value)}; expected numbers of absolute value at "
-                f"most {LARGEST:g}"
-            )
+        valid = valid and (given.astype(dtype) == given).all()
+        shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
+        expected = f"numbers of absolute value at most {LARGEST:g}"
+        require(f"{name} of {self.name}", shown, bool(valid), expected)
+        if isinstance(default, int):
+            require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
         return torch.from_numpy(given.astype(dtype))
 
     def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
@@ -121,7 +123,8 @@ class Recalibration(nn.Module):
 
         Returns:
             The result of `minimise`; or the identity, if that has the smaller NLL on these counts,
-            before or after logits are rounded to grey levels.
+            before or after logits are rounded to grey levels. A method without parameters is not
+            compared.
 
         Raises:
             TypeError: if `corrupted` is a single set.
@@ -129,13 +132,13 @@ class Recalibration(nn.Module):
         """
         sets = corrupted_sets(corrupted) if self.fits_corrupted else []
         fitted = self.minimise(clean, sets)
-        return fitted if fitted.lowers_nll(clean, sets) else self.identity()
+        kept = not self.defaults or fitted.lowers_nll(clean, sets)
+        return fitted if kept else self.identity()
 
     @abstractmethod
     def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Fit the parameters by the method's criterion, without comparison with the identity."""
 
-    @abstractmethod
     def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
         """Recalibrate logits.
 
@@ -155,8 +158,14 @@ class Recalibration(nn.Module):
             TypeError: if the logits are not a tensor, or if the method needs images or a network
                 and has none.
         """
+        require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
+        logits = logits if logits.is_floating_point() else logits.float()
+        return logits if self.is_identity else self.transform(logits, images)
 
     @abstractmethod
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+        """Recalibrate logits in floating point with the fitted parameters; see `forward`."""
+
     def describe(self) -> str:
         """Describe the fitted parameters briefly.
 
@@ -164,10 +173,22 @@ class Recalibration(nn.Module):
         >>> Temperature(2.505).describe()
         'T = 2.505'
         """
+        return IDENTITY if self.is_identity else self.summary()
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Describe the fitted parameters; see `describe`."""
+
+    @property
+    def is_identity(self) -> bool:
+        """True if the numbers that only a fit yields are missing."""
+        vectors = [getattr(self, name) for name, default in self.defaults.items() if default == ()]
+        return bool(vectors) and not any(map(len, vectors))
 
     def identity(self) -> Self:
-        """Return an instance of the same method that changes nothing."""
-        return type(self)()
+        """Return an instance of the same method, with the same settings, that changes nothing."""
+        settings = [name for name, default in self.defaults.items() if isinstance(default, int)]
+        return type(self)(**{name: getattr(self, name) for name in settings})
 
     def attach(
         self,
@@ -222,9 +243,7 @@ class Recalibration(nn.Module):
         >>> Temperature(2.0).apply_counts(counts).table[0, :, 170]  # from p = 0.8 to 2/3
         array([1, 2])
         """
-        moved = np.broadcast_to(
-            self.recalibrated_grey_levels(counts), (len(counts), counts.grey_levels)
-        )
+        moved = np.broadcast_to(self.recalibrated_grey_levels(counts), counts.table[:, 0].shape)
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
@@ -305,24 +324,6 @@ class Recalibration(nn.Module):
             return buffer.to(device, torch.float32 if device.type == "mps" else buffer.dtype)
 
         return super()._apply(move, recurse)  # type: ignore[no-untyped-call]
-
-
-def short(value: object) -> str:
-    """Return a parameter as text for messages."""
-    return short_repr(value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value)
-
-
-def as_floats(logits: Tensor) -> Tensor:
-    """Return logits in floating point: integers in float32, and others as they are.
-
-    >>> as_floats(torch.tensor([2, -1]))
-    tensor([ 2., -1.])
-
-    Raises:
-        TypeError: if the logits are not a tensor.
-    """
-    require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
-    return logits if logits.is_floating_point() else logits.float()
 
 
 def at_least_float32(logits: Tensor, *parameters: Tensor) -> list[Tensor]:

@@ -9,15 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import (
-    IDENTITY,
-    Recalibration,
-    as_floats,
-    at_least_float32,
-)
+from aslp_lib.recalibration.base import Recalibration, at_least_float32
 from aslp_lib.recalibration.features import Images
 
 
@@ -79,21 +73,18 @@ class Isotonic(Recalibration):
         knots = grey_level_logits(grey_levels)[grey]
         return type(self)(knots[end], values[end])
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Evaluate the step function, in the precision of the logits; NaN remains NaN."""
-        logits = as_floats(logits)
-        if not len(self.logits):
-            return logits
         z, knots, values = at_least_float32(logits, self.logits, self.values)
         right = torch.bucketize(z.contiguous(), knots).clamp(1, len(knots) - 1)
         share = (z - knots[right - 1]) / (knots[right] - knots[right - 1])
         changed = torch.lerp(values[right - 1], values[right], share.clamp(0, 1))
         return changed.to(logits.dtype)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return the number of steps."""
         steps = len(set(self.values.tolist()))
-        return {0: IDENTITY, 1: "one step"}.get(steps, f"{steps} steps")
+        return "one step" if steps == 1 else f"{steps} steps"
 
 
 BINS = 15
@@ -134,9 +125,6 @@ class Histogram(Recalibration):
     values: Tensor
     """Recalibrated logit of each bin, one more than edges; empty for the identity."""
 
-    def check(self) -> None:
-        require("bins", int(self.bins), int(self.bins) >= 1, "1 or more")
-
     def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Divide the grey levels into bins of equal mass, and compute their frequencies.
 
@@ -161,19 +149,12 @@ class Histogram(Recalibration):
         values = clipped_logits(share, grey_levels)
         return type(self)(bins, edges, values)
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Look up the values of the bins, in the precision of the logits; NaN remains NaN."""
-        logits = as_floats(logits)
-        if not len(self.values):
-            return logits
         z, edges, values = at_least_float32(logits, self.edges, self.values)
         changed = values[torch.bucketize(z.contiguous(), edges)]
         return torch.where(z.isnan(), z, changed).to(logits.dtype)
 
-    def identity(self) -> Self:
-        """Return an unfitted instance with the same `bins`."""
-        return type(self)(self.bins)
-
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return the number of bins that are used."""
-        return f"{len(self.values)} bins" if len(self.values) else IDENTITY
+        return f"{len(self.values)} bins"

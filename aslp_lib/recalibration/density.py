@@ -11,16 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.metrics.temperature import HIGHEST, LOWEST
-from aslp_lib.recalibration.base import (
-    IDENTITY,
-    Numbers,
-    Outcome,
-    Recalibration,
-)
+from aslp_lib.metrics.grey_levels import grey_level_logits
+from aslp_lib.metrics.temperature import HIGHEST, LOWEST, pixel_margins
+from aslp_lib.recalibration.base import Numbers, Outcome, Recalibration
 from aslp_lib.recalibration.features import Images
 from aslp_lib.recalibration.temperature import fitted_temperature
 
@@ -81,9 +75,6 @@ encoder's stages)
         for stage, features in enumerate(references):
             self.register_buffer(f"{REFERENCE}{stage}", features)
 
-    def check(self) -> None:
-        require("neighbours", int(self.neighbours), int(self.neighbours) >= 1, "1 or more")
-
     @property
     def references(self) -> list[Tensor]:
         """Features of training images at each stage, (images, channels) float32 with unit rows."""
@@ -102,13 +93,13 @@ encoder's stages)
         Raises:
             ValueError: if there are no features or no references; see also `pixels_to_fit`.
         """
-        pooled, distances = pixels_to_fit(clean), self._distances_of(clean)
+        start = fitted_temperature(*pixel_margins(clean))
+        distances = self._distances_of(clean)
         means, deviations = distances.mean(axis=0), distances.std(axis=0)
         deviations[deviations < SMALLEST_DEVIATION] = 1.0  # of a single image, or of equal images
         inputs = np.column_stack([np.ones(len(distances)), (distances - means) / deviations])
         table, z = clean.table, grey_level_logits(clean.grey_levels)
         margins = table[:, 1] + table[:, 0, ::-1].astype(np.float64)  # background has margin -z
-        start = fitted_temperature(pooled, np.stack([-z, z]))
         weights = _fit(margins, z, inputs, -math.log(start))
         numbers = self.neighbours, weights, means, deviations
         return type(self)(*numbers, references=self.references)
@@ -137,10 +128,6 @@ encoder's stages)
         )
         return _in_range(weights[0] + (distances - means) / deviations @ weights[1:])
 
-    def identity(self) -> Self:
-        """Return an unfitted instance with the same `neighbours`."""
-        return type(self)(self.neighbours)
-
     def temperatures(self, images: Tensor) -> Tensor:
         """Compute the temperature T(x) of each image.
 
@@ -165,10 +152,8 @@ encoder's stages)
             )
         return torch.from_numpy(np.exp(-self._exponents(self._distances(features))))
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `z / T(x)`."""
-        if not len(self.weights):
-            return logits
         if images is None:
             raise self.lacking("images")
         temperatures = self.temperatures(images).to(logits)
@@ -185,10 +170,8 @@ encoder's stages)
             means.append(nearest.mean(dim=1).numpy())
         return np.stack(means, axis=1)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return T at mean distances, and its change per standard deviation of each stage."""
-        if not len(self.weights):
-            return IDENTITY
         first, *others = self.weights.tolist()
         factors = ", ".join(f"{math.exp(-w):.2f}" for w in others)
         return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
@@ -34,15 +34,11 @@ class Flip(Recalibration):
     preserves_decisions = False
     needs_network = True
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Return the method itself, which has no parameters."""
         return self
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
-        """Return the method itself."""
-        return self
-
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `logit((sigmoid(a) + sigmoid(b)) / 2)`.
 
         The logits a are those of the images, and b those of the mirror images, flipped back.
@@ -56,6 +52,6 @@ class Flip(Recalibration):
         background = log_add(log_sigmoid(-a), log_sigmoid(-b))
         return foreground - background
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """State that there are no parameters."""
         return "nothing is fitted"

@@ -22,10 +22,8 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
-    IDENTITY,
     Outcome,
     Recalibration,
-    as_floats,
     at_least_float32,
     log_add,
     log_sigmoid,
@@ -111,7 +109,8 @@ class ImageWise(Recalibration):
         from scipy.optimize import minimize
 
         background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
-        z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
+        z = torch.from_numpy(bin_centres())
+        phi = torch.from_numpy(np.column_stack([np.ones(len(inputs)), inputs]))
         shape = 2, phi.shape[1]
 
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -155,14 +154,11 @@ class ImageWise(Recalibration):
         u = self.levels(features)
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Recalibrate logits (N, ...), each image with its own features.
 
         Each row of a two-dimensional tensor is an image.
         """
-        logits = as_floats(logits)
-        if not len(self.foreground):
-            return logits
         (z,) = at_least_float32(logits)
         flat = z.unsqueeze(-1).flatten(1)
         return self._changed(flat, map_features(flat)).view(logits.shape).to(logits.dtype)
@@ -170,17 +166,15 @@ class ImageWise(Recalibration):
     @torch.no_grad()
     def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
         """Compute the grey levels for each image; see `Recalibration`."""
-        if not len(self.foreground):
+        if self.is_identity:
             return np.arange(counts.grey_levels)
         logits = grey_level_logits(counts.grey_levels)
         features = torch.from_numpy(map_features(logits, counts.table.sum(axis=1)))
         after = self._changed(torch.from_numpy(logits), features)
         return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return the parameters of an image with mean features."""
-        if not len(self.foreground):
-            return IDENTITY
         usual = self.foreground[0].item(), self.background[0].item()
         typical = [self._in_words(u) for u in usual]
         return "of foreground {} and of background {}, on a usual image".format(*typical)
@@ -276,7 +270,3 @@ class ImageWiseTemperature(ImageWise):
 
 def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
-
-
-def _with_one(inputs: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.ones(len(inputs)), inputs])

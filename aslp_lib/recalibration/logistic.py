@@ -10,7 +10,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, as_floats
+from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.features import Images
 
 
@@ -88,11 +88,10 @@ class Logistic(Recalibration):
         step = np.linalg.lstsq(hessian(found.x), loss(found.x)[1])[0]
         return type(self)(*(found.x - step))
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `a z + b`."""
-        logits = as_floats(logits)
         return self.slope.to(logits) * logits + self.offset.to(logits)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return slope and offset."""
         return f"slope {self.slope:.3f}, offset {self.offset:+.3f}"

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, require_one_channel, short_repr
+from aslp_lib.checks import require, require_one_channel, require_type
 from aslp_lib.recalibration.base import VERSION, Recalibration
 from aslp_lib.tensors import fill, load_tensors, save_tensors
 
@@ -62,11 +62,8 @@ class Recalibrated(nn.Module):
         select: Callable[[Any], Tensor] | None = None,
     ) -> None:
         super().__init__()
-        if not isinstance(recalibration, Recalibration):
-            raise TypeError(
-                f"the recalibration is {short_repr(recalibration)}; expected a fitted one, such as "
-                "Temperature().fit(counts)."
-            )
+        expected = "a fitted method, such as Temperature().fit(counts)"
+        require_type("the recalibration", recalibration, Recalibration, expected)
         self.network, self.select = network, select
         self.recalibration = recalibration.attach(
             self.logits, getattr(network, "pooled_features", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,8 +15,8 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import Outcome, Recalibration, as_floats
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import Recalibration
+from aslp_lib.recalibration.features import Images, corrupted_sets
 
 
 class Temperature(Recalibration):
@@ -58,12 +58,11 @@ class Temperature(Recalibration):
         """
         return type(self)(fitted_temperature(*pixel_margins(clean)))
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `z / T`."""
-        logits = as_floats(logits)
         return logits / self.value.to(logits)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return T, and whether it is an end of the range that was searched."""
         return f"T = {shown_temperature(self.value.item())}"
 
@@ -77,15 +76,14 @@ def fitted_temperature(
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
     value = best_temperature(pixels, margins)
-    if value in (LOWEST, HIGHEST):
-        lowest, highest = (
-            "all or nearly all decisions are correct",
-            "the logits do not predict the labels, or contradict them",
-        )
+    reasons = {
+        LOWEST: "all or nearly all decisions are correct",
+        HIGHEST: "the logits do not predict the labels, or contradict them",
+    }
+    if value in reasons:
         warnings.warn(
             f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
-            f"{lowest if value == LOWEST else highest}; {value:g} is used. Check the validation "
-            "set.",
+            f"{reasons[value]}; {value:g} is used. Check the validation set.",
             RuntimeWarning,
             stacklevel=4,  # the caller of fit
         )
@@ -176,13 +174,12 @@ class ClassWiseTemperature(Recalibration):
             return type(self)(value, value)
         return type(self)(**temperatures)
 
-    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `z / T_1` for positive and `z / T_0` for other logits."""
-        logits = as_floats(logits)
         foreground, background = self.foreground.to(logits), self.background.to(logits)
         return torch.where(logits > 0, logits / foreground, logits / background)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return both temperatures."""
         numbers = self.foreground.item(), self.background.item()
         foreground, background = map(shown_temperature, numbers)
@@ -211,8 +208,8 @@ class CorruptionTemperature(Temperature):
     label = "temperature scaling on corrupted images"
     fits_corrupted = True
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
-        """Find T as `Temperature` does, for the pixels of clean and corrupted images.
+    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+        """Fit T as `Temperature` does, to the pixels of clean and corrupted images.
 
         Args:
             clean: counts of clean images.
@@ -223,13 +220,5 @@ class CorruptionTemperature(Temperature):
             TypeError: if `corrupted` is a single set.
             ValueError: if the numbers of grey levels differ; see also `pixels_to_fit`.
         """
-        return super().minimise(self._joined(clean, corrupted))
-
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
-        """Recalibrate the logits of all pixels together."""
-        return super().outcomes(self._joined(clean, corrupted))
-
-    @staticmethod
-    def _joined(clean: Counts, corrupted: Sequence[Counts | Images]) -> Counts:
-        parts = [Counts(images.pooled[None]) for images in corrupted]
-        return Counts.join([Counts(pixels_to_fit(clean)[None]), *parts])
+        pooled = [pixels_to_fit(clean), *(images.pooled for images in corrupted_sets(corrupted))]
+        return super().fit(Counts.join([Counts(pixels[None]) for pixels in pooled]))

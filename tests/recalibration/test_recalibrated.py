@@ -107,7 +107,7 @@ def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
 
 
 def test_what_is_no_fitted_recalibration_is_refused():
-    with pytest.raises(TypeError, match="expected a fitted one"):
+    with pytest.raises(TypeError, match=r"the recalibration is \w+; expected a fitted method"):
         Recalibrated(nn.Identity(), Temperature)
 
 
