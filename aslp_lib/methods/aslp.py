@@ -80,9 +80,7 @@ class ASLP(Method[ASLPOptions]):
             dynamics=options.dynamics,
         )
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha, expected = self.alphas[index], self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
 
@@ -106,7 +104,7 @@ class ASLP(Method[ASLPOptions]):
 def sc_bce(
     logits: Tensor,
     labels: Tensor,
-    alpha: Tensor,
+    alpha: Tensor | float,
     technique: Technique,
     draws: Draws,
     *,
@@ -116,7 +114,7 @@ def sc_bce(
 
     Args:
         logits, labels: (N, 1, H, W).
-        alpha: (N,) perturbation levels.
+        alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
         draws: random numbers of the batch.
         expected: train on expected targets, which need no random numbers.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -200,10 +201,11 @@ def run_epoch(
         valid = None
         if dataset.ignored is not None:
             valid, loss_labels = ~loss_labels.isnan(), loss_labels.nan_to_num(0)
+            draws = replace(draws, valid=valid)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        loss = method.loss(logits, loss_labels, index, draws, valid)
+        loss = method.loss(logits, loss_labels, index, draws)
         # The loss is a sum over pixels, and gradients are averaged over processes. The factor
         # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
         # depend on the number of processes.
