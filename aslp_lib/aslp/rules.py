@@ -28,6 +28,8 @@ class Rule(nn.Module):
     """Name of the rule in settings and on the command line."""
     label: ClassVar[str]
     """Name of ASLP with this rule in tables and figures."""
+    has_constraint: ClassVar[bool] = True
+    """True if the rule defines R_i, as the paper's rules do."""
 
     accuracy: Tensor
     """A, the pixel accuracy of the latest validation."""
@@ -51,16 +53,9 @@ class Rule(nn.Module):
     def constraint(self, alpha: Tensor) -> Tensor:
         """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
 
-        Only the paper's rules define R_i. `AdaptiveAlpha` calls this function only for the
-        release's dynamics.
-
-        Raises:
-            ValueError: the rule is not one of the paper's.
+        `AdaptiveAlpha` calls this function only for the release's dynamics.
         """
-        raise ValueError(
-            f"rule is {self.name!r}; expected 'calibration' or 'entropy' with dynamics='release'. "
-            "Use dynamics='stable'."
-        )
+        raise NotImplementedError
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
         """Apply the constraint to proposed alphas.
@@ -135,7 +130,7 @@ class MeasuredGap(Rule):
     warm-up. This rule is an extension of this project; it is not in the paper.
     """
 
-    name, label = "measured_gap", "ASLP (measured gap)"
+    name, label, has_constraint = "measured_gap", "ASLP (measured gap)", False
 
     bound: Tensor
     """b, the largest alpha that the rule allows."""
