@@ -84,10 +84,9 @@ class ASLP(Method[ASLPOptions]):
         alpha, expected = self.alphas[index], self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
 
-    def after_step(
-        self, index: Tensor, logits: Tensor, labels: Tensor, ignore_index: int | None = None
-    ) -> None:
-        self.alphas.update(index, logits, labels, ignore_index=ignore_index)
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
+        ignored = None if draws.valid is None else -1
+        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=ignored)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))

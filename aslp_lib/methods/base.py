@@ -169,16 +169,14 @@ class Method(nn.Module, Generic[OptionsT]):
         losses = self.pixel_losses(logits, labels, index, draws)
         return (losses if draws.valid is None else losses.masked_fill(~draws.valid, 0)).sum()
 
-    def after_step(
-        self, index: Tensor, logits: Tensor, labels: Tensor, ignore_index: int | None = None
-    ) -> None:
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         """Update state after a step, without gradients and without synchronising the device.
 
         Args:
             index: (N,) indices of the images in the training set.
             logits: outputs of the network for the images that `prepare` returned.
-            labels: (N, 1, S, S) labels before `prepare`.
-            ignore_index: label of pixels to ignore; None if there are none.
+            labels: (N, 1, S, S) labels before `prepare`; NaN for ignored pixels.
+            draws: random numbers and mask of the batch, as in `pixel_losses`.
         """
 
     def after_update(self, network: nn.Module) -> None:

@@ -221,10 +221,7 @@ def run_epoch(
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
         if shares[step]:
-            if valid is None:
-                method.after_step(index, logits.detach(), labels)
-            else:
-                method.after_step(index, logits.detach(), labels.nan_to_num(-1), ignore_index=-1)
+            method.after_step(index, logits.detach(), labels, draws)
         mean_loss = loss.detach() / (pixels if valid is None else pixels.clamp(min=1))
         loss_sum += mean_loss * len(shares[step])
         bar.update()

@@ -320,7 +320,7 @@ def test_its_state_survives_a_file(name):
     def go_on(method):
         network = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.constant_(network.weight, 2.0)
-        method.after_step(index, logits, (logits > 1).double())
+        method.after_step(index, logits, (logits > 1).double(), draws())
         method.after_update(network)
         method.after_validation(counts, network)
         method.finish(network)
