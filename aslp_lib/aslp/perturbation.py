@@ -68,10 +68,9 @@ class Technique:
         """Variance of the pixel noise, a standard normal truncated to [-noise, noise]."""
         if self.noise == 0:
             return 0.0
-        half_width = torch.tensor(self.noise, dtype=torch.float64)
-        density = torch.exp(-(half_width**2) / 2) / (2 * torch.pi) ** 0.5
-        mass = torch.erf(half_width / 2**0.5)
-        return float(1 - 2 * half_width * density / mass)
+        density = math.exp(-(self.noise**2) / 2) / math.sqrt(2 * math.pi)
+        mass = math.erf(self.noise / math.sqrt(2))
+        return 1 - 2 * self.noise * density / mass
 
 
 HARD_INVERSION = Technique("HI", beta=2.0)
@@ -176,8 +175,8 @@ def pixel_noise(
     """
     check_technique(technique)
     noise = torch.empty(tuple(shape), dtype=dtype, device=device)
-    width = technique.noise
-    return torch.nn.init.trunc_normal_(noise, a=-width, b=width, generator=generator)
+    half_width = technique.noise
+    return torch.nn.init.trunc_normal_(noise, a=-half_width, b=half_width, generator=generator)
 
 
 def sampled_targets(
@@ -338,9 +337,9 @@ def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
         )
     if alpha.dim() == 0:
         alpha = alpha.expand(labels.shape[:1])
-    images = len(labels)
-    expected = f"one number, or ({images},) with one value for each of the {images} images"
-    require("the shape of alpha", tuple(alpha.shape), alpha.shape == (images,), expected)
+    shape = tuple(labels.shape[:1])
+    expected = f"one number, or the shape {shape}, with one value for each image"
+    require("the shape of alpha", tuple(alpha.shape), alpha.shape == shape, expected)
     return alpha
 
 

@@ -31,13 +31,16 @@ class Rule(nn.Module):
     has_constraint: ClassVar[bool] = True
     """True if the rule defines R_i, as the paper's rules do."""
 
+    state: ClassVar[tuple[str, ...]] = ("accuracy",)
+    """Names of the buffers, numbers that start at 0."""
     accuracy: Tensor
     """A, the pixel accuracy of the latest validation."""
 
     def __init__(self, technique: Technique, bound_gain: float) -> None:
         super().__init__()
         self.technique, self.bound_gain = technique, bound_gain
-        self.register_buffer("accuracy", torch.tensor(0.0))
+        for name in self.state:
+            self.register_buffer(name, torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         """Store the results of one validation.
@@ -101,13 +104,9 @@ class Entropy(Rule):
     """
 
     name, label = "entropy", "ASLP (ME)"
-
+    state = ("accuracy", "best_accuracy")
     best_accuracy: Tensor
     """A_lm, the best validation accuracy so far."""
-
-    def __init__(self, technique: Technique, bound_gain: float) -> None:
-        super().__init__(technique, bound_gain)
-        self.register_buffer("best_accuracy", torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         super().observe(accuracy, confidence, warm_up_over)
@@ -131,13 +130,9 @@ class MeasuredGap(Rule):
     """
 
     name, label, has_constraint = "measured_gap", "ASLP (measured gap)", False
-
+    state = ("accuracy", "bound")
     bound: Tensor
     """b, the largest alpha that the rule allows."""
-
-    def __init__(self, technique: Technique, bound_gain: float) -> None:
-        super().__init__(technique, bound_gain)
-        self.register_buffer("bound", torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         if confidence is None:
