@@ -19,14 +19,14 @@ from aslp_lib.config import PRESETS, Settings
 from aslp_lib.maps.count import FileOptions, ReadOptions
 
 ROOT = Path(__file__).parents[2]
+GROUPS = {"settings": Settings, "reading": ReadOptions, "files": FileOptions}
+"""Fields whose own fields are flags."""
 
 
 def flags(kind):
     """What a command's help must name: each field's flag, and each setting's."""
     for field in fields(kind):
-        if group := {"settings": Settings, "reading": ReadOptions, "files": FileOptions}.get(
-            field.name
-        ):
+        if group := GROUPS.get(field.name):
             names = [f.name for f in fields(group)]
             plain = [name for name in names if not is_dataclass(getattr(group(), name))]
             yield from ("--" + name.replace("_", "-") for name in plain)
