@@ -119,9 +119,7 @@ class Replay(Method[NoOptions]):
         super().__init__(images, options)
         self.register_buffer("epoch", torch.tensor(0))
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha = self.schedule[self.epoch][index]
         return sc_bce(logits, labels, alpha, HARD_INVERSION, draws, expected=False)
 
@@ -138,11 +136,9 @@ class FrozenSwitch(ConstantAlpha):
     name, label = "frozen_switch", "constant alpha, frozen switch"
     uniform: Tensor
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         draws = replace(draws, uniform=self.uniform[index])
-        return super().pixel_losses(logits, labels, index, draws, valid)
+        return super().pixel_losses(logits, labels, index, draws)
 
 
 @dataclass(frozen=True)

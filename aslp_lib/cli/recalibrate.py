@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.files import check_new_folder, check_output
-from aslp_lib.maps.count import ReadOptions
+from aslp_lib.maps.count import FileOptions, ReadOptions
 from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -32,15 +34,8 @@ class Recalibrate(Command):
     images."""
     fit_masks: tuple[Path, ...] = ()
     """Folders of masks, one for each folder of --fit-maps or one for all."""
-    ignore_index: int | None = None
-    """Grey level of masks, or index of a palette, whose pixels are not counted."""
     valid_masks: Path | None = None
     """Folder of masks of the pixels to count, for all folders of --fit-masks."""
-    logits: bool = False
-    """Maps are floats that hold logits, also those that are written. Otherwise floats are
-    probabilities."""
-    volumes: bool = False
-    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
@@ -48,7 +43,8 @@ class Recalibrate(Command):
     maps: Path | None = None
     """Folder of the maps to recalibrate."""
     out: Path | None = None
-    """New folder for the recalibrated maps."""
+    """New folder for the recalibrated maps, which hold the same as those of --maps."""
+    files: Annotated[FileOptions, tyro.conf.arg(name="")] = FileOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
@@ -64,21 +60,13 @@ class Recalibrate(Command):
                 raise ValueError(
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
-        change = self._change()
+        reading = ReadOptions(weighted_f=False, **vars(self.files))
+        change = self._change(reading)
         if self.maps is not None and self.out is not None:
-            number = change_maps(change, self.maps, self.out, self._reading)
+            number = change_maps(change, self.maps, self.out, reading)
             print(f"{number} maps in {self.out}; score them with score --maps --masks")
 
-    @property
-    def _reading(self) -> ReadOptions:
-        return ReadOptions(
-            weighted_f=False,
-            ignore_index=self.ignore_index,
-            logits=self.logits,
-            volumes=self.volumes,
-        )
-
-    def _change(self) -> Recalibration:
+    def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
         if self.fitted is not None:
             if self.fit_maps or self.fit_masks or self.save is not None:
@@ -97,7 +85,7 @@ class Recalibrate(Command):
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
         pairs = list(zip(self.fit_maps, masks, strict=True))
-        change, before = fit_on_maps(self.kind, pairs, self._reading, self.valid_masks)
+        change, before = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)

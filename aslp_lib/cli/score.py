@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
@@ -14,7 +17,6 @@ from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
-from aslp_lib.maps.read import Grey
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
 
@@ -37,25 +39,9 @@ class Score(Command):
     """HTML file for a report with tables and figures."""
     bins: int = BINS
     """Number of bins of the calibration scores and diagrams."""
-    weighted_f: bool = True
-    """Compute weighted F too, which takes ten times as long as all other scores together."""
-    min_max: bool = False
-    """Stretch each map to the full range first, as the authors' release did. This changes every
-    confidence. Use it only to compare with numbers made that way."""
-    allow_missing: bool = False
-    """Leave out masks without a map instead of refusing them."""
-    grey: Grey = "refuse"
-    """Treatment of masks that are not binary."""
-    ignore_index: int | None = None
-    """Grey level of masks, or index of a palette, whose pixels are not counted."""
     valid_masks: tuple[Path, ...] = ()
     """Folders of masks of the pixels to count, one for each folder of --masks."""
-    logits: bool = False
-    """Maps are floats that hold logits. Otherwise floats are probabilities."""
-    volumes: bool = False
-    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
-    num_workers: int | None = None
-    """Number of threads that read files. None uses one per processor."""
+    reading: Annotated[ReadOptions, tyro.conf.arg(name="")] = ReadOptions(weighted_f=True)  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
         if not self.maps or not self.masks:
@@ -70,20 +56,11 @@ class Score(Command):
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
         methods, sets = parse_methods(self.maps), parse_sets(self.masks)
-        notes = [STRETCHED] if self.min_max else []
-        if self.weighted_f and not WEIGHTED_F:
+        reading = self.reading
+        notes = [STRETCHED] if reading.min_max else []
+        if reading.weighted_f and not WEIGHTED_F:
             notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-        weighted_f = self.weighted_f and WEIGHTED_F
-        reading = ReadOptions(
-            self.min_max,
-            weighted_f,
-            self.grey,
-            self.allow_missing,
-            self.num_workers,
-            self.ignore_index,
-            self.logits,
-            self.volumes,
-        )
+            reading = replace(reading, weighted_f=False)
         valid = dict(zip(sets, self.valid_masks, strict=False))
         if self.valid_masks and len(self.valid_masks) != len(sets):
             raise ValueError(

@@ -27,37 +27,41 @@ STRETCHED = "maps were stretched to the full range: not the network's confidence
 
 
 @dataclass(frozen=True)
-class ReadOptions:
-    """Options for reading maps and masks.
+class FileOptions:
+    """What the files of maps and masks hold. The docstrings are help texts of the command line."""
+
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are not counted. In arrays, it is
+    any integer."""
+    logits: bool = False
+    """Maps are floats that hold logits. Otherwise floats are probabilities."""
+    volumes: bool = False
+    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
+
+
+@dataclass(frozen=True)
+class ReadOptions(FileOptions):
+    """Options for reading maps and masks. The docstrings are help texts of the command line.
 
     >>> ReadOptions(weighted_f=False).min_max
     False
-
-    Args:
-        min_max: stretch every map to the full range first, as the release did. This changes the
-            network's confidences.
-        weighted_f: measure weighted F too, which takes about ten times as long as everything else.
-        grey: treatment of masks that are not binary, see `read_mask`.
-        allow_missing: leave out masks without a map instead of refusing them. Maps without a mask
-            are always refused.
-        ignore_index: grey level of masks, 0 to 255, whose pixels are not counted, see `read_mask`;
-            of arrays, any integer.
-        logits: maps are floats that hold logits; otherwise floats are probabilities.
-        volumes: maps and masks are arrays (D, H, W) in .npy or .npz files.
-        num_workers: number of threads, at least 1; None for one per processor.
 
     Raises:
         ValueError: `num_workers` is less than 1, or `min_max` is given with logits or volumes.
     """
 
     min_max: bool = False
+    """Stretch each map to the full range first, as the authors' release did. This changes every
+    confidence. Use it only to compare with numbers made that way."""
     weighted_f: bool = WEIGHTED_F
+    """Compute weighted F too, which takes ten times as long as all other scores together."""
     grey: Grey = "refuse"
+    """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     allow_missing: bool = False
+    """Leave out masks without a map instead of refusing them. Maps without a mask are always
+    refused."""
     num_workers: int | None = None
-    ignore_index: int | None = None
-    logits: bool = False
-    volumes: bool = False
+    """Number of threads that read files, at least 1. None uses one per processor."""
 
     def __post_init__(self) -> None:
         valid = self.num_workers is None or self.num_workers >= 1

@@ -80,16 +80,13 @@ class ASLP(Method[ASLPOptions]):
             dynamics=options.dynamics,
         )
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha, expected = self.alphas[index], self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
 
-    def after_step(
-        self, index: Tensor, logits: Tensor, labels: Tensor, ignore_index: int | None = None
-    ) -> None:
-        self.alphas.update(index, logits, labels, ignore_index=ignore_index)
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
+        ignored = None if draws.valid is None else -1
+        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=ignored)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
@@ -106,7 +103,7 @@ class ASLP(Method[ASLPOptions]):
 def sc_bce(
     logits: Tensor,
     labels: Tensor,
-    alpha: Tensor,
+    alpha: Tensor | float,
     technique: Technique,
     draws: Draws,
     *,
@@ -116,7 +113,7 @@ def sc_bce(
 
     Args:
         logits, labels: (N, 1, H, W).
-        alpha: (N,) perturbation levels.
+        alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
         draws: random numbers of the batch.
         expected: train on expected targets, which need no random numbers.

@@ -21,7 +21,5 @@ class Brier(Method[NoOptions]):
 
     name, label = "brier", "Brier loss"
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return (torch.sigmoid(logits) - labels).square()

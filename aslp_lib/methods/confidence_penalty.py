@@ -33,10 +33,8 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
     name, label = "confidence_penalty", "confidence penalty"
     Options = ConfidencePenaltyOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        bce = super().pixel_losses(logits, labels, index, draws, valid)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         return bce - self.options.beta * entropy(logits)
 
 

@@ -51,9 +51,7 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     name, label = "constant_alpha", "constant alpha"
     Options = ConstantAlphaOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        alpha = labels.new_full((len(labels),), self.options.alpha)
-        technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        alpha, technique = self.options.alpha, TECHNIQUES[self.options.technique]
+        expected = self.options.use_expected_targets
         return sc_bce(logits, labels, alpha, technique, draws, expected=expected)

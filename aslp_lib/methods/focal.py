@@ -33,9 +33,7 @@ class Focal(Method[FocalOptions]):
     name, label = "focal", "focal loss"
     Options = FocalOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return focal_loss(logits, labels, self.options.gamma)
 
 
@@ -82,9 +80,7 @@ class FLSD53(Method[NoOptions]):
 
     name, label = "flsd_53", "FLSD-53"
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         below = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD
         gamma = torch.where(below, GAMMA_BELOW, GAMMA_ABOVE)
         return focal_loss(logits, labels, gamma)

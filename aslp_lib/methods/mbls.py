@@ -40,8 +40,6 @@ class MbLS(Method[MbLSOptions]):
     name, label = "mbls", "MbLS"
     Options = MbLSOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        bce = super().pixel_losses(logits, labels, index, draws, valid)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         return bce + self.options.penalty * F.relu(logits.abs() - self.options.margin)

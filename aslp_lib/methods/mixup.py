@@ -92,8 +92,6 @@ class RegMixup(Method[RegMixupOptions]):
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)
         return torch.cat([images.float() / 255, mixed_images]), torch.cat([labels, mixed_labels])
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        bce = super().pixel_losses(logits, labels, index, draws, valid)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         return torch.cat([bce[: len(index)], self.options.weight * bce[len(index) :]])

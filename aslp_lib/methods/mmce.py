@@ -44,14 +44,12 @@ class MMCE(Method[MMCEOptions]):
     name, label = "mmce", "MMCE"
     Options = MMCEOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        bce = super().pixel_losses(logits, labels, index, draws, valid)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         correct = torch.where(logits >= 0, labels, 1 - labels).flatten(1)
         confidence = torch.sigmoid(logits.abs()).flatten(1)
-        counted = None if valid is None else valid.flatten(1)
-        squared = squared_mmce(confidence, correct, self.options.width, counted)
+        valid = None if draws.valid is None else draws.valid.flatten(1)
+        squared = squared_mmce(confidence, correct, self.options.width, valid)
         error = squared.clamp(min=SMALLEST).sqrt()
         return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))
 

@@ -40,11 +40,9 @@ class SVLS(Method[SVLSOptions]):
     name, label = "svls", "SVLS"
     Options = SVLSOptions
 
-    def pixel_losses(
-        self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws, valid: Tensor | None
-    ) -> Tensor:
-        targets = smoothed(labels, self.options.sigma, valid)
-        return super().pixel_losses(logits, targets, index, draws, valid)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        targets = smoothed(labels, self.options.sigma, draws.valid)
+        return super().pixel_losses(logits, targets, index, draws)
 
 
 def smoothed(labels: Tensor, sigma: float, valid: Tensor | None = None) -> Tensor:

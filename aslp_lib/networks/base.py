@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -162,8 +161,3 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
     """Create two successive `conv` blocks."""
     return nn.Sequential(conv(inputs, outputs), conv(outputs, outputs))
-
-
-def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize x to `size`, (H, W), by bilinear interpolation."""
-    return F.interpolate(x, size=list(size), mode="bilinear", align_corners=False)

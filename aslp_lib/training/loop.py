@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -200,10 +201,11 @@ def run_epoch(
         valid = None
         if dataset.ignored is not None:
             valid, loss_labels = ~loss_labels.isnan(), loss_labels.nan_to_num(0)
+            draws = replace(draws, valid=valid)
         with accelerator.autocast():
             logits = network(images)
         logits = logits.float()
-        loss = method.loss(logits, loss_labels, index, draws, valid)
+        loss = method.loss(logits, loss_labels, index, draws)
         # The loss is a sum over pixels, and gradients are averaged over processes. The factor
         # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
         # depend on the number of processes.
@@ -219,10 +221,7 @@ def run_epoch(
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
         if shares[step]:
-            if valid is None:
-                method.after_step(index, logits.detach(), labels)
-            else:
-                method.after_step(index, logits.detach(), labels.nan_to_num(-1), ignore_index=-1)
+            method.after_step(index, logits.detach(), labels, draws)
         mean_loss = loss.detach() / (pixels if valid is None else pixels.clamp(min=1))
         loss_sum += mean_loss * len(shares[step])
         bar.update()

@@ -188,10 +188,10 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
 def test_what_would_broadcast_is_refused(batch):
     logits, labels = batch
     for short in (labels[:1], labels[:, :, :1], labels[0]):
-        with pytest.raises(ValueError, match="logits have shape"):
+        with pytest.raises(ValueError, match="the shape of logits is"):
             sc_bce_with_logits(logits, short, 0.1, P.MODERATION)
     for alpha in (torch.zeros(1), torch.zeros(6, 1), torch.zeros(6, 1, 1, 1)):
-        with pytest.raises(ValueError, match="6 images"):
+        with pytest.raises(ValueError, match=r"or the shape \(6,\)"):
             sc_bce_with_logits(logits, labels, alpha, P.MODERATION)
 
 

@@ -144,7 +144,7 @@ def test_noise_has_the_labels_precision(dtype):
     assert torch.equal(perturbed, P.perturb(labels, P.DYNAMIC_MODERATION, noise=noise))
     assert P.sampled_targets(perturbed, 0.5, P.DYNAMIC_MODERATION, draw).dtype == dtype
     for shape in ((1,), (5, 3, 4), (3, 1)):
-        with pytest.raises(ValueError, match="noise has shape"):
+        with pytest.raises(ValueError, match="the shape of noise is"):
             P.perturb(labels, P.DYNAMIC_MODERATION, noise=torch.zeros(shape))
 
 

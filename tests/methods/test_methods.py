@@ -24,9 +24,9 @@ IMAGES = 5
 SWITCHES = torch.tensor([0.1, 0.9, 0.5, 0.24, 0.2], dtype=torch.float64)
 
 
-def draws(rows=slice(None), partners=None, seed=10) -> Draws:
-    numbers = SWITCHES[rows], np.arange(IMAGES)[rows].tolist(), lambda image: seed + image
-    return Draws(*numbers, *([partners] if partners else []))
+def draws(rows=slice(None), seed=10, **options) -> Draws:
+    images = np.arange(IMAGES)[rows].tolist()
+    return Draws(SWITCHES[rows], images, lambda image: seed + image, **options)
 
 
 def made(name, **options):
@@ -246,7 +246,7 @@ def test_ignored_pixels_have_no_part(name, options, formula):
     method = made(name, **options)
 
     def loss(z, y, valid=None, rows=slice(None)):
-        return method.loss(z, y, index[rows], draws(rows), valid)
+        return method.loss(z, y, index[rows], draws(rows, valid=valid))
 
     ours = loss(logits.requires_grad_(), labels.masked_fill(~valid, 0), valid)
     (gradient,) = torch.autograd.grad(ours, logits)
@@ -285,7 +285,7 @@ def test_rows_of_several_processes_are_those_of_one(name, options, formula):
             asked.append(values.dtype)
             return before[values.dtype][rows]
 
-        part_draws = draws(rows, partners)
+        part_draws = draws(rows, partners=partners)
         seen, labels = method.prepare(images[rows], masks[rows], index[rows], part_draws)
         z = logits.unflatten(0, (copies, IMAGES))[:, rows].flatten(0, 1)
         losses.append(method.loss(z, labels.double(), index[rows], part_draws))
@@ -320,7 +320,7 @@ def test_its_state_survives_a_file(name):
     def go_on(method):
         network = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.constant_(network.weight, 2.0)
-        method.after_step(index, logits, (logits > 1).double())
+        method.after_step(index, logits, (logits > 1).double(), draws())
         method.after_update(network)
         method.after_validation(counts, network)
         method.finish(network)
