@@ -115,7 +115,8 @@ def _check_set(
     Returns:
         The SHA-256 of the pixels of each readable image, and the share of pixels to ignore.
     """
-    name, masks = folder.name, {}
+    name = folder.name
+    masks: dict[str, Path] = {}
     result.images[name] = len(images)
     if not without_masks(folder):
         masks = _files(folder / "GT", result)
