@@ -192,6 +192,26 @@ class DataSplits:
     notes: list[str] = field(default_factory=list)
 
 
+def resized(
+    images: Tensor, masks: Tensor, size: int, *, soft_masks: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Resize images and their masks to (size, size).
+
+    Images and soft masks are resized bilinearly, binary masks to the nearest pixel.
+
+    >>> image = torch.zeros(3, 6, 8, dtype=torch.uint8)
+    >>> [part.shape for part in resized(image, image[:1], 4)]
+    [torch.Size([3, 4, 4]), torch.Size([1, 4, 4])]
+    """
+    # Imported here, so that sets of the right size work without torchvision.
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2 import functional as TF
+
+    side, kind = [size, size], "BILINEAR" if soft_masks else "NEAREST"
+    small = TF.resize(masks, side, interpolation=InterpolationMode[kind])
+    return TF.resize(images, side, antialias=True), small
+
+
 def derived_seed(*parts: int) -> int:
     """Derive one 32-bit seed from several non-negative integers, by NumPy's `SeedSequence`.
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
-from aslp_lib.maps.read import IGNORED, Grey
+from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, refuse_other_size
 from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
 from aslp_lib.metrics.counts import Counts
@@ -120,17 +121,17 @@ def count_folders(
             mask_files.keys() - map_files.keys(),
         )
     stems = list(map_files)
-    valid_files = None if valid is None else find_images(valid, MAP_SUFFIXES)
-    if valid_files is not None:
+    if valid is not None:
+        valid_files = find_images(valid, MAP_SUFFIXES)
         refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
+    open_file = partial(open_mask, volumes=reading.volumes)
 
     def mask(index: int) -> Slabs:
-        file, shape = mask_files[stems[index]], {"volumes": reading.volumes}
-        labels = open_mask(file, reading.grey, reading.ignore_index, **shape)
-        if valid_files is None:
+        labels = open_file(mask_files[stems[index]], reading.grey, reading.ignore_index)
+        if valid is None:
             return labels
-        counted = open_mask(valid_files[stems[index]], **shape)
-        refuse_other_shape(valid_files[stems[index]], counted, labels)
+        counted = open_file(valid_files[stems[index]])
+        refuse_other_size(valid_files[stems[index]], counted.shape, labels.shape)
         pairs = zip(labels.parts, counted.parts, strict=True)
         return Slabs(labels.shape, (np.where(c, y, np.uint8(IGNORED)) for y, c in pairs))
 
@@ -182,24 +183,22 @@ def count_files(
     def count(index: int, path: Path) -> Counts:
         labels = mask(index)
         prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
-        refuse_other_shape(path, prediction, labels)
+        refuse_other_size(path, prediction.shape, labels.shape)
         parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
-        return Counts.join(parts).merged() if len(parts) > 1 else parts[0]
+        return Counts.join(parts).merged()
 
     def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> Counts:
         if reading.min_max:
             prediction = min_max(prediction)
+        count_pixels: Callable[..., Counts] = Counts.from_map
+        if prediction.dtype != np.uint8:
+            count_pixels = partial(Counts.from_floats, logits=reading.logits)
         try:
-            if prediction.dtype == np.uint8:
-                counts = Counts.from_map(prediction, labels, ignored)
-            else:
-                counts = Counts.from_floats(
-                    prediction, labels, logits=reading.logits, ignore_index=ignored
-                )
+            counts = count_pixels(prediction, labels, ignore_index=ignored)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-        whole = ignored is None or not counts.columns["ignored"].any()
-        if reading.weighted_f and whole and prediction.ndim == 2:
+        # Only of an image, and without ignored pixels: as S, which is computed from the quadrants.
+        if reading.weighted_f and "quadrants" in counts.columns:
             return counts.with_columns(weighted_f=[weighted_f(prediction, labels, reading.logits)])
         return counts
 
@@ -215,21 +214,8 @@ def count_files(
 def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
     """Raise ValueError if there is a grey level to ignore, but no set has a pixel of it."""
     level = reading.ignore_index
-    if level is not None and not any(counts.columns["ignored"].any() for counts in sets):
-        raise ValueError(
-            f"no mask has a pixel of grey level {level}; expected some to ignore. Correct "
-            "--ignore-index, or leave it out."
-        )
-
-
-def refuse_other_shape(path: Path, slabs: Slabs, mask: Slabs) -> None:
-    """Raise ValueError unless a map, or a mask of valid pixels, has the shape of its mask."""
-    if slabs.shape != mask.shape:
-        shapes = (" x ".join(map(str, reversed(each.shape))) for each in (slabs, mask))
-        raise ValueError(
-            f"{path} is {next(shapes)}, but its mask is {next(shapes)}; expected equal sizes. Use "
-            "the files of the same image, or resize one to match."
-        )
+    used = level is None or any(counts.columns["ignored"].any() for counts in sets)
+    require("ignore_index", level, used, OF_A_MASK)
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:

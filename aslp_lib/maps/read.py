@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from aslp_lib.checks import short_repr
+from aslp_lib.checks import require, short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -49,6 +49,9 @@ averages over annotators."""
 
 IGNORED = 255
 """Label of the pixels to ignore in what `read_mask` returns."""
+
+OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
+"""What is expected of `ignore_index`, for the message if no mask has such a pixel."""
 
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
@@ -109,10 +112,7 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    image = _decoded(path)
-    if _is_deep(image):
-        return np.repeat(_in_8_bits(path, image, IMAGE_ADVICE)[..., None], 3, axis=2)
-    return _pixels(_opaque(path, image, IMAGE_ADVICE), "RGB")
+    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE), "RGB")
 
 
 def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
@@ -288,42 +288,40 @@ def stored_size(path: Path) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
-    """Raise ValueError unless an image and its mask have the same size (H, W).
+def refuse_other_size(path: Path, shape: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image or a map has the shape of its mask, (H, W) or (D, H, W).
 
     >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
     Traceback (most recent call last):
     ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
     """
-    if image != mask:
-        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
+    if shape != mask:
+        advice = "Rotate one (EXIF counts)" if shape == mask[::-1] else "Resize one"
+        size, expected = (" x ".join(map(str, reversed(each))) for each in (shape, mask))
         raise ValueError(
-            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
-            f"equal sizes. {advice} to match."
+            f"{path} is {size}, but its mask is {expected}; expected equal sizes. {advice} to "
+            "match."
         )
 
 
-def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
-    """Compress an image as JPEG in memory, and decode it again.
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Compress an image as JPEG in memory, with 4:2:0 colour subsampling, and decode it again.
 
     Args:
         pixels: (H, W, 3) uint8, RGB.
         quality: Pillow's JPEG quality, 1 to 95.
-        subsampling: colour subsampling, "4:4:4", "4:2:2" or "4:2:0".
 
-    >>> through_jpeg(np.full((8, 8, 3), 128, np.uint8), 75, "4:4:4").shape
+    >>> through_jpeg(np.full((8, 8, 3), 128, np.uint8), 75).shape
     (8, 8, 3)
     """
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     file.seek(0)
     return _pixels(JpegImageFile(file), "RGB")
 
 
 def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
     """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
-    if _is_deep(image):
-        return _in_8_bits(path, image, advice)
     image = _opaque(path, image, advice)
     if image.mode in ("1", "L", "LA"):
         return _pixels(image, "L")
@@ -340,11 +338,13 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
 
 
 def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
-    """Check that all pixels are opaque; an image with transparency data becomes LA or RGBA.
+    """Return an image of 8 bits whose pixels are opaque; one with transparency data is LA or RGBA.
 
     Raises:
-        ValueError: some pixels are transparent.
+        ValueError: some pixels are transparent, or more than 8 bits cannot be scaled to 8.
     """
+    if _is_deep(image):
+        return Image.fromarray(_in_8_bits(path, image, advice))
     if not image.has_transparency_data:
         return image
     image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
@@ -371,20 +371,17 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(
-            f"{path} holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 "
-            f"bits. {advice}."
+        problem = "holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 bits"
+    elif 0 < values.max() < 256:
+        problem = (
+            f"has 16 bits, but its largest value is {values.max()} of 65535, so it would be almost "
+            "black; expected values over the full range, or 8 bits"
         )
-    if 0 < values.max() < 256:
-        raise ValueError(
-            f"{path} has 16 bits, but its largest value is {values.max()} of 65535, so it would be "
-            f"almost black; expected values over the full range. {advice}, in 8 bits."
-        )
-    if image.has_transparency_data:
-        raise ValueError(
-            f"{path} marks a grey level as transparent; expected opaque pixels. {advice}."
-        )
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif image.has_transparency_data:
+        problem = "marks a grey level as transparent; expected opaque pixels"
+    else:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    raise ValueError(f"{path} {problem}. {advice}.")
 
 
 def _decoded(path: Path) -> Image.Image:
@@ -394,7 +391,7 @@ def _decoded(path: Path) -> Image.Image:
         ValueError: the file is damaged or ambiguous, or does not hold every pixel.
     """
     image = _opened(path)
-    with _decoding(path):
+    with decoding(path):
         _load(image, FILLS[0])
         if _may_be_partial(image):
             again = _opened(path, FILLS[1])
@@ -415,7 +412,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     """
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    with _decoding(path):
+    with decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
         if decoder is PngImageFile:
@@ -424,11 +421,8 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
         frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"{path} is {image.width} x {image.height}; expected at most "
-            f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
-        )
+    pixels, expected = image.width * image.height, f"at most {MAX_PIXELS:,}. Make it smaller."
+    require(f"the number of pixels of {path}", pixels, pixels <= MAX_PIXELS, expected)
     # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
     tags = getattr(image, "tag_v2", {})
     bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
@@ -439,10 +433,10 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
         )
     # The orientation of a PNG may follow its pixels. Pillow applies that of a TIFF when it decodes
     # the image, so only then is the size known.
-    pixels = data.find(b"IDAT") if decoder is PngImageFile else len(data)
-    late = any(data.find(mark, pixels) >= 0 for mark in PNG_ORIENTATION)
+    start = data.find(b"IDAT") if decoder is PngImageFile else len(data)
+    late = any(data.find(mark, start) >= 0 for mark in PNG_ORIENTATION)
     if decoder is TiffImageFile or late:
-        with _decoding(path):
+        with decoding(path):
             _load(image, fill)
     return image
 
@@ -472,12 +466,12 @@ def _numbers_problem(image: ImageFile, bits: int) -> str:
     Args:
         bits: bits of each channel in the file.
     """
-    tags = getattr(image, "tag_v2", {})
-    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
-        return f"of {bits} bits"  # It would keep the upper 8 bits, so values up to 255 become 0.
-    if _is_deep(image) and bits not in (16, 32):
-        return f"of {bits} bits"  # It would not scale them, so 12 bits become almost black.
-    if _is_deep(image) and tags.get(262) == 0:
+    tags, deep = getattr(image, "tag_v2", {}), _is_deep(image)
+    # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become 0;
+    # and it would not scale them in greyscale, so that 12 bits become almost black.
+    if image.mode == "LAB" or (bits not in (16, 32) if deep else bits > 8):
+        return f"of {bits} bits"
+    if deep and tags.get(262) == 0:
         return "with 0 as white"  # It inverts only up to 8 bits.
     if bits < 32 and 2 in tags.get(339, ()):
         return "of signed numbers"  # It reads 8 of them as unsigned.
@@ -526,21 +520,30 @@ def _may_be_partial(image: Image.Image) -> bool:
 
 def _orientation(image: ImageFile) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
-    try:
+    with suppress(Exception):
         # PngImageFile's own `getexif` would decode the image.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
         return int(orientation) if orientation in TRANSPOSITIONS else 1
-    except Exception:
-        return 1
+    return 1
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[None]:
-    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
+def decoding(
+    path: Path,
+    kind: str = "an image",
+    expected: str = "a JPEG or PNG. Copy it again from its source.",
+) -> Iterator[None]:
+    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
+
+    Args:
+        kind: what the file should be, for the message.
+        expected: what was expected and what to do, for the message.
+    """
     try:
         yield
+    except FileNotFoundError:
+        raise
     except Exception as error:
         raise ValueError(
-            f"{path} cannot be read: it is damaged or not an image ({error}); expected a JPEG or "
-            "PNG. Copy it again from its source."
+            f"{path} cannot be read: it is damaged or not {kind} ({error}); expected {expected}"
         ) from error

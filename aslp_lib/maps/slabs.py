@@ -16,14 +16,19 @@ from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
+from numpy.lib import format as npy
 from PIL import Image
 
-from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask
+from aslp_lib.maps.read import IGNORED, Grey, decoding, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
 SLAB = 2**22
 """Number of values in a slab, at most, unless a single slice has more."""
+WRITTEN = "a file that np.save, np.savez or np.savez_compressed wrote. Write it again."
+"""What is expected of the file of an array, for messages."""
+Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+"""Header of an array: its shape, whether it is in Fortran order, and its type."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def open_mask(
     def labels() -> Iterator[np.ndarray]:
         for part in slabs.parts:
             ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
-            if not (((part == 0) | (part == 1)) | ignored).all():
+            if not ((part == 0) | (part == 1) | ignored).all():
                 values = np.unique(part[~ignored])[:10].tolist()
                 raise ValueError(
                     f"{path} holds the labels {values}; expected 0 and 1. Of several classes, take "
@@ -123,77 +128,51 @@ def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
         kinds: `kind` of the accepted data types.
         expected: the accepted data types in words.
     """
-    with _named(path), _opened(path) as file:
-        shape, fortran, dtype = _header(file)
+    with _opened(path) as (_, header):
+        shape, _, dtype = header
     if dtype.kind not in kinds or dtype.itemsize > 8:
         raise ValueError(f"{path} holds {dtype}; expected {expected}. Convert it.")
     if len(shape) != 2 + volumes:
         needed = "(D, H, W), as --volumes says" if volumes else "(H, W); volumes need --volumes"
         raise ValueError(f"{path} has shape {shape}; expected {needed}.")
-    return Slabs(shape, _slabs(path, shape, dtype, fortran))
+    return Slabs(shape, _slabs(path))
 
 
-def _slabs(
-    path: Path, shape: tuple[int, ...], dtype: np.dtype, fortran: bool
-) -> Iterator[np.ndarray]:
+def _slabs(path: Path) -> Iterator[np.ndarray]:
     """Read the slabs of an array; an image is one slab.
 
     An array in Fortran order, whose slices lie scattered in the file, is read at once.
     """
-    row = math.prod(shape[1:])
-    step = shape[0] if len(shape) == 2 else max(1, SLAB // max(row, 1))
-    with _named(path), _opened(path) as file:
-        _header(file)
-        whole = None
-        if fortran:
-            numbers = np.frombuffer(file.read(shape[0] * row * dtype.itemsize), dtype)
-            whole = numbers.reshape(shape, order="F")
-        for start in range(0, shape[0], max(step, 1)):
-            stop = min(start + step, shape[0])
-            if whole is None:
-                data = file.read((stop - start) * row * dtype.itemsize)
-                yield np.frombuffer(data, dtype).reshape(stop - start, *shape[1:])
-            else:
-                yield whole[start:stop]
+    with _opened(path) as (file, (shape, fortran, dtype)):
+        row = math.prod(shape[1:])
+        step = max(1, shape[0] if len(shape) == 2 else SLAB // max(row, 1))
+        at_once = max(step, shape[0]) if fortran else step
+        for start in range(0, shape[0], at_once):
+            rows = min(at_once, shape[0] - start)
+            numbers = np.frombuffer(file.read(rows * row * dtype.itemsize), dtype)
+            block = numbers.reshape((rows, *shape[1:]), order="F" if fortran else "C")
+            yield from (block[i : i + step] for i in range(0, rows, step))
         if file.read(1):  # this also compares the checksum of a .npz
             raise ValueError("there are more numbers than its shape says")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """Open the array of a .npy or .npz file."""
-    if path.suffix.lower() == ".npy":
-        with path.open("rb") as file:
-            yield file
-        return
-    with ZipFile(path) as archive:
-        names = archive.namelist()
-        if len(names) != 1:
-            raise ValueError(f"it holds {len(names)} arrays, of which one is expected")
-        with archive.open(names[0]) as member:
-            yield member
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+    """Open the array of a .npy or .npz file and read its header.
 
-
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header of an array: its shape, whether it is in Fortran order, and its type."""
-    version = np.lib.format.read_magic(file)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn the errors of a damaged file into a ValueError that names it."""
-    try:
-        yield
-    except (FileNotFoundError, GeneratorExit):
-        raise
-    except Exception as error:  # reading a damaged file may raise any exception
-        raise ValueError(
-            f"{path} cannot be read: it is damaged or holds no array of numbers ({error}); "
-            "expected a file that np.save, np.savez or np.savez_compressed wrote. Write it again."
-        ) from error
+    Errors of a damaged file, also while its numbers are read, become a ValueError that names it.
+    """
+    with decoding(path, "an array of numbers", WRITTEN), ExitStack() as stack:
+        if path.suffix.lower() == ".npy":
+            file: IO[bytes] = stack.enter_context(path.open("rb"))
+        else:
+            archive = stack.enter_context(ZipFile(path))
+            if len(names := archive.namelist()) != 1:
+                raise ValueError(f"it holds {len(names)} arrays, of which one is expected")
+            file = stack.enter_context(archive.open(names[0]))
+        first = npy.read_magic(file) == (1, 0)
+        read_header = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+        yield file, read_header(file)
 
 
 def write_slabs(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray]) -> None:
@@ -220,9 +199,8 @@ def write_slabs(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray])
         else:
             archive = stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED))
             file = stack.enter_context(archive.open("map.npy", "w", force_zip64=True))
-        for number, part in enumerate(parts):
+        for number, part in enumerate(map(np.ascontiguousarray, parts)):
             if number == 0:
-                descr = np.lib.format.dtype_to_descr(part.dtype)
-                header = {"descr": descr, "fortran_order": False, "shape": shape}
-                np.lib.format.write_array_header_1_0(file, header)
-            file.write(np.ascontiguousarray(part).data)
+                header = npy.header_data_from_array_1_0(part) | {"shape": shape}
+                npy.write_array_header_1_0(file, header)
+            file.write(part.data)

@@ -87,8 +87,11 @@ def test_a_recalibration_is_fitted_to_the_other_pixels(folders):
     ("options", "why"),
     [
         (["voc"], "voc/0.png is not a binary mask.*use --ignore-index"),
-        (["masks", "--ignore-index", "7"], "no mask has a pixel of grey level 7.*leave it out"),
-        (["masks", "--ignore-index", "256"], "no mask has a pixel of grey level 256"),
+        (
+            ["masks", "--ignore-index", "7"],
+            "ignore_index is 7; expected the grey level of a pixel.*leave it out",
+        ),
+        (["masks", "--ignore-index", "256"], "ignore_index is 256; expected the grey level"),
         (["masks", "--valid-masks", "valid", "valid"], "2 folders of valid masks and 1 of masks"),
         (["masks", "--valid-masks", "nowhere"], "no folder nowhere.*Correct --valid-masks"),
     ],
@@ -137,7 +140,7 @@ def test_a_run_ignores_them_from_training_to_report(paper_root, elsewhere, capsy
     check = ["check-data", str(paper_root)]
     assert main(check) == 1
     assert main([*check, "--ignore-index", "9"]) == 1
-    assert "no mask has a pixel of grey level 9" in capsys.readouterr().out
+    assert "ignore_index is 9; expected the grey level" in capsys.readouterr().out
     assert main([*check, "--ignore-index", "255"]) == 0
     assert "DUTS-TR: " in capsys.readouterr().out
     methods = ["calibration", "mmce", "corruption_augmentation"]
