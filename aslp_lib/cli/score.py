@@ -83,7 +83,8 @@ class Score(Command):
                 )
         evaluation = Evaluation.of(results, self.bins)
         if self.out is not None or self.report is not None:
-            notes += evaluation.notes  # only these files contain intervals
+            # Only these files contain intervals.
+            notes = list(dict.fromkeys([*notes, *evaluation.notes]))
         self._write_files(evaluation, notes)
         if self.report is not None:
             from aslp_lib.evaluation.report import write_comparison  # loads matplotlib
