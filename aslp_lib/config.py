@@ -153,8 +153,7 @@ class Settings:
     """Hyperparameters of the training methods, in one group per family of methods."""
 
     def __post_init__(self) -> None:
-        settings = {k: v for k, v in vars(self).items() if k not in REGISTRIES}
-        check_types(Settings, settings)
+        check_types(Settings, {k: v for k, v in vars(self).items() if k not in REGISTRIES})
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
         for name, (least, expected) in BOUNDS.items():
