@@ -153,7 +153,7 @@ class Settings:
     """Hyperparameters of the training methods, in one group per family of methods."""
 
     def __post_init__(self) -> None:
-        check_types(Settings, _without_names(vars(self)))
+        check_types(Settings, {k: v for k, v in vars(self).items() if k not in REGISTRIES})
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
         for name, (least, expected) in BOUNDS.items():
@@ -264,12 +264,8 @@ class Settings:
         for name in ("methods", "recalibrate"):  # JSON has no tuples
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
-        check_types(cls, _without_names(values))
+        check_names(values, cls.__dataclass_fields__, "")
         return cls(**values).tuned(**groups)
-
-
-def _without_names(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name not in REGISTRIES}
 
 
 PAPER = Settings(

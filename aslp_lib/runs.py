@@ -10,6 +10,7 @@ metrics.json  metrics.csv  report.html
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from torch import nn
 from aslp_lib.checks import fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, locked, read_csv, whole_folder, write
+from aslp_lib.files import discard_partials, locked, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -230,12 +231,14 @@ def read_log(path: Path) -> list[dict[str, float]]:
         FileNotFoundError: there is no such file.
         ValueError: the table is damaged, has no rows or holds something else than numbers.
     """
-    rows = read_csv(path, ["epoch"])
     try:
-        if not rows:
-            raise ValueError("there are no rows")
-        return [{name: float(value) for name, value in row.items()} for row in rows]
-    except ValueError as error:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file, restval="", strict=True)
+            rows = [{name: float(value) for name, value in row.items()} for row in table]
+        if not rows or "epoch" not in rows[0]:
+            raise ValueError("there are no rows with an epoch")
+        return rows
+    except (ValueError, TypeError, csv.Error) as error:  # TypeError: of a row that is too long
         raise ValueError(
             f"{path} is not the log of a training run ({error}); expected a row of numbers for "
             "each epoch. Restore it, or train again."

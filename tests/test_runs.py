@@ -113,13 +113,15 @@ def test_damaged_fingerprints_are_named(paper_root, tmp_path, content, why):
     [
         ("epoch,loss\n1,low\n", "not the log of a training run .*could not convert .*'low'"),
         ("epoch,loss\n", "not the log of a training run .*there are no rows"),
-        ("epoch,loss\n1\n", "is not the table .*a row has not 2 cells"),
-        ("loss\n1\n", "is not the table .*the column epoch is missing"),
+        ("epoch,loss\n1\n", "not the log of a training run .*could not convert .*''"),
+        ("epoch\n1,2\n", "not the log of a training run .*'list'"),
+        ("loss\n1\n", "not the log of a training run .*there are no rows with an epoch"),
+        ('epoch\n"1', "not the log of a training run .*unexpected end of data"),
     ],
 )
 def test_a_damaged_log_is_named(tmp_path, content, why):
     (tmp_path / "log.csv").write_text(content)
-    with pytest.raises(ValueError, match=rf"log\.csv is {why.removeprefix('is ')}"):
+    with pytest.raises(ValueError, match=rf"log\.csv is {why}"):
         runs.read_log(tmp_path / "log.csv")
 
 

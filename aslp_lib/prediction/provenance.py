@@ -170,9 +170,8 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
         folder = run.method(method)
-        has_weights = folder.weights.exists()
         weights = ""
-        if has_weights:
+        if folder.weights.exists():
             tensors, metadata = load_tensors(folder.weights)
             check_training(run.settings, method, folder.weights, metadata)
             weights = fingerprint(tensors)
@@ -181,7 +180,7 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
             if not record(maps).exists():
                 continue
             made = made_with(run.settings, folder, weights, kind, images[name])
-            if not has_weights:
+            if not weights:
                 del made["weights"]
             if why := outdated(maps, made, tests[name].stems):
                 raise ValueError(

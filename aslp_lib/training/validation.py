@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from aslp_lib.maps.resize import own_size
 from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, MAP_GREY_LEVELS, Counts
 from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for, loader
+from aslp_lib.training.batches import accelerator_for, outputs
 
 
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
@@ -31,20 +33,14 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
-    part, ignored = distributed.shard(len(dataset), accelerator), dataset.ignored
+    ignored = dataset.ignored
     at_own_size = settings.validate_at == "image"
     grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
     tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
-    order = range(len(dataset))[part]
-    for images, labels, indices in loader(dataset, settings, accelerator, order):
-        with torch.inference_mode(), accelerator.autocast():
-            logits = network(images).float()
-            probabilities = torch.sigmoid(logits)
-        if not bool(torch.isfinite(probabilities).all()):
-            raise FloatingPointError(
-                f"the network's output on the set {dataset.name} is NaN or infinite; expected "
-                "finite values. Train again with a lower --learning-rate."
-            )
+    order = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    for logits, _, labels, indices in outputs(network, dataset, settings, order):
+        probabilities = torch.sigmoid(logits)
+        require_finite(probabilities, dataset, indices.tolist())
         if ignored is not None:
             labels = labels.nan_to_num(ignored)
             empty = (labels == ignored).flatten(1).all(dim=1).tolist()
@@ -61,8 +57,25 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
             counts = Counts.from_probabilities(probabilities, labels, ignore_index=ignored)
             tables.append(counts.table)
     table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
-    rows = distributed.all_gather_rows(table, part, len(dataset), accelerator)
+    rows = distributed.all_gather_rows(table, len(dataset), accelerator)
     return Counts(rows.cpu().numpy()).with_columns(groups=dataset.fields)
+
+
+def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
+    """Raise FloatingPointError if a network's outputs are NaN or infinite; it names an image.
+
+    Args:
+        values: (N, 1, S, S) outputs.
+        dataset: the set of the images.
+        indices: N indices of the images in the set.
+    """
+    finite = torch.isfinite(values).flatten(1).all(dim=1).tolist()
+    if not all(finite):
+        raise FloatingPointError(
+            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
+            f"{dataset.name} is not finite; expected finite values. Train the network again, with "
+            "a lower --learning-rate or with --precision no."
+        )
 
 
 def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: Settings) -> Counts:

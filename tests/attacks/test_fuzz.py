@@ -136,30 +136,30 @@ def a_trained_network(path: Path) -> None:
 TRAINED = Settings(methods=("calibration",), size=8)
 
 
-def a_training() -> tuple[TrainingState, torch.optim.Optimizer]:
+def a_training() -> TrainingState:
     network = nn.Conv2d(3, 1, 1)
     optimizer = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3, 2, 2)).sum().backward()
     optimizer.step()
-    return TrainingState(network, TRAINED.method("calibration", 3)), optimizer
+    return TrainingState(network, TRAINED.method("calibration", 3), optimizer, network)
 
 
 def training(folder: Path) -> Iterable[bytes]:
-    state, optimizer = a_training()
+    state = a_training()
     state.log.append({"epoch": 1.0, "loss": 0.5})
-    checkpoints.save(MethodFolder(folder), TRAINED, state, optimizer)
+    checkpoints.save(MethodFolder(folder), TRAINED, state)
     yield MethodFolder(folder).checkpoint.read_bytes()
 
 
 def a_checkpoint(path: Path) -> None:
-    state, optimizer = a_training()
-    checkpoints.restore(MethodFolder(path.parent), TRAINED, state, optimizer)
+    state = a_training()
+    checkpoints.restore(MethodFolder(path.parent), TRAINED, state)
     restored = nn.ModuleDict({"network": state.network, "method": state.method}).state_dict()
     stored = load_file(path)
     for name in restored.keys() & stored.keys():
         assert stored[name].tolist() == restored[name].tolist()
     assert {"network.weight", "network.bias", "method.alphas.alpha"} <= stored.keys()
-    optimizer.step()  # a training that goes on takes this step with the restored moments
+    state.optimizer.step()  # a training that goes on takes this step with the restored moments
     checkpoints.write_log(MethodFolder(path.parent), state)
 
 

@@ -37,13 +37,13 @@ def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
         found.extend(parameter.grad.clone() for parameter in network.parameters())
 
     monkeypatch.setattr(optimization, "take_step", kept)
-    network, optimizer, state = loop.prepare(SETTINGS, "calibration", 4, accelerator)
+    state = loop.prepare(SETTINGS, "calibration", 4, accelerator)
     batches = Batches(train, 0, accelerator)
     with loop.tqdm(disable=True) as bar:
-        loss, _ = loop.run_epoch(0, SETTINGS, batches, network, optimizer, state, bar)
+        loss, _ = loop.run_epoch(0, SETTINGS, batches, state, bar)
     assert (state.method.alphas.alpha == 0).all()  # they wait
 
-    again, _, _ = loop.prepare(SETTINGS, "calibration", 4, accelerator)
+    again = loop.prepare(SETTINGS, "calibration", 4, accelerator).network
     images, labels = (torch.stack([train[j][i] for j in range(4)]) for i in (0, 1))
     losses = F.binary_cross_entropy_with_logits(
         again(images), labels.nan_to_num(0), reduction="none"
@@ -55,7 +55,7 @@ def test_the_gradient_is_that_of_the_labelled_pixels(monkeypatch):
 
 
 def test_a_validation_counts_the_labelled_pixels_or_names_an_image_without():
-    network = loop.prepare(SETTINGS, "bce", 4, accelerator_for(SETTINGS))[0]
+    network = loop.prepare(SETTINGS, "bce", 4, accelerator_for(SETTINGS)).network
     for where in ("network", "image"):
         settings = Settings(device="cpu", size=16, validate_at=where)
         assert validate(network, Bordered("validation", "abcd"), settings).pixels == 4 * 16 * 15
