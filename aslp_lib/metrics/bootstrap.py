@@ -68,9 +68,10 @@ class Interval:
             score: the score, which determines unit and digits.
             sign: "+" for a difference, to mark positive values.
         """
-        ends = [self.low, self.high]
-        interval = score.interval_text(*ends, sign) if np.isfinite(ends).all() else ""
-        return f"{score.text(self.value, sign)} {interval}".rstrip()
+        value = score.text(self.value, sign)
+        if not math.isfinite(self.low + self.high):
+            return value
+        return f"{value} {score.interval_text(self.low, self.high, sign)}"
 
 
 def interval(

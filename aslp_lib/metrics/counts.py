@@ -448,7 +448,7 @@ def _labelled_pixels(
     sums: dict[str, float] = {}
     if ignore_index is not None:
         labelled = mask != ignore_index
-        sums["ignored"] = mask.size - np.count_nonzero(labelled)
+        sums["ignored"] = int(mask.size - np.count_nonzero(labelled))
         if sums["ignored"]:
             prediction, mask = prediction[labelled], mask[labelled]
     if mask.dtype != np.bool_ and (

@@ -268,7 +268,7 @@ def test_of_no_images_there_are_no_targets():
     [
         *((value, rf"alpha spans \[{value}, ") for value in (-0.01, 1.01, math.nan)),
         (torch.tensor([0.5, 2.0]), r"alpha spans \[0.5, 2\]"),
-        (torch.zeros(3), "2 images"),
+        (torch.zeros(3), r"\(3,\); expected .* \(2,\)"),
     ],
 )
 def test_alphas_that_are_no_probabilities_or_not_one_an_image(alpha, message):
