@@ -164,6 +164,9 @@ class Settings:
             require("ignore_index", self.ignore_index, 0 <= self.ignore_index <= 255, expected)
             expected = "False with ignore_index, whose pixels have no grey level"
             require("soft_masks", self.soft_masks, not self.soft_masks, expected)
+            whole = not self.augment or self.augment_at == "network"
+            expected = "network with ignore_index, because augment_at=image interpolates masks"
+            require("augment_at", self.augment_at, whole, expected)
         require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")

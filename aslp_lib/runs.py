@@ -3,7 +3,7 @@
 settings.json  train.txt  validation.txt  fingerprints.json (of their images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
                maps/SET/STEM.png  maps/SET.json (provenance of the maps)
-               RECALIBRATION.json (or .safetensors)  maps+RECALIBRATION/SET/STEM.png
+               RECALIBRATION.safetensors  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
 .lock          empty; locked by the process that works on the run
 """

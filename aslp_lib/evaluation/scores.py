@@ -224,10 +224,15 @@ def count_maps(
     def mask(index: int) -> Slabs:
         return Slabs.of(dataset.mask(index))
 
-    counts = count_files(
-        paths, mask, reading, ignored=dataset.ignored, name=dataset.name, progress=progress
+    return count_files(
+        paths,
+        mask,
+        reading,
+        ignored=dataset.ignored,
+        groups=dataset.fields,
+        name=dataset.name,
+        progress=progress,
     )
-    return counts.with_columns(groups=dataset.fields)
 
 
 def evaluate_run(

@@ -119,7 +119,7 @@ def as_table(rows: Rows) -> str:
 def _shorten(text: str, width: int) -> str:
     """Replace the middle of a text that is longer than `width` by an ellipsis."""
     half = (width - 1) // 2
-    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[-half:]}"
+    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[len(text) - half :]}"
 
 
 def markdown_table(

@@ -499,7 +499,7 @@ def _scored(
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
     rows = {}
     for kind, images in parts.items():
-        counts = Counts.join(images).with_columns(groups=dataset.fields)
+        counts = Counts.of_images(images, groups=dataset.fields)
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
@@ -161,6 +162,7 @@ def count_files(
     reading: ReadOptions = AS_IT_IS,
     *,
     ignored: int | None = None,
+    groups: ArrayLike | None = None,
     name: str = "",
     progress: bool = True,
 ) -> Counts:
@@ -172,6 +174,7 @@ def count_files(
         reading: how maps and masks are read.
         ignored: label of pixels to ignore in the masks; None if there are none. An image of such
             pixels alone is left out, and weighted F is not measured if there is any.
+        groups: group of each image, see `Counts`.
         name: name of the set, for the progress bar.
         progress: show a progress bar.
 
@@ -207,8 +210,15 @@ def count_files(
         # With one worker, this thread counts: handing the work over would cost more than it gains.
         parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
         bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
-        counted = {stem: part for stem, part in zip(paths, bar, strict=True) if part.pixels}
-        return Counts.join(list(counted.values())).with_columns(names=list(counted))
+        images = list(bar)
+    kinds = {part.grey_levels: path for part, path in zip(images, paths.values(), strict=True)}
+    if len(kinds) > 1:
+        both = " and ".join(map(str, kinds.values()))
+        raise ValueError(
+            f"{both} are maps of 8 bits and of floats; expected one kind in a folder. Convert one "
+            "of them, or move it."
+        )
+    return Counts.of_images(images, names=list(paths), groups=groups)
 
 
 def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:

@@ -1,4 +1,4 @@
-"""Reading of image files: photographs, masks and maps. All decoding in the library happens here.
+"""Reading of image files: photographs, masks and maps. Arrays are read by `maps.slabs`.
 
 Pillow decodes the files. The format is detected from the content, not the suffix: JPEG, PNG, or
 single-frame TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation and

@@ -135,6 +135,8 @@ def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
     if len(shape) != 2 + volumes:
         needed = "(D, H, W), as --volumes says" if volumes else "(H, W); volumes need --volumes"
         raise ValueError(f"{path} has shape {shape}; expected {needed}.")
+    if 0 in shape:
+        raise ValueError(f"{path} has shape {shape}; expected one pixel or more.")
     return Slabs(shape, _slabs(path))
 
 
@@ -150,6 +152,7 @@ def _slabs(path: Path) -> Iterator[np.ndarray]:
         for start in range(0, shape[0], at_once):
             rows = min(at_once, shape[0] - start)
             numbers = np.frombuffer(file.read(rows * row * dtype.itemsize), dtype)
+            numbers = numbers.astype(dtype.newbyteorder("="), copy=False)
             block = numbers.reshape((rows, *shape[1:]), order="F" if fortran else "C")
             yield from (block[i : i + step] for i in range(0, rows, step))
         if file.read(1):  # this also compares the checksum of a .npz

@@ -340,6 +340,28 @@ class Counts:
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
         return cls(np.concatenate([part.table for part in parts]), columns)
 
+    @classmethod
+    def of_images(cls, images: Sequence[Counts], **columns: ArrayLike | None) -> Counts:
+        """Join the counts of single images, and leave out those without a counted pixel.
+
+        >>> image = Counts.from_map(np.uint8([[255]]), np.uint8([[1]]))
+        >>> ignored = Counts.from_map(np.uint8([[255]]), np.uint8([[255]]), ignore_index=255)
+        >>> Counts.of_images([ignored, image], names=["first", "second"]).names
+        ('second',)
+
+        Args:
+            images: counts of one image each.
+            columns: see `with_columns`; one entry for each of the images.
+
+        Raises:
+            ValueError: if no image has a counted pixel; see also `join`.
+        """
+        kept = [number for number, image in enumerate(images) if image.pixels]
+        known = {
+            name: np.asarray(values)[kept] for name, values in columns.items() if values is not None
+        }
+        return cls.join([images[number] for number in kept]).with_columns(**known)
+
     def __len__(self) -> int:
         return len(self.table)
 

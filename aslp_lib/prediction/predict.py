@@ -312,4 +312,4 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     indices = range(len(dataset))
     maps = grey_level_maps(network, dataset, indices)
     counts = [Counts.from_map(m, dataset.mask(i), dataset.ignored) for i, m in enumerate(maps)]
-    return Counts.join(counts).with_columns(groups=dataset.fields)
+    return Counts.of_images(counts, groups=dataset.fields)

@@ -69,7 +69,7 @@ def test_images_of_logits(elsewhere, suffix):
     assert found()["s_measure"] > 0
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_volumes_of_probabilities_in_slabs(elsewhere, monkeypatch, dtype, order):
     monkeypatch.setattr(slabs, "SLAB", 200)  # one slice of 11 x 13 at a time
@@ -170,6 +170,7 @@ HALF = np.full((4, 5), 0.5, np.float32)
         (HALF.astype(complex), LABELS, [], r"a\.npy holds complex128; expected float16"),
         (HALF, LABELS[:3], [], r"a\.npy is 5 x 4, but its mask is 5 x 3"),
         (HALF[None], LABELS, [], r"a\.npy has shape \(1, 4, 5\).*volumes need --volumes"),
+        (HALF[:0], LABELS, [], r"a\.npy has shape \(0, 5\); expected one pixel or more"),
         (HALF, LABELS, ["--volumes"], r"a\.npy has shape \(4, 5\); expected \(D, H, W\)"),
         (
             HALF[None],
@@ -190,6 +191,16 @@ def test_what_is_not_what_was_declared_is_refused(
     assert main([*SCORE, *options]) == 1
     assert re.search(why, capsys.readouterr().err, re.DOTALL)
     assert not Path("scores.json").exists()
+
+
+@pytest.mark.fault
+def test_maps_of_two_kinds_in_a_folder_are_named(elsewhere, capsys):
+    for name in ("a", "b"):
+        write(f"masks/{name}.npy", LABELS)
+    write("maps/a.npy", HALF)
+    Image.fromarray(LABELS).save("maps/b.png")
+    assert main(SCORE) == 1
+    assert re.search(r"maps/a\.npy and maps/b\.png are maps of 8 bits and", capsys.readouterr().err)
 
 
 @pytest.mark.fault

@@ -74,6 +74,17 @@ def test_an_image_whose_pixels_are_all_ignored_is_left_out(folders, capsys):
     assert json.loads(Path("scores.json").read_text())["images"] == 4
 
 
+def test_a_predicted_set_leaves_it_out_with_its_group(folders):
+    parts = [
+        Counts.from_map(np.uint8([[9, 8]]), np.uint8([labels]), ignore_index=255)
+        for labels in ([1, 0], [255, 255], [255, 1])
+    ]
+    counts = Counts.of_images(parts, names=["a", "b", "c"], groups=[1, 2, 2])
+    assert counts.names == ("a", "c") and counts.columns["groups"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="nothing to count"):
+        Counts.of_images(parts[1:2])
+
+
 def test_a_recalibration_is_fitted_to_the_other_pixels(folders):
     fit = ["recalibrate", "--fit-maps", "maps", "--save"]
     assert main([*fit, "one.safetensors", "--fit-masks", "voc", "--ignore-index", "255"]) == 0
