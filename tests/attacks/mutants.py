@@ -4,9 +4,9 @@
 
 Draws mutants of aslp, maps, methods, recalibration and metrics at random. Each changes one
 expression or removes one statement. Tests run on it until one fails: the examples in the file's
-docstrings, tests/FOLDER and tests/properties/test_FOLDER.py, the tests of the changed file first and slow ones
-last. Processes are forked from this one, which has imported torch and the other libraries of the
-tests.
+docstrings, tests/FOLDER and tests/properties/test_FOLDER.py, the tests of the changed file first
+and slow ones last. Processes are forked from this one, which has imported torch and the other
+libraries of the tests.
 mutants.toml lists equivalent mutants, which behave like the original; they are not drawn.
 """
 
