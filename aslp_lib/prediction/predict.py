@@ -131,7 +131,9 @@ def _clear_outdated(
     }
     if not any(maps.exists() for maps in made):
         return made
-    whys = (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
+    whys: Iterator[str] = (
+        provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items()
+    )
     if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
         whys = iter(["some are missing"])
     if not (why := next(filter(None, whys), "")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -121,7 +121,7 @@ def change_maps(
         if first.dtype == np.uint8:
             write(partial / f"{path.stem}.png", to_png(_changed_grey_levels(change, first)))
             return f"{path.stem}.png"
-        parts = chain([first], slabs.parts)
+        parts: Iterator[np.ndarray] = chain([first], slabs.parts)
         if isinstance(change, ImageWise):  # its statistics are those of the whole map
             parts = iter([np.concatenate(list(parts))])
         try:

@@ -203,8 +203,9 @@ def run_epoch(
         pixels: int | Tensor = len(loaded[step]) * logits[0].numel()
         all_pixels: int | Tensor = batch_size * logits[0].numel()
         if valid is not None:
-            pixels = valid[: len(labels)].sum() * bool(shares[step])
-            all_pixels = distributed.all_reduce_sum(pixels, accelerator).clamp(min=1)
+            counted = valid[: len(labels)].sum() * bool(shares[step])
+            all_pixels = distributed.all_reduce_sum(counted, accelerator).clamp(min=1)
+            pixels = counted.clamp(min=1)
         factor = plan[step].weight * accelerator.num_processes
         logits.register_hook(partial(_scaled, factor, all_pixels))
         accelerator.backward(loss if shares[step] else 0 * loss)
@@ -213,7 +214,7 @@ def run_epoch(
             method.after_update(state.network)
         if shares[step]:
             method.after_step(index, logits.detach(), labels, draws)
-        mean_loss = loss.detach() / (pixels if valid is None else pixels.clamp(min=1))
+        mean_loss = loss.detach() / pixels
         loss_sum += mean_loss * len(shares[step])
         bar.update()
         if step % REFRESH == 0 and shares[step]:
