@@ -6,14 +6,20 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from functools import cache
 from reprlib import Repr
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 LARGEST_INTEGER = 2**63 - 1
 """Largest integer that PyTorch and NumPy can hold (int64)."""
+
+BINARY = (
+    "expected one channel, (N, 1, ...), and the labels 0 and 1, because this library has two "
+    "classes. Of several classes, take one against the rest, labels == k; of a softmax over two, "
+    "the logits z[:, 1:] - z[:, :1]."
+)
+"""What is expected where several classes are given, and what to do."""
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 100
@@ -48,6 +54,17 @@ def require_type(name: str, value: object, kind: type, expected: str) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"the type of {name} is {type(value).__name__}; expected {expected}")
+
+
+def require_one_channel(name: str, shape: Sequence[int]) -> None:
+    """Raise ValueError for a batch with several channels, (N, K, H, W), such as a one-hot map.
+
+    P patches of each image are no channels if the shape is (N, P, 1, H, W).
+
+    >>> require_one_channel("logits", (8, 1, 64, 64))
+    """
+    if len(shape) > 3 and 1 not in shape[1:3]:
+        raise ValueError(f"{name} have {shape[1]} channels: shape {tuple(shape)}; {BINARY}")
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
@@ -87,7 +104,7 @@ def check_types(kind: type, values: Mapping[str, object], prefix: str = "") -> N
         values: values by the names of their fields.
         prefix: text before field names in messages, such as `aslp.` for a group of settings.
     """
-    hints = _hints(kind)
+    hints = _hints(kind)  # a dataclass has no annotations but those of its fields
     check_names(values, hints, prefix)
     for name, value in values.items():
         require(f"{prefix}{name}", value, fits(value, hints[name]), in_words(hints[name]))
@@ -100,30 +117,20 @@ def check_names(values: Mapping[str, object], known: Mapping[str, object], prefi
         raise ValueError(f"unknown settings: {names}; expected existing ones. Check the spelling.")
 
 
-@cache
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in fields(kind)}
-
-
-@cache  # a file of records has a million values of a few types
-def _parts(hint: Any) -> tuple[Any, tuple[Any, ...]]:
-    return get_origin(hint), get_args(hint)
+_hints = cache(get_type_hints)
 
 
 def fits(value: object, hint: Any) -> bool:
     """Return whether a value matches an annotation, as `check_types` interprets it.
 
-    >>> fits(3, float), fits(True, int), fits([1, "2"], list[int])
+    >>> fits(3, float), fits(True, int), fits({"a": 1}, dict[str, str])
     (True, False, False)
     """
-    origin, parts = _parts(hint)
+    origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, part) for part in parts)
     if origin is Literal:
         return isinstance(value, str) and value in parts
-    if origin in (tuple, list):  # of any length
-        return isinstance(value, origin) and all(fits(item, parts[0]) for item in value)
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if hint in (int, float):
@@ -144,9 +151,5 @@ def in_words(hint: Any) -> str:
         return ", or ".join(map(in_words, parts))
     if origin is Literal:
         return f"one of {', '.join(parts)}"
-    if origin in (tuple, list):
-        return f"a list in which each item is {in_words(parts[0])}"
-    if origin is dict:
-        return f"an object in which each value is {in_words(parts[1])}"
     words = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
     return "None" if hint is type(None) else words.get(hint, hint.__name__)

@@ -17,7 +17,7 @@ from aslp_lib.checks import check_names, check_types, json_object, require
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import TRAIN
-from aslp_lib.data.images import MAX_PIXELS, Grey
+from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
@@ -127,6 +127,9 @@ class Settings:
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are ignored: trained and counted
+    nowhere. None: there are none."""
     cache_images: bool = True
     """Keep the training and validation images in memory, before augmentation."""
     num_workers: int | None = 0
@@ -150,12 +153,20 @@ class Settings:
     """Hyperparameters of the training methods, in one group per family of methods."""
 
     def __post_init__(self) -> None:
-        check_types(Settings, _without_names(vars(self)))
+        check_types(Settings, {k: v for k, v in vars(self).items() if k not in REGISTRIES})
         for family, options in vars(self.hyperparameters).items():
             check_types(FAMILIES[family], vars(options), f"{family}.")
         for name, (least, expected) in BOUNDS.items():
             value = getattr(self, name)
             require(name, value, value is None or value >= least, expected)
+        if self.ignore_index is not None:
+            expected = "a grey level, 0 to 255, or None"
+            require("ignore_index", self.ignore_index, 0 <= self.ignore_index <= 255, expected)
+            expected = "False with ignore_index, whose pixels have no grey level"
+            require("soft_masks", self.soft_masks, not self.soft_masks, expected)
+            whole = not self.augment or self.augment_at == "network"
+            expected = "network with ignore_index, because augment_at=image interpolates masks"
+            require("augment_at", self.augment_at, whole, expected)
         require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
@@ -235,7 +246,7 @@ class Settings:
                 augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
-        shared = ("seed", "data_seed", "limit", "grey", "augment_at", "soft_masks")
+        shared = ("seed", "data_seed", "limit", "grey", "ignore_index", "augment_at", "soft_masks")
         options = {name: getattr(self, name) for name in shared}
         return load(self.data, self.size, augment=augment, **options)
 
@@ -256,12 +267,8 @@ class Settings:
         for name in ("methods", "recalibrate"):  # JSON has no tuples
             if isinstance(values.get(name), list):
                 values[name] = tuple(values[name])
-        check_types(cls, _without_names(values))
+        check_names(values, cls.__dataclass_fields__, "")
         return cls(**values).tuned(**groups)
-
-
-def _without_names(values: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in values.items() if name not in REGISTRIES}
 
 
 PAPER = Settings(

@@ -108,7 +108,7 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
     its target.
 
     Args:
-        names: files that must be in the folder at the end.
+        names: files that must be in the folder at the end. A list may be filled until then.
 
     Raises:
         OSError: `target` exists and is not an empty folder, or cannot be created; or files of
@@ -130,9 +130,8 @@ def whole_folder(target: Path, names: Iterable[str] = ()) -> Iterator[Path]:
         except OSError as error:
             if str(partial) not in str(error):
                 raise  # The error concerns another file.
-            texts = [str(error.strerror), *filter(None, [error.filename])]
-            texts = [str(text).replace(str(partial), str(target)) for text in texts]
-            raise OSError(error.errno, *texts) from error
+            reason = str(error).removeprefix(f"[Errno {error.errno}] ")
+            raise OSError(error.errno, reason.replace(str(partial), str(target))) from error
 
 
 def discard_partials(folder: Path) -> None:
@@ -213,44 +212,11 @@ def check_new_folder(flag: str, path: Path) -> None:
     _check_writable(flag, path, target)
 
 
-def read_csv(path: Path, columns: Iterable[str]) -> list[dict[str, str]]:
-    """Read the rows of a CSV table that `write_csv` wrote, by the names of its columns.
-
-    Args:
-        columns: columns that the table must have.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the table is not in UTF-8, lacks a column, or has a row of another length; the
-            message names the file.
-
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_csv(Path(folder) / "log.csv", ["epoch", "loss"], [[1, 0.5]])
-    ...     read_csv(Path(folder) / "log.csv", ["epoch"])
-    [{'epoch': '1', 'loss': '0.5'}]
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = csv.reader(file, strict=True)
-            header = next(table, [])
-            if missing := [name for name in columns if name not in header]:
-                raise ValueError(f"the column {missing[0]} is missing")
-            rows = list(table)
-            if any(len(row) != len(header) for row in rows):
-                raise ValueError(f"a row has not {len(header)} cells")
-            return [dict(zip(header, map(_text, row), strict=True)) for row in rows]
-    except (ValueError, csv.Error) as error:
-        raise ValueError(
-            f"{path} is not the table that was written ({error}); expected a CSV file in UTF-8. "
-            "Restore it."
-        ) from error
-
-
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table atomically as CSV; floats have 6 significant digits.
 
     A text that a spreadsheet would take for a formula, such as a label `=1+1` or `+mixup`, gets an
-    apostrophe before it, which `read_csv` removes.
+    apostrophe before it; so does such a text after apostrophes, so that no two texts become one.
     """
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
@@ -265,11 +231,6 @@ def _cell(value: object) -> object:
     if isinstance(value, float):
         return f"{value:.6g}"
     return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
-
-
-def _text(cell: str) -> str:
-    """Return the text that `_cell` made a cell from."""
-    return cell[1:] if cell.startswith("'") and FORMULA.match(cell) else cell
 
 
 def _followed(path: Path) -> Path:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
-from aslp_lib.aslp.perturbation import check_labels
+from aslp_lib.aslp.perturbation import check_pixels
 from aslp_lib.aslp.sharing import share_alphas
 
 try:
@@ -147,16 +147,10 @@ def _pixel_sums(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Ten
     pixels do not count. Other labels outside [0, 1] raise ValueError on a CPU and are ignored on
     other devices, where the check would have to wait for the device.
     """
-    if logits.shape != labels.shape:
-        raise ValueError(
-            f"logits are {tuple(logits.shape)}, labels {tuple(labels.shape)}; expected equal shapes"
-        )
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    labels = labels.to(dtype)
+    labels, labelled = check_pixels(logits, labels, ignore_index)
     valid = (labels >= 0) & (labels <= 1)
-    ignored = torch.zeros_like(valid) if ignore_index is None else labels == ignore_index
-    check_labels(labels, valid | ignored)
-    valid &= ~ignored
+    if labelled is not None:
+        valid &= labelled
     correct = valid & ((logits >= 0) == (labels >= 0.5))
-    confidence = torch.where(valid, logits.to(dtype).abs().sigmoid(), 0.0)
+    confidence = torch.where(valid, logits.to(labels.dtype).abs().sigmoid(), 0.0)
     return torch.stack([valid.sum(), correct.sum(), confidence.sum()])

@@ -1,15 +1,17 @@
 """The layout of a run's folder.
 
-settings.json  train.txt  validation.txt  fingerprints.csv (hashes of these images and masks)
+settings.json  train.txt  validation.txt  fingerprints.json (of their images and masks)
 METHOD/        log.csv  alphas.csv  last.safetensors (checkpoint)  weights.safetensors (final)
                maps/SET/STEM.png  maps/SET.json (provenance of the maps)
-               RECALIBRATION.json (or .safetensors)  maps+RECALIBRATION/SET/STEM.png
+               RECALIBRATION.safetensors  maps+RECALIBRATION/SET/STEM.png
 metrics.json  metrics.csv  report.html
 .lock          empty; locked by the process that works on the run
 """
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,19 +20,18 @@ from typing import Any
 
 from torch import nn
 
+from aslp_lib.checks import fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.files import discard_partials, locked, read_csv, whole_folder, write, write_csv
+from aslp_lib.files import discard_partials, locked, whole_folder, write
+from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.networks.base import fill
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.tensors import load_tensors
+from aslp_lib.tensors import fill, load_tensors
 
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
 end, about 5 seconds later."""
-FINGERPRINTS = "fingerprints.csv"
-FINGERPRINT_COLUMNS = ("set", "stem", "image", "mask")
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class MethodFolder:
 
     def recalibration(self, name: str) -> Path:
         """Return the path of a fitted recalibration's parameters."""
-        return self.path / f"{name}{RECALIBRATIONS[name].suffix}"
+        return self.path / f"{name}.safetensors"
 
     def maps(self, name: str, recalibration: str | None = None) -> Path:
         """Return the folder of a set's maps.
@@ -170,29 +171,34 @@ class Run:
 
     def keep_lists(self, data: DataSplits) -> None:
         """Write the stems of the training and validation images, and their fingerprints."""
-        rows: list[tuple[str, ...]] = []
-        for part in (data.train, data.validation):
+        parts = (data.train, data.validation)
+        for part in parts:
             write(self.path / f"{part.name}.txt", "".join(f"{stem}\n" for stem in part.stems))
-            rows += [(part.name, stem, *pair) for stem, pair in part.fingerprints().items()]
-        write_csv(self.path / FINGERPRINTS, FINGERPRINT_COLUMNS, rows)
+        write(self.fingerprints, json.dumps({part.name: part.fingerprints() for part in parts}))
 
     def check_lists(self, data: DataSplits) -> None:
         """Raise ValueError if images or masks differ from those that the run began with.
 
-        The same error is raised if the table of their fingerprints is damaged.
+        The same error is raised if the file of their fingerprints is damaged.
         """
-        file = self.path / FINGERPRINTS
-        if not file.exists():  # The run was killed before it wrote them.
+        if not self.fingerprints.exists():  # The run was killed before it wrote them.
             return
-        rows = read_csv(file, FINGERPRINT_COLUMNS)
+        try:
+            began = json_object(self.fingerprints.read_text(encoding="utf-8"))
+            require("it", began, fits(began, dict[str, dict[str, str]]), "an object of objects")
+        except ValueError as error:
+            raise ValueError(
+                f"{self.fingerprints} does not hold the fingerprints of a run's images ({error}); "
+                "expected the file that was written. Restore it."
+            ) from error
         for part in (data.train, data.validation):
-            before = {r["stem"]: (r["image"], r["mask"]) for r in rows if r["set"] == part.name}
-            if changed := {stem for stem, _ in before.items() ^ part.fingerprints().items()}:
-                raise ValueError(
-                    f"{len(changed)} images or masks of the set {part.name} were added, removed or "
-                    f"changed since {self.path} began, such as {min(changed)}; expected the same "
-                    "files. Restore them, or start a new run."
-                )
+            before, since = began.get(part.name, {}), f"{self.path} began"
+            refuse_changed(part.name, before, part.fingerprints(), since, "start a new run")
+
+    @property
+    def fingerprints(self) -> Path:
+        """Path of the fingerprints of the training and validation images and masks."""
+        return self.path / "fingerprints.json"
 
     def method(self, name: str) -> MethodFolder:
         """Return the paths of a training method's files."""
@@ -225,12 +231,14 @@ def read_log(path: Path) -> list[dict[str, float]]:
         FileNotFoundError: there is no such file.
         ValueError: the table is damaged, has no rows or holds something else than numbers.
     """
-    rows = read_csv(path, ["epoch"])
     try:
-        if not rows:
-            raise ValueError("there are no rows")
-        return [{name: float(value) for name, value in row.items()} for row in rows]
-    except ValueError as error:
+        with path.open(newline="", encoding="utf-8") as file:
+            table = csv.DictReader(file, restval="", strict=True)
+            rows = [{name: float(value) for name, value in row.items()} for row in table]
+        if not rows or "epoch" not in rows[0]:
+            raise ValueError("there are no rows with an epoch")
+        return rows
+    except (ValueError, TypeError, csv.Error) as error:  # TypeError: of a row that is too long
         raise ValueError(
             f"{path} is not the log of a training run ({error}); expected a row of numbers for "
             "each epoch. Restore it, or train again."

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from aslp_lib.checks import json_object
 from aslp_lib.files import require_exists, write
@@ -53,6 +53,44 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, facts
 
 
+def fill(
+    network: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False
+) -> None:
+    """Load the tensors of a file into a network.
+
+    Args:
+        network: the network.
+        tensors: the tensors by name.
+        path: the file that holds the tensors, for error messages.
+        assign: make the tensors the network's, instead of copying their values. The network may
+            then be on the meta device.
+
+    Raises:
+        ValueError: the tensors are those of another network, have another dtype, or are not finite;
+            the message names one.
+    """
+    state = network.state_dict()
+    mismatched = sorted(state.keys() ^ tensors.keys()) or [
+        name for name in state if state[name].shape != tensors[name].shape
+    ]
+    if mismatched:
+        raise ValueError(
+            f"{path} holds the weights of another network: {len(mismatched)} entries are missing, "
+            f"unknown or of another shape, such as {mismatched[0]}; expected those of "
+            f"{type(network).__name__}. Choose another file."
+        )
+    for name, tensor in tensors.items():
+        if tensor.dtype != state[name].dtype:
+            raise ValueError(
+                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it."
+            )
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(
+                f"{path} holds NaN or infinity in {name}; expected finite weights. Create it again."
+            )
+    network.load_state_dict(tensors, assign=assign)
+
+
 def fingerprint(tensors: Mapping[str, Tensor]) -> str:
     """Compute the SHA-256 of the names, data types, shapes and values of tensors.
 
@@ -62,9 +100,9 @@ def fingerprint(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        # A tensor without dimensions cannot be viewed as bytes.
+        # A tensor without dimensions or without values cannot be viewed as bytes.
         values = tensor.detach().cpu().contiguous().reshape(-1)
-        digest.update(values.view(torch.uint8).numpy().data)
+        digest.update(values.view(torch.uint8).numpy().data if len(values) else b"")
     return digest.hexdigest()
 
 

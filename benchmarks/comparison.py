@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from timing import put_in_readme, spread
 
 from aslp_lib import console
@@ -29,7 +30,7 @@ from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.config import PRESETS
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect
-from aslp_lib.experiments.records import Record, by_label, of_method, one_per_seed, read
+from aslp_lib.experiments.records import NONE, by_label, of_method, one_per_seed, read, select
 from aslp_lib.experiments.seed_statistics import (
     Difference,
     difference,
@@ -92,19 +93,18 @@ def tried(method: str) -> list[RunConfiguration]:
     return [RunConfiguration(method, {**common, name: value}) for value in values]
 
 
-def chosen(grid: Sequence[Record]) -> dict[str, RunConfiguration]:
+def chosen(grid: pd.DataFrame) -> dict[str, RunConfiguration]:
     """Return the configuration of each method with the lowest validation NLL."""
-    methods = dict.fromkeys(record["method"] for record in grid)
     return {
         name: min(tried(name), key=lambda configuration: nll(grid, configuration))
-        for name in methods
+        for name in grid.method.unique()
     }
 
 
-def nll(grid: Sequence[Record], configuration: RunConfiguration) -> float:
+def nll(grid: pd.DataFrame, configuration: RunConfiguration) -> float:
     """Return the validation NLL of a configuration, which has one training in the grid."""
-    (record,) = of_method(grid, configuration.method, configuration.options)
-    return float(record["nll"])
+    (nll,) = of_method(grid, configuration.method, configuration.options).nll
+    return float(nll)
 
 
 def compared(best: dict[str, RunConfiguration], preset: str) -> list[RunConfiguration]:
@@ -156,7 +156,7 @@ def make_grid(path: Path, processes: int) -> None:
     collect(grid, path / GRID_FILE, processes)
 
 
-def make(preset: str, seeds: int, processes: int, path: Path, grid: Sequence[Record]) -> None:
+def make(preset: str, seeds: int, processes: int, path: Path, grid: pd.DataFrame) -> None:
     """Train and score all configurations."""
     best, settings = chosen(grid), PRESETS[preset]
     if preset == "small":
@@ -188,7 +188,7 @@ def tables(folder: Path = RESULTS) -> str:
     return "\n\n".join(parts)
 
 
-def of_grid(grid: Sequence[Record]) -> str:
+def of_grid(grid: pd.DataFrame) -> str:
     """Format the grid of each method with its validation NLL as a table."""
     rows, best = [], chosen(grid)
     for method in (method for method in best if method in GRID):
@@ -203,30 +203,30 @@ def of_grid(grid: Sequence[Record]) -> str:
 
 
 def of_records(
-    records: Sequence[Record], facts: dict, preset: str, best: dict[str, RunConfiguration]
+    records: pd.DataFrame, facts: dict, preset: str, best: dict[str, RunConfiguration]
 ) -> list[str]:
     """Format the tables of a preset."""
-    names = list(dict.fromkeys(record["set"] for record in records))
+    names = [*records["set"].unique()]
     inside = "test" if preset == "demo" else "validation"
     further = ["shifted", "textures"] if preset == "demo" else names[1:3]
     corrupted = [name for name in names if ", " in name]
     data = "Embedded data" if preset == "demo" else "Real images"
-    seeds = len({record["seed"] for record in records})
+    seeds = records.seed.nunique()
     torch = facts["versions"]["torch"].split("+")[0]
     parts = [
         f"{data}, preset `{preset}`, {seeds} seeds, {facts['date']}, torch {torch}. "
         f"Percent, mean ± standard deviation over seeds; corrupted: mean over "
         f"{', '.join(name.split(', ')[1] for name in corrupted)} of {corrupted[0].split(', ')[0]}."
     ]
-    as_trained = [record for record in records if record["recalibration"] is None]
+    as_trained = records[records.recalibration == NONE]
     columns = [(inside, key) for key in ("ece", "oe", "accuracy", "brier")]
     columns += [(name, "ece") for name in further] + [(tuple(corrupted), "ece")]
     parts.append(table(as_trained, columns, "as trained"))
     for kind in ("temperature_scaling", "image_wise_shrinkage"):
-        rows = [record for record in records if record["recalibration"] == kind]
+        rows = records[records.recalibration == kind]
         parts.append(table(rows, columns, f"with {RECALIBRATIONS[kind].label}", bare=True))
     for method in CLOSELY:
-        rows = [record for record in records if record["method"] == method]
+        rows = records[records.method == method]
         parts.append(table(rows, columns, f"{METHOD_LABELS[method]}, recalibrated"))
     parts.append(of_differences(records, names, best))
     return parts
@@ -236,7 +236,7 @@ Columns = Sequence[tuple[str | tuple[str, ...], str]]
 """Set, or sets to average over, and score of each column."""
 
 
-def table(records: Sequence[Record], columns: Columns, title: str, *, bare: bool = False) -> str:
+def table(records: pd.DataFrame, columns: Columns, title: str, *, bare: bool = False) -> str:
     """Format a table with a row per method and recalibration and a column per set and score.
 
     Args:
@@ -251,24 +251,24 @@ def table(records: Sequence[Record], columns: Columns, title: str, *, bare: bool
         for where, key in columns
     ]
     rows = []
-    grouped = {name: by_label(records, name) for name in {record["set"] for record in records}}
+    grouped = {name: by_label(records, name) for name in records["set"].unique()}
     for label, first in grouped[str(columns[0][0])].items():
         cells = [str(len(first))]
         for where, key in columns:
             sets = where if isinstance(where, tuple) else (where,)
             groups = [grouped[name][label] for name in sets]
-            by_seed = np.mean([[record[key] for record in group] for group in groups], axis=0)
+            by_seed = np.mean([group.sort_values("seed")[key] for group in groups], axis=0)
             cells.append(spread(by_seed.tolist()))
         rows.append([label.split(" + ")[0] if bare else label, *cells])
     return markdown_table([title, "seeds", *head], rows)
 
 
 SUMMARY = (
-    ("bce", None), ("bce", "temperature_scaling"), ("bce", "corruption_temperature"),
-    ("bce", "image_wise_temperature"), ("early_stopping", None), ("label_smoothing", None),
-    ("constant_alpha", None), ("calibration", None), ("measured_gap", None),
+    ("bce", NONE), ("bce", "temperature_scaling"), ("bce", "corruption_temperature"),
+    ("bce", "image_wise_temperature"), ("early_stopping", NONE), ("label_smoothing", NONE),
+    ("constant_alpha", NONE), ("calibration", NONE), ("measured_gap", NONE),
     ("calibration", "temperature_scaling"), ("calibration", "image_wise_temperature"),
-    ("corruption_augmentation", None),
+    ("corruption_augmentation", NONE),
 )  # fmt: skip
 """Methods and recalibrations in the tables of `docs/results.md`."""
 
@@ -276,14 +276,14 @@ SUMMARY = (
 def summary(preset: str, folder: Path = RESULTS) -> str:
     """Format a preset's table of `docs/results.md`."""
     records, best = read(folder / FILES[preset]), chosen(read(folder / GRID_FILE))
-    rows = [
-        record
-        for method, kind in SUMMARY
-        if method in best
-        for record in of_method(records, method, best[method].options)
-        if record["recalibration"] == kind
-    ]
-    names = list(dict.fromkeys(record["set"] for record in rows))
+    rows = pd.concat(
+        [
+            select(records, {method: best[method].options}, [kind])
+            for method, kind in SUMMARY
+            if method in best
+        ]
+    )
+    names = [*rows["set"].unique()]
     corrupted = tuple(name for name in names if ", " in name)
     if preset == "demo":
         columns = [("test", key) for key in ("ece", "oe", "accuracy", "brier")]
@@ -300,7 +300,7 @@ def markers(preset: str) -> tuple[str, str]:
 
 
 def of_differences(
-    records: Sequence[Record], names: Sequence[str], best: dict[str, RunConfiguration]
+    records: pd.DataFrame, names: Sequence[str], best: dict[str, RunConfiguration]
 ) -> str:
     """Format the differences ASLP minus BCE and label noise minus label smoothing.
 
@@ -313,14 +313,14 @@ def of_differences(
             RunConfiguration("bce"),
             kind,
         )
-        for kind in (None, "temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
+        for kind in (NONE, "temperature_scaling", "image_wise_shrinkage", "image_wise_temperature")
         for rule in ("calibration", "measured_gap")
     ]
     noisy = best["constant_alpha"]
     smooth = RunConfiguration("label_smoothing", {"epsilon": strength_of(noisy)})
     pairs += [
         (f"constant alpha: sampled - expected targets, both {_with(kind)}", noisy, smooth, kind)
-        for kind in (None, "temperature_scaling", "image_wise_shrinkage")
+        for kind in (NONE, "temperature_scaling", "image_wise_shrinkage")
     ]
     sets = [name for name in names if ", " not in name][:4]
     scores = ("ece", "brier")
@@ -337,29 +337,29 @@ def of_differences(
     return markdown_table(["difference, points", *head], rows)
 
 
-def _with(kind: str | None) -> str:
+def _with(kind: str) -> str:
     """Describe a recalibration in the label of a row."""
-    return "as trained" if kind is None else f"with {RECALIBRATIONS[kind].label}"
+    return "as trained" if kind == NONE else f"with {RECALIBRATIONS[kind].label}"
 
 
 def _points(paired: Difference) -> str:
     """Format a difference in percentage points, in bold if its interval excludes zero."""
-    text = f"{100 * paired.mean:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
+    text = f"{100 * paired.value:+.2f} [{100 * paired.low:+.2f}, {100 * paired.high:+.2f}]"
     return f"**{text}**" if paired.excludes_zero else text
 
 
-def of_alphas(records: Sequence[Record], name: str) -> str:
+def of_alphas(records: pd.DataFrame, name: str) -> str:
     """Format the perturbation levels at the end of training as a table."""
-    adaptive = [r for r in records if "alpha" in r and r["recalibration"] is None]
+    adaptive = records[records.alpha_mean.notna() & (records.recalibration == NONE)]
     rows = []
     for label, group in by_label(adaptive, name).items():
-        alphas = [[record["alpha"][key] for record in group] for key in ("mean", "p10", "p90")]
+        alphas = [group[f"alpha_{key}"].tolist() for key in ("mean", "p10", "p90")]
         rows.append([label, str(len(group)), *(spread(values, 1, 3) for values in alphas)])
     head = ["perturbation levels at the end", "seeds", "mean", "10 %", "90 %"]
     return markdown_table(head, rows)
 
 
-def of_ranks(records: Sequence[Record]) -> str:
+def of_ranks(records: pd.DataFrame) -> str:
     """Format the rank correlation of each score with the posterior error."""
     sets = ("test", "shifted", "textures")
     ranks = {name: rank_correlation_with_posterior_error(records, name) for name in sets}

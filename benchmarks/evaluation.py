@@ -33,12 +33,12 @@ from PIL import Image, ImageFilter
 from timing import peak_megabytes, put_in_readme, rounds
 from tqdm import tqdm
 
-from aslp_lib.data.images import read_map, read_mask
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
+from aslp_lib.maps.count import ReadOptions, count_folders
+from aslp_lib.maps.read import read_map, read_mask
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.maps import ReadOptions, count_folders
 
 RESULTS = Path(__file__).parent / "results" / "evaluation.json"
 COMMAND_MAPS = 1000
@@ -297,7 +297,7 @@ def main() -> None:
             "images": arguments.maps,
             "microseconds": 1e6 * spent / arguments.maps,
             "megabytes_over_decoding": over,
-            "counts_megabytes": (counts.table.nbytes + counts.quadrants.nbytes) / 2**20,
+            "counts_megabytes": (counts.table.nbytes + counts.columns["quadrants"].nbytes) / 2**20,
         },
     }
     write(RESULTS, json.dumps(results, indent=1) + "\n")

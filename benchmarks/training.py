@@ -79,14 +79,14 @@ def plain(settings: Settings, folder: Folder) -> Callable[[], object]:
 def ours(settings: Settings, folder: Folder) -> Callable[[], object]:
     """Return a function that trains for an epoch by the library's loop, reading the image files."""
     accelerator = accelerator_for(settings)
-    network, optimizer, state = prepare(settings, "calibration", len(folder), accelerator)
+    state = prepare(settings, "calibration", len(folder), accelerator)
     state.method.alphas.observe(0.95)
     batches = Batches(folder, settings.num_workers, accelerator)
     epochs = iter(range(settings.epochs))
 
     def epoch() -> None:
         bar = tqdm(disable=True)
-        run_epoch(next(epochs), settings, batches, network, optimizer, state, bar)
+        run_epoch(next(epochs), settings, batches, state, bar)
 
     return epoch
 

@@ -43,7 +43,7 @@ from aslp_lib.data.base import DataSplits, SaliencySet, derived_seed
 from aslp_lib.data.shapes import SHIFTED, TEST, ShapelessTextures, Shapes
 from aslp_lib.files import write
 from aslp_lib.methods import METHODS, Draws, Method
-from aslp_lib.methods.aslp import ASLP, perturbed_targets
+from aslp_lib.methods.aslp import ASLP, sc_bce
 from aslp_lib.methods.base import NoOptions
 from aslp_lib.methods.constant_alpha import ConstantAlpha, ConstantAlphaOptions
 from aslp_lib.metrics import calibration, scores
@@ -119,10 +119,9 @@ class Replay(Method[NoOptions]):
         super().__init__(images, options)
         self.register_buffer("epoch", torch.tensor(0))
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha = self.schedule[self.epoch][index]
-        targets = perturbed_targets(labels, alpha, HARD_INVERSION, draws, expected=False)
-        return super().loss(logits, targets, index, draws)
+        return sc_bce(logits, labels, alpha, HARD_INVERSION, draws, expected=False)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epoch += 1
@@ -137,8 +136,9 @@ class FrozenSwitch(ConstantAlpha):
     name, label = "frozen_switch", "constant alpha, frozen switch"
     uniform: Tensor
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return super().loss(logits, labels, index, replace(draws, uniform=self.uniform[index]))
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        draws = replace(draws, uniform=self.uniform[index])
+        return super().pixel_losses(logits, labels, index, draws)
 
 
 @dataclass(frozen=True)
@@ -382,7 +382,7 @@ def scored(logits: Tensor, labels: Tensor, dataset: SaliencySet) -> list[dict[st
         dataset: the set, with its `posterior` or `fields` if it has them.
     """
     p, y, fields = torch.sigmoid(logits), labels.double(), dataset.fields
-    counts = replace(Counts.from_probabilities(p, labels, GREY_LEVELS), groups=fields)
+    counts = Counts.from_probabilities(p, labels, GREY_LEVELS).with_columns(groups=fields)
     exact = {
         "nll": torch.nn.functional.binary_cross_entropy_with_logits(logits, y, reduction="none"),
         "brier": (p - y) ** 2,

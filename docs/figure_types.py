@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 from aslp_lib.course import recorded
 from aslp_lib.evaluation import figures
 from aslp_lib.experiments import figures as seed_figures
-from aslp_lib.experiments.records import by_label, of_method, read
+from aslp_lib.experiments.records import NONE, by_label, read, select
 from aslp_lib.experiments.seed_statistics import difference
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics import SCORES
@@ -40,12 +40,7 @@ def _run() -> dict[str, Any]:
     test = recorded.SETTINGS.load_data().tests["test"]
     networks = {METHOD_LABELS[method]: recorded.load(method) for method in recorded.METHODS}
     records = read(ROOT / "benchmarks" / "results" / "comparison_shapes.json")
-    chosen = [
-        record
-        for method, options in METHODS
-        for record in of_method(records, method, options)
-        if record["recalibration"] in (None, "temperature_scaling")
-    ]
+    chosen = select(records, dict(METHODS), [NONE, "temperature_scaling"])
     return {
         "counts": {k: validate(net, test, recorded.SETTINGS) for k, net in networks.items()},
         "test": test,
@@ -57,7 +52,7 @@ def _run() -> dict[str, Any]:
 
 def _scores(score: str, name: str = "test") -> dict[str, list[float]]:
     groups = _run()["groups"][name]
-    return {label: [record[score] for record in group] for label, group in groups.items()}
+    return {label: group[score].tolist() for label, group in groups.items()}
 
 
 def _differences() -> Figure:

@@ -30,12 +30,12 @@ from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.shapes import shapes
 from aslp_lib.evaluation import figures
 from aslp_lib.files import write
+from aslp_lib.maps.write import to_png
 from aslp_lib.metrics import SCORES, scores
 from aslp_lib.metrics.accumulator import CountsAccumulator
 from aslp_lib.metrics.bootstrap import reliability_tables
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks.small import TinyUNet
-from aslp_lib.prediction.predict import to_png
 from aslp_lib.recalibration import Temperature
 
 BATCH_SIZE = 10
@@ -127,7 +127,7 @@ def compare(epochs: int, seed: int, device: str, out: Path) -> dict[str, Counts]
         binary_masks = write_maps(out / "masks", test_set.stems, masks) // 255
         for name, z in {
             label: logits,
-            f"{label} + temperature scaling": temperature.apply(logits),
+            f"{label} + temperature scaling": temperature(logits),
         }.items():
             maps = write_maps(out / "maps" / name, test_set.stems, z.sigmoid())
             counts[name] = Counts.from_maps(maps, binary_masks)

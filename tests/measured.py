@@ -13,7 +13,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas
 
 sys.path.append(
@@ -23,7 +22,7 @@ sys.path.append(
 import comparison
 
 from aslp_lib.course import trial
-from aslp_lib.experiments.records import one_per_seed, read
+from aslp_lib.experiments.records import NONE, one_per_seed, read
 from aslp_lib.experiments.seed_statistics import (
     difference,
     rank_correlation_with_posterior_error,
@@ -87,7 +86,7 @@ def records() -> list[tuple[str, ...]]:
 # Differences over seeds.
 
 
-def scores_of(source: str, part: str, way: str) -> list[dict]:
+def scores_of(source: str, part: str, way: str) -> pandas.DataFrame:
     """The scores of a training method on a set, one record per seed.
 
     Args:
@@ -104,7 +103,7 @@ def scores_of(source: str, part: str, way: str) -> list[dict]:
     else:
         options = chosen[method].options
     return one_per_seed(
-        read(RESULTS / comparison.FILES[source]), part, method, recalibration or None, **options
+        read(RESULTS / comparison.FILES[source]), part, method, recalibration or NONE, **options
     )
 
 
@@ -117,13 +116,12 @@ def change(
     interval lies outside, and is not resolved otherwise.
     """
     first, second = (scores_of(source, part, way) for way in (before, after))
-    seeds = {run["seed"] for run in first} & {run["seed"] for run in second}
-    first, second = ([run for run in runs if run["seed"] in seeds] for runs in (first, second))
+    seeds = set(first.seed) & set(second.seed)
+    first, second = (runs[runs.seed.isin(seeds)] for runs in (first, second))
     result, title = difference(second, first, score), SCORES[score]
-    means = (title.text(float(np.mean([run[score] for run in runs]))) for runs in (first, second))
-    mean, *bounds = (title.text(value, "+") for value in (result.mean, result.low, result.high))
+    means = (title.text(runs[score].mean()) for runs in (first, second))
     text = (
-        f"{title.title} {' → '.join(means)} {title.unit} ({mean} [{', '.join(bounds)}]), "
+        f"{title.title} {' → '.join(means)} {title.unit} ({result.text(title, '+')}), "
         f"{len(seeds)} seeds"
     )
     inside = low <= result.low and result.high <= high
@@ -174,9 +172,9 @@ def ranks() -> Measured:
 
 def alphas_of_images() -> Measured:
     """Whether alphas differ between photographs at the end of a training with MC."""
-    alphas = [run["alpha"] for run in scores_of("small", "validation", "calibration")]
-    low, high = (np.mean([alpha[name] for alpha in alphas]) for name in ("p10", "p90"))
-    text = f"80 % of alphas within {low:.3f} to {high:.3f}, {len(alphas)} seeds"
+    runs = scores_of("small", "validation", "calibration")
+    low, high = runs.alpha_p10.mean(), runs.alpha_p90.mean()
+    text = f"80 % of alphas within {low:.3f} to {high:.3f}, {len(runs)} seeds"
     return Measured(text, high > low)
 
 
@@ -184,10 +182,7 @@ def entropy_ends_at_zero() -> Measured:
     """Whether ME leaves no perturbation at the end of a training on synthetic data."""
     runs = read(RESULTS / comparison.TECHNIQUE_FILE)
     alphas = {
-        name: [
-            run["alpha"]["mean"]
-            for run in one_per_seed(runs, "test", "entropy", None, technique=name)
-        ]
+        name: one_per_seed(runs, "test", "entropy", technique=name).alpha_mean
         for name in ("M", "SI", "HI")
     }
     largest = ", ".join(f"{name} {max(means):.3f}" for name, means in alphas.items())

@@ -2,6 +2,7 @@
 
 import claims
 import measured
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -33,7 +34,7 @@ def test_the_interval_over_seeds_decides_the_status(monkeypatch, after, falls, s
     monkeypatch.setattr(
         measured,
         "scores_of",
-        lambda source, part, way: [{"seed": i, "ece": ece} for i, ece in enumerate(ways[way])],
+        lambda source, part, way: pd.DataFrame({"seed": range(len(ways[way])), "ece": ways[way]}),
     )
 
     def status_and_numbers(quantity):

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from aslp_lib.config import PRESETS
@@ -30,7 +31,8 @@ def test_every_method_with_a_choice_is_tried_three_times(comparison):
             own = getattr(settings.hyperparameters, METHODS[method].family, None)
             assert all(getattr(own, key) == each for key, each in candidate.options.items())
     nll = {1.0: 0.5, 2.0: 0.3, 3.0: 0.4}
-    grid = [{"method": "focal", "options": {"gamma": g}, "nll": each} for g, each in nll.items()]
+    rows = [{"method": "focal", "options": {"gamma": g}, "nll": each} for g, each in nll.items()]
+    grid = pd.DataFrame(rows)
     assert comparison.chosen(grid)["focal"].options == {"gamma": 2.0}  # of the least NLL
 
 

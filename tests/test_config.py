@@ -68,6 +68,11 @@ def test_a_setting_that_cannot_be_is_named(name, value, message):
     ("changes", "message"),
     [
         ({"augment_at": "image"}, "crop is 'anywhere'; expected 'centred' with augment_at=image"),
+        (
+            {"ignore_index": 255, "augment": True, "augment_at": "image", "crop": "centred"},
+            "augment_at is 'image'; expected network with ignore_index",
+        ),
+        ({"ignore_index": 255, "soft_masks": True}, "soft_masks is True"),
         ({"methods": ()}, "methods is ..; expected one method or more"),
         (
             {

@@ -32,6 +32,10 @@ NEEDED = {
     "run": (("run", "--help"), {"torch"}),
     "textures": (("textures", "--help"), set()),
     "score": (MAPS, set()),
+    "recalibrate": (
+        ("recalibrate", "--fit-maps", "Test/SOD/GT", "--fit-masks", "Test/SOD/GT"),
+        {"torch"},
+    ),
     "report": ((*MAPS, "--report", "r.html"), {"matplotlib"}),
 }
 """Name -> command, and those of the heavy modules that it imports."""

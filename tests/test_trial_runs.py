@@ -61,15 +61,14 @@ def test_replay_uses_the_alphas_of_its_epoch(data):
 
 def test_the_frozen_switch_never_changes(data, monkeypatch):
     seen = []
-    original = trial.perturbed_targets
+    original = trial.sc_bce
 
-    def noted(labels, alpha, technique, draws, *, expected):
-        targets = original(labels, alpha, technique, draws, expected=expected)
-        inverted = (targets != labels).flatten(1).all(1).tolist()
+    def noted(logits, labels, alpha, technique, draws, *, expected):
+        inverted = (draws.uniform < alpha).tolist()
         seen.extend(zip(draws.images, inverted, strict=True))
-        return targets
+        return original(logits, labels, alpha, technique, draws, expected=expected)
 
-    monkeypatch.setattr(constant_alpha, "perturbed_targets", noted)
+    monkeypatch.setattr(constant_alpha, "sc_bce", noted)
     trial.trained(trial.Arm("F", "frozen_switch", {"technique": "HI", "alpha": 0.5}), SHORT, data)
     by_image = {image: {flag for i, flag in seen if i == image} for image in range(10)}
     assert all(len(flags) == 1 for flags in by_image.values())

@@ -21,11 +21,12 @@ from torch import Tensor, nn
 from aslp_lib.aslp.perturbation import (
     RELEASE,
     Technique,
-    check_labels,
+    check_pixels,
     check_technique,
     check_tensors,
 )
 from aslp_lib.aslp.rules import RULES
+from aslp_lib.checks import require
 
 Dynamics = Literal["stable", "release"]
 
@@ -101,20 +102,13 @@ def release_gradient(
 
 def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
     """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
-    check_tensors(logits=logits, labels=labels)
-    if logits.shape != labels.shape:
-        raise ValueError(
-            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
-            f"{tuple(labels.shape)}"
-        )
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    labels = labels.to(dtype)
+    labels, labelled = check_pixels(logits, labels, ignore_index)
     valid = (labels >= 0) & (labels <= 1)
-    labelled = torch.ones_like(valid) if ignore_index is None else labels != ignore_index
-    check_labels(labels, valid | ~labelled)
-    half_margin = torch.where(valid, (labels - 0.5) * logits.to(dtype), torch.nan)
+    half_margin = torch.where(valid, (labels - 0.5) * logits.to(labels.dtype), torch.nan)
+    if labelled is None:
+        return _image_means(half_margin)
     half_margin = torch.where(labelled, half_margin, 0.0)
-    return _image_means(half_margin) / _image_means(labelled.to(dtype))
+    return _image_means(half_margin) / _image_means(labelled.to(labels.dtype))
 
 
 def _image_means(values: Tensor) -> Tensor:
@@ -194,8 +188,16 @@ class AdaptiveAlpha(nn.Module):
     ) -> None:
         super().__init__()
         check_technique(technique)
-        _check_choice("rule", rule, tuple(RULES))
-        _check_choice("dynamics", dynamics, get_args(Dynamics))
+        require("images", images, images >= 1, "at least 1")
+        require("rule", rule, rule in RULES, f"one of {', '.join(RULES)}")
+        kinds = get_args(Dynamics)
+        require("dynamics", dynamics, dynamics in kinds, f"one of {', '.join(kinds)}")
+        if dynamics == "release":
+            expected = "'calibration' or 'entropy' with dynamics='release'. Use dynamics='stable'."
+            require("rule", rule, RULES[rule].has_constraint, expected)
+        else:
+            expected = "dynamics='release', which the technique 'release' (beta = 4) needs"
+            require("dynamics", dynamics, technique != RELEASE, expected)
         non_negative = {
             "alpha_step_size": alpha_step_size,
             "constraint_weight": constraint_weight,
@@ -203,21 +205,11 @@ class AdaptiveAlpha(nn.Module):
             "warm_up": warm_up,
         }
         for name, value in non_negative.items():
-            if not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value}; expected a finite number of at least 0")
-        if images < 1:
-            raise ValueError(f"images is {images}; expected at least 1")
-        if technique == RELEASE and dynamics != "release":
-            raise ValueError(
-                f"dynamics is {dynamics!r}; expected dynamics='release', which the technique "
-                "'release' (beta = 4) needs"
-            )
+            require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
         self.warm_up = warm_up
         self.rule = RULES[rule](technique, bound_gain)
-        if dynamics == "release":
-            self.rule.constraint(torch.zeros(1))  # raises an error unless the rule defines R_i
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
         module: Any = self  # torch does not annotate this method
@@ -281,7 +273,10 @@ class AdaptiveAlpha(nn.Module):
                 "torch.float64. Convert them with alphas.float(): half precision loses small steps."
             )
         check_tensors(index=index, logits=logits, labels=labels)
-        self._check_index(index, len(logits))
+        shape = (len(logits),)
+        expected = f"{shape}, one index for each image of logits"
+        require("the shape of index", tuple(index.shape), index.shape == shape, expected)
+        check_images(index, len(self))
         index = index.to(self.alpha.device, torch.long)
         old, release = self.alpha[index], self.dynamics == "release"
         gradient_of_rows = release_gradient if release else alpha_gradient
@@ -291,14 +286,6 @@ class AdaptiveAlpha(nn.Module):
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
         self.alpha[index] = torch.where(moves, new, old)
-
-    def _check_index(self, index: Tensor, images: int) -> None:
-        if index.shape != (images,):
-            raise ValueError(
-                f"index has shape {tuple(index.shape)}; expected ({images},), one index for each "
-                "image of logits"
-            )
-        check_images(index, len(self))
 
     def _image_gradient(
         self, gradient: Tensor, index: Tensor, labels: Tensor, ignore_index: int | None
@@ -333,8 +320,8 @@ class AdaptiveAlpha(nn.Module):
             ValueError: a value is outside [0, 1], or the rule needs the missing confidence.
         """
         for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise ValueError(f"{name} is {value}; expected a fraction in [0, 1]")
+            valid = value is None or 0.0 <= value <= 1.0
+            require(name, value, valid, "a fraction in [0, 1]")
         self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
 
@@ -393,14 +380,6 @@ def check_images(index: Tensor, images: int) -> None:
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":
+        expected = f"0 to {images - 1}, for {images} training images"
         for i in index.flatten().tolist():
-            if not 0 <= i < images:
-                raise ValueError(
-                    f"image index {i} is out of range; expected 0 to {images - 1}, for {images} "
-                    "training images"
-                )
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(choices)}")
+            require("an image index", i, 0 <= i < images, expected)

@@ -8,9 +8,8 @@ from torch.nn import functional as F
 
 from aslp_lib.aslp.perturbation import (
     Technique,
-    check_labels,
+    check_pixels,
     check_technique,
-    check_tensors,
     expected_targets,
     sampled_targets,
 )
@@ -26,6 +25,8 @@ def sc_bce_with_logits(
     reduction: str = "mean",
     ignore_index: int | None = None,
     generator: torch.Generator | None = None,
+    uniform: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Compute SC-BCE, the self-calibrating binary cross entropy, in nats.
 
@@ -46,9 +47,9 @@ def sc_bce_with_logits(
     Args:
         logits: (N, ...) outputs z of the network. If one is NaN or infinite, the mean is NaN, as
             with torch's own loss.
-        labels: labels y of the same shape, in {0, 1}, or `ignore_index`. Other values raise an
-            error on a CPU; on other devices they are not checked, because the check would
-            synchronise the device.
+        labels: labels y of the same shape, in {0, 1}, in between for soft labels, or
+            `ignore_index`. Other values raise an error on a CPU; on other devices they are not
+            checked, because the check would synchronise the device.
         alpha: (N,) perturbation level of each image, or one number for all, in [0, 1].
         technique: the perturbation technique, which sets beta.
         use_expected_targets: use the expected target instead of sampling Z. The expected loss is
@@ -58,6 +59,7 @@ def sc_bce_with_logits(
             -1. Their logits may have any value. If no pixel remains, the loss is 0, not NaN.
         generator: random generator of the switches and the noise. Nothing is drawn if alpha is 0
             for all images (on a CPU; see `sampled_targets`).
+        uniform, noise: random numbers to use instead of new draws; see `sampled_targets`.
 
     Raises:
         TypeError: logits or labels are not tensors, or the technique is not a `Technique`.
@@ -65,27 +67,18 @@ def sc_bce_with_logits(
             a CPU).
     """
     check_technique(technique)
-    check_tensors(logits=logits, labels=labels)
-    if logits.shape != labels.shape:
-        raise ValueError(
-            f"logits have shape {tuple(logits.shape)}; expected the shape of labels, "
-            f"{tuple(labels.shape)}"
-        )
-    # Labels are compared in at least single precision: half precision would round 2049 to 2048,
-    # and in unsigned 8-bit integers -1 is 255.
-    labels, weight = labels.to(torch.promote_types(logits.dtype, torch.float32)), None
-    if ignore_index is not None:
-        ignored = labels == ignore_index
-        logits, labels = logits.masked_fill(ignored, 0), labels.masked_fill(ignored, 0)
-        weight = (~ignored).to(logits.dtype)
-    check_labels(labels, labels * labels == labels, "0 or 1")  # only 0 and 1 are their own squares
+    labels, labelled = check_pixels(logits, labels, ignore_index)
+    weight = None
+    if labelled is not None:
+        logits, labels = logits.masked_fill(~labelled, 0), labels.masked_fill(~labelled, 0)
+        weight = labelled.to(logits.dtype)
     labels = labels.to(logits.dtype)
     if reduction == "mean" and not labels.numel():
         reduction = "sum"
     if use_expected_targets:
         targets = expected_targets(labels, alpha, technique)
     else:
-        targets = sampled_targets(labels, alpha, technique, generator)
+        targets = sampled_targets(labels, alpha, technique, generator, uniform=uniform, noise=noise)
     loss = F.binary_cross_entropy_with_logits(logits, targets, weight=weight, reduction=reduction)
     if weight is not None and reduction == "mean":
         labelled_fraction = weight.mean(dtype=loss.dtype)

@@ -9,12 +9,15 @@ method figure.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 import torch
 from torch import Tensor
+
+from aslp_lib.checks import require, require_one_channel, require_type
 
 
 @dataclass(frozen=True)
@@ -47,17 +50,13 @@ class Technique:
     unbounded: bool = False
 
     def __post_init__(self) -> None:
-        if not (0.0 <= self.beta <= 2.0 or (self.unbounded and self.beta > 2.0)):
-            raise ValueError(
-                f"beta is {self.beta}; expected a number in [0, 2]: 0 keeps the label, 1 replaces "
-                "it by 1/2, 2 inverts it"
-            )
-        largest_noise = max(min(self.beta, 2 - self.beta) / 2, 0.0)
-        if not 0.0 <= self.noise <= largest_noise:
-            raise ValueError(
-                f"noise is {self.noise} with beta = {self.beta}; expected a number in "
-                f"[0, {largest_noise:g}], which keeps perturbed labels inside [0, 1]"
-            )
+        valid = 0.0 <= self.beta <= (math.inf if self.unbounded else 2.0)
+        expected = "a number in [0, 2]: 0 keeps the label, 1 replaces it by 1/2, 2 inverts it"
+        require("beta", self.beta, valid, expected)
+        largest = max(min(self.beta, 2 - self.beta) / 2, 0.0)
+        kept = f"with beta = {self.beta}, which keeps perturbed labels inside [0, 1]"
+        expected = f"a number in [0, {largest:g}] {kept}"
+        require("noise", self.noise, 0.0 <= self.noise <= largest, expected)
 
     @property
     def alpha_limit(self) -> float:
@@ -69,10 +68,9 @@ class Technique:
         """Variance of the pixel noise, a standard normal truncated to [-noise, noise]."""
         if self.noise == 0:
             return 0.0
-        half_width = torch.tensor(self.noise, dtype=torch.float64)
-        density = torch.exp(-(half_width**2) / 2) / (2 * torch.pi) ** 0.5
-        mass = torch.erf(half_width / 2**0.5)
-        return float(1 - 2 * half_width * density / mass)
+        density = math.exp(-(self.noise**2) / 2) / math.sqrt(2 * math.pi)
+        mass = math.erf(self.noise / math.sqrt(2))
+        return 1 - 2 * self.noise * density / mass
 
 
 HARD_INVERSION = Technique("HI", beta=2.0)
@@ -118,8 +116,7 @@ def disturb_label(rate: float) -> tuple[float, Technique]:
     Raises:
         ValueError: rate is outside [0, 1].
     """
-    if not 0.0 <= rate <= 1.0:
-        raise ValueError(f"rate is {rate}; expected a probability in [0, 1]")
+    require("rate", rate, 0.0 <= rate <= 1.0, "a probability in [0, 1]")
     return rate / 2, HARD_INVERSION
 
 
@@ -152,14 +149,10 @@ def perturb(
     labels = _checked(labels)
     perturbed = (1 - technique.beta) * labels + technique.beta / 2
     if technique.noise:
-        if noise is not None and noise.shape != labels.shape:
-            raise ValueError(
-                f"noise has shape {tuple(noise.shape)}; expected the shape of labels, "
-                f"{tuple(labels.shape)}"
-            )
         if noise is None:
             device = generator.device if generator is not None else labels.device
             noise = pixel_noise(labels.shape, technique, generator, labels.dtype, device)
+        check_shape("noise", noise, labels)
         perturbed = perturbed + noise.to(labels.device, non_blocking=True)
     return perturbed
 
@@ -266,12 +259,15 @@ def check_technique(technique: Technique) -> None:
 
 def check_tensors(**values: Tensor) -> None:
     """Raise TypeError, with the name of the argument, unless all values are tensors."""
+    remedy = "Convert an array with torch.from_numpy, and a list with torch.tensor."
     for name, value in values.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"the type of {name} is {type(value).__name__}; expected a tensor. Convert an "
-                "array with torch.from_numpy, and a list with torch.tensor."
-            )
+        require_type(name, value, Tensor, f"a tensor. {remedy}")
+
+
+def check_shape(name: str, values: Tensor, labels: Tensor) -> None:
+    """Raise ValueError unless values have the shape of the labels."""
+    expected = f"that of labels, {tuple(labels.shape)}"
+    require(f"the shape of {name}", tuple(values.shape), values.shape == labels.shape, expected)
 
 
 def check_labels(
@@ -291,21 +287,39 @@ def check_labels(
         raise ValueError(
             f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
             f"expected {expected}. Divide a mask of 0 and 255 by 255, and exclude pixels without a "
-            "label with ignore_index."
+            "label with ignore_index. Of several classes, take one against the rest, labels == k."
         )
 
 
+def check_pixels(
+    logits: Tensor, labels: Tensor, ignore_index: int | None
+) -> tuple[Tensor, Tensor | None]:
+    """Check the logits and labels of a batch.
+
+    Returns:
+        The labels in at least single precision, because half precision would round 2049 to 2048
+        and 1.0001 to 1, and in unsigned 8-bit integers -1 is 255; and a mask of the pixels that
+        have a label, or None if there is no `ignore_index`.
+
+    Raises:
+        TypeError: logits or labels are not tensors.
+        ValueError: the shapes differ, or a label is invalid (on a CPU).
+    """
+    check_tensors(logits=logits, labels=labels)
+    require_one_channel("logits", logits.shape)
+    check_shape("logits", logits, labels)
+    labels = labels.to(torch.promote_types(logits.dtype, torch.float32))
+    labelled = None if ignore_index is None else labels != ignore_index
+    valid = (labels >= 0) & (labels <= 1)
+    check_labels(labels, valid if labelled is None else valid | ~labelled)
+    return labels, labelled
+
+
 def _checked(labels: Tensor) -> Tensor:
+    """Return valid labels in floating point."""
     check_tensors(labels=labels)
     check_labels(labels, (labels >= 0) & (labels <= 1))
-    return _floating(labels)
-
-
-def _floating(labels: Tensor) -> Tensor:
-    """Convert integer and boolean labels to floating point.
-
-    Alpha takes the labels' dtype, and as an integer it would be cut to 0.
-    """
+    # Alpha takes the dtype of the labels, and as an integer it would be cut to 0.
     return labels if labels.is_floating_point() else labels.to(torch.get_default_dtype())
 
 
@@ -323,11 +337,9 @@ def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
         )
     if alpha.dim() == 0:
         alpha = alpha.expand(labels.shape[:1])
-    if alpha.shape != labels.shape[:1]:
-        raise ValueError(
-            f"alpha has shape {tuple(alpha.shape)}; expected one number, or ({len(labels)},) with "
-            f"one value for each of the {len(labels)} images"
-        )
+    shape = tuple(labels.shape[:1])
+    expected = f"one number, or the shape {shape}, with one value for each image"
+    require("the shape of alpha", tuple(alpha.shape), alpha.shape == shape, expected)
     return alpha
 
 

@@ -28,14 +28,19 @@ class Rule(nn.Module):
     """Name of the rule in settings and on the command line."""
     label: ClassVar[str]
     """Name of ASLP with this rule in tables and figures."""
+    has_constraint: ClassVar[bool] = True
+    """True if the rule defines R_i, as the paper's rules do."""
 
+    state: ClassVar[tuple[str, ...]] = ("accuracy",)
+    """Names of the buffers, numbers that start at 0."""
     accuracy: Tensor
     """A, the pixel accuracy of the latest validation."""
 
     def __init__(self, technique: Technique, bound_gain: float) -> None:
         super().__init__()
         self.technique, self.bound_gain = technique, bound_gain
-        self.register_buffer("accuracy", torch.tensor(0.0))
+        for name in self.state:
+            self.register_buffer(name, torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         """Store the results of one validation.
@@ -51,16 +56,9 @@ class Rule(nn.Module):
     def constraint(self, alpha: Tensor) -> Tensor:
         """Compute R_i <= 0 of the explicit update `alpha_i + eta * (grad_i + lambda * R_i)`.
 
-        Only the paper's rules define R_i. `AdaptiveAlpha` calls this function only for the
-        release's dynamics.
-
-        Raises:
-            ValueError: the rule is not one of the paper's.
+        `AdaptiveAlpha` calls this function only for the release's dynamics.
         """
-        raise ValueError(
-            f"rule is {self.name!r}; expected 'calibration' or 'entropy' with dynamics='release'. "
-            "Use dynamics='stable'."
-        )
+        raise NotImplementedError
 
     def constrain(self, proposed: Tensor, step: float) -> Tensor:
         """Apply the constraint to proposed alphas.
@@ -106,13 +104,9 @@ class Entropy(Rule):
     """
 
     name, label = "entropy", "ASLP (ME)"
-
+    state = ("accuracy", "best_accuracy")
     best_accuracy: Tensor
     """A_lm, the best validation accuracy so far."""
-
-    def __init__(self, technique: Technique, bound_gain: float) -> None:
-        super().__init__(technique, bound_gain)
-        self.register_buffer("best_accuracy", torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         super().observe(accuracy, confidence, warm_up_over)
@@ -135,14 +129,10 @@ class MeasuredGap(Rule):
     warm-up. This rule is an extension of this project; it is not in the paper.
     """
 
-    name, label = "measured_gap", "ASLP (measured gap)"
-
+    name, label, has_constraint = "measured_gap", "ASLP (measured gap)", False
+    state = ("accuracy", "bound")
     bound: Tensor
     """b, the largest alpha that the rule allows."""
-
-    def __init__(self, technique: Technique, bound_gain: float) -> None:
-        super().__init__(technique, bound_gain)
-        self.register_buffer("bound", torch.tensor(0.0))
 
     def observe(self, accuracy: float, confidence: float | None, warm_up_over: Tensor) -> None:
         if confidence is None:

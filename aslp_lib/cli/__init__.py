@@ -30,8 +30,6 @@ COMMANDS: dict[str, str] = {
 }
 """Name of a command -> its module and class. A command is imported when it is called, because some
 commands take less time than importing torch."""
-HELP = ("-h", "--help")
-"""Flags that ask for help."""
 PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
     Path(sys.argv[0]).stem, "main_ASLP.py"
 )
@@ -55,21 +53,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: words of the command line; those of this process, unless given.
 
     Returns:
-        The exit status, see `console.run`; 2 if a setting is invalid.
+        The exit status, see `console.run`.
 
     Raises:
         SystemExit: tyro printed help (status 0) or refused the flags (status 2).
     """
 
-    def run() -> int:
-        try:
-            command = parse(sys.argv[1:] if arguments is None else arguments)
-        except ValueError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
+    def run() -> None:
+        command = parse(sys.argv[1:] if arguments is None else arguments)
         if command.every_process or launch.is_main():
             command()
-        return 0
 
     return console.run(run)
 
@@ -81,7 +74,7 @@ def parse(words: Sequence[str]) -> Command:
         ValueError: a setting is invalid.
         SystemExit: tyro printed help or refused the words.
     """
-    if not words or (words[0].startswith("-") and words[0] not in HELP):
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
         words = ["run", *words]
     name, *rest = words
     cli = partial(tyro.cli, console_outputs=launch.is_main())

@@ -10,7 +10,7 @@ import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.data.check import SIZES, check_data
-from aslp_lib.data.images import Grey
+from aslp_lib.maps.read import Grey
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class CheckData(Command):
     """Data folder with the paper's layout (see Dataset/README.md)."""
     grey: Grey = "refuse"
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are to be ignored."""
 
     def __call__(self) -> None:
-        result = check_data(self.root, self.grey)
+        result = check_data(self.root, self.grey, self.ignore_index)
         width = max(map(len, result.images))
         print(f"{'set':{width}}  images  published")
         for name, images in result.images.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from aslp_lib.checks import require
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Configured
 from aslp_lib.experiments.experiment import Experiment, collect
@@ -47,8 +48,7 @@ class Compare(Configured):
             raise ValueError(
                 "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
             )
-        if self.processes < 1:
-            raise ValueError(f"--processes is {self.processes}; expected at least 1.")
+        require("--processes", self.processes, self.processes >= 1, "at least 1.")
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(data)
@@ -58,7 +58,7 @@ class Compare(Configured):
             records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
-        for name in dict.fromkeys(record["set"] for record in records):
+        for name in records["set"].unique():
             announce(f"\n{table(records, name)}")
         from aslp_lib.experiments.report import write_experiment  # loads matplotlib
 

@@ -13,8 +13,8 @@ from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.base import DataSplits
 from aslp_lib.evaluation.scores import evaluate_run
 from aslp_lib.evaluation.tables import as_table
+from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.prediction import provenance
-from aslp_lib.prediction.maps import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.runs import Run
 
 

@@ -15,8 +15,8 @@ from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests
-from aslp_lib.data.images import Grey
 from aslp_lib.files import check_new_folder
+from aslp_lib.maps.read import Grey
 from aslp_lib.prediction.predict import predict, predict_run
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed

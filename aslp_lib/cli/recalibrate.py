@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.files import check_new_folder, check_output
+from aslp_lib.maps.count import FileOptions, ReadOptions
 from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
@@ -25,19 +28,23 @@ class Recalibrate(Command):
     kind: Kind = "temperature_scaling"
     """Recalibration method."""
     fit_maps: tuple[Path, ...] = ()
-    """Folders of 8-bit greyscale maps of images that the network was not trained on. The methods
-    image_wise_shrinkage, image_wise_temperature and corruption_temperature accept further folders,
-    with maps of corrupted copies of these images."""
+    """Folders of maps of images that the network was not trained on: 8-bit greyscale images, or
+    floats in .npy, .npz or TIFF files. The methods image_wise_shrinkage, image_wise_temperature
+    and corruption_temperature accept further folders, with maps of corrupted copies of these
+    images."""
     fit_masks: tuple[Path, ...] = ()
     """Folders of masks, one for each folder of --fit-maps or one for all."""
+    valid_masks: Path | None = None
+    """Folder of masks of the pixels to count, for all folders of --fit-masks."""
     fitted: Path | None = None
     """File that --save wrote, to apply instead of fitting."""
     save: Path | None = None
-    """JSON file to write the fitted recalibration to."""
+    """Safetensors file to write the fitted recalibration to."""
     maps: Path | None = None
     """Folder of the maps to recalibrate."""
     out: Path | None = None
-    """New folder for the recalibrated maps."""
+    """New folder for the recalibrated maps, which hold the same as those of --maps."""
+    files: Annotated[FileOptions, tyro.conf.arg(name="")] = FileOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
         if (self.maps is None) != (self.out is None):
@@ -48,17 +55,18 @@ class Recalibrate(Command):
         if self.out is not None:
             check_new_folder("--out", self.out)
         if self.save is not None:
-            check_output("--save", self.save, (RECALIBRATIONS[self.kind].suffix,))
+            check_output("--save", self.save, (".safetensors",))
             if self.out is not None and self.save.resolve().is_relative_to(self.out.resolve()):
                 raise ValueError(
                     f"--save lies in --out: {self.save}; expected a file elsewhere. Choose another."
                 )
-        change = self._change()
+        reading = ReadOptions(weighted_f=False, **vars(self.files))
+        change = self._change(reading)
         if self.maps is not None and self.out is not None:
-            number = change_maps(change, self.maps, self.out)
+            number = change_maps(change, self.maps, self.out, reading)
             print(f"{number} maps in {self.out}; score them with score --maps --masks")
 
-    def _change(self) -> Recalibration:
+    def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""
         if self.fitted is not None:
             if self.fit_maps or self.fit_masks or self.save is not None:
@@ -76,7 +84,8 @@ class Recalibrate(Command):
                 "masks; expected --fit-maps DIR ... --fit-masks DIR ... (as many folders of masks, "
                 "or one for all). Or give --fitted FILE of an earlier fit."
             )
-        change, before = fit_on_maps(self.kind, list(zip(self.fit_maps, masks, strict=True)))
+        pairs = list(zip(self.fit_maps, masks, strict=True))
+        change, before = fit_on_maps(self.kind, pairs, reading, self.valid_masks)
         if self.save is not None:
             change.save(self.save)
         after = change.apply_counts(before)

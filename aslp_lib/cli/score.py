@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from aslp_lib.cli.base import Command
-from aslp_lib.data.images import Grey
-from aslp_lib.data.listing import find_images
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
-from aslp_lib.evaluation.scores import Evaluation, flat
+from aslp_lib.evaluation.scores import Evaluation, flat, ignored_notes
 from aslp_lib.evaluation.tables import as_table, latex, markdown
 from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
-from aslp_lib.prediction.maps import STRETCHED, WEIGHTED_F, ReadOptions
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class Score(Command):
     """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX or an HTML report."""
 
     maps: tuple[str, ...]
-    """Folders of 8-bit greyscale maps, where 255 is foreground with probability 1. Give one folder
-    per method, as DIR or LABEL=DIR. Maps lie in DIR/SET, or in DIR itself if there is one set."""
+    """Folders of maps: 8-bit greyscale images, where 255 is foreground with probability 1, or
+    floats in .npy, .npz or TIFF files. Give one folder per method, as DIR or LABEL=DIR. Maps lie
+    in DIR/SET, or in DIR itself if there is one set."""
     masks: tuple[Path, ...]
     """Folders of masks, one per set, with the stems and sizes of the maps."""
     out: Path | None = None
@@ -36,17 +39,9 @@ class Score(Command):
     """HTML file for a report with tables and figures."""
     bins: int = BINS
     """Number of bins of the calibration scores and diagrams."""
-    weighted_f: bool = True
-    """Compute weighted F too, which takes ten times as long as all other scores together."""
-    min_max: bool = False
-    """Stretch each map to the full range first, as the authors' release did. This changes every
-    confidence. Use it only to compare with numbers made that way."""
-    allow_missing: bool = False
-    """Leave out masks without a map instead of refusing them."""
-    grey: Grey = "refuse"
-    """Treatment of masks that are not binary."""
-    num_workers: int | None = None
-    """Number of threads that read files. None uses one per processor."""
+    valid_masks: tuple[Path, ...] = ()
+    """Folders of masks of the pixels to count, one for each folder of --masks."""
+    reading: Annotated[ReadOptions, tyro.conf.arg(name="")] = ReadOptions(weighted_f=True)  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
         if not self.maps or not self.masks:
@@ -61,26 +56,35 @@ class Score(Command):
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
         methods, sets = parse_methods(self.maps), parse_sets(self.masks)
-        notes = [STRETCHED] if self.min_max else []
-        if self.weighted_f and not WEIGHTED_F:
+        reading = self.reading
+        notes = [STRETCHED] if reading.min_max else []
+        if reading.weighted_f and not WEIGHTED_F:
             notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
-        weighted_f = self.weighted_f and WEIGHTED_F
-        reading = ReadOptions(
-            self.min_max, weighted_f, self.grey, self.allow_missing, self.num_workers
-        )
-        results = count_methods(methods, sets, reading)
+            reading = replace(reading, weighted_f=False)
+        valid = dict(zip(sets, self.valid_masks, strict=False))
+        if self.valid_masks and len(self.valid_masks) != len(sets):
+            raise ValueError(
+                f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
+                "masks; expected as many. Give --valid-masks one for each of --masks, in order."
+            )
+        results = count_methods(methods, sets, reading, valid)
         for name, by_method in results.items():
-            masks = len(find_images(sets[name]))
+            masks = len(find_images(sets[name], MAP_SUFFIXES))
             for label, counts in by_method.items():
                 if missing := masks - len(counts):
-                    notes.append(f"{name}: {missing} masks have no map of {label} and are left out")
+                    nothing = " or no pixel to count" if "ignored" in counts.columns else ""
+                    notes.append(
+                        f"{name}: {missing} masks have no map of {label}{nothing} and are left out"
+                    )
+            notes += ignored_notes(name, next(iter(by_method.values())))
             if len({counts.names for counts in by_method.values()}) > 1:
                 notes.append(
                     f"{name}: the methods have maps of different images, so none is paired"
                 )
         evaluation = Evaluation.of(results, self.bins)
         if self.out is not None or self.report is not None:
-            notes += evaluation.notes  # only these files contain intervals
+            # Only these files contain intervals.
+            notes = list(dict.fromkeys([*notes, *evaluation.notes]))
         self._write_files(evaluation, notes)
         if self.report is not None:
             from aslp_lib.evaluation.report import write_comparison  # loads matplotlib

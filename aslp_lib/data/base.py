@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm.contrib.concurrent import thread_map
 
+from aslp_lib.maps.provenance import digest
+
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """Random transform of an image and its mask together, such as a torchvision v2 transform."""
 
@@ -24,10 +25,11 @@ SizeOf = Literal["network", "image"]
 class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     """Base class of data sets with items `(image, label, index)`.
 
-    `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks.
-    `index` selects the image's alpha. Random numbers of the augmentation derive from (seed, epoch,
-    index) alone. An item therefore does not depend on the number of workers or the order of
-    loading, and a resumed training sees the same images as an uninterrupted one.
+    `image` is (3, S, S) uint8. `label` is (1, S, S) float in {0, 1}, or in [0, 1] with soft masks,
+    and NaN for pixels to ignore. `index` selects the image's alpha. Random numbers of the
+    augmentation derive from (seed, epoch, index) alone. An item therefore does not depend on the
+    number of workers or the order of loading, and a resumed training sees the same images as an
+    uninterrupted one.
 
     Subclasses implement `load`. If the sizes of files differ from that of the items, they implement
     `shape` and `mask` too.
@@ -40,6 +42,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
 
     Attributes:
+        ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
         fields: group of each image, such as the field of view that it was cropped from, shape
             (images,). Scores of images of a group may be correlated. None if there are no groups.
 
@@ -52,6 +55,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     (torch.uint8, torch.float32, torch.Size([1, 4, 4]), 1)
     """
 
+    ignored: int | None = None
     fields: np.ndarray | None = None
 
     def __init__(
@@ -100,7 +104,11 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
             image, mask = self.augment(tv_tensors.Image(image), kind(mask))
             torch.default_generator.set_state(state)
         label = mask.as_subclass(Tensor).float()
-        return image.as_subclass(Tensor), label / 255 if self.soft_masks else label, index
+        if self.soft_masks:
+            label /= 255
+        elif self.ignored is not None:
+            label.masked_fill_(label == self.ignored, torch.nan)
+        return image.as_subclass(Tensor), label, index
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
         """Load an image (3, S, S) and its mask (1, S, S), uint8, before augmentation."""
@@ -126,7 +134,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         """Return the mask at its stored size, which predicted maps are compared with.
 
         Returns:
-            (H, W) uint8 in {0, 1}.
+            (H, W) uint8 in {0, 1}, and `IGNORED` for pixels to ignore.
         """
         return self.loaded(index)[1][0].numpy()
 
@@ -143,19 +151,18 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         image, mask = self.load(index)
         return image.numpy().tobytes(), mask.numpy().tobytes()
 
-    def fingerprints(self) -> dict[str, tuple[str, str]]:
+    def fingerprints(self) -> dict[str, str]:
         """Hash every image and mask, at 250 MB per second and more for files in the page cache.
 
         Returns:
-            The first 16 hex digits of the SHA-256 of image and mask, by stem.
+            By stem, the first 8 hex digits of the SHA-256 of the image, then those of the mask.
         """
 
-        def hashes(index: int) -> tuple[str, str]:
-            image, mask = (hashlib.sha256(data).hexdigest()[:16] for data in self.stored(index))
-            return image, mask
+        def fingerprint(index: int) -> str:
+            return "".join(digest(data)[:8] for data in self.stored(index))
 
         with ThreadPoolExecutor() as pool:
-            return dict(zip(self.stems, pool.map(hashes, range(len(self))), strict=True))
+            return dict(zip(self.stems, pool.map(fingerprint, range(len(self))), strict=True))
 
     def cache(self, progress: bool = False) -> None:
         """Load all items once and keep them in memory, with 4 bytes per pixel."""
@@ -183,6 +190,26 @@ class DataSplits:
     validation: SaliencySet
     tests: dict[str, SaliencySet]
     notes: list[str] = field(default_factory=list)
+
+
+def resized(
+    images: Tensor, masks: Tensor, size: int, *, soft_masks: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Resize images and their masks to (size, size).
+
+    Images and soft masks are resized bilinearly, binary masks to the nearest pixel.
+
+    >>> image = torch.zeros(3, 6, 8, dtype=torch.uint8)
+    >>> [part.shape for part in resized(image, image[:1], 4)]
+    [torch.Size([3, 4, 4]), torch.Size([1, 4, 4])]
+    """
+    # Imported here, so that sets of the right size work without torchvision.
+    from torchvision.transforms.v2 import InterpolationMode
+    from torchvision.transforms.v2 import functional as TF
+
+    side, kind = [size, size], "BILINEAR" if soft_masks else "NEAREST"
+    small = TF.resize(masks, side, interpolation=InterpolationMode[kind])
+    return TF.resize(images, side, antialias=True), small
 
 
 def derived_seed(*parts: int) -> int:

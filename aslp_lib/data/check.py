@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
-from aslp_lib.data import listing
+from aslp_lib.checks import require
 from aslp_lib.data.folders import (
+    TEST_SETS,
     TEXTURES,
     TRAIN,
     TRAIN_LIST,
-    VALIDATION_LIST,
     find_test_folders,
-    refuse_other_size,
+    read_lists,
+    require_tests,
+    without_masks,
 )
-from aslp_lib.data.images import Grey, read_image, read_mask
 from aslp_lib.files import require_exists
+from aslp_lib.maps.listing import SUFFIXES, counted, find_images, refuse
+from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, read_mask, refuse_other_size
 
-SIZES = {
-    TRAIN.name: 10553,
-    "DUTS-TE": 5019,
-    "DUT-OMRON": 5168,
-    "PASCAL-S": 850,
-    "SOD": 300,
-    "ECSSD": 1000,
-    "HKU-IS": 4447,
-    TEXTURES: 500,
-}
+SIZES = {TRAIN.name: 10553, **TEST_SETS}
 """Number of images of each set, as published by its authors."""
 
 
@@ -58,13 +53,10 @@ class CheckResult:
             self.problems.append(str(error))
             return None
 
-    def refuse(self, noun: str, names: Collection[str]) -> None:
-        """Add a problem if there are any names; its message is that of `counted`."""
-        if names:
-            self.problems.append(listing.counted(noun, names))
 
-
-def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> CheckResult:
+def check_data(
+    root: Path, grey: Grey = "refuse", ignore_index: int | None = None, progress: bool = True
+) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
@@ -73,7 +65,7 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
 
     Args:
         root: folder with `Train` and `Test`.
-        grey: see `Folder`.
+        grey, ignore_index: see `Folder`.
 
     Raises:
         FileNotFoundError: there is no folder `root`.
@@ -88,47 +80,63 @@ def check_data(root: Path, grey: Grey = "refuse", progress: bool = True) -> Chec
     require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
     folders, result.notes = find_test_folders(root)
     tests = [path for path in folders if path.suffix != ".partial"]
-    if not tests:
-        result.problems.append(
-            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
-        )
+    result.attempt(require_tests, root, tests)
+    images = {folder: _files(folder / "Image", result) for folder in (root / TRAIN, *tests)}
+    lists = read_lists(root, images[root / TRAIN], result.attempt)
+    if not lists:
+        result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
+    part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
-    for folder in (root / TRAIN, *tests):
-        for path, digest in _check_set(folder, grey, result, progress).items():
-            copies[digest].append((folder.name, path))
-    part_of = _check_lists(root, result)
-    for files in copies.values():
-        if len(files) > 1:
-            parts = [part_of.get(p.stem, s) if s == TRAIN.name else s for s, p in files]
-            _report_duplicates(list(zip(parts, (path for _, path in files), strict=True)), result)
+    level_used = ignore_index is None  # or a mask has a pixel of this grey level
+    for folder, files in images.items():
+        digests, ignored = _check_set(folder, files, (grey, ignore_index), result, progress)
+        for stem in sorted(digests):
+            part = part_of.get(stem, TRAIN.name) if folder == root / TRAIN else folder.name
+            copies[digests[stem]].append((part, files[stem]))
+        if ignored:
+            level_used = True
+            result.notes.append(f"{folder.name}: {ignored:.1%} of the pixels are ignored")
+    result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
+    for same in copies.values():
+        if len(same) > 1:
+            _report_duplicates(same, result)
     return result
 
 
-def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) -> dict[Path, bytes]:
-    """Check the files of a set; return its readable images and the SHA-256 of their pixels."""
+def _check_set(
+    folder: Path,
+    images: dict[str, Path],
+    reading: tuple[Grey, int | None],
+    result: CheckResult,
+    progress: bool,
+) -> tuple[dict[str, bytes], float]:
+    """Check the files of a set.
+
+    Returns:
+        The SHA-256 of the pixels of each readable image, and the share of pixels to ignore.
+    """
     name = folder.name
-    images = _files(folder / "Image", result)
-    # Textures show no object, so their masks are optional.
-    blank = name == TEXTURES and not (folder / "GT").is_dir()
-    masks = {} if blank else _files(folder / "GT", result)
+    masks: dict[str, Path] = {}
     result.images[name] = len(images)
-    if not blank:
-        result.refuse(f"images in {folder} without a mask (add it)", images.keys() - masks)
-        result.refuse(f"masks in {folder} without an image (add it)", masks.keys() - images)
+    if not without_masks(folder):
+        masks = _files(folder / "GT", result)
+        missing, unused = images.keys() - masks, masks.keys() - images
+        result.attempt(refuse, f"images in {folder} without a mask (add it)", missing)
+        result.attempt(refuse, f"masks in {folder} without an image (add it)", unused)
     if (published := SIZES.get(name, len(images))) != len(images):
         result.notes.append(f"{name} has {len(images)} images; the published set has {published}")
 
     digests: dict[str, bytes] = {}
-    has_object: dict[str, bool] = {}
+    labels: dict[str, np.ndarray] = {}  # numbers of pixels: background, object, ignored
 
     def check_item(stem: str) -> list[str]:
         item = CheckResult()
         image = item.attempt(read_image, images[stem]) if stem in images else None
-        mask = item.attempt(read_mask, masks[stem], grey) if stem in masks else None
+        mask = item.attempt(read_mask, masks[stem], *reading) if stem in masks else None
         if image is not None:
             digests[stem] = hashlib.sha256(f"{image.shape}".encode() + image.tobytes()).digest()
         if mask is not None:
-            has_object[stem] = bool(mask.any())
+            labels[stem] = np.bincount(mask.ravel(), minlength=IGNORED + 1)[[0, 1, IGNORED]]
         if image is not None and mask is not None:
             item.attempt(refuse_other_size, images[stem], image.shape[:2], mask.shape)
         return item.problems
@@ -136,44 +144,27 @@ def _check_set(folder: Path, grey: Grey, result: CheckResult, progress: bool) ->
     stems = sorted(images.keys() | masks)
     for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
         result.problems += problems
+    with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
     if name == TEXTURES:
-        objects = {stem for stem, present in has_object.items() if present}
-        result.refuse(f"masks of {folder} show an object (textures have none)", objects)
-    elif blank_masks := [stem for stem, present in has_object.items() if not present]:
-        result.notes.append(listing.counted(f"masks of {name} are all background", blank_masks))
-    return {images[stem]: digests[stem] for stem in stems if stem in digests}
+        noun = f"masks of {folder} show an object (textures have none)"
+        result.attempt(refuse, noun, with_object)
+    elif blank := labels.keys() - with_object:
+        result.notes.append(counted(f"masks of {name} are all background", blank))
+    pixels = sum(labels.values(), np.zeros(3))
+    return digests, pixels[2] / max(pixels.sum(), 1)
 
 
 def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
-    """Return the image files by stem; unlike `find_images`, go on after a problem."""
-    images = result.attempt(listing.image_files, folder)
+    """Return the image files by stem, and go on after a problem."""
+    images: dict[str, Path] | None = result.attempt(find_images, folder, SUFFIXES, result.attempt)
     if images is None:
         return {}
-    result.attempt(listing.refuse_empty, folder, images)
-    if others := {path.name for path in folder.glob("[!.]*")} - {path.name for path in images}:
-        result.notes.append(listing.counted(f"files in {folder} are not images", others))
-    stems = [path.stem for path in images]
-    result.attempt(listing.refuse_unprintable, f"files in {folder}", stems)
-    problem = f"stems shared by several files in {folder} (keep one file each)"
-    result.attempt(listing.refuse_repeated, problem, stems)
-    return {path.stem: path for path in images}
-
-
-def _check_lists(root: Path, result: CheckResult) -> dict[str, str]:
-    """Check the lists; return "train" or "validation" for each stem that they name."""
-    paths = {"train": root / TRAIN_LIST, "validation": root / VALIDATION_LIST}
-    if not any(path.exists() for path in paths.values()):
-        result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
-        return {}
-    stems = {name: result.attempt(listing.read_list, path) or [] for name, path in paths.items()}
-    files = (root / TRAIN / "Image").glob("*")
-    present = {path.stem for path in files if path.suffix.lower() in listing.SUFFIXES}
-    for name, path in paths.items():
-        absent = {*stems[name]} - present
-        result.refuse(f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
-    both = {*stems["train"]} & {*stems["validation"]}
-    result.refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
-    return {stem: name for name, listed in stems.items() for stem in listed}
+    noun, expected = f"the number of images in {folder}", "JPEG or PNG files. Add them."
+    result.attempt(require, noun, len(images), bool(images), expected)
+    visible = folder.glob("[!.]*")
+    if others := {path.name for path in visible if path.suffix.lower() not in SUFFIXES}:
+        result.notes.append(counted(f"files in {folder} are not images", others))
+    return images
 
 
 def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> None:

@@ -41,17 +41,13 @@ class Corrupted(SaliencySet):
         known = f"one of {', '.join(CORRUPTIONS)}"
         require("corruption", corruption, corruption in CORRUPTIONS, known)
         self.dataset, self.corruption = dataset, CORRUPTIONS[corruption]
-        self.fields = dataset.fields
+        self.fields, self.ignored = dataset.fields, dataset.ignored
         self.draws = derived_seed(seed, zlib.crc32(dataset.name.encode()))
-        if dataset.soft_masks:
-            raise ValueError(
-                f"the set {dataset.name} has soft masks; expected 0 and 1. Use soft_masks=False."
-            )
-        if self.corruption.mixes and len(dataset) < 2:
-            raise ValueError(
-                f"the set {dataset.name} has {len(dataset)} image; expected two or more, as "
-                f"{corruption} mixes two images"
-            )
+        soft, images = dataset.soft_masks, len(dataset)
+        require(f"soft_masks of the set {dataset.name}", soft, not soft, "False: masks of 0 and 1")
+        enough = images > 1 or not self.corruption.mixes
+        expected = f"two or more, as {corruption} mixes two"
+        require(f"the number of images of the set {dataset.name}", images, enough, expected)
 
     def load(self, index: int) -> Item:
         return self._corrupted(self.dataset.loaded, index)

@@ -8,10 +8,10 @@ from typing import Any
 
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.data.images import Grey
 from aslp_lib.data.nuclei import nuclei
 from aslp_lib.data.shapes import shapes
 from aslp_lib.files import require_exists
+from aslp_lib.maps.read import Grey
 
 DATASETS: dict[str, Callable[..., DataSplits]] = {"shapes": shapes, "nuclei": nuclei}
 """Functions that load the embedded data sets, by name. `load` passes its keywords on."""
@@ -23,6 +23,7 @@ def load(
     *,
     data_seed: int = 0,
     grey: Grey = "refuse",
+    ignore_index: int | None = None,
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
     **options: Any,
@@ -33,8 +34,8 @@ def load(
         data: a key of `DATASETS`, or the path of a folder in the paper's layout.
         size: side of the square items, in pixels.
         data_seed: seed of an embedded data set. It generates synthetic data and splits real ones.
-        grey, augment_at, soft_masks: options of `paper_layout`. They do not apply to the embedded
-            data sets, whose images have the network's size and whose masks are binary.
+        grey, ignore_index, augment_at, soft_masks: options of `paper_layout`. They do not apply to
+            the embedded data sets, whose images have the network's size and whose masks are binary.
         options: `augment`, `seed` and `limit`, as in `shapes` and `paper_layout`.
 
     Raises:
@@ -50,5 +51,6 @@ def load(
         return DATASETS[data](size, data_seed=data_seed, **options)
     expected = f"one, or a data set's name ({', '.join(DATASETS)}). See Dataset/README.md."
     require_exists("folder", Path(data), expected)
-    options |= {"grey": grey, "augment_at": augment_at, "soft_masks": soft_masks}
+    options |= {"grey": grey, "ignore_index": ignore_index}
+    options |= {"augment_at": augment_at, "soft_masks": soft_masks}
     return paper_layout(Path(data), size, **options)

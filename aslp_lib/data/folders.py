@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,21 +12,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf
-from aslp_lib.data.images import Grey, read_image, read_mask_grey_levels, stored_size
-from aslp_lib.data.listing import (
-    find_images,
-    read_list,
-    refuse,
-    refuse_empty,
-    refuse_unprintable,
+from aslp_lib.checks import require
+from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf, resized
+from aslp_lib.files import read, require_exists
+from aslp_lib.maps.listing import Attempt, find_images, read_list, refuse, refuse_unprintable
+from aslp_lib.maps.read import (
+    IGNORED,
+    Grey,
+    read_image,
+    read_mask,
+    read_mask_grey_levels,
+    refuse_other_size,
+    stored_size,
 )
-from aslp_lib.files import read
 
 TRAIN = Path("Train/DUTS-TR")
 TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
-TEST_SETS = ("DUTS-TE", "DUT-OMRON", "PASCAL-S", "SOD", "ECSSD", "HKU-IS")
 TEXTURES = "DTD_Texture_500"
+TEST_SETS = {
+    "DUTS-TE": 5019,
+    "DUT-OMRON": 5168,
+    "PASCAL-S": 850,
+    "SOD": 300,
+    "ECSSD": 1000,
+    "HKU-IS": 4447,
+    TEXTURES: 500,
+}
+"""Number of images of each test set of the paper, as published by its authors."""
 VALIDATION_SHARE = 1000 / 10553
 """Share of DUTS-TR that the authors use for validation."""
 
@@ -41,6 +55,8 @@ class Folder(SaliencySet):
             masks to the nearest pixel. None: `augment` resizes them.
         grey: masks are thresholded at 128. "refuse" raises an error if more than 10 % of a mask's
             pixels are grey; "threshold" accepts them, for masks that average several annotators.
+        ignore_index: grey level of masks whose pixels are ignored, see `read_mask`; None if there
+            are none. Soft masks cannot have it.
 
     Raises:
         ValueError: there are no images, or images without a mask; the message names them.
@@ -67,6 +83,7 @@ class Folder(SaliencySet):
         augment: Augment | None = None,
         seed: int = 0,
         grey: Grey = "refuse",
+        ignore_index: int | None = None,
         soft_masks: bool = False,
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
@@ -75,12 +92,10 @@ class Folder(SaliencySet):
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
+        self.ignore_index = ignore_index
+        self.ignored = None if masks is None or ignore_index is None else IGNORED
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
-        # Imported here, so that reading maps and masks works without torchvision.
-        from torchvision.transforms.v2 import InterpolationMode
-        from torchvision.transforms.v2 import functional as TF
-
         path = self.images[self.stems[index]]
         image = read_image(path)
         mask = self.mask_grey_levels(index) if self.soft_masks else self.mask(index)
@@ -88,9 +103,7 @@ class Folder(SaliencySet):
         pixels, labels = torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None]
         if self.size is None:
             return pixels, labels
-        side = [self.size, self.size]
-        kind = InterpolationMode.BILINEAR if self.soft_masks else InterpolationMode.NEAREST
-        return TF.resize(pixels, side, antialias=True), TF.resize(labels, side, interpolation=kind)
+        return resized(pixels, labels, self.size, soft_masks=self.soft_masks)
 
     def shape(self, index: int) -> tuple[int, int]:
         return stored_size(self.images[self.stems[index]])
@@ -105,7 +118,9 @@ class Folder(SaliencySet):
             list(pool.map(check, self.stems))
 
     def mask(self, index: int) -> np.ndarray:
-        return (self.mask_grey_levels(index) >= 128).view(np.uint8)
+        if self.masks is None:
+            return np.zeros(self.shape(index), np.uint8)
+        return read_mask(self.masks[self.stems[index]], self.grey, self.ignore_index)
 
     def mask_grey_levels(self, index: int) -> np.ndarray:
         if self.masks is None:
@@ -126,6 +141,7 @@ def paper_layout(
     seed: int = 0,
     limit: int | None = None,
     grey: Grey = "refuse",
+    ignore_index: int | None = None,
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
 ) -> DataSplits:
@@ -137,7 +153,7 @@ def paper_layout(
 
     Args:
         root: folder with `Train` and `Test`.
-        size, augment, seed, grey: see `Folder`.
+        size, augment, seed, grey, ignore_index: see `Folder`.
         limit: use only this many images of each set, the first ones.
         augment_at: "network" resizes training images before `augment`; with "image", `augment`
             gets them at their own size and must resize them.
@@ -160,35 +176,40 @@ def paper_layout(
     (2, 1, ['SOD'])
     """
     root = Path(root)
-    notes: list[str] = []
-    images, masks = find_images(root / TRAIN / "Image"), find_images(root / TRAIN / "GT")
-    refuse_empty(root / TRAIN / "Image", images)
-    train, validation = _split(root, sorted(images), notes)
+    reading: dict[str, Any] = {"grey": grey, "ignore_index": ignore_index}
+    images, masks = (find_images(root / TRAIN / kind) for kind in ("Image", "GT"))
+    lists = read_lists(root, images)
+    tests, notes = paper_tests(root, size, limit=limit, **reading)
+    if not lists:
+        lists = _split(root, sorted(images))
+        notes.append(
+            f"no {TRAIN_LIST} in {root}: split {len(images)} images into {len(lists['train'])} for "
+            f"training and {len(lists['validation'])} for validation; the run's folder keeps the "
+            "lists"
+        )
 
-    def part(name: str, stems: list[str], side: int | None = size, **training: Any) -> Folder:
-        absent = set(stems) - set(images)
-        refuse(f"stems listed for {name}, but not in {TRAIN / 'Image'} (remove them)", absent)
-        selected = {stem: images[stem] for stem in sorted(stems)[:limit]}
-        return Folder(name, selected, masks, side, seed=seed, grey=grey, **training)
+    def part(name: str, side: int | None = size, **training: Any) -> Folder:
+        selected = {stem: images[stem] for stem in sorted(lists[name])[:limit]}
+        return Folder(name, selected, masks, side, seed=seed, **reading, **training)
 
     side = None if augment is not None and augment_at == "image" else size
-    tests, test_notes = paper_tests(root, size, limit=limit, grey=grey)
     return DataSplits(
         origin=f"the paper's layout in {root}",
-        train=part("train", train, side, augment=augment, soft_masks=soft_masks),
-        validation=part("validation", validation),
+        train=part("train", side, augment=augment, soft_masks=soft_masks),
+        validation=part("validation"),
         tests=tests,
-        notes=notes + test_notes,
+        notes=notes,
     )
 
 
 def paper_tests(
-    root: Path, size: int, *, limit: int | None = None, grey: Grey = "refuse"
+    root: Path, size: int, *, limit: int | None = None, **reading: Any
 ) -> tuple[dict[str, SaliencySet], list[str]]:
     """Load the test sets in `root / "Test"`.
 
     Args:
-        root, size, limit, grey: see `paper_layout`.
+        root, size, limit: see `paper_layout`.
+        reading: `grey` and `ignore_index`, see `Folder`.
 
     Returns:
         The sets by name, those of the paper first, and notes on the missing ones.
@@ -211,11 +232,15 @@ def paper_tests(
     if incomplete := sorted(path.name for path in folders if path not in complete):
         names = ", ".join(incomplete)
         notes.append(f"folders that are not test sets (no Image folder, or incomplete): {names}")
-    if not complete:
-        raise FileNotFoundError(
-            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
-        )
-    return {path.name: _test_set(path, size, limit, grey) for path in complete}, notes
+    require_tests(root, complete)
+    tests: dict[str, SaliencySet] = {}
+    for path in complete:
+        images = dict(list(find_images(path / "Image").items())[:limit])
+        masks = None if without_masks(path) else find_images(path / "GT")
+        if masks is not None and limit is None:
+            refuse(f"masks of {path.name} without an image (add it)", masks.keys() - images.keys())
+        tests[path.name] = Folder(path.name, images, masks, size, **reading)
+    return tests, notes
 
 
 def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
@@ -227,59 +252,63 @@ def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
     Raises:
         ValueError: the name of a folder has control characters.
     """
-    known = (*TEST_SETS, TEXTURES)
     folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
-    refuse_unprintable(f"folders in {root / 'Test'}", [path.name for path in folders])
-    missing = [name for name in known if not (root / "Test" / name).is_dir()]
+    names = [path.name for path in folders]
+    refuse_unprintable(f"folders in {root / 'Test'}", names)
+    missing = [name for name in TEST_SETS if name not in names]
     notes = [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"] if missing else []
-    return sorted(folders, key=lambda path: (*known, path.name).index(path.name)), notes
+    return sorted(folders, key=lambda path: (*TEST_SETS, path.name).index(path.name)), notes
 
 
-def _split(root: Path, stems: list[str], notes: list[str]) -> tuple[list[str], list[str]]:
-    """Return the stems for training and for validation, from the lists or by a split."""
-    paths = [root / TRAIN_LIST, root / VALIDATION_LIST]
-    if all(path.exists() for path in paths):
-        train, validation = (read_list(path) for path in paths)
-        both = set(train) & set(validation)
-        refuse(f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
-        return train, validation
-    if any(path.exists() for path in paths):
-        absent = next(path for path in paths if not path.exists())
-        raise FileNotFoundError(f"{absent} is missing; expected both lists or none. Add it.")
-    count = max(1, round(VALIDATION_SHARE * len(stems)))
-    if count == len(stems):
-        raise ValueError(f"{root / TRAIN} holds one image; expected at least two. Add images.")
-    order = np.random.default_rng(0).permutation(len(stems))
-    held_out = {stems[i] for i in order[:count]}
-    notes.append(
-        f"no {TRAIN_LIST} in {root}: split {len(stems)} images into {len(stems) - count} for "
-        f"training and {count} for validation; the run's folder keeps the lists"
-    )
-    return [s for s in stems if s not in held_out], sorted(held_out)
-
-
-def _test_set(root: Path, size: int, limit: int | None, grey: Grey) -> Folder:
-    """Load one test set."""
-    images = dict(list(find_images(root / "Image").items())[:limit])
-    # Textures show no object, so their masks are optional.
-    if root.name == TEXTURES and not (root / "GT").is_dir():
-        return Folder(root.name, images, None, size)
-    masks = find_images(root / "GT")
-    if limit is None:
-        refuse(f"masks of {root.name} without an image (add it)", masks.keys() - images.keys())
-    return Folder(root.name, images, masks, size, grey=grey)
-
-
-def refuse_other_size(path: Path, image: tuple[int, ...], mask: tuple[int, ...]) -> None:
-    """Raise ValueError unless an image and its mask have the same size (H, W).
-
-    >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
-    Traceback (most recent call last):
-    ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
-    """
-    if image != mask:
-        advice = "Rotate one (EXIF counts)" if image == mask[::-1] else "Resize one"
-        raise ValueError(
-            f"{path} is {image[1]} x {image[0]}, but its mask is {mask[1]} x {mask[0]}; expected "
-            f"equal sizes. {advice} to match."
+def require_tests(root: Path, folders: Collection[Path]) -> None:
+    """Raise FileNotFoundError if there are no folders of test sets."""
+    if not folders:
+        raise FileNotFoundError(
+            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
         )
+
+
+def without_masks(folder: Path) -> bool:
+    """Return whether a set has no masks: textures show no object, so theirs are optional."""
+    return folder.name == TEXTURES and not (folder / "GT").is_dir()
+
+
+def read_lists(
+    root: Path, images: Collection[str], attempt: Attempt = operator.call
+) -> dict[str, list[str]]:
+    """Read the lists of stems for "train" and for "validation"; return {} if there are no lists.
+
+    Args:
+        root: folder of the lists.
+        images: stems of the images of `TRAIN`.
+        attempt: reads and checks, see `Attempt`.
+
+    Raises:
+        FileNotFoundError: one of the lists is missing.
+        ValueError: a list cannot be read, has stems of no image, or shares stems with the other.
+    """
+
+    def read_one(path: Path) -> list[str]:
+        require_exists("list", path, "both lists or none. Add it.")
+        return read_list(path)
+
+    paths = {"train": root / TRAIN_LIST, "validation": root / VALIDATION_LIST}
+    if not any(path.exists() for path in paths.values()):
+        return {}
+    lists = {part: attempt(read_one, path) or [] for part, path in paths.items()}
+    for part, path in paths.items():
+        absent = {*lists[part]} - {*images}
+        attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
+    both = {*lists["train"]} & {*lists["validation"]}
+    attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
+    return lists
+
+
+def _split(root: Path, stems: list[str]) -> dict[str, list[str]]:
+    """Split the stems of the training folder into those for training and for validation."""
+    images = len(stems)
+    require(f"the number of images in {root / TRAIN}", images, images > 1, "two or more. Add some.")
+    count = max(1, round(VALIDATION_SHARE * images))
+    order = np.random.default_rng(0).permutation(images)
+    held_out = {stems[i] for i in order[:count]}
+    return {"train": [s for s in stems if s not in held_out], "validation": sorted(held_out)}

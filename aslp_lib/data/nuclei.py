@@ -9,15 +9,15 @@ describes the data.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed
+from aslp_lib.data.base import Augment, DataSplits, SaliencySet, derived_seed, resized
 
 SIZE = 64
 """Side of the stored crops in pixels."""
@@ -65,27 +65,22 @@ class Nuclei(SaliencySet):
         parts: Sequence[str],
         size: int = SIZE,
         *,
-        fields: Collection[int] | None = None,
+        fields: np.ndarray | None = None,
         inverted: bool = False,
         limit: int | None = None,
         augment: Augment | None = None,
         augment_seed: int = 0,
     ) -> None:
-        read = {key: _of_parts(parts, key) for key in ("image", "label", "field")}
-        wanted = read["field"] if fields is None else list(fields)
-        kept = np.flatnonzero(np.isin(read["field"], wanted))[:limit]
+        grey, classes, field = (_of_parts(parts, key) for key in ("image", "label", "field"))
+        kept = np.flatnonzero(np.isin(field, field if fields is None else fields))[:limit]
         stems = [stem for part in parts for stem in _stems(part)]
         super().__init__(name, [stems[i] for i in kept], augment, augment_seed)
-        self.fields, self.classes = read["field"][kept].astype(np.int64), read["label"][kept]
-        self.crops = 255 - read["image"][kept] if inverted else read["image"][kept]
+        self.fields, self.classes = field[kept].astype(np.int64), classes[kept]
+        self.crops = 255 - grey[kept] if inverted else grey[kept]
         images = torch.from_numpy(self.crops)[:, None]
         masks = torch.from_numpy((self.classes > 0).view(np.uint8))[:, None]
         if size != SIZE:
-            from torchvision.transforms.v2 import InterpolationMode  # as it takes long to import
-            from torchvision.transforms.v2 import functional as TF
-
-            images = TF.resize(images, [size, size], antialias=True)
-            masks = TF.resize(masks, [size, size], interpolation=InterpolationMode.NEAREST)
+            images, masks = resized(images, masks, size)
         self.images, self.masks = images.repeat(1, 3, 1, 1), masks
 
     def load(self, index: int) -> tuple[Tensor, Tensor]:
@@ -130,22 +125,13 @@ def nuclei(
     {'test': 120, 'fluorescence': 300, 'rare_formats': 60, 'brightfield': 48, 'pink': 8}
     """
     train, validation = _split(data_seed)
-    tests = {"test": Nuclei("test", ["histology_test"], size, limit=limit)}
-    for part, inverted in SHIFTED.items():
-        tests[part] = Nuclei(part, [part], size, inverted=inverted, limit=limit)
+    crops = partial(Nuclei, size=size, limit=limit)
+    shifted = {part: crops(part, [part], inverted=inverted) for part, inverted in SHIFTED.items()}
     return DataSplits(
         origin=f"the real set nuclei (BBBC038, split {data_seed})",
-        train=Nuclei(
-            "train",
-            TRAINING,
-            size,
-            fields=train,
-            limit=limit,
-            augment=augment,
-            augment_seed=seed,
-        ),
-        validation=Nuclei("validation", TRAINING, size, fields=validation, limit=limit),
-        tests={**tests},
+        train=crops("train", TRAINING, fields=train, augment=augment, augment_seed=seed),
+        validation=crops("validation", TRAINING, fields=validation),
+        tests={"test": crops("test", ["histology_test"]), **shifted},
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from PIL import Image
 from tqdm.auto import tqdm
 
-from aslp_lib.data.images import read_image
-from aslp_lib.data.listing import read_list
-from aslp_lib.files import require_exists, whole_folder
+from aslp_lib.files import check_new_folder, require_exists, whole_folder
+from aslp_lib.maps.listing import read_list, refuse
+from aslp_lib.maps.read import read_image
 
 
 def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
@@ -28,9 +28,10 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
         The number of textures.
 
     Raises:
-        FileNotFoundError: DTD or the list is missing, or DTD lacks listed textures.
-        FileExistsError: the target already exists.
-        ValueError: the list holds something other than file names, or a texture cannot be read.
+        FileNotFoundError: DTD or the list is missing.
+        FileExistsError: the target exists and is not an empty folder.
+        ValueError: the list holds something other than file names, DTD lacks listed textures, or
+            one of them cannot be read.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -45,15 +46,11 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     remedy = "To get it, download DTD (see Dataset/README.md)."
     require_exists("folder", dtd / "images", f"that of the unpacked DTD. {remedy}")
     require_exists("list", names, "one file name per line. Check the path.")
-    if target.exists():
-        raise FileExistsError(f"{target} already exists; expected a new folder. Remove it first.")
+    check_new_folder("--target", target)
     stems = read_list(names)
     sources = [dtd / "images" / stem.rsplit("_", 1)[0] / f"{stem}.jpg" for stem in stems]
-    if missing := [str(path) for path in sources if not path.is_file()]:
-        raise FileNotFoundError(
-            f"{len(missing)} textures are not in DTD: {', '.join(missing[:5])}; expected all that "
-            f"{names} lists. Unpack DTD again."
-        )
+    missing = {str(path) for path in sources if not path.is_file()}
+    refuse(f"textures of {names} are not in DTD (unpack it again)", missing)
     with whole_folder(target) as partial:
         for folder in ("Image", "GT"):
             (partial / folder).mkdir()

@@ -5,18 +5,28 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
-from aslp_lib.data.listing import has_control_characters
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
-from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_folders, find_maps
+from aslp_lib.maps.count import (
+    AS_IT_IS,
+    ReadOptions,
+    count_folders,
+    find_maps,
+    require_ignored,
+)
+from aslp_lib.maps.listing import has_control_characters
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
 
 
 def count_methods(
-    methods: Mapping[str, Path], sets: Mapping[str, Path], reading: ReadOptions = AS_IT_IS
+    methods: Mapping[str, Path],
+    sets: Mapping[str, Path],
+    reading: ReadOptions = AS_IT_IS,
+    valid: Mapping[str, Path] = MappingProxyType({}),
 ) -> Results:
     """Count the pixels of every method's maps on every set.
 
@@ -36,23 +46,30 @@ def count_methods(
             `FOLDER/STEM.png` if there is only one set.
         sets: set name -> folder of masks.
         reading: how maps and masks are read.
+        valid: set name -> folder of masks of the pixels to count; all pixels of other sets count.
 
     Raises:
         FileNotFoundError: a folder does not exist.
-        ValueError: maps or masks cannot be used, see `count_folders`.
+        ValueError: maps or masks cannot be used, see `count_folders`; or no pixel of any mask has
+            the grey level to ignore.
     """
     # Every folder is checked first, because counting may take an hour.
-    for kind, given in (("masks", sets), ("maps", methods)):
+    for kind, given in (("masks", sets), ("maps", methods), ("valid-masks", valid)):
         for folder in given.values():
             require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
     folders = {
         name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
         for name in sets
     }
-    return {
-        name: {label: count_folders(path, sets[name], reading) for label, path in paths.items()}
+    results = {
+        name: {
+            label: count_folders(path, sets[name], reading, valid=valid.get(name))
+            for label, path in paths.items()
+        }
         for name, paths in folders.items()
     }
+    require_ignored([c for by_method in results.values() for c in by_method.values()], reading)
+    return results
 
 
 def parse_methods(words: Sequence[str]) -> dict[str, Path]:
@@ -72,13 +89,7 @@ def parse_methods(words: Sequence[str]) -> dict[str, Path]:
         labelled = separator and not Path(word).exists()
         path = Path(folder if labelled else word)
         name = label if labelled else _absolute(path).name
-        if name in methods:
-            raise ValueError(
-                f"two methods are called {name}; expected a label for each. Name them: "
-                f"--maps FIRST={methods[name]} SECOND={path}"
-            )
-        _refuse_unprintable(name, f"--maps LABEL={path}")
-        methods[name] = path
+        _add(methods, name, path, f"--maps LABEL={path}")
     return methods
 
 
@@ -98,13 +109,7 @@ def parse_sets(folders: Sequence[Path]) -> dict[str, Path]:
     for folder in folders:
         path = _absolute(folder)
         name = path.parent.name if path.name.lower() in MASK_FOLDERS else path.name
-        if name in sets:
-            raise ValueError(
-                f"{sets[name]} and {folder} are both called {name}; expected a name for each set. "
-                f"Rename one, or link to it under another name (ln -s {path} OTHER; --masks OTHER)."
-            )
-        _refuse_unprintable(name, "a link to the folder that has a printable name")
-        sets[name] = folder
+        _add(sets, name, folder, f"ln -s {path} OTHER; --masks OTHER")
     return sets
 
 
@@ -113,13 +118,23 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  (`absolute` would keep "..")
 
 
-def _refuse_unprintable(name: str, remedy: str) -> None:
-    """Raise ValueError for a name that is empty or has control characters."""
+def _add(folders: dict[str, Path], name: str, folder: Path, remedy: str) -> None:
+    """Add a folder under its name in tables.
+
+    Raises:
+        ValueError: the name is taken, is empty or has control characters.
+    """
+    if name in folders:
+        raise ValueError(
+            f"{folders[name]} and {folder} are both called {name}; expected different names. Give "
+            f"one of them another name: {remedy}"
+        )
     if not name.strip() or has_control_characters(name):
         raise ValueError(
             f"{name!r} cannot be a name in tables; expected a name that is not empty and has no "
-            f"line breaks or control characters. Give {remedy}."
+            f"line breaks or control characters. Give another name: {remedy}"
         )
+    folders[name] = folder
 
 
 def _maps(folder: Path, name: str, sets: int) -> Path:

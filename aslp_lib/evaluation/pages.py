@@ -8,10 +8,10 @@ from __future__ import annotations
 import base64
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -31,27 +31,24 @@ TEMPLATES = Environment(
 )
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of a page.
 
     Args:
         caption: title of the table.
         head: titles of the columns.
-        rows: cells of each row, as text, or as `Markup` for a cell with tags.
-        names: number of leading columns that hold names instead of numbers.
+        rows: cells of each row, as text, or as `Markup` for a cell with tags. The first two columns
+            hold names instead of numbers.
         note: explanation below the table.
     """
 
     caption: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
-    names: int = 2
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of figures, which breaks into several lines where the page is narrow.
 
     Args:
@@ -67,16 +64,14 @@ class Row:
     photographs: bool = False
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(NamedTuple):
     """A titled section of a page, with rows of figures."""
 
     title: str
     rows: Sequence[Row]
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(NamedTuple):
     """The content of a page. All text is escaped, except `Markup`.
 
     Args:

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import (
-    COLUMNS,
-    COMPARED,
-    NOISE_FLOOR,
-    SUMMARY,
-    best_in_bold,
-    summary_headings,
-)
-from aslp_lib.metrics import SCORES, Score, calibration
-from aslp_lib.metrics.bootstrap import Resamples, middle, reliability_tables
+from aslp_lib.evaluation.tables import COLUMNS, MAIN, NOISE_FLOOR, best_in_bold, main_table
+from aslp_lib.maps.count import STRETCHED
+from aslp_lib.maps.read import read_map
+from aslp_lib.metrics import SCORES, Score
+from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
-from aslp_lib.prediction.maps import STRETCHED
+from aslp_lib.metrics.counts import Counts
 
 if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits, SaliencySet
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
-JUDGED = (*COMPARED, SCORES["accuracy"])
+JUDGED = [score for score in MAIN if score.better in ("less", "more")]
 """Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
@@ -44,46 +37,18 @@ EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
 
 
-class Estimate(NamedTuple):
-    """A score, or the difference of two methods in it, with its interval; NaN ends without one."""
-
-    value: float
-    low: float = math.nan
-    high: float = math.nan
-
-    def resolved(self, score: Score) -> bool:
-        """Return whether the interval of a difference excludes zero, as rounded for tables.
-
-        >>> Estimate(-0.002, -0.004, -0.00001).resolved(SCORES["ece"])  # rounds to [-0.40, 0.00]
-        False
-        """
-        low, high = (score.text(end, "+") for end in (self.low, self.high))
-        return low[0] == high[0] and {low, high}.isdisjoint({score.text(0, "+"), "-"})
-
-    def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
-        """Format the value, and its interval if there is one.
-
-        >>> Estimate(0.1, 0.05, 0.15).text(SCORES["ece"])
-        '10.00 [5.00, 15.00]'
-        """
-        value = score.text(self.value, sign)
-        if not math.isfinite(self.low):
-            return value
-        return f"{value} {score.interval_text(self.low, self.high, sign)}"
-
-
-def estimates(
+def comparison(
     evaluation: Evaluation, name: str
-) -> tuple[dict[str, Estimate], dict[str, dict[str, Estimate]]]:
+) -> tuple[dict[str, Interval], dict[str, dict[str, Interval]]]:
     """Compute the ECE of each method of a set, and each method's differences from the first one.
 
     >>> import numpy as np
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> set_counts = {"BCE": counts, "ASLP": counts}
-    >>> _, differences = estimates(Evaluation.of({"SOD": set_counts}), "SOD")
+    >>> _, differences = comparison(Evaluation.of({"SOD": set_counts}), "SOD")
     >>> differences["ASLP"]["ece"]  # a single image has no interval
-    Estimate(value=0.0, low=nan, high=nan)
+    Interval(value=0.0, low=nan, high=nan)
 
     Args:
         evaluation: evaluation of all sets.
@@ -94,29 +59,24 @@ def estimates(
         intervals of differences are paired. They are missing if the two methods have maps of
         different images.
     """
-    methods, set_scores = evaluation.counts[name], evaluation.scores[name]
+    methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
     first, reference = next(iter(methods.items()))
-    functions = {score.name: score.with_bins(evaluation.bins) for score in JUDGED}
-    resampled, ends = {}, {}
+    errors, resampled = {}, {}
+    differences: dict[str, dict[str, Interval]] = {}
     for label, counts in methods.items():
+        ends: tuple[float, ...] = ()
         if counts.independent > 1:
             resamples = Resamples(counts)
-            resampled[label] = {key: resamples.scores(f) for key, f in functions.items()}
-            ends[label] = resamples.bounds(ECE, evaluation.bins)
-    errors, differences = {}, {}
-    for label, counts in methods.items():
-        row = set_scores[label]
-        errors[label] = Estimate(row["ece"], *ends.get(label, ()))
-        if label == first:
-            continue
-        paired = label in resampled and counts.names == reference.names
-        differences[label] = {
-            key: Estimate(
-                row[key] - set_scores[first][key],
-                *(middle(resampled[label][key] - resampled[first][key]) if paired else ()),
-            )
-            for key in functions
-        }
+            ends = resamples.bounds(ECE, bins)
+            resampled[label] = {s.name: resamples.scores(s.with_bins(bins)) for s in JUDGED}
+        errors[label] = Interval(rows[label]["ece"], *ends)
+        if label != first:
+            paired = label in resampled and counts.names == reference.names
+            differences[label] = {}
+            for key in (score.name for score in JUDGED):
+                ends = middle(resampled[label][key] - resampled[first][key]) if paired else ()
+                change = rows[label][key] - rows[first][key]
+                differences[label][key] = Interval(change, *ends)
     return errors, differences
 
 
@@ -136,13 +96,13 @@ def direction(table: Reliability) -> str:
     return f"is {adverb}{word} ({over:.1f} points over, {under:.1f} under)"
 
 
-def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
+def verdict(first: str, differences: Mapping[str, Interval]) -> str:
     """Say in which scores a method is better or worse than the first one, and what is open.
 
     >>> differences = {
-    ...     "ece": Estimate(-0.03, -0.04, -0.02),
-    ...     "nll": Estimate(0.01, -0.01, 0.03),
-    ...     "accuracy": Estimate(0.002, -0.01, 0.01),
+    ...     "ece": Interval(-0.03, -0.04, -0.02),
+    ...     "nll": Interval(0.01, -0.01, 0.03),
+    ...     "accuracy": Interval(0.002, -0.01, 0.01),
     ... }
     >>> for sentence in verdict("BCE", differences).split(". "):
     ...     print(sentence)
@@ -157,16 +117,15 @@ def verdict(first: str, differences: Mapping[str, Estimate]) -> str:
     unresolved = []
     for score in JUDGED:
         change = differences[score.name]
-        unit = {"%": "points", "nats": "nats", "": ""}[score.unit]
-        if not change.resolved(score):
-            value, *interval = change.text(score, "+").split(" ", 1)
-            text = " ".join([value, unit, *interval])
-            unresolved.append(f"{score.title} ({text})")
-            continue
-        near, size, far = (score.text(end) for end in sorted(map(abs, change)))
-        improved = (change.value > 0) == (score.better == "more")
-        text = f"{score.title} by {size} {unit} [{near}, {far}]"
-        claims["Better" if improved else "Worse"].append(text)
+        unit = "points" if score.unit == "%" else score.unit
+        if change.resolved(score):
+            near, size, far = map(score.text, sorted(map(abs, astuple(change))))
+            improved = (change.value > 0) == (score.better == "more")
+            text = f"{score.title} by {size} {unit} [{near}, {far}]"
+            claims["Better" if improved else "Worse"].append(text)
+        else:
+            value, _, interval = change.text(score, "+").partition(" ")
+            unresolved.append(f"{score.title} ({f'{value} {unit} {interval}'.rstrip()})")
     sentences = [f"{word} than {first} in {' and in '.join(c)}." for word, c in claims.items() if c]
     if unresolved:
         sentences.append(f"Not resolved: {', '.join(unresolved)}.")
@@ -178,7 +137,7 @@ def write_comparison(
     evaluation: Evaluation,
     methods: Mapping[str, Path],
     sets: Mapping[str, Path],
-    notes: Iterable[str],
+    notes: Sequence[str],
 ) -> None:
     """Write a report on folders of maps.
 
@@ -204,7 +163,7 @@ def write_comparison(
     rows += [[f"masks of {name}", str(folder)] for name, folder in sets.items()]
     subject = f"Predicted maps of {' and '.join(methods)} on {' and '.join(sets)}."
     folders = Table("Folders", ["", "folder, as given"], rows)
-    write_page(path, _page(evaluation, subject, notes, appendix=[folders]))
+    write_page(path, _page(evaluation, subject, notes)._replace(appendix=[folders]))
 
 
 def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
@@ -225,59 +184,46 @@ def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
         f"{len(data.validation)}."
     )
     notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
-    page = _page(
-        evaluation,
-        subject,
-        notes,
-        details=_recalibrations(run),
-        sections=[Section("Training", [Row([figures.training_history(logs)], wide=True)])],
-        examples={name: _examples(run, data.tests[name]) for name in evaluation.counts},
-        settings=run.settings.to_json(),
-    )
-    write_page(run.report, page)
+    page = _page(evaluation, subject, notes)
+    sections = [
+        Section(name, [*rows, Row([_examples(run, data.tests[name])], wide=True, photographs=True)])
+        for name, rows in page.sections
+    ]
+    sections.append(Section("Training", [Row([figures.training_history(logs)], wide=True)]))
+    details, settings = _recalibrations(run), run.settings.to_json()
+    write_page(run.report, page._replace(sections=sections, details=details, settings=settings))
 
 
-def _page(
-    evaluation: Evaluation,
-    subject: str,
-    notes: Iterable[str],
-    *,
-    details: Iterable[str] = (),
-    sections: Iterable[Section] = (),
-    examples: Mapping[str, Figure] = MappingProxyType({}),
-    appendix: Iterable[Table] = (),
-    settings: str = "",
-) -> Page:
-    """Return the page of an evaluation.
+def _page(evaluation: Evaluation, subject: str, notes: Sequence[str]) -> Page:
+    """Return the page of an evaluation, without the parts that only a run has."""
+    comparisons = {name: comparison(evaluation, name) for name in evaluation.counts}
 
-    Args:
-        details: sentences on details.
-        sections: further sections with figures.
-        examples: set -> figure of images with the maps of all methods.
-        appendix: tables of details.
-        settings: settings as text.
-    """
-    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    def value(name: str, label: str, score: Score) -> str:
+        if score is ECE:
+            return comparisons[name][0][label].text(score)
+        return score.text(evaluation.scores[name][label][score.name])
+
+    def change(name: str, label: str, score: Score) -> str:
+        difference = comparisons[name][1][label][score.name]
+        text = difference.text(score, "+")
+        return bold(text) if difference.resolved(score) else text
+
     conclusions: dict[str, list[str]] = {}
-    rows = []
+    sections = []
     for name, methods in evaluation.counts.items():
-        first = next(iter(methods))
-        errors, differences = estimates(evaluation, name)
-        conclusions[name] = sentences = []
-        for label, counts in methods.items():
-            change = differences.get(label)
-            table = calibration.reliability(counts, evaluation.bins)
-            comparison = "" if change is None else f" {verdict(first, change)}"
+        errors, differences = comparisons[name]
+        tables = reliability_tables(methods, evaluation.bins)
+        sections.append(_section(name, methods, tables))
+        conclusions[name] = []
+        for label, table in tables.items():
             chance = ", which chance could explain" if errors[label].low == 0 else ""
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}.{comparison}"
-            sentences.append(bold(label) + text)
-            row = evaluation.scores[name][label]
-            rows.append([name, label, *_cells(row, errors[label], change, differences=several)])
-    scores = Table(
-        "Main scores", ["set", "method", *summary_headings(differences=several)], rows,
-        note=f"A difference is the method's score minus that of the first one. {INTERVALS} "
-        f"{NOISE_FLOOR}",
-    )  # fmt: skip
+            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}."
+            if label in differences:
+                text += f" {verdict(next(iter(methods)), differences[label])}"
+            conclusions[name].append(bold(label) + text)
+    note = (
+        f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
+    )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
         for name, method, cells in best_in_bold(evaluation.scores, bold)
@@ -293,23 +239,15 @@ def _page(
         "Calibration report",
         subject,
         conclusions,
-        scores,
-        [
-            *(_section(evaluation, name, examples.get(name)) for name in evaluation.counts),
-            *sections,
-        ],
-        notes=list(notes),
-        more=[Table("All scores", head, everything, note=definitions)],
-        details=list(details),
-        appendix=list(appendix),
-        settings=settings,
+        Table("Main scores", *main_table(evaluation.counts, value, change), note),
+        sections,
+        notes,
+        more=[Table("All scores", head, everything, definitions)],
     )
 
 
-def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Section:
+def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
-    methods, bins = evaluation.counts[name], evaluation.bins
-    tables = reliability_tables(methods, bins)
     rows = [
         Row(
             [
@@ -326,29 +264,9 @@ def _section(evaluation: Evaluation, name: str, examples: Figure | None) -> Sect
         together.append(figures.detection_curves(methods, name))
     if together:
         rows.append(Row(together, wide=True))
-    if examples is not None:
-        rows.append(Row([examples], wide=True, photographs=True))
     for draw in (figures.joint_density, figures.image_scatter):
         rows.append(Row([draw({label: counts}, "") for label, counts in methods.items()]))
     return Section(name, rows)
-
-
-def _cells(
-    row: Mapping[str, float],
-    error: Estimate,
-    change: Mapping[str, Estimate] | None,
-    *,
-    differences: bool,
-) -> list[str]:
-    """Return the cells of a method in the table of main scores, see `summary_headings`."""
-    cells = []
-    for score in SUMMARY:
-        cells.append(error.text(score) if score is ECE else score.text(row[score.name]))
-        if differences and score in COMPARED:
-            text = "" if change is None else change[score.name].text(score, "+")
-            resolved = change is not None and change[score.name].resolved(score)
-            cells.append(bold(text) if resolved else text)
-    return cells
 
 
 def _recalibrations(run: Run) -> list[str]:

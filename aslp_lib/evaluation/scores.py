@@ -6,23 +6,27 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from tqdm.auto import tqdm
 
 from aslp_lib.files import write, write_csv
+from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
+from aslp_lib.maps.listing import refuse
+from aslp_lib.maps.slabs import Slabs
 from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
 from aslp_lib.metrics.bootstrap import Resamples
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.prediction.maps import AS_IT_IS, ReadOptions, count_maps
 
 if TYPE_CHECKING:
-    from aslp_lib.data.base import DataSplits
+    from aslp_lib.data.base import DataSplits, SaliencySet
     from aslp_lib.runs import Run
 
 MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
-"""Names of the scores whose intervals a run's metrics.json holds."""
+"""Names of the scores whose intervals a run's metrics.json holds, as far as they have one."""
 
 FEW = 100
 """Number of images below which a note warns that the intervals are too narrow."""
@@ -62,11 +66,12 @@ class Evaluation:
 
     @property
     def notes(self) -> list[str]:
-        """Warnings about the intervals, at most one per test set."""
+        """Notes on ignored pixels and on the intervals, at most one of each per test set."""
         return [
             note
             for name, methods in self.counts.items()
-            for note in interval_notes(name, min(methods.values(), key=lambda c: c.independent))
+            for counts in [min(methods.values(), key=lambda c: c.independent)]
+            for note in ignored_notes(name, counts) + interval_notes(name, counts)
         ]
 
     def records(self, names: Collection[str] = MAIN) -> dict[str, dict[str, dict[str, Any]]]:
@@ -78,18 +83,17 @@ class Evaluation:
         Args:
             names: scores that get an interval.
         """
-        return {
-            name: {
-                method: {key: value if math.isfinite(value) else None for key, value in row.items()}
-                | {
-                    "images": len(self.counts[name][method]),
-                    "intervals": intervals(self.counts[name][method], row, names, self.bins),
-                    "notes": interval_notes(name, self.counts[name][method]) if names else [],
+        records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
+        for name, methods in self.counts.items():
+            for method, counts in methods.items():
+                row = self.scores[name][method]
+                records[name][method] = {
+                    **{key: value if math.isfinite(value) else None for key, value in row.items()},
+                    "images": len(counts),
+                    "intervals": intervals(counts, row, names, self.bins),
+                    "notes": interval_notes(name, counts) if names else [],
                 }
-                for method, row in methods.items()
-            }
-            for name, methods in self.scores.items()
-        }
+        return records
 
 
 def intervals(
@@ -139,10 +143,29 @@ def interval_notes(name: str, counts: Counts) -> list[str]:
     """
     if not 1 < counts.independent < FEW:
         return []
-    units = "images" if counts.groups is None else "groups of images"
+    units = "images" if "groups" not in counts.columns else "groups of images"
     return [
         f"{name}: 95 % intervals over {counts.independent} {units} are too narrow (of 30 images "
         "they held the truth in 80 to 87 % of trials, of 100 images in 91 to 95 %)"
+    ]
+
+
+def ignored_notes(name: str, counts: Counts) -> list[str]:
+    """Return a note if pixels of a set were ignored, with their share.
+
+    >>> import numpy as np
+    >>> maps, labels = np.uint8([[255, 0, 9, 9]]), np.uint8([[1, 0, 0, 7]])
+    >>> (note,) = ignored_notes("SOD", Counts.from_map(maps, labels, ignore_index=7))
+    >>> note[:40]
+    'SOD: 25.0 % of the pixels are ignored; S'
+    """
+    ignored = counts.columns.get("ignored", np.zeros(1)).sum()
+    if not ignored:
+        return []
+    share = 100 * ignored / (ignored + counts.pixels)
+    return [
+        f"{name}: {share:.1f} % of the pixels are ignored; S and weighted F, which need whole "
+        "images, are missing"
     ]
 
 
@@ -166,6 +189,50 @@ def flat(
         for method, row in methods.items()
     ]
     return ["set", "method", *keys], lines
+
+
+def count_maps(
+    maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+) -> Counts:
+    """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from aslp_lib.data.shapes import Shapes
+    >>> dataset = Shapes("test", 2, seed=0, size=16)
+    >>> with TemporaryDirectory() as folder:
+    ...     for stem in dataset.stems:
+    ...         Image.new("L", (16, 16), 255).save(Path(folder, f"{stem}.png"))
+    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False), progress=False)
+    >>> len(counts), counts.pixels
+    (2, 512)
+
+    Args:
+        maps: folder of the maps.
+        dataset: set that the maps were predicted for.
+        reading: how maps and masks are read.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
+            message names them.
+    """
+    paths = {stem: Path(maps) / f"{stem}.png" for stem in dataset.stems}
+    missing = {stem for stem, path in paths.items() if not path.is_file()}
+    refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
+
+    def mask(index: int) -> Slabs:
+        return Slabs.of(dataset.mask(index))
+
+    return count_files(
+        paths,
+        mask,
+        reading,
+        ignored=dataset.ignored,
+        groups=dataset.fields,
+        name=dataset.name,
+        progress=progress,
+    )
 
 
 def evaluate_run(

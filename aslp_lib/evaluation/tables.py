@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
+from aslp_lib.metrics import Score, Visibility, visible_scores
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
+Cell = Callable[[str, str, Score], str]
+"""Function from set, method and score to the text of a cell."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
 """Scores in the columns of Markdown and LaTeX tables."""
-SUMMARY = tuple(SCORES[name] for name in ("ece", "ece_floor", "gap", "nll", "accuracy"))
+MAIN = visible_scores(Visibility.MAIN)
 """Main scores, in the columns of the plain-text table and of a report's first table."""
-COMPARED = (SCORES["ece"], SCORES["nll"])
-"""Main scores that a column compares with those of the first method."""
+COMPARED = visible_scores(Visibility.COMPARED)
+"""Main scores that a further column compares with those of the first method."""
 LINE = 115
 """Maximal number of characters in a line of the plain-text table."""
 NOISE_FLOOR = (
@@ -42,46 +44,66 @@ LATEX = str.maketrans(
 """Translation table that escapes names for LaTeX."""
 
 
-def summary_headings(*, differences: bool) -> list[str]:
-    """Return the headings of the main scores.
+def main_table(
+    methods: Mapping[str, Collection[str]], value: Cell, change: Cell
+) -> tuple[list[str], list[list[str]]]:
+    """Lay out the main scores, with a column of differences after each compared score.
 
-    >>> summary_headings(differences=True)
+    The first method of a set has no differences. If no set has several methods, there are no such
+    columns.
+
+    >>> head, rows = main_table({"SOD": ["BCE", "ASLP"]}, lambda *_: "0.1", lambda *_: "+0.1")
+    >>> head[2:]
     ['ECE %', 'difference', 'noise floor %', 'conf - acc %', 'NLL nats', 'difference', 'accuracy %']
+    >>> rows[1]
+    ['SOD', 'ASLP', '0.1', '+0.1', '0.1', '0.1', '0.1', '+0.1', '0.1']
 
     Args:
-        differences: True for further columns with the differences from the first method.
+        methods: set -> labels of its methods.
+        value: function from set, method and score to the cell of the score.
+        change: function from set, method and score to the cell of the difference from the first
+            method.
+
+    Returns:
+        The titles of the columns, and the cells of each row.
     """
-    headings = []
-    for score in SUMMARY:
-        headings.append(score.heading)
-        if differences and score in COMPARED:
-            headings.append("difference")
-    return headings
+
+    def difference(name: str, method: str, score: Score) -> str:
+        return "" if method == next(iter(methods[name])) else change(name, method, score)
+
+    several = any(len(labels) > 1 for labels in methods.values())
+    columns: list[tuple[str, Score, Cell]] = []
+    for score in MAIN:
+        columns.append((score.heading, score, value))
+        if several and score in COMPARED:
+            columns.append(("difference", score, difference))
+    rows = [
+        [name, method, *(cell(name, method, score) for _, score, cell in columns)]
+        for name, labels in methods.items()
+        for method in labels
+    ]
+    return ["set", "method", *(title for title, _, _ in columns)], rows
 
 
 def as_table(rows: Rows) -> str:
     """Format the main scores as a plain-text table, with differences from the first method.
 
-    >>> bce, aslp = ({score.name: value for score in SUMMARY} for value in (0.125, 0.1))
+    >>> bce, aslp = ({score.name: value for score in MAIN} for value in (0.125, 0.1))
     >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
     set  method  ECE %  difference  noise floor %  conf - acc %  NLL nats  difference  accuracy %
     SOD  BCE     12.50                      12.50         12.50     0.125                   12.50
     SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
     """
-    differences = any(len(methods) > 1 for methods in rows.values())
-    lines = [["set", "method", *summary_headings(differences=differences)]]
-    for name, methods in rows.items():
-        first = next(iter(methods.values()))
-        for method, values in methods.items():
-            cells = []
-            for score in SUMMARY:
-                value = _value(values, score)
-                cells.append(score.text(value))
-                if differences and score in COMPARED:
-                    change = value - _value(first, score)
-                    cells.append("" if values is first else score.text(change, "+"))
-            lines.append([name, method, *cells])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+    def value(name: str, method: str, score: Score) -> str:
+        return score.text(_value(rows[name][method], score))
+
+    def change(name: str, method: str, score: Score) -> str:
+        first = next(iter(rows[name].values()))
+        return score.text(_value(rows[name][method], score) - _value(first, score), "+")
+
+    head, cells = main_table(rows, value, change)
+    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
     room = LINE - sum(widths[2:]) - 2 * (len(widths) - 1)
     widths[0] = min(widths[0], room // 3)
     widths[1] = min(widths[1], room - widths[0])
@@ -90,14 +112,14 @@ def as_table(rows: Rows) -> str:
             f"{_shorten(cell, width):{'<' if column < 2 else '>'}{width}}"
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
-        for line in lines
+        for line in (head, *cells)
     )
 
 
 def _shorten(text: str, width: int) -> str:
     """Replace the middle of a text that is longer than `width` by an ellipsis."""
     half = (width - 1) // 2
-    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[-half:]}"
+    return text if len(text) <= width else f"{text[: width - 1 - half]}…{text[len(text) - half :]}"
 
 
 def markdown_table(
@@ -175,19 +197,16 @@ def best_in_bold(rows: Rows, bold: Callable[[str], str]) -> Iterator[tuple[str, 
         bold: function that makes a text bold.
     """
     for name, methods in rows.items():
-        best_methods = []  # best methods of each column
+        columns = []
         for score in COLUMNS:
+            values = [_value(row, score) for row in methods.values()]
             # Scores that can be negative are best at 0, so absolute values can be compared.
-            texts = {m: score.text(abs(_value(row, score))) for m, row in methods.items()}
-            best = score.text(abs(score.best(_value(row, score) for row in methods.values())))
-            tied = len(set(texts.values())) == 1
-            best_methods.append({m for m, text in texts.items() if text == best and not tied})
-        for method, row in methods.items():
-            cells = []
-            for score, leaders in zip(COLUMNS, best_methods, strict=True):
-                cell = score.text(_value(row, score))
-                cells.append(bold(cell) if method in leaders else cell)
-            yield name, method, cells
+            sizes = [score.text(abs(value)) for value in values]
+            best = score.text(abs(score.best(values))) if len(set(sizes)) > 1 else None
+            cells = zip(map(score.text, values), sizes, strict=True)
+            columns.append([bold(text) if size == best else text for text, size in cells])
+        for method, *cells_of_method in zip(methods, *columns, strict=True):
+            yield name, method, cells_of_method
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:

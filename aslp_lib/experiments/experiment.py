@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
@@ -35,16 +36,19 @@ from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.shapes import SHIFTS, graded
 from aslp_lib.experiments.records import (
     ESTIMATORS,
+    IDENTITY,
     NAMES,
+    NONE,
     Data,
-    Record,
     check_settings,
+    keyed,
     of_method,
     read,
     read_data,
     save,
 )
 from aslp_lib.files import check_output, locked, write
+from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
 from aslp_lib.metrics import scores
 from aslp_lib.metrics.bootstrap import error_bounds
@@ -52,10 +56,13 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction.predict import load_network, predicted_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
-from aslp_lib.runs import MethodFolder, Run, read_log
+from aslp_lib.runs import Run, read_log
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
+
+NO_RECORDS = pd.DataFrame(columns=IDENTITY)
+"""Records of an experiment that has not begun."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +98,7 @@ class RunConfiguration:
         """
         family = METHODS[self.method].family
         tuned = common.tuned(**{family: self.options}) if self.options else common
-        groups = vars(tuned.hyperparameters)
-        options = {family: groups[family]} if family in groups else {}
+        options = {k: group for k, group in vars(tuned.hyperparameters).items() if k == family}
         return replace(
             tuned,
             methods=(self.method,),
@@ -140,12 +146,9 @@ class Experiment:
 
     def __post_init__(self) -> None:
         require("seeds", self.seeds, self.seeds >= 1, "at least 1")
-        for name, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
-            if unknown := [value for value in getattr(self, name) if value not in known]:
-                raise ValueError(
-                    f"{name} has an unknown name: {unknown[0]!r}; expected names among "
-                    f"{', '.join(known)}."
-                )
+        for field_, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
+            for name in getattr(self, field_):
+                require(f"a name in {field_}", name, name in known, f"one of {', '.join(known)}.")
         possible = not self.shifts or self.settings.data == SHAPES
         expected = f"{SHAPES!r}, which shifts need. Leave --shifts out, or use these data."
         require("data", self.settings.data, possible, expected)
@@ -175,18 +178,13 @@ class Experiment:
         if not self.tested:
             return sets
         for part in (data.train, data.validation):
-            if part.name in data.tests:
-                raise ValueError(
-                    f"a test set is called {part.name!r}; expected another name, because the "
-                    f"{part.name} set has this one. Rename the test set's folder."
-                )
+            expected = "another one, which no other set has. Rename the test set's folder."
+            require("the name of a test set", part.name, part.name not in data.tests, expected)
         seed, limit = training.data_seed, training.limit
         sets |= data.tests | graded(training.size, self.shifts, data_seed=seed, limit=limit)
-        for test in list(data.tests.values())[:1]:
-            for name in self.corruptions:
-                corrupted = Corrupted(test, name, training.seed)
-                sets[corrupted.name] = corrupted
-        return sets
+        first = list(data.tests.values())[:1]
+        corrupted = (Corrupted(*pair, training.seed) for pair in product(first, self.corruptions))
+        return sets | {part.name: part for part in corrupted}
 
     def data(self) -> Data:
         """Compute the fingerprints of the images and masks that the experiment uses.
@@ -205,10 +203,7 @@ class Experiment:
             splits = training.load_data()
             for part in (splits.train, *self.sets(training, splits).values()):
                 if not isinstance(part, Corrupted):
-                    pairs = part.fingerprints().items()
-                    fingerprints[seed, part.name] = {
-                        stem: image[:8] + mask[:8] for stem, (image, mask) in pairs
-                    }
+                    fingerprints[seed, part.name] = part.fingerprints()
         return fingerprints
 
     def run(self, configuration: RunConfiguration, training: Settings) -> Run:
@@ -231,7 +226,7 @@ class Experiment:
 
 def collect(
     experiment: Experiment, file: Path, processes: int = 1, *, progress: bool = True
-) -> list[Record]:
+) -> pd.DataFrame:
     """Run an experiment and save its records after every training.
 
     Records that the file already has are reused, and records of other experiments in it are kept.
@@ -242,7 +237,7 @@ def collect(
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=1)
     ...     records = collect(experiment, Path(folder) / "records.json", progress=False)
-    >>> [record["set"] for record in records]
+    >>> records["set"].tolist()
     ['validation', 'test', 'shifted', 'textures']
 
     Args:
@@ -271,13 +266,13 @@ def collect(
         locked(experiment.path / ".lock", busy.format(experiment.path)),
         locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
-        known = read(file, experiment.settings) if file.exists() else []
-        data = _joined_data(file, experiment.data()) if known else experiment.data()
-        records: list[Record] = []
+        known = read(file, experiment.settings) if file.exists() else NO_RECORDS
+        data = experiment.data() if known.empty else _joined_data(file, experiment.data())
+        records = NO_RECORDS
         for new_records in compare(experiment, processes, known, progress=progress):
-            records += new_records
-            rows = in_order(experiment, records, known)
-            save(file, rows, experiment.settings, experiment.seeds, data)
+            records = pd.concat([records, new_records], ignore_index=True)
+            ordered = in_order(experiment, records, known)
+            save(file, ordered, experiment.settings, experiment.seeds, data)
     return records
 
 
@@ -293,21 +288,15 @@ def _joined_data(file: Path, current: Data) -> Data:
             f"{file} does not say what images its records were made from; expected fingerprints of "
             "every set. Choose another --results, or remove the file."
         )
+    since, remedy = f"the records in {file} were made", "choose another --out and --results"
     for key, after in current.items():
-        before = saved.get(key, after)
-        stems = sorted(before.keys() | after.keys())
-        if changed := [stem for stem in stems if before.get(stem) != after.get(stem)]:
-            raise ValueError(
-                f"{len(changed)} images or masks of the set {key[1]} changed since the records in "
-                f"{file} were made, such as {changed[0]}; expected the same files. Restore them, "
-                "or choose another --out and --results."
-            )
+        refuse_changed(key[1], saved.get(key, after), after, since, remedy)
     return {**saved, **current}
 
 
 def in_order(
-    experiment: Experiment, new: Sequence[Record], known: Sequence[Record]
-) -> list[Record]:
+    experiment: Experiment, new: pd.DataFrame, known: pd.DataFrame = NO_RECORDS
+) -> pd.DataFrame:
     """Sort records by the order of the experiment's training runs; other records come last.
 
     Args:
@@ -315,26 +304,24 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    wanted = product(experiment.trainings, (None, *experiment.settings.recalibrate))
-    order: dict[Hashable, int] = {
-        (training.seed, configuration.method, json.dumps(_options(training)), kind): number
+    wanted = product(experiment.trainings, (NONE, *experiment.settings.recalibrate))
+    order = {
+        (configuration.method, json.dumps(_options(training)), kind, training.seed): number
         for number, ((configuration, training), kind) in enumerate(wanted)
     }
-    rows: dict[Hashable, tuple[int, Record]] = {}
-    for record in (*new, *known):
-        options = json.dumps(record["options"])
-        identity = record["seed"], record["method"], options, record["recalibration"]
-        rows.setdefault((identity, record["set"]), (order.get(identity, len(order)), record))
-    return [record for _, record in sorted(rows.values(), key=lambda row: row[0])]
+    records = pd.concat([new, known], ignore_index=True)
+    keys = keyed(records).drop_duplicates()
+    places = [order.get(key, len(order)) for key in keys[IDENTITY[:4]].itertuples(False, None)]
+    return records.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
 
 
 def compare(
     experiment: Experiment,
     processes: int = 1,
-    known: Sequence[Record] = (),
+    known: pd.DataFrame = NO_RECORDS,
     *,
     progress: bool = True,
-) -> Iterator[list[Record]]:
+) -> Iterator[pd.DataFrame]:
     """Train, predict and score all training runs of an experiment.
 
     >>> from tempfile import TemporaryDirectory
@@ -342,9 +329,9 @@ def compare(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
-    ...     recorded_runs = list(compare(experiment, progress=False))
-    >>> [(record["set"], record["seed"]) for records in recorded_runs for record in records]
-    [('validation', 0), ('validation', 1)]
+    ...     records = pd.concat(compare(experiment, progress=False))
+    >>> records["set"].tolist(), records.seed.tolist()
+    (['validation', 'validation'], [0, 1])
 
     Args:
         experiment: the experiment.
@@ -362,15 +349,14 @@ def compare(
         ValueError: a run exists with other settings, which is checked before anything is trained;
             or training or scoring failed.
     """
-    trainings = experiment.trainings
-    for configuration, training in trainings:
+    jobs = []
+    for configuration, training in experiment.trainings:
         if (experiment.path / configuration.name / f"seed-{training.seed}").exists():
-            experiment.run(configuration, training)
-    # All known records would be megabytes for every process.
-    jobs = [
-        (experiment, configuration, training, [*_among(known, training).values()])
-        for configuration, training in trainings
-    ]
+            experiment.run(configuration, training)  # refuses other settings
+        # All known records would be megabytes for every process.
+        of_seed = known[known.seed == training.seed]
+        of_run = of_method(of_seed, configuration.method, _options(training))
+        jobs.append((experiment, configuration, training, of_run))
     bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
     if processes == 1:
         for job in bar(jobs):
@@ -414,10 +400,10 @@ def recorded(
     experiment: Experiment,
     configuration: RunConfiguration,
     training: Settings,
-    known: Sequence[Record] = (),
+    known: pd.DataFrame = NO_RECORDS,
     *,
     progress: bool = True,
-) -> list[Record]:
+) -> pd.DataFrame:
     """Return the records of one run on every set, with and without each recalibration.
 
     The run is trained and scored as far as its records are not known.
@@ -426,33 +412,22 @@ def recorded(
         experiment: the experiment.
         configuration: configuration of the training.
         training: settings of the training.
-        known: records to reuse.
+        known: records of the run to reuse.
         progress: show progress bars.
     """
     data = training.load_data()
-    sets, kinds = experiment.sets(training, data), (None, *experiment.settings.recalibrate)
-    records = _among(known, training)
-    missing = [(name, kind) for name in sets for kind in kinds if (name, kind) not in records]
-    if missing:
+    sets, kinds = experiment.sets(training, data), (NONE, *experiment.settings.recalibrate)
+    asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
+    records = known.set_index([*asked.names])
+    missing = asked.difference(records.index, sort=False)
+    if len(missing):
         run = experiment.run(configuration, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
-            records |= _missing(run, data, sets, missing, progress)
-    return [records[name, kind] for kind in kinds for name in sets]
-
-
-Key = tuple[str, str | None]
-"""Name of a set, and name of a recalibration or None."""
-
-
-def _among(known: Sequence[Record], training: Settings) -> dict[Key, Record]:
-    """Return those of the known records that belong to a run."""
-    return {
-        (record["set"], record["recalibration"]): record
-        for record in of_method(known, training.methods[0], _options(training))
-        if record["seed"] == training.seed
-    }
+            new = _missing(run, data, sets, missing, progress)
+        records = pd.concat([records, new.set_index([*asked.names])])
+    return records.loc[asked].reset_index()
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -465,10 +440,14 @@ def _missing(
     run: Run,
     data: DataSplits,
     sets: Mapping[str, SaliencySet],
-    keys: Sequence[Key],
+    missing: pd.MultiIndex,
     progress: bool,
-) -> dict[Key, Record]:
-    """Compute the missing records of a run, which is trained and recalibrated if necessary."""
+) -> pd.DataFrame:
+    """Compute the missing records of a run, which is trained and recalibrated if necessary.
+
+    Args:
+        missing: recalibration and set of each record.
+    """
     settings = run.settings
     (method,) = settings.methods
     folder = run.method(method)
@@ -478,60 +457,59 @@ def _missing(
         train(settings, data, method, folder, progress=progress)
         if whole:
             write(clock, json.dumps(time.perf_counter() - start))
-    seconds = _read_seconds(clock) if clock.exists() else None
+    seconds = _read_seconds(clock) if clock.exists() else math.nan
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in dict.fromkeys(kind for _, kind in keys) if kind is not None]
+    kinds = [kind for kind in missing.unique("recalibration") if kind != NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
-    records: dict[Key, Record] = {}
-    for name in tqdm(dict(keys), desc="scores", disable=not progress, leave=False):
+    own = {"method": method, "options": _options(settings), "seed": settings.seed}
+    last = read_log(folder.log)[-1]
+    alphas = {column: value for column, value in last.items() if column.startswith("alpha_")}
+    rows = []
+    for name in tqdm(missing.unique("set"), desc="scores", disable=not progress, leave=False):
         if settings.cache_images:
             sets[name].cache()
-        changes = {kind: fitted.get(kind or "") for set_, kind in keys if set_ == name}
+        changes = {kind: fitted.get(kind) for kind, part in missing if part == name}
         for kind, fields in _scored(network, sets[name], settings, changes).items():
-            records[name, kind] = {
-                "method": method,
-                "options": _options(settings),
-                "recalibration": kind,
-                "seed": settings.seed,
-                "set": name,
-                **fields,
-                "seconds": seconds,
-                **alphas_of(folder),
-            }
-    return records
+            identity = {**own, "recalibration": kind, "set": name}
+            rows.append({**identity, **fields, "seconds": seconds, **alphas})
+    return pd.DataFrame(rows)
 
 
 def _scored(
     network: torch.nn.Module,
     dataset: SaliencySet,
     settings: Settings,
-    changes: Mapping[str | None, Recalibration | None],
-) -> dict[str | None, Record]:
+    changes: Mapping[str, Recalibration | None],
+) -> dict[str, dict[str, float]]:
     """Return the scores of a set, with their intervals and the number of images, by recalibration.
 
     The posterior error is the mean over images of the mean squared difference from the true
     posterior over pixels.
     """
     posterior = getattr(dataset, "posterior", None)
-    parts: dict[str | None, list[Counts]] = {kind: [] for kind in changes}
+    parts: dict[str, list[Counts]] = {kind: [] for kind in changes}
     errors = dict.fromkeys(changes, 0.0)
     for index, maps in predicted_maps(network, dataset, settings, changes):
         mask = dataset.mask(index)
         for kind, prediction in maps.items():
-            parts[kind].append(Counts.from_map(prediction, mask))
+            parts[kind].append(Counts.from_map(prediction, mask, dataset.ignored))
             if posterior is not None:
                 errors[kind] += float(np.mean((prediction / 255 - posterior[index]) ** 2))
-    rows: dict[str | None, Record] = {}
+    rows = {}
     for kind, images in parts.items():
-        counts = replace(Counts.join(images), groups=dataset.fields)
+        counts = Counts.of_images(images, groups=dataset.fields)
         values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
-        rows[kind] = {name: _rounded(value) for name, value in values.items()}
-        if not isinstance(dataset, Corrupted):
-            rows[kind]["intervals"] = _ends(counts)
+        if not isinstance(dataset, Corrupted) and counts.independent > 1:
+            for name, (low, high) in error_bounds(counts).items():
+                values |= {f"{name}_low": low, f"{name}_high": high}
+        rows[kind] = {
+            name: round(float(value), 6) if np.isfinite(value) else math.nan
+            for name, value in values.items()
+        }
         rows[kind]["images"] = len(counts)
     return rows
 
@@ -551,22 +529,3 @@ def _read_seconds(path: Path) -> float:
             f"{path} does not hold the seconds of a training ({error}); expected a number. Remove "
             "the file."
         ) from error
-
-
-def alphas_of(folder: MethodFolder) -> dict[str, dict[str, float]]:
-    """Return the field `alpha` of a run's records, from the last row of its log."""
-    last = read_log(folder.log)[-1]
-    quantities = [name for name in ("mean", "p10", "p90") if f"alpha_{name}" in last]
-    return {"alpha": {name: last[f"alpha_{name}"] for name in quantities}} if quantities else {}
-
-
-def _rounded(value: float) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
-
-
-def _ends(counts: Counts) -> dict[str, list[float | None]]:
-    """Return 95 % intervals where they are defined; a single image or group has none."""
-    bounds = error_bounds(counts) if counts.independent > 1 else {}
-    return {
-        name: [*map(_rounded, ends)] for name, ends in bounds.items() if np.isfinite(ends).all()
-    }

@@ -40,21 +40,18 @@ def scores_over_seeds(
         networks: label -> score of a network that is not among the seeds, drawn as a cross.
     """
     count = max(map(len, values.values()))
-    figure, axis = _rows(values, score, f"{score.title}, {title}, {count} seeds")
-    marks = "dots: seeds; diamond: mean, 95 % interval"
+    marks = "; cross: the network above" if networks else ""
+    heading = f"{score.title}, {title}, {count} seeds"
+    figure, axis = _rows(values, score, heading, f"{score.title}, {UNITS[score.unit]}", marks)
     notes = {
         label: f"{label}: {score.text(float(np.mean(row)))}, seeds from {score.text(min(row))} to "
         f"{score.text(max(row))}"
         for label, row in values.items()
     }
-    if networks:
-        marks += "; cross: the network above"
-        factor = 100 if score.unit == "%" else 1
-        for label, value in networks.items():
-            row = list(values).index(label)
-            axis.plot(factor * value, row, "x", color=ink(), markersize=10, markeredgewidth=2)
-            notes[label] += f", the network above {score.text(value)}"
-    axis.set_xlabel(f"{score.title}, {UNITS[score.unit]}\n({marks})")
+    for label, value in networks.items():
+        row, shown = list(values).index(label), _factor(score) * value
+        axis.plot(shown, row, "x", color=ink(), markersize=10, markeredgewidth=2)
+        notes[label] += f", the network above {score.text(value)}"
     figure.set_label(
         f"{score.title} over {count} seeds, {title}, with the mean and its 95 % interval. "
         f"{'; '.join(notes.values())}."
@@ -84,21 +81,18 @@ def paired_differences(
         title: name of the set.
     """
     values = {label: paired.values for label, paired in differences.items()}
-    figure, axis = _rows(values, score, f"Differences in {score.title}, {title}")
-    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    heading = f"Differences in {score.title}, {title}"
     unit = "percentage points" if score.unit == "%" else UNITS[score.unit]
-    meaning = "dots: seeds; diamond: mean, 95 % interval"
-    if smallest:
-        band = smallest * (100 if score.unit == "%" else 1)
-        axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
-        meaning += "; grey band: too small to matter"
-    axis.set_xlabel(f"difference in {score.title}, {unit}\n({meaning})")
+    marks = "; grey band: too small to matter" if smallest else ""
+    figure, axis = _rows(values, score, heading, f"difference in {score.title}, {unit}", marks)
+    axis.axvline(0, color=ink(), linestyle="--", linewidth=1)
+    band = _factor(score) * smallest
+    axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     notes = []
     found = verdicts(list(differences.values()), smallest)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
         axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
-        low, mean, high = (score.text(x, "+") for x in (paired.low, paired.mean, paired.high))
-        notes.append(f"{label}: {mean} [{low}, {high}], {verdict}")
+        notes.append(f"{label}: {paired.text(score, '+')}, {verdict}")
     figure.set_label(
         f"Differences in {score.title}, paired by seed, {title}, with mean, 95 % interval and "
         f"verdict. {'; '.join(notes)}."
@@ -106,22 +100,34 @@ def paired_differences(
     return figure
 
 
-def _rows(values: Mapping[str, Sequence[float]], score: Score, title: str) -> tuple[Figure, Axes]:
-    """Draw the values of every row, with their mean and its 95 % interval."""
+def _rows(
+    values: Mapping[str, Sequence[float]], score: Score, title: str, label: str, marks: str
+) -> tuple[Figure, Axes]:
+    """Draw the values of every row, with their mean and its 95 % interval.
+
+    Args:
+        label: label of the horizontal axis.
+        marks: explanation of further marks.
+    """
     import seaborn
 
     figure = new_figure(7.6, 1.4 + 0.4 * len(values), title)
     axis = figure.subplots()
-    factor = 100 if score.unit == "%" else 1
     names = [plain(label, 30) for label, row in values.items() for _ in row]
-    points = {"x": [factor * value for row in values.values() for value in row], "y": names}
+    points = {"x": [_factor(score) * value for row in values.values() for value in row], "y": names}
     seaborn.stripplot(points, x="x", y="y", ax=axis, color=GREY, jitter=False, alpha=0.7, size=6)
     seaborn.pointplot(
         points, x="x", y="y", ax=axis, color=ink(), linestyle="none", marker="D",
         markersize=6, errorbar=student_interval, err_kws={"linewidth": 1.5},
     )  # fmt: skip
     axis.set(ylabel="", ylim=(len(values) - 0.5, -0.5))
+    axis.set_xlabel(f"{label}\n(dots: seeds; diamond: mean, 95 % interval{marks})")
     return figure, axis
+
+
+def _factor(score: Score) -> int:
+    """Return the factor from a score's values to its unit on an axis."""
+    return 100 if score.unit == "%" else 1
 
 
 @themed

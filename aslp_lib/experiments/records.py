@@ -1,4 +1,16 @@
-"""Records of an experiment: written, read, selected and formatted as tables."""
+"""Records of an experiment, as data frames: written, read, selected and formatted as tables.
+
+A record is a row: the scores of one run on one set, with or without a recalibration. Its columns
+are
+
+- `method`; `options`, its hyperparameters, as a dict; `recalibration`, or "none"; `seed`; `set`;
+- the scores of `NAMES` and `ESTIMATORS` (NaN where one is not defined), `images`, and `seconds` of
+  the training (NaN if it was interrupted and resumed);
+- where they are known, `ece_floor`, the noise floor of the ECE; `posterior_error`, the mean squared
+  difference from the true posterior; `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of
+  95 % intervals over images; and `alpha_mean`, `alpha_p10` and `alpha_p90`, the mean and the
+  deciles of the perturbation levels at the end of the training.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +18,7 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
@@ -14,9 +26,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
-from aslp_lib.checks import fits, in_words, json_object, require, short_repr
+from aslp_lib.checks import json_object
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
@@ -29,18 +41,12 @@ NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """Names of the scores in a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
 """Names of other estimators of the calibration error in a record."""
-
-Record = dict[str, Any]
-"""Scores of one run on one set, with or without a recalibration.
-
-`method`, `options` (its hyperparameters), `recalibration` (or None), `seed`, `set`, the scores
-of NAMES and ESTIMATORS (None where one is not defined), 95 % `intervals` over images of ECE and OE
-(unless the set is corrupted), `images`, and `seconds` of the training (None if it was interrupted
-and resumed). Three fields are optional: `ece_floor`, the noise floor of the ECE; `posterior_error`,
-the mean squared difference from the true posterior; and `alpha`, the `mean` and the deciles `p10`
-and `p90` of the perturbation levels at the end of the training, for methods that learn them.
-Records of earlier versions lack `ece_floor`, and their intervals of the ECE are percentiles.
-"""
+NONE = "none"
+"""Recalibration of a network as trained."""
+IDENTITY = ["method", "options", "recalibration", "seed", "set"]
+"""Columns that identify a record in a file."""
+REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
+"""Columns that every file has."""
 
 Data = Mapping[tuple[int | None, str], Mapping[str, str]]
 """Fingerprints of the images and masks that records were made from: (data seed, name of the set) ->
@@ -53,7 +59,7 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 
 def save(
     path: Path,
-    records: Sequence[Record],
+    records: pd.DataFrame,
     settings: Settings,
     seeds: int,
     data: Data = MappingProxyType({}),
@@ -62,12 +68,12 @@ def save(
 
     >>> from tempfile import TemporaryDirectory
     >>> scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
-    >>> record = {"method": "bce", "options": {}, "recalibration": None, "seed": 0, "set": "test"}
-    >>> record |= {**scores, "images": 4, "seconds": None}
+    >>> record = {"method": "bce", "options": {}, "recalibration": "none", "seed": 0, "set": "test"}
+    >>> records = pd.DataFrame([{**record, **scores, "images": 4, "seconds": math.nan}])
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "records.json"
-    ...     save(file, [record], Settings(), seeds=1)
-    ...     read(file) == [record]
+    ...     save(file, records, Settings(), seeds=1)
+    ...     read(file).equals(records)
     True
 
     Args:
@@ -90,15 +96,16 @@ def save(
         {"data_seed": seed, "set": name, "fingerprints": dict(fingerprints)}
         for (seed, name), fingerprints in data.items()
     ]
-    write(path, f'{head},\n "records": {_lines(records)},\n "data": {_lines(sets)}\n}}\n')
+    rows = records.astype(object).where(records.notna(), None).to_dict("records")
+    write(path, f'{head},\n "records": {_lines(rows)},\n "data": {_lines(sets)}\n}}\n')
 
 
-def _lines(rows: Sequence[Mapping[str, object]]) -> str:
+def _lines(rows: list[dict[Any, Any]]) -> str:
     """Format rows as a JSON list with a line for each."""
     return "[\n  " + ",\n  ".join(json.dumps(row, allow_nan=False) for row in rows) + "\n ]"
 
 
-def read(path: Path, settings: Settings | None = None) -> list[Record]:
+def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
     """Read the records that `save` wrote. See `save` for an example.
 
     Args:
@@ -107,25 +114,27 @@ def read(path: Path, settings: Settings | None = None) -> list[Record]:
 
     Raises:
         FileNotFoundError: the file does not exist.
-        ValueError: the file holds no records, one is malformed, or they were made with other
-            settings; the message names the record or the settings.
+        ValueError: the file holds no records, one is damaged or repeated, or they were made with
+            other settings; the message names the file and what is wrong.
     """
     content = _content(path)
-    records: list[Record] = content["records"]
-    numbers: dict[str, int] = {}
-    for number, record in enumerate(records, start=1):
-        if not (problem := _problem(record)):
-            first = numbers.setdefault(json.dumps([record[name] for name in IDENTITY]), number)
-            if first != number:
-                problem = f"it scores the same maps as record {first}; expected one record of them"
-        if problem:
-            raise ValueError(
-                f"{path}, record {number}: {problem}. Remove it, and compare will make it again."
-            )
-    if settings is None:
-        return records
-    current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
-    check_settings(path, current, asdict(content["settings"]), "--results")
+    records = pd.DataFrame(content["records"])
+    if missing := [name for name in REQUIRED if name not in records]:
+        raise _damaged(path, f"the column {missing[0]} is missing")
+    for column in records.columns.difference([*IDENTITY[:3], "set"]):
+        records[column] = pd.to_numeric(records[column], errors="coerce").astype(float)
+    for column, known in (("method", METHODS), ("recalibration", (NONE, *RECALIBRATIONS))):
+        if unknown := set(map(str, records[column])) - {*known}:
+            raise _damaged(path, f"the {column} {min(unknown)!r} is unknown")
+    if not records.options.map(lambda options: isinstance(options, dict)).all():
+        raise _damaged(path, "the options of a record are no object")
+    records = records.astype({"seed": int, "images": int})
+    if (twice := keyed(records).duplicated()).any():
+        record = records[twice].iloc[0]
+        raise _damaged(path, f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
+    if settings is not None:
+        current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
+        check_settings(path, current, asdict(content["settings"]), "--results")
     return records
 
 
@@ -143,224 +152,148 @@ def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     try:
         content = json_object(Path(path).read_text(encoding="utf-8"))
-        records = content["records"]
-        require("records", records, isinstance(records, list), "a list")
         return {
             "settings": Settings.from_json(json.dumps(content["settings"])),
-            "records": records,
+            "records": content["records"],
             "data": {
                 (row["data_seed"], row["set"]): dict(row["fingerprints"])
                 for row in content.get("data", ())
             },
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path} holds no records ({error}); expected a file that compare wrote. Choose one."
-        ) from error
+        raise _damaged(path, str(error)) from error
 
 
-def _problem(record: Any) -> str:
-    """Describe what is wrong with a record and what was expected; empty if the record is valid."""
-    if not isinstance(record, dict):
-        return f"it is {short_repr(record)}; expected an object"
-    if missing := [name for name in REQUIRED if name not in record]:
-        return f"{missing[0]} is missing; expected {in_words(KINDS.get(missing[0], SCORE))}"
-    for name, value in record.items():
-        kind = KINDS.get(name, SCORE)
-        if not fits(value, kind):
-            return f"{short_repr(name)[1:-1]} is {short_repr(value)}; expected {in_words(kind)}"
-    numbers = [(name, name, v) for name, v in record.items() if isinstance(v, (int, float))]
-    numbers += [(f"the {name} of alpha", "alpha", v) for name, v in record.get("alpha", {}).items()]
-    for name, ends in record.get("intervals", {}).items():
-        if len(ends) != 2 or ends[0] > ends[1]:
-            return (
-                f"the interval of {short_repr(name)[1:-1]} is {ends}; expected two ends, low, high"
-            )
-        numbers += [(f"an end of the interval of {name}", name, end) for end in ends]
-    for label, name, value in numbers:
-        low, high = RANGES.get(name, (-math.inf, math.inf))
-        if not low <= value <= high:
-            expected = f"at least {low}" if high == math.inf else f"a number from {low} to {high}"
-            return f"{label} is {short_repr(value)}; expected {expected}"
-    for name, known in (("method", (*METHODS,)), ("recalibration", (None, *RECALIBRATIONS))):
-        if record[name] not in known:
-            expected = ", ".join(map(str, known))
-            return f"{name} is {short_repr(record[name])}; expected one of {expected}"
-    return ""
+def _damaged(path: Path, what: str) -> ValueError:
+    return ValueError(
+        f"{path} holds no records ({what}); expected a file that compare wrote. Restore it, or "
+        "remove it, and compare will make it again."
+    )
 
 
-IDENTITY = ("method", "options", "recalibration", "seed", "set")
-"""Keys that identify a record in a file."""
-SCORE: Any = float | None
-"""Type of a score."""
-KINDS: dict[str, Any] = {
-    "method": str,
-    "options": dict[str, str | bool | float | None],
-    "recalibration": str | None,
-    "seed": int,
-    "set": str,
-    "intervals": dict[str, list[float]],
-    "images": int,
-    "alpha": dict[str, float],
-}
-"""Types of a record's values. All other keys are scores, even those that this version does not
-know."""
-RANGES: dict[str, tuple[float, float]] = {
-    **dict.fromkeys((*NAMES, *ESTIMATORS, "posterior_error", "alpha"), (0, 1)),
-    "gap": (-1, 1),
-    **dict.fromkeys(("nll", "seed", "seconds"), (0, math.inf)),
-    "images": (1, math.inf),
-}
-"""Smallest and largest possible values. Keys that this version does not know may have any value."""
-REQUIRED = (*IDENTITY, *NAMES, *ESTIMATORS, "images", "seconds")
-"""Keys that every record has."""
+def keyed(records: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of `IDENTITY`, with options as text, which can be compared and sorted."""
+    return records[IDENTITY].assign(options=records.options.map(json.dumps))
 
 
 def of_method(
-    records: Sequence[Record], method: str, options: Mapping[str, object] = MappingProxyType({})
-) -> list[Record]:
+    records: pd.DataFrame, method: str, options: Mapping[str, object] = MappingProxyType({})
+) -> pd.DataFrame:
     """Select the records of a method with the given hyperparameters. Others may have any value.
 
-    >>> records = [{"method": "focal", "options": {"gamma": gamma}} for gamma in (1.0, 2.0)]
-    >>> of_method(records, "focal", {"gamma": 2.0})
-    [{'method': 'focal', 'options': {'gamma': 2.0}}]
+    >>> options = [{"gamma": gamma} for gamma in (1.0, 2.0)]
+    >>> records = pd.DataFrame({"method": "focal", "options": options})
+    >>> of_method(records, "focal", {"gamma": 2.0}).index.tolist()
+    [1]
 
     Args:
         records: the records.
         method: name of the method.
         options: hyperparameter -> value.
     """
-    return [
-        record
-        for record in records
-        if record["method"] == method and options.items() <= record["options"].items()
-    ]
+    chosen = records.options.map(lambda own: options.items() <= own.items())
+    return records[(records.method == method) & chosen.astype(bool)]
 
 
 def select(
-    records: Sequence[Record],
+    records: pd.DataFrame,
     methods: Mapping[str, Mapping[str, object]],
-    recalibrations: Sequence[str | None] = (None,),
-) -> list[Record]:
+    recalibrations: tuple[str, ...] | list[str] = (NONE,),
+) -> pd.DataFrame:
     """Select the records of several methods and recalibrations, of all sets and seeds.
-
-    >>> kinds = (None, "temperature_scaling")
-    >>> records = [{"method": "bce", "options": {}, "recalibration": kind} for kind in kinds]
-    >>> [record["recalibration"] for record in select(records, {"bce": {}})]
-    [None]
 
     Args:
         records: the records.
         methods: method -> hyperparameters that a record must have. The result has the order of
             this mapping; methods without records are left out.
-        recalibrations: names of recalibrations, and None for the network as trained.
+        recalibrations: names of recalibrations, and "none" for the network as trained.
     """
-    return [
-        record
-        for method, options in methods.items()
-        for kind in recalibrations
-        for record in of_method(records, method, options)
-        if record["recalibration"] == kind
-    ]
+    parts = [of_method(records, method, options) for method, options in methods.items()]
+    return pd.concat(
+        [part[part.recalibration == kind] for part in parts for kind in recalibrations]
+    )
 
 
 def one_per_seed(
-    records: Sequence[Record], name: str, method: str, recalibration: str | None, **options: object
-) -> list[Record]:
+    records: pd.DataFrame, name: str, method: str, recalibration: str = NONE, **options: object
+) -> pd.DataFrame:
     """Select the records of one method and recalibration on one set, one record per seed.
 
-    >>> keys = {"method": "bce", "options": {}, "recalibration": None}
-    >>> records = [{**keys, "seed": seed, "set": "test"} for seed in (0, 1)]
-    >>> [record["seed"] for record in one_per_seed(records, "test", "bce", None)]
+    >>> records = pd.DataFrame({"method": "bce", "options": [{}, {}], "recalibration": "none"})
+    >>> records = records.assign(seed=[0, 1], set="test")
+    >>> one_per_seed(records, "test", "bce").seed.tolist()
     [0, 1]
 
     Args:
         records: the records.
         name: name of the set.
         method: name of the method.
-        recalibration: name of the recalibration, or None for the network as trained.
+        recalibration: name of the recalibration, or "none" for the network as trained.
         options: hyperparameters that the records must have.
 
     Raises:
         ValueError: there are no such records, or several of one seed; the message names the
             hyperparameters to choose from.
     """
-    selected = [r for r in select(records, {method: options}, [recalibration]) if r["set"] == name]
-    if not selected or len({record["seed"] for record in selected}) < len(selected):
-        choices = {str(record["options"]) for record in records if record["method"] == method}
+    selected = select(records[records["set"] == name], {method: options}, [recalibration])
+    if selected.empty or selected.seed.duplicated().any():
+        choices = sorted({str(own) for own in records.options[records.method == method]})
         raise ValueError(
             f"records of {method!r} with {recalibration!r} on {name!r} are not unique: there are "
             f"{len(selected)}; expected one per seed. Choose among the options "
-            f"{', '.join(sorted(choices)) or 'none'}."
+            f"{', '.join(choices) or 'none'}."
         )
     return selected
 
 
-def by_label(records: Sequence[Record], name: str) -> dict[str, list[Record]]:
+def by_label(records: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
     """Group the records of a set by their label in tables, one record per seed in each group.
 
     A label names the method, the recalibration, and those of the method's hyperparameters that
     differ between the records.
 
-    >>> keys = {"method": "bce", "options": {}, "set": "test"}
-    >>> kinds = (None, "temperature_scaling")
-    >>> list(by_label([{**keys, "recalibration": kind} for kind in kinds], "test"))
+    >>> records = pd.DataFrame({"method": "bce", "options": [{}, {}], "set": "test"})
+    >>> list(by_label(records.assign(recalibration=["none", "temperature_scaling"]), "test"))
     ['BCE', 'BCE + temperature scaling']
 
     Args:
         records: the records.
         name: name of the set.
     """
-    options: dict[str, list[dict[str, Any]]] = {}
-    for record in records:
-        different = options.setdefault(record["method"], [])
-        if record["options"] not in different:
-            different.append(record["options"])
-    grouped: dict[str, list[Record]] = {}
-    for record in records:
-        if record["set"] != name:
-            continue
-        label = Variant(record["method"], record["recalibration"]).label
-        method = METHOD_LABELS[record["method"]]
+    grouped: dict[str, pd.DataFrame] = {}
+    of_set = records[records["set"] == name]
+    keys = [of_set.method, of_set.options.map(json.dumps), of_set.recalibration]
+    for (method, text, kind), group in of_set.groupby(keys, sort=False):
+        others = records.options[records.method == method]
         distinguishing = [
             f"{key} = {value}"
-            for key, value in record["options"].items()
-            if any(others.get(key) != value for others in options[record["method"]])
+            for key, value in json.loads(text).items()
+            if any(other.get(key) != value for other in others)
         ]
+        label = Variant(method, None if kind == NONE else kind).label
         if distinguishing:
-            label = label.replace(method, f"{method} ({', '.join(distinguishing)})", 1)
-        grouped.setdefault(label, []).append(record)
+            own = METHOD_LABELS[method]
+            label = label.replace(own, f"{own} ({', '.join(distinguishing)})", 1)
+        grouped[label] = group
     return grouped
 
 
-def values(records: Sequence[Record], name: str, score: str = "ece") -> dict[str, list[float]]:
+def values(records: pd.DataFrame, name: str, score: str = "ece") -> dict[str, list[float]]:
     """Return a score of every method and recalibration on a set: label in tables -> value per seed.
-
-    >>> keys = {"method": "bce", "options": {}, "recalibration": None, "set": "test"}
-    >>> values([{**keys, "ece": 0.1}, {**keys, "ece": 0.2}], "test")
-    {'BCE': [0.1, 0.2]}
 
     Args:
         records: the records.
         name: name of the set.
         score: name of the score.
     """
-    return {
-        label: [record[score] for record in group]
-        for label, group in by_label(records, name).items()
-    }
+    return {label: group[score].tolist() for label, group in by_label(records, name).items()}
 
 
-def table(records: Sequence[Record], name: str) -> str:
+def table(records: pd.DataFrame, name: str) -> str:
     """Format the main scores on a set as a Markdown table.
 
     A cell shows mean ± standard deviation over seeds, and in brackets the 95 % interval over
     images, with each end averaged over seeds.
-
-    >>> keys = {"method": "bce", "options": {}, "recalibration": None, "set": "test"}
-    >>> scores = dict.fromkeys(("ece", "oe", "gap", "accuracy", "brier", "mae"), 0.1)
-    >>> table([{**keys, **scores}], "test").splitlines()[2][:13]
-    '| BCE | 10.00'
 
     Args:
         records: the records.
@@ -375,19 +308,14 @@ def table(records: Sequence[Record], name: str) -> str:
     return markdown_table([name, *(score.heading for score in columns)], rows)
 
 
-def cell(score: Score, records: Sequence[Record]) -> str:
+def cell(score: Score, records: pd.DataFrame) -> str:
     """Format a score of one record per seed; a dash if it is undefined or unknown for one."""
-    if any(record.get(score.name) is None for record in records):
-        return "-"
-    values = [record[score.name] for record in records]
-    text = score.text(float(np.mean(values)))
-    if len(values) > 1:
-        text += f" ± {score.text(float(np.std(values, ddof=1)))}"
-    ends = [record.get("intervals", {}).get(score.name) for record in records]
-    if all(ends):
-        low, high = np.mean(ends, axis=0)
-        text += f" {score.interval_text(low, high)}"
-    return text
+    names = [score.name, f"{score.name}_low", f"{score.name}_high"]
+    value, low, high = records.reindex(columns=names).mean(skipna=False)
+    text = score.text(value)
+    if len(records) > 1 and math.isfinite(value):
+        text += f" ± {score.text(records[score.name].std())}"
+    return f"{text} {score.interval_text(low, high)}" if math.isfinite(value + low) else text
 
 
 def check_settings(

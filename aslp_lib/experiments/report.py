@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
+import pandas as pd
+
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
-from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, SUMMARY, summary_headings
+from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
-from aslp_lib.experiments.records import Record, by_label, cell
+from aslp_lib.experiments.records import by_label, cell
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, verdicts
 from aslp_lib.metrics import Score
 
@@ -25,7 +28,7 @@ NOTE = (
 )
 
 
-def write_experiment(path: Path, records: Sequence[Record], settings: Settings) -> None:
+def write_experiment(path: Path, records: pd.DataFrame, settings: Settings) -> None:
     """Write a report on the records of an experiment.
 
     Each method is compared with the first one, paired by seed. Methods whose ECE or NLL is
@@ -36,107 +39,87 @@ def write_experiment(path: Path, records: Sequence[Record], settings: Settings) 
         records: the records; the first set is the validation set.
         settings: settings of the experiment.
     """
-    validation, *tests = dict.fromkeys(record["set"] for record in records)
+    validation, *tests = records["set"].unique()
     groups = {name: _defined(by_label(records, name)) for name in (validation, *tests)}
-    conclusions, rows, sections = {}, [], []
-    for name, by_method in groups.items():
-        compared = {score.name: _compare(by_method, score) for score in COMPARED}
-        conclusions[name] = _sentences(next(iter(by_method)), compared)
-        for label, group in by_method.items():
-            cells = []
-            for score in SUMMARY:
-                cells.append(cell(score, group))
-                if score in COMPARED:
-                    cells.append(_difference(score, compared[score.name].get(label)))
-            rows.append([name, label, *cells])
-        sections.append(Section(name, _figures(by_method, compared, name)))
-    seeds = f"{len({record['seed'] for record in records})} seeds"
+    compared = {name: _compare(by_method) for name, by_method in groups.items()}
+
+    def value(name: str, label: str, score: Score) -> str:
+        return cell(score, groups[name][label])
+
+    def change(name: str, label: str, score: Score) -> str:
+        if label not in compared[name][score.name]:
+            return ""
+        paired, verdict = compared[name][score.name][label]
+        text = paired.text(score, "+")
+        return bold(text) if verdict in ("smaller", "larger") else text
+
+    seeds = f"{records.seed.nunique()} seeds"
     shifts = []
     for name in tests:
         common = [label for label in groups[validation] if label in groups[name]]
         inside, outside = (
-            {label: [record["ece"] for record in groups[k][label]] for label in common}
-            for k in (validation, name)
+            {label: groups[k][label].ece.tolist() for label in common} for k in (validation, name)
         )
         shifts.append(in_and_under_shift(inside, outside, (validation, name), seeds))
+    sections = [Section(name, _figures(groups[name], compared[name], name)) for name in groups]
     sections.append(Section("Validation set against test sets", [Row(shifts, wide=True)]))
-    head = ["set", "method", *summary_headings(differences=True)]
     page = Page(
         "Comparison over seeds",
         f"{len(groups[validation])} methods and recalibrations, {seeds}.",
-        conclusions,
-        Table("Main scores", head, rows, note=NOTE),
+        {name: _sentences(next(iter(groups[name])), compared[name]) for name in groups},
+        Table("Main scores", *main_table(groups, value, change), NOTE),
         sections,
         settings=settings.to_json(),
     )
     write_page(path, page)
 
 
-Compared = dict[str, tuple[Difference, Verdict]]
-"""Label of a method -> its difference from the first one, and the verdict on it."""
+Compared = dict[str, dict[str, tuple[Difference, Verdict]]]
+"""Score -> label of a method -> its difference from the first one, and the verdict on it."""
 
 
-def _defined(groups: Mapping[str, Sequence[Record]]) -> dict[str, Sequence[Record]]:
+def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """Leave out the methods for which a compared score is undefined for a seed."""
-    return {
+    names = [score.name for score in COMPARED]
+    return {label: rows for label, rows in groups.items() if rows[names].notna().all(axis=None)}
+
+
+def _compare(groups: Mapping[str, pd.DataFrame]) -> Compared:
+    """Compare each method with the first one, where the seeds are the same."""
+    first = next(iter(groups.values()))
+    same_seeds = {
         label: group
         for label, group in groups.items()
-        if all(record[score.name] is not None for record in group for score in COMPARED)
+        if group is not first and {*group.seed} == {*first.seed}
     }
+    compared: Compared = {}
+    for score in COMPARED:
+        paired = [difference(group, first, score.name) for group in same_seeds.values()]
+        verdicts_on = zip(paired, verdicts(paired, SMALLEST), strict=True)
+        compared[score.name] = dict(zip(same_seeds, verdicts_on, strict=True))
+    return compared
 
 
-def _compare(groups: Mapping[str, Sequence[Record]], score: Score) -> Compared:
-    """Compare a score of each method with that of the first one, where the seeds are the same."""
-    first, *others = groups
-    seeds = {label: {record["seed"] for record in group} for label, group in groups.items()}
-    differences = {
-        label: difference(groups[label], groups[first], score.name)
-        for label in others
-        if seeds[label] == seeds[first]
-    }
-    found = verdicts(list(differences.values()), SMALLEST)
-    return dict(zip(differences, zip(differences.values(), found, strict=True), strict=True))
-
-
-def _sentences(first: str, compared: Mapping[str, Compared]) -> list[str]:
+def _sentences(first: str, compared: Compared) -> list[str]:
     """Group the methods by the verdict on each score, a sentence for each verdict."""
     sentences: list[str] = []
-    for score in COMPARED:
-        found = compared[score.name]
-        for verdict in get_args(Verdict):
-            methods = [
-                f"{label} ({_interval(score, paired)})"
-                for label, (paired, its_verdict) in found.items()
-                if its_verdict == verdict
-            ]
-            if methods:
-                start = bold(f"{score.heading}, {verdict}")
-                sentences.append(start + f", compared with {first}: {', '.join(methods)}.")
+    for score, verdict in product(COMPARED, get_args(Verdict)):
+        methods = [
+            f"{label} ({paired.text(score, '+')})"
+            for label, (paired, its_verdict) in compared[score.name].items()
+            if its_verdict == verdict
+        ]
+        if methods:
+            start = bold(f"{score.heading}, {verdict}")
+            sentences.append(start + f", compared with {first}: {', '.join(methods)}.")
     return sentences
 
 
-def _difference(score: Score, found: tuple[Difference, Verdict] | None) -> str:
-    """Format a difference for the table, in bold if it is resolved."""
-    if found is None:
-        return ""
-    paired, verdict = found
-    text = _interval(score, paired)
-    return bold(text) if verdict in ("smaller", "larger") else text
-
-
-def _interval(score: Score, paired: Difference) -> str:
-    """Format a difference with its interval."""
-    mean, low, high = (score.text(end, "+") for end in paired[:3])
-    return f"{mean} [{low}, {high}]"
-
-
-def _figures(
-    groups: Mapping[str, Sequence[Record]], compared: Mapping[str, Compared], name: str
-) -> list[Row]:
+def _figures(groups: Mapping[str, pd.DataFrame], compared: Compared, name: str) -> list[Row]:
     """Draw the compared scores of every seed, and their paired differences."""
     rows = []
     for score in COMPARED:
-        values = {label: [record[score.name] for record in g] for label, g in groups.items()}
+        values = {label: group[score.name].tolist() for label, group in groups.items()}
         figures = [scores_over_seeds(values, score, name)]
         differences = {label: paired for label, (paired, _) in compared[score.name].items()}
         if differences:

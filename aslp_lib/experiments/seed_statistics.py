@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from aslp_lib.experiments.records import ESTIMATORS, Record
+from aslp_lib.experiments.records import ESTIMATORS
+from aslp_lib.metrics.bootstrap import Interval
 
 SIGNIFICANCE = 0.05
 """Significance level of the tests, and one minus the coverage of the intervals."""
@@ -20,23 +23,21 @@ Verdict = Literal["smaller", "larger", "equivalent", "not resolved"]
 """Class of a difference, see `verdicts`."""
 
 
-class Difference(NamedTuple):
-    """A paired difference over seeds.
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A difference that is paired by seed: its mean over seeds, with the 95 % interval of the mean.
+
+    The property `excludes_zero` includes no correction for multiple tests.
 
     >>> Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.06)).excludes_zero
     True
 
     Args:
-        mean: mean difference over seeds.
-        low, high: 95 % interval of the mean.
         p_value: p-value of the paired t-test of a mean of zero.
         values: difference of each seed.
     """
 
-    mean: float
-    low: float
-    high: float
-    p_value: float
+    p_value: float = math.nan
     values: tuple[float, ...] = ()
 
     @property
@@ -44,45 +45,38 @@ class Difference(NamedTuple):
         """Number of seeds."""
         return len(self.values)
 
-    @property
-    def excludes_zero(self) -> bool:
-        """True if the 95 % interval excludes zero, without a correction for multiple tests."""
-        return self.low > 0 or self.high < 0
 
-
-def difference(first: Sequence[Record], second: Sequence[Record], score: str) -> Difference:
+def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> Difference:
     """Compute a score's difference, first minus second, paired by seed, with Student's interval.
 
     A seed determines data and initial weights in both, so its common effect cancels. A single seed
     has an infinite interval and the p-value 1.
 
-    >>> first = [{"seed": seed, "ece": ece} for seed, ece in enumerate((0.11, 0.12, 0.13))]
-    >>> second = [{"seed": seed, "ece": 0.1} for seed in range(3)]
+    >>> first = pd.DataFrame({"seed": range(3), "ece": [0.11, 0.12, 0.13]})
+    >>> second = pd.DataFrame({"seed": range(3), "ece": 0.1})
     >>> paired = difference(first, second, "ece")
-    >>> [round(x, 3) for x in (paired.mean, paired.low, paired.high)]  # 0.02 ± 4.303 * 0.01 / √3
+    >>> [round(x, 3) for x in (paired.value, paired.low, paired.high)]  # 0.02 ± 4.303 * 0.01 / √3
     [0.02, -0.005, 0.045]
 
     Args:
         first, second: records of one set, one per seed.
-        score: name of the score, a key of a record.
+        score: name of the score, a column of the records.
 
     Raises:
         ValueError: the seeds differ, a seed occurs twice, or the score is undefined for a record.
     """
-    seeds, others = (sorted(record["seed"] for record in records) for records in (first, second))
+    minuends, subtrahends = (records.set_index("seed")[score] for records in (first, second))
+    seeds, others = (sorted(column.index) for column in (minuends, subtrahends))
     if seeds != others or len(set(seeds)) < len(seeds):
         raise ValueError(
             f"the seeds are {seeds} and {others}; expected the same seeds, each once, for a paired "
             "difference. Select one record per seed."
         )
-    minuends, subtrahends = (
-        {record["seed"]: record[score] for record in records} for records in (first, second)
-    )
-    if None in (*minuends.values(), *subtrahends.values()):
+    values = (minuends - subtrahends)[minuends.index].tolist()
+    if not np.isfinite(values).all():
         raise ValueError(
             f"{score} is undefined for some of these records; expected numbers. Choose another."
         )
-    values = [float(minuends[seed] - subtrahends[seed]) for seed in minuends]
     interval = student_interval(values)
     return Difference(float(np.mean(values)), *interval, student_p_value(values), tuple(values))
 
@@ -188,23 +182,22 @@ def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
 
     def verdict(paired: Difference, adjusted: float) -> Verdict:
         if adjusted <= SIGNIFICANCE:
-            return "smaller" if paired.mean < 0 else "larger"
+            return "smaller" if paired.value < 0 else "larger"
         within = -smallest <= paired.low and paired.high <= smallest
         return "equivalent" if within else "not resolved"
 
     return list(map(verdict, family, holm([paired.p_value for paired in family])))
 
 
-def rank_correlation_with_posterior_error(records: Sequence[Record], name: str) -> dict[str, float]:
+def rank_correlation_with_posterior_error(records: pd.DataFrame, name: str) -> dict[str, float]:
     """Compute Spearman's rank correlation of each score in `RANKED` with the posterior error.
 
     The correlation is over all methods and recalibrations of a seed, and averaged over seeds. At 1,
     a score ranks them in the same order as the posterior error.
 
-    >>> records = [
-    ...     {"set": "test", "seed": 0, "posterior_error": error, **dict.fromkeys(RANKED, 2 * error)}
-    ...     for error in (0.1, 0.2, 0.3)
-    ... ]
+    >>> errors = [0.1, 0.2, 0.3]
+    >>> records = pd.DataFrame(dict.fromkeys(("posterior_error", *RANKED), errors))
+    >>> records = records.assign(set="test", seed=0)
     >>> round(rank_correlation_with_posterior_error(records, "test")["ece"], 3)
     1.0
 
@@ -215,22 +208,12 @@ def rank_correlation_with_posterior_error(records: Sequence[Record], name: str) 
     Raises:
         ValueError: there are no records of this set, or they have no posterior error.
     """
-    by_seed: dict[int, list[Record]] = {}
-    for record in records:
-        if record["set"] == name:
-            by_seed.setdefault(record["seed"], []).append(record)
-    if not by_seed or any("posterior_error" not in r for rows in by_seed.values() for r in rows):
+    of_set = records[records["set"] == name]
+    if of_set.empty or of_set.get("posterior_error", pd.Series([math.nan])).isna().any():
         raise ValueError(
             f"the posterior error on {name!r} is not in these records; expected it in each. Choose "
             "a set whose true posterior is known."
         )
-    from scipy.stats import spearmanr
-
-    def rank(score: str) -> float:
-        columns = (
-            ([record[score] for record in rows], [record["posterior_error"] for record in rows])
-            for rows in by_seed.values()
-        )
-        return float(np.mean([spearmanr(*pair).statistic for pair in columns]))
-
-    return {score: rank(score) for score in RANKED}
+    by_seed = of_set.groupby("seed")[[*RANKED, "posterior_error"]]
+    ranks = [seed.corr("spearman").posterior_error for _, seed in by_seed]
+    return pd.concat(ranks, axis=1).mean(axis=1)[list(RANKED)].to_dict()

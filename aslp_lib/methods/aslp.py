@@ -13,13 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
-from aslp_lib.aslp.perturbation import (
-    TECHNIQUES,
-    Technique,
-    expected_targets,
-    pixel_noise,
-    sampled_targets,
-)
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import TECHNIQUES, Technique, pixel_noise
 from aslp_lib.aslp.rules import RULES, Rule
 from aslp_lib.checks import require
 from aslp_lib.methods.base import Draws, Method, require_range
@@ -85,14 +80,13 @@ class ASLP(Method[ASLPOptions]):
             dynamics=options.dynamics,
         )
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        # SC-BCE is one BCE with the target that each switch selects: see `aslp.loss`.
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha, expected = self.alphas[index], self.options.use_expected_targets
-        targets = perturbed_targets(labels, alpha, self.technique, draws, expected=expected)
-        return super().loss(logits, targets, index, draws)
+        return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
 
-    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
-        self.alphas.update(index, logits, labels)
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
+        ignored = None if draws.valid is None else -1
+        self.alphas.update(index, logits, labels.nan_to_num(-1), ignore_index=ignored)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.alphas.observe(calibration.accuracy(counts), calibration.confidence(counts))
@@ -106,25 +100,32 @@ class ASLP(Method[ASLPOptions]):
         return {"alpha": self.alphas.alpha}
 
 
-def perturbed_targets(
-    labels: Tensor, alpha: Tensor, technique: Technique, draws: Draws, *, expected: bool
+def sc_bce(
+    logits: Tensor,
+    labels: Tensor,
+    alpha: Tensor | float,
+    technique: Technique,
+    draws: Draws,
+    *,
+    expected: bool,
 ) -> Tensor:
-    """Compute the targets of a batch from the random numbers of its images.
+    """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
     Args:
-        labels: (N, 1, H, W) labels.
-        alpha: (N,) perturbation levels.
+        logits, labels: (N, 1, H, W).
+        alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
         draws: random numbers of the batch.
-        expected: return the expected targets instead, which need no random numbers.
+        expected: train on expected targets, which need no random numbers.
     """
-    if expected:
-        return expected_targets(labels, alpha, technique)
     noise = None
-    if technique.noise:
+    if technique.noise and not expected:
         shape = labels.shape[1:]
         noise = draws.of_each(lambda generator: pixel_noise(shape, technique, generator))
-    return sampled_targets(labels, alpha, technique, uniform=draws.uniform, noise=noise)
+    return sc_bce_with_logits(
+        logits, labels, alpha, technique, use_expected_targets=expected, reduction="none",
+        uniform=draws.uniform, noise=noise,
+    )  # fmt: skip
 
 
 def _method_of_rule(rule: type[Rule]) -> type[ASLP]:

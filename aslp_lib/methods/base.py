@@ -33,17 +33,12 @@ def require_range(low: float, high: float = math.inf, **options: float) -> None:
         require(name, value, valid, f"a finite number {limits}")
 
 
-def _previous_rows(rows: Tensor) -> Tensor:
-    """Return the row before each row, for a process that holds the whole batch."""
-    return rows.roll(1, 0)
-
-
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one batch.
+    """The random numbers of one batch, and the mask of its ignored pixels.
 
-    They depend on (seed, epoch, image) alone, so an image gets the same numbers however images are
-    divided into batches and among processes.
+    The numbers depend on (seed, epoch, image) alone, so an image gets the same ones however images
+    are divided into batches and among processes.
 
     >>> draws = Draws(torch.tensor([0.3, 0.7]), images=[4, 9], seed=lambda image: 100 + image)
     >>> draws.partners(torch.tensor([10, 20]))  # the partner of an image is the one before it
@@ -57,13 +52,17 @@ class Draws:
         seed: maps the index of an image to the seed of that image in this epoch.
         partners: maps rows (N, ...) of these images to the rows of their partners. The partner of
             an image is the one before it in the whole batch, whose order is random. With several
-            processes this is a collective operation: every process must call it.
+            processes this is a collective operation: every process must call it. By default, this
+            process holds the whole batch.
+        valid: booleans of the shape of the logits, false for ignored pixels; None if there are
+            none, and in `prepare`, which may move pixels.
     """
 
     uniform: Tensor
     images: Sequence[int]
     seed: Callable[[int], int]
-    partners: Callable[[Tensor], Tensor] = _previous_rows
+    partners: Callable[[Tensor], Tensor] = lambda rows: rows.roll(1, 0)
+    valid: Tensor | None = None
 
     def of_each(self, draw: Callable[[torch.Generator], Tensor]) -> Tensor:
         """Call `draw` with a generator for each image and stack the results, (N, ...), on the host.
@@ -134,7 +133,8 @@ class Method(nn.Module, Generic[OptionsT]):
 
         Args:
             images: (N, 3, S, S) uint8.
-            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks.
+            labels: (N, 1, S, S) float in {0, 1}, or in [0, 1] for soft masks; NaN for ignored
+                pixels, also in what is returned.
             index: (N,) indices of the images in the training set.
             draws: random numbers of the batch.
 
@@ -143,28 +143,40 @@ class Method(nn.Module, Generic[OptionsT]):
         """
         return images, labels
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        """Compute the sum of the loss over the pixels of these images, in nats; by default, BCE.
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        """Compute the loss of each pixel of these images, in nats; by default, BCE.
 
-        Each process calls this with its own rows; training divides the sum by the number of pixels
-        in the whole batch. A term that is defined per image must therefore be multiplied by the
-        number of pixels in an image.
+        A term that is defined per image belongs to each of its pixels.
 
         Args:
             logits: (N, 1, S, S) float32, or one row for each image that `prepare` returned.
-            labels: labels of the same shape, as `prepare` returned them.
+            labels: labels of the same shape, as `prepare` returned them; 0 for ignored pixels.
             index: (N,) indices of the images in the training set.
-            draws: random numbers of the batch, the same ones that `prepare` received.
-        """
-        return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum")
+            draws: the random numbers that `prepare` received, and the mask of ignored pixels, whose
+                losses do not matter. The losses of other pixels must not depend on them.
 
-    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor) -> None:
+        Returns:
+            Losses of the same shape as the logits.
+        """
+        return F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+
+    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        """Compute the sum of `pixel_losses` over the pixels that are not ignored.
+
+        Each process calls this with its own rows; training divides the sum by the number of these
+        pixels in the whole batch.
+        """
+        losses = self.pixel_losses(logits, labels, index, draws)
+        return (losses if draws.valid is None else losses.masked_fill(~draws.valid, 0)).sum()
+
+    def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         """Update state after a step, without gradients and without synchronising the device.
 
         Args:
             index: (N,) indices of the images in the training set.
             logits: outputs of the network for the images that `prepare` returned.
-            labels: (N, 1, S, S) labels before `prepare`.
+            labels: (N, 1, S, S) labels before `prepare`; NaN for ignored pixels.
+            draws: random numbers and mask of the batch, as in `pixel_losses`.
         """
 
     def after_update(self, network: nn.Module) -> None:

@@ -21,5 +21,5 @@ class Brier(Method[NoOptions]):
 
     name, label = "brier", "Brier loss"
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return (torch.sigmoid(logits) - labels).square().sum()
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        return (torch.sigmoid(logits) - labels).square()

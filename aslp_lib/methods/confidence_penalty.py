@@ -33,9 +33,9 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
     name, label = "confidence_penalty", "confidence penalty"
     Options = ConfidencePenaltyOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = super().loss(logits, labels, index, draws)
-        return bce - self.options.beta * entropy(logits).sum()
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
+        return bce - self.options.beta * entropy(logits)
 
 
 def entropy(logits: Tensor) -> Tensor:

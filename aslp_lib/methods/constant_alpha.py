@@ -12,7 +12,7 @@ from torch import Tensor
 
 from aslp_lib.aslp.perturbation import TECHNIQUES
 from aslp_lib.checks import require
-from aslp_lib.methods.aslp import perturbed_targets
+from aslp_lib.methods.aslp import sc_bce
 from aslp_lib.methods.base import Draws, Method
 
 Bounded = Literal["HI", "SI", "M", "DM"]
@@ -51,8 +51,7 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     name, label = "constant_alpha", "constant alpha"
     Options = ConstantAlphaOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        alpha = labels.new_full((len(labels),), self.options.alpha)
-        technique, expected = TECHNIQUES[self.options.technique], self.options.use_expected_targets
-        targets = perturbed_targets(labels, alpha, technique, draws, expected=expected)
-        return super().loss(logits, targets, index, draws)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        alpha, technique = self.options.alpha, TECHNIQUES[self.options.technique]
+        expected = self.options.use_expected_targets
+        return sc_bce(logits, labels, alpha, technique, draws, expected=expected)

@@ -6,6 +6,7 @@ It follows training on noise against corruptions (Rusak et al., ECCV 2020), with
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
+from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods.base import Batch, Draws, Method, require_range
 
 CHOICES = tuple(CORRUPTIONS.values())
@@ -57,12 +59,13 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
             mixed_with = [others[row]] if corruption.mixes else []
             items[row] = corruption.change(rng, items[row], *mixed_with)
         new_images, new_masks = (torch.stack(tensors) for tensors in zip(*items, strict=True))
-        return new_images.to(images.device), new_masks.to(labels)
+        new_labels = new_masks.to(labels)
+        return new_images.to(images.device), new_labels.masked_fill(new_labels == IGNORED, math.nan)
 
 
 def _items(images: Tensor, labels: Tensor) -> list[Item]:
     """Split a batch into pairs of image and mask, on the host."""
-    labels = labels.cpu()
+    labels = labels.cpu().nan_to_num(IGNORED)
     masks = labels.to(torch.uint8)
     if (masks != labels).any():
         raise ValueError(

@@ -36,7 +36,7 @@ class DisturbLabel(Method[DisturbLabelOptions]):
     name, label = "disturb_label", "DisturbLabel"
     Options = DisturbLabelOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         rate, shape = self.options.rate, labels.shape[1:]
         uniform = draws.of_each(lambda generator: torch.rand(shape, generator=generator))
         uniform = uniform.to(labels.device, non_blocking=True)
@@ -44,4 +44,4 @@ class DisturbLabel(Method[DisturbLabelOptions]):
         # it is in the lower half of that range.
         random_class = (uniform < rate / 2).to(labels.dtype)
         targets = torch.where(uniform < rate, random_class, labels)
-        return super().loss(logits, targets, index, draws)
+        return super().pixel_losses(logits, targets, index, draws)

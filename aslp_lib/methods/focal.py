@@ -33,17 +33,17 @@ class Focal(Method[FocalOptions]):
     name, label = "focal", "focal loss"
     Options = FocalOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return focal_loss(logits, labels, self.options.gamma)
 
 
 def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
-    """Compute the focal loss `(1 - q)^gamma * BCE`, summed over pixels, in nats.
+    """Compute the focal loss of each pixel, `(1 - q)^gamma * BCE`, in nats.
 
     Here q is the probability of the pixel's label, or of the likelier class of a soft label.
 
     >>> loss = focal_loss(torch.tensor([0.0]), torch.tensor([1.0]), gamma=2.0)
-    >>> print(f"{loss:.3f}")  # (1/2)^2 ln 2
+    >>> print(f"{loss.item():.3f}")  # (1/2)^2 ln 2
     0.173
 
     Args:
@@ -54,7 +54,7 @@ def focal_loss(logits: Tensor, labels: Tensor, gamma: Tensor | float) -> Tensor:
     bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
     # Unlike a power of 1 - q, its logarithm has a finite gradient where 1 - q rounds to 0.
     log_wrong = F.logsigmoid(-true_class_logit(logits, labels))
-    return (torch.exp(gamma * log_wrong) * bce).sum()
+    return torch.exp(gamma * log_wrong) * bce
 
 
 def true_class_logit(logits: Tensor, labels: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ class FLSD53(Method[NoOptions]):
 
     name, label = "flsd_53", "FLSD-53"
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         below = torch.sigmoid(true_class_logit(logits, labels)) < THRESHOLD
         gamma = torch.where(below, GAMMA_BELOW, GAMMA_ABOVE)
         return focal_loss(logits, labels, gamma)

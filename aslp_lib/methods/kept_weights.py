@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from aslp_lib.checks import require
 from aslp_lib.methods.base import Method, NoOptions, OptionsT
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
@@ -43,8 +44,7 @@ class EMAOptions:
     1 / (1 - decay) steps."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.decay < 1.0:
-            raise ValueError(f"decay is {self.decay}; expected a number in [0, 1)")
+        require("decay", self.decay, 0.0 <= self.decay < 1.0, "a number in [0, 1)")
 
 
 class EMA(KeptWeights[EMAOptions]):

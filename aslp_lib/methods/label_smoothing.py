@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from aslp_lib.aslp.perturbation import Technique, perturb
 from aslp_lib.methods.base import Draws, Method, require_range
 
 
@@ -24,13 +25,12 @@ class LabelSmoothingOptions:
 class LabelSmoothing(Method[LabelSmoothingOptions]):
     """BCE with the target `(1 - epsilon) * y + epsilon/2`.
 
-    It equals label perturbation with alpha = 1 and beta = epsilon.
+    This is label perturbation with alpha = 1 and beta = epsilon.
     """
 
     name, label = "label_smoothing", "label smoothing"
     Options = LabelSmoothingOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        epsilon = self.options.epsilon
-        targets = (1 - epsilon) * labels + epsilon / 2
-        return super().loss(logits, targets, index, draws)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        targets = perturb(labels, Technique("LS", beta=self.options.epsilon))
+        return super().pixel_losses(logits, targets, index, draws)

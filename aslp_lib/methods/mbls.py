@@ -40,7 +40,6 @@ class MbLS(Method[MbLSOptions]):
     name, label = "mbls", "MbLS"
     Options = MbLSOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = super().loss(logits, labels, index, draws)
-        excess = F.relu(logits.abs() - self.options.margin)
-        return bce + self.options.penalty * excess.sum()
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
+        return bce + self.options.penalty * F.relu(logits.abs() - self.options.margin)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from aslp_lib.checks import require
 from aslp_lib.methods.base import Batch, Draws, Method, require_range
@@ -93,6 +92,6 @@ class RegMixup(Method[RegMixupOptions]):
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)
         return torch.cat([images.float() / 255, mixed_images]), torch.cat([labels, mixed_labels])
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        return bce[: len(index)].sum() + self.options.weight * bce[len(index) :].sum()
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
+        return torch.cat([bce[: len(index)], self.options.weight * bce[len(index) :]])

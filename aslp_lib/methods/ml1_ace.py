@@ -51,11 +51,13 @@ class ML1ACE(Method[ML1ACEOptions]):
     soft: ClassVar[bool] = False
     """True for soft bins."""
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = super().loss(logits, labels, index, draws)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         probability, labels = torch.sigmoid(logits).flatten(1), labels.flatten(1)
-        error = calibration_error(probability, labels, self.options.bins, soft=self.soft).sum()
-        return bce + self.options.weight * error * logits[0].numel()
+        valid = None if draws.valid is None else draws.valid.flatten(1)
+        bins = self.options.bins
+        error = calibration_error(probability, labels, bins, soft=self.soft, valid=valid)
+        return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))
 
 
 class SoftML1ACE(ML1ACE):
@@ -71,7 +73,9 @@ class SoftML1ACE(ML1ACE):
     soft = True
 
 
-def calibration_error(probability: Tensor, labels: Tensor, bins: int, *, soft: bool) -> Tensor:
+def calibration_error(
+    probability: Tensor, labels: Tensor, bins: int, *, soft: bool, valid: Tensor | None = None
+) -> Tensor:
     """Compute the average calibration error of each image, (N,).
 
     It is the mean of `|f_k - y_k|` over the bins that hold at least one pixel, or 0 if there is
@@ -86,6 +90,7 @@ def calibration_error(probability: Tensor, labels: Tensor, bins: int, *, soft: b
         labels: (N, P) labels in [0, 1].
         bins: number of equal-width bins.
         soft: divide a pixel between two bins, as in `SoftML1ACE`.
+        valid: (N, P) booleans, false for ignored pixels; None if there are none.
     """
     if soft:
         # The position is 0 at the centre of the first bin, 1 at that of the second, and so on.
@@ -97,6 +102,8 @@ def calibration_error(probability: Tensor, labels: Tensor, bins: int, *, soft: b
         memberships = [(bin_index, torch.ones_like(probability))]
     sums = probability.new_zeros(3, len(probability), bins)
     for bin_index, weight in memberships:
+        if valid is not None:
+            weight = weight * valid
         values = torch.stack([weight, weight * probability, weight * labels])
         sums = sums.scatter_add(2, bin_index.long().expand_as(values), values)
     pixels, probability_sum, label_sum = sums

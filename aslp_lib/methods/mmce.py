@@ -44,16 +44,19 @@ class MMCE(Method[MMCEOptions]):
     name, label = "mmce", "MMCE"
     Options = MMCEOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        bce = super().loss(logits, labels, index, draws)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        bce = super().pixel_losses(logits, labels, index, draws)
         correct = torch.where(logits >= 0, labels, 1 - labels).flatten(1)
         confidence = torch.sigmoid(logits.abs()).flatten(1)
-        squared = squared_mmce(confidence, correct, self.options.width)
-        error = squared.clamp(min=SMALLEST).sqrt().sum()
-        return bce + self.options.weight * error * logits[0].numel()
+        valid = None if draws.valid is None else draws.valid.flatten(1)
+        squared = squared_mmce(confidence, correct, self.options.width, valid)
+        error = squared.clamp(min=SMALLEST).sqrt()
+        return bce + self.options.weight * error.view(-1, *[1] * (bce.dim() - 1))
 
 
-def squared_mmce(confidence: Tensor, right: Tensor, width: float) -> Tensor:
+def squared_mmce(
+    confidence: Tensor, right: Tensor, width: float, valid: Tensor | None = None
+) -> Tensor:
     """Compute the squared MMCE of each image, (N,); rounding may make it slightly negative.
 
     >>> confidence, correct = torch.tensor([[0.9, 0.9]]), torch.tensor([[1.0, 0.0]])
@@ -64,13 +67,17 @@ def squared_mmce(confidence: Tensor, right: Tensor, width: float) -> Tensor:
         confidence: (N, P) confidences of the pixels.
         right: (N, P), 1 where the prediction is correct and 0 elsewhere.
         width: width h of the kernel.
+        valid: (N, P) booleans, false for ignored pixels; None if there are none.
     """
     r, order = confidence.sort(dim=1)
+    pixels: Tensor | int = r.shape[1]
     error = right.gather(1, order) - r
+    if valid is not None:
+        error, pixels = error * valid.gather(1, order), valid.sum(dim=1).clamp(min=1)
     # Sorted, exp(-|r_i - r_j| / h) = exp(-r_i / h) exp(r_j / h) for all j before i. Confidences are
     # measured from the middle of their range, so that the exponentials stay in single precision.
     scale = torch.exp((r - 0.75) / width)
     scaled_error = error * scale
     sum_before = scaled_error.cumsum(dim=1) - scaled_error
     pairs = error.square() + 2 * error / scale * sum_before
-    return pairs.sum(dim=1) / r.shape[1] ** 2
+    return pairs.sum(dim=1) / pixels**2

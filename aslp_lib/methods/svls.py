@@ -40,25 +40,35 @@ class SVLS(Method[SVLSOptions]):
     name, label = "svls", "SVLS"
     Options = SVLSOptions
 
-    def loss(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        return super().loss(logits, smoothed(labels, self.options.sigma), index, draws)
+    def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
+        targets = smoothed(labels, self.options.sigma, draws.valid)
+        return super().pixel_losses(logits, targets, index, draws)
 
 
-def smoothed(labels: Tensor, sigma: float) -> Tensor:
-    """Compute the targets of labels (N, 1, H, W).
+def smoothed(labels: Tensor, sigma: float, valid: Tensor | None = None) -> Tensor:
+    """Compute the targets of labels (N, 1, H, W); ignored neighbours have no weight.
 
     >>> labels = torch.zeros(1, 1, 3, 3)
     >>> labels[0, 0, 1, 1] = 1.0
     >>> smoothed(labels, sigma=1.0)[0, 0, 1]  # 1/2 at the centre, exp(-1/2) / (2 * 3.898) beside it
     tensor([0.0778, 0.5000, 0.0778])
     """
-    height, width = labels.shape[-2:]
-    padded = F.pad(labels, (1, 1, 1, 1), mode="replicate")
+    if valid is not None:
+        weights = valid.to(labels.dtype)
+        total = _weighted_sum(weights, sigma).clamp(min=0.25)  # 1/2 or more at labelled pixels
+        return (_weighted_sum(labels * weights, sigma) / total).clamp(0, 1)
+    return _weighted_sum(labels, sigma).clamp(0, 1)  # rounded weights may sum to more than 1
+
+
+def _weighted_sum(values: Tensor, sigma: float) -> Tensor:
+    """Sum (N, 1, H, W) over the neighbourhood of each pixel, with the weights of the neighbours."""
+    height, width = values.shape[-2:]
+    padded = F.pad(values, (1, 1, 1, 1), mode="replicate")
     # Shifted copies are summed, because a GPU may round a convolution to fewer digits.
-    targets = torch.zeros_like(labels)
+    total = torch.zeros_like(values)
     for (i, j), weight in neighbour_weights(sigma).items():
-        targets += weight * padded[..., i : i + height, j : j + width]
-    return targets.clamp(0, 1)  # the sum of the rounded weights may slightly exceed 1
+        total += weight * padded[..., i : i + height, j : j + width]
+    return total
 
 
 def neighbour_weights(sigma: float) -> dict[tuple[int, int], float]:

@@ -13,28 +13,27 @@ from aslp_lib.metrics.score import Score, Visibility
 
 __all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
 
-TABLES, MAIN = Visibility.TABLES, Visibility.MAIN
+TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
 _error = partial(_low, unit="%")
+_binned_error = partial(_error, takes_bins=True)
 SCORES: dict[str, Score] = {
     score.name: score
     for score in (
-        _error("ece", calibration.ece, "ECE", takes_bins=True, visibility=MAIN, bounds=ece_bounds),
-        _error(
-            "ece_floor", noise_floor, "noise floor", better=None, takes_bins=True, visibility=TABLES
-        ),
-        _error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass", takes_bins=True),
-        _error("ece_debiased", calibration.ece_debiased, "ECE, debiased", takes_bins=True),
-        _error("oe", calibration.oe, "OE", takes_bins=True, visibility=MAIN),
-        _error("mce", calibration.mce, "MCE", takes_bins=True),
+        _binned_error("ece", calibration.ece, "ECE", visibility=COMPARED, bounds=ece_bounds),
+        _binned_error("ece_floor", noise_floor, "noise floor", better=None, visibility=MAIN),
+        _binned_error("ece_equal_mass", calibration.ece_equal_mass, "ECE, equal mass"),
+        _binned_error("ece_debiased", calibration.ece_debiased, "ECE, debiased"),
+        _binned_error("oe", calibration.oe, "OE", visibility=TABLES),
+        _binned_error("mce", calibration.mce, "MCE"),
         _error("ece_sweep", calibration.ece_sweep, "ECE, sweep"),
         _error("smooth_ece", smooth.smooth_ece, "smooth ECE"),
         _error("ks", calibration.ks, "KS"),
         Score("gap", calibration.gap, "conf - acc", unit="%", better="zero", visibility=MAIN),
+        _low("nll", calibration.nll, "NLL", unit="nats", visibility=COMPARED),
+        _error("brier", calibration.brier, "Brier", visibility=TABLES),
         _high("accuracy", calibration.accuracy, "accuracy", unit="%", visibility=MAIN),
         _high("confidence", calibration.confidence, "confidence", unit="%"),
-        _error("brier", calibration.brier, "Brier", visibility=TABLES),
-        _low("nll", calibration.nll, "NLL", unit="nats", visibility=TABLES),
         _low("mae", saliency.mae, "MAE", visibility=TABLES),
         _high("max_f", saliency.max_f, "max F (mean F)", visibility=TABLES),
         _high("max_f_mean_pr", saliency.max_f_mean_pr, "max F (mean P, R)", visibility=TABLES),
@@ -82,6 +81,6 @@ def visible_scores(where: Visibility) -> list[Score]:
     """Return the scores that are displayed at a place.
 
     >>> [score.name for score in visible_scores(Visibility.MAIN)]
-    ['ece', 'oe', 'gap', 'accuracy']
+    ['ece', 'ece_floor', 'gap', 'nll', 'accuracy']
     """
     return [score for score in SCORES.values() if score.visibility >= where]

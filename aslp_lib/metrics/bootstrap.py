@@ -16,39 +16,62 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from aslp_lib.checks import require
 from aslp_lib.metrics import calibration
-from aslp_lib.metrics.calibration import BINS, Of, Reliability, image_bins
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
+from aslp_lib.metrics.counts import SUMS, Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
+from aslp_lib.metrics.top_label import Of
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and its confidence interval over images.
+    """A score, or a difference of scores, and its confidence interval.
 
-    >>> Interval(value=0.75, low=0.5, high=1.0).defined
-    True
+    >>> from aslp_lib.metrics import SCORES
+    >>> Interval(0.1, 0.05, 0.15).text(SCORES["ece"])
+    '10.00 [5.00, 15.00]'
 
     Args:
-        value: score of the set itself, not of a resample.
-        low: lower end of the interval.
-        high: upper end.
+        value: score of the set itself, not of a resample; NaN if it is undefined.
+        low, high: ends of the interval; NaN without one.
     """
 
     value: float
-    low: float
-    high: float
+    low: float = math.nan
+    high: float = math.nan
 
     @property
-    def defined(self) -> bool:
-        """True unless the score is undefined, such as F if no image has foreground."""
-        return not math.isnan(self.value)
+    def excludes_zero(self) -> bool:
+        """True if there is an interval that excludes zero."""
+        return self.low > 0 or self.high < 0
+
+    def resolved(self, score: Score) -> bool:
+        """Return whether the interval excludes zero as rounded for tables.
+
+        >>> from aslp_lib.metrics import SCORES
+        >>> Interval(-0.002, -0.004, -0.00001).resolved(SCORES["ece"])  # [-0.40, 0.00]
+        False
+        """
+        ends = [self.low, self.high]
+        return math.isfinite(sum(ends)) and math.prod(float(score.text(end)) for end in ends) > 0
+
+    def text(self, score: Score, sign: Literal["", "+"] = "") -> str:
+        """Format the value, and its interval if there is one.
+
+        Args:
+            score: the score, which determines unit and digits.
+            sign: "+" for a difference, to mark positive values.
+        """
+        value = score.text(self.value, sign)
+        if not math.isfinite(self.low + self.high):
+            return value
+        return f"{value} {score.interval_text(self.low, self.high, sign)}"
 
 
 def interval(
@@ -251,11 +274,8 @@ class Resamples:
 
     def __init__(self, counts: Counts, resamples: int = 1000, seed: int = 0) -> None:
         units = counts.independent
-        if units < 2:
-            raise ValueError(
-                f"too few images or groups of images for an interval: {units}; expected two or "
-                "more. Score more images, or omit the interval."
-            )
+        expected = "two or more for an interval. Score more images, or omit the interval."
+        require("the number of images or groups of images", units, units >= 2, expected)
         require("resamples", resamples, resamples >= 1, "1 or more")
         self.counts = counts
         rng = np.random.default_rng(seed)
@@ -287,7 +307,11 @@ class Resamples:
         # For int64 counts, the product is exact in float64, because sums are integers below 2^53.
         flat = table.reshape(len(table), -1).astype(np.float64)
         pooled = (self.draws @ flat).astype(table.dtype)
-        return [Counts(image) for image in pooled.reshape(len(pooled), 1, *table.shape[1:])]
+        sums = {k: self.draws @ v for k, v in self.counts.columns.items() if k in SUMS}
+        return [
+            Counts(image, {name: values[i : i + 1] for name, values in sums.items()})
+            for i, image in enumerate(pooled.reshape(len(pooled), 1, *table.shape[1:]))
+        ]
 
     def scores(self, score: ScoreFunction) -> np.ndarray:
         """Compute the score of each resample, shape (R,); NaN where it is undefined."""

@@ -1,11 +1,6 @@
 """Calibration of dense binary maps, pooled over all pixels of a set.
 
-The argument `of` selects one of two definitions of confidence and outcome:
-
-- "prediction" (default): the confidence of a pixel is that of its predicted class, `max(p, 1 - p)`,
-  and its outcome is 1 if that class is the label. The mean outcome is the accuracy.
-- "foreground": the confidence is `p = P(y = 1)`, and the outcome is the label. The mean outcome is
-  the frequency of foreground.
+The argument `of` selects the definition of confidence and outcome, see `top_label`.
 
 Bins of equal width are intervals `(low, high]` that cover [0, 1]; the first one contains 0. Bins of
 equal mass hold the same number of pixels. A grey level that spans an edge between them is split:
@@ -26,17 +21,16 @@ outcome     1    0    1    1
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
+from aslp_lib.metrics.top_label import Of, TopLabel, top_label
 
 BINS = 10
 """Default number of bins."""
-Of = Literal["prediction", "foreground"]
-"""Definition of confidence and outcome."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +90,10 @@ def reliability(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reli
     Raises:
         ValueError: if the set has no pixels; see also `check_bins`.
     """
-    outcomes = forecast(counts, of)
-    index = _bins(counts, len(outcomes.confidence), bins)
-    pixels = np.bincount(index, outcomes.pixels, minlength=bins)
-    sums = outcomes.pixels * outcomes.confidence, outcomes.positive
+    outcomes = top_label(counts, of)
+    index, pixels = _bins(outcomes, bins), outcomes.pixels
+    sums = pixels * outcomes.confidence, outcomes.positive
+    pixels = np.bincount(index, pixels, minlength=bins)
     with np.errstate(invalid="ignore"):
         means = (np.bincount(index, column, minlength=bins) / pixels for column in sums)
         return Reliability(np.arange(bins + 1) / bins, pixels, *means)
@@ -127,8 +121,8 @@ def image_bins(
     >>> image_bins(counts, bins=5).positive
     array([[0., 0., 0., 1., 2.]])
     """
-    outcomes = _forecast(counts.table, of)
-    pixels = outcomes.pixels.astype(np.float64)
+    outcomes = top_label(counts, of)
+    pixels, positive = outcomes.table.sum(axis=1).astype(np.float64), outcomes.table[:, 1]
     if equal_mass:  # the share of each grey level that lies in each bin
         check_bins(bins, counts.grey_levels)
         mass = pixels.sum(axis=0)
@@ -137,11 +131,9 @@ def image_bins(
         inside = np.minimum(upper, ranks[1:]) - np.maximum(upper - mass[:, None], ranks[:-1])
         shares = np.maximum(inside, 0) / np.where(mass > 0, mass, 1)[:, None]
     else:
-        index = _bins(counts, len(outcomes.confidence), bins)
+        index = _bins(outcomes, bins)
         shares = (index[:, None] == np.arange(bins)).astype(np.float64)
-    return ImageBins(
-        pixels @ shares, pixels * outcomes.confidence @ shares, outcomes.positive @ shares
-    )
+    return ImageBins(pixels @ shares, pixels * outcomes.confidence @ shares, positive @ shares)
 
 
 def reliability_equal_mass(counts: Counts, bins: int = BINS, of: Of = "prediction") -> Reliability:
@@ -294,9 +286,10 @@ def ks(counts: Counts, of: Of = "prediction") -> float:
     >>> print(f"{ks(counts):.2f}")  # at c = 0.8: |(0.8 - 0) + (0.8 - 1)| / 4
     0.15
     """
-    outcomes = forecast(counts, of)
-    excess = np.cumsum(outcomes.pixels * outcomes.confidence - outcomes.positive)
-    return float(np.abs(excess).max() / outcomes.pixels.sum())
+    outcomes = top_label(counts, of)
+    pixels = outcomes.pixels
+    excess = np.cumsum(pixels * outcomes.confidence - outcomes.positive)
+    return float(np.abs(excess).max() / pixels.sum())
 
 
 def accuracy(counts: Counts) -> float:
@@ -306,7 +299,7 @@ def accuracy(counts: Counts) -> float:
     >>> accuracy(counts)
     0.75
     """
-    outcomes = forecast(counts, "prediction")
+    outcomes = top_label(counts)
     return float(np.sum(outcomes.positive) / np.sum(outcomes.pixels))
 
 
@@ -317,8 +310,9 @@ def confidence(counts: Counts) -> float:
     >>> print(f"{confidence(counts):.2f}")  # (1 + 0.8 + 0.8 + 1) / 4
     0.90
     """
-    outcomes = forecast(counts, "prediction")
-    return float(outcomes.confidence @ outcomes.pixels / outcomes.pixels.sum())
+    outcomes = top_label(counts)
+    pixels = outcomes.pixels
+    return float(outcomes.confidence @ pixels / pixels.sum())
 
 
 def gap(counts: Counts) -> float:
@@ -328,10 +322,7 @@ def gap(counts: Counts) -> float:
     >>> print(f"{gap(counts):.2f}")  # 0.9 - 0.75
     0.15
     """
-    outcomes = forecast(counts, "prediction")
-    pixels = outcomes.pixels.sum()
-    mean_confidence = outcomes.confidence @ outcomes.pixels / pixels
-    return float(mean_confidence - outcomes.positive.sum() / pixels)
+    return confidence(counts) - accuracy(counts)
 
 
 def brier(counts: Counts) -> float:
@@ -343,6 +334,8 @@ def brier(counts: Counts) -> float:
     >>> print(f"{brier(counts):.2f}")  # (0 + 0.64 + 0.04 + 0) / 4
     0.17
     """
+    if "brier" in counts.columns:
+        return float(counts.columns["brier"].sum() / counts.pixels)
     background, foreground = counts.pooled
     p = counts.probabilities
     return float((background @ p**2 + foreground @ (1 - p) ** 2) / counts.pixels)
@@ -373,9 +366,7 @@ def brier_parts(counts: Counts) -> BrierParts:
     >>> [round(part, 4) for part in brier_parts(counts)]  # 0.17 = 0.17 - 0.1875 + 0.1875
     [0.17, 0.1875, 0.1875]
     """
-    outcomes = forecast(counts, "foreground")
-    filled = outcomes.pixels > 0
-    p, positive, pixels = (column[filled] for column in outcomes)
+    p, pixels, positive = top_label(counts, "foreground").filled
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = np.sum(positive) / np.sum(pixels)
     return BrierParts(
@@ -390,71 +381,28 @@ def nll(counts: Counts) -> float:
 
     Probabilities are clipped at half a grey level from 0 and 1, because a probability that was
     rounded to grey level 0 or 255 need not have been 0 or 1. Without clipping, a single wrong pixel
-    at these grey levels would make the value infinite.
+    at these grey levels would make the value infinite. Counts of floats hold exact sums instead
+    (`Counts.from_floats`).
 
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
     >>> print(f"{nll(counts):.2f}")  # (log 5 + log 1.25) / 4, and 0.001 from the clipped pixels
     0.46
     """
+    if "nll" in counts.columns:
+        return float(counts.columns["nll"].sum() / counts.pixels)
     half = 0.5 / (counts.grey_levels - 1)
     p = np.clip(counts.probabilities, half, 1 - half)
     background, foreground = counts.pooled
     return float(-(background @ np.log1p(-p) + foreground @ np.log(p)) / counts.pixels)
 
 
-class Forecast(NamedTuple):
-    """Pixels and outcomes of the grey levels, in ascending order of confidence."""
-
-    confidence: np.ndarray
-    """Confidence of each grey level."""
-    positive: np.ndarray
-    """Number of its pixels with outcome 1."""
-    pixels: np.ndarray
-    """Number of its pixels."""
-
-
-def forecast(counts: Counts, of: Of) -> Forecast:
-    """Sort the pixels of a set by confidence.
-
-    >>> counts = Counts(np.array([[[4, 0, 1, 0], [0, 0, 3, 2]]]))  # 4 grey levels
-    >>> forecast(counts, "foreground").positive
-    array([0, 0, 3, 2])
-    >>> forecast(counts, "prediction").positive  # at confidences 2/3 and 1
-    array([3, 6])
-
-    Raises:
-        ValueError: if the set has no pixels, or if `of` is unknown.
-    """
-    pooled = counts.pooled
-    if pooled.sum() == 0:
-        raise ValueError(
-            "nothing to measure: the set has no pixels; expected at least one. Count a map first."
-        )
-    return _forecast(pooled, of)
-
-
-def _forecast(table: np.ndarray, of: Of) -> Forecast:
-    """Sort the pixels of joint histograms (..., 2, grey_levels) by confidence."""
-    background, foreground = table[..., 0, :], table[..., 1, :]
-    grey_levels = table.shape[-1]
-    p = np.arange(grey_levels) / (grey_levels - 1)
-    if of == "foreground":
-        return Forecast(p, foreground, background + foreground)
-    require("of", of, of == "prediction", "'prediction' or 'foreground'")
-    half = grey_levels // 2
-    correct = foreground[..., half:] + background[..., :half][..., ::-1]
-    wrong = background[..., half:] + foreground[..., :half][..., ::-1]
-    return Forecast(p[half:], correct, correct + wrong)
-
-
-def _bins(counts: Counts, confidences: int, bins: int) -> np.ndarray:
-    """Return the bin of each of the `confidences` highest grey levels, shape (confidences,)."""
-    check_bins(bins, counts.grey_levels)
+def _bins(outcomes: TopLabel, bins: int) -> np.ndarray:
+    """Return the bin of each confidence, shape (K,)."""
+    check_bins(bins, outcomes.grey_levels)
     # A confidence is an integer over grey_levels - 1, so that the bin (low, high] is a ceiling
     # division of integers. In floating point, rounding would move some grey levels across an edge.
-    top = counts.grey_levels - 1
-    numerator = np.arange(counts.grey_levels - confidences, counts.grey_levels)
-    return np.maximum((numerator * bins + top - 1) // top - 1, 0)
+    top = outcomes.grey_levels - 1
+    return np.maximum((outcomes.numerators * bins + top - 1) // top - 1, 0)
 
 
 def _edge_ranks(pixels: float | np.ndarray, bins: int) -> np.ndarray:
@@ -470,8 +418,7 @@ def _running_sums(counts: Counts, of: Of) -> tuple[np.ndarray, np.ndarray]:
         Confidence of each grey level, shape (K,), and the numbers of pixels below each grey level
         and of all, the sums of their confidences and of their outcomes, shape (3, K + 1).
     """
-    outcomes = forecast(counts, of)
-    confidence, positive, pixels = (column[outcomes.pixels > 0] for column in outcomes)
+    confidence, pixels, positive = top_label(counts, of).filled
     sums = np.zeros((3, len(pixels) + 1))
     np.cumsum([pixels, pixels * confidence, positive], axis=1, out=sums[:, 1:])
     return confidence, sums

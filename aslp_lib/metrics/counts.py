@@ -9,17 +9,16 @@ joined along the images. Resampling the images yields confidence intervals.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from aslp_lib.checks import require, require_type
-from aslp_lib.files import MAX_BYTES, read, write
+from aslp_lib.checks import require, require_one_channel, require_type
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -29,8 +28,11 @@ MAP_GREY_LEVELS = 256
 """Number of grey levels of an 8-bit map."""
 LANES = 4
 """Number of separate counters per cell of the histogram, which make counting faster."""
-FLOAT_GREY_LEVELS = 4096
-"""Number of grey levels for float probabilities; rounding changes each by at most 1/8190."""
+FLOAT_GREY_LEVELS = 17 * (MAP_GREY_LEVELS - 1) + 1
+"""Number of grey levels for float probabilities, 4336; those of 8-bit maps are among them. Rounding
+changes a probability by at most 1/8670."""
+SUMS = ("ignored", "nll", "brier")
+"""Columns that are sums over the pixels of an image."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,12 @@ class Counts:
         table: non-negative numbers of pixels, fewer than 2^63 in total, shape (images, 2,
             grey_levels) with an even number of grey levels; int64, or float64 for expected numbers
             (see `from_probabilities`).
-        quadrants: `structure.moments` of each quadrant and label, for the S-measure; int64 of shape
-            (images, 4, 2, 3). None if the geometry of the maps is unknown.
-        weighted_f: weighted F of each image, shape (images,), which needs the pixels themselves;
-            None if it was not computed.
-        names: names of the images, in order; empty if unknown.
-        groups: group of each image, shape (images,), such as the field of view of a crop. Errors
-            may be correlated within a group. None if the images are independent.
+        columns: what else is known of each image, by name; arrays of shape (images, ...). The
+            library uses "names"; "groups", such as the fields of view of crops, within which errors
+            may be correlated; "quadrants", the `structure.moments` that S needs; "weighted_f",
+            which needs the pixels themselves; "ignored", the number of pixels that are not
+            counted; and "nll" and "brier", sums over the pixels before their probabilities were
+            rounded to grey levels. What is unknown is left out.
 
     Raises:
         TypeError: if the table is not a NumPy array.
@@ -63,10 +64,7 @@ class Counts:
     """
 
     table: np.ndarray
-    quadrants: np.ndarray | None = None
-    weighted_f: np.ndarray | None = None
-    names: tuple[str, ...] = ()
-    groups: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require_type("the table of counts", self.table, np.ndarray, "a NumPy array")
@@ -77,32 +75,31 @@ class Counts:
                 f"the table of counts is {self.table.dtype} of shape {shape}; expected int64 (or "
                 "float64) of shape (images, 2, an even number of grey levels)."
             )
-        smallest = self.table.min(initial=0)
-        if not smallest >= 0:  # NaN is not
-            raise ValueError(
-                f"the smallest entry of the table of counts is {smallest:g}; expected numbers of "
-                "pixels, 0 or more. Count the set again."
-            )
-        if not (total := self.table.sum(dtype=np.float64)) < 2**63:
-            raise ValueError(
-                f"too many pixels: {total:g}; expected fewer than 2^63, which 64-bit integers can "
-                "add up. Count fewer images at a time."
-            )
-        for name, expected in (
-            ("quadrants", (n, 4, 2, 3)),
-            ("weighted_f", (n,)),
-            ("groups", (n,)),
-        ):
-            array = getattr(self, name)
-            if array is not None and array.shape != expected:
-                raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
-        if len(self.names) not in (0, n):
-            raise ValueError(
-                f"the number of names is {len(self.names)}; expected one for each of {n} images."
-            )
+        smallest = self.table.min(initial=0).item()
+        expected = "numbers of pixels, 0 or more. Count the set again."
+        require("the smallest entry of the table of counts", smallest, smallest >= 0, expected)
+        total = self.table.sum(dtype=np.float64).item()
+        expected = "fewer than 2^63, which 64-bit integers can hold. Count fewer images at a time."
+        require("the number of pixels", total, total < 2**63, expected)
+        for name, column in self.columns.items():
+            fits, expected = column.shape[:1] == (n,), f"one entry for each of {n} images"
+            require(f"the shape of the column {name}", column.shape, fits, expected)
+
+    def with_columns(self, **columns: ArrayLike | None) -> Counts:
+        """Return the same counts with other columns; None removes a column.
+
+        >>> counts = Counts(np.ones((2, 2, 256), np.int64)).with_columns(groups=[7, 7])
+        >>> counts.independent, counts.with_columns(groups=None).independent
+        (1, 2)
+        """
+        known = {**self.columns, **columns}
+        kept = {name: np.asarray(values) for name, values in known.items() if values is not None}
+        return replace(self, columns=kept)
 
     @classmethod
-    def from_map(cls, prediction: np.ndarray, mask: np.ndarray) -> Counts:
+    def from_map(
+        cls, prediction: np.ndarray, mask: np.ndarray, ignore_index: int | None = None
+    ) -> Counts:
         """Count the pixels of one map.
 
         >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
@@ -112,36 +109,121 @@ class Counts:
         Args:
             prediction: 8-bit map (H, W), uint8; grey level v is the foreground probability v / 255.
             mask: labels (H, W), 0 or 1, of an integer type or boolean.
+            ignore_index: label of pixels that are not counted, whatever is predicted there. The
+                column "ignored" then holds their number. S needs whole images, so if there are
+                such pixels, there is no column "quadrants".
 
         Raises:
             TypeError: if the map or the mask is not a NumPy array.
             ValueError: if the shapes differ, if the map is not uint8, or if the mask is not binary.
         """
-        for name, array in (("the map", prediction), ("the mask", mask)):
-            require_type(name, array, np.ndarray, "a NumPy array")
-        if prediction.shape != mask.shape or prediction.ndim != 2:
-            raise ValueError(
-                f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
-                "same shape (H, W)."
-            )
-        if prediction.dtype != np.uint8:
-            raise ValueError(f"the map is {prediction.dtype}; expected 8-bit grey levels (uint8).")
-        _check_mask(mask)
-        row, column = centroid(mask)
-        # The bits of a pixel's cell are, from the highest: its column modulo LANES, its quadrant
-        # (lower, right), its label and its grey level. Neighbouring pixels mostly have the same
-        # grey level. Incrementing one counter repeatedly is slow, and lanes give neighbours
-        # separate counters.
-        high = np.arange(mask.shape[1], dtype=np.uint8) % LANES << 3
+        grey, labels, sums = _labelled_pixels(prediction, mask, ignore_index, {2: "(H, W)"})
+        if grey.dtype != np.uint8:
+            raise ValueError(f"the map is {grey.dtype}; expected 8-bit grey levels (uint8).")
+        return cls._from_pixels(grey, labels, MAP_GREY_LEVELS, sums)
+
+    @classmethod
+    def from_floats(
+        cls,
+        prediction: np.ndarray,
+        mask: np.ndarray,
+        *,
+        logits: bool = False,
+        ignore_index: int | None = None,
+    ) -> Counts:
+        """Count the pixels of one map of floats.
+
+        They are counted at `FLOAT_GREY_LEVELS`. NLL and Brier score are summed before rounding, in
+        the columns "nll" and "brier". There, probabilities of 0 and 1 stand for half of the
+        smallest distance from them that the data type can tell apart, as one wrong pixel of
+        probability 0 or 1 would otherwise make the NLL infinite.
+
+        >>> counts = Counts.from_floats(np.array([[0.8, 0.2]]), np.uint8([[1, 1]]))
+        >>> counts.grey_levels, counts.columns["brier"].round(2)  # 0.2^2 + 0.8^2
+        (4336, array([0.68]))
+
+        Args:
+            prediction: foreground probabilities or logits, float16 to float64, of an image (H, W)
+                or a volume (D, H, W).
+            mask: labels of the same shape, 0 or 1, of an integer type or boolean.
+            logits: the predictions are logits instead of probabilities.
+            ignore_index: label of pixels that are not counted, see `from_map`.
+
+        Raises:
+            TypeError: if the map or the mask is not a NumPy array.
+            ValueError: if the shapes differ, if the map does not hold floats, if probabilities are
+                NaN or outside [0, 1] or logits are not finite, or if the mask is not binary.
+        """
+        from scipy.special import expit
+
+        shapes = {2: "(H, W)", 3: "(D, H, W)"}
+        values, labels, sums = _labelled_pixels(prediction, mask, ignore_index, shapes)
+        kind = values.dtype
+        if kind not in (np.float16, np.float32, np.float64):
+            raise ValueError(f"the map is {kind}; expected float16, float32 or float64.")
+        values, labels = values.astype(np.float64), labels.astype(bool)
+        low, high = values.min(initial=0.5), values.max(initial=0.5)
+        valid = bool(0 <= low <= high <= 1)
+        expected = "probabilities in [0, 1]. If these are logits, say so: logits, or --logits."
+        if logits:
+            valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
+        if not valid:
+            raise ValueError(f"the map spans [{low:g}, {high:g}]; expected {expected}")
+        if logits:
+            nll = np.logaddexp(0, np.where(labels, -values, values))
+            values = expit(values)
+        else:
+            info = np.finfo(kind)
+            # In float64, half of the smallest number is 0, but its logarithm is a number.
+            nearest_0 = math.log(info.smallest_subnormal) - math.log(2)
+            nearest_1 = math.log(info.epsneg) - math.log(2)
+            with np.errstate(divide="ignore"):
+                foreground = np.maximum(np.log(values), nearest_0)
+                background = np.maximum(np.log1p(-values), nearest_1)
+            nll = -np.where(labels, foreground, background)
+        sums |= {"nll": nll.sum(), "brier": np.square(values - labels).sum()}
+        grey = np.rint(values * (FLOAT_GREY_LEVELS - 1)).astype(np.int32)
+        return cls._from_pixels(grey, labels, FLOAT_GREY_LEVELS, sums)
+
+    @classmethod
+    def _from_pixels(
+        cls, grey: np.ndarray, labels: np.ndarray, grey_levels: int, sums: dict[str, float]
+    ) -> Counts:
+        """Count grey levels and labels of one image, with its `SUMS`.
+
+        Quadrants are counted too if the arrays are a whole map (H, W).
+        """
+        columns = {name: np.array([value]) for name, value in sums.items()}
+        whole = labels.ndim == 2
+        row, column = centroid(labels) if whole else (labels.size, labels.size)
+        # A pixel's cell is made of, from the highest: its column modulo LANES, its quadrant (lower,
+        # right), its label and its grey level. Neighbouring pixels mostly have the same grey level.
+        # Incrementing one counter repeatedly is slow, and lanes give neighbours separate counters.
+        high = np.arange(labels.shape[-1], dtype=np.uint8) % LANES << 3
         high[column:] |= 2
-        cells = mask | high
+        cells = labels | high
         cells[row:] |= 4
-        cells = cells.astype(np.int16)
-        cells <<= 8
-        cells |= prediction
-        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * MAP_GREY_LEVELS)
-        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, MAP_GREY_LEVELS)
-        return cls(quadrants.sum(axis=1), moments(quadrants))
+        cells = cells.astype(np.result_type(grey, np.int16))
+        cells *= grey_levels
+        cells += grey
+        counted = np.bincount(cells.ravel(), minlength=LANES * 8 * grey_levels)
+        quadrants = counted.reshape(LANES, -1).sum(axis=0).reshape(1, 4, 2, grey_levels)
+        if whole:
+            columns["quadrants"] = moments(quadrants)
+        return cls(quadrants.sum(axis=1), columns)
+
+    def merged(self) -> Counts:
+        """Return the counts of the parts of one image, such as the slabs of a volume, as one.
+
+        >>> part = Counts(np.ones((1, 2, 256), np.int64))
+        >>> whole = Counts.join([part, part]).merged()
+        >>> len(whole), whole.pixels
+        (1, 1024)
+        """
+        if len(self) == 1:
+            return self
+        columns = {k: v.sum(axis=0, keepdims=True) for k, v in self.columns.items() if k in SUMS}
+        return Counts(self.table.sum(axis=0, keepdims=True), columns)
 
     @classmethod
     def from_maps(cls, predictions: Iterable[np.ndarray], masks: Iterable[np.ndarray]) -> Counts:
@@ -196,11 +278,10 @@ class Counts:
 
         for name, values in (("probabilities", probabilities), ("labels", labels)):
             require_type(name, values, torch.Tensor, "a tensor. Use torch.from_numpy for an array")
-        if probabilities.shape != labels.shape:
-            raise ValueError(
-                f"probabilities have shape {tuple(probabilities.shape)} and labels "
-                f"{tuple(labels.shape)}; expected the same shape."
-            )
+        require_one_channel("probabilities", probabilities.shape)
+        shape = tuple(probabilities.shape)
+        expected = f"that of the probabilities, {shape}"
+        require("the shape of the labels", tuple(labels.shape), shape == labels.shape, expected)
         allowed = grey_levels > 0 and grey_levels % 4 == 0
         require("grey_levels", grey_levels, allowed, "a positive multiple of 4")
         # In 64 bits, because an ignore_index of -1 would equal 255 in uint8.
@@ -209,18 +290,11 @@ class Counts:
         if ignore_index is not None:
             counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
         foreground = labels.ravel()[counted]
-        for name, values, advice in (
-            ("probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"),
-            (
-                "labels",
-                foreground,
-                "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index",
-            ),
-        ):
-            if not bool(((values >= 0) & (values <= 1)).all()):
-                raise ValueError(
-                    f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}."
-                )
+        _require_shares(
+            "probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"
+        )
+        advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
+        _require_shares("labels", foreground, advice)
         n = len(probabilities)
         # Since grey_levels is a multiple of 4, 1/2 lies between two grey levels, and rounding half
         # to even rounds it up.
@@ -246,8 +320,8 @@ class Counts:
         >>> len(Counts.join([part, part]))
         6
 
-        The set has quadrants, weighted F, names and groups only if all parts have them. Images of
-        different parts are of one group if their groups are equal.
+        The set has the columns that all parts have. Images of different parts are of one group if
+        their groups are equal.
 
         Raises:
             ValueError: if there are no parts, or if their numbers of grey levels differ.
@@ -262,47 +336,54 @@ class Counts:
                 "same in all parts. Count them all with the same grey_levels."
             )
 
-        def joined(name: str) -> Any:
-            arrays = [getattr(part, name) for part in parts]
-            return None if any(array is None for array in arrays) else np.concatenate(arrays)
+        common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
+        columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
+        return cls(np.concatenate([part.table for part in parts]), columns)
 
-        names = tuple(name for part in parts for name in part.names)
-        return cls(
-            joined("table"),
-            joined("quadrants"),
-            joined("weighted_f"),
-            names if all(part.names for part in parts) else (),
-            joined("groups"),
-        )
+    @classmethod
+    def of_images(cls, images: Sequence[Counts], **columns: ArrayLike | None) -> Counts:
+        """Join the counts of single images, and leave out those without a counted pixel.
+
+        >>> image = Counts.from_map(np.uint8([[255]]), np.uint8([[1]]))
+        >>> ignored = Counts.from_map(np.uint8([[255]]), np.uint8([[255]]), ignore_index=255)
+        >>> Counts.of_images([ignored, image], names=["first", "second"]).names
+        ('second',)
+
+        Args:
+            images: counts of one image each.
+            columns: see `with_columns`; one entry for each of the images.
+
+        Raises:
+            ValueError: if no image has a counted pixel; see also `join`.
+        """
+        kept = [number for number, image in enumerate(images) if image.pixels]
+        known = {
+            name: np.asarray(values)[kept] for name, values in columns.items() if values is not None
+        }
+        return cls.join([images[number] for number in kept]).with_columns(**known)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, images: slice | np.ndarray) -> Counts:
         """Return the set of the images that a slice, a mask or an index array selects."""
-        return Counts(
-            self.table[images],
-            None if self.quadrants is None else self.quadrants[images],
-            None if self.weighted_f is None else self.weighted_f[images],
-            tuple(np.array(self.names, dtype=object)[images]) if self.names else (),
-            None if self.groups is None else self.groups[images],
-        )
+        columns = {name: column[images] for name, column in self.columns.items()}
+        return Counts(self.table[images], columns)
 
     def save(self, path: Path) -> None:
-        """Write the counts as .npz, without pickled objects.
+        """Write the counts as safetensors; columns of text, such as names, become metadata.
 
         Raises:
-            ValueError: if the counts take more than `files.MAX_BYTES`, which `load` does not read.
             OSError: if the file cannot be written; see `files.write`.
         """
-        arrays = {key: value for key, value in vars(self).items() if value is not None}
-        names = np.array(arrays.pop("names"), dtype=np.str_)
-        size = sum(array.nbytes for array in (names, *arrays.values()))
-        expected = f"at most {MAX_BYTES}, which `load` reads. Save parts of the images."
-        require("the number of bytes of the counts", size, size <= MAX_BYTES, expected)
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, names=names, **arrays)
-        write(Path(path), buffer.getvalue())
+        import torch
+
+        from aslp_lib.tensors import save_tensors
+
+        arrays = {"table": self.table, **self.columns}
+        texts = {name: array.tolist() for name, array in arrays.items() if array.dtype.kind == "U"}
+        tensors = {name: torch.as_tensor(arrays[name]) for name in arrays.keys() - texts.keys()}
+        save_tensors(Path(path), tensors, {"texts": texts})
 
     @classmethod
     def load(cls, path: Path) -> Counts:
@@ -310,38 +391,19 @@ class Counts:
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is not a regular file, does not contain counts, is damaged, or takes
-                more than `files.MAX_BYTES` in memory.
+            ValueError: if it is damaged, or does not contain counts.
         """
-        data = read(Path(path))
+        from aslp_lib.tensors import load_tensors
+
+        tensors, facts = load_tensors(path)
         try:
-            with ZipFile(io.BytesIO(data)) as file:
-                _check_size(file.infolist())
-                # Members are read as a whole, which verifies their checksums. NumPy reads only as
-                # many bytes as the shape requires, and would miss a damaged shape.
-                members = {}
-                for info in file.infolist():
-                    with file.open(info) as member:
-                        # Without a number, the decompression would not stop at the stated size.
-                        members[info.filename.removesuffix(".npy")] = member.read(info.file_size)
-            # zipfile does not compare the number of members with that at the end of the file.
-            if len(members) != int.from_bytes(data[-12:-10], "little"):
-                raise ValueError("some arrays are missing")
-            arrays = {
-                key: np.load(io.BytesIO(content), allow_pickle=False)
-                for key, content in members.items()
-            }
-            labels = arrays.pop("names")
-            # A damaged shape may declare any number of items of zero bytes.
-            if labels.ndim != 1 or not labels.itemsize:
-                raise ValueError("the names are not a list")
-            names = tuple(str(name) for name in labels)
-            return cls(**arrays, names=names)
-        except Exception as error:  # reading a damaged file may raise any exception
-            reason = (str(error) or type(error).__name__).rstrip(".")
+            arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+            texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
+            return cls(arrays.pop("table"), arrays | texts)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(
-                f"{path} holds no counts, or is damaged ({reason}); expected a file that "
-                "Counts.save wrote. Count the maps again."
+                f"{path} holds no counts ({error}); expected a file that Counts.save wrote. Count "
+                "the maps again."
             ) from error
 
     @property
@@ -355,11 +417,15 @@ class Counts:
         return np.arange(self.grey_levels) / (self.grey_levels - 1)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the images, in order; empty if unknown."""
+        return tuple(map(str, self.columns.get("names", ())))
+
+    @property
     def group_index(self) -> np.ndarray:
         """Number of each image's group, from 0, or of the image if there are no groups."""
-        if self.groups is None:
-            return np.arange(len(self))
-        return np.unique(self.groups, return_inverse=True)[1]
+        groups = self.columns.get("groups", np.arange(len(self)))
+        return np.unique(groups, return_inverse=True)[1]
 
     @property
     def independent(self) -> int:
@@ -377,19 +443,36 @@ class Counts:
         return self.table.sum(axis=0)
 
 
-def _check_size(members: Sequence[ZipInfo]) -> None:
-    """Raise ValueError unless the members of a zip file fit in `files.MAX_BYTES`, as it states.
+def _require_shares(name: str, values: Tensor, advice: str) -> None:
+    if not bool(((values >= 0) & (values <= 1)).all()):
+        raise ValueError(f"{name} are NaN or outside [0, 1]; expected numbers in [0, 1]. {advice}.")
 
-    Other methods of compression than those of `Counts.save` do not stop at the stated size.
+
+def _labelled_pixels(
+    prediction: np.ndarray, mask: np.ndarray, ignore_index: int | None, shapes: dict[int, str]
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """Check a map and its mask, and select the pixels that are counted.
+
+    Args:
+        shapes: the accepted shapes, by number of axes.
+
+    Returns:
+        Predictions and labels, flat if pixels are ignored, and the number of ignored pixels by the
+        name of its column, unless there is no `ignore_index`.
     """
-    size = sum(info.file_size for info in members)
-    if size > MAX_BYTES:
-        raise ValueError(f"it takes {size >> 20} MiB, of at most {MAX_BYTES >> 20} MiB")
-    if any(info.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for info in members):
-        raise ValueError("it is compressed by another method than deflate")
-
-
-def _check_mask(mask: np.ndarray) -> None:
+    for name, array in (("the map", prediction), ("the mask", mask)):
+        require_type(name, array, np.ndarray, "a NumPy array")
+    if prediction.shape != mask.shape or mask.ndim not in shapes:
+        raise ValueError(
+            f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
+            f"same shape {' or '.join(shapes.values())}."
+        )
+    sums: dict[str, float] = {}
+    if ignore_index is not None:
+        labelled = mask != ignore_index
+        sums["ignored"] = int(mask.size - np.count_nonzero(labelled))
+        if sums["ignored"]:
+            prediction, mask = prediction[labelled], mask[labelled]
     if mask.dtype != np.bool_ and (
         not np.issubdtype(mask.dtype, np.integer)
         or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
@@ -399,25 +482,4 @@ def _check_mask(mask: np.ndarray) -> None:
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."
         )
-
-
-def min_max(prediction: np.ndarray) -> np.ndarray:
-    """Stretch a map to the full range, as the released code of ASLP did before writing maps.
-
-    Use it only to reproduce such maps: it changes every confidence, so that calibration metrics no
-    longer describe the network. A constant map becomes 0.
-
-    >>> min_max(np.uint8([[100, 150, 200]]))
-    array([[  0, 128, 255]], dtype=uint8)
-
-    Args:
-        prediction: map (H, W) of uint8 grey levels or floating-point probabilities.
-
-    Returns:
-        The stretched map, of the same type.
-    """
-    low, high = float(prediction.min()), float(prediction.max())
-    stretched = (prediction - low) / (high - low) if high > low else np.zeros(prediction.shape)
-    if prediction.dtype == np.uint8:
-        stretched = np.rint(255 * stretched)
-    return stretched.astype(prediction.dtype)
+    return prediction, mask, sums

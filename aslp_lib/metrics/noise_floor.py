@@ -12,8 +12,9 @@ import math
 
 import numpy as np
 
-from aslp_lib.metrics.calibration import BINS, ImageBins, Of, image_bins
+from aslp_lib.metrics.calibration import BINS, ImageBins, image_bins
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import Of
 
 
 def noise_floor(counts: Counts, bins: int = BINS, of: Of = "prediction") -> float:

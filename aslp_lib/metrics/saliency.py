@@ -1,9 +1,9 @@
 """Saliency metrics of grey-level maps, computed from the joint histogram of maps and masks.
 
-The conventions are those of PySODMetrics: the thresholds are the grey levels, a pixel is detected
-at threshold v if its grey level is at least v, and curves are averaged over images. There are two
-exceptions: maps are not min-max normalised, and scores that are undefined for images without
-foreground (F, IoU) are averaged over the other images (NaN if there are none).
+The conventions are those of PySODMetrics: the thresholds are the 256 grey levels of 8-bit maps, a
+pixel is detected at threshold v if its grey level is at least v, and curves are averaged over
+images. There are two exceptions: maps are not min-max normalised, and scores that are undefined for
+images without foreground (F, IoU) are averaged over the other images (NaN if there are none).
 
 In papers, "max F" denotes either of two scores: the largest value of the mean F curve (`max_f`, as
 in PySODMetrics) or the largest F of the mean precision and mean recall (`max_f_mean_pr`, as in the
@@ -37,7 +37,7 @@ label  1    0    1    0
 0.739
 >>> print(f"{s_measure(counts):.2f}")  # (0.6232 + 0.2373) / 2: object and region
 0.43
->>> weighted_f(Counts(counts.table, weighted_f=np.array([0.7])))  # the mean over one image
+>>> weighted_f(counts.with_columns(weighted_f=[0.7]))  # the mean over one image
 0.7
 """
 
@@ -47,7 +47,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.score import ImageMean
 from aslp_lib.metrics.structure import s_measures
 
@@ -71,10 +71,10 @@ def f_curves(counts: Counts) -> np.ndarray:
     array([0.5652, 0.7222, 0.5   , 0.8125])
 
     Returns:
-        Shape (images, grey_levels). F is 0 where no foreground pixel is detected, and NaN for an
+        Shape (images, thresholds). F is 0 where no foreground pixel is detected, and NaN for an
         image without foreground.
     """
-    return _in_parts(_f, counts.table)
+    return _in_parts(_f, counts.table)[..., _thresholds(counts)]
 
 
 def precision_recall_curves(counts: Counts) -> np.ndarray:
@@ -86,10 +86,10 @@ def precision_recall_curves(counts: Counts) -> np.ndarray:
     (array([0.5 , 0.67, 0.5 , 1.  ]), array([1. , 1. , 0.5, 0.5]))
 
     Returns:
-        Shape (images, 2, grey_levels). Precision is 0 where no pixel is detected (as in the code
+        Shape (images, 2, thresholds). Precision is 0 where no pixel is detected (as in the code
         of BASNet and U2-Net). Both are NaN for an image without foreground.
     """
-    return _in_parts(_precision_recall, counts.table)
+    return _in_parts(_precision_recall, counts.table)[..., _thresholds(counts)]
 
 
 def _max_f_of_means(means: np.ndarray) -> float:
@@ -104,7 +104,7 @@ def _adaptive_f(counts: Counts) -> np.ndarray:
     twice = 2 * (pooled @ np.arange(counts.grey_levels)) / pooled.sum(axis=1)
     twice *= 1 - 1e-12  # a smaller excess over a grey level is rounding in fractions of pixels
     threshold = np.ceil(np.minimum(twice, counts.grey_levels - 1)).astype(int)
-    return f_curves(counts)[np.arange(len(counts)), threshold]
+    return _in_parts(_f, counts.table)[np.arange(len(counts)), threshold]
 
 
 def e_curves(counts: Counts) -> np.ndarray:
@@ -122,9 +122,9 @@ def e_curves(counts: Counts) -> np.ndarray:
     array([0.667, 0.852])
 
     Returns:
-        Shape (images, grey_levels).
+        Shape (images, thresholds).
     """
-    return _in_parts(_e, counts.table)
+    return _in_parts(_e, counts.table)[..., _thresholds(counts)]
 
 
 def _iou(counts: Counts) -> np.ndarray:
@@ -136,21 +136,20 @@ def _iou(counts: Counts) -> np.ndarray:
 
 
 def _structure(counts: Counts) -> np.ndarray:
-    if counts.quadrants is None:
-        raise ValueError(
-            "the counts have no quadrants; expected counts with quadrants, which S needs. Create "
-            "them with Counts.from_map."
-        )
-    return s_measures(counts.quadrants, counts.grey_levels - 1)
+    quadrants = _column(counts, "quadrants", "Create them with Counts.from_map")
+    return s_measures(quadrants, counts.grey_levels - 1)
 
 
 def _weighted_f(counts: Counts) -> np.ndarray:
-    if counts.weighted_f is None:
+    return _column(counts, "weighted_f", "Read the maps with ReadOptions.weighted_f")
+
+
+def _column(counts: Counts, name: str, advice: str) -> np.ndarray:
+    if name not in counts.columns:
         raise ValueError(
-            "the counts have no weighted F; expected counts that include it. Read the maps with "
-            "the option ReadOptions.weighted_f."
+            f"the counts have no column {name}; expected counts that include it. {advice}."
         )
-    return counts.weighted_f
+    return counts.columns[name]
 
 
 mae = ImageMean(_absolute_error)
@@ -279,6 +278,12 @@ def _in_parts(curves: Callable[[np.ndarray], np.ndarray], table: np.ndarray) -> 
     return np.concatenate([curves(table[i : i + 64]) for i in range(0, len(table), 64)])
 
 
+def _thresholds(counts: Counts) -> slice:
+    """Return the grey levels that are thresholds: those of 8-bit maps, if they are among them."""
+    steps, rest = divmod(counts.grey_levels - 1, MAP_GREY_LEVELS - 1)
+    return slice(None, None, steps if rest == 0 else None)
+
+
 def _detected(table: np.ndarray) -> np.ndarray:
     """Count background and foreground pixels at or above each grey level.
 
@@ -309,17 +314,15 @@ def _e(table: np.ndarray) -> np.ndarray:
     negatives, positives = false[:, :1], true[:, :1]
     pixels = negatives + positives
     mean_map, mean_mask = (false + true) / pixels, positives / pixels
-    total = np.zeros_like(true)
-    # All pixels with the same value of the binary map and the same label have the same alignment.
-    for value, label, number in (
-        (1, 1, true),
-        (1, 0, false),
-        (0, 1, positives - true),
-        (0, 0, negatives - false),
-    ):
+
+    def summed(number: np.ndarray, value: int, label: int) -> np.ndarray:
+        """Sum over pixels with one value of the binary map and one label, which are all equal."""
         d, g = value - mean_map, label - mean_mask
         alignment = 2 * d * g / (d**2 + g**2 + np.spacing(1))
-        total += number * (alignment + 1) ** 2 / 4
+        return number * (alignment + 1) ** 2 / 4
+
+    total = summed(true, 1, 1) + summed(false, 1, 0)
+    total = total + summed(positives - true, 0, 1) + summed(negatives - false, 0, 0)
     total = np.where(positives == 0, pixels - false, total)
     total = np.where(negatives == 0, true, total)
     return total / np.maximum(pixels - 1 + np.spacing(1), 1)

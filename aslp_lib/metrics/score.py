@@ -21,7 +21,7 @@ ScoreFunction = Callable[[Counts], float]
 class Visibility(IntEnum):
     """Places where a score is displayed: the given one and all lower ones.
 
-    >>> Visibility.MAIN >= Visibility.TABLES  # the main scores are also in tables
+    >>> Visibility.MAIN >= Visibility.TABLES  # the main scores are in all tables
     True
     """
 
@@ -30,7 +30,9 @@ class Visibility(IntEnum):
     TABLES = 1
     """Markdown and LaTeX tables, and reports."""
     MAIN = 2
-    """Main scores, whose intervals a run's JSON file includes."""
+    """The table in the terminal and the first table of a report, and intervals in a run's files."""
+    COMPARED = 3
+    """The same tables, with a further column of differences from the first method."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Score:
         unit: "%" for a share, which tables multiply by 100; "nats"; or "" for no unit.
         better: preferred values: "less", "more" or nearer to "zero"; None for a property of the
             set of images, which has no best value and no interval.
-        needs: field of `Counts`, besides the table, without which the score is NaN.
+        needs: column of `Counts` without which the score is NaN.
         takes_bins: True if the function has the argument `bins`.
         visibility: places where the score is displayed.
         bounds: function from the sums over bins of the images, and the draws of their resamples, to
@@ -61,7 +63,7 @@ class Score:
     _: KW_ONLY
     unit: Literal["%", "nats", ""] = ""
     better: Literal["less", "more", "zero"] | None
-    needs: Literal["quadrants", "weighted_f"] | None = None
+    needs: str | None = None
     takes_bins: bool = False
     visibility: Visibility = Visibility.FILES
     bounds: Callable[[ImageBins, np.ndarray], tuple[float, float]] | None = None
@@ -85,9 +87,9 @@ class Score:
         0.5
 
         Returns:
-            The score; NaN if it is undefined, or if the counts lack the field that it needs.
+            The score; NaN if it is undefined, or if the counts lack the column that it needs.
         """
-        if self.needs is not None and getattr(counts, self.needs) is None:
+        if self.needs is not None and self.needs not in counts.columns:
             return math.nan
         return self.with_bins(bins)(counts)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from aslp_lib.checks import require
-from aslp_lib.metrics.calibration import Of, forecast
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import Of, top_label
 
 POINTS_PER_GREY_LEVEL = 8
 """Number of grid points of the integral per grey level."""
@@ -35,23 +35,9 @@ def smooth_ece(counts: Counts, of: Of = "prediction") -> float:
     if np.abs(residual).sum() <= low:
         return float(np.abs(residual).sum())  # kernels of this width do not overlap
     spectrum = _spectrum(residual)
-    # The Illinois variant of false position: the excess at an end that is kept twice in a row is
-    # halved. Error minus width falls with the width, so that there is one root.
-    excess_low, excess_high, side = _error(spectrum, low) - low, _error(spectrum, high) - high, 0
-    while high - low > 1e-12:
-        width = (low * excess_high - high * excess_low) / (excess_high - excess_low)
-        excess = _error(spectrum, width) - width
-        if abs(excess) < 1e-13:
-            return width
-        if excess > 0:
-            low, excess_low = width, excess
-            excess_high /= 2 if side > 0 else 1
-            side = 1
-        else:
-            high, excess_high = width, excess
-            excess_low /= 2 if side < 0 else 1
-            side = -1
-    return high
+    from scipy.optimize import brentq  # the excess falls with the width, so that there is one root
+
+    return float(brentq(lambda width: _error(spectrum, width) - width, low, high, xtol=1e-13))
 
 
 def smooth_ece_at(counts: Counts, width: float, of: Of = "prediction") -> float:
@@ -83,11 +69,10 @@ def _residuals(counts: Counts, of: Of) -> np.ndarray:
     Returns:
         Shape (grey_levels,).
     """
-    outcomes = forecast(counts, of)
-    residual = np.zeros(counts.grey_levels)
-    offset = counts.grey_levels - len(outcomes.confidence)
-    excess = outcomes.positive - outcomes.pixels * outcomes.confidence
-    residual[offset:] = excess / outcomes.pixels.sum()
+    outcomes = top_label(counts, of)
+    residual, pixels = np.zeros(counts.grey_levels), outcomes.pixels
+    excess = outcomes.positive - pixels * outcomes.confidence
+    residual[outcomes.numerators] = excess / pixels.sum()
     return residual
 
 

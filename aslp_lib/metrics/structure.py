@@ -8,8 +8,6 @@ squares.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 
 ALPHA = 0.5
@@ -51,7 +49,7 @@ def moments(histograms: np.ndarray) -> np.ndarray:
     Returns:
         int64 of shape (..., 3).
     """
-    return histograms @ _powers(histograms.shape[-1])
+    return histograms @ np.vander(np.arange(histograms.shape[-1]), 3, increasing=True)
 
 
 def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
@@ -67,7 +65,7 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
 
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]]))
-    >>> s_measures(counts.quadrants, top=255).round(4)  # (2 * 0.8 / (0.8^2 + 1) + 1) / 2
+    >>> s_measures(counts.columns["quadrants"], top=255).round(4)  # (2 * 0.8 / (0.8^2 + 1) + 1) / 2
     array([0.9878])
 
     Args:
@@ -89,12 +87,6 @@ def s_measures(quadrants: np.ndarray, top: int) -> np.ndarray:
     s = np.maximum(ALPHA * objects + (1 - ALPHA) * region, 0)
     mean = whole[..., 1].sum(axis=1) / (top * pixels)
     return np.select([share == 0, share == 1], [1 - mean, mean], s)
-
-
-@cache
-def _powers(grey_levels: int) -> np.ndarray:
-    grey = np.arange(grey_levels)
-    return np.stack([np.ones_like(grey), grey, grey**2], axis=1)
 
 
 def _deviation(number: np.ndarray, total: np.ndarray, squares: np.ndarray) -> np.ndarray:

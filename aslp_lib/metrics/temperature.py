@@ -16,17 +16,14 @@ from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
 
 LOWEST, HIGHEST = 0.01, 100.0
 """Range of temperatures that is searched."""
-HALVINGS = 50
-"""Number of bisections of the range on a logarithmic scale, for a relative precision of 1e-14."""
 
 
 def best_temperature(pixels: NDArray[np.float64], margins: NDArray[np.float64]) -> float:
     """Compute the temperature that minimises the NLL.
 
     Let `m = (2y - 1) z` be the margin of a pixel and `s = 1/T`. The NLL `mean log(1 + exp(-s m))`
-    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s. The zero of
-    the derivative is found by bisection of [0.01, 100] on a logarithmic scale, with a relative
-    precision of 1e-14.
+    is convex in s, so that its derivative `-mean m / (1 + exp(s m))` increases with s. Brent's
+    method finds the zero of the derivative in [0.01, 100], with a relative precision of 1e-14.
 
     If the derivative has no zero in this range, an end of the range is returned: 0.01 if all
     decisions are correct, since more confidence then always lowers the NLL (a set of one class can
@@ -50,14 +47,10 @@ def best_temperature(pixels: NDArray[np.float64], margins: NDArray[np.float64]) 
         return LOWEST
     if slope(HIGHEST) >= 0:
         return HIGHEST
-    low, high = math.log(LOWEST), math.log(HIGHEST)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        if slope(math.exp(middle)) > 0:  # s is too large, T too small
-            low = middle
-        else:
-            high = middle
-    return math.exp((low + high) / 2)
+    from scipy.optimize import brentq
+
+    ends = math.log(LOWEST), math.log(HIGHEST)
+    return math.exp(brentq(lambda log: slope(math.exp(log)), *ends, xtol=1e-14))
 
 
 def pixel_margins(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

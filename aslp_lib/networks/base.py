@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -150,44 +149,6 @@ def pretrained(name: str, weights: str | None) -> Any:
         ) from error
 
 
-def fill(
-    network: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False
-) -> None:
-    """Load the tensors of a file into a network.
-
-    Args:
-        network: the network.
-        tensors: the tensors by name.
-        path: the file that holds the tensors, for error messages.
-        assign: make the tensors the network's, instead of copying their values. The network may
-            then be on the meta device.
-
-    Raises:
-        ValueError: the tensors are those of another network, have another dtype, or are not finite;
-            the message names one.
-    """
-    state = network.state_dict()
-    mismatched = sorted(state.keys() ^ tensors.keys()) or [
-        name for name in state if state[name].shape != tensors[name].shape
-    ]
-    if mismatched:
-        raise ValueError(
-            f"{path} holds the weights of another network: {len(mismatched)} entries are missing, "
-            f"unknown or of another shape, such as {mismatched[0]}; expected those of "
-            f"{type(network).__name__}. Choose another file."
-        )
-    for name, tensor in tensors.items():
-        if tensor.dtype != state[name].dtype:
-            raise ValueError(
-                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it."
-            )
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ValueError(
-                f"{path} holds NaN or infinity in {name}; expected finite weights. Create it again."
-            )
-    network.load_state_dict(tensors, assign=assign)
-
-
 def conv(inputs: int, outputs: int) -> nn.Sequential:
     """Create a 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
@@ -200,8 +161,3 @@ def conv(inputs: int, outputs: int) -> nn.Sequential:
 def double_conv(inputs: int, outputs: int) -> nn.Sequential:
     """Create two successive `conv` blocks."""
     return nn.Sequential(conv(inputs, outputs), conv(outputs, outputs))
-
-
-def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize x to `size`, (H, W), by bilinear interpolation."""
-    return F.interpolate(x, size=list(size), mode="bilinear", align_corners=False)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from aslp_lib.files import require_exists
-from aslp_lib.networks.base import DenseNetwork, fill
+from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.networks.resnet import ResNetFusion
+from aslp_lib.tensors import fill
 
 UNUSED = ("resnet.layer3_2.", "resnet.layer4_2.", "path4.resConfUnit1.")
 """Prefixes of entries that belong to unused parts of the release's network and are skipped."""

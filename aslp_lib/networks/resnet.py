@@ -72,10 +72,7 @@ class _DilatedSum(nn.Module):
         self.convs = nn.ModuleList(convs)
 
     def forward(self, x: Tensor) -> Tensor:
-        total = self.convs[0](x)
-        for conv in self.convs[1:]:
-            total += conv(x)
-        return total
+        return sum(conv(x) for conv in self.convs)
 
 
 class _Fusion(nn.Module):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained, resize
+from aslp_lib.networks.base import DenseNetwork, conv, double_conv, pretrained
 
 
 class TinyUNet(DenseNetwork):
@@ -82,5 +82,6 @@ class MobileNetFPN(DenseNetwork):
         pyramid = self.encoded(x, self.lateral)
         merged = self.smooth[-1](pyramid[-1])
         for finer, smooth in zip(pyramid[-2::-1], self.smooth[-2::-1], strict=True):
-            merged = smooth(resize(merged, finer.shape[-2:]) + finer)
-        return resize(self.head(merged), size)
+            merged = F.interpolate(merged, finer.shape[-2:], mode="bilinear")
+            merged = smooth(merged + finer)
+        return F.interpolate(self.head(merged), size, mode="bilinear")

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.files import whole_folder, write
+from aslp_lib.files import require_exists, whole_folder, write
+from aslp_lib.maps.resize import own_size
+from aslp_lib.maps.write import min_max, to_grey_levels, to_png
 from aslp_lib.methods import METHOD_LABELS
-from aslp_lib.metrics.counts import Counts, min_max
+from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
 from aslp_lib.runs import MethodFolder, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
-from aslp_lib.training.batches import accelerator_for, loader
-from aslp_lib.training.validation import own_size, to_grey_levels
+from aslp_lib.training.batches import accelerator_for, outputs
+from aslp_lib.training.validation import require_finite
 
 K = TypeVar("K", bound=Hashable)
 IMAGES_AT_ONCE = 50
@@ -86,23 +85,18 @@ def predict_run(
             training.
         FloatingPointError: the network's output is not finite.
     """
-    needed = [folder.weights, *map(folder.recalibration, settings.recalibrate)]
-    if missing := [path for path in needed if not path.exists()]:
-        raise FileNotFoundError(
-            f"there is no {missing[0]}; expected a finished training. "
-            f"Train {METHOD_LABELS[method]} to its end first."
-        )
+    finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
+    for path in (folder.weights, *map(folder.recalibration, settings.recalibrate)):
+        require_exists("file", path, finished)
     network = load_network(settings, method, folder.weights)
-    fitted = {
-        name: RECALIBRATIONS[name].load(folder.recalibration(name)) for name in settings.recalibrate
-    }
+    fitted = [RECALIBRATIONS[k].load(folder.recalibration(k)) for k in settings.recalibrate]
     accelerator_for(settings)  # joins the processes
     weights = fingerprint(network.state_dict())
     for dataset in data.tests.values():
         clear = partial(_clear_outdated, settings, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
             target, *others = made
-            recalibrated = dict(zip(others, fitted.values(), strict=True))
+            recalibrated = dict(zip(others, fitted, strict=True))
             predict(
                 network, dataset, target, settings, recalibrated=recalibrated, progress=progress
             )
@@ -137,15 +131,12 @@ def _clear_outdated(
     }
     if not any(maps.exists() for maps in made):
         return made
+    whys: Iterator[str] = (
+        provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items()
+    )
     if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
-        why = "some are missing"
-    elif not all(provenance.record(maps).exists() for maps in made):
-        why = "nothing says what they were made with"
-    elif keys := {key: None for maps in made for key in provenance.changed(maps, made[maps])}:
-        why = f"they were made with other {', '.join(keys)}"
-    elif stems := [stem for maps in made for stem in provenance.altered(maps, dataset.stems)]:
-        why = f"{len(stems)} changed since they were written, such as {stems[0]}"
-    else:
+        whys = iter(["some are missing"])
+    if not (why := next(filter(None, whys), "")):
         return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:
@@ -247,27 +238,24 @@ def predicted_maps(
     Raises:
         FloatingPointError: the network's output is not finite; the message names the image.
     """
-    accelerator = accelerator_for(settings)
     selected = range(len(dataset)) if indices is None else indices
-    for images, _, batch in loader(dataset, settings, accelerator, selected):
-        with accelerator.autocast():
-            raw = network(images).float()
+    for recalibration in filter(None, changes.values()):
+        recalibration.attach(network, getattr(network, "pooled_features", None))
+    for raw, images, _, batch in outputs(network, dataset, settings, selected):
         numbers = batch.tolist()
         shapes = [dataset.shape(number) for number in numbers]
         resized = partial(_resized, dataset, numbers, shapes, settings.resize_logits)
         uncalibrated = resized(raw)
-        maps: list[dict[K, np.ndarray]] = [{} for _ in images]
+        maps: dict[K, list[np.ndarray]] = {}
         for key, change in changes.items():
-            probabilities = uncalibrated
-            if change is not None:
-                probabilities = resized(change.apply_on_images(raw, images, network))
-            for by_key, before, probability in zip(maps, uncalibrated, probabilities, strict=True):
-                if change is not None and change.preserves_decisions:
-                    probability = preserve_decisions(probability, before)
-                if settings.min_max_maps:
-                    probability = min_max(probability)
-                by_key[key] = to_grey_levels(probability)
-        yield from zip(numbers, maps, strict=True)
+            probabilities = uncalibrated if change is None else resized(change(raw, images))
+            if change is not None and change.preserves_decisions:
+                probabilities = list(map(preserve_decisions, probabilities, uncalibrated))
+            if settings.min_max_maps:
+                probabilities = list(map(min_max, probabilities))
+            maps[key] = list(map(to_grey_levels, probabilities))
+        for row, number in enumerate(numbers):
+            yield number, {key: by_image[row] for key, by_image in maps.items()}
 
 
 def _resized(
@@ -282,13 +270,7 @@ def _resized(
     Raises:
         FloatingPointError: the logits are NaN or infinite, and would become black maps.
     """
-    finite = torch.isfinite(logits).flatten(1).all(1).tolist()
-    if not all(finite):
-        raise FloatingPointError(
-            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
-            f"{dataset.name} is not finite; expected finite logits. Train the network again, with "
-            "a lower --learning-rate or with --precision no."
-        )
+    require_finite(logits, dataset, indices)
     return [
         own_size(logit, shape, resize_logits=resize_logits)
         for logit, shape in zip(logits.cpu(), shapes, strict=True)
@@ -331,15 +313,5 @@ def predicted_counts(network: nn.Module, dataset: SaliencySet) -> Counts:
     """
     indices = range(len(dataset))
     maps = grey_level_maps(network, dataset, indices)
-    return replace(Counts.from_maps(maps, map(dataset.mask, indices)), groups=dataset.fields)
-
-
-def to_png(prediction: np.ndarray) -> bytes:
-    r"""Encode an 8-bit map (H, W) as a greyscale PNG.
-
-    >>> to_png(np.uint8([[255, 0]]))[:4]
-    b'\x89PNG'
-    """
-    buffer = io.BytesIO()
-    Image.fromarray(prediction).save(buffer, format="png", compress_level=1)
-    return buffer.getvalue()
+    counts = [Counts.from_map(m, dataset.mask(i), dataset.ignored) for i, m in enumerate(maps)]
+    return Counts.of_images(counts, groups=dataset.fields)

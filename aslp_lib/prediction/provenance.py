@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 from aslp_lib.checks import json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.files import read, write
+from aslp_lib.files import write
+from aslp_lib.maps.provenance import changed, digests
 from aslp_lib.methods import METHODS
 from aslp_lib.runs import MethodFolder, Run
 from aslp_lib.tensors import fingerprint, load_tensors
@@ -53,7 +53,7 @@ def of_images(dataset: SaliencySet) -> str:
     >>> len(one), one == two
     (64, False)
     """
-    images = [[stem, image] for stem, (image, _) in dataset.fingerprints().items()]
+    images = {stem: both[:8] for stem, both in dataset.fingerprints().items()}
     return hashlib.sha256(json.dumps(images).encode()).hexdigest()
 
 
@@ -79,7 +79,7 @@ def made_with(
 
 
 def keep(maps: Path, made: Made) -> None:
-    """Write the provenance record of a folder of maps, with a fingerprint of each map.
+    """Write the provenance record of a folder of maps, with a digest of each map.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -87,64 +87,37 @@ def keep(maps: Path, made: Made) -> None:
     ...     write(maps / "a.png", "a map")
     ...     keep(maps, {"weights": "5f3a", "size": 64})
     ...     write(maps / "a.png", "another map")
-    ...     changed(maps, {"weights": "5f3a", "size": 128}), altered(maps, ["a"])
-    (['size'], ['a'])
+    ...     outdated(maps, {"size": 128}, ["a"]), outdated(maps, {"size": 64}, ["a"])
+    ('they were made with other size', '1 changed since they were written, such as a')
     """
-    fingerprints = _fingerprints(maps, (path.stem for path in maps.glob("*.png")))
-    write(record(maps), json.dumps({**made, "maps": fingerprints}, indent=2))
+    written = digests({path.stem: path for path in sorted(maps.glob("*.png"))})
+    write(record(maps), json.dumps({**made, "maps": written}, indent=2))
 
 
-def changed(maps: Path, current: Mapping[str, object]) -> list[str]:
-    """Return the keys of a provenance whose values differ from those in the record of the maps.
+def outdated(maps: Path, made: Made, stems: Iterable[str]) -> str:
+    """Say why maps are not those that would be predicted now; empty if they are.
 
-    A record that cannot be read differs in every key. See `keep` for an example.
+    See `keep` for an example. Missing maps, and maps of other stems, are not looked for.
 
     Args:
         maps: folder of the maps.
-        current: the current provenance, or a part of it, see `made_with`.
-
-    Raises:
-        FileNotFoundError: there is no record.
-    """
-    recorded = _recorded(maps)
-    return [key for key, value in current.items() if recorded.get(key) != value]
-
-
-def altered(maps: Path, stems: Iterable[str]) -> list[str]:
-    """Return the stems whose maps are not those that were written, as far as they exist.
-
-    See `keep` for an example.
-
-    Args:
-        maps: folder of the maps.
+        made: the provenance that maps would have now, or a part of it, see `made_with`.
         stems: stems of the maps to compare.
-
-    Raises:
-        FileNotFoundError: there is no record.
     """
-    recorded = _recorded(maps).get("maps")
-    written = recorded if isinstance(recorded, dict) else {}
-    current = _fingerprints(maps, stems).items()
-    return sorted(stem for stem, digest in current if written.get(stem) != digest)
-
-
-def _recorded(maps: Path) -> dict[str, Any]:
-    """Read the record of a folder of maps; a record that cannot be read is empty."""
     try:
-        return json_object(record(maps).read_text(encoding="utf-8"))
+        recorded = json_object(record(maps).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "nothing says what they were made with"
     except ValueError:
-        return {}
-
-
-def _fingerprints(maps: Path, stems: Iterable[str]) -> dict[str, str]:
-    """Compute the first 16 hex digits of the SHA-256 of each map that exists."""
-
-    def digest(stem: str) -> str:
-        return hashlib.sha256(read(maps / f"{stem}.png")).hexdigest()[:16]
-
-    existing = sorted(stem for stem in stems if (maps / f"{stem}.png").exists())
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(existing, pool.map(digest, existing), strict=True))
+        recorded = {}  # differs in everything
+    if keys := [key for key, value in made.items() if recorded.get(key) != value]:
+        return f"they were made with other {', '.join(keys)}"
+    paths = {stem: maps / f"{stem}.png" for stem in stems}
+    current = digests({stem: path for stem, path in paths.items() if path.exists()})
+    written = recorded.get("maps", {})
+    if others := changed({stem: written.get(stem, "") for stem in current}, current):
+        return f"{len(others)} changed since they were written, such as {others[0]}"
+    return ""
 
 
 def check_training(
@@ -197,9 +170,8 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
     images = {name: of_images(dataset) for name, dataset in tests.items()}
     for method in run.settings.methods:
         folder = run.method(method)
-        has_weights = folder.weights.exists()
         weights = ""
-        if has_weights:
+        if folder.weights.exists():
             tensors, metadata = load_tensors(folder.weights)
             check_training(run.settings, method, folder.weights, metadata)
             weights = fingerprint(tensors)
@@ -208,17 +180,12 @@ def check(run: Run, tests: Mapping[str, SaliencySet]) -> None:
             if not record(maps).exists():
                 continue
             made = made_with(run.settings, folder, weights, kind, images[name])
-            if not has_weights:
+            if not weights:
                 del made["weights"]
-            if keys := changed(maps, made):
+            if why := outdated(maps, made, tests[name].stems):
                 raise ValueError(
-                    f"the maps in {maps} were made with other {', '.join(keys)}; expected those of "
-                    f"the run. Predict them again: predict {run.path}"
-                )
-            if stems := altered(maps, tests[name].stems):
-                raise ValueError(
-                    f"{len(stems)} maps in {maps} are not those that predict wrote, such as "
-                    f"{stems[0]}; expected the same files. Predict them again: predict {run.path}"
+                    f"the maps in {maps} cannot be scored: {why}; expected those of the run. "
+                    f"Predict them again: predict {run.path}"
                 )
 
 

@@ -6,14 +6,13 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 
 from __future__ import annotations
 
-from aslp_lib.recalibration.base import ImageRecalibration, Recalibration
+from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
-from aslp_lib.recalibration.calibration_data import CalibrationData
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
-from aslp_lib.recalibration.module import Recalibrated
+from aslp_lib.recalibration.recalibrated import Recalibrated
 from aslp_lib.recalibration.temperature import (
     ClassWiseTemperature,
     CorruptionTemperature,
@@ -39,13 +38,11 @@ RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 __all__ = [
     "RECALIBRATIONS",
     "REGISTERED",
-    "CalibrationData",
     "ClassWiseTemperature",
     "CorruptionTemperature",
     "Density",
     "Flip",
     "Histogram",
-    "ImageRecalibration",
     "ImageWiseShrinkage",
     "ImageWiseTemperature",
     "Isotonic",

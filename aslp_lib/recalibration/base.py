@@ -1,33 +1,33 @@
-"""Base classes of recalibration methods."""
+"""Base class of recalibration methods."""
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import check_types, json_object, require, require_type
-from aslp_lib.files import write
+from aslp_lib.checks import require, require_type
+from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
+from aslp_lib.recalibration.features import Images, corrupted_sets
+from aslp_lib.tensors import load_tensors, save_tensors
 
-if TYPE_CHECKING:
-    from aslp_lib.recalibration.calibration_data import CalibrationData
-
-VERSION = 1
+VERSION = 2
 """Version of the files that `Recalibration.save` writes."""
 LARGEST = 1e18
 """Largest absolute value of a fitted number; its products with logits do not overflow float32."""
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
+
+Numbers = float | Sequence[float] | NDArray[np.float64] | Tensor
+"""A parameter: a number or a vector."""
 
 
 class Outcome(NamedTuple):
@@ -41,15 +41,23 @@ class Outcome(NamedTuple):
     """Background and foreground pixels of each logit, weighted as in the fit; (..., 2, K)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Recalibration(ABC):
+class Recalibration(nn.Module):
     """A function of logits whose parameters are fitted on the validation set after training.
 
-    A subclass is a frozen dataclass of these parameters. Without arguments it is the identity
-    (unless it has no parameters), and `fit` returns a fitted instance. A subclass implements
-    `minimise`, `apply` and `describe`. A method that needs the images, or the network's features of
-    them, is a subclass of `ImageRecalibration` instead. A method with large arrays overrides
-    `save`, `read` and `suffix`.
+    The parameters are buffers in float64 (integers in int64). They are part of `state_dict`, move
+    with `to(device)`, and keep their precision when `half()` or `to(dtype)` converts a network that
+    holds them. Without arguments a method is the identity (unless it has no parameters), and `fit`
+    returns a fitted module.
+
+    A subclass names its parameters in `defaults`, and implements `minimise`, `transform` and
+    `summary`.
+
+    Args:
+        values: the first parameters, in the order of `defaults`.
+        named: other parameters.
+
+    Raises:
+        ValueError: if a parameter is not a number, is NaN, exceeds `LARGEST`, or is not allowed.
     """
 
     name: ClassVar[str]
@@ -58,56 +66,106 @@ class Recalibration(ABC):
     """Name in tables and figures, where it follows a training method's label and a plus sign."""
     preserves_decisions: ClassVar[bool]
     """True if logits keep their signs, so that the accuracy does not change."""
+    defaults: ClassVar[Mapping[str, Numbers]] = {}
+    """Parameters of the identity, in order: settings, which are integers of at least 1 and are not
+    fitted, and fitted numbers. Vectors of these are empty before the fit."""
     fits_corrupted: ClassVar[bool] = False
-    """True if `fit` also takes counts of corrupted images, as a second argument."""
-    suffix: ClassVar[str] = ".json"
-    """Suffix of the file in which the parameters are saved beside a network's weights."""
+    """True if `fit` uses counts of corrupted images."""
+    needs_network: ClassVar[bool] = False
+    """True if `forward` needs the images, and the network that `attach` gives the method."""
 
-    def fit(self, counts: Counts) -> Self:
+    network: Callable[[Tensor], Tensor] | None = None
+    """Function from images to logits; see `attach`."""
+    features: Callable[[Tensor], Sequence[Tensor]] | None = None
+    """Function from images to the features of each stage, (N, channels); see `attach`."""
+
+    def __init__(self, *values: Numbers, **named: Numbers) -> None:
+        super().__init__()
+        given = dict(zip(self.defaults, values, strict=False)) | named
+        for name, default in self.defaults.items():
+            self.register_buffer(name, self._checked(name, given.pop(name, default), default))
+        if given or len(values) > len(self.defaults):
+            raise TypeError(f"{self.name} has the parameters {', '.join(self.defaults) or 'none'}")
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError unless the parameters fit together; by default, they do."""
+
+    @torch.inference_mode(False)  # a buffer made in inference mode could not be used for gradients
+    def _checked(self, name: str, value: Numbers, default: Numbers) -> Tensor:
+        """Convert a parameter to a tensor with the precision of its default."""
+        dtype = np.int64 if isinstance(default, int) else np.float64
+        try:
+            given = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            given = np.array(np.nan)
+        valid = given.ndim <= 1 and not isinstance(value, str) and (abs(given) <= LARGEST).all()
+        valid = valid and (given.astype(dtype) == given).all()
+        shown = value.tolist() if isinstance(value, (Tensor, np.ndarray)) else value
+        expected = f"numbers of absolute value at most {LARGEST:g}"
+        require(f"{name} of {self.name}", shown, bool(valid), expected)
+        if isinstance(default, int):
+            require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
+        return torch.from_numpy(given.astype(dtype))
+
+    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
         """Fit the parameters on the counts of a validation set.
 
         >>> from aslp_lib.recalibration import Temperature
         >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
-        >>> round(Temperature().fit(counts).value, 3)  # log 4 / 2 = log 2, the log odds of 2/3
-        2.0
+        >>> print(f"{Temperature().fit(counts).value:.3f}")  # log 4 / 2 = log 2, log odds of 2/3
+        2.000
+
+        Args:
+            clean: counts of the validation set.
+            corrupted: counts of corrupted copies of these images, one entry for each corruption.
+                Methods that have not `fits_corrupted` ignore them.
 
         Returns:
             The result of `minimise`; or the identity, if that has the smaller NLL on these counts,
-            before or after logits are rounded to grey levels.
+            before or after logits are rounded to grey levels. A method without parameters is not
+            compared.
 
         Raises:
+            TypeError: if `corrupted` is a single set.
             ValueError: see `pixels_to_fit`.
         """
-        fitted = self.minimise(counts)
-        logits = grey_level_logits(counts.grey_levels)
-        after = fitted.apply(torch.from_numpy(logits)).numpy()
-        outcome = Outcome(logits, after, pixels_to_fit(counts))
-        return self.unless_worse(fitted, counts.grey_levels, [outcome])
+        sets = corrupted_sets(corrupted) if self.fits_corrupted else []
+        fitted = self.minimise(clean, sets)
+        kept = not self.defaults or fitted.lowers_nll(clean, sets)
+        return fitted if kept else self.identity()
 
     @abstractmethod
-    def minimise(self, counts: Counts) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Fit the parameters by the method's criterion, without comparison with the identity."""
 
-    @abstractmethod
-    def apply(self, logits: Tensor) -> Tensor:
+    def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
         """Recalibrate logits.
 
         >>> from aslp_lib.recalibration import Temperature
-        >>> Temperature(2.0).apply(torch.tensor([-3.0, 1.0]))
+        >>> Temperature(2.0)(torch.tensor([-3.0, 1.0]))
         tensor([-1.5000,  0.5000])
 
         Args:
             logits: logits (N, ...) of N images; N may be 0.
+            images: the images, for methods that need them.
 
         Returns:
             Logits of the same shape and dtype, on the same device; for integers, in float32. NaN
             remains NaN, and does not affect other pixels.
 
         Raises:
-            TypeError: if the logits are not a tensor.
+            TypeError: if the logits are not a tensor, or if the method needs images or a network
+                and has none.
         """
+        require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
+        logits = logits if logits.is_floating_point() else logits.float()
+        return logits if self.is_identity else self.transform(logits, images)
 
     @abstractmethod
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
+        """Recalibrate logits in floating point with the fitted parameters; see `forward`."""
+
     def describe(self) -> str:
         """Describe the fitted parameters briefly.
 
@@ -115,72 +173,84 @@ class Recalibration(ABC):
         >>> Temperature(2.505).describe()
         'T = 2.505'
         """
+        return IDENTITY if self.is_identity else self.summary()
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Describe the fitted parameters; see `describe`."""
+
+    @property
+    def is_identity(self) -> bool:
+        """True if the numbers that only a fit yields are missing."""
+        vectors = [getattr(self, name) for name, default in self.defaults.items() if default == ()]
+        return bool(vectors) and not any(map(len, vectors))
 
     def identity(self) -> Self:
-        """Return an instance of the same method that changes nothing."""
-        return type(self)()
+        """Return an instance of the same method, with the same settings, that changes nothing."""
+        settings = [name for name, default in self.defaults.items() if isinstance(default, int)]
+        return type(self)(**{name: getattr(self, name) for name in settings})
 
-    def unless_worse(self, fitted: Self, grey_levels: int, outcomes: Iterable[Outcome]) -> Self:
-        """Return `fitted`, or the identity if `fitted` raises the NLL of its own data.
+    def attach(
+        self,
+        logits: Callable[[Tensor], Tensor],
+        features: Callable[[Tensor], Sequence[Tensor]] | None = None,
+    ) -> Self:
+        """Give the method the network whose logits it recalibrates, if it needs one.
+
+        Args:
+            logits: function from images to logits.
+            features: function from images to the features of each stage.
+        """
+        if self.needs_network:  # not as a submodule, because its weights are not the method's
+            vars(self).update(network=logits, features=features)
+        return self
+
+    def lacking(self, what: str) -> TypeError:
+        """Return the error of a method that lacks what it needs."""
+        return TypeError(
+            f"the recalibration {self.name!r} has no {what}; expected images and a network. Pass "
+            "the images, and call attach before."
+        )
+
+    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+        """Recalibrate the logits of the sets on which the method was fitted."""
+        z = grey_level_logits(clean.grey_levels)
+        return [Outcome(z, self(torch.from_numpy(z)).numpy(), pixels_to_fit(clean))]
+
+    @torch.no_grad()
+    def lowers_nll(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> bool:
+        """Return whether the method does not raise the NLL of the sets on which it was fitted.
 
         The NLL is compared twice: with exact logits, and with logits rounded to grey levels. In
         saturated maps in particular, rounding can cost more than the fit gains.
-
-        Args:
-            fitted: result of `minimise`.
-            grey_levels: number of grey levels to which logits are rounded.
-            outcomes: the sets on which `fitted` was fitted, with their logits before and after.
         """
-        z = grey_level_logits(grey_levels)
+        z = grey_level_logits(clean.grey_levels)
         increase = np.zeros(2)
-        for before, after, pixels in outcomes:
+        for before, after, pixels in self.outcomes(clean, corrupted):
             for sign, logits in ((1, after), (-1, before)):
-                rounded = z[nearest_grey_levels(logits, grey_levels)]
+                rounded = z[nearest_grey_levels(logits, clean.grey_levels)]
                 increase += [sign * _total_nll(exact, pixels) for exact in (logits, rounded)]
-        return fitted if (increase <= 0).all() else self.identity()
-
-    def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fit the parameters to a trained network.
-
-        The base class uses only the counts of the validation set. In distributed training, every
-        process calls this method and obtains the same parameters.
-
-        Raises:
-            ValueError: see `fit`.
-        """
-        return self.fit(trained.counts)
-
-    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-        """Recalibrate the logits of a batch of images.
-
-        The base class calls `apply` and ignores the images and the network.
-
-        Args:
-            logits: the network's logits of these images, (N, 1, S, S) float32.
-            images: images, (N, 3, S, S) uint8.
-            network: the network, in eval mode.
-        """
-        return self.apply(logits)
+        return bool((increase <= 0).all())
 
     def apply_counts(self, counts: Counts) -> Counts:
         """Return the counts of the recalibrated predictions.
 
-        Grey levels are replaced by `recalibrated_grey_levels`. The result has no quadrants and no
-        weighted F, because both need the pixels.
+        Grey levels are replaced by `recalibrated_grey_levels`. Of the columns, the result has
+        names and groups, because others need the pixels.
 
         >>> from aslp_lib.recalibration import Temperature
         >>> counts = Counts.from_map(np.uint8([[204, 204, 204]]), np.uint8([[1, 1, 0]]))
         >>> Temperature(2.0).apply_counts(counts).table[0, :, 170]  # from p = 0.8 to 2/3
         array([1, 2])
         """
-        moved = np.broadcast_to(
-            self.recalibrated_grey_levels(counts), (len(counts), counts.grey_levels)
-        )
+        moved = np.broadcast_to(self.recalibrated_grey_levels(counts), counts.table[:, 0].shape)
         images, labels = np.ogrid[: len(counts), :2]
         changed = np.zeros_like(counts.table)
         np.add.at(changed, (images[..., None], labels[..., None], moved[:, None]), counts.table)
-        return Counts(changed, names=counts.names, groups=counts.groups)
+        kept = {name: counts.columns.get(name) for name in ("names", "groups")}
+        return Counts(changed).with_columns(**kept)
 
+    @torch.no_grad()
     def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
         """Compute the grey level to which each grey level is recalibrated.
 
@@ -194,19 +264,20 @@ class Recalibration(ABC):
 
         Returns:
             Shape (grey_levels,), or (images, grey_levels) if the method depends on the image.
+
+        Raises:
+            TypeError: if the method needs images, which counts do not contain.
         """
-        after = self.apply(torch.from_numpy(grey_level_logits(counts.grey_levels)))
+        after = self(torch.from_numpy(grey_level_logits(counts.grey_levels)))
         return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
     def save(self, path: Path) -> None:
-        """Write the parameters as a JSON file.
+        """Write the parameters as a safetensors file.
 
         Raises:
             OSError: if the file cannot be written; see `files.write`.
-            ValueError: if a parameter is NaN or infinite.
         """
-        content = {"kind": self.name, "version": VERSION, **asdict(self)}
-        write(Path(path), json.dumps(content, indent=2, allow_nan=False))
+        save_tensors(Path(path), self.state_dict(), {"kind": self.name, "version": VERSION})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -216,14 +287,9 @@ class Recalibration(ABC):
             FileNotFoundError: if there is no such file.
             ValueError: if the file is damaged, or belongs to another method or version.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise FileNotFoundError(
-                f"there is no file {path}; expected the parameters of {cls.name!r}. Fit it and "
-                "save it first."
-            )
+        require_exists("file", Path(path), f"the parameters of {cls.name!r}. Fit it and save it.")
         try:
-            return cls.read(path)
+            return cls.from_tensors(*load_tensors(Path(path)))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be used as the recalibration {cls.name!r} "
@@ -231,113 +297,43 @@ class Recalibration(ABC):
             ) from error
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read an existing file for `load`.
+    def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
+        """Make the method from the tensors and the metadata of a file.
 
         Raises:
-            ValueError, TypeError, KeyError: if the content is not what `save` writes.
+            ValueError: if they belong to another method or version, or a tensor is wrong.
+            KeyError: if the metadata name none.
         """
-        content = json_object(path.read_text(encoding="utf-8"))
-        cls.check_kind(content)
-        numbers = {key: tuple(v) if isinstance(v, list) else v for key, v in content.items()}
-        check_types(cls, numbers)
-        names = [field.name for field in fields(cls)]
-        if missing := [name for name in names if name not in numbers]:
-            raise ValueError(f"missing numbers: {', '.join(missing)}; expected {', '.join(names)}.")
-        return cls(**numbers)
+        if facts["kind"] != cls.name:
+            raise ValueError(f"it holds {facts['kind']!r}; expected {cls.name!r}.")
+        if facts["version"] != VERSION:
+            raise ValueError(f"it is of version {facts['version']}; expected version {VERSION}.")
+        if wrong := tensors.keys() ^ cls.defaults.keys():
+            expected = ", ".join(cls.defaults) or "none"
+            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {expected}.")
+        return cls(**tensors)
 
-    @classmethod
-    def check_kind(cls, content: dict[str, Any]) -> None:
-        """Remove "kind" and "version" from the content of a file, and check them.
+    def extra_repr(self) -> str:
+        return self.describe()
 
-        Raises:
-            ValueError: if the file belongs to another method or version.
-            KeyError: if it states none.
-        """
-        kind, version = content.pop("kind"), content.pop("version")
-        if kind != cls.name:
-            raise ValueError(f"it holds the recalibration {kind!r}; expected {cls.name!r}.")
-        if version != VERSION:
-            raise ValueError(f"it is of version {version}; expected version {VERSION}.")
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # Buffers move between devices but keep their dtype, except where there is no float64: in
+        # half precision, steps of `Isotonic` could coincide.
+        def move(buffer: Tensor) -> Tensor:
+            device = fn(torch.zeros((), device=buffer.device)).device
+            return buffer.to(device, torch.float32 if device.type == "mps" else buffer.dtype)
+
+        return super()._apply(move, recurse)  # type: ignore[no-untyped-call]
 
 
-@dataclass(frozen=True, eq=False)
-class ImageRecalibration(Recalibration):
-    """A recalibration method that needs the images, not only logits or counts.
+def at_least_float32(logits: Tensor, *parameters: Tensor) -> list[Tensor]:
+    """Convert logits to single precision or better, and parameters to tensors like them.
 
-    A subclass implements `fit_on_images` and `apply_on_images`. All methods that take only logits
-    or counts raise a TypeError.
-    """
-
-    @abstractmethod
-    def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fit the parameters to a trained network; see `Recalibration.fit_on_images`."""
-
-    @abstractmethod
-    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
-        """Recalibrate the logits of images; see `Recalibration.apply_on_images`."""
-
-    def minimise(self, counts: Counts) -> Self:
-        """Raise TypeError; `fit_on_images` fits the parameters."""
-        raise self._needs_images()
-
-    def apply(self, logits: Tensor) -> Tensor:
-        """Raise TypeError; `apply_on_images` recalibrates logits."""
-        raise self._needs_images()
-
-    def recalibrated_grey_levels(self, counts: Counts) -> NDArray[np.intp]:
-        """Raise TypeError; counts do not contain the images."""
-        raise self._needs_images()
-
-    def _needs_images(self) -> TypeError:
-        return TypeError(
-            f"the recalibration {self.name!r} cannot be used on counts or logits; expected images. "
-            "Call fit_on_images or apply_on_images, and count the resulting probabilities."
-        )
-
-
-def as_float32(name: str, *numbers: float) -> NDArray[np.float32]:
-    """Convert fitted parameters to the precision of logits.
-
-    >>> as_float32("slope", 0.5)
-    array([0.5], dtype=float32)
-
-    Args:
-        name: what the numbers are, for error messages.
-        numbers: the parameters.
-
-    Raises:
-        ValueError: if one is not a number, is NaN, or exceeds `LARGEST` in absolute value.
-    """
-    for number in numbers:
-        valid = isinstance(number, (int, float)) and abs(number) <= LARGEST
-        require(f"the {name}", number, valid, f"a number of absolute value at most {LARGEST:g}")
-    return np.array(numbers, dtype=np.float32)
-
-
-def as_floats(logits: Tensor) -> Tensor:
-    """Return logits in floating point: integers in float32, and others as they are.
-
-    >>> as_floats(torch.tensor([2, -1]))
-    tensor([ 2., -1.])
-
-    Raises:
-        TypeError: if the logits are not a tensor.
-    """
-    require_type("logits", logits, Tensor, "a tensor. Use torch.from_numpy for an array")
-    return logits if logits.is_floating_point() else logits.float()
-
-
-def at_least_float32(logits: Tensor, *lists: tuple[float, ...] | Tensor) -> list[Tensor]:
-    """Convert logits to single precision or better, and lists of parameters to tensors like them.
-
-    The lists may be the buffers that `Recalibrated` stores for them.
-
-    >>> at_least_float32(torch.tensor([0.5], dtype=torch.float16), (1.0, 2.0))
+    >>> at_least_float32(torch.tensor([0.5], dtype=torch.float16), torch.tensor([1, 2]))
     [tensor([0.5000]), tensor([1., 2.])]
     """
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return [z, *(torch.as_tensor(numbers, dtype=z.dtype, device=z.device) for numbers in lists)]
+    return [z, *(numbers.to(z) for numbers in parameters)]
 
 
 def log_add(x: Tensor, y: Tensor) -> Tensor:

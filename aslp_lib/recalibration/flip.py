@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Self
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from aslp_lib.recalibration.base import ImageRecalibration, log_add, log_sigmoid
-from aslp_lib.recalibration.calibration_data import CalibrationData
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration.base import Recalibration, log_add, log_sigmoid
+from aslp_lib.recalibration.features import Images
 
 
-@dataclass(frozen=True)
-class Flip(ImageRecalibration):
+class Flip(Recalibration):
     """Test-time flip averaging: `p' = (p + p_flip) / 2`.
 
     p_flip is the prediction for the mirror image, flipped back. The mean is less confident wherever
@@ -22,34 +22,36 @@ class Flip(ImageRecalibration):
     Source: test-time augmentation, Ayhan & Berens, MIDL 2018.
 
     >>> import torch
-    >>> class LeftIsForeground(nn.Module):  # p = 0.75 on the left and 0.5 on the right
-    ...     def forward(self, images):
-    ...         return torch.tensor([[[[0.75, 0.5]]]]).logit()
-    >>> network, images = LeftIsForeground(), torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
-    >>> Flip().apply_on_images(network(images), images, network).sigmoid()
+    >>> def network(images):  # p = 0.75 on the left and 0.5 on the right
+    ...     return torch.tensor([[[[0.75, 0.5]]]]).logit()
+    >>> images = torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
+    >>> Flip().attach(network)(network(images), images).sigmoid()
     tensor([[[[0.6250, 0.6250]]]])
     """
 
     name = "flip"
     label = "flip averaging"
     preserves_decisions = False
+    needs_network = True
 
-    def fit_on_images(self, trained: CalibrationData) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Return the method itself, which has no parameters."""
         return self
 
-    def apply_on_images(self, logits: Tensor, images: Tensor, network: nn.Module) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `logit((sigmoid(a) + sigmoid(b)) / 2)`.
 
         The logits a are those of the images, and b those of the mirror images, flipped back.
         """
+        if images is None or self.network is None:
+            raise self.lacking("images or network")
         a = logits
-        b = network(images.flip(-1)).flip(-1).to(a.dtype)
+        b = self.network(images.flip(-1)).flip(-1).to(a.dtype)
         # In logarithms, because sigmoid rounds large logits to probabilities of exactly 0 or 1.
         foreground = log_add(log_sigmoid(a), log_sigmoid(b))
         background = log_add(log_sigmoid(-a), log_sigmoid(-b))
         return foreground - background
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """State that there are no parameters."""
         return "nothing is fitted"

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -23,23 +22,13 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
-    IDENTITY,
     Outcome,
     Recalibration,
-    as_float32,
-    as_floats,
     at_least_float32,
     log_add,
     log_sigmoid,
 )
-from aslp_lib.recalibration.calibration_data import (
-    FEATURES,
-    CalibrationData,
-    Images,
-    bin_centres,
-    corrupted_sets,
-    map_features,
-)
+from aslp_lib.recalibration.features import Images, bin_centres, map_features
 
 TAIL = 0.005
 """Features are clipped to their 0.5 and 99.5 percentiles over the images used for fitting."""
@@ -47,7 +36,6 @@ LARGEST_PARAMETER = 20.0
 """Largest u of a shrinkage; s is then at most 1 - 2e-9, so that logits keep their signs."""
 
 
-@dataclass(frozen=True)
 class ImageWise(Recalibration):
     """Base class of the image-wise methods.
 
@@ -69,70 +57,29 @@ class ImageWise(Recalibration):
     clean_weight: ClassVar[float] = 10.0
     """Weight of a clean pixel in the fit; its copies under 30 corruptions have weight 1."""
 
-    foreground: tuple[float, ...] = ()
-    """Weights w of pixels that are predicted foreground; empty for the identity."""
-    background: tuple[float, ...] = ()
-    """Weights w of the other pixels."""
-    means: tuple[float, ...] = ()
-    """Mean of each feature over the clean images."""
-    deviations: tuple[float, ...] = ()
-    """Standard deviation of each feature over the clean images."""
-    lowest: tuple[float, ...] = ()
-    """Lower bound of each standardised feature."""
-    highest: tuple[float, ...] = ()
-    """Upper bound of each standardised feature."""
+    defaults: ClassVar = dict.fromkeys(
+        ("foreground", "background", "means", "deviations", "lowest", "highest"), ()
+    )
 
-    def __post_init__(self) -> None:
-        single = {}
-        for name, numbers in vars(self).items():
-            single[name] = as_float32(f"{name} of {self.name}", *numbers)
-            expected = len(FEATURES) + (name in ("foreground", "background"))
-            expected *= bool(self.foreground)
-            if len(numbers) != expected:
-                raise ValueError(f"{name} has {len(numbers)} numbers; expected {expected}.")
-        if not (single["deviations"] > 0).all():
-            raise ValueError(
-                f"a standard deviation is not positive in float32: {self.deviations}; expected "
-                "positive numbers."
-            )
-        if not (single["lowest"] <= single["highest"]).all():
-            raise ValueError(
-                f"lower bounds {self.lowest} exceed upper bounds {self.highest}; expected lower "
-                "bounds of features that are at most the upper ones."
-            )
+    foreground: Tensor
+    """Weights w of pixels that are predicted foreground; empty for the identity."""
+    background: Tensor
+    """Weights w of the other pixels."""
+    means: Tensor
+    """Mean of each feature over the clean images."""
+    deviations: Tensor
+    """Standard deviation of each feature over the clean images."""
+    lowest: Tensor
+    """Lower bound of each standardised feature."""
+    highest: Tensor
+    """Upper bound of each standardised feature."""
 
     @staticmethod
     @abstractmethod
     def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Recalibrate logits, each with its u; all logits keep their signs."""
 
-    def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fit the weights on the validation set, clean and under each of `CORRUPTIONS`."""
-        return self.fit(trained.counts, trained.corrupted)
-
-    def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Fit the weights on clean and corrupted images.
-
-        Args:
-            counts: counts of clean images.
-            corrupted: counts of corrupted images, one entry for each corruption. Counts of any
-                maps can be used (`Counts.from_maps`).
-
-        Returns:
-            The result of `minimise`; or the identity, if that has the smaller NLL on these images,
-            weighted as in the fit, before or after logits are rounded to grey levels.
-
-        Raises:
-            TypeError: if `corrupted` is a single set.
-            ValueError: see `pixels_to_fit`.
-        """
-        corrupted = corrupted_sets(corrupted)
-        fitted = self.minimise(counts, corrupted)
-        weighted = [(counts, self.clean_weight), *((images, 1.0) for images in corrupted)]
-        outcomes = (fitted._outcome(_images(images), weight) for images, weight in weighted)
-        return self.unless_worse(fitted, counts.grey_levels, outcomes)
-
-    def minimise(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Minimise the mean NLL with a ridge penalty, by L-BFGS.
 
         The mean is over pixels, as in the score `nll`, so that a large image counts more than a
@@ -140,17 +87,15 @@ class ImageWise(Recalibration):
         chosen by leaving out one corruption at a time (`benchmarks/image_wise.py`), without using a
         test set.
         """
-        sets = [_images(images).binned() for images in (counts, *corrupted)]
-        clean = sets[0].features
-        means, deviations = clean.mean(axis=0), clean.std(axis=0)
+        sets = [_images(images).binned() for images in (clean, *corrupted)]
+        means, deviations = sets[0].features.mean(axis=0), sets[0].features.std(axis=0)
         deviations[deviations < 1e-6] = 1.0  # of a single image, or of equal images
         inputs = (np.concatenate([images.features for images in sets]) - means) / deviations
         lowest, highest = np.quantile(inputs, [TAIL, 1 - TAIL], axis=0)
         tables = np.concatenate([images.tables for images in sets])
-        tables[: len(clean)] *= self.clean_weight
+        tables[: len(sets[0].tables)] *= self.clean_weight
         foreground, background = self._fitted(tables, inputs.clip(lowest, highest))
-        numbers = (foreground, background, means, deviations, lowest, highest)
-        return type(self)(*(tuple(array.tolist()) for array in numbers))
+        return type(self)(foreground, background, means, deviations, lowest, highest)
 
     @torch.inference_mode(False)
     @torch.enable_grad()  # the fit needs gradients, also where a caller has turned them off
@@ -164,7 +109,8 @@ class ImageWise(Recalibration):
         from scipy.optimize import minimize
 
         background, positive = torch.from_numpy(tables / tables.sum()).unbind(dim=1)
-        z, phi = torch.from_numpy(bin_centres()), torch.from_numpy(_with_one(inputs))
+        z = torch.from_numpy(bin_centres())
+        phi = torch.from_numpy(np.column_stack([np.ones(len(inputs)), inputs]))
         shape = 2, phi.shape[1]
 
         def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -181,57 +127,56 @@ class ImageWise(Recalibration):
         w[:, 0] += self.start
         return w
 
+    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+        """Recalibrate the logits of all images, whose pixels are weighted as in the fit."""
+        weighted = [(clean, self.clean_weight), *((images, 1.0) for images in corrupted)]
+        return [self._outcome(_images(images), weight) for images, weight in weighted]
+
     def _outcome(self, images: Images, weight: float) -> Outcome:
-        """Recalibrate the logits of images, whose pixels have the given weight."""
-        after = self._changed(torch.from_numpy(images.logits), images.features)
+        after = self._changed(torch.from_numpy(images.logits), torch.from_numpy(images.features))
         return Outcome(images.logits, after.numpy(), weight * images.tables)
 
-    def levels(self, features: np.ndarray) -> np.ndarray:
+    def levels(self, features: Tensor) -> Tensor:
         """Compute u of predicted foreground and of background, shape (N, 2).
 
         Args:
             features: features of N images, shape (N, features), from `map_features`.
         """
-        return _levels(*at_least_float32(torch.from_numpy(features), *vars(self).values())).numpy()
+        phi, *parameters = at_least_float32(features, *self.buffers())
+        foreground, background, means, deviations, lowest, highest = parameters
+        inputs = ((phi - means) / deviations).clip(lowest, highest)
+        weights = torch.stack([foreground, background])
+        # This is not written as a matrix product, which autocast would compute in half precision.
+        return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
 
-    def _changed(self, logits: Tensor, features: np.ndarray) -> Tensor:
+    def _changed(self, logits: Tensor, features: Tensor) -> Tensor:
         """Recalibrate logits (N, K) or (K,) of N images with the given features; (N, K)."""
-        u = torch.from_numpy(self.levels(features))
+        u = self.levels(features)
         return self.changed(logits, torch.where(logits > 0, u[:, :1], u[:, 1:]))
 
-    def apply(self, logits: Tensor) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Recalibrate logits (N, ...), each image with its own features.
 
         Each row of a two-dimensional tensor is an image.
         """
-        return self.apply_with(logits, *vars(self).values())
-
-    @classmethod
-    def apply_with(cls, logits: Tensor, *parameters: tuple[float, ...] | Tensor) -> Tensor:
-        """Compute `apply` with these values of the fields, in their order; they may be tensors."""
-        logits = as_floats(logits)
-        if not len(parameters[0]):
-            return logits
-        z, *tensors = at_least_float32(logits, *parameters)
+        (z,) = at_least_float32(logits)
         flat = z.unsqueeze(-1).flatten(1)
-        u = _levels(map_features(flat), *tensors)
-        changed = cls.changed(flat, torch.where(flat > 0, u[:, :1], u[:, 1:]))
-        return changed.view(logits.shape).to(logits.dtype)
+        return self._changed(flat, map_features(flat)).view(logits.shape).to(logits.dtype)
 
+    @torch.no_grad()
     def recalibrated_grey_levels(self, counts: Counts) -> np.ndarray:
         """Compute the grey levels for each image; see `Recalibration`."""
-        if not self.foreground:
+        if self.is_identity:
             return np.arange(counts.grey_levels)
         logits = grey_level_logits(counts.grey_levels)
-        features = map_features(logits, counts.table.sum(axis=1))
+        features = torch.from_numpy(map_features(logits, counts.table.sum(axis=1)))
         after = self._changed(torch.from_numpy(logits), features)
         return nearest_grey_levels(after.numpy(), counts.grey_levels)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return the parameters of an image with mean features."""
-        if not self.foreground:
-            return IDENTITY
-        typical = self._in_words(self.foreground[0]), self._in_words(self.background[0])
+        usual = self.foreground[0].item(), self.background[0].item()
+        typical = [self._in_words(u) for u in usual]
         return "of foreground {} and of background {}, on a usual image".format(*typical)
 
     @abstractmethod
@@ -239,7 +184,6 @@ class ImageWise(Recalibration):
         """Describe the parameter that u stands for."""
 
 
-@dataclass(frozen=True)
 class ImageWiseShrinkage(ImageWise):
     """Image-wise shrinkage: `p' = (1 - s) p + s/2` with `s = sigmoid(u)`.
 
@@ -252,7 +196,7 @@ class ImageWiseShrinkage(ImageWise):
     >>> import torch
     >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
     >>> shrinkage = ImageWiseShrinkage((0.0, *zeros), (0.0, *zeros), zeros, ones, zeros, zeros)
-    >>> shrinkage.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid()  # s = sigmoid(0) = 1/2
+    >>> shrinkage(torch.tensor([[0.8, 0.2]]).logit()).sigmoid()  # s = sigmoid(0) = 1/2
     tensor([[0.6500, 0.3500]])
 
     At p = 0.8, two of three pixels are foreground; at p = 0.2, one of three:
@@ -260,7 +204,7 @@ class ImageWiseShrinkage(ImageWise):
     >>> grey_levels, labels = [204] * 3 + [51] * 3, [1, 1, 0, 1, 0, 0]
     >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
     >>> fitted = ImageWiseShrinkage().fit(counts)
-    >>> fitted.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
+    >>> fitted(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
     tensor([[0.7000, 0.3000]])
     """
 
@@ -288,7 +232,6 @@ class ImageWiseShrinkage(ImageWise):
         return f"s = {torch.tensor(u, dtype=torch.float64).sigmoid().item():.3f}"
 
 
-@dataclass(frozen=True)
 class ImageWiseTemperature(ImageWise):
     """Image-wise temperature scaling: `z' = z / T` with `T = exp(u)` in [0.01, 100].
 
@@ -299,7 +242,7 @@ class ImageWiseTemperature(ImageWise):
     >>> import torch
     >>> zeros, ones = (0.0,) * 5, (1.0,) * 5  # u does not depend on the image
     >>> w = (math.log(2), *zeros), (0.0, *zeros)  # T = 2 of foreground, 1 of background
-    >>> ImageWiseTemperature(*w, zeros, ones, zeros, zeros).apply(torch.tensor([[3.0, -3.0]]))
+    >>> ImageWiseTemperature(*w, zeros, ones, zeros, zeros)(torch.tensor([[3.0, -3.0]]))
     tensor([[ 1.5000, -3.0000]])
 
     At p = 0.8, two of three pixels are foreground; at p = 0.2, one of three:
@@ -307,7 +250,7 @@ class ImageWiseTemperature(ImageWise):
     >>> grey_levels, labels = [204] * 3 + [51] * 3, [1, 1, 0, 1, 0, 0]
     >>> counts = Counts.from_map(np.uint8([grey_levels]), np.uint8([labels]))
     >>> fitted = ImageWiseTemperature().fit(counts)
-    >>> fitted.apply(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
+    >>> fitted(torch.tensor([[0.8, 0.2]]).logit()).sigmoid().round(decimals=1)
     tensor([[0.7000, 0.3000]])
     """
 
@@ -327,23 +270,3 @@ class ImageWiseTemperature(ImageWise):
 
 def _images(images: Counts | Images) -> Images:
     return images if isinstance(images, Images) else Images.of(images)
-
-
-def _levels(
-    features: Tensor,
-    foreground: Tensor,
-    background: Tensor,
-    means: Tensor,
-    deviations: Tensor,
-    lowest: Tensor,
-    highest: Tensor,
-) -> Tensor:
-    """Compute u of predicted foreground and of background, shape (N, 2); see `ImageWise`."""
-    inputs = ((features - means) / deviations).clip(lowest, highest)
-    weights = torch.stack([foreground, background])
-    # This is not written as a matrix product, which autocast would compute in half precision.
-    return weights[:, 0] + (weights[:, 1:] * inputs[:, None]).sum(dim=-1)
-
-
-def _with_one(inputs: np.ndarray) -> np.ndarray:
-    return np.column_stack([np.ones(len(inputs)), inputs])

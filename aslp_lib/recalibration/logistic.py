@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, as_float32, as_floats
-
-STEPS = 100
-"""Largest number of Newton steps. Far from the minimum, each changes a logit by log 2 or more."""
-SMALLEST_STEP = 1e-12
-"""Change of logits at which Newton's method stops."""
-SINGULAR = 1e-12
-"""Eigenvalues of the Hessian below this share of the largest one are treated as 0."""
+from aslp_lib.recalibration.base import Recalibration
+from aslp_lib.recalibration.features import Images
 
 
-@dataclass(frozen=True)
 class Logistic(Recalibration):
     """Platt scaling: `p' = sigmoid(a z + b)` with slope a and offset b.
 
@@ -30,7 +23,7 @@ class Logistic(Recalibration):
     Source: Platt, Advances in Large Margin Classifiers, 1999.
 
     >>> import torch
-    >>> Logistic(slope=0.5, offset=1.0).apply(torch.tensor([-3.0, 1.0]))
+    >>> Logistic(slope=0.5, offset=1.0)(torch.tensor([-3.0, 1.0]))
     tensor([-0.5000,  1.5000])
 
     At p = 0.8, four of five pixels are foreground; at p = 0.2, one of two. The fit maps the logits
@@ -47,16 +40,14 @@ class Logistic(Recalibration):
     label = "logistic"
     preserves_decisions = False
 
-    slope: float = 1.0
-    """Slope a."""
-    offset: float = 0.0
-    """Offset b."""
+    defaults: ClassVar = {"slope": 1.0, "offset": 0.0}
 
-    def __post_init__(self) -> None:
-        as_float32("slope", self.slope)
-        as_float32("offset", self.offset)
+    slope: Tensor
+    """Slope a, a number."""
+    offset: Tensor
+    """Offset b, a number."""
 
-    def minimise(self, counts: Counts) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Fit a logistic regression of the labels on the logits of grey levels.
 
         The targets are `(N1 + 1) / (N1 + 2)` for the N1 foreground pixels and `1 / (N0 + 2)` for
@@ -64,39 +55,43 @@ class Logistic(Recalibration):
         targets its minimum is finite even if the logits separate the classes. With one class, a is
         close to 0. The slope is negative if the logits contradict the labels.
 
-        Newton's method starts at a = 1, b = 0. If the minimum is not unique, as with a single grey
-        level, each step is the shortest solution of Newton's equation. A step that changes logits
-        by at most r is damped by `log(1 + r) / r`, with which the NLL decreases from any point
-        (Bach, Electronic Journal of Statistics, 2010).
+        A trust-region Newton method starts at a = 1, b = 0.
 
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        background, foreground = pixels_to_fit(counts)
+        from scipy.optimize import minimize
+        from scipy.special import expit
+
+        background, foreground = pixels_to_fit(clean)
         total = background.sum() + foreground.sum()
         share = (background + foreground) / total
         target = (
             background / (background.sum() + 2)
             + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
         ) / total
-        z = grey_level_logits(counts.grey_levels)
+        z = grey_level_logits(clean.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
-        parameters = np.array([1.0, 0.0])
-        for _ in range(STEPS):
-            f = np.exp(-np.logaddexp(0, -(parameters @ inputs)))
-            gradient = inputs @ (share * f - target)
-            hessian = (inputs * (share * f * (1 - f))) @ inputs.T
-            step = np.linalg.lstsq(hessian, -gradient, rcond=SINGULAR)[0]
-            change = np.abs(step @ inputs)[share > 0].max()
-            if change < SMALLEST_STEP:
-                break
-            parameters += step * np.log1p(change) / change
-        return type(self)(*parameters.tolist())
 
-    def apply(self, logits: Tensor) -> Tensor:
+        def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+            logits = parameters @ inputs
+            nll = share * np.logaddexp(0, logits) - target * logits
+            return float(nll.sum()), inputs @ (share * expit(logits) - target)
+
+        def hessian(parameters: np.ndarray) -> np.ndarray:
+            f = expit(parameters @ inputs)
+            return (inputs * (share * f * (1 - f))) @ inputs.T
+
+        start, options = np.array([1.0, 0.0]), {"gtol": 1e-13, "max_trust_radius": 1e6}
+        found = minimize(loss, start, jac=True, hess=hessian, method="trust-exact", options=options)
+        # The minimiser stops at a small gradient; where the minimum is flat, a last step is needed.
+        step = np.linalg.lstsq(hessian(found.x), loss(found.x)[1])[0]
+        return type(self)(*(found.x - step))
+
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `a z + b`."""
-        return self.slope * as_floats(logits) + self.offset
+        return self.slope.to(logits) * logits + self.offset.to(logits)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return slope and offset."""
         return f"slope {self.slope:.3f}, offset {self.offset:+.3f}"

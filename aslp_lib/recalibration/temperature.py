@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,11 +15,10 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import Recalibration, as_floats
-from aslp_lib.recalibration.calibration_data import CalibrationData, Images, corrupted_sets
+from aslp_lib.recalibration.base import Recalibration
+from aslp_lib.recalibration.features import Images, corrupted_sets
 
 
-@dataclass(frozen=True)
 class Temperature(Recalibration):
     """Temperature scaling: `p' = sigmoid(z / T)`.
 
@@ -32,7 +30,7 @@ class Temperature(Recalibration):
     >>> fitted = Temperature().fit(counts)  # at p = 0.8, two of three pixels are foreground
     >>> fitted.describe()
     'T = 2.000'
-    >>> fitted.apply(torch.tensor([0.8, 0.2]).logit()).sigmoid()
+    >>> fitted(torch.tensor([0.8, 0.2]).logit()).sigmoid()
     tensor([0.6667, 0.3333])
     """
 
@@ -40,13 +38,15 @@ class Temperature(Recalibration):
     label = "temperature scaling"
     preserves_decisions = True
 
-    value: float = 1.0
-    """Temperature T."""
+    defaults: ClassVar = {"value": 1.0}
 
-    def __post_init__(self) -> None:
+    value: Tensor
+    """Temperature T, a number."""
+
+    def check(self) -> None:
         check_temperature(self.value)
 
-    def minimise(self, counts: Counts) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
 
         The logits are those of the grey levels, which are clipped at both ends
@@ -56,15 +56,15 @@ class Temperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        return type(self)(fitted_temperature(*pixel_margins(counts)))
+        return type(self)(fitted_temperature(*pixel_margins(clean)))
 
-    def apply(self, logits: Tensor) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `z / T`."""
-        return as_floats(logits) / self.value
+        return logits / self.value.to(logits)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return T, and whether it is an end of the range that was searched."""
-        return f"T = {shown_temperature(self.value)}"
+        return f"T = {shown_temperature(self.value.item())}"
 
 
 def fitted_temperature(
@@ -76,32 +76,32 @@ def fitted_temperature(
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
     value = best_temperature(pixels, margins)
-    if value in (LOWEST, HIGHEST):
-        lowest, highest = (
-            "all or nearly all decisions are correct",
-            "the logits do not predict the labels, or contradict them",
-        )
+    reasons = {
+        LOWEST: "all or nearly all decisions are correct",
+        HIGHEST: "the logits do not predict the labels, or contradict them",
+    }
+    if value in reasons:
         warnings.warn(
             f"no temperature{of} from {LOWEST:g} to {HIGHEST:g} minimises the NLL, because "
-            f"{lowest if value == LOWEST else highest}; {value:g} is used. Check the validation "
-            "set.",
+            f"{reasons[value]}; {value:g} is used. Check the validation set.",
             RuntimeWarning,
             stacklevel=4,  # the caller of fit
         )
     return value
 
 
-def check_temperature(value: float) -> None:
+def check_temperature(value: Tensor) -> None:
     """Check a temperature.
 
-    >>> check_temperature(2.5)
+    >>> check_temperature(torch.tensor(2.5))
 
     Raises:
         ValueError: if it is not a positive normal number in float32, in which logits are divided.
     """
     single = torch.finfo(torch.float32)
-    valid = isinstance(value, (int, float)) and single.tiny <= value <= single.max
-    require("the temperature", value, valid, "a positive number in the range of float32")
+    valid = value.dim() == 0 and bool((single.tiny <= value) & (value <= single.max))
+    expected = "a positive number in the range of float32"
+    require("the temperature", value.tolist(), valid, expected)
 
 
 def shown_temperature(value: float) -> str:
@@ -114,7 +114,6 @@ def shown_temperature(value: float) -> str:
     return f"{value:.3f}{end}"
 
 
-@dataclass(frozen=True)
 class ClassWiseTemperature(Recalibration):
     """Temperature scaling by predicted class: `z' = z / T_1` if z > 0, and `z / T_0` otherwise.
 
@@ -123,7 +122,7 @@ class ClassWiseTemperature(Recalibration):
 
     Source: after Guo et al., ICML 2017, applied to each side of the decision.
 
-    >>> ClassWiseTemperature(foreground=2.0, background=0.5).apply(torch.tensor([-3.0, 1.0]))
+    >>> ClassWiseTemperature(foreground=2.0, background=0.5)(torch.tensor([-3.0, 1.0]))
     tensor([-6.0000,  0.5000])
 
     At p = 0.8, two of three pixels are foreground; at p = 1/3, one of five:
@@ -138,16 +137,18 @@ class ClassWiseTemperature(Recalibration):
     label = "class-wise temperature"
     preserves_decisions = True
 
-    foreground: float = 1.0
+    defaults: ClassVar = {"foreground": 1.0, "background": 1.0}
+
+    foreground: Tensor
     """Temperature T_1 of positive logits."""
-    background: float = 1.0
+    background: Tensor
     """Temperature T_0 of negative logits."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         check_temperature(self.foreground)
         check_temperature(self.background)
 
-    def minimise(self, counts: Counts) -> Self:
+    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
         """Find the `best_temperature` of each predicted class.
 
         The NLL is a sum over both classes, so that the two fits are independent. If all pixels are
@@ -156,7 +157,7 @@ class ClassWiseTemperature(Recalibration):
         Raises:
             ValueError: see `pixels_to_fit`.
         """
-        (pixels, margins), half = pixel_margins(counts), counts.grey_levels // 2
+        (pixels, margins), half = pixel_margins(clean), clean.grey_levels // 2
         temperatures: dict[str, float] = {}
         for side, part in (("foreground", slice(half, None)), ("background", slice(half))):
             if pixels[:, part].any():
@@ -173,18 +174,18 @@ class ClassWiseTemperature(Recalibration):
             return type(self)(value, value)
         return type(self)(**temperatures)
 
-    def apply(self, logits: Tensor) -> Tensor:
+    def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:
         """Compute `z / T_1` for positive and `z / T_0` for other logits."""
-        logits = as_floats(logits)
-        return torch.where(logits > 0, logits / self.foreground, logits / self.background)
+        foreground, background = self.foreground.to(logits), self.background.to(logits)
+        return torch.where(logits > 0, logits / foreground, logits / background)
 
-    def describe(self) -> str:
+    def summary(self) -> str:
         """Return both temperatures."""
-        foreground, background = map(shown_temperature, (self.foreground, self.background))
+        numbers = self.foreground.item(), self.background.item()
+        foreground, background = map(shown_temperature, numbers)
         return f"T = {foreground} of predicted foreground, {background} of predicted background"
 
 
-@dataclass(frozen=True)
 class CorruptionTemperature(Temperature):
     """Temperature scaling, `p' = sigmoid(z / T)`, fitted on clean and corrupted images.
 
@@ -199,7 +200,7 @@ class CorruptionTemperature(Temperature):
     >>> fitted = CorruptionTemperature().fit(clean, [corrupted])
     >>> fitted.describe()  # at p = 0.8, four of six pixels are foreground
     'T = 2.000'
-    >>> fitted.apply(torch.tensor([0.8]).logit()).sigmoid()
+    >>> fitted(torch.tensor([0.8]).logit()).sigmoid()
     tensor([0.6667])
     """
 
@@ -207,15 +208,11 @@ class CorruptionTemperature(Temperature):
     label = "temperature scaling on corrupted images"
     fits_corrupted = True
 
-    def fit_on_images(self, trained: CalibrationData) -> Self:
-        """Fit T on the validation set, clean and under each of `CORRUPTIONS`."""
-        return self.fit(trained.counts, trained.corrupted)
-
-    def fit(self, counts: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
-        """Fit T as `Temperature.fit` does, on the pixels of clean and corrupted images.
+    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+        """Fit T as `Temperature` does, to the pixels of clean and corrupted images.
 
         Args:
-            counts: counts of clean images.
+            clean: counts of clean images.
             corrupted: counts of corrupted images, one entry for each corruption, with as many grey
                 levels as the counts of clean images.
 
@@ -223,6 +220,5 @@ class CorruptionTemperature(Temperature):
             TypeError: if `corrupted` is a single set.
             ValueError: if the numbers of grey levels differ; see also `pixels_to_fit`.
         """
-        pixels = pixels_to_fit(counts)
-        parts = [Counts(images.pooled[None]) for images in corrupted_sets(corrupted)]
-        return super().fit(Counts.join([Counts(pixels[None]), *parts]))
+        pooled = [pixels_to_fit(clean), *(images.pooled for images in corrupted_sets(corrupted))]
+        return super().fit(Counts.join([Counts(pixels[None]) for pixels in pooled]))

@@ -1,17 +1,19 @@
-"""The accelerator, and data loading in background processes."""
+"""The accelerator, data loading in background processes, and the outputs of a network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from torch import Tensor
+from accelerate.utils import parse_flag_from_env
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
-from aslp_lib.training import distributed, launch
+from aslp_lib.training import launch
 
 
 def accelerator_for(settings: Settings) -> Accelerator:
@@ -25,7 +27,10 @@ def accelerator_for(settings: Settings) -> Accelerator:
     >>> accelerator.device.type, accelerator.num_processes
     ('cpu', 1)
     """
-    cpu = distributed.on_cpu(settings.device)
+    # accelerate must be told of the CPU: without a GPU, it would not connect several processes.
+    group_without_gpus = launch.world_size() > 1 and not torch.cuda.is_available()
+    flag = parse_flag_from_env("ACCELERATE_USE_CPU")
+    cpu = settings.device == "cpu" or group_without_gpus or flag
     # accelerate has one global state; it must be reset if the settings differ from those in use.
     if AcceleratorState._shared_state:
         state = AcceleratorState()
@@ -86,20 +91,26 @@ def in_batches(order: Sequence[int], size: int) -> list[list[int]]:
     return [list(order[start : start + size]) for start in range(0, len(order), size)]
 
 
-def loader(
-    dataset: SaliencySet, settings: Settings, accelerator: Accelerator, order: Sequence[int]
-) -> Iterator[tuple[Tensor, ...]]:
-    """Yield batches of images, labels and indices, on the accelerator's device.
+def outputs(
+    network: nn.Module, dataset: SaliencySet, settings: Settings, order: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Apply a network to images of a set, and yield batches of logits, images, labels and indices.
+
+    All are on the accelerator's device. The logits are float32, without gradients.
 
     Args:
-        order: indices of the items, in the order of loading.
+        network: the network, in eval mode on that device.
+        order: indices of the images, in the order of loading.
 
-    >>> from aslp_lib.config import Settings
+    >>> from aslp_lib import networks
     >>> settings = Settings(device="cpu", batch_size=3, limit=4)
-    >>> test = settings.load_data().tests["test"]
-    >>> parts = loader(test, settings, accelerator_for(settings), order=range(4))
-    >>> [tuple(images.shape) for images, labels, index in parts]
-    [(3, 3, 48, 48), (1, 3, 48, 48)]
+    >>> test, network = settings.load_data().tests["test"], networks.build("tiny").eval()
+    >>> [tuple(logits.shape) for logits, *_ in outputs(network, test, settings, order=range(4))]
+    [(3, 1, 48, 48), (1, 1, 48, 48)]
     """
+    accelerator = accelerator_for(settings)
     batches = Batches(dataset, settings.loading_workers, accelerator)
-    return batches(in_batches(order, settings.batch_size))
+    for images, labels, indices in batches(in_batches(order, settings.batch_size)):
+        with torch.inference_mode(), accelerator.autocast():
+            logits = network(images).float()
+        yield logits, images, labels, indices

@@ -20,34 +20,33 @@ from aslp_lib.tensors import load_tensors, save_tensors
 
 @dataclass
 class TrainingState:
-    """The state of a run: the network, the method with its state, and one log row per epoch.
+    """The state of a run: the network, the method, the optimiser, and one log row per epoch.
 
     After training, the network is in eval mode. `validation` holds the counts of the latest
-    validation; it is None before the first one, also in a resumed training.
+    validation; it is None before the first one, also in a resumed training. `parallel` is the
+    network as accelerate wraps it: its backward pass averages gradients over the processes.
     """
 
     network: nn.Module
     method: Method
+    optimizer: Optimizer
+    parallel: nn.Module
     log: list[dict[str, float]] = field(default_factory=list)
     validation: Counts | None = None
 
 
-def save(
-    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
-) -> None:
+def save(folder: MethodFolder, settings: Settings, state: TrainingState) -> None:
     """Write the checkpoint of an epoch over the previous one, atomically; then the log."""
     tensors = {f"network.{k}": v for k, v in state.network.state_dict().items()}
     tensors |= {f"method.{k}": v for k, v in state.method.state_dict().items()}
-    for number, moments in optimizer.state_dict()["state"].items():
+    for number, moments in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{k}": torch.as_tensor(v) for k, v in moments.items()}
     facts = {"method": state.method.name, "settings": settings.to_json(), "log": state.log}
     save_tensors(folder.checkpoint, tensors, facts)
     write_log(folder, state)
 
 
-def restore(
-    folder: MethodFolder, settings: Settings, state: TrainingState, optimizer: Optimizer
-) -> None:
+def restore(folder: MethodFolder, settings: Settings, state: TrainingState) -> None:
     """Load the checkpoint into the network, the method, the optimiser and the log.
 
     Nothing is written, so every process may call it.
@@ -61,7 +60,7 @@ def restore(
             raise ValueError(f"it is one of the method {facts['method']}")
         differs = Settings.from_json(facts["settings"]) != settings
         if not differs:
-            _fill(tensors, state, optimizer)
+            _fill(tensors, state)
             if not facts["log"]:
                 raise ValueError("the log is empty")
             state.log.extend(dict(row) for row in facts["log"])
@@ -79,7 +78,7 @@ def restore(
         )
 
 
-def _fill(tensors: Mapping[str, Tensor], state: TrainingState, optimizer: Optimizer) -> None:
+def _fill(tensors: Mapping[str, Tensor], state: TrainingState) -> None:
     """Load tensors; raise an error if they do not fit network, method and optimiser."""
 
     def part(prefix: str) -> dict[str, Tensor]:
@@ -87,7 +86,7 @@ def _fill(tensors: Mapping[str, Tensor], state: TrainingState, optimizer: Optimi
 
     state.network.load_state_dict(part("network."))
     state.method.load_state_dict(part("method."))
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in part("optimizer.").items():
         number, key = int(name.split(".")[0]), name.split(".")[1]
@@ -100,7 +99,7 @@ def _fill(tensors: Mapping[str, Tensor], state: TrainingState, optimizer: Optimi
         expected = {"step": (), "exp_avg": shape, "exp_avg_sq": shape}
         if {k: v.shape for k, v in values.items()} != expected or not values["step"] >= 1:
             raise ValueError(f"the moments of parameter {number} are not Adam's")
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})
+    state.optimizer.load_state_dict({**state.optimizer.state_dict(), "state": moments})
 
 
 def write_log(folder: MethodFolder, state: TrainingState) -> None:

@@ -11,24 +11,12 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, broadcast_object_list, parse_flag_from_env
+from accelerate.utils import broadcast, broadcast_object_list
 from torch import Tensor, nn
 
 from aslp_lib.training import launch
 
 T = TypeVar("T")
-
-
-def on_cpu(device: str) -> bool:
-    """Return whether the setting "auto" or "cpu" selects the CPU.
-
-    accelerate must be told explicitly: without a GPU, it would not connect several processes.
-
-    >>> on_cpu("cpu")
-    True
-    """
-    group_without_gpus = launch.world_size() > 1 and not torch.cuda.is_available()
-    return device == "cpu" or group_without_gpus or parse_flag_from_env("ACCELERATE_USE_CPU")
 
 
 def shard(images: int, accelerator: Accelerator) -> slice:
@@ -52,39 +40,38 @@ def all_reduce_sum(values: Tensor, accelerator: Accelerator) -> Tensor:
     return values if accelerator.num_processes == 1 else accelerator.reduce(values, "sum")
 
 
-def all_gather_rows(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
+def all_gather_rows(values: Tensor, images: int, accelerator: Accelerator) -> Tensor:
     """Gather the rows of all processes on each of them.
 
     Args:
-        values: (rows, ...) this process's rows.
-        part: their position among all rows.
+        values: (rows, ...) this process's rows, which `shard` assigns to it.
         images: number of all rows.
 
     Returns:
         (images, ...) all rows.
     """
     whole = values.new_zeros((images, *values.shape[1:]))
-    whole[part] = values
+    whole[shard(images, accelerator)] = values
     return all_reduce_sum(whole, accelerator)
 
 
-def rows_before(values: Tensor, part: slice, images: int, accelerator: Accelerator) -> Tensor:
+def rows_before(values: Tensor, images: int, accelerator: Accelerator) -> Tensor:
     """Return the row before each of this process's rows, cyclically over all processes.
 
     A process without rows holds one substitute row, and gets one row without meaning.
 
     Args:
-        values: (rows, ...) this process's rows.
-        part: their position among all rows.
+        values: (rows, ...) this process's rows, which `shard` assigns to it.
         images: number of all rows.
 
     >>> from types import SimpleNamespace
-    >>> single = SimpleNamespace(num_processes=1)
-    >>> rows_before(torch.tensor([1, 2, 3]), slice(0, 3), 3, single)
+    >>> single = SimpleNamespace(num_processes=1, process_index=0)
+    >>> rows_before(torch.tensor([1, 2, 3]), 3, single)
     tensor([3, 1, 2])
     """
+    part = shard(images, accelerator)
     rows = values[: part.stop - part.start]
-    before = all_gather_rows(rows, part, images, accelerator).roll(1, 0)
+    before = all_gather_rows(rows, images, accelerator).roll(1, 0)
     return before[part] if len(rows) else before[:1]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -76,9 +77,9 @@ def train(
             "processes."
         )
     main, progress = accelerator.is_main_process, progress and accelerator.is_main_process
-    network, optimizer, state = prepare(settings, method, len(data.train), accelerator)
+    state = prepare(settings, method, len(data.train), accelerator)
     if folder is not None and folder.checkpoint.exists():
-        checkpoints.restore(folder, settings, state, optimizer)
+        checkpoints.restore(folder, settings, state)
         if main:  # A kill between writing checkpoint and log leaves the log one row short.
             checkpoints.write_log(folder, state)
     if settings.cache_images:
@@ -97,7 +98,7 @@ def train(
         disable=not progress,
     ) as bar:
         for epoch in range(done, settings.epochs):
-            loss, rate = run_epoch(epoch, settings, batches, network, optimizer, state, bar)
+            loss, rate = run_epoch(epoch, settings, batches, state, bar)
             counts = validate(state.method.validated(state.network), data.validation, settings)
             state.validation = counts
             state.method.after_validation(counts, state.network)
@@ -107,7 +108,7 @@ def train(
                 | {name: value.item() for name, value in state.method.log().items()}
             )
             if folder is not None and main:
-                checkpoints.save(folder, settings, state, optimizer)
+                checkpoints.save(folder, settings, state)
             if after_epoch is not None and main:
                 after_epoch(state)
     state.method.finish(state.network)
@@ -122,18 +123,15 @@ def train(
 
 def prepare(
     settings: Settings, method: str, images: int, accelerator: Accelerator
-) -> tuple[nn.Module, torch.optim.Optimizer, TrainingState]:
-    """Create the network, wrapped for training, its optimiser, and the initial training state.
+) -> TrainingState:
+    """Create the initial training state: the network, the method and the optimiser.
 
     Args:
         method: a key of `aslp_lib.methods.METHODS`.
         images: number of training images.
 
-    Returns:
-        The network that accelerate has wrapped, the optimiser and the state.
-
     >>> settings = Settings(device="cpu")
-    >>> network, optimizer, state = prepare(settings, "bce", 4, accelerator_for(settings))
+    >>> state = prepare(settings, "bce", 4, accelerator_for(settings))
     >>> state.log, state.method.label
     ([], 'BCE')
     """
@@ -154,19 +152,14 @@ def prepare(
         network.compile()  # In place, so that the names in the checkpoint stay the same.
     fused = accelerator.device.type in ("cpu", "cuda")
     optimizer = optimization.adam(network, settings, fused)
-    network, optimizer = accelerator.prepare(network, optimizer)
+    parallel, optimizer = accelerator.prepare(network, optimizer)
     trained_method.to(accelerator.device)
-    return network, optimizer, TrainingState(accelerator.unwrap_model(network), trained_method)
+    network = accelerator.unwrap_model(parallel)
+    return TrainingState(network, trained_method, optimizer, parallel)
 
 
 def run_epoch(
-    epoch: int,
-    settings: Settings,
-    batches: Batches,
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    state: TrainingState,
-    bar: tqdm,
+    epoch: int, settings: Settings, batches: Batches, state: TrainingState, bar: tqdm
 ) -> tuple[float, float]:
     """Train for one epoch; return the mean loss and the last learning rate.
 
@@ -174,46 +167,54 @@ def run_epoch(
         epoch: number of the epoch, from 0.
         bar: progress bar, advanced by one after each batch.
     """
-    dataset, accelerator, method = batches.dataset, batches.accelerator, state.method
+    dataset, accelerator = batches.dataset, batches.accelerator
+    network, optimizer, method = state.parallel, state.optimizer, state.method
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
     dataset.epoch = epoch
     global_batches = in_batches(order, settings.batch_size)
-    parts = [distributed.shard(len(batch), accelerator) for batch in global_batches]
-    shares = [batch[part] for batch, part in zip(global_batches, parts, strict=True)]
+    shares = [batch[distributed.shard(len(batch), accelerator)] for batch in global_batches]
     # All processes must take part in every step. A process without images in a small last batch
     # computes on one substitute image, whose loss is multiplied by 0.
     loaded = [share or batch[:1] for share, batch in zip(shares, global_batches, strict=True)]
-    rows_before = partial(distributed.rows_before, accelerator=accelerator)
     network.train()
     loss_sum = torch.zeros((), device=accelerator.device)
     plan = optimization.plan(len(dataset), settings.batch_size, settings.accumulation_steps)
     for step, (images, labels, index) in enumerate(batches(loaded)):
         rate_fraction = optimization.set_rate(optimizer, settings, epoch + plan[step].done)
+        batch_size = len(global_batches[step])
         draws = Draws(
             uniform[index],
             loaded[step],
             partial(derived_seed, settings.seed, SWITCHES, epoch),
-            partial(rows_before, part=parts[step], images=len(global_batches[step])),
+            partial(distributed.rows_before, images=batch_size, accelerator=accelerator),
         )
         images, loss_labels = method.prepare(images, labels, index, draws)
+        valid = None
+        if dataset.ignored is not None:
+            valid, loss_labels = ~loss_labels.isnan(), loss_labels.nan_to_num(0)
+            draws = replace(draws, valid=valid)
         with accelerator.autocast():
-            logits = network(images)
-        logits = logits.float()
+            logits = network(images).float()
         loss = method.loss(logits, loss_labels, index, draws)
         # The loss is a sum over pixels, and gradients are averaged over processes. The factor
         # yields the gradient of the mean loss. It is applied per pixel, so that rounding does not
         # depend on the number of processes.
-        pixels = logits[0].numel()
+        pixels: int | Tensor = len(loaded[step]) * logits[0].numel()
+        all_pixels: int | Tensor = batch_size * logits[0].numel()
+        if valid is not None:
+            counted = valid[: len(labels)].sum() * bool(shares[step])
+            all_pixels = distributed.all_reduce_sum(counted, accelerator).clamp(min=1)
+            pixels = counted.clamp(min=1)
         factor = plan[step].weight * accelerator.num_processes
-        logits.register_hook(partial(_scaled, factor, len(global_batches[step]) * pixels))
+        logits.register_hook(partial(_scaled, factor, all_pixels))
         accelerator.backward(loss if shares[step] else 0 * loss)
         if plan[step].last:
             optimization.take_step(accelerator, network, optimizer, settings.max_grad_norm)
             method.after_update(state.network)
         if shares[step]:
-            method.after_step(index, logits.detach(), labels)
-        mean_loss = loss.detach() / (len(loaded[step]) * pixels)
+            method.after_step(index, logits.detach(), labels, draws)
+        mean_loss = loss.detach() / pixels
         loss_sum += mean_loss * len(shares[step])
         bar.update()
         if step % REFRESH == 0 and shares[step]:
@@ -243,7 +244,7 @@ def _order_and_draws(images: int, seed: int, epoch: int) -> tuple[list[int], Ten
     return order.tolist(), uniform
 
 
-def _scaled(factor: float, divisor: int, gradient: Tensor) -> Tensor:
+def _scaled(factor: float, divisor: int | Tensor, gradient: Tensor) -> Tensor:
     return gradient * factor / divisor
 
 

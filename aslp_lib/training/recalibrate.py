@@ -2,17 +2,126 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import islice
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits
-from aslp_lib.recalibration import RECALIBRATIONS, CalibrationData
+from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.corrupted import Corrupted
+from aslp_lib.data.corruptions import CORRUPTIONS
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.networks.base import DenseNetwork
+from aslp_lib.recalibration import RECALIBRATIONS, Density, Recalibration
+from aslp_lib.recalibration.density import STAGE, unit_rows
+from aslp_lib.recalibration.features import Images
 from aslp_lib.runs import MethodFolder
 from aslp_lib.training import launch
 from aslp_lib.training.validation import validate
+
+REFERENCES = 500
+"""Largest number of training images whose features `Density` stores (8 MB for the paper's network),
+evenly spaced in the list."""
+BATCH = 10
+"""Number of images in a batch of feature extraction."""
+
+
+@dataclass(frozen=True)
+class CalibrationData:
+    """What recalibration methods are fitted on after training.
+
+    >>> from aslp_lib.course import recorded  # networks that ship with the course
+    >>> from aslp_lib.recalibration import Temperature
+    >>> settings = replace(recorded.SETTINGS, limit=4)  # four images of each set
+    >>> network, data = recorded.load("bce"), settings.load_data()
+    >>> trained = CalibrationData(network, data, partial(validate, network, settings=settings))
+    >>> bool(trained.fit(Temperature).value > 1)  # the network is overconfident
+    True
+
+    Args:
+        network: the trained network, in eval mode, on its device.
+        data: training, validation and test sets. The test sets are never used.
+        validate: function that returns the network's counts of a set. In distributed training, all
+            processes call it together.
+    """
+
+    network: nn.Module
+    data: DataSplits
+    validate: Callable[[SaliencySet], Counts]
+
+    def fit(self, kind: type[Recalibration]) -> Recalibration:
+        """Fit a method, and attach it to the network.
+
+        In distributed training, every process calls this and obtains the same parameters.
+
+        Raises:
+            ValueError: see `Recalibration.fit` and `features`.
+        """
+        corrupted = self.corrupted if kind.fits_corrupted else ()
+        features = getattr(self.network, "pooled_features", None)
+        unfitted = kind(references=self.references) if kind is Density else kind()
+        clean = self.counts_with_features if kind is Density else self.counts
+        return unfitted.fit(clean, corrupted).attach(self.network, features)
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Counts of the validation set."""
+        return self.validate(self.data.validation)
+
+    @cached_property
+    def corrupted(self) -> list[Images]:
+        """Binned images of the validation set under each of `CORRUPTIONS`.
+
+        If the validation set has one image, corruptions that mix two images are omitted.
+        """
+        validation = self.data.validation
+        names = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
+        return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
+
+    @property
+    def counts_with_features(self) -> Counts:
+        """Counts of the validation set with the features of each image as columns."""
+        validation = self.data.validation
+        features = self.features(validation[i][0] for i in range(len(validation)))
+        columns = {f"{STAGE}{i}": stage.numpy() for i, stage in enumerate(features)}
+        return self.counts.with_columns(**columns)
+
+    @property
+    def references(self) -> list[Tensor]:
+        """Features of the training images, as a validation set would have them."""
+        train = self.data.train
+        if not len(train):
+            raise ValueError(
+                "there are no training images to measure distances to; expected at least one. "
+                "Check the training set."
+            )
+        size = self.data.validation[0][0].shape[-2:]
+        indices = np.linspace(0, len(train) - 1, min(len(train), REFERENCES)).round().astype(int)
+        return self.features(_unaugmented(train, i, size) for i in indices.tolist())
+
+    def features(self, images: Iterable[Tensor]) -> list[Tensor]:
+        """Compute the features of images at each stage, (N, channels) with unit rows, on the CPU.
+
+        Raises:
+            ValueError: if the network names no features.
+        """
+        network = self.network
+        if not isinstance(network, DenseNetwork) or not network.feature_modules():
+            raise ValueError(
+                f"{type(network).__name__} names no features to measure distances; expected a "
+                "DenseNetwork with feature_modules. Define that method."
+            )
+        parts, remaining = [], iter(images)
+        while batch := [*islice(remaining, BATCH)]:
+            stacked = torch.stack(batch).to(network.mean.device)
+            parts.append(unit_rows(network.pooled_features(stacked)))
+        return [torch.cat(stage) for stage in zip(*parts, strict=True)]
 
 
 def recalibrate(
@@ -31,11 +140,23 @@ def recalibrate(
     ...     folder = MethodFolder(Path(path))
     ...     recalibrate(networks.build("tiny"), settings.load_data(), settings, folder)
     ...     [file.name for file in folder.path.iterdir()]
-    ['histogram.json']
+    ['histogram.safetensors']
     """
     at_network = replace(settings, validate_at="network")
     trained = CalibrationData(network, data, partial(validate, network, settings=at_network))
     for name in settings.recalibrate:
-        fitted = RECALIBRATIONS[name]().fit_on_images(trained)
+        fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
             fitted.save(folder.recalibration(name))
+
+
+def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tensor:
+    """Load an image of a training set as a validation set would have it.
+
+    If augmentation resizes images to the network's size, `load` returns them at their own size.
+    """
+    image = dataset.load(index)[0]
+    if list(image.shape[-2:]) == list(size):
+        return image
+    resized = F.interpolate(image[None].float(), list(size), mode="bilinear", antialias=True)
+    return resized[0].round().to(torch.uint8)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
+from aslp_lib.maps.resize import own_size
+from aslp_lib.maps.write import to_grey_levels
 from aslp_lib.metrics.counts import FLOAT_GREY_LEVELS, MAP_GREY_LEVELS, Counts
 from aslp_lib.training import distributed
-from aslp_lib.training.batches import accelerator_for, loader
+from aslp_lib.training.batches import accelerator_for, outputs
 
 
 def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Counts:
@@ -30,28 +33,49 @@ def validate(network: nn.Module, dataset: SaliencySet, settings: Settings) -> Co
     """
     accelerator = accelerator_for(settings)
     network.to(accelerator.device).eval()
-    part = distributed.shard(len(dataset), accelerator)
+    ignored = dataset.ignored
     at_own_size = settings.validate_at == "image"
     grey_levels = MAP_GREY_LEVELS if at_own_size else FLOAT_GREY_LEVELS
     tables = [np.zeros((0, 2, grey_levels), np.int64)]  # for a process without images
-    order = range(len(dataset))[part]
-    for images, labels, indices in loader(dataset, settings, accelerator, order):
-        with torch.inference_mode(), accelerator.autocast():
-            logits = network(images).float()
-            probabilities = torch.sigmoid(logits)
-        if not bool(torch.isfinite(probabilities).all()):
-            raise FloatingPointError(
-                f"the network's output on the set {dataset.name} is NaN or infinite; expected "
-                "finite values. Train again with a lower --learning-rate."
-            )
+    order = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
+    for logits, _, labels, indices in outputs(network, dataset, settings, order):
+        probabilities = torch.sigmoid(logits)
+        require_finite(probabilities, dataset, indices.tolist())
+        if ignored is not None:
+            labels = labels.nan_to_num(ignored)
+            empty = (labels == ignored).flatten(1).all(dim=1).tolist()
+            if any(empty):
+                raise ValueError(
+                    f"every pixel of the mask of {dataset.stems[indices[empty.index(True)]]} in "
+                    f"the set {dataset.name} is to be ignored; expected one with a label. Leave "
+                    "the image out."
+                )
         if at_own_size:
             for logit, index in zip(logits.cpu(), indices.tolist(), strict=True):
                 tables.append(_own_size_counts(logit, dataset, index, settings).table)
         else:
-            tables.append(Counts.from_probabilities(probabilities, labels).table)
+            counts = Counts.from_probabilities(probabilities, labels, ignore_index=ignored)
+            tables.append(counts.table)
     table = torch.from_numpy(np.concatenate(tables)).to(accelerator.device)
-    rows = distributed.all_gather_rows(table, part, len(dataset), accelerator)
-    return Counts(rows.cpu().numpy(), groups=dataset.fields)
+    rows = distributed.all_gather_rows(table, len(dataset), accelerator)
+    return Counts(rows.cpu().numpy()).with_columns(groups=dataset.fields)
+
+
+def require_finite(values: Tensor, dataset: SaliencySet, indices: Sequence[int]) -> None:
+    """Raise FloatingPointError if a network's outputs are NaN or infinite; it names an image.
+
+    Args:
+        values: (N, 1, S, S) outputs.
+        dataset: the set of the images.
+        indices: N indices of the images in the set.
+    """
+    finite = torch.isfinite(values).flatten(1).all(dim=1).tolist()
+    if not all(finite):
+        raise FloatingPointError(
+            f"the network's output on {dataset.stems[indices[finite.index(False)]]} of "
+            f"{dataset.name} is not finite; expected finite values. Train the network again, with "
+            "a lower --learning-rate or with --precision no."
+        )
 
 
 def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: Settings) -> Counts:
@@ -59,46 +83,8 @@ def _own_size_counts(logit: Tensor, dataset: SaliencySet, index: int, settings: 
     shape = dataset.shape(index)
     prediction = to_grey_levels(own_size(logit, shape, resize_logits=settings.resize_logits))
     if not settings.soft_masks:
-        return Counts.from_map(prediction, dataset.mask(index))
+        return Counts.from_map(prediction, dataset.mask(index), dataset.ignored)
     mask = dataset.mask_grey_levels(index)
     # A map thresholded at 128 never equals a grey pixel, so any prediction there counts as wrong.
     truth = np.where((mask > 0) & (mask < 255), prediction < 128, mask == 255)
     return Counts.from_map(prediction, truth)
-
-
-def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> np.ndarray:
-    """Compute the map of probabilities at an image's own size from the network's logits.
-
-    Args:
-        logit: (1, S, S) logits of one image.
-        shape: (H, W) of the image.
-        resize_logits: resize logits instead of probabilities.
-
-    Returns:
-        (H, W) probabilities, float32.
-
-    >>> own_size(torch.zeros(1, 2, 2), (1, 3), resize_logits=False).tolist()
-    [[0.5, 0.5, 0.5]]
-    """
-    if resize_logits:
-        return torch.sigmoid(torch.from_numpy(to_size(logit, shape))).numpy()
-    return to_size(torch.sigmoid(logit), shape)
-
-
-def to_size(values: Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (1, S, S) values bilinearly to (H, W), as a float32 array.
-
-    >>> to_size(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), (1, 4)).tolist()
-    [[0.0, 0.25, 0.75, 1.0]]
-    """
-    resized = F.interpolate(values[None], size=shape, mode="bilinear", align_corners=False)
-    return resized[0, 0].numpy()
-
-
-def to_grey_levels(probability: np.ndarray) -> np.ndarray:
-    """Convert probabilities to 8-bit grey levels, `round(255 * p)`.
-
-    >>> to_grey_levels(np.array([0.0, 0.25, 1.0])).tolist()
-    [0, 64, 255]
-    """
-    return np.rint(255 * probability).astype(np.uint8)

@@ -2,11 +2,11 @@
 
     python tests/attacks/mutants.py --count 100 --seed 0
 
-Draws mutants of aslp, methods, recalibration and metrics at random. Each changes one expression or
-removes one statement. Tests run on it until one fails: the examples in the file's docstrings,
-tests/FOLDER and tests/properties/test_FOLDER.py, the tests of the changed file first and slow ones
-last. Processes are forked from this one, which has imported torch and the other libraries of the
-tests.
+Draws mutants of aslp, maps, methods, recalibration and metrics at random. Each changes one
+expression or removes one statement. Tests run on it until one fails: the examples in the file's
+docstrings, tests/FOLDER and tests/properties/test_FOLDER.py, the tests of the changed file first
+and slow ones last. Processes are forked from this one, which has imported torch and the other
+libraries of the tests.
 mutants.toml lists equivalent mutants, which behave like the original; they are not drawn.
 """
 
@@ -35,7 +35,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "aslp_lib"
-FOLDERS = ("aslp", "methods", "recalibration", "metrics")
+FOLDERS = ("aslp", "maps", "methods", "recalibration", "metrics")
 IMPORTED = "torch torchvision scipy.stats hypothesis sklearn torchmetrics accelerate tyro PIL.Image"
 """Imported once, before the processes are forked."""
 

@@ -6,13 +6,9 @@ wrong.
 
 from __future__ import annotations
 
-import io
 import json
-import re
 import struct
 import tempfile
-import warnings
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -30,14 +26,6 @@ VALUES = (
     *(None, True, 0, -1, 2, 0.5, -0.0, 1e-320, 1e308, 2**63, float("nan"), float("inf")),
     *("", "x", "nan", "../..", "a\0b", "\ud800", "1" * 5000, [], [[]], {}, {"": {}}, [1.0] * 50),
 )
-HEADERS = (
-    *((rb"\(.*?\)", shape) for shape in (b"()", b"(0,)", b"(2,2,255)", b"(-1,)", b"(1.5,)")),
-    *(
-        (rb"[<|]..?(?=')", kind)
-        for kind in (b"|O", b">f8", b"|b1", b"<c16", b"<U0", b"<U999999999")
-    ),
-)
-"""Of an array of NumPy: what is replaced, and what by."""
 
 
 @st.composite
@@ -110,24 +98,6 @@ def json_text(draw: Draw, data: bytes) -> bytes:
     text = json.dumps(draw(tree(json.loads(data))))
     deep = text.replace("null", "[" * 10**5 + "]" * 10**5)
     return draw(st.sampled_from((text, text, deep)).map(str.encode) | any_bytes(data))
-
-
-@st.composite
-def npz(draw: Draw, data: bytes) -> bytes:
-    """NumPy's archive of arrays."""
-
-    def array(body: bytes) -> st.SearchStrategy[bytes]:
-        headers = [re.sub(old, new, body, count=1) for old, new in HEADERS]
-        return st.sampled_from(headers) | any_bytes(body)
-
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [(name, archive.read(name)) for name in archive.namelist()]
-    file = io.BytesIO()
-    with warnings.catch_warnings(), zipfile.ZipFile(file, "w") as archive:
-        warnings.simplefilter("ignore")  # two members of one name
-        for name, body in draw(parts(members, array)):
-            archive.writestr(name, body)
-    return draw(st.just(file.getvalue()) | any_bytes(data))
 
 
 @st.composite

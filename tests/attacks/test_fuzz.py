@@ -24,8 +24,8 @@ from torch import nn
 
 from aslp_lib import networks
 from aslp_lib.config import PRESETS, Settings
-from aslp_lib.data.images import read_image, read_map, read_mask, stored_size
-from aslp_lib.data.listing import read_list
+from aslp_lib.maps.listing import read_list
+from aslp_lib.maps.read import read_image, read_map, read_mask, stored_size
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import RECALIBRATIONS, Histogram, Isotonic
 from aslp_lib.runs import MethodFolder, Run, load_weights
@@ -107,9 +107,10 @@ def a_run(path: Path) -> None:
 
 def counts(folder: Path) -> Iterable[bytes]:
     table = np.arange(2 * 2 * 256).reshape(2, 2, 256) % 7
-    for each in (Counts(table, None, np.array([0.5, 0.25]), ("a", "b")), Counts(table / 3)):
-        each.save(folder / "good.npz")
-        yield (folder / "good.npz").read_bytes()
+    columns = {"weighted_f": [0.5, 0.25], "names": ["a", "b"]}
+    for each in (Counts(table).with_columns(**columns), Counts(table / 3)):
+        each.save(folder / "good.safetensors")
+        yield (folder / "good.safetensors").read_bytes()
 
 
 def some_counts(path: Path) -> None:
@@ -135,35 +136,35 @@ def a_trained_network(path: Path) -> None:
 TRAINED = Settings(methods=("calibration",), size=8)
 
 
-def a_training() -> tuple[TrainingState, torch.optim.Optimizer]:
+def a_training() -> TrainingState:
     network = nn.Conv2d(3, 1, 1)
     optimizer = torch.optim.Adam(network.parameters())
     network(torch.ones(1, 3, 2, 2)).sum().backward()
     optimizer.step()
-    return TrainingState(network, TRAINED.method("calibration", 3)), optimizer
+    return TrainingState(network, TRAINED.method("calibration", 3), optimizer, network)
 
 
 def training(folder: Path) -> Iterable[bytes]:
-    state, optimizer = a_training()
+    state = a_training()
     state.log.append({"epoch": 1.0, "loss": 0.5})
-    checkpoints.save(MethodFolder(folder), TRAINED, state, optimizer)
+    checkpoints.save(MethodFolder(folder), TRAINED, state)
     yield MethodFolder(folder).checkpoint.read_bytes()
 
 
 def a_checkpoint(path: Path) -> None:
-    state, optimizer = a_training()
-    checkpoints.restore(MethodFolder(path.parent), TRAINED, state, optimizer)
+    state = a_training()
+    checkpoints.restore(MethodFolder(path.parent), TRAINED, state)
     restored = nn.ModuleDict({"network": state.network, "method": state.method}).state_dict()
     stored = load_file(path)
     for name in restored.keys() & stored.keys():
         assert stored[name].tolist() == restored[name].tolist()
     assert {"network.weight", "network.bias", "method.alphas.alpha"} <= stored.keys()
-    optimizer.step()  # a training that goes on takes this step with the restored moments
+    state.optimizer.step()  # a training that goes on takes this step with the restored moments
     checkpoints.write_log(MethodFolder(path.parent), state)
 
 
 def recalibrations(folder: Path) -> Iterable[bytes]:
-    fitted = [kind() for kind in RECALIBRATIONS.values() if kind.suffix == ".json"]
+    fitted = [kind() for kind in RECALIBRATIONS.values()]
     fitted.append(Isotonic((-2.0, 0.5, 3.0), (-1.0, -1.0, 2.0)))
     fitted.append(Histogram(edges=(-2.0, 0.5), values=(-1.0, 1.0, 0.0)))
     for each in fitted:
@@ -178,7 +179,8 @@ def a_recalibration(path: Path) -> None:
     for name, kind in RECALIBRATIONS.items():
         if re.search(rf"\b{name}\b", text):
             network = networks.build("tiny").eval()
-            changed = kind.load(path).apply_on_images(logits, images, network)
+            fitted = kind.load(path).attach(network, network.pooled_features)
+            changed = fitted(logits, images)
             assert changed.shape == logits.shape and not changed.isnan().any()
 
 
@@ -186,10 +188,12 @@ READERS = {
     "pictures": Reader("one.png", pictures, spoiled.picture, a_picture),
     "lists": Reader("a.txt", lists, spoiled.any_bytes, a_list),
     "settings": Reader("settings.json", presets, spoiled.json_text, a_run),
-    "counts": Reader("counts.npz", counts, spoiled.npz, some_counts),
+    "counts": Reader("one.safetensors", counts, spoiled.safetensors, some_counts),
     "weights": Reader("one.safetensors", weights, spoiled.safetensors, a_trained_network),
     "checkpoints": Reader("last.safetensors", training, spoiled.safetensors, a_checkpoint),
-    "recalibrations": Reader("one.json", recalibrations, spoiled.json_text, a_recalibration),
+    "recalibrations": Reader(
+        "one.safetensors", recalibrations, spoiled.safetensors, a_recalibration
+    ),
 }
 
 

@@ -16,16 +16,19 @@ from PIL import Image
 from aslp_lib.cli import COMMANDS, PROGRAM, kind, main, parse
 from aslp_lib.cli.base import Command
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.maps.count import FileOptions, ReadOptions
 
 ROOT = Path(__file__).parents[2]
+GROUPS = {"settings": Settings, "reading": ReadOptions, "files": FileOptions}
+"""Fields whose own fields are flags."""
 
 
 def flags(kind):
     """What a command's help must name: each field's flag, and each setting's."""
     for field in fields(kind):
-        if field.name == "settings":
-            names = [f.name for f in fields(Settings)]
-            plain = [name for name in names if not is_dataclass(getattr(Settings(), name))]
+        if group := GROUPS.get(field.name):
+            names = [f.name for f in fields(group)]
+            plain = [name for name in names if not is_dataclass(getattr(group(), name))]
             yield from ("--" + name.replace("_", "-") for name in plain)
         else:
             positional = "Positional" in str(field.type)
@@ -92,7 +95,7 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["score", "--maps", "x", "--masks", "y", "--num-workers", "0"], 1, "num_workers is 0;"),
         (["check-data", "nowhere"], 1, "no folder nowhere"),
         (["textures", "--dtd", "nowhere"], 1, "download DTD"),
-        (["--num-workers", "-3"], 2, "num_workers is -3; expected 0 or more, or None"),
+        (["--num-workers", "-3"], 1, "num_workers is -3; expected 0 or more, or None"),
         (["--preset", "huge"], 2, "huge"),
         (["--preset"], 2, "--preset"),
         (["evaluate", "run", "--preset", "paper"], 2, "--preset"),

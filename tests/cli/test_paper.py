@@ -8,7 +8,7 @@ import pytest
 
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
-from aslp_lib.data.images import read_map
+from aslp_lib.maps.read import read_map
 from aslp_lib.runs import read_log
 
 

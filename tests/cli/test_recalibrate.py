@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from aslp_lib.cli import main
+from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.metrics import calibration
-from aslp_lib.prediction.maps import ReadOptions, count_folders
 from aslp_lib.prediction.recalibrated_maps import ON_CORRUPTED, ON_MAPS
 from aslp_lib.recalibration import RECALIBRATIONS
 
@@ -67,19 +68,20 @@ def test_changed_maps_are_those_that_the_counts_foretell(folders, kind, capsys):
 @pytest.mark.parametrize("masks", [["corrupted/GT"], []], ids=["own masks", "one folder for all"])
 def test_corrupted_maps_are_fitted_on_too(folders, kind, masks):
     further = [*FIT[:3], "corrupted/maps", *FIT[3:], *masks]
-    assert main([*further, "--kind", kind, "--save", "fitted.json"]) == 0
+    assert main([*further, "--kind", kind, "--save", "fitted.safetensors"]) == 0
     clean = counted("clean/maps", "clean/GT")
     corrupted = counted("corrupted/maps", *(masks or ["clean/GT"]))
-    fitted = RECALIBRATIONS[kind].load(Path("fitted.json"))
-    assert fitted == RECALIBRATIONS[kind]().fit(clean, [corrupted])
-    assert fitted != RECALIBRATIONS[kind]().fit(clean)
+    fitted = RECALIBRATIONS[kind].load(Path("fitted.safetensors"))
+    both, alone = (RECALIBRATIONS[kind]().fit(clean, sets) for sets in ([corrupted], []))
+    torch.testing.assert_close(fitted.state_dict(), both.state_dict(), rtol=0, atol=0)
+    assert fitted.describe() != alone.describe()
 
 
 def test_what_was_saved_serves_other_maps(folders, capsys):
-    assert main([*FIT, "--save", "t.json", *APPLY]) == 0
+    assert main([*FIT, "--save", "t.safetensors", *APPLY]) == 0
     Path("empty").mkdir()  # as good as none
     Path("again").symlink_to("empty")
-    assert main(["recalibrate", "--fitted", "t.json", *APPLY[:3], "again"]) == 0
+    assert main(["recalibrate", "--fitted", "t.safetensors", *APPLY[:3], "again"]) == 0
     assert capsys.readouterr().out.count("temperature_scaling: T = ") == 2
     for path in Path("again").iterdir():
         assert path.read_bytes() == Path("changed/test", path.name).read_bytes()
@@ -87,12 +89,12 @@ def test_what_was_saved_serves_other_maps(folders, capsys):
 
 @pytest.mark.parametrize("kind", ["isotonic", "image_wise_shrinkage"])
 def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
-    RECALIBRATIONS[kind]().save(Path("identity.json"))
+    RECALIBRATIONS[kind]().save(Path("identity.safetensors"))
     Path("test/maps").mkdir(parents=True)
     every_level = np.arange(256, dtype=np.uint8).reshape(16, 16)
     for name, level_map in (("every", every_level), ("ends", every_level % 2 * 255)):
         Image.fromarray(level_map).save(f"test/maps/{name}.png")
-    assert main(["recalibrate", "--kind", kind, "--fitted", "identity.json", *APPLY]) == 0
+    assert main(["recalibrate", "--kind", kind, "--fitted", "identity.safetensors", *APPLY]) == 0
     for path in Path("changed/test").iterdir():
         maps = (np.asarray(Image.open(each)) for each in (path, f"test/maps/{path.name}"))
         np.testing.assert_array_equal(*maps)
@@ -107,20 +109,20 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT[:3], "corrupted/maps", *FIT[3:]], "because temperature_scaling is fitted to"),
         ([*FIT, *APPLY[:2]], "only --maps is given; expected both"),
         ([*FIT, *APPLY[:3], "test"], "--out exists: test; expected a new or an empty folder"),
-        ([*FIT, *APPLY, "--save", "changed/test/t.json"], "--save lies in --out"),
-        ([*FIT, *APPLY, "--save", "link/t.json"], "--save lies in --out"),
+        ([*FIT, *APPLY, "--save", "changed/test/t.safetensors"], "--save lies in --out"),
+        ([*FIT, *APPLY, "--save", "link/t.safetensors"], "--save lies in --out"),
         ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
-        ([*FIT, "--fitted", "t.json"], "--fitted is given together with --fit-maps"),
-        (["recalibrate", "--fitted", "nowhere.json"], "no file nowhere.json"),
-        (["recalibrate", "--fitted", "other.json"], "it holds the recalibration 'logistic'"),
+        ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
+        (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
+        (["recalibrate", "--fitted", "other.safetensors"], "it holds 'logistic'"),
     ],
 )
 def test_what_cannot_be_is_refused(folders, capsys, words, says):
     for name in ("few", "empty"):
         Path(name).mkdir()
-    RECALIBRATIONS["logistic"]().save(Path("other.json"))
+    RECALIBRATIONS["logistic"]().save(Path("other.safetensors"))
     Path("link").symlink_to("changed/test")
     before = sorted(Path().rglob("*"))
     assert main(words) == 1

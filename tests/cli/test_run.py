@@ -10,8 +10,8 @@ from PIL import Image
 
 from aslp_lib.cli import main, parse
 from aslp_lib.config import PRESETS
-from aslp_lib.data.images import read_map
 from aslp_lib.data.nuclei import nuclei
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES
 
 QUICK = ["--epochs", "2", "--size", "32", "--aslp.alpha-warm-up", "1", "--device", "cpu"]
@@ -104,7 +104,7 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     assert main(["evaluate", "steps"]) == 0
     whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
     assert whole == steps
-    monkeypatch.setattr("aslp_lib.prediction.maps.weighted_f", None)  # a call would fail
+    monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail
     assert main(["evaluate", "steps", "--no-weighted-f"]) == 0
     metrics = json.loads(Path("steps/metrics.json").read_text())
     assert metrics["test"]["calibration"]["weighted_f"] is None

@@ -154,7 +154,7 @@ def test_other_equations(draws):
     new = said("measured gap", b=before, k=rule.bound_gain, C=confidence, A=accuracy)
     assert rule.bound.item() == pytest.approx(new)
     z, T, s = draws.normal(0, 3), draws.uniform(0.5, 4), draws.uniform()
-    scaled = Temperature(T).apply(tensor(z)).sigmoid().item()
+    scaled = Temperature(T)(tensor(z)).sigmoid().item()
     assert said("temperature", z=z, T=T) == pytest.approx(scaled)
     level = ImageWiseShrinkage().changed(tensor(z), torch.logit(tensor(s))).sigmoid().item()
     f = tensor(z).sigmoid().item()

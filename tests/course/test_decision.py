@@ -8,7 +8,7 @@ from aslp_lib.metrics.counts import Counts
 
 def test_the_bill_is_the_sum_over_pixels():
     rng = np.random.default_rng(0)
-    p = np.round(rng.random((3, 200)) * 4095) / 4095  # grey levels, so that counting rounds nothing
+    p = np.round(rng.random((3, 200)) * 4335) / 4335  # grey levels, so that counting rounds nothing
     label = (rng.random(p.shape) < p**2).astype(int)  # the probabilities are too high
     costs = bill(Counts.from_probabilities(torch.tensor(p), torch.tensor(label)), 4)
     expected = paid = 0.0
@@ -21,7 +21,7 @@ def test_the_bill_is_the_sum_over_pixels():
 
 
 def test_who_knows_the_truth_pays_what_is_expected_and_no_threshold_is_cheaper():
-    p = np.round(np.random.default_rng(1).random((1, 5000)) * 4095) / 4095
+    p = np.round(np.random.default_rng(1).random((1, 5000)) * 4335) / 4335
     true = Counts.from_probabilities(torch.tensor(p), torch.tensor(p))  # expected numbers
     found = bill(true, 5)
     assert found.paid == pytest.approx(found.expected)

@@ -6,7 +6,6 @@ The other answers are arithmetic that no change of the code makes wrong.
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -28,8 +27,7 @@ KEEPERS = "temperature_scaling", "class_wise_temperature", "logistic", "isotonic
 
 def percent(records, name, method, recalibration, score):
     """The mean over seeds of a score, in percent."""
-    selected = one_per_seed(records, name, method, recalibration)
-    return 100 * np.mean([record[score] for record in selected])
+    return 100 * one_per_seed(records, name, method, recalibration)[score].mean()
 
 
 def textures_between_two_networks_and_over_seeds():
@@ -40,10 +38,10 @@ def textures_between_two_networks_and_over_seeds():
         for method in ("bce", "calibration")
     )
     records = recorded.read_results("techniques_shapes")
-    runs = one_per_seed(records, "textures", "calibration", None, technique="HI")
-    over_seeds = difference(runs, one_per_seed(records, "textures", "bce", None), "ece")
+    runs = one_per_seed(records, "textures", "calibration", technique="HI")
+    over_seeds = difference(runs, one_per_seed(records, "textures", "bce"), "ece")
     assert not over_seeds.excludes_zero
-    return [100 * (mc - bce), 100 * over_seeds.mean]
+    return [100 * (mc - bce), 100 * over_seeds.value]
 
 
 def answers():
@@ -51,15 +49,15 @@ def answers():
     embedded = recorded.read_results("comparison_shapes")
     real = recorded.read_results("comparison_photographs")
     confident = [
-        percent(embedded, "test", method, None, "accuracy")
-        + gap * percent(embedded, "test", method, None, "gap")
+        percent(embedded, "test", method, "none", "accuracy")
+        + gap * percent(embedded, "test", method, "none", "gap")
         for method in ("bce", "calibration")
         for gap in (1, 0)
     ]
     shifted = [
         percent(real, name, "bce", method, "ece")
         for name in ("SOD", "DTD_Texture_500")
-        for method in (None, "temperature_scaling", "image_wise_temperature")
+        for method in ("none", "temperature_scaling", "image_wise_temperature")
     ]
     family = trial.effects(trial.read("shapes"))
     ranks = rank_correlation_with_posterior_error(
@@ -71,7 +69,7 @@ def answers():
         ("00", "2"): confident,
         ("00", "3"): [
             percent(embedded, "test", "bce", method, "ece")
-            for method in (None, "temperature_scaling")
+            for method in ("none", "temperature_scaling")
         ],
         ("01", "4"): [
             100 * per_image(truth, calibration.ece).mean(),

@@ -5,7 +5,7 @@ import io
 import math
 import pickle
 import re
-from dataclasses import astuple, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
@@ -21,8 +21,8 @@ from aslp_lib.data.base import SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.data.images import read_map
 from aslp_lib.data.shapes import Shapes
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import calibration
 from aslp_lib.networks import TinyUNet
 from aslp_lib.prediction.predict import predict
@@ -75,7 +75,7 @@ def test_the_table_has_every_kind_in_three_grades_as_the_page_says():
     assert list(CORRUPTIONS) == [f"{kind}{grade}" for kind in STRENGTHS for grade in (1, 2, 3)]
     page = (Path(__file__).parents[2] / "docs" / "corruptions.md").read_text(encoding="utf-8")
     for kind, strengths in STRENGTHS.items():
-        ours = [astuple(CORRUPTIONS[f"{kind}{grade}"])[1] for grade in (1, 2, 3)]
+        ours = [CORRUPTIONS[f"{kind}{grade}"].strength for grade in (1, 2, 3)]
         assert ours == pytest.approx(strengths)
         (told,) = re.findall(rf"^\| `{kind}` \|.*\| (.+) \|$", page, re.M)
         numbers = [float(Fraction(each)) for each in re.findall(r"\d[\d./]*", told)]
@@ -256,8 +256,8 @@ def test_sets_and_seeds_have_draws_of_their_own_and_fingerprints_of_what_is_seen
     assert torch.equal(shapes.images, same.images)
     noisy = [Corrupted(shapes, "noise1"), Corrupted(same, "noise1"), Corrupted(shapes, "noise1", 1)]
     prints = [list(each.fingerprints().values()) for each in (shapes, *noisy)]
-    assert len({image for each in prints for image, _ in each}) == 8
-    assert len({mask for each in prints for _, mask in each}) == 2
+    assert len({both[:8] for each in prints for both in each}) == 8  # images
+    assert len({both[8:] for each in prints for both in each}) == 2  # masks
     assert noisy[0].fingerprints() == Corrupted(shapes, "noise1").fingerprints()
 
 
@@ -332,8 +332,10 @@ def test_sets_that_cannot_be_corrupted(paper_root):
     shapes = Shapes("test", 1, 0, size=16)
     with pytest.raises(ValueError, match="corruption is 'fog1'; expected one of noise1"):
         Corrupted(shapes, "fog1")
-    with pytest.raises(ValueError, match="two or more, as pair3 mixes two"):
+    with pytest.raises(
+        ValueError, match="of the set test is 1; expected two or more, as pair3 mixes"
+    ):
         Corrupted(shapes, "pair3")
     soft = paper_layout(paper_root, 16, soft_masks=True).train
-    with pytest.raises(ValueError, match="the set train has soft masks"):
+    with pytest.raises(ValueError, match="soft_masks of the set train is True; expected False"):
         Corrupted(soft, "noise1")

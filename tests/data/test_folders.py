@@ -8,8 +8,8 @@ from PIL import Image
 
 from aslp_lib.data import datasets
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
-from aslp_lib.data.listing import find_images, read_list
 from aslp_lib.data.shapes import Shapes, shapes
+from aslp_lib.maps.listing import find_images, read_list
 
 
 def test_the_paper_s_layout(paper_root):
@@ -70,7 +70,10 @@ def clear(folder):
 BROKEN = {
     "no training folder": (lambda r: shutil.rmtree(r / TRAIN / "Image"), "no folder .*Image.*READ"),
     "no masks folder": (lambda r: shutil.rmtree(r / TRAIN / "GT"), "no folder .*GT"),
-    "no training images": (lambda r: clear(r / TRAIN / "Image"), "there are no images in"),
+    "no training images": (
+        lambda r: clear(r / TRAIN / "Image"),
+        "number of images in .*DUTS-TR is 0",
+    ),
     "image without mask": (
         lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
         "1 images of .* without a mask .*: STEM",
@@ -86,12 +89,12 @@ BROKEN = {
     "no test sets": (lambda r: shutil.rmtree(r / "Test"), "no test set in"),
     "two files of one stem": (
         lambda r: (r / TRAIN / "Image" / f"{STEM}.png").touch(),
-        "share one stem",
+        r"1 stems shared by several files in .*Image .*: STEM",
     ),
-    "one list only": (lambda r: write_lists(r, STEM, ""), r"Validation\.txt is missing"),
+    "one list only": (lambda r: write_lists(r, STEM, ""), r"no list .*Validation\.txt; .*Add it"),
     "listed but not there": (
         lambda r: write_lists(r, "ghost", STEM),
-        "listed for train, but not in .*: ghost",
+        r"1 stems of .*Train\.txt not in .*: ghost",
     ),
     "in both lists": (lambda r: write_lists(r, STEM, STEM), "both in .*: STEM"),
 }

@@ -9,9 +9,9 @@ from PIL import Image
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_tests
+from aslp_lib.maps.count import ReadOptions, count_folders
 from aslp_lib.networks import TinyUNet
 from aslp_lib.prediction import predict
-from aslp_lib.prediction.maps import ReadOptions, count_folders
 
 PLAIN = ReadOptions(weighted_f=False, num_workers=2)
 

@@ -61,8 +61,8 @@ def test_what_is_missing_is_named(dtd, tmp_path):
     with pytest.raises(FileNotFoundError, match="no list"):
         prepare_textures(source, tmp_path / "none.txt", target)
     names.write_text("banded_0009.jpg")
-    with pytest.raises(FileNotFoundError, match=r"1 textures are not in DTD: .*banded_0009"):
+    with pytest.raises(ValueError, match=r"1 textures of .* are not in DTD .*banded_0009"):
         prepare_textures(source, names, target)
-    target.mkdir(parents=True)
-    with pytest.raises(FileExistsError, match="already exists"):
+    (target / "Image").mkdir(parents=True)
+    with pytest.raises(FileExistsError, match="--target exists"):
         prepare_textures(source, names, target)

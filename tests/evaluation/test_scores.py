@@ -10,12 +10,12 @@ from torch import nn
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.folders import paper_layout
-from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import tables
-from aslp_lib.evaluation.scores import Evaluation
+from aslp_lib.evaluation.scores import Evaluation, count_maps
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.networks import DenseNetwork
-from aslp_lib.prediction import maps, predict
+from aslp_lib.prediction import predict
 from aslp_lib.runs import MethodFolder
 
 SETTINGS = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
@@ -66,7 +66,7 @@ def test_maps_stretched_as_the_release_did(sod, tmp_path):
 
 def test_counts_of_a_folder_are_its_maps_against_the_masks(sod, tmp_path):
     predict.predict(Brightness(), sod, tmp_path / "SOD", SETTINGS, progress=False)
-    ours = maps.count_maps(tmp_path / "SOD", sod, progress=False)
+    ours = count_maps(tmp_path / "SOD", sod, progress=False)
     maps_of = [np.asarray(Image.open(tmp_path / "SOD" / f"{stem}.png")) for stem in sod.stems]
     each = Counts.from_maps(maps_of, map(sod.mask, range(len(sod))))
     np.testing.assert_array_equal(ours.table, each.table)
@@ -97,16 +97,16 @@ def test_maps_that_do_not_fit_are_named(sod, tmp_path):
     victim = folder / f"{sod.stems[2]}.png"
     good = victim.read_bytes()
     for damage, pattern in (
-        (lambda: Image.new("L", (4, 4)).save(victim), r"shape \(4, 4\) and its mask \(32, 40\)"),
+        (lambda: Image.new("L", (4, 4)).save(victim), "is 4 x 4, but its mask is 40 x 32"),
         (lambda: Image.new("RGB", (40, 32), "red").save(victim), "colours; expected a grey map"),
         (lambda: victim.write_bytes(good[: len(good) // 2]), "damaged"),
     ):
         damage()
         with pytest.raises(ValueError, match=rf"{victim.name}.*{pattern}"):
-            maps.count_maps(folder, sod, progress=False)
+            count_maps(folder, sod, progress=False)
     victim.unlink()
     with pytest.raises(ValueError, match=rf"1 maps of SOD missing from .*: {victim.stem}"):
-        maps.count_maps(folder, sod, progress=False)
+        count_maps(folder, sod, progress=False)
 
 
 @pytest.mark.fault

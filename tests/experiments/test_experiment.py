@@ -1,24 +1,27 @@
 """Experiments: the compared runs are the trained ones, and nothing is trained twice."""
 
-import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
 from aslp_lib.config import PRESETS
 from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.images import read_map
 from aslp_lib.evaluation import figures
+from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
 from aslp_lib.experiments.figures import in_and_under_shift
-from aslp_lib.experiments.records import read, save, table
+from aslp_lib.experiments.records import keyed, read, save, table
+from aslp_lib.maps.count import ReadOptions
+from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import noise_floor
 from aslp_lib.metrics.truth import against_posterior
-from aslp_lib.prediction.maps import ReadOptions, count_maps
 from aslp_lib.prediction.predict import load_network, predict
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
@@ -41,11 +44,18 @@ probability between two grey levels may round otherwise."""
 
 
 def done(asked, processes=1):
-    return [row for rows in compare(asked, processes, progress=False) for row in rows]
+    return pd.concat(compare(asked, processes, progress=False), ignore_index=True)
 
 
 def of(method, records):
-    return [record for record in records if record["method"] == method]
+    return records[records.method == method].reset_index(drop=True)
+
+
+def by_key(records):
+    return {
+        (record["set"], record["method"], record["recalibration"]): record
+        for record in records.to_dict("records")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +70,10 @@ def predicted(run, recalibration, part, folder):
     maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
     own = run.method(method)
     network = load_network(run.settings, method, own.weights)
-    fitted = recalibration and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
-    more = {maps: fitted} if fitted else {}
-    target = folder / "without" / maps.relative_to(folder) if fitted else maps
+    scaled = recalibration != "none"
+    fitted = scaled and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
+    more = {maps: fitted} if scaled else {}
+    target = folder / "without" / maps.relative_to(folder) if scaled else maps
     predict(network, part, target, run.settings, recalibrated=more, progress=False)
     return maps
 
@@ -74,9 +85,8 @@ def counted(maps, part):
 @pytest.mark.slow
 def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
     asked, records = finished
-    keys = {(r["method"], r["recalibration"], r["seed"], r["set"]) for r in records}
-    assert len(keys) == len(records) == 2 * 2 * 2 * 4
-    for record in records:
+    assert not keyed(records).duplicated().any() and len(records) == 2 * 2 * 2 * 4
+    for record in records.to_dict("records"):
         run = Run.open(asked.path / record["method"] / f"seed-{record['seed']}")
         data = run.settings.load_data()
         assert (run.settings.seed, run.settings.data_seed) == (record["seed"],) * 2
@@ -88,13 +98,14 @@ def test_there_is_a_record_of_each_and_it_is_of_its_maps(finished, tmp_path):
             assert record[name] == pytest.approx(value, abs=ONE_PIXEL)
         if record["set"] == "shifted":  # a thousand resamples
             for name, ends in bootstrap.error_bounds(counts).items():
-                assert record["intervals"][name] == pytest.approx(ends, abs=ONE_PIXEL)
+                found = record[f"{name}_low"], record[f"{name}_high"]
+                assert found == pytest.approx(ends, abs=ONE_PIXEL)
         assert record["images"] == len(part) == 6
         found = np.stack([read_map(maps / f"{stem}.png") for stem in part.stems])
         error = against_posterior(found, part.posterior).total
         assert record["posterior_error"] == pytest.approx(error, abs=ONE_PIXEL)
         if record["set"] == "textures":
-            assert record["max_f"] is None
+            assert np.isnan(record["max_f"])
         else:
             assert record["max_f"] == pytest.approx(saliency.max_f(counts), abs=ONE_PIXEL)
         assert record["seconds"] > 0
@@ -112,27 +123,28 @@ def test_what_is_done_is_not_done_again_and_more_may_be_asked_for(finished, monk
 
     original = experiment.train
     monkeypatch.setattr(experiment, "train", train)
-    assert done(asked) == records
+    assert_frame_equal(done(asked), records)
     assert trained == []
     more = replace(SETTINGS, methods=("bce", "label_smoothing"))
     found = done(Experiment(asked.path, more, seeds=2))
     assert trained == [("label_smoothing", 0), ("label_smoothing", 1)]
-    assert of("bce", found) == of("bce", records)
+    assert_frame_equal(of("bce", found), of("bce", records))
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
 @pytest.mark.slow
 def test_the_noise_floor_of_crops_is_that_of_their_fields(tmp_path):
     settings = replace(SETTINGS, data="nuclei", limit=30, methods=("bce",), recalibrate=())
-    (row,) = done(Experiment(tmp_path, settings, seeds=1, tested=False))
+    (row,) = done(Experiment(tmp_path, settings, seeds=1, tested=False)).to_dict("records")
     run = Run.open(tmp_path / "bce" / "seed-0")
     part = run.settings.load_data().validation
-    counts = counted(predicted(run, None, part, tmp_path), part)
-    np.testing.assert_array_equal(counts.groups, part.fields)
+    counts = counted(predicted(run, "none", part, tmp_path), part)
+    np.testing.assert_array_equal(counts.columns["groups"], part.fields)
     assert counts.independent > 1
     assert row["ece_floor"] == pytest.approx(noise_floor(counts), abs=ONE_PIXEL)
     assert abs(row["ece_floor"] - noise_floor(Counts(counts.table))) > 2 * ONE_PIXEL
-    assert row["intervals"]["ece"] == pytest.approx(bootstrap.error_bounds(counts)["ece"], abs=0.01)
+    ends = row["ece_low"], row["ece_high"]
+    assert ends == pytest.approx(bootstrap.error_bounds(counts)["ece"], abs=0.01)
 
 
 @pytest.mark.slow
@@ -140,26 +152,28 @@ def test_sets_under_shift_are_scored_too(finished, tmp_path):
     """The experiment is finished: nothing more is trained."""
     asked, records = finished
     under = replace(asked, seeds=1, corruptions=("noise2", "zoom1"), shifts=("empty3",))
-    found = {(r["set"], r["method"], r["recalibration"]): r for r in done(under)}
-    before = {(r["set"], r["method"], r["recalibration"]): r for r in records if not r["seed"]}
-    assert all(found[key] == record for key, record in before.items())
+    found, before = by_key(done(under)), by_key(records[records.seed == 0])
+    for key, record in before.items():
+        assert found[key]["options"] == record.pop("options")
+        assert {name: found[key][name] for name in record} == pytest.approx(record, nan_ok=True)
     more = {name for name, *_ in found.keys() - before.keys()}
     assert more == {"empty3", "test, noise2", "test, zoom1"}
     run = Run.open(asked.path / "bce" / "seed-0")
     noisy = Corrupted(run.settings.load_data().tests["test"], "noise2", seed=0)
-    counts = counted(predicted(run, None, noisy, tmp_path), noisy)
-    own = found["test, noise2", "bce", None]
+    counts = counted(predicted(run, "none", noisy, tmp_path), noisy)
+    own = found["test, noise2", "bce", "none"]
     assert own["ece"] == pytest.approx(calibration.ece(counts), abs=ONE_PIXEL)
-    assert "intervals" not in own and "posterior_error" in own
-    assert "posterior_error" not in found["test, zoom1", "bce", None]  # what is cut off is unknown
-    assert found["empty3", "bce", None]["max_f"] is None  # no image has foreground
+    assert np.isnan(own["ece_low"]) and own["posterior_error"] > 0
+    cut = found["test, zoom1", "bce", "none"]
+    assert np.isnan(cut["posterior_error"])  # what is cut off is unknown
+    assert np.isnan(found["empty3", "bce", "none"]["max_f"])  # no image has foreground
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"corruptions": ("fog1",)}, "corruptions has an unknown name: 'fog1'; expected .* noise1"),
-        ({"shifts": ("noise1",)}, "shifts has an unknown name: 'noise1'; expected .* contrast1"),
+        ({"corruptions": ("fog1",)}, "a name in corruptions is 'fog1'; expected one of .*noise1"),
+        ({"shifts": ("noise1",)}, "a name in shifts is 'noise1'; expected one of .*contrast1"),
         (
             {"shifts": ("empty1",), "settings": replace(SETTINGS, data="Dataset")},
             "data is 'Dataset'; expected 'shapes', which shifts need",
@@ -178,13 +192,15 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     file = tmp_path / "records.json"
     save(file, records, SETTINGS, seeds=2, data=asked.data())
     known = read(file, SETTINGS)
-    assert known == json.loads(json.dumps(records))
+    same = partial(assert_frame_equal, check_like=True, check_dtype=False)
+    same(known, records)
     monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("it was trained again"))
     elsewhere = replace(asked, path=tmp_path / "elsewhere")
-    assert collect(elsewhere, file, progress=False) == known
+    same(collect(elsewhere, file, progress=False), known)
     assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
-    assert collect(replace(elsewhere, seeds=1), file, progress=False) == known[: len(known) // 2]
-    assert read(file) == known  # nothing is lost that was not asked for
+    first = collect(replace(elsewhere, seeds=1), file, progress=False)
+    same(first, known[: len(known) // 2])
+    same(read(file), known)  # nothing is lost that was not asked for
     with pytest.raises(ValueError, match=r"another epochs; .* another --results"):
         read(file, replace(SETTINGS, epochs=2))
 
@@ -198,31 +214,27 @@ def test_configurations_have_hyperparameters_of_their_own(tmp_path):
         tmp_path, chosen, seeds=1, configurations=(*gammas, RunConfiguration("bce")), tested=False
     )
     found = done(asked)
-    assert [(r["method"], r["options"]) for r in found] == [
-        ("focal", {"gamma": 1.0}), ("focal", {"gamma": 3.0}), ("bce", {})
-    ]  # fmt: skip
-    assert {r["set"] for r in found} == {"validation"}
-    assert found[0]["nll"] != found[1]["nll"]
+    assert found.method.tolist() == ["focal", "focal", "bce"]
+    assert found.options.tolist() == [{"gamma": 1.0}, {"gamma": 3.0}, {}]
+    assert set(found["set"]) == {"validation"}
+    assert found.nll[0] != found.nll[1]
     lines = table(found, "validation").splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == [
         "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
     ]  # fmt: skip
     other = replace(SETTINGS, recalibrate=()).tuned(focal={"gamma": 4.0})
-    assert done(replace(asked, settings=other)) == found
+    assert_frame_equal(done(replace(asked, settings=other)), found)
 
 
 @pytest.mark.slow
 def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
     _, records = finished
 
-    def key(row):
-        return row["method"], row["recalibration"] or "", row["seed"], row["set"]
-
-    together = done(Experiment(tmp_path, SETTINGS, seeds=1), processes=2)
-    alone = [record for record in records if not record["seed"]]
-    for ours, theirs in zip(sorted(together, key=key), sorted(alone, key=key), strict=True):
-        assert key(ours) == key(theirs)
-        assert ours["brier"] == pytest.approx(theirs["brier"], abs=1e-3)  # of other threads' sums
+    together = by_key(done(Experiment(tmp_path, SETTINGS, seeds=1), processes=2))
+    alone = by_key(records[records.seed == 0])
+    assert together.keys() == alone.keys()
+    for key, ours in together.items():
+        assert ours["brier"] == pytest.approx(alone[key]["brier"], abs=1e-3)  # other threads' sums
 
 
 @pytest.mark.slow
@@ -257,8 +269,8 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
         done(asked)
     monkeypatch.setattr(experiment, "train", original)
     gone_on = done(asked)
-    assert all(row["seconds"] is None for row in gone_on)
-    assert [r["ece"] for r in gone_on] == [r["ece"] for r in whole]
+    assert gone_on.seconds.isna().all()
+    assert gone_on.ece.tolist() == whole.ece.tolist()
     (clock,) = (tmp_path / "whole").rglob("seconds.json")
     for content in ("soon", "[]", "-1", "Infinity"):
         clock.write_text(content)
@@ -266,23 +278,23 @@ def test_a_training_that_was_stopped_has_no_seconds_and_the_same_scores(tmp_path
             done(Experiment(tmp_path / "whole", settings, seeds=1))
 
 
-def record(method="bce", seed=0, ece=0.1, name="test", recalibration=None, **others):
+def record(method="bce", seed=0, ece=0.1, name="test", recalibration="none", **others):
     scores = {"ece": ece, "oe": 0.05, "gap": 0.01, "accuracy": 0.9, "brier": 0.08, "mae": 0.2}
-    ends = {"ece": (ece - 0.01, ece + 0.03)}
+    ends = {"ece_low": ece - 0.01, "ece_high": ece + 0.03}
     options = {"focal": {"gamma": 2.0}}.get(method, {})
     own = {"method": method, "options": options, "recalibration": recalibration, "seed": seed}
     own["set"] = name
-    return {**own, **scores, "intervals": ends, **others}
+    return {**own, **scores, **ends, **others}
 
 
 def test_a_table_by_hand():
     """Records of earlier versions have no noise floor."""
     rows = [
         *(record(seed=seed, ece=0.1 + 0.1 * seed, ece_floor=0.01) for seed in (0, 1)),
-        record("focal", mae=None),
-        record("brier", ece=0.01, intervals={"ece": (0, 0.02)}, ece_floor=0.012),
+        record("focal", mae=np.nan),
+        record("brier", ece=0.01, ece_low=0, ece_high=0.02, ece_floor=0.012),
     ]
-    lines = table([*rows, record(name="shifted")], "test").splitlines()
+    lines = table(pd.DataFrame([*rows, record(name="shifted")]), "test").splitlines()
     assert lines[0].startswith("| test | ECE % | noise floor % | OE % |")
     # mean .15; deviation .1 / sqrt(2); ends .14 and .18
     assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 1.00 ± 0.00 | 5.00 ± 0.00 |" in lines[2]
@@ -296,15 +308,15 @@ def test_records_stand_in_the_order_they_were_asked_for(tmp_path):
     asked = Experiment(tmp_path, SETTINGS, seeds=2)
     rows = [
         record(method, seed, recalibration=kind)
-        for kind in ("temperature_scaling", None)
+        for kind in ("temperature_scaling", "none")
         for method in ("focal", "bce")
         for seed in (1, 0)
     ]
-    held = in_order(asked, rows, [record("mixup"), *rows])
-    order = [(r["seed"], r["method"], r["recalibration"]) for r in held]
-    kinds = (None, "temperature_scaling")
+    held = in_order(asked, pd.DataFrame(rows), pd.DataFrame([record("mixup"), *rows]))
+    order = [*zip(held.seed, held.method, held.recalibration, strict=True)]
+    kinds = ("none", "temperature_scaling")
     assert order[:8] == [(s, m, k) for s in (0, 1) for m in ("bce", "focal") for k in kinds]
-    assert order[8:] == [(0, "mixup", None)]  # not asked for, and last
+    assert order[8:] == [(0, "mixup", "none")]  # not asked for, and last
 
 
 def test_the_picture_has_a_mark_a_method_at_its_means():

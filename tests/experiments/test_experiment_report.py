@@ -1,6 +1,7 @@
 """The report of an experiment draws and says what the records hold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aslp_lib.config import PRESETS
@@ -16,11 +17,12 @@ ECE, NLL = SCORES["ece"], SCORES["nll"]
 def records(method, ece, nll, name="test"):
     """Records of one method on one set, one for each seed."""
     same = dict.fromkeys((*NAMES, *ESTIMATORS), 0.5)
-    keys = {"method": method, "options": {}, "recalibration": None, "set": name, "images": 4}
-    return [
+    keys = {"method": method, "options": {}, "recalibration": "none", "set": name, "images": 4}
+    rows = [
         {**same, **keys, "seed": seed, "ece": one, "nll": other, "seconds": None}
         for seed, (one, other) in enumerate(zip(ece, nll, strict=True))
     ]
+    return pd.DataFrame(rows)
 
 
 BCE = records("bce", [0.10, 0.11, 0.12], [0.5, 0.5, 0.5])
@@ -57,9 +59,9 @@ def test_differences_are_drawn_with_their_verdicts():
 @pytest.mark.filterwarnings("ignore:Ill-formed:UserWarning")
 def test_a_report_says_which_differences_are_resolved(tmp_path):
     file = tmp_path / "report.html"
-    undefined = records("brier", [None, 0.1, 0.1], [0.5, 0.5, 0.5])
-    rows = [*BCE, *BETTER, *OTHER, *undefined]
-    both = [*rows, *({**record, "set": "shifted"} for record in rows)]
+    undefined = records("brier", [np.nan, 0.1, 0.1], [0.5, 0.5, 0.5])
+    rows = pd.concat([BCE, BETTER, OTHER, undefined])
+    both = pd.concat([rows, rows.assign(set="shifted")], ignore_index=True)
     write_experiment(file, both, PRESETS["demo"])
     page = file.read_text("utf-8")
     verdict = page[page.index("<h2>Verdict") : page.index("<h2>Scores")]

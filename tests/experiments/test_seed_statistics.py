@@ -3,8 +3,10 @@ procedure, and ranks counted by hand."""
 
 import itertools
 import math
+from dataclasses import astuple
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp, ttest_rel
 
@@ -22,16 +24,17 @@ from aslp_lib.experiments.seed_statistics import (
 
 
 def record(seed, method="bce", **scores):
-    return {
-        "method": method, "options": {}, "recalibration": None, "seed": seed, "set": "test",
-        **scores,
-    }  # fmt: skip
+    return {"method": method, "seed": seed, "set": "test", **scores}
+
+
+def frame(rows):
+    return pd.DataFrame([*rows])
 
 
 def paired(first, second):
     """The difference of two lists of scores, a score a seed."""
     return difference(
-        *([record(i, ece=x) for i, x in enumerate(xs)] for xs in (first, second)), "ece"
+        *(frame(record(i, ece=x) for i, x in enumerate(xs)) for xs in (first, second)), "ece"
     )
 
 
@@ -40,27 +43,29 @@ def test_a_difference_is_that_of_a_paired_t_test():
     for mean in (0, 1, 3):
         a, b = rng.normal(mean, size=5), rng.normal(size=5)
         found = difference(
-            [record(i, ece=each) for i, each in enumerate(a)],
-            [record(i, ece=each) for i, each in reversed([*enumerate(b)])],
+            frame(record(i, ece=each) for i, each in enumerate(a)),
+            frame(record(i, ece=each) for i, each in reversed([*enumerate(b)])),
             "ece",
         )
         test = ttest_rel(a, b)
         low, high = test.confidence_interval(0.95)
-        assert found[:4] == pytest.approx(((a - b).mean(), low, high, test.pvalue))
-        assert found.values == pytest.approx(a - b) and found.seeds == 5
+        *ends, values = astuple(found)
+        assert ends == pytest.approx([(a - b).mean(), low, high, test.pvalue])
+        assert values == pytest.approx(a - b) and found.seeds == 5
         assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
     # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
     by_hand = paired([1, 2, 3], [0, 0, 0])
-    assert by_hand[:3] == pytest.approx((2, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
+    half = pytest.approx(4.3027 / 3**0.5, abs=1e-4)
+    assert (by_hand.value, 2 - by_hand.low, by_hand.high - 2) == (2, half, half)
     assert not by_hand.excludes_zero
 
 
 def test_what_has_no_spread():
     """A single seed tells nothing; the same difference at each seed is beyond doubt."""
     alone = paired([1.0], [0.0])
-    assert alone == (1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
-    assert paired([1.5, 2.5], [1, 2]) == (0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
-    assert paired([1, 2], [1, 2]) == (0, 0, 0, 1.0, (0, 0))
+    assert alone == Difference(1.0, -math.inf, math.inf, 1.0, (1.0,)) and not alone.excludes_zero
+    assert paired([1.5, 2.5], [1, 2]) == Difference(0.5, 0.5, 0.5, 0.0, (0.5, 0.5))
+    assert paired([1, 2], [1, 2]) == Difference(0, 0, 0, 1.0, (0, 0))
 
 
 @pytest.mark.parametrize("mean", [-0.02, -0.004, 0.0, 0.009, 0.03])
@@ -91,11 +96,13 @@ def test_a_test_of_values_without_spread():
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [0, 2], [0, 0]])
 def test_what_cannot_be_compared(seeds):
     with pytest.raises(ValueError, match="expected the same seeds, each once"):
-        difference([record(s, ece=0.1) for s in (0, 1)], [record(s, ece=0.1) for s in seeds], "ece")
+        difference(*(frame(record(s, ece=0.1) for s in each) for each in ((0, 1), seeds)), "ece")
     with pytest.raises(ValueError, match="ece is undefined for some of these records"):
         paired([0.1, None], [0.1, 0.2])
     with pytest.raises(ValueError, match="posterior error on 'test' is not in these records"):
-        rank_correlation_with_posterior_error([record(0, **dict.fromkeys(RANKED, 0.1))], "test")
+        rank_correlation_with_posterior_error(
+            frame([record(0, **dict.fromkeys(RANKED, 0.1))]), "test"
+        )
 
 
 def test_holm_s_correction_is_closed_testing_with_bonferroni():
@@ -144,5 +151,5 @@ def test_rank_correlation_counts_pairs_in_the_same_order():
             for method, error, rank in zip(methods, errors, order, strict=True)
         ]
         d2 = sum((rank - i) ** 2 for i, rank in enumerate(order))
-        found = rank_correlation_with_posterior_error(rows, "test")
+        found = rank_correlation_with_posterior_error(frame(rows), "test")
         assert found == pytest.approx(dict.fromkeys(RANKED, 1 - 6 * d2 / 60))

@@ -8,7 +8,7 @@ from torch import nn
 from aslp_lib import AdaptiveAlpha, Technique
 from aslp_lib.aslp import perturbation as P
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.methods import METHODS
+from aslp_lib.methods import METHODS, Draws
 from aslp_lib.methods.aslp import ASLP_METHODS, ASLPOptions
 from aslp_lib.methods.constant_alpha import ConstantAlphaOptions
 from aslp_lib.metrics.counts import Counts
@@ -61,9 +61,10 @@ def test_steps_and_validations_move_the_levels():
     method.alphas.alpha.fill_(0.2)
     reference.alpha.fill_(0.2)
     counts = Counts.from_probabilities(torch.sigmoid(logits), labels)
+    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int)
     right = ((logits >= 0) == (labels == 1)).double().mean().item()
     for _ in range(3):
-        method.after_step(torch.arange(IMAGES), logits, labels)
+        method.after_step(torch.arange(IMAGES), logits, labels, draws)
         reference.update(torch.arange(IMAGES), logits, labels)
         method.after_validation(counts, nn.Identity())
         reference.observe(right)

@@ -24,9 +24,9 @@ IMAGES = 5
 SWITCHES = torch.tensor([0.1, 0.9, 0.5, 0.24, 0.2], dtype=torch.float64)
 
 
-def draws(rows=slice(None), partners=None, seed=10) -> Draws:
-    numbers = SWITCHES[rows], range(IMAGES)[rows], lambda image: seed + image
-    return Draws(*numbers, *([partners] if partners else []))
+def draws(rows=slice(None), seed=10, **options) -> Draws:
+    images = np.arange(IMAGES)[rows].tolist()
+    return Draws(SWITCHES[rows], images, lambda image: seed + image, **options)
 
 
 def made(name, **options):
@@ -237,6 +237,36 @@ def test_loss_and_gradient_are_those_of_the_formula(name, options, formula):
 
 
 @every_case
+def test_ignored_pixels_have_no_part(name, options, formula):
+    """The loss of an image's calibration error is that of its other pixels alone; other losses are
+    sums over pixels. SVLS is in test_svls.py."""
+    logits, labels = batch(2 if name == "regmixup" else 1)
+    index, valid = torch.arange(IMAGES), torch.rand(logits.shape) < 0.7
+    valid[1] = False  # an image without labels
+    method = made(name, **options)
+
+    def loss(z, y, valid=None, rows=slice(None)):
+        return method.loss(z, y, index[rows], draws(rows, valid=valid))
+
+    ours = loss(logits.requires_grad_(), labels.masked_fill(~valid, 0), valid)
+    (gradient,) = torch.autograd.grad(ours, logits)
+    assert (gradient[~valid] == 0).all() and gradient.isfinite().all()
+    logits = logits.detach()
+    other = torch.where(valid, logits, 5 - 3 * logits)
+    torch.testing.assert_close(loss(other, labels.masked_fill(~valid, 0), valid), ours)
+    if name in ("mmce", "ml1_ace", "ml1_ace_soft"):
+        parts = [
+            loss(*(part[i][valid[i]].view(1, 1, 1, -1) for part in (logits, labels)), rows=[i])
+            for i in range(IMAGES)
+            if valid[i].any()
+        ]
+        torch.testing.assert_close(ours, sum(parts))
+    elif name != "svls":
+        complement = loss(logits, labels.masked_fill(valid, 0), ~valid)
+        torch.testing.assert_close(ours + complement, loss(logits, labels))
+
+
+@every_case
 def test_rows_of_several_processes_are_those_of_one(name, options, formula):
     """Prepare rows and compute their loss per process, with partners from other processes.
 
@@ -255,7 +285,7 @@ def test_rows_of_several_processes_are_those_of_one(name, options, formula):
             asked.append(values.dtype)
             return before[values.dtype][rows]
 
-        part_draws = draws(rows, partners)
+        part_draws = draws(rows, partners=partners)
         seen, labels = method.prepare(images[rows], masks[rows], index[rows], part_draws)
         z = logits.unflatten(0, (copies, IMAGES))[:, rows].flatten(0, 1)
         losses.append(method.loss(z, labels.double(), index[rows], part_draws))
@@ -290,7 +320,7 @@ def test_its_state_survives_a_file(name):
     def go_on(method):
         network = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.constant_(network.weight, 2.0)
-        method.after_step(index, logits, (logits > 1).double())
+        method.after_step(index, logits, (logits > 1).double(), draws())
         method.after_update(network)
         method.after_validation(counts, network)
         method.finish(network)

@@ -50,7 +50,7 @@ def test_nothing_of_a_refused_batch_is_kept():
     for p, label in ((math.nan, 1), (0.5, 255)):
         with pytest.raises(ValueError, match="NaN or outside"):
             found.update(torch.full((1, 2), p), torch.full((1, 2), label))
-    with pytest.raises(ValueError, match=r"\(2, 1, 3, 3\) and labels \(2, 3, 3\)"):
+    with pytest.raises(ValueError, match=r"labels is \(2, 3, 3\); expected .*\(2, 1, 3, 3\)"):
         found.update(torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, 3))
     with pytest.raises(ValueError, match="nothing to count"):
         found.compute()

@@ -58,8 +58,7 @@ def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwis
 
 def test_a_score_that_the_set_does_not_have_has_no_interval():
     without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
-    assert not without.defined
-    assert np.isnan([without.low, without.high]).all()
+    assert np.isnan([without.value, without.low, without.high]).all()
 
 
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
@@ -99,10 +98,10 @@ def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
 
 def test_bad_arguments():
     counts, ece = random_counts(3), calibration.ece
-    first, other = (Counts(counts.table, names=tuple(names)) for names in ("abc", "abd"))
+    first, other = (counts.with_columns(names=[*names]) for names in ("abc", "abd"))
     for message, function, *arguments in (
         ("1; expected two or more", bounds, counts[:1], ece),
-        ("1; expected two or more", bounds, Counts(counts.table, groups=np.zeros(3)), ece),
+        ("1; expected two or more", bounds, counts.with_columns(groups=np.zeros(3)), ece),
         (r"\(3 and 2,", difference, counts, counts[:2], ece),
         (r"\(3 and 3, .* different names\)", difference, first, other, ece),
     ):

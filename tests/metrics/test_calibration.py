@@ -11,6 +11,7 @@ import torch
 
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import top_label
 
 OF = ["prediction", "foreground"]
 
@@ -98,7 +99,7 @@ def test_several_numbers_of_bins_at_once_end_where_one_by_one_does(grey_levels, 
         pixels = rng.integers(0, 10**6, grey_levels) * (rng.random(grey_levels) < 0.9)
         foreground = np.rint(pixels * np.clip(rate, 0, 1)).astype(np.int64)
         counts = Counts(np.stack([pixels - foreground, foreground])[None])
-        end = most = np.count_nonzero(calibration.forecast(counts, of).pixels)
+        end = most = np.count_nonzero(top_label(counts, of).pixels)
         for bins in range(2, most + 1):
             accuracy = calibration.reliability_equal_mass(counts, bins, of).accuracy
             if (np.diff(accuracy) < -1e-12).any():

@@ -17,7 +17,7 @@ from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 
 def random_counts(images, groups=None, seed=0):
     table = np.random.default_rng(seed).integers(0, 9, (images, 2, 256))
-    return Counts(table, groups=groups)
+    return Counts(table).with_columns(groups=groups)
 
 
 def over_all_signs(counts, bins, groups):
@@ -61,7 +61,7 @@ def test_a_divided_image_whose_parts_are_one_group_counts_as_the_image():
     """Scores of pooled pixels and means over images; the parts are halves of the same content."""
     whole = random_counts(12)
     groups = np.random.default_rng(1).permutation(np.repeat(np.arange(12), 2))
-    parts = Counts(whole.table[groups], groups=groups)
+    parts = Counts(whole.table[groups]).with_columns(groups=groups)
     assert noise_floor(parts) == pytest.approx(noise_floor(whole), rel=1e-12)
     assert noise_floor(Counts(parts.table)) < 0.8 * noise_floor(whole)
     ours, theirs = error_bounds(parts), error_bounds(whole)

@@ -6,11 +6,11 @@ tests/properties/test_metrics.py has every score from its definition, of any map
 import numpy as np
 import pytest
 
+from aslp_lib.maps import count
 from aslp_lib.metrics import SCORES, saliency
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.score import per_image
 from aslp_lib.metrics.structure import centroid
-from aslp_lib.prediction import maps
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_agreement_with_pysodmetrics(cases, case):
             "adaptive_f": f.get_results()["fm"]["adaptive"],
             "max_f_mean_pr": np.max(1.3 * p * r / np.maximum(0.3 * p + r, 1e-12)),
         }
-        ours = [maps.weighted_f(m, y) for m, y in zip(levels, labels, strict=True)]
+        ours = [count.weighted_f(m, y) for m, y in zip(levels, labels, strict=True)]
         np.testing.assert_allclose(ours, weighted.weighted_fms)
     else:
-        assert np.isnan(maps.weighted_f(levels[0], labels[0]))
+        assert np.isnan(count.weighted_f(levels[0], labels[0]))
     for name, value in theirs.items():
         assert SCORES[name].value(counts, 10) == pytest.approx(value, abs=1e-6), name
     if case == "faint":  # images whose best thresholds differ
@@ -98,7 +98,7 @@ def test_thresholds_of_many_images_are_worked_in_parts(cases):
 
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
-    for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "no weighted F")):
+    for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "column weighted_f")):
         assert np.isnan(SCORES[name].value(counts, bins=10))
         with pytest.raises(ValueError, match=missing):
             SCORES[name].function(counts)

@@ -23,7 +23,7 @@ def test_the_posterior_of_shapes_is_calibrated_and_their_labels_average_to_it():
 
 def test_bad_input():
     maps = np.zeros((1, 4), np.uint8)
-    with pytest.raises(ValueError, match=r"\(1, 4\).*\(1, 5\)"):
+    with pytest.raises(ValueError, match=r"\(1, 5\).*\(1, 4\)"):
         against_posterior(maps, np.zeros((1, 5)))
     with pytest.raises(ValueError, match="float64"):
         against_posterior(maps / 255, np.zeros((1, 4)))

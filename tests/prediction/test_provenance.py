@@ -14,9 +14,9 @@ from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
 from aslp_lib.data.folders import paper_layout
 from aslp_lib.evaluation.scores import evaluate_run
+from aslp_lib.maps.count import ReadOptions
 from aslp_lib.networks import DenseNetwork
 from aslp_lib.prediction import predict, provenance
-from aslp_lib.prediction.maps import ReadOptions
 from aslp_lib.recalibration import Temperature
 from aslp_lib.tensors import load_tensors, save_tensors
 
@@ -100,7 +100,7 @@ def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted,
     written = first.read_bytes()
     for other in (second.read_bytes(), written + b"\0"):  # another map, and the same one, edited
         first.write_bytes(other)
-        message = f"1 maps in .*SOD are not those that predict wrote, such as {first.stem};"
+        message = f"maps in .*SOD .* 1 changed since they were written, such as {first.stem};"
         with pytest.raises(ValueError, match=message):
             evaluate_run(run, data, QUICK, progress=False)
         assert again(run, data)

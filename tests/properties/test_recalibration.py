@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
-from aslp_lib.recalibration import RECALIBRATIONS, ImageRecalibration, Temperature
+from aslp_lib.recalibration import RECALIBRATIONS, Temperature
 
 VALUES = st.floats(0.01, 100)
-ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if not issubclass(kind, ImageRecalibration)]
+ON_COUNTS = [k for k, kind in RECALIBRATIONS.items() if not kind.needs_network]
 
 
 @st.composite
@@ -37,7 +37,7 @@ def quietly(fit):
 
 
 def fitted(counts) -> float:
-    return quietly(lambda: Temperature().fit(counts)).value
+    return quietly(lambda: Temperature().fit(counts)).value.item()
 
 
 def logit_of(level, levels):
@@ -73,7 +73,7 @@ def test_no_other_temperature_of_the_range_has_less_nll(counts, other, times, ra
 )
 def test_it_keeps_decisions_and_order_in_every_precision(dtype, logits, value):
     logits = torch.from_numpy(logits).to(dtype)
-    after = Temperature(value).apply(logits)
+    after = Temperature(value)(logits)
     # What is smaller than a half-precision number over 100 may round to 0, never over it.
     assert ((after > 0) <= (logits > 0)).all() and ((after < 0) <= (logits < 0)).all()
     large = logits.abs() > 1e-3
@@ -145,13 +145,13 @@ def test_no_fit_raises_the_nll_of_its_own_data(name, sets):
     if not kind.fits_corrupted:
         del sets[1:]
     assume(len({each.grey_levels for each in sets}) == 1)
-    fit = quietly(lambda: kind().fit(*sets[:1], *([sets[1:]] if sets[1:] else [])))
+    fit = quietly(lambda: kind().fit(sets[0], sets[1:]))
     totals = np.zeros(3)
     for number, each in enumerate(sets):
         # An image-wise fit gives clean pixels ten times the weight of corrupted ones.
         weight = getattr(kind, "clean_weight", 1.0) if number == 0 else 1.0
         rounded = calibration.nll(fit.apply_counts(each)) * each.pixels
-        before, changed = (nll_of_pixels(apply, each) for apply in (lambda z: z, fit.apply))
+        before, changed = (nll_of_pixels(apply, each) for apply in (lambda z: z, fit))
         totals += weight * np.array([before, changed, rounded])
     before, changed, rounded = totals
     assert changed <= before * (1 + 1e-9)

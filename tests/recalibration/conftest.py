@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from aslp_lib.course import recorded
-from aslp_lib.recalibration import CalibrationData
+from aslp_lib.training.recalibrate import CalibrationData
 from aslp_lib.training.validation import validate
 
 

@@ -11,7 +11,7 @@ from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
-from aslp_lib.recalibration.calibration_data import FEATURES, Images, map_features
+from aslp_lib.recalibration.features import FEATURES, Images, map_features
 
 
 def test_features_by_hand():

@@ -1,6 +1,7 @@
 """A temperature for each image, against scipy's distances and another solver of the same loss."""
 
 import math
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -15,14 +16,21 @@ from torchvision.transforms.v2.functional import resize
 from aslp_lib import networks
 from aslp_lib.data.shapes import Shapes
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration import Density, Temperature, density
+from aslp_lib.recalibration import Density, Temperature
 from aslp_lib.recalibration.base import IDENTITY
 from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.training import recalibrate
 
 
 @pytest.fixture(scope="module")
 def fitted(small):
-    return Density(neighbours=5).fit_on_images(small)
+    return density_of(small, neighbours=5)
+
+
+def density_of(trained, **parameters):
+    unfitted = Density(**parameters, references=trained.references)
+    fitted = unfitted.fit(trained.counts_with_features)
+    return fitted.attach(trained.network, trained.network.pooled_features)
 
 
 def validation_of(trained):
@@ -61,14 +69,14 @@ def test_weights_are_another_solver_s_of_the_logits_themselves(small, fitted):
     assert fitted.weights == pytest.approx(expected, abs=5e-3)
     assert np.abs(expected[1:]).max() > 0.02
     temperatures = np.exp(-(expected[0] + standard.numpy() @ expected[1:]))
-    assert fitted.temperatures(images, network).numpy() == pytest.approx(temperatures, rel=2e-2)
+    assert fitted.temperatures(images).numpy() == pytest.approx(temperatures, rel=2e-2)
 
 
 def test_images_of_a_batch_have_temperatures_of_their_own(small, fitted):
     images, logits = validation_of(small)
-    together = fitted.apply_on_images(logits, images, small.network)
+    together = fitted(logits, images)
     for i in (0, 5):
-        alone = fitted.apply_on_images(logits[i : i + 1], images[i : i + 1], small.network)
+        alone = fitted(logits[i : i + 1], images[i : i + 1])
         # Distances are divided by small deviations, which enlarges rounding.
         torch.testing.assert_close(together[i : i + 1], alone, rtol=1e-3, atol=1e-4)
         ratio = logits[i] / together[i]
@@ -81,34 +89,36 @@ def test_without_a_difference_between_images_it_is_one_temperature(small, copies
     same = [0] * copies
     data = replace(small.data, validation=Subset(small.data.validation, same))
     counts = small.counts[np.array(same)]
-    fitted = Density().fit_on_images(replace(small, data=data, validate=lambda _: counts))
-    assert fitted.weights[1:] == pytest.approx([0, 0, 0], abs=1e-6)
-    assert fitted.deviations == (1, 1, 1)
-    value = Temperature().fit(counts).value
+    fitted = density_of(replace(small, data=data, validate=lambda _: counts))
+    assert fitted.weights[1:].tolist() == pytest.approx([0, 0, 0], abs=1e-6)
+    assert fitted.deviations.tolist() == [1, 1, 1]
+    value = Temperature().fit(counts).value.item()
     image = small.data.validation[0][0][None]
-    assert fitted.temperatures(image, small.network).item() == pytest.approx(value, rel=1e-5)
+    assert fitted.temperatures(image).item() == pytest.approx(value, rel=1e-5)
     assert f"T = {value:.3f} at mean distances, times 1.00, 1.00, 1.00" in fitted.describe()
 
 
 def test_a_temperature_stays_in_the_range_however_far_an_image_lies(small, fitted):
     images, logits = validation_of(small)
     for sign, end in ((-1, 100.0), (1, 0.01)):
-        far = replace(fitted, weights=(0.0, sign * 10.0, 0.0, 0.0), means=(-1.0, 0.0, 0.0))
-        np.testing.assert_allclose(far.temperatures(images, small.network), end, rtol=1e-9)
+        weights, means = (0.0, sign * 10.0, 0.0, 0.0), (-1.0, 0.0, 0.0)
+        far = Density(5, weights, means, fitted.deviations, references=fitted.references)
+        far.attach(small.network, small.network.pooled_features)
+        np.testing.assert_allclose(far.temperatures(images), end, rtol=1e-9)
     right = Counts.from_probabilities(torch.sigmoid(logits), (logits > 0).float())
     with pytest.warns(RuntimeWarning, match="0.01 is used"):
-        separate = Density().fit_on_images(replace(small, validate=lambda _: right))
-    np.testing.assert_allclose(separate.temperatures(images, small.network), 0.01, rtol=1e-9)
+        separate = density_of(replace(small, validate=lambda _: right))
+    np.testing.assert_allclose(separate.temperatures(images), 0.01, rtol=1e-9)
 
 
 def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
     """Evenly spread over the set, without augmentation, and at their size, of which a training set
     may have another; all are neighbours, where there are fewer than asked for."""
-    monkeypatch.setattr("aslp_lib.recalibration.density.REFERENCES", 4)
+    monkeypatch.setattr("aslp_lib.training.recalibrate.REFERENCES", 4)
     for size in (48, 40, 64):
         train = Shapes("train", 12, 0, size=size, augment=True)
         data = replace(small.data, train=train)
-        fitted = Density(neighbours=99).fit_on_images(replace(small, data=data))
+        fitted = density_of(replace(small, data=data), neighbours=99)
         images = torch.stack([train.load(i)[0] for i in (0, 4, 7, 11)])
         reduced = resize(images.float(), [48, 48], antialias=True).round()
         expected = directions(small.network, reduced.to(torch.uint8))
@@ -116,56 +126,32 @@ def test_training_images_are_seen_as_validation_images_are(small, monkeypatch):
             torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-3)
 
 
-def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough(fitted):
-    assert (Density().neighbours, density.REFERENCES) == (10, 500)
+def test_it_compares_ten_neighbours_of_500_images_and_one_may_be_enough():
+    assert (Density().neighbours, recalibrate.REFERENCES) == (10, 500)
     assert Density(neighbours=1).describe() == IDENTITY
-    copies = tuple(features.clone() for features in fitted.references)
-    assert replace(fitted, references=copies) != fitted  # tensors are not compared
 
 
 def test_networks_without_features_and_sets_without_images_are_refused(small, fitted):
     with pytest.raises(ValueError, match="Linear names no features to measure"):
-        Density().fit_on_images(replace(small, network=torch.nn.Linear(1, 1)))
+        replace(small, network=torch.nn.Linear(1, 1)).fit(Density)
     nothing = replace(small.data, train=Subset(small.data.train, []))
     with pytest.raises(ValueError, match="there are no training images"):
-        Density().fit_on_images(replace(small, data=nothing))
+        replace(small, data=nothing).fit(Density)
+    with pytest.raises(ValueError, match=r"references of 0 stages, .* columns groups; expected"):
+        Density().fit(small.counts.with_columns(groups=np.arange(12)))
     images, logits = validation_of(small)
-    for other in (torch.nn.Identity(), networks.build("mobilenet_v2").eval()):
-        with pytest.raises(ValueError, match="fitted on other features than those of"):
-            fitted.apply_on_images(logits, images, other)
+    other = networks.build("mobilenet_v2").eval()
+    with pytest.raises(ValueError, match="fitted on other features than those of"):
+        copy(fitted).attach(other, other.pooled_features)(logits, images)
+    with pytest.raises(TypeError, match="'density' has no network with features; expected"):
+        copy(fitted).attach(torch.nn.Identity())(logits, images)
 
 
-@pytest.mark.parametrize(
-    ("name", "change", "message"),
-    [
-        ("weights", lambda t: t[:-1], "3 stages are 3 weights"),
-        ("weights", lambda t: t.float(), "weights is torch.float32"),
-        ("weights", lambda t: t * math.nan, "weight is nan"),
-        ("weights", lambda t: 99 + 0 * t, "weights are .99.* expected .* at most 10"),
-        ("means", lambda t: t[None], r"means is .*\(1, 3\); expected a vector"),
-        ("means", lambda t: t * math.inf, "mean is -?inf"),
-        ("deviations", lambda t: 0 * t, "not positive"),
-        ("references.1", lambda t: t.double(), "references are torch.float64"),
-        ("references.1", lambda t: t[0], "references are torch.float32 of shape"),
-        ("references.1", lambda t: t[:0], "references are torch.float32 of shape"),
-        ("references.2", lambda t: t / (torch.arange(t.shape[1]) > 0), "NaN or infinity"),
-        ("references.3", lambda t: torch.ones(2, 2), "4 stages are 4 weights"),
-        ("colour", lambda t: torch.ones(2, 2), "references.3"),
-        ("version", 2, "of version 2"),
-        ("kind", "temperature_scaling", "holds the recalibration 'temperature_scaling'"),
-        ("neighbours", 0, "neighbours is 0"),
-        ("neighbours", True, "neighbours is True"),
-        ("colour", 1, "colour"),
-    ],
-)
-def test_a_file_of_other_tensors_or_facts_is_refused(tmp_path, fitted, name, change, message):
+def test_a_file_without_the_references_of_a_stage_is_refused(tmp_path, fitted):
     path = tmp_path / "density.safetensors"
     fitted.save(path)
     tensors, facts = load_tensors(path)
-    if callable(change):
-        tensors[name] = change(tensors.get(name))
-    else:
-        facts[name] = change
-    save_tensors(path, tensors, facts)
-    with pytest.raises(ValueError, match=f"density.safetensors cannot be used.*{message}"):
-        Density.load(path)
+    for wrong in ({"colour": torch.zeros(1)}, {"reference_5": torch.zeros(1, 1)}):
+        save_tensors(path, tensors | wrong, facts)
+        with pytest.raises(ValueError, match=r"density.safetensors cannot be used as the"):
+            Density.load(path)

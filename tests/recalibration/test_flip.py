@@ -13,5 +13,5 @@ def test_a_network_that_sees_no_difference_is_left_as_it_is():
     values = [-torch.inf, -80.0, -17.5, -3.0, 0.0, 2.0, 17.5, 80.0, 1e4, torch.inf, torch.nan]
     logits = torch.tensor(values).view(1, 1, -1, 1)
     images = torch.zeros(1, 3, len(values), 1, dtype=torch.uint8)
-    after = Flip().apply_on_images(logits, images, lambda _: logits.double())
+    after = Flip().attach(lambda _: logits.double())(logits, images)
     torch.testing.assert_close(after, logits, equal_nan=True)

@@ -1,7 +1,6 @@
 """Image-wise shrinkage, against its formulas written out and a loss computed otherwise."""
 
 import re
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from itertools import product
 
@@ -12,7 +11,7 @@ import torch
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.recalibration import ImageWiseShrinkage, ImageWiseTemperature, Temperature
-from aslp_lib.recalibration.calibration_data import map_features
+from aslp_lib.recalibration.features import map_features
 
 KINDS = [ImageWiseShrinkage, ImageWiseTemperature]
 
@@ -83,12 +82,22 @@ def probabilities(kind, p, u):
     return p ** np.exp(-u) / (p ** np.exp(-u) + (1 - p) ** np.exp(-u))
 
 
+def arrays(fit):
+    return {name: tensor.numpy() for name, tensor in fit.state_dict().items()}
+
+
+def levels_of(fit, features):
+    return fit.levels(torch.from_numpy(features)).numpy()
+
+
 def price(fit, sets, w):
     """The loss of weights (2, 6), a pixel at a time."""
+    held = arrays(fit)
     total, importance = 0.0, 0.0
     for number, (logits, labels) in enumerate(sets):
         z, y = (each.flatten(1).double().numpy() for each in (logits, labels))
-        phi = ((map_features(z) - fit.means) / fit.deviations).clip(fit.lowest, fit.highest)
+        standard = (map_features(z) - held["means"]) / held["deviations"]
+        phi = standard.clip(held["lowest"], held["highest"])
         u = np.column_stack([np.ones(len(phi)), phi]) @ w.T
         p = probabilities(type(fit), 1 / (1 + np.exp(-z)), np.where(z > 0, u[:, :1], u[:, 1:]))
         nll = -np.log(np.where(y == 1, p, 1 - p))
@@ -103,7 +112,7 @@ def test_the_fit_is_the_best_by_a_loss_computed_pixel_by_pixel(fitted):
     and of each weight alone."""
     assert type(fitted).clean_weight == 10  # as in price
     sets = [images(), corrupted()]
-    best = np.array([fitted.foreground, fitted.background])
+    best = np.stack([fitted.foreground.numpy(), fitted.background.numpy()])
     at_best = price(fitted, sets, best)
     unchanged = np.zeros_like(best)
     unchanged[:, 0] = {ImageWiseShrinkage: -3.0, ImageWiseTemperature: 0.0}[type(fitted)]
@@ -122,14 +131,13 @@ def test_features_are_standardised_over_clean_images_and_held_to_the_range_of_al
     )
     np.testing.assert_allclose(fitted.means, clean.mean(axis=0), atol=0.01)  # counts round
     np.testing.assert_allclose(fitted.deviations, clean.std(axis=0), atol=0.01)
-    every = (np.concatenate([clean, others]) - fitted.means) / fitted.deviations
+    means, deviations, lowest, highest = [*arrays(fitted).values()][2:]
+    every = (np.concatenate([clean, others]) - means) / deviations
     ends = np.quantile(every, [0.005, 0.995], axis=0)
-    np.testing.assert_allclose([fitted.lowest, fitted.highest], ends, atol=0.02)
+    np.testing.assert_allclose([lowest, highest], ends, atol=0.02)
     unlike = map_features(np.full((1, 9), -1e4))
-    inside = np.array(fitted.means) + np.array(fitted.deviations) * np.clip(
-        (unlike - fitted.means) / fitted.deviations, fitted.lowest, fitted.highest
-    )
-    np.testing.assert_allclose(fitted.levels(unlike), fitted.levels(inside))
+    inside = means + deviations * np.clip((unlike - means) / deviations, lowest, highest)
+    np.testing.assert_allclose(levels_of(fitted, unlike), levels_of(fitted, inside))
 
 
 def test_it_corrects_what_differs_between_images(fitted):
@@ -137,27 +145,27 @@ def test_it_corrects_what_differs_between_images(fitted):
     logits, labels = images(40, seed=2)
     one = Temperature().fit(counted(*images()))
     before, after, with_one = (
-        calibration.nll(counted(each, labels))
-        for each in (logits, fitted.apply(logits), one.apply(logits))
+        calibration.nll(counted(each, labels)) for each in (logits, fitted(logits), one(logits))
     )
     assert after < with_one < before
-    levels = fitted.levels(map_features(logits.flatten(1).double().numpy()))
+    levels = levels_of(fitted, map_features(logits.flatten(1).double().numpy()))
     assert np.corrcoef(levels.mean(axis=1), np.arange(40))[0, 1] > 0.9
 
 
 def test_each_image_is_changed_by_itself(fitted):
     logits, _ = images(7, seed=3)
     order = torch.tensor([4, 0, 6])
-    torch.testing.assert_close(fitted.apply(logits[order]), fitted.apply(logits)[order])
+    torch.testing.assert_close(fitted(logits[order]), fitted(logits)[order])
     words = {
         ImageWiseShrinkage: ("s = 0.881", "s = 0.731"),
         ImageWiseTemperature: ("T = 7.389", "T = 2.718"),
     }[type(fitted)]
     zeros = (0.0,) * 5
-    usual = replace(fitted, foreground=(2.0, *zeros), background=(1.0, *zeros))
+    numbers = [*arrays(fitted).values()][2:]
+    usual = type(fitted)((2.0, *zeros), (1.0, *zeros), *numbers)
     assert re.findall(r"[sT] = [\d.]+", usual.describe()) == [*words]
     # Beyond the range of the exponential function, the ends of the range apply.
-    extreme = replace(fitted, foreground=(1e6, *zeros), background=(-1e6, *zeros))
+    extreme = type(fitted)((1e6, *zeros), (-1e6, *zeros), *numbers)
     ends = {ImageWiseShrinkage: ["1.000", "0.000"], ImageWiseTemperature: ["100.000", "0.010"]}
     assert re.findall(r"[\d.]+\d", extreme.describe()) == ends[type(fitted)]
 
@@ -166,8 +174,8 @@ def test_images_alike_and_images_without_pixels(fitted):
     logits, labels = images(1)
     alike = counted(logits.expand(3, -1, -1, -1), labels.expand(3, -1, -1, -1))
     fit = type(fitted)().minimise(alike)
-    assert fit.deviations == (1.0,) * 5
-    assert torch.isfinite(fit.apply(logits)).all()
+    assert fit.deviations.tolist() == [1.0] * 5
+    assert torch.isfinite(fit(logits)).all()
     table = counted(*images(3)).table.copy()
     table[1] = 0
     after = fitted.apply_counts(Counts(table)).table

@@ -13,8 +13,8 @@ from processes import launch
 from aslp_lib.cli import main
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded
-from aslp_lib.data.images import read_map
 from aslp_lib.files import write
+from aslp_lib.maps.read import read_map
 from aslp_lib.prediction import predict
 from aslp_lib.recalibration import RECALIBRATIONS, Logistic, Temperature
 from aslp_lib.runs import MethodFolder, Run, Variant
@@ -37,7 +37,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     names = ["bce", "bce+temperature_scaling", "bce+flip"]
     metrics = json.loads(run.metrics.read_text())
     assert all(list(rows) == names for rows in metrics.values())
-    fitted = Temperature.load(run.path / "bce" / "temperature_scaling.json")
+    fitted = Temperature.load(run.path / "bce" / "temperature_scaling.safetensors")
     page = run.report.read_text()
     assert (
         f"BCE + temperature scaling: T = {fitted.value:.3f}; the network decides as before" in page
@@ -47,7 +47,7 @@ def test_a_recalibrated_method_is_a_method_of_its_own(elsewhere):
     network = predict.load_network(run.settings, "bce", run.method("bce").weights)
     data = run.settings.load_data()
     again = Temperature().fit(validate(network, data.validation, run.settings))
-    assert fitted.value == pytest.approx(again.value, rel=1e-4)
+    assert fitted.value == pytest.approx(float(again.value), rel=1e-4)
     # The synthetic set's images have the network's size, so that no map is resized.
     maps, test = run.maps(Variant("bce", "temperature_scaling"), "test"), data.tests["test"]
     with torch.inference_mode():
@@ -79,10 +79,10 @@ def test_a_run_killed_between_training_and_fitting_goes_on(tmp_path, monkeypatch
         with pytest.raises(KeyboardInterrupt):
             train(cut)
     assert cut.weights.exists()
-    with pytest.raises(FileNotFoundError, match=r"no .*logistic\.json.*[Tt]rain BCE to its end"):
+    with pytest.raises(FileNotFoundError, match=r"no .*logistic\..*[Tt]rain BCE to its end"):
         predict.predict_run(settings, settings.load_data(), "bce", cut)
     train(cut)
-    for file in ("weights.safetensors", "logistic.json"):
+    for file in ("weights.safetensors", "logistic.safetensors"):
         assert (cut.path / file).read_bytes() == (whole.path / file).read_bytes()
 
 
@@ -103,7 +103,7 @@ def test_two_processes_fit_and_predict_what_one_does(tmp_path):
     launch(fit_and_predict, tmp_path / "two")
     one, two = MethodFolder(tmp_path / "one"), MethodFolder(tmp_path / "two")
     fitted = [Temperature.load(f.recalibration("temperature_scaling")).value for f in (one, two)]
-    assert fitted[0] == pytest.approx(fitted[1], rel=1e-4)
+    assert fitted[0] == pytest.approx(float(fitted[1]), rel=1e-4)
     paths = {path.relative_to(one.path) for path in one.path.rglob("*")}
     assert paths == {path.relative_to(two.path) for path in two.path.rglob("*")}
     maps = [path for path in paths if path.suffix == ".png"]

@@ -204,7 +204,7 @@ def test_every_row_is_one_process_s_and_its_partner_is_the_row_before_it(
         owned.append(whole[part].ravel().tolist())
         if images:
             held = whole[part] if owned[-1] else whole[:1]
-            partners = distributed.rows_before(held, part, images, Rank(rank, ranks))
+            partners = distributed.rows_before(held, images, Rank(rank, ranks))
             assert len(partners) == len(held)
             before += partners[: len(owned[-1])].ravel().tolist()
     assert list(itertools.chain(*owned)) == whole.ravel().tolist()

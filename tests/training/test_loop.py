@@ -234,11 +234,11 @@ def test_no_step_reads_the_device(monkeypatch, method):
     network = networks.build("tiny").to("meta")
     remembers = settings.method(method, 6).to("meta")
     remembers.begin(network)
-    state = TrainingState(network, remembers)
     optimizer = torch.optim.SGD([{"params": network.parameters(), "peak": 0.1}], lr=0.1)
+    state = TrainingState(network, remembers, optimizer, network)
     batches = Batches(settings.load_data().train, 0, accelerator)
     bar = tqdm(file=io.StringIO())
-    loop.run_epoch(0, settings, batches, network, optimizer, state, bar)
+    loop.run_epoch(0, settings, batches, state, bar)
     assert len(reads) == 2 * (1 + len(state.method.per_image())) + 1
     with pytest.raises(RuntimeError, match="meta"):
         reads[0].item()

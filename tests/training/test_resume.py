@@ -93,8 +93,8 @@ def test_only_the_main_process_writes_when_a_run_goes_on(tmp_path):
     folder = MethodFolder(tmp_path / "run")
     fit(SHORT, folder=folder)
     folder.log.unlink()
-    _, optimizer, state = loop.prepare(SHORT, "calibration", 20, accelerator_for(SHORT))
-    checkpoints.restore(folder, SHORT, state, optimizer)
+    state = loop.prepare(SHORT, "calibration", 20, accelerator_for(SHORT))
+    checkpoints.restore(folder, SHORT, state)
     assert len(state.log) == SHORT.epochs
     assert not folder.log.exists()
     fit(SHORT, folder=folder)

@@ -11,6 +11,7 @@ from aslp_lib.course.figures.panels import new_panels
 from aslp_lib.evaluation.figures.style import GREY, ink, legend_below, looks, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import Of
 
 POSTERIOR_BINS = 8
 
@@ -22,7 +23,7 @@ def readings(counts: Counts, title: str) -> Figure:
     A dot shows the frequency of the outcome in a bin over the bin's mean probability; the larger
     the dot, the more pixels the bin has. A bar leads to it from the diagonal.
     """
-    columns: tuple[tuple[calibration.Of, str, str], ...] = (
+    columns: tuple[tuple[Of, str, str], ...] = (
         ("prediction", "confidence max(f, 1 − f), %", "accuracy, %"),
         ("foreground", "f = P(y=1), %", "share of foreground, %"),
     )

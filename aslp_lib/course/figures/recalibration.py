@@ -40,7 +40,7 @@ def nll_over_temperature(sets: Mapping[str, Counts], title: str) -> Figure:
     for (label, counts), (colour, line, mark), width in zip(
         sets.items(), looks(), line_widths(len(sets)), strict=False
     ):
-        best = Temperature().fit(counts).value
+        best = Temperature().fit(counts).value.item()
         at_one, least = _nll(counts, np.array([1.0, best]))
         axis.plot(TEMPERATURES, _nll(counts, TEMPERATURES), line, color=colour, label=label)
         axis.plot(best, least, mark, color=colour, markersize=5 * width, markeredgecolor="black")

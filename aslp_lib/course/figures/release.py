@@ -13,7 +13,7 @@ from aslp_lib.course.figures.panels import new_panels, picture_grid
 from aslp_lib.course.models.release import Spans
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.evaluation.figures.style import BLUE, ORANGE, ink, legend_below, themed
-from aslp_lib.metrics.counts import min_max
+from aslp_lib.maps.write import min_max
 
 
 @themed

@@ -135,7 +135,7 @@ def train(
 def predict(network: nn.Module, cells: Cells, fit: Recalibration | None = None) -> Tensor:
     """Predict the foreground probability of each pixel, recalibrated by `fit` if it is given."""
     logits = network(cells.images)
-    return (fit.apply(logits) if fit else logits).sigmoid()
+    return (fit(logits) if fit else logits).sigmoid()
 
 
 def count(network: nn.Module, cells: Cells, fit: Recalibration | None = None) -> Counts:

@@ -17,13 +17,13 @@ from typing import Any
 from zipfile import ZIP_LZMA, ZipFile
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS, Settings, default_preset
 from aslp_lib.experiments import records
-from aslp_lib.experiments.records import Record
 from aslp_lib.files import write
 from aslp_lib.prediction.predict import load_network
 from aslp_lib.runs import read_log
@@ -86,7 +86,7 @@ def position(name: str, value: object, options: Collection[object]) -> int:
 
 
 @cache
-def read_results(name: str) -> list[Record]:
+def read_results(name: str) -> pd.DataFrame:
     """Read the records of a comparison over seeds, such as "comparison_shapes", once a process.
 
     Raises:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from aslp_lib.evaluation.figures.reliability import describe, name_directions
 from aslp_lib.evaluation.figures.style import (
@@ -19,7 +20,6 @@ from aslp_lib.evaluation.figures.style import (
     new_figure,
     plain,
     themed,
-    titled,
 )
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.calibration import Reliability
@@ -48,14 +48,18 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
         methods: label -> reliability table of the same set.
         title: name of the set.
     """
-    figure = new_figure(6.4, 4.2, titled("Calibration error", title))
+    figure = new_figure(6.4, 4.2, "Calibration error", title)
     axis = figure.subplots()
     shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
-    for table, (colour, line, mark), width in zip(
-        methods.values(), looks(), line_widths(len(methods)), strict=False
+    for (label, table), (colour, line, mark), width in zip(
+        methods.items(), looks(), line_widths(len(methods)), strict=False
     ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
-        axis.plot(x, y, line, color=colour, linewidth=width)
+        over, under = 100 * table.over, 100 * table.under
+        text = f"{label}: ECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
+        # Only the legend shows these marks: those of the bins have areas of their own.
+        look: Any = {"marker": mark, "markevery": [], "label": plain(text, WIDEST)}
+        axis.plot(x, y, line, color=colour, linewidth=width, **look)
         axis.scatter(x, y, s=10 + MARKER_AREA * table.share, marker=mark, color=colour, linewidth=0)
         if table.low is not None and table.high is not None:
             ends = (x - 100 * end for end in (table.high, table.low))
@@ -68,12 +72,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
     )
     axis.margins(y=0.12)  # leaves room for the words
     name_directions(axis)
-    errors = [
-        f"{label}: ECE {100 * (t.over + t.under):.1f} % = {100 * t.over:.1f} over + "
-        f"{100 * t.under:.1f} under"
-        for label, t in methods.items()
-    ]
-    _legend(figure, errors, marks=True)
+    _legend(figure, axis)
     notes = [f"{label}: {describe(table)}" for label, table in methods.items()]
     figure.set_label(f"Confidence minus accuracy over confidence, {title}. {'; '.join(notes)}.")
     return figure
@@ -93,37 +92,34 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(7.2, 3.7, titled("Detection of the foreground", title))
+    figure = new_figure(7.2, 3.7, "Detection of the foreground", title)
     left, right = figure.subplots(1, 2)
     notes = []
     for (label, counts), (colour, line, _), width in zip(
         methods.items(), looks(), line_widths(len(methods)), strict=False
     ):
         precision, recall = saliency.precision_recall(counts)
-        left.plot(recall, precision, line, color=colour, linewidth=width)
-        right.plot(*saliency.roc(counts), line, color=colour, linewidth=width)
         areas = saliency.average_precision(counts), saliency.auc(counts)
         notes.append(f"{label}: AP {areas[0]:.2f}, AUC {areas[1]:.2f}")
+        look: Any = {"color": colour, "linewidth": width, "label": plain(notes[-1], WIDEST)}
+        left.plot(recall, precision, line, **look)
+        right.plot(*saliency.roc(counts), line, **look)
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
     left.set(xlabel="recall", ylabel="precision")
     right.plot([0, 1], [0, 1], ":", color=GREY)
     right.set(xlabel="false positive rate", ylabel="true positive rate")
-    _legend(figure, notes)
+    _legend(figure, left)
     figure.set_label(f"Precision-recall and ROC curves, {title}. {'; '.join(notes)}.")
     return figure
 
 
-def _legend(figure: Figure, labels: Sequence[str], *, marks: bool = False) -> None:
+def _legend(figure: Figure, axis: Axes) -> None:
     """Draw the legend of the methods below the axes, where it hides no curve."""
-    handles = [
-        Line2D([], [], color=colour, linestyle=line, marker=mark if marks else None)
-        for _, (colour, line, mark) in zip(labels, looks(), strict=False)
-    ]
+    handles, labels = axis.get_legend_handles_labels()
     # A character takes 0.08 inches; the sample of the line and its margins take 0.7 inches.
     widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
-    texts = [plain(label, WIDEST) for label in labels]
-    draw_legend(figure, handles, texts, widest, handlelength=3.5)
+    draw_legend(figure, handles, labels, widest, handlelength=3.5)
 
 
 @themed
@@ -142,7 +138,7 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, titled("Images", title))
+    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Images", title)
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 SIDE = 1.5
 """Width and height of an image in inches."""
+LIMIT = 0.3
+"""Error of a pixel at which the colours saturate."""
 
 
 @themed
@@ -41,22 +45,14 @@ def gallery(
         indices: indices of the images in the set.
         maps: label -> (H, W) uint8 maps, in the order of `indices`.
     """
-    columns = _known(dataset, indices)
-    columns |= {label: [m / 255 for m in stack] for label, stack in maps.items()}
-    figure = _grid(columns, {})
-    figure.set_label(
-        f"{len(indices)} images of {dataset.name}, a row each, from left to right: "
-        f"{', '.join(columns)}. White is foreground; the greyer a map, the lower its confidence."
-    )
-    return figure
+    columns = {label: [m / 255 for m in stack] for label, stack in maps.items()}
+    note = "White is foreground; the greyer a map, the lower its confidence"
+    return _grid(dataset, indices, columns, note)
 
 
 @themed
 def error_maps(
-    dataset: SaliencySet,
-    indices: Sequence[int],
-    maps: Mapping[str, Sequence[np.ndarray]],
-    limit: float = 30,
+    dataset: SaliencySet, indices: Sequence[int], maps: Mapping[str, Sequence[np.ndarray]]
 ) -> Figure:
     """Draw where the methods are overconfident or underconfident, beside image and prediction.
 
@@ -75,39 +71,32 @@ def error_maps(
         dataset: set of the images.
         indices: indices of the images in the set.
         maps: label -> (H, W) uint8 maps, in the order of `indices`.
-        limit: error in percentage points at which the colours saturate.
     """
-    columns = _known(dataset, indices)
     posterior = getattr(dataset, "posterior", None)
-    errors, notes = {}, []
-    for label, stack in maps.items():
-        columns[label] = [m / 255 for m in stack]
-        columns[f"{label}, error"] = errors[f"{label}, error"] = [
-            local_calibration_error(p, dataset.mask(i))
-            if posterior is None
-            else pixel_calibration_error(p, posterior[i])
-            for i, p in zip(indices, columns[label], strict=True)
-        ]
-        over = np.concatenate([100 * error.ravel() for error in errors[f"{label}, error"]])
-        notes.append(
-            f"{label} is overconfident by {np.maximum(over, 0).mean():.1f} and underconfident by "
-            f"{np.maximum(-over, 0).mean():.1f} points in the mean"
-        )
+    columns: dict[str, Sequence[np.ndarray]] = {}
+    notes, scales = [], {}
     minus = "confidence − P(decision is right)"
     if posterior is None:
         minus = "confidence − accuracy, averaged over the neighbourhood"
     over_colour, under_colour = directions()
     colours = LinearSegmentedColormap.from_list("error", [under_colour, "white", over_colour])
-    norm = Normalize(-limit / 100, limit / 100)
-    figure = _grid(columns, dict.fromkeys(errors, (colours, norm)))
-    grid = np.array(figure.axes).reshape(len(indices), len(columns))
-    for axes, title in zip(grid.T, columns, strict=True):
-        for axis, error in zip(axes, errors.get(title, ()), strict=False):
-            over, under = (100 * np.maximum(sign * error, 0).mean() for sign in (1, -1))
-            axis.annotate(
-                f"{over:.1f} over, {under:.1f} under", (0.5, -0.03), xycoords="axes fraction",
-                ha="center", va="top",
-            )  # fmt: skip
+    norm = Normalize(-LIMIT, LIMIT)
+    for label, stack in maps.items():
+        columns[label] = [m / 255 for m in stack]
+        columns[f"{label}, error"] = errors = [
+            local_calibration_error(p, dataset.mask(i))
+            if posterior is None
+            else pixel_calibration_error(p, posterior[i])
+            for i, p in zip(indices, columns[label], strict=True)
+        ]
+        over, under = _parts(np.concatenate([error.ravel() for error in errors]))
+        scales[f"{label}, error"] = colours, norm
+        notes.append(
+            f"{label} is overconfident by {over:.1f} and underconfident by {under:.1f} points in "
+            "the mean"
+        )
+    note = f"The error is {minus}: {'; '.join(notes)}"
+    figure = _grid(dataset, indices, columns, note, scales)
     figure.set_figheight(figure.get_figheight() + 0.6)
     figure.colorbar(
         ScalarMappable(norm, colours),
@@ -118,12 +107,12 @@ def error_maps(
         format=FuncFormatter(lambda x, _: f"{100 * x:+.0f}"),
         label=f"underconfident   ←   {minus}, percentage points   →   overconfident",
     )
-    figure.set_label(
-        f"{len(indices)} images of {dataset.name}, a row each, from left to right: "
-        f"{', '.join(columns)}. The error is {minus}: "
-        f"{'; '.join(notes)}."
-    )
     return figure
+
+
+def _parts(error: np.ndarray) -> list[float]:
+    """Return the mean overconfidence and underconfidence of an error, in percentage points."""
+    return [float(100 * np.nanmean(np.maximum(sign * error, 0))) for sign in (1, -1)]
 
 
 def pixel_calibration_error(probability: np.ndarray, posterior: np.ndarray) -> np.ndarray:
@@ -155,38 +144,55 @@ def local_calibration_error(
 
     Args:
         probability: predicted P(y = 1), shape (H, W).
-        mask: label, shape (H, W), 0 or 1.
+        mask: label, shape (H, W), 0 or 1; a larger one for pixels to ignore, whose error is NaN.
         radius: standard deviation of the Gaussian, as a share of the longer side.
     """
     from scipy.ndimage import gaussian_filter
 
     confidence = np.maximum(probability, 1 - probability)
-    correct = (probability >= 0.5) == (mask >= 0.5)
-    return np.asarray(gaussian_filter(confidence - correct, radius * max(mask.shape)))
-
-
-def _known(dataset: SaliencySet, indices: Sequence[int]) -> dict[str, list[np.ndarray]]:
-    """Return the columns of what is known of the images: themselves, masks and posteriors."""
-    columns: dict[str, list[np.ndarray]] = {
-        "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
-        "mask": [dataset.mask(i) for i in indices],
-    }
-    if (posterior := getattr(dataset, "posterior", None)) is not None:
-        columns["true P(y=1)"] = [posterior[i] for i in indices]
-    return columns
+    error = confidence - ((probability >= 0.5) == (mask >= 0.5))
+    average = partial(gaussian_filter, sigma=radius * max(mask.shape))
+    labelled = mask <= 1
+    if labelled.all():
+        return np.asarray(average(error))
+    averages = average(np.where(labelled, error, 0)) / average(labelled.astype(np.float64))
+    return np.where(labelled, averages, np.nan)
 
 
 def _grid(
-    columns: Mapping[str, Sequence[np.ndarray]], scales: Mapping[str, tuple[Colormap, Normalize]]
+    dataset: SaliencySet,
+    indices: Sequence[int],
+    maps: Mapping[str, Sequence[np.ndarray]],
+    note: str,
+    scales: Mapping[str, tuple[Colormap, Normalize]] = MappingProxyType({}),
 ) -> Figure:
-    """Draw columns of pictures under their titles, in grey unless `scales` has their colours."""
-    rows = len(next(iter(columns.values())))
-    figure = new_figure(SIDE * len(columns), SIDE * rows + 0.5, None)
-    grid = figure.subplots(rows, len(columns), squeeze=False)
+    """Draw columns of pictures under their titles: images, masks, posteriors where known, and maps.
+
+    Args:
+        maps: title -> pictures.
+        note: description of the maps in words.
+        scales: title -> colours of maps of errors; other maps are grey.
+    """
+    columns: dict[str, Sequence[np.ndarray]] = {
+        "image": [dataset.load(i)[0].permute(1, 2, 0).numpy() for i in indices],
+        "mask": [np.where(mask <= 1, mask, np.nan) for mask in map(dataset.mask, indices)],
+    }
+    if (posterior := getattr(dataset, "posterior", None)) is not None:
+        columns["true P(y=1)"] = [posterior[i] for i in indices]
+    columns |= maps
+    figure = new_figure(SIDE * len(columns), SIDE * len(indices) + 0.5)
+    grid = figure.subplots(len(indices), len(columns), squeeze=False)
     for axes, (title, pictures) in zip(grid.T, columns.items(), strict=True):
         colours, norm = scales.get(title, ("gray", Normalize(0, 1)))
         axes[0].set_title(plain(title, 20))
         for axis, picture in zip(axes, pictures, strict=True):
             axis.imshow(picture, cmap=colours, norm=norm)
             axis.set_axis_off()
+            if title in scales:
+                text = "{:.1f} over, {:.1f} under".format(*_parts(picture))
+                axis.annotate(text, (0.5, -0.03), xycoords="axes fraction", ha="center", va="top")
+    figure.set_label(
+        f"{len(indices)} images of {dataset.name}, a row each, from left to right: "
+        f"{', '.join(columns)}. {note}."
+    )
     return figure

@@ -11,7 +11,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.style import directions, ink, new_figure, plain, themed, titled
+from aslp_lib.evaluation.figures.style import directions, ink, new_figure, plain, themed
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.calibration import BINS, Reliability
 from aslp_lib.metrics.counts import Counts
@@ -91,7 +91,7 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
         title: name of the set.
         bins: number of bins of equal width.
     """
-    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, titled("Confidence and accuracy", title))
+    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Confidence and accuracy", title)
     axes = figure.subplots(1, len(methods), sharey=True, squeeze=False)[0]
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         pixels, *sums = (array.ravel() for array in calibration.image_bins(counts, bins))

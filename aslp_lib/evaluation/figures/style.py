@@ -12,14 +12,13 @@ True
 
 from __future__ import annotations
 
-import functools
 import io
 import itertools
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -51,8 +50,6 @@ LEGEND_COLUMN = 1.6
 """Width in inches of a column of the legend, for labels of a few words."""
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _DARK: ContextVar[bool] = ContextVar("dark", default=False)
 
 
@@ -133,15 +130,15 @@ def directions(*, text: bool = False) -> Directions:
     return Directions("#B34700", BLUE if text else "#3D9BD9")
 
 
-def themed(draw: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that draws a figure, so that it draws in the theme."""
+@contextmanager
+def _in_theme() -> Iterator[None]:
+    """Draw in the current theme."""
+    with mpl.rc_context(_parameters()):
+        yield
 
-    @functools.wraps(draw)
-    def in_theme(*args: P.args, **kwargs: P.kwargs) -> R:
-        with mpl.rc_context(_parameters()):
-            return draw(*args, **kwargs)
 
-    return in_theme
+themed = _in_theme()
+"""Decorator of functions that draw a figure, so that they draw in the theme."""
 
 
 def ink() -> str:
@@ -233,28 +230,20 @@ def show(figure: Figure) -> Image:
     return image
 
 
-def titled(kind: str, title: str) -> str:
-    """Return the title of a kind of figure, which a heading of the page may make shorter.
-
-    >>> titled("Images", "SOD"), titled("Images", "")
-    ('Images, SOD', 'Images')
-    """
-    return f"{kind}, {title}" if title else kind
-
-
-def new_figure(width: float, height: float, title: str | None) -> Figure:
+def new_figure(width: float, height: float, *titles: str | None) -> Figure:
     """Create an empty figure outside pyplot's global list, so that it need not be closed.
 
-    >>> new_figure(2, 1, "A title").get_suptitle()
-    'A title'
+    >>> [new_figure(2, 1, "Images", name).get_suptitle() for name in ("SOD", "")]
+    ['Images, SOD', 'Images']
 
     Args:
         width, height: size in inches.
-        title: title of the figure, or None.
+        titles: parts of the title; those that are None or empty, such as the name of a set that a
+            heading of the page gives, are left out.
     """
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06)
     figure = Figure(figsize=(width, height), layout=layout)
-    if title:
+    if title := ", ".join(filter(None, titles)):
         figure.suptitle(plain(title, int(11 * width)))
     return figure
 

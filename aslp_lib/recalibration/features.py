@@ -1,65 +1,18 @@
-"""Inputs available for fitting a recalibration method, and features of a predicted map."""
+"""Features of a predicted map, and sets of images as a fit on images needs them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from aslp_lib.data.base import DataSplits, SaliencySet
-from aslp_lib.data.corrupted import Corrupted
-from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-
-
-@dataclass(frozen=True)
-class CalibrationData:
-    """Inputs available for fitting a recalibration method after training.
-
-    >>> from functools import partial
-    >>> from aslp_lib.course import recorded  # networks that ship with the course
-    >>> from aslp_lib.recalibration import Temperature
-    >>> from aslp_lib.training.validation import validate
-    >>> settings = replace(recorded.SETTINGS, limit=4)  # four images of each set
-    >>> network, data = recorded.load("bce"), settings.load_data()
-    >>> trained = CalibrationData(network, data, partial(validate, network, settings=settings))
-    >>> Temperature().fit_on_images(trained).value > 1  # the network is overconfident
-    True
-
-    Args:
-        network: the trained network, in eval mode, on its device.
-        data: training, validation and test sets. A recalibration method may use the training and
-            validation sets, but never the test sets.
-        validate: function that returns the network's counts of a set. In distributed training, all
-            processes call it together.
-    """
-
-    network: nn.Module
-    data: DataSplits
-    validate: Callable[[SaliencySet], Counts]
-
-    @cached_property
-    def counts(self) -> Counts:
-        """Counts of the validation set."""
-        return self.validate(self.data.validation)
-
-    @cached_property
-    def corrupted(self) -> list[Images]:
-        """Binned images of the validation set under each of `CORRUPTIONS`.
-
-        If the validation set has one image, corruptions that mix two images are omitted.
-        """
-        validation = self.data.validation
-        names = [k for k, c in CORRUPTIONS.items() if len(validation) > 1 or not c.mixes]
-        return [Images.of(self.validate(Corrupted(validation, name))).binned() for name in names]
-
 
 LIMIT = 6.0
 """Value at which `|z|` is clipped, close to the largest logit of an 8-bit map (6.23)."""

@@ -80,7 +80,7 @@ def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
     logits = torch.from_numpy(grey_level_logits(LEVELS)[levels]).view(3, 1, 20, 20)
     recalibrated = Recalibrated(nn.Identity(), fitted)(logits)
     assert recalibrated.shape == logits.shape
-    torch.testing.assert_close(recalibrated, fitted.apply(logits), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(recalibrated, fitted(logits), rtol=1e-12, atol=1e-12)
     found = nearest_grey_levels(recalibrated.view(3, 400).numpy(), LEVELS)
     np.testing.assert_array_equal(found, np.take_along_axis(moved, levels, axis=1))
 
@@ -89,7 +89,7 @@ def test_in_float64_it_is_the_library_s_recalibration_of_grey_levels(fitted):
 @pytest.mark.parametrize("shape", [(2, 5, 6), (2, 1, 2, 3, 4)], ids=str)
 def test_maps_of_any_shape(fitted, shape):
     logits = random_logits(*shape)
-    torch.testing.assert_close(Recalibrated(nn.Identity(), fitted)(logits), fitted.apply(logits))
+    torch.testing.assert_close(Recalibrated(nn.Identity(), fitted)(logits), fitted(logits))
 
 
 @cases(*OF_LOGITS)
@@ -106,13 +106,22 @@ def test_flip_averages_the_probabilities_of_an_image_and_its_mirror_image():
     torch.testing.assert_close(probabilities, (original + mirrored.flip(-1)) / 2)
 
 
-@pytest.mark.parametrize(
-    ("recalibration", "message"),
-    [(Density(), "'density' needs features"), (Temperature, "expected a fitted one")],
-)
-def test_other_recalibrations_are_refused(recalibration, message):
-    with pytest.raises(TypeError, match=message):
-        Recalibrated(nn.Identity(), recalibration)
+def test_what_is_no_fitted_recalibration_is_refused():
+    with pytest.raises(TypeError, match=r"the recalibration is \w+; expected a fitted method"):
+        Recalibrated(nn.Identity(), Temperature)
+
+
+def test_density_asks_the_network_for_features():
+    near = torch.eye(2)[:1]
+    fitted = Density(1, [0.0, -np.log(2)], [0.0], [2**0.5], references=[near])
+    network = nn.Identity()
+    with pytest.raises(TypeError, match="'density' has no network with features"):
+        Recalibrated(network, fitted)(torch.ones(2, 2))
+    network.pooled_features = lambda images: [images]
+    found = Recalibrated(network, fitted)(
+        torch.eye(2)
+    )  # T is 1 for the first image, 2 for the other
+    torch.testing.assert_close(found, torch.tensor([[1.0, 0.0], [0.0, 0.5]]))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +129,7 @@ def test_other_recalibrations_are_refused(recalibration, message):
     [
         ({"out": 1, "aux": 2}, None, TypeError, "dict with the keys out, aux"),
         ({"out": 1}, itemgetter("out"), TypeError, "not a tensor: int"),
-        (torch.zeros(2, 2, 4, 4), None, ValueError, "several channels: shape .2, 2, 4, 4."),
+        (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4."),
     ],
 )
 def test_outputs_that_are_not_one_map_are_refused(output, select, error, message):
@@ -145,7 +154,7 @@ def test_it_computes_in_single_precision(fitted):
     if isinstance(fitted, Flip):
         expected = ((logits.double().sigmoid() + flipped.double().sigmoid()) / 2).logit()
     else:
-        expected = fitted.apply(logits.double())
+        expected = fitted(logits.double())
     torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
 
 
@@ -156,10 +165,10 @@ def test_float16_does_not_overflow():
 
 
 @cases(*OF_LOGITS)
-def test_its_numbers_are_buffers_that_stay_in_single_precision(fitted):
-    recalibrated = Recalibrated(convolution(), fitted)
+def test_its_numbers_are_buffers_that_keep_their_precision(fitted):
+    recalibrated = Recalibrated(convolution(), copy.deepcopy(fitted))
     before = {name: each.clone() for name, each in recalibrated.named_buffers()}
-    assert before.keys() == {f"recalibration.{name}" for name in vars(fitted)}
+    assert before.keys() == {f"recalibration.{name}" for name in fitted.defaults}
     assert before.keys() <= recalibrated.state_dict().keys()
     for converted in (recalibrated.half(), recalibrated.to(torch.bfloat16)):
         assert converted.network.weight.dtype in (torch.float16, torch.bfloat16)
@@ -170,7 +179,7 @@ def test_its_numbers_are_buffers_that_stay_in_single_precision(fitted):
 
 @cases(*OF_LOGITS, Flip())
 def test_its_numbers_are_on_the_network_s_device(fitted):
-    recalibrated = Recalibrated(convolution().to("meta"), fitted)
+    recalibrated = Recalibrated(convolution().to("meta"), copy.deepcopy(fitted))
     assert recalibrated(torch.empty(2, 3, 4, 4, device="meta")).shape == (2, 1, 4, 4)
     assert all(each.is_meta for each in recalibrated.buffers())
 
@@ -191,7 +200,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
     saved.save(tmp_path / "network.safetensors")
     network = nn.Conv2d(3, 1, kernel_size=3, padding=1)
     loaded = Recalibrated.load(tmp_path / "network.safetensors", network)
-    assert loaded.network is network and loaded.recalibration.kind is type(fitted)
+    assert loaded.network is network and type(loaded.recalibration) is type(fitted)
     torch.testing.assert_close(loaded(images), saved(images), rtol=0, atol=0)
 
 
@@ -199,13 +208,13 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "facts", "message"),
     [
-        ({}, {"kind": "density"}, "'density' needs features"),
-        ({}, {"kind": "logistic"}, "another network: 3 .*such as recalibration.offset"),
+        ({}, {"kind": "density"}, "wrong tensors: "),
+        ({}, {"kind": "logistic"}, "wrong tensors: offset, slope, value; expected slope, offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
-        ({}, {"version": 2}, "it is of version 2"),
+        ({}, {"version": 1}, "it is of version 1"),
         ({"network.bias": None}, {}, "another network: 1 .*such as network.bias"),
-        ({"recalibration.value": None}, {}, "another network: 1 .*such as recalibration.value"),
+        ({"recalibration.value": None}, {}, "wrong tensors: value"),
         ({"network.scale": torch.ones(1)}, {}, "another network: 1 .*such as network.scale"),
         ({"network.bias": torch.ones(2)}, {}, "another network: 1 .*such as network.bias"),
         ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),

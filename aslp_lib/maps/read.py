@@ -1,4 +1,4 @@
-"""Reading of image files: photographs, masks and maps. All decoding in the library happens here.
+"""Reading of image files: photographs, masks and maps. Arrays are read by `maps.slabs`.
 
 Pillow decodes the files. The format is detected from the content, not the suffix: JPEG, PNG, or
 single-frame TIFF, GIF or WebP. A file is read as an image viewer shows it: its EXIF orientation and
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +25,7 @@ from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from aslp_lib.checks import short_repr
+from aslp_lib.checks import require, short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -46,6 +46,12 @@ MAX_PIXELS = 100_000_000
 GREY_LIMIT = 0.10
 """Largest share of grey pixels in a binary mask. Masks with more of them are photographs, or
 averages over annotators."""
+
+IGNORED = 255
+"""Label of the pixels to ignore in what `read_mask` returns."""
+
+OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
+"""What is expected of `ignore_index`, for the message if no mask has such a pixel."""
 
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""
@@ -106,22 +112,22 @@ def read_image(path: Path) -> np.ndarray:
     ...     read_image(path).shape, read_image(path)[0, 0].tolist()
     ((2, 3, 3), [255, 0, 0])
     """
-    image = _decoded(path)
-    if _is_deep(image):
-        return np.repeat(_in_8_bits(path, image, IMAGE_ADVICE)[..., None], 3, axis=2)
-    return _pixels(_opaque(path, image, IMAGE_ADVICE), "RGB")
+    return _pixels(_opaque(path, _decoded(path), IMAGE_ADVICE), "RGB")
 
 
-def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
+def read_mask(path: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> np.ndarray:
     """Read a mask and threshold it at 128: grey levels of at least 128 are foreground.
 
     Args:
         grey: "refuse" raises an error if more than 10 % of the pixels are grey; "threshold" accepts
             them, for masks that average several annotators. "refuse" also raises an error if the
             grey levels look like class indices or a label to ignore, see `is_binary`.
+        ignore_index: grey level of pixels to ignore, or their index in a palette. Of an image with
+            a palette, the indices are then read instead of the colours; and if all other pixels
+            are 0 or 1, those are the labels, without a threshold.
 
     Returns:
-        (H, W) uint8 in {0, 1}.
+        (H, W) uint8 in {0, 1}, and `IGNORED` where the pixel is to be ignored.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -135,7 +141,17 @@ def read_mask(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask(path).tolist()
     [[0, 1], [1, 0]]
     """
-    return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
+    if ignore_index is None:
+        return (read_mask_grey_levels(path, grey) >= 128).view(np.uint8)
+    image = _decoded(path)
+    values = _pixels(image, "P") if image.mode == "P" else _grey(path, image, "mask", MASK_ADVICE)
+    ignored = values == ignore_index
+    values[ignored] = 0
+    if values.max() > 1:
+        _check_binary(path, values, grey)
+        values = (values >= 128).view(np.uint8)
+    values[ignored] = IGNORED
+    return values
 
 
 def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
@@ -154,7 +170,13 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
     ...     read_mask_grey_levels(path, grey="threshold").tolist()
     [[0, 100], [200, 255]]
     """
-    values = _grey(path, "mask", MASK_ADVICE)
+    values = _grey(path, _decoded(path), "mask", MASK_ADVICE)
+    _check_binary(path, values, grey)
+    return values
+
+
+def _check_binary(path: Path, values: np.ndarray, grey: Grey) -> None:
+    """Raise ValueError unless grey levels are those of a mask, see `read_mask`."""
     # Averages over annotators may stay below 128. Maxima below 32 indicate class indices (0, 1, 2).
     if 0 < values.max() < (128 if grey == "refuse" else DARK):
         raise ValueError(
@@ -174,9 +196,9 @@ def read_mask_grey_levels(path: Path, grey: Grey = "refuse") -> np.ndarray:
             raise ValueError(
                 f"{path} is not a binary mask: its grey levels {levels} look like class indices, "
                 "or like a label for pixels to ignore; expected an object and a background, with "
-                f"smooth edges at most. {MASK_ADVICE}. {VOTES_ADVICE}."
+                f"smooth edges at most. {MASK_ADVICE}; of several classes, take one against the "
+                f"rest. {VOTES_ADVICE}; if one marks pixels to ignore, use --ignore-index."
             )
-    return values
 
 
 def is_binary(values: np.ndarray) -> bool:
@@ -218,14 +240,17 @@ def is_binary(values: np.ndarray) -> bool:
     return bool(runs + (levels[-1] >= BRIGHT) <= 2)
 
 
-def read_map(path: Path) -> np.ndarray:
+def read_map(path: Path, *, floats: bool = False) -> np.ndarray:
     """Read a predicted map.
 
     A 16-bit map is scaled to 8 bits, so that its values are rounded as `predict` rounds them,
     `round(255 * p)`.
 
+    Args:
+        floats: accept float TIFFs.
+
     Returns:
-        (H, W) uint8 grey levels.
+        (H, W) uint8 grey levels; or the numbers of a float TIFF, float32.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -238,7 +263,10 @@ def read_map(path: Path) -> np.ndarray:
     ...     read_map(path).tolist()
     [[0, 128, 255]]
     """
-    return _grey(path, "map", MAP_ADVICE)
+    image = _decoded(path)
+    if floats and image.mode == "F":
+        return np.array(image)
+    return _grey(path, image, "map", MAP_ADVICE)
 
 
 def stored_size(path: Path) -> tuple[int, int]:
@@ -260,28 +288,40 @@ def stored_size(path: Path) -> tuple[int, int]:
     return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
-def through_jpeg(pixels: np.ndarray, quality: int, subsampling: str) -> np.ndarray:
-    """Compress an image as JPEG in memory, and decode it again.
+def refuse_other_size(path: Path, shape: tuple[int, ...], mask: tuple[int, ...]) -> None:
+    """Raise ValueError unless an image or a map has the shape of its mask, (H, W) or (D, H, W).
+
+    >>> refuse_other_size(Path("a.jpg"), (6, 8), (6, 9))
+    Traceback (most recent call last):
+    ValueError: a.jpg is 8 x 6, but its mask is 9 x 6; expected equal sizes. Resize one to match.
+    """
+    if shape != mask:
+        advice = "Rotate one (EXIF counts)" if shape == mask[::-1] else "Resize one"
+        size, expected = (" x ".join(map(str, reversed(each))) for each in (shape, mask))
+        raise ValueError(
+            f"{path} is {size}, but its mask is {expected}; expected equal sizes. {advice} to "
+            "match."
+        )
+
+
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Compress an image as JPEG in memory, with 4:2:0 colour subsampling, and decode it again.
 
     Args:
         pixels: (H, W, 3) uint8, RGB.
         quality: Pillow's JPEG quality, 1 to 95.
-        subsampling: colour subsampling, "4:4:4", "4:2:2" or "4:2:0".
 
-    >>> through_jpeg(np.full((8, 8, 3), 128, np.uint8), 75, "4:4:4").shape
+    >>> through_jpeg(np.full((8, 8, 3), 128, np.uint8), 75).shape
     (8, 8, 3)
     """
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality, subsampling="4:2:0")
     file.seek(0)
     return _pixels(JpegImageFile(file), "RGB")
 
 
-def _grey(path: Path, kind: str, advice: str) -> np.ndarray:
-    """Read a mask or a map as (H, W) uint8; its channels must be equal."""
-    image = _decoded(path)
-    if _is_deep(image):
-        return _in_8_bits(path, image, advice)
+def _grey(path: Path, image: Image.Image, kind: str, advice: str) -> np.ndarray:
+    """Return the pixels of a mask or a map as (H, W) uint8; its channels must be equal."""
     image = _opaque(path, image, advice)
     if image.mode in ("1", "L", "LA"):
         return _pixels(image, "L")
@@ -298,11 +338,13 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
 
 
 def _opaque(path: Path, image: Image.Image, advice: str) -> Image.Image:
-    """Check that all pixels are opaque; an image with transparency data becomes LA or RGBA.
+    """Return an image of 8 bits whose pixels are opaque; one with transparency data is LA or RGBA.
 
     Raises:
-        ValueError: some pixels are transparent.
+        ValueError: some pixels are transparent, or more than 8 bits cannot be scaled to 8.
     """
+    if _is_deep(image):
+        return Image.fromarray(_in_8_bits(path, image, advice))
     if not image.has_transparency_data:
         return image
     image = image.convert("LA" if image.mode in ("1", "L", "LA") else "RGBA")
@@ -329,20 +371,17 @@ def _in_8_bits(path: Path, image: Image.Image, advice: str) -> np.ndarray:
     """
     values = np.asarray(image)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(
-            f"{path} holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 "
-            f"bits. {advice}."
+        problem = "holds floats or 32-bit integers, whose range is unknown; expected 8 or 16 bits"
+    elif 0 < values.max() < 256:
+        problem = (
+            f"has 16 bits, but its largest value is {values.max()} of 65535, so it would be almost "
+            "black; expected values over the full range, or 8 bits"
         )
-    if 0 < values.max() < 256:
-        raise ValueError(
-            f"{path} has 16 bits, but its largest value is {values.max()} of 65535, so it would be "
-            f"almost black; expected values over the full range. {advice}, in 8 bits."
-        )
-    if image.has_transparency_data:
-        raise ValueError(
-            f"{path} marks a grey level as transparent; expected opaque pixels. {advice}."
-        )
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    elif image.has_transparency_data:
+        problem = "marks a grey level as transparent; expected opaque pixels"
+    else:
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    raise ValueError(f"{path} {problem}. {advice}.")
 
 
 def _decoded(path: Path) -> Image.Image:
@@ -352,7 +391,7 @@ def _decoded(path: Path) -> Image.Image:
         ValueError: the file is damaged or ambiguous, or does not hold every pixel.
     """
     image = _opened(path)
-    with _decoding(path):
+    with decoding(path):
         _load(image, FILLS[0])
         if _may_be_partial(image):
             again = _opened(path, FILLS[1])
@@ -373,7 +412,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     """
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    with _decoding(path):
+    with decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
         if decoder is PngImageFile:
@@ -382,11 +421,8 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
         frames = getattr(image, "n_frames", 1)
     if frames > 1:
         raise ValueError(f"{path} has {frames} frames; expected one. Save the right one as a PNG.")
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"{path} is {image.width} x {image.height}; expected at most "
-            f"{MAX_PIXELS // 10**6} million pixels. Make it smaller."
-        )
+    pixels, expected = image.width * image.height, f"at most {MAX_PIXELS:,}. Make it smaller."
+    require(f"the number of pixels of {path}", pixels, pixels <= MAX_PIXELS, expected)
     # Tag 258 of a TIFF holds the bits of each channel; other formats than PNG and TIFF have 8.
     tags = getattr(image, "tag_v2", {})
     bits = data[24] if decoder is PngImageFile else max(tags.get(258, (8,)))
@@ -397,10 +433,10 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
         )
     # The orientation of a PNG may follow its pixels. Pillow applies that of a TIFF when it decodes
     # the image, so only then is the size known.
-    pixels = data.find(b"IDAT") if decoder is PngImageFile else len(data)
-    late = any(data.find(mark, pixels) >= 0 for mark in PNG_ORIENTATION)
+    start = data.find(b"IDAT") if decoder is PngImageFile else len(data)
+    late = any(data.find(mark, start) >= 0 for mark in PNG_ORIENTATION)
     if decoder is TiffImageFile or late:
-        with _decoding(path):
+        with decoding(path):
             _load(image, fill)
     return image
 
@@ -430,12 +466,12 @@ def _numbers_problem(image: ImageFile, bits: int) -> str:
     Args:
         bits: bits of each channel in the file.
     """
-    tags = getattr(image, "tag_v2", {})
-    if image.mode == "LAB" or (bits > 8 and not _is_deep(image)):
-        return f"of {bits} bits"  # It would keep the upper 8 bits, so values up to 255 become 0.
-    if _is_deep(image) and bits not in (16, 32):
-        return f"of {bits} bits"  # It would not scale them, so 12 bits become almost black.
-    if _is_deep(image) and tags.get(262) == 0:
+    tags, deep = getattr(image, "tag_v2", {}), _is_deep(image)
+    # Of more than 8 bits, it would keep the upper 8 in colours, so that values up to 255 become 0;
+    # and it would not scale them in greyscale, so that 12 bits become almost black.
+    if image.mode == "LAB" or (bits not in (16, 32) if deep else bits > 8):
+        return f"of {bits} bits"
+    if deep and tags.get(262) == 0:
         return "with 0 as white"  # It inverts only up to 8 bits.
     if bits < 32 and 2 in tags.get(339, ()):
         return "of signed numbers"  # It reads 8 of them as unsigned.
@@ -484,21 +520,30 @@ def _may_be_partial(image: Image.Image) -> bool:
 
 def _orientation(image: ImageFile) -> int:
     """Return the EXIF orientation, 1 to 8; 1 if it is missing, damaged or invalid."""
-    try:
+    with suppress(Exception):
         # PngImageFile's own `getexif` would decode the image.
         orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
         return int(orientation) if orientation in TRANSPOSITIONS else 1
-    except Exception:
-        return 1
+    return 1
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[None]:
-    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
+def decoding(
+    path: Path,
+    kind: str = "an image",
+    expected: str = "a JPEG or PNG. Copy it again from its source.",
+) -> Iterator[None]:
+    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
+
+    Args:
+        kind: what the file should be, for the message.
+        expected: what was expected and what to do, for the message.
+    """
     try:
         yield
+    except FileNotFoundError:
+        raise
     except Exception as error:
         raise ValueError(
-            f"{path} cannot be read: it is damaged or not an image ({error}); expected a JPEG or "
-            "PNG. Copy it again from its source."
+            f"{path} cannot be read: it is damaged or not {kind} ({error}); expected {expected}"
         ) from error

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import operator
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
+"""Suffixes of photographs and their masks."""
+MAP_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".npy", ".npz")
+"""Suffixes of maps, and of the masks that they are scored against."""
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories of control characters, surrogates, and separators of lines and paragraphs."""
 DIRECTION = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 """Unicode bidirectional classes of characters that change the direction of the text after them, so
 that a name may look like another one."""
+Attempt = Callable[..., Any]
+"""Function that calls a check with its arguments. `operator.call` lets the first error through;
+`CheckResult.attempt` of data/check.py collects the errors of all checks."""
 
 
-def find_images(folder: Path) -> dict[str, Path]:
-    """Find the image files of a folder.
+def find_images(
+    folder: Path, suffixes: Collection[str] = SUFFIXES, attempt: Attempt = operator.call
+) -> dict[str, Path]:
+    """Find the image files of a folder, or other files by their suffixes; skip hidden files.
+
+    Args:
+        attempt: makes the checks of names, see `Attempt`.
 
     Returns:
         The path of each image by its stem, sorted.
@@ -34,23 +47,14 @@ def find_images(folder: Path) -> dict[str, Path]:
     ...     [(stem, path.name) for stem, path in find_images(Path(folder)).items()]
     [('a', 'a.JPG'), ('b', 'b.png')]
     """
-    paths: dict[str, Path] = {}
-    for path in image_files(folder):
-        if (first := paths.setdefault(path.stem, path)) != path:
-            raise ValueError(f"{first} and {path} share one stem; expected one file. Remove one.")
-    refuse_unprintable(f"files in {folder}", paths)
-    return paths
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Return the sorted paths of the image files of a folder, without hidden ones.
-
-    Raises:
-        FileNotFoundError: there is no such folder.
-    """
     require_exists("folder", folder, "one with images. See Dataset/README.md for the layout.")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    return [path for path in paths if not path.name.startswith(".")]
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = sorted(path for path in visible if path.suffix.lower() in suffixes)
+    stems = [path.stem for path in paths]
+    attempt(refuse_unprintable, f"files in {folder}", stems)
+    repeated = f"stems shared by several files in {folder} (keep one file each)"
+    attempt(refuse_repeated, repeated, stems)
+    return dict(zip(stems, paths, strict=True))
 
 
 def read_list(path: Path) -> list[str]:
@@ -83,12 +87,6 @@ def read_list(path: Path) -> list[str]:
     return stems
 
 
-def refuse_empty(folder: Path, images: Collection[object]) -> None:
-    """Raise ValueError if a folder has no images."""
-    if not images:
-        raise ValueError(f"there are no images in {folder}; expected JPEG or PNG files. Add them.")
-
-
 def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
     """Raise ValueError if names hold control characters or are not in UTF-8.
 
@@ -97,8 +95,7 @@ def refuse_unprintable(noun: str, names: Iterable[str]) -> None:
     Args:
         noun: description of the names for the message, such as "lines of list.txt".
     """
-    unprintable = [name for name in names if not name.isprintable()]
-    odd = {ascii(name) for name in unprintable if has_control_characters(name)}
+    odd = {ascii(name) for name in names if has_control_characters(name)}
     refuse(f"{noun} with control characters, or not in UTF-8 (rename them)", odd)
 
 
@@ -108,7 +105,7 @@ def has_control_characters(name: str) -> bool:
     >>> [has_control_characters(name) for name in ("Größe 1", "two\nlines", "\u202egnp.exe")]
     [False, True, True]
     """
-    return any(
+    return not name.isprintable() and any(  # most names are printable, which is faster to see
         unicodedata.category(character) in CONTROL
         or unicodedata.bidirectional(character) in DIRECTION
         for character in name

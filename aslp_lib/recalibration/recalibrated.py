@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, short_repr
-from aslp_lib.networks.base import fill
-from aslp_lib.recalibration.base import VERSION, ImageRecalibration, Recalibration
-from aslp_lib.recalibration.flip import Flip
-from aslp_lib.recalibration.image_wise import ImageWise
-from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.checks import require, require_one_channel, require_type
+from aslp_lib.recalibration.base import VERSION, Recalibration
+from aslp_lib.tensors import fill, load_tensors, save_tensors
 
 PREFIX = "recalibration."
 """Prefix of the names of a recalibration's parameters in a state dict."""
@@ -31,12 +27,11 @@ class Recalibrated(nn.Module):
     to the network.
 
     Image-wise methods (`image_wise_shrinkage`, `image_wise_temperature`) compute their features
-    from the logits of each image. `flip` runs the network a second time. `density` is not
-    supported, because it compares features of the encoder with those of training images.
+    from the logits of each image. `flip` runs the network a second time, and `density` calls its
+    `pooled_features`.
 
-    The parameters of the recalibration are float32 buffers named `recalibration.NAME` on the
-    network's device. They are part of `state_dict`, move with `to(device)`, and remain float32 when
-    `half()` or `to(dtype)` converts the network.
+    The parameters of the recalibration are buffers named `recalibration.NAME` on the network's
+    device; see `Recalibration`.
 
     >>> import torch
     >>> from aslp_lib.recalibration import Recalibrated, Temperature
@@ -55,8 +50,8 @@ class Recalibrated(nn.Module):
             models. For a softmax over two classes, it returns the logit of foreground, `z1 - z0`.
 
     Raises:
-        TypeError: if `recalibration` is not a fitted method, or needs more than logits; in the
-            forward pass, if the logits are not a tensor.
+        TypeError: if `recalibration` is not a fitted method; in the forward pass, if the logits are
+            not a tensor, or if `density` finds no `pooled_features`.
         ValueError: in the forward pass, if the logits have several channels.
     """
 
@@ -67,18 +62,19 @@ class Recalibrated(nn.Module):
         select: Callable[[Any], Tensor] | None = None,
     ) -> None:
         super().__init__()
+        expected = "a fitted method, such as Temperature().fit(counts)"
+        require_type("the recalibration", recalibration, Recalibration, expected)
         self.network, self.select = network, select
-        self.recalibration = _BufferedRecalibration(recalibration)
+        self.recalibration = recalibration.attach(
+            self.logits, getattr(network, "pooled_features", None)
+        )
         if (parameter := next(network.parameters(), None)) is not None:
             self.recalibration.to(parameter.device)
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the recalibrated logits of a batch of images."""
-        logits = self.logits(images)
-        if issubclass(self.recalibration.kind, Flip):
-            # `apply_on_images` only calls its network argument, so a method can be passed.
-            return Flip().apply_on_images(logits, images, cast(nn.Module, self.logits))
-        return cast(Tensor, self.recalibration(logits))
+        recalibrated: Tensor = self.recalibration(self.logits(images), images)
+        return recalibrated
 
     def logits(self, images: Tensor) -> Tensor:
         """Compute the network's logits before recalibration, in float32 or float64."""
@@ -90,12 +86,7 @@ class Recalibrated(nn.Module):
                 f"the logits are not a tensor: {type(logits).__name__}{keys}; expected the tensor "
                 "of logits. Pass select, such as select=operator.itemgetter('out')."
             )
-        if logits.dim() > 3 and logits.shape[1] != 1:
-            raise ValueError(
-                f"the logits have several channels: shape {tuple(logits.shape)}; expected one, "
-                "(N, 1, ...). For a softmax over two classes pass select=lambda z: z[:, 1:] - "
-                "z[:, :1]."
-            )
+        require_one_channel("the logits (see `select`)", logits.shape)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def save(self, path: str | Path) -> None:
@@ -106,7 +97,7 @@ class Recalibrated(nn.Module):
         """
         # Tensors are copied, because safetensors rejects shared memory, such as tied weights.
         tensors = {name: tensor.clone() for name, tensor in self.state_dict().items()}
-        facts = {"kind": self.recalibration.kind.name, "version": VERSION}
+        facts = {"kind": self.recalibration.name, "version": VERSION}
         save_tensors(Path(path), tensors, facts)
 
     @classmethod
@@ -131,14 +122,13 @@ class Recalibrated(nn.Module):
         try:
             name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
             require("its recalibration", name, name in RECALIBRATIONS, expected)
-            kind = RECALIBRATIONS[name]
-            kind.check_kind(metadata)
-            parameters = {
-                key: type(default)(tensors[PREFIX + key].tolist())
-                for key, default in asdict(kind()).items()
-                if PREFIX + key in tensors
+            own = {
+                key.removeprefix(PREFIX): tensor
+                for key, tensor in tensors.items()
+                if key.startswith(PREFIX)
             }
-            recalibrated = cls(network, kind(**parameters), select)
+            fitted = RECALIBRATIONS[name].from_tensors(own, metadata)
+            recalibrated = cls(network, fitted, select)
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(
                 f"{path} cannot be loaded ({str(error).rstrip('.')}); expected a file that "
@@ -147,42 +137,3 @@ class Recalibrated(nn.Module):
             ) from error
         fill(recalibrated, tensors, Path(path))
         return recalibrated
-
-
-class _BufferedRecalibration(nn.Module):
-    """Module that recalibrates logits; its buffers are the parameters of the recalibration."""
-
-    def __init__(self, fitted: Recalibration) -> None:
-        super().__init__()
-        if not isinstance(fitted, Recalibration):
-            raise TypeError(
-                f"the recalibration is {short_repr(fitted)}; expected a fitted one, such as "
-                "Temperature().fit(counts)."
-            )
-        self.kind = type(fitted)
-        if isinstance(fitted, ImageRecalibration) and not isinstance(fitted, Flip):
-            raise TypeError(
-                f"the recalibration {self.kind.name!r} needs features that the network computes "
-                "from the images; expected one that needs only logits. Call its apply_on_images."
-            )
-        for name, number in asdict(fitted).items():
-            self.register_buffer(name, torch.tensor(number, dtype=torch.float32))
-
-    def forward(self, logits: Tensor) -> Tensor:
-        if issubclass(self.kind, ImageWise):
-            return self.kind.apply_with(logits, *self.buffers())
-        # `apply` reads only the parameters, so this module, which has them under the same names,
-        # can be passed as the recalibration.
-        return self.kind.apply(cast(Any, self), logits)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # Buffers move between devices but keep their dtype: in half precision, steps of `Isotonic`
-        # could coincide.
-        def move(buffer: Tensor) -> Tensor:
-            result = fn(buffer)
-            return result if result.dtype == buffer.dtype else buffer.to(result.device)
-
-        return cast(Self, super()._apply(move, recurse))  # type: ignore[no-untyped-call]
-
-    def extra_repr(self) -> str:
-        return self.kind.name

@@ -1,0 +1,1 @@
+"""Maps and masks in files: finding, reading, resizing, writing and counting them."""

@@ -1,0 +1,250 @@
+"""Counts of folders of maps against their masks, about as fast as decoding the files."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from tqdm.auto import tqdm
+
+from aslp_lib.checks import require
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
+from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, refuse_other_size
+from aslp_lib.maps.slabs import Slabs, open_map, open_mask
+from aslp_lib.maps.write import min_max
+from aslp_lib.metrics.counts import Counts
+
+WEIGHTED_F = importlib.util.find_spec("py_sod_metrics") is not None
+"""Whether weighted F can be measured. It needs PySODMetrics (the optional extra `saliency`)."""
+
+STRETCHED = "maps were stretched to the full range: not the network's confidences"
+"""Note that accompanies every score of min-max-normalised maps."""
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """What the files of maps and masks hold. The docstrings are help texts of the command line."""
+
+    ignore_index: int | None = None
+    """Grey level of masks, or index of a palette, whose pixels are not counted. In arrays, it is
+    any integer."""
+    logits: bool = False
+    """Maps are floats that hold logits. Otherwise floats are probabilities."""
+    volumes: bool = False
+    """Maps and masks are arrays (D, H, W), in .npy or .npz files."""
+
+
+@dataclass(frozen=True)
+class ReadOptions(FileOptions):
+    """Options for reading maps and masks. The docstrings are help texts of the command line.
+
+    >>> ReadOptions(weighted_f=False).min_max
+    False
+
+    Raises:
+        ValueError: `num_workers` is less than 1, or `min_max` is given with logits or volumes.
+    """
+
+    min_max: bool = False
+    """Stretch each map to the full range first, as the authors' release did. This changes every
+    confidence. Use it only to compare with numbers made that way."""
+    weighted_f: bool = WEIGHTED_F
+    """Compute weighted F too, which takes ten times as long as all other scores together."""
+    grey: Grey = "refuse"
+    """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
+    allow_missing: bool = False
+    """Leave out masks without a map instead of refusing them. Maps without a mask are always
+    refused."""
+    num_workers: int | None = None
+    """Number of threads that read files, at least 1. None uses one per processor."""
+
+    def __post_init__(self) -> None:
+        valid = self.num_workers is None or self.num_workers >= 1
+        expected = "at least 1, or None for one per processor."
+        require("num_workers", self.num_workers, valid, expected)
+        stretched = self.min_max and (self.logits or self.volumes)
+        require("min_max", self.min_max, not stretched, "False with logits or volumes.")
+
+
+AS_IT_IS = ReadOptions()
+"""Default options: maps are counted as they are."""
+
+
+def count_folders(
+    maps: Path,
+    masks: Path,
+    reading: ReadOptions = AS_IT_IS,
+    *,
+    valid: Path | None = None,
+    progress: bool = True,
+) -> Counts:
+    """Count the pixels of a folder of maps against a folder of masks.
+
+    Maps are 8-bit images, float TIFFs or arrays of floats, see `slabs.open_map`. Files are matched
+    by stem, and the images are in the order of their stems. An image without any pixel to count is
+    left out.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> with TemporaryDirectory() as folder:
+    ...     maps, masks = Path(folder, "maps"), Path(folder, "masks")
+    ...     for path in (maps, masks):
+    ...         path.mkdir()
+    ...         Image.new("L", (4, 2), 255).save(path / "image.png")
+    ...     counts = count_folders(maps, masks, ReadOptions(weighted_f=False), progress=False)
+    >>> counts.names, counts.pixels
+    (('image',), 8)
+
+    Args:
+        maps: folder of the maps.
+        masks: folder of the masks.
+        reading: how maps and masks are read.
+        valid: folder of masks of the pixels to count, one for each mask; None to count all.
+        progress: show a progress bar.
+
+    Raises:
+        FileNotFoundError: a folder does not exist.
+        ValueError: there are no maps, stems do not match, files are damaged, or sizes differ; the
+            message names the files.
+    """
+    map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks), MAP_SUFFIXES)
+    refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
+    if not reading.allow_missing:
+        refuse(
+            f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
+            mask_files.keys() - map_files.keys(),
+        )
+    stems = list(map_files)
+    if valid is not None:
+        valid_files = find_images(valid, MAP_SUFFIXES)
+        refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
+    open_file = partial(open_mask, volumes=reading.volumes)
+
+    def mask(index: int) -> Slabs:
+        labels = open_file(mask_files[stems[index]], reading.grey, reading.ignore_index)
+        if valid is None:
+            return labels
+        counted = open_file(valid_files[stems[index]])
+        refuse_other_size(valid_files[stems[index]], counted.shape, labels.shape)
+        pairs = zip(labels.parts, counted.parts, strict=True)
+        return Slabs(labels.shape, (np.where(c, y, np.uint8(IGNORED)) for y, c in pairs))
+
+    ignored = None if valid is None and reading.ignore_index is None else IGNORED
+    name = Path(maps).name
+    return count_files(map_files, mask, reading, ignored=ignored, name=name, progress=progress)
+
+
+def find_maps(folder: Path) -> dict[str, Path]:
+    """Find the maps of a folder: stem -> file, in the order of the stems.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        ValueError: there are no maps.
+    """
+    if not (maps := find_images(folder, MAP_SUFFIXES)):
+        raise ValueError(
+            f"there are no maps in {folder}; expected greyscale images, float TIFFs or arrays: "
+            "STEM.png, STEM.tif, STEM.npy or STEM.npz."
+        )
+    return dict(sorted(maps.items()))
+
+
+def count_files(
+    paths: Mapping[str, Path],
+    mask: Callable[[int], Slabs],
+    reading: ReadOptions = AS_IT_IS,
+    *,
+    ignored: int | None = None,
+    groups: ArrayLike | None = None,
+    name: str = "",
+    progress: bool = True,
+) -> Counts:
+    """Count the pixels of map files against masks, in several threads.
+
+    Args:
+        paths: stem -> map.
+        mask: function from the position of a map to its mask, labels of 0 and 1.
+        reading: how maps and masks are read.
+        ignored: label of pixels to ignore in the masks; None if there are none. An image of such
+            pixels alone is left out, and weighted F is not measured if there is any.
+        groups: group of each image, see `Counts`.
+        name: name of the set, for the progress bar.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: a map is not grey, is damaged, or has another size than its mask; the message
+            names it.
+    """
+
+    def count(index: int, path: Path) -> Counts:
+        labels = mask(index)
+        prediction = open_map(path, volumes=reading.volumes, logits=reading.logits)
+        refuse_other_size(path, prediction.shape, labels.shape)
+        parts = [part(path, *pair) for pair in zip(prediction.parts, labels.parts, strict=True)]
+        return Counts.join(parts).merged()
+
+    def part(path: Path, prediction: np.ndarray, labels: np.ndarray) -> Counts:
+        if reading.min_max:
+            prediction = min_max(prediction)
+        count_pixels: Callable[..., Counts] = Counts.from_map
+        if prediction.dtype != np.uint8:
+            count_pixels = partial(Counts.from_floats, logits=reading.logits)
+        try:
+            counts = count_pixels(prediction, labels, ignore_index=ignored)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+        # Only of an image, and without ignored pixels: as S, which is computed from the quadrants.
+        if reading.weighted_f and "quadrants" in counts.columns:
+            return counts.with_columns(weighted_f=[weighted_f(prediction, labels, reading.logits)])
+        return counts
+
+    workers = reading.num_workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        # With one worker, this thread counts: handing the work over would cost more than it gains.
+        parts = (pool.map if workers > 1 else map)(count, range(len(paths)), paths.values())
+        bar = tqdm(parts, f"maps of {name}", len(paths), disable=not progress, leave=False)
+        images = list(bar)
+    kinds = {part.grey_levels: path for part, path in zip(images, paths.values(), strict=True)}
+    if len(kinds) > 1:
+        both = " and ".join(map(str, kinds.values()))
+        raise ValueError(
+            f"{both} are maps of 8 bits and of floats; expected one kind in a folder. Convert one "
+            "of them, or move it."
+        )
+    return Counts.of_images(images, names=list(paths), groups=groups)
+
+
+def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
+    """Raise ValueError if there is a grey level to ignore, but no set has a pixel of it."""
+    level = reading.ignore_index
+    used = level is None or any(counts.columns["ignored"].any() for counts in sets)
+    require("ignore_index", level, used, OF_A_MASK)
+
+
+def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:
+    """Compute the weighted F-measure of one map (Margolin et al., CVPR 2014) with PySODMetrics.
+
+    It is NaN if the mask has no foreground.
+
+    >>> weighted_f(np.uint8([[255, 0]]), np.uint8([[0, 0]]))
+    nan
+
+    Args:
+        prediction: (H, W) map of uint8 grey levels, or of floats.
+        mask: (H, W) mask of 0 and 1.
+        logits: the floats are logits.
+    """
+    if not mask.any():
+        return float("nan")
+    from py_sod_metrics import WeightedFmeasure
+
+    p = prediction / (255 if prediction.dtype == np.uint8 else 1.0)
+    p = 1 / (1 + np.exp(-p.clip(-700, 700))) if logits else p
+    return float(WeightedFmeasure().cal_wfm(p, mask.astype(bool)))

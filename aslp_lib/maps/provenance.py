@@ -1,0 +1,53 @@
+"""Digests of files, which show whether they are still those that something was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from aslp_lib.files import read
+
+
+def digest(data: bytes) -> str:
+    """Compute the first 16 hex digits of the SHA-256.
+
+    >>> digest(b"")
+    'e3b0c44298fc1c14'
+    """
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def digests(paths: Mapping[str, Path]) -> dict[str, str]:
+    """Compute the digest of each file, by its name, in several threads."""
+    with ThreadPoolExecutor() as pool:
+        contents = pool.map(lambda path: digest(read(path)), paths.values())
+        return dict(zip(paths, contents, strict=True))
+
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the sorted names that were added or removed, or whose digest changed.
+
+    >>> changed({"a": "5f", "b": "07"}, {"a": "3c", "b": "07"})
+    ['a']
+    """
+    return sorted({name for name, _ in before.items() ^ after.items()})
+
+
+def refuse_changed(
+    name: str, before: Mapping[str, str], after: Mapping[str, str], since: str, remedy: str
+) -> None:
+    """Raise ValueError if images or masks of a set were added, removed or changed.
+
+    Args:
+        name: name of the set.
+        before, after: fingerprint of each image and its mask, by stem.
+        since: what was made or begun with the earlier ones.
+        remedy: what to do.
+    """
+    if stems := changed(before, after):
+        raise ValueError(
+            f"{len(stems)} images or masks of the set {name} were added, removed or changed since "
+            f"{since}, such as {stems[0]}; expected the same files. Restore them, or {remedy}."
+        )

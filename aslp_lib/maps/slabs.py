@@ -1,0 +1,209 @@
+"""Maps and masks as slabs: an image at once, a volume a few slices at a time.
+
+Images are read by `maps.read`. Arrays of NumPy (.npy, or .npz with one array) hold an image (H, W)
+or a volume (D, H, W); float TIFFs hold an image. What their numbers are is declared by
+`ReadOptions`, never inferred.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import numpy as np
+from numpy.lib import format as npy
+from PIL import Image
+
+from aslp_lib.maps.read import IGNORED, Grey, decoding, read_map, read_mask
+
+ARRAYS = (".npy", ".npz")
+"""Suffixes of arrays of NumPy."""
+SLAB = 2**22
+"""Number of values in a slab, at most, unless a single slice has more."""
+WRITTEN = "a file that np.save, np.savez or np.savez_compressed wrote. Write it again."
+"""What is expected of the file of an array, for messages."""
+Header = tuple[tuple[int, ...], bool, np.dtype[Any]]
+"""Header of an array: its shape, whether it is in Fortran order, and its type."""
+
+
+@dataclass(frozen=True)
+class Slabs:
+    """The slabs of a map or a mask.
+
+    >>> slabs = Slabs((2, 3), iter([np.zeros((2, 3))]))
+    >>> [slab.shape for slab in slabs.parts]
+    [(2, 3)]
+
+    Args:
+        shape: (H, W) or (D, H, W).
+        parts: iterator over the slabs, which together have that shape; it can be used once.
+    """
+
+    shape: tuple[int, ...]
+    parts: Iterator[np.ndarray]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> Slabs:
+        """Return an array as one slab."""
+        return cls(array.shape, iter([array]))
+
+
+def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slabs:
+    """Open a map: slabs of uint8 grey levels of an image file, or of floats.
+
+    Args:
+        path: the file.
+        volumes: expect an array (D, H, W) instead of an image (H, W).
+        logits: expect floats, which are logits.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is damaged, or holds something else; the message names it. Errors in
+            later slabs are raised when they are read.
+    """
+    if path.suffix.lower() in ARRAYS:
+        return _open_array(path, volumes, "f", "float16, float32 or float64")
+    _refuse_image_as_volume(path, volumes)
+    values = read_map(path, floats=True)
+    if logits and values.dtype == np.uint8:
+        raise ValueError(
+            f"{path} holds 8-bit grey levels; expected floats, which logits are. Leave --logits "
+            "out, or give .npy, .npz or float TIFF files."
+        )
+    return Slabs.of(values)
+
+
+def open_mask(
+    path: Path, grey: Grey = "refuse", ignore_index: int | None = None, *, volumes: bool = False
+) -> Slabs:
+    """Open a mask: slabs of uint8 labels 0 and 1, and `IGNORED` for pixels to ignore.
+
+    Arrays hold the labels 0 and 1, and `ignore_index`, as integers or booleans.
+
+    Args:
+        path: the file.
+        grey, ignore_index: see `read_mask`; arrays may also have a negative `ignore_index`.
+        volumes: expect an array (D, H, W) instead of an image (H, W).
+
+    Raises:
+        FileNotFoundError, ValueError: see `open_map`.
+    """
+    if path.suffix.lower() not in ARRAYS:
+        _refuse_image_as_volume(path, volumes)
+        return Slabs.of(read_mask(path, grey, ignore_index))
+    slabs = _open_array(path, volumes, "biu", "integers or booleans")
+
+    def labels() -> Iterator[np.ndarray]:
+        for part in slabs.parts:
+            ignored = np.zeros(part.shape, bool) if ignore_index is None else part == ignore_index
+            if not ((part == 0) | (part == 1) | ignored).all():
+                values = np.unique(part[~ignored])[:10].tolist()
+                raise ValueError(
+                    f"{path} holds the labels {values}; expected 0 and 1. Of several classes, take "
+                    "one against the rest, labels == k; give the label of pixels to ignore as "
+                    "--ignore-index."
+                )
+            yield np.where(ignored, np.uint8(IGNORED), part.astype(np.uint8))
+
+    return Slabs(slabs.shape, labels())
+
+
+def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
+    if volumes:
+        raise ValueError(
+            f"{path} is an image; expected an array (D, H, W) in a .npy or .npz file, as --volumes "
+            "says. Leave --volumes out for images."
+        )
+
+
+def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
+    """Open an array of NumPy and check its header, without reading its values.
+
+    Args:
+        kinds: `kind` of the accepted data types.
+        expected: the accepted data types in words.
+    """
+    with _opened(path) as (_, header):
+        shape, _, dtype = header
+    if dtype.kind not in kinds or dtype.itemsize > 8:
+        raise ValueError(f"{path} holds {dtype}; expected {expected}. Convert it.")
+    if len(shape) != 2 + volumes:
+        needed = "(D, H, W), as --volumes says" if volumes else "(H, W); volumes need --volumes"
+        raise ValueError(f"{path} has shape {shape}; expected {needed}.")
+    if 0 in shape:
+        raise ValueError(f"{path} has shape {shape}; expected one pixel or more.")
+    return Slabs(shape, _slabs(path))
+
+
+def _slabs(path: Path) -> Iterator[np.ndarray]:
+    """Read the slabs of an array; an image is one slab.
+
+    An array in Fortran order, whose slices lie scattered in the file, is read at once.
+    """
+    with _opened(path) as (file, (shape, fortran, dtype)):
+        row = math.prod(shape[1:])
+        step = max(1, shape[0] if len(shape) == 2 else SLAB // max(row, 1))
+        at_once = max(step, shape[0]) if fortran else step
+        for start in range(0, shape[0], at_once):
+            rows = min(at_once, shape[0] - start)
+            numbers = np.frombuffer(file.read(rows * row * dtype.itemsize), dtype)
+            numbers = numbers.astype(dtype.newbyteorder("="), copy=False)
+            block = numbers.reshape((rows, *shape[1:]), order="F" if fortran else "C")
+            yield from (block[i : i + step] for i in range(0, rows, step))
+        if file.read(1):  # this also compares the checksum of a .npz
+            raise ValueError("there are more numbers than its shape says")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
+    """Open the array of a .npy or .npz file and read its header.
+
+    Errors of a damaged file, also while its numbers are read, become a ValueError that names it.
+    """
+    with decoding(path, "an array of numbers", WRITTEN), ExitStack() as stack:
+        if path.suffix.lower() == ".npy":
+            file: IO[bytes] = stack.enter_context(path.open("rb"))
+        else:
+            archive = stack.enter_context(ZipFile(path))
+            if len(names := archive.namelist()) != 1:
+                raise ValueError(f"it holds {len(names)} arrays, of which one is expected")
+            file = stack.enter_context(archive.open(names[0]))
+        first = npy.read_magic(file) == (1, 0)
+        read_header = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+        yield file, read_header(file)
+
+
+def write_slabs(path: Path, shape: tuple[int, ...], parts: Iterator[np.ndarray]) -> None:
+    """Write a map of floats in the format that the suffix says: .npy, .npz or float TIFF.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "map.npz"
+    ...     write_slabs(path, (1, 2), iter([np.array([[0.25, 1.0]])]))
+    ...     [part.tolist() for part in open_map(path).parts]
+    [[[0.25, 1.0]]]
+
+    Args:
+        path: the file, which must not be in use: it is not written atomically.
+        shape: (H, W) or (D, H, W).
+        parts: slabs, which together have this shape; a single one for a TIFF.
+    """
+    if path.suffix.lower() not in ARRAYS:
+        Image.fromarray(next(parts).astype(np.float32)).save(path, format="tiff")
+        return
+    with ExitStack() as stack:
+        if path.suffix.lower() == ".npy":
+            file: IO[bytes] = stack.enter_context(path.open("wb"))
+        else:
+            archive = stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED))
+            file = stack.enter_context(archive.open("map.npy", "w", force_zip64=True))
+        for number, part in enumerate(map(np.ascontiguousarray, parts)):
+            if number == 0:
+                header = npy.header_data_from_array_1_0(part) | {"shape": shape}
+                npy.write_array_header_1_0(file, header)
+            file.write(part.data)

@@ -1,0 +1,241 @@
+"""Maps of floats and volumes, from files to scores, against arithmetic over all pixels."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.special import expit, log_expit, logit
+
+from aslp_lib.cli import main
+from aslp_lib.maps import slabs
+from aslp_lib.maps.count import ReadOptions, count_folders
+from aslp_lib.metrics import scores
+from aslp_lib.metrics.counts import Counts
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+SCORE = ["score", "--maps", "maps", "--masks", "masks", "--out", "scores.json"]
+
+
+def found():
+    return json.loads(Path("scores.json").read_text())
+
+
+def made(shape, number=4, seed=0):
+    """Logits and labels."""
+    rng = np.random.default_rng(seed)
+    for name in ("maps", "masks"):
+        Path(name).mkdir()
+    labels = [rng.random(shape) < 0.3 for _ in range(number)]
+    return [(rng.normal(6 * y - 3, 4), y) for y in labels]
+
+
+def expected(pairs):
+    """Scores by their formulas, of the pixels of all images."""
+    z, y = (np.concatenate([pair[i].ravel() for pair in pairs]) for i in (0, 1))
+    p = expit(z)
+    confidence, right = np.maximum(p, 1 - p), (p >= 0.5) == y
+    bins = np.ceil(10 * confidence).astype(int)
+    gaps = [abs((confidence - right)[bins == k].sum()) for k in range(1, 11)]
+    return {
+        "accuracy": right.mean(),
+        "gap": confidence.mean() - right.mean(),
+        "ece": sum(gaps) / len(p),
+        "nll": -np.where(y, log_expit(z), log_expit(-z)).mean(),
+        "brier": np.mean((p - y) ** 2),
+    }
+
+
+def close(ours, formulas):
+    """NLL, Brier score and accuracy are exact; confidences are rounded by up to 1/8670."""
+    for name in ("nll", "brier", "accuracy"):
+        assert ours[name] == pytest.approx(formulas[name], rel=1e-9)
+    for name in ("gap", "ece"):
+        assert ours[name] == pytest.approx(formulas[name], abs=2e-4)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".tif"])
+def test_images_of_logits(elsewhere, suffix):
+    pairs = [(z.astype(np.float32), y) for z, y in made((13, 17))]
+    for i, (z, y) in enumerate(pairs):
+        path = Path(f"maps/{i}{suffix}")
+        slabs.write_slabs(path, z.shape, iter([z]))
+        Image.fromarray(255 * y.astype(np.uint8)).save(f"masks/{i}.png")
+    assert main([*SCORE, "--logits", "--no-weighted-f"]) == 0
+    close(found(), expected([(z.astype(float), y) for z, y in pairs]))
+    assert found()["s_measure"] > 0
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_volumes_of_probabilities_in_slabs(elsewhere, monkeypatch, dtype, order):
+    monkeypatch.setattr(slabs, "SLAB", 200)  # one slice of 11 x 13 at a time
+    pairs = []
+    for i, (z, y) in enumerate(made((5, 11, 13))):
+        p = np.asarray(expit(z).clip(0.01, 0.99).astype(dtype), order=order)
+        np.savez_compressed(f"maps/{i}.npz", p) if i % 2 else np.save(f"maps/{i}.npy", p)
+        np.save(f"masks/{i}.npy", np.where(y, 1, 0).astype(np.int32))
+        pairs.append((logit(p.astype(float)), y))
+    assert main([*SCORE, "--volumes"]) == 0
+    close(found(), expected(pairs))
+    assert found()["s_measure"] is None and found()["images"] == 4
+
+
+def test_a_map_has_the_same_scores_as_png_npy_and_tensor(elsewhere):
+    """NLL and Brier score excepted, which 8 bits clip and round."""
+    rng, stored = np.random.default_rng(0), []
+    for name in ("png", "npy", "masks"):
+        Path(name).mkdir()
+    for i in range(5):
+        labels = (rng.random((14, 15)) < 0.4).astype(np.uint8)
+        levels = np.clip(100 * labels + rng.integers(0, 200, labels.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(levels).save(f"png/{i}.png")
+        np.save(f"npy/{i}.npy", levels / 255)
+        np.save(f"masks/{i}.npy", labels)
+        stored.append((levels / 255, labels))
+    of_png, of_npy = (
+        scores(count_folders(Path(name), Path("masks"), progress=False)) for name in ("png", "npy")
+    )
+    p, labels = (torch.tensor(np.array(part)) for part in zip(*stored, strict=True))
+    of_tensor = scores(Counts.from_probabilities(p, labels))
+    for name, value in of_png.items():
+        if name not in ("nll", "brier"):
+            # The smooth ECE is a sum over a grid of all levels.
+            close = pytest.approx(value, rel=1e-5 if name == "smooth_ece" else 1e-9, nan_ok=True)
+            assert of_npy[name] == close, name
+            if name not in ("s_measure", "weighted_f"):
+                assert of_tensor[name] == close, name
+
+
+@pytest.mark.parametrize("logits", [True, False])
+@pytest.mark.parametrize("shape", [(12, 9), (3, 12, 9)])
+@pytest.mark.parametrize("kind", ["temperature_scaling", "image_wise_temperature", "isotonic"])
+def test_what_is_written_has_the_kind_of_what_was_read(elsewhere, kind, shape, logits, monkeypatch):
+    monkeypatch.setattr(slabs, "SLAB", 150)
+    for i, (z, y) in enumerate(made(shape)):
+        values = z if logits else expit(z)
+        np.save(f"maps/{i}.npy", values.astype(np.float32))
+        np.save(f"masks/{i}.npy", y)
+    options = ["--logits"] * logits + ["--volumes"] * (len(shape) == 3)
+    fit = ["recalibrate", "--kind", kind, "--fit-maps", "maps", "--fit-masks", "masks"]
+    assert (
+        main([*fit, "--save", "fit.safetensors", "--maps", "maps", "--out", "new", *options]) == 0
+    )
+    reading = ReadOptions(weighted_f=False, logits=logits, volumes=len(shape) == 3)
+    before, after = (
+        scores(count_folders(Path(name), Path("masks"), reading, progress=False))
+        for name in ("maps", "new")
+    )
+    assert after["nll"] <= before["nll"] + 1e-9
+    for path in Path("maps").iterdir():
+        old, new = np.load(path), np.load(Path("new", path.name))
+        assert (new.dtype, new.shape) == (old.dtype, old.shape)
+        if kind == "temperature_scaling":
+            ratio = (new if logits else logit(new.astype(float))) / (
+                old if logits else logit(old.astype(float))
+            )
+            middle = abs(old - (0 if logits else 0.5)) > 0.01
+            assert np.ptp(ratio[middle]) < 1e-2 * ratio.mean()
+
+
+def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
+    for dtype in (np.float16, np.float32, np.float64):
+        p, y = np.array([[0.0, 1.0]], dtype), np.uint8([[1, 0]])
+        info = np.finfo(dtype)
+        by_hand = -np.log(float(info.smallest_subnormal)) - np.log(float(info.epsneg))
+        nll = Counts.from_floats(p, y).columns["nll"][0]
+        assert nll == pytest.approx(by_hand + 2 * np.log(2))
+
+
+def write(path, array):
+    Path(path).parent.mkdir(exist_ok=True)
+    np.save(path, array)
+
+
+LABELS = np.zeros((4, 5), np.uint8)
+HALF = np.full((4, 5), 0.5, np.float32)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("prediction", "mask", "options", "why"),
+    [
+        (8 * HALF, LABELS, [], r"a\.npy: the map spans \[0.5, 4\]; expected prob.*--logits"),
+        (np.nan * HALF, LABELS, [], r"a\.npy: the map spans \[nan, nan\]"),
+        (np.inf * HALF, LABELS, ["--logits"], r"expected finite logits"),
+        (LABELS, LABELS, [], r"a\.npy holds uint8; expected float16, float32 or float64"),
+        (HALF.astype(complex), LABELS, [], r"a\.npy holds complex128; expected float16"),
+        (HALF, LABELS[:3], [], r"a\.npy is 5 x 4, but its mask is 5 x 3"),
+        (HALF[None], LABELS, [], r"a\.npy has shape \(1, 4, 5\).*volumes need --volumes"),
+        (HALF[:0], LABELS, [], r"a\.npy has shape \(0, 5\); expected one pixel or more"),
+        (HALF, LABELS, ["--volumes"], r"a\.npy has shape \(4, 5\); expected \(D, H, W\)"),
+        (
+            HALF[None],
+            np.zeros((2, 4, 5), int),
+            ["--volumes"],
+            r"5 x 4 x 1, but its mask is 5 x 4 x 2",
+        ),
+        (HALF, 7 * LABELS + 2, [], r"masks/a\.npy holds the labels \[2\].*--ignore-index"),
+        (HALF, HALF, [], r"masks/a\.npy holds float32; expected integers or booleans"),
+        (HALF, LABELS, ["--min-max", "--logits"], "min_max is True; expected False with logits"),
+    ],
+)
+def test_what_is_not_what_was_declared_is_refused(
+    elsewhere, capsys, prediction, mask, options, why
+):
+    write("maps/a.npy", prediction)
+    write("masks/a.npy", mask)
+    assert main([*SCORE, *options]) == 1
+    assert re.search(why, capsys.readouterr().err, re.DOTALL)
+    assert not Path("scores.json").exists()
+
+
+@pytest.mark.fault
+def test_maps_of_two_kinds_in_a_folder_are_named(elsewhere, capsys):
+    for name in ("a", "b"):
+        write(f"masks/{name}.npy", LABELS)
+    write("maps/a.npy", HALF)
+    Image.fromarray(LABELS).save("maps/b.png")
+    assert main(SCORE) == 1
+    assert re.search(r"maps/a\.npy and maps/b\.png are maps of 8 bits and", capsys.readouterr().err)
+
+
+@pytest.mark.fault
+def test_damaged_arrays_and_images_as_logits_or_volumes_are_refused(elsewhere, capsys):
+    write("masks/a.npy", LABELS)
+    write("maps/a.npy", HALF)
+    data = Path("maps/a.npy").read_bytes()
+    Path("maps/a.npy").unlink()
+    np.savez("two.npz", HALF, HALF)
+    np.savez_compressed("one.npz", np.random.default_rng(0).random((4, 5)))
+    flipped = bytearray(Path("one.npz").read_bytes())
+    flipped[len(flipped) // 2] ^= 1
+    objects = np.array([[None, {}]], dtype=object)
+    np.save("objects.npy", objects, allow_pickle=True)
+    for name, content, why in (
+        ("a.npy", data[:-3], "damaged"),
+        ("a.npy", data + b"0", "more numbers than its shape says"),
+        ("a.npy", b"", "damaged"),
+        ("a.npy", Path("objects.npy").read_bytes(), "holds object; expected float16"),
+        ("a.npz", Path("two.npz").read_bytes(), "it holds 2 arrays"),
+        ("a.npz", bytes(flipped), "damaged"),
+        ("a.npz", b"PK", "damaged"),
+    ):
+        path = Path("maps", name)
+        path.write_bytes(content)
+        assert main(SCORE) == 1
+        error = capsys.readouterr().err
+        assert f"maps/{name}" in error and why in error, error
+        path.unlink()
+    Path("masks/a.npy").unlink()
+    for name in ("maps", "masks"):
+        Image.fromarray(LABELS).save(f"{name}/a.png")
+    for option, why in (
+        ("--logits", "holds 8-bit grey"),
+        ("--volumes", "is an image; expected an"),
+    ):
+        assert main([*SCORE, option]) == 1
+        assert why in capsys.readouterr().err

@@ -1,0 +1,170 @@
+"""Pixels to ignore, from files to scores, against arithmetic over the other pixels."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aslp_lib.cli import main
+from aslp_lib.maps.count import count_folders
+from aslp_lib.metrics.counts import Counts
+
+pytestmark = pytest.mark.usefixtures("few_resamples")
+
+VOC = [0, 0, 0, 128, 0, 0] + 253 * [0, 0, 0] + [224, 224, 192]
+"""A palette: background, the first class, and a border whose pixels are ignored."""
+SCORE = ["score", "--maps", "maps", "--out", "scores.json", "--masks"]
+
+
+def picture(pixels, palette=False):
+    image = Image.fromarray(pixels)
+    if palette:
+        image.putpalette(VOC)
+    return image
+
+
+@pytest.fixture
+def folders(elsewhere):
+    """Maps, masks of 0, 1 and 255 with and without a palette, and the same in two files.
+
+    Returns the probabilities and labels of the pixels that count.
+    """
+    rng = np.random.default_rng(0)
+    for name in ("maps", "voc", "masks", "valid"):
+        Path(name).mkdir()
+    counted = []
+    for i in range(5):
+        labels, ignored = (rng.random((12, 15)) < share for share in (0.3, 0.2))
+        levels = (90 * labels + rng.integers(0, 166, (12, 15))).astype(np.uint8)
+        voc = np.where(ignored, 255, labels).astype(np.uint8)
+        picture(levels).save(f"maps/{i}.png")
+        picture(voc, palette=i % 2 == 1).save(f"voc/{i}.png")
+        picture(labels.astype(np.uint8) * 255).save(f"masks/{i}.png")
+        picture(~ignored * np.uint8(255)).save(f"valid/{i}.png")
+        counted.append((levels[~ignored] / 255, labels[~ignored]))
+    return counted
+
+
+@pytest.mark.parametrize(
+    "options", [["voc", "--ignore-index", "255"], ["masks", "--valid-masks", "valid"]]
+)
+def test_ignored_pixels_are_counted_nowhere(folders, capsys, options):
+    assert main([*SCORE, *options]) == 0
+    found = json.loads(Path("scores.json").read_text())
+    p, y = map(np.concatenate, zip(*folders, strict=True))
+    confidence, right = np.maximum(p, 1 - p), (p >= 0.5) == y
+    assert found["accuracy"] == pytest.approx(right.mean())
+    assert found["gap"] == pytest.approx(confidence.mean() - right.mean())
+    assert found["brier"] == pytest.approx(np.mean((p - y) ** 2))
+    assert found["mae"] == pytest.approx(np.mean([np.mean(abs(p - y)) for p, y in folders]))
+    assert found["s_measure"] is found["weighted_f"] is None
+    share = 100 * (1 - len(p) / (5 * 12 * 15))
+    assert f"{share:.1f} % of the pixels are ignored; S and weighted F" in capsys.readouterr().out
+
+
+def test_an_image_whose_pixels_are_all_ignored_is_left_out(folders, capsys):
+    picture(np.full((12, 15), 255, np.uint8)).save("voc/0.png")
+    assert main([*SCORE, "voc", "--ignore-index", "255"]) == 0
+    assert "1 masks have no map of maps or no pixel to count and are left out" in (
+        capsys.readouterr().out
+    )
+    assert json.loads(Path("scores.json").read_text())["images"] == 4
+
+
+def test_a_predicted_set_leaves_it_out_with_its_group(folders):
+    parts = [
+        Counts.from_map(np.uint8([[9, 8]]), np.uint8([labels]), ignore_index=255)
+        for labels in ([1, 0], [255, 255], [255, 1])
+    ]
+    counts = Counts.of_images(parts, names=["a", "b", "c"], groups=[1, 2, 2])
+    assert counts.names == ("a", "c") and counts.columns["groups"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="nothing to count"):
+        Counts.of_images(parts[1:2])
+
+
+def test_a_recalibration_is_fitted_to_the_other_pixels(folders):
+    fit = ["recalibrate", "--fit-maps", "maps", "--save"]
+    assert main([*fit, "one.safetensors", "--fit-masks", "voc", "--ignore-index", "255"]) == 0
+    valid = ["--fit-masks", "masks", "--valid-masks", "valid"]
+    assert main([*fit, "two.safetensors", *valid]) == 0
+    assert Path("one.safetensors").read_bytes() == Path("two.safetensors").read_bytes()
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["voc"], "voc/0.png is not a binary mask.*use --ignore-index"),
+        (
+            ["masks", "--ignore-index", "7"],
+            "ignore_index is 7; expected the grey level of a pixel.*leave it out",
+        ),
+        (["masks", "--ignore-index", "256"], "ignore_index is 256; expected the grey level"),
+        (["masks", "--valid-masks", "valid", "valid"], "2 folders of valid masks and 1 of masks"),
+        (["masks", "--valid-masks", "nowhere"], "no folder nowhere.*Correct --valid-masks"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
+    assert main([*SCORE, *options]) == 1
+    assert re.search(why, capsys.readouterr().err, re.DOTALL)
+    assert not Path("scores.json").exists()
+
+
+@pytest.mark.fault
+def test_a_valid_mask_of_another_size_or_none_is_named(folders):
+    picture(np.full((12, 14), 255, np.uint8)).save("valid/3.png")
+    with pytest.raises(
+        ValueError, match=r"valid/3\.png is 14 x 12, but its mask is 15 x 12; expected equal sizes"
+    ):
+        count_folders(Path("maps"), Path("masks"), valid=Path("valid"), progress=False)
+    Path("valid/3.png").unlink()
+    with pytest.raises(ValueError, match="1 masks in masks without a mask in valid: 3"):
+        count_folders(Path("maps"), Path("masks"), valid=Path("valid"), progress=False)
+
+
+def test_without_ignored_pixels_every_score_is_there():
+    levels, mask = np.uint8([[255, 0, 7]]), np.uint8([[1, 0, 0]])
+    counts = Counts.from_map(levels, mask, ignore_index=255)
+    assert counts.columns["ignored"].tolist() == [0]
+    np.testing.assert_array_equal(counts.table, Counts.from_map(levels, mask).table)
+    assert "quadrants" in counts.columns
+
+
+def ignoring(root):
+    """Give the masks of a folder 0 and 1 as labels, and a border of 255 around the object."""
+    for path in root.rglob("GT/*"):
+        mask = (np.asarray(Image.open(path).convert("L")) >= 128).astype(np.uint8)
+        grown = np.zeros_like(mask)
+        grown[1:] |= mask[:-1]
+        grown[:, 1:] |= mask[:, :-1]
+        mask[(grown == 1) & (mask == 0)] = 255
+        picture(mask).save(path.with_suffix(".png"))
+
+
+@pytest.mark.filterwarnings("ignore:no temperature")
+@pytest.mark.slow
+def test_a_run_ignores_them_from_training_to_report(paper_root, elsewhere, capsys):
+    ignoring(paper_root)
+    check = ["check-data", str(paper_root)]
+    assert main(check) == 1
+    assert main([*check, "--ignore-index", "9"]) == 1
+    assert "ignore_index is 9; expected the grey level" in capsys.readouterr().out
+    assert main([*check, "--ignore-index", "255"]) == 0
+    assert "DUTS-TR: " in capsys.readouterr().out
+    methods = ["calibration", "mmce", "corruption_augmentation"]
+    run = ["run", "--data", str(paper_root), "--ignore-index", "255", "--out", "run"]
+    run += ["--epochs", "2", "--size", "16", "--network", "tiny", "--weights", "None"]
+    run += ["--recalibrate", "density"]
+    assert main([*run, "--methods", *methods]) == 0
+    found = json.loads(Path("run/metrics.json").read_text())["SOD"]
+    assert len(found) == 2 * len(methods)
+    rights = []
+    for path in (paper_root / "Test/SOD/GT").glob("*.png"):
+        mask = np.asarray(Image.open(path))
+        level_map = np.asarray(Image.open(f"run/mmce/maps/SOD/{path.stem}.png"))
+        rights.append(((level_map >= 128) == mask)[mask < 255])
+    assert found["mmce"]["accuracy"] == pytest.approx(np.concatenate(rights).mean())
+    assert found["mmce"]["s_measure"] is None

@@ -1,0 +1,101 @@
+"""A volume (N, 1, D, H, W) is an image of more pixels; several classes are refused everywhere."""
+
+import pytest
+import torch
+from torch import nn
+
+from aslp_lib.aslp.alphas import AdaptiveAlpha, alpha_gradient
+from aslp_lib.aslp.loss import sc_bce_with_logits
+from aslp_lib.aslp.perturbation import HARD_INVERSION
+from aslp_lib.checks import BINARY
+from aslp_lib.metrics import scores
+from aslp_lib.metrics.accumulator import CountsAccumulator
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.recalibration import RECALIBRATIONS, Recalibrated, Temperature
+
+
+def volumes():
+    """Logits, labels with ignored ones, and alphas."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 4 * torch.randn(3, 1, 2, 4, 5, generator=generator, dtype=torch.float64)
+    labels = (logits + torch.randn(logits.shape, generator=generator) > 0).long()
+    labels[:, :, :, 0] = 255
+    return logits, labels, torch.tensor([0.0, 0.2, 0.4], dtype=torch.float64)
+
+
+def both(function):
+    """What a function returns for volumes, and for the same pixels as images (N, 1, D * H, W)."""
+    logits, labels, alpha = volumes()
+    flat = [values.flatten(2, 3) for values in (logits, labels)]
+    return function(logits, labels, alpha), function(*flat, alpha)
+
+
+def test_losses_and_alphas_of_volumes():
+    def loss(logits, labels, alpha):
+        uniform = torch.tensor([0.9, 0.1, 0.5])
+        sampled = {"uniform": uniform, "ignore_index": 255}
+        return sc_bce_with_logits(logits, labels, alpha, HARD_INVERSION, **sampled)
+
+    def gradient(logits, labels, _):
+        return alpha_gradient(logits, labels, HARD_INVERSION, ignore_index=255)
+
+    def moved(logits, labels, _):
+        alphas = AdaptiveAlpha(3, HARD_INVERSION, warm_up=0).double()
+        alphas.observe(0.9)
+        alphas.update(torch.arange(3), logits, labels, ignore_index=255)
+        assert alphas.alpha.any()
+        return alphas.alpha
+
+    for function in (loss, gradient, moved):
+        torch.testing.assert_close(*both(function))
+
+
+def test_scores_of_volumes():
+    def scored(logits, labels, _):
+        counts = Counts.from_probabilities(torch.sigmoid(logits), labels, ignore_index=255)
+        return torch.tensor(list(scores(counts).values()))
+
+    torch.testing.assert_close(*both(scored), equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    "name", [k for k, kind in RECALIBRATIONS.items() if not kind.needs_network]
+)
+def test_recalibrations_of_volumes(name):
+    logits, labels, _ = volumes()
+    counts = Counts.from_probabilities(torch.sigmoid(logits), labels, ignore_index=255)
+    fitted = RECALIBRATIONS[name]().fit(counts)
+    ours, flat = both(lambda logits, *_: fitted(logits))
+    torch.testing.assert_close(ours.flatten(2, 3), flat)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda z, y: sc_bce_with_logits(z, y, 0.1, HARD_INVERSION),
+        lambda z, y: alpha_gradient(z, y, HARD_INVERSION),
+        lambda z, y: AdaptiveAlpha(2, HARD_INVERSION).update(torch.arange(2), z, y),
+        lambda z, y: Counts.from_probabilities(torch.sigmoid(z), y),
+        lambda z, y: CountsAccumulator().update(torch.sigmoid(z), y),
+        lambda z, y: Recalibrated(nn.Identity(), Temperature(2.0))(z),
+    ],
+)
+@pytest.mark.parametrize("one_hot", [True, False])
+def test_several_channels_are_refused_with_one_sentence(call, one_hot):
+    classes = torch.randint(3, (2, 4, 5), generator=torch.Generator().manual_seed(0))
+    labels = nn.functional.one_hot(classes, 3).movedim(-1, 1) if one_hot else classes
+    with pytest.raises(ValueError, match=r"have 3 channels: shape \(2, 3, 4, 5\)") as error:
+        call(torch.zeros(2, 3, 4, 5), labels)
+    assert BINARY in str(error.value)
+
+
+@pytest.mark.fault
+def test_class_ids_are_refused():
+    ids = torch.tensor([[0, 1, 2]])
+    for call in (
+        lambda: sc_bce_with_logits(torch.zeros(1, 3), ids, 0.1, HARD_INVERSION),
+        lambda: Counts.from_probabilities(torch.zeros(1, 3), ids),
+    ):
+        with pytest.raises(ValueError, match=r"against the rest|ignore_index"):
+            call()
