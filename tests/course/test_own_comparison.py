@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from torch import nn
 
@@ -35,17 +36,18 @@ def test_compare_trains_every_method_on_every_seed(monkeypatch):
     monkeypatch.setitem(own_comparison.train.__kwdefaults__, "epochs", 20)
     results = compare([4, 5], alpha=0.1)
     assert len(results) == 8
-    assert all([row["seed"] for row in rows] == [4, 5] for rows in results.values())
-    for bce, scaled in zip(results["BCE"], results["BCE + temperature scaling"], strict=True):
-        assert bce["scaled_nll"] == scaled["scaled_nll"] == scaled["nll"]
+    assert all(frame.seed.tolist() == [4, 5] for frame in results.values())
+    scaled = results["BCE + temperature scaling"]
+    assert (results["BCE"].scaled_nll == scaled.scaled_nll).all()
+    assert (scaled.scaled_nll == scaled.nll).all()
     methods = [label for label in results if "temperature" not in label]
     for name in ("scaled_nll", "empty_ece", "posterior_error"):
-        assert len({results[label][0][name] for label in methods}) == len(methods)
+        assert len({results[label][name][0] for label in methods}) == len(methods)
 
 
 def test_the_table_has_means_and_deviations():
     names = ("ece", "oe", "nll", "posterior_error", "scaled_nll", "empty_ece")
     rows = [{"seed": i, **dict.fromkeys(names, value)} for i, value in enumerate((0.1, 0.3))]
-    cells = table({"BCE": rows}).splitlines()[-1].split("|")
+    cells = table({"BCE": pd.DataFrame(rows)}).splitlines()[-1].split("|")
     assert re.findall(r"[\d.]+", cells[2]) == ["20.0", "14.1"]  # %, and sqrt(2) * 10
     assert re.findall(r"[\d.]+", cells[4]) == ["0.200", "0.141"]

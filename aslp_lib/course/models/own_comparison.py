@@ -6,11 +6,11 @@ The loop uses nothing of `aslp_lib.training`. `examples/aslp.py` contains it as 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import NamedTuple
 
-import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -35,7 +35,7 @@ IMAGES = {"train": 16, "validation": 40, "test": 100}
 MANY = 10
 """Factor by which the row "more images" has more training images and fewer epochs."""
 
-Results = Mapping[str, Sequence[Mapping[str, float]]]
+Results = Mapping[str, pd.DataFrame]
 """Method -> its scores, one mapping per seed."""
 
 
@@ -158,7 +158,7 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
         alpha: the constant perturbation level. Label smoothing has the same expected perturbation.
 
     Returns:
-        Method -> one mapping per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
+        Method -> one row per seed, with "seed"; "ece", "oe", "nll" and "posterior_error" on the
         test images; "scaled_nll", the test NLL after temperature scaling; and "empty_ece", the ECE
         on images without a cell.
     """
@@ -188,7 +188,7 @@ def compare(seeds: Iterable[int], alpha: float) -> Results:
             row["scaled_nll"] = calibration.nll(count(network, test, fitted))
             row["empty_ece"] = calibration.ece(count(network, empty, fit))
             results.setdefault(label, []).append({"seed": seed, **row})
-    return results
+    return {label: pd.DataFrame(rows) for label, rows in results.items()}
 
 
 def adaptive(rule: str, constraint_weight: float = 200.0) -> AdaptiveAlpha:
@@ -216,8 +216,7 @@ def table(results: Results) -> str:
     for label, records in results.items():
         cells = [label]
         for name, (_, factor, digits) in columns.items():
-            values = [factor * record[name] for record in records]
-            mean, deviation = np.mean(values), np.std(values, ddof=1)
-            cells.append(f"{mean:.{digits}f} ± {deviation:.{digits}f}")
+            values = factor * records[name]
+            cells.append(f"{values.mean():.{digits}f} ± {values.std():.{digits}f}")
         rows.append(cells)
     return markdown_table(["method", *(heading for heading, *_ in columns.values())], rows)
