@@ -99,7 +99,7 @@ class Score:
         return f"{self.title} {self.unit}".rstrip()
 
     def text(self, value: float, sign: Literal["", "+"] = "") -> str:
-        """Format a value for tables; a dash if it is NaN or infinite, and no negative zero.
+        """Format a value for tables; a dash if it is NaN or infinite, and a zero without a sign.
 
         Args:
             value: value of the score.
@@ -107,7 +107,8 @@ class Score:
         """
         if not math.isfinite(value):
             return "-"
-        return f"{100 * value:{sign}z.2f}" if self.unit == "%" else f"{value:{sign}z.3f}"
+        digits = f"{100 * value:{sign}.2f}" if self.unit == "%" else f"{value:{sign}.3f}"
+        return digits if float(digits) else digits.lstrip("+-")
 
     def interval_text(self, low: float, high: float, sign: Literal["", "+"] = "") -> str:
         """Format an interval for tables; an upper bound alone if an unsigned interval ends at 0.

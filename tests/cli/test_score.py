@@ -346,11 +346,11 @@ def test_a_report_says_which_differences_are_resolved(elsewhere):
     head, first, same, other = page.rows[:4]
     differences = [i for i, title in enumerate(head) if title == "difference"]
     assert {first[i] for i in differences} == {""}
-    assert [same[i] for i in differences] == ["+0.00 [+0.00, +0.00]", "+0.000 [+0.000, +0.000]"]
+    assert [same[i] for i in differences] == ["0.00 [0.00, 0.00]", "0.000 [0.000, 0.000]"]
     assert all(float(other[i].split()[0]) > 0 for i in differences)
     assert {cell for cell in page.bold if cell[0] < 4} == {(3, i) for i in differences}
     verdict = text[text.index("<h2>Verdict") : text.index("<h2>Scores")]
-    assert "Not resolved: ECE (+0.00 points [+0.00, +0.00]), NLL" in verdict
+    assert "Not resolved: ECE (0.00 points [0.00, 0.00]), NLL" in verdict
     assert "Worse than a in ECE by" in verdict and "accuracy by" in verdict
     assert verdict.count("Worse") == 1 and "Better" not in verdict
     assert verdict.count("ECE 0.00 [≤ 0.00] %, which chance could explain.") == 2  # a and b

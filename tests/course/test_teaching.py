@@ -59,7 +59,7 @@ def answers():
         for name in ("SOD", "DTD_Texture_500")
         for method in ("none", "temperature_scaling", "image_wise_temperature")
     ]
-    family = trial.effects(trial.read("shapes"))
+    families = [trial.effects(trial.read(name)) for name in ("shapes", "nuclei")]
     ranks = rank_correlation_with_posterior_error(
         recorded.read_results("techniques_shapes"), "test"
     )
@@ -79,7 +79,11 @@ def answers():
         ("06", "3"): textures_between_two_networks_and_over_seeds(),
         ("07", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)],
         ("07", "3"): [ranks["nll"], ranks["ece"]],
-        ("07", "4"): [-family["C - L"].mean, family["M - B_ES"].mean],
+        ("07", "4"): [
+            sign * family[label].mean
+            for sign, label in ((-1, "C - L"), (1, "M - B_ES"))
+            for family in families
+        ],
         ("e3", "2"): shifted,
         ("e4", "2"): [schedule("release", 14, 30)],
     }

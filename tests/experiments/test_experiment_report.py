@@ -68,7 +68,7 @@ def test_a_report_says_which_differences_are_resolved(tmp_path):
     for words in (
         "<b>ECE %, smaller</b>, compared with BCE: ASLP (MC) (-5.00 [",
         "<b>ECE %, not resolved</b>, compared with BCE: focal",
-        "<b>NLL nats, equivalent</b>, compared with BCE: ASLP (MC) (+0.000 [",
+        "<b>NLL nats, equivalent</b>, compared with BCE: ASLP (MC) (0.000 [",
     ):
         assert verdict.count(words) == 2  # one on each set
     assert "Brier" not in page.split("<h2>Details")[0]

@@ -46,7 +46,7 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
     Args:
         families: name of the data set -> label -> effect with its simultaneous interval.
     """
-    from aslp_lib.course.trial import MARGIN, SIMULTANEOUS, verdicts
+    from aslp_lib.course.trial import MARGIN, SIMULTANEOUS, interval_text, verdicts
 
     rows = len(next(iter(families.values())))
     figure, axes = new_panels(
@@ -76,9 +76,7 @@ def primary_contrasts(families: Mapping[str, Mapping[str, Effect | None]]) -> Fi
                 change.mean, row, xerr=[[change.mean - change.low], [change.high - change.mean]],
                 fmt="D", color=ink(), markerfacecolor=ink() if resolved else "none", capsize=3,
             )  # fmt: skip
-            cells.append(
-                f"{label} {change.mean:+.3f} [{change.low:+.3f}, {change.high:+.3f}], {word}"
-            )
+            cells.append(f"{label} {interval_text(change, 'nll')}, {word}")
         axis.set_title(f"{name}, {max(c.seeds for c in family.values() if c)} seeds")
         axis.set_xlabel(f"difference in temperature-scaled NLL, nats per pixel\n{BETTER}")
         notes.append(f"{name}: {'; '.join(cells)}")
