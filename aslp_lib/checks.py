@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import types
@@ -43,6 +44,24 @@ def require(name: str, value: object, valid: bool, expected: str) -> None:
     """
     if not valid:
         raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
+
+
+def suggestion(word: str, labels: Mapping[str, str]) -> str:
+    """Return " Did you mean NAME?" for the name that a misspelt word may stand for, or "".
+
+    >>> suggestion("ASLP", {"bce": "BCE", "calibration": "ASLP (MC)"})
+    ' Did you mean calibration?'
+    >>> suggestion("trian", {"run": "", "train": ""})
+    ' Did you mean train?'
+
+    Args:
+        word: the word, which is not a name.
+        labels: each name with its label, which people may write instead.
+    """
+    names = {text.lower(): name for name, label in labels.items() for text in (label, name) if text}
+    begins = [text for text in names if text.startswith(word.lower())]
+    close = begins or difflib.get_close_matches(word.lower(), names, n=1)
+    return f" Did you mean {names[close[0]]}?" if close and word else ""
 
 
 def require_type(name: str, value: object, kind: type, expected: str) -> None:

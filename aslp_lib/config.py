@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 import tyro.conf
 
-from aslp_lib.checks import check_names, check_types, json_object, require
+from aslp_lib.checks import check_names, check_types, json_object, require, suggestion
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import TRAIN
@@ -53,6 +53,21 @@ BOUNDS: dict[str, tuple[float, str]] = {
 """Smallest value of each numeric setting, and its description for error messages."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
+
+
+def require_names(setting: str, names: Iterable[object]) -> None:
+    """Raise ValueError unless the names of a setting are in its registry.
+
+    >>> require_names("methods", ["ASLP"])
+    Traceback (most recent call last):
+    ValueError: methods is 'ASLP'; expected one of bce, ... Did you mean calibration?
+    """
+    registry = REGISTRIES[setting]
+    labels = {name: str(getattr(kind, "label", "")) for name, kind in registry.items()}
+    for name in names:
+        known = isinstance(name, str) and name in registry
+        meant = suggestion(name, labels) if isinstance(name, str) else ""
+        require(setting, name, known, f"one of {', '.join(registry)}.{meant}")
 
 
 @dataclass(frozen=True)
@@ -170,12 +185,10 @@ class Settings:
         require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
-        for setting, registry in REGISTRIES.items():
+        for setting in REGISTRIES:
             names = (self.network,) if setting == "network" else getattr(self, setting)
             require(setting, names, isinstance(names, tuple), "a list")
-            for name in names:
-                known = isinstance(name, str) and name in registry
-                require(setting, name, known, f"one of {', '.join(registry)}")
+            require_names(setting, names)
             require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:

@@ -1,4 +1,4 @@
-"""The command line `aslp [COMMAND] [flags]`, whose default command is `run`."""
+"""The command line `aslp [COMMAND] [flags]`, where flags alone are those of `run`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from aslp_lib import console
+from aslp_lib import __version__, console
+from aslp_lib.checks import suggestion
 from aslp_lib.cli.base import Command
+from aslp_lib.cli.help import SHORT, described, short_help
 from aslp_lib.training import launch
 
 COMMANDS: dict[str, str] = {
@@ -34,13 +36,17 @@ PROGRAM = {"aslp": "aslp", "__main__": "python -m aslp_lib"}.get(
     Path(sys.argv[0]).stem, "main_ASLP.py"
 )
 """Name of the program in help texts: the installed command, the package or the script."""
+BARE = "run" if PROGRAM == "main_ASLP.py" else "--help"
+"""What a line without words stands for: the authors' script trains."""
+OF_THE_PROGRAM = ("-h", "--help", "--version")
+"""Flags that are given instead of a command."""
 DESCRIPTION = f"""Train, predict with and evaluate Adaptive Stochastic Label Perturbation (ASLP).
 
-The default command is run: {PROGRAM} --epochs 20
+Examples:
+  {PROGRAM} run               train and compare BCE and ASLP on embedded images
+  {PROGRAM} COMMAND --help    flags of a command, with examples
 
-Flags of a command: {PROGRAM} COMMAND --help
-
-Flags with the defaults of a preset: {PROGRAM} run --preset NAME --help
+Flags with the defaults of a preset: {PROGRAM} run --preset NAME --help-all
 
 Training on several GPUs: torchrun --standalone --nproc-per-node 4 -m aslp_lib ..."""
 """Description of the program in its help."""
@@ -71,21 +77,35 @@ def parse(words: Sequence[str]) -> Command:
     """Parse a command line into a command with its flags.
 
     Raises:
-        ValueError: a setting is invalid.
-        SystemExit: tyro printed help or refused the words.
+        ValueError: there is no such command, or a setting is invalid.
+        SystemExit: help or the version was printed, or tyro refused the words.
     """
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
-        words = ["run", *words]
-    name, *rest = words
+    name, *rest = words = words or [BARE]
+    if name.startswith("-") and name not in OF_THE_PROGRAM:
+        name, *rest = words = ["run", *words]
     cli = partial(tyro.cli, console_outputs=launch.is_main())
-    if name not in COMMANDS:  # tyro prints help on all commands, or refuses this one, and exits.
+    if name == "--version":
+        print(f"aslp_lib {__version__}" if launch.is_main() else "")
+        raise SystemExit(0)
+    if name not in (*COMMANDS, *OF_THE_PROGRAM):
+        raise ValueError(
+            f"there is no command {name}; expected one of {', '.join(COMMANDS)}."
+            f"{suggestion(name, dict.fromkeys(COMMANDS, ''))}"
+        )
+    if name not in COMMANDS:  # tyro prints help on all commands, and exits.
         choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
         one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]
         # Without a named field, tyro's messages would name an internal one.
         line: Any = make_dataclass("Line", [("command", one_of)])
-        cli(line, prog=PROGRAM, description=DESCRIPTION, args=words)
+        cli(line, prog=PROGRAM, description=DESCRIPTION, args=[name])
     command = kind(name)
-    options = {"default": default} if (default := command.defaults(words)) else {}
+    options: dict[str, Any] = {"description": described(name, command.__doc__, PROGRAM)}
+    if default := command.defaults(words):
+        options["default"] = default
+        if name in SHORT and {"-h", "--help"}.intersection(rest):
+            print(short_help(name, default, PROGRAM) if launch.is_main() else "", end="")
+            raise SystemExit(0)
+    rest = ["--help" if word == "--help-all" else word for word in rest]
     return cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
 
 

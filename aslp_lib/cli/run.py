@@ -16,7 +16,14 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import PRESETS, SHAPES, Settings, default_preset
+from aslp_lib.config import (
+    PRESETS,
+    REGISTRIES,
+    SHAPES,
+    Settings,
+    default_preset,
+    require_names,
+)
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
@@ -45,12 +52,19 @@ class Configured(Command):
         """Return the command with the preset that the words name, or that of the data they name.
 
         Both are read before tyro parses the words, because the preset determines the defaults of
-        the other flags. An unknown name is left for tyro to refuse.
+        the other flags. An unknown preset is left for tyro to refuse.
+
+        Raises:
+            ValueError: a method, recalibration or network is unknown.
         """
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--preset", nargs="?")
         parser.add_argument("--data", nargs="?")
+        for setting in REGISTRIES:
+            parser.add_argument(f"--{setting}", nargs="*", default=())
         arguments, _ = parser.parse_known_args(words)
+        for setting in REGISTRIES:  # tyro would refuse a wrong name without a suggestion
+            require_names(setting, getattr(arguments, setting))
         known = arguments.preset in PRESETS
         preset = arguments.preset if known else default_preset(arguments.data)
         return cls(preset, PRESETS[preset])

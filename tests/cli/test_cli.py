@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from aslp_lib import __version__, cli
 from aslp_lib.cli import COMMANDS, PROGRAM, kind, main, parse
 from aslp_lib.cli.base import Command
+from aslp_lib.cli.help import EXAMPLES, SHORT
 from aslp_lib.config import PRESETS, Settings
 from aslp_lib.maps.count import FileOptions, ReadOptions
 
@@ -37,7 +39,7 @@ def flags(kind):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_s_help_documents_all_its_flags(elsewhere, capsys, status, name):
-    assert status([name, "--help"]) == 0
+    assert status([name, "--help-all" if name in SHORT else "--help"]) == 0
     lines = capsys.readouterr().out
     assert f"usage: {PROGRAM} {name}" in lines
     for flag in flags(kind(name)):
@@ -47,8 +49,45 @@ def test_a_command_s_help_documents_all_its_flags(elsewhere, capsys, status, nam
 @pytest.mark.parametrize("preset", PRESETS)
 def test_help_shows_the_defaults_of_a_preset(elsewhere, capsys, status, preset):
     assert status(["--preset", preset, "--help"]) == 0
+    assert re.search(
+        rf"--epochs +[^(]+\(default: {PRESETS[preset].epochs}\)", capsys.readouterr().out
+    )
+    assert status(["--preset", preset, "--help-all"]) == 0
     rate = PRESETS[preset].learning_rate
     assert re.search(rf"--learning-rate FLOAT[^-]+default:\W+{rate}\)", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_s_help_is_short_and_begins_with_two_examples(elsewhere, capsys, status, name):
+    assert status([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 60
+    start = lines.index("Examples:")
+    for words, line in zip(EXAMPLES[name], lines[start + 1 :], strict=False):
+        assert line == f"  {PROGRAM} {name} {words}"
+        command, *_ = words.split("   ")
+        assert type(parse([name, *command.split()])) is kind(name)
+    assert len(EXAMPLES[name]) == 2
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_short_help_has_its_flags_with_the_first_sentence_of_their_docs(capsys, status, name):
+    assert status([name, "--preset", "small", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.findall(r" --([a-z_]+) [A-Z]", text)[-len(SHORT[name]) :] == sorted(
+        SHORT[name], key=[f.name for k in (kind(name), Settings) for f in fields(k)].index
+    )
+    assert "--size Side of the network's square input, in pixels (default: 128)" in text
+
+
+def test_the_version_and_a_line_without_a_command(elsewhere, capsys, status, monkeypatch):
+    assert status(["--version"]) == 0
+    assert capsys.readouterr().out == f"aslp_lib {__version__}\n"
+    assert status([]) == 0
+    assert re.search(r"score\s+Score and compare", capsys.readouterr().out)
+    assert not list(elsewhere.iterdir())
+    monkeypatch.setattr(cli, "BARE", "run")  # of main_ASLP.py
+    assert parse([]) == parse(["run"])
 
 
 def test_a_command_is_a_class_and_a_line(elsewhere, capsys, status, monkeypatch):
@@ -77,7 +116,6 @@ def test_without_a_command_it_is_run(elsewhere, words):
     command = parse(words)
     assert type(command) is kind("run")
     assert command.settings.epochs == 3
-    assert parse([]) == parse(["run"])
 
 
 @pytest.mark.fault
@@ -102,7 +140,10 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["--aslp.technique", "XX"], 2, "technique is 'XX'"),
         (["--epochs", "many"], 2, "--epochs"),
         (["--colour", "red"], 2, "--colour"),
-        (["destroy"], 2, "destroy"),
+        (["destroy"], 1, "there is no command destroy; expected one of run, train, predict"),
+        (["trian"], 1, "check-data. Did you mean train?"),
+        (["--methods", "bce", "ASLP"], 1, "early_stopping. Did you mean calibration?"),
+        (["--recalibrate", "temperature"], 1, "Did you mean temperature_scaling?"),
         (["evaluate"], 2, "RUN"),
         (["score", "--maps", "x"], 2, "--masks"),
     ],

@@ -1,0 +1,115 @@
+"""Help texts: two examples for each command, and a short help for commands with many flags."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import textwrap
+from dataclasses import fields
+from typing import Any
+
+EXAMPLES = {
+    "run": (
+        "--preset nuclei        the embedded images of cell nuclei; 5 minutes on 2 cores",
+        "--data DIR --preset small --size 256 --methods bce early_stopping",
+    ),
+    "train": (
+        "--data DIR --preset small --epochs 20 --out runs/mine",
+        "--resume runs/mine                goes on where a training run was stopped",
+    ),
+    "predict": (
+        "runs/mine                         maps of the test sets of a run",
+        "--official Model_30_Gen.pth --data Dataset --out maps",
+    ),
+    "evaluate": ("runs/mine", "runs/mine --no-weighted-f         ten times as fast"),
+    "score": (
+        "--maps BCE=maps/bce ASLP=maps/aslp --masks SOD/GT --report comparison.html",
+        "--maps volumes --masks labels --volumes --logits --out scores.json",
+    ),
+    "recalibrate": (
+        "--fit-maps validation/maps --fit-masks validation/GT --maps test/maps --out new",
+        "--kind isotonic --fit-maps val/maps --fit-masks val/GT --save fit.safetensors",
+    ),
+    "compare": (
+        "--methods bce early_stopping calibration --recalibrate temperature_scaling --seeds 5",
+        "--preset nuclei --seeds 3 --corruptions noise2 blur2",
+    ),
+    "textures": ("--dtd dtd", "--dtd dtd --target DIR/Test/DTD_Texture_500"),
+    "check-data": ("Dataset", "DIR --ignore-index 255            masks as in PASCAL VOC"),
+}
+"""Two command lines for each command, without the program and the command."""
+SHORT = {
+    name: (*own, "preset", "data", "network", "size", "methods", "recalibrate", "epochs", "seed")
+    for name, own in {
+        "run": ("out", "resume"),
+        "train": ("out", "resume"),
+        "compare": ("out", "seeds", "processes", "corruptions", "shifts"),
+    }.items()
+}
+"""Flags that `--help` shows of the commands that have too many; `--help-all` shows all."""
+
+
+def described(name: str, doc: str | None, program: str) -> str:
+    """Join the description of a command with its examples.
+
+    >>> print(described("evaluate", "Score a run's maps.", "aslp"))
+    Score a run's maps.
+    <BLANKLINE>
+    Examples:
+      aslp evaluate runs/mine
+      aslp evaluate runs/mine --no-weighted-f         ten times as fast
+    """
+    lines = [f"  {program} {name} {words}" for words in EXAMPLES.get(name, ())]
+    return "\n".join([inspect.cleandoc(doc or ""), "", *(["Examples:", *lines] if lines else [])])
+
+
+def short_help(name: str, command: Any, program: str) -> str:
+    """Format the help of a command in `SHORT`, with the defaults of an instance.
+
+    Args:
+        name: name of the command.
+        command: the command with its default settings.
+        program: name of the program.
+    """
+    from aslp_lib.config import REGISTRIES  # imports torch, which other commands do not need
+
+    parser = argparse.ArgumentParser(
+        prog=f"{program} {name}",
+        usage=f"{program} {name} [flags]",
+        description=described(name, type(command).__doc__, program),
+        epilog=f"All flags, with the hyperparameters of the methods: {program} {name} --help-all",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    for holder in (command, command.settings):
+        docs = field_docs(type(holder))
+        for flag in (field.name for field in fields(holder) if field.name in SHORT[name]):
+            value = getattr(holder, flag)
+            shown = " ".join(value) or "none" if isinstance(value, tuple) else value
+            text = f"{docs[flag].split('. ')[0].rstrip('.')} (default: {shown})"
+            if flag in REGISTRIES:
+                text += f". Choose from {', '.join(REGISTRIES[flag])}"
+            parser.add_argument(f"--{flag}", metavar="", help=text.replace("%", "%%"))
+    return parser.format_help()
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """Read the docstrings below the fields of a class and its bases.
+
+    >>> from aslp_lib.config import Settings
+    >>> field_docs(Settings)["batch_size"]
+    'Number of images in a batch.'
+    """
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__[:-1]):
+        body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        assert isinstance(body, ast.ClassDef)
+        for field, below in zip(body.body, body.body[1:], strict=False):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    docs[name] = " ".join(text.split())
+    return docs
