@@ -4,6 +4,7 @@ quoted = '$(subst ','\'',$(1))'
 # The environment is .venv, made once; `make PYTHON=python run` uses an existing one instead.
 PYTHON ?= .venv/bin/python
 ifeq "$(PYTHON)" ".venv/bin/python"
+CORE_STAMP := .venv/.installed-core
 STAMP := .venv/.installed
 LINT_STAMP := .venv/.installed-lint
 BOOK_STAMP := .venv/.installed-book
@@ -46,7 +47,7 @@ endif
 	lint book comparison kills fuzz mutants check lab lab-full slides student assignments solutions weights notebooks \
 	tables refresh
 
-run: $(STAMP)  ## train, test, evaluate and report, on Dataset/ or on synthetic images
+run: $(CORE_STAMP)  ## train, test, evaluate and report, on Dataset/ or on synthetic images
 	$(python) main_ASLP.py
 
 test: $(STAMP)  ## unit tests and notebooks, both even if the first fail
@@ -139,7 +140,7 @@ assignments: $(STAMP)  ## nbgrader's source of the assignments, from the exercis
 	$(python) -m aslp_lib.course.publishing.assignments
 
 # The same kernels on every processor with AVX-512, and one thread for each run.
-trial: $(STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power, run or repeat
+trial: $(CORE_STAMP)  ## a step of the trial of docs/trial.md: STEP=tune, power, run or repeat
 	ATEN_CPU_CAPABILITY=avx512 ONEDNN_MAX_CPU_ISA=AVX512_CORE MKL_ENABLE_INSTRUCTIONS=AVX512 \
 		OMP_NUM_THREADS=1 $(python) benchmarks/trial.py "$${STEP:-run}"
 
@@ -170,9 +171,13 @@ refresh: $(STAMP)  ## all that is made from code in minutes, after a default, a 
 	echo "  3 hours, photographs  benchmarks/comparison.py --preset small --record"; \
 	exit $$status
 
-.venv/.installed: pyproject.toml
+.venv/.installed-core: pyproject.toml
 	python3 -m venv .venv
 	.venv/bin/python -m pip install --quiet --upgrade pip
+	.venv/bin/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.installed: .venv/.installed-core
 	.venv/bin/python -m pip install --quiet --editable '.[course,test]'
 	touch $@
 
