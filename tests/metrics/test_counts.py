@@ -4,7 +4,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aslp_lib.maps.write import min_max
 from aslp_lib.metrics import bootstrap, calibration, score
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.structure import centroid
@@ -244,12 +243,3 @@ def test_what_holds_no_counts_is_refused(tmp_path):
             Counts.load(path)
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.safetensors")
-
-
-def test_a_map_stretched_by_hand():
-    stretched = min_max(np.array([[100, 150, 200]], np.uint8))
-    assert stretched.tolist() == [[0, 128, 255]]  # 127.5 rounds to the even neighbour
-    assert min_max(np.full((2, 2), 77, np.uint8)).tolist() == [[0, 0], [0, 0]]
-    probabilities = min_max(np.array([[0.25, 0.5, 0.75]], np.float32))
-    assert probabilities.tolist() == [[0, 0.5, 1]]
-    assert probabilities.dtype == np.float32

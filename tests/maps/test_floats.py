@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from py_sod_metrics import WeightedFmeasure
 from scipy.special import expit, log_expit, logit
 
 from aslp_lib.cli import main
@@ -108,6 +109,17 @@ def test_a_map_has_the_same_scores_as_png_npy_and_tensor(elsewhere):
             assert of_npy[name] == close, name
             if name not in ("s_measure", "weighted_f"):
                 assert of_tensor[name] == close, name
+
+
+def test_weighted_f_is_the_mean_over_images_of_that_of_their_probabilities(elsewhere):
+    pairs = made((15, 12))
+    for i, (z, y) in enumerate(pairs):
+        np.save(f"maps/{i}.npy", z)
+        np.save(f"masks/{i}.npy", y)
+    reading = ReadOptions(weighted_f=True, logits=True)
+    counts = count_folders(Path("maps"), Path("masks"), reading, progress=False)
+    of_each = [WeightedFmeasure().cal_wfm(expit(z), y) for z, y in pairs]
+    assert scores(counts)["weighted_f"] == pytest.approx(np.mean(of_each))
 
 
 @pytest.mark.parametrize("logits", [True, False])
