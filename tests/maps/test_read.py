@@ -333,6 +333,7 @@ def scattered(*levels):
     ("picture", "levels"),
     [
         (with_areas(r4_16=1, r16_18=255), "0, 1, 255"),
+        (with_areas(r4_16=2, r16_18=255), "0, 2, 255"),
         (with_areas(r4_16=15, r16_18=255), "0, 15, 255"),
         (with_areas(r4_5=1, r8_9=2, r20_24=255), "0, 1, 2, 255"),  # thin objects
         (scattered(0, 1, 255), "0, 1, 255"),

@@ -243,3 +243,12 @@ def test_what_holds_no_counts_is_refused(tmp_path):
             Counts.load(path)
     with pytest.raises(FileNotFoundError):
         Counts.load(tmp_path / "absent.safetensors")
+
+
+def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
+    for dtype in (np.float16, np.float32, np.float64):
+        p, y = np.array([[0.0, 1.0]], dtype), np.uint8([[1, 0]])
+        info = np.finfo(dtype)
+        by_hand = -np.log(float(info.smallest_subnormal)) - np.log(float(info.epsneg))
+        nll = Counts.from_floats(p, y).columns["nll"][0]
+        assert nll == pytest.approx(by_hand + 2 * np.log(2))
