@@ -185,6 +185,13 @@ def test_other_labels_are_refused_on_a_cpu(dtype, label, ignored):
     assert loss.shape == ()
 
 
+def test_several_classes_are_refused():
+    """K-channel logits with labels of the same shape, such as one-hot ones."""
+    several = torch.zeros(2, 3, 4, 4)
+    with pytest.raises(ValueError, match="one channel"):
+        sc_bce_with_logits(several, several, 0.1, P.MODERATION)
+
+
 def test_what_would_broadcast_is_refused(batch):
     logits, labels = batch
     for short in (labels[:1], labels[:, :, :1], labels[0]):

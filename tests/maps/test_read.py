@@ -13,7 +13,7 @@ from PIL import Image, ImageFilter
 
 from aslp_lib.data.folders import Folder
 from aslp_lib.maps.listing import read_list
-from aslp_lib.maps.read import read_image, read_map, read_mask, stored_size
+from aslp_lib.maps.read import is_binary, read_image, read_map, read_mask, stored_size
 
 # Not square, without a symmetry, and small steps that only a lossless file keeps.
 LEVELS = np.zeros((24, 40), np.uint8)
@@ -346,6 +346,12 @@ def test_classes_and_labels_to_ignore_are_no_mask(file, picture, levels):
     """A threshold would take the ignored pixels for the object, and the object for background."""
     with pytest.raises(ValueError, match=rf"one\.png is not a binary mask: .* \[{levels}\] .*255"):
         read_mask(file(saved(picture)))
+
+
+def test_areas_of_two_grey_levels_are_two_classes_even_if_the_levels_are_close():
+    assert is_binary(np.asarray(with_areas(r4_16=140)))
+    assert not is_binary(np.asarray(with_areas(r4_9=140, r12_18=142)))
+    assert is_binary(np.asarray(with_areas(r4_9=140, r12_18=141)))  # of one area, compressed
 
 
 LARGE = GREY.resize((200, 120), Image.Resampling.NEAREST)

@@ -56,6 +56,12 @@ def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwis
     assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
 
+def test_an_interval_excludes_zero_if_both_ends_have_one_sign():
+    for low, high in ((-2, -1), (-1, 1), (-0.5, 0.5), (0.5, 1), (0, 1), (-1, 0)):
+        assert bootstrap.Interval(0.1, low, high).excludes_zero == (low * high > 0)
+    assert not bootstrap.Interval(0.1).excludes_zero
+
+
 def test_a_score_that_the_set_does_not_have_has_no_interval():
     without = interval(Counts(random_counts().table * [[[1], [0]]]), saliency.max_f)
     assert np.isnan([without.value, without.low, without.high]).all()

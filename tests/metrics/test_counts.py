@@ -4,7 +4,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aslp_lib.maps.write import min_max
 from aslp_lib.metrics import bootstrap, calibration, score
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.structure import centroid
@@ -246,10 +245,10 @@ def test_what_holds_no_counts_is_refused(tmp_path):
         Counts.load(tmp_path / "absent.safetensors")
 
 
-def test_a_map_stretched_by_hand():
-    stretched = min_max(np.array([[100, 150, 200]], np.uint8))
-    assert stretched.tolist() == [[0, 128, 255]]  # 127.5 rounds to the even neighbour
-    assert min_max(np.full((2, 2), 77, np.uint8)).tolist() == [[0, 0], [0, 0]]
-    probabilities = min_max(np.array([[0.25, 0.5, 0.75]], np.float32))
-    assert probabilities.tolist() == [[0, 0.5, 1]]
-    assert probabilities.dtype == np.float32
+def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
+    for dtype in (np.float16, np.float32, np.float64):
+        p, y = np.array([[0.0, 1.0]], dtype), np.uint8([[1, 0]])
+        info = np.finfo(dtype)
+        by_hand = -np.log(float(info.smallest_subnormal)) - np.log(float(info.epsneg))
+        nll = Counts.from_floats(p, y).columns["nll"][0]
+        assert nll == pytest.approx(by_hand + 2 * np.log(2))

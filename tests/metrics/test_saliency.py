@@ -96,6 +96,16 @@ def test_thresholds_of_many_images_are_worked_in_parts(cases):
         np.testing.assert_array_equal(curves(many), np.tile(curves(few), (50, 1)))
 
 
+def test_curves_of_floats_have_the_thresholds_of_8_bit_maps(cases):
+    """With 17 levels for each grey level, every 17th is a threshold; otherwise all levels are."""
+    eight = Counts.from_maps(*cases["random"])
+    table = np.zeros((len(eight), 2, 17 * 255 + 1), np.int64)
+    table[..., ::17] = eight.table
+    for curves in (saliency.f_curves, saliency.e_curves):
+        np.testing.assert_array_equal(curves(Counts(table)), curves(eight))
+        assert curves(Counts(table[..., :-2])).shape == (len(eight), 17 * 255 - 1)
+
+
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
     for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "column weighted_f")):
