@@ -193,6 +193,8 @@ def test_every_text_has_the_same_starting_point(file):
     for name, value in {"alpha_step_size": 0.005, "constraint_weight": 200.0}.items():
         found = re.findall(rf"{name}\D{{1,15}}([\d.]+)", text)
         assert found and {*map(float, found)} <= {value, 20.0}, found  # 08 tries 20 beside it
+
+
 def test_the_page_s_patches_have_one_switch_and_move_their_image_once():
     """As the image in one piece does: its patches beside each other."""
     (block,) = (block for block in blocks_of("docs/own_loop.md") if "unflatten" in block)
