@@ -43,6 +43,7 @@ def test_the_numbers_are_those_of_the_records():
     assert re.findall(r"(-?\d+\.\d+) (?:to|and|→) (-?\d+\.\d+)", PAGE) == pairs
     assert float(in_trial("shapes", "B@640")) < 1
     assert f"{len(CORRUPTIONS)} corrupted copies" in PAGE
+    assert all(40 < frame.seconds.mean() < 100 for frame in FRAMES.values())  # about a minute
 
 
 def test_the_verdicts_are_those_of_the_trial():
@@ -52,5 +53,7 @@ def test_the_verdicts_are_those_of_the_trial():
         assert verdicts["L* - B"] == verdicts["M - B_ES"] == "worse"
         assert verdicts["C_ES - B_ES"] == "too small to matter"
         assert trial.scores(frame, "M", ("gap", "none", "test")).to_numpy().max() < 0
+        smoothed = trial.differences(frame, trial.Contrast("L*", "B", ""), ("ece", "none", "test"))
+        assert trial.effect(smoothed).high < 0
     with_640 = trial.Contrast("C@640", "B@640", "")
     assert trial.effect(trial.differences(FRAMES["shapes"], with_640)).low > 0
