@@ -6,7 +6,8 @@ adaptive = AdaptiveAlphaCallback(alphas)
 module = Segmenter(network, adaptive)  # reads `adaptive.alphas[index]` in `training_step`
 Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
 
-`docs/own_loop.md` explains the settings, and what to do with several patches of an image.
+`docs/own_loop.md` has the module `Segmenter`, and explains the settings and what to do with several
+patches of an image.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"aslp_lib.lightning needs Lightning ({error}). Run pip install 'aslp-lib[lightning]'."
+        f"aslp_lib.lightning needs Lightning ({error}). Run pip install -e '.[lightning]' in the "
+        "folder of the clone."
     ) from error
 
 

@@ -1,12 +1,16 @@
-"""Write all tables again from their records, without measuring or training anything.
+"""Write all tables again from records and settings, without measuring or training anything.
 
-python benchmarks/tables.py        # after a label, a table's layout or a record has changed
+python benchmarks/tables.py   # after a label, a table's layout, a record or a setting has changed
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import comparison
@@ -18,8 +22,10 @@ import training
 import trial as trial_runs
 from timing import README, put_in_readme
 
+from aslp_lib.config import PRESETS
 from aslp_lib.course import trial
 from aslp_lib.evaluation.tables import markdown_table
+from aslp_lib.methods import FAMILIES
 
 SCRIPTS = (evaluation, training, image_wise, ece_intervals)
 """Modules with a record and its table in `README.md`."""
@@ -38,6 +44,43 @@ def tables() -> Iterator[tuple[str, str, str, Path]]:
     for preset in comparison.FILES:
         yield comparison.summary(preset), *comparison.markers(preset), comparison.PAGE
     yield from trial_tables()
+    page = README.parents[1] / "docs" / "settings.md"
+    families = [f"hyperparameters.{name}" for name in FAMILIES]
+    for name, groups in {"settings": [""], "hyperparameters": families}.items():
+        yield settings_table(groups), f"<!-- {name} -->", f"<!-- end of {name} -->", page
+
+
+def settings_table(groups: Sequence[str]) -> str:
+    """Format groups of settings: their meaning, their default, and other values in presets.
+
+    Args:
+        groups: paths of dataclasses in the settings, such as "hyperparameters.aslp"; "" for the
+            settings themselves.
+    """
+    rows = []
+    for group in groups:
+        values = {p: attrgetter(group)(s) if group else s for p, s in PRESETS.items()}
+        (body,) = ast.parse(inspect.getsource(type(values["demo"]))).body
+        assert isinstance(body, ast.ClassDef)
+        prefix = group.rpartition(".")[2] + "." if group else ""
+        for field, text in zip(body.body, body.body[1:], strict=False):
+            name = isinstance(field, ast.AnnAssign) and ast.unparse(field.target)
+            if not name or name == "hyperparameters":
+                continue
+            meaning = " ".join(ast.literal_eval(ast.unparse(text)).split()).replace("|", r"\|")
+            presets: dict[str, list[str]] = {}
+            for preset, settings in values.items():
+                presets.setdefault(shown(getattr(settings, name)), []).append(preset)
+            default, *others = presets
+            cells = [f"{', '.join(presets[value])}: {value}" for value in others]
+            first = re.split(r"(?<=\.) ", meaning)[0]
+            rows.append([f"`{prefix}{name}`", first, default, "; ".join(cells)])
+    return markdown_table(["setting", "what it is", "default", "in other presets"], rows, "l")
+
+
+def shown(value: object) -> str:
+    """Format the value of a setting."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 
 def trial_tables() -> Iterator[tuple[str, str, str, Path]]:

@@ -2,7 +2,9 @@
 CPU."""
 
 import importlib
+import re
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -162,6 +164,30 @@ def test_a_resumed_training_ends_alike_bit_for_bit(trained, tmp_path):
         torch.testing.assert_close(ours.state_dict(), oracle.state_dict(), rtol=0, atol=0)
 
 
+def test_the_page_s_module_trains_and_its_alphas_move_after_the_warm_up(tmp_path, monkeypatch):
+    page = (Path(__file__).parents[1] / "docs" / "own_loop.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n([^`]*LightningModule[^`]*)```", page)
+    quiet = {"accelerator": "cpu", "logger": False, "default_root_dir": tmp_path}
+    quiet |= {"enable_progress_bar": False, "enable_model_summary": False}
+    monkeypatch.setattr(lightning, "Trainer", partial(lightning.Trainer, **quiet))
+    train_set = [(x / 255, y, i) for x, y, i in dataset("train")]
+    network = nn.Conv2d(3, 1, 5, padding=2)
+    names = {
+        "network": network,
+        "train_set": train_set,
+        "train_loader": DataLoader(train_set, BATCH),
+        "validation_loader": DataLoader([(x, y) for x, y, _ in train_set], BATCH),
+        "epochs": 6,
+    }
+    exec(block, names)
+    alphas = names["alphas"]
+    assert (alphas.observed.item(), alphas.warm_up) == (6, 5)
+    assert (alphas.alpha > 0).any()
+    images, labels = (torch.stack([item[k] for item in train_set]) for k in (0, 1))
+    correct = (network(images) >= 0) == (labels == 1)
+    torch.testing.assert_close(alphas.rule.accuracy, correct[labels != VOID].float().mean())
+
+
 @pytest.mark.slow
 def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
     folder, *_ = trained
@@ -213,5 +239,5 @@ def test_levels_inside_the_module_are_refused_where_ddp_would_overwrite_them():
 def test_without_lightning_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
     monkeypatch.delitem(sys.modules, "aslp_lib.lightning")
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'aslp-lib\[lightning\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e '\.\[lightning\]'"):
         importlib.import_module("aslp_lib.lightning")

@@ -99,6 +99,12 @@ def test_commands_are_understood(words):
     parse(shlex.split(words, comments=True))
 
 
+@pytest.mark.parametrize("path", [*PAGES, *CODE, *NOTEBOOKS], ids=name)
+def test_no_text_advises_a_package_that_is_not_published(path):
+    """Anyone could publish one of that name. The library is installed from its clone."""
+    assert not re.search(r"pip install\W+aslp", text_of(path, ("markdown", "code")))
+
+
 def test_targets_of_make_exist():
     used = {word for path in PAGES for word in re.findall(r"`make ([a-z][\w-]*)", text_of(path))}
     used |= {word for words in commands("make ") for word in re.findall(r"^[a-z][\w-]*", words)}

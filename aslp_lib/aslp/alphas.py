@@ -158,8 +158,9 @@ class AdaptiveAlpha(nn.Module):
         images: number of images in the training set.
         technique: the perturbation technique, which sets beta and the limit of alpha.
         rule: "calibration" (MC), "entropy" (ME) or "measured_gap".
-        alpha_step_size: eta, in alpha per nat.
-        constraint_weight: lambda, in nats per unit of R_i.
+        alpha_step_size: eta, in alpha per nat. The default is the paper's; start with 0.005.
+        constraint_weight: lambda, in nats per unit of R_i. The default is the paper's; start with
+            200 (`docs/own_loop.md` explains both).
         bound_gain: change of the bound of the rule "measured_gap" per unit of measured gap.
         warm_up: number of calls of `observe` before the alphas move; 5 epochs in the paper.
         dynamics: kind of step, "stable" or "release".

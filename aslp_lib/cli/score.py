@@ -59,7 +59,7 @@ class Score(Command):
         reading = self.reading
         notes = [STRETCHED] if reading.min_max else []
         if reading.weighted_f and not WEIGHTED_F:
-            notes.append("weighted F was not measured: pip install 'aslp-lib[saliency]'")
+            notes.append("weighted F was not measured: pip install -e '.[saliency]' in the clone")
             reading = replace(reading, weighted_f=False)
         valid = dict(zip(sets, self.valid_masks, strict=False))
         if self.valid_masks and len(self.valid_masks) != len(sets):

@@ -94,7 +94,8 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True, seed: int = 
     Args:
         seed: seed of the global generator, on which nothing should depend.
     """
-    (block,) = (block for block in blocks_of(page) if "AdaptiveAlpha(" in block)
+    (block,) = (block for block in blocks_of(page) if "for epoch in" in block)
+    block += "".join(more for more in blocks_of(page) if "Temperature()" in more)
     shapes = {name: Shapes(name, 7, seed=1, size=16) for name in ("train", "validation")}
     if ignored:
         for part in shapes.values():
@@ -115,6 +116,9 @@ def page_loop(page: str = "docs/own_loop.md", ignored: bool = True, seed: int = 
     images, masks = (torch.stack([item[k] for item in validation]) for k in (0, 1))
     correct = (network(images) > 0) == (masks == 1)
     alphas = names["alphas"]
+    if "recalibrated" in names:  # the second block of the page
+        fitted = names["recalibrated"].recalibration.value
+        torch.testing.assert_close(names["recalibrated"](images), names["network"](images) / fitted)
     return {
         "alpha": alphas.alpha,
         "loss": names["loss"].detach(),
@@ -177,6 +181,18 @@ def test_the_page_starts_from_the_settings_of_the_presets_and_of_notebook_08(pag
     for preset in ("demo", "small"):
         options = PRESETS[preset].hyperparameters.aslp
         assert settings[:2] == (options.alpha_step_size, options.constraint_weight)
+
+
+FROM_THE_START = ("docs/own_loop.md", "README.md", "examples/aslp.py", "aslp_lib/lightning.py",
+                  "notebooks/08_your_own_data.ipynb")  # fmt: skip
+
+
+@pytest.mark.parametrize("file", FROM_THE_START)
+def test_every_text_has_the_same_starting_point(file):
+    text = (PROJECT / file).read_text(encoding="utf-8")
+    for name, value in {"alpha_step_size": 0.005, "constraint_weight": 200.0}.items():
+        found = re.findall(rf"{name}\D{{1,15}}([\d.]+)", text)
+        assert found and {*map(float, found)} <= {value, 20.0}, found  # 08 tries 20 beside it
 
 
 def test_the_page_s_patches_have_one_switch_and_move_their_image_once():

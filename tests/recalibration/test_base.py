@@ -159,6 +159,10 @@ def tested(bce):
         return images, labels, bce.network(images)
 
 
+def test_the_page_has_the_class_beside_the_name(kind):
+    assert f"| `{kind.name}` | `{kind.__name__}` |" in PAGE
+
+
 @pytest.mark.slow
 def test_the_shipped_bce_network_is_as_calibrated_as_the_page_says(kind, bce, tested):
     images, labels, logits = tested
