@@ -62,6 +62,16 @@ def test_the_definition_term_by_term(batch):
     torch.testing.assert_close(ours, oracle)
 
 
+def test_given_uniform_numbers_decide_the_switches(batch):
+    """Image i is perturbed if its number is below alpha."""
+    logits, labels = batch
+    uniform = torch.tensor([0.1, 0.9, 0.29, 0.3, 0.31, 0.0])
+    loss = sc_bce_with_logits(logits, labels, 0.3, P.HARD_INVERSION, uniform=uniform)
+    perturbed = torch.tensor([1, 0, 1, 0, 0, 1]).view(-1, 1, 1, 1)
+    targets = torch.where(perturbed == 1, 1 - labels, labels)
+    torch.testing.assert_close(loss, F.binary_cross_entropy_with_logits(logits, targets))
+
+
 @pytest.mark.parametrize("technique", [P.HARD_INVERSION, P.DYNAMIC_MODERATION], ids=["HI", "DM"])
 def test_the_expected_loss_is_the_mean_of_the_sampled_one(batch, technique):
     generator = torch.Generator().manual_seed(1)

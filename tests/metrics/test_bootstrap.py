@@ -67,6 +67,14 @@ def test_a_score_that_the_set_does_not_have_has_no_interval():
     assert np.isnan([without.value, without.low, without.high]).all()
 
 
+@pytest.mark.parametrize("equal_mass", [True, False])
+def test_tables_of_diagrams_have_the_bins_that_are_asked_for(equal_mass):
+    counts = random_counts()
+    (table,) = bootstrap.reliability_tables({"all": counts}, 5, equal_mass=equal_mass).values()
+    compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
+    np.testing.assert_array_equal(table.edges, compute(counts, 5).edges)
+
+
 @pytest.mark.parametrize("of", ["prediction", "foreground"])
 def test_intervals_of_bins_are_of_resampled_diagrams(of):
     """Also where a resample has no pixel of a bin."""
