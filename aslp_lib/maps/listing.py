@@ -13,6 +13,8 @@ from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 """Suffixes of photographs and their masks."""
+IMAGE_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".gif", ".webp")
+"""Suffixes of all images that `read_image` reads."""
 MAP_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".npy", ".npz")
 """Suffixes of maps, and of the masks that they are scored against."""
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}
@@ -55,6 +57,19 @@ def find_images(
     repeated = f"stems shared by several files in {folder} (keep one file each)"
     attempt(refuse_repeated, repeated, stems)
     return dict(zip(stems, paths, strict=True))
+
+
+def other_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> set[str]:
+    """Return the names of the files and folders that `find_images` leaves out, without hidden ones.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a.png", "b.bmp", ".hidden"):
+    ...         (Path(folder) / name).touch()
+    ...     other_files(Path(folder))
+    {'b.bmp'}
+    """
+    return {path.name for path in folder.glob("[!.]*") if path.suffix.lower() not in suffixes}
 
 
 def read_list(path: Path) -> list[str]:
