@@ -30,6 +30,7 @@ CONTENTS = {
         "TEACHING.md",
     ],
     "Guides": [
+        "docs/own_folders.md",
         "docs/own_loop.md",
         "docs/recalibration.md",
         "docs/any_network.md",

@@ -76,11 +76,10 @@ def in_use(settings: Settings) -> str:
     """Describe the network of a run for the user, with the size at which it sees images.
 
     >>> in_use(Settings())
-    'network tiny, input 48 x 48 pixels, 140 epochs'
+    'network tiny, input 48 x 48 pixels'
     """
     weights = f" ({settings.weights})" if settings.weights else ""
-    size = f"input {settings.size} x {settings.size} pixels"
-    return f"network {settings.network}{weights}, {size}, {settings.epochs} epochs"
+    return f"network {settings.network}{weights}, input {settings.size} x {settings.size} pixels"
 
 
 def announce(text: str) -> None:

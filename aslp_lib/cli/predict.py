@@ -11,7 +11,7 @@ import tyro
 
 from aslp_lib import networks
 from aslp_lib.cli.base import Command
-from aslp_lib.cli.on_runs import announce, at_work_on, in_use, open_run
+from aslp_lib.cli.on_runs import announce, at_work_on, open_run
 from aslp_lib.config import PRESETS, RecalibrationName
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests, require_sets
@@ -88,9 +88,8 @@ class Predict(Command):
     def _of_images(self, run: Run, images: Path, out: Path) -> None:
         accelerator_for(run.settings)  # joins the processes, so that all check before one writes
         distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
-        announce(in_use(run.settings))
         if others := other_files(images, IMAGE_SUFFIXES):
-            announce(f"note: {counted(f'files in {images} are not images', others)}")
+            announce(f"note: {counted(f'files or folders in {images} are not images', others)}")
         names = predict_images(
             run,
             images,

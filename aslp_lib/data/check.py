@@ -79,7 +79,7 @@ def check_data(
     1
     """
     result = CheckResult()
-    require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
+    require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
     result.notes = missing_sets(root)
     train, tests = (
         {path: _files(path / "Image", result) for path in folders if path.suffix != ".partial"}
@@ -89,8 +89,7 @@ def check_data(
     if not tests:
         result.notes.append(f"no test set in {root / 'Test'}: train needs none, but run does")
     result.attempt(refuse_shared_stems, train)
-    stems = [stem for files in train.values() for stem in files]
-    lists = read_lists(root, stems, result.attempt)
+    lists = read_lists(root, {stem for files in train.values() for stem in files}, result.attempt)
     if not lists:
         result.notes.append(f"no {LISTS[''][0]} in {root}: a fixed split will be used")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
@@ -99,7 +98,7 @@ def check_data(
     for folder, files in (train | tests).items():
         digests, ignored = _check_set(folder, files, (grey, ignore_index), result, progress)
         for stem in sorted(digests):
-            part = part_of.get(stem, "Train") if folder in train else folder.name
+            part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digests[stem]].append((part, files[stem]))
         if ignored:
             level_used = True

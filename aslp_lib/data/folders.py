@@ -201,7 +201,7 @@ def paper_layout(
     tests, more_notes = paper_tests(root, size, limit=limit, **reading)
     notes += more_notes
     if lists:
-        expected = "the default, because there are lists. Leave it out, or remove the lists."
+        expected = f"the default, as there are lists in {root}. Leave it out, or remove the lists."
         is_default = validation_share == VALIDATION_SHARE
         require("validation_share", validation_share, is_default, expected)
     else:

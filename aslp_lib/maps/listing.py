@@ -49,7 +49,7 @@ def find_images(
     ...     [(stem, path.name) for stem, path in find_images(Path(folder)).items()]
     [('a', 'a.JPG'), ('b', 'b.png')]
     """
-    require_exists("folder", folder, "one with images. See Dataset/README.md for the layout.")
+    require_exists("folder", folder, "one with images. See docs/own_folders.md for the layout.")
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     paths = sorted(path for path in visible if path.suffix.lower() in suffixes)
     stems = [path.stem for path in paths]
