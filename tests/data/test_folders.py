@@ -99,7 +99,7 @@ def test_test_sets_are_optional(own_root):
 @pytest.mark.fault
 def test_what_is_ambiguous_in_own_folders_is_refused(own_root):
     write_lists(own_root, "fruit_0001", "leaves_0002", prefix="")
-    with pytest.raises(ValueError, match=r"validation_share is 0.2; expected the default, as there"):
+    with pytest.raises(ValueError, match=r"validation_share is 0.2; expected the default, as th"):
         paper_layout(own_root, size=32, validation_share=0.2)
     write_lists(own_root, "fruit_0001", "leaves_0002")
     pattern = r"2 lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V"
