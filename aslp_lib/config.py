@@ -16,7 +16,7 @@ import tyro.conf
 from aslp_lib.checks import check_names, check_types, json_object, require, suggestion
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS, load
-from aslp_lib.data.folders import TRAIN
+from aslp_lib.data.folders import VALIDATION_SHARE
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
@@ -84,7 +84,8 @@ class Settings:
     # These docstrings are the command line's help texts. tyro keeps their line breaks, so that a
     # line should hold whole sentences.
     data: str = SHAPES
-    """Folder in the paper's layout, or the name of an embedded data set, shapes or nuclei."""
+    """Folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md), or the
+    name of an embedded data set, shapes or nuclei."""
     network: NetworkName = "tiny"
     """Architecture of the network."""
     weights: str | None = None
@@ -138,6 +139,9 @@ class Settings:
     """Seed of the initial weights, the order of the images, the switches and the augmentation."""
     data_seed: int = 0
     """Seed of the images of shapes, or of the split of nuclei into training and validation."""
+    validation_share: float = VALIDATION_SHARE
+    """Share of a folder's training images that are held out for validation if no lists name them.
+    Default: the share of the authors."""
     limit: int | None = None
     """Use only this many images of each set, the first ones. None: use all."""
     grey: Grey = "refuse"
@@ -182,6 +186,8 @@ class Settings:
             whole = not self.augment or self.augment_at == "network"
             expected = "network with ignore_index, because augment_at=image interpolates masks"
             require("augment_at", self.augment_at, whole, expected)
+        share = self.validation_share
+        require("validation_share", share, 0 < share < 1, "a number between 0 and 1")
         require("size", self.size, 1 <= self.size <= LARGEST_SIZE, f"1 to {LARGEST_SIZE}")
         croppable = self.augment_at == "network" or self.crop == "centred"
         require("crop", self.crop, croppable, "'centred' with augment_at=image")
@@ -259,8 +265,8 @@ class Settings:
                 augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
-        shared = ("seed", "data_seed", "limit", "grey", "ignore_index", "augment_at", "soft_masks")
-        options = {name: getattr(self, name) for name in shared}
+        shared = ("seed", "data_seed", "validation_share", "limit", "grey", "ignore_index")
+        options = {name: getattr(self, name) for name in (*shared, "augment_at", "soft_masks")}
         return load(self.data, self.size, augment=augment, **options)
 
     def to_json(self) -> str:
@@ -330,7 +336,7 @@ PRESETS = {
 
 - `demo`: the synthetic data set shapes; about a minute per model on 2 CPU cores.
 - `nuclei`: the real data set nuclei, at the size of its images; else as `demo`.
-- `small`: the paper's folders with a small network and small images; minutes on a CPU.
+- `small`: photographs in folders, with a small network and small images; minutes on a CPU.
 - `paper`: the network, images and training of the paper, for a GPU.
 - `release`: `paper` with the choices in which the authors' code differs from it, for comparison;
   docs/paper.md lists what is not reproduced.
@@ -343,13 +349,14 @@ def default_preset(data: str | None = None) -> str:
     "paper" is never the default, not even on a GPU, because a default run should take minutes.
 
     Args:
-        data: name of an embedded data set, whose preset is returned. Otherwise, it is "small" if
-            `Dataset/` holds the paper's training set, else "demo".
+        data: name of an embedded data set, which has a preset of its own, or a folder of images,
+            for which it is "small". None: "small" if `Dataset/` holds training images, else "demo".
 
-    >>> default_preset("nuclei")
-    'nuclei'
+    >>> default_preset("nuclei"), default_preset("mydata")
+    ('nuclei', 'small')
     """
     embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
     if data in embedded:
         return embedded[data]
-    return "small" if (Path("Dataset") / TRAIN / "Image").is_dir() else "demo"
+    photographs = data is not None or any(Path("Dataset/Train").glob("[!.]*/Image"))
+    return "small" if photographs else "demo"

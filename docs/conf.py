@@ -31,6 +31,7 @@ CONTENTS = {
     ],
     "Guides": [
         "docs/overconfident.md",
+        "docs/own_folders.md",
         "docs/own_loop.md",
         "docs/recalibration.md",
         "docs/any_network.md",

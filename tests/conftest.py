@@ -39,6 +39,16 @@ def paper_root(tmp_path) -> Path:
     return root
 
 
+@pytest.fixture
+def own_root(tmp_path) -> Path:
+    """Folders of a user's own: 8 and 4 training pairs, and a test set of 3."""
+    root = tmp_path / "mydata"
+    write_pairs(root / "Train" / "leaves", 8, seed=1)
+    write_pairs(root / "Train" / "fruit", 4, seed=2, size=44)
+    write_pairs(root / "Test" / "garden", 3, seed=3)
+    return root
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Real images in the paper's layout: `ASLP_DATA`, or a folder beside the project."""

@@ -38,6 +38,8 @@ def test_settings_are_kept_whole(name):
         ("learning_rate", float("nan"), "nan; expected a number"),
         ("encoder_lr_factor", float("inf"), "inf; expected a number"),
         ("limit", 0, "0; expected at least 1, or None"),
+        ("validation_share", 0.0, "0.0; expected a number between 0 and 1"),
+        ("validation_share", 1.0, "1.0; expected a number between 0 and 1"),
         ("epochs", 0, "0; expected at least 1"),
         ("batch_size", -1, "-1; expected at least 1"),
         ("limit", "3", "'3'; expected an integer, or None"),

@@ -18,7 +18,7 @@ class CheckData(Command):
     """Check a data folder and list all its problems before training."""
 
     root: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="ROOT")]
-    """Data folder with the paper's layout (see Dataset/README.md)."""
+    """Data folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md)."""
     grey: Grey = "refuse"
     """What to do with non-binary masks: refuse them with an error, or threshold them at 128."""
     ignore_index: int | None = None
@@ -26,10 +26,11 @@ class CheckData(Command):
 
     def __call__(self) -> None:
         result = check_data(self.root, self.grey, self.ignore_index)
-        width = max(map(len, result.images))
-        print(f"{'set':{width}}  images  published")
+        width = max(map(len, ["set", *result.images]))
+        published = not result.images.keys().isdisjoint(SIZES)
+        print(f"{'set':{width}}  images{'  published' if published else ''}")
         for name, images in result.images.items():
-            print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>9}")
+            print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>9}".rstrip())
         for note in result.notes:
             print(f"note: {note}")
         for problem in result.problems:

@@ -51,7 +51,7 @@ class Compare(Configured):
         require("--processes", self.processes, self.processes >= 1, "at least 1.")
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
-        check_files(data)
+        check_files(self.settings, data)
         self.announce_start(data, f"experiment: {path}")
         describe(data)
         try:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
+from aslp_lib.data.folders import require_sets
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for
@@ -16,12 +18,13 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
     """Open a run and load its data, after printing a description and checking the files.
 
     Raises:
-        FileNotFoundError, ValueError: the folder is no run, or its data cannot be used.
+        FileNotFoundError, ValueError: the folder is no run, or its data cannot be used or have no
+            test set.
     """
     run = Run.open(path)
     data = run.settings.load_data()
     describe(data)
-    check_files(data)
+    check_files(run.settings, data)
     return run, data
 
 
@@ -38,11 +41,20 @@ def at_work_on(run: Run) -> Iterator[None]:
         yield
 
 
-def check_files(data: DataSplits) -> None:
-    """Raise ValueError if the headers of any set's files show that they cannot be used.
+def check_files(settings: Settings, data: DataSplits, *, tested: bool = True) -> None:
+    """Check the headers of all files before a long computation.
 
     Test images are checked too, because they are read only after training.
+
+    Args:
+        tested: a test set is needed.
+
+    Raises:
+        FileNotFoundError: there is no test set.
+        ValueError: a header shows that a file cannot be used.
     """
+    if tested:
+        require_sets(Path(settings.data), "Test", data.tests)
     if launch.is_main():
         for part in (data.train, data.validation, *data.tests.values()):
             part.check_files()
@@ -50,7 +62,7 @@ def check_files(data: DataSplits) -> None:
 
 def describe(data: DataSplits) -> None:
     """Print the sizes of the sets and the notes on the data, once for all processes."""
-    sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items())
+    sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items()) or "none"
     announce(
         f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"
     )
@@ -58,6 +70,16 @@ def describe(data: DataSplits) -> None:
         announce(f"note: {note}")
     if launch.world_size() > 1:
         announce(f"{launch.world_size()} processes share every batch")
+
+
+def in_use(settings: Settings) -> str:
+    """Describe the network of a run for the user, with the size at which it sees images.
+
+    >>> in_use(Settings())
+    'network tiny, input 48 x 48 pixels'
+    """
+    weights = f" ({settings.weights})" if settings.weights else ""
+    return f"network {settings.network}{weights}, input {settings.size} x {settings.size} pixels"
 
 
 def announce(text: str) -> None:

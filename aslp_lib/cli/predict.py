@@ -12,12 +12,13 @@ import tyro
 from aslp_lib import networks
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
-from aslp_lib.config import PRESETS
+from aslp_lib.config import PRESETS, RecalibrationName
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.folders import paper_tests
+from aslp_lib.data.folders import paper_tests, require_sets
 from aslp_lib.files import check_new_folder
+from aslp_lib.maps.listing import IMAGE_SUFFIXES, counted, other_files
 from aslp_lib.maps.read import Grey
-from aslp_lib.prediction.predict import predict, predict_run
+from aslp_lib.prediction.predict import predict, predict_images, predict_run
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
@@ -28,16 +29,28 @@ SETTING_FLAGS = ("size", "batch_size", "limit", "grey", "device", "min_max_maps"
 
 @dataclass(frozen=True)
 class Predict(Command):
-    """Predict the maps of the test sets, using a trained run or the authors' checkpoint."""
+    """Predict the maps of test sets or of unlabelled images, with a trained run or the authors'
+    checkpoint."""
 
     every_process = True
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
-    """Folder of a trained run. It has its own settings, so no other flags are allowed."""
+    """Folder of a trained run. It has its own settings, so only the flags from --images to --floats
+    are allowed, and --out."""
+    images: Path | None = None
+    """Folder of unlabelled images of any size, to predict instead of the test sets."""
+    out: Path | None = None
+    """New folder for the maps, required with --images (OUT/METHOD/STEM.png) and with --official
+    (OUT/SET/STEM.png)."""
+    method: str | None = None
+    """Training method of the run whose network predicts the images. None: each method."""
+    recalibration: RecalibrationName | None = None
+    """Recalibration that was fitted after the run's training, to apply to the maps of the images,
+    which are then OUT/METHOD+RECALIBRATION/STEM.png."""
+    floats: bool = False
+    """Write the maps of the images as float32 probabilities, STEM.npy, instead of 8-bit images."""
     official: Path | None = None
     """The authors' checkpoint `Model_30_Gen.pth`, instead of a run."""
-    out: Path | None = None
-    """New folder for the maps OUT/SET/STEM.png; required with --official."""
     data: Path = Path("Dataset")
     """Data folder with the paper's layout; only its folder Test is needed."""
     size: int = 384
@@ -56,17 +69,36 @@ class Predict(Command):
     """Resize logits instead of probabilities to each image's original size, as the authors did."""
 
     def __call__(self) -> None:
+        others = replace(self, images=None, method=None, recalibration=None, floats=False)
         if self.run is not None and self == Predict(self.run):
             run, data = open_run(self.run)
             with at_work_on(run):
                 predict_methods(run, data)
-        elif self.run is None and self.official is not None and self.out is not None:
+        elif self.run and self.images and self.out and others == Predict(self.run, out=self.out):
+            self._of_images(Run.open(self.run), self.images, self.out)
+        elif not self.run and self.official and self.out and self == others:
             self._by_official(self.official, self.out)
         else:
             raise ValueError(
-                "the arguments of predict do not match; expected a run's folder and no flags, or "
-                "both --official FILE and --out DIR. Give one of these."
+                "the arguments of predict do not match; expected a run's folder and no flags; a "
+                "run's folder, --images DIR and --out DIR; or --official FILE and --out DIR. Give "
+                "one of these."
             )
+
+    def _of_images(self, run: Run, images: Path, out: Path) -> None:
+        accelerator_for(run.settings)  # joins the processes, so that all check before one writes
+        distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
+        if others := other_files(images, IMAGE_SUFFIXES):
+            announce(f"note: {counted(f'files or folders in {images} are not images', others)}")
+        names = predict_images(
+            run,
+            images,
+            out,
+            method=self.method,
+            recalibration=self.recalibration,
+            floats=self.floats,
+        )
+        announce(f"maps: {', '.join(str(out / name) for name in names)}")
 
     def _by_official(self, official: Path, out: Path) -> None:
         shared = {name: getattr(self, name) for name in SETTING_FLAGS}
@@ -75,6 +107,7 @@ class Predict(Command):
         distributed.broadcast_from_main(partial(check_new_folder, "--out", out))
         network = networks.load_official(official)
         tests, notes = paper_tests(self.data, self.size, limit=self.limit, grey=self.grey)
+        require_sets(self.data, "Test", tests)
         for note in notes:
             announce(f"note: {note}")
         for name, dataset in tests.items():

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import tyro
 
 from aslp_lib import networks
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
-from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe
+from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
 from aslp_lib.config import (
     PRESETS,
@@ -43,8 +43,8 @@ class Configured(Command):
     preset: Preset
     """Preset whose values are the defaults of the settings. The presets demo and nuclei are for the
     course, on the data sets shapes and nuclei, and are the defaults with --data shapes and --data
-    nuclei; small trains on photographs with a CPU; paper reproduces the paper on a GPU; release
-    follows the authors' code."""
+    nuclei; small trains on photographs with a CPU, and is the default with --data FOLDER; paper
+    reproduces the paper on a GPU; release follows the authors' code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
 
     @classmethod
@@ -70,8 +70,8 @@ class Configured(Command):
         return cls(preset, PRESETS[preset])
 
     def announce_start(self, data: DataSplits, place: str) -> None:
-        """Print the preset and the size in use, the data, and the place of the results."""
-        announce(f"preset {self.preset}, size {self.settings.size}; data: {data.origin}; {place}")
+        """Print the preset, the network and the size in use, the data, and where the results go."""
+        announce(f"preset {self.preset}: {in_use(self.settings)}\ndata: {data.origin}; {place}")
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ class Train(Configured):
     """Train the methods of the settings."""
 
     every_process = True
+    tested: ClassVar[bool] = False
+    """True if the command needs a test set."""
 
     out: Path | None = None
     """Folder of the run. None stands for runs/PRESET. If the folder exists, a number is added."""
@@ -102,10 +104,14 @@ class Train(Configured):
             self.announce_start(data, f"run: {run.path}")
         else:
             distributed.broadcast_from_main(partial(run.check_lists, data))
-            check_files(data)
-            announce(f"going on with {run.path}, with its own settings; data: {data.origin}")
+            check_files(run.settings, data, tested=self.tested)
+            announce(f"going on with {run.path} and its settings: {in_use(run.settings)}")
+            announce(f"data: {data.origin}")
         if run.settings.data == SHAPES and default_preset() == "demo":
-            announce("(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data)")
+            announce(
+                "(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data, and "
+                "docs/own_folders.md to train on yours)"
+            )
         describe(data)
 
     def steps(self, run: Run, data: DataSplits) -> None:
@@ -125,7 +131,7 @@ class Train(Configured):
             return run, run.settings.load_data()
         # Data and weights are checked before the run is created, so that no empty run is left.
         data = self.settings.load_data()
-        check_files(data)
+        check_files(self.settings, data, tested=self.tested)
         networks.build(self.settings.network, self.settings.weights)
         path = self.out or Path("runs") / self.preset
         accelerator_for(self.settings)  # joins the processes, because the main one names the run
@@ -135,6 +141,8 @@ class Train(Configured):
 @dataclass(frozen=True)
 class Everything(Train):
     """Train the methods of the settings, predict the maps of the test sets and evaluate them."""
+
+    tested = True
 
     def steps(self, run: Run, data: DataSplits) -> None:
         super().steps(run, data)

@@ -14,21 +14,23 @@ from tqdm.contrib.concurrent import thread_map
 
 from aslp_lib.checks import require
 from aslp_lib.data.folders import (
+    LISTS,
     TEST_SETS,
     TEXTURES,
     TRAIN,
-    TRAIN_LIST,
-    find_test_folders,
+    find_folders,
+    missing_sets,
     read_lists,
-    require_tests,
+    refuse_shared_stems,
+    require_sets,
     without_masks,
 )
 from aslp_lib.files import require_exists
-from aslp_lib.maps.listing import SUFFIXES, counted, find_images, refuse
+from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
 from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, read_mask, refuse_other_size
 
-SIZES = {TRAIN.name: 10553, **TEST_SETS}
-"""Number of images of each set, as published by its authors."""
+SIZES = {TRAIN.as_posix(): 10553, **{f"Test/{name}": images for name, images in TEST_SETS.items()}}
+"""Number of images of each set of the paper, as published by its authors."""
 
 
 @dataclass
@@ -36,7 +38,7 @@ class CheckResult:
     """The result of a check.
 
     Args:
-        images: number of images of each set.
+        images: number of images of each set, by its folder, such as `Train/DUTS-TR`.
         problems: problems that must be fixed, each with its path and what to do.
         notes: findings that may be intended and need no correction.
     """
@@ -73,29 +75,34 @@ def check_data(
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     result = check_data(Path(folder), progress=False)
-    >>> len(result.problems)  # no Image, no GT, no test set
-    3
+    >>> len(result.problems)  # no training set
+    1
     """
     result = CheckResult()
-    require_exists("folder", root, "the paper's layout. See Dataset/README.md.")
-    folders, result.notes = find_test_folders(root)
-    tests = [path for path in folders if path.suffix != ".partial"]
-    result.attempt(require_tests, root, tests)
-    images = {folder: _files(folder / "Image", result) for folder in (root / TRAIN, *tests)}
-    lists = read_lists(root, images[root / TRAIN], result.attempt)
+    require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
+    result.notes = missing_sets(root)
+    train, tests = (
+        {path: _files(path / "Image", result) for path in folders if path.suffix != ".partial"}
+        for folders in (find_folders(root, part) for part in ("Train", "Test"))
+    )
+    result.attempt(require_sets, root, "Train", train)
+    if not tests:
+        result.notes.append(f"no test set in {root / 'Test'}: train needs none, but run does")
+    result.attempt(refuse_shared_stems, train)
+    lists = read_lists(root, {stem for files in train.values() for stem in files}, result.attempt)
     if not lists:
-        result.notes.append(f"no {TRAIN_LIST} in {root}: a fixed split will be used")
+        result.notes.append(f"no {LISTS[''][0]} in {root}: a fixed split will be used")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
     level_used = ignore_index is None  # or a mask has a pixel of this grey level
-    for folder, files in images.items():
+    for folder, files in (train | tests).items():
         digests, ignored = _check_set(folder, files, (grey, ignore_index), result, progress)
         for stem in sorted(digests):
-            part = part_of.get(stem, TRAIN.name) if folder == root / TRAIN else folder.name
+            part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digests[stem]].append((part, files[stem]))
         if ignored:
             level_used = True
-            result.notes.append(f"{folder.name}: {ignored:.1%} of the pixels are ignored")
+            result.notes.append(f"{_name(folder)}: {ignored:.1%} of the pixels are ignored")
     result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
     for same in copies.values():
         if len(same) > 1:
@@ -115,7 +122,7 @@ def _check_set(
     Returns:
         The SHA-256 of the pixels of each readable image, and the share of pixels to ignore.
     """
-    name = folder.name
+    name = _name(folder)
     masks: dict[str, Path] = {}
     result.images[name] = len(images)
     if not without_masks(folder):
@@ -145,13 +152,18 @@ def _check_set(
     for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
         result.problems += problems
     with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
-    if name == TEXTURES:
+    if folder.name == TEXTURES:
         noun = f"masks of {folder} show an object (textures have none)"
         result.attempt(refuse, noun, with_object)
     elif blank := labels.keys() - with_object:
         result.notes.append(counted(f"masks of {name} are all background", blank))
     pixels = sum(labels.values(), np.zeros(3))
     return digests, pixels[2] / max(pixels.sum(), 1)
+
+
+def _name(folder: Path) -> str:
+    """Return the name of the folder of a set, such as `Train/DUTS-TR`."""
+    return f"{folder.parent.name}/{folder.name}"
 
 
 def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
@@ -161,8 +173,7 @@ def _files(folder: Path, result: CheckResult) -> dict[str, Path]:
         return {}
     noun, expected = f"the number of images in {folder}", "JPEG or PNG files. Add them."
     result.attempt(require, noun, len(images), bool(images), expected)
-    visible = folder.glob("[!.]*")
-    if others := {path.name for path in visible if path.suffix.lower() not in SUFFIXES}:
+    if others := other_files(folder):
         result.notes.append(counted(f"files in {folder} are not images", others))
     return images
 
@@ -171,7 +182,7 @@ def _report_duplicates(files: list[tuple[str, Path]], result: CheckResult) -> No
     """Add a problem or a note about files with equal pixels, given with the set of each."""
     parts = {part for part, _ in files}
     places = ", ".join(f"{path} ({part})" for part, path in files)
-    if len(parts) > 1 and parts & {"train", "validation", TRAIN.name}:
+    if len(parts) > 1 and parts & {"train", "validation", "Train"}:
         result.problems.append(
             f"the same image occurs in several sets: {places}; expected it in one. Remove the rest."
         )

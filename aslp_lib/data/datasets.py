@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aslp_lib.data.base import DataSplits, SizeOf
-from aslp_lib.data.folders import paper_layout
+from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
 from aslp_lib.data.nuclei import nuclei
 from aslp_lib.data.shapes import shapes
 from aslp_lib.files import require_exists
@@ -22,6 +22,7 @@ def load(
     size: int,
     *,
     data_seed: int = 0,
+    validation_share: float = VALIDATION_SHARE,
     grey: Grey = "refuse",
     ignore_index: int | None = None,
     augment_at: SizeOf = "network",
@@ -34,8 +35,9 @@ def load(
         data: a key of `DATASETS`, or the path of a folder in the paper's layout.
         size: side of the square items, in pixels.
         data_seed: seed of an embedded data set. It generates synthetic data and splits real ones.
-        grey, ignore_index, augment_at, soft_masks: options of `paper_layout`. They do not apply to
-            the embedded data sets, whose images have the network's size and whose masks are binary.
+        validation_share, grey, ignore_index, augment_at, soft_masks: options of `paper_layout`.
+            They do not apply to the embedded data sets, which have splits of their own, images of
+            the network's size and binary masks.
         options: `augment`, `seed` and `limit`, as in `shapes` and `paper_layout`.
 
     Raises:
@@ -49,8 +51,9 @@ def load(
     """
     if data in DATASETS:
         return DATASETS[data](size, data_seed=data_seed, **options)
-    expected = f"one, or a data set's name ({', '.join(DATASETS)}). See Dataset/README.md."
+    expected = f"one, or a data set's name ({', '.join(DATASETS)}). See docs/own_folders.md."
     require_exists("folder", Path(data), expected)
     options |= {"grey": grey, "ignore_index": ignore_index}
     options |= {"augment_at": augment_at, "soft_masks": soft_masks}
+    options["validation_share"] = validation_share
     return paper_layout(Path(data), size, **options)

@@ -1,9 +1,9 @@
-"""Data in the paper's layout: `Train/DUTS-TR/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists."""
+"""Data in the paper's layout: `Train/NAME/{Image,GT}`, `Test/NAME/{Image,GT}`, two lists."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,14 @@ from torch import Tensor
 from aslp_lib.checks import require
 from aslp_lib.data.base import Augment, DataSplits, SaliencySet, SizeOf, resized
 from aslp_lib.files import read, require_exists
-from aslp_lib.maps.listing import Attempt, find_images, read_list, refuse, refuse_unprintable
+from aslp_lib.maps.listing import (
+    Attempt,
+    find_images,
+    read_list,
+    refuse,
+    refuse_repeated,
+    refuse_unprintable,
+)
 from aslp_lib.maps.read import (
     IGNORED,
     Grey,
@@ -27,7 +34,8 @@ from aslp_lib.maps.read import (
 )
 
 TRAIN = Path("Train/DUTS-TR")
-TRAIN_LIST, VALIDATION_LIST = "DUTS-TR-Train.txt", "DUTS-TR-Validation.txt"
+LISTS = {prefix: (f"{prefix}Train.txt", f"{prefix}Validation.txt") for prefix in ("", "DUTS-TR-")}
+"""Names of the lists of training and validation images, by their prefix."""
 TEXTURES = "DTD_Texture_500"
 TEST_SETS = {
     "DUTS-TE": 5019,
@@ -88,7 +96,7 @@ class Folder(SaliencySet):
     ) -> None:
         super().__init__(name, sorted(images), augment, seed, soft_masks=soft_masks)
         if not images:
-            raise ValueError(f"the set {name} is empty; expected images. See Dataset/README.md.")
+            raise ValueError(f"the set {name} is empty; expected images. See docs/own_folders.md.")
         if masks is not None:
             refuse(f"images of {name} without a mask (add it)", images.keys() - masks.keys())
         self.images, self.masks, self.size, self.grey = images, masks, size, grey
@@ -140,34 +148,37 @@ def paper_layout(
     augment: Augment | None = None,
     seed: int = 0,
     limit: int | None = None,
+    validation_share: float = VALIDATION_SHARE,
     grey: Grey = "refuse",
     ignore_index: int | None = None,
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
 ) -> DataSplits:
-    """Load the sets of a folder in the paper's layout, with the test sets that it contains.
+    """Load the sets of a folder in the paper's layout, with the test sets that it contains, if any.
 
-    The lists beside `Train/` say which images are for training and which for validation. Without
-    lists, the images are split in the authors' proportions, in a way that depends on the sorted
-    stems alone.
+    The images of all folders in `Train` are joined. The lists beside `Train` say which of them are
+    for training and which for validation. Without lists, they are split in a way that depends on
+    their sorted stems and `validation_share` alone.
 
     Args:
         root: folder with `Train` and `Test`.
         size, augment, seed, grey, ignore_index: see `Folder`.
         limit: use only this many images of each set, the first ones.
+        validation_share: share of the images for validation if there are no lists.
         augment_at: "network" resizes training images before `augment`; with "image", `augment`
             gets them at their own size and must resize them.
         soft_masks: use soft masks for training; see `Folder`.
 
     Raises:
-        FileNotFoundError: a folder or list is missing, or there is no test set.
-        ValueError: images, masks and lists do not match; the message names them.
+        FileNotFoundError: a folder or list is missing.
+        ValueError: images, masks and lists do not match, folders of `Train` share a stem, or a
+            share is given although there are lists; the message names them.
 
     >>> import tempfile
     >>> from PIL import Image
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for part, mode in (("Image", "RGB"), ("GT", "L")):
-    ...         for name in ("Train/DUTS-TR", "Test/SOD"):
+    ...         for name in ("Train/leaves", "Test/SOD"):
     ...             (Path(folder) / name / part).mkdir(parents=True)
     ...             for stem in "abc":
     ...                 Image.new(mode, (8, 6)).save(Path(folder) / name / part / f"{stem}.png")
@@ -177,15 +188,28 @@ def paper_layout(
     """
     root = Path(root)
     reading: dict[str, Any] = {"grey": grey, "ignore_index": ignore_index}
-    images, masks = (find_images(root / TRAIN / kind) for kind in ("Image", "GT"))
+    folders, notes = _with_images(find_folders(root, "Train"))
+    require_sets(root, "Train", folders)
+    found = {folder: find_images(folder / "Image") for folder in folders}
+    refuse_shared_stems(found)
+    images: dict[str, Path] = {}
+    masks: dict[str, Path] = {}
+    for folder, own in found.items():
+        images |= own
+        masks |= {stem: path for stem, path in find_images(folder / "GT").items() if stem in own}
     lists = read_lists(root, images)
-    tests, notes = paper_tests(root, size, limit=limit, **reading)
-    if not lists:
-        lists = _split(root, sorted(images))
+    tests, more_notes = paper_tests(root, size, limit=limit, **reading)
+    notes += more_notes
+    if lists:
+        expected = f"the default, as there are lists in {root}. Leave it out, or remove the lists."
+        is_default = validation_share == VALIDATION_SHARE
+        require("validation_share", validation_share, is_default, expected)
+    else:
+        lists = _split(root, sorted(images), validation_share)
         notes.append(
-            f"no {TRAIN_LIST} in {root}: split {len(images)} images into {len(lists['train'])} for "
-            f"training and {len(lists['validation'])} for validation; the run's folder keeps the "
-            "lists"
+            f"no {LISTS[''][0]} in {root}: split {len(images)} images into {len(lists['train'])} "
+            f"for training and {len(lists['validation'])} for validation; the run's folder keeps "
+            "the lists"
         )
 
     def part(name: str, side: int | None = size, **training: Any) -> Folder:
@@ -194,7 +218,7 @@ def paper_layout(
 
     side = None if augment is not None and augment_at == "image" else size
     return DataSplits(
-        origin=f"the paper's layout in {root}",
+        origin=f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}",
         train=part("train", side, augment=augment, soft_masks=soft_masks),
         validation=part("validation"),
         tests=tests,
@@ -205,17 +229,14 @@ def paper_layout(
 def paper_tests(
     root: Path, size: int, *, limit: int | None = None, **reading: Any
 ) -> tuple[dict[str, SaliencySet], list[str]]:
-    """Load the test sets in `root / "Test"`.
+    """Load the test sets in `root / "Test"`, of which there may be none.
 
     Args:
         root, size, limit: see `paper_layout`.
         reading: `grey` and `ignore_index`, see `Folder`.
 
     Returns:
-        The sets by name, those of the paper first, and notes on the missing ones.
-
-    Raises:
-        FileNotFoundError: there is no test set.
+        The sets by name, those of the paper first, and notes on those that are left out.
 
     >>> import tempfile
     >>> from PIL import Image
@@ -227,45 +248,71 @@ def paper_tests(
     >>> {name: len(test) for name, test in tests.items()}
     {'SOD': 1}
     """
-    folders, notes = find_test_folders(root)
-    complete = [p for p in folders if (p / "Image").is_dir() and p.suffix != ".partial"]
-    if incomplete := sorted(path.name for path in folders if path not in complete):
-        names = ", ".join(incomplete)
-        notes.append(f"folders that are not test sets (no Image folder, or incomplete): {names}")
-    require_tests(root, complete)
+    folders, notes = _with_images(find_folders(root, "Test"))
     tests: dict[str, SaliencySet] = {}
-    for path in complete:
+    for path in folders:
         images = dict(list(find_images(path / "Image").items())[:limit])
         masks = None if without_masks(path) else find_images(path / "GT")
         if masks is not None and limit is None:
             refuse(f"masks of {path.name} without an image (add it)", masks.keys() - images.keys())
         tests[path.name] = Folder(path.name, images, masks, size, **reading)
-    return tests, notes
+    return tests, [*missing_sets(root), *notes]
 
 
-def find_test_folders(root: Path) -> tuple[list[Path], list[str]]:
-    """Find the folders in `root / "Test"`, complete or not.
-
-    Returns:
-        Their paths, the sets of the paper first, and notes on those of the paper that are missing.
+def find_folders(root: Path, part: str) -> list[Path]:
+    """Find the folders in `root / part`, complete or not, those of the paper's test sets first.
 
     Raises:
         ValueError: the name of a folder has control characters.
     """
-    folders = sorted(path for path in (root / "Test").glob("[!.]*") if path.is_dir())
-    names = [path.name for path in folders]
-    refuse_unprintable(f"folders in {root / 'Test'}", names)
-    missing = [name for name in TEST_SETS if name not in names]
-    notes = [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"] if missing else []
-    return sorted(folders, key=lambda path: (*TEST_SETS, path.name).index(path.name)), notes
+    folders = sorted(path for path in (root / part).glob("[!.]*") if path.is_dir())
+    refuse_unprintable(f"folders in {root / part}", [path.name for path in folders])
+    return sorted(folders, key=lambda path: (*TEST_SETS, path.name).index(path.name))
 
 
-def require_tests(root: Path, folders: Collection[Path]) -> None:
-    """Raise FileNotFoundError if there are no folders of test sets."""
-    if not folders:
+def missing_sets(root: Path) -> list[str]:
+    """Return notes on the paper's test sets that are missing, if any of its sets is there.
+
+    >>> missing_sets(Path("mydata"))
+    []
+    """
+    missing = [name for name in TEST_SETS if not (root / "Test" / name).is_dir()]
+    none = len(missing) == len(TEST_SETS) and not (root / TRAIN).is_dir()
+    return (
+        []
+        if none or not missing
+        else [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"]
+    )
+
+
+def require_sets(root: Path, part: str, sets: Collection[object]) -> None:
+    """Raise FileNotFoundError if there are no sets in `root / part`.
+
+    >>> require_sets(Path("mydata"), "Test", [])
+    Traceback (most recent call last):
+    FileNotFoundError: there is no test set in mydata/Test; expected folders such as \
+mydata/Test/NAME/Image and mydata/Test/NAME/GT. See docs/own_folders.md; train needs no test set.
+    """
+    if not sets:
+        kind = {"Train": "training", "Test": "test"}[part]
+        set_ = root / part / "NAME"
         raise FileNotFoundError(
-            f"there is no test set in {root / 'Test'}; expected one or more. See Dataset/README.md."
+            f"there is no {kind} set in {root / part}; expected folders such as {set_ / 'Image'} "
+            f"and {set_ / 'GT'}. See docs/own_folders.md"
+            + ("; train needs no test set." if part == "Test" else ".")
         )
+
+
+def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
+    """Raise ValueError if folders of training images share stems, which must tell images apart.
+
+    >>> refuse_shared_stems({Path("Train/a"): ["1", "2"], Path("Train/b"): ["2", "3"]})
+    Traceback (most recent call last):
+    ValueError: 1 stems that Train/a and Train/b share (rename the files in one of them): 2
+    """
+    names = " and ".join(map(str, folders))
+    stems = [stem for each in folders.values() for stem in each]
+    refuse_repeated(f"stems that {names} share (rename the files in one of them)", stems)
 
 
 def without_masks(folder: Path) -> bool:
@@ -280,35 +327,50 @@ def read_lists(
 
     Args:
         root: folder of the lists.
-        images: stems of the images of `TRAIN`.
+        images: stems of the training images.
         attempt: reads and checks, see `Attempt`.
 
     Raises:
         FileNotFoundError: one of the lists is missing.
-        ValueError: a list cannot be read, has stems of no image, or shares stems with the other.
+        ValueError: a list cannot be read, has stems of no image, or shares stems with the other;
+            or there are lists with both kinds of names.
     """
 
     def read_one(path: Path) -> list[str]:
         require_exists("list", path, "both lists or none. Add it.")
         return read_list(path)
 
-    paths = {"train": root / TRAIN_LIST, "validation": root / VALIDATION_LIST}
-    if not any(path.exists() for path in paths.values()):
+    pairs = [pair for pair in LISTS.values() if any((root / name).exists() for name in pair)]
+    if not pairs:
         return {}
+    others = {name for pair in pairs[1:] for name in pair if (root / name).exists()}
+    attempt(refuse, f"lists in {root} beside {' and '.join(pairs[0])} (keep one pair)", others)
+    paths = {
+        part: root / name for part, name in zip(("train", "validation"), pairs[0], strict=True)
+    }
     lists = {part: attempt(read_one, path) or [] for part, path in paths.items()}
     for part, path in paths.items():
         absent = {*lists[part]} - {*images}
-        attempt(refuse, f"stems of {path} not in {TRAIN / 'Image'} (remove them)", absent)
+        attempt(refuse, f"stems of {path} not in {root / 'Train'} (remove them)", absent)
     both = {*lists["train"]} & {*lists["validation"]}
-    attempt(refuse, f"stems both in {TRAIN_LIST} and {VALIDATION_LIST} (remove one)", both)
+    attempt(refuse, f"stems both in {' and '.join(pairs[0])} (remove one)", both)
     return lists
 
 
-def _split(root: Path, stems: list[str]) -> dict[str, list[str]]:
-    """Split the stems of the training folder into those for training and for validation."""
+def _with_images(folders: list[Path]) -> tuple[list[Path], list[str]]:
+    """Select the folders of sets that hold images, and note the others."""
+    complete = [p for p in folders if (p / "Image").is_dir() and p.suffix != ".partial"]
+    others = [f"{path.parent.name}/{path.name}" for path in folders if path not in complete]
+    note = "folders that are not data sets (no folder Image, or incomplete), so left out: "
+    return complete, [note + ", ".join(others)] if others else []
+
+
+def _split(root: Path, stems: list[str], share: float) -> dict[str, list[str]]:
+    """Split the stems of the training images into those for training and for validation."""
     images = len(stems)
-    require(f"the number of images in {root / TRAIN}", images, images > 1, "two or more. Add some.")
-    count = max(1, round(VALIDATION_SHARE * images))
+    expected = "two or more. Add some."
+    require(f"the number of images in {root / 'Train'}", images, images > 1, expected)
+    count = min(max(1, round(share * images)), images - 1)
     order = np.random.default_rng(0).permutation(images)
     held_out = {stems[i] for i in order[:count]}
     return {"train": [s for s in stems if s not in held_out], "validation": sorted(held_out)}

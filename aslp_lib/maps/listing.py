@@ -13,6 +13,8 @@ from aslp_lib.files import read, require_exists
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 """Suffixes of photographs and their masks."""
+IMAGE_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".gif", ".webp")
+"""Suffixes of all images that `read_image` reads."""
 MAP_SUFFIXES = (*SUFFIXES, ".tif", ".tiff", ".npy", ".npz")
 """Suffixes of maps, and of the masks that they are scored against."""
 CONTROL = {"Cc", "Cs", "Zl", "Zp"}
@@ -47,7 +49,7 @@ def find_images(
     ...     [(stem, path.name) for stem, path in find_images(Path(folder)).items()]
     [('a', 'a.JPG'), ('b', 'b.png')]
     """
-    require_exists("folder", folder, "one with images. See Dataset/README.md for the layout.")
+    require_exists("folder", folder, "one with images. See docs/own_folders.md for the layout.")
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     paths = sorted(path for path in visible if path.suffix.lower() in suffixes)
     stems = [path.stem for path in paths]
@@ -55,6 +57,19 @@ def find_images(
     repeated = f"stems shared by several files in {folder} (keep one file each)"
     attempt(refuse_repeated, repeated, stems)
     return dict(zip(stems, paths, strict=True))
+
+
+def other_files(folder: Path, suffixes: Collection[str] = SUFFIXES) -> set[str]:
+    """Return the names of the files and folders that `find_images` leaves out, without hidden ones.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in ("a.png", "b.bmp", ".hidden"):
+    ...         (Path(folder) / name).touch()
+    ...     other_files(Path(folder))
+    {'b.bmp'}
+    """
+    return {path.name for path in folder.glob("[!.]*") if path.suffix.lower() not in suffixes}
 
 
 def read_list(path: Path) -> list[str]:

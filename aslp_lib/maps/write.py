@@ -1,4 +1,4 @@
-"""Writing of maps: probabilities as 8-bit grey levels and as PNG files."""
+"""Encoding of maps: probabilities as 8-bit grey levels, as PNG files and as arrays of NumPy."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ def to_png(prediction: np.ndarray) -> bytes:
     """
     buffer = io.BytesIO()
     Image.fromarray(prediction).save(buffer, format="png", compress_level=1)
+    return buffer.getvalue()
+
+
+def to_npy(prediction: np.ndarray) -> bytes:
+    r"""Encode a map (H, W) of probabilities as a float32 array in the format .npy.
+
+    >>> to_npy(np.float32([[0.25]]))[:6]
+    b'\x93NUMPY'
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, prediction.astype(np.float32, copy=False))
     return buffer.getvalue()
 
 

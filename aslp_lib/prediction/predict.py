@@ -1,4 +1,4 @@
-"""Prediction of 8-bit probability maps, at each image's own size and without rescaling."""
+"""Prediction of probability maps, at each image's own size and without rescaling."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
+from aslp_lib.checks import require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.folders import Folder
 from aslp_lib.files import require_exists, whole_folder, write
+from aslp_lib.maps.listing import IMAGE_SUFFIXES, find_images
 from aslp_lib.maps.resize import own_size
-from aslp_lib.maps.write import min_max, to_grey_levels, to_png
+from aslp_lib.maps.write import min_max, to_grey_levels, to_npy, to_png
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
-from aslp_lib.runs import MethodFolder, load_weights
+from aslp_lib.runs import MethodFolder, Run, Variant, load_weights
 from aslp_lib.tensors import fingerprint
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, outputs
@@ -85,11 +88,7 @@ def predict_run(
             training.
         FloatingPointError: the network's output is not finite.
     """
-    finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
-    for path in (folder.weights, *map(folder.recalibration, settings.recalibrate)):
-        require_exists("file", path, finished)
-    network = load_network(settings, method, folder.weights)
-    fitted = [RECALIBRATIONS[k].load(folder.recalibration(k)) for k in settings.recalibrate]
+    network, fitted = _load(settings, method, folder, settings.recalibrate)
     accelerator_for(settings)  # joins the processes
     weights = fingerprint(network.state_dict())
     for dataset in data.tests.values():
@@ -103,6 +102,104 @@ def predict_run(
             if launch.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
+
+
+def predict_images(
+    run: Run,
+    images: Path,
+    out: Path,
+    *,
+    method: str | None = None,
+    recalibration: str | None = None,
+    floats: bool = False,
+    progress: bool = True,
+) -> list[str]:
+    """Predict the maps of unlabelled images with the networks of a run, each at its own size.
+
+    The map of an image is `out/VARIANT/STEM.png`, with the name of `runs.Variant`, and the same as
+    if the image were in a test set of the run. The folder `out` appears when it is complete.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from PIL import Image
+    >>> from aslp_lib.maps.read import read_map
+    >>> from aslp_lib.tensors import save_tensors
+    >>> with TemporaryDirectory() as folder:
+    ...     run = Run.create(Path(folder, "run"), Settings(methods=("bce",), device="cpu"))
+    ...     save_tensors(run.method("bce").weights, networks.build("tiny").state_dict(), {})
+    ...     images, maps = Path(folder, "images"), Path(folder, "maps")
+    ...     images.mkdir()
+    ...     Image.new("RGB", (50, 40)).save(images / "a.jpg")
+    ...     variants = predict_images(run, images, maps, progress=False)
+    ...     variants, read_map(maps / "bce" / "a.png").shape
+    (['bce'], (40, 50))
+
+    Args:
+        run: the run, see `Run.open`.
+        images: folder of the images, of any suffix in `IMAGE_SUFFIXES`.
+        out: folder to make.
+        method: training method of the run; all of them, unless given.
+        recalibration: name of the recalibration to apply, which was fitted after training. None:
+            the networks as trained.
+        floats: write probabilities as float32 arrays, STEM.npy, instead of 8-bit PNG files.
+        progress: show progress bars.
+
+    Returns:
+        The names of the folders of maps in `out`.
+
+    Raises:
+        FileNotFoundError: there is no folder `images`; training has not finished, or the
+            recalibration was not fitted.
+        ValueError: the run has no such method, there are no images, or a file is damaged; the
+            message names it.
+        OSError: `out` exists and is not an empty folder, or it cannot be written.
+        FloatingPointError: the network's output is not finite; the message names the image.
+    """
+    methods = run.settings.methods
+    known = method is None or method in methods
+    require("the method", method, known, f"one of the run's, {', '.join(methods)}")
+    paths = find_images(images, IMAGE_SUFFIXES)
+    suffixes = f"files with the suffix {', '.join(IMAGE_SUFFIXES)}. Choose another folder."
+    require(f"the number of images in {images}", len(paths), bool(paths), suffixes)
+    dataset = Folder(images.name, paths, None, run.settings.size)
+    dataset.check_files()
+    variants = [Variant(name, recalibration) for name in ([method] if method else methods)]
+    kinds = [recalibration] if recalibration else []
+    loaded = [_load(run.settings, v.method, run.method(v.method), kinds) for v in variants]
+    accelerator_for(run.settings)  # joins the processes
+    with ExitStack() as stack:
+        partial_out = distributed.broadcast_from_main(
+            lambda: stack.enter_context(whole_folder(out))
+        )
+        for variant, (network, fitted) in zip(variants, loaded, strict=True):
+            maps = partial_out / variant.name
+            predict(
+                network,
+                dataset,
+                maps,
+                run.settings,
+                recalibrated={maps: fitted[0]} if fitted else {},
+                floats=floats,
+                progress=progress,
+            )
+    return [variant.name for variant in variants]
+
+
+def _load(
+    settings: Settings, method: str, folder: MethodFolder, kinds: Sequence[str]
+) -> tuple[nn.Module, list[Recalibration]]:
+    """Load a method's network and recalibrations.
+
+    Raises:
+        FileNotFoundError: training has not finished, or a recalibration was not fitted.
+        ValueError: a file is damaged, or the weights are those of another training.
+    """
+    finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
+    require_exists("file", folder.weights, finished)
+    for kind in kinds:
+        fitted = f"one that was fitted after training. Train a run with --recalibrate {kind}."
+        require_exists("recalibration", folder.recalibration(kind), fitted)
+    network = load_network(settings, method, folder.weights)
+    return network, [RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds]
 
 
 def _clear_outdated(
@@ -154,6 +251,7 @@ def predict(
     settings: Settings,
     *,
     recalibrated: Mapping[Path, Recalibration] | None = None,
+    floats: bool = False,
     progress: bool = True,
 ) -> None:
     """Write the map `target/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
@@ -178,7 +276,8 @@ def predict(
         target: folder of the maps.
         settings: settings of the run.
         recalibrated: further folders of maps -> recalibration that is applied to the same logits.
-            The network sees each image once.
+            The network sees each image once. If `target` is among them, its maps are recalibrated.
+        floats: write probabilities, `target/STEM.npy`, see `to_npy`.
         progress: show a progress bar.
 
     Raises:
@@ -187,9 +286,10 @@ def predict(
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
     changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
-    names = [f"{stem}.png" for stem in dataset.stems]
+    suffix, encode = ("npy", to_npy) if floats else ("png", to_png)
+    names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
-    predicted = predicted_maps(network, dataset, settings, changes, indices)
+    predicted = predicted_maps(network, dataset, settings, changes, indices, floats=floats)
     quiet = not (progress and accelerator.is_main_process)
     with ExitStack() as folders:  # only the main process makes and renames folders
         partials = distributed.broadcast_from_main(
@@ -198,7 +298,7 @@ def predict(
         bar = tqdm(predicted, f"maps of {dataset.name}", len(indices), disable=quiet, leave=False)
         with ThreadPoolExecutor() as pool:
             written = [
-                pool.submit(write, partials[folder] / names[index], to_png(prediction))
+                pool.submit(write, partials[folder] / names[index], encode(prediction))
                 for index, maps in bar
                 for folder, prediction in maps.items()
             ]
@@ -215,6 +315,8 @@ def predicted_maps(
     settings: Settings,
     changes: Mapping[K, Recalibration | None],
     indices: Sequence[int] | None = None,
+    *,
+    floats: bool = False,
 ) -> Iterator[tuple[int, dict[K, np.ndarray]]]:
     """Yield each image's index and its 8-bit maps (H, W) at its own size, one per recalibration.
 
@@ -234,6 +336,7 @@ def predicted_maps(
         settings: settings of the run.
         changes: any key -> recalibration, or None for the network's own logits.
         indices: indices of the images to predict; all, unless given.
+        floats: yield float32 probabilities instead of grey levels.
 
     Raises:
         FloatingPointError: the network's output is not finite; the message names the image.
@@ -253,7 +356,7 @@ def predicted_maps(
                 probabilities = list(map(preserve_decisions, probabilities, uncalibrated))
             if settings.min_max_maps:
                 probabilities = list(map(min_max, probabilities))
-            maps[key] = list(map(to_grey_levels, probabilities))
+            maps[key] = probabilities if floats else list(map(to_grey_levels, probabilities))
         for row, number in enumerate(numbers):
             yield number, {key: by_image[row] for key, by_image in maps.items()}
 

@@ -44,7 +44,7 @@ def test_nuclei_are_compared_with_a_split_for_each_seed(elsewhere, capsys):
     words = ["compare", "--data", "nuclei", "--epochs", "1", "--limit", "4", "--methods", "bce"]
     words += ["--device", "cpu"]
     assert main([*words, "--seeds", "2", "--corruptions", "noise1"]) == 0
-    assert "preset nuclei, size 64; data: the real set nuclei" in capsys.readouterr().out
+    assert "input 64 x 64 pixels\ndata: the real set nuclei" in capsys.readouterr().out
     file = Path("runs/compare-nuclei/comparison.json")
     records, data = read(file), read_data(file)
     tests = ("test", "fluorescence", "rare_formats", "brightfield", "pink")

@@ -1,6 +1,7 @@
 """The paper's presets from the command line."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_the_paper_s_presets_run_from_end_to_end(there, preset, capsys):
     ]
     assert main([*words, "--network", "tiny"] if preset == "release" else words) == 0
     printed = capsys.readouterr().out
-    assert f"preset {preset}, size 64; data: the paper's layout" in printed
+    assert re.search(rf"preset {preset}: network (resnet50|tiny), input 64 x 64 pixels\n", printed)
     assert ("maps were stretched" in printed) == PRESETS[preset].min_max_maps
     run = Path("runs") / preset
     assert json.loads((run / "metrics.json").read_text()).keys() == {"SOD", "DTD_Texture_500"}

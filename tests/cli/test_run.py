@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,9 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
     small = ["--network", "tiny", "--weights", "None", "--methods", "bce", "measured_gap"]
     assert main([*QUICK, *small]) == 0
     printed = capsys.readouterr().out
-    assert "preset small, size 32; data: the paper's layout in Dataset" in printed
+    assert (
+        "preset small: network tiny, input 32 x 32 pixels\ndata: Train/DUTS-TR in Data" in printed
+    )
     assert "note: not in Dataset/Test, so left out: DUTS-TE" in printed
     run = elsewhere / "runs" / "small"
     assert len((run / "validation.txt").read_text().splitlines()) == 1
@@ -64,12 +67,44 @@ def test_one_command_does_everything_on_the_paper_s_layout(elsewhere, paper_root
 
 
 @pytest.mark.usefixtures("quick_reports")
+def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_root, capsys):
+    """`run` says at once that it needs one, and a run goes on with the split of its lists."""
+    shutil.rmtree(own_root / "Test")
+    out = own_root.parent / "run"
+    words = ["--data", str(own_root), "--network", "tiny", "--weights", "None", "--methods", "bce"]
+    words = [*QUICK, *words, "--out", str(out)]
+    assert main(words) == 1
+    assert "no test set in" in capsys.readouterr().err and not out.exists()
+    words += ["--validation-share", "0.25"]
+    assert main(["train", *words]) == 0
+    printed = capsys.readouterr().out
+    assert "preset small: network tiny, input 32 x 32 pixels\n" in printed
+    assert "9 images to train, 3 to validate; tests: none" in printed
+    split = [(out / f"{part}.txt").read_text() for part in ("train", "validation")]
+    weights = (out / "bce" / "weights.safetensors").read_bytes()
+    assert main(["train", "--resume", str(out)]) == 0
+    assert "its settings: network tiny, input 32 x 32 pixels\n" in capsys.readouterr().out
+    assert [(out / f"{part}.txt").read_text() for part in ("train", "validation")] == split
+    assert (out / "bce" / "weights.safetensors").read_bytes() == weights
+    for command in (["--resume", str(out)], ["evaluate", str(out)], ["predict", str(out)]):
+        assert main(command) == 1
+        assert "train needs no test set" in capsys.readouterr().err
+    for part, stems in zip(("Train", "Validation"), split, strict=True):
+        (own_root / f"{part}.txt").write_text(stems)
+    words[-2:], words[words.index(str(out))] = [], f"{out}-of-lists"
+    assert main(["train", *words]) == 0
+    logs = [path / "bce" / "log.csv" for path in (out, Path(f"{out}-of-lists"))]
+    assert logs[0].read_text() == logs[1].read_text()
+
+
+@pytest.mark.usefixtures("quick_reports")
 def test_one_command_does_everything_on_the_nuclei(elsewhere, capsys):
     words = ["--data", "nuclei", "--methods", "bce", "--epochs", "1", "--device", "cpu"]
     words += ["--limit", "4", "--recalibrate", "logistic", "--augment"]
     assert main(words) == 0
     printed = capsys.readouterr().out
-    assert "preset nuclei, size 64; data: the real set nuclei (BBBC038, split 0)" in printed
+    assert "preset nuclei: network tiny, input 64 x 64 pixels\n" in printed
+    assert "data: the real set nuclei (BBBC038, split 0)" in printed
     assert "no DUTS-TR" not in printed
     run = elsewhere / "runs" / "nuclei"
     metrics = json.loads((run / "metrics.json").read_text())
@@ -200,8 +235,9 @@ def test_an_embedded_data_set_brings_its_preset_unless_another_is_named(elsewher
     assert chosen("--preset", "nuclei") == ("nuclei", "nuclei", 64)
     assert chosen("--data", "nuclei", "--preset", "demo") == ("demo", "nuclei", 48)
     assert chosen("--data", "nuclei", "--size", "32") == ("nuclei", "nuclei", 32)
-    assert chosen("--data", "photographs") == ("demo", "photographs", 48)
-    (elsewhere / "Dataset" / "Train" / "DUTS-TR" / "Image").mkdir(parents=True)
+    assert chosen("--data", "photographs") == ("small", "photographs", 128)
+    assert chosen("--data", "photographs", "--preset", "demo") == ("demo", "photographs", 48)
+    (elsewhere / "Dataset" / "Train" / "mine" / "Image").mkdir(parents=True)
     assert chosen() == chosen("--data", "Dataset") == ("small", "Dataset", 128)
     assert chosen("--data", "shapes") == ("demo", "shapes", 48)
     assert chosen("--data", "nuclei") == ("nuclei", "nuclei", 64)

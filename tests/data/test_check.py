@@ -9,7 +9,9 @@ from PIL import Image
 
 from aslp_lib.cli import main
 from aslp_lib.data.check import check_data
-from aslp_lib.data.folders import TRAIN_LIST, VALIDATION_LIST, paper_layout
+from aslp_lib.data.folders import LISTS, paper_layout
+
+TRAIN_LIST, VALIDATION_LIST = LISTS["DUTS-TR-"]
 
 
 def check(root):
@@ -29,20 +31,20 @@ def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_pa
     (real / "Image" / "Thumbs.db").touch()
     found = check(paper_root)
     assert found.problems == []
-    assert found.images == {"DUTS-TR": 12, "SOD": 5, "DTD_Texture_500": 3}
+    assert found.images == {"Train/DUTS-TR": 12, "Test/SOD": 5, "Test/DTD_Texture_500": 3}
     notes = " / ".join(found.notes)
     for note in (
         "DUTS-TE, DUT-OMRON",
         "SOD has 5 images; the published set has 300",
         "DUTS-TR has 12 images; the published set has 10553",
         "a fixed split will be used",
-        f"1 masks of SOD are all background: {mask.stem}",
+        f"1 masks of Test/SOD are all background: {mask.stem}",
         "are not images: Thumbs.db",
     ):
         assert note in notes
     assert main(["check-data", str(paper_root)]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^SOD +5 +300$", out, re.M)
+    assert re.search(r"^Test/SOD +5 +300$", out, re.M)
     assert f"no problems in {paper_root}" in out
 
 
@@ -79,7 +81,7 @@ def spoil_everything(root):
         rf"{masks[6].name} is not a binary mask",
         rf"{masks[7].name} has grey levels 0 to 1 only",
         rf"1 stems shared by several files in .*Image \(keep one file each\): {stems[8]}",
-        rf"the same image occurs.*{images[9].name} \(train\), .*copy.jpg \(SOD\); expected it in",
+        rf"the same image occurs.*{images[9].name} \(train\), .*copy.jpg \(Test/SOD\); expected it",
         rf"2 stems of .*Train.txt not in .*: {stems[3]}, ghost|2 stems of .*: ghost, {stems[3]}",
         rf"1 stems both in {TRAIN_LIST} and {VALIDATION_LIST} .*: {stems[10]}",
         r"3 masks of .*DTD_Texture_500 show an object",
@@ -128,5 +130,32 @@ def test_one_list_without_the_other_no_sets_and_votes(paper_root, capsys):
     shutil.rmtree(paper_root / "Test")
     shutil.rmtree(paper_root / "Train/DUTS-TR/GT")
     problems = " / ".join(check(paper_root).problems)
-    for what in ("is not in UTF-8", VALIDATION_LIST, "there is no test set in", "DUTS-TR/GT"):
+    for what in ("is not in UTF-8", VALIDATION_LIST, "DUTS-TR/GT"):
         assert what in problems
+    assert "no test set in" in " / ".join(check(paper_root).notes)
+
+
+def test_own_folders_are_not_measured_against_the_paper_s(own_root, capsys):
+    """And a training set may have the name of a test set."""
+    (own_root / "Test/garden").rename(own_root / "Test/leaves")
+    assert main(["check-data", str(own_root)]) == 0
+    out = capsys.readouterr().out
+    assert "publish" not in out and "DUTS-TE" not in out
+    assert re.search(r"^Train/leaves +8\nTest/leaves +3$", out, re.M)
+    (own_root / "Test/leaves").rename(own_root / "Test/SOD")
+    assert main(["check-data", str(own_root)]) == 0
+    out = capsys.readouterr().out
+    assert "DUTS-TE" in out and "Test/SOD has 3 images; the published set has 300" in out
+
+
+@pytest.mark.fault
+def test_own_folders_that_share_a_stem_or_are_empty(own_root):
+    for kind, suffix in (("Image", "jpg"), ("GT", "png")):
+        for number in ("leaves_0002", "leaves_0005"):
+            path = own_root / "Train/leaves" / kind / f"{number}.{suffix}"
+            shutil.copy(path, own_root / "Train/fruit" / kind)
+    (problem,) = check(own_root).problems
+    assert re.search(r"2 stems that .*/fruit and .*/leaves share .*: leaves_0002, leav", problem)
+    shutil.rmtree(own_root / "Train")
+    (problem,) = check(own_root).problems
+    assert re.search(r"no training set in .*/Train; .*mydata/Train/NAME/Image and", problem)

@@ -24,7 +24,11 @@ def test_the_paper_s_layout(paper_root):
     assert label.shape == (1, 32, 32)
     assert index == 3
     notes = " / ".join(data.notes)
-    assert "DUTS-TE" in notes and "HALF.partial, notes" in notes and "split 12 images" in notes
+    assert (
+        "DUTS-TE" in notes
+        and "Test/HALF.partial, Test/notes" in notes
+        and "split 12 images" in notes
+    )
     textures = data.tests["DTD_Texture_500"]  # without masks: all background
     assert textures.mask(0).shape == (30, 50)
     assert textures.mask(0).sum() == textures[0][1].sum() == 0
@@ -55,10 +59,62 @@ def test_the_split_is_the_release_s_share_and_always_the_same(paper_root):
     assert (listed.train.stems, listed.validation.stems) == (stems[4:8], stems[:2])
 
 
-def write_lists(root, train, validation):
+def test_training_folders_of_any_names_are_joined(own_root):
+    """Each image with the mask of its own folder, even if another folder has one of its stem."""
+    fruit, leaves = (own_root / "Train" / name for name in ("fruit", "leaves"))
+    shutil.copy(fruit / "GT" / "fruit_0000.png", leaves / "GT" / "fruit_0001.png")
+    data = paper_layout(own_root, size=32)
+    assert data.origin == f"Train/fruit and Train/leaves in {own_root}"
+    assert sorted([*data.train.stems, *data.validation.stems]) == [
+        *sorted(find_images(fruit / "Image")),
+        *sorted(find_images(leaves / "Image")),
+    ]
+    for part in (data.train, data.validation):
+        assert all(stem.startswith(part.masks[stem].parents[1].name) for stem in part.stems)
+    assert [*data.tests] == ["garden"]
+    (note,) = data.notes  # and none on the sets of the paper
+    assert "split 12 images into 11 for training and 1 for validation" in note
+    write_lists(own_root, "fruit_0001\nleaves_0001", "leaves_0002", prefix="")
+    data = paper_layout(own_root, size=32)
+    assert (data.train.stems, data.notes) == (["fruit_0001", "leaves_0001"], [])
+    data.train.check_files()
+    data.validation.check_files()
+
+
+@pytest.mark.parametrize(("share", "images"), [(0.25, 3), (0.001, 1), (0.999, 11), (0.5, 6)])
+def test_a_share_of_the_stems_is_held_out(own_root, share, images):
+    """Both parts have an image, and nothing but the stems and the share decides on them."""
+    first, second = (paper_layout(own_root, s, validation_share=share) for s in (16, 32))
+    assert len(first.validation) == images
+    assert first.validation.stems == second.validation.stems
+    assert not {*first.train.stems} & {*first.validation.stems}
+    assert len(first.train) == 12 - images
+
+
+def test_test_sets_are_optional(own_root):
+    shutil.rmtree(own_root / "Test")
+    assert paper_layout(own_root, size=32).tests == {}
+
+
+@pytest.mark.fault
+def test_what_is_ambiguous_in_own_folders_is_refused(own_root):
+    write_lists(own_root, "fruit_0001", "leaves_0002", prefix="")
+    with pytest.raises(ValueError, match=r"validation_share is 0.2; expected the default, as th"):
+        paper_layout(own_root, size=32, validation_share=0.2)
+    write_lists(own_root, "fruit_0001", "leaves_0002")
+    pattern = r"2 lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V"
+    with pytest.raises(ValueError, match=pattern):
+        paper_layout(own_root, size=32)
+    image = own_root / "Train/fruit/Image/fruit_0003.jpg"
+    image.rename(image.with_stem("leaves_0004"))
+    with pytest.raises(ValueError, match=r"1 stems that .*fruit and .*leaves share .*: leaves_000"):
+        paper_layout(own_root, size=32)
+
+
+def write_lists(root, train, validation, prefix="DUTS-TR-"):
     for name, text in (("Train", train), ("Validation", validation)):
         if text:
-            (root / f"DUTS-TR-{name}.txt").write_text(text)
+            (root / f"{prefix}{name}.txt").write_text(text)
 
 
 def clear(folder):
@@ -68,11 +124,14 @@ def clear(folder):
 
 # How a layout is broken, given its root, and the pattern of the error. STEM is the first image's.
 BROKEN = {
-    "no training folder": (lambda r: shutil.rmtree(r / TRAIN / "Image"), "no folder .*Image.*READ"),
+    "no training folder": (
+        lambda r: shutil.rmtree(r / TRAIN / "Image"),
+        "no training set in .*Train; .*Train/NAME/GT. See docs/own_folders",
+    ),
     "no masks folder": (lambda r: shutil.rmtree(r / TRAIN / "GT"), "no folder .*GT"),
     "no training images": (
         lambda r: clear(r / TRAIN / "Image"),
-        "number of images in .*DUTS-TR is 0",
+        "number of images in .*Train is 0",
     ),
     "image without mask": (
         lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
@@ -86,7 +145,6 @@ BROKEN = {
         lambda r: [clear(r / "Test/SOD" / kind) for kind in ("Image", "GT")],
         "SOD is empty",
     ),
-    "no test sets": (lambda r: shutil.rmtree(r / "Test"), "no test set in"),
     "two files of one stem": (
         lambda r: (r / TRAIN / "Image" / f"{STEM}.png").touch(),
         r"1 stems shared by several files in .*Image .*: STEM",

@@ -129,7 +129,7 @@ def test_two_processes_end_as_one(runs, method):
 @pytest.mark.timeout(600)
 def test_two_processes_write_and_print_what_one_does(runs):
     one, two, before, after = runs
-    assert before.count("preset demo, ") == before.count("2 processes share every batch") == 1
+    assert before.count("preset demo: ") == before.count("2 processes share every batch") == 1
     assert after.count("report: ") == after.count("going on with") == 1
     files = {path.relative_to(one) for path in one.rglob("*")}
     assert files == {path.relative_to(two) for path in two.rglob("*")}
