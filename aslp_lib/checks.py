@@ -51,7 +51,7 @@ def suggestion(word: str, labels: Mapping[str, str]) -> str:
 
     >>> suggestion("ASLP", {"bce": "BCE", "calibration": "ASLP (MC)"})
     ' Did you mean calibration?'
-    >>> suggestion("trian", {"run": "", "train": ""})
+    >>> suggestion("trainn", {"run": "", "train": ""})
     ' Did you mean train?'
 
     Args:

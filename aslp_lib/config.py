@@ -58,7 +58,7 @@ Precision = Literal["no", "bf16", "fp16", "auto"]
 def require_names(setting: str, names: Iterable[object]) -> None:
     """Raise ValueError unless the names of a setting are in its registry.
 
-    >>> require_names("methods", ["ASLP"])
+    >>> require_names("methods", ["ASLP"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ValueError: methods is 'ASLP'; expected one of bce, ... Did you mean calibration?
     """

@@ -100,11 +100,12 @@ def parse(words: Sequence[str]) -> Command:
         cli(line, prog=PROGRAM, description=DESCRIPTION, args=[name])
     command = kind(name)
     options: dict[str, Any] = {"description": described(name, command.__doc__, PROGRAM)}
-    if default := command.defaults(words):
+    default = command.defaults(words)
+    if name in SHORT and {"-h", "--help"}.intersection(rest):
+        print(short_help(name, default or command, PROGRAM) if launch.is_main() else "", end="")
+        raise SystemExit(0)
+    if default:
         options["default"] = default
-        if name in SHORT and {"-h", "--help"}.intersection(rest):
-            print(short_help(name, default, PROGRAM) if launch.is_main() else "", end="")
-            raise SystemExit(0)
     rest = ["--help" if word == "--help-all" else word for word in rest]
     return cli(command, prog=f"{PROGRAM} {name}", args=rest, **options)
 

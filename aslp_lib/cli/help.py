@@ -6,7 +6,7 @@ import argparse
 import ast
 import inspect
 import textwrap
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 EXAMPLES = {
@@ -19,7 +19,7 @@ EXAMPLES = {
         "--resume runs/mine                goes on where a training run was stopped",
     ),
     "predict": (
-        "runs/mine                         maps of the test sets of a run",
+        "runs/mine --images photographs --out maps",
         "--official Model_30_Gen.pth --data Dataset --out maps",
     ),
     "evaluate": ("runs/mine", "runs/mine --no-weighted-f         ten times as fast"),
@@ -46,6 +46,8 @@ SHORT = {
         "train": ("out", "resume"),
         "compare": ("out", "seeds", "processes", "corruptions", "shifts"),
     }.items()
+} | {
+    "predict": ("run", "images", "out", "method", "recalibration", "floats", "official", "data"),
 }
 """Flags that `--help` shows of the commands that have too many; `--help-all` shows all."""
 
@@ -65,32 +67,37 @@ def described(name: str, doc: str | None, program: str) -> str:
 
 
 def short_help(name: str, command: Any, program: str) -> str:
-    """Format the help of a command in `SHORT`, with the defaults of an instance.
+    """Format the help of a command in `SHORT`.
 
     Args:
         name: name of the command.
-        command: the command with its default settings.
+        command: the command with its default settings, or its class.
         program: name of the program.
     """
     from aslp_lib.config import REGISTRIES  # imports torch, which other commands do not need
 
+    kind = command if isinstance(command, type) else type(command)
     parser = argparse.ArgumentParser(
-        prog=f"{program} {name}",
-        usage=f"{program} {name} [flags]",
-        description=described(name, type(command).__doc__, program),
-        epilog=f"All flags, with the hyperparameters of the methods: {program} {name} --help-all",
+        usage=f"{program} {name} {'[RUN] ' if 'run' in SHORT[name] else ''}[flags]",
+        description=described(name, kind.__doc__, program),
+        epilog=f"All flags: {program} {name} --help-all",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
     )
-    for holder in (command, command.settings):
-        docs = field_docs(type(holder))
+    groups = (getattr(command, field.name, None) for field in fields(kind))
+    for holder in (command, *filter(is_dataclass, groups)):
+        docs = field_docs(holder if isinstance(holder, type) else type(holder))
         for flag in (field.name for field in fields(holder) if field.name in SHORT[name]):
-            value = getattr(holder, flag)
+            value = getattr(holder, flag, "required")
             shown = " ".join(value) or "none" if isinstance(value, tuple) else value
             text = f"{docs[flag].split('. ')[0].rstrip('.')} (default: {shown})"
             if flag in REGISTRIES:
                 text += f". Choose from {', '.join(REGISTRIES[flag])}"
-            parser.add_argument(f"--{flag}", metavar="", help=text.replace("%", "%%"))
+            text = text.replace("(default: required)", "(required)").replace("%", "%%")
+            if flag == "run":
+                parser.add_argument("RUN", help=text)
+            else:
+                parser.add_argument(f"--{flag.replace('_', '-')}", metavar="", help=text)
     return parser.format_help()
 
 

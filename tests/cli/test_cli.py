@@ -72,12 +72,13 @@ def test_a_command_s_help_is_short_and_begins_with_two_examples(elsewhere, capsy
 
 @pytest.mark.parametrize("name", SHORT)
 def test_a_short_help_has_its_flags_with_the_first_sentence_of_their_docs(capsys, status, name):
-    assert status([name, "--preset", "small", "--help"]) == 0
+    preset = [] if name == "predict" else ["--preset", "small"]
+    assert status([name, *preset, "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert re.findall(r" --([a-z_]+) [A-Z]", text)[-len(SHORT[name]) :] == sorted(
-        SHORT[name], key=[f.name for k in (kind(name), Settings) for f in fields(k)].index
-    )
-    assert "--size Side of the network's square input, in pixels (default: 128)" in text
+    for flag in {*SHORT[name]} - {"run"}:
+        assert re.search(rf" --{flag.replace('_', '-')} [A-Z][^()]+(\([^()]+\) )?\(", text), flag
+    size = "--size Side of the network's square input, in pixels (default: 128)"
+    assert (size in text) == bool(preset)
 
 
 def test_the_version_and_a_line_without_a_command(elsewhere, capsys, status, monkeypatch):
@@ -141,7 +142,7 @@ def test_without_a_command_it_is_run(elsewhere, words):
         (["--epochs", "many"], 2, "--epochs"),
         (["--colour", "red"], 2, "--colour"),
         (["destroy"], 1, "there is no command destroy; expected one of run, train, predict"),
-        (["trian"], 1, "check-data. Did you mean train?"),
+        (["trainn"], 1, "check-data. Did you mean train?"),
         (["--methods", "bce", "ASLP"], 1, "early_stopping. Did you mean calibration?"),
         (["--recalibrate", "temperature"], 1, "Did you mean temperature_scaling?"),
         (["evaluate"], 2, "RUN"),
