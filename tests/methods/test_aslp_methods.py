@@ -51,7 +51,8 @@ def test_a_constant_alpha_keeps_the_decision(technique, limit):
         ConstantAlphaOptions(technique, limit + 0.01)
 
 
-def test_steps_and_validations_move_the_levels():
+@pytest.mark.parametrize("ignoring", [False, True])
+def test_steps_and_validations_move_the_levels(ignoring):
     generator = torch.Generator().manual_seed(1)
     logits = 3 * torch.randn(IMAGES, 1, 6, 6, generator=generator, dtype=torch.float64)
     labels = (torch.rand(logits.shape, generator=generator) < 0.5).double()
@@ -61,11 +62,15 @@ def test_steps_and_validations_move_the_levels():
     method.alphas.alpha.fill_(0.2)
     reference.alpha.fill_(0.2)
     counts = Counts.from_probabilities(torch.sigmoid(logits), labels)
-    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int)
+    known = labels.clone()
+    if ignoring:  # labels without a value are marked by NaN
+        known[..., 0] = torch.nan
+    valid = ~known.isnan() if ignoring else None
+    draws = Draws(torch.zeros(IMAGES), range(IMAGES), seed=int, valid=valid)
     right = ((logits >= 0) == (labels == 1)).double().mean().item()
     for _ in range(3):
-        method.after_step(torch.arange(IMAGES), logits, labels, draws)
-        reference.update(torch.arange(IMAGES), logits, labels)
+        method.after_step(torch.arange(IMAGES), logits, known, draws)
+        reference.update(torch.arange(IMAGES), logits, known.nan_to_num(7), ignore_index=7)
         method.after_validation(counts, nn.Identity())
         reference.observe(right)
     assert reference.alpha.std() > 0
