@@ -11,6 +11,8 @@ from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
 from aslp_lib.experiments.tables import (
+    INTERVALS,
+    MEANS,
     SMALLEST,
     Compared,
     Groups,
@@ -22,9 +24,8 @@ from aslp_lib.experiments.tables import (
 from aslp_lib.metrics import Score
 
 NOTE = (
-    "Mean ± standard deviation over seeds, and in brackets the 95 % interval over images, averaged "
-    "over seeds. A difference is the method's score minus that of the first one, paired by seed, "
-    "with Student's 95 % interval. It is resolved, and in bold, if the paired t-test rejects a "
+    f"{MEANS}{INTERVALS}. A difference is the method's score minus that of the first one, paired by "
+    "seed, with Student's 95 % interval. It is resolved, and in bold, if the paired t-test rejects a "
     "difference of zero, with Holm's correction over the methods. It is equivalent to zero if its "
     f"interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point. {NOISE_FLOOR}"
 )

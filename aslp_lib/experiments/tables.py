@@ -12,7 +12,6 @@ import pandas as pd
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.evaluation.tables import (
     COMPARED,
-    INTERVALS,
     PaperOptions,
     PaperTable,
     markdown_table,
@@ -32,8 +31,10 @@ COLUMNS = tuple(
     SCORES[name] for name in ("ece", "ece_floor", "oe", "gap", "nll", "accuracy", "brier", "mae")
 )
 """Scores in the columns of tables, if none are chosen."""
-MEANS = "Mean ± standard deviation over seeds."
+MEANS = "Mean ± standard deviation over seeds"
 """Explanation of cells."""
+INTERVALS = ", and in brackets the 95 % interval over images, averaged over seeds"
+"""Explanation of intervals in cells."""
 BOLD = (
     "In bold the method of a set that is better than every other one by paired t-tests over seeds, "
     "with Holm's correction over the other methods at the level 0.05."
@@ -219,7 +220,7 @@ def paper_table(
     def text(name: str, method: str, score: Score) -> str:
         return cell(score, groups[name][method], with_interval=with_intervals)
 
-    note = " ".join([MEANS, *([INTERVALS] * with_intervals), BOLD])
+    note = f"{MEANS}{INTERVALS if with_intervals else ''}. {BOLD}"
     return PaperTable(groups, columns, text, lambda name, score: best(groups[name], score), note)
 
 
