@@ -14,8 +14,7 @@ from aslp_lib.cli.run import Configured
 from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
 from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
-from aslp_lib.experiments.tables import COLUMNS, flat, of_records, paper_table, terminal_text
-from aslp_lib.metrics import SCORES
+from aslp_lib.experiments.tables import of_records, paper_table, terminal_text
 from aslp_lib.training import launch
 
 
@@ -69,14 +68,11 @@ class Compare(Configured):
             raise KeyboardInterrupt("the same command continues the experiment") from None
         groups, paper = of_records(records), self.paper
         announce(f"\n{terminal_text(groups, paper)}")
-        from aslp_lib.evaluation.pages import write_page  # loads matplotlib
-        from aslp_lib.experiments.report import experiment_page
+        from aslp_lib.experiments.report import experiment_page  # loads matplotlib
 
-        page = experiment_page(records, self.settings)
-        write_page(path / "report.html", page)
-        announce(f"\nrecords: {results}\nreport: {path / 'report.html'}")
-        paper.draw(page)
-        paper.write(
-            paper_table(groups, paper.columns(COLUMNS), with_intervals=paper.intervals),
-            lambda: flat(groups, [SCORES[name] for name in paper.scores]),
+        announce(f"\nrecords: {results}")
+        paper.publish(
+            paper_table(groups, paper),
+            lambda: experiment_page(records, self.settings),
+            path / "report.html",
         )

@@ -11,10 +11,9 @@ import tyro
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.scores import TABLED, evaluate_run, flat
-from aslp_lib.evaluation.tables import COLUMNS, MAIN, PaperOptions, as_table, paper_table
+from aslp_lib.evaluation.scores import TABLED, evaluate_run
+from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
-from aslp_lib.metrics import SCORES
 from aslp_lib.prediction import provenance
 from aslp_lib.runs import Run
 
@@ -50,14 +49,8 @@ def evaluate(
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
         announce("note: nothing says what the maps were made with: they are taken as they are")
-    from aslp_lib.evaluation.pages import write_page  # loads matplotlib
-    from aslp_lib.evaluation.report import run_page
+    from aslp_lib.evaluation.report import run_page  # loads matplotlib
 
-    page = run_page(run, data, evaluation)
-    write_page(run.report, page)
-    print(f"report: {run.report}")
-    paper.draw(page)
-    paper.write(
-        paper_table(evaluation, paper.columns(COLUMNS), with_intervals=paper.intervals),
-        lambda: flat(evaluation.records(), paper.scores or SCORES),
+    paper.publish(
+        paper_table(evaluation, paper), lambda: run_page(run, data, evaluation), run.report
     )

@@ -6,15 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
-from aslp_lib.evaluation.scores import TABLED, Evaluation, Results, flat, ignored_notes
+from aslp_lib.evaluation.scores import TABLED, Evaluation, Results, ignored_notes
 from aslp_lib.evaluation.tables import (
-    COLUMNS,
     MAIN,
     PaperOptions,
     PaperTable,
@@ -87,46 +86,31 @@ class Score(Command):
         if self.out is not None:
             records = [evaluation.records() for evaluation in evaluations]
             write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
-        output = (_of_seeds if len(seeds) > 1 else _of_maps)(evaluations, self.paper)
-        self.paper.write(output.table, output.csv)
-        if self.report is not None or self.paper.figures is not None:
-            from aslp_lib.evaluation.pages import write_page  # loads matplotlib
-            from aslp_lib.evaluation.report import folders_table
-
-            page = output.page()._replace(notes=notes, appendix=[folders_table(methods, sets)])
-            if self.report is not None:
-                write_page(self.report, page)
-            self.paper.draw(page)
         for note in notes:
             print(f"note: {note}")
-        print(output.text)
-        if self.report is not None:
-            print(f"report: {self.report}")
+        text, table, page = (_of_seeds if len(seeds) > 1 else _of_maps)(evaluations, self.paper)
+        print(text)
+
+        def whole_page() -> Page:
+            from aslp_lib.evaluation.report import folders_table  # loads matplotlib
+
+            return page()._replace(notes=notes, appendix=[folders_table(methods, sets)])
+
+        self.paper.publish(table, whole_page, self.report)
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""
         chosen, csv = self.paper.scores, any(path.suffix == ".csv" for path in self.paper.table)
         if self.out or (csv and not chosen):
             return {*SCORES}
-        if self.report or self.paper.figures or (self.paper.table and not chosen):
+        files = self.report or self.paper.figures or (self.paper.table and not chosen)
+        if files and (len(self.maps) > 1 or self.paper.intervals):
             return {*TABLED, *chosen}
         return {"ece", *chosen}
 
 
-class Output(NamedTuple):
-    """What is printed and written of scores.
-
-    Args:
-        text: text for the terminal.
-        table: content of Markdown and LaTeX tables.
-        csv: function that returns the header and the rows of a CSV file.
-        page: function that returns the report.
-    """
-
-    text: str
-    table: PaperTable
-    csv: Callable[[], tuple[Sequence[str], Sequence[Sequence[object]]]]
-    page: Callable[[], Page]
+Output = tuple[str, PaperTable, Callable[[], "Page"]]
+"""Text for the terminal, the table for a paper, and a function that returns the report."""
 
 
 def _of_maps(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
@@ -138,12 +122,8 @@ def _of_maps(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
 
         return comparison_page(evaluation)
 
-    return Output(
-        as_table(evaluation.scores, paper.columns(MAIN)),
-        paper_table(evaluation, paper.columns(COLUMNS), with_intervals=paper.intervals),
-        lambda: flat(evaluation.records(), paper.scores or SCORES),
-        page,
-    )
+    text = as_table(evaluation.scores, paper.columns(MAIN))
+    return text, paper_table(evaluation, paper), page
 
 
 def _of_seeds(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
@@ -157,12 +137,7 @@ def _of_seeds(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
 
         return page_over_seeds(groups)
 
-    return Output(
-        tables.terminal_text(groups, paper),
-        tables.paper_table(groups, paper.columns(tables.COLUMNS), with_intervals=paper.intervals),
-        lambda: tables.flat(groups, [SCORES[name] for name in paper.scores]),
-        page,
-    )
+    return tables.terminal_text(groups, paper), tables.paper_table(groups, paper), page
 
 
 def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:

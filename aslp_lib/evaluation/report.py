@@ -12,7 +12,15 @@ from matplotlib.figure import Figure
 from aslp_lib.evaluation import figures
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import BOLD, COLUMNS, MAIN, NOISE_FLOOR, main_table, paper_table
+from aslp_lib.evaluation.tables import (
+    BOLD,
+    COLUMNS,
+    MAIN,
+    NOISE_FLOOR,
+    PaperOptions,
+    main_table,
+    paper_table,
+)
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score
@@ -163,7 +171,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
     )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, *cells in paper_table(evaluation, COLUMNS).rows(bold)
+        for name, method, *cells in paper_table(evaluation, PaperOptions()).rows(bold)
     ]
     head = ["set", "method", "images", *(score.heading for score in COLUMNS)]
     definitions = (

@@ -256,12 +256,11 @@ def flat(
         header += [key, f"{key}_low", f"{key}_high"] if key in bounded else [key]
     for name, methods in records.items():
         for method, row in methods.items():
-            ends = {
-                f"{key}_{side}": end
-                for key, pair in row["intervals"].items()
-                for side, end in zip(("low", "high"), pair or (None, None), strict=True)
-            }
-            lines.append([name, method, *({**row, **ends}[key] for key in header[2:])])
+            cells = dict(row)
+            for key in bounded:
+                low, high = row["intervals"].get(key) or (None, None)
+                cells |= {f"{key}_low": low, f"{key}_high": high}
+            lines.append([name, method, *(cells[key] for key in header[2:])])
     return header, lines
 
 

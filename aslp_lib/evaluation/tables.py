@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from aslp_lib.checks import require
+from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
 
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
-    from aslp_lib.evaluation.scores import Evaluation
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
@@ -180,7 +180,7 @@ def markdown_table(
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of scores for a paper, as Markdown or LaTeX, with its caption.
+    """A table of scores for a paper, as Markdown or LaTeX with its caption, and as CSV.
 
     >>> methods, ece = {"SOD": ["BCE", "ASLP"]}, COLUMNS[:1]
     >>> print(PaperTable(methods, ece, lambda *_: "0.1", lambda *_: "BCE").markdown())
@@ -198,6 +198,7 @@ class PaperTable:
         cell: function from set, method and score to the text of a cell.
         best: function from set and score to the method that is in bold, or None.
         note: sentences of the caption, after those on the columns.
+        csv: function that returns the header and the rows of the CSV file.
     """
 
     methods: Mapping[str, Collection[str]]
@@ -205,6 +206,7 @@ class PaperTable:
     cell: Cell
     best: Callable[[str, Score], str | None]
     note: str = ""
+    csv: Callable[[], tuple[list[str], list[list[object]]]] = lambda: ([], [])
 
     def rows(
         self, bold: Callable[[str], str], text: Callable[[str], str] = str
@@ -289,27 +291,6 @@ def _latex_number(text: str) -> str:
     return "--" if text == "-" else text.translate(NUMBERS)
 
 
-def paper_table(
-    evaluation: Evaluation, columns: Sequence[Score], *, with_intervals: bool = False
-) -> PaperTable:
-    """Return the table of an evaluation, with a method in bold where it is resolved to be the best.
-
-    Args:
-        evaluation: the evaluation.
-        columns: scores in the columns.
-        with_intervals: add 95 % intervals over images.
-    """
-
-    def cell(name: str, method: str, score: Score) -> str:
-        if with_intervals:
-            return evaluation.interval(name, method, score).text(score)
-        return score.text(evaluation.scores[name][method][score.name])
-
-    several = any(len(methods) > 1 for methods in evaluation.counts.values())
-    note = " ".join([INTERVALS] * with_intervals + [BOLD] * several)
-    return PaperTable(evaluation.counts, columns, cell, evaluation.best, note)
-
-
 @dataclass(frozen=True)
 class PaperOptions:
     """Options of tables and figures for a paper. The docstrings are help texts of the command line.
@@ -323,17 +304,15 @@ class PaperOptions:
     """
 
     table: tuple[Path, ...] = ()
-    """Files for the table of scores: .csv, with the ends of 95 % intervals, .md, or .tex for the
-    package booktabs."""
+    """Files for the table of scores: .csv, .md, or .tex for the package booktabs."""
     scores: tuple[str, ...] = ()
     """Names of the scores in tables, such as ece nll dice (see docs/score.md)."""
     digits: int | None = None
-    """Number of digits after the decimal point in tables. None stands for 2 of percentages and 3 of
-    other scores."""
+    """Digits after the decimal point in tables. None stands for 2 of percentages, 3 of others."""
     intervals: bool = False
     """Add 95 % intervals over images to .md and .tex tables."""
     figures: Path | None = None
-    """Folder for the figures of the report as files."""
+    """Folder for the report's figures as files."""
     format: Literal["pdf", "svg", "png"] = "pdf"
     """Format of the figures."""
 
@@ -363,30 +342,56 @@ class PaperOptions:
         chosen = [SCORES[name] for name in self.scores] or default
         return [replace(score, digits=self.digits) for score in chosen]
 
-    def write(
-        self,
-        table: PaperTable,
-        csv: Callable[[], tuple[Sequence[str], Iterable[Sequence[object]]]],
+    def publish(
+        self, table: PaperTable, page: Callable[[], Page], report: Path | None = None
     ) -> None:
-        """Write the files of `table`.
+        """Write tables, figures and a report, as far as they are asked for.
 
         Args:
-            table: content of the Markdown and LaTeX files.
-            csv: function that returns header and rows of the CSV files.
+            table: the table.
+            page: function that returns the report, whose figures are written.
+            report: HTML file of the report.
         """
         for path in self.table:
             if path.suffix == ".csv":
-                write_csv(path, *csv())
+                write_csv(path, *table.csv())
             else:
                 write(path, table.markdown() if path.suffix == ".md" else table.latex())
+        if report is not None or self.figures is not None:
+            from aslp_lib.evaluation.pages import write_figures, write_page  # loads matplotlib
 
-    def draw(self, page: Page) -> None:
-        """Write the figures of a report as the files of `figures`, if there are any."""
-        if self.figures is not None:
-            from aslp_lib.evaluation.pages import write_figures  # loads matplotlib
+            drawn = page()
+            if report is not None:
+                write_page(report, drawn)
+                print(f"report: {report}")
+            if self.figures is not None:
+                write_figures(self.figures, drawn, self.format)
+                print(f"figures: {self.figures}")
 
-            write_figures(self.figures, page, self.format)
-            print(f"figures: {self.figures}")
+
+def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
+    """Return the table of an evaluation, with a method in bold where it is resolved to be the best.
+
+    Args:
+        evaluation: the evaluation.
+        options: scores and digits, and whether cells have intervals.
+    """
+
+    def cell(name: str, method: str, score: Score) -> str:
+        if options.intervals:
+            return evaluation.interval(name, method, score).text(score)
+        return score.text(evaluation.scores[name][method][score.name])
+
+    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    note = " ".join([INTERVALS] * options.intervals + [BOLD] * several)
+    return PaperTable(
+        evaluation.counts,
+        options.columns(COLUMNS),
+        cell,
+        evaluation.best,
+        note,
+        lambda: flat(evaluation.records(), options.scores or SCORES),
+    )
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:

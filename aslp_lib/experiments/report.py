@@ -17,17 +17,18 @@ from aslp_lib.experiments.tables import (
     Compared,
     Groups,
     cell,
-    compare,
+    compare_with_first,
     of_records,
     sentences,
 )
 from aslp_lib.metrics import Score
 
 NOTE = (
-    f"{MEANS}{INTERVALS}. A difference is the method's score minus that of the first one, paired by "
-    "seed, with Student's 95 % interval. It is resolved, and in bold, if the paired t-test rejects a "
-    "difference of zero, with Holm's correction over the methods. It is equivalent to zero if its "
-    f"interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point. {NOISE_FLOOR}"
+    f"{MEANS}{INTERVALS}. A difference is the method's score minus that of the first one, paired "
+    "by seed, with Student's 95 % interval. It is resolved, and in bold, if the paired t-test "
+    "rejects a difference of zero, with Holm's correction over the methods. It is equivalent to "
+    f"zero if its interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point. "
+    f"{NOISE_FLOOR}"
 )
 
 
@@ -61,7 +62,7 @@ def page_over_seeds(groups: Groups) -> Page:
             out.
     """
     groups = {name: _defined(methods) for name, methods in groups.items()}
-    compared = {name: compare(methods) for name, methods in groups.items()}
+    compared = {name: compare_with_first(methods) for name, methods in groups.items()}
 
     def value(name: str, label: str, score: Score) -> str:
         return cell(score, groups[name][label])

@@ -106,7 +106,9 @@ def cell(score: Score, records: pd.DataFrame, *, with_interval: bool = True) -> 
     return f"{text} {score.interval_text(low, high)}" if has_interval else text
 
 
-def compare(methods: Mapping[str, pd.DataFrame], scores: Sequence[Score] = COMPARED) -> Compared:
+def compare_with_first(
+    methods: Mapping[str, pd.DataFrame], scores: Sequence[Score] = COMPARED
+) -> Compared:
     """Compare each method of a set with the first one, paired by seed.
 
     Methods with other seeds than the first one, or for which the score is undefined for a seed, are
@@ -114,7 +116,8 @@ def compare(methods: Mapping[str, pd.DataFrame], scores: Sequence[Score] = COMPA
     is never called equivalent to zero, because no smallest difference that matters is fixed.
 
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
-    >>> paired, verdict = compare({"BCE": first, "ASLP": second}, [SCORES["ece"]])["ece"]["ASLP"]
+    >>> compared = compare_with_first({"BCE": first, "ASLP": second}, [SCORES["ece"]])
+    >>> paired, verdict = compared["ece"]["ASLP"]
     >>> paired.value, verdict
     (-1.0, 'smaller')
 
@@ -176,7 +179,7 @@ def sentences(
 
     Args:
         methods: label -> records of a set.
-        compared: differences of the methods from the first one, see `compare`.
+        compared: differences of the methods from the first one, see `compare_with_first`.
         scores: the scores.
     """
     first = next(iter(methods))
@@ -198,33 +201,37 @@ def terminal_text(groups: Groups, options: PaperOptions) -> str:
         options: the chosen scores and digits.
     """
     columns = options.columns(COLUMNS)
-    judged = options.columns(COMPARED)
+    judged = [score for score in options.columns(COMPARED) if score.better is not None]
     parts = []
     for name, methods in groups.items():
-        found = sentences(methods, compare(methods, judged), judged)
+        found = sentences(methods, compare_with_first(methods, judged), judged)
         parts += [table(groups, name, columns), "\n".join(map("".join, found))]
     return "\n\n".join(filter(None, parts))
 
 
-def paper_table(
-    groups: Groups, columns: Sequence[Score], *, with_intervals: bool = False
-) -> PaperTable:
+def paper_table(groups: Groups, options: PaperOptions) -> PaperTable:
     """Return a table of means and standard deviations over seeds, with the best methods in bold.
 
     Args:
         groups: records by set and label.
-        columns: scores in the columns.
-        with_intervals: add 95 % intervals over images, averaged over seeds, where they are known.
+        options: scores and digits, and whether cells have intervals, as far as they are known.
     """
 
     def text(name: str, method: str, score: Score) -> str:
-        return cell(score, groups[name][method], with_interval=with_intervals)
+        return cell(score, groups[name][method], with_interval=options.intervals)
 
-    note = f"{MEANS}{INTERVALS if with_intervals else ''}. {BOLD}"
-    return PaperTable(groups, columns, text, lambda name, score: best(groups[name], score), note)
+    note = f"{MEANS}{INTERVALS if options.intervals else ''}. {BOLD}"
+    return PaperTable(
+        groups,
+        options.columns(COLUMNS),
+        text,
+        lambda name, score: best(groups[name], score),
+        note,
+        lambda: flat(groups, options.scores),
+    )
 
 
-def flat(groups: Groups, scores: Sequence[Score] = ()) -> tuple[list[str], list[list[object]]]:
+def flat(groups: Groups, names: Sequence[str] = ()) -> tuple[list[str], list[list[object]]]:
     """Return the header and the rows of a CSV file.
 
     Each score has its mean over seeds; the standard deviation (`ece_sd`); the ends of the 95 %
@@ -242,23 +249,25 @@ def flat(groups: Groups, scores: Sequence[Score] = ()) -> tuple[list[str], list[
 
     Args:
         groups: records by set and label.
-        scores: the scores; by default, all that the records have.
+        names: names of the scores; by default, all that the records have.
     """
     rows = []
     for name, methods in groups.items():
-        known = [s for s in SCORES.values() if any(s.name in frame for frame in methods.values())]
-        chosen = scores or known
-        compared = compare(methods, [score for score in chosen if score.better is not None])
+        known = [key for key in SCORES if any(key in frame for frame in methods.values())]
+        scores = [SCORES[key] for key in names or known]
+        compared = compare_with_first(
+            methods, [score for score in scores if score.better is not None]
+        )
         for label, records in methods.items():
             row = {"set": name, "method": label, "seeds": len(records)}
-            for key in (score.name for score in chosen):
+            for key in (score.name for score in scores):
                 family = compared.get(key, {})
                 p_values = holm([paired.p_value for paired, _ in family.values()])
                 paired, _ = family.get(label, (Difference(math.nan), ""))
                 columns = [key, f"{key}_low", f"{key}_high"]
                 mean = records.reindex(columns=columns).mean(skipna=False)
-                row |= {key: mean[key], f"{key}_sd": records.get(key, pd.Series([])).std()}
-                row |= mean.to_dict()
+                deviation = records.get(key, pd.Series()).std()
+                row |= {key: mean[key], f"{key}_sd": deviation, **mean.to_dict()}
                 ends = {"": paired.value, "_low": paired.low, "_high": paired.high}
                 row |= {f"{key}_difference{side}": value for side, value in ends.items()}
                 row[f"{key}_p"] = dict(zip(family, p_values, strict=True)).get(label)

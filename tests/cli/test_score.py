@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ from scipy import stats
 import aslp_lib
 from aslp_lib.cli import main
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F
-from aslp_lib.metrics import calibration, scores
+from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.counts import Counts
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -398,6 +399,26 @@ def test_seeds_are_compared_in_pairs(elsewhere, capsys):
     cell = f"{values['c'].mean():.3f} ± {values['c'].std(ddof=1):.3f}"
     assert f"| SOD | c | **{cell}** |" in Path("s.md").read_text()
     assert Path("s.md").read_text().count("**") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
+def test_the_commands_of_the_page_run_as_written(elsewhere):
+    """And the page lists every score that can be chosen."""
+    page = (Path(__file__).parents[2] / "docs/score.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in SCORES)
+    for name, masks in (("SOD", "SOD/GT"), ("ECSSD", "ECSSD/GT"), ("PASCAL-S", "pascal/GT")):
+        maps = [f"maps/{method}/{name}" for method in ("bce", "aslp")]
+        seeds = [f"{method}/s{seed}" for method in ("bce", "aslp") for seed in range(3)]
+        write_set([*maps, *seeds] if name == "SOD" else maps, masks)
+    blocks = re.findall(r"```\npython main_ASLP.py (score .*?)```", page, re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        assert main([*shlex.split(block.replace("\\\n", " ")), "--no-weighted-f"]) == 0
+    files = {path.name for path in Path().iterdir() if path.is_file()}
+    tables = {f"{stem}.{suffix}" for stem in ("scores", "seeds") for suffix in ("csv", "tex")}
+    assert files == tables | {"scores.json", "scores.md", "comparison.html", "seeds.html"}
+    assert Path("figures/PASCAL-S-reliability-ASLP.pdf").exists()
 
 
 @pytest.mark.fault

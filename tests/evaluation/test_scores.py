@@ -121,7 +121,7 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
     evaluation = Evaluation.of({"textures": {"BCE": counts}})
     assert math.isnan(evaluation.scores["textures"]["BCE"]["max_f"])
-    text = tables.paper_table(evaluation, tables.COLUMNS).markdown()
+    text = tables.paper_table(evaluation, tables.PaperOptions()).markdown()
     column = [cell.strip() for cell in text.splitlines()[0].split("|")].index("max F (mean F) ↑")
     assert text.splitlines()[2].split("|")[column].strip() == "-"
     records = evaluation.records()

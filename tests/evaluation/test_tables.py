@@ -116,8 +116,8 @@ def test_maps_of_different_images_are_not_paired():
 def test_intervals_are_those_of_the_resamples_in_every_format():
     """Means over two images: both ends are the images' own accuracies."""
     evaluation = sets(a=(0.5, 0.75))
-    columns = PaperOptions(scores=("accuracy", "ece_floor"), digits=1).columns(COLUMNS)
-    shown = paper_table(evaluation, columns, with_intervals=True)
+    options = PaperOptions(scores=("accuracy", "ece_floor"), digits=1, intervals=True)
+    shown = paper_table(evaluation, options)
     floor = f"{100 * evaluation.scores['SOD']['a']['ece_floor']:.1f}"
     assert f"| SOD | a | 62.5 [50.0, 75.0] | {floor} |" in shown.markdown()
     assert f"SOD & a & 62.5 {{[}}50.0, 75.0{{]}} & {floor} \\\\\n" in shown.latex()
@@ -130,8 +130,12 @@ def test_a_set_of_a_single_image_has_no_intervals():
     evaluation = sets(a=(0.5,))
     header, rows = flat(evaluation.records(), ["accuracy"])
     assert (header, rows) == (["set", "method", "images", "accuracy"], [["SOD", "a", 1, 0.5]])
-    accuracy = SCORES["accuracy"]
-    assert "| 50.00 |" in paper_table(evaluation, [accuracy], with_intervals=True).markdown()
+    options = PaperOptions(scores=("accuracy",), intervals=True)
+    assert "| 50.00 |" in paper_table(evaluation, options).markdown()
+    two = sets(a=(0.5, 0.75)).records()
+    header, rows = flat({"one": evaluation.records()["SOD"], "two": two["SOD"]}, ["accuracy"])
+    assert header[3:] == ["accuracy", "accuracy_low", "accuracy_high"]
+    assert [row[3:] for row in rows] == [[0.5, None, None], [0.625, 0.5, 0.75]]
 
 
 ODD = r"$\frac{1}$ | b~^\{}%&_#<b>*x*[y](z)`"
