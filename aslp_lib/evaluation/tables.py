@@ -63,10 +63,11 @@ LATEX = str.maketrans(
         "↑": r"$\uparrow$",
         "→": r"$\to$",
         "≤": r"$\leq$",
+        "±": r"$\pm$",
     }
 )
 """Translation table that escapes text for LaTeX."""
-NUMBERS = LATEX | str.maketrans({"-": "$-$", "±": r"$\pm$"})
+NUMBERS = LATEX | str.maketrans({"-": "$-$"})
 """Translation table that formats numbers for LaTeX."""
 
 

@@ -112,8 +112,8 @@ def compare_with_first(
     """Compare each method of a set with the first one, paired by seed.
 
     Methods with other seeds than the first one, or for which the score is undefined for a seed, are
-    left out. Holm's correction is over the methods. A difference in a score other than `COMPARED`
-    is never called equivalent to zero, because no smallest difference that matters is fixed.
+    left out. Holm's correction is over the methods. Only for the scores of `COMPARED` is there a
+    smallest difference that matters, below which a difference is equivalent to zero.
 
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
     >>> compared = compare_with_first({"BCE": first, "ASLP": second}, [SCORES["ece"]])

@@ -144,7 +144,7 @@ PAPER = PaperTable(
     [SCORES[name] for name in ("ece", "gap", "iou")],
     lambda name, method, score: f"-1.0 ± {len(method)}" if name == ODD else "-",
     lambda name, score: "*b" if score.name == "gap" else None,
-    "50 % [≤ 2].",
+    "50 % [≤ 2] ± 1.",
 )
 
 
@@ -159,12 +159,12 @@ def test_latex_is_balanced_and_each_row_has_every_column():
     rules = [line for line in lines if line.endswith("rule")]
     assert rules == [r"\toprule", r"\midrule", r"\midrule", r"\bottomrule"]
     rows = [line.removesuffix(r" \\") for line in lines if line.endswith(r"\\")]
-    assert len(rows) == 5
+    assert len(rows) == 5 and PAPER.latex().isascii()
     for row in rows:
         assert len(re.findall(r"(?<!\\)&", row)) == 4 and r"\\" not in row
         bare = re.sub(r"\\text[a-z]+|\$[^$]*\$|\\[%&_#${}]", "", row)
         assert bare.count("{") == bare.count("}") and not re.search(r"[\\$%_#~^<>|]", bare)
-        assert row.isascii() and not re.match(r"[\[*]", row)
+        assert not re.match(r"[\[*]", row)
     assert rows[0].endswith(r"ECE \% $\downarrow$ & conf - acc \% $\to$ & IoU $\uparrow$")
     assert rows[2].endswith(r"$-$1.0 $\pm$ 2 & \textbf{$-$1.0 $\pm$ 2} & $-$1.0 $\pm$ 2")
     assert rows[3].endswith("-- & -- & --")
@@ -186,7 +186,7 @@ def test_markdown_has_arrows_and_its_caption():
     heads = re.findall(r"<th[^>]*>(.*?)</th>", shown)
     assert heads == ["set", "method", "ECE % ↓", "conf - acc % →", "IoU ↑"]
     assert shown.count("<strong>") == 1 and shown.count("<tr>") == 5
-    said = "<p>↓ lower, → nearer to zero, ↑ higher is better. 50 % [≤ 2].</p>"
+    said = "<p>↓ lower, → nearer to zero, ↑ higher is better. 50 % [≤ 2] ± 1.</p>"
     assert said in shown
 
 
