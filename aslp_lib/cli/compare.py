@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from aslp_lib.checks import require
 from aslp_lib.cli.on_runs import announce, check_files, describe
 from aslp_lib.cli.run import Configured
+from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.experiments.experiment import Experiment, collect
-from aslp_lib.experiments.records import table
+from aslp_lib.experiments.records import ESTIMATORS, NAMES, OPTIONAL
+from aslp_lib.experiments.tables import of_records, paper_table, terminal_text
 from aslp_lib.training import launch
 
 
@@ -35,6 +40,7 @@ class Compare(Configured):
     """Folder of the experiment. Default: runs/compare-PRESET."""
     results: Path | None = None
     """JSON file of the records; existing records are reused. Default: comparison.json in --out."""
+    paper: Annotated[PaperOptions, tyro.conf.arg(name="")] = PaperOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
         path = self.out or Path("runs") / f"compare-{self.preset}"
@@ -49,6 +55,8 @@ class Compare(Configured):
                 "--seed or --data-seed is set; expected neither. Give --seeds, the number of seeds."
             )
         require("--processes", self.processes, self.processes >= 1, "at least 1.")
+        self.paper.require_among((*NAMES, *ESTIMATORS, *OPTIONAL))
+        self.paper.check()
         results = self.results or path / "comparison.json"
         data = self.settings.load_data()
         check_files(self.settings, data)
@@ -58,9 +66,13 @@ class Compare(Configured):
             records = collect(experiment, results, self.processes)
         except KeyboardInterrupt:
             raise KeyboardInterrupt("the same command continues the experiment") from None
-        for name in records["set"].unique():
-            announce(f"\n{table(records, name)}")
-        from aslp_lib.experiments.report import write_experiment  # loads matplotlib
+        groups, paper = of_records(records), self.paper
+        announce(f"\n{terminal_text(groups, paper)}")
+        from aslp_lib.experiments.report import experiment_page  # loads matplotlib
 
-        write_experiment(path / "report.html", records, self.settings)
-        announce(f"\nrecords: {results}\nreport: {path / 'report.html'}")
+        announce(f"\nrecords: {results}")
+        paper.publish(
+            paper_table(groups, paper),
+            lambda: experiment_page(records, self.settings),
+            path / "report.html",
+        )

@@ -11,8 +11,8 @@ import tyro
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, open_run
 from aslp_lib.data.base import DataSplits
-from aslp_lib.evaluation.scores import evaluate_run
-from aslp_lib.evaluation.tables import as_table
+from aslp_lib.evaluation.scores import TABLED, evaluate_run
+from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
 from aslp_lib.maps.count import AS_IT_IS, STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.prediction import provenance
 from aslp_lib.runs import Run
@@ -26,22 +26,31 @@ class Evaluate(Command):
     """Folder of a run whose maps were predicted."""
     weighted_f: bool = True
     """Compute weighted F too, which takes ten times as long as all other scores together."""
+    paper: Annotated[PaperOptions, tyro.conf.arg(name="")] = PaperOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
+        self.paper.check()
         run, data = open_run(self.run)
         with run.held():
-            evaluate(run, data, ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F))
+            reading = ReadOptions(weighted_f=self.weighted_f and WEIGHTED_F)
+            evaluate(run, data, reading, self.paper)
 
 
-def evaluate(run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS) -> None:
-    """Score a run's maps, print the table and write the report."""
-    evaluation = evaluate_run(run, data, reading)
-    print(f"\n{as_table(evaluation.scores)}\n")
+def evaluate(
+    run: Run,
+    data: DataSplits,
+    reading: ReadOptions = AS_IT_IS,
+    paper: PaperOptions = PaperOptions(),  # noqa: B008 - it is frozen
+) -> None:
+    """Score a run's maps, print the table, and write the report, tables and figures."""
+    evaluation = evaluate_run(run, data, reading, {*TABLED, *paper.scores})
+    print(f"\n{as_table(evaluation.scores, paper.columns(MAIN))}\n")
     if run.settings.min_max_maps:
         announce(f"note: {STRETCHED}")
     if provenance.unrecorded(run, data.tests):
         announce("note: nothing says what the maps were made with: they are taken as they are")
-    from aslp_lib.evaluation.report import write_report  # loads matplotlib
+    from aslp_lib.evaluation.report import run_page  # loads matplotlib
 
-    write_report(run, data, evaluation)
-    print(f"report: {run.report}")
+    paper.publish(
+        paper_table(evaluation, paper), lambda: run_page(run, data, evaluation), run.report
+    )

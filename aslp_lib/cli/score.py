@@ -3,45 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
-from aslp_lib.evaluation.scores import Evaluation, flat, ignored_notes
-from aslp_lib.evaluation.tables import as_table, latex, markdown
-from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.evaluation.scores import TABLED, Evaluation, Results, ignored_notes
+from aslp_lib.evaluation.tables import (
+    MAIN,
+    PaperOptions,
+    PaperTable,
+    as_table,
+    paper_table,
+)
+from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.calibration import BINS, check_bins
 
+if TYPE_CHECKING:
+    from aslp_lib.evaluation.pages import Page
+
 
 @dataclass(frozen=True)
 class Score(Command):
-    """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX or an HTML report."""
+    """Score and compare folders of maps, and write JSON, CSV, Markdown, LaTeX, figures or an HTML
+    report."""
 
     maps: tuple[str, ...]
     """Folders of maps: 8-bit greyscale images, where 255 is foreground with probability 1, or
-    floats in .npy, .npz or TIFF files. Give one folder per method, as DIR or LABEL=DIR. Maps lie
-    in DIR/SET, or in DIR itself if there is one set."""
-    masks: tuple[Path, ...]
-    """Folders of masks, one per set, with the stems and sizes of the maps."""
+    floats in .npy, .npz or TIFF files. Give one folder per method, as DIR or LABEL=DIR, or one per
+    seed of each method, as LABEL=DIR,DIR,... Maps lie in DIR/SET, or in DIR itself if there is one
+    set."""
+    masks: tuple[str, ...]
+    """Folders of masks, one per set, as DIR or LABEL=DIR, with the stems and sizes of the maps."""
     out: Path | None = None
     """JSON file for all scores and their intervals over images."""
-    table: tuple[Path, ...] = ()
-    """Files for the table of scores: .csv (all scores), .md or .tex."""
     report: Path | None = None
     """HTML file for a report with tables and figures."""
     bins: int = BINS
     """Number of bins of the calibration scores and diagrams."""
     valid_masks: tuple[Path, ...] = ()
     """Folders of masks of the pixels to count, one for each folder of --masks."""
-    reading: Annotated[ReadOptions, tyro.conf.arg(name="")] = ReadOptions(weighted_f=True)  # noqa: RUF009 - it is frozen
+    paper: Annotated[PaperOptions, tyro.conf.arg(name="")] = PaperOptions()  # noqa: RUF009 - it is frozen
+    reading: Annotated[ReadOptions, tyro.conf.arg(name="")] = ReadOptions(weighted_f=True)  # noqa: RUF009
 
     def __call__(self) -> None:
         if not self.maps or not self.masks:
@@ -51,8 +61,7 @@ class Score(Command):
         check_bins(self.bins)
         if self.out is not None:
             check_output("--out", self.out, (".json",))
-        for path in self.table:
-            check_output("--table", path, (".csv", ".md", ".tex"))
+        self.paper.check()
         if self.report is not None:
             check_output("--report", self.report, (".html", ".htm"))
         methods, sets = parse_methods(self.maps), parse_sets(self.masks)
@@ -67,46 +76,110 @@ class Score(Command):
                 f"there are {len(self.valid_masks)} folders of valid masks and {len(sets)} of "
                 "masks; expected as many. Give --valid-masks one for each of --masks, in order."
             )
-        results = count_methods(methods, sets, reading, valid)
-        for name, by_method in results.items():
-            masks = len(find_images(sets[name], MAP_SUFFIXES))
-            for label, counts in by_method.items():
-                if missing := masks - len(counts):
-                    nothing = " or no pixel to count" if "ignored" in counts.columns else ""
-                    notes.append(
-                        f"{name}: {missing} masks have no map of {label}{nothing} and are left out"
-                    )
-            notes += ignored_notes(name, next(iter(by_method.values())))
-            if len({counts.names for counts in by_method.values()}) > 1:
-                notes.append(
-                    f"{name}: the methods have maps of different images, so none is paired"
-                )
-        evaluation = Evaluation.of(results, self.bins)
-        if self.out is not None or self.report is not None:
-            # Only these files contain intervals.
-            notes = list(dict.fromkeys([*notes, *evaluation.notes]))
-        self._write_files(evaluation, notes)
-        if self.report is not None:
-            from aslp_lib.evaluation.report import write_comparison  # loads matplotlib
-
-            write_comparison(self.report, evaluation, methods, sets, notes)
+        seeds = count_methods(methods, sets, reading, valid)
+        notes += _notes(seeds, sets)
+        evaluations = [Evaluation.of(results, self.bins, self._names()) for results in seeds]
+        if self.out or self.report or self.paper.table or len(seeds) > 1:
+            # Without files, scores of one seed have no intervals.
+            notes += [note for evaluation in evaluations for note in evaluation.notes]
+        notes = list(dict.fromkeys(notes))
+        if self.out is not None:
+            records = [evaluation.records() for evaluation in evaluations]
+            write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
         for note in notes:
             print(f"note: {note}")
-        print(as_table(evaluation.scores))
-        if self.report is not None:
-            print(f"report: {self.report}")
+        text, table, page = (_of_seeds if len(seeds) > 1 else _of_maps)(evaluations, self.paper)
+        print(text)
 
-    def _write_files(self, evaluation: Evaluation, notes: Sequence[str]) -> None:
-        """Write the scores to the files that --out and --table name."""
-        records = evaluation.records(SCORES if self.out else ())
-        for row in (row for by_method in records.values() for row in by_method.values()):
-            row["notes"] = notes
-        if self.out is not None:
-            single = len(records) == len(self.maps) == 1
-            content = next(iter(next(iter(records.values())).values())) if single else records
-            write(self.out, json.dumps(content, indent=2, allow_nan=False))
-        for path in self.table:
-            if path.suffix == ".csv":
-                write_csv(path, *flat(records))
-            else:
-                write(path, markdown(records) if path.suffix == ".md" else latex(records))
+        def whole_page() -> Page:
+            from aslp_lib.evaluation.report import folders_table  # loads matplotlib
+
+            return page()._replace(notes=notes, appendix=[folders_table(methods, sets)])
+
+        self.paper.publish(table, whole_page, self.report)
+
+    def _names(self) -> set[str]:
+        """Return the names of the scores whose intervals the output needs."""
+        chosen, csv = self.paper.scores, any(path.suffix == ".csv" for path in self.paper.table)
+        if self.out or (csv and not chosen):
+            return {*SCORES}
+        files = self.report or self.paper.figures or (self.paper.table and not chosen)
+        if files and (len(self.maps) > 1 or self.paper.intervals):
+            return {*TABLED, *chosen}
+        return {"ece", *chosen}
+
+
+Output = tuple[str, PaperTable, Callable[[], "Page"]]
+"""Text for the terminal, the table for a paper, and a function that returns the report."""
+
+
+def _of_maps(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
+    """Return what is printed and written of maps of one seed."""
+    (evaluation,) = evaluations
+
+    def page() -> Page:
+        from aslp_lib.evaluation.report import comparison_page  # loads matplotlib
+
+        return comparison_page(evaluation)
+
+    text = as_table(evaluation.scores, paper.columns(MAIN))
+    return text, paper_table(evaluation, paper), page
+
+
+def _of_seeds(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
+    """Return what is printed and written of maps of several seeds."""
+    from aslp_lib.experiments import tables  # loads torch and pandas
+
+    groups = tables.of_evaluations(evaluations)
+
+    def page() -> Page:
+        from aslp_lib.experiments.report import page_over_seeds  # loads matplotlib
+
+        return page_over_seeds(groups)
+
+    return tables.terminal_text(groups, paper), tables.paper_table(groups, paper), page
+
+
+def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:
+    """Return notes on missing maps and ignored pixels.
+
+    Raises:
+        ValueError: several seeds have maps of different images.
+    """
+    notes = []
+    for name, folder in sets.items():
+        masks = len(find_images(folder, MAP_SUFFIXES))
+        for seed, results in enumerate(seeds):
+            for label, counts in results[name].items():
+                if missing := masks - len(counts):
+                    nothing = " or no pixel to count" if "ignored" in counts.columns else ""
+                    text = f"{label}, seed {seed}" if len(seeds) > 1 else label
+                    notes.append(
+                        f"{name}: {missing} masks have no map of {text}{nothing} and are left out"
+                    )
+        notes += ignored_notes(name, next(iter(seeds[0][name].values())))
+        if len({counts.names for results in seeds for counts in results[name].values()}) > 1:
+            notes.append(f"{name}: the methods have maps of different images, so none is paired")
+            if len(seeds) > 1:
+                raise ValueError(
+                    f"{name}: the seeds or methods have maps of different images; expected maps of "
+                    "the same images. Make the missing ones, or remove the others."
+                )
+    return notes
+
+
+def _content(
+    seeds: Sequence[dict[str, dict[str, dict[str, Any]]]], notes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the content of the JSON file: by set and method, a record or a list with one per seed.
+
+    Of a single method on a single set, it is the record alone.
+    """
+    rows: dict[str, Any] = {}
+    for name, methods in seeds[0].items():
+        rows[name] = {}
+        for label in methods:
+            records = [{**sets[name][label], "notes": notes} for sets in seeds]
+            rows[name][label] = records if len(records) > 1 else records[0]
+    single = len(seeds) == len(rows) == len(rows[name]) == 1
+    return rows[name][label] if single else rows

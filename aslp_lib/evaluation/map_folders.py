@@ -23,12 +23,12 @@ MASK_FOLDERS = ("gt", "mask", "masks")
 
 
 def count_methods(
-    methods: Mapping[str, Path],
+    methods: Mapping[str, Sequence[Path]],
     sets: Mapping[str, Path],
     reading: ReadOptions = AS_IT_IS,
     valid: Mapping[str, Path] = MappingProxyType({}),
-) -> Results:
-    """Count the pixels of every method's maps on every set.
+) -> list[Results]:
+    """Count the pixels of every method's maps on every set, for every seed.
 
     >>> from tempfile import TemporaryDirectory
     >>> from PIL import Image
@@ -36,105 +36,134 @@ def count_methods(
     ...     for name in ("ours", "masks"):
     ...         Path(folder, name).mkdir()
     ...         Image.new("L", (4, 2), 255).save(Path(folder, name, "image.png"))
-    ...     maps, masks = {"ours": Path(folder, "ours")}, {"SOD": Path(folder, "masks")}
-    ...     results = count_methods(maps, masks, ReadOptions(weighted_f=False))
+    ...     maps, masks = {"ours": [Path(folder, "ours")]}, {"SOD": Path(folder, "masks")}
+    ...     (results,) = count_methods(maps, masks, ReadOptions(weighted_f=False))
     >>> results["SOD"]["ours"].pixels
     8
 
     Args:
-        methods: method label -> folder of maps. Maps lie in `FOLDER/SET/STEM.png`, or in
-            `FOLDER/STEM.png` if there is only one set.
+        methods: method label -> folders of maps, one per seed. Maps lie in `FOLDER/SET/STEM.png`,
+            or in `FOLDER/STEM.png` if there is only one set.
         sets: set name -> folder of masks.
         reading: how maps and masks are read.
         valid: set name -> folder of masks of the pixels to count; all pixels of other sets count.
 
+    Returns:
+        The counts of each seed.
+
     Raises:
         FileNotFoundError: a folder does not exist.
-        ValueError: maps or masks cannot be used, see `count_folders`; or no pixel of any mask has
-            the grey level to ignore.
+        ValueError: maps or masks cannot be used, see `count_folders`; the methods differ in their
+            number of seeds; or no pixel of any mask has the grey level to ignore.
     """
     # Every folder is checked first, because counting may take an hour.
-    for kind, given in (("masks", sets), ("maps", methods), ("valid-masks", valid)):
-        for folder in given.values():
+    maps = [folder for folders in methods.values() for folder in folders]
+    for kind, given in (("masks", sets.values()), ("maps", maps), ("valid-masks", valid.values())):
+        for folder in given:
             require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
-    folders = {
-        name: {label: _maps(folder, name, len(sets)) for label, folder in methods.items()}
+    numbers = {label: len(folders) for label, folders in methods.items()}
+    if len(set(numbers.values())) > 1:
+        raise ValueError(
+            "the methods differ in their number of seeds: "
+            f"{', '.join(f'{label} has {number}' for label, number in numbers.items())}; expected "
+            "as many folders of each, in the order of the seeds. Correct --maps."
+        )
+    paths = {
+        (name, label): [_maps(folder, name, len(sets)) for folder in folders]
         for name in sets
+        for label, folders in methods.items()
     }
-    results = {
-        name: {
-            label: count_folders(path, sets[name], reading, valid=valid.get(name))
-            for label, path in paths.items()
-        }
-        for name, paths in folders.items()
+    counts = {
+        (name, label): [count_folders(p, sets[name], reading, valid=valid.get(name)) for p in seeds]
+        for (name, label), seeds in paths.items()
     }
-    require_ignored([c for by_method in results.values() for c in by_method.values()], reading)
-    return results
+    require_ignored([part for parts in counts.values() for part in parts], reading)
+    return [
+        {name: {label: counts[name, label][seed] for label in methods} for name in sets}
+        for seed in range(max(numbers.values(), default=0))
+    ]
 
 
-def parse_methods(words: Sequence[str]) -> dict[str, Path]:
-    """Parse the folders of maps that a user typed: label of the method -> folder.
+def parse_methods(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    """Parse the folders of maps that a user typed: label of the method -> folders, one per seed.
 
-    A word is `LABEL=DIR`, or `DIR` alone, where the folder's name becomes the label.
+    A word is `LABEL=DIR`, `LABEL=DIR,DIR,...` with a folder for each seed, or `DIR` alone, where
+    the folder's name becomes the label.
 
-    >>> list(parse_methods(["maps/bce", "ASLP=maps/calibration"]))
+    >>> methods = parse_methods(["maps/bce", "ASLP=maps/calibration"])
+    >>> list(methods)
     ['bce', 'ASLP']
+    >>> [folder.name for folder in parse_methods(["ASLP=maps/s0,maps/s1"])["ASLP"]]
+    ['s0', 's1']
 
     Raises:
-        ValueError: two methods have the same label, or a label cannot be printed in a table.
+        ValueError: two methods have the same label, a label cannot be printed in a table, or a
+            method names a folder twice.
     """
-    methods: dict[str, Path] = {}
+    methods: dict[str, tuple[Path, ...]] = {}
     for word in words:
-        label, separator, folder = word.partition("=")
-        labelled = separator and not Path(word).exists()
-        path = Path(folder if labelled else word)
-        name = label if labelled else _absolute(path).name
-        _add(methods, name, path, f"--maps LABEL={path}")
+        label, text = _label(word)
+        parts = text.split(",") if label is not None and not Path(text).exists() else [text]
+        if len({*parts} - {""}) < len(parts):
+            raise ValueError(
+                f"the folders of {label} are {text!r}; expected different folders, one for each "
+                "seed, with commas between them. Correct --maps."
+            )
+        name = _absolute(text).name if label is None else label
+        _add(methods, name, tuple(map(Path, parts)), "maps")
     return methods
 
 
-def parse_sets(folders: Sequence[Path]) -> dict[str, Path]:
-    """Name the sets of the given mask folders: name of the set -> folder.
+def parse_sets(words: Sequence[str]) -> dict[str, Path]:
+    """Parse the folders of masks that a user typed: name of the set -> folder.
 
-    A set takes the name of its folder, or of the parent folder if the folder is called as one of
-    `MASK_FOLDERS`. Symbolic links are not followed, so that a link can rename a set.
+    A word is `LABEL=DIR`, or `DIR` alone, where the set takes the name of the folder, or of its
+    parent if the folder is called as one of `MASK_FOLDERS`. Symbolic links are not followed.
 
-    >>> list(parse_sets([Path("Test/SOD/GT"), Path("masks/ECSSD")]))
-    ['SOD', 'ECSSD']
+    >>> list(parse_sets(["Test/SOD/GT", "masks/ECSSD", "pink=masks/3"]))
+    ['SOD', 'ECSSD', 'pink']
 
     Raises:
         ValueError: two sets have the same name, or a name cannot be printed in a table.
     """
-    sets: dict[str, Path] = {}
-    for folder in folders:
+    sets: dict[str, tuple[Path, ...]] = {}
+    for word in words:
+        label, folder = _label(word)
         path = _absolute(folder)
         name = path.parent.name if path.name.lower() in MASK_FOLDERS else path.name
-        _add(sets, name, folder, f"ln -s {path} OTHER; --masks OTHER")
-    return sets
+        _add(sets, name if label is None else label, (Path(folder),), "masks")
+    return {name: folder for name, (folder,) in sets.items()}
 
 
-def _absolute(path: Path) -> Path:
+def _label(word: str) -> tuple[str | None, str]:
+    """Split `LABEL=REST`; the label is None if there is none, or if the word is a folder's name."""
+    label, separator, rest = word.partition("=")
+    return (label, rest) if separator and not Path(word).exists() else (None, word)
+
+
+def _absolute(path: str) -> Path:
     """Return the absolute path without following links, whose names the user chose."""
     return Path(os.path.abspath(path))  # noqa: PTH100  (`absolute` would keep "..")
 
 
-def _add(folders: dict[str, Path], name: str, folder: Path, remedy: str) -> None:
-    """Add a folder under its name in tables.
+def _add(folders: dict[str, tuple[Path, ...]], name: str, new: tuple[Path, ...], kind: str) -> None:
+    """Add one or several folders under their name in tables.
 
     Raises:
         ValueError: the name is taken, is empty or has control characters.
     """
+    text = ",".join(map(str, new))
     if name in folders:
         raise ValueError(
-            f"{folders[name]} and {folder} are both called {name}; expected different names. Give "
-            f"one of them another name: {remedy}"
+            f"{','.join(map(str, folders[name]))} and {text} are both called {name}; expected "
+            f"different names. Give one of them another name: --{kind} LABEL={text}"
         )
     if not name.strip() or has_control_characters(name):
         raise ValueError(
             f"{name!r} cannot be a name in tables; expected a name that is not empty and has no "
-            f"line breaks or control characters. Give another name: {remedy}"
+            f"line breaks or control characters. Give another name: --{kind} LABEL={text}"
         )
-    folders[name] = folder
+    folders[name] = new
 
 
 def _maps(folder: Path, name: str, sets: int) -> Path:

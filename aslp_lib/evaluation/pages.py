@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import base64
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -52,13 +53,13 @@ class Row(NamedTuple):
     """A row of figures, which breaks into several lines where the page is narrow.
 
     Args:
-        figures: the figures, whose labels are their alt texts.
+        figures: name -> figure, whose label is its alt text.
         text: explanation below the figures.
         wide: True for figures that need twice the width of a panel.
         photographs: True for figures with photographs, whose colours a dark page must not invert.
     """
 
-    figures: Sequence[Figure]
+    figures: Mapping[str, Figure]
     text: str = ""
     wide: bool = False
     photographs: bool = False
@@ -119,6 +120,34 @@ def write_page(path: Path, page: Page) -> None:
         picture=_picture,
     )
     write(path, text)
+
+
+def write_figures(folder: Path, page: Page, suffix: Literal["pdf", "svg", "png"]) -> None:
+    """Write the figures of a page as `FOLDER/SECTION-NAME.SUFFIX`, replacing earlier ones.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> figures_by_name = {"images, A/B": Figure(label="none")}
+    >>> sections = [Section("SOD", [Row(figures_by_name)])]
+    >>> page = Page("Report", "", {}, Table("Scores", [], []), sections)
+    >>> with TemporaryDirectory() as folder:
+    ...     write_figures(Path(folder), page, "svg")
+    ...     [path.name for path in Path(folder).iterdir()]
+    ['SOD-images-A-B.svg']
+
+    Args:
+        folder: the folder, which is created if it is missing.
+        page: the page.
+        suffix: format of the files.
+    """
+    names: set[str] = set()
+    for section in page.sections:
+        for title, figure in (pair for row in section.rows for pair in row.figures.items()):
+            # Titles contain names of sets and methods, which may be long or have any characters.
+            stem = re.sub(r"\W+", "-", f"{section.title[:40]} {title[:60]}").strip("-")
+            while stem.casefold() in names:
+                stem += "-2"
+            names.add(stem.casefold())
+            write(folder / f"{stem}.{suffix}", figures.to_file(figure, suffix))
 
 
 def bold(text: str) -> Markup:

@@ -10,13 +10,21 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation import figures
-from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold, write_page
+from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import COLUMNS, MAIN, NOISE_FLOOR, best_in_bold, main_table
+from aslp_lib.evaluation.tables import (
+    BOLD,
+    COLUMNS,
+    MAIN,
+    NOISE_FLOOR,
+    PaperOptions,
+    main_table,
+    paper_table,
+)
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score
-from aslp_lib.metrics.bootstrap import Interval, Resamples, middle, reliability_tables
+from aslp_lib.metrics.bootstrap import Interval, reliability_tables
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.counts import Counts
 
@@ -59,24 +67,12 @@ def comparison(
         intervals of differences are paired. They are missing if the two methods have maps of
         different images.
     """
-    methods, rows, bins = evaluation.counts[name], evaluation.scores[name], evaluation.bins
-    first, reference = next(iter(methods.items()))
-    errors, resampled = {}, {}
-    differences: dict[str, dict[str, Interval]] = {}
-    for label, counts in methods.items():
-        ends: tuple[float, ...] = ()
-        if counts.independent > 1:
-            resamples = Resamples(counts)
-            ends = resamples.bounds(ECE, bins)
-            resampled[label] = {s.name: resamples.scores(s.with_bins(bins)) for s in JUDGED}
-        errors[label] = Interval(rows[label]["ece"], *ends)
-        if label != first:
-            paired = label in resampled and counts.names == reference.names
-            differences[label] = {}
-            for key in (score.name for score in JUDGED):
-                ends = middle(resampled[label][key] - resampled[first][key]) if paired else ()
-                change = rows[label][key] - rows[first][key]
-                differences[label][key] = Interval(change, *ends)
+    first, *others = evaluation.counts[name]
+    errors = {label: evaluation.interval(name, label, ECE) for label in (first, *others)}
+    differences = {
+        label: {s.name: evaluation.difference(name, label, first, s) for s in JUDGED}
+        for label in others
+    }
     return errors, differences
 
 
@@ -132,70 +128,19 @@ def verdict(first: str, differences: Mapping[str, Interval]) -> str:
     return " ".join(sentences)
 
 
-def write_comparison(
-    path: Path,
-    evaluation: Evaluation,
-    methods: Mapping[str, Path],
-    sets: Mapping[str, Path],
-    notes: Sequence[str],
-) -> None:
-    """Write a report on folders of maps.
+def comparison_page(evaluation: Evaluation) -> Page:
+    """Return the report on several methods, without the parts that only a run has.
 
     >>> import numpy as np
-    >>> from tempfile import TemporaryDirectory
     >>> from aslp_lib.metrics.counts import Counts
     >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> evaluation = Evaluation.of({"SOD": {"BCE": counts}})
-    >>> with TemporaryDirectory() as folder:
-    ...     file = Path(folder) / "report.html"
-    ...     write_comparison(file, evaluation, {"BCE": Path("maps")}, {"SOD": Path("GT")}, [])
-    ...     "<td>75.00</td>" in file.read_text("utf-8")  # the accuracy in percent
-    True
+    >>> page = comparison_page(Evaluation.of({"SOD": {"BCE": counts}}))
+    >>> page.scores.rows[0][-1]  # the accuracy in percent
+    '75.00'
 
     Args:
-        path: HTML file to write.
         evaluation: evaluation whose methods are named by their labels.
-        methods: label -> folder of maps, as the user gave it.
-        sets: name -> folder of masks, as the user gave it.
-        notes: remarks on how the maps were read.
     """
-    rows = [[f"maps of {label}", str(folder)] for label, folder in methods.items()]
-    rows += [[f"masks of {name}", str(folder)] for name, folder in sets.items()]
-    subject = f"Predicted maps of {' and '.join(methods)} on {' and '.join(sets)}."
-    folders = Table("Folders", ["", "folder, as given"], rows)
-    write_page(path, _page(evaluation, subject, notes)._replace(appendix=[folders]))
-
-
-def write_report(run: Run, data: DataSplits, evaluation: Evaluation) -> None:
-    """Write `report.html` of an evaluated run.
-
-    Args:
-        run: the run.
-        data: data of the run.
-        evaluation: evaluation of the run, with the variants named by their labels.
-    """
-    # Imported here because they load torch, which a report on folders of maps does not need.
-    from aslp_lib.methods import METHOD_LABELS
-    from aslp_lib.runs import read_log
-
-    logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
-    subject = (
-        f"{' and '.join(logs)}, trained on {data.origin}: {len(data.train)} images, validated on "
-        f"{len(data.validation)}."
-    )
-    notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
-    page = _page(evaluation, subject, notes)
-    sections = [
-        Section(name, [*rows, Row([_examples(run, data.tests[name])], wide=True, photographs=True)])
-        for name, rows in page.sections
-    ]
-    sections.append(Section("Training", [Row([figures.training_history(logs)], wide=True)]))
-    details, settings = _recalibrations(run), run.settings.to_json()
-    write_page(run.report, page._replace(sections=sections, details=details, settings=settings))
-
-
-def _page(evaluation: Evaluation, subject: str, notes: Sequence[str]) -> Page:
-    """Return the page of an evaluation, without the parts that only a run has."""
     comparisons = {name: comparison(evaluation, name) for name in evaluation.counts}
 
     def value(name: str, label: str, score: Score) -> str:
@@ -226,23 +171,72 @@ def _page(evaluation: Evaluation, subject: str, notes: Sequence[str]) -> Page:
     )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, cells in best_in_bold(evaluation.scores, bold)
+        for name, method, *cells in paper_table(evaluation, PaperOptions()).rows(bold)
     ]
     head = ["set", "method", "images", *(score.heading for score in COLUMNS)]
     definitions = (
-        "In bold the best method of a set, and those that read the same. ECE: expected calibration "
-        f"error ({evaluation.bins} equal bins of max(p, 1 - p), pooled pixels of 8-bit maps); OE: "
-        "its overconfident part, weighted by confidence; F: mean over the images that have "
-        "foreground. Weighted F needs PySODMetrics (the extra saliency)."
+        f"{BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of max(p, 1 - p), "
+        "pooled pixels of 8-bit maps); OE: its overconfident part, weighted by confidence; F, IoU "
+        "and Dice: means over the images that have foreground. Weighted F needs PySODMetrics (the "
+        "extra saliency)."
     )
+    methods = next(iter(evaluation.counts.values()))
     return Page(
         "Calibration report",
-        subject,
+        f"Predicted maps of {' and '.join(methods)} on {' and '.join(evaluation.counts)}.",
         conclusions,
         Table("Main scores", *main_table(evaluation.counts, value, change), note),
         sections,
-        notes,
         more=[Table("All scores", head, everything, definitions)],
+    )
+
+
+def folders_table(methods: Mapping[str, Sequence[Path]], sets: Mapping[str, Path]) -> Table:
+    """Return the table of the folders of maps and masks of a report.
+
+    >>> folders_table({"BCE": [Path("maps")]}, {"SOD": Path("GT")}).rows
+    [['maps of BCE', 'maps'], ['masks of SOD', 'GT']]
+
+    Args:
+        methods: label -> folders of maps, as the user gave them.
+        sets: name -> folder of masks, as the user gave it.
+    """
+    rows = [[f"maps of {label}", str(path)] for label, paths in methods.items() for path in paths]
+    rows += [[f"masks of {name}", str(folder)] for name, folder in sets.items()]
+    return Table("Folders", ["", "folder, as given"], rows)
+
+
+def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
+    """Return the report on an evaluated run.
+
+    Args:
+        run: the run.
+        data: data of the run.
+        evaluation: evaluation of the run, with the variants named by their labels.
+    """
+    # Imported here because they load torch, which a report on folders of maps does not need.
+    from aslp_lib.methods import METHOD_LABELS
+    from aslp_lib.runs import read_log
+
+    logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
+    subject = (
+        f"{' and '.join(logs)}, trained on {data.origin}: {len(data.train)} images, validated on "
+        f"{len(data.validation)}."
+    )
+    notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
+    page = comparison_page(evaluation)
+    sections = []
+    for name, rows in page.sections:
+        examples = Row({"examples": _examples(run, data.tests[name])}, wide=True, photographs=True)
+        sections.append(Section(name, [*rows, examples]))
+    history = {"history": figures.training_history(logs)}
+    sections.append(Section("Training", [Row(history, wide=True)]))
+    return page._replace(
+        subject=subject,
+        notes=notes,
+        sections=sections,
+        details=_recalibrations(run),
+        settings=run.settings.to_json(),
     )
 
 
@@ -250,22 +244,26 @@ def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliabilit
     """Return the figures of a set, with a panel for each method, on the same axes."""
     rows = [
         Row(
-            [
-                figures.reliability_diagrams({label: table}, "", axes_of=tables.values())
+            {
+                f"reliability {label}": figures.reliability_diagrams(
+                    {label: table}, "", axes_of=tables.values()
+                )
                 for label, table in tables.items()
-            ],
+            },
             "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
             "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
             "coloured area is the ECE.",
         )
     ]
-    together = [figures.calibration_errors(tables, name)] if len(methods) > 1 else []
+    together = {}
+    if len(methods) > 1:
+        together["calibration errors"] = figures.calibration_errors(tables, name)
     if all(counts.pooled[1].any() for counts in methods.values()):
-        together.append(figures.detection_curves(methods, name))
+        together["detection"] = figures.detection_curves(methods, name)
     if together:
         rows.append(Row(together, wide=True))
-    for draw in (figures.joint_density, figures.image_scatter):
-        rows.append(Row([draw({label: counts}, "") for label, counts in methods.items()]))
+    for title, draw in (("density", figures.joint_density), ("images", figures.image_scatter)):
+        rows.append(Row({f"{title} {k}": draw({k: counts}, "") for k, counts in methods.items()}))
     return Section(name, rows)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,8 @@ from aslp_lib.files import write, write_csv
 from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_files
 from aslp_lib.maps.listing import refuse
 from aslp_lib.maps.slabs import Slabs
-from aslp_lib.metrics import SCORES, Visibility, scores, visible_scores
-from aslp_lib.metrics.bootstrap import Resamples
+from aslp_lib.metrics import SCORES, Score, Visibility, scores, visible_scores
+from aslp_lib.metrics.bootstrap import Interval, Resamples, middle
 from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from aslp_lib.data.base import DataSplits, SaliencySet
     from aslp_lib.runs import Run
 
-MAIN = tuple(score.name for score in visible_scores(Visibility.MAIN))
-"""Names of the scores whose intervals a run's metrics.json holds, as far as they have one."""
+TABLED = tuple(score.name for score in visible_scores(Visibility.TABLES))
+"""Names of the scores that get intervals by default, as far as they have one."""
 
 FEW = 100
 """Number of images below which a note warns that the intervals are too narrow."""
@@ -49,20 +50,23 @@ class Evaluation:
         counts: counts by test set and method.
         scores: scores by test set, method and name of the score; NaN where a score is undefined.
         bins: number of confidence bins of the calibration scores.
+        names: names of the scores that get 95 % intervals over images, or over groups of images.
+            They are computed when they are first needed. The noise floor has none.
     """
 
     counts: Results
     scores: dict[str, dict[str, dict[str, float]]]
     bins: int
+    names: Collection[str]
 
     @classmethod
-    def of(cls, counts: Results, bins: int = BINS) -> Evaluation:
+    def of(cls, counts: Results, bins: int = BINS, names: Collection[str] = TABLED) -> Evaluation:
         """Score every method on every test set."""
         rows = {
             name: {method: scores(c, bins) for method, c in methods.items()}
             for name, methods in counts.items()
         }
-        return cls(counts, rows, bins)
+        return cls(counts, rows, bins, names)
 
     @property
     def notes(self) -> list[str]:
@@ -74,14 +78,92 @@ class Evaluation:
             for note in ignored_notes(name, counts) + interval_notes(name, counts)
         ]
 
-    def records(self, names: Collection[str] = MAIN) -> dict[str, dict[str, dict[str, Any]]]:
+    @cached_property
+    def resampled(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:
+        """Scores of 1,000 resamples of the images, by test set, method and name, shape (1000,).
+
+        Undefined scores have none, and neither has a set of a single image or group.
+        """
+        pairs = [(name, method) for name, methods in self.counts.items() for method in methods]
+        arrays: dict[str, dict[str, dict[str, np.ndarray]]] = {name: {} for name in self.counts}
+        for name, method in tqdm(pairs, desc="intervals", leave=False):
+            counts, row = self.counts[name][method], self.scores[name][method]
+            resamples = Resamples(counts) if counts.independent > 1 else None
+            arrays[name][method] = {
+                key: resamples.scores(SCORES[key].with_bins(self.bins))
+                for key in self.names
+                if resamples and SCORES[key].better is not None and math.isfinite(row[key])
+            }
+        return arrays
+
+    def interval(self, name: str, method: str, score: Score) -> Interval:
+        """Return a score and its interval, whose ends are NaN if there is none.
+
+        Args:
+            name: name of the test set.
+            method: the method.
+            score: the score.
+        """
+        value, resampled = self.scores[name][method][score.name], self.resampled[name][method]
+        if score.name not in resampled:
+            return Interval(value)
+        if score.bounds is None:
+            return Interval(value, *middle(resampled[score.name]))
+        return Interval(value, *Resamples(self.counts[name][method]).bounds(score, self.bins))
+
+    def difference(
+        self,
+        name: str,
+        method: str,
+        other: str,
+        score: Score,
+        transform: Callable[[Any], Any] = lambda values: values,
+    ) -> Interval:
+        """Return a method's score minus that of another one, with the paired interval.
+
+        Both are scored on the same resampled images. The interval is missing if the two have maps
+        of different images.
+
+        Args:
+            name: name of the test set.
+            method, other: the two methods.
+            score: the score.
+            transform: function of the scores whose difference is taken.
+        """
+        rows, resampled = self.scores[name], self.resampled[name]
+        value = transform(rows[method][score.name]) - transform(rows[other][score.name])
+        scored = all(score.name in resampled[label] for label in (method, other))
+        if not scored or self.counts[name][method].names != self.counts[name][other].names:
+            return Interval(value)
+        first, second = (transform(resampled[label][score.name]) for label in (method, other))
+        return Interval(value, *middle(first - second))
+
+    def best(self, name: str, score: Score) -> str | None:
+        """Return the method of a test set that is resolved to be better than every other one.
+
+        >>> import numpy as np
+        >>> maps = {"right": [255, 0], "wrong": [0, 255]}
+        >>> image = {k: Counts.from_map(np.uint8([m]), np.uint8([[1, 0]])) for k, m in maps.items()}
+        >>> evaluation = Evaluation.of({"SOD": {k: Counts.join([c, c]) for k, c in image.items()}})
+        >>> evaluation.best("SOD", SCORES["accuracy"])
+        'right'
+
+        Returns:
+            The method whose paired differences from all others have intervals that exclude zero, as
+            rounded for tables; None if there is no such method.
+        """
+        rows = self.scores[name]
+        if score.better is None or len(rows) < 2:
+            return None
+        best, *others = sorted(rows, key=lambda method: score.cost(rows[method][score.name]))
+        differences = [self.difference(name, best, other, score, score.cost) for other in others]
+        return best if all(paired.resolved(score) for paired in differences) else None
+
+    def records(self) -> dict[str, dict[str, dict[str, Any]]]:
         """Return the contents of metrics.json, by test set and method.
 
         Each record holds the scores by name (None where a score is undefined, because JSON has no
         NaN), the number of images, 95 % intervals over images, and notes on the intervals.
-
-        Args:
-            names: scores that get an interval.
         """
         records: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in self.counts}
         for name, methods in self.counts.items():
@@ -90,40 +172,21 @@ class Evaluation:
                 records[name][method] = {
                     **{key: value if math.isfinite(value) else None for key, value in row.items()},
                     "images": len(counts),
-                    "intervals": intervals(counts, row, names, self.bins),
-                    "notes": interval_notes(name, counts) if names else [],
+                    "intervals": self._ends(name, method),
+                    "notes": interval_notes(name, counts),
                 }
         return records
 
-
-def intervals(
-    counts: Counts, row: Mapping[str, float], names: Collection[str], bins: int = BINS
-) -> dict[str, tuple[float, float] | None]:
-    """Compute 95 % bootstrap intervals over images, or over groups of images.
-
-    >>> import numpy as np
-    >>> image = Counts.from_map(np.uint8([[255, 0]]), np.uint8([[1, 0]]))
-    >>> intervals(Counts.join([image, image]), {"accuracy": 1.0}, ["accuracy"])
-    {'accuracy': (1.0, 1.0)}
-
-    Args:
-        row: scores of the set by name.
-        names: scores that get an interval. The noise floor has none.
-        bins: number of confidence bins of the calibration scores.
-
-    Returns:
-        Score name -> (low, high), or None if the score is undefined. A set of a single image or
-        group has no intervals.
-    """
-    if not names or counts.independent < 2:
-        return {}
-    resamples = Resamples(counts)
-    bar = tqdm(names, desc="intervals", disable=len(names) <= len(MAIN), leave=False)
-    return {
-        name: resamples.bounds(SCORES[name], bins) if math.isfinite(row[name]) else None
-        for name in bar
-        if SCORES[name].better is not None
-    }
+    def _ends(self, name: str, method: str) -> dict[str, tuple[float, float] | None]:
+        """Return the ends of the intervals by score: None if undefined; {} for a single image."""
+        if self.counts[name][method].independent < 2:
+            return {}
+        ends: dict[str, tuple[float, float] | None] = {}
+        for score in SCORES.values():
+            if score.name in self.names and score.better is not None:
+                found = self.interval(name, method, score)
+                ends[score.name] = (found.low, found.high) if math.isfinite(found.low) else None
+        return ends
 
 
 def interval_notes(name: str, counts: Counts) -> list[str]:
@@ -170,25 +233,35 @@ def ignored_notes(name: str, counts: Counts) -> list[str]:
 
 
 def flat(
-    records: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    records: Mapping[str, Mapping[str, Mapping[str, Any]]], names: Collection[str] = SCORES
 ) -> tuple[list[str], list[list[object]]]:
-    """Return the header and the rows of a CSV file with every score.
+    """Return the header and the rows of a CSV file of scores and the ends of their intervals.
 
-    >>> record = {"images": 7, **dict.fromkeys(SCORES, 0.5)}
-    >>> header, rows = flat({"SOD": {"BCE": record}})
-    >>> header[:3], rows[0][:3]
-    (['set', 'method', 'images'], ['SOD', 'BCE', 7])
+    >>> record = {"images": 7, "ece": 0.1, "nll": 0.5, "intervals": {"ece": (0.05, 0.2)}}
+    >>> header, rows = flat({"SOD": {"BCE": record}}, ["ece", "nll"])
+    >>> print(*header)
+    set method images ece ece_low ece_high nll
+    >>> rows
+    [['SOD', 'BCE', 7, 0.1, 0.05, 0.2, 0.5]]
 
     Args:
         records: records by set and method, see `Evaluation.records`.
+        names: names of the scores.
     """
-    keys = ("images", *SCORES)
-    lines = [
-        [name, method, *(row[key] for key in keys)]
-        for name, methods in records.items()
-        for method, row in methods.items()
-    ]
-    return ["set", "method", *keys], lines
+    bounded = {
+        key for rows in records.values() for row in rows.values() for key in row["intervals"]
+    }
+    header, lines = ["set", "method", "images"], []
+    for key in names:
+        header += [key, f"{key}_low", f"{key}_high"] if key in bounded else [key]
+    for name, methods in records.items():
+        for method, row in methods.items():
+            cells = dict(row)
+            for key in bounded:
+                low, high = row["intervals"].get(key) or (None, None)
+                cells |= {f"{key}_low": low, f"{key}_high": high}
+            lines.append([name, method, *(cells[key] for key in header[2:])])
+    return header, lines
 
 
 def count_maps(
@@ -236,7 +309,12 @@ def count_maps(
 
 
 def evaluate_run(
-    run: Run, data: DataSplits, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
+    run: Run,
+    data: DataSplits,
+    reading: ReadOptions = AS_IT_IS,
+    names: Collection[str] = TABLED,
+    *,
+    progress: bool = True,
 ) -> Evaluation:
     """Score a run's maps of every variant and test set, and write metrics.json and metrics.csv.
 
@@ -244,6 +322,7 @@ def evaluate_run(
         run: a run whose maps were predicted.
         data: the run's data, of which the test sets are scored.
         reading: how maps and masks are read.
+        names: names of the scores that get intervals.
 
     Returns:
         The evaluation, with the variants named by their labels.
@@ -264,7 +343,7 @@ def evaluate_run(
         }
         for name, dataset in data.tests.items()
     }
-    evaluation = Evaluation.of(results)
+    evaluation = Evaluation.of(results, names=names)
     records = {
         name: {variants[label].name: row for label, row in rows.items()}
         for name, rows in evaluation.records().items()

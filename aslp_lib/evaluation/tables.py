@@ -1,11 +1,20 @@
-"""Tables of scores by set and method, as plain text, Markdown and LaTeX."""
+"""Tables of scores by set and method, as plain text, Markdown and LaTeX, and their options."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from aslp_lib.metrics import Score, Visibility, visible_scores
+from aslp_lib.checks import require
+from aslp_lib.evaluation.scores import Evaluation, flat
+from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
+
+if TYPE_CHECKING:
+    from aslp_lib.evaluation.pages import Page
 
 Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
@@ -13,18 +22,29 @@ Cell = Callable[[str, str, Score], str]
 """Function from set, method and score to the text of a cell."""
 
 COLUMNS = visible_scores(Visibility.TABLES)
-"""Scores in the columns of Markdown and LaTeX tables."""
+"""Scores in the columns of Markdown and LaTeX tables, if none are chosen."""
 MAIN = visible_scores(Visibility.MAIN)
 """Main scores, in the columns of the plain-text table and of a report's first table."""
 COMPARED = visible_scores(Visibility.COMPARED)
 """Main scores that a further column compares with those of the first method."""
 LINE = 115
-"""Maximal number of characters in a line of the plain-text table."""
+"""Maximal number of characters in a line of the plain-text table, unless it has many scores."""
+SHORTEST = 30
+"""Least number of characters for the names in such a line."""
 NOISE_FLOOR = (
     "The noise floor is the mean ECE of a calibrated predictor on as many images like these. Where "
     "such a predictor could have the ECE of a method, the interval is an upper bound (≤)."
 )
 """Explanation of the column beside the ECE."""
+INTERVALS = "In brackets 95 % bootstrap intervals over images (≤: an upper bound)."
+"""Explanation of intervals in a cell."""
+BOLD = (
+    "In bold the method of a set that is better than every other one: the 95 % bootstrap intervals "
+    "over images of the paired differences exclude zero."
+)
+"""Explanation of bold cells."""
+ARROWS = {"less": "↓", "more": "↑", "zero": "→"}
+"""Mark of a column whose values are better if they are lower, higher or nearer to zero."""
 
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
 """Translation table that escapes names for Markdown."""
@@ -39,15 +59,25 @@ LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "→": r"$\to$",
+        "≤": r"$\leq$",
+        "±": r"$\pm$",
     }
 )
-"""Translation table that escapes names for LaTeX."""
+"""Translation table that escapes text for LaTeX."""
+NUMBERS = LATEX | str.maketrans({"-": "$-$"})
+"""Translation table that formats numbers for LaTeX."""
 
 
 def main_table(
-    methods: Mapping[str, Collection[str]], value: Cell, change: Cell
+    methods: Mapping[str, Collection[str]],
+    value: Cell,
+    change: Cell,
+    scores: Sequence[Score] = MAIN,
 ) -> tuple[list[str], list[list[str]]]:
-    """Lay out the main scores, with a column of differences after each compared score.
+    """Lay out scores, with a column of differences after each compared score.
 
     The first method of a set has no differences. If no set has several methods, there are no such
     columns.
@@ -63,6 +93,7 @@ def main_table(
         value: function from set, method and score to the cell of the score.
         change: function from set, method and score to the cell of the difference from the first
             method.
+        scores: the scores; the main ones by default.
 
     Returns:
         The titles of the columns, and the cells of each row.
@@ -73,9 +104,9 @@ def main_table(
 
     several = any(len(labels) > 1 for labels in methods.values())
     columns: list[tuple[str, Score, Cell]] = []
-    for score in MAIN:
+    for score in scores:
         columns.append((score.heading, score, value))
-        if several and score in COMPARED:
+        if several and score.visibility == Visibility.COMPARED:
             columns.append(("difference", score, difference))
     rows = [
         [name, method, *(cell(name, method, score) for _, score, cell in columns)]
@@ -85,14 +116,18 @@ def main_table(
     return ["set", "method", *(title for title, _, _ in columns)], rows
 
 
-def as_table(rows: Rows) -> str:
-    """Format the main scores as a plain-text table, with differences from the first method.
+def as_table(rows: Rows, scores: Sequence[Score] = MAIN) -> str:
+    """Format scores as a plain-text table, with differences from the first method.
 
     >>> bce, aslp = ({score.name: value for score in MAIN} for value in (0.125, 0.1))
     >>> print(as_table({"SOD": {"BCE": bce, "ASLP": aslp}}))
     set  method  ECE %  difference  noise floor %  conf - acc %  NLL nats  difference  accuracy %
     SOD  BCE     12.50                      12.50         12.50     0.125                   12.50
     SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
+
+    Args:
+        rows: scores by set, method and name.
+        scores: the scores; the main ones by default.
     """
 
     def value(name: str, method: str, score: Score) -> str:
@@ -102,9 +137,9 @@ def as_table(rows: Rows) -> str:
         first = next(iter(rows[name].values()))
         return score.text(_value(rows[name][method], score) - _value(first, score), "+")
 
-    head, cells = main_table(rows, value, change)
+    head, cells = main_table(rows, value, change, scores)
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    room = LINE - sum(widths[2:]) - 2 * (len(widths) - 1)
+    room = max(LINE - sum(widths[2:]) - 2 * (len(widths) - 1), SHORTEST)
     widths[0] = min(widths[0], room // 3)
     widths[1] = min(widths[1], room - widths[0])
     return "\n".join(
@@ -144,69 +179,220 @@ def markdown_table(
     return "\n".join([first, ruler, *others])
 
 
-def markdown(rows: Rows) -> str:
-    """Format the scores as a Markdown table, with the best method of each set in bold.
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of scores for a paper, as Markdown or LaTeX with its caption, and as CSV.
 
-    >>> worse, better = ({score.name: x for score in COLUMNS} for x in (0.2, 0.1))
-    >>> line = markdown({"SOD": {"BCE": worse, "ASLP": better}}).splitlines()[3]
-    >>> line.split(" | ")[:3]
-    ['| SOD', 'ASLP', '**10.00**']
-    """
-    lines = [
-        [name.translate(MARKDOWN), method.translate(MARKDOWN), *cells]
-        for name, method, cells in best_in_bold(rows, "**{}**".format)
-    ]
-    head = ["set", "method", *(score.heading for score in COLUMNS)]
-    return markdown_table(head, lines, "llr") + "\n"
-
-
-def latex(rows: Rows) -> str:
-    r"""Format the scores as a LaTeX table for the package booktabs, with the best in bold.
-
-    >>> row = {score.name: 0.125 for score in COLUMNS}
-    >>> print(latex({"SOD": {"label_smoothing": row}}).splitlines()[4][:35])
-    SOD & label\_smoothing & 12.50 & 12
-    """
-    titles = ["Set", "Method", *(score.heading for score in COLUMNS)]
-    lines = [
-        r"\begin{tabular}{ll" + "r" * len(COLUMNS) + "}",
-        r"\toprule",
-        " & ".join(title.translate(LATEX) for title in titles) + r" \\",
-        r"\midrule",
-    ]
-    for name, method, cells in best_in_bold(rows, r"\textbf{{{}}}".format):
-        names = [name.translate(LATEX), method.translate(LATEX)]
-        dashed = ["--" if cell == "-" else cell for cell in cells]
-        lines.append(" & ".join([*names, *dashed]) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
-def best_in_bold(rows: Rows, bold: Callable[[str], str]) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield the set, the method and the cells of each row, with the best method of a set in bold.
-
-    Values that round to the same text as the best one are bold too. If all methods of a set have
-    the same text, none is bold.
-
-    >>> worse, better = ({score.name: x for score in COLUMNS} for x in (0.2, 0.1))
-    >>> rows = best_in_bold({"SOD": {"BCE": worse, "ASLP": better}}, "<b>{}</b>".format)
-    >>> [(method, cells[0]) for _, method, cells in rows]
-    [('BCE', '20.00'), ('ASLP', '<b>10.00</b>')]
+    >>> methods, ece = {"SOD": ["BCE", "ASLP"]}, COLUMNS[:1]
+    >>> print(PaperTable(methods, ece, lambda *_: "0.1", lambda *_: "BCE").markdown())
+    | set | method | ECE % ↓ |
+    |---|---|---:|
+    | SOD | BCE | **0.1** |
+    | SOD | ASLP | 0.1 |
+    <BLANKLINE>
+    ↓ lower is better.
+    <BLANKLINE>
 
     Args:
-        rows: scores by set, method and name.
-        bold: function that makes a text bold.
+        methods: set -> labels of its methods.
+        columns: scores in the columns.
+        cell: function from set, method and score to the text of a cell.
+        best: function from set and score to the method that is in bold, or None.
+        note: sentences of the caption, after those on the columns.
+        csv: function that returns the header and the rows of the CSV file.
     """
-    for name, methods in rows.items():
-        columns = []
-        for score in COLUMNS:
-            values = [_value(row, score) for row in methods.values()]
-            # Scores that can be negative are best at 0, so absolute values can be compared.
-            sizes = [score.text(abs(value)) for value in values]
-            best = score.text(abs(score.best(values))) if len(set(sizes)) > 1 else None
-            cells = zip(map(score.text, values), sizes, strict=True)
-            columns.append([bold(text) if size == best else text for text, size in cells])
-        for method, *cells_of_method in zip(methods, *columns, strict=True):
-            yield name, method, cells_of_method
+
+    methods: Mapping[str, Collection[str]]
+    columns: Sequence[Score]
+    cell: Cell
+    best: Callable[[str, Score], str | None]
+    note: str = ""
+    csv: Callable[[], tuple[list[str], list[list[object]]]] = lambda: ([], [])
+
+    def rows(
+        self, bold: Callable[[str], str], text: Callable[[str], str] = str
+    ) -> Iterator[list[str]]:
+        """Yield the set, the method and the cells of each row.
+
+        Args:
+            bold: function that makes the formatted text of a cell bold.
+            text: function that formats the text of a cell.
+        """
+        for name, methods in self.methods.items():
+            best = [self.best(name, score) for score in self.columns]
+            for method in methods:
+                cells = [text(self.cell(name, method, score)) for score in self.columns]
+                marked = zip(cells, best, strict=True)
+                yield [name, method, *(bold(c) if b == method else c for c, b in marked)]
+
+    def markdown(self) -> str:
+        """Format the table as Markdown, with the caption below it."""
+        rows = (
+            [*(name.translate(MARKDOWN) for name in row[:2]), *row[2:]]
+            for row in self.rows("**{}**".format)
+        )
+        return (
+            f"{markdown_table(['set', 'method', *self._titles], rows, 'llr')}\n\n{self._caption}\n"
+        )
+
+    def latex(self) -> str:
+        r"""Format the table as LaTeX for the package booktabs.
+
+        >>> table = PaperTable({"SOD": ["50 %"]}, COLUMNS[:1], lambda *_: "-1 ± 2", lambda *_: None)
+        >>> print(table.latex())
+        % \usepackage{booktabs}
+        \begin{table}
+        \centering
+        \caption{$\downarrow$ lower is better.}
+        \begin{tabular}{llr}
+        \toprule
+        Set & Method & ECE \% $\downarrow$ \\
+        \midrule
+        SOD & 50 \% & $-$1 $\pm$ 2 \\
+        \bottomrule
+        \end{tabular}
+        \end{table}
+        <BLANKLINE>
+        """
+        lines = [
+            r"% \usepackage{booktabs}",
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{self._caption.translate(LATEX)}}}",
+            r"\begin{tabular}{ll" + "r" * len(self.columns) + "}",
+            r"\toprule",
+            " & ".join(["Set", "Method", *(t.translate(LATEX) for t in self._titles)]) + r" \\",
+        ]
+        above = None
+        for name, method, *cells in self.rows(r"\textbf{{{}}}".format, _latex_number):
+            if name != above:
+                lines.append(r"\midrule")
+            above = name
+            row = [name.translate(LATEX), method.translate(LATEX), *cells]
+            lines.append(" & ".join(row) + r" \\")
+        return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}"]) + "\n"
+
+    @property
+    def _titles(self) -> list[str]:
+        """Titles of the columns of scores, with arrows in the direction of better scores."""
+        return [
+            f"{score.heading} {ARROWS[score.better] if score.better else ''}".rstrip()
+            for score in self.columns
+        ]
+
+    @property
+    def _caption(self) -> str:
+        directions = {score.better: ARROWS[score.better] for score in self.columns if score.better}
+        words = {"less": "lower", "more": "higher", "zero": "nearer to zero"}
+        arrows = ", ".join(f"{arrow} {words[better]}" for better, arrow in directions.items())
+        return f"{f'{arrows} is better.' if arrows else ''} {self.note}".strip()
+
+
+def _latex_number(text: str) -> str:
+    return "--" if text == "-" else text.translate(NUMBERS)
+
+
+@dataclass(frozen=True)
+class PaperOptions:
+    """Options of tables and figures for a paper. The docstrings are help texts of the command line.
+
+    >>> columns = PaperOptions(scores=("ece", "dice"), digits=1).columns(MAIN)
+    >>> [score.text(0.1234) for score in columns]
+    ['12.3', '0.1']
+
+    Raises:
+        ValueError: there is no such score, or `digits` is out of range.
+    """
+
+    table: tuple[Path, ...] = ()
+    """Files for the table of scores: .csv, .md, or .tex for the package booktabs."""
+    scores: tuple[str, ...] = ()
+    """Names of the scores in tables, such as ece nll dice (see docs/score.md)."""
+    digits: int | None = None
+    """Digits after the decimal point in tables. None stands for 2 of percentages, 3 of others."""
+    intervals: bool = False
+    """Add 95 % intervals over images to .md and .tex tables."""
+    figures: Path | None = None
+    """Folder for the report's figures as files."""
+    format: Literal["pdf", "svg", "png"] = "pdf"
+    """Format of the figures."""
+
+    def __post_init__(self) -> None:
+        self.require_among(SCORES)
+        valid = self.digits is None or 0 <= self.digits <= 9
+        require("digits", self.digits, valid, "an integer from 0 to 9, or None.")
+
+    def require_among(self, known: Collection[str]) -> None:
+        """Raise ValueError unless all scores are among the known ones."""
+        for name in self.scores:
+            require("a name in scores", name, name in known, f"one of {', '.join(known)}.")
+
+    def check(self) -> None:
+        """Check before a long computation that the files can be written; see `check_output`."""
+        for path in self.table:
+            check_output("--table", path, (".csv", ".md", ".tex"))
+        if self.figures is not None:
+            check_output("--figures", self.figures / f"figure.{self.format}")
+
+    def columns(self, default: Sequence[Score]) -> list[Score]:
+        """Return the scores in tables, with the chosen number of digits.
+
+        Args:
+            default: scores in tables if none are chosen.
+        """
+        chosen = [SCORES[name] for name in self.scores] or default
+        return [replace(score, digits=self.digits) for score in chosen]
+
+    def publish(
+        self, table: PaperTable, page: Callable[[], Page], report: Path | None = None
+    ) -> None:
+        """Write tables, figures and a report, as far as they are asked for.
+
+        Args:
+            table: the table.
+            page: function that returns the report, whose figures are written.
+            report: HTML file of the report.
+        """
+        for path in self.table:
+            if path.suffix == ".csv":
+                write_csv(path, *table.csv())
+            else:
+                write(path, table.markdown() if path.suffix == ".md" else table.latex())
+        if report is not None or self.figures is not None:
+            from aslp_lib.evaluation.pages import write_figures, write_page  # loads matplotlib
+
+            drawn = page()
+            if report is not None:
+                write_page(report, drawn)
+                print(f"report: {report}")
+            if self.figures is not None:
+                write_figures(self.figures, drawn, self.format)
+                print(f"figures: {self.figures}")
+
+
+def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
+    """Return the table of an evaluation, with a method in bold where it is resolved to be the best.
+
+    Args:
+        evaluation: the evaluation.
+        options: scores and digits, and whether cells have intervals.
+    """
+
+    def cell(name: str, method: str, score: Score) -> str:
+        if options.intervals:
+            return evaluation.interval(name, method, score).text(score)
+        return score.text(evaluation.scores[name][method][score.name])
+
+    several = any(len(methods) > 1 for methods in evaluation.counts.values())
+    note = " ".join([INTERVALS] * options.intervals + [BOLD] * several)
+    return PaperTable(
+        evaluation.counts,
+        options.columns(COLUMNS),
+        cell,
+        evaluation.best,
+        note,
+        lambda: flat(evaluation.records(), options.scores or SCORES),
+    )
 
 
 def _value(row: Mapping[str, float | None], score: Score) -> float:

@@ -39,6 +39,7 @@ from aslp_lib.experiments.records import (
     IDENTITY,
     NAMES,
     NONE,
+    OPTIONAL,
     Data,
     check_settings,
     keyed,
@@ -500,7 +501,7 @@ def _scored(
     rows = {}
     for kind, images in parts.items():
         counts = Counts.of_images(images, groups=dataset.fields)
-        values = scores(counts, BINS, (*NAMES, *ESTIMATORS, "ece_floor"))
+        values = scores(counts, BINS, (*NAMES, *ESTIMATORS, *OPTIONAL))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         if not isinstance(dataset, Corrupted) and counts.independent > 1:

@@ -1,4 +1,4 @@
-"""Records of an experiment, as data frames: written, read, selected and formatted as tables.
+"""Records of an experiment, as data frames: written, read and selected.
 
 A record is a row: the scores of one run on one set, with or without a recalibration. Its columns
 are
@@ -6,7 +6,7 @@ are
 - `method`; `options`, its hyperparameters, as a dict; `recalibration`, or "none"; `seed`; `set`;
 - the scores of `NAMES` and `ESTIMATORS` (NaN where one is not defined), `images`, and `seconds` of
   the training (NaN if it was interrupted and resumed);
-- where they are known, `ece_floor`, the noise floor of the ECE; `posterior_error`, the mean squared
+- where they are known, the scores of `OPTIONAL`; `posterior_error`, the mean squared
   difference from the true posterior; `ece_low`, `ece_high`, `oe_low` and `oe_high`, the ends of
   95 % intervals over images; and `alpha_mean`, `alpha_p10` and `alpha_p90`, the mean and the
   deciles of the perturbation levels at the end of the training.
@@ -15,7 +15,6 @@ are
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 from collections.abc import Mapping
@@ -30,10 +29,8 @@ import pandas as pd
 
 from aslp_lib.checks import json_object
 from aslp_lib.config import Settings
-from aslp_lib.evaluation.tables import markdown_table
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
-from aslp_lib.metrics import SCORES, Score
 from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Variant
 
@@ -41,6 +38,8 @@ NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """Names of the scores in a record."""
 ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks", "mce")
 """Names of other estimators of the calibration error in a record."""
+OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc")
+"""Names of scores that records of earlier versions lack."""
 NONE = "none"
 """Recalibration of a network as trained."""
 IDENTITY = ["method", "options", "recalibration", "seed", "set"]
@@ -69,7 +68,7 @@ def save(
     >>> from tempfile import TemporaryDirectory
     >>> scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
     >>> record = {"method": "bce", "options": {}, "recalibration": "none", "seed": 0, "set": "test"}
-    >>> records = pd.DataFrame([{**record, **scores, "images": 4, "seconds": math.nan}])
+    >>> records = pd.DataFrame([{**record, **scores, "images": 4, "seconds": float("nan")}])
     >>> with TemporaryDirectory() as folder:
     ...     file = Path(folder) / "records.json"
     ...     save(file, records, Settings(), seeds=1)
@@ -287,35 +286,6 @@ def values(records: pd.DataFrame, name: str, score: str = "ece") -> dict[str, li
         score: name of the score.
     """
     return {label: group[score].tolist() for label, group in by_label(records, name).items()}
-
-
-def table(records: pd.DataFrame, name: str) -> str:
-    """Format the main scores on a set as a Markdown table.
-
-    A cell shows mean ± standard deviation over seeds, and in brackets the 95 % interval over
-    images, with each end averaged over seeds.
-
-    Args:
-        records: the records.
-        name: name of the set.
-    """
-    names = ("ece", "ece_floor", "oe", "gap", "accuracy", "brier", "mae")
-    columns = [SCORES[key] for key in names]
-    rows = [
-        [label, *(cell(score, group) for score in columns)]
-        for label, group in by_label(records, name).items()
-    ]
-    return markdown_table([name, *(score.heading for score in columns)], rows)
-
-
-def cell(score: Score, records: pd.DataFrame) -> str:
-    """Format a score of one record per seed; a dash if it is undefined or unknown for one."""
-    names = [score.name, f"{score.name}_low", f"{score.name}_high"]
-    value, low, high = records.reindex(columns=names).mean(skipna=False)
-    text = score.text(value)
-    if len(records) > 1 and math.isfinite(value):
-        text += f" ± {score.text(records[score.name].std())}"
-    return f"{text} {score.interval_text(low, high)}" if math.isfinite(value + low) else text
 
 
 def check_settings(

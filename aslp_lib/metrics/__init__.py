@@ -45,9 +45,10 @@ SCORES: dict[str, Score] = {
         _high("max_e", saliency.max_e, "max E"),
         _high("mean_e", saliency.mean_e, "mean E", visibility=TABLES),
         _high("s_measure", saliency.s_measure, "S", needs="quadrants", visibility=TABLES),
-        _high("iou", saliency.iou, "IoU"),
-        _high("ap", saliency.average_precision, "AP, pooled"),
-        _high("auc", saliency.auc, "AUC, pooled"),
+        _high("iou", saliency.iou, "IoU", visibility=TABLES),
+        _high("dice", saliency.dice, "Dice", visibility=TABLES),
+        _high("ap", saliency.average_precision, "AP, pooled", visibility=TABLES),
+        _high("auc", saliency.auc, "AUC, pooled", visibility=TABLES),
     )
 }
 """Every score by name, in the order in which files and tables list them."""

@@ -3,7 +3,7 @@
 The conventions are those of PySODMetrics: the thresholds are the 256 grey levels of 8-bit maps, a
 pixel is detected at threshold v if its grey level is at least v, and curves are averaged over
 images. There are two exceptions: maps are not min-max normalised, and scores that are undefined for
-images without foreground (F, IoU) are averaged over the other images (NaN if there are none).
+images without foreground (F, IoU, Dice) are averaged over the other images (NaN if there are none).
 
 In papers, "max F" denotes either of two scores: the largest value of the mean F curve (`max_f`, as
 in PySODMetrics) or the largest F of the mean precision and mean recall (`max_f_mean_pr`, as in the
@@ -23,6 +23,8 @@ label  1    0    1    0
 0.40
 >>> print(f"{iou(counts):.3f}")  # one pixel of three
 0.333
+>>> print(f"{dice(counts):.3f}")  # 2 * 1 / (2 * 1 + 1 + 1)
+0.500
 >>> print(f"{max_f(counts):.4f}")  # P = 1, R = 1/2: 1.3 * 0.5 / (0.3 + 0.5)
 0.8125
 >>> print(f"{max_f_mean_pr(counts):.4f}")  # equal for a single image
@@ -135,6 +137,11 @@ def _iou(counts: Counts) -> np.ndarray:
     return true / np.where(positives > 0, positives + false, np.nan)
 
 
+def _dice(counts: Counts) -> np.ndarray:
+    overlap = _iou(counts)
+    return 2 * overlap / (1 + overlap)
+
+
 def _structure(counts: Counts) -> np.ndarray:
     quadrants = _column(counts, "quadrants", "Create them with Counts.from_map")
     return s_measures(quadrants, counts.grey_levels - 1)
@@ -191,7 +198,18 @@ Source: Fan et al., IJCAI 2018; the mean as in PySODMetrics.
 iou = ImageMean(_iou)
 """Intersection over union (Jaccard index) of foreground at threshold 1/2, `TP / (TP + FP + FN)`.
 
-Source: Everingham et al., IJCV 2010 (PASCAL VOC); here the mean over images.
+A pixel is predicted foreground if p >= 1/2, which is grey level 128 or more of an 8-bit map. The
+score is the mean over the images that have foreground, not the IoU of pooled pixels.
+
+Source: Everingham et al., IJCV 2010 (PASCAL VOC).
+"""
+dice = ImageMean(_dice)
+"""Dice coefficient (F1) of foreground at threshold 1/2, `2 TP / (2 TP + FP + FN)`.
+
+Threshold and images are those of `iou`. Of one image, it is `2 IoU / (1 + IoU)`; the means over
+images are not related in this way.
+
+Source: Dice, Ecology 1945.
 """
 s_measure = ImageMean(_structure)
 """Mean structure measure S over images (`structure.s_measures`).

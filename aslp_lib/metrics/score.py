@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from enum import IntEnum
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,9 +28,9 @@ class Visibility(IntEnum):
     FILES = 0
     """JSON and CSV files, which contain every score."""
     TABLES = 1
-    """Markdown and LaTeX tables, and reports."""
+    """Markdown and LaTeX tables, reports, and intervals in a run's files."""
     MAIN = 2
-    """The table in the terminal and the first table of a report, and intervals in a run's files."""
+    """The table in the terminal and the first table of a report."""
     COMPARED = 3
     """The same tables, with a further column of differences from the first method."""
 
@@ -55,6 +55,8 @@ class Score:
         visibility: places where the score is displayed.
         bounds: function from the sums over bins of the images, and the draws of their resamples, to
             the ends of the score's 95 % interval; None for the percentile interval.
+        digits: number of digits after the decimal point in tables; None for 2 of a percentage and 3
+            of any other score.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Score:
     takes_bins: bool = False
     visibility: Visibility = Visibility.FILES
     bounds: Callable[[ImageBins, np.ndarray], tuple[float, float]] | None = None
+    digits: int | None = None
 
     def with_bins(self, bins: int) -> ScoreFunction:
         """Return the score as a function of counts alone, with a fixed number of bins.
@@ -107,8 +110,9 @@ class Score:
         """
         if not math.isfinite(value):
             return "-"
-        digits = f"{100 * value:{sign}.2f}" if self.unit == "%" else f"{value:{sign}.3f}"
-        return digits if float(digits) else digits.lstrip("+-")
+        factor, digits = (100, 2) if self.unit == "%" else (1, 3)
+        text = f"{factor * value:{sign}.{digits if self.digits is None else self.digits}f}"
+        return text if float(text) else text.lstrip("+-")
 
     def interval_text(self, low: float, high: float, sign: Literal["", "+"] = "") -> str:
         """Format an interval for tables; an upper bound alone if an unsigned interval ends at 0.
@@ -125,18 +129,16 @@ class Score:
             return f"[≤ {self.text(high)}]"
         return f"[{self.text(low, sign)}, {self.text(high, sign)}]"
 
-    def best(self, values: Iterable[float]) -> float:
-        """Return the best of several values; NaN if none is finite, or if none is better.
+    def cost(self, values: Any) -> Any:
+        """Transform a number, an array or a column of values such that lower ones are better.
 
         >>> from aslp_lib.metrics import SCORES
-        >>> SCORES["gap"].best([-0.1, 0.2])  # nearer to zero
-        -0.1
+        >>> SCORES["ece"].cost(0.1), SCORES["accuracy"].cost(0.9), SCORES["gap"].cost(-0.1)
+        (0.1, -0.9, 0.1)
         """
-        if self.better is None:
-            return math.nan
-        defined = [value for value in values if math.isfinite(value)]
-        sign = 1 if self.better == "more" else -1
-        return max(defined, key=lambda value: sign * abs(value), default=math.nan)
+        return (
+            abs(values) if self.better == "zero" else -values if self.better == "more" else values
+        )
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aslp_lib.config import PRESETS
-from aslp_lib.evaluation.report import write_comparison
+from aslp_lib.evaluation.pages import write_page
+from aslp_lib.evaluation.report import comparison_page, folders_table
 from aslp_lib.evaluation.scores import Evaluation
 from aslp_lib.experiments.records import ESTIMATORS, NAMES
-from aslp_lib.experiments.report import write_experiment
+from aslp_lib.experiments.report import experiment_page
 from aslp_lib.metrics.counts import Counts
 
 pytestmark = pytest.mark.slow
@@ -30,18 +32,17 @@ def pages(tmp_path_factory):
     methods = {"BCE": 3, "a method with a name that is rather long": 0.5, "ASLP": 1}
     sets = {name: {k: counts(s) for k, s in methods.items()} for name in ("SOD", "ECSSD", "DTD")}
     evaluation = Evaluation.of(sets)
-    write_comparison(
-        folder / "score.html", evaluation, dict.fromkeys(methods, folder),
-        dict.fromkeys(sets, folder), evaluation.notes,
-    )  # fmt: skip
-    records = [
-        {"method": method, "options": {}, "recalibration": None, "seed": seed, "set": name}
+    folders = folders_table({k: [folder] for k in methods}, dict.fromkeys(sets, folder))
+    page = comparison_page(evaluation)._replace(notes=evaluation.notes, appendix=[folders])
+    write_page(folder / "score.html", page)
+    rows = [
+        {"method": method, "options": {}, "recalibration": "none", "seed": seed, "set": name}
         | {"images": 9, "seconds": None, **{key: rng.random() for key in (*NAMES, *ESTIMATORS)}}
         for method in ("bce", "calibration", "focal")
         for seed in range(3)
         for name in ("validation", "test", "shifted")
     ]
-    write_experiment(folder / "compare.html", records, PRESETS["demo"])
+    write_page(folder / "compare.html", experiment_page(pd.DataFrame(rows), PRESETS["demo"]))
     return folder
 
 

@@ -18,10 +18,16 @@ from aslp_lib.cli import COMMANDS, PROGRAM, kind, main, parse
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.help import EXAMPLES, SHORT
 from aslp_lib.config import PRESETS, Settings
+from aslp_lib.evaluation.tables import PaperOptions
 from aslp_lib.maps.count import FileOptions, ReadOptions
 
 ROOT = Path(__file__).parents[2]
-GROUPS = {"settings": Settings, "reading": ReadOptions, "files": FileOptions}
+GROUPS = {
+    "settings": Settings,
+    "reading": ReadOptions,
+    "files": FileOptions,
+    "paper": PaperOptions,
+}
 """Fields whose own fields are flags."""
 
 

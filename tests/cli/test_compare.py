@@ -1,6 +1,8 @@
+import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aslp_lib.cli import main
@@ -21,12 +23,27 @@ def test_a_comparison_from_the_command_line(elsewhere, capsys):
     for name in ("validation", "test", "shifted", "textures"):
         assert f"| {name} | ECE % |" in out
     assert out.count("| BCE + temperature scaling |") == 4
+    assert out.count("| NLL nats |") == 4
+    assert out.count("compared with BCE: BCE + temperature scaling (") == 8  # ECE and NLL
     records = json.loads(Path("all.json").read_text())["records"]
     assert len(records) == 2 * 2 * 4
     assert "BCE + temperature scaling" in Path("runs/compare-demo/report.html").read_text()
     assert main(words) == 0  # goes on, with nothing to do
     again = json.loads(Path("runs/compare-demo/comparison.json").read_text())["records"]
     assert again == records
+    files = ["--table", "t.csv", "t.md", "t.tex", "--figures", "figures", "--format", "svg"]
+    assert main([*words, *files, "--scores", "nll", "dice", "--digits", "1"]) == 0
+    nll, dice = (np.mean([r[k] for r in records[0::8]]) for k in ("nll", "dice"))
+    sd, other = (np.std([r[k] for r in records[0::8]], ddof=1) for k in ("nll", "dice"))
+    cells = f"{nll:.1f} ± {sd:.1f} | {dice:.1f} ± {other:.1f} |"
+    assert f"| validation | BCE | {cells}" in Path("t.md").read_text()
+    assert f"| BCE | {cells}" in capsys.readouterr().out
+    assert r"NLL nats $\downarrow$ & Dice $\uparrow$ \\" in Path("t.tex").read_text()
+    with Path("t.csv").open() as lines:
+        row = next(csv.DictReader(lines))
+    assert (row["set"], row["method"], row["seeds"]) == ("validation", "BCE", "2")
+    assert float(row["nll"]) == pytest.approx(nll, rel=1e-5)
+    assert Path("figures/test-NLL-differences.svg").exists()
     file = Path("all.json")
     content = json.loads(file.read_text())
     content["records"][0]["ece"] = None  # undefined: neither in the table nor in the report
@@ -68,6 +85,8 @@ def test_a_comparison_that_cannot_be_made(elsewhere, capsys, monkeypatch):
         (["--processes", "0"], "--processes is 0"),
         (["--seed", "3"], "--seed or --data-seed is set; expected neither"),
         (["--seeds", "0"], "seeds is 0"),
+        (["--scores", "weighted_f"], "a name in scores is 'weighted_f'; expected one of ece, oe"),
+        (["--table", "t.xls"], "--table has another suffix: t.xls"),
         ([], "Call it without torchrun"),
     ):
         monkeypatch.setenv("WORLD_SIZE", "1" if words else "2")

@@ -140,9 +140,16 @@ def test_the_steps_one_by_one_equal_the_whole(elsewhere, capsys, monkeypatch):
     whole, steps = (Path(folder, "metrics.json").read_text() for folder in ("whole", "steps"))
     assert whole == steps
     monkeypatch.setattr("aslp_lib.maps.count.weighted_f", None)  # a call would fail
-    assert main(["evaluate", "steps", "--no-weighted-f"]) == 0
-    metrics = json.loads(Path("steps/metrics.json").read_text())
-    assert metrics["test"]["calibration"]["weighted_f"] is None
+    words = ["--table", "t.csv", "t.md", "--scores", "ece_sweep", "--intervals", "--figures", "f"]
+    assert main(["evaluate", "steps", "--no-weighted-f", *words]) == 0
+    row = json.loads(Path("steps/metrics.json").read_text())["test"]["calibration"]
+    assert row["weighted_f"] is None
+    low, high = row["intervals"]["ece_sweep"]
+    value, *ends = (f"{100 * x:.2f}" for x in (row["ece_sweep"], low, high))
+    assert f"| test | ASLP (MC) | {value} [{ends[0]}, {ends[1]}] |" in Path("t.md").read_text()
+    assert "set,method,images,ece_sweep,ece_sweep_low,ece_sweep_high\n" in Path("t.csv").read_text()
+    figures = {path.name for path in Path("f").iterdir()}
+    assert {"test-examples.pdf", "Training-history.pdf"} < figures
 
 
 @pytest.mark.fault

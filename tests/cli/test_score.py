@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +15,12 @@ import mistune
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import stats
 
 import aslp_lib
 from aslp_lib.cli import main
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F
-from aslp_lib.metrics import calibration, scores
+from aslp_lib.metrics import SCORES, calibration, scores
 from aslp_lib.metrics.counts import Counts
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -127,11 +129,19 @@ def test_several_methods_and_sets_make_one_comparison(elsewhere):
     named = [(name, method) for name in ("SOD", "ECSSD") for method in ("BCE", "ASLP & co")]
     assert [(name, method) for name, own in rows.items() for method in own] == named
     assert [(line["set"], line["method"]) for line in lines] == named
-    assert float(lines[0]["ece"]) == pytest.approx(rows["SOD"]["BCE"]["ece"], rel=1e-5)
+    for line in lines:
+        row = rows[line["set"]][line["method"]]
+        assert float(line["ece"]) == pytest.approx(row["ece"], rel=1e-5)
+        for name, ends in row["intervals"].items():
+            written_ends = [line[f"{name}_{end}"] for end in ("low", "high")]
+            if ends is None:
+                assert written_ends == ["", ""]
+            else:
+                assert list(map(float, written_ends)) == pytest.approx(ends, rel=1e-5)
     text = f"{100 * rows['ECSSD']['BCE']['ece']:.2f}"
     for file, words in {
-        "all.md": (text, "**"),
-        "all.tex": (text, r"ASLP \& co", r"\textbf{"),
+        "all.md": (text, "↓"),
+        "all.tex": (text, r"ASLP \& co", r"\begin{table}"),
         "all.html": (text, "<b>ASLP &amp; co</b>", "(5 equal bins"),
     }.items():
         assert all(each in Path(file).read_text() for each in words)
@@ -175,13 +185,28 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
             ["--maps", "a/maps", "b/maps", "--masks", "SOD/GT"],
             "a/maps and b/maps are both called maps.*--maps LABEL=b/maps",
         ),
+        (
+            ["--maps", "A=a/maps,b/maps", "B=b/maps", "--masks", "SOD/GT"],
+            "differ in their number of seeds: A has 2, B has 1; expected as many",
+        ),
+        (
+            ["--maps", "A=a/maps,a/maps", "--masks", "SOD/GT"],
+            "the folders of A are 'a/maps,a/maps'; expected different folders",
+        ),
+        (["--maps", "A=a/maps,", "--masks", "SOD/GT"], "the folders of A are 'a/maps,'"),
+        (["--maps", "A=a/maps,c/maps", "--masks", "SOD/GT"], "there is no folder c/maps"),
+        ([*GIVEN, "--scores", "ece", "f1"], "a name in scores is 'f1'; expected one of ece,"),
+        ([*GIVEN, "--figures", "file"], r"--figures cannot be written: file/figure\.pdf"),
         ([*GIVEN, "X"], "expected a subfolder named after each set"),
         (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "folders of maps or masks are missing"),
         ([*GIVEN, "--bins", "0"], "bins is 0"),
         ([*GIVEN, "--bins", "200000000"], "bins is 200000000; expected an integer from 1 to 256"),
-        ([*GIVEN, "old/SOD/masks"], "SOD/GT and old/SOD/masks are both called SOD.*ln -s /.*OTHER"),
+        (
+            [*GIVEN, "old/SOD/masks"],
+            "SOD/GT and old/SOD/masks are both called SOD.*--masks LABEL=old/SOD/masks",
+        ),
         ([*GIVEN, "--report", "made"], r"--report is a folder: made; .* made/scores\.html"),
         ([*GIVEN, "--table", "t.csv", "made/"], "--table is a folder: made; expected a file"),
         ([*GIVEN, "--table", "t.xls"], "has another suffix: t.xls; expected .csv or .md or .tex"),
@@ -304,12 +329,139 @@ def test_a_label_is_shown_to_the_letter(elsewhere):
     shown = mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])
     rendered = Cells(shown(Path("t.md").read_text()))
     assert [row[:2] for row in rendered.rows[1:]] == [[SET, ODD], [SET, "_b"]]
-    line = Path("t.tex").read_text().splitlines()[4]
+    line = Path("t.tex").read_text().splitlines()[8]
     assert line.startswith(
         r"\$x\$ \& \textless{}SOD\textgreater{} & \$\textbackslash{}frac\{1\}\$ \textbar{} "
         r"b\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\%\&\_\#\textless{}b"
         r"\textgreater{}{*}x{*}{[}y{]}(z)` & "
     )
+
+
+def test_sets_have_names_that_the_user_gives(elsewhere, capsys):
+    """Two folders called GT in folders of one name, and a folder whose name has a comma and a =."""
+    write_set(["a/x", "maps,1=2/first"], "a/SOD/GT")
+    write_set(["b/x", "maps,1=2/second"], "b/SOD/GT", seed=1)
+    for number, name in enumerate(("first", "second")):
+        Path("x", name).parent.mkdir(exist_ok=True)
+        Path("x", name).symlink_to(Path("ab"[number], "x").absolute())
+    words = ["score", "--maps", "A,B=x", "maps,1=2", "--masks", "first=a/SOD/GT"]
+    words += ["second=b/SOD/GT", "--no-weighted-f", "--out", "s.json"]
+    assert main(words) == 0
+    labels = ["A,B", "maps,1=2"]
+    assert written("s.json").keys() == {"first", "second"}
+    assert all(list(methods) == labels for methods in written("s.json").values())
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_seeds_are_compared_in_pairs(elsewhere, capsys):
+    """Means, standard deviations and paired differences, by pandas and SciPy."""
+    folders = {label: [f"{label}/s{seed}" for seed in range(3)] for label in "abc"}
+    counts = write_set([folder for seeds in folders.values() for folder in seeds], "SOD/GT")
+    for seed in range(3):  # c is a, a little less confident on every seed
+        for path in Path(f"a/s{seed}").iterdir():
+            grey_levels = np.asarray(Image.open(path)).astype(float)
+            shrunk = 127.5 + (0.5 + 0.02 * seed) * (grey_levels - 127.5)
+            Image.fromarray(np.rint(shrunk).astype(np.uint8)).save(f"c/s{seed}/{path.name}")
+    words = [f"{label}={','.join(seeds)}" for label, seeds in folders.items()]
+    words = ["score", "--maps", *words, "--masks", "SOD/GT", "--no-weighted-f"]
+    words += ["--out", "s.json", "--table", "s.csv", "s.md"]
+    assert main([*words, "--scores", "nll", "dice"]) == 0
+    out = capsys.readouterr().out
+    rows = written("s.json")["SOD"]
+    values = {label: np.array([row["nll"] for row in rows[label]]) for label in folders}
+    by_hand = [calibration.nll(counts[folder]) for folder in folders["a"]]
+    assert values["a"] == pytest.approx(by_hand)
+    lines = {line["method"]: line for line in table_of("s.csv")}
+    p_values = []
+    for label, line in lines.items():
+        nll = values[label]
+        cells = {key: float(line[f"nll{key}"]) for key in ("", "_sd", "_low")}
+        lows = [row["intervals"]["nll"][0] for row in rows[label]]
+        assert cells == pytest.approx(
+            {"": nll.mean(), "_sd": nll.std(ddof=1), "_low": np.mean(lows)}, rel=1e-5
+        )
+        if label == "a":
+            assert line["nll_difference"] == line["nll_p"] == ""
+            continue
+        test = stats.ttest_rel(nll, values["a"])
+        ends = test.confidence_interval()
+        expected = [(nll - values["a"]).mean(), ends.low, ends.high]
+        found = [float(line[f"nll_difference{end}"]) for end in ("", "_low", "_high")]
+        assert found == pytest.approx(expected, rel=1e-4)
+        p_values.append(test.pvalue)
+    adjusted = [float(lines[label]["nll_p"]) for label in "bc"]
+    smaller, larger = sorted(p_values)
+    holm = {smaller: min(1, 2 * smaller), larger: max(2 * smaller, larger)}
+    assert adjusted == pytest.approx([holm[p] for p in p_values], rel=1e-4)
+    assert adjusted[1] < 0.05 < adjusted[0]
+    assert "NLL nats, smaller, compared with a: c (-" in out
+    assert "NLL nats, not resolved, compared with a: b (" in out
+    cell = f"{values['c'].mean():.3f} ± {values['c'].std(ddof=1):.3f}"
+    assert f"| SOD | c | **{cell}** |" in Path("s.md").read_text()
+    assert Path("s.md").read_text().count("**") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_reports")
+def test_the_commands_of_the_page_run_as_written(elsewhere):
+    """And the page lists every score that can be chosen."""
+    page = (Path(__file__).parents[2] / "docs/score.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in SCORES)
+    for name, masks in (("SOD", "SOD/GT"), ("ECSSD", "ECSSD/GT"), ("PASCAL-S", "pascal/GT")):
+        maps = [f"maps/{method}/{name}" for method in ("bce", "aslp")]
+        seeds = [f"{method}/s{seed}" for method in ("bce", "aslp") for seed in range(3)]
+        write_set([*maps, *seeds] if name == "SOD" else maps, masks)
+    blocks = re.findall(r"```\npython main_ASLP.py (score .*?)```", page, re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        assert main([*shlex.split(block.replace("\\\n", " ")), "--no-weighted-f"]) == 0
+    files = {path.name for path in Path().iterdir() if path.is_file()}
+    tables = {f"{stem}.{suffix}" for stem in ("scores", "seeds") for suffix in ("csv", "tex")}
+    assert files == tables | {"scores.json", "scores.md", "comparison.html", "seeds.html"}
+    assert Path("figures/PASCAL-S-reliability-ASLP.pdf").exists()
+
+
+@pytest.mark.fault
+def test_seeds_with_maps_of_different_images_are_refused(elsewhere, capsys):
+    write_set(["a/s0", "a/s1"], "SOD/GT")
+    Path("a/s1/m0.png").unlink()
+    words = ["score", "--maps", "A=a/s0,a/s1", "--masks", "SOD/GT", "--allow-missing"]
+    assert main([*words, "--no-weighted-f"]) == 1
+    assert "SOD: the seeds or methods have maps of different images" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("quick_reports")
+def test_a_report_over_seeds(elsewhere, capsys):
+    write_set(["a/s0", "a/s1", "b/s0", "b/s1"], "SOD/GT")
+    words = ["score", "--maps", "A=a/s0,a/s1", "B=b/s0,b/s1", "--masks", "SOD/GT"]
+    words += ["--no-weighted-f", "--report", "r.html", "--figures", "figures", "--format", "svg"]
+    assert main(words) == 0
+    page = Cells(Path("r.html").read_text())
+    assert [row[:2] for row in page.rows[1:3]] == [["SOD", "A"], ["SOD", "B"]]
+    assert page.rows[-2:] == [["maps of B", "b/s1"], ["masks of SOD", "SOD/GT"]]
+    assert "±" in page.rows[1][2] and "too narrow" in Path("r.html").read_text()
+    names = {path.name for path in Path("figures").iterdir()}
+    assert names == {f"SOD-{s}{d}.svg" for s in ("ECE", "NLL") for d in ("", "-differences")}
+
+
+@pytest.mark.usefixtures("few_figures", "few_resamples")
+def test_figures_are_files_with_names_of_sets_and_methods(elsewhere, capsys):
+    write_set(["a", "b"], "SOD/GT")
+    words = ["score", "--maps", "A/1=a", "A:1=b", "--masks", "SOD/GT", "--no-weighted-f"]
+    for suffix, start in (("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")):
+        for _ in range(2):  # the second call replaces the files
+            assert main([*words, "--figures", "made/figures", "--format", suffix]) == 0
+        files = {f.name: f.read_bytes() for f in Path("made/figures").glob(f"*.{suffix}")}
+        assert set(files) == {
+            f"SOD-{name}.{suffix}"
+            for name in (
+                *(f"{kind}-A-1{end}" for kind in ("reliability", "density", "images")
+                  for end in ("", "-2")),
+                *("calibration-errors", "detection"),
+            )
+        }  # fmt: skip
+        assert all(content.startswith(start) for content in files.values())
+    assert "figures: made/figures" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("quick_reports")

@@ -198,6 +198,16 @@ def images():
     return Counts.join([Counts.from_map(m, y) for m, y in zip(levels, labels, strict=True)])
 
 
+@pytest.mark.parametrize("suffix", ["pdf", "svg", "png"])
+def test_a_figure_for_a_paper_is_the_same_file_every_time(images, suffix):
+    """A PDF file has no fonts of Type 3, which publishers refuse."""
+    tables = reliability_tables({"A": images})
+    one, two = (
+        figures.to_file(figures.reliability_diagrams(tables, "set"), suffix) for _ in range(2)
+    )
+    assert one == two and b"/Type3" not in one
+
+
 def test_the_errors_of_several_methods_are_confidence_minus_accuracy(images):
     tables = reliability_tables({"A": images, "B": images[:2]})
     figure = figures.calibration_errors(tables, "set")

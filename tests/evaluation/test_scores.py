@@ -121,14 +121,13 @@ def test_undefined_scores_are_null_in_json_and_a_dash_in_the_table():
     counts = Counts.from_map(np.zeros((3, 3), np.uint8), np.zeros((3, 3), np.uint8))
     evaluation = Evaluation.of({"textures": {"BCE": counts}})
     assert math.isnan(evaluation.scores["textures"]["BCE"]["max_f"])
-    text = tables.markdown(evaluation.scores)
-    column = [cell.strip() for cell in text.splitlines()[0].split("|")].index("max F (mean F)")
+    text = tables.paper_table(evaluation, tables.PaperOptions()).markdown()
+    column = [cell.strip() for cell in text.splitlines()[0].split("|")].index("max F (mean F) ↑")
     assert text.splitlines()[2].split("|")[column].strip() == "-"
     records = evaluation.records()
     json.dumps(records, allow_nan=False)
     assert records["textures"]["BCE"]["max_f"] is None
-    for show in (tables.as_table, tables.markdown):
-        assert show(records) == show(evaluation.scores)
+    assert tables.as_table(records) == tables.as_table(evaluation.scores)
 
 
 def test_maps_and_counts_in_memory_are_the_written_ones(tmp_path):

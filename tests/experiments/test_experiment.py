@@ -15,7 +15,8 @@ from aslp_lib.evaluation.scores import count_maps
 from aslp_lib.experiments import experiment
 from aslp_lib.experiments.experiment import Experiment, RunConfiguration, collect, compare, in_order
 from aslp_lib.experiments.figures import in_and_under_shift
-from aslp_lib.experiments.records import keyed, read, save, table
+from aslp_lib.experiments.records import keyed, read, save
+from aslp_lib.experiments.tables import of_records, table
 from aslp_lib.maps.count import ReadOptions
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, bootstrap, calibration, saliency
@@ -218,7 +219,7 @@ def test_configurations_have_hyperparameters_of_their_own(tmp_path):
     assert found.options.tolist() == [{"gamma": 1.0}, {"gamma": 3.0}, {}]
     assert set(found["set"]) == {"validation"}
     assert found.nll[0] != found.nll[1]
-    lines = table(found, "validation").splitlines()
+    lines = table(of_records(found), "validation").splitlines()
     assert [line.split(" | ")[0] for line in lines[2:]] == [
         "| focal loss (gamma = 1.0)", "| focal loss (gamma = 3.0)", "| BCE"
     ]  # fmt: skip
@@ -294,7 +295,8 @@ def test_a_table_by_hand():
         record("focal", mae=np.nan),
         record("brier", ece=0.01, ece_low=0, ece_high=0.02, ece_floor=0.012),
     ]
-    lines = table(pd.DataFrame([*rows, record(name="shifted")]), "test").splitlines()
+    groups = of_records(pd.DataFrame([*rows, record(name="shifted")]))
+    lines = table(groups, "test").splitlines()
     assert lines[0].startswith("| test | ECE % | noise floor % | OE % |")
     # mean .15; deviation .1 / sqrt(2); ends .14 and .18
     assert "| BCE | 15.00 ± 7.07 [14.00, 18.00] | 1.00 ± 0.00 | 5.00 ± 0.00 |" in lines[2]

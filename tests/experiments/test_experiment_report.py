@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from aslp_lib.config import PRESETS
+from aslp_lib.evaluation.pages import write_page
 from aslp_lib.experiments.figures import paired_differences, scores_over_seeds
 from aslp_lib.experiments.records import ESTIMATORS, NAMES
-from aslp_lib.experiments.report import SMALLEST, write_experiment
+from aslp_lib.experiments.report import experiment_page
 from aslp_lib.experiments.seed_statistics import difference, student_interval, verdicts
+from aslp_lib.experiments.tables import SMALLEST
 from aslp_lib.metrics import SCORES
 
 ECE, NLL = SCORES["ece"], SCORES["nll"]
@@ -62,7 +64,7 @@ def test_a_report_says_which_differences_are_resolved(tmp_path):
     undefined = records("brier", [np.nan, 0.1, 0.1], [0.5, 0.5, 0.5])
     rows = pd.concat([BCE, BETTER, OTHER, undefined])
     both = pd.concat([rows, rows.assign(set="shifted")], ignore_index=True)
-    write_experiment(file, both, PRESETS["demo"])
+    write_page(file, experiment_page(both, PRESETS["demo"]))
     page = file.read_text("utf-8")
     verdict = page[page.index("<h2>Verdict") : page.index("<h2>Scores")]
     for words in (

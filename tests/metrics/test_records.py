@@ -43,7 +43,8 @@ def test_what_a_terminal_shows_tables_show_too():
         "s_measure",
     ]
     calibration_scores = ["ece", "ece_floor", "oe", "gap", "nll", "brier", "accuracy"]
-    assert places[2] == [*calibration_scores, *saliency_scores]
+    overlap_and_ranking = ["iou", "dice", "ap", "auc"]
+    assert places[2] == [*calibration_scores, *saliency_scores, *overlap_and_ranking]
     assert places[3] == list(SCORES)
 
 
@@ -65,17 +66,19 @@ def test_a_number_in_its_unit(name, heading, text, signed):
 @pytest.mark.parametrize(
     ("better", "values", "best"),
     [
-        ("less", [0.3, math.nan, 0.1, 0.2], 0.1),
-        ("more", [0.1, math.nan, 0.3, 0.2], 0.3),
+        ("less", [0.3, 0.1, 0.2], 0.1),
+        ("more", [0.1, 0.3, 0.2], 0.3),
         ("zero", [-0.1, 0.2], -0.1),
         ("zero", [-0.2, 0.1], 0.1),
-        ("less", [math.nan], math.nan),
-        (None, [0.1, 0.2], math.nan),
     ],
 )
-def test_the_best_of_several(better, values, best):
-    score = replace(SCORES["ece"], better=better)
-    assert score.best(values) == pytest.approx(best, nan_ok=True)
+def test_the_best_value_has_the_lowest_cost(better, values, best):
+    assert min(values, key=replace(SCORES["ece"], better=better).cost) == best
+
+
+def test_digits_may_be_chosen():
+    assert [replace(SCORES[k], digits=1).text(0.1234) for k in ("ece", "nll")] == ["12.3", "0.1"]
+    assert replace(SCORES["nll"], digits=0).text(-0.4) == "0"
 
 
 def test_records_and_counts_do_not_change():

@@ -138,7 +138,8 @@ def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predict
 def test_maps_without_a_record(predicted, capsys, monkeypatch):
     """`evaluate` takes them as they are and says so; `predict` makes them anew."""
     run, _ = predicted
-    monkeypatch.setattr("aslp_lib.evaluation.report.write_report", lambda *_: None)
+    monkeypatch.setattr("aslp_lib.evaluation.report.run_page", lambda *_: None)
+    monkeypatch.setattr("aslp_lib.evaluation.pages.write_page", lambda *_: None)
     assert main(["predict", str(run.path)]) == 0  # of textures, too
     for record, command, said in (
         ("maps+temperature_scaling", "predict", "made anew: nothing says what they were made with"),

@@ -173,7 +173,7 @@ def test_images_may_come_in_any_order_and_in_any_parts(drawn, random):
     one = Counts(whole.pooled[None])  # one image of all pixels: what is pooled stays
     pooled = [name for name in ours if SCORES[name].needs is None]
     images = {"mae", "max_f", "max_f_mean_pr", "mean_f", "adaptive_f", "max_e", "mean_e", "iou"}
-    images.add("ece_floor")
+    images |= {"dice", "ece_floor"}
     scaled = set(pooled) - {"ece_debiased"}  # only debiasing counts the pixels
     times, share = Counts(3.0 * whole.table), Counts(whole.table / 7)
     for same, names in ((one, set(pooled)), (times, scaled), (share, scaled)):

@@ -12,7 +12,7 @@ from aslp_lib.evaluation.figures.comparison import (
 )
 from aslp_lib.evaluation.figures.images import error_maps, gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
-from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_png
+from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_file, to_png
 from aslp_lib.evaluation.figures.training import training_history
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "reliability_diagrams",
     "show",
     "theme",
+    "to_file",
     "to_png",
     "training_history",
 ]

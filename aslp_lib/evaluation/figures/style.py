@@ -44,6 +44,8 @@ different curves."""
 
 DPI = 150
 """Resolution of an image file, high enough for a projector."""
+PRINT_DPI = 300
+"""Resolution of a figure for a paper, and of the photographs in it."""
 PAGE_DPI = 96
 """Resolution in which HTML states the width of an image."""
 LEGEND_COLUMN = 1.6
@@ -204,6 +206,27 @@ def to_png(figure: Figure, dpi: int = DPI) -> bytes:
     buffer = io.BytesIO()
     # `savefig` would draw the figure twice, the first time only to compute the layout.
     FigureCanvasAgg(figure).print_png(buffer, metadata={"Description": alt(figure)})
+    return buffer.getvalue()
+
+
+def to_file(figure: Figure, suffix: Literal["pdf", "svg", "png"]) -> bytes:
+    """Return a figure as a file for a paper, with its description in the metadata.
+
+    Equal figures make equal files. A PDF file embeds its fonts as TrueType, because publishers
+    refuse Type 3 fonts.
+
+    >>> to_file(Figure(figsize=(2, 1), label="an empty figure"), "pdf")[:4]
+    b'%PDF'
+    """
+    if suffix == "png":
+        return to_png(figure, PRINT_DPI)
+    metadata = {
+        "pdf": {"Subject": alt(figure), "CreationDate": None},
+        "svg": {"Description": alt(figure), "Date": None},
+    }
+    buffer = io.BytesIO()
+    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "aslp_lib"}):
+        figure.savefig(buffer, format=suffix, dpi=PRINT_DPI, metadata=metadata[suffix])
     return buffer.getvalue()
 
 
