@@ -48,6 +48,10 @@ SHORT = {
     }.items()
 } | {
     "predict": ("run", "images", "out", "method", "recalibration", "floats", "official", "data"),
+    "score": (
+        *("maps", "masks", "out", "table", "scores", "intervals", "report", "figures"),
+        *("valid_masks", "ignore_index", "logits", "volumes"),
+    ),
 }
 """Flags that `--help` shows of the commands that have too many; `--help-all` shows all."""
 
@@ -74,8 +78,6 @@ def short_help(name: str, command: Any, program: str) -> str:
         command: the command with its default settings, or its class.
         program: name of the program.
     """
-    from aslp_lib.config import REGISTRIES  # imports torch, which other commands do not need
-
     kind = command if isinstance(command, type) else type(command)
     parser = argparse.ArgumentParser(
         usage=f"{program} {name} {'[RUN] ' if 'run' in SHORT[name] else ''}[flags]",
@@ -91,7 +93,9 @@ def short_help(name: str, command: Any, program: str) -> str:
             value = getattr(holder, flag, "required")
             shown = " ".join(value) or "none" if isinstance(value, tuple) else value
             text = f"{docs[flag].split('. ')[0].rstrip('.')} (default: {shown})"
-            if flag in REGISTRIES:
+            if flag in ("network", "methods", "recalibrate"):
+                from aslp_lib.config import REGISTRIES  # imports torch
+
                 text += f". Choose from {', '.join(REGISTRIES[flag])}"
             text = text.replace("(default: required)", "(required)").replace("%", "%%")
             if flag == "run":
