@@ -130,13 +130,13 @@ class Evaluation:
             score: the score.
             transform: function of the scores whose difference is taken.
         """
-        rows, resampled = self.scores[name], self.resampled[name]
-        value = transform(rows[method][score.name]) - transform(rows[other][score.name])
-        scored = all(score.name in resampled[label] for label in (method, other))
-        if not scored or self.counts[name][method].names != self.counts[name][other].names:
-            return Interval(value)
-        first, second = (transform(resampled[label][score.name]) for label in (method, other))
-        return Interval(value, *middle(first - second))
+        pair, key = (method, other), score.name
+        first, second = (transform(self.scores[name][label][key]) for label in pair)
+        images = {(len(c), c.names) for c in (self.counts[name][label] for label in pair)}
+        arrays = [self.resampled[name][label].get(key) for label in pair]
+        if len(images) > 1 or arrays[0] is None or arrays[1] is None:
+            return Interval(first - second)
+        return Interval(first - second, *middle(transform(arrays[0]) - transform(arrays[1])))
 
     def best(self, name: str, score: Score) -> str | None:
         """Return the method of a test set that is resolved to be better than every other one.

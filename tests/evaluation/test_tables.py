@@ -109,6 +109,9 @@ def test_maps_of_different_images_are_not_paired():
         for label, counts in evaluation.counts["SOD"].items()
     }
     assert Evaluation.of({"SOD": named}).best("SOD", SCORES["accuracy"]) is None
+    counts = evaluation.counts["SOD"]
+    fewer = Evaluation.of({"SOD": {"a": counts["a"], "b": counts["b"][:3]}})
+    assert fewer.best("SOD", SCORES["accuracy"]) is None
     change = Evaluation.of({"SOD": named}).difference("SOD", "b", "a", SCORES["accuracy"])
     assert change.value == pytest.approx(0.25) and np.isnan(change.low)
 
