@@ -196,7 +196,8 @@ def _load(
     finished = f"a finished training. Train {METHOD_LABELS[method]} to its end first."
     require_exists("file", folder.weights, finished)
     for kind in kinds:
-        fitted = f"one that was fitted after training. Train a run with --recalibrate {kind}."
+        planned = kind in settings.recalibrate
+        fitted = finished if planned else f"one. Train a run with --recalibrate {kind}."
         require_exists("recalibration", folder.recalibration(kind), fitted)
     network = load_network(settings, method, folder.weights)
     return network, [RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds]
