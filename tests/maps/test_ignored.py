@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from aslp_lib.cli import main
-from aslp_lib.maps.count import count_folders
+from aslp_lib.maps.count import ReadOptions, count_folders
+from aslp_lib.metrics.calibration import accuracy
 from aslp_lib.metrics.counts import Counts
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -65,6 +66,19 @@ def test_ignored_pixels_are_counted_nowhere(folders, capsys, options):
     assert f"{share:.1f} % of the pixels are ignored; S and weighted F" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ignored", [-1, 255, 1000])
+def test_arrays_may_have_any_ignored_label(folders, ignored):
+    for path in sorted(Path("voc").iterdir()):
+        labels = np.asarray(Image.open(path)).astype(np.int64)
+        np.save(path.with_suffix(".npy"), np.where(labels == 255, ignored, labels))
+        path.unlink()
+    reading = ReadOptions(weighted_f=False, ignore_index=ignored)
+    counts = count_folders(Path("maps"), Path("voc"), reading, progress=False)
+    p, y = map(np.concatenate, zip(*folders, strict=True))
+    assert counts.pixels == len(p)
+    assert accuracy(counts) == pytest.approx(((p >= 0.5) == y).mean())
+
+
 def test_an_image_whose_pixels_are_all_ignored_is_left_out(folders, capsys):
     picture(np.full((12, 15), 255, np.uint8)).save("voc/0.png")
     assert main([*SCORE, "voc", "--ignore-index", "255"]) == 0
@@ -111,6 +125,15 @@ def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
     assert main([*SCORE, *options]) == 1
     assert re.search(why, capsys.readouterr().err, re.DOTALL)
     assert not Path("scores.json").exists()
+
+
+@pytest.mark.fault
+def test_several_classes_beside_the_ignored_one_are_refused(folders):
+    labels = np.asarray(Image.open("voc/0.png"))
+    picture(np.where(labels == 1, np.uint8(2), labels)).save("voc/0.png")
+    reading = ReadOptions(weighted_f=False, ignore_index=255)
+    with pytest.raises(ValueError, match=r"voc/0\.png"):
+        count_folders(Path("maps"), Path("voc"), reading, progress=False)
 
 
 @pytest.mark.fault

@@ -252,3 +252,10 @@ def test_probabilities_of_0_and_1_stand_for_half_of_the_smallest_distance():
         by_hand = -np.log(float(info.smallest_subnormal)) - np.log(float(info.epsneg))
         nll = Counts.from_floats(p, y).columns["nll"][0]
         assert nll == pytest.approx(by_hand + 2 * np.log(2))
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", [np.int64, np.uint8, np.longdouble])
+def test_maps_of_floats_hold_floats(kind):
+    with pytest.raises(ValueError, match="expected float16, float32 or float64"):
+        Counts.from_floats(np.zeros((2, 3), kind), np.zeros((2, 3), int))
