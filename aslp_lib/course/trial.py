@@ -208,7 +208,7 @@ def scores(
             f"no {score} of arm {arm}, weights {weights!r}, recalibration {recalibration!r}, set "
             f"{name!r}, at seeds {undefined}; expected a number. Run this arm at these seeds."
         )
-    return rows.fillna({"field": 0}).pivot_table(index="seed", columns="field", values=score)
+    return rows.fillna({"field": 0}).set_index(["seed", "field"])[score].unstack()
 
 
 def differences(
@@ -269,6 +269,8 @@ def effects(
     """
     frame = complete_seeds(frame)
     absent = set(OPTIONAL) - set(frame.arm)
+    # Only once, because comparing strings takes most of the time.
+    frame = frame[(frame.recalibration == column[1]) & (frame["set"] == column[2])]
     return {
         contrast.label: None
         if absent.intersection(contrast[:2])
@@ -367,6 +369,7 @@ def method_table(frame: pandas.DataFrame, name: str = "test") -> str:
     because it stands beside the noise floor of the whole set.
     """
     frame = complete_seeds(frame)
+    frame = frame[frame["set"] == name]
     raw, scaled = "none", "temperature_scaling"
     columns = [
         ("NLL nats", "nll", raw), ("NLL nats, scaled", "nll", scaled), ("ECE %", "ece", raw),

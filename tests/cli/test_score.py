@@ -448,9 +448,10 @@ def test_a_report_over_seeds(elsewhere, capsys):
 def test_figures_are_files_with_names_of_sets_and_methods(elsewhere, capsys):
     write_set(["a", "b"], "SOD/GT")
     words = ["score", "--maps", "A/1=a", "A:1=b", "--masks", "SOD/GT", "--no-weighted-f"]
-    for suffix, start in (("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")):
-        for _ in range(2):  # the second call replaces the files
-            assert main([*words, "--figures", "made/figures", "--format", suffix]) == 0
+    kinds = {"pdf": b"%PDF", "svg": b"<?xml", "png": b"\x89PNG"}
+    for suffix in (*kinds, "png"):  # the last call replaces the files
+        assert main([*words, "--figures", "made/figures", "--format", suffix]) == 0
+    for suffix, start in kinds.items():
         files = {f.name: f.read_bytes() for f in Path("made/figures").glob(f"*.{suffix}")}
         assert set(files) == {
             f"SOD-{name}.{suffix}"
