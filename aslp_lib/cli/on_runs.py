@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
-from aslp_lib.data.folders import require_sets
+from aslp_lib.data.folders import require_labels, require_sets
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for
@@ -51,13 +51,15 @@ def check_files(settings: Settings, data: DataSplits, *, tested: bool = True) ->
 
     Raises:
         FileNotFoundError: there is no test set.
-        ValueError: a header shows that a file cannot be used.
+        ValueError: a header shows that a file cannot be used, or `ignore_index` is no label.
     """
     if tested:
         require_sets(Path(settings.data), "Test", data.tests)
     if launch.is_main():
         for part in (data.train, data.validation, *data.tests.values()):
             part.check_files()
+        if settings.ignore_index is not None and data.train.ignored is not None:
+            require_labels(settings.ignore_index, data.train)
 
 
 def describe(data: DataSplits) -> None:

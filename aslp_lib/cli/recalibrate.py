@@ -64,7 +64,8 @@ class Recalibrate(Command):
         change = self._change(reading)
         if self.maps is not None and self.out is not None:
             number = change_maps(change, self.maps, self.out, reading)
-            print(f"{number} maps in {self.out}; score them with score --maps --masks")
+            flags = " --logits" * self.files.logits + " --volumes" * self.files.volumes
+            print(f"{number} maps in {self.out}; score them with score --maps --masks{flags}")
 
     def _change(self, reading: ReadOptions) -> Recalibration:
         """Load the recalibration, or fit it, and print a description."""

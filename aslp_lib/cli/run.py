@@ -41,10 +41,10 @@ class Configured(Command):
     """A command with the settings of a run as flags."""
 
     preset: Preset
-    """Preset whose values are the defaults of the settings. The presets demo and nuclei are for the
-    course, on the data sets shapes and nuclei, and are the defaults with --data shapes and --data
-    nuclei; small trains on photographs with a CPU, and is the default with --data FOLDER; paper
-    reproduces the paper on a GPU; release follows the authors' code."""
+    """Preset whose values are the defaults of the settings; without it, demo for shapes, nuclei for
+    nuclei, small for a folder. The presets demo and nuclei are for the course; small trains on
+    photographs with a CPU; paper reproduces the paper on a GPU; release follows the authors'
+    code."""
     settings: Annotated[Settings, tyro.conf.arg(name="")]
 
     @classmethod
@@ -102,6 +102,8 @@ class Train(Configured):
         """Check the data of a resumed run, and print what will be done."""
         if self.resume is None:
             self.announce_start(data, f"run: {run.path}")
+            if run.path != (asked := self.out or Path("runs") / self.preset):
+                announce(f"note: {asked} exists, so the new run is {run.path}")
         else:
             distributed.broadcast_from_main(partial(run.check_lists, data))
             check_files(run.settings, data, tested=self.tested)

@@ -208,7 +208,8 @@ def scores(
             f"no {score} of arm {arm}, weights {weights!r}, recalibration {recalibration!r}, set "
             f"{name!r}, at seeds {undefined}; expected a number. Run this arm at these seeds."
         )
-    return rows.fillna({"field": 0}).set_index(["seed", "field"])[score].unstack()
+    rows = rows.fillna({"field": 0}).set_index(["seed", "field"])
+    return rows[score].unstack()  # noqa: PD010 - twice as fast as a pivot table
 
 
 def differences(

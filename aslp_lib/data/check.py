@@ -27,7 +27,15 @@ from aslp_lib.data.folders import (
 )
 from aslp_lib.files import require_exists
 from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
-from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, read_image, read_mask, refuse_other_size
+from aslp_lib.maps.read import (
+    IGNORED,
+    NO_OBJECT,
+    OF_A_MASK,
+    Grey,
+    read_image,
+    read_mask,
+    refuse_other_size,
+)
 
 SIZES = {TRAIN.as_posix(): 10553, **{f"Test/{name}": images for name, images in TEST_SETS.items()}}
 """Number of images of each set of the paper, as published by its authors."""
@@ -91,12 +99,15 @@ def check_data(
     result.attempt(refuse_shared_stems, train)
     lists = read_lists(root, {stem for files in train.values() for stem in files}, result.attempt)
     if not lists:
-        result.notes.append(f"no {LISTS[''][0]} in {root}: a fixed split will be used")
+        result.notes.append(f"no {LISTS[''][0]} in {root}: images are held out at random")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
     level_used = ignore_index is None  # or a mask has a pixel of this grey level
+    object_left = ignore_index is None or not train  # or a training mask shows an object
     for folder, files in (train | tests).items():
-        digests, ignored = _check_set(folder, files, (grey, ignore_index), result, progress)
+        reading = (grey, ignore_index)
+        digests, ignored, objects = _check_set(folder, files, reading, result, progress)
+        object_left |= folder in train and objects
         for stem in sorted(digests):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digests[stem]].append((part, files[stem]))
@@ -104,6 +115,13 @@ def check_data(
             level_used = True
             result.notes.append(f"{_name(folder)}: {ignored:.1%} of the pixels are ignored")
     result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
+    result.attempt(require, "ignore_index", ignore_index, object_left, NO_OBJECT)
+    if train:
+        number = sum(map(len, train.values()))
+        expected = "two or more: one to train, one to validate. Add some."
+        result.attempt(
+            require, f"the number of images in {root / 'Train'}", number, number > 1, expected
+        )
     for same in copies.values():
         if len(same) > 1:
             _report_duplicates(same, result)
@@ -116,11 +134,12 @@ def _check_set(
     reading: tuple[Grey, int | None],
     result: CheckResult,
     progress: bool,
-) -> tuple[dict[str, bytes], float]:
+) -> tuple[dict[str, bytes], float, bool]:
     """Check the files of a set.
 
     Returns:
-        The SHA-256 of the pixels of each readable image, and the share of pixels to ignore.
+        The SHA-256 of the pixels of each readable image, the share of pixels to ignore, and whether
+        a mask shows an object.
     """
     name = _name(folder)
     masks: dict[str, Path] = {}
@@ -158,7 +177,7 @@ def _check_set(
     elif blank := labels.keys() - with_object:
         result.notes.append(counted(f"masks of {name} are all background", blank))
     pixels = sum(labels.values(), np.zeros(3))
-    return digests, pixels[2] / max(pixels.sum(), 1)
+    return digests, pixels[2] / max(pixels.sum(), 1), bool(with_object)
 
 
 def _name(folder: Path) -> str:

@@ -25,6 +25,8 @@ from aslp_lib.maps.listing import (
 )
 from aslp_lib.maps.read import (
     IGNORED,
+    NO_OBJECT,
+    OF_A_MASK,
     Grey,
     read_image,
     read_mask,
@@ -313,6 +315,16 @@ def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
     names = " and ".join(map(str, folders))
     stems = [stem for each in folders.values() for stem in each]
     refuse_repeated(f"stems that {names} share (rename the files in one of them)", stems)
+
+
+def require_labels(ignore_index: int, dataset: SaliencySet) -> None:
+    """Raise ValueError unless masks of a set have pixels to ignore, and pixels of the object.
+
+    The masks are read only up to the first of each.
+    """
+    for label, expected in ((IGNORED, OF_A_MASK), (1, NO_OBJECT)):
+        found = any((dataset.mask(i) == label).any() for i in range(len(dataset)))
+        require("ignore_index", ignore_index, found, expected)
 
 
 def without_masks(folder: Path) -> bool:

@@ -103,6 +103,11 @@ def parse_methods(words: Sequence[str]) -> dict[str, tuple[Path, ...]]:
     methods: dict[str, tuple[Path, ...]] = {}
     for word in words:
         label, text = _label(word)
+        if label is None and "," in word and not Path(word).exists():
+            raise ValueError(
+                f"{word!r} names several folders without a label; expected LABEL=DIR,DIR,... for "
+                "the seeds of a method. Correct --maps."
+            )
         parts = text.split(",") if label is not None and not Path(text).exists() else [text]
         if len({*parts} - {""}) < len(parts):
             raise ValueError(

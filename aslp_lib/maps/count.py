@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
-from aslp_lib.maps.read import IGNORED, OF_A_MASK, Grey, refuse_other_size
+from aslp_lib.maps.read import IGNORED, NO_OBJECT, OF_A_MASK, Grey, refuse_other_size
 from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
 from aslp_lib.metrics.counts import Counts
@@ -180,7 +180,7 @@ def count_files(
 
     Raises:
         ValueError: a map is not grey, is damaged, or has another size than its mask; the message
-            names it.
+            names it; or all logits lie between 0 and 1.
     """
 
     def count(index: int, path: Path) -> Counts:
@@ -218,14 +218,24 @@ def count_files(
             f"{both} are maps of 8 bits and of floats; expected one kind in a folder. Convert one "
             "of them, or move it."
         )
-    return Counts.of_images(images, names=list(paths), groups=groups)
+    counts = Counts.of_images(images, names=list(paths), groups=groups)
+    if reading.logits:
+        used = counts.probabilities[counts.pooled.any(axis=0)]
+        if used.min() > 0.4999 and used.max() < 0.7312:  # the sigmoids of 0 and 1, rounded
+            raise ValueError(
+                f"the maps of {name} hold numbers from 0 to 1 only, as probabilities do; expected "
+                "logits. Leave --logits out."
+            )
+    return counts
 
 
 def require_ignored(sets: Iterable[Counts], reading: ReadOptions) -> None:
-    """Raise ValueError if there is a grey level to ignore, but no set has a pixel of it."""
-    level = reading.ignore_index
-    used = level is None or any(counts.columns["ignored"].any() for counts in sets)
-    require("ignore_index", level, used, OF_A_MASK)
+    """Raise ValueError if the level to ignore has no pixel in any set, or leaves no object."""
+    if (level := reading.ignore_index) is None:
+        return
+    sets = list(sets)
+    require("ignore_index", level, any(c.columns["ignored"].any() for c in sets), OF_A_MASK)
+    require("ignore_index", level, any(c.table[:, 1].any() for c in sets), NO_OBJECT)
 
 
 def weighted_f(prediction: np.ndarray, mask: np.ndarray, logits: bool = False) -> float:

@@ -52,6 +52,11 @@ IGNORED = 255
 
 OF_A_MASK = "the grey level of a pixel of some mask. Correct --ignore-index, or leave it out."
 """What is expected of `ignore_index`, for the message if no mask has such a pixel."""
+NO_OBJECT = (
+    "another grey level than the object's, because all other pixels of the masks are background. "
+    "Leave --ignore-index out if it is the object's."
+)
+"""What is expected of `ignore_index`, for the message if no pixel of the object is left."""
 
 Grey = Literal["refuse", "threshold"]
 """Treatment of masks that are not binary: raise an error, or threshold them at 128."""

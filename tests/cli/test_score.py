@@ -422,6 +422,13 @@ def test_the_commands_of_the_page_run_as_written(elsewhere):
 
 
 @pytest.mark.fault
+def test_folders_of_seeds_need_a_label(elsewhere, capsys):
+    write_set(["a/s0", "a/s1"], "SOD/GT")
+    assert main(["score", "--maps", "a/s0,a/s1", "--masks", "SOD/GT"]) == 1
+    assert "several folders without a label; expected LABEL=DIR,DIR" in capsys.readouterr().err
+
+
+@pytest.mark.fault
 def test_seeds_with_maps_of_different_images_are_refused(elsewhere, capsys):
     write_set(["a/s0", "a/s1"], "SOD/GT")
     Path("a/s1/m0.png").unlink()

@@ -37,7 +37,7 @@ def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_pa
         "DUTS-TE, DUT-OMRON",
         "SOD has 5 images; the published set has 300",
         "DUTS-TR has 12 images; the published set has 10553",
-        "a fixed split will be used",
+        "images are held out at random",
         f"1 masks of Test/SOD are all background: {mask.stem}",
         "are not images: Thumbs.db",
     ):
@@ -159,3 +159,12 @@ def test_own_folders_that_share_a_stem_or_are_empty(own_root):
     shutil.rmtree(own_root / "Train")
     (problem,) = check(own_root).problems
     assert re.search(r"no training set in .*/Train; .*mydata/Train/NAME/Image and", problem)
+
+
+@pytest.mark.fault
+def test_one_image_cannot_be_trained_and_validated(paper_root):
+    for path in [*(paper_root / "Train").rglob("*.*")]:
+        if path.is_file() and not path.stem.endswith("0000"):
+            path.unlink()
+    problems = check_data(paper_root, progress=False).problems
+    assert any("Train is 1; expected two or more" in problem for problem in problems)

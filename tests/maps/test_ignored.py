@@ -128,6 +128,21 @@ def test_what_cannot_be_meant_is_refused(folders, capsys, options, why):
 
 
 @pytest.mark.fault
+def test_the_object_cannot_be_what_is_ignored(folders, paper_root, capsys):
+    """255 is the object in masks of 0 and 255."""
+    why = "ignore_index is 255; expected another grey level than the object's"
+    fit = ["recalibrate", "--fit-maps", "maps", "--fit-masks", "masks", "--save", "x.safetensors"]
+    data = ["--data", str(paper_root), "--methods", "bce", "--weights", "None", "--out", "run"]
+    for words in ([*SCORE, "masks"], fit, ["train", *data], ["check-data", str(paper_root)]):
+        assert main([*words, "--ignore-index", "255"]) == 1
+        output = capsys.readouterr()
+        assert why in output.out + output.err
+    assert main(["train", *data, "--ignore-index", "77"]) == 1
+    assert "ignore_index is 77; expected the grey level of a pixel" in capsys.readouterr().err
+    assert not {"scores.json", "x.safetensors", "run"}.intersection(map(str, Path().iterdir()))
+
+
+@pytest.mark.fault
 def test_several_classes_beside_the_ignored_one_are_refused(folders):
     labels = np.asarray(Image.open("voc/0.png"))
     picture(np.where(labels == 1, np.uint8(2), labels)).save("voc/0.png")
