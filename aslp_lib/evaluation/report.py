@@ -45,37 +45,6 @@ EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
 
 
-def comparison(
-    evaluation: Evaluation, name: str
-) -> tuple[dict[str, Interval], dict[str, dict[str, Interval]]]:
-    """Compute the ECE of each method of a set, and each method's differences from the first one.
-
-    >>> import numpy as np
-    >>> from aslp_lib.metrics.counts import Counts
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> set_counts = {"BCE": counts, "ASLP": counts}
-    >>> _, differences = comparison(Evaluation.of({"SOD": set_counts}), "SOD")
-    >>> differences["ASLP"]["ece"]  # a single image has no interval
-    Interval(value=0.0, low=nan, high=nan)
-
-    Args:
-        evaluation: evaluation of all sets.
-        name: name of the set.
-
-    Returns:
-        The ECE by method; and the differences, method minus first method, by method and score. The
-        intervals of differences are paired. They are missing if the two methods have maps of
-        different images.
-    """
-    first, *others = evaluation.counts[name]
-    errors = {label: evaluation.interval(name, label, ECE) for label in (first, *others)}
-    differences = {
-        label: {s.name: evaluation.difference(name, label, first, s) for s in JUDGED}
-        for label in others
-    }
-    return errors, differences
-
-
 def direction(table: Reliability) -> str:
     """Say in which direction a method errs, with both parts of its ECE.
 
@@ -141,30 +110,38 @@ def comparison_page(evaluation: Evaluation) -> Page:
     Args:
         evaluation: evaluation whose methods are named by their labels.
     """
-    comparisons = {name: comparison(evaluation, name) for name in evaluation.counts}
+    errors = {
+        name: {label: evaluation.interval(name, label, ECE) for label in methods}
+        for name, methods in evaluation.counts.items()
+    }
 
     def value(name: str, label: str, score: Score) -> str:
         if score is ECE:
-            return comparisons[name][0][label].text(score)
+            return errors[name][label].text(score)
         return score.text(evaluation.scores[name][label][score.name])
 
+    def difference(name: str, label: str, score: Score) -> Interval:
+        first = next(iter(evaluation.counts[name]))
+        return evaluation.difference(name, label, first, score)
+
     def change(name: str, label: str, score: Score) -> str:
-        difference = comparisons[name][1][label][score.name]
-        text = difference.text(score, "+")
-        return bold(text) if difference.resolved(score) else text
+        found = difference(name, label, score)
+        text = found.text(score, "+")
+        return bold(text) if found.resolved(score) else text
 
     conclusions: dict[str, list[str]] = {}
     sections = []
     for name, methods in evaluation.counts.items():
-        errors, differences = comparisons[name]
         tables = reliability_tables(methods, evaluation.bins)
         sections.append(_section(name, methods, tables))
         conclusions[name] = []
         for label, table in tables.items():
-            chance = ", which chance could explain" if errors[label].low == 0 else ""
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}."
-            if label in differences:
-                text += f" {verdict(next(iter(methods)), differences[label])}"
+            error, first = errors[name][label], next(iter(methods))
+            chance = ", which chance could explain" if error.low == 0 else ""
+            text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
+            if label != first:
+                changes = {score.name: difference(name, label, score) for score in JUDGED}
+                text += f" {verdict(first, changes)}"
             conclusions[name].append(bold(label) + text)
     note = (
         f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
@@ -274,10 +251,9 @@ def _recalibrations(run: Run) -> list[str]:
     items = []
     kept = "the network decides as before (where a map is resized, a few edge pixels may not)"
     for variant in run.variants():
-        if variant.recalibration is not None:
-            kind = RECALIBRATIONS[variant.recalibration]
-            fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
-            decisions = kept if kind.preserves_decisions else "decisions may change"
+        if (kind := variant.recalibration) is not None:
+            fitted = RECALIBRATIONS[kind].load(run.method(variant.method).recalibration(kind))
+            decisions = kept if fitted.preserves_decisions else "decisions may change"
             items.append(
                 f"Fitted after training, on the validation set, {variant.label}: "
                 f"{fitted.describe()}; {decisions}."

@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import require
+from aslp_lib.checks import explained, require
 from aslp_lib.config import SHAPES, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
@@ -521,12 +521,8 @@ def _read_seconds(path: Path) -> float:
     Raises:
         ValueError: the file does not hold a duration.
     """
-    try:
+    problem = f"{path} does not hold the seconds of a training"
+    with explained(problem, "a number. Remove the file."):
         seconds = round(float(json.loads(path.read_text(encoding="utf-8"))), 2)
         require("it", seconds, 0 <= seconds < math.inf, "a number of at least 0")
         return seconds
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path} does not hold the seconds of a training ({error}); expected a number. Remove "
-            "the file."
-        ) from error
