@@ -50,6 +50,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, facts
 
 
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Select the tensors whose names have a prefix, by the rest of their names.
+
+    >>> with_prefix({"network.w": torch.ones(1), "method.w": torch.zeros(1)}, "network.")
+    {'w': tensor([1.])}
+    """
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
 def fill(
     network: nn.Module, tensors: Mapping[str, Tensor], path: Path, assign: bool = False
 ) -> None:

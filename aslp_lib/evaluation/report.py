@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation import figures
+from aslp_lib.evaluation import figures, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import (
-    BOLD,
-    COLUMNS,
-    MAIN,
-    NOISE_FLOOR,
-    PaperOptions,
-    main_table,
-    paper_table,
-)
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score
@@ -33,7 +24,7 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
-JUDGED = [score for score in MAIN if score.better in ("less", "more")]
+JUDGED = [score for score in tables.MAIN if score.better in ("less", "more")]
 """Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
@@ -132,10 +123,10 @@ def comparison_page(evaluation: Evaluation) -> Page:
     conclusions: dict[str, list[str]] = {}
     sections = []
     for name, methods in evaluation.counts.items():
-        tables = reliability_tables(methods, evaluation.bins)
-        sections.append(_section(name, methods, tables))
+        diagrams = reliability_tables(methods, evaluation.bins)
+        sections.append(_section(name, methods, diagrams))
         conclusions[name] = []
-        for label, table in tables.items():
+        for label, table in diagrams.items():
             error, first = errors[name][label], next(iter(methods))
             chance = ", which chance could explain" if error.low == 0 else ""
             text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
@@ -144,25 +135,26 @@ def comparison_page(evaluation: Evaluation) -> Page:
                 text += f" {verdict(first, changes)}"
             conclusions[name].append(bold(label) + text)
     note = (
-        f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
+        "A difference is the method's score minus that of the first one. "
+        f"{INTERVALS} {tables.NOISE_FLOOR}"
     )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, *cells in paper_table(evaluation, PaperOptions()).rows(bold)
+        for name, method, *cells in tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
     ]
-    head = ["set", "method", "images", *(score.heading for score in COLUMNS)]
+    head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
     definitions = (
-        f"{BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of max(p, 1 - p), "
-        "pooled pixels of 8-bit maps); OE: its overconfident part, weighted by confidence; F, IoU "
-        "and Dice: means over the images that have foreground. Weighted F needs PySODMetrics (the "
-        "extra saliency)."
+        f"{tables.BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
+        "max(p, 1 - p), pooled pixels of 8-bit maps); OE: its overconfident part, weighted by "
+        "confidence; F, IoU and Dice: means over the images that have foreground. Weighted F needs "
+        "PySODMetrics (the extra saliency)."
     )
     methods = next(iter(evaluation.counts.values()))
     return Page(
         "Calibration report",
         f"Predicted maps of {' and '.join(methods)} on {' and '.join(evaluation.counts)}.",
         conclusions,
-        Table("Main scores", *main_table(evaluation.counts, value, change), note),
+        Table("Main scores", *tables.main_table(evaluation.counts, value, change), note),
         sections,
         more=[Table("All scores", head, everything, definitions)],
     )
@@ -217,15 +209,15 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
     )
 
 
-def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliability]) -> Section:
+def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
     rows = [
         Row(
             {
                 f"reliability {label}": figures.reliability_diagrams(
-                    {label: table}, "", axes_of=tables.values()
+                    {label: table}, "", axes_of=diagrams.values()
                 )
-                for label, table in tables.items()
+                for label, table in diagrams.items()
             },
             "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
             "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
@@ -234,7 +226,7 @@ def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliabilit
     ]
     together = {}
     if len(methods) > 1:
-        together["calibration errors"] = figures.calibration_errors(tables, name)
+        together["calibration errors"] = figures.calibration_errors(diagrams, name)
     if all(counts.pooled[1].any() for counts in methods.values()):
         together["detection"] = figures.detection_curves(methods, name)
     if together:
