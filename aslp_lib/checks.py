@@ -7,7 +7,8 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from reprlib import Repr
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -84,6 +85,28 @@ def require_one_channel(name: str, shape: Sequence[int]) -> None:
     """
     if len(shape) > 3 and 1 not in shape[1:3]:
         raise ValueError(f"{name} have {shape[1]} channels: shape {tuple(shape)}; {BINARY}")
+
+
+@contextmanager
+def explained(problem: str, expected: str, *more: type[Exception]) -> Iterator[None]:
+    """Turn the errors of malformed content into a ValueError `PROBLEM (ERROR); expected EXPECTED`.
+
+    >>> with explained("a.json holds no number", "one. Write it again."):
+    ...     float("one")
+    Traceback (most recent call last):
+    ValueError: a.json holds no number (could not convert string to float: 'one'); expected one. \
+Write it again.
+
+    Args:
+        problem: what is wrong, with the name of the file.
+        expected: what was expected and what to do.
+        more: further kinds of errors that malformed content causes.
+    """
+    kinds: tuple[type[Exception], ...] = (ValueError, TypeError, KeyError, AttributeError, *more)
+    try:
+        yield
+    except kinds as error:
+        raise ValueError(f"{problem} ({error}); expected {expected}") from error
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import nn
 
-from aslp_lib.checks import fits, json_object, require
+from aslp_lib.checks import explained, fits, json_object, require
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits
 from aslp_lib.files import discard_partials, locked, whole_folder, write
@@ -147,13 +147,9 @@ class Run:
             raise FileNotFoundError(
                 f"{path} is not a run; expected a folder with a settings.json. Choose another."
             )
-        try:
+        expected = "those of a run of this version. Correct the file, or start a new run."
+        with explained(f"cannot use the settings in {file}", expected):
             return cls(Path(path), Settings.from_json(file.read_text(encoding="utf-8")))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"cannot use the settings in {file} ({error}); expected those of a run of this "
-                "version. Correct the file, or start a new run."
-            ) from error
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -183,14 +179,10 @@ class Run:
         """
         if not self.fingerprints.exists():  # The run was killed before it wrote them.
             return
-        try:
+        problem = f"{self.fingerprints} does not hold the fingerprints of a run's images"
+        with explained(problem, "the file that was written. Restore it."):
             began = json_object(self.fingerprints.read_text(encoding="utf-8"))
             require("it", began, fits(began, dict[str, dict[str, str]]), "an object of objects")
-        except ValueError as error:
-            raise ValueError(
-                f"{self.fingerprints} does not hold the fingerprints of a run's images ({error}); "
-                "expected the file that was written. Restore it."
-            ) from error
         for part in (data.train, data.validation):
             before, since = began.get(part.name, {}), f"{self.path} began"
             refuse_changed(part.name, before, part.fingerprints(), since, "start a new run")
@@ -231,18 +223,15 @@ def read_log(path: Path) -> list[dict[str, float]]:
         FileNotFoundError: there is no such file.
         ValueError: the table is damaged, has no rows or holds something else than numbers.
     """
-    try:
+    expected = "a row of numbers for each epoch. Restore it, or train again."
+    with explained(f"{path} is not the log of a training run", expected, csv.Error):
         with path.open(newline="", encoding="utf-8") as file:
             table = csv.DictReader(file, restval="", strict=True)
+            # A row that is too long causes a TypeError.
             rows = [{name: float(value) for name, value in row.items()} for row in table]
         if not rows or "epoch" not in rows[0]:
             raise ValueError("there are no rows with an epoch")
         return rows
-    except (ValueError, TypeError, csv.Error) as error:  # TypeError: of a row that is too long
-        raise ValueError(
-            f"{path} is not the log of a training run ({error}); expected a row of numbers for "
-            "each epoch. Restore it, or train again."
-        ) from error
 
 
 def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from aslp_lib.checks import json_object
+from aslp_lib.checks import explained, json_object
 from aslp_lib.files import require_exists, write
 
 
@@ -39,18 +39,24 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             is accepted.
     """
     require_exists("file", Path(path), "a safetensors file. Check the path.")
-    try:
+    expected = "a safetensors file. Copy it again or remove it."
+    with explained(f"{path} is damaged", expected, SafetensorError):
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             facts = json_object((file.metadata() or {}).get("facts", "{}"))
         stored = facts.pop("sha256", None)
         if stored is not None and stored != _checksum(tensors, facts):
             raise ValueError("SHA-256 checksum mismatch")
-    except (SafetensorError, ValueError) as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); expected a safetensors file. Copy it again or remove it."
-        ) from error
     return tensors, facts
+
+
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Select the tensors whose names have a prefix, by the rest of their names.
+
+    >>> with_prefix({"network.w": torch.ones(1), "method.w": torch.zeros(1)}, "network.")
+    {'w': tensor([1.])}
+    """
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
 def fill(

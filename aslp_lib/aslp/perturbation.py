@@ -270,9 +270,7 @@ def check_shape(name: str, values: Tensor, labels: Tensor) -> None:
     require(f"the shape of {name}", tuple(values.shape), values.shape == labels.shape, expected)
 
 
-def check_labels(
-    labels: Tensor, valid: Tensor, expected: str = "0, 1 or a value in between"
-) -> None:
+def check_labels(labels: Tensor, valid: Tensor) -> None:
     """Raise ValueError if labels on a CPU are not all valid.
 
     On other devices the check would synchronise the device, so it is omitted.
@@ -280,14 +278,14 @@ def check_labels(
     Args:
         labels: labels of any shape.
         valid: booleans of the same shape.
-        expected: description of a valid label.
     """
     if labels.device.type == "cpu" and not bool(valid.all()):
         invalid = labels[~valid]
         raise ValueError(
             f"{len(invalid)} of {labels.numel()} labels are invalid, the first is {invalid[0]:g}; "
-            f"expected {expected}. Divide a mask of 0 and 255 by 255, and exclude pixels without a "
-            "label with ignore_index. Of several classes, take one against the rest, labels == k."
+            "expected 0, 1 or a value in between. Divide a mask of 0 and 255 by 255, and exclude "
+            "pixels without a label with ignore_index. Of several classes, take one against the "
+            "rest, labels == k."
         )
 
 

@@ -16,14 +16,7 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import (
-    PRESETS,
-    REGISTRIES,
-    SHAPES,
-    Settings,
-    default_preset,
-    require_names,
-)
+from aslp_lib.config import PRESETS, REGISTRIES, SHAPES, Settings, default_preset, require_names
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch

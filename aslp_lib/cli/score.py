@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +13,7 @@ import tyro
 from aslp_lib.cli.base import Command
 from aslp_lib.evaluation.map_folders import count_methods, parse_methods, parse_sets
 from aslp_lib.evaluation.scores import TABLED, Evaluation, Results, ignored_notes
-from aslp_lib.evaluation.tables import (
-    MAIN,
-    PaperOptions,
-    PaperTable,
-    as_table,
-    paper_table,
-)
+from aslp_lib.evaluation.tables import MAIN, PaperOptions, as_table, paper_table
 from aslp_lib.files import check_output, write
 from aslp_lib.maps.count import STRETCHED, WEIGHTED_F, ReadOptions
 from aslp_lib.maps.listing import MAP_SUFFIXES, find_images
@@ -88,15 +82,28 @@ class Score(Command):
             write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
         for note in notes:
             print(f"note: {note}")
-        text, table, page = (_of_seeds if len(seeds) > 1 else _of_maps)(evaluations, self.paper)
-        print(text)
+        if len(seeds) > 1:
+            from aslp_lib.experiments import tables  # loads torch and pandas
 
-        def whole_page() -> Page:
-            from aslp_lib.evaluation.report import folders_table  # loads matplotlib
+            groups = tables.of_evaluations(evaluations)
+            print(tables.terminal_text(groups, self.paper))
+            table = tables.paper_table(groups, self.paper)
+        else:
+            print(as_table(evaluations[0].scores, self.paper.columns(MAIN)))
+            table = paper_table(evaluations[0], self.paper)
 
-            return page()._replace(notes=notes, appendix=[folders_table(methods, sets)])
+        def page() -> Page:
+            from aslp_lib.evaluation import report  # loads matplotlib
 
-        self.paper.publish(table, whole_page, self.report)
+            if len(seeds) > 1:
+                from aslp_lib.experiments.report import page_over_seeds
+
+                drawn = page_over_seeds(groups)
+            else:
+                drawn = report.comparison_page(evaluations[0])
+            return drawn._replace(notes=notes, appendix=[report.folders_table(methods, sets)])
+
+        self.paper.publish(table, page, self.report)
 
     def _names(self) -> set[str]:
         """Return the names of the scores whose intervals the output needs."""
@@ -107,37 +114,6 @@ class Score(Command):
         if files and (len(self.maps) > 1 or self.paper.intervals):
             return {*TABLED, *chosen}
         return {"ece", *chosen}
-
-
-Output = tuple[str, PaperTable, Callable[[], "Page"]]
-"""Text for the terminal, the table for a paper, and a function that returns the report."""
-
-
-def _of_maps(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
-    """Return what is printed and written of maps of one seed."""
-    (evaluation,) = evaluations
-
-    def page() -> Page:
-        from aslp_lib.evaluation.report import comparison_page  # loads matplotlib
-
-        return comparison_page(evaluation)
-
-    text = as_table(evaluation.scores, paper.columns(MAIN))
-    return text, paper_table(evaluation, paper), page
-
-
-def _of_seeds(evaluations: Sequence[Evaluation], paper: PaperOptions) -> Output:
-    """Return what is printed and written of maps of several seeds."""
-    from aslp_lib.experiments import tables  # loads torch and pandas
-
-    groups = tables.of_evaluations(evaluations)
-
-    def page() -> Page:
-        from aslp_lib.experiments.report import page_over_seeds  # loads matplotlib
-
-        return page_over_seeds(groups)
-
-    return tables.terminal_text(groups, paper), tables.paper_table(groups, paper), page
 
 
 def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:
@@ -175,11 +151,9 @@ def _content(
 
     Of a single method on a single set, it is the record alone.
     """
-    rows: dict[str, Any] = {}
-    for name, methods in seeds[0].items():
-        rows[name] = {}
-        for label in methods:
-            records = [{**sets[name][label], "notes": notes} for sets in seeds]
-            rows[name][label] = records if len(records) > 1 else records[0]
+    rows: dict[str, dict[str, Any]] = {}
+    for name, label in [(name, label) for name, methods in seeds[0].items() for label in methods]:
+        records = [{**sets[name][label], "notes": notes} for sets in seeds]
+        rows.setdefault(name, {})[label] = records if len(records) > 1 else records[0]
     single = len(seeds) == len(rows) == len(rows[name]) == 1
     return rows[name][label] if single else rows

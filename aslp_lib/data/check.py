@@ -13,18 +13,7 @@ import numpy as np
 from tqdm.contrib.concurrent import thread_map
 
 from aslp_lib.checks import require
-from aslp_lib.data.folders import (
-    LISTS,
-    TEST_SETS,
-    TEXTURES,
-    TRAIN,
-    find_folders,
-    missing_sets,
-    read_lists,
-    refuse_shared_stems,
-    require_sets,
-    without_masks,
-)
+from aslp_lib.data import folders
 from aslp_lib.files import require_exists
 from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
 from aslp_lib.maps.read import (
@@ -37,7 +26,10 @@ from aslp_lib.maps.read import (
     refuse_other_size,
 )
 
-SIZES = {TRAIN.as_posix(): 10553, **{f"Test/{name}": images for name, images in TEST_SETS.items()}}
+SIZES = {
+    folders.TRAIN.as_posix(): 10553,
+    **{f"Test/{name}": images for name, images in folders.TEST_SETS.items()},
+}
 """Number of images of each set of the paper, as published by its authors."""
 
 
@@ -88,18 +80,19 @@ def check_data(
     """
     result = CheckResult()
     require_exists("folder", root, "one with Train/NAME/Image and GT. See docs/own_folders.md.")
-    result.notes = missing_sets(root)
+    result.notes = folders.missing_sets(root)
     train, tests = (
-        {path: _files(path / "Image", result) for path in folders if path.suffix != ".partial"}
-        for folders in (find_folders(root, part) for part in ("Train", "Test"))
+        {path: _files(path / "Image", result) for path in paths if path.suffix != ".partial"}
+        for paths in (folders.find_folders(root, part) for part in ("Train", "Test"))
     )
-    result.attempt(require_sets, root, "Train", train)
+    result.attempt(folders.require_sets, root, "Train", train)
     if not tests:
         result.notes.append(f"no test set in {root / 'Test'}: train needs none, but run does")
-    result.attempt(refuse_shared_stems, train)
-    lists = read_lists(root, {stem for files in train.values() for stem in files}, result.attempt)
+    result.attempt(folders.refuse_shared_stems, train)
+    stems = {stem for files in train.values() for stem in files}
+    lists = folders.read_lists(root, stems, result.attempt)
     if not lists:
-        result.notes.append(f"no {LISTS[''][0]} in {root}: images are held out at random")
+        result.notes.append(f"no {folders.LISTS[''][0]} in {root}: images are held out at random")
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
     level_used = ignore_index is None  # or a mask has a pixel of this grey level
@@ -144,7 +137,7 @@ def _check_set(
     name = _name(folder)
     masks: dict[str, Path] = {}
     result.images[name] = len(images)
-    if not without_masks(folder):
+    if not folders.without_masks(folder):
         masks = _files(folder / "GT", result)
         missing, unused = images.keys() - masks, masks.keys() - images
         result.attempt(refuse, f"images in {folder} without a mask (add it)", missing)
@@ -171,7 +164,7 @@ def _check_set(
     for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
         result.problems += problems
     with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
-    if folder.name == TEXTURES:
+    if folder.name == folders.TEXTURES:
         noun = f"masks of {folder} show an object (textures have none)"
         result.attempt(refuse, noun, with_object)
     elif blank := labels.keys() - with_object:

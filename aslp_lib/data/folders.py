@@ -280,11 +280,8 @@ def missing_sets(root: Path) -> list[str]:
     """
     missing = [name for name in TEST_SETS if not (root / "Test" / name).is_dir()]
     none = len(missing) == len(TEST_SETS) and not (root / TRAIN).is_dir()
-    return (
-        []
-        if none or not missing
-        else [f"not in {root / 'Test'}, so left out: {', '.join(missing)}"]
-    )
+    note = f"not in {root / 'Test'}, so left out: {', '.join(missing)}"
+    return [note] if missing and not none else []
 
 
 def require_sets(root: Path, part: str, sets: Collection[object]) -> None:

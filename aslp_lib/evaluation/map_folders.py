@@ -9,13 +9,7 @@ from types import MappingProxyType
 
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
-from aslp_lib.maps.count import (
-    AS_IT_IS,
-    ReadOptions,
-    count_folders,
-    find_maps,
-    require_ignored,
-)
+from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_folders, find_maps, require_ignored
 from aslp_lib.maps.listing import has_control_characters
 
 MASK_FOLDERS = ("gt", "mask", "masks")

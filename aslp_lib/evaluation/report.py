@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation import figures
+from aslp_lib.evaluation import figures, tables
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import (
-    BOLD,
-    COLUMNS,
-    MAIN,
-    NOISE_FLOOR,
-    PaperOptions,
-    main_table,
-    paper_table,
-)
 from aslp_lib.maps.count import STRETCHED
 from aslp_lib.maps.read import read_map
 from aslp_lib.metrics import SCORES, Score
@@ -33,7 +24,7 @@ if TYPE_CHECKING:
     from aslp_lib.runs import Run
 
 ECE = SCORES["ece"]
-JUDGED = [score for score in MAIN if score.better in ("less", "more")]
+JUDGED = [score for score in tables.MAIN if score.better in ("less", "more")]
 """Scores in which the verdict compares each method with the first one."""
 INTERVALS = (
     "Intervals are 95 % bootstrap intervals over test images, or over groups of images if the set "
@@ -43,37 +34,6 @@ INTERVALS = (
 )
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
-
-
-def comparison(
-    evaluation: Evaluation, name: str
-) -> tuple[dict[str, Interval], dict[str, dict[str, Interval]]]:
-    """Compute the ECE of each method of a set, and each method's differences from the first one.
-
-    >>> import numpy as np
-    >>> from aslp_lib.metrics.counts import Counts
-    >>> counts = Counts.from_map(np.uint8([[255, 204, 51, 0]]), np.uint8([[1, 0, 0, 0]]))
-    >>> set_counts = {"BCE": counts, "ASLP": counts}
-    >>> _, differences = comparison(Evaluation.of({"SOD": set_counts}), "SOD")
-    >>> differences["ASLP"]["ece"]  # a single image has no interval
-    Interval(value=0.0, low=nan, high=nan)
-
-    Args:
-        evaluation: evaluation of all sets.
-        name: name of the set.
-
-    Returns:
-        The ECE by method; and the differences, method minus first method, by method and score. The
-        intervals of differences are paired. They are missing if the two methods have maps of
-        different images.
-    """
-    first, *others = evaluation.counts[name]
-    errors = {label: evaluation.interval(name, label, ECE) for label in (first, *others)}
-    differences = {
-        label: {s.name: evaluation.difference(name, label, first, s) for s in JUDGED}
-        for label in others
-    }
-    return errors, differences
 
 
 def direction(table: Reliability) -> str:
@@ -141,51 +101,60 @@ def comparison_page(evaluation: Evaluation) -> Page:
     Args:
         evaluation: evaluation whose methods are named by their labels.
     """
-    comparisons = {name: comparison(evaluation, name) for name in evaluation.counts}
+    errors = {
+        name: {label: evaluation.interval(name, label, ECE) for label in methods}
+        for name, methods in evaluation.counts.items()
+    }
 
     def value(name: str, label: str, score: Score) -> str:
         if score is ECE:
-            return comparisons[name][0][label].text(score)
+            return errors[name][label].text(score)
         return score.text(evaluation.scores[name][label][score.name])
 
+    def difference(name: str, label: str, score: Score) -> Interval:
+        first = next(iter(evaluation.counts[name]))
+        return evaluation.difference(name, label, first, score)
+
     def change(name: str, label: str, score: Score) -> str:
-        difference = comparisons[name][1][label][score.name]
-        text = difference.text(score, "+")
-        return bold(text) if difference.resolved(score) else text
+        found = difference(name, label, score)
+        text = found.text(score, "+")
+        return bold(text) if found.resolved(score) else text
 
     conclusions: dict[str, list[str]] = {}
     sections = []
     for name, methods in evaluation.counts.items():
-        errors, differences = comparisons[name]
-        tables = reliability_tables(methods, evaluation.bins)
-        sections.append(_section(name, methods, tables))
+        diagrams = reliability_tables(methods, evaluation.bins)
+        sections.append(_section(name, methods, diagrams))
         conclusions[name] = []
-        for label, table in tables.items():
-            chance = ", which chance could explain" if errors[label].low == 0 else ""
-            text = f" {direction(table)}, ECE {errors[label].text(ECE)} %{chance}."
-            if label in differences:
-                text += f" {verdict(next(iter(methods)), differences[label])}"
+        for label, table in diagrams.items():
+            error, first = errors[name][label], next(iter(methods))
+            chance = ", which chance could explain" if error.low == 0 else ""
+            text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
+            if label != first:
+                changes = {score.name: difference(name, label, score) for score in JUDGED}
+                text += f" {verdict(first, changes)}"
             conclusions[name].append(bold(label) + text)
     note = (
-        f"A difference is the method's score minus that of the first one. {INTERVALS} {NOISE_FLOOR}"
+        "A difference is the method's score minus that of the first one. "
+        f"{INTERVALS} {tables.NOISE_FLOOR}"
     )
     everything = [
         [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, *cells in paper_table(evaluation, PaperOptions()).rows(bold)
+        for name, method, *cells in tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
     ]
-    head = ["set", "method", "images", *(score.heading for score in COLUMNS)]
+    head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
     definitions = (
-        f"{BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of max(p, 1 - p), "
-        "pooled pixels of 8-bit maps); OE: its overconfident part, weighted by confidence; F, IoU "
-        "and Dice: means over the images that have foreground. Weighted F needs PySODMetrics (the "
-        "extra saliency)."
+        f"{tables.BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
+        "max(p, 1 - p), pooled pixels of 8-bit maps); OE: its overconfident part, weighted by "
+        "confidence; F, IoU and Dice: means over the images that have foreground. Weighted F needs "
+        "PySODMetrics (the extra saliency)."
     )
     methods = next(iter(evaluation.counts.values()))
     return Page(
         "Calibration report",
         f"Predicted maps of {' and '.join(methods)} on {' and '.join(evaluation.counts)}.",
         conclusions,
-        Table("Main scores", *main_table(evaluation.counts, value, change), note),
+        Table("Main scores", *tables.main_table(evaluation.counts, value, change), note),
         sections,
         more=[Table("All scores", head, everything, definitions)],
     )
@@ -240,15 +209,15 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
     )
 
 
-def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliability]) -> Section:
+def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
     rows = [
         Row(
             {
                 f"reliability {label}": figures.reliability_diagrams(
-                    {label: table}, "", axes_of=tables.values()
+                    {label: table}, "", axes_of=diagrams.values()
                 )
-                for label, table in tables.items()
+                for label, table in diagrams.items()
             },
             "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
             "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
@@ -257,7 +226,7 @@ def _section(name: str, methods: dict[str, Counts], tables: dict[str, Reliabilit
     ]
     together = {}
     if len(methods) > 1:
-        together["calibration errors"] = figures.calibration_errors(tables, name)
+        together["calibration errors"] = figures.calibration_errors(diagrams, name)
     if all(counts.pooled[1].any() for counts in methods.values()):
         together["detection"] = figures.detection_curves(methods, name)
     if together:
@@ -274,10 +243,9 @@ def _recalibrations(run: Run) -> list[str]:
     items = []
     kept = "the network decides as before (where a map is resized, a few edge pixels may not)"
     for variant in run.variants():
-        if variant.recalibration is not None:
-            kind = RECALIBRATIONS[variant.recalibration]
-            fitted = kind.load(run.method(variant.method).recalibration(variant.recalibration))
-            decisions = kept if kind.preserves_decisions else "decisions may change"
+        if (kind := variant.recalibration) is not None:
+            fitted = RECALIBRATIONS[kind].load(run.method(variant.method).recalibration(kind))
+            decisions = kept if fitted.preserves_decisions else "decisions may change"
             items.append(
                 f"Fitted after training, on the validation set, {variant.label}: "
                 f"{fitted.describe()}; {decisions}."

@@ -169,24 +169,21 @@ class Evaluation:
         for name, methods in self.counts.items():
             for method, counts in methods.items():
                 row = self.scores[name][method]
+                found = {
+                    score.name: self.interval(name, method, score)
+                    for score in SCORES.values()
+                    if score.name in self.names and score.better and counts.independent > 1
+                }
+                ends = {
+                    k: (i.low, i.high) if math.isfinite(i.low) else None for k, i in found.items()
+                }
                 records[name][method] = {
                     **{key: value if math.isfinite(value) else None for key, value in row.items()},
                     "images": len(counts),
-                    "intervals": self._ends(name, method),
+                    "intervals": ends,
                     "notes": interval_notes(name, counts),
                 }
         return records
-
-    def _ends(self, name: str, method: str) -> dict[str, tuple[float, float] | None]:
-        """Return the ends of the intervals by score: None if undefined; {} for a single image."""
-        if self.counts[name][method].independent < 2:
-            return {}
-        ends: dict[str, tuple[float, float] | None] = {}
-        for score in SCORES.values():
-            if score.name in self.names and score.better is not None:
-                found = self.interval(name, method, score)
-                ends[score.name] = (found.low, found.high) if math.isfinite(found.low) else None
-        return ends
 
 
 def interval_notes(name: str, counts: Counts) -> list[str]:
@@ -294,12 +291,9 @@ def count_maps(
     missing = {stem for stem, path in paths.items() if not path.is_file()}
     refuse(f"maps of {dataset.name} missing from {maps} (the command predict makes them)", missing)
 
-    def mask(index: int) -> Slabs:
-        return Slabs.of(dataset.mask(index))
-
     return count_files(
         paths,
-        mask,
+        lambda index: Slabs.of(dataset.mask(index)),
         reading,
         ignored=dataset.ignored,
         groups=dataset.fields,

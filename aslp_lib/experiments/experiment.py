@@ -27,27 +27,14 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import require
+from aslp_lib.checks import explained, require
 from aslp_lib.config import SHAPES, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.datasets import DATASETS
 from aslp_lib.data.shapes import SHIFTS, graded
-from aslp_lib.experiments.records import (
-    ESTIMATORS,
-    IDENTITY,
-    NAMES,
-    NONE,
-    OPTIONAL,
-    Data,
-    check_settings,
-    keyed,
-    of_method,
-    read,
-    read_data,
-    save,
-)
+from aslp_lib.experiments import records
 from aslp_lib.files import check_output, locked, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHODS, Hyperparameters
@@ -62,7 +49,7 @@ from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 from aslp_lib.training.recalibrate import recalibrate
 
-NO_RECORDS = pd.DataFrame(columns=IDENTITY)
+NO_RECORDS = pd.DataFrame(columns=records.IDENTITY)
 """Records of an experiment that has not begun."""
 
 
@@ -187,7 +174,7 @@ class Experiment:
         corrupted = (Corrupted(*pair, training.seed) for pair in product(first, self.corruptions))
         return sets | {part.name: part for part in corrupted}
 
-    def data(self) -> Data:
+    def data(self) -> records.Data:
         """Compute the fingerprints of the images and masks that the experiment uses.
 
         All images are read, once per data seed. Corrupted sets are left out, because the sets that
@@ -221,7 +208,7 @@ class Experiment:
         if not path.exists():
             return Run.create(path, training)
         run = Run.open(path)
-        check_settings(path, asdict(training), asdict(run.settings), "--out")
+        records.check_settings(path, asdict(training), asdict(run.settings), "--out")
         return run
 
 
@@ -267,23 +254,23 @@ def collect(
         locked(experiment.path / ".lock", busy.format(experiment.path)),
         locked(target.with_name(f".{target.name}.lock"), busy.format(file)),
     ):
-        known = read(file, experiment.settings) if file.exists() else NO_RECORDS
+        known = records.read(file, experiment.settings) if file.exists() else NO_RECORDS
         data = experiment.data() if known.empty else _joined_data(file, experiment.data())
-        records = NO_RECORDS
-        for new_records in compare(experiment, processes, known, progress=progress):
-            records = pd.concat([records, new_records], ignore_index=True)
-            ordered = in_order(experiment, records, known)
-            save(file, ordered, experiment.settings, experiment.seeds, data)
-    return records
+        found = NO_RECORDS
+        for of_run in compare(experiment, processes, known, progress=progress):
+            found = pd.concat([found, of_run], ignore_index=True)
+            ordered = in_order(experiment, found, known)
+            records.save(file, ordered, experiment.settings, experiment.seeds, data)
+    return found
 
 
-def _joined_data(file: Path, current: Data) -> Data:
+def _joined_data(file: Path, current: records.Data) -> records.Data:
     """Return the data of a file's records and the current data, which must not contradict them.
 
     Raises:
         ValueError: the records were made from images or masks that have changed since.
     """
-    saved = read_data(file)
+    saved = records.read_data(file)
     if not saved:
         raise ValueError(
             f"{file} does not say what images its records were made from; expected fingerprints of "
@@ -305,15 +292,17 @@ def in_order(
         new: new records.
         known: earlier records, which new records of the same maps replace.
     """
-    wanted = product(experiment.trainings, (NONE, *experiment.settings.recalibrate))
+    wanted = product(experiment.trainings, (records.NONE, *experiment.settings.recalibrate))
     order = {
         (configuration.method, json.dumps(_options(training)), kind, training.seed): number
         for number, ((configuration, training), kind) in enumerate(wanted)
     }
-    records = pd.concat([new, known], ignore_index=True)
-    keys = keyed(records).drop_duplicates()
-    places = [order.get(key, len(order)) for key in keys[IDENTITY[:4]].itertuples(False, None)]
-    return records.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
+    joined = pd.concat([new, known], ignore_index=True)
+    keys = records.keyed(joined).drop_duplicates()
+    places = [
+        order.get(key, len(order)) for key in keys[records.IDENTITY[:4]].itertuples(False, None)
+    ]
+    return joined.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
 
 
 def compare(
@@ -356,7 +345,7 @@ def compare(
             experiment.run(configuration, training)  # refuses other settings
         # All known records would be megabytes for every process.
         of_seed = known[known.seed == training.seed]
-        of_run = of_method(of_seed, configuration.method, _options(training))
+        of_run = records.of_method(of_seed, configuration.method, _options(training))
         jobs.append((experiment, configuration, training, of_run))
     bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
     if processes == 1:
@@ -417,18 +406,18 @@ def recorded(
         progress: show progress bars.
     """
     data = training.load_data()
-    sets, kinds = experiment.sets(training, data), (NONE, *experiment.settings.recalibrate)
+    sets, kinds = experiment.sets(training, data), (records.NONE, *experiment.settings.recalibrate)
     asked = pd.MultiIndex.from_product([kinds, sets], names=["recalibration", "set"])
-    records = known.set_index([*asked.names])
-    missing = asked.difference(records.index, sort=False)
+    found = known.set_index([*asked.names])
+    missing = asked.difference(found.index, sort=False)
     if len(missing):
         run = experiment.run(configuration, training)
         with run.held():
             run.check_lists(data)
             run.keep_lists(data)
             new = _missing(run, data, sets, missing, progress)
-        records = pd.concat([records, new.set_index([*asked.names])])
-    return records.loc[asked].reset_index()
+        found = pd.concat([found, new.set_index([*asked.names])])
+    return found.loc[asked].reset_index()
 
 
 def _options(training: Settings) -> dict[str, Any]:
@@ -460,7 +449,7 @@ def _missing(
             write(clock, json.dumps(time.perf_counter() - start))
     seconds = _read_seconds(clock) if clock.exists() else math.nan
     network = load_network(settings, method, folder.weights).to(accelerator_for(settings).device)
-    kinds = [kind for kind in missing.unique("recalibration") if kind != NONE]
+    kinds = [kind for kind in missing.unique("recalibration") if kind != records.NONE]
     if new := [kind for kind in kinds if not folder.recalibration(kind).exists()]:
         recalibrate(network, data, replace(settings, recalibrate=tuple(new)), folder)
     fitted = {kind: RECALIBRATIONS[kind].load(folder.recalibration(kind)) for kind in kinds}
@@ -501,7 +490,7 @@ def _scored(
     rows = {}
     for kind, images in parts.items():
         counts = Counts.of_images(images, groups=dataset.fields)
-        values = scores(counts, BINS, (*NAMES, *ESTIMATORS, *OPTIONAL))
+        values = scores(counts, BINS, (*records.NAMES, *records.ESTIMATORS, *records.OPTIONAL))
         if posterior is not None:
             values["posterior_error"] = errors[kind] / len(counts)
         if not isinstance(dataset, Corrupted) and counts.independent > 1:
@@ -521,12 +510,8 @@ def _read_seconds(path: Path) -> float:
     Raises:
         ValueError: the file does not hold a duration.
     """
-    try:
+    problem = f"{path} does not hold the seconds of a training"
+    with explained(problem, "a number. Remove the file."):
         seconds = round(float(json.loads(path.read_text(encoding="utf-8"))), 2)
         require("it", seconds, 0 <= seconds < math.inf, "a number of at least 0")
         return seconds
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path} does not hold the seconds of a training ({error}); expected a number. Remove "
-            "the file."
-        ) from error

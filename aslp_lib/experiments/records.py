@@ -27,7 +27,7 @@ from typing import Any
 
 import pandas as pd
 
-from aslp_lib.checks import json_object
+from aslp_lib.checks import explained, json_object
 from aslp_lib.config import Settings
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
@@ -40,6 +40,8 @@ ESTIMATORS = ("ece_equal_mass", "ece_debiased", "ece_sweep", "smooth_ece", "ks",
 """Names of other estimators of the calibration error in a record."""
 OPTIONAL = ("ece_floor", "iou", "dice", "ap", "auc")
 """Names of scores that records of earlier versions lack."""
+WRITTEN = "a file that compare wrote. Restore it, or remove it, and compare will make it again."
+"""What is expected of a file of records, for messages."""
 NONE = "none"
 """Recalibration of a network as trained."""
 IDENTITY = ["method", "options", "recalibration", "seed", "set"]
@@ -117,20 +119,21 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
             other settings; the message names the file and what is wrong.
     """
     content = _content(path)
-    records = pd.DataFrame(content["records"])
-    if missing := [name for name in REQUIRED if name not in records]:
-        raise _damaged(path, f"the column {missing[0]} is missing")
-    for column in records.columns.difference([*IDENTITY[:3], "set"]):
-        records[column] = pd.to_numeric(records[column], errors="coerce").astype(float)
-    for column, known in (("method", METHODS), ("recalibration", (NONE, *RECALIBRATIONS))):
-        if unknown := set(map(str, records[column])) - {*known}:
-            raise _damaged(path, f"the {column} {min(unknown)!r} is unknown")
-    if not records.options.map(lambda options: isinstance(options, dict)).all():
-        raise _damaged(path, "the options of a record are no object")
-    records = records.astype({"seed": int, "images": int})
-    if (twice := keyed(records).duplicated()).any():
-        record = records[twice].iloc[0]
-        raise _damaged(path, f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
+    with explained(f"{path} holds no records", WRITTEN):
+        records = pd.DataFrame(content["records"])
+        if missing := [name for name in REQUIRED if name not in records]:
+            raise ValueError(f"the column {missing[0]} is missing")
+        for column in records.columns.difference([*IDENTITY[:3], "set"]):
+            records[column] = pd.to_numeric(records[column], errors="coerce").astype(float)
+        for column, known in (("method", METHODS), ("recalibration", (NONE, *RECALIBRATIONS))):
+            if unknown := set(map(str, records[column])) - {*known}:
+                raise ValueError(f"the {column} {min(unknown)!r} is unknown")
+        if not records.options.map(lambda options: isinstance(options, dict)).all():
+            raise ValueError("the options of a record are no object")
+        records = records.astype({"seed": int, "images": int})
+        if (twice := keyed(records).duplicated()).any():
+            record = records[twice].iloc[0]
+            raise ValueError(f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
     if settings is not None:
         current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
         check_settings(path, current, asdict(content["settings"]), "--results")
@@ -149,7 +152,7 @@ def read_data(path: Path) -> Data:
 
 def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
-    try:
+    with explained(f"{path} holds no records", WRITTEN):
         content = json_object(Path(path).read_text(encoding="utf-8"))
         return {
             "settings": Settings.from_json(json.dumps(content["settings"])),
@@ -159,15 +162,6 @@ def _content(path: Path) -> dict[str, Any]:
                 for row in content.get("data", ())
             },
         }
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from error
-
-
-def _damaged(path: Path, what: str) -> ValueError:
-    return ValueError(
-        f"{path} holds no records ({what}); expected a file that compare wrote. Restore it, or "
-        "remove it, and compare will make it again."
-    )
 
 
 def keyed(records: pd.DataFrame) -> pd.DataFrame:

@@ -9,26 +9,16 @@ import pandas as pd
 from aslp_lib.config import Settings
 from aslp_lib.evaluation.pages import Page, Row, Section, Table, bold
 from aslp_lib.evaluation.tables import COMPARED, NOISE_FLOOR, main_table
+from aslp_lib.experiments import tables
 from aslp_lib.experiments.figures import in_and_under_shift, paired_differences, scores_over_seeds
-from aslp_lib.experiments.tables import (
-    INTERVALS,
-    MEANS,
-    SMALLEST,
-    Compared,
-    Groups,
-    cell,
-    compare_with_first,
-    of_records,
-    sentences,
-)
 from aslp_lib.metrics import Score
 
 NOTE = (
-    f"{MEANS}{INTERVALS}. A difference is the method's score minus that of the first one, paired "
-    "by seed, with Student's 95 % interval. It is resolved, and in bold, if the paired t-test "
-    "rejects a difference of zero, with Holm's correction over the methods. It is equivalent to "
-    f"zero if its interval lies within {SMALLEST} nats or {100 * SMALLEST:.0f} percentage point. "
-    f"{NOISE_FLOOR}"
+    f"{tables.MEANS}{tables.INTERVALS}. A difference is the method's score minus that of the first "
+    "one, paired by seed, with Student's 95 % interval. It is resolved, and in bold, if the paired "
+    "t-test rejects a difference of zero, with Holm's correction over the methods. It is "
+    f"equivalent to zero if its interval lies within {tables.SMALLEST} nats or "
+    f"{100 * tables.SMALLEST:.0f} percentage point. {NOISE_FLOOR}"
 )
 
 
@@ -39,7 +29,7 @@ def experiment_page(records: pd.DataFrame, settings: Settings) -> Page:
         records: the records; the first set is the validation set.
         settings: settings of the experiment.
     """
-    groups = {name: _defined(methods) for name, methods in of_records(records).items()}
+    groups = {name: _defined(methods) for name, methods in tables.of_records(records).items()}
     validation, *tests = groups
     shifts = {}
     for name in tests:
@@ -54,7 +44,7 @@ def experiment_page(records: pd.DataFrame, settings: Settings) -> Page:
     return page._replace(sections=[*page.sections, shifted], settings=settings.to_json())
 
 
-def page_over_seeds(groups: Groups) -> Page:
+def page_over_seeds(groups: tables.Groups) -> Page:
     """Return the report on methods over seeds, each compared with the first one, paired by seed.
 
     Args:
@@ -62,10 +52,10 @@ def page_over_seeds(groups: Groups) -> Page:
             out.
     """
     groups = {name: _defined(methods) for name, methods in groups.items()}
-    compared = {name: compare_with_first(methods) for name, methods in groups.items()}
+    compared = {name: tables.compare_with_first(methods) for name, methods in groups.items()}
 
     def value(name: str, label: str, score: Score) -> str:
-        return cell(score, groups[name][label])
+        return tables.cell(score, groups[name][label])
 
     def change(name: str, label: str, score: Score) -> str:
         if label not in compared[name][score.name]:
@@ -80,7 +70,9 @@ def page_over_seeds(groups: Groups) -> Page:
         f"{len(methods)} methods and recalibrations, "
         f"{max(records.seed.nunique() for records in methods.values())} seeds.",
         {
-            name: [bold(start) + rest for start, rest in sentences(groups[name], compared[name])]
+            name: [
+                bold(start) + rest for start, rest in tables.sentences(groups[name], compared[name])
+            ]
             for name in groups
         },
         Table("Main scores", *main_table(groups, value, change), NOTE),
@@ -94,7 +86,7 @@ def _defined(groups: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {label: rows for label, rows in groups.items() if rows[names].notna().all(axis=None)}
 
 
-def _figures(groups: Mapping[str, pd.DataFrame], compared: Compared, name: str) -> list[Row]:
+def _figures(groups: Mapping[str, pd.DataFrame], compared: tables.Compared, name: str) -> list[Row]:
     """Draw the compared scores of every seed, and their paired differences."""
     rows = []
     for score in COMPARED:
@@ -103,7 +95,7 @@ def _figures(groups: Mapping[str, pd.DataFrame], compared: Compared, name: str) 
         differences = {label: paired for label, (paired, _) in compared[score.name].items()}
         if differences:
             title = f"{name}, minus {next(iter(groups))}"
-            drawn = paired_differences(differences, score, SMALLEST, title)
+            drawn = paired_differences(differences, score, tables.SMALLEST, title)
             figures[f"{score.title} differences"] = drawn
         rows.append(Row(figures, wide=True))
     return rows

@@ -10,12 +10,7 @@ from typing import get_args
 import pandas as pd
 
 from aslp_lib.evaluation.scores import Evaluation
-from aslp_lib.evaluation.tables import (
-    COMPARED,
-    PaperOptions,
-    PaperTable,
-    markdown_table,
-)
+from aslp_lib.evaluation.tables import COMPARED, PaperOptions, PaperTable, markdown_table
 from aslp_lib.experiments.records import by_label
 from aslp_lib.experiments.seed_statistics import Difference, Verdict, difference, holm, verdicts
 from aslp_lib.metrics import SCORES, Score, Visibility

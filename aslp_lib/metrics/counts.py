@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aslp_lib.checks import require, require_one_channel, require_type
+from aslp_lib.checks import explained, require, require_one_channel, require_type
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -401,15 +401,11 @@ class Counts:
         from aslp_lib.tensors import load_tensors
 
         tensors, facts = load_tensors(path)
-        try:
+        expected = "a file that Counts.save wrote. Count the maps again."
+        with explained(f"{path} holds no counts", expected):
             arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
             texts = {name: np.array(texts, dtype=str) for name, texts in facts["texts"].items()}
             return cls(arrays.pop("table"), arrays | texts)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(
-                f"{path} holds no counts ({error}); expected a file that Counts.save wrote. Count "
-                "the maps again."
-            ) from error
 
     @property
     def grey_levels(self) -> int:

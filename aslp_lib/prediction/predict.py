@@ -229,12 +229,11 @@ def _clear_outdated(
     }
     if not any(maps.exists() for maps in made):
         return made
-    whys: Iterator[str] = (
-        provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items()
-    )
-    if not all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
-        whys = iter(["some are missing"])
-    if not (why := next(filter(None, whys), "")):
+    why = "some are missing"
+    if all((maps / f"{stem}.png").is_file() for maps in made for stem in dataset.stems):
+        whys = (provenance.outdated(maps, origin, dataset.stems) for maps, origin in made.items())
+        why = next(filter(None, whys), "")
+    if not why:
         return {}
     print(f"the maps in {next(iter(made))} are made anew: {why}", flush=True)
     for maps in made:

@@ -12,7 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from aslp_lib.checks import json_object, short_repr
+from aslp_lib.checks import explained, json_object, short_repr
 from aslp_lib.config import Settings
 from aslp_lib.data.base import SaliencySet
 from aslp_lib.files import write
@@ -140,16 +140,12 @@ def check_training(
             **{f"{family}.{name}": value for name, value in options.items()},
         }
 
-    try:
+    expected = "those of its training. Restore the file."
+    with explained(f"{weights} has settings that cannot be read", expected):
         trained = identity(json_object(metadata.get("settings", "{}")))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"{weights} has settings that cannot be read ({error}); expected those of its "
-            "training. Restore the file."
-        ) from error
     trained |= {name: metadata[name] for name in ("network", "method") if name in metadata}
-    expected = {"method": method, **identity(json.loads(settings.to_json()))}
-    for name, value in expected.items():
+    asked = {"method": method, **identity(json.loads(settings.to_json()))}
+    for name, value in asked.items():
         if trained.get(name, value) != value:
             raise ValueError(
                 f"{weights} holds the weights of another training, whose {name} is "

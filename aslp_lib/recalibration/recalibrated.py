@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aslp_lib.checks import require, require_one_channel, require_type
 from aslp_lib.recalibration.base import VERSION, Recalibration
-from aslp_lib.tensors import fill, load_tensors, save_tensors
+from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
 PREFIX = "recalibration."
 """Prefix of the names of a recalibration's parameters in a state dict."""
@@ -122,11 +122,7 @@ class Recalibrated(nn.Module):
         try:
             name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
             require("its recalibration", name, name in RECALIBRATIONS, expected)
-            own = {
-                key.removeprefix(PREFIX): tensor
-                for key, tensor in tensors.items()
-                if key.startswith(PREFIX)
-            }
+            own = with_prefix(tensors, PREFIX)
             fitted = RECALIBRATIONS[name].from_tensors(own, metadata)
             recalibrated = cls(network, fitted, select)
         except (ValueError, TypeError, KeyError) as error:

@@ -15,7 +15,7 @@ from aslp_lib.files import write_csv
 from aslp_lib.methods import Method
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.runs import MethodFolder
-from aslp_lib.tensors import load_tensors, save_tensors
+from aslp_lib.tensors import load_tensors, save_tensors, with_prefix
 
 
 @dataclass
@@ -80,15 +80,11 @@ def restore(folder: MethodFolder, settings: Settings, state: TrainingState) -> N
 
 def _fill(tensors: Mapping[str, Tensor], state: TrainingState) -> None:
     """Load tensors; raise an error if they do not fit network, method and optimiser."""
-
-    def part(prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-    state.network.load_state_dict(part("network."))
-    state.method.load_state_dict(part("method."))
+    state.network.load_state_dict(with_prefix(tensors, "network."))
+    state.method.load_state_dict(with_prefix(tensors, "method."))
     parameters = [p for group in state.optimizer.param_groups for p in group["params"]]
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in part("optimizer.").items():
+    for name, tensor in with_prefix(tensors, "optimizer.").items():
         number, key = int(name.split(".")[0]), name.split(".")[1]
         if tensor.shape == parameters[number].shape:
             # The fused step goes through memory in order: moments need their parameter's layout.

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from aslp_lib.evaluation.figures.reliability import describe, name_directions
+from aslp_lib.evaluation.figures.reliability import describe, ece_in_parts, name_directions
 from aslp_lib.evaluation.figures.style import (
     GREY,
     directions,
@@ -55,8 +55,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
         methods.items(), looks(), line_widths(len(methods)), strict=False
     ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
-        over, under = 100 * table.over, 100 * table.under
-        text = f"{label}: ECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
+        text = f"{label}: {ece_in_parts(table)}"
         # Only the legend shows these marks: those of the bins have areas of their own.
         look: Any = {"marker": mark, "markevery": [], "label": plain(text, WIDEST)}
         axis.plot(x, y, line, color=colour, linewidth=width, **look)

@@ -54,10 +54,7 @@ def reliability_diagrams(
     for axis, below, (label, table) in zip(top, bottom, methods.items(), strict=True):
         _draw_reliability(axis, table)
         _draw_errors(below, table)
-        over, under = 100 * table.over, 100 * table.under
-        axis.set_title(
-            f"{plain(label)}\nECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
-        )
+        axis.set_title(f"{plain(label)}\n{ece_in_parts(table)}")
         notes.append(f"{label}: {describe(table)}")
     tables = [*methods.values(), *axes_of]
     lowest = min(np.nanmin(table.accuracy[table.share >= VISIBLE]) for table in tables)
@@ -172,6 +169,12 @@ def name_directions(axis: Axes) -> None:
     words = ("overconfident", 0.98, "top"), ("underconfident", 0.02, "bottom")
     for (word, y, side), colour in zip(words, directions(text=True), strict=True):
         axis.annotate(word, (0.02, y), xycoords="axes fraction", va=side, color=colour)
+
+
+def ece_in_parts(table: Reliability) -> str:
+    """Write the ECE as the sum of its over- and underconfident parts."""
+    over, under = 100 * table.over, 100 * table.under
+    return f"ECE {over + under:.1f} % = {over:.1f} over + {under:.1f} under"
 
 
 def describe(table: Reliability) -> str:
