@@ -8,6 +8,7 @@ from aslp_lib.cli import main
 @pytest.fixture
 def status() -> Callable[[list[str]], int]:
     """The exit status of a command line: `main`'s own, or tyro's, which exits."""
+
     def run(arguments: list[str]) -> int:
         try:
             return main(arguments)
