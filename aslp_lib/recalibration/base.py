@@ -183,7 +183,7 @@ class Recalibration(nn.Module):
     def is_identity(self) -> bool:
         """True if the numbers that only a fit yields are missing."""
         vectors = [getattr(self, name) for name, default in self.defaults.items() if default == ()]
-        return bool(vectors) and not any(map(len, vectors))
+        return len(vectors) > 0 and not any(map(len, vectors))
 
     def identity(self) -> Self:
         """Return an instance of the same method, with the same settings, that changes nothing."""
