@@ -358,5 +358,5 @@ def default_preset(data: str | None = None) -> str:
     embedded = {preset.data: name for name, preset in PRESETS.items() if preset.data in DATASETS}
     if data in embedded:
         return embedded[data]
-    photographs = data is not None or any(Path("Dataset/Train").glob("[!.]*/Image"))
+    photographs = data is not None or any(Path("Dataset", "Train").glob("[!.]*/Image"))
     return "small" if photographs else "demo"

@@ -85,7 +85,8 @@ def parse(words: Sequence[str]) -> Command:
         name, *rest = words = ["run", *words]
     cli = partial(tyro.cli, console_outputs=launch.is_main())
     if name == "--version":
-        print(f"aslp_lib {__version__}" if launch.is_main() else "")
+        if launch.is_main():
+            print(f"aslp_lib {__version__}")
         raise SystemExit(0)
     if name not in (*COMMANDS, *OF_THE_PROGRAM):
         raise ValueError(
@@ -102,7 +103,8 @@ def parse(words: Sequence[str]) -> Command:
     options: dict[str, Any] = {"description": described(name, command.__doc__, PROGRAM)}
     default = command.defaults(words)
     if name in SHORT and {"-h", "--help"}.intersection(rest):
-        print(short_help(name, default or command, PROGRAM) if launch.is_main() else "", end="")
+        if launch.is_main():
+            print(short_help(name, default or command, PROGRAM), end="")
         raise SystemExit(0)
     if default:
         options["default"] = default

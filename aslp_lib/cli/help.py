@@ -11,7 +11,7 @@ from typing import Any
 
 EXAMPLES = {
     "run": (
-        "--preset nuclei        the embedded images of cell nuclei; 5 minutes on 2 cores",
+        "--preset nuclei        the embedded images of cell nuclei",
         "--data DIR --preset small --size 256 --methods bce early_stopping",
     ),
     "train": (
@@ -22,7 +22,10 @@ EXAMPLES = {
         "runs/mine --images photographs --out maps",
         "--official Model_30_Gen.pth --data Dataset --out maps",
     ),
-    "evaluate": ("runs/mine", "runs/mine --no-weighted-f         ten times as fast"),
+    "evaluate": (
+        "runs/mine",
+        "runs/mine --no-weighted-f         without the score that takes longest",
+    ),
     "score": (
         "--maps BCE=maps/bce ASLP=maps/aslp --masks SOD/GT --report comparison.html",
         "--maps volumes --masks labels --volumes --logits --out scores.json",
@@ -64,7 +67,7 @@ def described(name: str, doc: str | None, program: str) -> str:
     <BLANKLINE>
     Examples:
       aslp evaluate runs/mine
-      aslp evaluate runs/mine --no-weighted-f         ten times as fast
+      aslp evaluate runs/mine --no-weighted-f         without the slowest score
     """
     lines = [f"  {program} {name} {words}" for words in EXAMPLES.get(name, ())]
     return "\n".join([inspect.cleandoc(doc or ""), "", *(["Examples:", *lines] if lines else [])])

@@ -294,10 +294,10 @@ mydata/Test/NAME/Image and mydata/Test/NAME/GT. See docs/own_folders.md; train n
     """
     if not sets:
         kind = {"Train": "training", "Test": "test"}[part]
-        set_ = root / part / "NAME"
+        folder = root / part / "NAME"
         raise FileNotFoundError(
-            f"there is no {kind} set in {root / part}; expected folders such as {set_ / 'Image'} "
-            f"and {set_ / 'GT'}. See docs/own_folders.md"
+            f"there is no {kind} set in {root / part}; expected folders such as {folder / 'Image'} "
+            f"and {folder / 'GT'}. See docs/own_folders.md"
             + ("; train needs no test set." if part == "Test" else ".")
         )
 
