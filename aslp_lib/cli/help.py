@@ -24,7 +24,7 @@ EXAMPLES = {
     ),
     "evaluate": (
         "runs/mine",
-        "runs/mine --no-weighted-f         without the score that takes longest",
+        "runs/mine --no-weighted-f         without the slowest score",
     ),
     "score": (
         "--maps BCE=maps/bce ASLP=maps/aslp --masks SOD/GT --report comparison.html",
