@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -31,12 +34,30 @@ class CheckData(Command):
         print(f"{'set':{width}}  images{'  published' if published else ''}")
         for name, images in result.images.items():
             print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>9}".rstrip())
-        for note in result.notes:
-            print(f"note: {note}")
-        for problem in result.problems:
-            print(f"problem: {problem}")
+        for line in [
+            *shortened(f"note: {note}" for note in result.notes),
+            *shortened(f"problem: {problem}" for problem in result.problems),
+        ]:
+            print(line)
         if result.problems:
             raise ValueError(
                 f"{self.root} has problems: {len(result.problems)}; expected none. Correct them."
             )
         print(f"no problems in {self.root}")
+
+
+def shortened(messages: Iterable[str]) -> Iterator[str]:
+    """Yield the first three messages of each kind, and the number of the others.
+
+    Messages of a kind differ only in paths and numbers.
+
+    >>> list(shortened(f"GT/{number}.png is empty" for number in range(60)))[2:]
+    ['GT/2.png is empty', '... and 57 more like this']
+    """
+    kinds = defaultdict(list)
+    for message in messages:
+        kinds[re.sub(r"\S*[/\\]\S*|\d+", "", message)].append(message)
+    for alike in kinds.values():
+        yield from alike[:3]
+        if more := len(alike[3:]):
+            yield f"... and {more} more like this"

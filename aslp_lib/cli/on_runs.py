@@ -51,15 +51,15 @@ def check_files(settings: Settings, data: DataSplits, *, tested: bool = True) ->
 
     Raises:
         FileNotFoundError: there is no test set.
-        ValueError: a header shows that a file cannot be used, or `ignore_index` is no label.
+        ValueError: a header shows that a file cannot be used, the training masks show no object, or
+            `ignore_index` is no label.
     """
     if tested:
         require_sets(Path(settings.data), "Test", data.tests)
     if launch.is_main():
         for part in (data.train, data.validation, *data.tests.values()):
             part.check_files()
-        if settings.ignore_index is not None and data.train.ignored is not None:
-            require_labels(settings.ignore_index, data.train)
+        require_labels(settings.ignore_index if data.train.ignored else None, data.train)
 
 
 def describe(data: DataSplits) -> None:

@@ -18,7 +18,6 @@ from aslp_lib.files import require_exists
 from aslp_lib.maps.listing import SUFFIXES, counted, find_images, other_files, refuse
 from aslp_lib.maps.read import (
     IGNORED,
-    NO_OBJECT,
     OF_A_MASK,
     Grey,
     read_image,
@@ -96,24 +95,26 @@ def check_data(
     part_of = {stem: part for part, stems in lists.items() for stem in stems}
     copies: dict[bytes, list[tuple[str, Path]]] = defaultdict(list)
     level_used = ignore_index is None  # or a mask has a pixel of this grey level
-    object_left = ignore_index is None or not train  # or a training mask shows an object
+    drawn = np.zeros(3)  # numbers of pixels of training masks, see `_check_set`
     for folder, files in (train | tests).items():
         reading = (grey, ignore_index)
-        digests, ignored, objects = _check_set(folder, files, reading, result, progress)
-        object_left |= folder in train and objects
+        digests, pixels = _check_set(folder, files, reading, result, progress)
+        drawn += pixels * (folder in train)
         for stem in sorted(digests):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
             copies[digests[stem]].append((part, files[stem]))
-        if ignored:
+        if pixels[2]:
             level_used = True
-            result.notes.append(f"{_name(folder)}: {ignored:.1%} of the pixels are ignored")
+            share = pixels[2] / pixels.sum()
+            result.notes.append(f"{_name(folder)}: {share:.1%} of the pixels are ignored")
     result.attempt(require, "ignore_index", ignore_index, level_used, OF_A_MASK)
-    result.attempt(require, "ignore_index", ignore_index, object_left, NO_OBJECT)
     if train:
+        place, shown = str(root / "Train"), bool(drawn[1] or not drawn.any())
+        result.attempt(folders.require_object, place, ignore_index, shown)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
         result.attempt(
-            require, f"the number of images in {root / 'Train'}", number, number > 1, expected
+            require, f"the number of images in {place}", number, number > 1, expected
         )
     for same in copies.values():
         if len(same) > 1:
@@ -127,12 +128,12 @@ def _check_set(
     reading: tuple[Grey, int | None],
     result: CheckResult,
     progress: bool,
-) -> tuple[dict[str, bytes], float, bool]:
+) -> tuple[dict[str, bytes], np.ndarray]:
     """Check the files of a set.
 
     Returns:
-        The SHA-256 of the pixels of each readable image, the share of pixels to ignore, and whether
-        a mask shows an object.
+        The SHA-256 of the pixels of each readable image, and the numbers of pixels of the readable
+        masks: background, object, ignored.
     """
     name = _name(folder)
     masks: dict[str, Path] = {}
@@ -169,8 +170,7 @@ def _check_set(
         result.attempt(refuse, noun, with_object)
     elif blank := labels.keys() - with_object:
         result.notes.append(counted(f"masks of {name} are all background", blank))
-    pixels = sum(labels.values(), np.zeros(3))
-    return digests, pixels[2] / max(pixels.sum(), 1), bool(with_object)
+    return digests, sum(labels.values(), np.zeros(3))
 
 
 def _name(folder: Path) -> str:

@@ -314,14 +314,32 @@ def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
     refuse_repeated(f"stems that {names} share (rename the files in one of them)", stems)
 
 
-def require_labels(ignore_index: int, dataset: SaliencySet) -> None:
-    """Raise ValueError unless masks of a set have pixels to ignore, and pixels of the object.
+def require_labels(ignore_index: int | None, dataset: SaliencySet) -> None:
+    """Raise ValueError unless masks show an object and, with `ignore_index`, pixels to ignore.
 
     The masks are read only up to the first of each.
     """
-    for label, expected in ((IGNORED, OF_A_MASK), (1, NO_OBJECT)):
-        found = any((dataset.mask(i) == label).any() for i in range(len(dataset)))
-        require("ignore_index", ignore_index, found, expected)
+
+    def any_mask_has(label: int) -> bool:
+        return any((dataset.mask(i) == label).any() for i in range(len(dataset)))
+
+    if ignore_index is not None:
+        require("ignore_index", ignore_index, any_mask_has(IGNORED), OF_A_MASK)
+    require_object(f"the set {dataset.name}", ignore_index, any_mask_has(1))
+
+
+def require_object(place: str, ignore_index: int | None, found: bool) -> None:
+    """Raise ValueError unless an object was found in the training masks of a place.
+
+    >>> require_object("mydata/Train", None, False)
+    Traceback (most recent call last):
+    ValueError: the number of masks with an object in mydata/Train is 0; expected one or more. \
+Store the object as 255.
+    """
+    if ignore_index is not None:
+        require("ignore_index", ignore_index, found, NO_OBJECT)
+    noun = f"the number of masks with an object in {place}"
+    require(noun, 0, found, "one or more. Store the object as 255.")
 
 
 def without_masks(folder: Path) -> bool:
