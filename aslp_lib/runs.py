@@ -173,7 +173,7 @@ class Run:
         write(self.fingerprints, json.dumps({part.name: part.fingerprints() for part in parts}))
 
     def check_lists(self, data: DataSplits) -> None:
-        """Raise ValueError if images or masks differ from those that the run began with.
+        """Raise ValueError if images, masks or their split differ from those the run began with.
 
         The same error is raised if the file of their fingerprints is damaged.
         """
@@ -183,9 +183,26 @@ class Run:
         with explained(problem, "the file that was written. Restore it."):
             began = json_object(self.fingerprints.read_text(encoding="utf-8"))
             require("it", began, fits(began, dict[str, dict[str, str]]), "an object of objects")
-        for part in (data.train, data.validation):
-            before, since = began.get(part.name, {}), f"{self.path} began"
-            refuse_changed(part.name, before, part.fingerprints(), since, "start a new run")
+        parts = {part.name: part.fingerprints() for part in (data.train, data.validation)}
+        since, remedy = f"{self.path} began", "start a new run"
+        # First without the split, which one file more or less may change in many places.
+        before, after = (
+            {k: v for p in each.values() for k, v in p.items()} for each in (began, parts)
+        )
+        refuse_changed("the training and validation sets", before, after, since, remedy)
+        for name, prints in parts.items():
+            refuse_changed(f"the set {name}", began.get(name, {}), prints, since, remedy)
+
+    def split_sizes(self, data: DataSplits) -> list[int]:
+        """Return the numbers of training and validation images in the lists of the run.
+
+        They are those of `data` if the run has no lists yet.
+        """
+        lists = {part: self.path / f"{part.name}.txt" for part in (data.train, data.validation)}
+        return [
+            len(path.read_text(encoding="utf-8").split("\n")) - 1 if path.exists() else len(part)
+            for part, path in lists.items()
+        ]
 
     @property
     def fingerprints(self) -> Path:

@@ -86,8 +86,31 @@ def test_a_run_knows_its_images_by_their_contents(paper_root, tmp_path, part):
     run.check_lists(paper_layout(paper_root, size=16))
     first, second, *_ = sorted((paper_root / "Train/DUTS-TR" / part).iterdir())
     first.write_bytes(second.read_bytes())
-    with pytest.raises(ValueError, match=f"1 images or masks .* as {first.stem}; expected"):
+    with pytest.raises(ValueError, match=f"images or masks .*: 1, such as {first.stem}; expected"):
         run.check_lists(paper_layout(paper_root, size=16))
+
+
+@pytest.mark.fault
+def test_a_file_more_or_less_counts_once_although_it_moves_the_split(own_root, tmp_path):
+    """Of the 11 images that remain, other ones would be held out."""
+    run = runs.Run.create(tmp_path / "run", Settings())
+    before = paper_layout(own_root, size=16, validation_share=0.5)
+    run.keep_lists(before)
+    for path in [*own_root.glob("Train/*/*/leaves_0002.*")]:
+        path.unlink()
+    after = paper_layout(own_root, size=16, validation_share=0.5)
+    assert len({*after.train.stems} - {*before.train.stems}) > 1
+    with pytest.raises(ValueError, match=r"images or masks .*: 2, such as leaves_0002; expected"):
+        run.check_lists(after)
+    assert run.split_sizes(after) == [6, 6]
+
+
+@pytest.mark.fault
+def test_another_split_of_the_same_images_is_refused(own_root, tmp_path):
+    run = runs.Run.create(tmp_path / "run", Settings())
+    run.keep_lists(paper_layout(own_root, size=16, validation_share=0.5))
+    with pytest.raises(ValueError, match="images or masks of the set train .* start a new run"):
+        run.check_lists(paper_layout(own_root, size=16, validation_share=0.25))
 
 
 @pytest.mark.fault

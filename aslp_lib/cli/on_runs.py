@@ -23,7 +23,7 @@ def open_run(path: Path) -> tuple[Run, DataSplits]:
     """
     run = Run.open(path)
     data = run.settings.load_data()
-    describe(data)
+    describe(data, run)
     check_files(run.settings, data)
     return run, data
 
@@ -62,12 +62,16 @@ def check_files(settings: Settings, data: DataSplits, *, tested: bool = True) ->
         require_labels(settings.ignore_index if data.train.ignored else None, data.train)
 
 
-def describe(data: DataSplits) -> None:
-    """Print the sizes of the sets and the notes on the data, once for all processes."""
+def describe(data: DataSplits, run: Run | None = None) -> None:
+    """Print the sizes of the sets and the notes on the data, once for all processes.
+
+    Args:
+        run: an earlier run, whose lists name its training and validation images.
+    """
+    train, validation = run.split_sizes(data) if run else (len(data.train), len(data.validation))
+    lists = f", by the lists in {run.path}" if run else ""
     sizes = ", ".join(f"{name} ({len(part)})" for name, part in data.tests.items()) or "none"
-    announce(
-        f"{len(data.train)} images to train, {len(data.validation)} to validate; tests: {sizes}"
-    )
+    announce(f"{train} images to train, {validation} to validate{lists}; tests: {sizes}")
     for note in data.notes:
         announce(f"note: {note}")
     if launch.world_size() > 1:

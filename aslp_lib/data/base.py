@@ -177,7 +177,7 @@ class DataSplits:
     Args:
         origin: description of the source, for the user.
         tests: test sets by name.
-        notes: remarks for the user, such as missing sets or a split that was generated.
+        notes: remarks for the user, such as missing sets.
 
     >>> from aslp_lib.data.shapes import shapes
     >>> data = shapes(limit=10)

@@ -113,9 +113,7 @@ def check_data(
         result.attempt(folders.require_object, place, ignore_index, shown)
         number = sum(map(len, train.values()))
         expected = "two or more: one to train, one to validate. Add some."
-        result.attempt(
-            require, f"the number of images in {place}", number, number > 1, expected
-        )
+        result.attempt(require, f"the number of images in {place}", number, number > 1, expected)
     for same in copies.values():
         if len(same) > 1:
             _report_duplicates(same, result)

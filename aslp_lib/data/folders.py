@@ -199,6 +199,7 @@ def paper_layout(
     for folder, own in found.items():
         images |= own
         masks |= {stem: path for stem, path in find_images(folder / "GT").items() if stem in own}
+    place = f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}"
     lists = read_lists(root, images)
     tests, more_notes = paper_tests(root, size, limit=limit, **reading)
     notes += more_notes
@@ -208,11 +209,7 @@ def paper_layout(
         require("validation_share", validation_share, is_default, expected)
     else:
         lists = _split(root, sorted(images), validation_share)
-        notes.append(
-            f"no {LISTS[''][0]} in {root}: split {len(images)} images into {len(lists['train'])} "
-            f"for training and {len(lists['validation'])} for validation; the run's folder keeps "
-            "the lists"
-        )
+        place += ", split at random"
 
     def part(name: str, side: int | None = size, **training: Any) -> Folder:
         selected = {stem: images[stem] for stem in sorted(lists[name])[:limit]}
@@ -220,7 +217,7 @@ def paper_layout(
 
     side = None if augment is not None and augment_at == "image" else size
     return DataSplits(
-        origin=f"{' and '.join(f'Train/{folder.name}' for folder in folders)} in {root}",
+        origin=place,
         train=part("train", side, augment=augment, soft_masks=soft_masks),
         validation=part("validation"),
         tests=tests,

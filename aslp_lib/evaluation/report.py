@@ -188,10 +188,8 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
     from aslp_lib.runs import read_log
 
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
-    subject = (
-        f"{' and '.join(logs)}, trained on {data.origin}: {len(data.train)} images, validated on "
-        f"{len(data.validation)}."
-    )
+    train, validation = run.split_sizes(data)
+    subject = f"{' and '.join(logs)}, trained on {data.origin}: {train} images, validated on {validation}."
     notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
     page = comparison_page(evaluation)
     sections = []

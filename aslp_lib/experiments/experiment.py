@@ -278,7 +278,7 @@ def _joined_data(file: Path, current: records.Data) -> records.Data:
         )
     since, remedy = f"the records in {file} were made", "choose another --out and --results"
     for key, after in current.items():
-        refuse_changed(key[1], saved.get(key, after), after, since, remedy)
+        refuse_changed(f"the set {key[1]}", saved.get(key, after), after, since, remedy)
     return {**saved, **current}
 
 

@@ -19,6 +19,10 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+NO_FILES = 2 * digest(b"")[:8]
+"""Fingerprint of an image and a mask that are missing."""
+
+
 def digests(paths: Mapping[str, Path]) -> dict[str, str]:
     """Compute the digest of each file, by its name, in several threads."""
     with ThreadPoolExecutor() as pool:
@@ -38,16 +42,19 @@ def changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
 def refuse_changed(
     name: str, before: Mapping[str, str], after: Mapping[str, str], since: str, remedy: str
 ) -> None:
-    """Raise ValueError if images or masks of a set were added, removed or changed.
+    """Raise ValueError if images or masks were added, removed or changed.
 
     Args:
-        name: name of the set.
-        before, after: fingerprint of each image and its mask, by stem.
+        name: description of the images, such as "the set SOD".
+        before, after: fingerprint of each image and its mask, by stem, see
+            `SaliencySet.fingerprints`.
         since: what was made or begun with the earlier ones.
         remedy: what to do.
     """
     if stems := changed(before, after):
+        pairs = [[prints.get(stem, NO_FILES) for prints in (before, after)] for stem in stems]
+        files = sum((old[:8] != new[:8]) + (old[8:] != new[8:]) for old, new in pairs)
         raise ValueError(
-            f"{len(stems)} images or masks of the set {name} were added, removed or changed since "
-            f"{since}, such as {stems[0]}; expected the same files. Restore them, or {remedy}."
+            f"images or masks of {name} were added, removed or changed since {since}: {files}, "
+            f"such as {stems[0]}; expected the same files. Restore them, or {remedy}."
         )

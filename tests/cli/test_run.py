@@ -177,7 +177,7 @@ def test_a_run_does_not_go_on_with_other_images_or_settings(elsewhere, paper_roo
     image.rename(f"{image.stem}.bak")
     assert main(["--resume", "runs/small"]) == 1
     error = capsys.readouterr().err
-    assert re.search("images or masks .* since runs/small began, such as DUTS-TR", error)
+    assert re.search("images or masks .* since runs/small began: 2, such as DUTS-TR", error)
     Path(f"{image.stem}.bak").rename(image)
     for others in (["--epochs", "9"], ["--data", "nuclei"]):
         assert main(["--resume", "runs/small", *others]) == 1

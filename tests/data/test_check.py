@@ -10,6 +10,7 @@ from PIL import Image
 from aslp_lib.cli import main
 from aslp_lib.data.check import check_data
 from aslp_lib.data.folders import LISTS, paper_layout
+from aslp_lib.maps.read import stored_size
 
 TRAIN_LIST, VALIDATION_LIST = LISTS["DUTS-TR-"]
 
@@ -46,6 +47,29 @@ def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_pa
     out = capsys.readouterr().out
     assert re.search(r"^Test/SOD +5 +300$", out, re.M)
     assert f"no problems in {paper_root}" in out
+
+
+@pytest.mark.fault
+def test_training_masks_without_an_object_are_refused(own_root, capsys):
+    """A single one that shows it is enough, and the check says each kind of problem three times."""
+    masks = sorted(own_root.glob("Train/*/GT/*"))
+    for path in masks:
+        Image.new("L", stored_size(path)[::-1]).save(path)
+    train = ["train", "--data", str(own_root), "--preset", "demo", "--epochs", "1", "--out"]
+    for command in (["check-data", str(own_root)], [*train, str(own_root.parent / "run")]):
+        assert main(command) == 1
+        assert re.search(
+            "number of masks with an object in .* is 0; expected", "".join(capsys.readouterr())
+        )
+    assert not (own_root.parent / "run").exists()
+    for path in masks[1:]:
+        Image.new("L", (9, 9)).save(path)
+    Image.new("L", stored_size(masks[0])[::-1], 255).save(masks[0])
+    assert main(["check-data", str(own_root)]) == 1
+    printed = capsys.readouterr().out
+    problems = [line for line in printed.splitlines() if line.startswith("problem:")]
+    assert len(problems) == 3 and all("but its mask is 9 x 9" in line for line in problems)
+    assert f"... and {len(masks) - 4} more like this" in printed
 
 
 def spoil_everything(root):

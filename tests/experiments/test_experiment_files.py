@@ -58,7 +58,7 @@ def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name,
     stem = on_files.data()[None, name].popitem()[0]
     folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
     change(folder, stem, kind)
-    with pytest.raises(ValueError, match=f"1 images or masks of the set {name} .* as {stem};"):
+    with pytest.raises(ValueError, match=f"masks of the set {name} .*: 1, such as {stem};"):
         collect(more, file, progress=False)
     assert file.read_bytes() == before and recorded == [0]
 
@@ -69,11 +69,11 @@ def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
     textures = paper_root / "Test/DTD_Texture_500/Image"
     (textures / "banded_0001.jpg").unlink()
     (textures / "banded_0002.jpg").rename(textures / "wavy_0002.jpg")
-    with pytest.raises(ValueError, match=r"3 images .* the set DTD_Texture_500 .* as banded_0001;"):
+    with pytest.raises(ValueError, match=r"the set DTD_Texture_500 .*: 3, such as banded_0001;"):
         collect(on_files, file, progress=False)
     # Those of a set that is not asked for any more are kept, and compared when it is.
     collect(replace(on_files, tested=False), file, progress=False)
-    with pytest.raises(ValueError, match=r"3 images .* the set DTD_Texture_500"):
+    with pytest.raises(ValueError, match=r"the set DTD_Texture_500 .*: 3, such"):
         collect(on_files, file, progress=False)
 
 
