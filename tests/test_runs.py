@@ -109,7 +109,7 @@ def test_a_file_more_or_less_counts_once_although_it_moves_the_split(own_root, t
 def test_another_split_of_the_same_images_is_refused(own_root, tmp_path):
     run = runs.Run.create(tmp_path / "run", Settings())
     run.keep_lists(paper_layout(own_root, size=16, validation_share=0.5))
-    with pytest.raises(ValueError, match="images or masks of the set train .* start a new run"):
+    with pytest.raises(ValueError, match=r"images or masks of the set train .* start a new run"):
         run.check_lists(paper_layout(own_root, size=16, validation_share=0.25))
 
 

@@ -131,7 +131,7 @@ def _notes(seeds: Sequence[Results], sets: Mapping[str, Path]) -> list[str]:
                     nothing = " or no pixel to count" if "ignored" in counts.columns else ""
                     text = f"{label}, seed {seed}" if len(seeds) > 1 else label
                     notes.append(
-                        f"{name}: {missing} masks have no map of {text}{nothing} and are left out"
+                        f"{name}: masks without a map of {text}{nothing}, so left out: {missing}"
                     )
         notes += ignored_notes(name, next(iter(seeds[0][name].values())))
         if len({counts.names for results in seeds for counts in results[name].values()}) > 1:

@@ -304,7 +304,7 @@ def refuse_shared_stems(folders: Mapping[Path, Collection[str]]) -> None:
 
     >>> refuse_shared_stems({Path("Train/a"): ["1", "2"], Path("Train/b"): ["2", "3"]})
     Traceback (most recent call last):
-    ValueError: 1 stems that Train/a and Train/b share (rename the files in one of them): 2
+    ValueError: stems that Train/a and Train/b share (rename the files in one of them): 2
     """
     names = " and ".join(map(str, folders))
     stems = [stem for each in folders.values() for stem in each]

@@ -9,8 +9,15 @@ from types import MappingProxyType
 
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
-from aslp_lib.maps.count import AS_IT_IS, ReadOptions, count_folders, find_maps, require_ignored
-from aslp_lib.maps.listing import has_control_characters
+from aslp_lib.maps.count import (
+    AS_IT_IS,
+    ReadOptions,
+    count_folders,
+    find_files,
+    no_files,
+    require_ignored,
+)
+from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, has_control_characters
 
 MASK_FOLDERS = ("gt", "mask", "masks")
 """Names of mask folders whose parent folder carries the name of the set (`SOD/GT`)."""
@@ -55,6 +62,8 @@ def count_methods(
     for kind, given in (("masks", sets.values()), ("maps", maps), ("valid-masks", valid.values())):
         for folder in given:
             require_exists("folder", folder, f"a folder of {kind}. Correct --{kind}.")
+            if kind != "maps":
+                find_files("masks", folder)
     numbers = {label: len(folders) for label, folders in methods.items()}
     if len(set(numbers.values())) > 1:
         raise ValueError(
@@ -167,9 +176,8 @@ def _add(folders: dict[str, tuple[Path, ...]], name: str, new: tuple[Path, ...],
 
 def _maps(folder: Path, name: str, sets: int) -> Path:
     """Return the folder with a method's maps of one set."""
-    if sets > 1:
-        require_exists("folder", folder / name, "a subfolder named after each set.")
-    if (folder / name).is_dir():
-        return folder / name
-    find_maps(folder)  # raises ValueError if there are none
-    return folder
+    places = [folder / name, folder][: 2 if sets == 1 else 1]
+    for place in places:
+        if place.is_dir() and find_images(place, MAP_SUFFIXES):
+            return place
+    raise no_files("maps", places, folder)

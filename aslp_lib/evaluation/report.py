@@ -189,7 +189,10 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
 
     logs = {METHOD_LABELS[m]: read_log(run.method(m).log) for m in run.settings.methods}
     train, validation = run.split_sizes(data)
-    subject = f"{' and '.join(logs)}, trained on {data.origin}: {train} images, validated on {validation}."
+    subject = (
+        f"{' and '.join(logs)}, trained on {data.origin}: {train} images, "
+        f"validated on {validation}."
+    )
     notes = [*([STRETCHED] if run.settings.min_max_maps else []), *evaluation.notes]
     page = comparison_page(evaluation)
     sections = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from tqdm.auto import tqdm
 
 from aslp_lib.checks import require
-from aslp_lib.maps.listing import MAP_SUFFIXES, find_images, refuse
+from aslp_lib.maps.listing import MAP_SUFFIXES, counted, find_images, refuse
 from aslp_lib.maps.read import IGNORED, NO_OBJECT, OF_A_MASK, Grey, refuse_other_size
 from aslp_lib.maps.slabs import Slabs, open_map, open_mask
 from aslp_lib.maps.write import min_max
@@ -111,10 +111,10 @@ def count_folders(
 
     Raises:
         FileNotFoundError: a folder does not exist.
-        ValueError: there are no maps, stems do not match, files are damaged, or sizes differ; the
-            message names the files.
+        ValueError: there are no maps or masks, stems do not match, files are damaged, or sizes
+            differ; the message names the files.
     """
-    map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks), MAP_SUFFIXES)
+    map_files, mask_files = find_files("maps", Path(maps)), find_files("masks", Path(masks))
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
         refuse(
@@ -123,7 +123,7 @@ def count_folders(
         )
     stems = list(map_files)
     if valid is not None:
-        valid_files = find_images(valid, MAP_SUFFIXES)
+        valid_files = find_files("masks", valid)
         refuse(f"masks in {masks} without a mask in {valid}", {*stems} - valid_files.keys())
     open_file = partial(open_mask, volumes=reading.volumes)
 
@@ -141,19 +141,30 @@ def count_folders(
     return count_files(map_files, mask, reading, ignored=ignored, name=name, progress=progress)
 
 
-def find_maps(folder: Path) -> dict[str, Path]:
-    """Find the maps of a folder: stem -> file, in the order of the stems.
+def find_files(kind: str, folder: Path) -> dict[str, Path]:
+    """Find maps or masks: stem -> file, in the order of the stems.
+
+    Args:
+        kind: "maps" or "masks", for the message.
+        folder: folder of the files.
 
     Raises:
         FileNotFoundError: the folder does not exist.
-        ValueError: there are no maps.
+        ValueError: there are no such files.
     """
-    if not (maps := find_images(folder, MAP_SUFFIXES)):
-        raise ValueError(
-            f"there are no maps in {folder}; expected greyscale images, float TIFFs or arrays: "
-            "STEM.png, STEM.tif, STEM.npy or STEM.npz."
-        )
-    return dict(sorted(maps.items()))
+    if not (files := find_images(folder, MAP_SUFFIXES)):
+        raise no_files(kind, [folder], folder)
+    return dict(sorted(files.items()))
+
+
+def no_files(kind: str, places: Sequence[Path], parent: Path) -> ValueError:
+    """Return an error that names the places without maps or masks, and what `parent` holds."""
+    names = [f"{path.name}{'/' if path.is_dir() else ''}" for path in parent.glob("[!.]*")]
+    return ValueError(
+        f"there are no {kind} in {' or '.join(map(str, places))}; expected greyscale images, float "
+        "TIFFs or arrays: STEM.png, STEM.tif, STEM.npy or STEM.npz. "
+        f"{counted(f'{parent} holds', names or ['nothing'])}."
+    )
 
 
 def count_files(

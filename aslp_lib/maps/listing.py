@@ -132,7 +132,7 @@ def refuse_repeated(noun: str, stems: Iterable[str]) -> None:
 
     >>> refuse_repeated("stems repeated", ["b", "a", "b"])
     Traceback (most recent call last):
-    ValueError: 1 stems repeated: b
+    ValueError: stems repeated: b
     """
     refuse(noun, {stem for stem, n in Counter(stems).items() if n > 1})
 
@@ -142,16 +142,17 @@ def refuse(noun: str, stems: set[str]) -> None:
 
     >>> refuse("images without a mask", {"b", "a"})
     Traceback (most recent call last):
-    ValueError: 2 images without a mask: a, b
+    ValueError: images without a mask: a, b
     """
     if stems:
         raise ValueError(counted(noun, stems))
 
 
 def counted(noun: str, names: Collection[str]) -> str:
-    """Describe a collection by its size, a noun and its first names.
+    """Describe a collection by a noun, its first names and the number of the others.
 
-    >>> counted("stems in both lists", ["c", "a", "b"])
-    '3 stems in both lists: a, b, c'
+    >>> counted("stems in both lists", "gfedcba")
+    'stems in both lists: a, b, c, d, e and 2 more'
     """
-    return f"{len(names)} {noun}: {', '.join(sorted(names)[:5])}{', ...' if len(names) > 5 else ''}"
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return f"{noun}: {', '.join(sorted(names)[:5])}{more}"

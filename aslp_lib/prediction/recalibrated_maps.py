@@ -13,7 +13,7 @@ import torch
 from tqdm.auto import tqdm
 
 from aslp_lib.files import whole_folder, write
-from aslp_lib.maps.count import ReadOptions, count_folders, find_maps, require_ignored
+from aslp_lib.maps.count import ReadOptions, count_folders, find_files, require_ignored
 from aslp_lib.maps.slabs import open_map, write_slabs
 from aslp_lib.maps.write import to_png
 from aslp_lib.metrics.counts import Counts
@@ -113,7 +113,7 @@ def change_maps(
         ValueError: there are no maps, or a map is damaged or coloured; the message names it.
         OSError: `out` exists and is not an empty folder, or it cannot be written.
     """
-    paths = find_maps(maps)
+    paths = find_files("maps", maps)
 
     def write_recalibrated(path: Path) -> str:
         slabs = open_map(path, volumes=reading.volumes, logits=reading.logits)

@@ -102,16 +102,16 @@ def test_maps_and_masks_that_do_not_match(elsewhere, capsys):
     Path("maps/m2.png").unlink()
     assert main(arguments) == 1
     error = capsys.readouterr().err
-    assert "1 masks in SOD/GT without a map in maps (--allow-missing" in error
+    assert "masks in SOD/GT without a map in maps (--allow-missing" in error
     assert "m2" in error
     assert main([*arguments, "--allow-missing"]) == 0
     printed = capsys.readouterr().out
-    assert "SOD: 1 masks have no map of maps and are left out" in printed
+    assert "SOD: masks without a map of maps, so left out: 1" in printed
     assert "different images, so none is paired" in printed
     assert "What changes" not in Path("r.html").read_text()
     Path("SOD/GT/m0.png").unlink()
     assert main([*arguments, "--allow-missing"]) == 1
-    assert "1 maps in maps without a mask in SOD/GT: m0" in capsys.readouterr().err
+    assert "maps in maps without a mask in SOD/GT: m0" in capsys.readouterr().err
     Image.new("L", (12, 9), 140).save("SOD/GT/m0.png")
     assert main([*arguments, "--allow-missing"]) == 1
     assert "SOD/GT/m0.png is not a binary mask" in capsys.readouterr().err
@@ -197,8 +197,10 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
         (["--maps", "A=a/maps,c/maps", "--masks", "SOD/GT"], "there is no folder c/maps"),
         ([*GIVEN, "--scores", "ece", "f1"], "a name in scores is 'f1'; expected one of ece,"),
         ([*GIVEN, "--figures", "file"], r"--figures cannot be written: file/figure\.pdf"),
-        ([*GIVEN, "X"], "expected a subfolder named after each set"),
-        (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
+        ([*GIVEN, "Y=SOD/GT"], r"no maps in a/maps/SOD; expected .* a/maps holds: .*m0\.png"),
+        (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty/SOD or empty; .* holds: noth"),
+        (["--maps", "a", "--masks", "set=SOD/GT"], "no maps in a/set or a; .* a holds: maps/"),
+        ([*GIVEN[:3], "SOD"], "there are no masks in SOD; .* SOD holds: GT/"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "folders of maps or masks are missing"),
         ([*GIVEN, "--bins", "0"], "bins is 0"),

@@ -39,7 +39,7 @@ def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_pa
         "SOD has 5 images; the published set has 300",
         "DUTS-TR has 12 images; the published set has 10553",
         "images are held out at random",
-        f"1 masks of Test/SOD are all background: {mask.stem}",
+        f"masks of Test/SOD are all background: {mask.stem}",
         "are not images: Thumbs.db",
     ):
         assert note in notes
@@ -98,17 +98,17 @@ def spoil_everything(root):
     return [
         rf"{images[0].name} cannot be read.*truncated.*Copy it again",
         rf"{images[1].name} cannot be read",
-        rf"1 images in .*DUTS-TR without a mask \(add it\): {stems[2]}",
-        rf"1 masks in .*DUTS-TR without an image \(add it\): {stems[3]}",
+        rf"images in .*DUTS-TR without a mask \(add it\): {stems[2]}",
+        rf"masks in .*DUTS-TR without an image \(add it\): {stems[3]}",
         rf"{images[4].name} is 40 x 32, but its mask is 9 x 9; .*Resize one",
         rf"{masks[5].name} has colours",
         rf"{masks[6].name} is not a binary mask",
         rf"{masks[7].name} has grey levels 0 to 1 only",
-        rf"1 stems shared by several files in .*Image \(keep one file each\): {stems[8]}",
+        rf"stems shared by several files in .*Image \(keep one file each\): {stems[8]}",
         rf"the same image occurs.*{images[9].name} \(train\), .*copy.jpg \(Test/SOD\); expected it",
-        rf"2 stems of .*Train.txt not in .*: {stems[3]}, ghost|2 stems of .*: ghost, {stems[3]}",
-        rf"1 stems both in {TRAIN_LIST} and {VALIDATION_LIST} .*: {stems[10]}",
-        r"3 masks of .*DTD_Texture_500 show an object",
+        rf"stems of .*Train.txt not in .*: {stems[3]}, ghost|stems of .*: ghost, {stems[3]}",
+        rf"stems both in {TRAIN_LIST} and {VALIDATION_LIST} .*: {stems[10]}",
+        r"masks of .*DTD_Texture_500 show an object",
         r"there is no folder .*NEW/GT; expected",
         r"number of images in .*NEW/Image is 0;",
     ]
@@ -179,7 +179,7 @@ def test_own_folders_that_share_a_stem_or_are_empty(own_root):
             path = own_root / "Train/leaves" / kind / f"{number}.{suffix}"
             shutil.copy(path, own_root / "Train/fruit" / kind)
     (problem,) = check(own_root).problems
-    assert re.search(r"2 stems that .*/fruit and .*/leaves share .*: leaves_0002, leav", problem)
+    assert re.search(r"stems that .*/fruit and .*/leaves share .*: leaves_0002, leav", problem)
     shutil.rmtree(own_root / "Train")
     (problem,) = check(own_root).problems
     assert re.search(r"no training set in .*/Train; .*mydata/Train/NAME/Image and", problem)

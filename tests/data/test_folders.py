@@ -98,12 +98,12 @@ def test_what_is_ambiguous_in_own_folders_is_refused(own_root):
     with pytest.raises(ValueError, match=r"validation_share is 0.2; expected the default, as th"):
         paper_layout(own_root, size=32, validation_share=0.2)
     write_lists(own_root, "fruit_0001", "leaves_0002")
-    pattern = r"2 lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V"
+    pattern = r"lists in .* beside Train.txt and Validation.txt .*: DUTS-TR-Train.txt, DUTS-TR-V"
     with pytest.raises(ValueError, match=pattern):
         paper_layout(own_root, size=32)
     image = own_root / "Train/fruit/Image/fruit_0003.jpg"
     image.rename(image.with_stem("leaves_0004"))
-    with pytest.raises(ValueError, match=r"1 stems that .*fruit and .*leaves share .*: leaves_000"):
+    with pytest.raises(ValueError, match=r"stems that .*fruit and .*leaves share .*: leaves_000"):
         paper_layout(own_root, size=32)
 
 
@@ -131,11 +131,11 @@ BROKEN = {
     ),
     "image without mask": (
         lambda r: (r / TRAIN / "GT" / f"{STEM}.png").unlink(),
-        "1 images of .* without a mask .*: STEM",
+        "images of .* without a mask .*: STEM",
     ),
     "test mask without image": (
         lambda r: next((r / "Test/SOD/Image").iterdir()).unlink(),
-        "1 masks of SOD without an image .*: SOD_",
+        "masks of SOD without an image .*: SOD_",
     ),
     "empty test set": (
         lambda r: [clear(r / "Test/SOD" / kind) for kind in ("Image", "GT")],
@@ -143,12 +143,12 @@ BROKEN = {
     ),
     "two files of one stem": (
         lambda r: (r / TRAIN / "Image" / f"{STEM}.png").touch(),
-        r"1 stems shared by several files in .*Image .*: STEM",
+        r"stems shared by several files in .*Image .*: STEM",
     ),
     "one list only": (lambda r: write_lists(r, STEM, ""), r"no list .*Validation\.txt; .*Add it"),
     "listed but not there": (
         lambda r: write_lists(r, "ghost", STEM),
-        r"1 stems of .*Train\.txt not in .*: ghost",
+        r"stems of .*Train\.txt not in .*: ghost",
     ),
     "in both lists": (lambda r: write_lists(r, STEM, STEM), "both in .*: STEM"),
 }
@@ -197,9 +197,9 @@ def test_a_list_is_in_utf_8_with_a_mark_or_without(tmp_path):
     ("lines", "message"),
     [
         (["", ""], "is empty"),
-        (["77", *map(str, range(300_000))], r"1 stems repeated in .*: 77$"),
+        (["77", *map(str, range(300_000))], r"stems repeated in .*: 77$"),
         *(
-            (["one", place], r"1 lines of .* are not bare file names.*: " + re.escape(place))
+            (["one", place], r"lines of .* are not bare file names.*: " + re.escape(place))
             for place in ("../up", "/etc/passwd", "a/b.jpg", "C:\\b", "..", ".hidden")
         ),
     ],
@@ -222,20 +222,20 @@ def test_names_in_any_script_are_read_and_those_that_are_no_line_refused(tmp_pat
     for odd in ("a\nb", "a\rb", "a\x85b", "a\u2028b", "a\tb", "a\u202eb", "a\udcffb"):
         path = tmp_path / f"{odd}.png"
         path.touch()
-        with pytest.raises(ValueError, match=r"1 files in .* with control characters") as refused:
+        with pytest.raises(ValueError, match=r"files in .* with control characters") as refused:
             find_images(tmp_path)
         assert ascii(odd) in str(refused.value)
         path.unlink()
         if odd[1] in "\x85\u2028\t":
             (tmp_path / "list.txt").write_text(f"{odd}\n", encoding="utf-8")
-            with pytest.raises(ValueError, match=r"1 lines of .* with control characters"):
+            with pytest.raises(ValueError, match=r"lines of .* with control characters"):
                 read_list(tmp_path / "list.txt")
 
 
 @pytest.mark.fault
 def test_the_name_of_a_set_can_be_printed(paper_root):
     (paper_root / "Test/SOD").rename(paper_root / "Test" / "S\u202eDO")
-    with pytest.raises(ValueError, match=r"1 folders in .*Test with control.*S\\u202eDO"):
+    with pytest.raises(ValueError, match=r"folders in .*Test with control.*S\\u202eDO"):
         paper_tests(paper_root, 32)
 
 

@@ -82,7 +82,7 @@ def test_arrays_may_have_any_ignored_label(folders, ignored):
 def test_an_image_whose_pixels_are_all_ignored_is_left_out(folders, capsys):
     picture(np.full((12, 15), 255, np.uint8)).save("voc/0.png")
     assert main([*SCORE, "voc", "--ignore-index", "255"]) == 0
-    assert "1 masks have no map of maps or no pixel to count and are left out" in (
+    assert "masks without a map of maps or no pixel to count, so left out: 1" in (
         capsys.readouterr().out
     )
     assert json.loads(Path("scores.json").read_text())["images"] == 4
@@ -159,7 +159,7 @@ def test_a_valid_mask_of_another_size_or_none_is_named(folders):
     ):
         count_folders(Path("maps"), Path("masks"), valid=Path("valid"), progress=False)
     Path("valid/3.png").unlink()
-    with pytest.raises(ValueError, match="1 masks in masks without a mask in valid: 3"):
+    with pytest.raises(ValueError, match="masks in masks without a mask in valid: 3"):
         count_folders(Path("maps"), Path("masks"), valid=Path("valid"), progress=False)
 
 

@@ -125,7 +125,7 @@ MISTAKES = {
     "two of a stem": (
         [],
         lambda _, images: (images / "garden_0001.png").touch(),
-        "1 stems shared by several files in .*: garden_0001",
+        "stems shared by several files in .*: garden_0001",
     ),
     "exists": ([], fill, "--out exists: .*out; expected a new or an empty folder"),
     "no folder": ([], lambda _, images: shutil.rmtree(images), "there is no folder .*Image"),
