@@ -51,6 +51,7 @@ def evaluate(
         announce("note: nothing says what the maps were made with: they are taken as they are")
     from aslp_lib.evaluation.report import run_page  # loads matplotlib
 
+    print(f"scores: {run.metrics}, {run.metrics.with_suffix('.csv')}")
     paper.publish(
         paper_table(evaluation, paper), lambda: run_page(run, data, evaluation), run.report
     )

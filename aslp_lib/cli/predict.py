@@ -116,6 +116,8 @@ class Predict(Command):
 
 
 def predict_methods(run: Run, data: DataSplits) -> None:
-    """Predict the maps of every method of a trained run."""
+    """Predict the maps of every method of a trained run, and print where they are."""
     for method in run.settings.methods:
         predict_run(run.settings, data, method, run.method(method))
+    folders = ", ".join(str(run.maps(variant, "")) for variant in run.variants())
+    announce(f"maps of {', '.join(data.tests)}: {folders}")

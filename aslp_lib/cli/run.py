@@ -90,6 +90,9 @@ class Train(Configured):
                 self.steps(run, data)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(f"continue with --resume {run.path}") from None
+        if not self.tested:
+            more = f"; evaluate {run.path}" if data.tests else " --images DIR --out DIR"
+            announce(f"next: predict {run.path}{more}")
 
     def _check(self, run: Run, data: DataSplits) -> None:
         """Check the data of a resumed run, and print what will be done."""

@@ -103,6 +103,8 @@ class Score(Command):
                 drawn = report.comparison_page(evaluations[0])
             return drawn._replace(notes=notes, appendix=[report.folders_table(methods, sets)])
 
+        if self.out is not None:
+            print(f"scores: {self.out}")
         self.paper.publish(table, page, self.report)
 
     def _names(self) -> set[str]:

@@ -86,7 +86,7 @@ def check_data(
     )
     result.attempt(folders.require_sets, root, "Train", train)
     if not tests:
-        result.notes.append(f"no test set in {root / 'Test'}: train needs none, but run does")
+        result.notes.append(f"no test set in {root / 'Test'}: {folders.WITHOUT_TEST_SETS}")
     result.attempt(folders.refuse_shared_stems, train)
     stems = {stem for files in train.values() for stem in files}
     lists = folders.read_lists(root, stems, result.attempt)

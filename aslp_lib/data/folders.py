@@ -49,6 +49,8 @@ TEST_SETS = {
     TEXTURES: 500,
 }
 """Number of images of each test set of the paper, as published by its authors."""
+WITHOUT_TEST_SETS = "train needs none, and neither does predict RUN --images DIR --out DIR"
+"""What can be done without test sets, for messages."""
 VALIDATION_SHARE = 1000 / 10553
 """Share of DUTS-TR that the authors use for validation."""
 
@@ -287,7 +289,8 @@ def require_sets(root: Path, part: str, sets: Collection[object]) -> None:
     >>> require_sets(Path("mydata"), "Test", [])
     Traceback (most recent call last):
     FileNotFoundError: there is no test set in mydata/Test; expected folders such as \
-mydata/Test/NAME/Image and mydata/Test/NAME/GT. See docs/own_folders.md; train needs no test set.
+mydata/Test/NAME/Image and mydata/Test/NAME/GT. See docs/own_folders.md; train needs none, and \
+neither does predict RUN --images DIR --out DIR.
     """
     if not sets:
         kind = {"Train": "training", "Test": "test"}[part]
@@ -295,7 +298,7 @@ mydata/Test/NAME/Image and mydata/Test/NAME/GT. See docs/own_folders.md; train n
         raise FileNotFoundError(
             f"there is no {kind} set in {root / part}; expected folders such as {folder / 'Image'} "
             f"and {folder / 'GT'}. See docs/own_folders.md"
-            + ("; train needs no test set." if part == "Test" else ".")
+            + (f"; {WITHOUT_TEST_SETS}." if part == "Test" else ".")
         )
 
 

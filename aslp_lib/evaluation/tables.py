@@ -358,6 +358,7 @@ class PaperOptions:
                 write_csv(path, *table.csv())
             else:
                 write(path, table.markdown() if path.suffix == ".md" else table.latex())
+            print(f"table: {path}")
         if report is not None or self.figures is not None:
             from aslp_lib.evaluation.pages import write_figures, write_page  # loads matplotlib
 

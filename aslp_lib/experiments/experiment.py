@@ -274,7 +274,7 @@ def _joined_data(file: Path, current: records.Data) -> records.Data:
     if not saved:
         raise ValueError(
             f"{file} does not say what images its records were made from; expected fingerprints of "
-            "every set. Choose another --results, or remove the file."
+            "every set. Choose another --out or --results, or remove the file."
         )
     since, remedy = f"the records in {file} were made", "choose another --out and --results"
     for key, after in current.items():

@@ -136,7 +136,7 @@ def read(path: Path, settings: Settings | None = None) -> pd.DataFrame:
             raise ValueError(f"{record.method}, seed {record.seed}, {record['set']} occurs twice")
     if settings is not None:
         current = {name: value for name, value in asdict(settings).items() if name not in COMMON}
-        check_settings(path, current, asdict(content["settings"]), "--results")
+        check_settings(path, current, asdict(content["settings"]), "--out or --results")
     return records
 
 
@@ -289,7 +289,7 @@ def check_settings(
 
     >>> check_settings(Path("all"), {"epochs": 2}, {"epochs": 1, "size": 16}, "--out")
     Traceback (most recent call last):
-    ValueError: all was made with another epochs; expected the same settings. Choose another \
+    ValueError: all was made with other settings: epochs; expected the same. Choose another \
 --out, or remove it.
 
     Args:
@@ -300,6 +300,6 @@ def check_settings(
     """
     if names := sorted(name for name in current if current[name] != earlier.get(name)):
         raise ValueError(
-            f"{path} was made with another {', '.join(names)}; expected the same settings. Choose "
+            f"{path} was made with other settings: {', '.join(names)}; expected the same. Choose "
             f"another {flag}, or remove it."
         )

@@ -88,7 +88,7 @@ def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_ro
     assert (out / "bce" / "weights.safetensors").read_bytes() == weights
     for command in (["--resume", str(out)], ["evaluate", str(out)], ["predict", str(out)]):
         assert main(command) == 1
-        assert "train needs no test set" in capsys.readouterr().err
+        assert "train needs none, and neither" in capsys.readouterr().err
     for part, stems in zip(("Train", "Validation"), split, strict=True):
         (own_root / f"{part}.txt").write_text(stems)
     words[-2:], words[words.index(str(out))] = [], f"{out}-of-lists"

@@ -202,7 +202,7 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     first = collect(replace(elsewhere, seeds=1), file, progress=False)
     same(first, known[: len(known) // 2])
     same(read(file), known)  # nothing is lost that was not asked for
-    with pytest.raises(ValueError, match=r"another epochs; .* another --results"):
+    with pytest.raises(ValueError, match=r"settings: epochs; .* another --out or --results"):
         read(file, replace(SETTINGS, epochs=2))
 
 
