@@ -7,7 +7,7 @@ import json
 import math
 import types
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from reprlib import Repr
@@ -47,22 +47,24 @@ def require(name: str, value: object, valid: bool, expected: str) -> None:
         raise ValueError(f"{name} is {short_repr(value)}; expected {expected}")
 
 
-def suggestion(word: str, labels: Mapping[str, str]) -> str:
-    """Return " Did you mean NAME?" for the name that a misspelt word may stand for, or "".
+def require_name(noun: str, name: object, known: Collection[str]) -> None:
+    """Raise ValueError unless a name is known; the message suggests one for a misspelt name.
 
-    >>> suggestion("ASLP", {"bce": "BCE", "calibration": "ASLP (MC)"})
-    ' Did you mean calibration?'
-    >>> suggestion("trainn", {"run": "", "train": ""})
-    ' Did you mean train?'
+    In a registry whose entries have labels, people may have written a label instead.
 
-    Args:
-        word: the word, which is not a name.
-        labels: each name with its label, which people may write instead.
+    >>> require_name("the command", "trainn", ["run", "train"])
+    Traceback (most recent call last):
+    ValueError: the command is 'trainn'; expected one of run, train. Did you mean train?
     """
-    names = {text.lower(): name for name, label in labels.items() for text in (label, name) if text}
-    begins = [text for text in names if text.startswith(word.lower())]
-    close = begins or difflib.get_close_matches(word.lower(), names, n=1)
-    return f" Did you mean {names[close[0]]}?" if close and word else ""
+    if isinstance(name, str) and name in known:
+        return
+    entries = known if isinstance(known, Mapping) else {}
+    labels = {str(getattr(entries.get(key), "label", key)).lower(): key for key in known}
+    texts, word = labels | {key.lower(): key for key in known}, str(name).lower()
+    begins = [text for text in texts if text.startswith(word)]
+    close = begins or difflib.get_close_matches(word, texts, n=1)
+    meant = f" Did you mean {texts[close[0]]}?" if close and word else ""
+    require(noun, name, False, f"one of {', '.join(known)}.{meant}")
 
 
 def require_type(name: str, value: object, kind: type, expected: str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import torch
 import tyro.conf
 
-from aslp_lib.checks import check_names, check_types, json_object, require, suggestion
+from aslp_lib.checks import check_names, check_types, json_object, require, require_name
 from aslp_lib.data.base import DataSplits, SizeOf
 from aslp_lib.data.datasets import DATASETS, load
 from aslp_lib.data.folders import VALIDATION_SHARE
@@ -62,12 +62,8 @@ def require_names(setting: str, names: Iterable[object]) -> None:
     Traceback (most recent call last):
     ValueError: methods is 'ASLP'; expected one of bce, ... Did you mean calibration?
     """
-    registry = REGISTRIES[setting]
-    labels = {name: str(getattr(kind, "label", "")) for name, kind in registry.items()}
     for name in names:
-        known = isinstance(name, str) and name in registry
-        meant = suggestion(name, labels) if isinstance(name, str) else ""
-        require(setting, name, known, f"one of {', '.join(registry)}.{meant}")
+        require_name(setting, name, REGISTRIES[setting])
 
 
 @dataclass(frozen=True)

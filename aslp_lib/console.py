@@ -7,8 +7,9 @@ import io
 import os
 import select
 import sys
+import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -20,6 +21,9 @@ NOBODY_READS = (errno.EPIPE, errno.EIO)
 def run(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit status; print a user's mistake as one line.
 
+    A RuntimeWarning, such as that of a recalibration whose parameter is at the end of its range, is
+    printed as a note.
+
     Printing never stops the command: characters that the output's encoding lacks are escaped, and
     output to a closed stream, to a pipe without a reader or to a full disk is discarded.
 
@@ -28,6 +32,7 @@ def run(command: Callable[[], int | None]) -> int:
         1 if its standard output is incomplete because of an error such as a full disk.
     """
     _prepare_streams()
+    warnings.formatwarning = _formatted
     try:
         return command() or _report_loss()
     except KeyboardInterrupt as stop:
@@ -36,6 +41,15 @@ def run(command: Callable[[], int | None]) -> int:
     except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+
+
+_with_line = warnings.formatwarning
+
+
+def _formatted(message: Warning | str, category: type[Warning], *place: Any) -> str:
+    if category is RuntimeWarning:
+        return f"note: {message}\n"
+    return _with_line(message, category, *place)
 
 
 class _Output(io.FileIO):

@@ -105,3 +105,21 @@ def test_a_mistake_is_a_line_and_a_status(capsys, error, status, told):
     assert told in capsys.readouterr().err
     with pytest.raises(KeyError):  # an error of ours is a traceback
         console.run(lambda: {}["x"])
+
+
+def test_a_warning_about_the_data_is_a_note_without_a_line_of_code():
+    """Other warnings, such as of outdated calls, still name the line."""
+    code = """
+import sys, warnings
+from aslp_lib import console
+
+def command():
+    warnings.warn("no temperature minimises the NLL", RuntimeWarning)
+    warnings.warn("outdated", FutureWarning)
+
+sys.exit(console.run(command))
+"""
+    result = run(code, stderr=subprocess.PIPE, text=True)
+    note, other, *_ = result.stderr.splitlines()
+    assert result.returncode == 0 and note == "note: no temperature minimises the NLL"
+    assert other.endswith("FutureWarning: outdated")

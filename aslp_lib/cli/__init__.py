@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import tyro
 
 from aslp_lib import __version__, console
-from aslp_lib.checks import suggestion
+from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.help import SHORT, described, short_help
 from aslp_lib.training import launch
@@ -88,11 +88,8 @@ def parse(words: Sequence[str]) -> Command:
         if launch.is_main():
             print(f"aslp_lib {__version__}")
         raise SystemExit(0)
-    if name not in (*COMMANDS, *OF_THE_PROGRAM):
-        raise ValueError(
-            f"there is no command {name}; expected one of {', '.join(COMMANDS)}."
-            f"{suggestion(name, dict.fromkeys(COMMANDS, ''))}"
-        )
+    if name not in OF_THE_PROGRAM:
+        require_name("the command", name, COMMANDS)
     if name not in COMMANDS:  # tyro prints help on all commands, and exits.
         choices = [Annotated[kind(name), tyro.conf.subcommand(name)] for name in COMMANDS]
         one_of: Any = Annotated[reduce(or_, choices), tyro.conf.arg(name="")]

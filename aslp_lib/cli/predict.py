@@ -12,13 +12,14 @@ import tyro
 from aslp_lib import networks
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
-from aslp_lib.config import PRESETS, RecalibrationName
+from aslp_lib.config import PRESETS
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests, require_sets
 from aslp_lib.files import check_new_folder
 from aslp_lib.maps.listing import IMAGE_SUFFIXES, counted, other_files
 from aslp_lib.maps.read import Grey
 from aslp_lib.prediction.predict import predict, predict_images, predict_run
+from aslp_lib.recalibration import RECALIBRATIONS
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed
 from aslp_lib.training.batches import accelerator_for
@@ -44,7 +45,7 @@ class Predict(Command):
     (OUT/SET/STEM.png)."""
     method: str | None = None
     """Training method of the run whose network predicts the images. None: each method."""
-    recalibration: RecalibrationName | None = None
+    recalibration: Annotated[str | None, tyro.conf.arg(metavar="|".join(RECALIBRATIONS))] = None
     """Recalibration that was fitted after the run's training, to apply to the maps of the images,
     which are then OUT/METHOD+RECALIBRATION/STEM.png."""
     floats: bool = False

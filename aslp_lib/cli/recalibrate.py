@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import tyro
 
+from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.files import check_new_folder, check_output
 from aslp_lib.maps.count import FileOptions, ReadOptions
@@ -15,17 +16,12 @@ from aslp_lib.metrics.calibration import ece, nll
 from aslp_lib.prediction.recalibrated_maps import ON_MAPS, change_maps, fit_on_maps
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 
-if TYPE_CHECKING:
-    Kind = str
-else:
-    Kind = Literal[ON_MAPS]
-
 
 @dataclass(frozen=True)
 class Recalibrate(Command):
     """Fit a recalibration on maps of labelled images, and apply it to other maps."""
 
-    kind: Kind = "temperature_scaling"
+    kind: Annotated[str, tyro.conf.arg(metavar="|".join(ON_MAPS))] = "temperature_scaling"
     """Recalibration method."""
     fit_maps: tuple[Path, ...] = ()
     """Folders of maps of images that the network was not trained on: 8-bit greyscale images, or
@@ -47,6 +43,7 @@ class Recalibrate(Command):
     files: Annotated[FileOptions, tyro.conf.arg(name="")] = FileOptions()  # noqa: RUF009 - it is frozen
 
     def __call__(self) -> None:
+        require_name("--kind", self.kind, ON_MAPS)
         if (self.maps is None) != (self.out is None):
             raise ValueError(
                 f"only {'--out' if self.maps is None else '--maps'} is given; expected both --maps "

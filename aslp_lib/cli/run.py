@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 import tyro
 
 from aslp_lib import networks
+from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
@@ -45,10 +46,10 @@ class Configured(Command):
         """Return the command with the preset that the words name, or that of the data they name.
 
         Both are read before tyro parses the words, because the preset determines the defaults of
-        the other flags. An unknown preset is left for tyro to refuse.
+        the other flags.
 
         Raises:
-            ValueError: a method, recalibration or network is unknown.
+            ValueError: a preset, method, recalibration or network is unknown.
         """
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--preset", nargs="?")
@@ -58,8 +59,8 @@ class Configured(Command):
         arguments, _ = parser.parse_known_args(words)
         for setting in REGISTRIES:  # tyro would refuse a wrong name without a suggestion
             require_names(setting, getattr(arguments, setting))
-        known = arguments.preset in PRESETS
-        preset = arguments.preset if known else default_preset(arguments.data)
+        preset = arguments.preset or default_preset(arguments.data)
+        require_name("--preset", preset, PRESETS)
         return cls(preset, PRESETS[preset])
 
     def announce_start(self, data: DataSplits, place: str) -> None:

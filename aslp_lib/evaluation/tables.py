@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_name
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.files import check_output, write, write_csv
 from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
@@ -325,7 +325,7 @@ class PaperOptions:
     def require_among(self, known: Collection[str]) -> None:
         """Raise ValueError unless all scores are among the known ones."""
         for name in self.scores:
-            require("a name in scores", name, name in known, f"one of {', '.join(known)}.")
+            require_name("a name in scores", name, known)
 
     def check(self) -> None:
         """Check before a long computation that the files can be written; see `check_output`."""

@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-from aslp_lib.checks import explained, require
+from aslp_lib.checks import explained, require, require_name
 from aslp_lib.config import SHAPES, Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.corrupted import Corrupted
@@ -136,7 +136,7 @@ class Experiment:
         require("seeds", self.seeds, self.seeds >= 1, "at least 1")
         for field_, known in (("corruptions", CORRUPTIONS), ("shifts", SHIFTS)):
             for name in getattr(self, field_):
-                require(f"a name in {field_}", name, name in known, f"one of {', '.join(known)}.")
+                require_name(f"a name in {field_}", name, known)
         possible = not self.shifts or self.settings.data == SHAPES
         expected = f"{SHAPES!r}, which shifts need. Leave --shifts out, or use these data."
         require("data", self.settings.data, possible, expected)

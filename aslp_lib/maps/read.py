@@ -536,7 +536,7 @@ def _orientation(image: ImageFile) -> int:
 def decoding(
     path: Path,
     kind: str = "an image",
-    expected: str = "a JPEG or PNG. Copy it again from its source.",
+    expected: str = "a JPEG, PNG, TIFF, GIF or WebP. Copy it again from its source.",
 ) -> Iterator[None]:
     """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
 

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from aslp_lib import networks
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_name
 from aslp_lib.config import Settings
 from aslp_lib.data.base import DataSplits, SaliencySet
 from aslp_lib.data.folders import Folder
@@ -149,14 +149,16 @@ def predict_images(
     Raises:
         FileNotFoundError: there is no folder `images`; training has not finished, or the
             recalibration was not fitted.
-        ValueError: the run has no such method, there are no images, or a file is damaged; the
-            message names it.
+        ValueError: the run has no such method, there is no such recalibration, there are no
+            images, or a file is damaged; the message names it.
         OSError: `out` exists and is not an empty folder, or it cannot be written.
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     methods = run.settings.methods
-    known = method is None or method in methods
-    require("the method", method, known, f"one of the run's, {', '.join(methods)}")
+    if method is not None:
+        require_name("the method", method, methods)
+    if recalibration is not None:
+        require_name("the recalibration", recalibration, RECALIBRATIONS)
     paths = find_images(images, IMAGE_SUFFIXES)
     suffixes = f"files with the suffix {', '.join(IMAGE_SUFFIXES)}. Choose another folder."
     require(f"the number of images in {images}", len(paths), bool(paths), suffixes)

@@ -58,7 +58,8 @@ def table_of(file):
 def test_anyone_s_maps_are_scored(elsewhere, capsys):
     oracle = scores(write_set(["maps"], "SOD/GT")["maps"])
     assert main([*ONE, "--out", "new/one/scores.json"]) == 0  # a folder that is not there yet
-    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["SOD", "maps"]
+    *_, row, last = capsys.readouterr().out.splitlines()
+    assert row.split()[:2] == ["SOD", "maps"] and last == "scores: new/one/scores.json"
     row = written("new/one/scores.json")
     assert row["images"] == 4
     assert row["intervals"].keys() == oracle.keys() - {"ece_floor"}

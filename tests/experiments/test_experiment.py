@@ -243,7 +243,7 @@ def test_two_at_a_time_are_as_one_after_another(finished, tmp_path):
 def test_other_settings_are_refused_before_anything_is_trained(finished):
     asked, _ = finished
     other = Experiment(asked.path, replace(SETTINGS, epochs=2, learning_rate=0.1), seeds=3)
-    with pytest.raises(ValueError, match=r"another epochs, learning_rate; .* another --out"):
+    with pytest.raises(ValueError, match=r"settings: epochs, learning_rate; .* another --out"):
         done(other)
     assert not (asked.path / "bce" / "seed-2").exists()
     with pytest.raises(ValueError, match="seeds is 0"):

@@ -105,7 +105,7 @@ def fill(run: Run, images: Path) -> None:
 
 
 MISTAKES = {
-    "method": (["--method", "focal"], None, "the method is 'focal'; expected one of .*, bce"),
+    "method": (["--method", "focal"], None, "the method is 'focal'; expected one of bce, "),
     "not fitted": (
         ["--recalibration", "isotonic"],
         None,
@@ -121,7 +121,12 @@ MISTAKES = {
         lambda _, images: [path.unlink() for path in images.iterdir()],
         "the number of images in .*Image is 0; expected files with the suffix .jpg",
     ),
-    "damaged": ([], cut, "garden_0001.jpg cannot be read: it is damaged"),
+    "misspelt": (["--recalibration", "isotnic"], None, "Did you mean isotonic?"),
+    "damaged": (
+        [],
+        cut,
+        "garden_0001.jpg cannot be read: .* expected a JPEG, PNG, TIFF, GIF or We",
+    ),
     "two of a stem": (
         [],
         lambda _, images: (images / "garden_0001.png").touch(),
