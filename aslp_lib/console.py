@@ -32,7 +32,7 @@ def run(command: Callable[[], int | None]) -> int:
         1 if its standard output is incomplete because of an error such as a full disk.
     """
     _prepare_streams()
-    warnings.formatwarning = _formatted
+    warnings.formatwarning = _formatted  # type: ignore[assignment]
     try:
         return command() or _report_loss()
     except KeyboardInterrupt as stop:

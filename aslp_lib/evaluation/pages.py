@@ -122,7 +122,7 @@ def write_page(path: Path, page: Page) -> None:
     write(path, text)
 
 
-def write_figures(folder: Path, page: Page, suffix: Literal["pdf", "svg", "png"]) -> None:
+def write_figures(folder: Path, page: Page, suffix: Literal["pdf", "svg", "png"]) -> set[str]:
     """Write the figures of a page as `FOLDER/SECTION-NAME.SUFFIX`, replacing earlier ones.
 
     >>> from tempfile import TemporaryDirectory
@@ -130,24 +130,28 @@ def write_figures(folder: Path, page: Page, suffix: Literal["pdf", "svg", "png"]
     >>> sections = [Section("SOD", [Row(figures_by_name)])]
     >>> page = Page("Report", "", {}, Table("Scores", [], []), sections)
     >>> with TemporaryDirectory() as folder:
-    ...     write_figures(Path(folder), page, "svg")
-    ...     [path.name for path in Path(folder).iterdir()]
-    ['SOD-images-A-B.svg']
+    ...     written = write_figures(Path(folder), page, "svg")
+    ...     written, written == {path.name for path in Path(folder).iterdir()}
+    ({'SOD-images-A-B.svg'}, True)
 
     Args:
         folder: the folder, which is created if it is missing.
         page: the page.
         suffix: format of the files.
+
+    Returns:
+        The names of the files.
     """
-    names: set[str] = set()
+    names: dict[str, str] = {}
     for section in page.sections:
         for title, figure in (pair for row in section.rows for pair in row.figures.items()):
             # Titles contain names of sets and methods, which may be long or have any characters.
             stem = re.sub(r"\W+", "-", f"{section.title[:40]} {title[:60]}").strip("-")
             while stem.casefold() in names:
                 stem += "-2"
-            names.add(stem.casefold())
+            names[stem.casefold()] = f"{stem}.{suffix}"
             write(folder / f"{stem}.{suffix}", figures.to_file(figure, suffix))
+    return {*names.values()}
 
 
 def bold(text: str) -> Markup:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from aslp_lib.checks import require, require_name
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.files import check_output, write, write_csv
+from aslp_lib.maps.listing import counted
 from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
 
 if TYPE_CHECKING:
@@ -367,8 +368,11 @@ class PaperOptions:
                 write_page(report, drawn)
                 print(f"report: {report}")
             if self.figures is not None:
-                write_figures(self.figures, drawn, self.format)
+                written = write_figures(self.figures, drawn, self.format)
                 print(f"figures: {self.figures}")
+                if others := {path.name for path in self.figures.iterdir()} - written:
+                    noun = f"files in {self.figures} that this call did not write"
+                    print(f"note: {counted(noun, others)}")
 
 
 def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
@@ -384,8 +388,11 @@ def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
             return evaluation.interval(name, method, score).text(score)
         return score.text(evaluation.scores[name][method][score.name])
 
-    several = any(len(methods) > 1 for methods in evaluation.counts.values())
-    note = " ".join([INTERVALS] * options.intervals + [BOLD] * several)
+    sets = evaluation.counts.values()
+    resampled = any(counts.independent > 1 for methods in sets for counts in methods.values())
+    intervals = INTERVALS if resampled else "There are no intervals over a single image."
+    several = any(len(methods) > 1 for methods in sets)
+    note = " ".join([intervals] * options.intervals + [BOLD] * several)
     return PaperTable(
         evaluation.counts,
         options.columns(COLUMNS),

@@ -215,7 +215,10 @@ def paper_table(groups: Groups, options: PaperOptions) -> PaperTable:
     def text(name: str, method: str, score: Score) -> str:
         return cell(score, groups[name][method], with_interval=options.intervals)
 
-    note = f"{MEANS}{INTERVALS if options.intervals else ''}. {BOLD}"
+    ends = [f"{score.name}_low" for score in options.columns(COLUMNS)]
+    frames = [frame.reindex(columns=ends) for rows in groups.values() for frame in rows.values()]
+    intervals = options.intervals and any(frame.notna().to_numpy().any() for frame in frames)
+    note = f"{MEANS}{INTERVALS if intervals else ''}. {BOLD}"
     return PaperTable(
         groups,
         options.columns(COLUMNS),

@@ -164,12 +164,13 @@ class Counts:
         values, labels = values.astype(np.float64), labels.astype(bool)
         low, high = values.min(initial=0.5), values.max(initial=0.5)
         valid = bool(0 <= low <= high <= 1)
-        expected = (
-            "probabilities in [0, 1]. Divide grey levels by 255; if these are logits, say so: "
-            "logits, or --logits."
-        )
+        expected = "probabilities in [0, 1]."
         if np.isnan(low):
-            expected = "probabilities in [0, 1]. Look for NaN in what the network computes."
+            expected += " Look for NaN in what the network computes."
+        elif low >= 0:
+            expected += " Divide grey levels by 255."
+        if low < 0 or high < 50:  # a larger logit is improbable
+            expected += " If these are logits, say so: logits, or --logits."
         if logits:
             valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
         if not valid:

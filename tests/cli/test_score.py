@@ -472,7 +472,9 @@ def test_figures_are_files_with_names_of_sets_and_methods(elsewhere, capsys):
             )
         }  # fmt: skip
         assert all(content.startswith(start) for content in files.values())
-    assert "figures: made/figures" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "figures: made/figures" in printed
+    assert "made/figures that this call did not write: SOD-calibration-errors.pdf" in printed
 
 
 @pytest.mark.usefixtures("quick_reports")

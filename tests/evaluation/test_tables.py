@@ -10,6 +10,7 @@ import pytest
 
 from aslp_lib.evaluation.scores import Evaluation, flat
 from aslp_lib.evaluation.tables import COLUMNS, PaperOptions, PaperTable, as_table, paper_table
+from aslp_lib.experiments import tables
 from aslp_lib.metrics import SCORES
 from aslp_lib.metrics.counts import Counts
 
@@ -134,7 +135,12 @@ def test_a_set_of_a_single_image_has_no_intervals():
     header, rows = flat(evaluation.records(), ["accuracy"])
     assert (header, rows) == (["set", "method", "images", "accuracy"], [["SOD", "a", 1, 0.5]])
     options = PaperOptions(scores=("accuracy",), intervals=True)
-    assert "| 50.00 |" in paper_table(evaluation, options).markdown()
+    shown = paper_table(evaluation, options).markdown()
+    assert "| 50.00 |" in shown and "brackets" not in shown and "single image" in shown
+    seeds = tables.paper_table(tables.of_evaluations([evaluation] * 2), options).markdown()
+    assert "| 50.00 ± 0.00 |" in seeds and "brackets" not in seeds
+    pairs = tables.of_evaluations([sets(a=(0.5, 0.75))] * 2)
+    assert "in brackets" in tables.paper_table(pairs, options).markdown()
     two = sets(a=(0.5, 0.75)).records()
     header, rows = flat({"one": evaluation.records()["SOD"], "two": two["SOD"]}, ["accuracy"])
     assert header[3:] == ["accuracy", "accuracy_low", "accuracy_high"]

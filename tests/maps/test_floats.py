@@ -166,9 +166,10 @@ HALF = np.full((4, 5), 0.5, np.float32)
 @pytest.mark.parametrize(
     ("prediction", "mask", "options", "why"),
     [
-        (8 * HALF, LABELS, [], r"a\.npy: the map spans \[0.5, 4\]; expected prob.*--logits"),
+        (8 * HALF, LABELS, [], r"a\.npy: the map spans \[0.5, 4\]; .* Divide.* If .*--logits"),
         (np.nan * HALF, LABELS, [], r"a\.npy: the map spans \[nan, nan\].*Look for NaN"),
-        (255 * HALF, LABELS, [], r"spans \[0\.5, 127\.5\].*Divide grey levels by 255"),
+        (255 * HALF, LABELS, [], r"spans \[0\.5, 127\.5\].*Divide grey levels by 255\.\n"),
+        (-8 * HALF, LABELS, [], r"spans \[-4, 0\.5\]; expected probabilities in \[0, 1\]\. If "),
         (HALF, LABELS, ["--logits"], "the maps of maps hold numbers from 0 to 1 only"),
         (np.inf * HALF, LABELS, ["--logits"], r"expected finite logits"),
         (LABELS, LABELS, [], r"a\.npy holds uint8; expected float16, float32 or float64"),
