@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -232,7 +233,8 @@ def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliabil
         together["detection"] = figures.detection_curves(methods, name)
     if together:
         rows.append(Row(together, wide=True))
-    for title, draw in (("density", figures.joint_density), ("images", figures.image_scatter)):
+    scatter = partial(figures.image_scatter, axes_of=methods.values())
+    for title, draw in (("density", figures.joint_density), ("images", scatter)):
         rows.append(Row({f"{title} {k}": draw({k: counts}, "") for k, counts in methods.items()}))
     return Section(name, rows)
 

@@ -65,6 +65,16 @@ def test_a_reliability_diagram_draws_the_table_in_both_directions(images, underc
     assert len(figure.axes[1].collections) == 2
 
 
+def test_words_and_dots_are_drawn_whole(underconfident):
+    """No bar reaches the word above it, and a dot at 100 % is not cut off."""
+    figure = figures.reliability_diagrams(reliability_tables({"A": underconfident}), "set")
+    figure.draw_without_rendering()
+    axis = figure.axes[0]
+    (word,) = (text for text in axis.texts if text.get_text() == "underconfident")
+    lowest = axis.transData.inverted().transform(word.get_window_extent())[0, 1]
+    assert lowest > 100 and not axis.collections[1].get_clip_on()
+
+
 def test_bins_of_equal_mass_are_drawn_equally_wide(images):
     (table,) = reliability_tables({"A": images}, bins=4, equal_mass=True).values()
     assert (table.low <= table.accuracy).all() and (table.accuracy <= table.high).all()
@@ -237,6 +247,11 @@ def test_the_scatter_has_a_point_an_image(images):
     for points, chosen in zip(axis.collections, (over, ~over), strict=True):
         np.testing.assert_allclose(points.get_offsets(), expected[chosen])
     assert axis.get_title() == f"A\n{100 * over.mean():.0f} % of the images overconfident"
+    least = axis.get_ylim()[0]
+    assert least <= expected.min() < least + 10 and axis.get_xlim()[0] == max(50, least)
+    wrong = Counts.from_map(np.zeros((1, 4), np.uint8), np.ones((1, 4), np.uint8))
+    (axis,) = figures.image_scatter({"A": images}, "set", axes_of=[images, wrong]).axes
+    assert axis.get_ylim()[0] == 0 and axis.get_xlim()[0] == 50
     (pooled,) = axis.lines[0].get_xydata()
     assert tuple(pooled) == pytest.approx(
         (100 * calibration.confidence(images), 100 * calibration.accuracy(images))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,9 @@ def _legend(figure: Figure, axis: Axes) -> None:
 
 
 @themed
-def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
+def image_scatter(
+    methods: Mapping[str, Counts], title: str, axes_of: Iterable[Counts] = ()
+) -> Figure:
     r"""Draw mean confidence against accuracy, with a panel per method and a point per image.
 
     Images below the dashed line are overconfident. A larger mark shows the mean confidence and the
@@ -136,13 +138,13 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
     Args:
         methods: label -> counts of the same set.
         title: name of the set.
+        axes_of: further counts for which the axes make room, see `reliability_diagrams`.
     """
     figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Images", title)
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
-        pixels, *sums = calibration.image_bins(counts, bins=1)
-        confidence, accuracy = (100 * total[:, 0] / pixels[:, 0] for total in sums)
+        confidence, accuracy = _of_images(counts)
         over = confidence > accuracy
         for colour, chosen in zip(directions(), (over, ~over), strict=True):
             axis.scatter(
@@ -159,9 +161,17 @@ def image_scatter(methods: Mapping[str, Counts], title: str) -> Figure:
             f"from {confidence.min():.0f} % to {confidence.max():.0f} %; {share:.0f} % of the "
             "images are overconfident"
         )
-    axes[0].set(ylabel="accuracy, %", xlim=(50, 101), ylim=(0, 102))
+    least = min(_of_images(counts).min() for counts in (*methods.values(), *axes_of))
+    lowest = min(10 * (least // 10), 90)
+    axes[0].set(ylabel="accuracy, %", xlim=(max(lowest, 50), 101), ylim=(lowest, 102))
     figure.set_label(
         f"Accuracy against mean confidence of each of {len(next(iter(methods.values())))} images, "
         f"{title}. {'; '.join(notes)}. Images below the dashed line are overconfident."
     )
     return figure
+
+
+def _of_images(counts: Counts) -> np.ndarray:
+    """Return mean confidence and accuracy of each image in %, shape (2, images)."""
+    pixels, *sums = calibration.image_bins(counts, bins=1)
+    return np.stack([100 * total[:, 0] / pixels[:, 0] for total in sums])

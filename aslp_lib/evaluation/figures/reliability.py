@@ -58,12 +58,14 @@ def reliability_diagrams(
         notes.append(f"{label}: {describe(table)}")
     tables = [*methods.values(), *axes_of]
     lowest = min(np.nanmin(table.accuracy[table.share >= VISIBLE]) for table in tables)
-    top[0].set(ylabel="accuracy, %", ylim=(50 if lowest >= 0.5 else 0, 100))
+    least = 50 if lowest >= 0.5 else 0
+    highest = 100 + 0.12 * (100 - least)  # leaves room for a word above the bars
+    top[0].set(ylabel="accuracy, %", ylim=(least, highest))
     largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in tables)
     limit = 1.5 * max(largest, 1)  # leaves room for the words
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
     colours, unit = directions(text=True), "axes fraction"
-    top[0].annotate("underconfident", (0.03, 0.97), xycoords=unit, va="top", color=colours.under)
+    top[0].annotate("underconfident", (0.03, 0.98), xycoords=unit, va="top", color=colours.under)
     top[0].annotate("overconfident", (0.97, 0.03), xycoords=unit, ha="right", color=colours.over)
     name_directions(bottom[0])
     figure.set_label(f"Reliability diagrams, {title}. {'; '.join(notes)}.")
@@ -105,6 +107,7 @@ def joint_density(methods: Mapping[str, Counts], title: str, bins: int = BINS) -
         axis.scatter(
             100 * table.confidence[full], 100 * table.accuracy[full],
             s=300 * table.share[full] + 6, color="black", edgecolor="white", linewidth=0.6,
+            clip_on=False,
         )  # fmt: skip
         axis.plot([50, 100], [50, 100], "--", color=ink(), linewidth=1)
         axis.set(xlim=(50, 100), ylim=(0, 100), xlabel="confidence, %")
@@ -132,7 +135,8 @@ def _draw_reliability(axis: Axes, table: Reliability) -> None:
         for x0, x1, y in zip(left, right, accuracy, strict=True)
     ]
     axis.add_collection(PolyCollection(bars, facecolors=_colours(table)), autolim=False)
-    axis.scatter(confidence, accuracy, s=8 + 60 * share, color=ink(), linewidth=0, zorder=3)
+    area = 8 + 60 * share
+    axis.scatter(confidence, accuracy, s=area, color=ink(), linewidth=0, zorder=3, clip_on=False)
     axis.set(xlim=(50, 100), xlabel="confidence, %")
     if table.low is not None and table.high is not None:
         ends = 100 * table.low[full], 100 * table.high[full]
