@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 import tyro.conf
@@ -21,15 +21,6 @@ from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
 from aslp_lib.recalibration import RECALIBRATIONS
-
-if TYPE_CHECKING:
-    MethodName = str
-    NetworkName = str
-    RecalibrationName = str
-else:
-    MethodName = Literal[tuple(METHODS)]
-    NetworkName = Literal[tuple(NETWORKS)]
-    RecalibrationName = Literal[tuple(RECALIBRATIONS)]
 
 SHAPES = "shapes"
 LARGEST_SIZE = math.isqrt(MAX_PIXELS)
@@ -55,15 +46,9 @@ Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
 
-def require_names(setting: str, names: Iterable[object]) -> None:
-    """Raise ValueError unless the names of a setting are in its registry.
-
-    >>> require_names("methods", ["ASLP"])  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    ValueError: methods is 'ASLP'; expected one of bce, ... Did you mean calibration?
-    """
-    for name in names:
-        require_name(setting, name, REGISTRIES[setting])
+def one_of(names: Iterable[str]) -> Any:
+    """Return the mark of a flag whose value is one of the names, for its help."""
+    return tyro.conf.arg(metavar="|".join(names))
 
 
 @dataclass(frozen=True)
@@ -82,13 +67,13 @@ class Settings:
     data: str = SHAPES
     """Folder with Train/NAME/{Image,GT} and Test/NAME/{Image,GT} (see docs/own_folders.md), or the
     name of an embedded data set, shapes or nuclei."""
-    network: NetworkName = "tiny"
+    network: Annotated[str, one_of(NETWORKS)] = "tiny"
     """Architecture of the network."""
     weights: str | None = None
     """torchvision's name of pretrained encoder weights. None: random initialisation."""
-    methods: tuple[MethodName, ...] = ("bce", "calibration")
+    methods: Annotated[tuple[str, ...], one_of(METHODS)] = ("bce", "calibration")
     """Training methods, trained one after another."""
-    recalibrate: tuple[RecalibrationName, ...] = ()
+    recalibrate: Annotated[tuple[str, ...], one_of(RECALIBRATIONS)] = ()
     """Recalibration methods, fitted on the validation set after each training run.
     Each one adds maps and scores of its own, such as "BCE + temperature scaling"."""
     size: int = 48
@@ -190,7 +175,8 @@ class Settings:
         for setting in REGISTRIES:
             names = (self.network,) if setting == "network" else getattr(self, setting)
             require(setting, names, isinstance(names, tuple), "a list")
-            require_names(setting, names)
+            for name in names:
+                require_name(setting, name, REGISTRIES[setting])
             require(setting, names, len(set(names)) == len(names), "each name at most once")
         require("methods", self.methods, bool(self.methods), "one method or more")
         for name in self.methods:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -186,9 +187,7 @@ class Run:
         parts = {part.name: part.fingerprints() for part in (data.train, data.validation)}
         since, remedy = f"{self.path} began", "start a new run"
         # First without the split, which one file more or less may change in many places.
-        before, after = (
-            {k: v for p in each.values() for k, v in p.items()} for each in (began, parts)
-        )
+        before, after = (dict(ChainMap(*each.values())) for each in (began, parts))
         refuse_changed("the training and validation sets", before, after, since, remedy)
         for name, prints in parts.items():
             refuse_changed(f"the set {name}", began.get(name, {}), prints, since, remedy)

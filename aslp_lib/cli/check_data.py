@@ -34,10 +34,8 @@ class CheckData(Command):
         print(f"{'set':{width}}  images{'  published' if published else ''}")
         for name, images in result.images.items():
             print(f"{name:{width}}  {images:6}  {SIZES.get(name, ''):>9}".rstrip())
-        for line in [
-            *shortened(f"note: {note}" for note in result.notes),
-            *shortened(f"problem: {problem}" for problem in result.problems),
-        ]:
+        kinds = ("note", result.notes), ("problem", result.problems)
+        for line in shortened(f"{kind}: {text}" for kind, texts in kinds for text in texts):
             print(line)
         if result.problems:
             raise ValueError(

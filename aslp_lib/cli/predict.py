@@ -12,7 +12,7 @@ import tyro
 from aslp_lib import networks
 from aslp_lib.cli.base import Command
 from aslp_lib.cli.on_runs import announce, at_work_on, open_run
-from aslp_lib.config import PRESETS
+from aslp_lib.config import PRESETS, one_of
 from aslp_lib.data.base import DataSplits
 from aslp_lib.data.folders import paper_tests, require_sets
 from aslp_lib.files import check_new_folder
@@ -36,8 +36,8 @@ class Predict(Command):
     every_process = True
 
     run: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[RUN]")] = None
-    """Folder of a trained run. It has its own settings, so only the flags from --images to --floats
-    are allowed, and --out."""
+    """Folder of a trained run, where the maps of test sets go to METHOD/maps/SET. It has its own
+    settings, so only the flags from --images to --floats are allowed, and --out."""
     images: Path | None = None
     """Folder of unlabelled images of any size, to predict instead of the test sets."""
     out: Path | None = None
@@ -45,7 +45,7 @@ class Predict(Command):
     (OUT/SET/STEM.png)."""
     method: str | None = None
     """Training method of the run whose network predicts the images. None: each method."""
-    recalibration: Annotated[str | None, tyro.conf.arg(metavar="|".join(RECALIBRATIONS))] = None
+    recalibration: Annotated[str | None, one_of(RECALIBRATIONS)] = None
     """Recalibration that was fitted after the run's training, to apply to the maps of the images,
     which are then OUT/METHOD+RECALIBRATION/STEM.png."""
     floats: bool = False

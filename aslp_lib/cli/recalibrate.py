@@ -10,6 +10,7 @@ import tyro
 
 from aslp_lib.checks import require_name
 from aslp_lib.cli.base import Command
+from aslp_lib.config import one_of
 from aslp_lib.files import check_new_folder, check_output
 from aslp_lib.maps.count import FileOptions, ReadOptions
 from aslp_lib.metrics.calibration import ece, nll
@@ -21,7 +22,7 @@ from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 class Recalibrate(Command):
     """Fit a recalibration on maps of labelled images, and apply it to other maps."""
 
-    kind: Annotated[str, tyro.conf.arg(metavar="|".join(ON_MAPS))] = "temperature_scaling"
+    kind: Annotated[str, one_of(ON_MAPS)] = "temperature_scaling"
     """Recalibration method."""
     fit_maps: tuple[Path, ...] = ()
     """Folders of maps of images that the network was not trained on: 8-bit greyscale images, or

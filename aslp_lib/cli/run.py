@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import tyro
 
@@ -17,24 +17,19 @@ from aslp_lib.cli.base import Command
 from aslp_lib.cli.evaluate import evaluate
 from aslp_lib.cli.on_runs import announce, at_work_on, check_files, describe, in_use
 from aslp_lib.cli.predict import predict_methods
-from aslp_lib.config import PRESETS, REGISTRIES, SHAPES, Settings, default_preset, require_names
+from aslp_lib.config import PRESETS, SHAPES, Settings, default_preset, one_of
 from aslp_lib.data.base import DataSplits
 from aslp_lib.runs import Run
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for
 from aslp_lib.training.loop import train
 
-if TYPE_CHECKING:
-    Preset = str
-else:
-    Preset = tyro.extras.literal_type_from_choices(PRESETS)
-
 
 @dataclass(frozen=True)
 class Configured(Command):
     """A command with the settings of a run as flags."""
 
-    preset: Preset
+    preset: Annotated[str, one_of(PRESETS)]
     """Preset whose values are the defaults of the settings; without it, demo for shapes, nuclei for
     nuclei, small for a folder. The presets demo and nuclei are for the course; small trains on
     photographs with a CPU; paper reproduces the paper on a GPU; release follows the authors'
@@ -49,16 +44,12 @@ class Configured(Command):
         the other flags.
 
         Raises:
-            ValueError: a preset, method, recalibration or network is unknown.
+            ValueError: the preset is unknown.
         """
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument("--preset", nargs="?")
         parser.add_argument("--data", nargs="?")
-        for setting in REGISTRIES:
-            parser.add_argument(f"--{setting}", nargs="*", default=())
         arguments, _ = parser.parse_known_args(words)
-        for setting in REGISTRIES:  # tyro would refuse a wrong name without a suggestion
-            require_names(setting, getattr(arguments, setting))
         preset = arguments.preset or default_preset(arguments.data)
         require_name("--preset", preset, PRESETS)
         return cls(preset, PRESETS[preset])
@@ -107,10 +98,7 @@ class Train(Configured):
             announce(f"going on with {run.path} and its settings: {in_use(run.settings)}")
             announce(f"data: {data.origin}")
         if run.settings.data == SHAPES and default_preset() == "demo":
-            announce(
-                "(no DUTS-TR in Dataset/: see Dataset/README.md to train on the paper's data, and "
-                "docs/own_folders.md to train on yours)"
-            )
+            announce("note: no DUTS-TR in Dataset/ (see README.md there, or docs/own_folders.md)")
         describe(data)
 
     def steps(self, run: Run, data: DataSplits) -> None:

@@ -77,9 +77,6 @@ class Score(Command):
             # Without files, scores of one seed have no intervals.
             notes += [note for evaluation in evaluations for note in evaluation.notes]
         notes = list(dict.fromkeys(notes))
-        if self.out is not None:
-            records = [evaluation.records() for evaluation in evaluations]
-            write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
         for note in notes:
             print(f"note: {note}")
         if len(seeds) > 1:
@@ -104,6 +101,8 @@ class Score(Command):
             return drawn._replace(notes=notes, appendix=[report.folders_table(methods, sets)])
 
         if self.out is not None:
+            records = [evaluation.records() for evaluation in evaluations]
+            write(self.out, json.dumps(_content(records, notes), indent=2, allow_nan=False))
             print(f"scores: {self.out}")
         self.paper.publish(table, page, self.report)
 

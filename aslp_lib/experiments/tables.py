@@ -215,10 +215,9 @@ def paper_table(groups: Groups, options: PaperOptions) -> PaperTable:
     def text(name: str, method: str, score: Score) -> str:
         return cell(score, groups[name][method], with_interval=options.intervals)
 
-    ends = [f"{score.name}_low" for score in options.columns(COLUMNS)]
-    frames = [frame.reindex(columns=ends) for rows in groups.values() for frame in rows.values()]
-    intervals = options.intervals and any(frame.notna().to_numpy().any() for frame in frames)
-    note = f"{MEANS}{INTERVALS if intervals else ''}. {BOLD}"
+    columns = options.columns(COLUMNS)
+    cells = (text(name, m, score) for name in groups for m in groups[name] for score in columns)
+    note = f"{MEANS}{INTERVALS if any('[' in cell for cell in cells) else ''}. {BOLD}"
     return PaperTable(
         groups,
         options.columns(COLUMNS),

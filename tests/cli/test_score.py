@@ -199,7 +199,7 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
         ([*GIVEN, "--scores", "ece", "f1"], "a name in scores is 'f1'; expected one of ece,"),
         ([*GIVEN, "--figures", "file"], r"--figures cannot be written: file/figure\.pdf"),
         ([*GIVEN, "Y=SOD/GT"], r"no maps in a/maps/SOD; expected .* a/maps holds: .*m0\.png"),
-        (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty/SOD or empty; .* holds: noth"),
+        (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty/SOD or empty; .* holds: not"),
         (["--maps", "a", "--masks", "set=SOD/GT"], "no maps in a/set or a; .* a holds: maps/"),
         ([*GIVEN[:3], "SOD"], "there are no masks in SOD; .* SOD holds: GT/"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
