@@ -242,7 +242,7 @@ class PaperTable:
         >>> table = PaperTable({"SOD": ["50 %"]}, COLUMNS[:1], lambda *_: "-1 ± 2", lambda *_: None)
         >>> print(table.latex())
         % \usepackage{booktabs}
-        % Too wide? Fewer --scores, or \resizebox{\textwidth}{!}{\begin{tabular} ... }
+        % Too wide? Fewer --scores, or graphicx: \resizebox{\textwidth}{!}{tabular}
         \begin{table}
         \centering
         \caption{$\downarrow$ lower is better.}
@@ -258,7 +258,7 @@ class PaperTable:
         """
         lines = [
             r"% \usepackage{booktabs}",
-            r"% Too wide? Fewer --scores, or \resizebox{\textwidth}{!}{\begin{tabular} ... }",
+            r"% Too wide? Fewer --scores, or graphicx: \resizebox{\textwidth}{!}{tabular}",
             r"\begin{table}",
             r"\centering",
             rf"\caption{{{self._caption.translate(LATEX)}}}",

@@ -79,7 +79,9 @@ def test_own_folders_train_without_a_test_set_and_resume_with_their_split(own_ro
     assert main(["train", *words]) == 0
     printed = capsys.readouterr().out
     assert "preset small: network tiny, input 32 x 32 pixels\n" in printed
+    assert "split at random; run: " in printed
     assert "9 images to train, 3 to validate; tests: none" in printed
+    assert printed.endswith(f"next: predict {out} --images DIR --out DIR\n")
     split = [(out / f"{part}.txt").read_text() for part in ("train", "validation")]
     weights = (out / "bce" / "weights.safetensors").read_bytes()
     assert main(["train", "--resume", str(out)]) == 0
@@ -112,6 +114,11 @@ def test_one_command_does_everything_on_the_nuclei(elsewhere, capsys):
     assert all(list(row) == ["bce", "bce+logistic"] for row in metrics.values())
     data = nuclei(limit=4)
     assert (run / "train.txt").read_text().splitlines() == data.train.stems
+    folders = run.relative_to(elsewhere) / "bce"
+    assert (
+        f"fluorescence, rare_formats, brightfield, pink: {folders}/maps, {folders}/maps+" in printed
+    )
+    assert f"scores: {folders.parent}/metrics.json, {folders.parent}/metrics.csv\n" in printed
     maps = list((run / "bce" / "maps" / "pink").iterdir())
     assert sorted(path.stem for path in maps) == sorted(data.tests["pink"].stems)
     assert main(["--resume", str(run)]) == 0

@@ -332,7 +332,7 @@ def test_a_label_is_shown_to_the_letter(elsewhere):
     shown = mistune.create_markdown(plugins=["table", "strikethrough", "url", "math"])
     rendered = Cells(shown(Path("t.md").read_text()))
     assert [row[:2] for row in rendered.rows[1:]] == [[SET, ODD], [SET, "_b"]]
-    line = Path("t.tex").read_text().splitlines()[8]
+    line = Path("t.tex").read_text().splitlines()[9]
     assert line.startswith(
         r"\$x\$ \& \textless{}SOD\textgreater{} & \$\textbackslash{}frac\{1\}\$ \textbar{} "
         r"b\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\%\&\_\#\textless{}b"
