@@ -81,6 +81,7 @@ class Exercise:
         why: explanation of the right answer.
         solution: code that sets `answer`, imports included; the exercise's arguments are those of
             its function `answer`.
+        alternative: code that sets `answer` in another way, after a comment that says how, or "".
         grid: values of the arguments at which a function is checked: numbers, or arrays.
         properties: hint -> a property; they are tested in order if a function is not a typical
             mistake.
@@ -96,6 +97,7 @@ class Exercise:
     hint: str
     why: str
     solution: str
+    alternative: str = ""
     grid: tuple[Point, ...] = ((),)
     properties: Mapping[str, Property] = field(default_factory=dict)
 
@@ -122,9 +124,22 @@ class Exercise:
         return function if self.arguments else "answer = ..."
 
     @property
-    def solution_cell(self) -> str:
-        """Code of the learner's cell with the solution."""
-        return self._with_check(self.solution.strip())
+    def solution_cells(self) -> list[str]:
+        """Code of the learner's cell with the solution, and with the alternative, if any."""
+        return [
+            self._with_check(code.strip()) for code in (self.solution, self.alternative) if code
+        ]
+
+    @property
+    def errors(self) -> str:
+        """Markdown of the typical mistakes: their hints, and the answers if they are numbers."""
+        lines = ["**Typical errors**\n"]
+        for hint, mistake in self.mistakes.items():
+            text = re.sub(r"(?<=\w)\*(?=\w)", r"\\*", hint)
+            if not self.arguments:
+                text = f"`{float(mistake() if callable(mistake) else mistake):.3g}`: {text}"
+            lines.append(f"- {text}")
+        return "\n".join(lines)
 
     @property
     def marks(self) -> int:

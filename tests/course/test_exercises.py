@@ -26,9 +26,10 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
     space = {"exercises": exercises}
     exec(exercise.cell, space)  # the learner's cell as it stands in the notebook
     assert exercise.check(space["answer"]).kind == "open"
-    exec(exercise.solution, space)
-    verdict = exercise.check(space["answer"])
-    assert verdict.kind == "right" and exercise.why in verdict.text
+    for solution in filter(None, (exercise.alternative, exercise.solution)):
+        exec(solution, space)
+        verdict = exercise.check(space["answer"])
+        assert verdict.kind == "right" and exercise.why in verdict.text
 
     answers = [exercise.right, *exercise.mistakes.values()]
     values = [
@@ -43,6 +44,7 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
     for hint, mistake in exercise.mistakes.items():
         verdict = exercise.check(mistake if exercise.arguments else value_of(mistake, ()))
         assert verdict.kind == "mistake" and hint in verdict.text
+        assert f"{hint}\n" in f"{exercise.errors}\n".replace("\\*", "*")
     for holds in exercise.properties.values():
         assert holds(lambda *point: np.asarray(exercise.right(*point)))
     arrays = [each for point in exercise.grid for each in point if isinstance(each, np.ndarray)]

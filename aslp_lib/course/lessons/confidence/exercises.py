@@ -141,6 +141,8 @@ sizes = np.array([100, 300, 600])
 means, rates = np.array([0.65, 0.85, 0.95]), np.array([0.60, 0.90, 0.80])
 answer = np.sum(sizes / sizes.sum() * np.abs(rates - means))
 """,
+    alternative="# In pixels: correct pixels, minus those that the confidence promises.\n"
+    "answer = (abs(60 - 65) + abs(270 - 255) + abs(480 - 570)) / 1000",
 )
 
 TEXTURE = Exercise(

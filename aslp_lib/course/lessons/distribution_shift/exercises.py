@@ -44,6 +44,13 @@ def answer(p, s):
     after = (1 - s) * p + s / 2
     return math.log(p / (1 - p)) / math.log(after / (1 - after))
 """,
+    alternative="""
+from scipy.special import logit
+
+
+def answer(p, s):
+    return logit(p) / logit((1 - s) * p + s / 2)
+""",
     grid=((0.7, 0.2), (0.9, 0.2), (0.99, 0.2), (0.999, 0.1), (0.1, 0.3), (0.6, 0.5)),
 )
 

@@ -141,6 +141,8 @@ of 400 pixels?** Give a share in [0, 1] with two digits.
     hint="There are sixteen times as many pixels. By which factor does one over the root decrease?",
     why="It is proportional to one over the root of the sample: a quarter for 16 times the pixels.",
     solution="answer = 0.063 / 16**0.5",
+    alternative="# Nearly normal, so that E|x| is sqrt(2 / pi) standard deviations.\n"
+    "answer = (2 / 3.14159 * 0.8 * 0.2 / 400) ** 0.5",
 )
 
 BRIER = Exercise(
@@ -163,6 +165,8 @@ its Brier score?**
     hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
     why="Reliability is 0.01, a constant has no resolution, and the uncertainty is 0.21.",
     solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
+    alternative="# Reliability plus uncertainty: a constant has no resolution.\n"
+    "answer = (0.3 - 0.2) ** 2 + 0.3 * 0.7",
 )
 
 EXERCISES = (BOOTSTRAP, SAMPLE, BRIER)

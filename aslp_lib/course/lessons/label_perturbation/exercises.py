@@ -102,6 +102,13 @@ def answer(labels, draws, alpha, beta):
     on = draws[:, None, None] < alpha
     return np.where(on, (1 - beta) * labels + beta / 2, labels)
 """,
+    alternative="""
+# Change only the images whose switch is on, in a copy.
+def answer(labels, draws, alpha, beta):
+    targets, on = labels.copy(), draws < alpha
+    targets[on] = (1 - beta) * targets[on] + beta / 2
+    return targets
+""",
 )
 
 DISTURB = Exercise(

@@ -56,6 +56,15 @@ def answer(pixels, correct, part):
     same = part[:, None] == part  # whether two groups belong to the same part
     return same @ correct / (same @ pixels)
 """,
+    alternative="""
+import numpy as np
+
+
+# Sums over the groups of each part, without comparing all pairs of groups.
+def answer(pixels, correct, part):
+    _, index = np.unique(part, return_inverse=True)
+    return (np.bincount(index, correct) / np.bincount(index, pixels))[index]
+""",
 )
 
 EXERCISES = (PARTS,)

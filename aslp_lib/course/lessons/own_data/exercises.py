@@ -74,6 +74,15 @@ def answer(p, y):
     accuracy = ((p >= 0.5) == (y == 1))[labelled].mean()
     return confidence - accuracy
 """,
+    alternative="""
+import numpy as np
+
+
+# One mean over the labelled pixels, of confidence minus correctness.
+def answer(p, y):
+    excess = np.maximum(p, 1 - p) - ((p >= 0.5) == (y == 1))
+    return excess[y != 255].mean()
+""",
     grid=_VALIDATIONS,
 )
 

@@ -51,6 +51,11 @@ def answer(epoch):
         fraction *= 0.95 ** (previous // 10)
     return fraction
 """,
+    alternative="""
+# The exponents add up.
+def answer(epoch):
+    return 0.95 ** sum(previous // 10 for previous in range(1, epoch))
+""",
 )
 
 UNITS = Exercise(

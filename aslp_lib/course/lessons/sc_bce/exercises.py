@@ -44,6 +44,11 @@ expected SC-BCE.** It is compared with the library on a grid of arguments.
 def answer(posterior, alpha, beta):
     return (1 - alpha * beta) * posterior + alpha * beta / 2
 """,
+    alternative="""
+# The distance from 1/2 shrinks by one factor.
+def answer(posterior, alpha, beta):
+    return 0.5 + (1 - alpha * beta) * (posterior - 0.5)
+""",
 )
 
 FLOOR = Exercise(
@@ -113,6 +118,8 @@ hard = 0.1 * (1 - 0.1) * (2.0 / 2) ** 2
 moderate = 0.2 * (1 - 0.2) * (1.0 / 2) ** 2
 answer = hard / moderate
 """,
+    alternative="# The variance is alpha*beta/4 * beta * (1 - alpha); alpha*beta is equal.\n"
+    "answer = 2.0 * (1 - 0.1) / (1.0 * (1 - 0.2))",
 )
 
 EXERCISES = (MINIMISER, FLOOR, VARIANCE)

@@ -158,6 +158,16 @@ def answer(alpha, gradient, accuracy, beta, eta, weight):
     new = np.where(beta * ascended / 2 > 1 - accuracy, constrained, ascended)
     return np.clip(new, 0, min(1, 1 / beta))
 """,
+    alternative="""
+import numpy as np
+
+
+# Below the bound, the constrained value is the larger one, so that no condition is needed.
+def answer(alpha, gradient, accuracy, beta, eta, weight):
+    ascended = alpha + eta * gradient
+    constrained = (ascended + eta * weight * (1 - accuracy)) / (1 + eta * weight * beta / 2)
+    return np.minimum(ascended, constrained).clip(0, min(1, 1 / beta))
+""",
 )
 
 STEP = Exercise(

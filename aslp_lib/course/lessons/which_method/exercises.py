@@ -79,6 +79,14 @@ def answer(first, second):
     half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / len(d) ** 0.5
     return [d.mean(), d.mean() - half, d.mean() + half]
 """,
+    alternative="""
+from scipy.stats import ttest_rel
+
+
+# The paired t test has the same interval.
+def answer(first, second):
+    return [(first - second).mean(), *ttest_rel(first, second).confidence_interval(0.95)]
+""",
     grid=_NLL,
 )
 
