@@ -3,8 +3,8 @@
 python benchmarks/minutes.py
 
 A learner reads 150 words of text in a minute, and needs half a minute for a cell of code, one for a
-prediction, eight for the coded exercise, and four for the question to think about. Cells that only
-check the results are not counted. The sum is rounded to five minutes.
+prediction, eight for the coded exercise, and four for the question to think about and its answer.
+Cells that only check the results are not counted. The sum is rounded to five minutes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 
 from aslp_lib.course.publishing.copies import CI_CHECK
+from aslp_lib.course.publishing.solutions import FOLDED
 from aslp_lib.evaluation.tables import markdown_table
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -30,7 +31,8 @@ def counts(path: Path) -> tuple[int, int, int, int]:
         for cell in cells
         if cell.cell_type == "code" and CI_CHECK not in cell.metadata.get("tags", [])
     ]
-    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    texts = (FOLDED.sub("", cell.source) for cell in cells if cell.cell_type == "markdown")
+    words = sum(len(text.split()) for text in texts)
     predictions = sum(len(re.findall(r"= (?:Number|Choice)\(", source)) for source in code)
     exercises = sum("exercises.check(" in source for source in code)
     minutes = words / 150 + len(code) / 2 + predictions + 8 * exercises + 4

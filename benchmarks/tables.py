@@ -20,6 +20,7 @@ import image_wise
 import pandas
 import training
 import trial as trial_runs
+import trial_power
 from timing import README, put_in_readme
 
 from aslp_lib.config import PRESETS
@@ -89,11 +90,11 @@ def trial_tables() -> Iterator[tuple[str, str, str, Path]]:
     chosen = json.loads(trial_runs.VALUES.read_text(encoding="utf-8"))
     tuning, units = pandas.read_csv(trial_runs.TUNING), {}
     for data in trial_runs.DATA:
-        table = trial.tuning_table(tuning[tuning["data"] == data], chosen[data])
+        table = trial_power.tuning_table(tuning[tuning["data"] == data], chosen[data])
         yield table, f"<!-- tuning of {data} -->", f"<!-- end of tuning of {data} -->", page
         units[data] = pandas.read_csv(trial_runs.power_file(data))
     seeds = {data: len(seeds) for data, seeds in trial_runs.SEEDS.items()}
-    yield trial.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
+    yield trial_power.power_table(units, seeds), "<!-- power -->", "<!-- end of power -->", page
     frames = {data: trial.read(data) for data in trial_runs.DATA}
     verdict = trial.verdict_table(frames)
     for place in (README.parents[1] / "README.md", page):

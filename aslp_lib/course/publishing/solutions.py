@@ -1,20 +1,31 @@
-"""The notebook with the solutions of all exercises, `notebooks/solutions`: `make solutions`."""
+"""The notebook of solutions, `notebooks/solutions`: `make solutions`.
+
+The exercises have solutions, alternatives and typical errors; the notebooks have the questions to
+think about, whose answers are folded there.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
-from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from aslp_lib import console
-from aslp_lib.course.exercises import MODULES
+from aslp_lib.course import exercises
+from aslp_lib.course.lessons import LESSONS, Lesson
+from aslp_lib.course.publishing.copies import COURSE
 from aslp_lib.course.publishing.execute import execute
 from aslp_lib.files import write
 
-PATH = Path("notebooks") / "solutions" / "solutions.ipynb"
+PATH = COURSE / "solutions" / "solutions.ipynb"
+FOLDED = re.compile(
+    r"## (To think about\n\n.+?)\n\n<details>\n<summary>An answer</summary>\n\n(.+?)\n\n</details>",
+    re.S,
+)
+"""The question at the end of a notebook, and its answer."""
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
@@ -22,19 +33,30 @@ def solutions() -> NotebookNode:
     """Make the notebook, not yet executed."""
     cells = [
         new_markdown_cell(
-            "# Solutions of the exercises\n\n"
-            "Made from `aslp_lib.course.exercises` by `make solutions`. "
+            "# Solutions of the exercises, and answers to the questions\n\n"
+            "Made from `aslp_lib.course.lessons` and the notebooks by `make solutions`. "
             "Try the exercises first: a wrong answer gets a hint."
         ),
         new_code_cell("from aslp_lib.course import exercises"),
     ]
-    for module in MODULES:
-        cells.append(new_markdown_cell(f"## {module.NOTEBOOK}"))
-        for exercise in module.EXERCISES:
-            cells += [new_markdown_cell(exercise.markdown), new_code_cell(exercise.solution_cell)]
+    for name, lesson in LESSONS.items():
+        cells.append(new_markdown_cell(f"## {lesson.title}"))
+        for exercise in exercises.of_lesson(name):
+            cells.append(new_markdown_cell(exercise.markdown))
+            cells += map(new_code_cell, exercise.solution_cells)
+            cells.append(new_markdown_cell(exercise.errors))
+        cells.append(new_markdown_cell(_answered(lesson)))
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+
+
+def _answered(lesson: Lesson) -> str:
+    """Return the question of a lesson with its answer; links start in the folder of solutions."""
+    notebook = nbformat.read(COURSE / f"{lesson.notebook}.ipynb", nbformat.NO_CONVERT)
+    (found,) = filter(None, (FOLDED.search(cell.source) for cell in notebook.cells))
+    text = "### {}\n\n**Answer.** {}".format(*found.groups())
+    return re.sub(r"\]\((?!\w+:)", "](../", text)
 
 
 def main() -> None:
