@@ -91,6 +91,8 @@ def require_one_channel(name: str, shape: Sequence[int]) -> None:
 def explained(problem: str, expected: str, *more: type[Exception]) -> Iterator[None]:
     """Turn the errors of malformed content into a ValueError `PROBLEM (ERROR); expected EXPECTED`.
 
+    ERROR is the first line of the error's message, without its full stop.
+
     >>> with explained("a.json holds no number", "one. Write it again."):
     ...     float("one")
     Traceback (most recent call last):
@@ -106,7 +108,8 @@ Write it again.
     try:
         yield
     except kinds as error:
-        raise ValueError(f"{problem} ({error}); expected {expected}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ValueError(f"{problem} ({reason}); expected {expected}") from error
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:
@@ -174,7 +177,9 @@ def fits(value: object, hint: Any) -> bool:
     if origin is Literal:
         return isinstance(value, str) and value in parts
     if origin is dict:
-        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
+        return isinstance(value, dict) and all(
+            fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+        )
     if hint in (int, float):
         if isinstance(value, bool) or not isinstance(value, (int, hint)):
             return False

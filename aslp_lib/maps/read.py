@@ -11,8 +11,7 @@ marker cannot be detected.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +24,7 @@ from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from aslp_lib.checks import require, short_repr
+from aslp_lib.checks import explained, require, short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -532,23 +531,16 @@ def _orientation(image: ImageFile) -> int:
     return 1
 
 
-@contextmanager
 def decoding(
     path: Path,
     kind: str = "an image",
     expected: str = "a JPEG or PNG. Copy it again from its source.",
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
 
     Args:
         kind: what the file should be, for the message.
         expected: what was expected and what to do, for the message.
     """
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{path} cannot be read: it is damaged or not {kind} ({error}); expected {expected}"
-        ) from error
+    problem = f"{path} cannot be read: it is damaged or not {kind}"
+    return explained(problem, expected, Exception)

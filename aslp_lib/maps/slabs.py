@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
+from aslp_lib.files import require_exists
 from aslp_lib.maps.read import IGNORED, Grey, decoding, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
@@ -165,6 +166,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
 
     Errors of a damaged file, also while its numbers are read, become a ValueError that names it.
     """
+    require_exists("file", path, WRITTEN)
     with decoding(path, "an array of numbers", WRITTEN), ExitStack() as stack:
         if path.suffix.lower() == ".npy":
             file: IO[bytes] = stack.enter_context(path.open("rb"))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, require_type
+from aslp_lib.checks import explained, require, require_type
 from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
@@ -288,13 +288,9 @@ class Recalibration(nn.Module):
             ValueError: if the file is damaged, or belongs to another method or version.
         """
         require_exists("file", Path(path), f"the parameters of {cls.name!r}. Fit it and save it.")
-        try:
+        problem = f"{path} cannot be used as the recalibration {cls.name!r}"
+        with explained(problem, "a file from its save method. Fit it again."):
             return cls.from_tensors(*load_tensors(Path(path)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"{path} cannot be used as the recalibration {cls.name!r} "
-                f"({str(error).rstrip('.')}); expected a file from its save method. Fit it again."
-            ) from error
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:

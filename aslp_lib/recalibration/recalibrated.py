@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, require_one_channel, require_type
+from aslp_lib.checks import explained, require, require_one_channel, require_type
 from aslp_lib.recalibration.base import VERSION, Recalibration
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
@@ -119,17 +119,13 @@ class Recalibrated(nn.Module):
         from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
 
         tensors, metadata = load_tensors(Path(path))
-        try:
-            name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
-            require("its recalibration", name, name in RECALIBRATIONS, expected)
+        advice = "Save it again, or pass the network that was saved."
+        expected = f"a file that Recalibrated.save wrote for a {type(network).__name__}. {advice}"
+        with explained(f"{path} cannot be loaded", expected):
+            name, known = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
+            require("its recalibration", name, name in RECALIBRATIONS, known)
             own = with_prefix(tensors, PREFIX)
             fitted = RECALIBRATIONS[name].from_tensors(own, metadata)
             recalibrated = cls(network, fitted, select)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"{path} cannot be loaded ({str(error).rstrip('.')}); expected a file that "
-                f"Recalibrated.save wrote for a {type(network).__name__}. Save it again, or pass "
-                "the network that was saved."
-            ) from error
         fill(recalibrated, tensors, Path(path))
         return recalibrated

@@ -217,7 +217,7 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
         ({"recalibration.value": None}, {}, "wrong tensors: value"),
         ({"network.scale": torch.ones(1)}, {}, "another network: 1 .*such as network.scale"),
         ({"network.bias": torch.ones(2)}, {}, "another network: 1 .*such as network.bias"),
-        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
+        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias, which is torch.float16"),
         ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
         ({"recalibration.value": torch.ones(2)}, {}, "cannot be loaded"),
     ],
