@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aslp_lib.checks import explained, require, require_one_channel, require_type
+from aslp_lib.checks import explained, require, require_one_channel, require_type, short_repr
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -164,12 +164,8 @@ class Counts:
         values, labels = values.astype(np.float64), labels.astype(bool)
         low, high = values.min(initial=0.5), values.max(initial=0.5)
         valid = bool(0 <= low <= high <= 1)
-        expected = (
-            "probabilities in [0, 1]. Divide grey levels by 255; if these are logits, say so: "
-            "logits, or --logits."
-        )
-        if np.isnan(low):
-            expected = "probabilities in [0, 1]. Look for NaN in what the network computes."
+        advice = "Divide grey levels by 255, look for NaN, or declare logits (logits, --logits)."
+        expected = f"probabilities in [0, 1]. {advice}"
         if logits:
             valid, expected = bool(np.isfinite([low, high]).all()), "finite logits."
         if not valid:
@@ -331,16 +327,9 @@ class Counts:
         Raises:
             ValueError: if there are no parts, or if their numbers of grey levels differ.
         """
-        if not parts:
-            raise ValueError(
-                "nothing to count: no images; expected at least one. Count a map or a batch first."
-            )
-        if len(numbers := sorted({part.grey_levels for part in parts})) > 1:
-            raise ValueError(
-                f"the numbers of grey levels differ: {', '.join(map(str, numbers))}; expected the "
-                "same in all parts. Count them all with the same grey_levels."
-            )
-
+        require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
+        levels = sorted({part.grey_levels for part in parts})
+        require("grey_levels", levels, len(levels) == 1, "one number. Count all parts with it.")
         common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
         return cls(np.concatenate([part.table for part in parts]), columns)
@@ -474,11 +463,8 @@ def _labelled_pixels(
         sums["ignored"] = int(mask.size - np.count_nonzero(labelled))
         if sums["ignored"]:
             prediction, mask = prediction[labelled], mask[labelled]
-    if mask.dtype != np.bool_ and (
-        not np.issubdtype(mask.dtype, np.integer)
-        or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
-    ):
-        values = f"{mask.min()} to {mask.max()}" if mask.size else "nothing"
+    if mask.dtype.kind not in "biu" or mask.min(initial=0) < 0 or mask.max(initial=1) > 1:
+        values = short_repr(np.unique(mask).tolist())
         raise ValueError(
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."

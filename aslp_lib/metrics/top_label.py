@@ -58,11 +58,7 @@ class TopLabel:
             ValueError: if there are none.
         """
         pixels: np.ndarray = self.table.sum(axis=(0, 1))
-        if not pixels.any():
-            raise ValueError(
-                "nothing to measure: the set has no pixels; expected at least one. Count a map "
-                "first."
-            )
+        require("the number of pixels", 0, bool(pixels.any()), "1 or more. Count a map first.")
         return pixels
 
     @property

@@ -307,7 +307,7 @@ def test_a_set_without_pixels_is_refused(name, small):
     kind = RECALIBRATIONS[name]
     for images in (12,) if name == "density" else (0, 2):
         empty = Counts(np.zeros((images, 2, 256), np.int64))
-        with pytest.raises(ValueError, match="the set has no pixels"):
+        with pytest.raises(ValueError, match="the number of pixels is 0"):
             replace(small, validate=lambda _, empty=empty: empty).fit(kind)
 
 
