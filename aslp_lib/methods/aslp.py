@@ -62,7 +62,6 @@ class ASLP(Method[ASLPOptions]):
     """Base class of ASLP with one rule. Source: Liu et al., ICCV 2023, method figure."""
 
     family = "aslp"
-    Options = ASLPOptions
     rule: ClassVar[type[Rule]]
     """The rule that constrains the alphas."""
 

@@ -31,7 +31,6 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
     """
 
     name, label = "confidence_penalty", "confidence penalty"
-    Options = ConfidencePenaltyOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -49,7 +49,6 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     """
 
     name, label = "constant_alpha", "constant alpha"
-    Options = ConstantAlphaOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha, technique = self.options.alpha, TECHNIQUES[self.options.technique]

@@ -41,7 +41,6 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     """
 
     name, label = "corruption_augmentation", "corruption augmentation"
-    Options = CorruptionAugmentationOptions
     hard_masks = True
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:

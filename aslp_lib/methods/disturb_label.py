@@ -34,7 +34,6 @@ class DisturbLabel(Method[DisturbLabelOptions]):
     """
 
     name, label = "disturb_label", "DisturbLabel"
-    Options = DisturbLabelOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         rate, shape = self.options.rate, labels.shape[1:]

@@ -31,7 +31,6 @@ class Focal(Method[FocalOptions]):
     """Focal loss, `(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
 
     name, label = "focal", "focal loss"
-    Options = FocalOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return focal_loss(logits, labels, self.options.gamma)

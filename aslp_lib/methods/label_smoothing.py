@@ -29,7 +29,6 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     """
 
     name, label = "label_smoothing", "label smoothing"
-    Options = LabelSmoothingOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         targets = perturb(labels, Technique("LS", beta=self.options.epsilon))

@@ -38,7 +38,6 @@ class MbLS(Method[MbLSOptions]):
     """
 
     name, label = "mbls", "MbLS"
-    Options = MbLSOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -38,7 +38,6 @@ class Mixup(Method[MixupOptions]):
     """
 
     name, label = "mixup", "mixup"
-    Options = MixupOptions
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         return mixed(images, labels, self.options.alpha, draws)
@@ -86,7 +85,6 @@ class RegMixup(Method[RegMixupOptions]):
     """
 
     name, label = "regmixup", "RegMixup"
-    Options = RegMixupOptions
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)

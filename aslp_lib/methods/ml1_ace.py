@@ -46,8 +46,7 @@ class ML1ACE(Method[ML1ACEOptions]):
     An image without foreground counts in full.
     """
 
-    name, label, family = "ml1_ace", "mL1-ACE", "ml1_ace"
-    Options = ML1ACEOptions
+    name, label = "ml1_ace", "mL1-ACE"
     soft: ClassVar[bool] = False
     """True for soft bins."""
 

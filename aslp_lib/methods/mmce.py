@@ -42,7 +42,6 @@ class MMCE(Method[MMCEOptions]):
     """
 
     name, label = "mmce", "MMCE"
-    Options = MMCEOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -38,7 +38,6 @@ class SVLS(Method[SVLSOptions]):
     """
 
     name, label = "svls", "SVLS"
-    Options = SVLSOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         targets = smoothed(labels, self.options.sigma, draws.valid)

@@ -11,8 +11,6 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 from aslp_lib.metrics.score import Score, Visibility
 
-__all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
-
 TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")
 _error = partial(_low, unit="%")

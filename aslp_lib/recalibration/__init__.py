@@ -12,7 +12,7 @@ from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
-from aslp_lib.recalibration.recalibrated import Recalibrated
+from aslp_lib.recalibration.recalibrated import Recalibrated as Recalibrated
 from aslp_lib.recalibration.temperature import (
     ClassWiseTemperature,
     CorruptionTemperature,
@@ -34,20 +34,3 @@ REGISTERED: tuple[type[Recalibration], ...] = (
 """All recalibration methods."""
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 """All recalibration methods by name."""
-
-__all__ = [
-    "RECALIBRATIONS",
-    "REGISTERED",
-    "ClassWiseTemperature",
-    "CorruptionTemperature",
-    "Density",
-    "Flip",
-    "Histogram",
-    "ImageWiseShrinkage",
-    "ImageWiseTemperature",
-    "Isotonic",
-    "Logistic",
-    "Recalibrated",
-    "Recalibration",
-    "Temperature",
-]
