@@ -65,8 +65,8 @@ def suggestion(word: str, labels: Mapping[str, str]) -> str:
     return f" Did you mean {names[close[0]]}?" if close and word else ""
 
 
-def require_type(name: str, value: object, kind: type, expected: str) -> None:
-    """Raise TypeError unless a value is of a type, with "the type of NAME is TYPE; expected ...".
+def require_type(name: str, value: object, kind: Any, expected: str) -> None:
+    """Raise TypeError unless isinstance(value, kind): "the type of NAME is TYPE; expected ...".
 
     >>> require_type("counts", [1, 2], dict, "a dict")
     Traceback (most recent call last):

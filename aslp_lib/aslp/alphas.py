@@ -273,11 +273,11 @@ class AdaptiveAlpha(nn.Module):
                 f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
                 "torch.float64. Convert them with alphas.float(): half precision loses small steps."
             )
-        check_tensors(index=index, logits=logits, labels=labels)
+        check_images(index, len(self))
+        check_tensors(logits=logits)
         shape = (len(logits),)
         expected = f"{shape}, one index for each image of logits"
         require("the shape of index", tuple(index.shape), index.shape == shape, expected)
-        check_images(index, len(self))
         index = index.to(self.alpha.device, torch.long)
         old, release = self.alpha[index], self.dynamics == "release"
         gradient_of_rows = release_gradient if release else alpha_gradient
@@ -320,9 +320,8 @@ class AdaptiveAlpha(nn.Module):
         Raises:
             ValueError: a value is outside [0, 1], or the rule needs the missing confidence.
         """
-        for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
-            valid = value is None or 0.0 <= value <= 1.0
-            require(name, value, valid, "a fraction in [0, 1]")
+        for name, value in (("accuracy", accuracy), ("confidence", confidence or 0.0)):
+            require(name, value, 0.0 <= value <= 1.0, "a fraction in [0, 1]")
         self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
 

@@ -66,7 +66,6 @@ def sc_bce_with_logits(
         ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
             a CPU).
     """
-    check_technique(technique)
     labels, labelled = check_pixels(logits, labels, ignore_index)
     weight = None
     if labelled is not None:

@@ -395,7 +395,7 @@ def _decoded(path: Path) -> Image.Image:
         ValueError: the file is damaged or ambiguous, or does not hold every pixel.
     """
     image = _opened(path)
-    with decoding(path):
+    with _decoding(path):
         _load(image, FILLS[0])
         if _may_be_partial(image):
             again = _opened(path, FILLS[1])
@@ -416,7 +416,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     """
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    with decoding(path):
+    with _decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
         if decoder is PngImageFile:
@@ -440,7 +440,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     start = data.find(b"IDAT") if decoder is PngImageFile else len(data)
     late = any(data.find(mark, start) >= 0 for mark in PNG_ORIENTATION)
     if decoder is TiffImageFile or late:
-        with decoding(path):
+        with _decoding(path):
             _load(image, fill)
     return image
 
@@ -531,16 +531,7 @@ def _orientation(image: ImageFile) -> int:
     return 1
 
 
-def decoding(
-    path: Path,
-    kind: str = "an image",
-    expected: str = "a JPEG or PNG. Copy it again from its source.",
-) -> AbstractContextManager[None]:
-    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
-
-    Args:
-        kind: what the file should be, for the message.
-        expected: what was expected and what to do, for the message.
-    """
-    problem = f"{path} cannot be read: it is damaged or not {kind}"
-    return explained(problem, expected, Exception)
+def _decoding(path: Path) -> AbstractContextManager[None]:
+    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
+    problem = f"{path} cannot be read: it is damaged or not an image"
+    return explained(problem, "a JPEG or PNG. Copy it again from its source.", Exception)

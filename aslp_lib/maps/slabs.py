@@ -19,8 +19,9 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
+from aslp_lib.checks import explained, require
 from aslp_lib.files import require_exists
-from aslp_lib.maps.read import IGNORED, Grey, decoding, read_map, read_mask
+from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
@@ -115,11 +116,8 @@ def open_mask(
 
 
 def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
-    if volumes:
-        raise ValueError(
-            f"{path} is an image; expected an array (D, H, W) in a .npy or .npz file, as --volumes "
-            "says. Leave --volumes out for images."
-        )
+    expected = f"False for images, such as {path}: a volume (D, H, W) is a .npy or .npz file"
+    require("volumes", volumes, not volumes, expected)
 
 
 def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
@@ -167,7 +165,8 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
     Errors of a damaged file, also while its numbers are read, become a ValueError that names it.
     """
     require_exists("file", path, WRITTEN)
-    with decoding(path, "an array of numbers", WRITTEN), ExitStack() as stack:
+    problem = f"{path} cannot be read: it is damaged or not an array of numbers"
+    with explained(problem, WRITTEN, Exception), ExitStack() as stack:
         if path.suffix.lower() == ".npy":
             file: IO[bytes] = stack.enter_context(path.open("rb"))
         else:

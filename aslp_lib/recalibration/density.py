@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, pixel_margins
@@ -143,13 +144,9 @@ encoder's stages)
         if self.features is None:
             raise self.lacking("network with features")
         features = unit_rows(self.features(images))
-        channels = [stage.shape[1] for stage in features]
-        expected = [stage.shape[1] for stage in self.references]
-        if channels != expected:
-            raise ValueError(
-                f"the recalibration {self.name!r} was fitted on other features than those of the "
-                f"network: numbers of channels {channels}; expected {expected}. Fit it again."
-            )
+        fitted, channels = ([x.shape[1] for x in stages] for stages in (self.references, features))
+        expected = f"{fitted}, on which {self.name!r} was fitted. Fit it again."
+        require("the number of channels by stage", channels, channels == fitted, expected)
         return torch.from_numpy(np.exp(-self._exponents(self._distances(features))))
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:

@@ -167,7 +167,7 @@ HALF = np.full((4, 5), 0.5, np.float32)
     ("prediction", "mask", "options", "why"),
     [
         (8 * HALF, LABELS, [], r"a\.npy: the map spans \[0.5, 4\]; expected prob.*--logits"),
-        (np.nan * HALF, LABELS, [], r"a\.npy: the map spans \[nan, nan\].*Look for NaN"),
+        (np.nan * HALF, LABELS, [], r"a\.npy: the map spans \[nan, nan\].*look for NaN"),
         (255 * HALF, LABELS, [], r"spans \[0\.5, 127\.5\].*Divide grey levels by 255"),
         (HALF, LABELS, ["--logits"], "the maps of maps hold numbers from 0 to 1 only"),
         (np.inf * HALF, LABELS, ["--logits"], r"expected finite logits"),
@@ -240,7 +240,7 @@ def test_damaged_arrays_and_images_as_logits_or_volumes_are_refused(elsewhere, c
         Image.fromarray(LABELS).save(f"{name}/a.png")
     for option, why in (
         ("--logits", "holds 8-bit grey"),
-        ("--volumes", "is an image; expected an"),
+        ("--volumes", "volumes is True; expected False for images"),
     ):
         assert main([*SCORE, option]) == 1
         assert why in capsys.readouterr().err
