@@ -1,7 +1,5 @@
 """Validation of input: JSON objects, and values against the annotations of dataclasses."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import math

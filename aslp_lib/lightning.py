@@ -10,8 +10,6 @@ Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
 patches of an image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

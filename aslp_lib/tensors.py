@@ -1,7 +1,5 @@
 """Tensors in safetensors files, with metadata and a SHA-256 checksum of both."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -10,8 +10,6 @@ alpha (`alpha_gradient`), and R_i the constraint term of a rule (module `rules`)
 lambda. Source: Liu et al., ICCV 2023, method figure.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal, get_args
 

@@ -1,7 +1,5 @@
 """SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

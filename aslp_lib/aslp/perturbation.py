@@ -7,8 +7,6 @@ label, beta = 1 replaces it by 1/2, and beta = 0 leaves it unchanged. Source: Li
 method figure.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Counts of folders of maps against their masks, about as fast as decoding the files."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping

@@ -8,8 +8,6 @@ what a viewer shows. A JPEG has no checksums, so data that are wrong or missing 
 marker cannot be detected.
 """
 
-from __future__ import annotations
-
 import io
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path

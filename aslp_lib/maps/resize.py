@@ -1,7 +1,5 @@
 """Resizing of a network's outputs to the size of an image."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

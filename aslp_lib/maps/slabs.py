@@ -5,14 +5,12 @@ or a volume (D, H, W); float TIFFs hold an image. What their numbers are is decl
 `ReadOptions`, never inferred.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
@@ -50,7 +48,7 @@ class Slabs:
     parts: Iterator[np.ndarray]
 
     @classmethod
-    def of(cls, array: np.ndarray) -> Slabs:
+    def of(cls, array: np.ndarray) -> Self:
         """Return an array as one slab."""
         return cls(array.shape, iter([array]))
 

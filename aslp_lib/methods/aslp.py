@@ -4,8 +4,6 @@ Each method trains with SC-BCE, and its rule adapts the perturbation level alpha
 image.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

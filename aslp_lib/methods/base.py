@@ -1,7 +1,5 @@
 """The interface of training methods, and the random numbers that training passes to them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The confidence penalty (Pereyra et al., ICLR workshop 2017), which rewards high entropy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

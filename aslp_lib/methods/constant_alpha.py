@@ -3,8 +3,6 @@
 Liu et al. (ICCV 2023) start from this method.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 

@@ -4,8 +4,6 @@ It follows training on noise against corruptions (Rusak et al., ECCV 2020), with
 `CORRUPTIONS`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The original method is for image labels; here each pixel is disturbed independently.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

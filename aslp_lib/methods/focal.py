@@ -4,8 +4,6 @@ The loss of a pixel is weighted by the probability of the wrong class, so that c
 pixels hardly contribute. In the variant FLSD-53, gamma depends on the prediction at the pixel.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

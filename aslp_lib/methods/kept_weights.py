@@ -4,8 +4,6 @@ EMA averages the weights over steps (Tarvainen & Valpola, NIPS 2017, after Polya
 Early stopping (Prechelt, 1998) selects the epoch with the lowest temperature-scaled validation NLL.
 """
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Label smoothing (Szegedy et al., CVPR 2016): every label is moved towards 1/2."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -4,8 +4,6 @@ Label smoothing pulls every logit towards a finite value; MbLS penalises only lo
 margin.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor

@@ -5,8 +5,6 @@ way as images. RegMixup (Pinto et al., NeurIPS 2022) adds the loss of the mixtur
 original images.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Hard bins are those of that paper. Soft bins are those of "Average Calibration L
 Uncertainty in Medical Image Segmentation" (Barfoot et al., 2025).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

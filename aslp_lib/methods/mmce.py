@@ -1,7 +1,5 @@
 """MMCE (Kumar et al., ICML 2018): a kernel estimate of the calibration error in the loss."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -3,8 +3,6 @@
 Annotators disagree mostly at boundaries; inside objects and background, labels stay hard.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Calibration and saliency metrics of dense binary maps, computed from one joint histogram."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 

@@ -10,8 +10,6 @@ lower with fewer images. The interval of the ECE is another one, because the ECE
 Images that belong to a group (see `Counts`) are drawn together.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -18,8 +18,6 @@ outcome     1    0    1    1
 ==========  ===  ===  ===  ===
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

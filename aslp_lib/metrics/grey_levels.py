@@ -1,7 +1,5 @@
 """Conversion of grey levels to logits and back, and the pixels on which a fit is based."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

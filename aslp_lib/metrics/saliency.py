@@ -43,8 +43,6 @@ label  1    0    1    0
 0.7
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -9,8 +9,6 @@ maps derive it (`top_label`), with one of two definitions of confidence and outc
   the frequency of foreground.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Comparison with the true posterior `P(y = 1 | x)`, which is known for synthetic data."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ A network takes RGB images (N, 3, H, W), as uint8 or as float in [0, 1], of any 
 logits (N, 1, H, W). It normalises and pads the images itself, so that no caller can forget to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from aslp_lib.networks.base import DenseNetwork

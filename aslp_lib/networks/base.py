@@ -1,7 +1,5 @@
 """The parts that networks share: normalisation, padding, pretrained encoders, and layers."""
 
-from __future__ import annotations
-
 import pickle
 from contextlib import ExitStack
 from pathlib import Path

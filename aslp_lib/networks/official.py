@@ -1,7 +1,5 @@
 """Load the authors' checkpoints (`Model_30_Gen.pth`) into this library's network."""
 
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The source is the authors' release. A quarter of its parameters is never used an
 a second copy of the last two stages of the encoder, and one unit of the coarsest fusion block.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -4,8 +4,6 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 `Recalibration` and is registered here by name.
 """
 
-from __future__ import annotations
-
 from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
 from aslp_lib.recalibration.density import Density

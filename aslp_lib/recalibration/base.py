@@ -1,7 +1,5 @@
 """Base class of recalibration methods."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path

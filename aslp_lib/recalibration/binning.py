@@ -1,7 +1,5 @@
 """Non-parametric recalibration: isotonic regression and histogram binning."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, Self
 

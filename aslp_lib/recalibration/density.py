@@ -1,7 +1,5 @@
 """Density-aware temperature scaling: a temperature that depends on distances to training images."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self

@@ -1,7 +1,5 @@
 """Test-time flip averaging."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Self
 

@@ -6,8 +6,6 @@ single parameter calibrates all of them. Here the parameter is a function of the
 fitted after training on the validation images and on corrupted copies of them.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Sequence

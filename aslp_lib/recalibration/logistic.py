@@ -1,7 +1,5 @@
 """Platt scaling: a slope and an offset for all pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, Self
 

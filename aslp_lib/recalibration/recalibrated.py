@@ -1,7 +1,5 @@
 """A module that joins any network with a fitted recalibration method."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self

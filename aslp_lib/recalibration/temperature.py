@@ -1,7 +1,5 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
