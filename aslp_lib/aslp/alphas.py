@@ -266,11 +266,9 @@ class AdaptiveAlpha(nn.Module):
             ValueError: the shapes do not agree; an index is not that of an image; a label is
                 invalid; or the alphas are in half precision.
         """
-        if self.alpha.dtype not in (torch.float32, torch.float64):
-            raise ValueError(
-                f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
-                "torch.float64. Convert them with alphas.float(): half precision loses small steps."
-            )
+        valid = self.alpha.dtype in (torch.float32, torch.float64)
+        expected = "torch.float32 or torch.float64. Call alphas.float(): half precision loses steps"
+        require("the dtype of the perturbation levels", self.alpha.dtype, valid, expected)
         check_images(index, len(self))
         check_tensors(logits=logits)
         shape = (len(logits),)

@@ -115,10 +115,8 @@ def count_folders(
     map_files, mask_files = find_maps(Path(maps)), find_images(Path(masks), MAP_SUFFIXES)
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
-        refuse(
-            f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
-            mask_files.keys() - map_files.keys(),
-        )
+        problem = f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)"
+        refuse(problem, mask_files.keys() - map_files.keys())
     stems = list(map_files)
     if valid is not None:
         valid_files = find_images(valid, MAP_SUFFIXES)

@@ -70,11 +70,8 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
         return _open_array(path, volumes, "f", "float16, float32 or float64")
     _refuse_image_as_volume(path, volumes)
     values = read_map(path, floats=True)
-    if logits and values.dtype == np.uint8:
-        raise ValueError(
-            f"{path} holds 8-bit grey levels; expected floats, which logits are. Leave --logits "
-            "out, or give .npy, .npz or float TIFF files."
-        )
+    expected = f"False for the 8-bit grey levels of {path}. Leave --logits out, or give floats."
+    require("logits", logits, not logits or values.dtype != np.uint8, expected)
     return Slabs.of(values)
 
 

@@ -290,10 +290,8 @@ class Counts:
         counted: slice | Tensor = slice(None)
         if ignore_index is not None:
             counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
-        foreground = labels.ravel()[counted]
-        _require_shares(
-            "probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"
-        )
+        predicted, foreground = probabilities.ravel()[counted], labels.ravel()[counted]
+        _require_shares("probabilities", predicted, "Apply a sigmoid to logits")
         advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
         _require_shares("labels", foreground, advice)
         n = len(probabilities)
@@ -452,11 +450,9 @@ def _labelled_pixels(
     """
     for name, array in (("the map", prediction), ("the mask", mask)):
         require_type(name, array, np.ndarray, "a NumPy array")
-    if prediction.shape != mask.shape or mask.ndim not in shapes:
-        raise ValueError(
-            f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
-            f"same shape {' or '.join(shapes.values())}."
-        )
+    same = prediction.shape == mask.shape and mask.ndim in shapes
+    expected = f"that of its mask, {mask.shape}, as {' or '.join(shapes.values())}"
+    require("the shape of the map", prediction.shape, same, expected)
     sums: dict[str, float] = {}
     if ignore_index is not None:
         labelled = mask != ignore_index

@@ -112,12 +112,9 @@ encoder's stages)
     def _distances_of(self, clean: Counts) -> np.ndarray:
         """Compute the distances of counted images from the features in their columns."""
         names = [f"{STAGE}{stage}" for stage in range(len(self.references))]
-        if not names or not all(name in clean.columns for name in names):
-            raise ValueError(
-                f"there are references of {len(names)} stages, and the counts have the columns "
-                f"{', '.join(clean.columns) or 'none'}; expected features of each stage in both. "
-                "Fit the method with training.recalibrate."
-            )
+        known = bool(names) and clean.columns.keys() >= {*names}
+        expected = f"{names or 'references'} for {len(names)} stages. Use training.recalibrate."
+        require("the list of columns of the counts", [*clean.columns], known, expected)
         return self._distances([torch.from_numpy(clean.columns[name]) for name in names])
 
     def _exponents(self, distances: np.ndarray) -> np.ndarray:

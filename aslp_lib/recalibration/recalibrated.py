@@ -63,9 +63,8 @@ class Recalibrated(nn.Module):
         expected = "a fitted method, such as Temperature().fit(counts)"
         require_type("the recalibration", recalibration, Recalibration, expected)
         self.network, self.select = network, select
-        self.recalibration = recalibration.attach(
-            self.logits, getattr(network, "pooled_features", None)
-        )
+        features = getattr(network, "pooled_features", None)
+        self.recalibration = recalibration.attach(self.logits, features)
         if (parameter := next(network.parameters(), None)) is not None:
             self.recalibration.to(parameter.device)
 
@@ -78,12 +77,9 @@ class Recalibrated(nn.Module):
         """Compute the network's logits before recalibration, in float32 or float64."""
         output = self.network(images)
         logits = output if self.select is None else self.select(output)
-        if not isinstance(logits, Tensor):
-            keys = f" with the keys {', '.join(logits)}" if isinstance(logits, Mapping) else ""
-            raise TypeError(
-                f"the logits are not a tensor: {type(logits).__name__}{keys}; expected the tensor "
-                "of logits. Pass select, such as select=operator.itemgetter('out')."
-            )
+        keys = f", one of {', '.join(logits)}" if isinstance(logits, Mapping) else ""
+        advice = "Pass select, such as select=operator.itemgetter('out')."
+        require_type("the logits", logits, Tensor, f"a tensor{keys}. {advice}")
         require_one_channel("the logits (see `select`)", logits.shape)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 

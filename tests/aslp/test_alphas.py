@@ -389,7 +389,7 @@ def test_levels_have_the_shape_of_their_index():
 def test_levels_in_half_precision_are_refused(dtype):
     alphas = AdaptiveAlpha(2, P.MODERATION, warm_up=0).to(dtype)
     step = torch.arange(2), torch.ones(2, 4, dtype=dtype), torch.ones(2, 4)
-    with pytest.raises(ValueError, match=rf"dtype {dtype}; expected .* with alphas\.float"):
+    with pytest.raises(ValueError, match=rf"levels is {dtype}; expected .* alphas\.float"):
         alphas.update(*step)
     alphas.float().update(*step)
     assert alphas.alpha.gt(0).all()

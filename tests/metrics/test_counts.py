@@ -54,7 +54,7 @@ MAP, MASK = np.zeros((4, 5), np.uint8), np.ones((4, 5), np.uint8)
     [
         (MAP, MASK.T, r"\(4, 5\).*\(5, 4\)"),
         (MAP.astype(np.float32), MASK, "8-bit"),
-        (MAP[..., None], MASK[..., None], "same"),
+        (MAP[..., None], MASK[..., None], r"as \(H, W\)"),
         (MAP, 255 * MASK, r"holds \[255\];.*>= 128"),
         (MAP, 2 * np.eye(4, 5, dtype=np.uint8), r"holds \[0, 2\]"),
         (MAP, 2 * np.eye(4, 5, dtype=np.int8) - 1, r"holds \[-1, 1\]"),

@@ -127,8 +127,8 @@ def test_density_asks_the_network_for_features():
 @pytest.mark.parametrize(
     ("output", "select", "error", "message"),
     [
-        ({"out": 1, "aux": 2}, None, TypeError, "dict with the keys out, aux"),
-        ({"out": 1}, itemgetter("out"), TypeError, "not a tensor: int"),
+        ({"out": 1, "aux": 2}, None, TypeError, "is dict; expected a tensor, one of out, aux"),
+        ({"out": 1}, itemgetter("out"), TypeError, "type of the logits is int; expected a tensor"),
         (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4."),
     ],
 )
