@@ -338,18 +338,15 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
     A state without any entry of this module is left to torch, which reports the missing entries
     unless `strict=False` allows them.
     """
-    expected = alphas.get_extra_state()
+    expected = alphas.get_extra_state().tolist()
     names = [name for name, _ in alphas.named_buffers() if prefix + name in state]
     saved = state.pop(f"{prefix}_extra_state", None)
     if saved is None and not names:
         return
-    if saved is None or saved.tolist() != expected.tolist():
-        found = "unknown" if saved is None else saved.tolist()
-        raise ValueError(
-            "the perturbation levels were learned with another technique, or an unknown one: beta "
-            f"and noise are {found}; expected {expected.tolist()}. Load the whole state_dict of an "
-            "AdaptiveAlpha of the same technique."
-        )
+    found = "unknown" if saved is None else saved.tolist()
+    advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique."
+    pair = "[beta, noise], with which the perturbation levels were learned,"
+    require(pair, found, found == expected, f"{expected}. {advice}")
     # Rounding in half precision may have moved an alpha beyond its limit.
     limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
     largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1

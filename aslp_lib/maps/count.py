@@ -144,11 +144,9 @@ def find_maps(folder: Path) -> dict[str, Path]:
         FileNotFoundError: the folder does not exist.
         ValueError: there are no maps.
     """
-    if not (maps := find_images(folder, MAP_SUFFIXES)):
-        raise ValueError(
-            f"there are no maps in {folder}; expected greyscale images, float TIFFs or arrays: "
-            "STEM.png, STEM.tif, STEM.npy or STEM.npz."
-        )
+    maps = find_images(folder, MAP_SUFFIXES)
+    kinds = "greyscale images, float TIFFs or arrays: STEM.png, STEM.tif, STEM.npy or STEM.npz."
+    require(f"the number of maps in {folder}", 0, bool(maps), kinds)
     return dict(sorted(maps.items()))
 
 

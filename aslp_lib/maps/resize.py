@@ -19,8 +19,8 @@ def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> n
         (H, W) probabilities, float32.
 
     >>> p = torch.tensor([[[0.2, 0.6], [0.2, 0.6]]])
-    >>> own_size(p.logit(), (1, 4), resize_logits=False).round(2).tolist()
-    [[0.2, 0.3, 0.5, 0.6]]
+    >>> print(own_size(p.logit(), (1, 4), resize_logits=False).round(2))
+    [[0.2 0.3 0.5 0.6]]
     """
     values = logit if resize_logits else torch.sigmoid(logit)
     resized = F.interpolate(values[None], size=shape, mode="bilinear", align_corners=False)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import require
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods.base import Batch, Draws, Method, require_range
@@ -64,9 +65,7 @@ def _items(images: Tensor, labels: Tensor) -> list[Item]:
     """Split a batch into pairs of image and mask, on the host."""
     labels = labels.cpu().nan_to_num(IGNORED)
     masks = labels.to(torch.uint8)
-    if (masks != labels).any():
-        raise ValueError(
-            "labels lie between 0 and 1; expected 0 and 1, since soft masks cannot be corrupted. "
-            "Load the training set without soft masks."
-        )
+    soft = labels[masks != labels][:1].tolist()
+    expected = "none, since soft masks cannot be corrupted. Load the training set without them."
+    require("the list of soft labels", soft, not soft, expected)
     return list(zip(images.cpu(), masks, strict=True))

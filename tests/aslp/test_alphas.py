@@ -187,12 +187,14 @@ def test_levels_of_another_technique_do_not_load():
     """An alpha of 0.9 is valid for moderation, but beyond the limit of hard inversion, 0.5."""
     ours, theirs = (AdaptiveAlpha(3, technique) for technique in (P.HARD_INVERSION, P.MODERATION))
     theirs.alpha.fill_(0.9)
-    with pytest.raises(ValueError, match=r"another technique, .*\[1\.0.*expected \[2\.0"):
+    with pytest.raises(
+        ValueError, match=r"\[beta, noise\].* is \[1\.0.*expected \[2\.0.* same technique"
+    ):
         ours.load_state_dict(theirs.state_dict())
     assert ours.alpha.eq(0).all()
     unknown = {k: v for k, v in theirs.state_dict().items() if k != "_extra_state"}
     for strict in (True, False):
-        with pytest.raises(ValueError, match=r"unknown one: .* are unknown; expected \[2\.0"):
+        with pytest.raises(ValueError, match=r"\[beta, noise\].* is .unknown.; expected \[2\.0"):
             ours.load_state_dict(unknown, strict=strict)
     assert ours.alpha.eq(0).all()
 

@@ -113,7 +113,7 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT, *APPLY, "--save", "link/t.safetensors"], "--save lies in --out"),
         ([*FIT, "--save", "test/maps/m0.png"], "--save has another suffix: test/maps/m0.png"),
         ([*FIT[:2], "clean/GT", *FIT[3:4], "few"], "12 maps in clean/GT without a mask in few: m0"),
-        ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
+        ([*FIT, "--maps", "empty", *APPLY[2:]], "number of maps in empty is 0"),
         ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
         (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
         (["recalibrate", "--fitted", "other.safetensors"], "it holds 'logistic'"),

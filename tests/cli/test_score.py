@@ -198,7 +198,7 @@ GIVEN = ["--maps", "a/maps", "--masks", "SOD/GT"]
         ([*GIVEN, "--scores", "ece", "f1"], "a name in scores is 'f1'; expected one of ece,"),
         ([*GIVEN, "--figures", "file"], r"--figures cannot be written: file/figure\.pdf"),
         ([*GIVEN, "X"], "expected a subfolder named after each set"),
-        (["--maps", "empty", "--masks", "SOD/GT"], "no maps in empty"),
+        (["--maps", "empty", "--masks", "SOD/GT"], "number of maps in empty is 0"),
         (["--maps", "a/maps", "--masks", "nowhere"], "no folder nowhere"),
         (["--maps", "--masks", "SOD/GT"], "folders of maps or masks are missing"),
         ([*GIVEN, "--bins", "0"], "bins is 0"),
