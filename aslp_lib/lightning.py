@@ -74,7 +74,7 @@ class AdaptiveAlphaCallback(Callback):
             buffer.data = buffer.data.clone()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
         logits, labels, index = _outputs(outputs, "training_step", "logits", "labels", "index")
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
@@ -87,13 +87,7 @@ class AdaptiveAlphaCallback(Callback):
         self._sums = []
 
     def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
         logits, labels = _outputs(outputs, "validation_step", "logits", "labels")
         self._sums.append(_pixel_sums(logits, labels, self.ignore_index))

@@ -197,17 +197,12 @@ class AdaptiveAlpha(nn.Module):
         else:
             expected = "dynamics='release', which the technique 'release' (beta = 4) needs"
             require("dynamics", dynamics, technique != RELEASE, expected)
-        non_negative = {
-            "alpha_step_size": alpha_step_size,
-            "constraint_weight": constraint_weight,
-            "bound_gain": bound_gain,
-            "warm_up": warm_up,
-        }
-        for name, value in non_negative.items():
-            require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
-        self.warm_up = warm_up
+        self.bound_gain, self.warm_up = bound_gain, warm_up
+        for name in ("alpha_step_size", "constraint_weight", "bound_gain", "warm_up"):
+            value = getattr(self, name)
+            require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.rule = RULES[rule](technique, bound_gain)
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))

@@ -121,8 +121,8 @@ class SCBCELoss(nn.Module):
     ) -> None:
         super().__init__()
         check_technique(technique)
-        self.technique, self.reduction = technique, reduction
-        self.ignore_index, self.use_expected_targets = ignore_index, use_expected_targets
+        self.technique, self.use_expected_targets = technique, use_expected_targets
+        self.reduction, self.ignore_index = reduction, ignore_index
 
     def extra_repr(self) -> str:
         return f"{self.technique.name}, reduction={self.reduction}, ignore={self.ignore_index}"

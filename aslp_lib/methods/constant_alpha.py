@@ -49,6 +49,6 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     name, label = "constant_alpha", "constant alpha"
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        alpha, technique = self.options.alpha, TECHNIQUES[self.options.technique]
-        expected = self.options.use_expected_targets
-        return sc_bce(logits, labels, alpha, technique, draws, expected=expected)
+        technique = TECHNIQUES[self.options.technique]
+        sampled = None if self.options.use_expected_targets else draws
+        return sc_bce(logits, labels, self.options.alpha, technique, sampled)

@@ -57,11 +57,11 @@ def load_official(path: Path | str) -> ResNetFusion:
         content = torch.load(path, map_location="cpu", weights_only=True)
         if not fits(content, dict[str, Tensor]):
             raise ValueError("it is not a dictionary of tensors")
+        used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
     with torch.device("meta"):  # Random weights would be overwritten, and take a second to draw.
         network = ResNetFusion(weights=None)
     network.mean, network.std = DenseNetwork().buffers()  # They are not in the file.
     ours = {_official_name(name): name for name in network.state_dict()}
-    used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
     tensors = {ours.get(name, name): tensor.contiguous() for name, tensor in used.items()}
     fill(network, tensors, path, assign=True)
     return network.eval()

@@ -24,6 +24,10 @@ LARGEST = 1e18
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
+Network = Callable[[Tensor], Tensor]
+"""Function from images to logits."""
+Features = Callable[[Tensor], Sequence[Tensor]]
+"""Function from images to the features of each stage, (N, channels)."""
 Numbers = float | Sequence[float] | NDArray[np.float64] | Tensor
 """A parameter: a number or a vector."""
 
@@ -72,10 +76,10 @@ class Recalibration(nn.Module):
     needs_network: ClassVar[bool] = False
     """True if `forward` needs the images, and the network that `attach` gives the method."""
 
-    network: Callable[[Tensor], Tensor] | None = None
-    """Function from images to logits; see `attach`."""
-    features: Callable[[Tensor], Sequence[Tensor]] | None = None
-    """Function from images to the features of each stage, (N, channels); see `attach`."""
+    network: Network | None = None
+    """The network whose logits are recalibrated; see `attach`."""
+    features: Features | None = None
+    """Features of that network; see `attach`."""
 
     def __init__(self, *values: Numbers, **named: Numbers) -> None:
         super().__init__()
@@ -188,11 +192,7 @@ class Recalibration(nn.Module):
         settings = [name for name, default in self.defaults.items() if isinstance(default, int)]
         return type(self)(**{name: getattr(self, name) for name in settings})
 
-    def attach(
-        self,
-        logits: Callable[[Tensor], Tensor],
-        features: Callable[[Tensor], Sequence[Tensor]] | None = None,
-    ) -> Self:
+    def attach(self, logits: Network, features: Features | None = None) -> Self:
         """Give the method the network whose logits it recalibrates, if it needs one.
 
         Args:
