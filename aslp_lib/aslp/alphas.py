@@ -16,15 +16,9 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import (
-    RELEASE,
-    Technique,
-    check_pixels,
-    check_technique,
-    check_tensors,
-)
+from aslp_lib.aslp.perturbation import RELEASE, Technique, check_pixels, check_technique
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_type
 
 Dynamics = Literal["stable", "release"]
 
@@ -91,16 +85,17 @@ def release_gradient(
         TypeError, ValueError: see `alpha_gradient`.
     """
     check_technique(technique)
-    check_tensors(logits=logits)
-    # The term 0 * logits keeps an infinite logit non-finite.
-    clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits
-    gradient = technique.beta * _mean_half_margin(clamped, labels, ignore_index)
+    gradient = technique.beta * _mean_half_margin(logits, labels, ignore_index, RELEASE_LOGIT)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
 
 
-def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
-    """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
+def _mean_half_margin(
+    logits: Tensor, labels: Tensor, ignore_index: int | None, limit: float | None = None
+) -> Tensor:
+    """Compute `mean[(y - 1/2) * z]`, with z clamped to +-limit, over the pixels of images, (N,)."""
     labels, labelled = check_pixels(logits, labels, ignore_index)
+    if limit is not None:
+        logits = logits.clamp(-limit, limit) + 0 * logits  # an infinite logit stays non-finite
     valid = (labels >= 0) & (labels <= 1)
     half_margin = torch.where(valid, (labels - 0.5) * logits.to(labels.dtype), torch.nan)
     if labelled is None:
@@ -265,15 +260,14 @@ class AdaptiveAlpha(nn.Module):
         expected = "torch.float32 or torch.float64. Call alphas.float(): half precision loses steps"
         require("the dtype of the perturbation levels", self.alpha.dtype, valid, expected)
         check_images(index, len(self))
-        check_tensors(logits=logits)
-        shape = (len(logits),)
-        expected = f"{shape}, one index for each image of logits"
-        require("the shape of index", tuple(index.shape), index.shape == shape, expected)
-        index = index.to(self.alpha.device, torch.long)
-        old, release = self.alpha[index], self.dynamics == "release"
+        release = self.dynamics == "release"
         gradient_of_rows = release_gradient if release else alpha_gradient
-        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index).to(old)
-        gradient = self._image_gradient(gradient, index, labels, ignore_index)
+        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
+        expected = f"{tuple(gradient.shape)}, one index for each image of logits"
+        require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
+        index = index.to(self.alpha.device, torch.long)
+        old = self.alpha[index]
+        gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index)
         new = self._release_step(old, gradient) if release else self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
@@ -364,7 +358,7 @@ def check_images(index: Tensor, images: int) -> None:
         TypeError: it is not a tensor.
         ValueError: it has another dtype, or a value is out of range.
     """
-    check_tensors(index=index)
+    require_type("index", index, Tensor, "a tensor. Convert a list with torch.tensor.")
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":

@@ -349,9 +349,7 @@ class Counts:
             ValueError: if no image has a counted pixel; see also `join`.
         """
         kept = [number for number, image in enumerate(images) if image.pixels]
-        known = {
-            name: np.asarray(values)[kept] for name, values in columns.items() if values is not None
-        }
+        known = {k: np.asarray(v)[kept] for k, v in columns.items() if v is not None}
         return cls.join([images[number] for number in kept]).with_columns(**known)
 
     def __len__(self) -> int:

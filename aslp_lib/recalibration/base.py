@@ -66,7 +66,7 @@ class Recalibration(nn.Module):
     """Name in settings, on the command line and in a run's folder."""
     label: ClassVar[str]
     """Name in tables and figures, where it follows a training method's label and a plus sign."""
-    preserves_decisions: ClassVar[bool]
+    preserves_decisions: ClassVar[bool] = False
     """True if logits keep their signs, so that the accuracy does not change."""
     defaults: ClassVar[Mapping[str, Numbers]] = {}
     """Parameters of the identity, in order: settings, which are integers of at least 1 and are not
@@ -298,13 +298,11 @@ class Recalibration(nn.Module):
             ValueError: if they belong to another method or version, or a tensor is wrong.
             KeyError: if the metadata name none.
         """
-        if facts["kind"] != cls.name:
-            raise ValueError(f"it holds {facts['kind']!r}; expected {cls.name!r}.")
-        if facts["version"] != VERSION:
-            raise ValueError(f"it is of version {facts['version']}; expected version {VERSION}.")
+        require("its kind", facts["kind"], facts["kind"] == cls.name, cls.name)
+        require("its version", facts["version"], facts["version"] == VERSION, str(VERSION))
         if wrong := tensors.keys() ^ cls.defaults.keys():
-            expected = ", ".join(cls.defaults) or "none"
-            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {expected}.")
+            names = ", ".join(cls.defaults) or "none"
+            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {names}.")
         return cls(**tensors)
 
     def extra_repr(self) -> str:

@@ -35,9 +35,7 @@ class Isotonic(Recalibration):
     tensor([0.3333, 0.3333, 0.6667])
     """
 
-    name = "isotonic"
-    label = "isotonic"
-    preserves_decisions = False
+    name, label = "isotonic", "isotonic"
 
     defaults: ClassVar = {"logits": (), "values": ()}
 
@@ -110,9 +108,7 @@ class Histogram(Recalibration):
     tensor([0.3333, 0.3333, 0.6667])
     """
 
-    name = "histogram"
-    label = "histogram"
-    preserves_decisions = False
+    name, label = "histogram", "histogram"
 
     defaults: ClassVar = {"bins": BINS, "edges": (), "values": ()}
 

@@ -52,8 +52,7 @@ encoder's stages)
             [0.5000]])
     """
 
-    name = "density"
-    label = "density"
+    name, label = "density", "density"
     preserves_decisions = True
     needs_network = True
     defaults: ClassVar = {"neighbours": NEIGHBOURS, "weights": (), "means": (), "deviations": ()}

@@ -27,9 +27,7 @@ class Flip(Recalibration):
     tensor([[[[0.6250, 0.6250]]]])
     """
 
-    name = "flip"
-    label = "flip averaging"
-    preserves_decisions = False
+    name, label = "flip", "flip averaging"
     needs_network = True
 
     def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:

@@ -206,8 +206,7 @@ class ImageWiseShrinkage(ImageWise):
     tensor([[0.7000, 0.3000]])
     """
 
-    name = "image_wise_shrinkage"
-    label = "image-wise shrinkage"
+    name, label = "image_wise_shrinkage", "image-wise shrinkage"
     start = -3.0
     ridge = 0.001
 
@@ -252,8 +251,7 @@ class ImageWiseTemperature(ImageWise):
     tensor([[0.7000, 0.3000]])
     """
 
-    name = "image_wise_temperature"
-    label = "image-wise temperature"
+    name, label = "image_wise_temperature", "image-wise temperature"
     start = 0.0
     ridge = 0.01
 

@@ -34,9 +34,7 @@ class Logistic(Recalibration):
     'slope 0.500, offset +0.693'
     """
 
-    name = "logistic"
-    label = "logistic"
-    preserves_decisions = False
+    name, label = "logistic", "logistic"
 
     defaults: ClassVar = {"slope": 1.0, "offset": 0.0}
 
@@ -62,12 +60,9 @@ class Logistic(Recalibration):
         from scipy.special import expit
 
         background, foreground = pixels_to_fit(clean)
-        total = background.sum() + foreground.sum()
-        share = (background + foreground) / total
-        target = (
-            background / (background.sum() + 2)
-            + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
-        ) / total
+        n0, n1 = background.sum(), foreground.sum()
+        share = (background + foreground) / (n0 + n1)
+        target = (background / (n0 + 2) + foreground * (n1 + 1) / (n1 + 2)) / (n0 + n1)
         z = grey_level_logits(clean.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
 

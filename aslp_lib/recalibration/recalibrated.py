@@ -11,6 +11,8 @@ from aslp_lib.checks import explained, require, require_one_channel, require_typ
 from aslp_lib.recalibration.base import VERSION, Recalibration
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
+Select = Callable[[Any], Tensor]
+"""Function from the output of a network to the tensor of logits."""
 PREFIX = "recalibration."
 """Prefix of the names of a recalibration's parameters in a state dict."""
 
@@ -54,10 +56,7 @@ class Recalibrated(nn.Module):
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        recalibration: Recalibration,
-        select: Callable[[Any], Tensor] | None = None,
+        self, network: nn.Module, recalibration: Recalibration, select: Select | None = None
     ) -> None:
         super().__init__()
         expected = "a fitted method, such as Temperature().fit(counts)"
@@ -95,9 +94,7 @@ class Recalibrated(nn.Module):
         save_tensors(Path(path), tensors, facts)
 
     @classmethod
-    def load(
-        cls, path: str | Path, network: nn.Module, select: Callable[[Any], Tensor] | None = None
-    ) -> Self:
+    def load(cls, path: str | Path, network: nn.Module, select: Select | None = None) -> Self:
         """Read a file that `save` wrote, and load its weights into `network`.
 
         Args:

@@ -32,8 +32,7 @@ class Temperature(Recalibration):
     tensor([0.6667, 0.3333])
     """
 
-    name = "temperature_scaling"
-    label = "temperature scaling"
+    name, label = "temperature_scaling", "temperature scaling"
     preserves_decisions = True
 
     defaults: ClassVar = {"value": 1.0}
@@ -131,8 +130,7 @@ class ClassWiseTemperature(Recalibration):
     'T = 2.000 of predicted foreground, 0.500 of predicted background'
     """
 
-    name = "class_wise_temperature"
-    label = "class-wise temperature"
+    name, label = "class_wise_temperature", "class-wise temperature"
     preserves_decisions = True
 
     defaults: ClassVar = {"foreground": 1.0, "background": 1.0}
@@ -202,8 +200,7 @@ class CorruptionTemperature(Temperature):
     tensor([0.6667])
     """
 
-    name = "corruption_temperature"
-    label = "temperature scaling on corrupted images"
+    name, label = "corruption_temperature", "temperature scaling on corrupted images"
     fits_corrupted = True
 
     def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:

@@ -244,8 +244,8 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
 @pytest.mark.parametrize(
     ("tensors", "facts", "message"),
     [
-        ({}, {"kind": "offset"}, "it holds 'offset'; expected 'temperature_scaling'"),
-        ({}, {"version": 1}, "it is of version 1; expected"),
+        ({}, {"kind": "offset"}, "its kind is 'offset'; expected temperature_scaling"),
+        ({}, {"version": 1}, "its version is 1; expected 2"),
         ({"value": None}, {}, "wrong tensors: value; expected value"),
         ({"colour": torch.zeros(1)}, {}, "wrong tensors: colour; expected value"),
         ({"value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
