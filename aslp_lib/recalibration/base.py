@@ -24,6 +24,8 @@ LARGEST = 1e18
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
+CorruptedSets = Iterable[Counts | Images]
+"""Counts of corrupted copies of a set, or their images, one entry for each corruption."""
 Network = Callable[[Tensor], Tensor]
 """Function from images to logits."""
 Features = Callable[[Tensor], Sequence[Tensor]]
@@ -110,7 +112,7 @@ class Recalibration(nn.Module):
             require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
         return torch.from_numpy(given.astype(dtype))
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the parameters on the counts of a validation set.
 
         >>> from aslp_lib.recalibration import Temperature
@@ -138,7 +140,7 @@ class Recalibration(nn.Module):
         return fitted if kept else self.identity()
 
     @abstractmethod
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the parameters by the method's criterion, without comparison with the identity."""
 
     def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
@@ -210,13 +212,13 @@ class Recalibration(nn.Module):
             "the images, and call attach before."
         )
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of the sets on which the method was fitted."""
         z = grey_level_logits(clean.grey_levels)
         return [Outcome(z, self(torch.from_numpy(z)).numpy(), pixels_to_fit(clean))]
 
     @torch.no_grad()
-    def lowers_nll(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> bool:
+    def lowers_nll(self, clean: Counts, corrupted: CorruptedSets = ()) -> bool:
         """Return whether the method does not raise the NLL of the sets on which it was fitted.
 
         The NLL is compared twice: with exact logits, and with logits rounded to grey levels. In

@@ -13,8 +13,7 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, pixel_margins
-from aslp_lib.recalibration.base import Numbers, Outcome, Recalibration
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Numbers, Outcome, Recalibration
 from aslp_lib.recalibration.temperature import fitted_temperature
 
 NEIGHBOURS = 10
@@ -78,7 +77,7 @@ encoder's stages)
         """Features of training images at each stage, (images, channels) float32 with unit rows."""
         return [buffer for name, buffer in self.named_buffers() if name.startswith(REFERENCE)]
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the weights on the validation images by L-BFGS.
 
         The objective is the mean NLL plus the ridge penalty `sum_l w_l^2 / (2 N)` for N images. The
@@ -102,7 +101,7 @@ encoder's stages)
         numbers = self.neighbours, weights, means, deviations
         return type(self)(*numbers, references=self.references)
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of each validation image."""
         z = grey_level_logits(clean.grey_levels)
         exponents = self._exponents(self._distances_of(clean))

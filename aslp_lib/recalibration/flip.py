@@ -1,13 +1,11 @@
 """Test-time flip averaging."""
 
-from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import Recalibration, log_add, log_sigmoid
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration, log_add, log_sigmoid
 
 
 class Flip(Recalibration):
@@ -30,7 +28,7 @@ class Flip(Recalibration):
     name, label = "flip", "flip averaging"
     needs_network = True
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Return the method itself, which has no parameters."""
         return self
 

@@ -8,7 +8,6 @@ fitted after training on the validation images and on corrupted copies of them.
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -20,6 +19,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
+    CorruptedSets,
     Outcome,
     Recalibration,
     at_least_float32,
@@ -77,7 +77,7 @@ class ImageWise(Recalibration):
     def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Recalibrate logits, each with its u; all logits keep their signs."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Minimise the mean NLL with a ridge penalty, by L-BFGS.
 
         The mean is over pixels, as in the score `nll`, so that a large image counts more than a
@@ -125,7 +125,7 @@ class ImageWise(Recalibration):
         w[:, 0] += self.start
         return w
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of all images, whose pixels are weighted as in the fit."""
         weighted = [(clean, self.clean_weight), *((images, 1.0) for images in corrupted)]
         return [self._outcome(_images(images), weight) for images, weight in weighted]

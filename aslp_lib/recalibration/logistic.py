@@ -1,6 +1,5 @@
 """Platt scaling: a slope and an offset for all pixels."""
 
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -8,8 +7,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration
 
 
 class Logistic(Recalibration):
@@ -43,7 +41,7 @@ class Logistic(Recalibration):
     offset: Tensor
     """Offset b, a number."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit a logistic regression of the labels on the logits of grey levels.
 
         The targets are `(N1 + 1) / (N1 + 2)` for the N1 foreground pixels and `1 / (N0 + 2)` for

@@ -1,7 +1,6 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
 import warnings
-from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -13,8 +12,8 @@ from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import Recalibration
-from aslp_lib.recalibration.features import Images, corrupted_sets
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration
+from aslp_lib.recalibration.features import corrupted_sets
 
 
 class Temperature(Recalibration):
@@ -43,7 +42,7 @@ class Temperature(Recalibration):
     def check(self) -> None:
         check_temperature(self.value)
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
 
         The logits are those of the grey levels, which are clipped at both ends
@@ -144,7 +143,7 @@ class ClassWiseTemperature(Recalibration):
         check_temperature(self.foreground)
         check_temperature(self.background)
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the `best_temperature` of each predicted class.
 
         The NLL is a sum over both classes, so that the two fits are independent. If all pixels are
@@ -203,7 +202,7 @@ class CorruptionTemperature(Temperature):
     name, label = "corruption_temperature", "temperature scaling on corrupted images"
     fits_corrupted = True
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit T as `Temperature` does, to the pixels of clean and corrupted images.
 
         Args:
