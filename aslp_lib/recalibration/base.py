@@ -353,9 +353,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
     return -log_add(torch.zeros_like(x), -x)
 
 
-def preserve_decisions(
-    probability: NDArray[np.float32], before: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def preserve_decisions(probability: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Clip recalibrated probabilities so that each stays on its previous side of 1/2.
 
     Recalibration at the network's size preserves the signs of logits. Resizing to the size of the
@@ -366,8 +364,8 @@ def preserve_decisions(
     array([0.5, 0.7], dtype=float32)
 
     Args:
-        probability: recalibrated probabilities, at the size of the image.
-        before: probabilities before recalibration, at the same size.
+        probability: recalibrated probabilities, float32, at the size of the image.
+        before: probabilities before recalibration, of the same type and size.
     """
     below = np.nextafter(np.float32(0.5), np.float32(0))
     return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, 0.5))

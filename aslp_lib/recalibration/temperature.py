@@ -5,7 +5,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.checks import require
@@ -63,12 +62,11 @@ class Temperature(Recalibration):
         return f"T = {shown_temperature(self.value.item())}"
 
 
-def fitted_temperature(
-    pixels: NDArray[np.float64], margins: NDArray[np.float64], of: str = ""
-) -> float:
+def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") -> float:
     """Return `best_temperature`, with a warning if it is an end of the range.
 
     Args:
+        pixels, margins: see `best_temperature`.
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
     value = best_temperature(pixels, margins)
