@@ -305,9 +305,8 @@ class Counts:
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
             share = foreground.double()  # in half precision, the two shares would not add up to 1
-            joint = torch.stack(
-                [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
-            )
+            both = [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
+            joint = torch.stack(both)
         table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
         return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
 
