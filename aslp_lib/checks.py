@@ -1,7 +1,5 @@
 """Validation of input: JSON objects, and values against the annotations of dataclasses."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import math
@@ -67,8 +65,8 @@ def require_name(noun: str, name: object, known: Collection[str]) -> None:
     require(noun, name, False, f"one of {', '.join(known)}.{meant}")
 
 
-def require_type(name: str, value: object, kind: type, expected: str) -> None:
-    """Raise TypeError unless a value is of a type, with "the type of NAME is TYPE; expected ...".
+def require_type(name: str, value: object, kind: Any, expected: str) -> None:
+    """Raise TypeError unless isinstance(value, kind): "the type of NAME is TYPE; expected ...".
 
     >>> require_type("counts", [1, 2], dict, "a dict")
     Traceback (most recent call last):
@@ -93,6 +91,8 @@ def require_one_channel(name: str, shape: Sequence[int]) -> None:
 def explained(problem: str, expected: str, *more: type[Exception]) -> Iterator[None]:
     """Turn the errors of malformed content into a ValueError `PROBLEM (ERROR); expected EXPECTED`.
 
+    ERROR is the first line of the error's message, without its full stop.
+
     >>> with explained("a.json holds no number", "one. Write it again."):
     ...     float("one")
     Traceback (most recent call last):
@@ -108,7 +108,8 @@ Write it again.
     try:
         yield
     except kinds as error:
-        raise ValueError(f"{problem} ({error}); expected {expected}") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0].rstrip(".")
+        raise ValueError(f"{problem} ({reason}); expected {expected}") from error
 
 
 def json_object(text: str | bytes) -> dict[str, Any]:

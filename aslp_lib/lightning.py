@@ -10,8 +10,6 @@ Trainer(callbacks=[adaptive]).fit(module, train_loader, validation_loader)
 patches of an image.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +19,7 @@ from torch import Tensor
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import check_pixels
 from aslp_lib.aslp.sharing import share_alphas
+from aslp_lib.checks import require
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
@@ -62,11 +61,9 @@ class AdaptiveAlphaCallback(Callback):
         self._sums: list[Tensor] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.enable_validation:
-            raise ValueError(
-                "there is no validation, which the updates of alpha depend on; expected one in "
-                "each epoch. Define a validation_step and pass a validation loader to fit."
-            )
+        advice = "Define a validation_step, and pass a validation loader to fit."
+        expected = f"True, because the updates of alpha depend on validations. {advice}"
+        require("trainer.enable_validation", False, bool(trainer.enable_validation), expected)
         if trainer.world_size > 1 and any(part is self.alphas for part in pl_module.modules()):
             raise ValueError(
                 "alphas are a submodule of the LightningModule, whose buffers DDP overwrites; "
@@ -77,7 +74,7 @@ class AdaptiveAlphaCallback(Callback):
             buffer.data = buffer.data.clone()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
         logits, labels, index = _outputs(outputs, "training_step", "logits", "labels", "index")
         self.alphas.update(index, logits.detach(), labels, ignore_index=self.ignore_index)
@@ -90,13 +87,7 @@ class AdaptiveAlphaCallback(Callback):
         self._sums = []
 
     def on_validation_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
         logits, labels = _outputs(outputs, "validation_step", "logits", "labels")
         self._sums.append(_pixel_sums(logits, labels, self.ignore_index))
@@ -106,11 +97,8 @@ class AdaptiveAlphaCallback(Callback):
             return
         sums = trainer.strategy.reduce(torch.stack(self._sums).sum(dim=0), reduce_op="sum")
         pixels, correct, confidence = sums.tolist()
-        if not pixels:
-            raise ValueError(
-                f"the validation has no labelled pixel: every label is {self.ignore_index}; "
-                "expected at least one in [0, 1]. Check the validation masks and ignore_index."
-            )
+        expected = f"1 or more, but every label is {self.ignore_index}. Check the validation masks."
+        require("the number of labelled validation pixels", 0, pixels > 0, expected)
         # Rounding of the sums must not push a confidence of 1 above 1.
         self.alphas.observe(correct / pixels, min(confidence / pixels, 1.0))
 
@@ -134,10 +122,8 @@ class AdaptiveAlphaCallback(Callback):
 def _outputs(outputs: Any, step: str, *names: str) -> list[Tensor]:
     """Return the named entries of what a step returned."""
     entries = outputs if isinstance(outputs, Mapping) else {}
-    if missing := [name for name in names if name not in entries]:
-        raise ValueError(
-            f"missing from what {step} returned: {', '.join(missing)}; expected a dict of {names}"
-        )
+    complete, expected = entries.keys() >= {*names}, f"a dict of {', '.join(names)}"
+    require(f"the list of what {step} returned", [*entries], complete, expected)
     return [entries[name] for name in names]
 
 

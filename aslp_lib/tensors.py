@@ -1,7 +1,5 @@
 """Tensors in safetensors files, with metadata and a SHA-256 checksum of both."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from aslp_lib.checks import explained, json_object
+from aslp_lib.checks import explained, json_object, require
 from aslp_lib.files import require_exists, write
 
 
@@ -86,10 +84,9 @@ def fill(
             f"{type(network).__name__}. Choose another file."
         )
     for name, tensor in tensors.items():
-        if tensor.dtype != state[name].dtype:
-            raise ValueError(
-                f"{path} holds {name} as {tensor.dtype}; expected {state[name].dtype}. Convert it."
-            )
+        dtype = state[name].dtype
+        kept, expected = tensor.dtype == dtype, f"{dtype}. Convert it."
+        require(f"{path} holds {name}, which", tensor.dtype, kept, expected)
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError(
                 f"{path} holds NaN or infinity in {name}; expected finite weights. Create it again."

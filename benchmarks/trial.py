@@ -121,7 +121,7 @@ class Replay(Method[NoOptions]):
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         alpha = self.schedule[self.epoch][index]
-        return sc_bce(logits, labels, alpha, HARD_INVERSION, draws, expected=False)
+        return sc_bce(logits, labels, alpha, HARD_INVERSION, draws)
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epoch += 1

@@ -203,10 +203,13 @@ def test_two_processes_have_the_same_levels_and_those_of_one(trained, tmp_path):
 @pytest.mark.parametrize(
     ("step", "returned", "message"),
     [
-        *((step, {"labels": 0}, f"missing from what {step} returned: .*logits") for step in STEPS),
+        *(
+            (step, {"labels": 0}, f"what {step} returned is .*expected a dict of logits")
+            for step in STEPS
+        ),
         (
             *("validation_step", {"logits": torch.zeros(4, 1), "labels": torch.full((4, 1), VOID)}),
-            "no labelled pixel: every label is 255; expected",
+            "validation pixels is 0; expected 1 or more, but every label is 255",
         ),
     ],
 )
@@ -221,7 +224,7 @@ def test_what_steps_return_is_looked_at(tmp_path, monkeypatch, step, returned, m
 
 def test_without_a_validation_no_level_would_ever_move(tmp_path):
     adaptive = AdaptiveAlphaCallback(levels(), VOID)
-    with pytest.raises(ValueError, match="there is no validation"):
+    with pytest.raises(ValueError, match="enable_validation is False; expected True"):
         trainer_of(tmp_path, adaptive, limit_val_batches=0).fit(Segmenter(adaptive))
 
 

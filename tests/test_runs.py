@@ -221,9 +221,9 @@ def test_files_of_before_have_no_digest(tmp_path):
     [
         (lambda t: t.fill_(float("nan")), "NaN or infinity"),
         (lambda t: t.index_fill_(0, torch.tensor(1), -float("inf")), "NaN or infinity"),
-        (lambda t: t.to(torch.int8), "as torch.int8; expected torch.float32"),
-        (lambda t: t.to(torch.complex64), "as torch.complex64; expected torch.float32"),
-        (lambda t: t.double(), "as torch.float64; expected torch.float32"),
+        (lambda t: t.to(torch.int8), "is torch.int8; expected torch.float32"),
+        (lambda t: t.to(torch.complex64), "is torch.complex64; expected torch.float32"),
+        (lambda t: t.double(), "is torch.float64; expected torch.float32"),
     ],
 )
 @pytest.mark.fault

@@ -10,23 +10,15 @@ alpha (`alpha_gradient`), and R_i the constraint term of a rule (module `rules`)
 lambda. Source: Liu et al., ICCV 2023, method figure.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.aslp.perturbation import (
-    RELEASE,
-    Technique,
-    check_pixels,
-    check_technique,
-    check_tensors,
-)
+from aslp_lib.aslp.perturbation import RELEASE, Technique, check_pixels, check_technique
 from aslp_lib.aslp.rules import RULES
-from aslp_lib.checks import require
+from aslp_lib.checks import require, require_type
 
 Dynamics = Literal["stable", "release"]
 
@@ -93,16 +85,17 @@ def release_gradient(
         TypeError, ValueError: see `alpha_gradient`.
     """
     check_technique(technique)
-    check_tensors(logits=logits)
-    # The term 0 * logits keeps an infinite logit non-finite.
-    clamped = logits.clamp(-RELEASE_LOGIT, RELEASE_LOGIT) + 0 * logits
-    gradient = technique.beta * _mean_half_margin(clamped, labels, ignore_index)
+    gradient = technique.beta * _mean_half_margin(logits, labels, ignore_index, RELEASE_LOGIT)
     return gradient / max(technique.beta / 2, 1e-12) ** 2
 
 
-def _mean_half_margin(logits: Tensor, labels: Tensor, ignore_index: int | None) -> Tensor:
-    """Compute `mean[(y - 1/2) * z]` over the pixels of each image, (N,)."""
+def _mean_half_margin(
+    logits: Tensor, labels: Tensor, ignore_index: int | None, limit: float | None = None
+) -> Tensor:
+    """Compute `mean[(y - 1/2) * z]`, with z clamped to +-limit, over the pixels of images, (N,)."""
     labels, labelled = check_pixels(logits, labels, ignore_index)
+    if limit is not None:
+        logits = logits.clamp(-limit, limit) + 0 * logits  # an infinite logit stays non-finite
     valid = (labels >= 0) & (labels <= 1)
     half_margin = torch.where(valid, (labels - 0.5) * logits.to(labels.dtype), torch.nan)
     if labelled is None:
@@ -199,17 +192,12 @@ class AdaptiveAlpha(nn.Module):
         else:
             expected = "dynamics='release', which the technique 'release' (beta = 4) needs"
             require("dynamics", dynamics, technique != RELEASE, expected)
-        non_negative = {
-            "alpha_step_size": alpha_step_size,
-            "constraint_weight": constraint_weight,
-            "bound_gain": bound_gain,
-            "warm_up": warm_up,
-        }
-        for name, value in non_negative.items():
-            require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.technique, self.dynamics = technique, dynamics
         self.alpha_step_size, self.constraint_weight = alpha_step_size, constraint_weight
-        self.warm_up = warm_up
+        self.bound_gain, self.warm_up = bound_gain, warm_up
+        for name in ("alpha_step_size", "constraint_weight", "bound_gain", "warm_up"):
+            value = getattr(self, name)
+            require(name, value, 0 <= value < math.inf, "a finite number of at least 0")
         self.rule = RULES[rule](technique, bound_gain)
         self.register_buffer("alpha", torch.zeros(images))
         self.register_buffer("observed", torch.tensor(0))
@@ -268,21 +256,18 @@ class AdaptiveAlpha(nn.Module):
             ValueError: the shapes do not agree; an index is not that of an image; a label is
                 invalid; or the alphas are in half precision.
         """
-        if self.alpha.dtype not in (torch.float32, torch.float64):
-            raise ValueError(
-                f"the perturbation levels have dtype {self.alpha.dtype}; expected torch.float32 or "
-                "torch.float64. Convert them with alphas.float(): half precision loses small steps."
-            )
-        check_tensors(index=index, logits=logits, labels=labels)
-        shape = (len(logits),)
-        expected = f"{shape}, one index for each image of logits"
-        require("the shape of index", tuple(index.shape), index.shape == shape, expected)
+        valid = self.alpha.dtype in (torch.float32, torch.float64)
+        expected = "torch.float32 or torch.float64. Call alphas.float(): half precision loses steps"
+        require("the dtype of the perturbation levels", self.alpha.dtype, valid, expected)
         check_images(index, len(self))
-        index = index.to(self.alpha.device, torch.long)
-        old, release = self.alpha[index], self.dynamics == "release"
+        release = self.dynamics == "release"
         gradient_of_rows = release_gradient if release else alpha_gradient
-        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index).to(old)
-        gradient = self._image_gradient(gradient, index, labels, ignore_index)
+        gradient = gradient_of_rows(logits, labels, self.technique, ignore_index)
+        expected = f"{tuple(gradient.shape)}, one index for each image of logits"
+        require("the shape of index", tuple(index.shape), index.shape == gradient.shape, expected)
+        index = index.to(self.alpha.device, torch.long)
+        old = self.alpha[index]
+        gradient = self._image_gradient(gradient.to(old), index, labels, ignore_index)
         new = self._release_step(old, gradient) if release else self._stable_step(old, gradient)
         # A tensor and no `if`: reading the counter would synchronise the device at every step.
         moves = (self.observed >= self.warm_up) & torch.isfinite(gradient) & ~torch.isnan(new)
@@ -320,9 +305,8 @@ class AdaptiveAlpha(nn.Module):
         Raises:
             ValueError: a value is outside [0, 1], or the rule needs the missing confidence.
         """
-        for name, value in {"accuracy": accuracy, "confidence": confidence}.items():
-            valid = value is None or 0.0 <= value <= 1.0
-            require(name, value, valid, "a fraction in [0, 1]")
+        for name, value in (("accuracy", accuracy), ("confidence", confidence or 0.0)):
+            require(name, value, 0.0 <= value <= 1.0, "a fraction in [0, 1]")
         self.rule.observe(accuracy, confidence, self.observed + 1 >= self.warm_up)
         self.observed += 1
 
@@ -343,18 +327,15 @@ def _check_state(alphas: AdaptiveAlpha, state: dict[str, Any], prefix: str, *_: 
     A state without any entry of this module is left to torch, which reports the missing entries
     unless `strict=False` allows them.
     """
-    expected = alphas.get_extra_state()
+    expected = alphas.get_extra_state().tolist()
     names = [name for name, _ in alphas.named_buffers() if prefix + name in state]
     saved = state.pop(f"{prefix}_extra_state", None)
     if saved is None and not names:
         return
-    if saved is None or saved.tolist() != expected.tolist():
-        found = "unknown" if saved is None else saved.tolist()
-        raise ValueError(
-            "the perturbation levels were learned with another technique, or an unknown one: beta "
-            f"and noise are {found}; expected {expected.tolist()}. Load the whole state_dict of an "
-            "AdaptiveAlpha of the same technique."
-        )
+    found = "unknown" if saved is None else saved.tolist()
+    advice = "Load the whole state_dict of an AdaptiveAlpha of the same technique."
+    pair = "[beta, noise], with which the perturbation levels were learned,"
+    require(pair, found, found == expected, f"{expected}. {advice}")
     # Rounding in half precision may have moved an alpha beyond its limit.
     limit = min(1.01 * alphas.technique.alpha_limit, 1.0)
     largest = {"alpha": limit, "rule.bound": limit, "observed": math.inf}  # accuracies: 1
@@ -377,7 +358,7 @@ def check_images(index: Tensor, images: int) -> None:
         TypeError: it is not a tensor.
         ValueError: it has another dtype, or a value is out of range.
     """
-    check_tensors(index=index)
+    require_type("index", index, Tensor, "a tensor. Convert a list with torch.tensor.")
     if index.dtype == torch.bool or index.is_floating_point() or index.is_complex():
         raise ValueError(f"image indices have dtype {index.dtype}; expected an integer dtype")
     if index.device.type == "cpu":

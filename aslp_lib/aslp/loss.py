@@ -1,7 +1,5 @@
 """SC-BCE, the self-calibrating binary cross entropy (Liu et al., ICCV 2023, method figure)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,7 +64,6 @@ def sc_bce_with_logits(
         ValueError: the shapes differ, alpha is outside [0, 1] (on a CPU), or a label is invalid (on
             a CPU).
     """
-    check_technique(technique)
     labels, labelled = check_pixels(logits, labels, ignore_index)
     weight = None
     if labelled is not None:
@@ -124,8 +121,8 @@ class SCBCELoss(nn.Module):
     ) -> None:
         super().__init__()
         check_technique(technique)
-        self.technique, self.reduction = technique, reduction
-        self.ignore_index, self.use_expected_targets = ignore_index, use_expected_targets
+        self.technique, self.use_expected_targets = technique, use_expected_targets
+        self.reduction, self.ignore_index = reduction, ignore_index
 
     def extra_repr(self) -> str:
         return f"{self.technique.name}, reduction={self.reduction}, ignore={self.ignore_index}"

@@ -7,8 +7,6 @@ label, beta = 1 replaces it by 1/2, and beta = 0 leaves it unchanged. Source: Li
 method figure.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -250,11 +248,8 @@ def expected_targets(labels: Tensor, alpha: Tensor | float, technique: Technique
 
 def check_technique(technique: Technique) -> None:
     """Raise TypeError unless `technique` is a `Technique`; it may be a name by mistake."""
-    if not isinstance(technique, Technique):
-        raise TypeError(
-            f"technique is {technique!r}; expected a Technique, such as HARD_INVERSION or "
-            'TECHNIQUES["HI"]'
-        )
+    expected = 'a Technique, such as HARD_INVERSION or TECHNIQUES["HI"]'
+    require_type("technique", technique, Technique, expected)
 
 
 def check_tensors(**values: Tensor) -> None:
@@ -323,11 +318,8 @@ def _checked(labels: Tensor) -> Tensor:
 
 def _checked_alpha(alpha: Tensor | float, labels: Tensor) -> Tensor:
     """Return alpha with one value per image, (N,), in the labels' precision, on its own device."""
-    if not isinstance(alpha, (Tensor, Real)):
-        raise TypeError(
-            f"the type of alpha is {type(alpha).__name__}; expected a tensor with one value for "
-            "each image, or a number"
-        )
+    expected = "a tensor with one value for each image, or a number"
+    require_type("alpha", alpha, (Tensor, Real), expected)
     alpha = torch.as_tensor(alpha, dtype=labels.dtype)
     if alpha.device.type == "cpu" and not bool(((alpha >= 0) & (alpha <= 1)).all()):
         raise ValueError(

@@ -6,8 +6,6 @@ their constraint term R_i (Liu et al., ICCV 2023, method figure). The measured g
 of this project.
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 import torch

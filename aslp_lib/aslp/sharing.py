@@ -1,7 +1,5 @@
 """Alphas in a training loop of several processes (DDP), each with its own batches."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

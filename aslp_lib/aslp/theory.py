@@ -6,8 +6,6 @@ variance of the sampled target, and the confidence of the expected target. They 
 the technique is not a `Technique`.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

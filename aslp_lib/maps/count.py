@@ -1,7 +1,5 @@
 """Counts of folders of maps against their masks, about as fast as decoding the files."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -117,10 +115,8 @@ def count_folders(
     map_files, mask_files = find_files("maps", Path(maps)), find_files("masks", Path(masks))
     refuse(f"maps in {maps} without a mask in {masks}", map_files.keys() - mask_files.keys())
     if not reading.allow_missing:
-        refuse(
-            f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)",
-            mask_files.keys() - map_files.keys(),
-        )
+        problem = f"masks in {masks} without a map in {maps} (--allow-missing leaves them out)"
+        refuse(problem, mask_files.keys() - map_files.keys())
     stems = list(map_files)
     if valid is not None:
         valid_files = find_files("masks", valid)

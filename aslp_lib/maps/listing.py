@@ -1,7 +1,5 @@
 """Finding image files by stem, and reading lists of stems."""
 
-from __future__ import annotations
-
 import operator
 import unicodedata
 from collections import Counter

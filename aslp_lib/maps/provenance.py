@@ -1,7 +1,5 @@
 """Digests of files, which show whether they are still those that something was made from."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

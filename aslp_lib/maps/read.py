@@ -8,11 +8,8 @@ what a viewer shows. A JPEG has no checksums, so data that are wrong or missing 
 marker cannot be detected.
 """
 
-from __future__ import annotations
-
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +22,7 @@ from PIL.PngImagePlugin import ChunkStream, PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from aslp_lib.checks import require, short_repr
+from aslp_lib.checks import explained, require, short_repr
 from aslp_lib.files import read
 
 FORMATS: dict[bytes, type[ImageFile]] = {
@@ -396,7 +393,7 @@ def _decoded(path: Path) -> Image.Image:
         ValueError: the file is damaged or ambiguous, or does not hold every pixel.
     """
     image = _opened(path)
-    with decoding(path):
+    with _decoding(path):
         _load(image, FILLS[0])
         if _may_be_partial(image):
             again = _opened(path, FILLS[1])
@@ -417,7 +414,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     """
     data = read(path)
     decoder = next((FORMATS[first] for first in FORMATS if data.startswith(first)), None)
-    with decoding(path):
+    with _decoding(path):
         if decoder is None:
             raise ValueError("unknown format" if data else "empty file")
         if decoder is PngImageFile:
@@ -441,7 +438,7 @@ def _opened(path: Path, fill: int = FILLS[0]) -> ImageFile:
     start = data.find(b"IDAT") if decoder is PngImageFile else len(data)
     late = any(data.find(mark, start) >= 0 for mark in PNG_ORIENTATION)
     if decoder is TiffImageFile or late:
-        with decoding(path):
+        with _decoding(path):
             _load(image, fill)
     return image
 
@@ -532,23 +529,8 @@ def _orientation(image: ImageFile) -> int:
     return 1
 
 
-@contextmanager
-def decoding(
-    path: Path,
-    kind: str = "an image",
-    expected: str = "a JPEG, PNG, TIFF, GIF or WebP. Copy it again from its source.",
-) -> Iterator[None]:
-    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path.
-
-    Args:
-        kind: what the file should be, for the message.
-        expected: what was expected and what to do, for the message.
-    """
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"{path} cannot be read: it is damaged or not {kind} ({error}); expected {expected}"
-        ) from error
+def _decoding(path: Path) -> AbstractContextManager[None]:
+    """Turn any error, as decoders may raise for a damaged file, into a ValueError with the path."""
+    problem = f"{path} cannot be read: it is damaged or not an image"
+    expected = "a JPEG, PNG, TIFF, GIF or WebP. Copy it again from its source."
+    return explained(problem, expected, Exception)

@@ -1,7 +1,5 @@
 """Resizing of a network's outputs to the size of an image."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,7 +7,8 @@ from torch.nn import functional as F
 
 
 def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> np.ndarray:
-    """Compute the map of probabilities at an image's own size from the network's logits.
+    """Compute the map of probabilities at an image's own size, by bilinear resizing of the logits
+    or of their probabilities.
 
     Args:
         logit: (1, S, S) logits of one image.
@@ -19,19 +18,10 @@ def own_size(logit: Tensor, shape: tuple[int, int], *, resize_logits: bool) -> n
     Returns:
         (H, W) probabilities, float32.
 
-    >>> own_size(torch.zeros(1, 2, 2), (1, 3), resize_logits=False).tolist()
-    [[0.5, 0.5, 0.5]]
+    >>> p = torch.tensor([[[0.2, 0.6], [0.2, 0.6]]])
+    >>> print(own_size(p.logit(), (1, 4), resize_logits=False).round(2))
+    [[0.2 0.3 0.5 0.6]]
     """
-    if resize_logits:
-        return torch.sigmoid(torch.from_numpy(to_size(logit, shape))).numpy()
-    return to_size(torch.sigmoid(logit), shape)
-
-
-def to_size(values: Tensor, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (1, S, S) values bilinearly to (H, W), as a float32 array.
-
-    >>> to_size(torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]), (1, 4)).tolist()
-    [[0.0, 0.25, 0.75, 1.0]]
-    """
+    values = logit if resize_logits else torch.sigmoid(logit)
     resized = F.interpolate(values[None], size=shape, mode="bilinear", align_corners=False)
-    return resized[0, 0].numpy()
+    return (torch.sigmoid(resized) if resize_logits else resized)[0, 0].numpy()

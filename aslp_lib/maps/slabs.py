@@ -5,21 +5,21 @@ or a volume (D, H, W); float TIFFs hold an image. What their numbers are is decl
 `ReadOptions`, never inferred.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
-from aslp_lib.maps.read import IGNORED, Grey, decoding, read_map, read_mask
+from aslp_lib.checks import explained, require
+from aslp_lib.files import require_exists
+from aslp_lib.maps.read import IGNORED, Grey, read_map, read_mask
 
 ARRAYS = (".npy", ".npz")
 """Suffixes of arrays of NumPy."""
@@ -48,7 +48,7 @@ class Slabs:
     parts: Iterator[np.ndarray]
 
     @classmethod
-    def of(cls, array: np.ndarray) -> Slabs:
+    def of(cls, array: np.ndarray) -> Self:
         """Return an array as one slab."""
         return cls(array.shape, iter([array]))
 
@@ -70,11 +70,8 @@ def open_map(path: Path, *, volumes: bool = False, logits: bool = False) -> Slab
         return _open_array(path, volumes, "f", "float16, float32 or float64")
     _refuse_image_as_volume(path, volumes)
     values = read_map(path, floats=True)
-    if logits and values.dtype == np.uint8:
-        raise ValueError(
-            f"{path} holds 8-bit grey levels; expected floats, which logits are. Leave --logits "
-            "out, or give .npy, .npz or float TIFF files."
-        )
+    expected = f"False for the 8-bit grey levels of {path}. Leave --logits out, or give floats."
+    require("logits", logits, not logits or values.dtype != np.uint8, expected)
     return Slabs.of(values)
 
 
@@ -114,11 +111,8 @@ def open_mask(
 
 
 def _refuse_image_as_volume(path: Path, volumes: bool) -> None:
-    if volumes:
-        raise ValueError(
-            f"{path} is an image; expected an array (D, H, W) in a .npy or .npz file, as --volumes "
-            "says. Leave --volumes out for images."
-        )
+    expected = f"False for images, such as {path}: a volume (D, H, W) is a .npy or .npz file"
+    require("volumes", volumes, not volumes, expected)
 
 
 def _open_array(path: Path, volumes: bool, kinds: str, expected: str) -> Slabs:
@@ -165,7 +159,9 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], Header]]:
 
     Errors of a damaged file, also while its numbers are read, become a ValueError that names it.
     """
-    with decoding(path, "an array of numbers", WRITTEN), ExitStack() as stack:
+    require_exists("file", path, WRITTEN)
+    problem = f"{path} cannot be read: it is damaged or not an array of numbers"
+    with explained(problem, WRITTEN, Exception), ExitStack() as stack:
         if path.suffix.lower() == ".npy":
             file: IO[bytes] = stack.enter_context(path.open("rb"))
         else:

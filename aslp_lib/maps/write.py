@@ -1,7 +1,5 @@
 """Encoding of maps: probabilities as 8-bit grey levels, as PNG files and as arrays of NumPy."""
 
-from __future__ import annotations
-
 import io
 
 import numpy as np

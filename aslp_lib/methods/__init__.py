@@ -6,8 +6,6 @@ Each is a subclass of `Method`, and `METHODS` holds them by name.
 'ASLP (MC)'
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -4,9 +4,8 @@ Each method trains with SC-BCE, and its rule adapts the perturbation level alpha
 image.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -62,7 +61,6 @@ class ASLP(Method[ASLPOptions]):
     """Base class of ASLP with one rule. Source: Liu et al., ICCV 2023, method figure."""
 
     family = "aslp"
-    Options = ASLPOptions
     rule: ClassVar[type[Rule]]
     """The rule that constrains the alphas."""
 
@@ -81,8 +79,8 @@ class ASLP(Method[ASLPOptions]):
         )
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        alpha, expected = self.alphas[index], self.options.use_expected_targets
-        return sc_bce(logits, labels, alpha, self.technique, draws, expected=expected)
+        sampled = None if self.options.use_expected_targets else draws
+        return sc_bce(logits, labels, self.alphas[index], self.technique, sampled)
 
     def after_step(self, index: Tensor, logits: Tensor, labels: Tensor, draws: Draws) -> None:
         ignored = None if draws.valid is None else -1
@@ -101,13 +99,7 @@ class ASLP(Method[ASLPOptions]):
 
 
 def sc_bce(
-    logits: Tensor,
-    labels: Tensor,
-    alpha: Tensor | float,
-    technique: Technique,
-    draws: Draws,
-    *,
-    expected: bool,
+    logits: Tensor, labels: Tensor, alpha: Tensor | float, technique: Technique, draws: Draws | None
 ) -> Tensor:
     """Compute SC-BCE of each pixel of a batch, from the random numbers of its images.
 
@@ -115,17 +107,15 @@ def sc_bce(
         logits, labels: (N, 1, H, W).
         alpha: (N,) perturbation levels, or one number for all images.
         technique: the perturbation technique.
-        draws: random numbers of the batch.
-        expected: train on expected targets, which need no random numbers.
+        draws: random numbers of the batch; None to train on expected targets, which need none.
     """
-    noise = None
-    if technique.noise and not expected:
-        shape = labels.shape[1:]
+    loss = partial(sc_bce_with_logits, logits, labels, alpha, technique, reduction="none")
+    if draws is None:
+        return loss(use_expected_targets=True)
+    noise, shape = None, labels.shape[1:]
+    if technique.noise:
         noise = draws.of_each(lambda generator: pixel_noise(shape, technique, generator))
-    return sc_bce_with_logits(
-        logits, labels, alpha, technique, use_expected_targets=expected, reduction="none",
-        uniform=draws.uniform, noise=noise,
-    )  # fmt: skip
+    return loss(uniform=draws.uniform, noise=noise)
 
 
 def _method_of_rule(rule: type[Rule]) -> type[ASLP]:

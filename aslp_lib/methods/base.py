@@ -1,11 +1,9 @@
 """The interface of training methods, and the random numbers that training passes to them."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -109,12 +107,15 @@ class Method(nn.Module, Generic[OptionsT]):
     family: ClassVar[str]
     """Name of the group of hyperparameters, which several methods may share; by default `name`."""
     Options: ClassVar[type] = NoOptions
-    """Frozen dataclass of the hyperparameters, which rejects invalid values."""
+    """Frozen dataclass of the hyperparameters, which rejects invalid values: the type argument of
+    the base class, as in `class Focal(Method[FocalOptions])`."""
     hard_masks: ClassVar[bool] = False
     """True if the method needs binary masks; settings with soft masks are then rejected."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        for base in vars(cls).get("__orig_bases__", ()):
+            (cls.Options,) = get_args(base)
         if hasattr(cls, "name") and not hasattr(cls, "family"):
             cls.family = cls.name
 

@@ -1,7 +1,5 @@
 """Binary cross entropy, the baseline of all comparisons."""
 
-from __future__ import annotations
-
 from aslp_lib.methods.base import Method, NoOptions
 
 

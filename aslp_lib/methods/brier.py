@@ -3,8 +3,6 @@
 Mukhoti et al. (NeurIPS 2020), among others, use it against overconfidence.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

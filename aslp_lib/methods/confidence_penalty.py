@@ -1,7 +1,5 @@
 """The confidence penalty (Pereyra et al., ICLR workshop 2017), which rewards high entropy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +29,6 @@ class ConfidencePenalty(Method[ConfidencePenaltyOptions]):
     """
 
     name, label = "confidence_penalty", "confidence penalty"
-    Options = ConfidencePenaltyOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -3,8 +3,6 @@
 Liu et al. (ICCV 2023) start from this method.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -49,9 +47,8 @@ class ConstantAlpha(Method[ConstantAlphaOptions]):
     """
 
     name, label = "constant_alpha", "constant alpha"
-    Options = ConstantAlphaOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
-        alpha, technique = self.options.alpha, TECHNIQUES[self.options.technique]
-        expected = self.options.use_expected_targets
-        return sc_bce(logits, labels, alpha, technique, draws, expected=expected)
+        technique = TECHNIQUES[self.options.technique]
+        sampled = None if self.options.use_expected_targets else draws
+        return sc_bce(logits, labels, self.options.alpha, technique, sampled)

@@ -4,8 +4,6 @@ It follows training on noise against corruptions (Rusak et al., ECCV 2020), with
 `CORRUPTIONS`.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import require
 from aslp_lib.data.corruptions import CORRUPTIONS, Item
 from aslp_lib.maps.read import IGNORED
 from aslp_lib.methods.base import Batch, Draws, Method, require_range
@@ -41,7 +40,6 @@ class CorruptionAugmentation(Method[CorruptionAugmentationOptions]):
     """
 
     name, label = "corruption_augmentation", "corruption augmentation"
-    Options = CorruptionAugmentationOptions
     hard_masks = True
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
@@ -67,9 +65,7 @@ def _items(images: Tensor, labels: Tensor) -> list[Item]:
     """Split a batch into pairs of image and mask, on the host."""
     labels = labels.cpu().nan_to_num(IGNORED)
     masks = labels.to(torch.uint8)
-    if (masks != labels).any():
-        raise ValueError(
-            "labels lie between 0 and 1; expected 0 and 1, since soft masks cannot be corrupted. "
-            "Load the training set without soft masks."
-        )
+    soft = labels[masks != labels][:1].tolist()
+    expected = "none, since soft masks cannot be corrupted. Load the training set without them."
+    require("the list of soft labels", soft, not soft, expected)
     return list(zip(images.cpu(), masks, strict=True))

@@ -3,8 +3,6 @@
 The original method is for image labels; here each pixel is disturbed independently.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +32,6 @@ class DisturbLabel(Method[DisturbLabelOptions]):
     """
 
     name, label = "disturb_label", "DisturbLabel"
-    Options = DisturbLabelOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         rate, shape = self.options.rate, labels.shape[1:]

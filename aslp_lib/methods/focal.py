@@ -4,8 +4,6 @@ The loss of a pixel is weighted by the probability of the wrong class, so that c
 pixels hardly contribute. In the variant FLSD-53, gamma depends on the prediction at the pixel.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +29,6 @@ class Focal(Method[FocalOptions]):
     """Focal loss, `(1 - q)^gamma * -log q`, where q is the probability of the pixel's label."""
 
     name, label = "focal", "focal loss"
-    Options = FocalOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         return focal_loss(logits, labels, self.options.gamma)

@@ -4,8 +4,6 @@ EMA averages the weights over steps (Tarvainen & Valpola, NIPS 2017, after Polya
 Early stopping (Prechelt, 1998) selects the epoch with the lowest temperature-scaled validation NLL.
 """
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -57,7 +55,6 @@ class EMA(KeptWeights[EMAOptions]):
     """
 
     name, label = "ema", "EMA"
-    Options = EMAOptions
 
     updates: Tensor
     """n, the number of steps so far."""
@@ -110,11 +107,10 @@ class EarlyStopping(KeptWeights[NoOptions]):
 
     def __init__(self, images: int, options: NoOptions) -> None:
         super().__init__(images, options)
-        self.register_buffer("epochs", torch.tensor(0))
-        self.register_buffer("nll", torch.tensor(torch.inf))
-        self.register_buffer("scaled_nll", torch.tensor(torch.inf))
-        self.register_buffer("lowest", torch.tensor(torch.inf))
-        self.register_buffer("best_epoch", torch.tensor(0))
+        for name in ("epochs", "best_epoch"):
+            self.register_buffer(name, torch.tensor(0))
+        for name in ("nll", "scaled_nll", "lowest"):
+            self.register_buffer(name, torch.tensor(torch.inf))
 
     def after_validation(self, counts: Counts, network: nn.Module) -> None:
         self.epochs += 1

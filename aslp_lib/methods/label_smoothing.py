@@ -1,7 +1,5 @@
 """Label smoothing (Szegedy et al., CVPR 2016): every label is moved towards 1/2."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -29,7 +27,6 @@ class LabelSmoothing(Method[LabelSmoothingOptions]):
     """
 
     name, label = "label_smoothing", "label smoothing"
-    Options = LabelSmoothingOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         targets = perturb(labels, Technique("LS", beta=self.options.epsilon))

@@ -4,8 +4,6 @@ Label smoothing pulls every logit towards a finite value; MbLS penalises only lo
 margin.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -38,7 +36,6 @@ class MbLS(Method[MbLSOptions]):
     """
 
     name, label = "mbls", "MbLS"
-    Options = MbLSOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -5,8 +5,6 @@ way as images. RegMixup (Pinto et al., NeurIPS 2022) adds the loss of the mixtur
 original images.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -38,7 +36,6 @@ class Mixup(Method[MixupOptions]):
     """
 
     name, label = "mixup", "mixup"
-    Options = MixupOptions
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         return mixed(images, labels, self.options.alpha, draws)
@@ -86,7 +83,6 @@ class RegMixup(Method[RegMixupOptions]):
     """
 
     name, label = "regmixup", "RegMixup"
-    Options = RegMixupOptions
 
     def prepare(self, images: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Batch:
         mixed_images, mixed_labels = mixed(images, labels, self.options.alpha, draws)

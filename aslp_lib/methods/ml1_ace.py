@@ -4,8 +4,6 @@ Hard bins are those of that paper. Soft bins are those of "Average Calibration L
 Uncertainty in Medical Image Segmentation" (Barfoot et al., 2025).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,8 +44,7 @@ class ML1ACE(Method[ML1ACEOptions]):
     An image without foreground counts in full.
     """
 
-    name, label, family = "ml1_ace", "mL1-ACE", "ml1_ace"
-    Options = ML1ACEOptions
+    name, label = "ml1_ace", "mL1-ACE"
     soft: ClassVar[bool] = False
     """True for soft bins."""
 

@@ -1,7 +1,5 @@
 """MMCE (Kumar et al., ICML 2018): a kernel estimate of the calibration error in the loss."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -42,7 +40,6 @@ class MMCE(Method[MMCEOptions]):
     """
 
     name, label = "mmce", "MMCE"
-    Options = MMCEOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         bce = super().pixel_losses(logits, labels, index, draws)

@@ -3,8 +3,6 @@
 Annotators disagree mostly at boundaries; inside objects and background, labels stay hard.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -38,7 +36,6 @@ class SVLS(Method[SVLSOptions]):
     """
 
     name, label = "svls", "SVLS"
-    Options = SVLSOptions
 
     def pixel_losses(self, logits: Tensor, labels: Tensor, index: Tensor, draws: Draws) -> Tensor:
         targets = smoothed(labels, self.options.sigma, draws.valid)

@@ -1,7 +1,5 @@
 """Calibration and saliency metrics of dense binary maps, computed from one joint histogram."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from functools import partial
 
@@ -10,8 +8,6 @@ from aslp_lib.metrics.calibration import BINS
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 from aslp_lib.metrics.score import Score, Visibility
-
-__all__ = ["SCORES", "Counts", "Score", "Visibility", "noise_floor", "scores", "visible_scores"]
 
 TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")

@@ -1,7 +1,5 @@
 """Accumulation of counts over batches, as in a validation loop."""
 
-from __future__ import annotations
-
 from torch import Tensor
 
 from aslp_lib.metrics import scores

@@ -10,8 +10,6 @@ lower with fewer images. The interval of the ECE is another one, because the ECE
 Images that belong to a group (see `Counts`) are drawn together.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +24,6 @@ from aslp_lib.metrics.calibration import BINS, Reliability, image_bins
 from aslp_lib.metrics.counts import SUMS, Counts
 from aslp_lib.metrics.noise_floor import ece_bounds
 from aslp_lib.metrics.score import ImageMean, Score, ScoreFunction
-from aslp_lib.metrics.top_label import Of
 
 
 @dataclass(frozen=True)
@@ -160,46 +157,6 @@ def bounds(counts: Counts, score: ScoreFunction, **options: Any) -> tuple[float,
     return ends.low, ends.high
 
 
-def reliability_interval(
-    counts: Counts,
-    bins: int = BINS,
-    of: Of = "prediction",
-    *,
-    equal_mass: bool = False,
-    resamples: int = 1000,
-    confidence_level: float = 0.95,
-    seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute percentile intervals of a reliability diagram's accuracies.
-
-    >>> mask = np.uint8([[1, 0]])
-    >>> counts = Counts.from_maps([np.uint8([[255, 0]]), np.uint8([[255, 255]])], [mask, mask])
-    >>> reliability_interval(counts, bins=2)  # no pixel has a confidence of at most 0.5
-    (array([nan, 0.5]), array([nan,  1.]))
-
-    Args:
-        counts: counts of two or more images.
-        bins: number of bins.
-        of: definition of confidence and outcome (see `metrics.calibration`).
-        equal_mass: True for bins of equal mass, the same in every resample.
-        resamples: number of resamples.
-        confidence_level: nominal coverage of each interval, in (0, 1).
-        seed: seed of the resampling.
-
-    Returns:
-        Lower and upper ends, each of shape (bins,); NaN for an empty bin.
-
-    Raises:
-        ValueError: see `interval` and `calibration.check_bins`.
-    """
-    draws = Resamples(counts, resamples, seed).draws
-    images = image_bins(counts, bins, of, equal_mass=equal_mass)
-    with np.errstate(invalid="ignore"):  # a resample may have no pixel in a bin
-        accuracy = (draws @ images.positive) / (draws @ images.pixels)
-    low, high = np.transpose([middle(column, confidence_level) for column in accuracy.T])
-    return low, high
-
-
 def reliability_tables(
     methods: Mapping[str, Counts], bins: int = BINS, *, equal_mass: bool = False
 ) -> dict[str, Reliability]:
@@ -213,14 +170,18 @@ def reliability_tables(
     Args:
         methods: label -> counts. The diagram of a single image has no intervals.
         bins: number of bins.
-        equal_mass: True for bins of equal mass, False for bins of equal width.
+        equal_mass: True for bins of equal mass, the same in every resample; False for bins of equal
+            width. The interval of an empty bin is NaN.
     """
     compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
     tables = {}
     for label, counts in methods.items():
         table = compute(counts, bins)
         if counts.independent > 1:
-            low, high = reliability_interval(counts, bins, equal_mass=equal_mass)
+            draws, images = Resamples(counts).draws, image_bins(counts, bins, equal_mass=equal_mass)
+            with np.errstate(invalid="ignore"):  # a resample may have no pixel in a bin
+                accuracy = (draws @ images.positive) / (draws @ images.pixels)
+            low, high = np.transpose([middle(column) for column in accuracy.T])
             table = replace(table, low=low, high=high)
         tables[label] = table
     return tables

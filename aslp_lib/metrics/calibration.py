@@ -18,8 +18,6 @@ outcome     1    0    1    1
 ==========  ===  ===  ===  ===
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -369,11 +367,8 @@ def brier_parts(counts: Counts) -> BrierParts:
     p, pixels, positive = top_label(counts, "foreground").filled
     share, frequency = pixels / pixels.sum(), positive / pixels
     base = np.sum(positive) / np.sum(pixels)
-    return BrierParts(
-        reliability=float(share @ (p - frequency) ** 2),
-        resolution=float(share @ (frequency - base) ** 2),
-        uncertainty=float(base * (1 - base)),
-    )
+    reliability, resolution = share @ (p - frequency) ** 2, share @ (frequency - base) ** 2
+    return BrierParts(float(reliability), float(resolution), float(base * (1 - base)))
 
 
 def nll(counts: Counts) -> float:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aslp_lib.checks import explained, require, require_one_channel, require_type
+from aslp_lib.checks import explained, require, require_one_channel, require_type, short_repr
 from aslp_lib.metrics.structure import centroid, moments
 
 if TYPE_CHECKING:
@@ -295,10 +295,8 @@ class Counts:
         counted: slice | Tensor = slice(None)
         if ignore_index is not None:
             counted = (wide != ignore_index).ravel().nonzero().squeeze(1)  # faster than a mask
-        foreground = labels.ravel()[counted]
-        _require_shares(
-            "probabilities", probabilities.ravel()[counted], "Apply a sigmoid to logits"
-        )
+        predicted, foreground = probabilities.ravel()[counted], labels.ravel()[counted]
+        _require_shares("probabilities", predicted, "Apply a sigmoid to logits")
         advice = "Binarise masks of 0 to 255 with mask >= 128, or pass ignore_index"
         _require_shares("labels", foreground, advice)
         n = len(probabilities)
@@ -312,9 +310,8 @@ class Counts:
             joint = torch.bincount(cell + size * foreground.long(), minlength=2 * size)
         else:
             share = foreground.double()  # in half precision, the two shares would not add up to 1
-            joint = torch.stack(
-                [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
-            )
+            both = [torch.bincount(cell, w, minlength=size) for w in (1 - share, share)]
+            joint = torch.stack(both)
         table = np.ascontiguousarray(joint.view(2, n, grey_levels).transpose(0, 1).cpu().numpy())
         return cls(table if ignore_index is None else table[table.any(axis=(1, 2))])
 
@@ -332,16 +329,9 @@ class Counts:
         Raises:
             ValueError: if there are no parts, or if their numbers of grey levels differ.
         """
-        if not parts:
-            raise ValueError(
-                "nothing to count: no images; expected at least one. Count a map or a batch first."
-            )
-        if len(numbers := sorted({part.grey_levels for part in parts})) > 1:
-            raise ValueError(
-                f"the numbers of grey levels differ: {', '.join(map(str, numbers))}; expected the "
-                "same in all parts. Count them all with the same grey_levels."
-            )
-
+        require("the number of images", 0, bool(parts), "1 or more. Count a map or a batch first.")
+        levels = sorted({part.grey_levels for part in parts})
+        require("grey_levels", levels, len(levels) == 1, "one number. Count all parts with it.")
         common = [name for name in parts[0].columns if all(name in p.columns for p in parts)]
         columns = {name: np.concatenate([part.columns[name] for part in parts]) for name in common}
         return cls(np.concatenate([part.table for part in parts]), columns)
@@ -363,9 +353,7 @@ class Counts:
             ValueError: if no image has a counted pixel; see also `join`.
         """
         kept = [number for number, image in enumerate(images) if image.pixels]
-        known = {
-            name: np.asarray(values)[kept] for name, values in columns.items() if values is not None
-        }
+        known = {k: np.asarray(v)[kept] for k, v in columns.items() if v is not None}
         return cls.join([images[number] for number in kept]).with_columns(**known)
 
     def __len__(self) -> int:
@@ -464,22 +452,17 @@ def _labelled_pixels(
     """
     for name, array in (("the map", prediction), ("the mask", mask)):
         require_type(name, array, np.ndarray, "a NumPy array")
-    if prediction.shape != mask.shape or mask.ndim not in shapes:
-        raise ValueError(
-            f"the map has shape {prediction.shape} and its mask {mask.shape}; expected the "
-            f"same shape {' or '.join(shapes.values())}."
-        )
+    same = prediction.shape == mask.shape and mask.ndim in shapes
+    expected = f"that of its mask, {mask.shape}, as {' or '.join(shapes.values())}"
+    require("the shape of the map", prediction.shape, same, expected)
     sums: dict[str, float] = {}
     if ignore_index is not None:
         labelled = mask != ignore_index
         sums["ignored"] = int(mask.size - np.count_nonzero(labelled))
         if sums["ignored"]:
             prediction, mask = prediction[labelled], mask[labelled]
-    if mask.dtype != np.bool_ and (
-        not np.issubdtype(mask.dtype, np.integer)
-        or (mask.size and not 0 <= mask.min() <= mask.max() <= 1)
-    ):
-        values = f"{mask.min()} to {mask.max()}" if mask.size else "nothing"
+    if mask.dtype.kind not in "biu" or mask.min(initial=0) < 0 or mask.max(initial=1) > 1:
+        values = short_repr(np.unique(mask).tolist())
         raise ValueError(
             f"the mask is {mask.dtype} and holds {values}; expected the integers 0 and 1. "
             "Binarise a mask of 0 to 255 with mask >= 128."

@@ -1,11 +1,9 @@
 """Conversion of grey levels to logits and back, and the pixels on which a fit is based."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 
-from aslp_lib.checks import require_type
+from aslp_lib.checks import require, require_type
 from aslp_lib.metrics.counts import Counts
 
 
@@ -25,18 +23,12 @@ def pixels_to_fit(counts: Counts) -> NDArray[np.float64]:
     """
     advice = "Counts. Create them with Counts.from_probabilities or Counts.from_maps"
     require_type("the set to fit on", counts, Counts, advice)
-    if counts.grey_levels < 4:
-        raise ValueError(
-            f"the counts have {counts.grey_levels} grey levels; expected at least 4 to fit a "
-            "recalibration method on. The logits of 2 grey levels, clipped at half a grey level, "
-            "are both 0."
-        )
+    # The logits of 2 grey levels, clipped at half a grey level, are both 0.
+    levels, expected = counts.grey_levels, "4 or more to fit a recalibration. Count again with more"
+    require("the number of grey levels", levels, levels >= 4, expected)
     pixels: NDArray[np.float64] = counts.pooled.astype(np.float64)
-    if not pixels.any():
-        raise ValueError(
-            "nothing to fit a recalibration method on: the set has no pixels; expected at least "
-            "one. Check the validation set."
-        )
+    expected = "1 or more to fit a recalibration. Check the validation set."
+    require("the number of pixels", 0, bool(pixels.any()), expected)
     return pixels
 
 

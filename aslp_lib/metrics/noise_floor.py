@@ -6,8 +6,6 @@ errors of the pixels of an image are correlated and do not average out: it is 1.
 near its floor is no evidence of miscalibration, and a difference between two such ECEs is noise.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

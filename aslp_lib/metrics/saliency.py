@@ -43,12 +43,11 @@ label  1    0    1    0
 0.7
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import MAP_GREY_LEVELS, Counts
 from aslp_lib.metrics.score import ImageMean
 from aslp_lib.metrics.structure import s_measures
@@ -152,10 +151,8 @@ def _weighted_f(counts: Counts) -> np.ndarray:
 
 
 def _column(counts: Counts, name: str, advice: str) -> np.ndarray:
-    if name not in counts.columns:
-        raise ValueError(
-            f"the counts have no column {name}; expected counts that include it. {advice}."
-        )
+    known, expected = list(counts.columns), f"{name} among them. {advice}."
+    require("the list of columns of the counts", known, name in known, expected)
     return counts.columns[name]
 
 

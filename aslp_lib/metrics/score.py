@@ -1,7 +1,5 @@
 """Scores as functions of counts, and the records that tables, files and reports read."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass

@@ -3,8 +3,6 @@
 Source: Blasiok & Nakkiran, ICLR 2024.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from aslp_lib.checks import require

@@ -6,8 +6,6 @@ covariances in S exactly: the number of pixels, the sum of their grey levels and
 squares.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 ALPHA = 0.5

@@ -4,8 +4,6 @@ Temperature scaling divides logits by one number, T (Guo et al., ICML 2017, sect
 loop uses it to select an epoch, and `recalibration.Temperature` to recalibrate a network.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

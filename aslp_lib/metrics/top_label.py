@@ -9,8 +9,6 @@ maps derive it (`top_label`), with one of two definitions of confidence and outc
   the frequency of foreground.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 
@@ -58,11 +56,7 @@ class TopLabel:
             ValueError: if there are none.
         """
         pixels: np.ndarray = self.table.sum(axis=(0, 1))
-        if not pixels.any():
-            raise ValueError(
-                "nothing to measure: the set has no pixels; expected at least one. Count a map "
-                "first."
-            )
+        require("the number of pixels", 0, bool(pixels.any()), "1 or more. Count a map first.")
         return pixels
 
     @property

@@ -1,7 +1,5 @@
 """Comparison with the true posterior `P(y = 1 | x)`, which is known for synthetic data."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -48,9 +46,8 @@ def against_posterior(grey_level_maps: np.ndarray, posterior: np.ndarray) -> Tru
     if grey_level_maps.dtype != np.uint8:
         raise ValueError(f"the maps are {grey_level_maps.dtype}; expected uint8 grey levels.")
     p = grey_level_maps / 255
-    expected = Counts.from_probabilities(
-        torch.from_numpy(p), torch.from_numpy(posterior), grey_levels=MAP_GREY_LEVELS
-    )
+    tensors = torch.from_numpy(p), torch.from_numpy(posterior)
+    expected = Counts.from_probabilities(*tensors, grey_levels=MAP_GREY_LEVELS)
     total = float(np.mean((p - posterior) ** 2))
     calibration = brier_parts(expected).reliability
     return TruthParts(total, calibration, total - calibration)

@@ -4,12 +4,10 @@ A network takes RGB images (N, 3, H, W), as uint8 or as float in [0, 1], of any 
 logits (N, 1, H, W). It normalises and pads the images itself, so that no caller can forget to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from aslp_lib.networks.base import DenseNetwork
-from aslp_lib.networks.official import load_official
+from aslp_lib.networks.official import load_official as load_official
 from aslp_lib.networks.resnet import ResNetFusion
 from aslp_lib.networks.small import MobileNetFPN, TinyUNet
 
@@ -19,16 +17,6 @@ NETWORKS: dict[str, Callable[[str | None], DenseNetwork]] = {
     "resnet50": ResNetFusion,
 }
 """Constructors by name; each takes the name of the encoder's pretrained weights, or None."""
-
-__all__ = [
-    "NETWORKS",
-    "DenseNetwork",
-    "MobileNetFPN",
-    "ResNetFusion",
-    "TinyUNet",
-    "build",
-    "load_official",
-]
 
 
 def build(name: str, weights: str | None = None) -> DenseNetwork:

@@ -1,7 +1,5 @@
 """The parts that networks share: normalisation, padding, pretrained encoders, and layers."""
 
-from __future__ import annotations
-
 import pickle
 from contextlib import ExitStack
 from pathlib import Path
@@ -37,7 +35,8 @@ class DenseNetwork(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-        self.encoder = nn.ModuleList()  # pretrained stages, from fine to coarse
+        self.encoder = nn.ModuleList()
+        """Pretrained stages, from fine to coarse; they are trained with a smaller learning rate."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the logits (N, 1, H, W) of images.
@@ -104,10 +103,6 @@ class DenseNetwork(nn.Module):
             # `forward` runs the hooks; calling a compiled network would skip them.
             self.forward(images)
         return [features[module] for module in modules]
-
-    def encoder_parameters(self) -> list[nn.Parameter]:
-        """Return the pretrained parameters, which have a smaller learning rate."""
-        return list(self.encoder.parameters())
 
 
 def pretrained(name: str, weights: str | None) -> Any:

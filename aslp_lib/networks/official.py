@@ -1,14 +1,12 @@
 """Load the authors' checkpoints (`Model_30_Gen.pth`) into this library's network."""
 
-from __future__ import annotations
-
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from aslp_lib.checks import explained, fits
 from aslp_lib.files import require_exists
 from aslp_lib.networks.base import DenseNetwork
 from aslp_lib.networks.resnet import ResNetFusion
@@ -49,30 +47,21 @@ def load_official(path: Path | str) -> ResNetFusion:
     """
     path = Path(path)
     require_exists("file", path, "a checkpoint of the authors. Check the path.")
-    try:
+    problem = f"{path} is damaged, is not a PyTorch file, or holds more than tensors"
+    # A damaged pickle may raise any exception.
+    with explained(problem, "a dictionary of tensors. Nothing was loaded.", Exception):
         if zipfile.is_zipfile(path):  # `torch.load` does not verify its checksums
             with zipfile.ZipFile(path) as archive:
                 if damaged := archive.testzip():
                     raise ValueError(f"checksum mismatch in {damaged}")
         content = torch.load(path, map_location="cpu", weights_only=True)
-    # A damaged pickle may raise any exception.
-    except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"{path} is damaged, is not a PyTorch file, or holds more than tensors ({reason}); "
-            "expected a dictionary of tensors. Nothing was loaded."
-        ) from error
-    if not isinstance(content, Mapping) or not all(
-        isinstance(name, str) and isinstance(value, Tensor) for name, value in content.items()
-    ):
-        raise ValueError(
-            f"{path} is not a checkpoint of the authors; expected a dictionary of tensors"
-        )
+        if not fits(content, dict[str, Tensor]):
+            raise ValueError("it is not a dictionary of tensors")
+        used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
     with torch.device("meta"):  # Random weights would be overwritten, and take a second to draw.
         network = ResNetFusion(weights=None)
     network.mean, network.std = DenseNetwork().buffers()  # They are not in the file.
     ours = {_official_name(name): name for name in network.state_dict()}
-    used: dict[str, Tensor] = {k: v for k, v in content.items() if not k.startswith(UNUSED)}
     tensors = {ours.get(name, name): tensor.contiguous() for name, tensor in used.items()}
     fill(network, tensors, path, assign=True)
     return network.eval()

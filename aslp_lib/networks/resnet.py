@@ -4,8 +4,6 @@ The source is the authors' release. A quarter of its parameters is never used an
 a second copy of the last two stages of the encoder, and one unit of the coarsest fusion block.
 """
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,10 +36,9 @@ class ResNetFusion(DenseNetwork):
     def __init__(self, weights: str | None, width: int = 256) -> None:
         super().__init__()
         resnet = pretrained("resnet50", weights)
-        stem = (resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool)
-        self.encoder = nn.ModuleList(
-            [nn.Sequential(*stem, resnet.layer1), resnet.layer2, resnet.layer3, resnet.layer4]
-        )
+        stem = resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool
+        finest = nn.Sequential(*stem, resnet.layer1)
+        self.encoder = nn.ModuleList([finest, resnet.layer2, resnet.layer3, resnet.layer4])
         self.reduce = nn.ModuleList(_DilatedSum(c, width) for c in self.channels)
         # The coarsest block only refines and upsamples: there is nothing coarser to merge.
         self.fuse = nn.ModuleList(_Fusion(width, skip) for skip in (True, True, True, False))

@@ -1,7 +1,5 @@
 """Small networks: a U-Net for the embedded data sets, and MobileNetV2 with a feature pyramid."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F

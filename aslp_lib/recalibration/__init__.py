@@ -4,15 +4,13 @@ Most have parameters, which are fitted on the validation set. Each method is a s
 `Recalibration` and is registered here by name.
 """
 
-from __future__ import annotations
-
 from aslp_lib.recalibration.base import Recalibration
 from aslp_lib.recalibration.binning import Histogram, Isotonic
 from aslp_lib.recalibration.density import Density
 from aslp_lib.recalibration.flip import Flip
 from aslp_lib.recalibration.image_wise import ImageWiseShrinkage, ImageWiseTemperature
 from aslp_lib.recalibration.logistic import Logistic
-from aslp_lib.recalibration.recalibrated import Recalibrated
+from aslp_lib.recalibration.recalibrated import Recalibrated as Recalibrated
 from aslp_lib.recalibration.temperature import (
     ClassWiseTemperature,
     CorruptionTemperature,
@@ -34,20 +32,3 @@ REGISTERED: tuple[type[Recalibration], ...] = (
 """All recalibration methods."""
 RECALIBRATIONS = {kind.name: kind for kind in REGISTERED}
 """All recalibration methods by name."""
-
-__all__ = [
-    "RECALIBRATIONS",
-    "REGISTERED",
-    "ClassWiseTemperature",
-    "CorruptionTemperature",
-    "Density",
-    "Flip",
-    "Histogram",
-    "ImageWiseShrinkage",
-    "ImageWiseTemperature",
-    "Isotonic",
-    "Logistic",
-    "Recalibrated",
-    "Recalibration",
-    "Temperature",
-]

@@ -1,7 +1,5 @@
 """Base class of recalibration methods."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, require_type
+from aslp_lib.checks import explained, require, require_type
 from aslp_lib.files import require_exists
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels, pixels_to_fit
@@ -26,6 +24,12 @@ LARGEST = 1e18
 IDENTITY = "the identity, which changes nothing"
 """Description of a recalibration without parameters, which is the identity."""
 
+CorruptedSets = Iterable[Counts | Images]
+"""Counts of corrupted copies of a set, or their images, one entry for each corruption."""
+Network = Callable[[Tensor], Tensor]
+"""Function from images to logits."""
+Features = Callable[[Tensor], Sequence[Tensor]]
+"""Function from images to the features of each stage, (N, channels)."""
 Numbers = float | Sequence[float] | NDArray[np.float64] | Tensor
 """A parameter: a number or a vector."""
 
@@ -64,7 +68,7 @@ class Recalibration(nn.Module):
     """Name in settings, on the command line and in a run's folder."""
     label: ClassVar[str]
     """Name in tables and figures, where it follows a training method's label and a plus sign."""
-    preserves_decisions: ClassVar[bool]
+    preserves_decisions: ClassVar[bool] = False
     """True if logits keep their signs, so that the accuracy does not change."""
     defaults: ClassVar[Mapping[str, Numbers]] = {}
     """Parameters of the identity, in order: settings, which are integers of at least 1 and are not
@@ -74,10 +78,10 @@ class Recalibration(nn.Module):
     needs_network: ClassVar[bool] = False
     """True if `forward` needs the images, and the network that `attach` gives the method."""
 
-    network: Callable[[Tensor], Tensor] | None = None
-    """Function from images to logits; see `attach`."""
-    features: Callable[[Tensor], Sequence[Tensor]] | None = None
-    """Function from images to the features of each stage, (N, channels); see `attach`."""
+    network: Network | None = None
+    """The network whose logits are recalibrated; see `attach`."""
+    features: Features | None = None
+    """Features of that network; see `attach`."""
 
     def __init__(self, *values: Numbers, **named: Numbers) -> None:
         super().__init__()
@@ -108,7 +112,7 @@ class Recalibration(nn.Module):
             require(name, shown, given.ndim == 0 and bool(given >= 1), "1 or more")
         return torch.from_numpy(given.astype(dtype))
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the parameters on the counts of a validation set.
 
         >>> from aslp_lib.recalibration import Temperature
@@ -136,7 +140,7 @@ class Recalibration(nn.Module):
         return fitted if kept else self.identity()
 
     @abstractmethod
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the parameters by the method's criterion, without comparison with the identity."""
 
     def forward(self, logits: Tensor, images: Tensor | None = None) -> Tensor:
@@ -190,11 +194,7 @@ class Recalibration(nn.Module):
         settings = [name for name, default in self.defaults.items() if isinstance(default, int)]
         return type(self)(**{name: getattr(self, name) for name in settings})
 
-    def attach(
-        self,
-        logits: Callable[[Tensor], Tensor],
-        features: Callable[[Tensor], Sequence[Tensor]] | None = None,
-    ) -> Self:
+    def attach(self, logits: Network, features: Features | None = None) -> Self:
         """Give the method the network whose logits it recalibrates, if it needs one.
 
         Args:
@@ -212,13 +212,13 @@ class Recalibration(nn.Module):
             "the images, and call attach before."
         )
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of the sets on which the method was fitted."""
         z = grey_level_logits(clean.grey_levels)
         return [Outcome(z, self(torch.from_numpy(z)).numpy(), pixels_to_fit(clean))]
 
     @torch.no_grad()
-    def lowers_nll(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> bool:
+    def lowers_nll(self, clean: Counts, corrupted: CorruptedSets = ()) -> bool:
         """Return whether the method does not raise the NLL of the sets on which it was fitted.
 
         The NLL is compared twice: with exact logits, and with logits rounded to grey levels. In
@@ -288,13 +288,9 @@ class Recalibration(nn.Module):
             ValueError: if the file is damaged, or belongs to another method or version.
         """
         require_exists("file", Path(path), f"the parameters of {cls.name!r}. Fit it and save it.")
-        try:
+        problem = f"{path} cannot be used as the recalibration {cls.name!r}"
+        with explained(problem, "a file from its save method. Fit it again."):
             return cls.from_tensors(*load_tensors(Path(path)))
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"{path} cannot be used as the recalibration {cls.name!r} "
-                f"({str(error).rstrip('.')}); expected a file from its save method. Fit it again."
-            ) from error
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Self:
@@ -304,13 +300,11 @@ class Recalibration(nn.Module):
             ValueError: if they belong to another method or version, or a tensor is wrong.
             KeyError: if the metadata name none.
         """
-        if facts["kind"] != cls.name:
-            raise ValueError(f"it holds {facts['kind']!r}; expected {cls.name!r}.")
-        if facts["version"] != VERSION:
-            raise ValueError(f"it is of version {facts['version']}; expected version {VERSION}.")
+        require("its kind", facts["kind"], facts["kind"] == cls.name, cls.name)
+        require("its version", facts["version"], facts["version"] == VERSION, str(VERSION))
         if wrong := tensors.keys() ^ cls.defaults.keys():
-            expected = ", ".join(cls.defaults) or "none"
-            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {expected}.")
+            names = ", ".join(cls.defaults) or "none"
+            raise ValueError(f"wrong tensors: {', '.join(sorted(wrong))}; expected {names}.")
         return cls(**tensors)
 
     def extra_repr(self) -> str:
@@ -359,9 +353,7 @@ def log_sigmoid(x: Tensor) -> Tensor:
     return -log_add(torch.zeros_like(x), -x)
 
 
-def preserve_decisions(
-    probability: NDArray[np.float32], before: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def preserve_decisions(probability: np.ndarray, before: np.ndarray) -> np.ndarray:
     """Clip recalibrated probabilities so that each stays on its previous side of 1/2.
 
     Recalibration at the network's size preserves the signs of logits. Resizing to the size of the
@@ -372,8 +364,8 @@ def preserve_decisions(
     array([0.5, 0.7], dtype=float32)
 
     Args:
-        probability: recalibrated probabilities, at the size of the image.
-        before: probabilities before recalibration, at the same size.
+        probability: recalibrated probabilities, float32, at the size of the image.
+        before: probabilities before recalibration, of the same type and size.
     """
     below = np.nextafter(np.float32(0.5), np.float32(0))
     return np.where(before < 0.5, np.minimum(probability, below), np.maximum(probability, 0.5))

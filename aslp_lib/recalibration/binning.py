@@ -1,8 +1,5 @@
 """Non-parametric recalibration: isotonic regression and histogram binning."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -11,8 +8,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import clipped_logits, grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration, at_least_float32
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration, at_least_float32
 
 
 class Isotonic(Recalibration):
@@ -37,9 +33,7 @@ class Isotonic(Recalibration):
     tensor([0.3333, 0.3333, 0.6667])
     """
 
-    name = "isotonic"
-    label = "isotonic"
-    preserves_decisions = False
+    name, label = "isotonic", "isotonic"
 
     defaults: ClassVar = {"logits": (), "values": ()}
 
@@ -48,7 +42,7 @@ class Isotonic(Recalibration):
     values: Tensor
     """Recalibrated logits of `logits`, non-decreasing."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Pool adjacent violators among the grey levels, weighted by their pixels.
 
         If all pixels of a step belong to one class, its frequency of foreground is 0 or 1. It is
@@ -112,9 +106,7 @@ class Histogram(Recalibration):
     tensor([0.3333, 0.3333, 0.6667])
     """
 
-    name = "histogram"
-    label = "histogram"
-    preserves_decisions = False
+    name, label = "histogram", "histogram"
 
     defaults: ClassVar = {"bins": BINS, "edges": (), "values": ()}
 
@@ -125,7 +117,7 @@ class Histogram(Recalibration):
     values: Tensor
     """Recalibrated logit of each bin, one more than edges; empty for the identity."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Divide the grey levels into bins of equal mass, and compute their frequencies.
 
         Bin b of B ends with the grey level at which the cumulative share of pixels reaches `b / B`.

@@ -1,7 +1,5 @@
 """Density-aware temperature scaling: a temperature that depends on distances to training images."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -11,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, pixel_margins
-from aslp_lib.recalibration.base import Numbers, Outcome, Recalibration
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Numbers, Outcome, Recalibration
 from aslp_lib.recalibration.temperature import fitted_temperature
 
 NEIGHBOURS = 10
@@ -53,8 +51,7 @@ encoder's stages)
             [0.5000]])
     """
 
-    name = "density"
-    label = "density"
+    name, label = "density", "density"
     preserves_decisions = True
     needs_network = True
     defaults: ClassVar = {"neighbours": NEIGHBOURS, "weights": (), "means": (), "deviations": ()}
@@ -80,7 +77,7 @@ encoder's stages)
         """Features of training images at each stage, (images, channels) float32 with unit rows."""
         return [buffer for name, buffer in self.named_buffers() if name.startswith(REFERENCE)]
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit the weights on the validation images by L-BFGS.
 
         The objective is the mean NLL plus the ridge penalty `sum_l w_l^2 / (2 N)` for N images. The
@@ -104,7 +101,7 @@ encoder's stages)
         numbers = self.neighbours, weights, means, deviations
         return type(self)(*numbers, references=self.references)
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of each validation image."""
         z = grey_level_logits(clean.grey_levels)
         exponents = self._exponents(self._distances_of(clean))
@@ -113,12 +110,9 @@ encoder's stages)
     def _distances_of(self, clean: Counts) -> np.ndarray:
         """Compute the distances of counted images from the features in their columns."""
         names = [f"{STAGE}{stage}" for stage in range(len(self.references))]
-        if not names or not all(name in clean.columns for name in names):
-            raise ValueError(
-                f"there are references of {len(names)} stages, and the counts have the columns "
-                f"{', '.join(clean.columns) or 'none'}; expected features of each stage in both. "
-                "Fit the method with training.recalibrate."
-            )
+        known = bool(names) and clean.columns.keys() >= {*names}
+        expected = f"{names or 'references'} for {len(names)} stages. Use training.recalibrate."
+        require("the list of columns of the counts", [*clean.columns], known, expected)
         return self._distances([torch.from_numpy(clean.columns[name]) for name in names])
 
     def _exponents(self, distances: np.ndarray) -> np.ndarray:
@@ -143,13 +137,9 @@ encoder's stages)
         if self.features is None:
             raise self.lacking("network with features")
         features = unit_rows(self.features(images))
-        channels = [stage.shape[1] for stage in features]
-        expected = [stage.shape[1] for stage in self.references]
-        if channels != expected:
-            raise ValueError(
-                f"the recalibration {self.name!r} was fitted on other features than those of the "
-                f"network: numbers of channels {channels}; expected {expected}. Fit it again."
-            )
+        fitted, channels = ([x.shape[1] for x in stages] for stages in (self.references, features))
+        expected = f"{fitted}, on which {self.name!r} was fitted. Fit it again."
+        require("the number of channels by stage", channels, channels == fitted, expected)
         return torch.from_numpy(np.exp(-self._exponents(self._distances(features))))
 
     def transform(self, logits: Tensor, images: Tensor | None) -> Tensor:

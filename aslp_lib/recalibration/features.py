@@ -1,10 +1,8 @@
 """Features of a predicted map, and sets of images as a fit on images needs them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 import torch
@@ -87,7 +85,7 @@ class Images:
     features: NDArray[np.float64]
 
     @classmethod
-    def of(cls, counts: Counts) -> Images:
+    def of(cls, counts: Counts) -> Self:
         """Convert counts. Images without pixels are omitted.
 
         Raises:
@@ -98,7 +96,7 @@ class Images:
         z = grey_level_logits(counts.grey_levels)
         return cls(pooled, z, filled.astype(np.float64), map_features(z, filled.sum(axis=1)))
 
-    def binned(self) -> Images:
+    def binned(self) -> Self:
         """Return the images with logits in `BINS` bins, which take a hundredth of the memory.
 
         >>> images = Images.of(Counts.from_map(np.uint8([[204, 51]]), np.uint8([[1, 0]])))

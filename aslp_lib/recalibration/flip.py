@@ -1,15 +1,11 @@
 """Test-time flip averaging."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.recalibration.base import Recalibration, log_add, log_sigmoid
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration, log_add, log_sigmoid
 
 
 class Flip(Recalibration):
@@ -29,12 +25,10 @@ class Flip(Recalibration):
     tensor([[[[0.6250, 0.6250]]]])
     """
 
-    name = "flip"
-    label = "flip averaging"
-    preserves_decisions = False
+    name, label = "flip", "flip averaging"
     needs_network = True
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Return the method itself, which has no parameters."""
         return self
 

@@ -6,11 +6,8 @@ single parameter calibrates all of them. Here the parameter is a function of the
 fitted after training on the validation images and on corrupted copies of them.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -22,6 +19,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, nearest_grey_levels
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST
 from aslp_lib.recalibration.base import (
+    CorruptedSets,
     Outcome,
     Recalibration,
     at_least_float32,
@@ -79,7 +77,7 @@ class ImageWise(Recalibration):
     def changed(logits: Tensor, u: Tensor) -> Tensor:
         """Recalibrate logits, each with its u; all logits keep their signs."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Minimise the mean NLL with a ridge penalty, by L-BFGS.
 
         The mean is over pixels, as in the score `nll`, so that a large image counts more than a
@@ -127,7 +125,7 @@ class ImageWise(Recalibration):
         w[:, 0] += self.start
         return w
 
-    def outcomes(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> list[Outcome]:
+    def outcomes(self, clean: Counts, corrupted: CorruptedSets = ()) -> list[Outcome]:
         """Recalibrate the logits of all images, whose pixels are weighted as in the fit."""
         weighted = [(clean, self.clean_weight), *((images, 1.0) for images in corrupted)]
         return [self._outcome(_images(images), weight) for images, weight in weighted]
@@ -208,8 +206,7 @@ class ImageWiseShrinkage(ImageWise):
     tensor([[0.7000, 0.3000]])
     """
 
-    name = "image_wise_shrinkage"
-    label = "image-wise shrinkage"
+    name, label = "image_wise_shrinkage", "image-wise shrinkage"
     start = -3.0
     ridge = 0.001
 
@@ -254,8 +251,7 @@ class ImageWiseTemperature(ImageWise):
     tensor([[0.7000, 0.3000]])
     """
 
-    name = "image_wise_temperature"
-    label = "image-wise temperature"
+    name, label = "image_wise_temperature", "image-wise temperature"
     start = 0.0
     ridge = 0.01
 

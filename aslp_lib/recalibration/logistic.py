@@ -1,8 +1,5 @@
 """Platt scaling: a slope and an offset for all pixels."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
 from typing import ClassVar, Self
 
 import numpy as np
@@ -10,8 +7,7 @@ from torch import Tensor
 
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import grey_level_logits, pixels_to_fit
-from aslp_lib.recalibration.base import Recalibration
-from aslp_lib.recalibration.features import Images
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration
 
 
 class Logistic(Recalibration):
@@ -36,9 +32,7 @@ class Logistic(Recalibration):
     'slope 0.500, offset +0.693'
     """
 
-    name = "logistic"
-    label = "logistic"
-    preserves_decisions = False
+    name, label = "logistic", "logistic"
 
     defaults: ClassVar = {"slope": 1.0, "offset": 0.0}
 
@@ -47,7 +41,7 @@ class Logistic(Recalibration):
     offset: Tensor
     """Offset b, a number."""
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit a logistic regression of the labels on the logits of grey levels.
 
         The targets are `(N1 + 1) / (N1 + 2)` for the N1 foreground pixels and `1 / (N0 + 2)` for
@@ -64,12 +58,9 @@ class Logistic(Recalibration):
         from scipy.special import expit
 
         background, foreground = pixels_to_fit(clean)
-        total = background.sum() + foreground.sum()
-        share = (background + foreground) / total
-        target = (
-            background / (background.sum() + 2)
-            + foreground * (foreground.sum() + 1) / (foreground.sum() + 2)
-        ) / total
+        n0, n1 = background.sum(), foreground.sum()
+        share = (background + foreground) / (n0 + n1)
+        target = (background / (n0 + 2) + foreground * (n1 + 1) / (n1 + 2)) / (n0 + n1)
         z = grey_level_logits(clean.grey_levels)
         inputs = np.stack([z, np.ones_like(z)])
 

@@ -1,7 +1,5 @@
 """A module that joins any network with a fitted recalibration method."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -9,10 +7,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from aslp_lib.checks import require, require_one_channel, require_type
+from aslp_lib.checks import explained, require, require_one_channel, require_type
 from aslp_lib.recalibration.base import VERSION, Recalibration
 from aslp_lib.tensors import fill, load_tensors, save_tensors, with_prefix
 
+Select = Callable[[Any], Tensor]
+"""Function from the output of a network to the tensor of logits."""
 PREFIX = "recalibration."
 """Prefix of the names of a recalibration's parameters in a state dict."""
 
@@ -56,18 +56,14 @@ class Recalibrated(nn.Module):
     """
 
     def __init__(
-        self,
-        network: nn.Module,
-        recalibration: Recalibration,
-        select: Callable[[Any], Tensor] | None = None,
+        self, network: nn.Module, recalibration: Recalibration, select: Select | None = None
     ) -> None:
         super().__init__()
         expected = "a fitted method, such as Temperature().fit(counts)"
         require_type("the recalibration", recalibration, Recalibration, expected)
         self.network, self.select = network, select
-        self.recalibration = recalibration.attach(
-            self.logits, getattr(network, "pooled_features", None)
-        )
+        features = getattr(network, "pooled_features", None)
+        self.recalibration = recalibration.attach(self.logits, features)
         if (parameter := next(network.parameters(), None)) is not None:
             self.recalibration.to(parameter.device)
 
@@ -80,12 +76,9 @@ class Recalibrated(nn.Module):
         """Compute the network's logits before recalibration, in float32 or float64."""
         output = self.network(images)
         logits = output if self.select is None else self.select(output)
-        if not isinstance(logits, Tensor):
-            keys = f" with the keys {', '.join(logits)}" if isinstance(logits, Mapping) else ""
-            raise TypeError(
-                f"the logits are not a tensor: {type(logits).__name__}{keys}; expected the tensor "
-                "of logits. Pass select, such as select=operator.itemgetter('out')."
-            )
+        keys = f", one of {', '.join(logits)}" if isinstance(logits, Mapping) else ""
+        advice = "Pass select, such as select=operator.itemgetter('out')."
+        require_type("the logits", logits, Tensor, f"a tensor{keys}. {advice}")
         require_one_channel("the logits (see `select`)", logits.shape)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
@@ -101,9 +94,7 @@ class Recalibrated(nn.Module):
         save_tensors(Path(path), tensors, facts)
 
     @classmethod
-    def load(
-        cls, path: str | Path, network: nn.Module, select: Callable[[Any], Tensor] | None = None
-    ) -> Self:
+    def load(cls, path: str | Path, network: nn.Module, select: Select | None = None) -> Self:
         """Read a file that `save` wrote, and load its weights into `network`.
 
         Args:
@@ -119,17 +110,13 @@ class Recalibrated(nn.Module):
         from aslp_lib.recalibration import RECALIBRATIONS  # That package imports this module.
 
         tensors, metadata = load_tensors(Path(path))
-        try:
-            name, expected = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
-            require("its recalibration", name, name in RECALIBRATIONS, expected)
+        advice = "Save it again, or pass the network that was saved."
+        expected = f"a file that Recalibrated.save wrote for a {type(network).__name__}. {advice}"
+        with explained(f"{path} cannot be loaded", expected):
+            name, known = metadata.get("kind", ""), f"one of {', '.join(RECALIBRATIONS)}"
+            require("its recalibration", name, name in RECALIBRATIONS, known)
             own = with_prefix(tensors, PREFIX)
             fitted = RECALIBRATIONS[name].from_tensors(own, metadata)
             recalibrated = cls(network, fitted, select)
-        except (ValueError, TypeError, KeyError) as error:
-            raise ValueError(
-                f"{path} cannot be loaded ({str(error).rstrip('.')}); expected a file that "
-                f"Recalibrated.save wrote for a {type(network).__name__}. Save it again, or pass "
-                "the network that was saved."
-            ) from error
         fill(recalibrated, tensors, Path(path))
         return recalibrated

@@ -1,22 +1,18 @@
 """Temperature scaling, with one temperature or one per predicted class."""
 
-from __future__ import annotations
-
 import warnings
-from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from aslp_lib.checks import require
 from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.grey_levels import pixels_to_fit
 from aslp_lib.metrics.temperature import HIGHEST, LOWEST, best_temperature, pixel_margins
-from aslp_lib.recalibration.base import Recalibration
-from aslp_lib.recalibration.features import Images, corrupted_sets
+from aslp_lib.recalibration.base import CorruptedSets, Recalibration
+from aslp_lib.recalibration.features import corrupted_sets
 
 
 class Temperature(Recalibration):
@@ -34,8 +30,7 @@ class Temperature(Recalibration):
     tensor([0.6667, 0.3333])
     """
 
-    name = "temperature_scaling"
-    label = "temperature scaling"
+    name, label = "temperature_scaling", "temperature scaling"
     preserves_decisions = True
 
     defaults: ClassVar = {"value": 1.0}
@@ -46,7 +41,7 @@ class Temperature(Recalibration):
     def check(self) -> None:
         check_temperature(self.value)
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the temperature that minimises the NLL (`best_temperature`).
 
         The logits are those of the grey levels, which are clipped at both ends
@@ -67,12 +62,11 @@ class Temperature(Recalibration):
         return f"T = {shown_temperature(self.value.item())}"
 
 
-def fitted_temperature(
-    pixels: NDArray[np.float64], margins: NDArray[np.float64], of: str = ""
-) -> float:
+def fitted_temperature(pixels: np.ndarray, margins: np.ndarray, of: str = "") -> float:
     """Return `best_temperature`, with a warning if it is an end of the range.
 
     Args:
+        pixels, margins: see `best_temperature`.
         of: phrase that names these pixels in the warning, such as " of predicted foreground".
     """
     value = best_temperature(pixels, margins)
@@ -133,8 +127,7 @@ class ClassWiseTemperature(Recalibration):
     'T = 2.000 of predicted foreground, 0.500 of predicted background'
     """
 
-    name = "class_wise_temperature"
-    label = "class-wise temperature"
+    name, label = "class_wise_temperature", "class-wise temperature"
     preserves_decisions = True
 
     defaults: ClassVar = {"foreground": 1.0, "background": 1.0}
@@ -148,7 +141,7 @@ class ClassWiseTemperature(Recalibration):
         check_temperature(self.foreground)
         check_temperature(self.background)
 
-    def minimise(self, clean: Counts, corrupted: Sequence[Counts | Images] = ()) -> Self:
+    def minimise(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Find the `best_temperature` of each predicted class.
 
         The NLL is a sum over both classes, so that the two fits are independent. If all pixels are
@@ -204,11 +197,10 @@ class CorruptionTemperature(Temperature):
     tensor([0.6667])
     """
 
-    name = "corruption_temperature"
-    label = "temperature scaling on corrupted images"
+    name, label = "corruption_temperature", "temperature scaling on corrupted images"
     fits_corrupted = True
 
-    def fit(self, clean: Counts, corrupted: Iterable[Counts | Images] = ()) -> Self:
+    def fit(self, clean: Counts, corrupted: CorruptedSets = ()) -> Self:
         """Fit T as `Temperature` does, to the pixels of clean and corrupted images.
 
         Args:

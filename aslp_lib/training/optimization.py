@@ -29,7 +29,7 @@ def adam(network: DenseNetwork, settings: Settings, fused: bool) -> Optimizer:
     >>> [group["peak"] for group in optimizer.param_groups]
     [0.5]
     """
-    encoder = network.encoder_parameters()
+    encoder = list(network.encoder.parameters())
     encoder_ids = {id(p) for p in encoder}
     rest = [p for p in network.parameters() if id(p) not in encoder_ids]
     rate = settings.learning_rate

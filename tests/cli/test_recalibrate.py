@@ -116,7 +116,7 @@ def test_the_identity_writes_the_maps_as_they_are(elsewhere, kind):
         ([*FIT, "--maps", "empty", *APPLY[2:]], "no maps in empty"),
         ([*FIT, "--fitted", "t.safetensors"], "--fitted is given together with --fit-maps"),
         (["recalibrate", "--fitted", "nowhere.safetensors"], "no file nowhere.safetensors"),
-        (["recalibrate", "--fitted", "other.safetensors"], "it holds 'logistic'"),
+        (["recalibrate", "--fitted", "other.safetensors"], "its kind is 'logistic'"),
     ],
 )
 def test_what_cannot_be_is_refused(folders, capsys, words, says):

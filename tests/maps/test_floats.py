@@ -240,8 +240,8 @@ def test_damaged_arrays_and_images_as_logits_or_volumes_are_refused(elsewhere, c
     for name in ("maps", "masks"):
         Image.fromarray(LABELS).save(f"{name}/a.png")
     for option, why in (
-        ("--logits", "holds 8-bit grey"),
-        ("--volumes", "is an image; expected an"),
+        ("--logits", "logits is True; expected False for the 8-bit grey"),
+        ("--volumes", "volumes is True; expected False for images"),
     ):
         assert main([*SCORE, option]) == 1
         assert why in capsys.readouterr().err

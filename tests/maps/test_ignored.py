@@ -95,7 +95,7 @@ def test_a_predicted_set_leaves_it_out_with_its_group(folders):
     ]
     counts = Counts.of_images(parts, names=["a", "b", "c"], groups=[1, 2, 2])
     assert counts.names == ("a", "c") and counts.columns["groups"].tolist() == [1, 2]
-    with pytest.raises(ValueError, match="nothing to count"):
+    with pytest.raises(ValueError, match="number of images is 0"):
         Counts.of_images(parts[1:2])
 
 

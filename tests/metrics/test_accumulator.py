@@ -39,7 +39,7 @@ def test_it_counts_what_one_batch_would_and_forgets_on_reset():
     undefined = {name for name, value in row.items() if math.isnan(value)}
     assert undefined == {name for name, score in SCORES.items() if score.needs}
     found.reset()
-    with pytest.raises(ValueError, match="nothing to count"):
+    with pytest.raises(ValueError, match="number of images is 0"):
         found.compute()
     found.update(*second)
     assert len(found.counts) == 4
@@ -52,7 +52,7 @@ def test_nothing_of_a_refused_batch_is_kept():
             found.update(torch.full((1, 2), p), torch.full((1, 2), label))
     with pytest.raises(ValueError, match=r"labels is \(2, 3, 3\); expected .*\(2, 1, 3, 3\)"):
         found.update(torch.zeros(2, 1, 3, 3), torch.zeros(2, 3, 3))
-    with pytest.raises(ValueError, match="nothing to count"):
+    with pytest.raises(ValueError, match="number of images is 0"):
         found.compute()
 
 

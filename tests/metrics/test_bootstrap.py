@@ -9,7 +9,7 @@ from aslp_lib.metrics.bootstrap import (
     error_bounds,
     interval,
     middle,
-    reliability_interval,
+    reliability_tables,
 )
 from aslp_lib.metrics.counts import Counts
 
@@ -47,11 +47,9 @@ def test_there_are_1000_resamples_of_seed_0_and_95_percent_unless_asked_otherwis
         (interval, counts, mae),
         (bounds, counts, mae),
         (difference, counts, counts[::-1], mae),
-        (reliability_interval, counts, 10, "prediction"),
     ):
         ours, asked = function(*arguments), function(*arguments, **same)
         np.testing.assert_equal(ours, asked)
-    np.testing.assert_equal(reliability_interval(counts), reliability_interval(counts, 10))
     assert middle(np.arange(1001.0)) == pytest.approx((25, 975))
     assert middle(np.arange(1001.0), 0.5) == pytest.approx((250, 750))
 
@@ -70,25 +68,25 @@ def test_a_score_that_the_set_does_not_have_has_no_interval():
 @pytest.mark.parametrize("equal_mass", [True, False])
 def test_tables_of_diagrams_have_the_bins_that_are_asked_for(equal_mass):
     counts = random_counts()
-    (table,) = bootstrap.reliability_tables({"all": counts}, 5, equal_mass=equal_mass).values()
+    (table,) = reliability_tables({"all": counts}, 5, equal_mass=equal_mass).values()
     compute = calibration.reliability_equal_mass if equal_mass else calibration.reliability
     np.testing.assert_array_equal(table.edges, compute(counts, 5).edges)
 
 
-@pytest.mark.parametrize("of", ["prediction", "foreground"])
-def test_intervals_of_bins_are_of_resampled_diagrams(of):
+def test_intervals_of_bins_are_of_resampled_diagrams():
     """Also where a resample has no pixel of a bin."""
     counts = random_counts()
     counts.table[:, :, :64] = counts.table[:, :, 192:] = 0
     counts.table[3, 1, 255] = 2
-    drawn = Resamples(counts, 60, 1).pooled
-    accuracy = np.array([calibration.reliability(each, 5, of).accuracy for each in drawn])
+    drawn = Resamples(counts).pooled
+    accuracy = np.array([calibration.reliability(each, 5).accuracy for each in drawn])
     filled = ~np.isnan(accuracy).all(axis=0)
     assert np.isnan(accuracy[:, filled]).any()
-    oracle = np.nanquantile(accuracy[:, filled], [0.1, 0.9], axis=0)
-    ours = reliability_interval(counts, 5, of, resamples=60, confidence_level=0.8, seed=1)
-    np.testing.assert_allclose(np.array(ours)[:, filled], oracle, rtol=1e-14)
-    assert np.isnan(np.array(ours)[:, ~filled]).all()
+    oracle = np.nanquantile(accuracy[:, filled], [0.025, 0.975], axis=0)
+    table = reliability_tables({"all": counts}, 5)["all"]
+    ours = np.array([table.low, table.high])
+    np.testing.assert_allclose(ours[:, filled], oracle, rtol=1e-14)
+    assert np.isnan(ours[:, ~filled]).all()
 
 
 def test_intervals_over_images_cover_the_truth_and_those_over_pixels_do_not():
@@ -143,6 +141,6 @@ def test_error_bounds_are_the_bounds_of_ece_and_oe():
 
 
 def test_a_diagram_of_a_single_image_has_no_intervals():
-    tables = bootstrap.reliability_tables({"one": random_counts()[:1], "two": random_counts()})
+    tables = reliability_tables({"one": random_counts()[:1], "two": random_counts()})
     assert tables["one"].low is tables["one"].high is None
     assert np.nansum(tables["two"].high) > np.nansum(tables["two"].low)

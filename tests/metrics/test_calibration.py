@@ -184,7 +184,7 @@ def test_debiasing_centres_a_calibrated_forecast_on_zero_where_ece_stays_above()
 
 def test_what_cannot_be_measured():
     counts = row([0, 255], [0, 1])
-    with pytest.raises(ValueError, match="no pixels"):
+    with pytest.raises(ValueError, match="number of pixels is 0"):
         calibration.ece(Counts(np.zeros((1, 2, 256), np.int64)))
     with pytest.raises(ValueError, match="of is 'both'"):
         calibration.ece(counts, of="both")

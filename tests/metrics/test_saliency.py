@@ -130,7 +130,10 @@ def test_curves_of_floats_have_the_thresholds_of_8_bit_maps(cases):
 
 def test_without_quadrants_there_is_no_s():
     counts = Counts(np.ones((2, 2, 256), np.int64))
-    for name, missing in (("s_measure", r"Counts\.from_map"), ("weighted_f", "column weighted_f")):
+    for name, missing in (
+        ("s_measure", r"Counts\.from_map"),
+        ("weighted_f", "expected weighted_f"),
+    ):
         assert np.isnan(SCORES[name].value(counts, bins=10))
         with pytest.raises(ValueError, match=missing):
             SCORES[name].function(counts)

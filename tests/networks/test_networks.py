@@ -18,7 +18,7 @@ def test_every_network(name):
     """Every parameter has a gradient, logits have any size, and features equal those of the
     encoder's stages run one after another, without hooks."""
     network = networks.build(name)
-    encoder = {id(p) for p in network.encoder_parameters()}
+    encoder = {id(p) for p in network.encoder.parameters()}
     names = {n for n, p in network.named_parameters() if id(p) in encoder}
     assert names == {n for n, _ in network.named_parameters() if n.startswith("encoder.")}
     network(torch.rand(1, 3, 64, 64)).square().mean().backward()
@@ -75,7 +75,7 @@ def test_a_network_without_features_or_a_pretrained_encoder_has_none():
         def segment(self, x):
             return x[:, :1]
 
-    assert Plain().pooled_features(torch.rand(1, 3, 4, 4)) == Plain().encoder_parameters() == []
+    assert Plain().pooled_features(torch.rand(1, 3, 4, 4)) == list(Plain().encoder) == []
 
 
 @pytest.fixture

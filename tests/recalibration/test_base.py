@@ -244,8 +244,8 @@ def test_a_damaged_or_foreign_file_is_named_and_refused(kind, fitted_on, tmp_pat
 @pytest.mark.parametrize(
     ("tensors", "facts", "message"),
     [
-        ({}, {"kind": "offset"}, "it holds 'offset'; expected 'temperature_scaling'"),
-        ({}, {"version": 1}, "it is of version 1; expected"),
+        ({}, {"kind": "offset"}, "its kind is 'offset'; expected temperature_scaling"),
+        ({}, {"version": 1}, "its version is 1; expected 2"),
         ({"value": None}, {}, "wrong tensors: value; expected value"),
         ({"colour": torch.zeros(1)}, {}, "wrong tensors: colour; expected value"),
         ({"value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
@@ -307,7 +307,7 @@ def test_a_set_without_pixels_is_refused(name, small):
     kind = RECALIBRATIONS[name]
     for images in (12,) if name == "density" else (0, 2):
         empty = Counts(np.zeros((images, 2, 256), np.int64))
-        with pytest.raises(ValueError, match="the set has no pixels"):
+        with pytest.raises(ValueError, match="the number of pixels is 0"):
             replace(small, validate=lambda _, empty=empty: empty).fit(kind)
 
 

@@ -127,8 +127,8 @@ def test_density_asks_the_network_for_features():
 @pytest.mark.parametrize(
     ("output", "select", "error", "message"),
     [
-        ({"out": 1, "aux": 2}, None, TypeError, "dict with the keys out, aux"),
-        ({"out": 1}, itemgetter("out"), TypeError, "not a tensor: int"),
+        ({"out": 1, "aux": 2}, None, TypeError, "is dict; expected a tensor, one of out, aux"),
+        ({"out": 1}, itemgetter("out"), TypeError, "type of the logits is int; expected a tensor"),
         (torch.zeros(2, 2, 4, 4), None, ValueError, "2 channels: shape .2, 2, 4, 4."),
     ],
 )
@@ -212,12 +212,12 @@ def test_a_file_restores_network_and_recalibration(fitted, tmp_path):
         ({}, {"kind": "logistic"}, "wrong tensors: offset, slope, value; expected slope, offset"),
         ({}, {"kind": ["temperature_scaling"]}, "cannot be loaded"),
         ({}, {"kind": None}, "its recalibration is None"),
-        ({}, {"version": 1}, "it is of version 1"),
+        ({}, {"version": 1}, "its version is 1"),
         ({"network.bias": None}, {}, "another network: 1 .*such as network.bias"),
         ({"recalibration.value": None}, {}, "wrong tensors: value"),
         ({"network.scale": torch.ones(1)}, {}, "another network: 1 .*such as network.scale"),
         ({"network.bias": torch.ones(2)}, {}, "another network: 1 .*such as network.bias"),
-        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias as torch.float16"),
+        ({"network.bias": torch.ones(1).half()}, {}, "holds network.bias, which is torch.float16"),
         ({"recalibration.value": torch.tensor(-1.0)}, {}, "the temperature is -1.0"),
         ({"recalibration.value": torch.ones(2)}, {}, "cannot be loaded"),
     ],
