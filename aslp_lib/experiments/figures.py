@@ -72,7 +72,7 @@ def paired_differences(
     >>> paired = Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.05, -0.06))
     >>> figure = paired_differences({"ASLP - BCE": paired}, SCORES["nll"], 0.01, "test")
     >>> [text.get_text() for text in figure.axes[0].texts]
-    ['smaller']
+    ['better']
 
     Args:
         differences: "first - second" -> its difference.
@@ -89,7 +89,7 @@ def paired_differences(
     band = _factor(score) * smallest
     axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     notes = []
-    found = verdicts(list(differences.values()), smallest)
+    found = verdicts(list(differences.values()), smallest, score.better)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
         axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
         notes.append(f"{label}: {paired.text(score, '+')}, {verdict}")

@@ -108,13 +108,13 @@ def compare_with_first(
 
     Methods with other seeds than the first one, or for which the score is undefined for a seed, are
     left out. Holm's correction is over the methods. Only for the scores of `COMPARED` is there a
-    smallest difference that matters, below which a difference is equivalent to zero.
+    smallest difference that matters.
 
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
     >>> compared = compare_with_first({"BCE": first, "ASLP": second}, [SCORES["ece"]])
     >>> paired, verdict = compared["ece"]["ASLP"]
     >>> paired.value, verdict
-    (-1.0, 'smaller')
+    (-1.0, 'better')
 
     Args:
         methods: label -> records, one per seed.
@@ -125,7 +125,8 @@ def compare_with_first(
     for score in scores:
         paired = _differences(methods, first, others, score)
         smallest = SMALLEST if score.visibility == Visibility.COMPARED else 0
-        found = zip(paired.values(), verdicts(list(paired.values()), smallest), strict=True)
+        words = verdicts(list(paired.values()), smallest, score.better)
+        found = zip(paired.values(), words, strict=True)
         compared[score.name] = dict(zip(paired, found, strict=True))
     return compared
 
@@ -151,7 +152,7 @@ def best(methods: Mapping[str, pd.DataFrame], score: Score) -> str | None:
     first, *others = sorted(costs, key=lambda label: costs[label][score.name].mean())
     paired = _differences(costs, first, others, score)
     found = verdicts(list(paired.values()), smallest=0)
-    return first if found == ["larger"] * len(others) else None
+    return first if found == ["worse"] * len(others) else None
 
 
 def _differences(
