@@ -262,7 +262,7 @@ class Settings:
             if self.augment_at == "network":
                 centred = self.crop == "centred"
                 cut = round(self.size * (30 if centred else 60) / 384)
-                augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
+                augment = augmentation.augmentation(self.size, cut, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
         shared = ("seed", "data_seed", "validation_share", "limit", "grey", "ignore_index")

@@ -16,9 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from aslp_lib.checks import explained, fits, json_object, require
 from aslp_lib.config import Settings
@@ -27,7 +24,6 @@ from aslp_lib.files import discard_partials, locked, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.tensors import fill, load_tensors
 
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
@@ -232,15 +228,3 @@ def read_log(path: Path) -> list[dict[str, float]]:
         if not rows or "epoch" not in rows[0]:
             raise ValueError("there are no rows with an epoch")
         return rows
-
-
-def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Load a weights file into a network and return the metadata that the file holds.
-
-    Raises:
-        ValueError: the file is damaged, belongs to another network, or holds weights that are NaN
-            or infinite; the message names what differs.
-    """
-    tensors, facts = load_tensors(path)
-    fill(network, tensors, path)
-    return facts

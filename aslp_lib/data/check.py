@@ -56,9 +56,7 @@ class CheckResult:
             return None
 
 
-def check_data(
-    root: Path, grey: Grey = "refuse", ignore_index: int | None = None, progress: bool = True
-) -> CheckResult:
+def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
@@ -74,7 +72,7 @@ def check_data(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = check_data(Path(folder), progress=False)
+    ...     result = check_data(Path(folder))
     >>> len(result.problems)  # no training set
     1
     """
@@ -99,7 +97,7 @@ def check_data(
     object_left = ignore_index is None or not train  # or a training mask shows an object
     for folder, files in (train | tests).items():
         reading = (grey, ignore_index)
-        digests, ignored, objects = _check_set(folder, files, reading, result, progress)
+        digests, ignored, objects = _check_set(folder, files, reading, result)
         object_left |= folder in train and objects
         for stem in sorted(digests):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
@@ -126,7 +124,6 @@ def _check_set(
     images: dict[str, Path],
     reading: tuple[Grey, int | None],
     result: CheckResult,
-    progress: bool,
 ) -> tuple[dict[str, bytes], float, bool]:
     """Check the files of a set.
 
@@ -161,7 +158,7 @@ def _check_set(
         return item.problems
 
     stems = sorted(images.keys() | masks)
-    for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
+    for problems in thread_map(check_item, stems, desc=name, leave=False):
         result.problems += problems
     with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
     if folder.name == folders.TEXTURES:

@@ -212,9 +212,7 @@ class Experiment:
         return run
 
 
-def collect(
-    experiment: Experiment, file: Path, processes: int = 1, *, progress: bool = True
-) -> pd.DataFrame:
+def collect(experiment: Experiment, file: Path, processes: int = 1) -> pd.DataFrame:
     """Run an experiment and save its records after every training.
 
     Records that the file already has are reused, and records of other experiments in it are kept.
@@ -224,7 +222,7 @@ def collect(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=1)
-    ...     records = collect(experiment, Path(folder) / "records.json", progress=False)
+    ...     records = collect(experiment, Path(folder) / "records.json")
     >>> records["set"].tolist()
     ['validation', 'test', 'shifted', 'textures']
 
@@ -232,7 +230,6 @@ def collect(
         experiment: the experiment.
         file: JSON file of the records.
         processes: number of training runs in parallel.
-        progress: show progress bars.
 
     Returns:
         The records of the experiment.
@@ -257,7 +254,7 @@ def collect(
         known = records.read(file, experiment.settings) if file.exists() else NO_RECORDS
         data = experiment.data() if known.empty else _joined_data(file, experiment.data())
         found = NO_RECORDS
-        for of_run in compare(experiment, processes, known, progress=progress):
+        for of_run in compare(experiment, processes, known):
             found = pd.concat([found, of_run], ignore_index=True)
             ordered = in_order(experiment, found, known)
             records.save(file, ordered, experiment.settings, experiment.seeds, data)
@@ -306,11 +303,7 @@ def in_order(
 
 
 def compare(
-    experiment: Experiment,
-    processes: int = 1,
-    known: pd.DataFrame = NO_RECORDS,
-    *,
-    progress: bool = True,
+    experiment: Experiment, processes: int = 1, known: pd.DataFrame = NO_RECORDS
 ) -> Iterator[pd.DataFrame]:
     """Train, predict and score all training runs of an experiment.
 
@@ -319,7 +312,7 @@ def compare(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
-    ...     records = pd.concat(compare(experiment, progress=False))
+    ...     records = pd.concat(compare(experiment))
     >>> records["set"].tolist(), records.seed.tolist()
     (['validation', 'validation'], [0, 1])
 
@@ -329,7 +322,6 @@ def compare(
             process gets an equal share of the processors.
         known: records to reuse, see `records.read`. A training whose records are all known is
             skipped, and its run need not exist.
-        progress: show progress bars.
 
     Yields:
         The records of each run when it is finished. With several processes the order varies.
@@ -347,10 +339,10 @@ def compare(
         of_seed = known[known.seed == training.seed]
         of_run = records.of_method(of_seed, configuration.method, _options(training))
         jobs.append((experiment, configuration, training, of_run))
-    bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
+    bar = partial(tqdm, total=len(jobs), desc="trainings")
     if processes == 1:
         for job in bar(jobs):
-            yield recorded(*job, progress=progress)
+            yield recorded(*job)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")

@@ -29,8 +29,8 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
-from aslp_lib.runs import MethodFolder, Run, Variant, load_weights
-from aslp_lib.tensors import fingerprint
+from aslp_lib.runs import MethodFolder, Run, Variant
+from aslp_lib.tensors import fill, fingerprint, load_tensors
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, outputs
 from aslp_lib.training.validation import require_finite
@@ -54,22 +54,18 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
     False
 
     Raises:
-        ValueError: the weights cannot be used, see `load_weights`; or they were trained by another
-            method, with another seed or with other settings.
+        ValueError: the file is damaged or holds weights that are not finite; or the weights are
+            those of another network, method, seed or other settings. The message names what
+            differs.
     """
     network = networks.build(settings.network)
-    provenance.check_training(settings, method, weights, load_weights(network, weights))
+    tensors, metadata = load_tensors(weights)
+    fill(network, tensors, weights)
+    provenance.check_training(settings, method, weights, metadata)
     return network.eval()
 
 
-def predict_run(
-    settings: Settings,
-    data: DataSplits,
-    method: str,
-    folder: MethodFolder,
-    *,
-    progress: bool = True,
-) -> None:
+def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
     """Predict a method's maps of every test set, with and without its recalibrations.
 
     Maps that exist are kept, unless some of the set are missing or have changed, or they were made
@@ -80,7 +76,6 @@ def predict_run(
         data: data of the run, of which the test sets are predicted.
         method: name of the method.
         folder: folder of the method in the run.
-        progress: show progress bars.
 
     Raises:
         FileNotFoundError: training of the method has not finished.
@@ -96,9 +91,7 @@ def predict_run(
         if made := distributed.broadcast_from_main(clear):
             target, *others = made
             recalibrated = dict(zip(others, fitted, strict=True))
-            predict(
-                network, dataset, target, settings, recalibrated=recalibrated, progress=progress
-            )
+            predict(network, dataset, target, settings, recalibrated=recalibrated)
             if launch.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
@@ -112,7 +105,6 @@ def predict_images(
     method: str | None = None,
     recalibration: str | None = None,
     floats: bool = False,
-    progress: bool = True,
 ) -> list[str]:
     """Predict the maps of unlabelled images with the networks of a run, each at its own size.
 
@@ -129,7 +121,7 @@ def predict_images(
     ...     images, maps = Path(folder, "images"), Path(folder, "maps")
     ...     images.mkdir()
     ...     Image.new("RGB", (50, 40)).save(images / "a.jpg")
-    ...     variants = predict_images(run, images, maps, progress=False)
+    ...     variants = predict_images(run, images, maps)
     ...     variants, read_map(maps / "bce" / "a.png").shape
     (['bce'], (40, 50))
 
@@ -141,7 +133,6 @@ def predict_images(
         recalibration: name of the recalibration to apply, which was fitted after training. None:
             the networks as trained.
         floats: write probabilities as float32 arrays, STEM.npy, instead of 8-bit PNG files.
-        progress: show progress bars.
 
     Returns:
         The names of the folders of maps in `out`.
@@ -172,15 +163,8 @@ def predict_images(
         )
         for variant, (network, fitted) in zip(variants, loaded, strict=True):
             maps = partial_out / variant.name
-            predict(
-                network,
-                dataset,
-                maps,
-                run.settings,
-                recalibrated={maps: fitted[0]} if fitted else {},
-                floats=floats,
-                progress=progress,
-            )
+            recalibrated = {maps: fitted[0]} if fitted else {}
+            predict(network, dataset, maps, run.settings, recalibrated=recalibrated, floats=floats)
     return [variant.name for variant in variants]
 
 
@@ -252,7 +236,6 @@ def predict(
     *,
     recalibrated: Mapping[Path, Recalibration] | None = None,
     floats: bool = False,
-    progress: bool = True,
 ) -> None:
     """Write the map `target/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
 
@@ -266,7 +249,7 @@ def predict(
     >>> dataset = Shapes("test", 2, seed=0, size=16)
     >>> with TemporaryDirectory() as folder:
     ...     maps = Path(folder) / "test"
-    ...     predict(networks.build("tiny"), dataset, maps, PRESETS["demo"], progress=False)
+    ...     predict(networks.build("tiny"), dataset, maps, PRESETS["demo"])
     ...     sorted(path.stem for path in maps.iterdir()) == sorted(dataset.stems)
     True
 
@@ -278,7 +261,6 @@ def predict(
         recalibrated: further folders of maps -> recalibration that is applied to the same logits.
             The network sees each image once. If `target` is among them, its maps are recalibrated.
         floats: write probabilities, `target/STEM.npy`, see `to_npy`.
-        progress: show a progress bar.
 
     Raises:
         FloatingPointError: the network's output is not finite; the message names the image.
@@ -290,7 +272,7 @@ def predict(
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     predicted = predicted_maps(network, dataset, settings, changes, indices, floats=floats)
-    quiet = not (progress and accelerator.is_main_process)
+    quiet = not accelerator.is_main_process
     with ExitStack() as folders:  # only the main process makes and renames folders
         partials = distributed.broadcast_from_main(
             lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}

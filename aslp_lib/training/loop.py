@@ -171,7 +171,7 @@ def run_epoch(
     network, optimizer, method = state.parallel, state.optimizer, state.method
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
-    dataset.epoch = epoch
+    dataset.epoch.fill_(epoch)
     global_batches = in_batches(order, settings.batch_size)
     shares = [batch[distributed.shard(len(batch), accelerator)] for batch in global_batches]
     # All processes must take part in every step. A process without images in a small last batch

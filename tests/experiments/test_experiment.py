@@ -45,7 +45,7 @@ probability between two grey levels may round otherwise."""
 
 
 def done(asked, processes=1):
-    return pd.concat(compare(asked, processes, progress=False), ignore_index=True)
+    return pd.concat(compare(asked, processes), ignore_index=True)
 
 
 def of(method, records):
@@ -75,12 +75,12 @@ def predicted(run, recalibration, part, folder):
     fitted = scaled and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
     more = {maps: fitted} if scaled else {}
     target = folder / "without" / maps.relative_to(folder) if scaled else maps
-    predict(network, part, target, run.settings, recalibrated=more, progress=False)
+    predict(network, part, target, run.settings, recalibrated=more)
     return maps
 
 
 def counted(maps, part):
-    return count_maps(maps, part, ReadOptions(weighted_f=False), progress=False)
+    return count_maps(maps, part, ReadOptions(weighted_f=False))
 
 
 @pytest.mark.slow
@@ -197,9 +197,9 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     same(known, records)
     monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("it was trained again"))
     elsewhere = replace(asked, path=tmp_path / "elsewhere")
-    same(collect(elsewhere, file, progress=False), known)
+    same(collect(elsewhere, file), known)
     assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
-    first = collect(replace(elsewhere, seeds=1), file, progress=False)
+    first = collect(replace(elsewhere, seeds=1), file)
     same(first, known[: len(known) // 2])
     same(read(file), known)  # nothing is lost that was not asked for
     with pytest.raises(ValueError, match=r"another epochs; .* another --results"):

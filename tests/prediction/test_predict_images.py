@@ -50,10 +50,10 @@ def test_the_maps_are_those_of_the_images_in_a_test_set(run, own_root, tmp_path,
     data = run.settings.load_data()
     images = own_root / "Test/garden/Image"
     for method in METHODS:
-        predict_run(run.settings, data, method, run.method(method), progress=False)
+        predict_run(run.settings, data, method, run.method(method))
     for kind in (None, *KINDS):
         out, floats = tmp_path / f"{kind}", tmp_path / f"{kind}, floats"
-        options = {"recalibration": kind, "progress": False}
+        options = {"recalibration": kind}
         names = predict_images(run, images, out, **options)
         assert names == [method if kind is None else f"{method}+{kind}" for method in METHODS]
         assert sorted(path.name for path in out.iterdir()) == names
