@@ -30,34 +30,27 @@ PATIENCE = 10.0
 end, about 5 seconds later."""
 
 
-@dataclass(frozen=True)
 class MethodFolder:
     """Paths of one training method's files.
+
+    Attributes:
+        log: the training log, with one row per epoch.
+        checkpoint: the last epoch's checkpoint.
+        weights: the weights of a finished training.
 
     >>> MethodFolder(Path("runs/demo/bce")).maps("test", "temperature_scaling").as_posix()
     'runs/demo/bce/maps+temperature_scaling/test'
     """
 
-    path: Path
-
-    @property
-    def log(self) -> Path:
-        """Path of the training log, with one row per epoch."""
-        return self.path / "log.csv"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "log.csv"
+        self.checkpoint = path / "last.safetensors"
+        self.weights = path / "weights.safetensors"
 
     def per_image(self, name: str) -> Path:
         """Return the path of a table of one value per training image, such as `alphas.csv`."""
         return self.path / f"{name}s.csv"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Path of the last epoch's checkpoint."""
-        return self.path / "last.safetensors"
-
-    @property
-    def weights(self) -> Path:
-        """Path of the weights of a finished training."""
-        return self.path / "weights.safetensors"
 
     def recalibration(self, name: str) -> Path:
         """Return the path of a fitted recalibration's parameters."""
@@ -99,17 +92,24 @@ class Variant:
         return f"{label} + {RECALIBRATIONS[self.recalibration].label}"
 
 
-@dataclass(frozen=True)
 class Run:
     """The folder of a run and its settings.
+
+    Attributes:
+        metrics: path of the scores.
+        report: path of the HTML report.
+        fingerprints: path of the fingerprints of the training and validation images and masks.
 
     >>> run = Run(Path("runs/demo"), Settings(recalibrate=("temperature_scaling",)))
     >>> [variant.name for variant in run.variants()][:2]
     ['bce', 'bce+temperature_scaling']
     """
 
-    path: Path
-    settings: Settings
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path, self.settings = path, settings
+        self.metrics = path / "metrics.json"
+        self.report = path / "report.html"
+        self.fingerprints = path / "fingerprints.json"
 
     @classmethod
     def create(cls, path: Path, settings: Settings) -> Run:
@@ -183,11 +183,6 @@ class Run:
             before, since = began.get(part.name, {}), f"{self.path} began"
             refuse_changed(part.name, before, part.fingerprints(), since, "start a new run")
 
-    @property
-    def fingerprints(self) -> Path:
-        """Path of the fingerprints of the training and validation images and masks."""
-        return self.path / "fingerprints.json"
-
     def method(self, name: str) -> MethodFolder:
         """Return the paths of a training method's files."""
         return MethodFolder(self.path / name)
@@ -200,16 +195,6 @@ class Run:
     def maps(self, variant: Variant, name: str) -> Path:
         """Return the folder of a variant's maps of a set."""
         return self.method(variant.method).maps(name, variant.recalibration)
-
-    @property
-    def metrics(self) -> Path:
-        """Path of the scores."""
-        return self.path / "metrics.json"
-
-    @property
-    def report(self) -> Path:
-        """Path of the HTML report."""
-        return self.path / "report.html"
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

@@ -101,14 +101,10 @@ def comparison_page(evaluation: Evaluation) -> Page:
     Args:
         evaluation: evaluation whose methods are named by their labels.
     """
-    errors = {
-        name: {label: evaluation.interval(name, label, ECE) for label in methods}
-        for name, methods in evaluation.counts.items()
-    }
 
     def value(name: str, label: str, score: Score) -> str:
         if score is ECE:
-            return errors[name][label].text(score)
+            return evaluation.interval(name, label, ECE).text(score)
         return score.text(evaluation.scores[name][label][score.name])
 
     def difference(name: str, label: str, score: Score) -> Interval:
@@ -127,7 +123,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
         sections.append(_section(name, methods, diagrams))
         conclusions[name] = []
         for label, table in diagrams.items():
-            error, first = errors[name][label], next(iter(methods))
+            error, first = evaluation.interval(name, label, ECE), next(iter(methods))
             chance = ", which chance could explain" if error.low == 0 else ""
             text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
             if label != first:

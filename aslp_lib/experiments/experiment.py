@@ -87,14 +87,8 @@ class RunConfiguration:
         family = METHODS[self.method].family
         tuned = common.tuned(**{family: self.options}) if self.options else common
         options = {k: group for k, group in vars(tuned.hyperparameters).items() if k == family}
-        return replace(
-            tuned,
-            methods=(self.method,),
-            recalibrate=(),
-            seed=seed,
-            data_seed=seed,
-            hyperparameters=Hyperparameters(**options),
-        )
+        alone = replace(tuned, methods=(self.method,), hyperparameters=Hyperparameters(**options))
+        return replace(alone, recalibrate=(), seed=seed, data_seed=seed)
 
 
 @dataclass(frozen=True)
@@ -296,10 +290,8 @@ def in_order(
     }
     joined = pd.concat([new, known], ignore_index=True)
     keys = records.keyed(joined).drop_duplicates()
-    places = [
-        order.get(key, len(order)) for key in keys[records.IDENTITY[:4]].itertuples(False, None)
-    ]
-    return joined.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
+    places = keys[records.IDENTITY[:4]].apply(tuple, axis=1).map(order)
+    return joined.loc[places.sort_values(kind="stable").index]  # NaN comes last
 
 
 def compare(

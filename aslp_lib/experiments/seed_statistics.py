@@ -40,11 +40,6 @@ class Difference(Interval):
     p_value: float = math.nan
     values: tuple[float, ...] = ()
 
-    @property
-    def seeds(self) -> int:
-        """Number of seeds."""
-        return len(self.values)
-
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> Difference:
     """Compute a score's difference, first minus second, paired by seed, with Student's interval.

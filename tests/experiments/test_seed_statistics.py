@@ -51,7 +51,7 @@ def test_a_difference_is_that_of_a_paired_t_test():
         low, high = test.confidence_interval(0.95)
         *ends, values = astuple(found)
         assert ends == pytest.approx([(a - b).mean(), low, high, test.pvalue])
-        assert values == pytest.approx(a - b) and found.seeds == 5
+        assert values == pytest.approx(a - b) and len(found.values) == 5
         assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
     # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
     by_hand = paired([1, 2, 3], [0, 0, 0])

@@ -46,7 +46,7 @@ def run(own_root, tmp_path):
 @pytest.mark.parametrize("changes", [{}, {"min_max_maps": True, "resize_logits": True}], ids=str)
 def test_the_maps_are_those_of_the_images_in_a_test_set(run, own_root, tmp_path, changes):
     """To the byte, and floats are their probabilities before rounding."""
-    run = replace(run, settings=replace(run.settings, **changes))
+    run = Run(run.path, replace(run.settings, **changes))
     data = run.settings.load_data()
     images = own_root / "Test/garden/Image"
     for method in METHODS:

@@ -55,7 +55,7 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
         first.write_bytes(second.read_bytes())
     else:
         value = {"min_max_maps": True, "size": 24}[what]
-        return replace(run, settings=replace(run.settings, **{what: value}))
+        return runs.Run(run.path, replace(run.settings, **{what: value}))
     return run
 
 
