@@ -96,11 +96,6 @@ class CalibrationData:
     def references(self) -> list[Tensor]:
         """Features of the training images, as a validation set would have them."""
         train = self.data.train
-        if not len(train):
-            raise ValueError(
-                "there are no training images to measure distances to; expected at least one. "
-                "Check the training set."
-            )
         size = self.data.validation[0][0].shape[-2:]
         indices = np.linspace(0, len(train) - 1, min(len(train), REFERENCES)).round().astype(int)
         return self.features(_unaugmented(train, i, size) for i in indices.tolist())

@@ -18,6 +18,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import matplotlib as mpl
@@ -65,48 +66,10 @@ def theme(*, dark: bool) -> Iterator[None]:
         _DARK.reset(token)
 
 
-THEME = {
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "axes.labelsize": 10.2,
-    "axes.linewidth": 1.25,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 10.2,
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that layouts agree
-    "font.size": 10.2,
-    "legend.fontsize": 9.35,
-    "legend.frameon": False,
-    "legend.title_fontsize": 10.2,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 6.0,
-    "lines.solid_capstyle": "round",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 1.0,
-    **{
-        f"{axis}tick.{key}": value
-        for axis in "xy"
-        for key, value in {
-            "direction": "out",
-            "labelsize": 9.35,
-            "major.size": 6.0,
-            "major.width": 1.25,
-            "minor.size": 4.0,
-            "minor.width": 1.0,
-        }.items()
-    },
-}
-"""Matplotlib's settings in seaborn's style "ticks" and context "notebook" at 0.85 of its fonts,
-without a frame. They are written out because importing seaborn takes a second."""
-
-
-def _parameters() -> Any:  # their type is a dict whose keys matplotlib enumerates
-    """Return matplotlib's settings in the current theme."""
-    ink, paper = ("#E6E6E6", "#121212") if _DARK.get() else ("#262626", "white")
-    inked = ("text.color", "xtick.color", "ytick.color", "axes.edgecolor", "axes.labelcolor")
-    backed = ("axes.facecolor", "figure.facecolor", "patch.edgecolor")
-    return THEME | dict.fromkeys(inked, ink) | dict.fromkeys(backed, paper)
+THEME = dict(
+    mpl.rc_params_from_file(Path(__file__).with_name("aslp.mplstyle"), use_default_template=False)
+)
+"""Settings of matplotlib that are the same on a light and on a dark page."""
 
 
 class Directions(NamedTuple):
@@ -135,7 +98,11 @@ def directions(*, text: bool = False) -> Directions:
 @contextmanager
 def _in_theme() -> Iterator[None]:
     """Draw in the current theme."""
-    with mpl.rc_context(_parameters()):
+    ink, paper = ("#E6E6E6", "#121212") if _DARK.get() else ("#262626", "white")
+    inked = ("text.color", "xtick.color", "ytick.color", "axes.edgecolor", "axes.labelcolor")
+    backed = ("axes.facecolor", "figure.facecolor", "patch.edgecolor")
+    colours: Any = dict.fromkeys(inked, ink) | dict.fromkeys(backed, paper)
+    with mpl.rc_context(THEME | colours):
         yield
 
 
