@@ -250,13 +250,11 @@ def flat(groups: Groups, names: Sequence[str] = ()) -> tuple[list[str], list[lis
     rows = []
     for name, methods in groups.items():
         known = [key for key in SCORES if any(key in frame for frame in methods.values())]
-        scores = [SCORES[key] for key in names or known]
-        compared = compare_with_first(
-            methods, [score for score in scores if score.better is not None]
-        )
+        keys = names or known
+        compared = compare_with_first(methods, [SCORES[k] for k in keys if SCORES[k].better])
         for label, records in methods.items():
             row = {"set": name, "method": label, "seeds": len(records)}
-            for key in (score.name for score in scores):
+            for key in keys:
                 family = compared.get(key, {})
                 p_values = holm([paired.p_value for paired, _ in family.values()])
                 paired, _ = family.get(label, (Difference(math.nan), ""))

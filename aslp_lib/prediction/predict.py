@@ -89,9 +89,7 @@ def predict_run(settings: Settings, data: DataSplits, method: str, folder: Metho
     for dataset in data.tests.values():
         clear = partial(_clear_outdated, settings, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
-            target, *others = made
-            recalibrated = dict(zip(others, fitted, strict=True))
-            predict(network, dataset, target, settings, recalibrated=recalibrated)
+            predict(network, dataset, settings, dict(zip(made, (None, *fitted), strict=True)))
             if launch.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
@@ -162,9 +160,8 @@ def predict_images(
             lambda: stack.enter_context(whole_folder(out))
         )
         for variant, (network, fitted) in zip(variants, loaded, strict=True):
-            maps = partial_out / variant.name
-            recalibrated = {maps: fitted[0]} if fitted else {}
-            predict(network, dataset, maps, run.settings, recalibrated=recalibrated, floats=floats)
+            changes = {partial_out / variant.name: fitted[0] if fitted else None}
+            predict(network, dataset, run.settings, changes, floats=floats)
     return [variant.name for variant in variants]
 
 
@@ -231,13 +228,12 @@ def _clear_outdated(
 def predict(
     network: nn.Module,
     dataset: SaliencySet,
-    target: Path,
     settings: Settings,
+    changes: Mapping[Path, Recalibration | None],
     *,
-    recalibrated: Mapping[Path, Recalibration] | None = None,
     floats: bool = False,
 ) -> None:
-    """Write the map `target/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
+    """Write the map `FOLDER/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
 
     A folder appears only when it is complete: all processes fill a temporary folder beside it,
     which the main process renames. Maps hold the raw probabilities, unless `settings.min_max_maps`
@@ -249,25 +245,23 @@ def predict(
     >>> dataset = Shapes("test", 2, seed=0, size=16)
     >>> with TemporaryDirectory() as folder:
     ...     maps = Path(folder) / "test"
-    ...     predict(networks.build("tiny"), dataset, maps, PRESETS["demo"])
+    ...     predict(networks.build("tiny"), dataset, PRESETS["demo"], {maps: None})
     ...     sorted(path.stem for path in maps.iterdir()) == sorted(dataset.stems)
     True
 
     Args:
         network: the network.
         dataset: the set.
-        target: folder of the maps.
         settings: settings of the run.
-        recalibrated: further folders of maps -> recalibration that is applied to the same logits.
-            The network sees each image once. If `target` is among them, its maps are recalibrated.
-        floats: write probabilities, `target/STEM.npy`, see `to_npy`.
+        changes: folder of maps -> recalibration that is applied to the network's logits, or None.
+            The network sees each image once.
+        floats: write probabilities, `FOLDER/STEM.npy`, see `to_npy`.
 
     Raises:
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
-    changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
     suffix, encode = ("npy", to_npy) if floats else ("png", to_png)
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]

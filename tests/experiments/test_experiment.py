@@ -71,11 +71,9 @@ def predicted(run, recalibration, part, folder):
     maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
     own = run.method(method)
     network = load_network(run.settings, method, own.weights)
-    scaled = recalibration != "none"
-    fitted = scaled and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
-    more = {maps: fitted} if scaled else {}
-    target = folder / "without" / maps.relative_to(folder) if scaled else maps
-    predict(network, part, target, run.settings, recalibrated=more)
+    kind = RECALIBRATIONS.get(recalibration)
+    fitted = kind.load(own.recalibration(recalibration)) if kind else None
+    predict(network, part, run.settings, {maps: fitted})
     return maps
 
 

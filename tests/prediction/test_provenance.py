@@ -233,7 +233,7 @@ def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
     _, data = predicted
     sod = data.tests["SOD"]
     with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
-        predict.predict(Overflows(), sod, tmp_path / "maps" / "SOD", SETTINGS)
+        predict.predict(Overflows(), sod, SETTINGS, {tmp_path / "maps" / "SOD": None})
     assert not list((tmp_path / "maps").iterdir())
     with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
         predict.grey_level_maps(Overflows().train(), sod, range(3))
