@@ -297,10 +297,9 @@ class Settings:
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
         require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
-        for name in ("methods", "recalibrate"):  # JSON has no tuples
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
         check_names(values, cls.__dataclass_fields__, "")
+        # JSON has no tuples.
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**values).tuned(**groups)
 
 

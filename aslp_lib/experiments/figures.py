@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +23,7 @@ def scores_over_seeds(
     values: Mapping[str, Sequence[float]],
     score: Score,
     title: str,
-    networks: Mapping[str, float] = MappingProxyType({}),
+    networks: Mapping[str, float] = {},
 ) -> Figure:
     """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
 

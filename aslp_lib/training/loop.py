@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -226,11 +227,11 @@ def run_epoch(
                 bar.set_postfix(postfix, refresh=False)
     epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / len(dataset)
     _check_finite(epoch_mean, epoch, settings)
-    distributed.share_buffers(state.network, accelerator)
     updated = [i for share in shares for i in share]
     for values in method.per_image().values():
         distributed.share_items(values, updated, accelerator)
-    distributed.share_buffers(method, accelerator)  # such as averaged weights
+    # All processes get the main one's running statistics of BatchNorm and averaged weights.
+    broadcast([*state.network.buffers(), *method.buffers()])
     return epoch_mean, settings.learning_rate * rate_fraction
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -164,7 +163,7 @@ def _grid(
     indices: Sequence[int],
     maps: Mapping[str, Sequence[np.ndarray]],
     note: str,
-    scales: Mapping[str, tuple[Colormap, Normalize]] = MappingProxyType({}),
+    scales: Mapping[str, tuple[Colormap, Normalize]] = {},
 ) -> Figure:
     """Draw columns of pictures under their titles: images, masks, posteriors where known, and maps.
 
