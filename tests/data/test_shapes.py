@@ -101,7 +101,7 @@ def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
     fainter = test
     for shifted_set in of_grades("contrast"):
         q = shifted_set.posterior[shifted_set.posterior > 0]
-        low, high = SHIFTS[shifted_set.name][0].contrast
+        low, high = SHIFTS[shifted_set.name].contrast
         # q = sigmoid(12 (c - 0.34)), solved for c.
         contrast = 0.34 + np.log(q / (1 - q)) / 12
         assert low - 1e-4 < contrast.min() < low + 0.1 * (high - low)
