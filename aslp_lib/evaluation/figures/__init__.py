@@ -9,8 +9,8 @@ from aslp_lib.evaluation.figures.comparison import (
     calibration_errors,
     detection_curves,
     image_scatter,
+    training_history,
 )
 from aslp_lib.evaluation.figures.images import error_maps, gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
 from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_file, to_png
-from aslp_lib.evaluation.figures.training import training_history
