@@ -109,10 +109,9 @@ def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = Non
     result.attempt(require, "ignore_index", ignore_index, object_left, NO_OBJECT)
     if train:
         number = sum(map(len, train.values()))
+        noun = f"the number of images in {root / 'Train'}"
         expected = "two or more: one to train, one to validate. Add some."
-        result.attempt(
-            require, f"the number of images in {root / 'Train'}", number, number > 1, expected
-        )
+        result.attempt(require, noun, number, number > 1, expected)
     for same in copies.values():
         if len(same) > 1:
             _report_duplicates(same, result)

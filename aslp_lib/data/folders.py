@@ -353,9 +353,7 @@ def read_lists(
         return {}
     others = {name for pair in pairs[1:] for name in pair if (root / name).exists()}
     attempt(refuse, f"lists in {root} beside {' and '.join(pairs[0])} (keep one pair)", others)
-    paths = {
-        part: root / name for part, name in zip(("train", "validation"), pairs[0], strict=True)
-    }
+    paths = {"train": root / pairs[0][0], "validation": root / pairs[0][1]}
     lists = {part: attempt(read_one, path) or [] for part, path in paths.items()}
     for part, path in paths.items():
         absent = {*lists[part]} - {*images}

@@ -32,6 +32,11 @@ INTERVALS = (
     "difference is resolved if its interval excludes zero. Intervals say what other test images "
     "could change, not what another run could: see the command compare."
 )
+RELIABILITY = (
+    "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean confidence. "
+    "Below, the width of a bar is the bin's share of the pixels, so that the coloured area is the "
+    "ECE."
+)
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
 
@@ -207,19 +212,11 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
 
 def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
-    rows = [
-        Row(
-            {
-                f"reliability {label}": figures.reliability_diagrams(
-                    {label: table}, "", axes_of=diagrams.values()
-                )
-                for label, table in diagrams.items()
-            },
-            "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
-            "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
-            "coloured area is the ECE.",
-        )
-    ]
+    panels = {
+        f"reliability {label}": figures.reliability_diagrams({label: table}, "", diagrams.values())
+        for label, table in diagrams.items()
+    }
+    rows = [Row(panels, RELIABILITY)]
     together = {}
     if len(methods) > 1:
         together["calibration errors"] = figures.calibration_errors(diagrams, name)

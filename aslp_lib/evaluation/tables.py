@@ -40,7 +40,7 @@ BOLD = (
     "over images of the paired differences exclude zero."
 )
 """Explanation of bold cells."""
-ARROWS = {"less": "↓", "more": "↑", "zero": "→"}
+ARROWS = {"less": "↓", "more": "↑", "zero": "→", None: ""}
 """Mark of a column whose values are better if they are lower, higher or nearer to zero."""
 
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
@@ -274,10 +274,7 @@ class PaperTable:
     @property
     def _titles(self) -> list[str]:
         """Titles of the columns of scores, with arrows in the direction of better scores."""
-        return [
-            f"{score.heading} {ARROWS[score.better] if score.better else ''}".rstrip()
-            for score in self.columns
-        ]
+        return [f"{score.heading} {ARROWS[score.better]}".rstrip() for score in self.columns]
 
     @property
     def _caption(self) -> str:

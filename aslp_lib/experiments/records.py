@@ -148,14 +148,10 @@ def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     with explained(f"{path} holds no records", WRITTEN):
         content = json_object(Path(path).read_text(encoding="utf-8"))
-        return {
-            "settings": Settings.from_json(json.dumps(content["settings"])),
-            "records": content["records"],
-            "data": {
-                (row["data_seed"], row["set"]): dict(row["fingerprints"])
-                for row in content.get("data", ())
-            },
-        }
+        content["settings"] = Settings.from_json(json.dumps(content["settings"]))
+        rows = content.get("data", ())
+        content["data"] = {(r["data_seed"], r["set"]): dict(r["fingerprints"]) for r in rows}
+        return content
 
 
 def keyed(records: pd.DataFrame) -> pd.DataFrame:

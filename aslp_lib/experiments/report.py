@@ -64,17 +64,16 @@ def page_over_seeds(groups: tables.Groups) -> Page:
         text = paired.text(score, "+")
         return bold(text) if verdict in ("better", "worse") else text
 
+    def conclusions(name: str) -> list[str]:
+        pairs = tables.sentences(groups[name], compared[name])
+        return [bold(start) + rest for start, rest in pairs]
+
     methods = next(iter(groups.values()))
     return Page(
         "Comparison over seeds",
         f"{len(methods)} methods and recalibrations, "
         f"{max(records.seed.nunique() for records in methods.values())} seeds.",
-        {
-            name: [
-                bold(start) + rest for start, rest in tables.sentences(groups[name], compared[name])
-            ]
-            for name in groups
-        },
+        {name: conclusions(name) for name in groups},
         Table("Main scores", *main_table(groups, value, change), NOTE),
         [Section(name, _figures(groups[name], compared[name], name)) for name in groups],
     )

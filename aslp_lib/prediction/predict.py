@@ -202,12 +202,9 @@ def _clear_outdated(
         then one per recalibration. Empty if all maps are up to date.
     """
     images = provenance.of_images(dataset)
-    made = {
-        folder.maps(dataset.name, kind): provenance.made_with(
-            settings, folder, weights, kind, images
-        )
-        for kind in (None, *settings.recalibrate)
-    }
+    made_with = partial(provenance.made_with, settings, folder, weights, images=images)
+    kinds = (None, *settings.recalibrate)
+    made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
     if not any(maps.exists() for maps in made):
         return made
     why = "some are missing"
