@@ -139,10 +139,9 @@ def comparison_page(evaluation: Evaluation) -> Page:
         "A difference is the method's score minus that of the first one. "
         f"{INTERVALS} {tables.NOISE_FLOOR}"
     )
-    everything = [
-        [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, *cells in tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
-    ]
+    rows = tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
+    counts = evaluation.counts
+    everything = [[name, m, str(len(counts[name][m])), *cells] for name, m, *cells in rows]
     head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
     definitions = (
         f"{tables.BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
@@ -249,10 +248,8 @@ def _recalibrations(run: Run) -> list[str]:
 def _examples(run: Run, dataset: SaliencySet) -> Figure:
     """Draw the first images of a set beside their masks and the run's maps."""
     indices = range(min(EXAMPLES, len(dataset)))
-    maps = {
-        variant.label: [
-            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in indices
-        ]
-        for variant in run.variants()
-    }
+    maps = {}
+    for variant in run.variants():
+        folder = run.maps(variant, dataset.name)
+        maps[variant.label] = [read_map(folder / f"{dataset.stems[i]}.png") for i in indices]
     return figures.gallery(dataset, indices, maps)

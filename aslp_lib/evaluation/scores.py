@@ -71,12 +71,11 @@ class Evaluation:
     @property
     def notes(self) -> list[str]:
         """Notes on ignored pixels and on the intervals, at most one of each per test set."""
-        return [
-            note
-            for name, methods in self.counts.items()
-            for counts in [min(methods.values(), key=lambda c: c.independent)]
-            for note in ignored_notes(name, counts) + interval_notes(name, counts)
-        ]
+        notes = []
+        for name, methods in self.counts.items():
+            counts = min(methods.values(), key=lambda c: c.independent)
+            notes += ignored_notes(name, counts) + interval_notes(name, counts)
+        return notes
 
     @cached_property
     def resampled(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:

@@ -83,10 +83,8 @@ def table(groups: Groups, name: str, columns: Sequence[Score] = COLUMNS) -> str:
         name: name of the set.
         columns: scores in the columns.
     """
-    rows = [
-        [label, *(cell(score, records) for score in columns)]
-        for label, records in groups[name].items()
-    ]
+    methods = groups[name].items()
+    rows = [[label, *(cell(score, part) for score in columns)] for label, part in methods]
     return markdown_table([name, *(score.heading for score in columns)], rows)
 
 

@@ -347,10 +347,7 @@ def _resized(
         FloatingPointError: the logits are NaN or infinite, and would become black maps.
     """
     require_finite(logits, dataset, indices)
-    return [
-        own_size(logit, shape, resize_logits=resize_logits)
-        for logit, shape in zip(logits.cpu(), shapes, strict=True)
-    ]
+    return list(map(partial(own_size, resize_logits=resize_logits), logits.cpu(), shapes))
 
 
 @torch.inference_mode()
