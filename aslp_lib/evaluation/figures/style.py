@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -72,27 +72,20 @@ THEME = dict(
 """Settings of matplotlib that are the same on a light and on a dark page."""
 
 
-class Directions(NamedTuple):
-    """Colours of the two directions of the calibration error, in every figure."""
-
-    over: str
-    under: str
-
-
-def directions(*, text: bool = False) -> Directions:
+def directions(*, text: bool = False) -> tuple[str, str]:
     """Return the colours of overconfidence and underconfidence in the current theme.
 
     The two colours of areas differ in lightness, so that greyscale keeps them apart.
 
     >>> directions()
-    Directions(over='#B34700', under='#3D9BD9')
+    ('#B34700', '#3D9BD9')
 
     Args:
         text: True for the colours of words, which stand out more against the page.
     """
     if _DARK.get():
-        return Directions("#F07A30", "#8CCBFF")
-    return Directions("#B34700", BLUE if text else "#3D9BD9")
+        return "#F07A30", "#8CCBFF"
+    return "#B34700", BLUE if text else "#3D9BD9"
 
 
 @contextmanager
