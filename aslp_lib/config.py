@@ -15,8 +15,9 @@ import tyro.conf
 
 from aslp_lib.checks import check_names, check_types, json_object, require, require_name
 from aslp_lib.data.base import DataSplits, SizeOf
-from aslp_lib.data.datasets import DATASETS, load
-from aslp_lib.data.folders import VALIDATION_SHARE
+from aslp_lib.data.datasets import DATASETS
+from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout
+from aslp_lib.files import require_exists
 from aslp_lib.maps.read import MAX_PIXELS, Grey
 from aslp_lib.methods import FAMILIES, METHODS, Hyperparameters, Method
 from aslp_lib.networks import NETWORKS
@@ -42,6 +43,8 @@ BOUNDS: dict[str, tuple[float, str]] = {
     "limit": (1, "at least 1, or None"),
 }
 """Smallest value of each numeric setting, and its description for error messages."""
+OF_FOLDERS = ("validation_share", "grey", "ignore_index", "augment_at", "soft_masks")
+"""Settings that apply to folders of images only."""
 Schedule = Literal["constant", "cosine", "one_cycle", "step", "release"]
 Precision = Literal["no", "bf16", "fp16", "auto"]
 
@@ -233,6 +236,13 @@ class Settings:
     def load_data(self) -> DataSplits:
         """Load the training, validation and test sets that these settings select.
 
+        The embedded data sets have splits of their own, images of the network's size and binary
+        masks, so the settings in `OF_FOLDERS` do not apply to them.
+
+        Raises:
+            FileNotFoundError: `data` is neither a name nor a folder in the paper's layout.
+            ValueError: a file or list of the folder cannot be used.
+
         >>> data = Settings(limit=4).load_data()
         >>> len(data.train), len(data.validation), sorted(data.tests)
         (4, 4, ['shifted', 'test', 'textures'])
@@ -244,12 +254,16 @@ class Settings:
             if self.augment_at == "network":
                 centred = self.crop == "centred"
                 cut = round(self.size * (30 if centred else 60) / 384)
-                augment = augmentation.augmentation(self.size, cut, 15, centred=centred)
+                augment = augmentation.augmentation(self.size, cut, centred=centred)
             else:
                 augment = augmentation.release_augmentation(self.size)
-        shared = ("seed", "data_seed", "validation_share", "limit", "grey", "ignore_index")
-        options = {name: getattr(self, name) for name in (*shared, "augment_at", "soft_masks")}
-        return load(self.data, self.size, augment=augment, **options)
+        options: dict[str, Any] = {"augment": augment, "seed": self.seed, "limit": self.limit}
+        if self.data in DATASETS:
+            return DATASETS[self.data](self.size, data_seed=self.data_seed, **options)
+        expected = f"one, or a data set's name ({', '.join(DATASETS)}). See docs/own_folders.md."
+        require_exists("folder", Path(self.data), expected)
+        options |= {name: getattr(self, name) for name in OF_FOLDERS}
+        return paper_layout(Path(self.data), self.size, **options)
 
     def to_json(self) -> str:
         """Return all settings as a JSON object."""
@@ -265,10 +279,9 @@ class Settings:
         values = json_object(text)
         groups = values.pop("hyperparameters", {})
         require("hyperparameters", groups, isinstance(groups, dict), "an object of groups")
-        for name in ("methods", "recalibrate"):  # JSON has no tuples
-            if isinstance(values.get(name), list):
-                values[name] = tuple(values[name])
         check_names(values, cls.__dataclass_fields__, "")
+        # JSON has no tuples.
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**values).tuned(**groups)
 
 

@@ -17,9 +17,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from torch import nn
 
 from aslp_lib.checks import explained, fits, json_object, require
 from aslp_lib.config import Settings
@@ -28,41 +25,33 @@ from aslp_lib.files import discard_partials, locked, whole_folder, write
 from aslp_lib.maps.provenance import refuse_changed
 from aslp_lib.methods import METHOD_LABELS
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.tensors import fill, load_tensors
 
 PATIENCE = 10.0
 """Seconds to wait for a locked run. A killed process's loading workers keep its lock until they
 end, about 5 seconds later."""
 
 
-@dataclass(frozen=True)
 class MethodFolder:
     """Paths of one training method's files.
+
+    Attributes:
+        log: the training log, with one row per epoch.
+        checkpoint: the last epoch's checkpoint.
+        weights: the weights of a finished training.
 
     >>> MethodFolder(Path("runs/demo/bce")).maps("test", "temperature_scaling").as_posix()
     'runs/demo/bce/maps+temperature_scaling/test'
     """
 
-    path: Path
-
-    @property
-    def log(self) -> Path:
-        """Path of the training log, with one row per epoch."""
-        return self.path / "log.csv"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = path / "log.csv"
+        self.checkpoint = path / "last.safetensors"
+        self.weights = path / "weights.safetensors"
 
     def per_image(self, name: str) -> Path:
         """Return the path of a table of one value per training image, such as `alphas.csv`."""
         return self.path / f"{name}s.csv"
-
-    @property
-    def checkpoint(self) -> Path:
-        """Path of the last epoch's checkpoint."""
-        return self.path / "last.safetensors"
-
-    @property
-    def weights(self) -> Path:
-        """Path of the weights of a finished training."""
-        return self.path / "weights.safetensors"
 
     def recalibration(self, name: str) -> Path:
         """Return the path of a fitted recalibration's parameters."""
@@ -104,17 +93,24 @@ class Variant:
         return f"{label} + {RECALIBRATIONS[self.recalibration].label}"
 
 
-@dataclass(frozen=True)
 class Run:
     """The folder of a run and its settings.
+
+    Attributes:
+        metrics: path of the scores.
+        report: path of the HTML report.
+        fingerprints: path of the fingerprints of the training and validation images and masks.
 
     >>> run = Run(Path("runs/demo"), Settings(recalibrate=("temperature_scaling",)))
     >>> [variant.name for variant in run.variants()][:2]
     ['bce', 'bce+temperature_scaling']
     """
 
-    path: Path
-    settings: Settings
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self.path, self.settings = path, settings
+        self.metrics = path / "metrics.json"
+        self.report = path / "report.html"
+        self.fingerprints = path / "fingerprints.json"
 
     @classmethod
     def create(cls, path: Path, settings: Settings) -> Run:
@@ -203,11 +199,6 @@ class Run:
             for part, path in lists.items()
         ]
 
-    @property
-    def fingerprints(self) -> Path:
-        """Path of the fingerprints of the training and validation images and masks."""
-        return self.path / "fingerprints.json"
-
     def method(self, name: str) -> MethodFolder:
         """Return the paths of a training method's files."""
         return MethodFolder(self.path / name)
@@ -220,16 +211,6 @@ class Run:
     def maps(self, variant: Variant, name: str) -> Path:
         """Return the folder of a variant's maps of a set."""
         return self.method(variant.method).maps(name, variant.recalibration)
-
-    @property
-    def metrics(self) -> Path:
-        """Path of the scores."""
-        return self.path / "metrics.json"
-
-    @property
-    def report(self) -> Path:
-        """Path of the HTML report."""
-        return self.path / "report.html"
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
@@ -248,15 +229,3 @@ def read_log(path: Path) -> list[dict[str, float]]:
         if not rows or "epoch" not in rows[0]:
             raise ValueError("there are no rows with an epoch")
         return rows
-
-
-def load_weights(network: nn.Module, path: Path) -> dict[str, Any]:
-    """Load a weights file into a network and return the metadata that the file holds.
-
-    Raises:
-        ValueError: the file is damaged, belongs to another network, or holds weights that are NaN
-            or infinite; the message names what differs.
-    """
-    tensors, facts = load_tensors(path)
-    fill(network, tensors, path)
-    return facts

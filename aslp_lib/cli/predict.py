@@ -112,7 +112,7 @@ class Predict(Command):
         for note in notes:
             announce(f"note: {note}")
         for name, dataset in tests.items():
-            predict(network, dataset, out / name, settings)
+            predict(network, dataset, settings, {out / name: None})
         announce(f"maps of {', '.join(tests)}: {out}; score them with score --maps --masks")
 
 

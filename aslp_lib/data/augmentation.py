@@ -10,20 +10,19 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as TF
 
 
-def augmentation(
-    size: int, crop: int = 0, degrees: int = 0, *, centred: bool = False
-) -> v2.Transform:
+def augmentation(size: int, crop: int, *, centred: bool = False) -> v2.Transform:
     """Compose a random horizontal flip, a random crop and, with probability 0.2, a rotation.
+
+    The angle is in [-15, 15] degrees.
 
     Args:
         size: side of the square images, in pixels.
         crop: remove up to this many pixels in total from the height and from the width, then
             resize to `size`; 0 disables cropping.
-        degrees: rotate by an angle in [-degrees, degrees]; 0 does not rotate.
         centred: crop evenly on both sides, height and width independently, as the authors' code
             does, instead of a square at a random position.
 
-    >>> transform = augmentation(size=48, crop=8, degrees=15)
+    >>> transform = augmentation(size=48, crop=8)
     >>> transform(torch.zeros(3, 48, 48, dtype=torch.uint8)).shape
     torch.Size([3, 48, 48])
     """
@@ -33,10 +32,8 @@ def augmentation(
     elif crop:
         scale = ((size - crop) / size) ** 2
         steps.append(v2.RandomResizedCrop(size, scale=(scale, 1.0), ratio=(1.0, 1.0)))
-    if degrees:
-        rotation = v2.RandomRotation(degrees, interpolation=v2.InterpolationMode.BILINEAR)
-        steps.append(v2.RandomApply([rotation], p=0.2))
-    return v2.Compose(steps)
+    rotation = v2.RandomRotation(15, interpolation=v2.InterpolationMode.BILINEAR)
+    return v2.Compose([*steps, v2.RandomApply([rotation], p=0.2)])
 
 
 def release_augmentation(size: int) -> v2.Transform:

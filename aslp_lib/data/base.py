@@ -42,6 +42,8 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
         soft_masks: `load` returns masks with grey levels, 0 to 255, instead of {0, 1}.
 
     Attributes:
+        epoch: number of the epoch, which augmentation derives its random numbers from; a tensor, so
+            that processes can share it.
         ignored: `IGNORED` if masks may hold this label, for pixels to ignore; otherwise None.
         fields: group of each image, such as the field of view that it was cropped from, shape
             (images,). Scores of images of a group may be correlated. None if there are no groups.
@@ -69,27 +71,11 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
     ) -> None:
         self.name, self.stems, self.soft_masks = name, list(stems), soft_masks
         self.augment, self.seed = augment, seed
-        self._epoch = torch.zeros((), dtype=torch.int64)
+        self.epoch = torch.zeros((), dtype=torch.int64)
         self._cached: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
         return len(self.stems)
-
-    @property
-    def epoch(self) -> int:
-        """Number of the epoch, which augmentation derives its random numbers from."""
-        return int(self._epoch.item())
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._epoch.fill_(epoch)
-
-    def share_epoch(self) -> None:
-        """Share `epoch` with worker processes that are started later and live for several epochs.
-
-        Call it only if there are workers: it needs shared memory, which some containers lack.
-        """
-        self._epoch.share_memory_()
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, int]:
         image, mask = self.loaded(index)
@@ -98,7 +84,7 @@ class SaliencySet(Dataset[tuple[Tensor, Tensor, int]]):
 
             # The same as torch.random.fork_rng, which takes longer than a flip.
             state = torch.default_generator.get_state()
-            torch.default_generator.manual_seed(derived_seed(self.seed, self.epoch, index))
+            torch.default_generator.manual_seed(derived_seed(self.seed, int(self.epoch), index))
             # torchvision resizes a Mask to the nearest pixel, but an Image bilinearly.
             kind = tv_tensors.Image if self.soft_masks else tv_tensors.Mask
             image, mask = self.augment(tv_tensors.Image(image), kind(mask))

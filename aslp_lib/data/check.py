@@ -55,9 +55,7 @@ class CheckResult:
             return None
 
 
-def check_data(
-    root: Path, grey: Grey = "refuse", ignore_index: int | None = None, progress: bool = True
-) -> CheckResult:
+def check_data(root: Path, grey: Grey = "refuse", ignore_index: int | None = None) -> CheckResult:
     """Check every file of a folder in the paper's layout.
 
     Every image and mask is decoded. Two images count as duplicates if their decoded pixels are
@@ -73,7 +71,7 @@ def check_data(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     result = check_data(Path(folder), progress=False)
+    ...     result = check_data(Path(folder))
     >>> len(result.problems)  # no training set
     1
     """
@@ -98,7 +96,7 @@ def check_data(
     drawn = np.zeros(3)  # numbers of pixels of training masks, see `_check_set`
     for folder, files in (train | tests).items():
         reading = (grey, ignore_index)
-        digests, pixels = _check_set(folder, files, reading, result, progress)
+        digests, pixels = _check_set(folder, files, reading, result)
         drawn += pixels * (folder in train)
         for stem in sorted(digests):
             part = part_of.get(stem, "Train") if folder in train else _name(folder)
@@ -125,7 +123,6 @@ def _check_set(
     images: dict[str, Path],
     reading: tuple[Grey, int | None],
     result: CheckResult,
-    progress: bool,
 ) -> tuple[dict[str, bytes], np.ndarray]:
     """Check the files of a set.
 
@@ -160,7 +157,7 @@ def _check_set(
         return item.problems
 
     stems = sorted(images.keys() | masks)
-    for problems in thread_map(check_item, stems, desc=name, disable=not progress, leave=False):
+    for problems in thread_map(check_item, stems, desc=name, leave=False):
         result.problems += problems
     with_object = {stem for stem, (_, pixels, _) in labels.items() if pixels}
     if folder.name == folders.TEXTURES:

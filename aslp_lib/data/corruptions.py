@@ -33,7 +33,6 @@ class Corruption:
 
     Args:
         function: one of the functions below, which corrupts an image; the kind has its name.
-        grade: severity; a higher grade is more severe.
         strength: strength of the corruption, in the unit that the function states.
         mixes: whether it needs another image of the set.
         whole: whether nothing is cut off or covered. Apart from lost detail, the image then still
@@ -41,20 +40,14 @@ class Corruption:
     """
 
     function: Callable[..., Item]
-    grade: int
     strength: float
     mixes: bool = False
     whole: bool = True
 
     @property
     def kind(self) -> str:
-        """Name without the grade."""
+        """Name of the kind, without the grade."""
         return self.function.__name__
-
-    @property
-    def name(self) -> str:
-        """Name with the grade, such as "noise2"."""
-        return f"{self.kind}{self.grade}"
 
     def change(self, rng: Generator, *items: Item) -> Item:
         """Corrupt an image and its mask.
@@ -242,27 +235,28 @@ def paste(rng: Generator, share: float, first: Item, second: Item) -> Item:
     return image, mask
 
 
-def _grades(function: Callable[..., Item], *strengths: float, **facts: bool) -> list[Corruption]:
+def _grades(
+    function: Callable[..., Item], *strengths: float, **facts: bool
+) -> dict[str, Corruption]:
     """Return the grades 1, 2, ... of a kind of corruption; `facts` are its `mixes` and `whole`."""
-    return [Corruption(function, i, strength, **facts) for i, strength in enumerate(strengths, 1)]
+    corruptions = [Corruption(function, strength, **facts) for strength in strengths]
+    return {f"{function.__name__}{i}": c for i, c in enumerate(corruptions, 1)}
 
 
 CORRUPTIONS: dict[str, Corruption] = {
-    corruption.name: corruption
-    for corruption in (
-        *_grades(noise, 12, 25, 50),
-        *_grades(blur, 1 / 96, 1 / 48, 1 / 24),
-        *_grades(contrast, 0.6, 0.4, 0.2),
-        *_grades(brightness, 30, 60, 90),
-        *_grades(jpeg, 30, 15, 6),
-        *_grades(zoom, 0.75, 0.5, 0.3, whole=False),
-        *_grades(crop, 0.75, 0.5, 0.3, whole=False),
-        *_grades(empty_crop, 0.75, 0.5, 0.3, whole=False),
-        *_grades(pair, 0.25, 0.375, 0.5, mixes=True),
-        *_grades(paste, 0.25, 0.375, 0.5, mixes=True, whole=False),
-    )
+    **_grades(noise, 12, 25, 50),
+    **_grades(blur, 1 / 96, 1 / 48, 1 / 24),
+    **_grades(contrast, 0.6, 0.4, 0.2),
+    **_grades(brightness, 30, 60, 90),
+    **_grades(jpeg, 30, 15, 6),
+    **_grades(zoom, 0.75, 0.5, 0.3, whole=False),
+    **_grades(crop, 0.75, 0.5, 0.3, whole=False),
+    **_grades(empty_crop, 0.75, 0.5, 0.3, whole=False),
+    **_grades(pair, 0.25, 0.375, 0.5, mixes=True),
+    **_grades(paste, 0.25, 0.375, 0.5, mixes=True, whole=False),
 }
-"""Corruptions by name, such as "noise2"; the grades of a kind follow each other."""
+"""Corruptions by name, such as "noise2": the kind and the grade. The grades of a kind follow each
+other, and a higher one is more severe."""
 
 
 def _window(item: Item, share: float) -> tuple[int, int, int, int]:

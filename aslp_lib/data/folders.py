@@ -153,10 +153,9 @@ def paper_layout(
     seed: int = 0,
     limit: int | None = None,
     validation_share: float = VALIDATION_SHARE,
-    grey: Grey = "refuse",
-    ignore_index: int | None = None,
     augment_at: SizeOf = "network",
     soft_masks: bool = False,
+    **reading: Any,
 ) -> DataSplits:
     """Load the sets of a folder in the paper's layout, with the test sets that it contains, if any.
 
@@ -166,12 +165,13 @@ def paper_layout(
 
     Args:
         root: folder with `Train` and `Test`.
-        size, augment, seed, grey, ignore_index: see `Folder`.
+        size, augment, seed: see `Folder`.
         limit: use only this many images of each set, the first ones.
         validation_share: share of the images for validation if there are no lists.
         augment_at: "network" resizes training images before `augment`; with "image", `augment`
             gets them at their own size and must resize them.
         soft_masks: use soft masks for training; see `Folder`.
+        reading: `grey` and `ignore_index`, see `Folder`.
 
     Raises:
         FileNotFoundError: a folder or list is missing.
@@ -191,7 +191,6 @@ def paper_layout(
     (2, 1, ['SOD'])
     """
     root = Path(root)
-    reading: dict[str, Any] = {"grey": grey, "ignore_index": ignore_index}
     folders, notes = _with_images(find_folders(root, "Train"))
     require_sets(root, "Train", folders)
     found = {folder: find_images(folder / "Image") for folder in folders}
@@ -372,9 +371,7 @@ def read_lists(
         return {}
     others = {name for pair in pairs[1:] for name in pair if (root / name).exists()}
     attempt(refuse, f"lists in {root} beside {' and '.join(pairs[0])} (keep one pair)", others)
-    paths = {
-        part: root / name for part, name in zip(("train", "validation"), pairs[0], strict=True)
-    }
+    paths = {"train": root / pairs[0][0], "validation": root / pairs[0][1]}
     lists = {part: attempt(read_one, path) or [] for part, path in paths.items()}
     for part, path in paths.items():
         absent = {*lists[part]} - {*images}

@@ -9,7 +9,7 @@ known under the graded distribution shifts of images and annotators (`graded`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,26 +84,20 @@ class Scene:
 
 SHIFTED = Annotators(agreement=0.85)
 
-SHIFTS: dict[str, tuple[Scene, Annotators]] = {
-    f"{kind}{grade}": shift
-    for kind, shifts in {
-        # Shapes have less contrast, and annotators label fewer of them.
-        "contrast": [
-            (Scene(contrast=ends), Annotators())
-            for ends in ((0.07, 0.51), (0.06, 0.42), (0.04, 0.30))
-        ],
-        # The texture is stronger, so that the same contrast is harder to see.
-        "texture": [(Scene(texture=strength), Annotators()) for strength in (1.5, 2.0, 3.0)],
-        # Annotators agree less; the first grade is that of `shifted`.
-        "agreement": [(Scene(), Annotators(agreement=share)) for share in (0.85, 0.65, 0.40)],
-        # There are more shapes than in training.
-        "crowd": [(Scene(shapes=(number, number)), Annotators()) for number in (4, 6, 9)],
-        # A third of the images, half of them, or all show no shape.
-        "empty": [(Scene(shapes=(0, most)), Annotators()) for most in (2, 1, 0)],
-    }.items()
-    for grade, shift in enumerate(shifts, start=1)
+_GRADES: dict[str, Sequence[Scene | Annotators]] = {
+    # Shapes have less contrast, and annotators label fewer of them.
+    "contrast": [Scene(contrast=ends) for ends in ((0.07, 0.51), (0.06, 0.42), (0.04, 0.30))],
+    # The texture is stronger, so that the same contrast is harder to see.
+    "texture": [Scene(texture=strength) for strength in (1.5, 2.0, 3.0)],
+    # Annotators agree less; the first grade is that of `shifted`.
+    "agreement": [Annotators(agreement=share) for share in (0.85, 0.65, 0.40)],
+    # There are more shapes than in training.
+    "crowd": [Scene(shapes=(number, number)) for number in (4, 6, 9)],
+    # A third of the images, half of them, or all show no shape.
+    "empty": [Scene(shapes=(0, most)) for most in (2, 1, 0)],
 }
-"""Graded distribution shifts by name. Each one changes a single property."""
+SHIFTS = {f"{kind}{i}": shift for kind in _GRADES for i, shift in enumerate(_GRADES[kind], 1)}
+"""Graded distribution shifts by name: what differs from the training set in a single property."""
 
 
 class Shapes(SaliencySet):
@@ -232,8 +226,9 @@ def graded(
     sets = {}
     for name in names:
         require("shift", name, name in SHIFTS, f"one of {', '.join(SHIFTS)}")
-        scene, annotators = SHIFTS[name]
-        sets[name] = Shapes(name, images, seed, annotators, size, scene=scene)
+        shift = SHIFTS[name]
+        changed: Any = {"scene" if isinstance(shift, Scene) else "annotators": shift}
+        sets[name] = Shapes(name, images, seed, size=size, **changed)
     return sets
 
 

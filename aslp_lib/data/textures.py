@@ -14,7 +14,7 @@ from aslp_lib.maps.listing import read_list, refuse
 from aslp_lib.maps.read import read_image
 
 
-def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True) -> int:
+def prepare_textures(dtd: Path, names: Path, target: Path) -> int:
     """Copy the listed textures from DTD and write their all-zero masks.
 
     The target folder appears only when it is complete.
@@ -39,7 +39,7 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     ...     (root / "images" / "dotted").mkdir(parents=True)
     ...     Image.new("RGB", (8, 6)).save(root / "images" / "dotted" / "dotted_0001.jpg")
     ...     _ = (root / "names.txt").write_text("dotted_0001.jpg")
-    ...     count = prepare_textures(root, root / "names.txt", root / "out", progress=False)
+    ...     count = prepare_textures(root, root / "names.txt", root / "out")
     ...     count, [path.name for path in (root / "out" / "GT").iterdir()]
     (1, ['dotted_0001.png'])
     """
@@ -54,7 +54,7 @@ def prepare_textures(dtd: Path, names: Path, target: Path, progress: bool = True
     with whole_folder(target) as partial:
         for folder in ("Image", "GT"):
             (partial / folder).mkdir()
-        for source in tqdm(sources, desc=target.name, disable=not progress):
+        for source in tqdm(sources, desc=target.name):
             shutil.copyfile(source, partial / "Image" / source.name)
             blank = np.zeros(read_image(source).shape[:2], np.uint8)
             Image.fromarray(blank).save(partial / "GT" / f"{source.stem}.png")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from aslp_lib.evaluation.scores import Results
 from aslp_lib.files import require_exists
@@ -27,7 +26,7 @@ def count_methods(
     methods: Mapping[str, Sequence[Path]],
     sets: Mapping[str, Path],
     reading: ReadOptions = AS_IT_IS,
-    valid: Mapping[str, Path] = MappingProxyType({}),
+    valid: Mapping[str, Path] = {},
 ) -> list[Results]:
     """Count the pixels of every method's maps on every set, for every seed.
 

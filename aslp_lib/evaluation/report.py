@@ -33,6 +33,11 @@ INTERVALS = (
     "difference is resolved if its interval excludes zero. Intervals say what other test images "
     "could change, not what another run could: see the command compare."
 )
+RELIABILITY = (
+    "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean confidence. "
+    "Below, the width of a bar is the bin's share of the pixels, so that the coloured area is the "
+    "ECE."
+)
 EXAMPLES = 4
 """Number of images that a run's report shows for each test set."""
 
@@ -102,14 +107,10 @@ def comparison_page(evaluation: Evaluation) -> Page:
     Args:
         evaluation: evaluation whose methods are named by their labels.
     """
-    errors = {
-        name: {label: evaluation.interval(name, label, ECE) for label in methods}
-        for name, methods in evaluation.counts.items()
-    }
 
     def value(name: str, label: str, score: Score) -> str:
         if score is ECE:
-            return errors[name][label].text(score)
+            return evaluation.interval(name, label, ECE).text(score)
         return score.text(evaluation.scores[name][label][score.name])
 
     def difference(name: str, label: str, score: Score) -> Interval:
@@ -128,7 +129,7 @@ def comparison_page(evaluation: Evaluation) -> Page:
         sections.append(_section(name, methods, diagrams))
         conclusions[name] = []
         for label, table in diagrams.items():
-            error, first = errors[name][label], next(iter(methods))
+            error, first = evaluation.interval(name, label, ECE), next(iter(methods))
             chance = ", which chance could explain" if error.low == 0 else ""
             text = f" {direction(table)}, ECE {error.text(ECE)} %{chance}."
             if label != first:
@@ -139,10 +140,9 @@ def comparison_page(evaluation: Evaluation) -> Page:
         "A difference is the method's score minus that of the first one. "
         f"{INTERVALS} {tables.NOISE_FLOOR}"
     )
-    everything = [
-        [name, method, str(len(evaluation.counts[name][method])), *cells]
-        for name, method, *cells in tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
-    ]
+    rows = tables.paper_table(evaluation, tables.PaperOptions()).rows(bold)
+    counts = evaluation.counts
+    everything = [[name, m, str(len(counts[name][m])), *cells] for name, m, *cells in rows]
     head = ["set", "method", "images", *(score.heading for score in tables.COLUMNS)]
     definitions = (
         f"{tables.BOLD} ECE: expected calibration error ({evaluation.bins} equal bins of "
@@ -213,19 +213,11 @@ def run_page(run: Run, data: DataSplits, evaluation: Evaluation) -> Page:
 
 def _section(name: str, methods: dict[str, Counts], diagrams: dict[str, Reliability]) -> Section:
     """Return the figures of a set, with a panel for each method, on the same axes."""
-    rows = [
-        Row(
-            {
-                f"reliability {label}": figures.reliability_diagrams(
-                    {label: table}, "", axes_of=diagrams.values()
-                )
-                for label, table in diagrams.items()
-            },
-            "A dot is the accuracy of the pixels of a bin. A bar leads to it from their mean "
-            "confidence. Below, the width of a bar is the bin's share of the pixels, so that the "
-            "coloured area is the ECE.",
-        )
-    ]
+    panels = {
+        f"reliability {label}": figures.reliability_diagrams({label: table}, "", diagrams.values())
+        for label, table in diagrams.items()
+    }
+    rows = [Row(panels, RELIABILITY)]
     together = {}
     if len(methods) > 1:
         together["calibration errors"] = figures.calibration_errors(diagrams, name)
@@ -259,10 +251,8 @@ def _recalibrations(run: Run) -> list[str]:
 def _examples(run: Run, dataset: SaliencySet) -> Figure:
     """Draw the first images of a set beside their masks and the run's maps."""
     indices = range(min(EXAMPLES, len(dataset)))
-    maps = {
-        variant.label: [
-            read_map(run.maps(variant, dataset.name) / f"{dataset.stems[i]}.png") for i in indices
-        ]
-        for variant in run.variants()
-    }
+    maps = {}
+    for variant in run.variants():
+        folder = run.maps(variant, dataset.name)
+        maps[variant.label] = [read_map(folder / f"{dataset.stems[i]}.png") for i in indices]
     return figures.gallery(dataset, indices, maps)

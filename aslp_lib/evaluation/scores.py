@@ -71,12 +71,11 @@ class Evaluation:
     @property
     def notes(self) -> list[str]:
         """Notes on ignored pixels and on the intervals, at most one of each per test set."""
-        return [
-            note
-            for name, methods in self.counts.items()
-            for counts in [min(methods.values(), key=lambda c: c.independent)]
-            for note in ignored_notes(name, counts) + interval_notes(name, counts)
-        ]
+        notes = []
+        for name, methods in self.counts.items():
+            counts = min(methods.values(), key=lambda c: c.independent)
+            notes += ignored_notes(name, counts) + interval_notes(name, counts)
+        return notes
 
     @cached_property
     def resampled(self) -> dict[str, dict[str, dict[str, np.ndarray]]]:
@@ -261,9 +260,7 @@ def flat(
     return header, lines
 
 
-def count_maps(
-    maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS, *, progress: bool = True
-) -> Counts:
+def count_maps(maps: Path, dataset: SaliencySet, reading: ReadOptions = AS_IT_IS) -> Counts:
     """Count the pixels of a folder of 8-bit maps `STEM.png` against a set's masks.
 
     >>> from tempfile import TemporaryDirectory
@@ -273,7 +270,7 @@ def count_maps(
     >>> with TemporaryDirectory() as folder:
     ...     for stem in dataset.stems:
     ...         Image.new("L", (16, 16), 255).save(Path(folder, f"{stem}.png"))
-    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False), progress=False)
+    ...     counts = count_maps(folder, dataset, ReadOptions(weighted_f=False))
     >>> len(counts), counts.pixels
     (2, 512)
 
@@ -281,7 +278,6 @@ def count_maps(
         maps: folder of the maps.
         dataset: set that the maps were predicted for.
         reading: how maps and masks are read.
-        progress: show a progress bar.
 
     Raises:
         ValueError: maps are missing, not grey, damaged, or of another size than their masks; the
@@ -298,7 +294,6 @@ def count_maps(
         ignored=dataset.ignored,
         groups=dataset.fields,
         name=dataset.name,
-        progress=progress,
     )
 
 
@@ -307,8 +302,6 @@ def evaluate_run(
     data: DataSplits,
     reading: ReadOptions = AS_IT_IS,
     names: Collection[str] = TABLED,
-    *,
-    progress: bool = True,
 ) -> Evaluation:
     """Score a run's maps of every variant and test set, and write metrics.json and metrics.csv.
 
@@ -332,7 +325,7 @@ def evaluate_run(
     variants = {variant.label: variant for variant in run.variants()}
     results = {
         name: {
-            label: count_maps(run.maps(variant, name), dataset, reading, progress=progress)
+            label: count_maps(run.maps(variant, name), dataset, reading)
             for label, variant in variants.items()
         }
         for name, dataset in data.tests.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +16,6 @@ from aslp_lib.metrics import SCORES, Score, Visibility, visible_scores
 if TYPE_CHECKING:
     from aslp_lib.evaluation.pages import Page
 
-Rows = Mapping[str, Mapping[str, Mapping[str, float | None]]]
-"""Scores by set, method and name: `Evaluation.scores`, or the records made from it."""
 Cell = Callable[[str, str, Score], str]
 """Function from set, method and score to the text of a cell."""
 
@@ -44,7 +41,7 @@ BOLD = (
     "over images of the paired differences exclude zero."
 )
 """Explanation of bold cells."""
-ARROWS = {"less": "↓", "more": "↑", "zero": "→"}
+ARROWS = {"less": "↓", "more": "↑", "zero": "→", None: ""}
 """Mark of a column whose values are better if they are lower, higher or nearer to zero."""
 
 MARKDOWN = str.maketrans({character: f"\\{character}" for character in "\\`*_[]<>&~$|"})
@@ -117,7 +114,9 @@ def main_table(
     return ["set", "method", *(title for title, _, _ in columns)], rows
 
 
-def as_table(rows: Rows, scores: Sequence[Score] = MAIN) -> str:
+def as_table(
+    rows: Mapping[str, Mapping[str, Mapping[str, float]]], scores: Sequence[Score] = MAIN
+) -> str:
     """Format scores as a plain-text table, with differences from the first method.
 
     >>> bce, aslp = ({score.name: value for score in MAIN} for value in (0.125, 0.1))
@@ -127,16 +126,16 @@ def as_table(rows: Rows, scores: Sequence[Score] = MAIN) -> str:
     SOD  ASLP    10.00       -2.50          10.00         10.00     0.100      -0.025       10.00
 
     Args:
-        rows: scores by set, method and name.
+        rows: scores by set, method and name, see `Evaluation.scores`.
         scores: the scores; the main ones by default.
     """
 
     def value(name: str, method: str, score: Score) -> str:
-        return score.text(_value(rows[name][method], score))
+        return score.text(rows[name][method][score.name])
 
     def change(name: str, method: str, score: Score) -> str:
         first = next(iter(rows[name].values()))
-        return score.text(_value(rows[name][method], score) - _value(first, score), "+")
+        return score.text(rows[name][method][score.name] - first[score.name], "+")
 
     head, cells = main_table(rows, value, change, scores)
     widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
@@ -278,10 +277,7 @@ class PaperTable:
     @property
     def _titles(self) -> list[str]:
         """Titles of the columns of scores, with arrows in the direction of better scores."""
-        return [
-            f"{score.heading} {ARROWS[score.better] if score.better else ''}".rstrip()
-            for score in self.columns
-        ]
+        return [f"{score.heading} {ARROWS[score.better]}".rstrip() for score in self.columns]
 
     @property
     def _caption(self) -> str:
@@ -403,9 +399,3 @@ def paper_table(evaluation: Evaluation, options: PaperOptions) -> PaperTable:
         note,
         lambda: flat(evaluation.records(), options.scores or SCORES),
     )
-
-
-def _value(row: Mapping[str, float | None], score: Score) -> float:
-    """Return a score as a number: NaN for None."""
-    value = row[score.name]
-    return math.nan if value is None else value

@@ -87,14 +87,8 @@ class RunConfiguration:
         family = METHODS[self.method].family
         tuned = common.tuned(**{family: self.options}) if self.options else common
         options = {k: group for k, group in vars(tuned.hyperparameters).items() if k == family}
-        return replace(
-            tuned,
-            methods=(self.method,),
-            recalibrate=(),
-            seed=seed,
-            data_seed=seed,
-            hyperparameters=Hyperparameters(**options),
-        )
+        alone = replace(tuned, methods=(self.method,), hyperparameters=Hyperparameters(**options))
+        return replace(alone, recalibrate=(), seed=seed, data_seed=seed)
 
 
 @dataclass(frozen=True)
@@ -212,9 +206,7 @@ class Experiment:
         return run
 
 
-def collect(
-    experiment: Experiment, file: Path, processes: int = 1, *, progress: bool = True
-) -> pd.DataFrame:
+def collect(experiment: Experiment, file: Path, processes: int = 1) -> pd.DataFrame:
     """Run an experiment and save its records after every training.
 
     Records that the file already has are reused, and records of other experiments in it are kept.
@@ -224,7 +216,7 @@ def collect(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=1)
-    ...     records = collect(experiment, Path(folder) / "records.json", progress=False)
+    ...     records = collect(experiment, Path(folder) / "records.json")
     >>> records["set"].tolist()
     ['validation', 'test', 'shifted', 'textures']
 
@@ -232,7 +224,6 @@ def collect(
         experiment: the experiment.
         file: JSON file of the records.
         processes: number of training runs in parallel.
-        progress: show progress bars.
 
     Returns:
         The records of the experiment.
@@ -257,7 +248,7 @@ def collect(
         known = records.read(file, experiment.settings) if file.exists() else NO_RECORDS
         data = experiment.data() if known.empty else _joined_data(file, experiment.data())
         found = NO_RECORDS
-        for of_run in compare(experiment, processes, known, progress=progress):
+        for of_run in compare(experiment, processes, known):
             found = pd.concat([found, of_run], ignore_index=True)
             ordered = in_order(experiment, found, known)
             records.save(file, ordered, experiment.settings, experiment.seeds, data)
@@ -299,18 +290,12 @@ def in_order(
     }
     joined = pd.concat([new, known], ignore_index=True)
     keys = records.keyed(joined).drop_duplicates()
-    places = [
-        order.get(key, len(order)) for key in keys[records.IDENTITY[:4]].itertuples(False, None)
-    ]
-    return joined.loc[keys.assign(place=places).sort_values("place", kind="stable").index]
+    places = keys[records.IDENTITY[:4]].apply(tuple, axis=1).map(order)
+    return joined.loc[places.sort_values(kind="stable").index]  # NaN comes last
 
 
 def compare(
-    experiment: Experiment,
-    processes: int = 1,
-    known: pd.DataFrame = NO_RECORDS,
-    *,
-    progress: bool = True,
+    experiment: Experiment, processes: int = 1, known: pd.DataFrame = NO_RECORDS
 ) -> Iterator[pd.DataFrame]:
     """Train, predict and score all training runs of an experiment.
 
@@ -319,7 +304,7 @@ def compare(
     >>> settings = replace(PRESETS["demo"], methods=("bce",), size=16, epochs=1, limit=4)
     >>> with TemporaryDirectory() as folder:
     ...     experiment = Experiment(Path(folder), settings, seeds=2, tested=False)
-    ...     records = pd.concat(compare(experiment, progress=False))
+    ...     records = pd.concat(compare(experiment))
     >>> records["set"].tolist(), records.seed.tolist()
     (['validation', 'validation'], [0, 1])
 
@@ -329,7 +314,6 @@ def compare(
             process gets an equal share of the processors.
         known: records to reuse, see `records.read`. A training whose records are all known is
             skipped, and its run need not exist.
-        progress: show progress bars.
 
     Yields:
         The records of each run when it is finished. With several processes the order varies.
@@ -347,10 +331,10 @@ def compare(
         of_seed = known[known.seed == training.seed]
         of_run = records.of_method(of_seed, configuration.method, _options(training))
         jobs.append((experiment, configuration, training, of_run))
-    bar = partial(tqdm, total=len(jobs), desc="trainings", disable=not progress)
+    bar = partial(tqdm, total=len(jobs), desc="trainings")
     if processes == 1:
         for job in bar(jobs):
-            yield recorded(*job, progress=progress)
+            yield recorded(*job)
         return
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")

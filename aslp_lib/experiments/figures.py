@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,7 +23,7 @@ def scores_over_seeds(
     values: Mapping[str, Sequence[float]],
     score: Score,
     title: str,
-    networks: Mapping[str, float] = MappingProxyType({}),
+    networks: Mapping[str, float] = {},
 ) -> Figure:
     """Draw a score of every seed, with the mean over seeds and its 95 % interval, a row a method.
 
@@ -72,7 +71,7 @@ def paired_differences(
     >>> paired = Difference(-0.05, -0.06, -0.04, p_value=0.001, values=(-0.04, -0.05, -0.06))
     >>> figure = paired_differences({"ASLP - BCE": paired}, SCORES["nll"], 0.01, "test")
     >>> [text.get_text() for text in figure.axes[0].texts]
-    ['smaller']
+    ['better']
 
     Args:
         differences: "first - second" -> its difference.
@@ -89,7 +88,7 @@ def paired_differences(
     band = _factor(score) * smallest
     axis.axvspan(-band, band, color=GREY, alpha=0.15, linewidth=0, zorder=0)
     notes = []
-    found = verdicts(list(differences.values()), smallest)
+    found = verdicts(list(differences.values()), smallest, score.better)
     for row, ((label, paired), verdict) in enumerate(zip(differences.items(), found, strict=True)):
         axis.annotate(verdict, (1.02, row), xycoords=("axes fraction", "data"), va="center")
         notes.append(f"{label}: {paired.text(score, '+')}, {verdict}")

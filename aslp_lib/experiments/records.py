@@ -22,7 +22,6 @@ from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -32,7 +31,6 @@ from aslp_lib.config import Settings
 from aslp_lib.files import write
 from aslp_lib.methods import METHOD_LABELS, METHODS
 from aslp_lib.recalibration import RECALIBRATIONS
-from aslp_lib.runs import Variant
 
 NAMES = ("ece", "oe", "gap", "accuracy", "brier", "nll", "mae", "max_f")
 """Names of the scores in a record."""
@@ -59,11 +57,7 @@ COMMON = ("methods", "recalibrate", "hyperparameters", "seed", "data_seed")
 
 
 def save(
-    path: Path,
-    records: pd.DataFrame,
-    settings: Settings,
-    seeds: int,
-    data: Data = MappingProxyType({}),
+    path: Path, records: pd.DataFrame, settings: Settings, seeds: int, data: Data | None = None
 ) -> None:
     """Write records to a JSON file, one per line, with the settings and data they were made with.
 
@@ -95,7 +89,7 @@ def save(
     head = json.dumps(facts, indent=1).removesuffix("\n}")
     sets = [
         {"data_seed": seed, "set": name, "fingerprints": dict(fingerprints)}
-        for (seed, name), fingerprints in data.items()
+        for (seed, name), fingerprints in (data or {}).items()
     ]
     rows = records.astype(object).where(records.notna(), None).to_dict("records")
     write(path, f'{head},\n "records": {_lines(rows)},\n "data": {_lines(sets)}\n}}\n')
@@ -154,14 +148,10 @@ def _content(path: Path) -> dict[str, Any]:
     """Read `settings`, `records` and `data` from a file. The records are not checked yet."""
     with explained(f"{path} holds no records", WRITTEN):
         content = json_object(Path(path).read_text(encoding="utf-8"))
-        return {
-            "settings": Settings.from_json(json.dumps(content["settings"])),
-            "records": content["records"],
-            "data": {
-                (row["data_seed"], row["set"]): dict(row["fingerprints"])
-                for row in content.get("data", ())
-            },
-        }
+        content["settings"] = Settings.from_json(json.dumps(content["settings"]))
+        rows = content.get("data", ())
+        content["data"] = {(r["data_seed"], r["set"]): dict(r["fingerprints"]) for r in rows}
+        return content
 
 
 def keyed(records: pd.DataFrame) -> pd.DataFrame:
@@ -169,9 +159,7 @@ def keyed(records: pd.DataFrame) -> pd.DataFrame:
     return records[IDENTITY].assign(options=records.options.map(json.dumps))
 
 
-def of_method(
-    records: pd.DataFrame, method: str, options: Mapping[str, object] = MappingProxyType({})
-) -> pd.DataFrame:
+def of_method(records: pd.DataFrame, method: str, options: Mapping[str, object]) -> pd.DataFrame:
     """Select the records of a method with the given hyperparameters. Others may have any value.
 
     >>> options = [{"gamma": gamma} for gamma in (1.0, 2.0)]
@@ -263,11 +251,10 @@ def by_label(records: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
             for key, value in json.loads(text).items()
             if any(other.get(key) != value for other in others)
         ]
-        label = Variant(method, None if kind == NONE else kind).label
+        label = METHOD_LABELS[method]
         if distinguishing:
-            own = METHOD_LABELS[method]
-            label = label.replace(own, f"{own} ({', '.join(distinguishing)})", 1)
-        grouped[label] = group
+            label += f" ({', '.join(distinguishing)})"
+        grouped[label if kind == NONE else f"{label} + {RECALIBRATIONS[kind].label}"] = group
     return grouped
 
 

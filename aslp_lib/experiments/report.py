@@ -17,8 +17,8 @@ NOTE = (
     f"{tables.MEANS}{tables.INTERVALS}. A difference is the method's score minus that of the first "
     "one, paired by seed, with Student's 95 % interval. It is resolved, and in bold, if the paired "
     "t-test rejects a difference of zero, with Holm's correction over the methods. It is "
-    f"equivalent to zero if its interval lies within {tables.SMALLEST} nats or "
-    f"{100 * tables.SMALLEST:.0f} percentage point. {NOISE_FLOOR}"
+    f"too small to matter if its interval lies within {tables.SMALLEST} nats or "
+    f"{100 * tables.SMALLEST:.0f} percentage point of zero. {NOISE_FLOOR}"
 )
 
 
@@ -62,19 +62,18 @@ def page_over_seeds(groups: tables.Groups) -> Page:
             return ""
         paired, verdict = compared[name][score.name][label]
         text = paired.text(score, "+")
-        return bold(text) if verdict in ("smaller", "larger") else text
+        return bold(text) if verdict in ("better", "worse") else text
+
+    def conclusions(name: str) -> list[str]:
+        pairs = tables.sentences(groups[name], compared[name])
+        return [bold(start) + rest for start, rest in pairs]
 
     methods = next(iter(groups.values()))
     return Page(
         "Comparison over seeds",
         f"{len(methods)} methods and recalibrations, "
         f"{max(records.seed.nunique() for records in methods.values())} seeds.",
-        {
-            name: [
-                bold(start) + rest for start, rest in tables.sentences(groups[name], compared[name])
-            ]
-            for name in groups
-        },
+        {name: conclusions(name) for name in groups},
         Table("Main scores", *main_table(groups, value, change), NOTE),
         [Section(name, _figures(groups[name], compared[name], name)) for name in groups],
     )

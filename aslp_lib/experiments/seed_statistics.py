@@ -19,7 +19,7 @@ SIGNIFICANCE = 0.05
 RANKED = ("ece", *ESTIMATORS, "oe", "brier", "nll")
 """Scores whose ranking is compared with that of the posterior error. Lower values are better."""
 
-Verdict = Literal["smaller", "larger", "equivalent", "not resolved"]
+Verdict = Literal["better", "worse", "resolved", "too small to matter", "not resolved"]
 """Class of a difference, see `verdicts`."""
 
 
@@ -39,11 +39,6 @@ class Difference(Interval):
 
     p_value: float = math.nan
     values: tuple[float, ...] = ()
-
-    @property
-    def seeds(self) -> int:
-        """Number of seeds."""
-        return len(self.values)
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame, score: str) -> Difference:
@@ -160,31 +155,37 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def verdicts(family: Sequence[Difference], smallest: float) -> list[Verdict]:
+def verdicts(
+    family: Sequence[Difference], smallest: float, better: str | None = "less"
+) -> list[Verdict]:
     """Classify each difference of a family of tests, such as the cells of a table.
 
-    A difference is "smaller" or "larger", by the sign of its mean, if the test with Holm's
-    correction over the family rejects a difference of zero, however small the difference is.
-    Otherwise it is "equivalent" if its 95 % interval lies within `smallest` of zero, and
+    A difference is resolved if the test with Holm's correction over the family rejects a difference
+    of zero, however small the difference is. The first score is then "better" or "worse", by the
+    sign of the mean; the verdict is "resolved" if neither less nor more is better. Otherwise the
+    difference is "too small to matter" if its 95 % interval lies within `smallest` of zero, and
     "not resolved" if not.
 
     >>> clear = Difference(-0.05, -0.06, -0.04, p_value=0.001)
     >>> close = Difference(0.001, -0.002, 0.004, p_value=0.4)
     >>> wide = Difference(-0.02, -0.038, -0.002, p_value=0.04)
     >>> verdicts([clear, close, wide], smallest=0.01)
-    ['smaller', 'equivalent', 'not resolved']
+    ['better', 'too small to matter', 'not resolved']
 
     Args:
         family: all differences that are tested together.
         smallest: the smallest difference that matters, which must be chosen before the differences
             are known; 0.01 nats for the negative log-likelihood.
+        better: whether "less" or "more" is better, see `Score.better`.
     """
 
     def verdict(paired: Difference, adjusted: float) -> Verdict:
         if adjusted <= SIGNIFICANCE:
-            return "smaller" if paired.value < 0 else "larger"
+            if better not in ("less", "more"):
+                return "resolved"
+            return "better" if (paired.value > 0) == (better == "more") else "worse"
         within = -smallest <= paired.low and paired.high <= smallest
-        return "equivalent" if within else "not resolved"
+        return "too small to matter" if within else "not resolved"
 
     return list(map(verdict, family, holm([paired.p_value for paired in family])))
 

@@ -83,10 +83,8 @@ def table(groups: Groups, name: str, columns: Sequence[Score] = COLUMNS) -> str:
         name: name of the set.
         columns: scores in the columns.
     """
-    rows = [
-        [label, *(cell(score, records) for score in columns)]
-        for label, records in groups[name].items()
-    ]
+    methods = groups[name].items()
+    rows = [[label, *(cell(score, part) for score in columns)] for label, part in methods]
     return markdown_table([name, *(score.heading for score in columns)], rows)
 
 
@@ -108,13 +106,13 @@ def compare_with_first(
 
     Methods with other seeds than the first one, or for which the score is undefined for a seed, are
     left out. Holm's correction is over the methods. Only for the scores of `COMPARED` is there a
-    smallest difference that matters, below which a difference is equivalent to zero.
+    smallest difference that matters.
 
     >>> first, second = (pd.DataFrame({"seed": range(3), "ece": x}) for x in ([2, 3, 4], [1, 2, 3]))
     >>> compared = compare_with_first({"BCE": first, "ASLP": second}, [SCORES["ece"]])
     >>> paired, verdict = compared["ece"]["ASLP"]
     >>> paired.value, verdict
-    (-1.0, 'smaller')
+    (-1.0, 'better')
 
     Args:
         methods: label -> records, one per seed.
@@ -125,7 +123,8 @@ def compare_with_first(
     for score in scores:
         paired = _differences(methods, first, others, score)
         smallest = SMALLEST if score.visibility == Visibility.COMPARED else 0
-        found = zip(paired.values(), verdicts(list(paired.values()), smallest), strict=True)
+        words = verdicts(list(paired.values()), smallest, score.better)
+        found = zip(paired.values(), words, strict=True)
         compared[score.name] = dict(zip(paired, found, strict=True))
     return compared
 
@@ -151,7 +150,7 @@ def best(methods: Mapping[str, pd.DataFrame], score: Score) -> str | None:
     first, *others = sorted(costs, key=lambda label: costs[label][score.name].mean())
     paired = _differences(costs, first, others, score)
     found = verdicts(list(paired.values()), smallest=0)
-    return first if found == ["larger"] * len(others) else None
+    return first if found == ["worse"] * len(others) else None
 
 
 def _differences(
@@ -251,13 +250,11 @@ def flat(groups: Groups, names: Sequence[str] = ()) -> tuple[list[str], list[lis
     rows = []
     for name, methods in groups.items():
         known = [key for key in SCORES if any(key in frame for frame in methods.values())]
-        scores = [SCORES[key] for key in names or known]
-        compared = compare_with_first(
-            methods, [score for score in scores if score.better is not None]
-        )
+        keys = names or known
+        compared = compare_with_first(methods, [SCORES[k] for k in keys if SCORES[k].better])
         for label, records in methods.items():
             row = {"set": name, "method": label, "seeds": len(records)}
-            for key in (score.name for score in scores):
+            for key in keys:
                 family = compared.get(key, {})
                 p_values = holm([paired.p_value for paired, _ in family.values()])
                 paired, _ = family.get(label, (Difference(math.nan), ""))

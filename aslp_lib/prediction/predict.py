@@ -29,8 +29,8 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.prediction import provenance
 from aslp_lib.recalibration import RECALIBRATIONS, Recalibration
 from aslp_lib.recalibration.base import preserve_decisions
-from aslp_lib.runs import MethodFolder, Run, Variant, load_weights
-from aslp_lib.tensors import fingerprint
+from aslp_lib.runs import MethodFolder, Run, Variant
+from aslp_lib.tensors import fill, fingerprint, load_tensors
 from aslp_lib.training import distributed, launch
 from aslp_lib.training.batches import accelerator_for, outputs
 from aslp_lib.training.validation import require_finite
@@ -54,22 +54,18 @@ def load_network(settings: Settings, method: str, weights: Path) -> nn.Module:
     False
 
     Raises:
-        ValueError: the weights cannot be used, see `load_weights`; or they were trained by another
-            method, with another seed or with other settings.
+        ValueError: the file is damaged or holds weights that are not finite; or the weights are
+            those of another network, method, seed or other settings. The message names what
+            differs.
     """
     network = networks.build(settings.network)
-    provenance.check_training(settings, method, weights, load_weights(network, weights))
+    tensors, metadata = load_tensors(weights)
+    fill(network, tensors, weights)
+    provenance.check_training(settings, method, weights, metadata)
     return network.eval()
 
 
-def predict_run(
-    settings: Settings,
-    data: DataSplits,
-    method: str,
-    folder: MethodFolder,
-    *,
-    progress: bool = True,
-) -> None:
+def predict_run(settings: Settings, data: DataSplits, method: str, folder: MethodFolder) -> None:
     """Predict a method's maps of every test set, with and without its recalibrations.
 
     Maps that exist are kept, unless some of the set are missing or have changed, or they were made
@@ -80,7 +76,6 @@ def predict_run(
         data: data of the run, of which the test sets are predicted.
         method: name of the method.
         folder: folder of the method in the run.
-        progress: show progress bars.
 
     Raises:
         FileNotFoundError: training of the method has not finished.
@@ -94,11 +89,7 @@ def predict_run(
     for dataset in data.tests.values():
         clear = partial(_clear_outdated, settings, folder, weights, dataset)
         if made := distributed.broadcast_from_main(clear):
-            target, *others = made
-            recalibrated = dict(zip(others, fitted, strict=True))
-            predict(
-                network, dataset, target, settings, recalibrated=recalibrated, progress=progress
-            )
+            predict(network, dataset, settings, dict(zip(made, (None, *fitted), strict=True)))
             if launch.is_main():
                 for maps, origin in made.items():
                     provenance.keep(maps, origin)
@@ -112,7 +103,6 @@ def predict_images(
     method: str | None = None,
     recalibration: str | None = None,
     floats: bool = False,
-    progress: bool = True,
 ) -> list[str]:
     """Predict the maps of unlabelled images with the networks of a run, each at its own size.
 
@@ -129,7 +119,7 @@ def predict_images(
     ...     images, maps = Path(folder, "images"), Path(folder, "maps")
     ...     images.mkdir()
     ...     Image.new("RGB", (50, 40)).save(images / "a.jpg")
-    ...     variants = predict_images(run, images, maps, progress=False)
+    ...     variants = predict_images(run, images, maps)
     ...     variants, read_map(maps / "bce" / "a.png").shape
     (['bce'], (40, 50))
 
@@ -141,7 +131,6 @@ def predict_images(
         recalibration: name of the recalibration to apply, which was fitted after training. None:
             the networks as trained.
         floats: write probabilities as float32 arrays, STEM.npy, instead of 8-bit PNG files.
-        progress: show progress bars.
 
     Returns:
         The names of the folders of maps in `out`.
@@ -173,16 +162,8 @@ def predict_images(
             lambda: stack.enter_context(whole_folder(out))
         )
         for variant, (network, fitted) in zip(variants, loaded, strict=True):
-            maps = partial_out / variant.name
-            predict(
-                network,
-                dataset,
-                maps,
-                run.settings,
-                recalibrated={maps: fitted[0]} if fitted else {},
-                floats=floats,
-                progress=progress,
-            )
+            changes = {partial_out / variant.name: fitted[0] if fitted else None}
+            predict(network, dataset, run.settings, changes, floats=floats)
     return [variant.name for variant in variants]
 
 
@@ -223,12 +204,9 @@ def _clear_outdated(
         then one per recalibration. Empty if all maps are up to date.
     """
     images = provenance.of_images(dataset)
-    made = {
-        folder.maps(dataset.name, kind): provenance.made_with(
-            settings, folder, weights, kind, images
-        )
-        for kind in (None, *settings.recalibrate)
-    }
+    made_with = partial(provenance.made_with, settings, folder, weights, images=images)
+    kinds = (None, *settings.recalibrate)
+    made = {folder.maps(dataset.name, kind): made_with(kind) for kind in kinds}
     if not any(maps.exists() for maps in made):
         return made
     why = "some are missing"
@@ -249,14 +227,12 @@ def _clear_outdated(
 def predict(
     network: nn.Module,
     dataset: SaliencySet,
-    target: Path,
     settings: Settings,
+    changes: Mapping[Path, Recalibration | None],
     *,
-    recalibrated: Mapping[Path, Recalibration] | None = None,
     floats: bool = False,
-    progress: bool = True,
 ) -> None:
-    """Write the map `target/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
+    """Write the map `FOLDER/STEM.png` of each image: `round(255 * sigmoid(z))` at its own size.
 
     A folder appears only when it is complete: all processes fill a temporary folder beside it,
     which the main process renames. Maps hold the raw probabilities, unless `settings.min_max_maps`
@@ -268,31 +244,28 @@ def predict(
     >>> dataset = Shapes("test", 2, seed=0, size=16)
     >>> with TemporaryDirectory() as folder:
     ...     maps = Path(folder) / "test"
-    ...     predict(networks.build("tiny"), dataset, maps, PRESETS["demo"], progress=False)
+    ...     predict(networks.build("tiny"), dataset, PRESETS["demo"], {maps: None})
     ...     sorted(path.stem for path in maps.iterdir()) == sorted(dataset.stems)
     True
 
     Args:
         network: the network.
         dataset: the set.
-        target: folder of the maps.
         settings: settings of the run.
-        recalibrated: further folders of maps -> recalibration that is applied to the same logits.
-            The network sees each image once. If `target` is among them, its maps are recalibrated.
-        floats: write probabilities, `target/STEM.npy`, see `to_npy`.
-        progress: show a progress bar.
+        changes: folder of maps -> recalibration that is applied to the network's logits, or None.
+            The network sees each image once.
+        floats: write probabilities, `FOLDER/STEM.npy`, see `to_npy`.
 
     Raises:
         FloatingPointError: the network's output is not finite; the message names the image.
     """
     accelerator = accelerator_for(settings)
     network = network.to(accelerator.device).eval()
-    changes: dict[Path, Recalibration | None] = {target: None, **(recalibrated or {})}
     suffix, encode = ("npy", to_npy) if floats else ("png", to_png)
     names = [f"{stem}.{suffix}" for stem in dataset.stems]
     indices = range(len(dataset))[distributed.shard(len(dataset), accelerator)]
     predicted = predicted_maps(network, dataset, settings, changes, indices, floats=floats)
-    quiet = not (progress and accelerator.is_main_process)
+    quiet = not accelerator.is_main_process
     with ExitStack() as folders:  # only the main process makes and renames folders
         partials = distributed.broadcast_from_main(
             lambda: {path: folders.enter_context(whole_folder(path, names)) for path in changes}
@@ -376,10 +349,7 @@ def _resized(
         FloatingPointError: the logits are NaN or infinite, and would become black maps.
     """
     require_finite(logits, dataset, indices)
-    return [
-        own_size(logit, shape, resize_logits=resize_logits)
-        for logit, shape in zip(logits.cpu(), shapes, strict=True)
-    ]
+    return list(map(partial(own_size, resize_logits=resize_logits), logits.cpu(), shapes))
 
 
 @torch.inference_mode()

@@ -65,7 +65,9 @@ class Batches:
     def __init__(self, dataset: SaliencySet, workers: int, accelerator: Accelerator) -> None:
         self.dataset, self.accelerator = dataset, accelerator
         if workers > 0:
-            dataset.share_epoch()
+            # The workers live for several epochs. Some containers lack shared memory, so that it is
+            # used only if there are workers.
+            dataset.epoch.share_memory_()
         self._requested: list[list[int]] = []
         self._loader = DataLoader(
             dataset,

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast, broadcast_object_list
-from torch import Tensor, nn
+from accelerate.utils import broadcast_object_list
+from torch import Tensor
 
 from aslp_lib.training import launch
 
@@ -87,12 +87,6 @@ def share_items(values: Tensor, updated: Sequence[int], accelerator: Accelerator
         index = torch.tensor(updated, dtype=torch.long, device=values.device)
         changed = torch.zeros_like(values).index_copy_(0, index, values[index])
         values.copy_(all_reduce_sum(changed, accelerator))
-
-
-def share_buffers(network: nn.Module, accelerator: Accelerator) -> None:
-    """Copy the main process's buffers, such as BatchNorm's running statistics, to all processes."""
-    if accelerator.num_processes > 1:
-        broadcast(list(network.buffers()))
 
 
 def broadcast_from_main(make: Callable[[], T]) -> T:

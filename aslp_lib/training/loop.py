@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -171,7 +172,7 @@ def run_epoch(
     network, optimizer, method = state.parallel, state.optimizer, state.method
     order, uniform = _order_and_draws(len(dataset), settings.seed, epoch)
     uniform = uniform.to(accelerator.device)
-    dataset.epoch = epoch
+    dataset.epoch.fill_(epoch)
     global_batches = in_batches(order, settings.batch_size)
     shares = [batch[distributed.shard(len(batch), accelerator)] for batch in global_batches]
     # All processes must take part in every step. A process without images in a small last batch
@@ -226,11 +227,11 @@ def run_epoch(
                 bar.set_postfix(postfix, refresh=False)
     epoch_mean = _read(distributed.all_reduce_sum(loss_sum, accelerator)) / len(dataset)
     _check_finite(epoch_mean, epoch, settings)
-    distributed.share_buffers(state.network, accelerator)
     updated = [i for share in shares for i in share]
     for values in method.per_image().values():
         distributed.share_items(values, updated, accelerator)
-    distributed.share_buffers(method, accelerator)  # such as averaged weights
+    # All processes get the main one's running statistics of BatchNorm and averaged weights.
+    broadcast([*state.network.buffers(), *method.buffers()])
     return epoch_mean, settings.learning_rate * rate_fraction
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import islice
@@ -10,10 +10,9 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from aslp_lib.config import Settings
-from aslp_lib.data.base import DataSplits, SaliencySet
+from aslp_lib.data.base import DataSplits, SaliencySet, resized
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.metrics.counts import Counts
@@ -96,14 +95,10 @@ class CalibrationData:
     def references(self) -> list[Tensor]:
         """Features of the training images, as a validation set would have them."""
         train = self.data.train
-        if not len(train):
-            raise ValueError(
-                "there are no training images to measure distances to; expected at least one. "
-                "Check the training set."
-            )
-        size = self.data.validation[0][0].shape[-2:]
+        size = self.data.validation[0][0].shape[-1]
         indices = np.linspace(0, len(train) - 1, min(len(train), REFERENCES)).round().astype(int)
-        return self.features(_unaugmented(train, i, size) for i in indices.tolist())
+        # `load` returns images at their own size if augmentation resizes them.
+        return self.features(resized(*train.load(i), size)[0] for i in indices.tolist())
 
     def features(self, images: Iterable[Tensor]) -> list[Tensor]:
         """Compute the features of images at each stage, (N, channels) with unit rows, on the CPU.
@@ -148,15 +143,3 @@ def recalibrate(
         fitted = trained.fit(RECALIBRATIONS[name])
         if launch.is_main():
             fitted.save(folder.recalibration(name))
-
-
-def _unaugmented(dataset: SaliencySet, index: int, size: Sequence[int]) -> Tensor:
-    """Load an image of a training set as a validation set would have it.
-
-    If augmentation resizes images to the network's size, `load` returns them at their own size.
-    """
-    image = dataset.load(index)[0]
-    if list(image.shape[-2:]) == list(size):
-        return image
-    resized = F.interpolate(image[None].float(), list(size), mode="bilinear", antialias=True)
-    return resized[0].round().to(torch.uint8)

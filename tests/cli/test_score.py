@@ -397,7 +397,7 @@ def test_seeds_are_compared_in_pairs(elsewhere, capsys):
     holm = {smaller: min(1, 2 * smaller), larger: max(2 * smaller, larger)}
     assert adjusted == pytest.approx([holm[p] for p in p_values], rel=1e-4)
     assert adjusted[1] < 0.05 < adjusted[0]
-    assert "NLL nats, smaller, compared with a: c (-" in out
+    assert "NLL nats, better, compared with a: c (-" in out
     assert "NLL nats, not resolved, compared with a: b (" in out
     cell = f"{values['c'].mean():.3f} ± {values['c'].std(ddof=1):.3f}"
     assert f"| SOD | c | **{cell}** |" in Path("s.md").read_text()

@@ -16,7 +16,7 @@ TRAIN_LIST, VALIDATION_LIST = LISTS["DUTS-TR-"]
 
 
 def check(root):
-    return check_data(root, progress=False)
+    return check_data(root)
 
 
 def test_a_good_folder_has_no_problems_and_links_are_followed(paper_root, tmp_path, capsys):
@@ -190,5 +190,5 @@ def test_one_image_cannot_be_trained_and_validated(paper_root):
     for path in [*(paper_root / "Train").rglob("*.*")]:
         if path.is_file() and not path.stem.endswith("0000"):
             path.unlink()
-    problems = check_data(paper_root, progress=False).problems
+    problems = check_data(paper_root).problems
     assert any("Train is 1; expected two or more" in problem for problem in problems)

@@ -319,7 +319,7 @@ def test_it_is_validated_and_predicted_as_any_set(paper_root, tmp_path):
         counts = validate(network, corrupted, replace(settings, validate_at=at))
         assert counts.pixels == p.numel()
         assert calibration.brier(counts) == pytest.approx(brier, abs=2e-3)
-    predict(network, corrupted, tmp_path / "maps", settings, progress=False)
+    predict(network, corrupted, settings, {tmp_path / "maps": None})
     for stem, expected in zip(corrupted.stems, p[:, 0], strict=True):
         assert (
             np.abs(read_map(tmp_path / "maps" / f"{stem}.png") - 255 * expected.numpy()).max()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from aslp_lib.data import datasets
+from aslp_lib.config import Settings
 from aslp_lib.data.folders import VALIDATION_SHARE, paper_layout, paper_tests
 from aslp_lib.data.shapes import Shapes, shapes
 from aslp_lib.maps.listing import find_images, read_list
@@ -240,15 +240,17 @@ def test_the_name_of_a_set_can_be_printed(paper_root):
 
 
 def test_a_set_is_loaded_by_its_name_or_from_its_folder(paper_root):
-    loaded = datasets.load("shapes", 24, seed=3, data_seed=2, limit=4)
+    loaded = Settings(size=24, seed=3, data_seed=2, limit=4).load_data()
     made = shapes(24, seed=3, data_seed=2, limit=4)
     assert loaded.origin == made.origin
     assert torch.equal(loaded.train.images, made.train.images)
     assert loaded.train.seed == 3
     assert {name: len(part) for name, part in loaded.tests.items()} == dict.fromkeys(made.tests, 4)
-    loaded = datasets.load(str(paper_root), 32, limit=4, grey="threshold", soft_masks=True)
+    loaded = Settings(
+        data=str(paper_root), size=32, limit=4, grey="threshold", soft_masks=True
+    ).load_data()
     assert loaded.origin == paper_layout(paper_root, 32).origin
     assert (len(loaded.train), loaded.train.soft_masks) == (4, True)
     assert loaded.tests["SOD"].grey == "threshold"
     with pytest.raises(FileNotFoundError, match="there is no folder shaped"):
-        datasets.load("shaped", 32)
+        Settings(data="shaped").load_data()

@@ -29,7 +29,7 @@ def test_an_image_on_its_side_goes_with_its_upright_mask_and_map(paper_root, tmp
     upright = torch.from_numpy(np.array(picture)).permute(2, 0, 1).float().mean((1, 2))
     torch.testing.assert_close(sod.load(1)[0].float().mean((1, 2)), upright, atol=1, rtol=0)
     settings = replace(PRESETS["demo"], size=32, batch_size=2, device="cpu")
-    predict.predict(TinyUNet(), sod, tmp_path / "SOD", settings, progress=False)
+    predict.predict(TinyUNet(), sod, settings, {tmp_path / "SOD": None})
     with Image.open(tmp_path / "SOD" / f"{sod.stems[1]}.png") as level_map:
         assert (level_map.height, level_map.width) == size
     count_folders(tmp_path / "SOD", mask.parent, PLAIN, progress=False)

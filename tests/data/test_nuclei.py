@@ -1,6 +1,7 @@
 """The nuclei, against their file as NumPy reads it."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from PIL import Image
 import aslp_lib.data
 from aslp_lib import networks
 from aslp_lib.config import PRESETS
-from aslp_lib.data import datasets
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.folders import Folder
 from aslp_lib.data.nuclei import Nuclei, nuclei
@@ -155,7 +155,7 @@ def test_a_change_of_the_classes_does_not_reach_another_set():
 
 
 def test_nuclei_load_by_name():
-    loaded = datasets.load("nuclei", 64, seed=3, data_seed=2, limit=4)
+    loaded = replace(PRESETS["nuclei"], seed=3, data_seed=2, limit=4).load_data()
     assert loaded.train.stems == nuclei(data_seed=2, limit=4).train.stems
     assert loaded.train.seed == 3
 

@@ -45,8 +45,8 @@ def test_no_image_is_in_two_sets():
 
 def test_items_augment_alike_whoever_loads_them_and_differ_by_epoch():
     def items(epoch, order, cached=False):
-        shapes = Shapes("x", 6, seed=2, augment=augmentation(48, 8, 15), augment_seed=3)
-        shapes.epoch = epoch
+        shapes = Shapes("x", 6, seed=2, augment=augmentation(48, 8), augment_seed=3)
+        shapes.epoch.fill_(epoch)
         if cached:
             shapes.cache()
         return {i: shapes[i] for i in order}
@@ -61,7 +61,7 @@ def test_items_augment_alike_whoever_loads_them_and_differ_by_epoch():
 
 def test_the_mask_moves_with_its_image():
     """An image that is its own mask stays so, up to the interpolation at its edge."""
-    shapes = Shapes("x", 8, seed=4, augment=augmentation(48, 8, 15))
+    shapes = Shapes("x", 8, seed=4, augment=augmentation(48, 8))
     shapes.images = (255 * shapes.masks).expand(-1, 3, -1, -1)
     for image, label, _ in (shapes[i] for i in range(8)):
         assert ((image[:1] > 127).float() != label).float().mean() < 0.03
@@ -101,7 +101,7 @@ def test_contrast_lies_where_it_is_said_and_decides_the_posterior():
     fainter = test
     for shifted_set in of_grades("contrast"):
         q = shifted_set.posterior[shifted_set.posterior > 0]
-        low, high = SHIFTS[shifted_set.name][0].contrast
+        low, high = SHIFTS[shifted_set.name].contrast
         # q = sigmoid(12 (c - 0.34)), solved for c.
         contrast = 0.34 + np.log(q / (1 - q)) / 12
         assert low - 1e-4 < contrast.min() < low + 0.1 * (high - low)

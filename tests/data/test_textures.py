@@ -18,7 +18,7 @@ def dtd(tmp_path):
 
 def test_images_are_copied_and_masks_are_one_channel_of_zeros(dtd):
     source, names, target = dtd
-    assert prepare_textures(source, names, target, progress=False) == 2
+    assert prepare_textures(source, names, target) == 2
     image = target / "Image" / "banded_0007.jpg"
     assert image.read_bytes() == (source / "images/banded/banded_0007.jpg").read_bytes()
     with Image.open(target / "GT" / "banded_0007.png") as mask:
@@ -34,10 +34,10 @@ def test_no_half_of_a_set_is_left(dtd):
     good = texture.read_bytes()
     texture.write_bytes(b"broken")
     with pytest.raises(ValueError, match=r"banded_0002\.jpg cannot be read"):
-        prepare_textures(source, names, target, progress=False)
+        prepare_textures(source, names, target)
     assert not list(target.parent.iterdir())
     texture.write_bytes(good)
-    prepare_textures(source, names, target, progress=False)
+    prepare_textures(source, names, target)
     assert list(target.parent.iterdir()) == [target]
 
 
@@ -49,7 +49,7 @@ def test_a_line_that_is_a_path_is_refused(dtd, tmp_path):
     Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(f"{outside}.jpg")
     names.write_text(f"banded_0007.jpg\n{outside}\n")
     with pytest.raises(ValueError, match=r"lines of .*names\.txt are not bare file names"):
-        prepare_textures(source, names, target, progress=False)
+        prepare_textures(source, names, target)
     assert not target.parent.exists()
 
 

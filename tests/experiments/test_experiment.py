@@ -45,7 +45,7 @@ probability between two grey levels may round otherwise."""
 
 
 def done(asked, processes=1):
-    return pd.concat(compare(asked, processes, progress=False), ignore_index=True)
+    return pd.concat(compare(asked, processes), ignore_index=True)
 
 
 def of(method, records):
@@ -71,16 +71,14 @@ def predicted(run, recalibration, part, folder):
     maps = folder / method / str(run.settings.seed) / str(recalibration) / part.name
     own = run.method(method)
     network = load_network(run.settings, method, own.weights)
-    scaled = recalibration != "none"
-    fitted = scaled and RECALIBRATIONS[recalibration].load(own.recalibration(recalibration))
-    more = {maps: fitted} if scaled else {}
-    target = folder / "without" / maps.relative_to(folder) if scaled else maps
-    predict(network, part, target, run.settings, recalibrated=more, progress=False)
+    kind = RECALIBRATIONS.get(recalibration)
+    fitted = kind.load(own.recalibration(recalibration)) if kind else None
+    predict(network, part, run.settings, {maps: fitted})
     return maps
 
 
 def counted(maps, part):
-    return count_maps(maps, part, ReadOptions(weighted_f=False), progress=False)
+    return count_maps(maps, part, ReadOptions(weighted_f=False))
 
 
 @pytest.mark.slow
@@ -197,9 +195,9 @@ def test_records_are_taken_over_from_a_file_alone(finished, tmp_path, monkeypatc
     same(known, records)
     monkeypatch.setattr(experiment, "train", lambda *_, **__: pytest.fail("it was trained again"))
     elsewhere = replace(asked, path=tmp_path / "elsewhere")
-    same(collect(elsewhere, file, progress=False), known)
+    same(collect(elsewhere, file), known)
     assert not [path for path in elsewhere.path.iterdir() if path.is_dir()]
-    first = collect(replace(elsewhere, seeds=1), file, progress=False)
+    first = collect(replace(elsewhere, seeds=1), file)
     same(first, known[: len(known) // 2])
     same(read(file), known)  # nothing is lost that was not asked for
     with pytest.raises(ValueError, match=r"settings: epochs; .* another --out or --results"):

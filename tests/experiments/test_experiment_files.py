@@ -22,7 +22,7 @@ def recorded(monkeypatch):
     """The trainings that are asked for, which are recorded without being done."""
     trained = []
 
-    def record(asked, configuration, training, known, *, progress):
+    def record(asked, configuration, training, known):
         trained.append(training.seed)
         scores = dict.fromkeys((*NAMES, *ESTIMATORS), 0.1)
         own = {"method": "bce", "options": {}, "recalibration": "none", "seed": training.seed}
@@ -52,36 +52,36 @@ def change(folder, stem, kind):
 def test_records_of_other_data_are_refused(on_files, paper_root, recorded, name, kind):
     """Old and new records would stand in one table."""
     file = on_files.path / "comparison.json"
-    collect(on_files, file, progress=False)
+    collect(on_files, file)
     before = file.read_bytes()
     more = replace(on_files, seeds=2)
     stem = on_files.data()[None, name].popitem()[0]
     folder = paper_root / ("Test/SOD" if name == "SOD" else "Train/DUTS-TR")
     change(folder, stem, kind)
     with pytest.raises(ValueError, match=f"masks of the set {name} .*: 1, such as {stem};"):
-        collect(more, file, progress=False)
+        collect(more, file)
     assert file.read_bytes() == before and recorded == [0]
 
 
 def test_images_that_came_or_went_are_counted_too(on_files, paper_root):
     file = on_files.path / "comparison.json"
-    collect(on_files, file, progress=False)
+    collect(on_files, file)
     textures = paper_root / "Test/DTD_Texture_500/Image"
     (textures / "banded_0001.jpg").unlink()
     (textures / "banded_0002.jpg").rename(textures / "wavy_0002.jpg")
     with pytest.raises(ValueError, match=r"the set DTD_Texture_500 .*: 3, such as banded_0001;"):
-        collect(on_files, file, progress=False)
+        collect(on_files, file)
     # Those of a set that is not asked for any more are kept, and compared when it is.
-    collect(replace(on_files, tested=False), file, progress=False)
+    collect(replace(on_files, tested=False), file)
     with pytest.raises(ValueError, match=r"the set DTD_Texture_500 .*: 3, such"):
-        collect(on_files, file, progress=False)
+        collect(on_files, file)
 
 
 def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, recorded):
     file = tmp_path / "all.json"
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
-    collect(asked, file, progress=False)
-    found = collect(replace(asked, seeds=2, shifts=("empty3",)), file, progress=False)
+    collect(asked, file)
+    found = collect(replace(asked, seeds=2, shifts=("empty3",)), file)
     sets = ("train", "validation", "test", "shifted", "textures", "empty3")
     data = read_data(file)
     assert sorted(data) == sorted((seed, name) for seed in (0, 1) for name in sets)
@@ -94,10 +94,10 @@ def test_every_seed_of_an_embedded_data_set_has_data_of_its_own(tmp_path, record
 def test_records_without_their_data_are_refused(tmp_path, recorded):
     file = tmp_path / "all.json"
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
-    save(file, collect(asked, file, progress=False), SETTINGS, seeds=1)
+    save(file, collect(asked, file), SETTINGS, seeds=1)
     assert len(read(file)) == 4  # to be shown
     with pytest.raises(ValueError, match=r"all\.json does not say what images"):
-        collect(asked, file, progress=False)
+        collect(asked, file)
 
 
 @pytest.mark.fault
@@ -106,7 +106,7 @@ def test_a_test_set_has_a_name_of_its_own(on_files, paper_root, recorded, name):
     """Its folder must not be named like the training or the validation set."""
     (paper_root / "Test/SOD").rename(paper_root / "Test" / name)
     with pytest.raises(ValueError, match=f"the name of a test set is '{name}'.*Rename"):
-        collect(on_files, on_files.path / "comparison.json", progress=False)
+        collect(on_files, on_files.path / "comparison.json")
     assert not recorded
 
 
@@ -125,7 +125,7 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
         """The second call, in the middle of the first."""
         other = Experiment(tmp_path / out, SETTINGS, seeds=1)
         with pytest.raises(RuntimeError, match="another comparison is at work on") as error:
-            collect(other, tmp_path / results, progress=False)
+            collect(other, tmp_path / results)
         refused.append(error)
         return record(*arguments, **options)
 
@@ -134,10 +134,10 @@ def test_two_calls_at_once(tmp_path, monkeypatch, out, results):
     (tmp_path / "all.json").unlink()
     monkeypatch.setattr(experiment, "recorded", call)
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
-    found = collect(asked, tmp_path / "all.json", progress=False)
+    found = collect(asked, tmp_path / "all.json")
     assert len(refused) == 1
     monkeypatch.setattr(experiment, "recorded", record)
-    again = collect(asked, tmp_path / "all.json", progress=False)  # it is free again
+    again = collect(asked, tmp_path / "all.json")  # it is free again
     assert_frame_equal(again, found)
 
 
@@ -146,5 +146,5 @@ def test_records_that_cannot_be_written(tmp_path, recorded):
     (tmp_path / "folder").mkdir()
     asked = Experiment(tmp_path / "experiment", SETTINGS, seeds=1)
     with pytest.raises(ValueError, match="--results is a folder"):
-        collect(asked, tmp_path / "folder", progress=False)
+        collect(asked, tmp_path / "folder")
     assert not recorded and list(tmp_path.rglob("*")) == [tmp_path / "folder"]

@@ -22,7 +22,7 @@ ENDLESS = replace(
 
 
 def train(path: Path) -> None:
-    list(compare(Experiment(path, ENDLESS, seeds=1), processes=2, progress=False))
+    list(compare(Experiment(path, ENDLESS, seeds=1), processes=2))
 
 
 def train_in_a_group(path: Path) -> None:

@@ -52,7 +52,11 @@ def test_differences_are_drawn_with_their_verdicts():
     paired = {k: difference(v, BCE, "nll") for k, v in (("A", BETTER), ("B", OTHER))}
     (axis,) = paired_differences(paired, NLL, SMALLEST, "set").axes
     words = [text.get_text() for text in axis.texts]
-    assert words == verdicts(list(paired.values()), SMALLEST) == ["equivalent", "not resolved"]
+    assert (
+        words
+        == verdicts(list(paired.values()), SMALLEST)
+        == ["too small to matter", "not resolved"]
+    )
     np.testing.assert_allclose(
         np.sort(axis.collections[1].get_offsets()[:, 0]), np.sort(paired["B"].values)
     )
@@ -68,9 +72,9 @@ def test_a_report_says_which_differences_are_resolved(tmp_path):
     page = file.read_text("utf-8")
     verdict = page[page.index("<h2>Verdict") : page.index("<h2>Scores")]
     for words in (
-        "<b>ECE %, smaller</b>, compared with BCE: ASLP (MC) (-5.00 [",
+        "<b>ECE %, better</b>, compared with BCE: ASLP (MC) (-5.00 [",
         "<b>ECE %, not resolved</b>, compared with BCE: focal",
-        "<b>NLL nats, equivalent</b>, compared with BCE: ASLP (MC) (0.000 [",
+        "<b>NLL nats, too small to matter</b>, compared with BCE: ASLP (MC) (0.000 [",
     ):
         assert verdict.count(words) == 2  # one on each set
     assert "Brier" not in page.split("<h2>Details")[0]

@@ -51,7 +51,7 @@ def test_a_difference_is_that_of_a_paired_t_test():
         low, high = test.confidence_interval(0.95)
         *ends, values = astuple(found)
         assert ends == pytest.approx([(a - b).mean(), low, high, test.pvalue])
-        assert values == pytest.approx(a - b) and found.seeds == 5
+        assert values == pytest.approx(a - b) and len(found.values) == 5
         assert found.excludes_zero == (low > 0 or high < 0) == (found.p_value < 0.05)
     # By hand: 1, 2 and 3 have mean 2 and deviation 1; t of 2 degrees at 97.5 % is 4.3027.
     by_hand = paired([1, 2, 3], [0, 0, 0])
@@ -128,15 +128,17 @@ def test_a_verdict_takes_the_whole_family_into_account():
         return Difference(mean, mean - half, mean + half, p)
 
     alone = found(-0.05, 0.04, 0.02)
-    assert verdicts([alone], 0.01) == ["smaller"]
+    assert verdicts([alone], 0.01) == ["better"]
     others = [found(0, 0.01, 0.9), found(0.001, 0.01, 0.8), found(0.05, 0.01, 0.001)]
     assert verdicts([alone, *others], 0.01) == [
         "not resolved",  # 3 x 0.02 is above 0.05
-        "equivalent",  # [-0.01, 0.01]
+        "too small to matter",  # [-0.01, 0.01]
         "not resolved",  # [-0.009, 0.011]
-        "larger",
+        "worse",
     ]
-    assert verdicts([found(0.003, 0.001, 0.001)], 0.01) == ["larger"]  # small, but not zero
+    small = [found(0.003, 0.001, 0.001)]  # but not zero
+    assert verdicts(small, 0.01) == ["worse"] and verdicts(small, 0.01, "more") == ["better"]
+    assert verdicts(small, 0.01, "zero") == ["resolved"]
     assert verdicts([paired([1.0], [0.0])], 0.01) == ["not resolved"]  # a single seed
     assert verdicts([], 0.01) == []
 

@@ -46,14 +46,14 @@ def run(own_root, tmp_path):
 @pytest.mark.parametrize("changes", [{}, {"min_max_maps": True, "resize_logits": True}], ids=str)
 def test_the_maps_are_those_of_the_images_in_a_test_set(run, own_root, tmp_path, changes):
     """To the byte, and floats are their probabilities before rounding."""
-    run = replace(run, settings=replace(run.settings, **changes))
+    run = Run(run.path, replace(run.settings, **changes))
     data = run.settings.load_data()
     images = own_root / "Test/garden/Image"
     for method in METHODS:
-        predict_run(run.settings, data, method, run.method(method), progress=False)
+        predict_run(run.settings, data, method, run.method(method))
     for kind in (None, *KINDS):
         out, floats = tmp_path / f"{kind}", tmp_path / f"{kind}, floats"
-        options = {"recalibration": kind, "progress": False}
+        options = {"recalibration": kind}
         names = predict_images(run, images, out, **options)
         assert names == [method if kind is None else f"{method}+{kind}" for method in METHODS]
         assert sorted(path.name for path in out.iterdir()) == names

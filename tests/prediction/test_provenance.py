@@ -37,7 +37,7 @@ def predicted(paper_root, tmp_path, monkeypatch):
     folder = run.method("bce")
     save_tensors(folder.weights, recorded.load("bce").state_dict(), {"network": "tiny"})
     Temperature(2.0).save(folder.recalibration("temperature_scaling"))
-    predict.predict_run(run.settings, data, "bce", folder, progress=False)
+    predict.predict_run(run.settings, data, "bce", folder)
     return run, data
 
 
@@ -55,7 +55,7 @@ def change(what: str, run: runs.Run, root: Path) -> runs.Run:
         first.write_bytes(second.read_bytes())
     else:
         value = {"min_max_maps": True, "size": 24}[what]
-        return replace(run, settings=replace(run.settings, **{what: value}))
+        return runs.Run(run.path, replace(run.settings, **{what: value}))
     return run
 
 
@@ -66,7 +66,7 @@ def again(run: runs.Run, data) -> bool:
     with contextlib.ExitStack() as held:  # so that no new file gets an old one's number
         for path in maps.iterdir():
             held.enter_context(path.open("rb"))
-        predict.predict_run(run.settings, data, "bce", run.method("bce"), progress=False)
+        predict.predict_run(run.settings, data, "bce", run.method("bce"))
     return not before.items() <= {path.name: path.stat().st_ino for path in maps.iterdir()}.items()
 
 
@@ -79,7 +79,7 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     run = change(what, run, paper_root)
     data = replace(data, tests={"SOD": paper_layout(paper_root, run.settings.size).tests["SOD"]})
     with pytest.raises(ValueError, match=rf"other {what}; expected .* predict {run.path}$"):
-        evaluate_run(run, data, QUICK, progress=False)
+        evaluate_run(run, data, QUICK)
     assert not run.metrics.exists()
     old = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
     assert again(run, data)
@@ -87,7 +87,7 @@ def test_maps_of_something_else_are_not_scored_and_made_anew(predicted, paper_ro
     new = {path: path.read_bytes() for path in run.path.rglob("maps*/SOD/*.png")}
     assert old.keys() == new.keys()
     assert old != new
-    evaluate_run(run, data, QUICK, progress=False)
+    evaluate_run(run, data, QUICK)
     assert not again(run, data)
     assert capsys.readouterr().out == ""
 
@@ -102,12 +102,12 @@ def test_a_map_that_changed_after_predict_is_not_scored_and_made_anew(predicted,
         first.write_bytes(other)
         message = f"maps in .*SOD .* 1 changed since they were written, such as {first.stem};"
         with pytest.raises(ValueError, match=message):
-            evaluate_run(run, data, QUICK, progress=False)
+            evaluate_run(run, data, QUICK)
         assert again(run, data)
         assert f"1 changed since they were written, such as {first.stem}" in capsys.readouterr().out
         assert first.read_bytes() == written
     (first.parent / "thumbnail.png").write_bytes(b"not a map of the set")
-    evaluate_run(run, data, QUICK, progress=False)
+    evaluate_run(run, data, QUICK)
     assert not again(run, data)
 
 
@@ -118,7 +118,7 @@ def test_a_record_that_cannot_be_read_is_no_record(predicted, capsys):
     for content in ("", "[1, 2]", "7", "{}", kept.replace("weights", "w"), "[" * 10**5):
         record.write_text(content)
         with pytest.raises(ValueError, match="other weights"):
-            evaluate_run(run, data, QUICK, progress=False)
+            evaluate_run(run, data, QUICK)
     assert again(run, data)
     assert record.read_text() == kept
 
@@ -128,9 +128,9 @@ def test_maps_without_their_weights_or_with_other_masks_are_still_theirs(predict
     Image.new("L", (40, 32), 255).save(next((paper_root / "Test/SOD/GT").iterdir()))
     assert not again(run, data)
     run.method("bce").weights.unlink()
-    evaluate_run(run, data, QUICK, progress=False)
+    evaluate_run(run, data, QUICK)
     with pytest.raises(ValueError, match="other images"):
-        evaluate_run(change("images", run, paper_root), data, QUICK, progress=False)
+        evaluate_run(change("images", run, paper_root), data, QUICK)
 
 
 @pytest.mark.slow
@@ -171,7 +171,7 @@ def test_weights_of_another_training_are_not_used(predicted, name, trained, expe
     tensors = recorded.load("bce").state_dict()
     moved = replace(settings, data="moved", methods=(method, "mixup"), device="auto", limit=3)
     save_tensors(folder.weights, tensors, {**facts, "settings": moved.to_json()})
-    predict.predict_run(settings, data, method, folder, progress=False)
+    predict.predict_run(settings, data, method, folder)
     if name in facts:
         facts[name] = trained
     elif name == "focal.gamma":
@@ -181,13 +181,13 @@ def test_weights_of_another_training_are_not_used(predicted, name, trained, expe
     save_tensors(folder.weights, tensors, facts)
     message = rf"weights\.safetensors holds .* whose {name} is {trained!r}; expected {expected!r}\."
     with pytest.raises(ValueError, match=message):
-        predict.predict_run(settings, data, method, folder, progress=False)
+        predict.predict_run(settings, data, method, folder)
     for unreadable in ("{", "[]", 3, '{"hyperparameters": []}'):
         save_tensors(folder.weights, tensors, {**facts, "settings": unreadable})
         with pytest.raises(
             ValueError, match=r"weights\.safetensors has settings that cannot be read"
         ):
-            predict.predict_run(settings, data, method, folder, progress=False)
+            predict.predict_run(settings, data, method, folder)
 
 
 @pytest.mark.fault
@@ -199,7 +199,7 @@ def test_a_folder_of_another_training_is_not_scored(predicted):
     other = replace(run.settings, seed=1).to_json()
     save_tensors(file, tensors, {**facts, "settings": other})
     with pytest.raises(ValueError, match=r"weights\.safetensors holds .* seed is 1; expected 0"):
-        evaluate_run(run, data, QUICK, progress=False)
+        evaluate_run(run, data, QUICK)
 
 
 @pytest.mark.fault
@@ -233,7 +233,7 @@ def test_an_output_that_is_not_finite_is_refused(predicted, tmp_path):
     _, data = predicted
     sod = data.tests["SOD"]
     with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
-        predict.predict(Overflows(), sod, tmp_path / "maps" / "SOD", SETTINGS, progress=False)
+        predict.predict(Overflows(), sod, SETTINGS, {tmp_path / "maps" / "SOD": None})
     assert not list((tmp_path / "maps").iterdir())
     with pytest.raises(FloatingPointError, match=rf"{sod.stems[1]} of SOD is not finite"):
         predict.grey_level_maps(Overflows().train(), sod, range(3))
@@ -253,7 +253,7 @@ def test_a_prediction_cut_short_before_its_record(predicted, paper_root, monkeyp
         with pytest.raises(KeyboardInterrupt):
             again(run, data)
     with pytest.raises(ValueError, match="other weights"):
-        evaluate_run(run, data, QUICK, progress=False)
+        evaluate_run(run, data, QUICK)
     assert again(run, data)
-    evaluate_run(run, data, QUICK, progress=False)
+    evaluate_run(run, data, QUICK)
     assert {p.name for p in (run.path / "bce" / "maps").iterdir()} == {"SOD", "SOD.json"}

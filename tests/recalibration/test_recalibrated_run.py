@@ -93,7 +93,7 @@ def fit_and_predict(path: Path) -> None:
     recalibrate(recorded.load("bce"), data, settings, folder)
     write(folder.weights, (recorded.FOLDER / "bce.safetensors").read_bytes())
     accelerator_for(settings).wait_for_everyone()  # as training does: the main process writes
-    predict.predict_run(settings, data, "bce", folder, progress=False)
+    predict.predict_run(settings, data, "bce", folder)
 
 
 @pytest.mark.slow

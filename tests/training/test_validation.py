@@ -122,7 +122,7 @@ def test_predicted_maps_are_those_that_are_validated_and_recalibrated_ones_decid
     settings = replace(SETTINGS, resize_logits=resize_logits)
     changed = {tmp_path / name: change for name, change in CHANGES.items()}
     maps = tmp_path / "maps"
-    predict(Logits(), part, maps, settings, recalibrated=changed, progress=False)
+    predict(Logits(), part, settings, {maps: None, **changed})
     for i, oracle in enumerate(own_size_maps(part, resize_logits)):
         np.testing.assert_array_equal(np.asarray(Image.open(maps / f"{i}.png")), oracle)
         for path in changed:

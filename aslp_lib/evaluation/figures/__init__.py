@@ -9,25 +9,8 @@ from aslp_lib.evaluation.figures.comparison import (
     calibration_errors,
     detection_curves,
     image_scatter,
+    training_history,
 )
 from aslp_lib.evaluation.figures.images import error_maps, gallery
 from aslp_lib.evaluation.figures.reliability import joint_density, reliability_diagrams
 from aslp_lib.evaluation.figures.style import alt, page_width, show, theme, to_file, to_png
-from aslp_lib.evaluation.figures.training import training_history
-
-__all__ = [
-    "alt",
-    "calibration_errors",
-    "detection_curves",
-    "error_maps",
-    "gallery",
-    "image_scatter",
-    "joint_density",
-    "page_width",
-    "reliability_diagrams",
-    "show",
-    "theme",
-    "to_file",
-    "to_png",
-    "training_history",
-]

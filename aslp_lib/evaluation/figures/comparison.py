@@ -1,26 +1,16 @@
-"""Figures that compare several methods on the same set, drawn from counts."""
+"""Figures that compare several methods, on the same set or over training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from aslp_lib.evaluation.figures import style
 from aslp_lib.evaluation.figures.reliability import describe, ece_in_parts, name_directions
-from aslp_lib.evaluation.figures.style import (
-    GREY,
-    directions,
-    draw_legend,
-    ink,
-    line_widths,
-    looks,
-    new_figure,
-    plain,
-    themed,
-)
 from aslp_lib.metrics import calibration, saliency
 from aslp_lib.metrics.calibration import Reliability
 from aslp_lib.metrics.counts import Counts
@@ -31,7 +21,7 @@ MARKER_AREA = 400
 """Area of a marker that stands for all pixels, in square points."""
 
 
-@themed
+@style.themed
 def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure:
     """Draw confidence minus accuracy of each bin for every method, with intervals over images.
 
@@ -48,22 +38,22 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
         methods: label -> reliability table of the same set.
         title: name of the set.
     """
-    figure = new_figure(6.4, 4.2, "Calibration error", title)
+    figure = style.new_figure(6.4, 4.2, "Calibration error", title)
     axis = figure.subplots()
     shade = 0.4 / (1 + len(methods))  # bands that overlap must stay transparent
     for (label, table), (colour, line, mark), width in zip(
-        methods.items(), looks(), line_widths(len(methods)), strict=False
+        methods.items(), style.looks(), style.line_widths(len(methods)), strict=False
     ):
         x, y = 100 * table.confidence, 100 * (table.confidence - table.accuracy)
         text = f"{label}: {ece_in_parts(table)}"
         # Only the legend shows these marks: those of the bins have areas of their own.
-        look: Any = {"marker": mark, "markevery": [], "label": plain(text, WIDEST)}
+        look: Any = {"marker": mark, "markevery": [], "label": style.plain(text, WIDEST)}
         axis.plot(x, y, line, color=colour, linewidth=width, **look)
         axis.scatter(x, y, s=10 + MARKER_AREA * table.share, marker=mark, color=colour, linewidth=0)
         if table.low is not None and table.high is not None:
             ends = (x - 100 * end for end in (table.high, table.low))
             axis.fill_between(x, *ends, color=colour, alpha=shade, linewidth=0)
-    axis.axhline(0, linestyle="--", color=ink(), linewidth=1)
+    axis.axhline(0, linestyle="--", color=style.ink(), linewidth=1)
     axis.set(
         xlim=(50, 101),
         xlabel="mean confidence of the bin, % (marker area: share of the pixels)",
@@ -77,7 +67,7 @@ def calibration_errors(methods: Mapping[str, Reliability], title: str) -> Figure
     return figure
 
 
-@themed
+@style.themed
 def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
     """Draw the precision-recall curve and the ROC curve of every method, over all pooled pixels.
 
@@ -91,22 +81,22 @@ def detection_curves(methods: Mapping[str, Counts], title: str) -> Figure:
         methods: label -> counts of the same set.
         title: name of the set.
     """
-    figure = new_figure(7.2, 3.7, "Detection of the foreground", title)
+    figure = style.new_figure(7.2, 3.7, "Detection of the foreground", title)
     left, right = figure.subplots(1, 2)
     notes = []
     for (label, counts), (colour, line, _), width in zip(
-        methods.items(), looks(), line_widths(len(methods)), strict=False
+        methods.items(), style.looks(), style.line_widths(len(methods)), strict=False
     ):
         precision, recall = saliency.precision_recall(counts)
         areas = saliency.average_precision(counts), saliency.auc(counts)
         notes.append(f"{label}: AP {areas[0]:.2f}, AUC {areas[1]:.2f}")
-        look: Any = {"color": colour, "linewidth": width, "label": plain(notes[-1], WIDEST)}
+        look: Any = {"color": colour, "linewidth": width, "label": style.plain(notes[-1], WIDEST)}
         left.plot(recall, precision, line, **look)
         right.plot(*saliency.roc(counts), line, **look)
     for axis in (left, right):
         axis.set(xlim=(0, 1), ylim=(0, 1.02))
     left.set(xlabel="recall", ylabel="precision")
-    right.plot([0, 1], [0, 1], ":", color=GREY)
+    right.plot([0, 1], [0, 1], ":", color=style.GREY)
     right.set(xlabel="false positive rate", ylabel="true positive rate")
     _legend(figure, left)
     figure.set_label(f"Precision-recall and ROC curves, {title}. {'; '.join(notes)}.")
@@ -118,10 +108,10 @@ def _legend(figure: Figure, axis: Axes) -> None:
     handles, labels = axis.get_legend_handles_labels()
     # A character takes 0.08 inches; the sample of the line and its margins take 0.7 inches.
     widest = 0.7 + 0.08 * max(min(len(label), WIDEST) for label in labels)
-    draw_legend(figure, handles, labels, widest, handlelength=3.5)
+    style.draw_legend(figure, handles, labels, widest, handlelength=3.5)
 
 
-@themed
+@style.themed
 def image_scatter(
     methods: Mapping[str, Counts], title: str, axes_of: Iterable[Counts] = ()
 ) -> Figure:
@@ -140,22 +130,22 @@ def image_scatter(
         title: name of the set.
         axes_of: further counts for which the axes make room, see `reliability_diagrams`.
     """
-    figure = new_figure(3.1 * len(methods) + 0.5, 3.6, "Images", title)
+    figure = style.new_figure(3.1 * len(methods) + 0.5, 3.6, "Images", title)
     axes = figure.subplots(1, len(methods), sharex=True, sharey=True, squeeze=False)[0]
     notes = []
     for axis, (label, counts) in zip(axes, methods.items(), strict=True):
         confidence, accuracy = _of_images(counts)
         over = confidence > accuracy
-        for colour, chosen in zip(directions(), (over, ~over), strict=True):
+        for colour, chosen in zip(style.directions(), (over, ~over), strict=True):
             axis.scatter(
                 confidence[chosen], accuracy[chosen], s=12, color=colour, alpha=0.5, linewidth=0
             )
         pooled = 100 * calibration.confidence(counts), 100 * calibration.accuracy(counts)
-        axis.plot(*pooled, "D", color=ink(), markersize=7, markeredgecolor="white")
-        axis.plot([0, 100], [0, 100], "--", color=ink(), linewidth=1)
+        axis.plot(*pooled, "D", color=style.ink(), markersize=7, markeredgecolor="white")
+        axis.plot([0, 100], [0, 100], "--", color=style.ink(), linewidth=1)
         axis.set(xlabel="mean confidence, %")
         share = 100 * np.mean(over)
-        axis.set_title(f"{plain(label)}\n{share:.0f} % of the images overconfident")
+        axis.set_title(f"{style.plain(label)}\n{share:.0f} % of the images overconfident")
         notes.append(
             f"{label}: accuracy from {accuracy.min():.0f} % to {accuracy.max():.0f} %, confidence "
             f"from {confidence.min():.0f} % to {confidence.max():.0f} %; {share:.0f} % of the "
@@ -175,3 +165,42 @@ def _of_images(counts: Counts) -> np.ndarray:
     """Return mean confidence and accuracy of each image in %, shape (2, images)."""
     pixels, *sums = calibration.image_bins(counts, bins=1)
     return np.stack([100 * total[:, 0] / pixels[:, 0] for total in sums])
+
+
+@style.themed
+def training_history(logs: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Draw validation accuracy, confidence and ECE, and the alphas if there are any, over epochs.
+
+    >>> from aslp_lib.evaluation.figures import alt
+    >>> row = {"epoch": 1, "confidence": 0.9, "accuracy": 0.8, "ece": 0.1}
+    >>> alt(training_history({"BCE": [row]}))
+    'Accuracy, confidence, ECE and alpha over training. BCE ends at validation ECE 10.0 %.'
+
+    Args:
+        logs: label -> rows of the training log, see `TrainingState.log`.
+    """
+    figure = style.new_figure(10.5, 3.9, "Training")
+    share, error, alphas = figure.subplots(1, 3)
+    for (label, log), (colour, _, mark) in zip(logs.items(), style.looks(), strict=False):
+        column = {key: np.array([row[key] for row in log]) for key in log[0]}
+        epoch = column["epoch"]
+        look: Any = {"color": colour, "marker": mark, "markevery": max(1, len(log) // 6)}
+        share.plot(epoch, 100 * column["confidence"], label=f"{label}, confidence", **look)
+        share.plot(epoch, 100 * column["accuracy"], ":", label=f"{label}, accuracy", **look)
+        error.plot(epoch, 100 * column["ece"], **look)
+        if "alpha_mean" in column:
+            low, high = column["alpha_p10"], column["alpha_p90"]
+            alphas.plot(epoch, column["alpha_mean"], **look)
+            alphas.fill_between(epoch, low, high, color=colour, alpha=0.3)
+    share.set(xlabel="epoch", ylabel="validation, % of pixels", title="confidence and accuracy")
+    error.set(xlabel="epoch", ylabel="validation ECE, %", title="calibration error", ylim=(0, None))
+    alphas.set(xlabel="epoch", ylabel="alpha", ylim=(0, None))
+    alphas.set_title("alphas: mean, 10th to 90th percentile")
+    figure.legend(ncols=min(len(logs), 4), loc="outside lower center")
+    last = "; ".join(
+        f"{label} ends at validation ECE {100 * log[-1]['ece']:.1f} %"
+        + (f" and mean alpha {log[-1]['alpha_mean']:.3f}" if "alpha_mean" in log[-1] else "")
+        for label, log in logs.items()
+    )
+    figure.set_label(f"Accuracy, confidence, ECE and alpha over training. {last}.")
+    return figure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +72,12 @@ def error_maps(
         maps: label -> (H, W) uint8 maps, in the order of `indices`.
     """
     posterior = getattr(dataset, "posterior", None)
+
+    def error(index: int, probability: np.ndarray) -> np.ndarray:
+        if posterior is None:
+            return local_calibration_error(probability, dataset.mask(index))
+        return pixel_calibration_error(probability, posterior[index])
+
     columns: dict[str, Sequence[np.ndarray]] = {}
     notes, scales = [], {}
     minus = "confidence − P(decision is right)"
@@ -83,12 +88,7 @@ def error_maps(
     norm = Normalize(-LIMIT, LIMIT)
     for label, stack in maps.items():
         columns[label] = [m / 255 for m in stack]
-        columns[f"{label}, error"] = errors = [
-            local_calibration_error(p, dataset.mask(i))
-            if posterior is None
-            else pixel_calibration_error(p, posterior[i])
-            for i, p in zip(indices, columns[label], strict=True)
-        ]
+        columns[f"{label}, error"] = errors = list(map(error, indices, columns[label]))
         over, under = _parts(np.concatenate([error.ravel() for error in errors]))
         scales[f"{label}, error"] = colours, norm
         notes.append(
@@ -153,8 +153,6 @@ def local_calibration_error(
     error = confidence - ((probability >= 0.5) == (mask >= 0.5))
     average = partial(gaussian_filter, sigma=radius * max(mask.shape))
     labelled = mask <= 1
-    if labelled.all():
-        return np.asarray(average(error))
     averages = average(np.where(labelled, error, 0)) / average(labelled.astype(np.float64))
     return np.where(labelled, averages, np.nan)
 
@@ -164,7 +162,7 @@ def _grid(
     indices: Sequence[int],
     maps: Mapping[str, Sequence[np.ndarray]],
     note: str,
-    scales: Mapping[str, tuple[Colormap, Normalize]] = MappingProxyType({}),
+    scales: Mapping[str, tuple[Colormap, Normalize]] = {},
 ) -> Figure:
     """Draw columns of pictures under their titles: images, masks, posteriors where known, and maps.
 

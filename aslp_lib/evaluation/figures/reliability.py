@@ -64,9 +64,9 @@ def reliability_diagrams(
     largest = max(100 * np.abs(t.gap[t.share >= VISIBLE]).max() for t in tables)
     limit = 1.5 * max(largest, 1)  # leaves room for the words
     bottom[0].set(ylabel="confidence − accuracy,\npercentage points", ylim=(-limit, limit))
-    colours, unit = directions(text=True), "axes fraction"
-    top[0].annotate("underconfident", (0.03, 0.97), xycoords=unit, va="top", color=colours.under)
-    top[0].annotate("overconfident", (0.97, 0.03), xycoords=unit, ha="right", color=colours.over)
+    (over, under), unit = directions(text=True), "axes fraction"
+    top[0].annotate("underconfident", (0.03, 0.97), xycoords=unit, va="top", color=under)
+    top[0].annotate("overconfident", (0.97, 0.03), xycoords=unit, ha="right", color=over)
     name_directions(bottom[0])
     figure.set_label(f"Reliability diagrams, {title}. {'; '.join(notes)}.")
     return figure

@@ -18,7 +18,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -65,77 +66,36 @@ def theme(*, dark: bool) -> Iterator[None]:
         _DARK.reset(token)
 
 
-THEME = {
-    "axes.axisbelow": True,
-    "axes.grid": False,
-    "axes.labelsize": 10.2,
-    "axes.linewidth": 1.25,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlesize": 10.2,
-    "font.family": ["sans-serif"],
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so that layouts agree
-    "font.size": 10.2,
-    "legend.fontsize": 9.35,
-    "legend.frameon": False,
-    "legend.title_fontsize": 10.2,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 6.0,
-    "lines.solid_capstyle": "round",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 1.0,
-    **{
-        f"{axis}tick.{key}": value
-        for axis in "xy"
-        for key, value in {
-            "direction": "out",
-            "labelsize": 9.35,
-            "major.size": 6.0,
-            "major.width": 1.25,
-            "minor.size": 4.0,
-            "minor.width": 1.0,
-        }.items()
-    },
-}
-"""Matplotlib's settings in seaborn's style "ticks" and context "notebook" at 0.85 of its fonts,
-without a frame. They are written out because importing seaborn takes a second."""
+THEME = dict(
+    mpl.rc_params_from_file(Path(__file__).with_name("aslp.mplstyle"), use_default_template=False)
+)
+"""Settings of matplotlib that are the same on a light and on a dark page."""
 
 
-def _parameters() -> Any:  # their type is a dict whose keys matplotlib enumerates
-    """Return matplotlib's settings in the current theme."""
-    ink, paper = ("#E6E6E6", "#121212") if _DARK.get() else ("#262626", "white")
-    inked = ("text.color", "xtick.color", "ytick.color", "axes.edgecolor", "axes.labelcolor")
-    backed = ("axes.facecolor", "figure.facecolor", "patch.edgecolor")
-    return THEME | dict.fromkeys(inked, ink) | dict.fromkeys(backed, paper)
-
-
-class Directions(NamedTuple):
-    """Colours of the two directions of the calibration error, in every figure."""
-
-    over: str
-    under: str
-
-
-def directions(*, text: bool = False) -> Directions:
+def directions(*, text: bool = False) -> tuple[str, str]:
     """Return the colours of overconfidence and underconfidence in the current theme.
 
     The two colours of areas differ in lightness, so that greyscale keeps them apart.
 
     >>> directions()
-    Directions(over='#B34700', under='#3D9BD9')
+    ('#B34700', '#3D9BD9')
 
     Args:
         text: True for the colours of words, which stand out more against the page.
     """
     if _DARK.get():
-        return Directions("#F07A30", "#8CCBFF")
-    return Directions("#B34700", BLUE if text else "#3D9BD9")
+        return "#F07A30", "#8CCBFF"
+    return "#B34700", BLUE if text else "#3D9BD9"
 
 
 @contextmanager
 def _in_theme() -> Iterator[None]:
     """Draw in the current theme."""
-    with mpl.rc_context(_parameters()):
+    ink, paper = ("#E6E6E6", "#121212") if _DARK.get() else ("#262626", "white")
+    inked = ("text.color", "xtick.color", "ytick.color", "axes.edgecolor", "axes.labelcolor")
+    backed = ("axes.facecolor", "figure.facecolor", "patch.edgecolor")
+    colours: Any = dict.fromkeys(inked, ink) | dict.fromkeys(backed, paper)
+    with mpl.rc_context(THEME | colours):
         yield
 
 

@@ -36,25 +36,25 @@ def corruptions(dataset: SaliencySet, index: int, seed: int = 0) -> Figure:
         index: index of the image in the set.
         seed: seed of the corruptions, as in `Corrupted`.
     """
-    kinds = [list(grades) for _, grades in groupby(CORRUPTIONS.values(), lambda grade: grade.kind)]
-    rows = max(map(len, kinds))
+    kinds = {k: [*names] for k, names in groupby(CORRUPTIONS, lambda name: CORRUPTIONS[name].kind)}
+    rows = max(map(len, kinds.values()))
     figure = new_figure(1.1 * (1 + len(kinds)), 1.15 * rows + 0.2, None)
     grid = figure.subplots(rows, 1 + len(kinds), squeeze=False)
     for axis in grid.flat:
         axis.set_axis_off()
     clean_share = _draw_image(grid[0, 0], dataset.loaded(index), "as it is")
     notes = []
-    for axes, grades in zip(grid.T[1:], kinds, strict=True):
+    for axes, (kind, names) in zip(grid.T[1:], kinds.items(), strict=True):
         shares = [
-            _draw_image(axis, Corrupted(dataset, grade.name, seed).load(index), grade.name)
-            for axis, grade in zip(axes, grades, strict=False)
+            _draw_image(axis, Corrupted(dataset, name, seed).load(index), name)
+            for axis, name in zip(axes, names, strict=False)
         ]
         if any(abs(share - clean_share) >= 0.005 for share in shares):
             percents = ", ".join(f"{100 * share:.0f}" for share in shares)
-            notes.append(f"{percents} % under {grades[0].kind}")
+            notes.append(f"{percents} % under {kind}")
     figure.set_label(
         f"Image {index} of {dataset.name} as it is and under {len(kinds)} kinds of corruption, a "
-        f"column each, stronger from row to row: {', '.join(g[0].kind for g in kinds)}. A line "
+        f"column each, stronger from row to row: {', '.join(kinds)}. A line "
         f"goes round the foreground, {100 * clean_share:.0f} % of the image; it becomes "
         f"{'; '.join(notes) or 'no other share anywhere'}."
     )
