@@ -12,7 +12,8 @@ from aslp_lib.methods.base import NoOptions
 from aslp_lib.methods.kept_weights import EMA, EarlyStopping, EMAOptions
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
-from aslp_lib.runs import MethodFolder, load_tensors, read_log
+from aslp_lib.runs import MethodFolder, read_log
+from aslp_lib.tensors import load_tensors
 from aslp_lib.training import loop
 from aslp_lib.training.validation import validate
 

@@ -134,7 +134,7 @@ def test_networks_without_features_and_sets_without_images_are_refused(small, fi
     with pytest.raises(ValueError, match="Linear names no features to measure"):
         replace(small, network=torch.nn.Linear(1, 1)).fit(Density)
     nothing = replace(small.data, train=Subset(small.data.train, []))
-    with pytest.raises(ValueError, match="references of 0 stages"):
+    with pytest.raises(ValueError, match="references for 0 stages"):
         replace(small, data=nothing).fit(Density)
     with pytest.raises(ValueError, match=r"is \['groups'\]; expected references"):
         Density().fit(small.counts.with_columns(groups=np.arange(12)))
