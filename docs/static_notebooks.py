@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Container
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from live_pages import element, scripts
+
+from aslp_lib.course.live import KEY
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
-EXPLORER = re.compile(r"explorers\.(\w+)\(")
-"""Matches the name of the explorer that a cell shows."""
 ABOUT = """
 
 :::{note}
@@ -22,16 +23,11 @@ move the controls, open the course with `make lab`.
 Notebook = dict[str, Any]
 
 
-def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Container[str]) -> None:
-    """Replace the outputs of a notebook by outputs that a page can show, in place.
-
-    Args:
-        notebook: contents of the JSON file.
-        frames_html: function from the name of an explorer to the HTML of its frames.
-        framed: names of the explorers that have frames.
-    """
+def static(notebook: Notebook) -> None:
+    """Replace the outputs of a notebook, a JSON file's contents, by what a page can show."""
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
+    widgets: list[str] = []
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -41,10 +37,10 @@ def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Contai
                 alt = output["metadata"]["image/png"]["alt"]
                 # myst-nb reads the alt text of a cell's picture only from this key.
                 cell["metadata"].setdefault("mystnb", {})["image"] = {"alt": alt}
-            explorer = EXPLORER.search("".join(cell["source"]))
             plain = "".join(data.get("text/plain", ""))
-            if WIDGET in data and explorer and explorer[1] in framed:
-                output["data"] = {"text/html": frames_html(explorer[1])}
+            if live := output.get("metadata", {}).get(KEY):
+                widgets.append(live["widget"])
+                output["data"] = {"text/html": element(live, still(output))}
             elif plain.startswith("Your prediction. "):
                 output["data"] = {"text/html": said("prediction", plain)}
             elif plain.startswith("Not answered yet"):
@@ -53,6 +49,24 @@ def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Contai
                 data.pop(WIDGET, None)
         # The remaining widgets are progress bars.
         cell["outputs"] = [o for o in cell["outputs"] if WIDGET not in o.get("data", {})]
+    if widgets:
+        last = {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/html": scripts(widgets)},
+        }
+        shown = [cell for cell in notebook["cells"] if cell.get("outputs")]
+        shown[-1]["outputs"].append(last)
+
+
+def still(output: Mapping[str, Any]) -> str:
+    """Return the HTML of a widget's picture, or of its text if it has no picture."""
+    data = output["data"]
+    if "image/png" not in data:
+        return f"<p>{escape(''.join(data['text/plain']))}</p>"
+    alt = escape(output["metadata"]["image/png"]["alt"])
+    source = "".join(data["image/png"].split())
+    return f'<img class="dark-light" alt="{alt}" src="data:image/png;base64,{source}">'
 
 
 def said(kind: str, text: str) -> str:
@@ -63,12 +77,11 @@ def said(kind: str, text: str) -> str:
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension, which changes every notebook when it is read."""
-    from frames import FRAMES, frames_html
 
     def read(app: Any, docname: str, source: list[str]) -> None:
         if str(app.env.doc2path(docname)).endswith(".ipynb"):
             notebook = json.loads(source[0])
-            static(notebook, frames_html, FRAMES)
+            static(notebook)
             source[0] = json.dumps(notebook)
 
     app.connect("source-read", read)
