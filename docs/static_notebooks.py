@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -15,11 +16,13 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 ABOUT = """
 
 :::{note}
-This page shows what the notebook computed. To run it, to predict before the answer shows and to
-move the controls, open the course with `make lab`.
+This page shows what the notebook computed; your predictions stay in this browser. To run the
+notebook, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""
+ANSWER = re.compile(r"Answer: (.+)\.$", re.MULTILINE)
+"""Matches the answer to a prediction in what a cell prints."""
 Notebook = dict[str, Any]
 
 
@@ -28,6 +31,7 @@ def static(notebook: Notebook) -> None:
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
     widgets: list[str] = []
+    add_answers(notebook)
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -41,10 +45,8 @@ def static(notebook: Notebook) -> None:
             if live := output.get("metadata", {}).get(KEY):
                 widgets.append(live["widget"])
                 output["data"] = {"text/html": element(live, still(output))}
-            elif plain.startswith("Your prediction. "):
-                output["data"] = {"text/html": said("prediction", plain)}
             elif plain.startswith("Not answered yet"):
-                output["data"] = {"text/html": said("exercise", " ".join(plain.split()))}
+                output["data"] = {"text/html": exercise(" ".join(plain.split()))}
             elif "image/png" in data:
                 data.pop(WIDGET, None)
         # The remaining widgets are progress bars.
@@ -69,10 +71,30 @@ def still(output: Mapping[str, Any]) -> str:
     return f'<img class="dark-light" alt="{alt}" src="data:image/png;base64,{source}">'
 
 
-def said(kind: str, text: str) -> str:
-    """Return the HTML of a prediction or an exercise, with a note on how to answer it."""
+def exercise(text: str) -> str:
+    """Return the HTML of an exercise, with a note on how to answer it."""
     note = "<span>To answer, open the course: <code>make lab</code>.</span>"
-    return f'<p class="{kind}">{escape(text)} {note}</p>'
+    return f'<p class="exercise">{escape(text)} {note}</p>'
+
+
+def add_answers(notebook: Notebook) -> None:
+    """Add the printed answers to the states of the questions, and tag the cells of both.
+
+    By the tags, the page's script finds what it hides until the reader has answered.
+    """
+    state: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            shown = output.get("metadata", {}).get(KEY, {}).get("state", {})
+            answer = ANSWER.search("".join(output.get("text", "")))
+            if "asked" in shown:
+                state = shown
+                cell["metadata"].setdefault("tags", []).append("prediction")
+            elif state and answer:
+                is_choice = "options" in state["asked"]
+                state["answer"] = answer[1] if is_choice else float(answer[1].split()[0])
+                cell["metadata"].setdefault("tags", []).append("answer")
+                state = {}
 
 
 def setup(app: Any) -> dict[str, bool]:

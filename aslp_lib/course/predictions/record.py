@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -57,18 +56,16 @@ def add(question: str, made: Made, path: Path = FILE) -> str:
             first = record.setdefault(question, made)
             if first is made:
                 content = {asked: asdict(each) for asked, each in record.items()}
-                files.write(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+                files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
     except (OSError, RuntimeError) as error:
         return f"It is not recorded: {error}."
     return note if first == made else "Your first prediction remains recorded."
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path) -> AbstractContextManager[None]:
     """Hold the file's lock, so that two notebooks do not overwrite each other's predictions."""
     busy = f"another notebook has held {path} for 10 seconds; expected less. Run the cell again"
-    with files.locked(path.with_name(".aslp-predictions.lock"), busy, patience=10):
-        yield
+    return files.locked(path.with_name(".aslp-predictions.lock"), busy, patience=10)
 
 
 def _read(path: Path) -> tuple[dict[str, Made], str]:
@@ -77,9 +74,8 @@ def _read(path: Path) -> tuple[dict[str, Made], str]:
         for question, values in json_object(files.read(path)).items():
             require_type(question, values, dict, "an object")
             check_types(Made, values)
-            record[question] = Made(**values)
-            confidence = record[question].confidence
-            require("confidence", confidence, 0 <= confidence <= 100, "0 to 100")
+            record[question] = made = Made(**values)
+            require("confidence", made.confidence, 0 <= made.confidence <= 100, "0 to 100")
     except FileNotFoundError:
         return {}, ""
     except (TypeError, ValueError) as error:

@@ -11,6 +11,8 @@
  */
 
 const PREFIX = "aslp-prediction: ";
+const NAMES = ["Least confident", "In the middle", "Most confident"];
+const FEWEST = 9; // predictions from which on there are bins
 const Z = 1.959963984540054; // the 97.5 % quantile of the standard normal distribution
 
 /** Judge a prediction as `against` does in Python. */
@@ -165,12 +167,12 @@ function summary(/** @type {Rows} */ rows) {
   return { count, confidence: rows.reduce((sum, row) => sum + row[1], 0) / count, right: (100 * right) / count, low, high };
 }
 
-/** Sort by confidence, and divide into three bins whose sizes differ by at most one. */
+/** Sort by confidence, and summarise three bins whose sizes differ by at most one. */
 function bins(/** @type {Rows} */ rows) {
   const order = (/** @type {any} */ a, /** @type {any} */ b) => (a < b ? -1 : Number(a > b));
   const ordered = [...rows].sort((a, b) => a[1] - b[1] || order(a[0], b[0]));
   const ends = [0, 1, 2, 3].map((k) => Math.ceil((rows.length * k) / 3));
-  return [0, 1, 2].map((k) => ordered.slice(ends[k], ends[k + 1])).filter((part) => part.length).map(summary);
+  return [0, 1, 2].map((k) => summary(ordered.slice(ends[k], ends[k + 1])));
 }
 
 /** Describe the diagram in the words of reliability.py. */
@@ -180,25 +182,32 @@ function describe(/** @type {Rows} */ rows) {
       "No predictions yet. Answer the questions of the course with a confidence, and return here: you will see whether " +
         "your confidence matches the share of your predictions that are right.",
     ];
-  const all = summary(rows), parts = bins(rows), last = parts[parts.length - 1].count;
+  const write = (/** @type {string} */ name, /** @type {ReturnType<typeof summary>} */ { count, ...shares }) => {
+    const [confidence, right, low, high] = Object.values(shares).map(Math.round);
+    return `${name} (${count}): mean confidence ${confidence} %, right ${right} % (${low} to ${high} %).`;
+  };
+  const half = (/** @type {number} */ n) => {
+    const [low, high] = wilson(Math.floor(n / 2), n);
+    return Math.round((high - low) / 2);
+  };
+  const all = summary(rows);
   const brier = rows.reduce((sum, row) => sum + (row[1] - 100 * Number(row[2])) ** 2, 0) / 1e4 / rows.length;
   const verdict =
     all.confidence > all.high ? "below your mean confidence: you are overconfident"
     : all.confidence < all.low ? "above your mean confidence: you are underconfident"
     : "around your mean confidence: the difference may be chance";
-  const half = (/** @type {number} */ n) => Math.round(wilson(n / 2, n)[1] - 50);
-  const interval = (/** @type {{low: number, high: number}} */ { low, high }) => `${Math.round(low)} to ${Math.round(high)} %`;
+  const lines = [
+    `${write("All", all)} Brier score ${(Math.round(100 * brier) / 100).toFixed(2)}; always saying 50 % has 0.25.`,
+    `In brackets, Wilson's 95 % interval of the share right. For all together, it is ${verdict}.`,
+  ];
+  if (rows.length < FEWEST) return [...lines, `From ${FEWEST} predictions on, they are drawn in three bins.`];
+  const parts = bins(rows), { count } = parts[2];
   return [
-    `Predictions: ${all.count}. Mean confidence ${Math.round(all.confidence)} %, right ${Math.round(all.right)} %, ` +
-      `Brier score ${brier.toFixed(2)} (0.25 if you always say 50 %).`,
-    `The 95 % interval (Wilson) of the share right, ${interval(all)}, lies ${verdict}.`,
-    ...parts.map(
-      (part) =>
-        `${part.count} with mean confidence ${Math.round(part.confidence)} %: right ${Math.round(part.right)} %, interval ${interval(part)}.`,
-    ),
-    `With ${last} predictions in a bin, the interval is about ±${half(last)} points wide, and for all ${all.count} about ` +
-      `±${half(all.count)}. So 20 to 40 predictions (±20 to ±15) can show that you are overconfident by 20 points on the ` +
-      "whole. They cannot show at which confidence, nor an error of 10 points.",
+    ...lines,
+    ...parts.map((part, k) => write(NAMES[k], part)),
+    `With ${count} predictions in a bin, the interval reaches about ${half(count)} points to either side, for all ` +
+      `${all.count} together ${half(all.count)}. So 20 to 40 predictions (20 to 15 points) can show that you are ` +
+      "overconfident by 20 points on the whole, but neither at which confidence, nor an error of 10 points.",
   ];
 }
 
@@ -209,19 +218,20 @@ function draw(/** @type {Context} */ { model, el }) {
   const rows = /** @type {Rows} */ (model.page ? kept() : model.get("rows")), lines = describe(rows);
   begin(el);
   el.replaceChildren(...[...lines, model.get("note")].filter(Boolean).map((line) => html("p", { textContent: line })));
-  if (!rows.length) return;
-  const ticks = [0, 25, 50, 75, 100];
-  const axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
-  const figure = plot({ title: "Your reliability diagram", ...axes, legend: [["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]] });
-  figure.describe(lines.slice(2, -1).join(" "));
-  figure.line([[0, 0], [100, 100]], "grey dashed");
-  for (const { confidence, right, low, high } of bins(rows)) {
-    const look = confidence > right ? "over" : "under";
-    figure.line([[confidence, low], [confidence, high]], look);
-    figure.dot(confidence, right, look);
+  if (rows.length >= FEWEST) {
+    const ticks = [0, 25, 50, 75, 100];
+    const axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
+    const figure = plot({ title: "Your reliability diagram", ...axes, legend: [["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]] });
+    figure.describe(lines.slice(2, -1).join(" "));
+    figure.line([[0, 0], [100, 100]], "grey dashed");
+    for (const { confidence, right, low, high } of bins(rows)) {
+      const look = confidence > right ? "over" : "under";
+      figure.line([[confidence, low], [confidence, high]], look);
+      figure.dot(confidence, right, look);
+    }
+    el.prepend(figure.node);
   }
-  el.prepend(figure.node);
-  if (!model.page) return;
+  if (!model.page || !rows.length) return;
   const forget = html("button", { type: "button", textContent: "Forget all my predictions" });
   forget.addEventListener("click", () => {
     questions().forEach((question) => localStorage.removeItem(PREFIX + question));

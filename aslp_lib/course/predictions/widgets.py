@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import traitlets
@@ -26,35 +26,31 @@ class Prediction(Live):
     said = traitlets.Any(None).tag(sync=True)
     confidence = traitlets.Any(None).tag(sync=True)
     answer = traitlets.Any(None).tag(sync=True)
-    _results = "wrong", "right"
+    _results: tuple[str, str]
+    _written: Callable[[Any], str]
+    _is_right: Callable[[], bool]
 
-    def _outcome(self, answer: Any, written: str, said: str, error: str, claim: str) -> str:
-        """Show the answer, record the prediction, and say how it went.
+    def _outcome(self, answer: Any, error: str = "", claim: str = "") -> str:
+        """Show the answer, record the prediction, and say how it compares.
 
         Args:
-            answer: the answer as it is shown.
-            written: the answer as text.
-            said: the prediction as text.
-            error: how far the prediction is from the answer, as text that follows it.
-            claim: what the confidence is about, as text that follows it.
+            answer: the answer, rounded as it is shown.
+            error: how far the prediction is from the answer, as text.
+            claim: what the confidence is about, as text.
         """
         self.answer = answer
+        text = f"Answer: {self._written(answer)}."
         if self.said is None:
-            return f"Answer: {written}."
+            return text
+        said = self._written(self.said)
         if self.confidence is None:
-            said = "so" if self.said == answer else f"{said}{error}"
-            return f"Answer: {written}. You said {said}. Without a confidence, it does not count."
+            said = "so" if self.said == answer else said + error
+            return f"{text} You said {said}. Without a confidence, it does not count."
         right = self._is_right()
         made = record.Made(self.said, answer, self.confidence, right)
         note = record.add(self.asked["question"], made)
-        result = self._results[right]
-        return (
-            f"Answer: {written}. You said {said} and were {self.confidence:g} % confident{claim}: "
-            f"{result}. {note}"
-        ).rstrip()
-
-    def _is_right(self) -> bool:
-        return bool(self.said == self.answer)
+        sure = f"were {self.confidence:g} % confident{claim}"
+        return f"{text} You said {said} and {sure}: {self._results[right]}. {note}".rstrip()
 
 
 class Number(Prediction):
@@ -86,25 +82,22 @@ class Number(Prediction):
         *,
         within: float,
     ) -> None:
-        size = high - low
-        if not low < high or not 0 < step <= size or not 0 < within <= size:
+        if not low < high or not 0 < step <= high - low or not 0 < within <= high - low:
             raise ValueError(
                 f"low is {low}, high {high}, step {step} and within {within}; expected low < high, "
                 "0 < step <= high - low and 0 < within <= high - low"
             )
-        asked = dict(low=low, high=high, step=step, unit=unit, within=within)
+        asked = {"low": low, "high": high, "step": step, "unit": unit, "within": within}
         super().__init__(asked={"question": question, **asked})
-        self._unit = f" {unit}" if unit else ""
         self._digits = max(0, len(f"{step:.6f}".rstrip("0").split(".")[1]))
 
     @property
     def text(self) -> str:
         """The question and the range of its answer."""
-        limits = f"{self.asked['low']:g} to {self.asked['high']:g}{self._unit}"
-        within = f"±{self.asked['within']:g}"
+        question, low, high, _, unit, within = self.asked.values()
         return (
-            f"Your prediction. {self.asked['question']} ({limits}; how likely is it that your "
-            f"number is within {within}?)"
+            f"Your prediction. {question} ({low:g} to {high:g}{unit and f' {unit}'}; how likely is "
+            f"it that your number is within ±{within:g}?)"
         )
 
     def against(self, answer: float) -> str:
@@ -112,15 +105,14 @@ class Number(Prediction):
         value = round(float(answer), self._digits)
         error = 0.0 if self.said is None else round(self.said - value, self._digits)
         size = f": {abs(error):.{self._digits}f} too {'high' if error > 0 else 'low'}"
-        said = "" if self.said is None else self._written(self.said)
-        claim = f" of being within ±{self.asked['within']:g}"
-        return self._outcome(value, self._written(value), said, size, claim)
+        return self._outcome(value, size, f" of being within ±{self.asked['within']:g}")
 
     def _is_right(self) -> bool:
         return bool(round(abs(self.said - self.answer), 9) <= self.asked["within"])
 
     def _written(self, value: float) -> str:
-        return f"{value:z.{self._digits}f}{self._unit}"
+        unit = self.asked["unit"]
+        return f"{value:z.{self._digits}f}{unit and f' {unit}'}"
 
 
 class Choice(Prediction):
@@ -130,19 +122,22 @@ class Choice(Prediction):
         ValueError: there are fewer than two options, or two are equal.
     """
 
+    _results = "wrong", "right"
+
     def __init__(self, question: str, options: Sequence[str]) -> None:
         if len(set(options)) < 2 or len(set(options)) < len(options):
             raise ValueError(f"options are {list(options)}; expected two or more, all different")
         lowest = math.ceil(100 / len(options))  # whoever has no idea picks any of them
-        super().__init__(asked=dict(question=question, options=list(options), lowest=lowest))
+        asked = {"question": question, "options": list(options), "lowest": lowest}
+        super().__init__(asked=asked)
 
     @property
     def text(self) -> str:
         """The question and its options."""
-        options = " / ".join(self.asked["options"])
+        question, options, lowest = self.asked.values()
         return (
-            f"Your prediction. {self.asked['question']} ({options}; how confident are you, from "
-            f"{self.asked['lowest']} to 100 %?)"
+            f"Your prediction. {question} ({' / '.join(options)}; how confident are you, from "
+            f"{lowest} to 100 %?)"
         )
 
     def against(self, answer: str) -> str:
@@ -154,7 +149,13 @@ class Choice(Prediction):
         options = self.asked["options"]
         if answer not in options:
             raise ValueError(f"answer is {answer!r}; expected one of {', '.join(options)}")
-        return self._outcome(answer, answer, str(self.said), "", "")
+        return self._outcome(answer)
+
+    def _is_right(self) -> bool:
+        return bool(self.said == self.answer)
+
+    def _written(self, value: str) -> str:
+        return value
 
 
 class Diagram(Live):
@@ -166,14 +167,15 @@ class Diagram(Live):
         note: what happened to the file of predictions.
     """
 
-    rows = traitlets.List().tag(sync=True)
+    rows: Any = traitlets.List().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
 
     @property
     def text(self) -> str:
         """The diagram in words."""
-        lines = reliability.words(self.rows)
-        return "\n".join(["Your reliability diagram.", *lines, *filter(None, [self.note])])
+        return "\n".join(
+            ["Your reliability diagram.", *reliability.words(self.rows), self.note]
+        ).strip()
 
 
 def diagram() -> Diagram:
