@@ -101,9 +101,9 @@ function ask(/** @type {Context} */ { model, el }) {
   const legend = `Your prediction. ${question}`;
   const answer = options
     ? choice({ label: legend, options: options.map((option) => [option, option]) }, set("said"))
-    : box(`Your number, from ${low} to ${high}${unit && ` ${unit}`}`, { min: low, max: high, step }, set("said"));
-  const about = options ? "How confident are you" : `How likely is it that your number is within ±${within}`;
-  const confidence = box(`${about}, from ${lowest} to 100 %?`, { min: lowest, max: 100, step: 1 }, set("confidence"));
+    : box(`Your number (${low} to ${high}${unit && ` ${unit}`})`, { min: low, max: high, step }, set("said"));
+  const about = options ? "How confident are you" : `How likely is it that the answer is within ±${within} of your number`;
+  const confidence = box(`${about}? (${lowest} to 100 %)`, { min: lowest, max: 100, step: 1 }, set("confidence"));
   const words = status(1), button = html("button", { type: "button" });
   const form = options ? answer.node : html("fieldset", {}, html("legend", { textContent: legend }), answer.node);
   begin(el);

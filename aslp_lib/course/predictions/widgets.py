@@ -97,7 +97,7 @@ class Number(Prediction):
         question, low, high, _, unit, within = self.asked.values()
         return (
             f"Your prediction. {question} ({low:g} to {high:g}{unit and f' {unit}'}; how likely is "
-            f"it that your number is within ±{within:g}?)"
+            f"it that the answer is within ±{within:g} of your number?)"
         )
 
     def against(self, answer: float) -> str:
