@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha, Dynamics
 from aslp_lib.aslp.perturbation import Technique
-from aslp_lib.course import figures
 from aslp_lib.course.explorers.base import Explorer, choice, describe_gap, slider
-from aslp_lib.course.models.simulation import Population, Trace, simulate
+from aslp_lib.course.lessons.adaptive_alpha.figures import feedback_loop
+from aslp_lib.course.simulation import Population, Trace, simulate
 
 POPULATION = Population(images=200)
 EPOCHS = 60
@@ -61,7 +61,7 @@ def _trace(rule: str, dynamics: Dynamics, step: float, weight: float, beta: floa
 
 
 def _picture(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> Figure:
-    return figures.feedback_loop(_trace(rule, dynamics, step, weight, beta), RULES[rule])
+    return feedback_loop(_trace(rule, dynamics, step, weight, beta), RULES[rule])
 
 
 def _readout(rule: str, dynamics: Dynamics, step: float, weight: float, beta: float) -> str:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import expected_confidence, minimiser
 from aslp_lib.course.explorers.base import Explorer, slider
-from aslp_lib.course.figures.loss import expected_loss
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
 
 POINTS = np.linspace(0.001, 0.999, 400)

@@ -1,0 +1,3 @@
+"""What perturbed labels say."""
+
+from aslp_lib.course.lessons.label_perturbation import figures

@@ -1,0 +1,3 @@
+"""What ASLP adds to a training loop."""
+
+from aslp_lib.course.lessons.training.live_training import train_in_view
