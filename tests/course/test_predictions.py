@@ -190,7 +190,9 @@ def test_two_notebooks_at_once_lose_nothing(folder):
     )
     both = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("first", "second")]
     assert [process.wait(100) for process in both] == [0, 0]
-    assert sorted(record.read()[0]) == sorted(f"{a} {n}" for a in ("first", "second") for n in range(30))
+    assert sorted(record.read()[0]) == sorted(
+        f"{a} {n}" for a in ("first", "second") for n in range(30)
+    )
     assert [path.name for path in folder.iterdir() if path.suffix == ".json"] == [record.FILE.name]
 
 
