@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from nbformat import write
+from nbformat import NotebookNode, write
 from nbformat.v4 import new_code_cell, new_notebook
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -116,8 +116,9 @@ def run_in_lab(lab):
 
     address, folder = lab
 
-    def run(page, *cells: str, name: str = "notebook"):
-        notebook = new_notebook(cells=[*map(new_code_cell, cells)], metadata={"kernelspec": KERNEL})
+    def run(page, *cells: str | NotebookNode, name: str = "notebook"):
+        made = [new_code_cell(each) if isinstance(each, str) else each for each in cells]
+        notebook = new_notebook(cells=made, metadata={"kernelspec": KERNEL})
         write(notebook, folder / f"{name}.ipynb")
         page.goto(address.format(f"{name}.ipynb"))
         slow = {"timeout": 60_000}  # a kernel beside other work is slow, not broken

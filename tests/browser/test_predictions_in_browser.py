@@ -1,0 +1,114 @@
+"""Predictions in Chromium: their JavaScript against Python, and in JupyterLab with a kernel.
+
+Skipped where there is no Chromium or no playwright. On pages: test_book_in_browser.py.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+from nbformat.v4 import new_markdown_cell
+
+from aslp_lib.course.live import script
+from aslp_lib.course.predictions import Choice, Number, reliability
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]  # one JupyterLab serves all
+
+
+@pytest.fixture
+def in_javascript(browser):
+    """Function that calls a function of the widgets' script for each of several arguments."""
+    text = script("aslp_lib.course.predictions.widgets").replace("export default { render };", "")
+    page = browser.new_page()
+    yield lambda name, values: page.evaluate(f"(v) => {{ {text}; return v.map({name}); }}", values)
+    page.close()
+
+
+def test_javascript_describes_diagrams_as_python_does(in_javascript):
+    rng = random.Random(0)
+    examples: list = [[]]
+    for size in [*range(1, 70), *[13] * 200]:
+        rows = [[f"{n} é?", rng.choice(range(0, 101, 5)), rng.random() < 0.6] for n in range(size)]
+        rng.shuffle(rows)
+        examples.append(rows)
+    assert in_javascript("describe", examples) == [reliability.words(rows) for rows in examples]
+
+
+def test_javascript_compares_predictions_as_python_does(in_javascript, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng, states, told = random.Random(0), [], []
+    for n in range(400):
+        if n % 4 == 0:
+            guess, options = Choice(f"{n}?", "abc"), list("abc")
+            said, answer = rng.choice(options), rng.choice(options)
+        else:
+            step = rng.choice([1, 5, 0.05, 0.25, 0.1, 0.001])
+            guess = Number(f"{n}?", -20, 20, step, rng.choice(["", "%"]), within=2 * step)
+            answer = step * rng.randint(-4, 4)
+            said = round(answer + step * rng.randint(-3, 3), 4)
+        guess.said = rng.choice([None, said, said])
+        guess.confidence = rng.choice([None, 0, 50, 100])
+        told.append(guess.against(answer))
+        states.append(json.loads(json.dumps(guess.state)))
+    assert in_javascript("outcome", states) == told
+    assert len(set(told)) > 200
+
+
+FOLDED = "<details>\n<summary>Explanation</summary>\n\n$1 + 1$, because.\n\n</details>"
+
+
+def test_a_prediction_in_jupyterlab_by_keyboard(watched, run_in_lab, lab, serious):
+    page, expect = watched(viewport={"width": 1280, "height": 1000}), sync_api.expect
+    folder = lab[1]
+    notebook = run_in_lab(
+        page,
+        "from aslp_lib.course.predictions import Choice, Number, diagram\n"
+        "first = Number('How many?', 0, 100, within=10)\nfirst",
+        "if first.said is not None: print(first.against(44))",
+        new_markdown_cell(FOLDED),
+        "second = Choice('Which?', ('BCE', 'ASLP'))\nsecond",
+        "if second.said is not None: print(second.against('ASLP'))",
+        new_markdown_cell(FOLDED),
+        "diagram()",
+    )
+    places, folds = notebook.locator(".prediction"), notebook.locator("details")
+    expect(places).to_have_count(2, timeout=30_000)
+    assert folds.evaluate_all("all => all.map(each => each.open)") == [False, False]
+
+    def run(cell: int) -> None:
+        notebook.locator(".jp-CodeCell").nth(cell).locator(".cm-content").click()
+        page.keyboard.press("Shift+Enter")
+
+    box = places.nth(0).get_by_label("Your number (0 to 100)")
+    box.focus()
+    page.keyboard.type("50")
+    page.keyboard.press("ArrowUp")  # JupyterLab would move to another cell
+    expect(places.nth(0).get_by_role("status")).to_have_text(
+        "Add a confidence, and your prediction counts."
+    )
+    page.keyboard.press("Tab")
+    page.keyboard.type("80")
+    run(1)
+    words = "Answer: 44. You said 51 and were 80 % confident of being within ±10: inside."
+    expect(places.nth(0).get_by_role("status")).to_have_text(words, timeout=30_000)
+    expect(notebook.locator(".jp-OutputArea-output", has_text=words).last).to_be_visible()
+    expect(box).to_be_disabled()
+    assert folds.evaluate_all("all => all.map(each => each.open)") == [True, False]
+    recorded = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))
+    assert recorded == {"How many?": {"said": 51, "answer": 44, "confidence": 80, "right": True}}
+
+    places.nth(1).get_by_label("BCE").focus()
+    page.keyboard.press("ArrowRight")  # from the first option to the second
+    expect(places.nth(1).get_by_label("ASLP")).to_be_checked()
+    page.keyboard.press("Tab")
+    page.keyboard.type("60")
+    run(3)
+    words = "Answer: ASLP. You said ASLP and were 60 % confident: right."
+    expect(places.nth(1).get_by_role("status")).to_have_text(words, timeout=30_000)
+    assert folds.evaluate_all("all => all.map(each => each.open)") == [True, True]
+    run(4)
+    expect(notebook.locator(".live").last).to_contain_text("All (2): mean confidence 70 %")
+    assert serious(page, context=".prediction") == []
