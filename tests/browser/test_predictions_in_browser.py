@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import random
 
+import numpy as np
 import pytest
 from nbformat.v4 import new_markdown_cell
+from scipy.stats import binomtest
 
 from aslp_lib.course.live import script
 from aslp_lib.course.predictions import Choice, Number, reliability
@@ -27,14 +29,51 @@ def in_javascript(browser):
     page.close()
 
 
-def test_javascript_describes_diagrams_as_python_does(in_javascript):
-    rng = random.Random(0)
-    examples: list = [[]]
-    for size in [*range(1, 70), *[13] * 200]:
-        rows = [[f"{n} é?", rng.choice(range(0, 101, 5)), rng.random() < 0.6] for n in range(size)]
-        rng.shuffle(rows)
-        examples.append(rows)
-    assert in_javascript("describe", examples) == [reliability.words(rows) for rows in examples]
+def drawn(seed: int, size: int) -> list:
+    rng = random.Random(seed)
+    rows = [[f"{n:02} é?", rng.choice(range(0, 101, 5)), rng.random() < 0.6] for n in range(size)]
+    return rng.sample(rows, size)
+
+
+EXAMPLES = [drawn(seed, size) for seed, size in enumerate([*range(70), *[13] * 200])]
+
+
+def test_javascript_describes_all_predictions_as_python_does(in_javascript):
+    expected = [reliability.words(rows) for rows in EXAMPLES]
+    assert [words[:2] for words in in_javascript("describe", EXAMPLES)] == expected
+
+
+def test_the_bins_are_those_of_numpy_and_scipy(in_javascript):
+    """Sorted by confidence, then question; three bins that differ by at most one prediction."""
+    examples = [rows for rows in EXAMPLES if len(rows) >= 9]
+    for rows, parts in zip(examples, in_javascript("bins", examples), strict=True):
+        ordered = sorted(rows, key=lambda row: (row[1], row[0]))
+        for rest, part in zip(np.array_split(np.arange(len(rows)), 3), parts, strict=True):
+            confidence, right = np.transpose([ordered[n][1:] for n in rest])
+            interval = binomtest(int(right.sum()), len(rest)).proportion_ci(method="wilson")
+            expected = [len(rest), confidence.mean(), 100 * right.mean(), *100 * np.array(interval)]
+            found = [part[name] for name in ("count", "confidence", "right", "low", "high")]
+            assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_diagram_by_hand(in_javascript):
+    """Ten predictions: 30, 40, 50, 50 (one right), 60, 70, 80 (two), 90, 90, 100 (three right).
+
+    At 13 of 26, Wilson's interval reaches 1.96 sqrt(1/4/26 + 3.84/4/26^2) / (1 + 3.84/26) = 0.179.
+    """
+    stated = [30, 40, 50, 50, 60, 70, 80, 90, 90, 100]
+    rows = [[f"{n}?", stated[n], n in (1, 4, 5, 7, 8, 9)] for n in range(10)]
+    words, none, many = in_javascript(
+        "describe", [rows, [], [[f"{n}", 70, n < 13] for n in range(26)]]
+    )
+    assert words[0].startswith("All (10): mean confidence 66 %, right 60 % (31 to 83 %).")
+    assert words[2].startswith("Least confident (4): mean confidence 43 %, right 25 % (")
+    assert words[3].startswith("In the middle (3): mean confidence 70 %, right 67 % (")
+    assert words[4].startswith("Most confident (3): mean confidence 93 %, right 100 % (")
+    assert none == reliability.words([])
+    assert "With 8 predictions in a bin, the interval reaches about 28 points" in many[-1]
+    assert "for all 26 together 18." in many[-1]
+    assert in_javascript("describe", [rows[:8]])[0][-1].startswith("From 9 predictions on")
 
 
 def test_javascript_compares_predictions_as_python_does(in_javascript, tmp_path, monkeypatch):

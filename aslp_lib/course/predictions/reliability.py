@@ -1,87 +1,48 @@
-"""The learner's own reliability diagram: is a confidence of 70 % right on 70 % of the questions?"""
+"""The learner's reliability in words: are predictions with 70 % confidence right in 70 %?
+
+The diagram itself, with its bins, is computed and drawn by `widgets.js`, on pages without a kernel,
+too.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from scipy.stats import binomtest
 
 Row = tuple[str, float, bool]
 """Question, confidence in %, and whether the prediction was right."""
-FEWEST = 9
-"""Number of predictions from which on there are bins, with three or more in each."""
-NAMES = "Least confident", "In the middle", "Most confident"
 NONE_YET = (
     "No predictions yet. Answer the questions of the course with a confidence, and return here: "
     "you will see whether your confidence matches the share of your predictions that are right."
 )
 
 
-def wilson(right: int, count: int) -> tuple[float, float]:
-    """Compute the Wilson 95 % interval of a share (Wilson, 1927), in %.
-
-    >>> [round(end) for end in wilson(10, 13)]
-    [50, 92]
-    """
-    low, high = binomtest(right, count).proportion_ci(method="wilson")
-    return 100 * float(low), 100 * float(high)
-
-
-def summary(rows: Sequence[Row]) -> tuple[int, float, float, float, float]:
-    """Return the number of predictions, mean confidence, share right and its interval, in %."""
-    right = sum(row[2] for row in rows)
-    mean = sum(row[1] for row in rows) / len(rows)
-    return len(rows), mean, 100 * right / len(rows), *wilson(right, len(rows))
-
-
-def bins(rows: Sequence[Row]) -> list[tuple[int, float, float, float, float]]:
-    """Sort by confidence, and summarise three bins whose sizes differ by at most one."""
-    ordered = sorted(rows, key=lambda row: (row[1], row[0]))
-    ends = [math.ceil(len(rows) * k / 3) for k in range(4)]
-    return [summary(ordered[start:end]) for start, end in pairwise(ends)]
-
-
 def words(rows: Sequence[Row]) -> list[str]:
-    """Describe the diagram: all predictions together, each bin, and what so few can show."""
+    """Describe all predictions together: mean confidence, share right with interval, Brier score.
+
+    The interval is Wilson's 95 % interval (Wilson, 1927).
+
+    >>> words([("How many?", 80, True), ("Which?", 60, False)])[0]
+    'All (2): mean confidence 70 %, right 50 % (9 to 91 %). Brier score 0.20; always saying 50 % \
+has 0.25.'
+    """
     if not rows:
         return [NONE_YET]
-    every = summary(rows)
-    _, confidence, _, low, high = every
-    brier = sum((row[1] - 100 * row[2]) ** 2 for row in rows) / 1e4 / len(rows)
-    verdict = "is around your mean confidence: the difference may be chance"
+    count, right = len(rows), sum(row[2] for row in rows)
+    confidence = sum(row[1] for row in rows) / count
+    brier = sum((row[1] - 100 * row[2]) ** 2 for row in rows) / 1e4 / count
+    low, high = (100 * end for end in binomtest(right, count).proportion_ci(method="wilson"))
+    verdict = "around your mean confidence: the difference may be chance"
     if confidence > high:
-        verdict = "is below your mean confidence: you are overconfident"
+        verdict = "below your mean confidence: you are overconfident"
     elif confidence < low:
-        verdict = "is above your mean confidence: you are underconfident"
-    brier_text = f"{_rounded(100 * brier) / 100:.2f}"
-    lines = [
-        f"{_written('All', every)} Brier score {brier_text}; always saying 50 % has 0.25.",
-        f"In brackets, Wilson's 95 % interval of the share right. For all together, it {verdict}.",
-    ]
-    if len(rows) < FEWEST:
-        return [*lines, f"From {FEWEST} predictions on, they are drawn in three bins."]
-    parts = bins(rows)
-    ends = [wilson(n // 2, n) for n in (parts[-1][0], len(rows))]
-    wide, narrow = (_rounded((high - low) / 2) for low, high in ends)
+        verdict = "above your mean confidence: you are underconfident"
+    # JavaScript rounds halves upward.
+    shown = [math.floor(share + 0.5) for share in (confidence, 100 * right / count, low, high)]
     return [
-        *lines,
-        *map(_written, NAMES, parts),
-        f"With {parts[-1][0]} predictions in a bin, the interval reaches about {wide} points to "
-        f"either side, for all {len(rows)} together {narrow}. So 20 to 40 predictions (20 to 15 "
-        "points) can show that you are overconfident by 20 points on the whole, but neither at "
-        "which confidence, nor an error of 10 points.",
+        "All ({}): mean confidence {} %, right {} % ({} to {} %). ".format(count, *shown)
+        + f"Brier score {math.floor(100 * brier + 0.5) / 100:.2f}; always saying 50 % has 0.25.",
+        f"In brackets, Wilson's 95 % interval of the share right. For all, it is {verdict}.",
     ]
-
-
-def _written(name: str, part: tuple[int, float, float, float, float]) -> str:
-    confidence, right, low, high = map(_rounded, part[1:])
-    return (
-        f"{name} ({part[0]}): mean confidence {confidence} %, right {right} % ({low} to {high} %)."
-    )
-
-
-def _rounded(value: float) -> int:
-    """Round as JavaScript does: halves upward."""
-    return math.floor(value + 0.5)

@@ -41,21 +41,17 @@ function recall(/** @type {string} */ question) {
     const kept = JSON.parse(localStorage.getItem(PREFIX + question) ?? "null");
     const { said, confidence, right } = kept, valid = ["number", "string"].includes(typeof said);
     return valid && confidence >= 0 && confidence <= 100 && typeof right === "boolean" ? kept : null;
-  } catch {
-    return null; // the storage is not available, or holds something else
-  }
+  } catch { return null; } // the storage is not available, or holds something else
 }
 
 /** Names of the questions that the browser keeps. @returns {string[]} */
 function questions() {
   try {
     return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX)).map((key) => key.slice(PREFIX.length));
-  } catch {
-    return [];
-  }
+  } catch { return []; }
 }
 
-/** Find what gives the answer away on a page: all from the question to the end of the explanation. */
+/** Find what gives the answer away on a page: all to the last fold, or to the answer without one. */
 function spoilers(/** @type {HTMLElement} */ el) {
   const parts = [];
   let end = 0;
@@ -63,24 +59,23 @@ function spoilers(/** @type {HTMLElement} */ el) {
     if (next.matches("section, .tag_prediction")) break;
     parts.push(next);
     if (next.matches(".tag_answer")) end = parts.length;
-    if (end && next.matches("details")) return parts;
+    if (end && next.matches("details")) end = parts.length;
   }
-  return parts.slice(0, end); // without an explanation, to the answer
+  return parts.slice(0, end);
 }
 
-/** Open the explanation, which is the next fold before another question. */
+/** Open the folds of the explanation, which end at the next question or heading. */
 function explain(/** @type {HTMLElement} */ el) {
-  const next = [...document.querySelectorAll("details, .prediction, .tag_prediction")].find(
-    (each) => el.compareDocumentPosition(each) === Node.DOCUMENT_POSITION_FOLLOWING,
-  );
-  if (next instanceof HTMLDetailsElement) next.open = true;
+  for (const each of document.querySelectorAll("details, .prediction, .tag_prediction, h1, h2, h3, h4")) {
+    if (el.compareDocumentPosition(each) !== Node.DOCUMENT_POSITION_FOLLOWING) continue;
+    if (!(each instanceof HTMLDetailsElement)) return;
+    each.open = true;
+  }
 }
-
-let boxes = 0;
 
 /** Create a box for a number; `change` gets null while it is empty or out of range. */
 function box(/** @type {string} */ words, /** @type {object} */ limits, /** @type {(value: number | null) => void} */ change) {
-  const input = html("input", { type: "number", inputMode: "decimal", id: `prediction-${Date.now()}-${boxes++}`, ...limits });
+  const input = html("input", { type: "number", inputMode: "decimal", ...limits });
   input.addEventListener("input", () => {
     const { badInput, rangeUnderflow, rangeOverflow } = input.validity;
     const valid = input.value !== "" && !badInput && !rangeUnderflow && !rangeOverflow;
@@ -88,7 +83,7 @@ function box(/** @type {string} */ words, /** @type {object} */ limits, /** @typ
     change(valid ? Number(input.valueAsNumber.toFixed(decimals(input.step))) : null);
   });
   return {
-    node: html("p", { className: "box" }, html("label", { htmlFor: input.id, textContent: words }), input),
+    node: html("label", { className: "box" }, words, input),
     show: (/** @type {any} */ value) => { if (value !== null && Number(input.value) !== value) input.value = value; },
   };
 }
@@ -121,8 +116,9 @@ function ask(/** @type {Context} */ { model, el }) {
     const over = shown && now.answer !== null;
     /** @type {any} */ (form).disabled = over;
     button.hidden = shown;
+    const wrong = form.querySelector("[aria-invalid=true]") && "A number is not in its range.";
     const hint = now.said !== null && !complete ? "Add a confidence, and your prediction counts." : "";
-    words.textContent = over ? outcome(now) : hint;
+    words.textContent = over ? outcome(now) : wrong || hint;
     if (over) explain(el);
   };
   const reveal = () => {
@@ -137,6 +133,7 @@ function ask(/** @type {Context} */ { model, el }) {
       if (now.said !== null && now.confidence !== null)
         try {
           localStorage.setItem(PREFIX + question, JSON.stringify({ said: now.said, confidence: now.confidence, right: isRight(now) }));
+          document.dispatchEvent(new Event(PREFIX)); // the diagram changes
         } catch {} // without storage, it is not kept
       reveal();
       words.tabIndex = -1;
@@ -175,21 +172,16 @@ function bins(/** @type {Rows} */ rows) {
   return [0, 1, 2].map((k) => summary(ordered.slice(ends[k], ends[k + 1])));
 }
 
-/** Describe the diagram in the words of reliability.py. */
+/** Describe the diagram in the words of reliability.py, and its bins. */
 function describe(/** @type {Rows} */ rows) {
   if (!rows.length)
-    return [
-      "No predictions yet. Answer the questions of the course with a confidence, and return here: you will see whether " +
-        "your confidence matches the share of your predictions that are right.",
-    ];
+    return ["No predictions yet. Answer the questions of the course with a confidence, and return here: you will see " +
+      "whether your confidence matches the share of your predictions that are right."];
   const write = (/** @type {string} */ name, /** @type {ReturnType<typeof summary>} */ { count, ...shares }) => {
     const [confidence, right, low, high] = Object.values(shares).map(Math.round);
     return `${name} (${count}): mean confidence ${confidence} %, right ${right} % (${low} to ${high} %).`;
   };
-  const half = (/** @type {number} */ n) => {
-    const [low, high] = wilson(Math.floor(n / 2), n);
-    return Math.round((high - low) / 2);
-  };
+  const half = (/** @type {number} */ n) => Math.round(wilson(n / 2, n)[1] - 50);
   const all = summary(rows);
   const brier = rows.reduce((sum, row) => sum + (row[1] - 100 * Number(row[2])) ** 2, 0) / 1e4 / rows.length;
   const verdict =
@@ -198,7 +190,7 @@ function describe(/** @type {Rows} */ rows) {
     : "around your mean confidence: the difference may be chance";
   const lines = [
     `${write("All", all)} Brier score ${(Math.round(100 * brier) / 100).toFixed(2)}; always saying 50 % has 0.25.`,
-    `In brackets, Wilson's 95 % interval of the share right. For all together, it is ${verdict}.`,
+    `In brackets, Wilson's 95 % interval of the share right. For all, it is ${verdict}.`,
   ];
   if (rows.length < FEWEST) return [...lines, `From ${FEWEST} predictions on, they are drawn in three bins.`];
   const parts = bins(rows), { count } = parts[2];
@@ -219,9 +211,9 @@ function draw(/** @type {Context} */ { model, el }) {
   begin(el);
   el.replaceChildren(...[...lines, model.get("note")].filter(Boolean).map((line) => html("p", { textContent: line })));
   if (rows.length >= FEWEST) {
-    const ticks = [0, 25, 50, 75, 100];
-    const axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
-    const figure = plot({ title: "Your reliability diagram", ...axes, legend: [["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]] });
+    const ticks = [0, 25, 50, 75, 100], axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
+    const legend = /** @type {[string, string][]} */ ([["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]]);
+    const figure = plot({ title: "Your reliability diagram", ...axes, legend });
     figure.describe(lines.slice(2, -1).join(" "));
     figure.line([[0, 0], [100, 100]], "grey dashed");
     for (const { confidence, right, low, high } of bins(rows)) {
@@ -235,12 +227,14 @@ function draw(/** @type {Context} */ { model, el }) {
   const forget = html("button", { type: "button", textContent: "Forget all my predictions" });
   forget.addEventListener("click", () => {
     questions().forEach((question) => localStorage.removeItem(PREFIX + question));
-    draw({ model, el });
+    document.dispatchEvent(new Event(PREFIX));
   });
   el.append(forget);
 }
 
 function render(/** @type {Context} */ context) {
-  return context.model.get("asked") ? ask(context) : draw(context);
+  if (context.model.get("asked")) return ask(context);
+  draw(context);
+  if (context.model.page) document.addEventListener(PREFIX, () => draw(context));
 }
 export default { render };

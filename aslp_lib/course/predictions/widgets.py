@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import traitlets
@@ -26,9 +26,7 @@ class Prediction(Live):
     said = traitlets.Any(None).tag(sync=True)
     confidence = traitlets.Any(None).tag(sync=True)
     answer = traitlets.Any(None).tag(sync=True)
-    _results: tuple[str, str]
-    _written: Callable[[Any], str]
-    _is_right: Callable[[], bool]
+    _results = "wrong", "right"
 
     def _outcome(self, answer: Any, error: str = "", claim: str = "") -> str:
         """Show the answer, record the prediction, and say how it compares.
@@ -52,6 +50,12 @@ class Prediction(Live):
         sure = f"were {self.confidence:g} % confident{claim}"
         return f"{text} You said {said} and {sure}: {self._results[right]}. {note}".rstrip()
 
+    def _is_right(self) -> bool:
+        return bool(self.said == self.answer)
+
+    def _written(self, value: Any) -> str:
+        return str(value)
+
 
 class Number(Prediction):
     """A prediction of a number, with the confidence that it is within a margin of the answer.
@@ -73,15 +77,9 @@ class Number(Prediction):
     _results = "outside", "inside"
 
     def __init__(
-        self,
-        question: str,
-        low: float,
-        high: float,
-        step: float = 1,
-        unit: str = "",
-        *,
-        within: float,
-    ) -> None:
+        self, question: str, low: float, high: float, step: float = 1, unit: str = "",
+        *, within: float,
+    ) -> None:  # fmt: skip
         if not low < high or not 0 < step <= high - low or not 0 < within <= high - low:
             raise ValueError(
                 f"low is {low}, high {high}, step {step} and within {within}; expected low < high, "
@@ -122,8 +120,6 @@ class Choice(Prediction):
         ValueError: there are fewer than two options, or two are equal.
     """
 
-    _results = "wrong", "right"
-
     def __init__(self, question: str, options: Sequence[str]) -> None:
         if len(set(options)) < 2 or len(set(options)) < len(options):
             raise ValueError(f"options are {list(options)}; expected two or more, all different")
@@ -151,12 +147,6 @@ class Choice(Prediction):
             raise ValueError(f"answer is {answer!r}; expected one of {', '.join(options)}")
         return self._outcome(answer)
 
-    def _is_right(self) -> bool:
-        return bool(self.said == self.answer)
-
-    def _written(self, value: str) -> str:
-        return value
-
 
 class Diagram(Live):
     """The learner's own reliability diagram.
@@ -173,9 +163,8 @@ class Diagram(Live):
     @property
     def text(self) -> str:
         """The diagram in words."""
-        return "\n".join(
-            ["Your reliability diagram.", *reliability.words(self.rows), self.note]
-        ).strip()
+        lines = ["Your reliability diagram.", *reliability.words(self.rows), self.note]
+        return "\n".join(lines).strip()
 
 
 def diagram() -> Diagram:
