@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from nbformat.v4 import new_markdown_cell
 from scipy.stats import binomtest
 
 from aslp_lib.course.live import script
-from aslp_lib.course.predictions import Choice, Number, reliability
+from aslp_lib.course.predictions import Choice, Number, diagram, reliability
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("lab")]  # one JupyterLab serves all
@@ -94,6 +95,29 @@ def test_javascript_compares_predictions_as_python_does(in_javascript, tmp_path,
         states.append(json.loads(json.dumps(guess.state)))
     assert in_javascript("outcome", states) == told
     assert len(set(told)) > 200
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_the_diagram_on_a_page_is_of_what_the_browser_keeps(watched, page_of, serious, colours):
+    page = watched(viewport={"width": 390, "height": 844}, color_scheme=colours)
+    page.goto(page_of(diagram()))
+    place = page.locator(".live")
+    sync_api.expect(place).to_contain_text("No predictions yet")
+    items = {f"{n}?": {"said": 1, "confidence": 60 + n, "right": n % 3 == 0} for n in range(30)}
+    page.evaluate(
+        "all => Object.entries(all).forEach(([question, item]) =>"
+        " localStorage.setItem(`aslp-prediction: ${question}`, JSON.stringify(item)))",
+        items,
+    )
+    page.evaluate("document.dispatchEvent(new Event('aslp-prediction: '))")  # one was made here
+    sync_api.expect(place).to_contain_text("you are overconfident")
+    name = "Your reliability diagram. Least confident (10): mean confidence 65 %"
+    sync_api.expect(place.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(re.escape(name))
+    )
+    assert place.locator("circle.over").count() == 3
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.wrong + serious(page) == []
 
 
 FOLDED = "<details>\n<summary>Explanation</summary>\n\n$1 + 1$, because.\n\n</details>"

@@ -212,9 +212,9 @@ function draw(/** @type {Context} */ { model, el }) {
   el.replaceChildren(...[...lines, model.get("note")].filter(Boolean).map((line) => html("p", { textContent: line })));
   if (rows.length >= FEWEST) {
     const ticks = [0, 25, 50, 75, 100], axes = { x: ticks, y: ticks, xLabel: "mean confidence, %", yLabel: "share right, %" };
-    const legend = /** @type {[string, string][]} */ ([["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]]);
+    const legend = /** @type {any} */ ([["grey dashed", "calibrated"], ["over", "overconfident"], ["under", "underconfident"]]);
     const figure = plot({ title: "Your reliability diagram", ...axes, legend });
-    figure.describe(lines.slice(2, -1).join(" "));
+    figure.node.querySelector("svg").setAttribute("aria-label", `Your reliability diagram. ${lines.slice(2, -1).join(" ")}`);
     figure.line([[0, 0], [100, 100]], "grey dashed");
     for (const { confidence, right, low, high } of bins(rows)) {
       const look = confidence > right ? "over" : "under";
@@ -233,8 +233,10 @@ function draw(/** @type {Context} */ { model, el }) {
 }
 
 function render(/** @type {Context} */ context) {
-  if (context.model.get("asked")) return ask(context);
+  const { model } = context, unfold = () => document.querySelectorAll("details").forEach((each) => { each.open = true; });
+  if (model.page) window.onbeforeprint = unfold; // on paper, all can be read
+  if (model.get("asked")) return ask(context);
   draw(context);
-  if (context.model.page) document.addEventListener(PREFIX, () => draw(context));
+  if (model.page) document.addEventListener(PREFIX, () => draw(context));
 }
 export default { render };
