@@ -141,8 +141,7 @@ function ask(/** @type {Context} */ { model, el }) {
     });
     const kept = recall(question);
     if (kept && (options ? options.includes(kept.said) : typeof kept.said === "number")) {
-      model.set("said", kept.said);
-      model.set("confidence", kept.confidence);
+      for (const name of ["said", "confidence"]) model.set(name, kept[name]);
       reveal();
     }
   }
