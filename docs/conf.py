@@ -109,7 +109,6 @@ html_title = project
 html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["book.css"]
-html_js_files = [("frames.js", {"defer": "defer"})]
 html_context = {"default_mode": "auto"}  # light or dark, as the browser is
 html_theme_options = {"home_page_in_toc": True, "navbar_persistent": []}
 

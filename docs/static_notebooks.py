@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Container
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from live_pages import element, scripts
+
+from aslp_lib.course.live import KEY
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
-EXPLORER = re.compile(r"explorers\.(\w+)\(")
-"""Matches the name of the explorer that a cell shows."""
 ABOUT = """
 
 :::{note}
-This page shows what the notebook computed. To run it, to predict before the answer shows and to
-move the controls, open the course with `make lab`.
+This page shows what the notebook computed; your predictions stay in this browser. To run the
+notebook, open the course with `make lab`.
 :::
 """
 """Note that is added to the first cell of a notebook."""
+ANSWER = re.compile(r"Answer: (.+)\.$", re.MULTILINE)
+"""Matches the answer to a prediction in what a cell prints."""
 Notebook = dict[str, Any]
 
 
-def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Container[str]) -> None:
-    """Replace the outputs of a notebook by outputs that a page can show, in place.
-
-    Args:
-        notebook: contents of the JSON file.
-        frames_html: function from the name of an explorer to the HTML of its frames.
-        framed: names of the explorers that have frames.
-    """
+def static(notebook: Notebook) -> None:
+    """Replace the outputs of a notebook, a JSON file's contents, by what a page can show."""
     first = notebook["cells"][0]
     first["source"] = "".join(first["source"]) + ABOUT
+    widgets: list[str] = []
+    add_answers(notebook)
     for cell in notebook["cells"]:
         if cell["cell_type"] != "code":
             continue
@@ -41,34 +41,69 @@ def static(notebook: Notebook, frames_html: Callable[[str], str], framed: Contai
                 alt = output["metadata"]["image/png"]["alt"]
                 # myst-nb reads the alt text of a cell's picture only from this key.
                 cell["metadata"].setdefault("mystnb", {})["image"] = {"alt": alt}
-            explorer = EXPLORER.search("".join(cell["source"]))
             plain = "".join(data.get("text/plain", ""))
-            if WIDGET in data and explorer and explorer[1] in framed:
-                output["data"] = {"text/html": frames_html(explorer[1])}
-            elif plain.startswith("Your prediction. "):
-                output["data"] = {"text/html": said("prediction", plain)}
+            if live := output.get("metadata", {}).get(KEY):
+                widgets.append(live["widget"])
+                output["data"] = {"text/html": element(live, still(output))}
             elif plain.startswith("Not answered yet"):
-                output["data"] = {"text/html": said("exercise", " ".join(plain.split()))}
+                output["data"] = {"text/html": exercise(" ".join(plain.split()))}
             elif "image/png" in data:
                 data.pop(WIDGET, None)
         # The remaining widgets are progress bars.
         cell["outputs"] = [o for o in cell["outputs"] if WIDGET not in o.get("data", {})]
+    if widgets:
+        last = {
+            "output_type": "display_data",
+            "metadata": {},
+            "data": {"text/html": scripts(widgets)},
+        }
+        shown = [cell for cell in notebook["cells"] if cell.get("outputs")]
+        shown[-1]["outputs"].append(last)
 
 
-def said(kind: str, text: str) -> str:
-    """Return the HTML of a prediction or an exercise, with a note on how to answer it."""
+def still(output: Mapping[str, Any]) -> str:
+    """Return the HTML of a widget's picture, or of its text if it has no picture."""
+    data = output["data"]
+    if "image/png" not in data:
+        return f"<p>{escape(''.join(data['text/plain']))}</p>"
+    alt = escape(output["metadata"]["image/png"]["alt"])
+    source = "".join(data["image/png"].split())
+    return f'<img class="dark-light" alt="{alt}" src="data:image/png;base64,{source}">'
+
+
+def exercise(text: str) -> str:
+    """Return the HTML of an exercise, with a note on how to answer it."""
     note = "<span>To answer, open the course: <code>make lab</code>.</span>"
-    return f'<p class="{kind}">{escape(text)} {note}</p>'
+    return f'<p class="exercise">{escape(text)} {note}</p>'
+
+
+def add_answers(notebook: Notebook) -> None:
+    """Add the printed answers to the states of the questions, and tag the cells of both.
+
+    By the tags, the page's script finds what it hides until the reader has answered.
+    """
+    state: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            shown = output.get("metadata", {}).get(KEY, {}).get("state", {})
+            answer = ANSWER.search("".join(output.get("text", "")))
+            if "asked" in shown:
+                state = shown
+                cell["metadata"].setdefault("tags", []).append("prediction")
+            elif state and answer:
+                is_choice = "options" in state["asked"]
+                state["answer"] = answer[1] if is_choice else float(answer[1].split()[0])
+                cell["metadata"].setdefault("tags", []).append("answer")
+                state = {}
 
 
 def setup(app: Any) -> dict[str, bool]:
     """Register the extension, which changes every notebook when it is read."""
-    from frames import FRAMES, frames_html
 
     def read(app: Any, docname: str, source: list[str]) -> None:
         if str(app.env.doc2path(docname)).endswith(".ipynb"):
             notebook = json.loads(source[0])
-            static(notebook, frames_html, FRAMES)
+            static(notebook)
             source[0] = json.dumps(notebook)
 
     app.connect("source-read", read)

@@ -1,9 +1,17 @@
 """One headless Chromium for the tests here, which are skipped where it or playwright is missing."""
 
+import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
+from nbformat import NotebookNode, write
+from nbformat.v4 import new_code_cell, new_notebook
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -12,6 +20,11 @@ FLAGS = [
     # No other machine is found. Playwright's `route` refuses them, too, but turns the cache off.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 ]
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "notebook-extension/tracker": {"windowingMode": "none"},  # all outputs are in the page
+}
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 ELSEWHERE = re.compile(r"^(?!http://127\.0\.0\.1|file:|data:|blob:)")
 
 
@@ -67,3 +80,84 @@ def serious():
         ]
 
     return look
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """A JupyterLab with settings of its own, over an empty folder: (its address, the folder)."""
+    own, root = tmp_path_factory.mktemp("own"), tmp_path_factory.mktemp("root")
+    for name, settings in SETTINGS.items():
+        path = own / "lab/user-settings/@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+    places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+    environment = os.environ | dict.fromkeys(places, str(own))
+    environment.pop("MPLBACKEND", None)
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--ServerApp.root_dir={root}"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options], env=environment, start_new_session=True
+    )
+    try:
+        server = own / f"jpserver-{process.pid}.json"  # written once it listens
+        while not (server.exists() and server.stat().st_size):
+            assert process.poll() is None
+            time.sleep(0.1)
+        started = json.loads(server.read_text())
+        yield f"{started['url']}lab/tree/{{}}?token={started['token']}&reset", root
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(120)
+
+
+@pytest.fixture
+def run_in_lab(lab):
+    """Function that runs cells in a notebook of JupyterLab, and returns the notebook's element."""
+    from playwright.sync_api import TimeoutError, expect
+
+    address, folder = lab
+
+    def run(page, *cells: str | NotebookNode, name: str = "notebook"):
+        made = [new_code_cell(each) if isinstance(each, str) else each for each in cells]
+        notebook = new_notebook(cells=made, metadata={"kernelspec": KERNEL})
+        write(notebook, folder / f"{name}.ipynb")
+        page.goto(address.format(f"{name}.ipynb"))
+        slow = {"timeout": 60_000}  # a kernel beside other work is slow, not broken
+        expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(**slow)
+        # A notebook that has no kernel yet is called idle too: "Run All" would ask for one.
+        toolbar = page.locator(".jp-NotebookPanel-toolbar").filter(has_text="Python 3 (ipykernel)")
+        idle = toolbar.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+        expect(idle).to_be_visible(**slow)
+        waiting = page.locator(".jp-Notebook .jp-InputPrompt", has_text="*")
+        for _ in range(3):  # "Run All" is dropped while the session is not ready: say it again
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            try:
+                waiting.first.wait_for(timeout=10_000)
+                break
+            except TimeoutError:
+                continue
+        expect(waiting).to_have_count(0, **slow)
+        return page.locator(".jp-Notebook")
+
+    return run
+
+
+@pytest.fixture
+def page_of(tmp_path):
+    """Function that writes a widget's output as the book does, and returns the file's address."""
+
+    def write_page(widget) -> str:
+        import static_notebooks
+
+        data, metadata = widget._repr_mimebundle_()
+        output = {"output_type": "execute_result", "data": data, "metadata": metadata}
+        notebook = {"cells": [{"cell_type": "markdown", "source": "", "metadata": {}},
+                              {"cell_type": "code", "source": "", "metadata": {}, "outputs": [output]}]}  # fmt: skip
+        static_notebooks.static(notebook)
+        shown = [o["data"]["text/html"] for o in notebook["cells"][1]["outputs"]]
+        head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>page</title>'
+        file = tmp_path / "page.html"
+        file.write_text(f"{head}<main><h1>page</h1>{''.join(shown)}</main>", encoding="utf-8")
+        return file.as_uri()
+
+    return write_page

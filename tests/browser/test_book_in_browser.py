@@ -7,7 +7,9 @@ Skipped where Sphinx or, for what needs it, Chromium is not installed.
 from __future__ import annotations
 
 import functools
+import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -203,4 +205,138 @@ def test_the_search_finds_a_term(watched, address):
     page.keyboard.press("Enter")
     found = page.locator("#search-results a[href*='docs/recalibration.html']")
     found.first.wait_for(timeout=20_000)
+    assert page.wrong == []
+
+
+LESSON = "notebooks/01_confidence_and_calibration.html"
+"""A page with five predictions and the learner's diagram."""
+SHOWN = "Bayes-optimal, training images"
+"""Text of an answer's cell on that page."""
+
+
+@pytest.fixture
+def expect():
+    return pytest.importorskip("playwright.sync_api").expect
+
+
+@pytest.fixture
+def lesson(watched, book):
+    """Function that opens the page of the lesson from its file."""
+
+    def open_file(**options):
+        page = watched(**({"viewport": DESK} | options))
+        open_page(page, (book / LESSON).as_uri())
+        return page
+
+    return open_file
+
+
+def question(page, words="What is BCE's accuracy on its training images?"):
+    return page.locator(".prediction", has_text=words)
+
+
+def test_a_prediction_by_keyboard_is_kept_and_drawn(lesson, expect, serious):
+    page = lesson()
+    place, answer = question(page), page.locator("main").get_by_text(SHOWN).first
+    expect(answer).to_be_hidden()
+    place.get_by_label("Your number (50 to 100 %)").focus()
+    page.keyboard.type("95")
+    page.keyboard.press("Tab")
+    page.keyboard.type("60")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    words = "Answer: 99 %. You said 95 % and were 60 % confident of being within ±5: inside."
+    expect(place.get_by_role("status")).to_have_text(words)
+    expect(place.get_by_role("status")).to_be_focused()
+    expect(answer).to_be_visible()
+    expect(page.get_by_text("BCE has memorised random labels")).to_be_visible()
+    assert page.get_by_text("It is still overconfident on").is_hidden()
+    # Whatever else is in the storage.
+    keep = "([key, value]) => localStorage.setItem('aslp-prediction: ' + key, value)"
+    for n in range(12):
+        item = {"said": 1, "confidence": 40 + 5 * n, "right": n % 2 == 0}
+        page.evaluate(keep, [f"{n}?", json.dumps(item)])
+    for n, damaged in enumerate(["", "{", "null", "7", '{"said": 1}', '{"said": 1, "right": 1}']):
+        page.evaluate(keep, [f"damaged {n}", damaged])
+    choice = json.dumps({"said": "BCE", "confidence": 70, "right": True})
+    page.evaluate(keep, ["What share of the wrong pixels touches an edge?", choice])
+    page.reload()
+    expect(place.get_by_role("status")).to_have_text(words)
+    expect(answer).to_be_visible()
+    expect(question(page, "What share").get_by_role("button")).to_have_text("Show the answer")
+    drawn = page.locator(".live", has_text="Wilson's 95 % interval")
+    expect(drawn).to_contain_text("All (14): mean confidence 67 %")
+    expect(drawn.get_by_role("img")).to_have_attribute("aria-label", re.compile("Least confident"))
+    assert page.wrong + serious(page, context=".prediction, .live:has(svg)") == []
+    drawn.get_by_role("button", name="Forget all my predictions").press("Enter")
+    expect(page.locator(".live", has_text="No predictions yet")).to_be_visible()
+    page.reload()
+    expect(answer).to_be_hidden()
+
+
+def test_a_prediction_by_touch_on_a_telephone(lesson, expect, book):
+    page = lesson(viewport=PHONE, has_touch=True, is_mobile=True)
+    open_page(page, (book / "notebooks/03_sc_bce.html").as_uri())
+    place = question(page, "The lowest loss")
+    place.get_by_label("rises to log 2").tap()
+    expect(place.get_by_role("status")).to_contain_text("Add a confidence")
+    place.get_by_label("How confident are you?").tap()
+    page.keyboard.type("30")  # below one in three
+    expect(place.get_by_role("button")).to_have_text("Show the answer")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("4")
+    place.get_by_role("button", name="Compare with the answer").tap()
+    words = "You said rises to log 2 and were 34 % confident: right."
+    expect(place.get_by_role("status")).to_contain_text(words)
+    assert page.evaluate(SEEN)["wider"] <= 0
+    assert page.wrong == []
+
+
+NO_STORAGE = """Object.defineProperty(window, "localStorage",
+    {get() { throw new DOMException("denied", "SecurityError"); }})"""
+
+
+@pytest.mark.fault
+def test_without_storage_an_answer_is_compared_but_not_kept(watched, expect, book):
+    page = watched(viewport=DESK)
+    page.add_init_script(NO_STORAGE)
+    open_page(page, (book / LESSON).as_uri())
+    place = question(page)
+    for box in place.get_by_role("spinbutton").all():
+        box.fill("60")
+    place.get_by_role("button").click()
+    expect(place.get_by_role("status")).to_contain_text("within ±5: outside.")
+    expect(page.locator(".live", has_text="No predictions yet")).to_be_visible()
+
+
+def test_without_javascript_and_on_paper_the_whole_page_can_be_read(lesson, expect):
+    bare, printed = lesson(java_script_enabled=False), lesson()
+    expect(bare.get_by_text(SHOWN).first).to_be_visible()
+    expect(bare.get_by_text("Your prediction. What is BCE's accuracy on")).to_be_visible()
+    printed.emulate_media(media="print")
+    printed.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(printed.get_by_text(SHOWN).first).to_be_visible()
+    expect(printed.get_by_text("BCE has memorised random labels")).to_be_visible()
+
+
+def test_each_answer_is_hidden_until_it_is_asked_for(watched, book):
+    """On every page of the course, one question after the other."""
+    page, questions = watched(viewport=DESK), 0
+    for path in sorted((book / "notebooks").glob("*.html")):
+        open_page(page, path.as_uri())
+        for place in page.locator(".prediction").all():
+            cells = "each => each.closest('.cell')"
+            after = place.evaluate_handle(cells)
+            answer = page.evaluate_handle(
+                "cell => [...document.querySelectorAll('.tag_answer')].find("
+                "each => cell.compareDocumentPosition(each) & 4)",
+                after,
+            ).as_element()
+            assert not answer.is_visible()
+            place.get_by_role("button").click()
+            assert answer.is_visible()
+            assert place.get_by_role("status").inner_text().startswith("Answer: ")
+            questions += 1
+        assert page.locator(".not-yet").count() == 0
+    assert questions >= 60
     assert page.wrong == []

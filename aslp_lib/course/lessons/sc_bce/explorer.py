@@ -1,0 +1,59 @@
+"""Explorer of the expected SC-BCE over the predicted probability, and of its minimiser."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from aslp_lib.aslp.perturbation import Technique
+from aslp_lib.aslp.theory import minimiser
+from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.course.lessons.sc_bce.figures import expected_loss
+from aslp_lib.course.live import Explorer
+from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
+
+ALPHA, POSTERIOR, MODERATE = 0.2, 0.9, Technique("explorer", 1.0)
+
+
+def _mean_loss(f: np.ndarray, alpha: float) -> np.ndarray:
+    """Compute the expected loss of a pixel at the probabilities f, in nats."""
+    foreground, background = (expected_loss(p, alpha, MODERATE) for p in (f, 1 - f))
+    return POSTERIOR * foreground + (1 - POSTERIOR) * background
+
+
+class Loss(Explorer):
+    """Explorer whose controls are alpha, beta and the true posterior pi of a pixel."""
+
+    def __init__(self) -> None:
+        super().__init__({}, {"alpha": ALPHA, "beta": MODERATE.beta, "posterior": POSTERIOR})
+
+    def picture(self) -> Figure:
+        """Plot the expected loss over the probability f with its minimum, and f* over pi."""
+        f = np.linspace(0.001, 0.999, 400)
+        pi = torch.tensor([0.0, POSTERIOR, 1.0], dtype=torch.float64)
+        low, best, high = minimiser(pi, ALPHA, MODERATE).tolist()
+        floor = _mean_loss(np.array([best]), ALPHA).item()
+        panels = Panels(8.6)
+        losses = ("loss, nats", (0, 1, 2, 3))
+        curve = panels.plot((0.6, 0.5, 4.2, 2.55), ("f, predicted P(y=1)", SHARE), losses, "loss")
+        for name, alpha, colour, dash in (
+            ("switch off", 0.0, GREY, ":"),
+            ("switch on", 1.0, GREY, "--"),
+            ("expected", ALPHA, BLUE, "-"),
+        ):
+            curve.plot(f, _mean_loss(f, alpha), dash, color=colour, label=name)
+        curve.plot(best, floor, "o", color=ORANGE, **POINT, label="minimum")
+        curve.legend(fontsize=9, loc="upper center")
+        truth, minima = ("true posterior pi", SHARE), ("minimiser f*", SHARE)
+        line = panels.plot((5.7, 0.5, 2.7, 2.55), truth, minima, "minimiser")
+        line.plot([0, 1], [0, 1], "--", color=GREY, label="plain BCE")
+        line.plot([0, 1], [low, high], color=BLUE, linewidth=2, label="SC-BCE")
+        line.plot(POSTERIOR, best, "o", color=ORANGE, **POINT)
+        line.legend(fontsize=9, loc="upper left")
+        panels.figure.set_label(
+            f"The expected loss over f at alpha = {ALPHA:.2f}, beta = {MODERATE.beta:.1f} and a "
+            f"true posterior of {POSTERIOR:.2f} is lowest at f* = {best:.3f}, where it is "
+            f"{floor:.3f} nats. Over the true posterior, f* is a line from {low:.2f} to {high:.2f}."
+        )
+        return panels.figure

@@ -1,0 +1,86 @@
+"""Record of a learner's predictions: `predictions.json` in the folder of the notebooks."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from aslp_lib import files
+from aslp_lib.checks import check_types, json_object, require, require_type
+
+FILE = Path("predictions.json")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A prediction that was made with a confidence.
+
+    Args:
+        said: predicted number or option.
+        answer: the notebook's answer, in the same digits.
+        confidence: probability that the learner gave to being right, in %.
+        right: whether `said` is the answer, or lies within the question's margin of it.
+    """
+
+    said: float | str
+    answer: float | str
+    confidence: float
+    right: bool
+
+
+def read(path: Path = FILE) -> tuple[dict[str, Made], str]:
+    """Read the predictions by their questions, and return them with a note for the learner.
+
+    A damaged file is renamed, so that nothing is lost, and the note names it. Otherwise the note
+    is empty.
+
+    Raises:
+        OSError: the file cannot be read or renamed.
+        RuntimeError: another notebook has held the file's lock for ten seconds.
+    """
+    with _locked(path):
+        return _read(path)
+
+
+def add(question: str, made: Made, path: Path = FILE) -> str:
+    """Record the first prediction for a question, and return a note, which may be empty.
+
+    A later prediction is not recorded, because the learner has seen the answer.
+    """
+    try:
+        with _locked(path):
+            record, note = _read(path)
+            first = record.setdefault(question, made)
+            if first is made:
+                content = {asked: asdict(each) for asked, each in record.items()}
+                files.write(path, json.dumps(content, ensure_ascii=False, indent=1))
+    except (OSError, RuntimeError) as error:
+        return f"It is not recorded: {error}."
+    return note if first == made else "Your first prediction remains recorded."
+
+
+def _locked(path: Path) -> AbstractContextManager[None]:
+    """Hold the file's lock, so that two notebooks do not overwrite each other's predictions."""
+    busy = f"another notebook has held {path} for 10 seconds; expected less. Run the cell again"
+    return files.locked(path.with_name(".aslp-predictions.lock"), busy, patience=10)
+
+
+def _read(path: Path) -> tuple[dict[str, Made], str]:
+    try:
+        record = {}
+        for question, values in json_object(files.read(path)).items():
+            require_type(question, values, dict, "an object")
+            check_types(Made, values)
+            record[question] = made = Made(**values)
+            require("confidence", made.confidence, 0 <= made.confidence <= 100, "0 to 100")
+    except FileNotFoundError:
+        return {}, ""
+    except (TypeError, ValueError) as error:
+        names = (path.with_name(f"{path.stem}-damaged-{n}.json") for n in itertools.count(1))
+        aside = next(name for name in names if not name.exists())
+        path.rename(aside)
+        return {}, f"{path} was damaged ({error}). It is now {aside}, and your record begins anew."
+    return record, ""
