@@ -8,7 +8,7 @@ widget `NAME` to a module such as `aslp_lib/course/NAME.py`:
    module share its script.
 2. Write `NAME.js` beside it. It ends with `export default { render };`. `render({ model, el })` is
    anywidget's interface: fill `el`, read the state with `model.get("trait")`, change it with
-   `model.set("trait", value); model.save_changes()`, and listen with `model.on("change:trait", f)`.
+   `model.set("trait", value); model.save_changes()`, and listen by `model.on("change:trait", f)`.
    The helpers of `live.js` come before the file in the same module, so that they need no import (a
    module that is loaded from a blob, or on a page opened as a file, cannot import). Call `begin(el)`
    first: it sets the class for `live.css` and keeps JupyterLab from taking the arrow keys.
@@ -38,6 +38,8 @@ import traitlets
 from matplotlib.figure import Figure
 
 from aslp_lib.evaluation.figures.style import alt, to_png
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.metrics.top_label import top_label
 
 FOLDER = Path(__file__).parent
 STYLE = (FOLDER / "live.css").read_text(encoding="utf-8")
@@ -54,6 +56,13 @@ def packed(values: np.ndarray) -> str:
     'AP8='
     """
     return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+
+
+def outcomes(counts: Counts) -> dict[str, Any]:
+    """Return pixels by confidence, all and correct ones, for `unpackOutcomes` of live.js."""
+    table = top_label(counts)
+    arrays = np.stack([table.pixels, table.positive]).astype(np.uint32)
+    return {"top": counts.grey_levels - 1, "table": packed(arrays)}
 
 
 @cache

@@ -83,6 +83,10 @@ function choice({ label, options }, change) {
   };
 }
 
+/** First and last value of an axis' ticks. @returns {[number, number]} */
+const ends = (/** @type {Ticks} */ ticks) =>
+  /** @type {any} */ ([ticks[0], ticks[ticks.length - 1]].map((tick) => [tick].flat()[0]));
+
 /**
  * Create a plot with fixed axes. Of the ticks of an axis, the first and the last are its limits.
  * Positions are in the axes' units; a `look` is a list of classes of live.css.
@@ -90,53 +94,55 @@ function choice({ label, options }, change) {
  *   height?: number, legend?: [string, string][]}} options
  */
 function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend = [] }) {
-  const [left, right, top, bottom] = [48, width - 12, 26, height - 40];
-  const at = (/** @type {Ticks} */ ticks, /** @type {number} */ start, /** @type {number} */ end) => {
-    const [low, high] = [ticks[0], ticks[ticks.length - 1]].map((tick) => [tick].flat()[0]);
-    return (/** @type {number} */ v) => start + ((v - Number(low)) / (Number(high) - Number(low))) * (end - start);
-  };
-  const X = at(x, left, right), Y = at(y, bottom, top);
-  const figure = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const [left, right, top, bottom] = [56, width - 12, 26, height - 40];
+  const [[x0, x1], [y0, y1]] = [ends(x), ends(y)];
+  const X = (/** @type {number} */ v) => left + ((v - x0) / (x1 - x0)) * (right - left);
+  const Y = (/** @type {number} */ v) => bottom - ((v - y0) / (y1 - y0)) * (bottom - top);
   const write = (/** @type {number} */ px, /** @type {number} */ py, /** @type {any} */ words, look = "middle", rest = {}) =>
     svg("text", { x: px, y: py, class: look, ...rest }, String(words));
-  figure.append(svg("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }));
-  for (const tick of x) {
-    const [v, words] = [tick, tick].flat();
-    figure.append(svg("path", { class: "axis", d: `M${X(Number(v))} ${bottom}v4` }), write(X(Number(v)), bottom + 16, words));
-  }
-  for (const tick of y) {
-    const [v, words] = [tick, tick].flat();
-    figure.append(svg("path", { class: "axis", d: `M${left} ${Y(Number(v))}h-4` }), write(left - 7, Y(Number(v)) + 4, words, "end"));
-  }
+  const figure = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const heading = write((left + right) / 2, 15, title, "middle title");
   figure.append(
-    write((left + right) / 2, 15, title, "middle title"),
+    svg("path", { class: "axis", d: `M${left} ${top}V${bottom}H${right}` }),
+    heading,
     write((left + right) / 2, height - 6, xLabel),
-    write(0, 0, yLabel, "middle", { transform: `translate(12 ${(top + bottom) / 2}) rotate(-90)` }),
+    write(0, 0, yLabel, "middle", { transform: `translate(13 ${(top + bottom) / 2}) rotate(-90)` }),
   );
+  for (const [v, words] of /** @type {[number, any][]} */ (x.map((tick) => [tick, tick].flat())))
+    figure.append(svg("path", { class: "axis", d: `M${X(v)} ${bottom}v4` }), write(X(v), bottom + 16, words));
+  for (const [v, words] of /** @type {[number, any][]} */ (y.map((tick) => [tick, tick].flat())))
+    figure.append(svg("path", { class: "axis", d: `M${left} ${Y(v)}h-4` }), write(left - 7, Y(v) + 4, words, "end"));
   const marks = figure.appendChild(svg("g"));
   const keys = legend.map(([look, words]) => html("li", {}, html("i", { className: look }), words));
-  const inside = (/** @type {number} */ px, /** @type {number} */ py) => px >= left - 0.5 && px <= right + 0.5 && py >= top - 0.5 && py <= bottom + 0.5;
-  const path = (/** @type {[number, number][]} */ points) => {
+  const node = html("div", { className: "plot" }, figure, ...(keys.length ? [html("ul", {}, ...keys)] : []));
+  /** Path through the points; those outside of the axes, or NaN, are gaps. */
+  const path = (/** @type {number[][]} */ points) => {
     let text = "", drawing = false;
     for (const [a, b] of points) {
-      const px = X(a), py = Y(b), shown = inside(px, py); // false for NaN
-      if (shown) text += `${drawing ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
-      drawing = shown;
+      const px = X(a), py = Y(b);
+      const inside = px > left - 1 && px < right + 1 && py > top - 1 && py < bottom + 1;
+      if (inside) text += `${drawing ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
+      drawing = inside;
     }
     return text;
   };
   const draw = (/** @type {string} */ name, /** @type {object} */ attributes) => { marks.append(svg(name, attributes)); };
   return {
-    node: html("div", { className: "plot" }, figure, ...(keys.length ? [html("ul", {}, ...keys)] : [])),
-    clear: () => marks.replaceChildren(),
-    describe: (/** @type {string} */ words) => figure.setAttribute("aria-label", `${title}. ${words}`),
-    /** Connect the points within the axes. */
-    line: (/** @type {[number, number][]} */ points, look = "") => draw("path", { class: `line ${look}`, d: path(points) }),
-    /** Fill the polygon of the points. */
-    area: (/** @type {[number, number][]} */ points, look = "") => draw("path", { class: `area ${look}`, d: path(points) }),
-    dot: (/** @type {number} */ a, /** @type {number} */ b, look = "", r = 6) => draw("circle", { class: `area ${look}`, cx: X(a), cy: Y(b), r }),
+    node,
+    /** Remove all marks, and describe those that follow. */
+    begin: (/** @type {string} */ words, newTitle = title) => {
+      marks.replaceChildren();
+      heading.textContent = newTitle;
+      figure.setAttribute("aria-label", `${newTitle}. ${words}`);
+    },
+    line: (/** @type {number[][]} */ points, look = "") => draw("path", { class: `line ${look}`, d: path(points) }),
+    area: (/** @type {number[][]} */ points, look = "") => draw("path", { class: `area ${look}`, d: path(points) }),
+    dots: (/** @type {number[][]} */ points, look = "") =>
+      draw("path", { class: `line dots ${look}`, d: points.map(([a, b]) => `M${X(a).toFixed(1)} ${Y(b).toFixed(1)}h0`).join("") }),
+    dot: (/** @type {number} */ a, /** @type {number} */ b, look = "", r = 6) =>
+      draw("circle", { class: `area ${look}`, cx: X(a), cy: Y(b), r }),
     bar: (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ b, look = "") =>
-      draw("rect", { class: `area ${look}`, x: X(from), width: X(to) - X(from), y: Y(b), height: bottom - Y(b) }),
+      draw("rect", { class: `area ${look}`, x: X(from), width: Math.max(X(to) - X(from), 0), y: Y(b), height: bottom - Y(b) }),
     text: (/** @type {number} */ a, /** @type {number} */ b, /** @type {string} */ words, look = "") => marks.append(write(X(a), Y(b), words, look)),
   };
 }
@@ -180,6 +186,93 @@ function maps({ title, count, size }) {
 function unpack(/** @type {string} */ text, /** @type {any} */ Type = Uint8Array) {
   return new Type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 }
+
+/** The `share` quantile of ascending numbers, interpolated as by NumPy. */
+function quantile(/** @type {ArrayLike<number>} */ sorted, /** @type {number} */ share) {
+  const place = share * (sorted.length - 1), low = Math.floor(place);
+  return sorted[low] + (place - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+/**
+ * Pixels by confidence: of the K highest multiples of 1 / top, all and those that are correct.
+ * @typedef {{top: number, pixels: ArrayLike<number>, correct: ArrayLike<number>}} Outcomes
+ * @typedef {{low: number, high: number, pixels: number, share: number, confidence: number,
+ *   accuracy: number, gap: number}} Bin
+ */
+
+/** Read the outcomes that Python packed (`outcomes` of live/__init__.py). @returns {Outcomes} */
+function unpackOutcomes(/** @type {{top: number, table: string}} */ { top, table }) {
+  const numbers = unpack(table, Uint32Array), half = numbers.length / 2;
+  return { top, pixels: numbers.subarray(0, half), correct: numbers.subarray(half) };
+}
+
+/** Confidence times `top` of entry i, an integer. */
+const level = (/** @type {Outcomes} */ { top, pixels }, /** @type {number} */ i) => top + 1 - pixels.length + i;
+
+/** Turn the sums of bins into means. @returns {Bin[]} */
+function finish(/** @type {Bin[]} */ bins) {
+  const total = bins.reduce((sum, bin) => sum + bin.pixels, 0);
+  return bins.map((bin) => {
+    const confidence = bin.confidence / bin.pixels, accuracy = bin.accuracy / bin.pixels;
+    return { ...bin, share: bin.pixels / total, confidence, accuracy, gap: bin.pixels ? confidence - accuracy : 0 };
+  });
+}
+
+/** Reliability diagram with bins (low, high] of equal width, the lowest with its lower end. */
+function reliability(/** @type {Outcomes} */ table, count = 10) {
+  const bins = Array.from({ length: count }, (_, k) => emptyBin(k / count, (k + 1) / count));
+  for (let i = 0; i < table.pixels.length; i++) {
+    const bin = bins[Math.max(Math.ceil((level(table, i) * count) / table.top) - 1, 0)];
+    bin.pixels += table.pixels[i];
+    bin.confidence += (table.pixels[i] * level(table, i)) / table.top;
+    bin.accuracy += table.correct[i];
+  }
+  return finish(bins);
+}
+
+/** @returns {Bin} */
+const emptyBin = (/** @type {number} */ low, /** @type {number} */ high) =>
+  ({ low, high, pixels: 0, share: 0, confidence: 0, accuracy: 0, gap: 0 });
+
+const sum = (/** @type {Bin[]} */ bins, /** @type {(bin: Bin) => number} */ term) => bins.reduce((total, bin) => total + term(bin), 0);
+const ece = (/** @type {Bin[]} */ bins) => sum(bins, ({ share, gap }) => share * Math.abs(gap));
+const oe = (/** @type {Bin[]} */ bins) => sum(bins, ({ pixels, share, confidence, gap }) => (pixels ? share * confidence * Math.max(gap, 0) : 0));
+/** Mean confidence, and accuracy, of all pixels. */
+const means = (/** @type {Outcomes} */ table) => reliability(table, 1)[0];
+
+/** Describe a difference of confidence and accuracy in words. */
+function describeGap(/** @type {number} */ gap, digits = 1) {
+  const points = Math.abs(Number((100 * gap).toFixed(digits)));
+  if (points === 0) return "calibrated on average";
+  return `${gap > 0 ? "over" : "under"}confident by ${points.toFixed(digits)} point${points === 1 ? "" : "s"}`;
+}
+
+/** Create a reliability diagram; `draw(bins, highlighted)` marks a bin by its index. */
+function diagram(/** @type {string} */ title) {
+  const frame = plot({
+    title, x: [0.5, 0.6, 0.7, 0.8, 0.9, 1], y: [0, 0.25, 0.5, 0.75, 1], xLabel: "confidence", yLabel: "accuracy",
+    legend: [["light", "accuracy"], ["grey", "share of pixels"], ["over", "overconfident"], ["under", "underconfident"]],
+  });
+  return {
+    node: frame.node,
+    draw: (/** @type {Bin[]} */ bins, highlighted = -1) => {
+      frame.begin(`ECE ${percent(ece(bins))}. ${describeBins(bins)}`);
+      bins.forEach(({ low, high, pixels, share, confidence, accuracy, gap }, i) => {
+        if (!pixels) return;
+        const middle = (low + high) / 2;
+        frame.bar(low, high, accuracy, i === highlighted ? "orange" : "light");
+        frame.bar(middle - 0.01, middle + 0.01, share, "grey");
+        frame.line([[confidence, accuracy], [confidence, confidence]], `thick ${gap > 0 ? "over" : "under"}`);
+      });
+      frame.line([[0.5, 0.5], [1, 1]], "ink thin");
+    },
+  };
+}
+
+/** Describe the bins that have pixels, for readers who do not see them. */
+const describeBins = (/** @type {Bin[]} */ bins) =>
+  bins.filter((bin) => bin.pixels)
+    .map(({ confidence, accuracy }) => `Confidence ${percent(confidence, 0)}: accuracy ${percent(accuracy, 0)}.`).join(" ");
 
 const percent = (/** @type {number} */ share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 

@@ -37,19 +37,17 @@ function render(context) {
       const points = Array.from({ length: 399 }, (_, i) => (i + 1) / 400);
       return ({ alpha, beta, posterior }) => {
         const best = minimiser(posterior, alpha * beta), floor = crossEntropy(best, best);
-        loss.clear();
+        loss.begin(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
         for (const [perturbation, look] of [[0, "grey dotted"], [beta, "grey dashed"], [alpha * beta, "blue thick"]]) {
           const target = minimiser(posterior, perturbation);
           loss.line(points.map((f) => [f, crossEntropy(target, f)]), look);
         }
         loss.dot(best, floor, "orange");
-        loss.describe(`The expected loss is lowest at f = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats.`);
         const [low, high] = [0, 1].map((pi) => minimiser(pi, alpha * beta));
-        line.clear();
+        line.begin(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
         line.line([[0, 0], [1, 1]], "grey dashed");
         line.line([[0, low], [1, high]], "blue thick");
         line.dot(posterior, best, "orange");
-        line.describe(`A line from ${low.toFixed(2)} to ${high.toFixed(2)}.`);
         return `alpha = ${alpha.toFixed(2)}, beta = ${beta.toFixed(1)}, pi = ${posterior.toFixed(2)}: the expected loss is ` +
           `lowest at f* = ${best.toFixed(3)}, where it is ${floor.toFixed(3)} nats; a decision for ${decision(best)}. ` +
           `The minimiser of BCE is ${posterior.toFixed(3)}, a decision for ${decision(posterior)}. ` +

@@ -1,0 +1,1 @@
+"""Stability of the perturbation levels."""
