@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import base64
 import sys
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -50,12 +51,12 @@ DPI = 135
 
 
 def packed(values: np.ndarray) -> str:
-    """Return an array's bytes in base64, which `unpack` of live.js reads.
+    """Return an array's bytes, compressed and in base64, which `unpack` of live.js reads.
 
-    >>> packed(np.array([0, 255], np.uint8))
-    'AP8='
+    >>> zlib.decompress(base64.b64decode(packed(np.array([0, 255], np.uint8))))
+    b'\\x00\\xff'
     """
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values).tobytes(), 9)).decode()
 
 
 def outcomes(counts: Counts) -> dict[str, Any]:

@@ -121,7 +121,7 @@ function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend =
     for (const [a, b] of points) {
       const px = X(a), py = Y(b);
       const inside = px > left - 1 && px < right + 1 && py > top - 1 && py < bottom + 1;
-      if (inside) text += `${drawing ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
+      if (inside) text += `${drawing ? "L" : "M"}${Math.round(10 * px) / 10} ${Math.round(10 * py) / 10}`;
       drawing = inside;
     }
     return text;
@@ -154,7 +154,7 @@ function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend =
 function maps({ title, count, size }) {
   const gap = 2, step = size + gap;
   const canvas = html("canvas", { width: count * step - gap, height: size, role: "img", ariaLabel: title });
-  const context = canvas.getContext("2d"), picture = context.createImageData(canvas.width, size);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), picture = context.createImageData(canvas.width, size);
   return {
     node: html("figure", {}, html("figcaption", { textContent: title }), canvas),
     describe: (/** @type {string} */ words) => { canvas.ariaLabel = `${title}. ${words}`; },
@@ -182,9 +182,11 @@ function maps({ title, count, size }) {
   };
 }
 
-/** Read an array that Python packed. @returns {any} */
-function unpack(/** @type {string} */ text, /** @type {any} */ Type = Uint8Array) {
-  return new Type(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+/** Read an array that Python packed (`packed` of live/__init__.py). @returns {Promise<any>} */
+async function unpack(/** @type {string} */ text, /** @type {any} */ Type = Uint8Array) {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Type(await new Response(stream).arrayBuffer());
 }
 
 /** The `share` quantile of ascending numbers, interpolated as by NumPy. */
@@ -200,9 +202,9 @@ function quantile(/** @type {ArrayLike<number>} */ sorted, /** @type {number} */
  *   accuracy: number, gap: number}} Bin
  */
 
-/** Read the outcomes that Python packed (`outcomes` of live/__init__.py). @returns {Outcomes} */
-function unpackOutcomes(/** @type {{top: number, table: string}} */ { top, table }) {
-  const numbers = unpack(table, Uint32Array), half = numbers.length / 2;
+/** Read the outcomes that Python packed (`outcomes` of live/__init__.py). @returns {Promise<Outcomes>} */
+async function unpackOutcomes(/** @type {{top: number, table: string}} */ { top, table }) {
+  const numbers = await unpack(table, Uint32Array), half = numbers.length / 2;
   return { top, pixels: numbers.subarray(0, half), correct: numbers.subarray(half) };
 }
 
@@ -277,19 +279,47 @@ const describeBins = (/** @type {Bin[]} */ bins) =>
 const percent = (/** @type {number} */ share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 
 /**
+ * Create a button that moves a slider step by step to its end, and from its start if it is there.
+ * @param {{max: number, min: number, step: number}} options
+ * @param {() => number} get
+ * @param {(value: number) => void} set
+ * @param {HTMLElement} words silent while the slider runs
+ */
+function player({ min, max, step }, get, set, words) {
+  const button = html("button", { type: "button", textContent: "play" });
+  let timer = 0;
+  const stop = () => {
+    clearInterval(timer);
+    timer = 0;
+    button.textContent = "play";
+    words.ariaLive = "polite";
+  };
+  button.addEventListener("click", () => {
+    if (timer) return stop();
+    if (get() >= max) set(min);
+    button.textContent = "pause";
+    words.ariaLive = "off";
+    timer = setInterval(() => (button.isConnected && get() < max ? set(get() + step) : stop()), 250);
+  });
+  return button;
+}
+
+/**
  * Connect controls, a readout and figures.
  * @param {Context} context
  * @param {{
  *   controls: Record<string, {label: string, options?: [any, string][], min?: number, max?: number, step?: number}>,
- *   figure: (area: HTMLElement, records: any, set: (values: object) => void) => (values: any) => string,
+ *   figure: (area: HTMLElement, records: any, set: (values: object) => void) => Promise<(values: any) => string>,
  *   link?: (moved: string, values: any) => object,
  *   idle?: (values: any) => string[],
  *   lines?: number,
+ *   play?: string,
  * }} options `figure` builds the figures and returns what draws them at the controls' values and
  *   writes the readout; `link` returns values that follow from the control that was moved; `idle`
- *   names the controls without effect; `lines` is the height of the readout.
+ *   names the controls without effect; `lines` is the height of the readout; `play` names the
+ *   slider that a button moves.
  */
-function explorer({ model, el }, { controls, figure, link = () => ({}), idle = () => [], lines = 3 }) {
+async function explorer({ model, el }, { controls, figure, link = () => ({}), idle = () => [], lines = 3, play }) {
   begin(el);
   const words = status(lines), area = html("div", { className: "figures" });
   const set = (/** @type {object} */ values) => {
@@ -300,8 +330,10 @@ function explorer({ model, el }, { controls, figure, link = () => ({}), idle = (
     const change = (/** @type {any} */ value) => set({ [name]: value, ...link(name, { ...model.get("values"), [name]: value }) });
     return [name, options.options ? choice(/** @type {any} */ (options), change) : slider(/** @type {any} */ (options), change)];
   });
-  el.append(html("div", { className: "controls" }, ...made.map(([, control]) => control.node)), words, area);
-  const draw = figure(area, model.get("records"), set);
+  const panel = html("div", { className: "controls" }, ...made.map(([, control]) => control.node));
+  if (play) panel.append(player(/** @type {any} */ (controls[play]), () => model.get("values")[play], (value) => set({ [play]: value }), words));
+  el.append(panel, words, area);
+  const draw = await figure(area, model.get("records"), set);
   const update = () => {
     const values = model.get("values"), useless = idle(values);
     for (const [name, control] of made) {

@@ -74,9 +74,10 @@ function render(context) {
       bins: { label: "bins", min: 1, max: 50, step: 1 },
     },
     idle: ({ estimator }) => (estimator === "sweep" ? ["bins"] : []),
-    figure: (area, records) => {
+    figure: async (area, records) => {
       /** @type {Record<string, Outcomes>} */
-      const tables = Object.fromEntries(labels.map((label) => [label, unpackOutcomes(records[label])]));
+      const tables = Object.fromEntries(
+        await Promise.all(labels.map(async (label) => [label, await unpackOutcomes(records[label])])));
       const x = /** @type {Ticks} */ ([0.5, 0.6, 0.7, 0.8, 0.9, 1]);
       const gaps = plot({
         title: "reliability diagram", x, y: [0, 0.25, 0.5, 0.75, 1], xLabel: "confidence", yLabel: "accuracy in the bin",

@@ -24,7 +24,7 @@ function render(context) {
       beta: { label: "beta", min: 0, max: 2, step: 0.1 },
       posterior: { label: "true posterior pi", min: 0, max: 1, step: 0.05 },
     },
-    figure: (area) => {
+    figure: async (area) => {
       const loss = plot({
         title: "loss", x: SHARES, y: [0, 1, 2, 3], xLabel: "f, predicted P(y=1)", yLabel: "nats",
         legend: [["grey dotted", "switch off"], ["grey dashed", "switch on"], ["blue", "expected"], ["orange", "minimum"]],

@@ -106,8 +106,8 @@ function render(context) {
       beta: { label: "strength beta", min: 0.25, max: 2, step: 0.25 },
     },
     idle: ({ rule }) => (rule === "measured_gap" ? ["dynamics", "weight"] : []),
-    figure: (area, records) => {
-      const population = { ...records, margins: unpack(records.margins, Float32Array), noise: unpack(records.noise, Float32Array) };
+    figure: async (area, records) => {
+      const population = { ...records, margins: await unpack(records.margins, Float32Array), noise: await unpack(records.noise, Float32Array) };
       const { margins, examples } = population, epochs = population.noise.length / margins.length;
       const looks = ["grey", "green dashed", "pink"], time = /** @type {Ticks} */ ([0, epochs / 2, epochs]);
       // Few ends of the axis of alpha, so that similar settings can be compared.
