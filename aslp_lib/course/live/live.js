@@ -8,7 +8,7 @@
  *   save_changes: () => void, on: (event: string, f: () => void) => void,
  *   off: (event: string, f: () => void) => void, page?: boolean}} Model
  * @typedef {{model: Model, el: HTMLElement}} Context
- * @typedef {{node: HTMLElement, show: (value: any) => void, disable: (flag: boolean) => void}} Control
+ * @typedef {{node: HTMLElement, show: (value: any, values: any) => void, disable: (useless: string[], name: string) => void}} Control
  * @typedef {(number | [number, string])[]} Ticks
  */
 
@@ -46,19 +46,23 @@ const decimals = (/** @type {number} */ step) => (String(step).split(".")[1] ?? 
 
 /**
  * Create a slider from `min` to `max`, which shows its value.
- * @param {{label: string, min: number, max: number, step: number}} options
+ * @param {{label: string, min: number, max: number | ((values: any) => number), step: number}} options
  * @param {(value: number) => void} change
  * @returns {Control}
  */
 function slider({ label, min, max, step }, change) {
-  const input = html("input", { type: "range", min, max, step });
+  const input = html("input", { type: "range", min, step });
   const value = html("span", { className: "value", ariaHidden: "true" }); // the slider speaks it
   const write = () => { value.textContent = Number(input.value).toFixed(decimals(step)); };
   input.addEventListener("input", () => { write(); change(Number(input.value)); });
   return {
     node: html("label", { className: "slider" }, html("span", { textContent: label }), value, input),
-    show: (current) => { input.value = current; write(); },
-    disable: (flag) => { input.disabled = flag; },
+    show: (current, values) => {
+      input.max = typeof max === "function" ? max(values) : max;
+      input.value = current;
+      write();
+    },
+    disable: (useless, name) => { input.disabled = useless.includes(name); },
   };
 }
 
@@ -79,7 +83,10 @@ function choice({ label, options }, change) {
   return {
     node,
     show: (current) => inputs.forEach((input, i) => { input.checked = options[i][0] === current; }),
-    disable: (flag) => { node.disabled = flag; },
+    disable: (useless, group) => {
+      node.disabled = useless.includes(group);
+      buttons.forEach((button, i) => { button.hidden = useless.includes(`${group}:${options[i][0]}`); });
+    },
   };
 }
 
@@ -147,6 +154,10 @@ function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend =
   };
 }
 
+/** Colour of a pixel of a map, in the order of a canvas' bytes. */
+const colour = (/** @type {number} */ red, /** @type {number} */ green, /** @type {number} */ blue) =>
+  0xff000000 | (blue << 16) | (green << 8) | red;
+
 /**
  * Create maps side by side on a canvas.
  * @param {{title: string, count: number, size: number}} options `size`: side of a map in pixels
@@ -154,20 +165,22 @@ function plot({ title, x, y, xLabel, yLabel, width = 330, height = 270, legend =
 function maps({ title, count, size }) {
   const gap = 2, step = size + gap;
   const canvas = html("canvas", { width: count * step - gap, height: size, role: "img", ariaLabel: title });
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), picture = context.createImageData(canvas.width, size);
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const picture = context.createImageData(canvas.width, size), pixels = new Uint32Array(picture.data.buffer);
   return {
     node: html("figure", {}, html("figcaption", { textContent: title }), canvas),
-    describe: (/** @type {string} */ words) => { canvas.ariaLabel = `${title}. ${words}`; },
     /**
-     * Draw values from 0 (black) to 1 (white); `over` returns the colour of what covers a pixel.
+     * Draw values from 0 (black) to `white`; `over` returns the colour of what covers a pixel.
+     * @param {string} words description of the maps
      * @param {ArrayLike<number>[]} values
-     * @param {(map: number, pixel: number) => number[] | undefined} over
+     * @param {(map: number, pixel: number) => number | undefined} over
      */
-    draw: (values, over = () => undefined) => {
+    draw: (words, values, over = () => undefined, white = 1) => {
+      canvas.ariaLabel = `${title}. ${words}`;
       values.forEach((map, i) => {
         for (let k = 0; k < size * size; k++) {
-          const grey = 255 * map[k], [r, g, b] = over(i, k) ?? [grey, grey, grey];
-          picture.data.set([r, g, b, 255], 4 * (Math.floor(k / size) * canvas.width + i * step + (k % size)));
+          const grey = Math.round((255 / white) * map[k]);
+          pixels[Math.floor(k / size) * canvas.width + i * step + (k % size)] = over(i, k) ?? colour(grey, grey, grey);
         }
       });
       context.putImageData(picture, 0, 0);
@@ -177,8 +190,19 @@ function maps({ title, count, size }) {
       canvas.addEventListener("click", (/** @type {MouseEvent} */ event) => {
         const x = Math.floor((event.offsetX / canvas.clientWidth) * canvas.width);
         const row = Math.floor((event.offsetY / canvas.clientHeight) * size);
-        if (x % step < size) pick(Math.floor(x / step), Math.min(row, size - 1), x % step);
+        if (x >= 0 && x % step < size) pick(Math.floor(x / step), Math.min(Math.max(row, 0), size - 1), x % step);
       }),
+  };
+}
+
+/** Keep the results of a function of numbers and texts. @template T @returns {(...key: any[]) => T} */
+function cached(/** @type {(...key: any[]) => T} */ compute) {
+  /** @type {Map<string, T>} */
+  const results = new Map();
+  return (...key) => {
+    const name = key.join();
+    if (!results.has(name)) results.set(name, compute(...key));
+    return /** @type {T} */ (results.get(name));
   };
 }
 
@@ -316,7 +340,7 @@ function player({ min, max, step }, get, set, words) {
  *   play?: string,
  * }} options `figure` builds the figures and returns what draws them at the controls' values and
  *   writes the readout; `link` returns values that follow from the control that was moved; `idle`
- *   names the controls without effect; `lines` is the height of the readout; `play` names the
+ *   names the controls without effect, and options to hide as "control:option"; `lines` is the height of the readout; `play` names the
  *   slider that a button moves.
  */
 async function explorer({ model, el }, { controls, figure, link = () => ({}), idle = () => [], lines = 3, play }) {
@@ -337,8 +361,8 @@ async function explorer({ model, el }, { controls, figure, link = () => ({}), id
   const update = () => {
     const values = model.get("values"), useless = idle(values);
     for (const [name, control] of made) {
-      control.show(values[name]);
-      control.disable(useless.includes(name));
+      control.show(values[name], values);
+      control.disable(useless, name);
     }
     words.textContent = draw(values);
   };

@@ -41,12 +41,9 @@ function render(context) {
         const name = BETAS[technique] === beta ? technique : OTHER, product = Number((alpha * beta).toFixed(6));
         const noisy = name === "DM", [off, on] = [0, 1].map((y) => perturbed(y, beta).toFixed(2));
         const [low, high] = [0, 1].map((y) => perturbed(y, product).toFixed(2));
-        strips[0].draw([map]);
-        strips[1].draw([Float32Array.from(map, (y, i) => perturbed(y, beta) + (noisy ? pixelNoise[i] : 0))]);
-        strips[2].draw([Float32Array.from(map, (y) => perturbed(y, product))]);
-        strips[0].describe(`Probability ${percent(1 - alpha, 0)}.`);
-        strips[1].describe(`${name}, probability ${percent(alpha, 0)}: background ${off}, foreground ${on}.`);
-        strips[2].describe(`Background ${low}, foreground ${high}.`);
+        strips[0].draw(`Probability ${percent(1 - alpha, 0)}.`, [map]);
+        strips[1].draw(`${name}, probability ${percent(alpha, 0)}: background ${off}, foreground ${on}.`, [Float32Array.from(map, (y, i) => perturbed(y, beta) + (noisy ? pixelNoise[i] : 0))]);
+        strips[2].draw(`Background ${low}, foreground ${high}.`, [Float32Array.from(map, (y) => perturbed(y, product))]);
         const position = product > 1 ? "beyond" : product === 1 ? "on" : "under";
         plane.begin(`The point (${alpha.toFixed(2)}, ${beta.toFixed(2)}) is ${position} the bound alpha*beta = 1.`);
         plane.area([...curve(1).filter(([, b]) => b <= 2), [1, 2], [0.5, 2]], "grey faint");

@@ -3,8 +3,8 @@
 
 const RULES = /** @type {[any, string][]} */ ([["bce", "BCE"], ["calibration", "MC"], ["entropy", "ME"], ["measured_gap", "measured gap"]]);
 const PARTS = ["training images", "validation images"];
-/** Colours of the two displayed training images, as classes and as bytes. */
-const MARKS = ["green", "orange"], FRAMES = [[0, 158, 115], [198, 136, 0]];
+/** Colours of the two displayed training images, as classes and as pixels. */
+const MARKS = ["green", "orange"], FRAMES = [colour(0, 158, 115), colour(198, 136, 0)];
 
 /** @param {Context} context */
 function render(context) {
@@ -70,9 +70,8 @@ function render(context) {
           const start = (at(rule, now, part) * 2 + i) * size * size, pixels = size * size;
           const shown = [0, 1, 2].map((kind) => known[part].subarray((2 * kind + i) * pixels, (2 * kind + i + 1) * pixels));
           const edge = (/** @type {number} */ k) => k % size < 2 || k % size >= size - 2 || k < 2 * size || k >= pixels - 2 * size;
-          strip.draw([...shown, Float32Array.from(predicted.subarray(start, start + pixels), (v) => v / (records.greys - 1))],
+          strip.draw(`${name}, epoch ${epoch}.`, [...shown, Float32Array.from(predicted.subarray(start, start + pixels), (v) => v / (records.greys - 1))],
             part === 0 ? (map, k) => (map === 0 && edge(k) ? FRAMES[i] : undefined) : undefined);
-          strip.describe(`${name}, epoch ${epoch}.`);
         }));
         return `${name}, epoch ${epoch}: ${text}. ` + (rule === "bce" ? "BCE has no alphas."
           : `${spread}; alphas of the two training images ${green.toFixed(3)} (green) and ${orange.toFixed(3)} (orange).`);
