@@ -18,6 +18,8 @@ from pkgutil import resolve_name
 import measured
 import yaml
 
+from aslp_lib.course.lessons import LESSONS
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "CLAIMS.md"
 MEANINGS = {
@@ -43,7 +45,7 @@ Student's 95 % interval, in points. A claim about such a difference holds if the
 agrees with it, and is contradicted if the whole interval disagrees. A claim about several contrasts
 is decided by tests with Holm's correction.
 """
-COLUMNS = ("claim", "status", "measured", "code", "test", "notebook")
+COLUMNS = ("claim", "status", "measured", "code", "test", "lesson")
 
 
 @cache
@@ -95,8 +97,8 @@ def cells(claim: dict, status: str, numbers: str) -> tuple[str, ...]:
     code = f"`{claim['code']}`" if "code" in claim else ""
     file, _, name = claim.get("test", "").partition("::")
     test = f"[`{name}`](tests/{file})" if name else ""
-    notebook = claim["notebook"]
-    link = f"[{notebook[:2]}](notebooks/{notebook}.ipynb) {claim['section']}"
+    notebook, title = LESSONS[claim["lesson"]]
+    link = f"[{title}](notebooks/{notebook}.ipynb): {claim['section']}"
     return claim["claim"], status, numbers, code, test, link
 
 
@@ -109,8 +111,8 @@ def missing(claim: dict) -> list[str]:
         names.append(claim["code"])
     if "test" in claim and not is_test(*claim["test"].split("::")):
         names.append(claim["test"])
-    if claim["section"] not in headings(claim["notebook"]):
-        names.append(f"{claim['notebook']}: {claim['section']}")
+    if claim["section"] not in headings(claim["lesson"]):
+        names.append(f"{claim['lesson']}: {claim['section']}")
     return names
 
 
@@ -125,10 +127,10 @@ def is_test(file: str, *names: str) -> bool:
 
 
 @cache
-def headings(notebook: str) -> set[str]:
-    """The headings of a notebook."""
-    path = ROOT / "notebooks" / f"{notebook}.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.is_file() else []
+def headings(lesson: str) -> set[str]:
+    """The headings of a lesson's notebook."""
+    path = ROOT / "notebooks" / f"{LESSONS[lesson].notebook}.ipynb"
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     return set(re.findall(r"^#{1,4} (.+)$", text, re.M))
 

@@ -11,7 +11,7 @@ from aslp_lib.metrics.counts import Counts
 from aslp_lib.metrics.noise_floor import ece_bounds, noise_floor
 from aslp_lib.metrics.score import Score, Visibility
 
-__all__ = ["SCORES", "Score", "Visibility", "scores", "visible_scores"]
+__all__ = ["SCORES", "Counts", "Score", "Visibility", "noise_floor", "scores", "visible_scores"]
 
 TABLES, MAIN, COMPARED = Visibility.TABLES, Visibility.MAIN, Visibility.COMPARED
 _low, _high = partial(Score, better="less"), partial(Score, better="more")

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 
 from aslp_lib import MODERATION, AdaptiveAlpha, sc_bce_with_logits, share_alphas
 from aslp_lib.config import PRESETS
-from aslp_lib.course.models.own_comparison import adaptive
+from aslp_lib.course.lessons.own_data.comparison import adaptive
 from aslp_lib.data.shapes import Shapes
 
 PROJECT = Path(__file__).parents[2]
@@ -175,7 +175,7 @@ def test_the_page_s_loop_repeats_itself_whatever_the_global_generator_gives(page
 
 
 @PAGES
-def test_the_page_starts_from_the_settings_of_the_presets_and_of_notebook_08(page, ignored):
+def test_the_page_starts_from_the_settings_of_the_presets_and_of_your_own_data(page, ignored):
     settings, cells = page_loop(page, ignored)["settings"], adaptive("calibration")
     assert settings == (cells.alpha_step_size, cells.constraint_weight, cells.warm_up)
     for preset in ("demo", "small"):
@@ -192,7 +192,9 @@ def test_every_text_has_the_same_starting_point(file):
     text = (PROJECT / file).read_text(encoding="utf-8")
     for name, value in {"alpha_step_size": 0.005, "constraint_weight": 200.0}.items():
         found = re.findall(rf"{name}\D{{1,15}}([\d.]+)", text)
-        assert found and {*map(float, found)} <= {value, 20.0}, found  # 08 tries 20 beside it
+        assert found and {*map(float, found)} <= {value, 20.0}, (
+            found
+        )  # the notebook tries 20 beside it
 
 
 def test_the_page_s_patches_have_one_switch_and_move_their_image_once():

@@ -9,25 +9,27 @@ from subprocess import PIPE
 import nbformat
 import pytest
 
-from aslp_lib.course.exercises import EXERCISES, MODULES, sc_bce
+from aslp_lib.course.exercises import find, of_lesson
+from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing import assignments
 
-NAME = sc_bce.NOTEBOOK
+ASSIGNED = [lesson for lesson in LESSONS if of_lesson(lesson)]
+NAME = "sc_bce"
 FILE = f"{NAME}.ipynb"
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.NOTEBOOK)
-def test_a_class_is_given_questions_with_marks_and_no_solutions(module):
+@pytest.mark.parametrize("lesson", ASSIGNED)
+def test_a_class_is_given_questions_with_marks_and_no_solutions(lesson):
     from nbgrader.preprocessors import CheckCellMetadata, ClearSolutions
 
-    notebook = assignments.assignment(module)
+    notebook = assignments.assignment(lesson)
     nbformat.validate(notebook)
     CheckCellMetadata(enabled=True)(notebook, {})
     cells = {cell.id: cell for cell in notebook.cells}
     solutions = {name: cell.source for name, cell in cells.items()}
     ClearSolutions(enabled=True, code_stub={"python": ""})(notebook, {})
     total = 0
-    for exercise in module.EXERCISES:
+    for exercise in of_lesson(lesson):
         name = exercise.name.replace("/", "-")
         marks = 3 if exercise.arguments else 1
         assert exercise.question.strip() in cells[f"question-{name}"].source
@@ -37,22 +39,22 @@ def test_a_class_is_given_questions_with_marks_and_no_solutions(module):
         exec(solutions[f"answer-{name}"], names)
         assert exercise.grade(names["answer"]) == cells[f"test-{name}"].metadata.nbgrader.points
         total += marks
-    assert f"{len(module.EXERCISES)} exercises, {total} marks" in cells["instructions"].source
+    assert f"{len(of_lesson(lesson))} exercises, {total} marks" in cells["instructions"].source
 
 
 def test_too_few_digits_earn_half_and_a_wrong_answer_raises_its_hint(capsys):
-    assert EXERCISES["03/floor"].grade(0.33) == 0.5
+    assert find("sc_bce/floor").grade(0.33) == 0.5
     assert "more digits" in capsys.readouterr().out
     for answer, hint in ((0.469, "in bits"), (None, "not a number"), (..., "Not answered yet")):
         with pytest.raises(AssertionError, match=hint):
-            EXERCISES["03/floor"].grade(answer)
+            find("sc_bce/floor").grade(answer)
 
 
 def test_a_second_call_keeps_what_a_teacher_edited_and_names_it(elsewhere, capsys):
     assignments.main()
     files = {path: path.read_bytes() for path in Path("grading").rglob("*.*")}
-    assert len(files) == len(MODULES) + 1 and "kept" not in capsys.readouterr().out
-    edited, deleted = (path for path in files if path.parent.name in (NAME, "05_training_aslp"))
+    assert len(files) == len(ASSIGNED) + 1 and "kept" not in capsys.readouterr().out
+    edited, deleted = (path for path in files if path.parent.name in (NAME, "training"))
     edited.write_text("edited")
     deleted.unlink()
     assignments.main()
@@ -105,11 +107,11 @@ def hand_in(student, answers, edit_tests=False):
     """Hand in the released notebook with answers, given by the second part of an exercise's name,
     and write into the test cells what could make nbgrader give marks."""
     notebook = nbformat.read(Path("release", NAME, FILE), 4)
-    cells = {cell.id.removeprefix("answer-03-"): cell for cell in notebook.cells}
+    cells = {cell.id.removeprefix("answer-sc_bce-"): cell for cell in notebook.cells}
     for word, source in answers.items():
         cells[word].source = source
         if edit_tests:
-            test = cells[f"test-03-{word}"]
+            test = cells[f"test-sc_bce-{word}"]
             test.source, test.metadata.nbgrader.points = "1.0", 100
             test.metadata.tags = ["skip-execution"]  # nbclient skips cells with this tag
     path = Path("submitted", student, NAME, FILE)
@@ -124,18 +126,18 @@ def test_a_class_with_attackers(nbgrader):
     """A hand-in whose cells never end, print marks, or edit test cells or the checker earns nothing
     by it, nor does one that ends its kernel, and the others get their marks."""
     nbgrader(f"generate_assignment {NAME}")
-    solutions = {each.name.partition("/")[2]: each.solution for each in sc_bce.EXERCISES}
+    solutions = {each.name.partition("/")[2]: each.solution for each in of_lesson(NAME)}
     hand_in("right", solutions)
     warning = "import sys\n    print('warning', file=sys.stderr)\n    return "
     with_warning = solutions["minimiser"].replace("return ", warning)
-    hint, mistake = next(iter(sc_bce.VARIANCE.mistakes.items()))
+    hint, mistake = next(iter(find("sc_bce/variance").mistakes.items()))
     partly = {"floor": "answer = 0.33", "variance": f"answer = {mistake}"}
     hand_in("half", partly | {"minimiser": with_warning})
     hand_in("ends", solutions | {"variance": "import os\nos._exit(0)"})
     attacks = {
         "minimiser": (
             "import time\n"
-            "from aslp_lib.course.exercises.framework import Exercise\n"
+            "from aslp_lib.course.exercises import Exercise\n"
             "Exercise.grade = lambda exercise, answer: 1.0\n"
             "answer = lambda *point: print(3.0) or 0.0\n"
             "time.sleep(1e6)"

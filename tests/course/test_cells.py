@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from aslp_lib.course.models.microscopy import UNLABELLED, _draw_image, draw_cells
+from aslp_lib.course.lessons.own_data.microscopy import UNLABELLED, _draw_image, draw_cells
 
 
 def test_the_seed_fixes_them_and_another_draws_others():

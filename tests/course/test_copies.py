@@ -13,7 +13,7 @@ from aslp_lib.course.publishing.copies import copy_notebooks
 @pytest.fixture
 def course(tmp_path):
     (tmp_path / "notebooks" / "solutions").mkdir(parents=True)
-    for name, told in (("00_start.ipynb", "6 * 7"), ("solutions/00_start.ipynb", "42")):
+    for name, told in (("first.ipynb", "6 * 7"), ("solutions/first.ipynb", "42")):
         write(tmp_path / "notebooks" / name, told)
     return tmp_path / "notebooks", tmp_path / "my-notebooks"
 
@@ -31,8 +31,8 @@ def code(path: Path) -> str:
 def test_a_copy_says_what_the_course_says_without_its_answers(course):
     notebooks, own = course
     assert copy_notebooks(*course) == [f"{own / name}: new" for name in
-                                       ("00_start.ipynb", "solutions/00_start.ipynb")]  # fmt: skip
-    for name in ("00_start.ipynb", "solutions/00_start.ipynb"):
+                                       ("first.ipynb", "solutions/first.ipynb")]  # fmt: skip
+    for name in ("first.ipynb", "solutions/first.ipynb"):
         assert "the answer" in (notebooks / name).read_text()
         assert "the answer" not in (own / name).read_text()
         cell = nbformat.read(own / name, 4).cells[1]
@@ -44,22 +44,22 @@ def test_a_copy_says_what_the_course_says_without_its_answers(course):
 def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
     notebooks, own = course
     copy_notebooks(*course)
-    written = nbformat.read(own / "00_start.ipynb", 4)
+    written = nbformat.read(own / "first.ipynb", 4)
     written.cells[1].source += " + 1"
-    nbformat.write(written, own / "00_start.ipynb")
-    ran = json.loads((own / "solutions/00_start.ipynb").read_text())
+    nbformat.write(written, own / "first.ipynb")
+    ran = json.loads((own / "solutions/first.ipynb").read_text())
     ran["cells"][1]["execution_count"] = 1  # run, but not written into
-    (own / "solutions/00_start.ipynb").write_text(json.dumps(ran))
-    for name in ("00_start.ipynb", "solutions/00_start.ipynb"):
+    (own / "solutions/first.ipynb").write_text(json.dumps(ran))
+    for name in ("first.ipynb", "solutions/first.ipynb"):
         write(notebooks / name, "new")
     first, second = copy_notebooks(*course)
     assert "left unchanged: you have edited it" in first
-    assert second == f"{own / 'solutions/00_start.ipynb'}: updated"
-    assert code(own / "00_start.ipynb") == "6 * 7 + 1"
-    assert code(own / "solutions/00_start.ipynb") == "new"
-    own.joinpath("00_start.ipynb").rename(own / "00_mine.ipynb")
-    assert copy_notebooks(*course) == [f"{own / '00_start.ipynb'}: new"]
-    assert code(own / "00_mine.ipynb") == "6 * 7 + 1"
+    assert second == f"{own / 'solutions/first.ipynb'}: updated"
+    assert code(own / "first.ipynb") == "6 * 7 + 1"
+    assert code(own / "solutions/first.ipynb") == "new"
+    own.joinpath("first.ipynb").rename(own / "mine.ipynb")
+    assert copy_notebooks(*course) == [f"{own / 'first.ipynb'}: new"]
+    assert code(own / "mine.ipynb") == "6 * 7 + 1"
 
 
 @pytest.mark.fault
@@ -67,10 +67,10 @@ def test_a_changed_course_replaces_only_what_nobody_wrote_into(course):
 def test_a_spoiled_copy_is_left_alone(course, content):
     """A message says to rename a copy that is not a notebook."""
     copy_notebooks(*course)
-    (course[1] / "00_start.ipynb").write_text(content)
+    (course[1] / "first.ipynb").write_text(content)
     (said,) = copy_notebooks(*course)
     assert "cannot be read" in said
-    assert (course[1] / "00_start.ipynb").read_text() == content
+    assert (course[1] / "first.ipynb").read_text() == content
 
 
 def test_elsewhere_than_in_the_project_it_says_where_to_be(tmp_path):

@@ -1,6 +1,8 @@
 """Every figure of the course draws what was computed, in letters that can be read."""
 
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -10,15 +12,26 @@ from matplotlib.text import Text
 from scipy.special import entr, expit
 
 from aslp_lib import HARD_INVERSION, SOFT_INVERSION
-from aslp_lib.course import figures
-from aslp_lib.course.figures.recalibration import TEMPERATURES
-from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.release import Spans
-from aslp_lib.course.models.simulation import Trace
+from aslp_lib.course.lessons import LESSONS
+from aslp_lib.course.lessons.own_data.microscopy import draw_cells
+from aslp_lib.course.lessons.release.bins import Spans
+from aslp_lib.course.lessons.which_method.figures import TEMPERATURES
+from aslp_lib.course.simulation import Trace
 from aslp_lib.data.corrupted import Corrupted
 from aslp_lib.data.corruptions import CORRUPTIONS
 from aslp_lib.data.shapes import Shapes
+from aslp_lib.evaluation.figures import alt
 from aslp_lib.metrics.counts import Counts
+
+OF_LESSONS = (f"aslp_lib.course.lessons.{lesson}.figures" for lesson in LESSONS)
+MODULES = ["aslp_lib.course.figures.curves", *filter(find_spec, OF_LESSONS)]
+FIGURES = {
+    name: function
+    for module in MODULES
+    for name, function in vars(import_module(module)).items()
+    if getattr(function, "__module__", "") == module and hasattr(function, "__wrapped__")  # themed
+}
+"""Every figure of the course but those of the trial, which test_trial.py tests."""
 
 RNG = np.random.default_rng(0)
 SHAPES = Shapes("x", 4, seed=0, size=16)
@@ -148,10 +161,10 @@ DRAWN = {
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_draws_its_numbers_and_says_them(name):
     arguments, parts = DRAWN[name]
-    figure = getattr(figures, name)(*arguments)
+    figure = FIGURES[name](*arguments)
     figure.set_layout_engine("none")  # half of the time; the notebooks draw the layouts
     figure.draw_without_rendering()  # ticks get their texts
-    assert figures.alt(figure)
+    assert alt(figure)
     texts = [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
     assert min(text.get_fontsize() for text in texts) >= 9
     for (axis, part), expected in parts.items():
@@ -165,10 +178,7 @@ def test_a_figure_draws_its_numbers_and_says_them(name):
 
 
 def test_no_figure_is_forgotten():
-    own = "aslp_lib.course.figures."
-    made = {n for n, f in vars(figures).items() if getattr(f, "__module__", "").startswith(own)}
-    of_the_trial = {"primary_contrasts", "memorisation", "training_set_size"}  # see test_trial.py
-    assert made == DRAWN.keys() | {"corruptions"} | of_the_trial
+    assert FIGURES.keys() == DRAWN.keys() | {"corruptions"}
 
 
 @pytest.mark.parametrize("panel", [0, 1])
@@ -183,17 +193,17 @@ def test_the_readings_are_frequencies_of_their_outcomes(panel):
     for k in np.unique(which):
         weights = COUNTS.pooled * (which == k)
         points.append([np.average(x, weights=weights) for x in (probability, frequency)])
-    drawn = figures.readings(COUNTS, "set").axes[panel].collections[1].get_offsets()
+    drawn = FIGURES["readings"](COUNTS, "set").axes[panel].collections[1].get_offsets()
     np.testing.assert_allclose(drawn, 100 * np.array(points))
 
 
 def test_intervals_that_miss_are_drawn_apart():
-    hits, misses = figures.interval_coverage(0.2, ENDS, "Coverage").axes[0].collections
+    hits, misses = FIGURES["interval_coverage"](0.2, ENDS, "Coverage").axes[0].collections
     assert (len(hits.get_segments()), len(misses.get_segments())) == (1, 2)
 
 
 def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
-    axis = figures.loss_curves((0.1, 0.3), SOFT_INVERSION).axes[0]
+    axis = FIGURES["loss_curves"]((0.1, 0.3), SOFT_INVERSION).axes[0]
     for alpha, curve, mark in zip((0.1, 0.3), axis.lines[::2], axis.lines[1::2], strict=True):
         f, loss = curve.get_data()
         target = 1 - alpha * 1.5 / 2
@@ -202,7 +212,7 @@ def test_loss_curves_are_bce_on_the_mean_target_and_lowest_at_the_mark():
 
 
 def test_every_corruption_is_shown_with_the_outline_of_its_mask():
-    shown = {a.get_title(): a for a in figures.corruptions(SHAPES, 1, seed=5).axes if a.images}
+    shown = {a.get_title(): a for a in FIGURES["corruptions"](SHAPES, 1, seed=5).axes if a.images}
     assert set(shown) == {"as it is", *CORRUPTIONS}
     pixels = np.stack(np.meshgrid(np.arange(16), np.arange(16)), -1).reshape(-1, 2)
     for name, axis in shown.items():
@@ -217,7 +227,7 @@ def test_every_corruption_is_shown_with_the_outline_of_its_mask():
 
 
 def test_a_bin_is_drawn_from_its_lower_to_its_upper_end_in_two_parts():
-    own, shared = figures.overlapping_bins(SPANS, "title").axes[0].containers
+    own, shared = FIGURES["overlapping_bins"](SPANS, "title").axes[0].containers
     spans = [
         [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in bars] for bars in (own, shared)
     ]

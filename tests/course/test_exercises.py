@@ -10,17 +10,19 @@ import pytest
 import torch
 
 from aslp_lib.course import exercises
-from aslp_lib.course.exercises import EXERCISES, Exercise, framework
+from aslp_lib.course.exercises import Exercise, of_lesson
+from aslp_lib.course.lessons import LESSONS
+
+EXERCISES = [exercise for lesson in LESSONS for exercise in of_lesson(lesson)]
 
 
 def value_of(answer, point):
     return np.asarray(answer(*point) if callable(answer) else answer, dtype=float)
 
 
-@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
 def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
-    (module,) = [m for m in exercises.MODULES if exercise in m.EXERCISES]
-    assert exercise.name.split("/")[0] == module.NOTEBOOK[:2]
+    assert exercise is exercises.find(exercise.name)
     space = {"exercises": exercises}
     exec(exercise.cell, space)  # the learner's cell as it stands in the notebook
     assert exercise.check(space["answer"]).kind == "open"
@@ -50,7 +52,7 @@ def test_each_exercise_knows_its_solution_and_its_mistakes(exercise):
 def an_exercise(**changes) -> Exercise:
     """Twice an array, unless `changes` say otherwise."""
     asked = {
-        "name": "00/doubled",
+        "name": "start/doubled",
         "title": "twice",
         "question": "Twice x.",
         "right": lambda x: 2 * x,
@@ -149,12 +151,14 @@ def test_a_function_that_does_not_end_is_stopped(monkeypatch, handler):
             pass
         return 2 * x
 
-    monkeypatch.setattr(framework, "SECONDS", 0.2)
+    monkeypatch.setattr(exercises, "SECONDS", 0.2)
     verdict = an_exercise().check(stubborn)
     assert verdict.kind == "unusable" and "stopped after 0.2 seconds" in verdict.text
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match=r"no exercise '03/nothing'; .*03/minimiser"):
-        exercises.check("03/nothing", 1)
+    with pytest.raises(ValueError, match=r"no exercise 'sc_bce/nothing'; .*sc_bce/minimiser"):
+        exercises.check("sc_bce/nothing", 1)
+    with pytest.raises(ValueError, match=r"no lesson '03'; .*start, confidence"):
+        exercises.further("03")

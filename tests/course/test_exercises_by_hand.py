@@ -8,7 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from aslp_lib.course.exercises import EXERCISES
+from aslp_lib.course.exercises import of_lesson
+from aslp_lib.course.lessons import LESSONS
+
+EXERCISES = {exercise.name: exercise for lesson in LESSONS for exercise in of_lesson(lesson)}
 
 
 def entropy(p, log=math.log):
@@ -16,30 +19,33 @@ def entropy(p, log=math.log):
 
 
 NUMBERS = {
-    "01/ece": (0.11, [0.0833, 0.08, -0.08, 0.15, 0.0888]),
-    "01/texture": (0.2, [0, 0.8, -0.2, 1]),
-    "02/disturb": (0.15, [0.3, 0.6, 0.075, 0.85]),
-    "02/limit": (0.625, [0.3125, 0.8, 1, 0.5, 1.25]),
-    "03/floor": (
+    "confidence/ece": (0.11, [0.0833, 0.08, -0.08, 0.15, 0.0888]),
+    "confidence/texture": (0.2, [0, 0.8, -0.2, 1]),
+    "label_perturbation/disturb": (0.15, [0.3, 0.6, 0.075, 0.85]),
+    "label_perturbation/limit": (0.625, [0.3125, 0.8, 1, 0.5, 1.25]),
+    "sc_bce/floor": (
         entropy(0.1),
         [entropy(0.1, math.log2), -entropy(0.1), 0.230, 0.105, entropy(0.2), entropy(0.05)],
     ),
-    "03/variance": (2.25, [0.444, 1.5, 1, 4, 0.09 / 0.16, 2]),
-    "06/sample": (0.063 / 4, [0.0039, 0, 0.0627, 0.0314]),
-    "06/brier": (0.3 * 0.64 + 0.7 * 0.04, [0.21, 0.01, 0.38, 0.2 * 0.8, 0.1]),
-    "04/gap": (0.0875, [0.0575, 0.0125, 0.3, 0.0375, 0.05]),
-    "05/climb": (35, [30, 20, 80, 6.875]),
-    "07/same_camera": (2, [1, 3, 4, 5, 6]),
-    "e2/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
-    "e2/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
-    "e3/drone": (6, [1, 2, 3, 4, 5]),
-    "e4/units": (0.75, [1.5, 3, 0.25, 0.375]),
-    "e5/limit": (8 / math.log(4), [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)]),
+    "sc_bce/variance": (2.25, [0.444, 1.5, 1, 4, 0.09 / 0.16, 2]),
+    "evaluation/sample": (0.063 / 4, [0.0039, 0, 0.0627, 0.0314]),
+    "evaluation/brier": (0.3 * 0.64 + 0.7 * 0.04, [0.21, 0.01, 0.38, 0.2 * 0.8, 0.1]),
+    "adaptive_alpha/gap": (0.0875, [0.0575, 0.0125, 0.3, 0.0375, 0.05]),
+    "training/climb": (35, [30, 20, 80, 6.875]),
+    "which_method/same_camera": (2, [1, 3, 4, 5, 6]),
+    "stability/step": (4000 / 3, [2000 / 3, 1000, 8 / 3, 0.00075]),
+    "stability/fixed_point": (0.308, [0.3, 0.292, 0.316, 0.304, 0.158]),
+    "distribution_shift/drone": (6, [1, 2, 3, 4, 5]),
+    "release/units": (0.75, [1.5, 3, 0.25, 0.375]),
+    "perturbation_lab/limit": (
+        8 / math.log(4),
+        [8 / math.log(1.5), 10, math.log(4) / 8, -8 / math.log(4)],
+    ),
 }
 
 
 def trained_levels(images, masks, accuracies):
-    """The loop of 05/loop without torch: the gradient of its one weight is written out."""
+    """The loop of training/loop without torch: the gradient of its one weight is written out."""
     weight, reported, levels = 1.0, 0.0, np.zeros(len(images))
     for accuracy in accuracies:
         for first in range(0, len(images), 2):
@@ -64,29 +70,29 @@ def flip(y, b, switch):
     return y + b * (0.5 - y) * switch[:, None, None]
 
 
-FUNCTIONS = {"05/loop": trained_levels}
+FUNCTIONS = {"training/loop": trained_levels}
 """Functions whose solutions call the library; test_exercises.py has those whose do not."""
 
 BREAK_A_PROPERTY = {
-    "01/oe": [
+    "confidence/oe": [
         lambda p, y: p[0] * abs(p - y).mean(),
         lambda p, y: (p > y).mean(),
-        lambda p, y: len(p) * EXERCISES["01/oe"].right(p, y),
+        lambda p, y: len(p) * EXERCISES["confidence/oe"].right(p, y),
     ],
-    "02/switch": [
+    "label_perturbation/switch": [
         lambda y, u, a, b: y + b * (0.5 - y) * (y > u[:, None, None]),
         lambda y, u, a, b: flip(y, b, u <= a),
         lambda y, u, a, b: flip(y, b, u < a / 2),
         lambda y, u, a, b: flip(y, b, np.sort(u) < a),
     ],
-    "04/ascent": [
+    "adaptive_alpha/ascent": [
         lambda z, y, b: b * ((y - 0.5) * (z + 1)).mean((1, 2)),
         lambda z, y, b: np.full(len(z), b * ((y - 0.5) * z).mean()),
         lambda z, y, b: b * (0.6 * y * z - 0.4 * (1 - y) * z).mean((1, 2)),
         lambda z, y, b: b**2 * ((y - 0.5) * z).mean((1, 2)),
     ],
-    "06/bootstrap": [
-        lambda r, n, t: sorted(EXERCISES["06/bootstrap"].right(r, n, t)),
+    "evaluation/bootstrap": [
+        lambda r, n, t: sorted(EXERCISES["evaluation/bootstrap"].right(r, n, t)),
         lambda r, n, t: [r[0] / n[0]] * 3,
     ],
 }

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from aslp_lib.course.exercises import MODULES, further
+from aslp_lib.course.exercises import further, of_lesson
+from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing.copies import CI_CHECK
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LESSONS_FOLDER = FOLDER.parent / "aslp_lib" / "course" / "lessons"
 CONTROL = r"= (?:predictions\.)?(?:Number|Choice)\("
 
 
@@ -56,11 +58,30 @@ def test_cells_that_assert_are_hidden_and_nothing_depends_on_them(path):
     assert not assigned & used
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda m: m.NOTEBOOK)
-def test_the_first_exercise_stands_in_its_notebook_and_the_others_can_be_shown(module):
-    first, *others = module.EXERCISES
-    sources = [source for _, source in cells(FOLDER / f"{module.NOTEBOOK}.ipynb")]
+def test_table_folders_and_notebooks_agree():
+    folders = {path.parent.name for path in LESSONS_FOLDER.glob("*/__init__.py")}
+    assert folders == LESSONS.keys()
+    assert [path.stem for path in NOTEBOOKS] == [lesson.notebook for lesson in LESSONS.values()]
+    for lesson in LESSONS.values():
+        _, first = cells(FOLDER / f"{lesson.notebook}.ipynb")[0]
+        assert re.match(rf"# {lesson.title}[:\n]", first)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_begins_with_at_most_six_short_imports(path):
+    code = next(source for kind, source in cells(path) if kind == "code")
+    imports = [n for n in ast.parse(code).body if isinstance(n, ast.Import | ast.ImportFrom)]
+    assert len(imports) <= 6
+    for line in imports:
+        assert line.lineno == line.end_lineno and line.end_col_offset <= 88
+        assert line.names[0].name != "*"
+
+
+@pytest.mark.parametrize("lesson", [lesson for lesson in LESSONS if of_lesson(lesson)])
+def test_the_first_exercise_stands_in_its_notebook_and_the_others_can_be_shown(lesson):
+    first, *others = of_lesson(lesson)
+    sources = [source for _, source in cells(FOLDER / f"{LESSONS[lesson].notebook}.ipynb")]
     assert first.arguments and sources[sources.index(first.markdown) + 1] == first.cell
-    shown = further(module.NOTEBOOK[:2]).data
+    shown = further(lesson).data
     assert all(exercise.cell in shown for exercise in others) and first.cell not in shown
-    assert not others or any(f'further("{module.NOTEBOOK[:2]}")' in source for source in sources)
+    assert not others or any(f'further("{lesson}")' in source for source in sources)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 
 from aslp_lib.config import PRESETS
-from aslp_lib.course.models import live_training
+from aslp_lib.course.lessons.training import live_training
 from aslp_lib.evaluation.figures import alt
 from aslp_lib.training.loop import train
 

@@ -1,11 +1,11 @@
-"""The confidences of notebook e1's exercise, against a numerical maximum of the entropy."""
+"""The confidences of the exercise, against a numerical maximum of the entropy."""
 
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import entr
 
-from aslp_lib.course.exercises import maximum_entropy
+from aslp_lib.course.lessons.maximum_entropy import exercises
 
 
 @pytest.mark.parametrize("part", [(0, 0, 0, 0), (3, 7, 3, 7), (0, 1, 2, 3)])
@@ -24,5 +24,5 @@ def test_no_other_confidences_have_a_larger_entropy(part):
         method="SLSQP",
         options={"ftol": 1e-12},
     )
-    found = maximum_entropy.confidences(pixels, correct, np.array(part))
+    found = exercises.confidences(pixels, correct, np.array(part))
     np.testing.assert_allclose(found, best.x, atol=1e-4)

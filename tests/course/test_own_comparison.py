@@ -1,4 +1,4 @@
-"""The methods of notebook 08: their scores are those of the pixels, computed with numpy."""
+"""The methods compared on cells: their scores are those of the pixels, computed with numpy."""
 
 import re
 
@@ -7,9 +7,15 @@ import pandas as pd
 import pytest
 from torch import nn
 
-from aslp_lib.course.models import own_comparison
-from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.own_comparison import compare, count, posterior_error, predict, table
+from aslp_lib.course.lessons.own_data import comparison
+from aslp_lib.course.lessons.own_data.comparison import (
+    compare,
+    count,
+    posterior_error,
+    predict,
+    table,
+)
+from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.metrics import calibration
 from aslp_lib.recalibration import Temperature
 
@@ -32,8 +38,8 @@ def test_scores_of_labelled_pixels(temperature):
 
 
 def test_compare_trains_every_method_on_every_seed(monkeypatch):
-    monkeypatch.setattr(own_comparison, "IMAGES", {"train": 4, "validation": 5, "test": 6})
-    monkeypatch.setitem(own_comparison.train.__kwdefaults__, "epochs", 20)
+    monkeypatch.setattr(comparison, "IMAGES", {"train": 4, "validation": 5, "test": 6})
+    monkeypatch.setitem(comparison.train.__kwdefaults__, "epochs", 20)
     results = compare([4, 5], alpha=0.1)
     assert len(results) == 8
     assert all(frame.seed.tolist() == [4, 5] for frame in results.values())

@@ -1,4 +1,4 @@
-"""The loop of notebook 08: with alpha = 0 it is plain training with BCE, written out here."""
+"""The loop of Your own data: with alpha = 0 it is plain training with BCE, written out here."""
 
 from copy import deepcopy
 
@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from aslp_lib import HARD_INVERSION, AdaptiveAlpha
 from aslp_lib.aslp.perturbation import label_smoothing
-from aslp_lib.course.models.microscopy import draw_cells
-from aslp_lib.course.models.own_comparison import LEARNING_RATE, batches, count, train
+from aslp_lib.course.lessons.own_data.comparison import LEARNING_RATE, batches, count, train
+from aslp_lib.course.lessons.own_data.microscopy import draw_cells
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.temperature import scaled_nll
 

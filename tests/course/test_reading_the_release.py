@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aslp_lib.course.models.release import release_spans
+from aslp_lib.course.lessons.release import release_spans
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 

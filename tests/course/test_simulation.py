@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from aslp_lib import HARD_INVERSION, MODERATION, SOFT_INVERSION, AdaptiveAlpha
-from aslp_lib.course.models.simulation import Population, simulate
+from aslp_lib.course.simulation import Population, simulate
 
 QUIET = Population(images=300, response=0.0, flicker=0.0, cost=0.0, rate=1.0)
 """Margins that stand still from the first epoch on, and so does accuracy."""

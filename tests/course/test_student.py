@@ -28,7 +28,7 @@ def project(tmp_path, monkeypatch):
 
 def test_it_holds_the_library_and_the_course_without_outputs_and_solutions(project):
     for folder in ("source", "release"):
-        path = project / "grading" / folder / "03_sc_bce" / "03_sc_bce.ipynb"
+        path = project / "grading" / folder / "sc_bce" / "sc_bce.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(new_notebook(metadata={"folder": folder}), path)
     student.main()
@@ -38,7 +38,7 @@ def test_it_holds_the_library_and_the_course_without_outputs_and_solutions(proje
     course = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert {path.name for path in (unpacked / "notebooks").iterdir()} == course | {"assignments"}
     (released,) = (unpacked / "notebooks/assignments").iterdir()
-    assert released.name == "03_sc_bce.ipynb"
+    assert released.name == "sc_bce.ipynb"
     assert nbformat.read(released, 4).metadata.folder == "release"
     for path in unpacked.rglob("*.ipynb"):
         text = path.read_text()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from aslp_lib.course.models.estimator_bias import bias_study, calibrated, coverage_study
+from aslp_lib.course.lessons.evaluation import bias_study, calibrated, coverage_study
 from aslp_lib.metrics import calibration
 from aslp_lib.metrics.counts import Counts
 

@@ -11,6 +11,7 @@ import torch
 
 from aslp_lib.config import PRESETS
 from aslp_lib.course import recorded, trial
+from aslp_lib.course.lessons import LESSONS
 from aslp_lib.experiments.records import one_per_seed
 from aslp_lib.experiments.seed_statistics import difference, rank_correlation_with_posterior_error
 from aslp_lib.metrics import calibration
@@ -45,7 +46,7 @@ def textures_between_two_networks_and_over_seeds():
 
 
 def answers():
-    """(notebook, question) -> the bold numbers of its answer, in order."""
+    """(lesson, question) -> the bold numbers of its answer, in order."""
     embedded = recorded.read_results("comparison_shapes")
     real = recorded.read_results("comparison_photographs")
     confident = [
@@ -66,35 +67,37 @@ def answers():
     test = recorded.SETTINGS.load_data().tests["test"]
     truth = Counts.from_probabilities(torch.from_numpy(test.posterior), test.masks[:, 0])
     return {
-        ("00", "2"): confident,
-        ("00", "3"): [
+        ("start", "2"): confident,
+        ("start", "3"): [
             percent(embedded, "test", "bce", method, "ece")
             for method in ("none", "temperature_scaling")
         ],
-        ("01", "4"): [
+        ("confidence", "4"): [
             100 * per_image(truth, calibration.ece).mean(),
             100 * calibration.ece(truth),
         ],
-        ("05", "3"): [PRESETS["demo"].hyperparameters.aslp.alpha_warm_up + 1, 1 - 0.84],
-        ("06", "3"): textures_between_two_networks_and_over_seeds(),
-        ("07", "2"): [sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)],
-        ("07", "3"): [ranks["nll"], ranks["ece"]],
-        ("07", "4"): [
+        ("training", "3"): [PRESETS["demo"].hyperparameters.aslp.alpha_warm_up + 1, 1 - 0.84],
+        ("evaluation", "3"): textures_between_two_networks_and_over_seeds(),
+        ("which_method", "2"): [
+            sum(RECALIBRATIONS[name]().preserves_decisions for name in KEEPERS)
+        ],
+        ("which_method", "3"): [ranks["nll"], ranks["ece"]],
+        ("which_method", "4"): [
             sign * family[label].mean
             for sign, label in ((-1, "C - L"), (1, "M - B_ES"))
             for family in families
         ],
-        ("e3", "2"): shifted,
-        ("e4", "2"): [schedule("release", 14, 30)],
+        ("distribution_shift", "2"): shifted,
+        ("release", "2"): [schedule("release", 14, 30)],
     }
 
 
 @pytest.mark.slow
 def test_the_numbers_of_the_quizzes_are_current():
-    quizzes = re.split(r"\n### (?=\w\d )", PAGE.read_text(encoding="utf-8"))[1:]
-    solutions = {quiz[:2]: quiz.split("<summary>Answers</summary>")[1] for quiz in quizzes}
-    for (notebook, number), values in answers().items():
-        answer = dict(ANSWER.findall(solutions[notebook]))[number]
+    quizzes = PAGE.read_text(encoding="utf-8").split("\n### ")
+    solutions = {quiz.partition("\n")[0]: quiz.split("Answers</summary>")[-1] for quiz in quizzes}
+    for (lesson, number), values in answers().items():
+        answer = dict(ANSWER.findall(solutions[LESSONS[lesson].title]))[number]
         texts = re.findall(r"\*\*(-?\d[\d.]*)\*\*", answer)
         for text, value in zip(texts, values, strict=True):
             digits = len(text.partition(".")[2])

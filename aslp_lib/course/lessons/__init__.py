@@ -1,1 +1,41 @@
-"""The lessons of the course: a folder each, with its exercises, figures and explorer."""
+"""The lessons of the course.
+
+A lesson is a notebook, a line of `LESSONS`, and a folder here with the lesson's name: its exercises
+in `exercises.py`, and the figures, simulations and records that no other lesson uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+
+class Lesson(NamedTuple):
+    """Where the text of a lesson is.
+
+    Args:
+        notebook: name of the notebook's file, without its ending.
+        title: title of the notebook, to the colon.
+    """
+
+    notebook: str
+    title: str
+
+
+LESSONS: Mapping[str, Lesson] = {
+    "start": Lesson("00_start_here", "Start here"),
+    "confidence": Lesson("01_confidence_and_calibration", "Confidence and calibration"),
+    "label_perturbation": Lesson("02_label_perturbation", "Label perturbation"),
+    "sc_bce": Lesson("03_sc_bce", "SC-BCE"),
+    "adaptive_alpha": Lesson("04_adaptive_alpha", "Adaptive alpha"),
+    "training": Lesson("05_training_aslp", "Training ASLP"),
+    "evaluation": Lesson("06_evaluating_calibration", "Evaluating calibration"),
+    "which_method": Lesson("07_which_method_when", "Which method when"),
+    "own_data": Lesson("08_your_own_data", "Your own data"),
+    "maximum_entropy": Lesson("e1_maximum_entropy", "Maximum entropy"),
+    "stability": Lesson("e2_stability_of_alpha", "Stability of alpha"),
+    "distribution_shift": Lesson("e3_distribution_shift", "Distribution shift"),
+    "release": Lesson("e4_reading_the_release", "Reading the release"),
+    "perturbation_lab": Lesson("e5_perturbation_lab", "Perturbation lab"),
+}
+"""Every lesson by its name, in the order of the course. A notebook's number occurs only here."""

@@ -1,7 +1,7 @@
 """Assignments for nbgrader, made from the exercises: `make assignments`.
 
 `grading/` becomes nbgrader's course folder. Its folder `source/` gets one assignment for each
-notebook that has exercises, from which `nbgrader generate_assignment` makes the version for
+lesson that has exercises, from which `nbgrader generate_assignment` makes the version for
 students. Files that exist are kept. TEACHING.md describes the commands that follow.
 """
 
@@ -10,15 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from aslp_lib import console
-from aslp_lib.course.exercises import MODULES, Exercise
-from aslp_lib.course.exercises.framework import SECONDS
+from aslp_lib.course.exercises import SECONDS, Exercise, of_lesson
+from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing.solutions import KERNEL
 from aslp_lib.files import read, write
 
@@ -46,7 +45,7 @@ c.Execute.skip_cells_with_tag = secrets.token_hex()
 '''
 
 INSTRUCTIONS = """\
-# Assignment: `{notebook}`
+# Assignment: {title}
 
 {exercises} exercises, {marks} marks. They are about `notebooks/{notebook}.ipynb`, so work through
 that notebook first.
@@ -62,8 +61,9 @@ that notebook first.
 """
 
 IMPORTS = """\
-# Import torch here: a test cell that writes a warning to stderr would earn no marks.
-from aslp_lib.course import exercises"""
+# Import the lesson here: a test cell that writes a warning to stderr would earn no marks.
+from aslp_lib.course import exercises
+from aslp_lib.course.lessons import {lesson}"""
 
 TEST = """\
 import sys
@@ -71,22 +71,25 @@ import sys
 for _name in list(sys.modules):
     if _name.startswith("aslp_lib"):
         del sys.modules[_name]  # a cell above may have changed it, so it is imported again
-from aslp_lib.course.exercises import EXERCISES
+from aslp_lib.course.exercises import find
 
-EXERCISES["{name}"].grade(answer)"""
+find("{name}").grade(answer)"""
 
 
-def assignment(module: ModuleType) -> NotebookNode:
-    """Make the source notebook of the assignment on one notebook's exercises."""
-    marks = sum(exercise.marks for exercise in module.EXERCISES)
+def assignment(lesson: str) -> NotebookNode:
+    """Make the source notebook of the assignment on one lesson's exercises."""
+    exercises = of_lesson(lesson)
     instructions = INSTRUCTIONS.format(
-        notebook=module.NOTEBOOK, exercises=len(module.EXERCISES), marks=marks, seconds=SECONDS
+        **LESSONS[lesson]._asdict(),
+        exercises=len(exercises),
+        marks=sum(exercise.marks for exercise in exercises),
+        seconds=SECONDS,
     )
     cells = [
         new_markdown_cell(instructions.strip(), id="instructions"),
-        _code_cell("imports", IMPORTS, locked=True),
+        _code_cell("imports", IMPORTS.format(lesson=lesson), locked=True),
     ]
-    for exercise in module.EXERCISES:
+    for exercise in exercises:
         cells += _exercise_cells(exercise)
     return new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
 
@@ -121,9 +124,9 @@ def main() -> None:
     config = GRADING / "nbgrader_config.py"
     if not config.exists():
         write(config, CONFIG)
-    for module in MODULES:
-        path = GRADING / "source" / module.NOTEBOOK / f"{module.NOTEBOOK}.ipynb"
-        content = f"{nbformat.writes(assignment(module))}\n"
+    for lesson in filter(of_lesson, LESSONS):
+        path = GRADING / "source" / lesson / f"{lesson}.ipynb"
+        content = f"{nbformat.writes(assignment(lesson))}\n"
         if not path.exists():
             write(path, content)
         elif read(path) != content.encode():

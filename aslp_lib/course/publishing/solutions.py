@@ -10,7 +10,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from aslp_lib import console
-from aslp_lib.course.exercises import MODULES
+from aslp_lib.course import exercises
+from aslp_lib.course.lessons import LESSONS
 from aslp_lib.course.publishing.execute import execute
 from aslp_lib.files import write
 
@@ -23,14 +24,14 @@ def solutions() -> NotebookNode:
     cells = [
         new_markdown_cell(
             "# Solutions of the exercises\n\n"
-            "Made from `aslp_lib.course.exercises` by `make solutions`. "
+            "Made from `aslp_lib.course.lessons` by `make solutions`. "
             "Try the exercises first: a wrong answer gets a hint."
         ),
         new_code_cell("from aslp_lib.course import exercises"),
     ]
-    for module in MODULES:
-        cells.append(new_markdown_cell(f"## {module.NOTEBOOK}"))
-        for exercise in module.EXERCISES:
+    for name, lesson in LESSONS.items():
+        cells.append(new_markdown_cell(f"## {lesson.title}"))
+        for exercise in exercises.of_lesson(name):
             cells += [new_markdown_cell(exercise.markdown), new_code_cell(exercise.solution_cell)]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number:02}"

@@ -23,10 +23,14 @@ from torch import nn
 
 from aslp_lib.checks import require
 from aslp_lib.config import PRESETS, Settings, default_preset
+from aslp_lib.data.base import SaliencySet
 from aslp_lib.experiments import records
 from aslp_lib.files import write
-from aslp_lib.prediction.predict import load_network
+from aslp_lib.methods import METHOD_LABELS
+from aslp_lib.metrics.counts import Counts
+from aslp_lib.prediction.predict import grey_level_maps, load_network
 from aslp_lib.runs import read_log
+from aslp_lib.training.validation import validate
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER.parents[2] / "benchmarks" / "results"
@@ -54,6 +58,21 @@ def load(method: str, data: str = "shapes") -> nn.Module:
     settings = settings_of(data)
     position("method", method, SHIPPED[data])
     return load_network(settings, method, weights_file(method, data))
+
+
+def networks(*methods: str, data: str = "shapes") -> dict[str, nn.Module]:
+    """Load networks, by default all of a data set: label of the method -> network."""
+    return {METHOD_LABELS[method]: load(method, data) for method in methods or SHIPPED[data]}
+
+
+def count(network: nn.Module, dataset: SaliencySet) -> Counts:
+    """Count the predictions of a network on a set of the size of the shipped networks' images."""
+    return validate(network, dataset, SETTINGS)
+
+
+def maps(network: nn.Module, dataset: SaliencySet) -> np.ndarray:
+    """Predict the 8-bit maps of all images, which have one size, (N, H, W)."""
+    return np.stack(grey_level_maps(network, dataset, range(len(dataset))))
 
 
 def weights_file(method: str, data: str = "shapes") -> Path:
@@ -93,6 +112,13 @@ def read_results(name: str) -> pd.DataFrame:
         FileNotFoundError: there are no such records; they belong to the project, not to the wheel.
     """
     return records.read(RESULTS / f"{name}.json")
+
+
+def runs(
+    name: str, part: str, method: str, recalibration: str = records.NONE, **options: object
+) -> pd.DataFrame:
+    """Select one record per seed of the records `name`; see `records.one_per_seed`."""
+    return records.one_per_seed(read_results(name), part, method, recalibration, **options)
 
 
 @cache

@@ -1,1 +1,3 @@
-"""Label perturbation."""
+"""What perturbed labels say."""
+
+from aslp_lib.course.lessons.label_perturbation import explorer, figures

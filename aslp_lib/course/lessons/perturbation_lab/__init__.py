@@ -1,1 +1,4 @@
-"""Networks at constant perturbations."""
+"""Training at a constant perturbation beside temperature scaling."""
+
+from aslp_lib.course.lessons.perturbation_lab import explorer
+from aslp_lib.course.recorded import perturbations

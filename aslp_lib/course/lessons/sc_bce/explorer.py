@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.perturbation import Technique
 from aslp_lib.aslp.theory import minimiser
-from aslp_lib.course.figures.loss import expected_loss
 from aslp_lib.course.figures.panels import POINT, SHARE, Panels
+from aslp_lib.course.lessons.sc_bce.figures import expected_loss
 from aslp_lib.course.live import Explorer
 from aslp_lib.evaluation.figures.style import BLUE, GREY, ORANGE
 

@@ -1,1 +1,3 @@
-"""Stability of the perturbation levels."""
+"""When the update of alpha converges."""
+
+from aslp_lib.course.lessons.stability import explorer, figures

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from aslp_lib.aslp.alphas import AdaptiveAlpha
 from aslp_lib.aslp.perturbation import HARD_INVERSION
-from aslp_lib.course import figures
+from aslp_lib.course.lessons.adaptive_alpha.figures import feedback_loop
 from aslp_lib.course.live import Explorer, packed
-from aslp_lib.course.models.simulation import Population, Trace, simulate
+from aslp_lib.course.simulation import Population, Trace, simulate
 
 POPULATION = Population(images=200)
 EPOCHS = 60
@@ -50,4 +50,4 @@ class Feedback(Explorer):
 
     def picture(self) -> Figure:
         """Plot the first loop: its alphas, accuracy and confidence."""
-        return figures.feedback_loop(self.trace, "MC (model calibration)")
+        return feedback_loop(self.trace, "MC (model calibration)")

@@ -1,0 +1,3 @@
+"""How the perturbation level of each training image is learned."""
+
+from aslp_lib.course.lessons.adaptive_alpha import figures

@@ -1,0 +1,136 @@
+"""Exercises: the gradient in alpha, and the measured-gap rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from aslp_lib.aslp.alphas import alpha_gradient
+from aslp_lib.aslp.perturbation import MODERATION, Technique
+from aslp_lib.aslp.rules import MeasuredGap
+from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+
+
+def _predictions(images: int, size: int, seed: int, spread: float) -> tuple[Array, ...]:
+    """Make the logits of a network that is correct more often than not, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.random((images, size, size)) < 0.4
+    return read_only(spread * (2 * labels - 1 + rng.normal(size=labels.shape)), labels)
+
+
+_MAPS: tuple[Point, ...] = (
+    (*_predictions(3, 4, 0, 2.0), 1.5),
+    (*_predictions(1, 5, 1, 0.5), 1.0),
+    (*_predictions(4, 3, 2, 40.0), 2.0),  # where 1 - sigmoid(z) is 0 in floating point
+)
+
+
+def _ascent(logits: Array, labels: Array, beta: float) -> Array:
+    technique = Technique("exercise", beta)
+    return alpha_gradient(torch.tensor(logits), torch.tensor(labels), technique).numpy()
+
+
+def _image_mean(values: Array) -> Array:
+    return values.mean((1, 2))
+
+
+def _is_zero_at_logit_0(answer: Callable[..., Array]) -> bool:
+    logits, labels, beta = _MAPS[0]
+    return bool((abs(answer(0 * logits, labels, beta)) < 1e-6).all())
+
+
+def _is_independent_of_other_images(answer: Callable[..., Array]) -> bool:
+    logits, labels, beta = _MAPS[0]
+    return np.allclose(answer(logits[:1], labels[:1], beta), answer(logits, labels, beta)[:1])
+
+
+def _bound_after_validation() -> float:
+    rule = MeasuredGap(MODERATION, bound_gain=0.15)
+    rule.bound.fill_(0.05)
+    rule.observe(0.5, 0.75, warm_up_over=torch.tensor(True))
+    return rule.bound.item()
+
+
+ASCENT = Exercise(
+    name="adaptive_alpha/ascent",
+    title="the gradient of each image in alpha",
+    question="""
+`logits` and `labels` of N images are numpy arrays of shape (N, H, W). **Write the derivative of
+each image's expected loss in alpha, in nats per pixel, as an array of shape (N,).** Some logits
+exceed 40, where the loss computed from probabilities is infinite, so find a formula without
+logarithms: BCE is linear in its target. Your function is compared with the library on maps that
+you do not see.
+""",
+    grid=_MAPS,
+    right=_ascent,
+    tolerance=1e-4,
+    expects="one finite number per image (log(1 - f) of a very confident pixel is infinite in "
+    "floating point; its logit is not)",
+    mistakes={
+        "That is the sum over the pixels. The question asks for nats per pixel: take the mean of "
+        "each image.": lambda z, y, b: b * (z * (y - 0.5)).sum((1, 2)),
+        "The sign is wrong: subtract the loss with plain labels from that with perturbed ones, not "
+        "vice versa.": lambda z, y, b: -b * _image_mean((y - 0.5) * z),
+        "That is twice the derivative: perturbing moves the target by beta * (1/2 - y), which is "
+        "half of beta.": lambda z, y, b: 2 * b * _image_mean((y - 0.5) * z),
+        "The factor beta is missing: a stronger perturbation increases the loss more, in "
+        "proportion to beta.": lambda z, y, b: _image_mean((y - 0.5) * z),
+        "That counts foreground alone, and twice. Background is perturbed too, in the other "
+        "direction: y - 1/2.": lambda z, y, b: b * _image_mean(y * z),
+        "That counts an incorrect pixel as correct. Where the network is wrong, a perturbed label "
+        "decreases the loss.": lambda z, y, b: b / 2 * _image_mean(abs(z)),
+        "You used probabilities instead of logits. The derivative of BCE in its target is -z, for "
+        "the logit z.": lambda z, y, b: b * _image_mean((y - 0.5) / (1 + np.exp(-z))),
+    },
+    properties={
+        "If all logits are 0, every target has the loss log 2. The derivative must be 0, but yours "
+        "is not.": _is_zero_at_logit_0,
+        "Your number for an image depends on the other images. Take the mean over its own pixels "
+        "alone.": _is_independent_of_other_images,
+        "The names of the classes are arbitrary: inverted labels with negated logits must give the "
+        "same result.": unchanged(_MAPS[0], lambda z, y, b: (-z, 1 - y, b)),
+        "It must be proportional to beta: perturbing moves the target by beta * (1/2 - y), where y "
+        "is 0 or 1.": unchanged(_MAPS[0], lambda z, y, b: (z, y, b / 4), lambda slopes: 4 * slopes),
+    },
+    hint="BCE is linear in its target with the slope -z, and perturbing moves the target from y to "
+    "y + beta * (1/2 - y). Multiply, and take the mean of each image.",
+    why="The slope -z times the change of the target, beta * (1/2 - y), is beta * (y - 1/2) * z, "
+    "which is beta/2 times the signed logit margin. The library's `alpha_gradient` computes it "
+    "without a logarithm and without a backward pass.",
+    solution="""
+def answer(logits, labels, beta):
+    return beta * ((labels - 0.5) * logits).mean((1, 2))
+""",
+)
+
+GAP = Exercise(
+    name="adaptive_alpha/gap",
+    title="one update of the measured gap's bound",
+    question="""
+Four validation pixels have the predicted probabilities P(y=1) 0.9, 0.2, 0.4 and 0.7, and the
+labels 1, 0, 1 and 0. The bound is 0.05, its gain is k = 0.15, and the technique is moderation.
+**What is the bound after this validation?**
+""",
+    right=_bound_after_validation,
+    mistakes={
+        "You took P(y=1) for confidence. A pixel with P(y=1) = 0.2 is predicted background, with "
+        "confidence 0.8.": 0.05 + 0.15 * (0.55 - 0.5),
+        "The sign is wrong: overconfidence raises the bound.": 0.05 + 0.15 * (0.5 - 0.75),
+        "The gap is right, but the bound moves by only k times the gap.": 0.05 + 0.75 - 0.5,
+        "That is the change. The bound starts at 0.05.": 0.15 * (0.75 - 0.5),
+        "The third and the fourth pixel are predicted incorrectly: the accuracy is 2/4.": 0.05,
+    },
+    hint="Subtract the accuracy from the mean of max(p, 1 - p), multiply by k, and add the bound.",
+    why="The confidence is (0.9 + 0.8 + 0.6 + 0.7) / 4 = 0.75 and the accuracy 2/4. The gap of "
+    "0.25 moves the bound by 0.15 * 0.25, far below its limit 2 (1 - A) / beta.",
+    solution="""
+predicted, truth = [0.9, 0.2, 0.4, 0.7], [1, 0, 1, 0]
+mean_confidence = sum(max(p, 1 - p) for p in predicted) / 4
+share_correct = sum((p >= 0.5) == y for p, y in zip(predicted, truth, strict=True)) / 4
+answer = 0.05 + 0.15 * (mean_confidence - share_correct)
+""",
+)
+
+EXERCISES = (ASCENT, GAP)

@@ -1,0 +1,168 @@
+"""Exercises: intervals over images, sampling error of ECE, Brier score."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+
+from aslp_lib.course.exercises import Array, Exercise, read_only, unchanged
+from aslp_lib.metrics import calibration
+from aslp_lib.metrics.bootstrap import middle
+from aslp_lib.metrics.counts import Counts
+
+
+def _mean_ece(pixels: int) -> float:
+    """Compute the expected ECE of pixels at confidence 0.8, each correct with that probability.
+
+    The expectation is a sum over the binomial distribution.
+    """
+    mean = 0.0
+    for correct in range(pixels + 1):
+        weight = math.comb(pixels, correct) * 0.8**correct * 0.2 ** (pixels - correct)
+        mean += weight * calibration.ece(_pixels(204, correct, pixels - correct))
+    return mean
+
+
+def _pixels(grey_level: int, foreground: int, background: int) -> Counts:
+    table = np.zeros((1, 2, 256), np.int64)
+    table[0, :, grey_level] = background, foreground
+    return Counts(table)
+
+
+def _set(images: int, resamples: int = 80) -> tuple[Array, ...]:
+    """Make correct pixels and pixels of images, and how often each resample draws each image."""
+    rng = np.random.default_rng(images)
+    pixels = rng.integers(50, 1000, images)
+    correct = rng.binomial(pixels, rng.uniform(0.4, 1, images))
+    times = rng.multinomial(images, np.full(images, 1 / images), size=resamples)
+    return read_only(correct, pixels, times)
+
+
+def _interval(right: Array, pixels: Array, times: Array) -> Array:
+    """Return value, lower and upper end; each resample is made image by image."""
+    table = np.zeros((len(pixels), 2, 256), np.int64)
+    table[:, 0, 255], table[:, 1, 255] = pixels - right, right
+    counts, index = Counts(table), np.arange(len(pixels))
+    scores = [calibration.accuracy(counts[np.repeat(index, row.astype(int))]) for row in times]
+    return np.array([calibration.accuracy(counts), *middle(np.array(scores))])
+
+
+def _resampled(right: Array, pixels: Array, times: Array) -> Array:
+    """Compute the pooled accuracy of each resample."""
+    return (times @ right) / (times @ pixels)
+
+
+def _with_quantiles(
+    right: Array, pixels: Array, times: Array, ends: tuple[float, float] = (0.025, 0.975)
+) -> Array:
+    accuracies = _resampled(right, pixels, times)
+    return np.array([right.sum() / pixels.sum(), *np.quantile(accuracies, ends)])
+
+
+def _mean_of_resamples(right: Array, pixels: Array, times: Array) -> Array:
+    ends = _with_quantiles(right, pixels, times)[1:]
+    return np.array([_resampled(right, pixels, times).mean(), *ends])
+
+
+def _binomial(right: Array, pixels: Array, times: Array) -> Array:
+    """Return the interval of as many independent pixels."""
+    accuracy = right.sum() / pixels.sum()
+    half = 1.96 * math.sqrt(accuracy * (1 - accuracy) / pixels.sum())
+    return accuracy + half * np.array([0, -1, 1])
+
+
+_CASE = _set(12)
+
+BOOTSTRAP = Exercise(
+    name="evaluation/bootstrap",
+    title="an interval over images",
+    question="""
+For each image, `right` holds the number of its correct pixels and `pixels` that of all its pixels.
+Each row of `times` says how often each image was drawn in one resampled set. **Return the pooled
+accuracy of the set and its 95 % interval over images**, as three numbers `[value, low, high]`: low
+and high are the 2.5 % and 97.5 % quantiles of the resampled sets' pooled accuracies.
+""",
+    grid=(_set(5), _CASE, _set(30)),
+    right=_interval,
+    tolerance=1e-4,
+    expects="three shares in [0, 1]: value, low, high",
+    mistakes={
+        "Those are means over images. Divide the sum of correct pixels by the sum of pixels of "
+        "each resample.": lambda r, n, times: _with_quantiles(r / n, np.ones(len(n)), times),
+        "The ends are right. The value is the accuracy of the set itself, not the mean over the "
+        "resamples.": _mean_of_resamples,
+        "An image that is drawn three times counts three times. You counted each image once at "
+        "most.": lambda r, n, times: _with_quantiles(r, n, np.minimum(times, 1)),
+        "That leaves out 5 % of the resamples at each end, which makes a 90 % interval. Leave out "
+        "2.5 %.": partial(_with_quantiles, ends=(0.05, 0.95)),
+        "Those are the minimum and the maximum of all resamples, which depend on the number of "
+        "resamples.": partial(_with_quantiles, ends=(0, 1)),
+        "That is the interval for independent pixels. Here whole images are drawn.": _binomial,
+    },
+    properties={
+        "The value of this set lies between the two ends, but yours does not: return value, low, "
+        "high.": lambda answer: bool((np.diff(answer(*_CASE)[[1, 0, 2]]) >= 0).all()),
+        "The result changes with the order of the images. Use times for each resample, and draw "
+        "nothing anew.": unchanged(_CASE, lambda r, n, times: (r[::-1], n[::-1], times[:, ::-1])),
+    },
+    hint="Multiply a row of times by right and sum: that is the number of correct pixels of one "
+    "resampled set. Its number of pixels follows in the same way.",
+    why="times has the shape (resamples, images): times @ right holds the correct pixels of each "
+    "resampled set. The library does the same with whole histograms.",
+    solution="""
+import numpy as np
+
+
+def answer(right, pixels, times):
+    drawn = (times @ right) / (times @ pixels)
+    return [right.sum() / pixels.sum(), *np.quantile(drawn, [0.025, 0.975])]
+""",
+)
+
+SAMPLE = Exercise(
+    name="evaluation/sample",
+    title="sixteen times the pixels",
+    question="""
+A network predicts 0.8 for every pixel, and 80 % of all pixels are foreground, so that it is
+calibrated. On samples of 25 pixels, its ECE is 6.3 % on average. **What is its mean ECE on samples
+of 400 pixels?** Give a share in [0, 1] with two digits.
+""",
+    right=lambda: _mean_ece(400),
+    mistakes={
+        "That divides by the ratio of the numbers of pixels. The mean distance of a share from its "
+        "expectation is proportional to one over the square root.": 0.063 / 16,
+        "The true error is 0, but the ECE of a sample is an absolute value: it is positive by "
+        "chance, and never negative.": 0.0,
+        "That is the mean for 25 pixels. It decreases with more pixels.": 0.063,
+        "That divides by the fourth root of 16. Divide by the square root.": 0.063 / 2,
+    },
+    hint="There are sixteen times as many pixels. By which factor does one over the root decrease?",
+    why="It is proportional to one over the root of the sample: a quarter for 16 times the pixels.",
+    solution="answer = 0.063 / 16**0.5",
+)
+
+BRIER = Exercise(
+    name="evaluation/brier",
+    title="Brier score of a constant",
+    question="""
+A network predicts P(y=1) = 0.2 for every pixel, and 30 % of the pixels are foreground. **What is
+its Brier score?**
+""",
+    right=lambda: calibration.brier(_pixels(51, foreground=30, background=70)),
+    tolerance=0.002,
+    mistakes={
+        "That is the uncertainty, the score of the constant 0.3. Add the reliability, the squared "
+        "difference from 0.2.": 0.3 * 0.7,
+        "That is the reliability. Add the uncertainty of the labels.": (0.3 - 0.2) ** 2,
+        "That is the mean absolute error. Square the differences.": 0.3 * 0.8 + 0.7 * 0.2,
+        "That is the variance of a label with probability 0.2, but 30 % are foreground.": 0.2 * 0.8,
+        "That is the gap, and the ECE. Square it, and add the labels' uncertainty.": 0.3 - 0.2,
+    },
+    hint="A foreground pixel costs (1 - 0.2)^2 and a background pixel 0.2^2. Take the mean.",
+    why="Reliability is 0.01, a constant has no resolution, and the uncertainty is 0.21.",
+    solution="answer = 0.3 * (1 - 0.2) ** 2 + 0.7 * 0.2**2",
+)
+
+EXERCISES = (BOOTSTRAP, SAMPLE, BRIER)

@@ -1,0 +1,67 @@
+"""Figures of the bias of estimators, and of the coverage of their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import GREY, ORANGE, ink, legend_below, looks, themed
+
+
+@themed
+def estimator_bias(sizes: Sequence[int], estimates: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Plot the mean and the 10 to 90 % band of estimators of an error of 0 over sample sizes.
+
+    Args:
+        sizes: number of pixels in a sample.
+        estimates: name -> (sizes, repeats) estimates, as shares.
+    """
+    figure, (axis,) = new_panels(1, 6.2, 3.6, title)
+    notes = []
+    for (name, values), (colour, line, mark) in zip(estimates.items(), looks(), strict=False):
+        mean = 100 * values.mean(axis=1)
+        low, high = 100 * np.quantile(values, [0.1, 0.9], axis=1)
+        axis.plot(sizes, mean, line, marker=mark, color=colour, label=name)
+        axis.fill_between(sizes, low, high, color=colour, alpha=0.15, linewidth=0)
+        # Whole percents, because samples differ between versions of NumPy.
+        notes.append(f"{name} goes from {mean[0]:.0f} % to {mean[-1]:.0f} %")
+    axis.axhline(0, color=ink(), linestyle="--", linewidth=1, label="true error")
+    axis.set(xscale="log", xlabel="pixels in the sample\n(lines: means; bands: middle 80 %)")
+    axis.set_ylabel("estimated error, %")
+    legend_below(figure, axis)
+    figure.set_label(
+        f"{title}: mean estimate over pixels in the sample, {sizes[0]:,} to {sizes[-1]:,}. "
+        f"{'; '.join(notes)}; the true error is 0."
+    )
+    return figure
+
+
+@themed
+def interval_coverage(truth: float, intervals: Mapping[str, np.ndarray], title: str) -> Figure:
+    """Plot the intervals of many data sets, and highlight those that miss the true value.
+
+    Args:
+        intervals: resampled unit -> (data sets, 2) interval ends, as shares.
+    """
+    figure, axes = new_panels(len(intervals), 3.6, 3.8, title, sharex=True)
+    notes = []
+    for axis, (unit, ends) in zip(axes, intervals.items(), strict=True):
+        low, high = 100 * ends.T
+        covers = (low <= 100 * truth) & (100 * truth <= high)
+        row = np.arange(len(ends))
+        axis.hlines(row[covers], low[covers], high[covers], color=GREY, linewidth=1)
+        axis.hlines(row[~covers], low[~covers], high[~covers], color=ORANGE, linewidth=2.5)
+        axis.axvline(100 * truth, color=ink(), linestyle="--", linewidth=1)
+        # Some intervals end close to the true value, so that the exact share differs between
+        # machines.
+        tenth = min(10 * covers.sum() // len(covers), 9)
+        share = f"{10 * tenth} to {10 * tenth + 10} %"
+        axis.set(xlabel="score, %", yticks=[])
+        axis.set_title(f"resampling {unit}:\n{share} contain the truth")
+        notes.append(f"resampling {unit}, {share} of the intervals contain the truth")
+    axes[0].set_ylabel("data sets")
+    figure.set_label(f"{title}. {'; '.join(notes).capitalize()}; thick ones miss it.")
+    return figure

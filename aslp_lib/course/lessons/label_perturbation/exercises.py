@@ -1,0 +1,153 @@
+"""Exercises: sampled targets, DisturbLabel, and the bound on alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from aslp_lib.aslp.perturbation import Technique, disturb_label, sampled_targets
+from aslp_lib.course.exercises import Array, Exercise, Point, read_only, unchanged
+
+
+def _batch(size: int, seed: int) -> tuple[Array, ...]:
+    """Make `size` maps of this side, and as many draws, some below 1/4 and some above."""
+    rng = np.random.default_rng(seed)
+    uniform = (rng.permutation(size) + rng.random(size)) / size
+    return read_only(rng.random((size, size, size)) < 0.4, uniform)
+
+
+def _sampled(labels: Array, draws: Array, alpha: float, beta: float) -> Array:
+    technique, uniform = Technique("exercise", beta), torch.tensor(draws)
+    return sampled_targets(torch.tensor(labels), alpha, technique, uniform=uniform).numpy()
+
+
+def _p(labels: Array, beta: float) -> Array:
+    return (1 - beta) * labels + beta / 2
+
+
+_MAPS: tuple[Point, ...] = (
+    (*_batch(4, seed=0), 0.25, 2.0),
+    (*_batch(3, seed=1), 0.5, 1.5),
+    (_batch(3, seed=2)[0], *read_only([0.0, 0.3, 0.6]), 0.0, 1.0),
+    (*_batch(5, seed=3), 0.7, 0.4),
+)
+"""Maps with as many images as rows and columns: a switch along another axis broadcasts too."""
+
+
+def _perturbs_whole_maps(answer: Callable[..., Array]) -> bool:
+    labels, draws, *_ = _MAPS[0]
+    changed = answer(labels, draws, 0.25, 1.0) != labels
+    return bool((changed.all((1, 2)) | ~changed.any((1, 2))).all())
+
+
+def _keeps_labels_at_alpha_0(answer: Callable[..., Array]) -> bool:
+    labels, draws, alpha, beta = _MAPS[2]
+    return np.array_equal(answer(labels, draws, alpha, beta), labels)
+
+
+def _inverts_at_alpha_1(answer: Callable[..., Array]) -> bool:
+    labels, draws, *_ = _MAPS[3]
+    return np.allclose(answer(labels, draws, 1.0, 2.0), 1 - labels)
+
+
+SWITCH = Exercise(
+    name="label_perturbation/switch",
+    title="sample the switch",
+    question="""
+The array `labels` of shape (N, H, W) holds N label maps of 0 and 1. The array `draws` of shape (N,)
+holds a number for each image that was drawn uniformly from [0, 1). **Write a function that returns
+the sampled targets of this step, of shape (N, H, W).** An image whose draw is below `alpha` is
+perturbed as a whole with strength `beta`; any other image keeps its labels. Use numpy. The function
+is compared with the library on maps that you do not see.
+""",
+    grid=_MAPS,
+    right=_sampled,
+    tolerance=1e-6,
+    expects="an array of targets, in the shape of labels",
+    mistakes={
+        "The switch is inverted: a draw is below alpha with probability alpha, and then the map is "
+        "perturbed.": lambda y, u, a, b: np.where(u[:, None, None] < a, y, _p(y, b)),
+        "The draws lie along the last axis: each *column* has its own switch. Add two axes, "
+        "draws[:, None, None].": lambda y, u, a, b: np.where(u < a, _p(y, b), y),
+        "The draws lie along the rows: each *row* has its own switch. They need one more axis, "
+        "draws[:, None, None].": lambda y, u, a, b: np.where(u[:, None] < a, _p(y, b), y),
+        "That perturbs every map. If the draw of an image is not below alpha, its target is its "
+        "label.": lambda y, u, a, b: _p(y, b),
+        "That is the expected target, the mean over many draws. Compute the target for this one "
+        "draw.": lambda y, u, a, b: _p(y, a * b),
+        "That inverts the labels, which is right for beta = 2 alone. Perturbed labels are (1 - "
+        "beta) * y + beta/2.": lambda y, u, a, b: np.where(u[:, None, None] < a, 1 - y, y),
+        "The term beta/2 is missing: the labels of background pixels are perturbed as well, and "
+        "rise above 0.": lambda y, u, a, b: np.where(u[:, None, None] < a, (1 - b) * y, y),
+    },
+    properties={
+        "Some pixels of an image are perturbed and others are not. There is one draw per image, "
+        "not one per pixel.": _perturbs_whole_maps,
+        "With alpha = 0 no label may change, even where a draw is exactly 0: a draw must be "
+        "*below* alpha.": _keeps_labels_at_alpha_0,
+        "With alpha = 1 and beta = 2 every map must be inverted.": _inverts_at_alpha_1,
+        "The targets of an image must depend on its own draw and labels alone, in any order of the "
+        "images.": unchanged(_MAPS[0], lambda y, u, a, b: (y[::-1], u[::-1], a, b), np.flipud),
+    },
+    hint="np.where(switch, perturbed, labels), with a switch that has one entry per image.",
+    why="The draw of an image is compared with alpha once and decides for all of its pixels. The "
+    "library's `sampled_targets` does the same.",
+    solution="""
+import numpy as np
+
+
+def answer(labels, draws, alpha, beta):
+    on = draws[:, None, None] < alpha
+    return np.where(on, (1 - beta) * labels + beta / 2, labels)
+""",
+)
+
+DISTURB = Exercise(
+    name="label_perturbation/disturb",
+    title="DisturbLabel in the plane",
+    question="""
+DisturbLabel replaces a label by a uniformly random class with probability 0.3. With two classes,
+**which alpha of hard inversion has the same expected target?**
+""",
+    right=lambda: disturb_label(0.3)[0],
+    tolerance=0.004,
+    mistakes={
+        "Half of the random classes are the label itself and change nothing.": 0.3,
+        "You doubled instead of halving: only every second random class differs.": 2 * 0.3,
+        "You halved twice. A random class differs with probability 1/2; hard inversion always "
+        "inverts.": 0.3 / 4,
+        "That is how often the label stays. Alpha is how often it is inverted.": 1 - 0.3 / 2,
+    },
+    hint="How often does the label become the other class? With hard inversion, it is alpha.",
+    why="Half of the random classes are the old one, so the label is inverted with probability "
+    "0.3 / 2.",
+    solution="""
+rate, classes = 0.3, 2
+answer = rate * (classes - 1) / classes
+""",
+)
+
+LIMIT = Exercise(
+    name="label_perturbation/limit",
+    title="the bound on alpha",
+    question="""
+A technique has beta = 1.6. **Up to which alpha is the expected target of a pixel on the same side
+of 1/2 as its label?**
+""",
+    right=lambda: Technique("strong", 1.6).alpha_limit,
+    tolerance=0.004,
+    mistakes={
+        "That reads 1.6 in the units of the release, where it means beta = 3.2.": 1 / (2 * 1.6),
+        "That is how far perturbation moves the label, beta/2.": 1.6 / 2,
+        "At alpha = 1 every map is perturbed, and beta > 1 makes the label the other class.": 1.0,
+        "That is the limit of hard inversion. A weaker perturbation allows a larger alpha.": 1 / 2,
+        "There alpha*beta/2 is 1. The decision changes at alpha*beta/2 = 1/2.": 2 / 1.6,
+    },
+    hint="The expected target of a foreground pixel is 1 - alpha*beta/2. When is it 1/2?",
+    why="1 - alpha*beta/2 reaches 1/2 at alpha = 1/beta; beyond it the target is inverted.",
+    solution="answer = min(1, 1 / 1.6)",
+)
+
+EXERCISES = (SWITCH, DISTURB, LIMIT)

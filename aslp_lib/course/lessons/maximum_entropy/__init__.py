@@ -1,0 +1,3 @@
+"""The confidence of maximum entropy."""
+
+from aslp_lib.course.lessons.maximum_entropy import figures

@@ -1,0 +1,4 @@
+"""How the authors' code differs from the paper."""
+
+from aslp_lib.course.lessons.release import figures
+from aslp_lib.course.lessons.release.bins import release_spans

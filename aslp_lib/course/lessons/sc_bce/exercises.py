@@ -1,0 +1,118 @@
+"""Exercises: the minimiser of SC-BCE, its lowest loss and its gradient noise."""
+
+from __future__ import annotations
+
+import math
+
+from aslp_lib.aslp.perturbation import HARD_INVERSION, MODERATION, Technique
+from aslp_lib.aslp.theory import loss_floor, minimiser, target_variance
+from aslp_lib.course.exercises import Exercise
+
+_BETAS = (0.0, 0.3, 1.0, 1.5, 2.0)
+_GRID = tuple((p, a, b) for p in (0.0, 0.25, 0.8, 1.0) for a in (0.0, 0.1, 0.4) for b in _BETAS)
+
+MINIMISER = Exercise(
+    name="sc_bce/minimiser",
+    title="the minimiser of SC-BCE",
+    question="""
+A pixel is foreground with probability `posterior`. Its label map is perturbed with probability
+`alpha` at strength `beta`. **Write the function that returns the probability f that minimises the
+expected SC-BCE.** It is compared with the library on a grid of arguments.
+""",
+    grid=_GRID,
+    right=lambda p, a, b: minimiser(p, a, Technique("exercise", b)),
+    tolerance=1e-4,
+    mistakes={
+        "The term alpha*beta/2 is missing: a perturbed label is moved towards 1/2, not towards "
+        "0.": lambda p, a, b: (1 - a * b) * p,
+        "Perturbation mixes the label with 1/2, not with 1. Add alpha*beta/2 instead of "
+        "alpha*beta.": lambda p, a, b: (1 - a * b) * p + a * b,
+        "That is the minimiser of a pixel that is always foreground. Include the "
+        "posterior.": lambda p, a, b: 1 - a * b / 2,
+        "That is the confidence, max(f, 1 - f). The question asks for f, the probability "
+        "P(y=1).": lambda p, a, b: 0.5 + (1 - a * b) * abs(p - 0.5),
+        "That uses the units of the release, where beta is half of the paper's beta.": (
+            lambda p, a, b: (1 - 2 * a * b) * p + a * b
+        ),
+        "That is the minimiser of BCE with unperturbed labels.": lambda p, a, b: p,
+    },
+    hint="BCE is affine in its target, so f is the mean target: average (1 - alpha*beta) * y + "
+    "alpha*beta/2 over y.",
+    why="BCE is lowest where f equals the mean target. The mean of (1 - alpha*beta) * y + "
+    "alpha*beta/2 over y contains the posterior in place of y.",
+    solution="""
+def answer(posterior, alpha, beta):
+    return (1 - alpha * beta) * posterior + alpha * beta / 2
+""",
+)
+
+FLOOR = Exercise(
+    name="sc_bce/floor",
+    title="the lowest loss",
+    question="""
+A network is trained with hard inversion at alpha = 0.1 on pixels whose labels are noiseless before
+they are perturbed. **What is the lowest expected loss that it can reach, in nats per pixel?**
+(`math.log` is the natural logarithm.)
+""",
+    right=lambda: loss_floor(0.1, HARD_INVERSION),
+    tolerance=0.004,
+    expects="a number of nats, not negative, such as 0.25",
+    mistakes={
+        "That is the right entropy in bits. The loss uses the natural logarithm: multiply the "
+        "result by log 2.": loss_floor(0.1, HARD_INVERSION) / math.log(2),
+        "The sign is wrong: an entropy is never negative.": -loss_floor(0.1, HARD_INVERSION),
+        "That is one of two terms. Add the term of the other class.": -0.1 * math.log(0.1),
+        "That is the loss of the unperturbed targets. In a tenth of the draws, the target is the "
+        "other class.": -math.log(0.9),
+        "The probability of the other class is alpha*beta/2, not alpha*beta. With beta = 2 it is "
+        "alpha.": loss_floor(0.2, HARD_INVERSION),
+        "The probability alpha/2 belongs to moderation. Hard inversion has beta = 2 in the paper's "
+        "units (1 in the release's).": loss_floor(0.1, MODERATION),
+    },
+    hint="With q = alpha*beta/2, put f = q into BCE(f, q) = -q log f - (1 - q) log(1 - f).",
+    why="At the minimiser f equals the mean target, and BCE(q, q) is the binary entropy of q = "
+    "alpha*beta/2.",
+    solution="""
+import math
+
+q = 0.1 * 2.0 / 2
+answer = -q * math.log(q) - (1 - q) * math.log(1 - q)
+""",
+)
+
+VARIANCE = Exercise(
+    name="sc_bce/variance",
+    title="equal mean, different variance",
+    question="""
+Hard inversion at alpha = 0.1 and moderation at alpha = 0.2 have the same expected loss. **What is
+the variance of the gradient in a logit under hard inversion, divided by that under moderation?**
+""",
+    right=lambda: target_variance(0.1, HARD_INVERSION) / target_variance(0.2, MODERATION),
+    tolerance=0.02,
+    expects="a ratio, a positive number",
+    mistakes={
+        "That is the inverse ratio. The variance under hard inversion is the numerator.": 1 / 2.25,
+        "That is the ratio of the standard deviations. Square it.": 1.5,
+        "The mean gradients are equal, but the variances differ: use alpha(1 - alpha) * "
+        "(beta/2)^2.": 1.0,
+        "You compared beta^2 alone. The variance of the switch, alpha(1 - alpha), differs too.": (
+            2 / 1
+        )
+        ** 2,
+        "You compared the variances of the switches, alpha(1 - alpha), alone. Multiply by "
+        "(beta/2)^2.": 0.1 * 0.9 / (0.2 * 0.8),
+        "The variance of a switch is alpha(1 - alpha). You omitted 1 - alpha.": 0.1 / 0.2 * 2**2,
+    },
+    hint="The gradient in a logit is f minus the target, so its variance is that of the target: "
+    "alpha(1 - alpha) * (beta/2)^2.",
+    why="The target changes by beta/2 with probability alpha, so its variance is alpha(1 - alpha) "
+    "* (beta/2)^2. Rare large changes have a larger variance than frequent small ones with the "
+    "same mean.",
+    solution="""
+hard = 0.1 * (1 - 0.1) * (2.0 / 2) ** 2
+moderate = 0.2 * (1 - 0.2) * (1.0 / 2) ** 2
+answer = hard / moderate
+""",
+)
+
+EXERCISES = (MINIMISER, FLOOR, VARIANCE)

@@ -1,0 +1,112 @@
+"""Figures of perturbation levels over margins, over lambda, and beside their bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from aslp_lib.course.figures.panels import new_panels
+from aslp_lib.evaluation.figures.style import GREEN, GREY, PINK, ink, themed
+
+
+@themed
+def alphas_over_margins(runs: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Plot the last alpha of each image over its margin, one panel per run, on a common scale.
+
+    A rug on the left shows the distribution of the alphas.
+
+    Args:
+        runs: label -> (images,) margins in nats and (images,) alphas.
+    """
+    import seaborn  # takes a second, which other notebooks need not wait for
+
+    figure, panels = new_panels(len(runs), 3.3, 3.3, sharex=True, sharey=True)
+    for axis, (title, (margins, alpha)) in zip(panels, runs.items(), strict=True):
+        is_small = len(alpha) < 500
+        axis.plot(margins, alpha, ".", color=GREEN, markersize=5 if is_small else 2)
+        seaborn.rugplot(y=alpha, ax=axis, color=GREEN, alpha=0.3 if is_small else 0.03, height=0.04)
+        axis.set(xlabel="margin of the image, nats", title=title)
+    all_alphas = np.concatenate([alpha for _, alpha in runs.values()])
+    low, top = all_alphas.min(), max(all_alphas.max(), 0.01)
+    # The axis starts at 0, unless that would leave half of it empty.
+    margin = 0.1 * (top - low)
+    bottom = 0 if low < top / 2 else low - margin
+    panels[0].set(ylabel="perturbation level alpha", ylim=(bottom, top + margin))
+    notes = "; ".join(
+        f"{title}: mean {alpha.mean():.2f}, the alphas {_describe_spread(alpha)}"
+        for title, (_, alpha) in runs.items()
+    )
+    figure.set_label(f"Alphas over the margins of the images. {notes}.")
+    return figure
+
+
+@themed
+def lambda_trade(
+    weights: Sequence[float],
+    excess: Sequence[float],
+    spread: Sequence[float],
+    predicted: Sequence[float],
+) -> Figure:
+    """Plot the excess of the alphas over the bound, its prediction, and their spread over lambda.
+
+    Args:
+        weights: values of lambda.
+        excess: median alpha minus the bound.
+        spread: 90 % quantile minus 10 % quantile of the alphas.
+        predicted: excess predicted by `2/beta * grad / lambda`.
+    """
+    figure, (axis,) = new_panels(1, 6, 3.8)
+    label = "predicted, 2/beta * grad / lambda"
+    axis.loglog(weights, predicted, color=GREY, linewidth=4, label=label)
+    axis.loglog(weights, excess, "o--", color=GREEN, label="median alpha minus the bound")
+    label = "90 % quantile minus 10 % quantile of alpha"
+    axis.loglog(weights, spread, "s:", color=PINK, label=label)
+    axis.set(xlabel="constraint weight lambda", ylabel="difference in alpha")
+    axis.legend()
+    figure.set_label(
+        f"Over lambda from {weights[0]:g} to {weights[-1]:g} the excess of the median alpha over "
+        f"the bound falls from {excess[0]:.1g} to {excess[-1]:.1g}, and the spread of the alphas "
+        f"from {spread[0]:.1g} to {spread[-1]:.1g}."
+    )
+    return figure
+
+
+@themed
+def excess_over_bound(
+    excess: Mapping[str, Sequence[float]], predicted: Mapping[str, Sequence[float]]
+) -> Figure:
+    """Plot the excess of the alphas over MC's bound and its prediction, one dot per training.
+
+    Args:
+        excess: technique -> mean alpha minus the bound, one per seed.
+        predicted: technique -> the prediction for the same seeds.
+    """
+    figure, (axis,) = new_panels(1, 5.6, 3.6)
+    notes = []
+    for place, name in enumerate(excess):
+        offset = np.linspace(-0.06, 0.06, len(excess[name]))
+        measured_label, label = ("measured, one per seed", "predicted") if place == 0 else ("", "")
+        axis.plot(place - 0.15 + offset, excess[name], "o", color=GREEN, label=measured_label)
+        axis.plot(place + 0.15 + offset, predicted[name], "D", color=GREY, label=label)
+        notes.append(f"{name}: {np.mean(excess[name]):.3f}, {np.mean(predicted[name]):.3f}")
+    axis.axhline(0, color=ink(), linewidth=1)
+    axis.annotate("bound", (len(excess) - 0.6, 0), (0, 4), textcoords="offset points")
+    top = 1.5 * max(max(values) for values in (*excess.values(), *predicted.values()))
+    axis.set(xlabel="technique", ylabel="alpha minus the bound", ylim=(-0.1 * top, top))
+    axis.set(xticks=range(len(excess)), xticklabels=excess, xlim=(-0.5, len(excess) - 0.3))
+    axis.legend(loc="upper right", ncols=2)
+    figure.set_label(
+        f"Alpha minus the bound over seeds, mean measured and predicted. {'; '.join(notes)}."
+    )
+    return figure
+
+
+def _describe_spread(alpha: np.ndarray) -> str:
+    """Describe the 10 to 90 % range of the alphas in words.
+
+    Of chaotic alphas only the mean has reproducible digits.
+    """
+    ratio = np.ptp(np.quantile(alpha, [0.1, 0.9])) / max(alpha.mean(), 1e-9)
+    return "hardly differ" if ratio < 0.1 else "differ" if ratio < 0.4 else "differ widely"

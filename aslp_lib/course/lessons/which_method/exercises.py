@@ -1,0 +1,151 @@
+"""Exercises: paired differences, early stopping, and which method to use when."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy  # imports `stats` at its first use, so that importing the exercises is fast
+
+from aslp_lib.course.exercises import Array, Exercise, read_only
+from aslp_lib.experiments.seed_statistics import student_interval
+
+
+def _interval(values: Array, half_width: float) -> Array:
+    return values.mean() + half_width * np.array([0, -1, 1])
+
+
+def _student(values: Array, ddof: int = 1) -> Array:
+    error = scipy.stats.sem(values, ddof=ddof)
+    return _interval(values, scipy.stats.t.ppf(0.975, len(values) - 1) * error)
+
+
+def _unpaired(first: Array, second: Array) -> Array:
+    error = np.hypot(scipy.stats.sem(first), scipy.stats.sem(second))
+    return _interval(first - second, scipy.stats.t.ppf(0.975, 2 * len(first) - 2) * error)
+
+
+def _of_single_seeds(first: Array, second: Array) -> Array:
+    """Return the interval with the standard deviation instead of the standard error."""
+    values = first - second
+    return _interval(values, scipy.stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1))
+
+
+def _cost_at_first_rise(nll: Array, accuracy: Array) -> float:
+    return float(accuracy[-1] - accuracy[np.flatnonzero(np.diff(nll) > 0)[0]])
+
+
+_NLL = (
+    read_only([0.51, 0.48, 0.47, 0.55, 0.54], [0.44, 0.44, 0.40, 0.45, 0.50]),
+    read_only([0.17, 0.14, 0.20], [0.18, 0.13, 0.16]),
+)
+_LOGS = (
+    read_only([0.50, 0.40, 0.42, 0.30, 0.33, 0.41], [0.80, 0.84, 0.83, 0.87, 0.88, 0.86]),
+    read_only([0.60, 0.35, 0.36, 0.31, 0.29, 0.45], [0.75, 0.85, 0.84, 0.88, 0.87, 0.89]),
+)
+
+PAIRED = Exercise(
+    name="which_method/paired",
+    title="a paired interval over seeds",
+    question="""
+Two methods were trained with the same n seeds. `first` and `second` hold their test NLL, seed by
+seed. **Write a function that returns `[mean, low, high]`: the mean difference, first minus second,
+and its 95 % interval over seeds.** Pair the seeds, and use Student's t distribution with n - 1
+degrees of freedom; `t.ppf(0.975, n - 1)` of `scipy.stats` is its quantile.
+""",
+    right=lambda a, b: np.array([(a - b).mean(), *student_interval(a - b)]),
+    tolerance=1e-4,
+    expects="three numbers in nats: mean, low, high",
+    mistakes={
+        "The sign is wrong: the difference is first minus second.": lambda a, b: _student(b - a),
+        "That treats the two methods as independent samples. Take the difference of each seed "
+        "first: what both methods share at a seed cancels.": _unpaired,
+        "That uses the quantile of the normal distribution, 1.96. With few seeds the standard "
+        "deviation is uncertain, and Student's quantile is larger.": lambda a, b: _interval(
+            a - b, scipy.stats.norm.ppf(0.975) * scipy.stats.sem(a - b)
+        ),
+        "That is an interval for the difference of a single seed. Divide the standard deviation "
+        "by the square root of n.": _of_single_seeds,
+        "That divides the sum of squares by n. The standard deviation of a sample divides it by "
+        "n - 1: `std(ddof=1)`.": lambda a, b: _student(a - b, ddof=0),
+    },
+    hint="Compute first - second, its mean, and its standard deviation with n - 1 in the divisor.",
+    why="A seed determines the data and the initial weights of both methods, so that pairing "
+    "removes their common effect and makes the interval shorter.",
+    solution="""
+from scipy.stats import t
+
+
+def answer(first, second):
+    d = first - second
+    half = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / len(d) ** 0.5
+    return [d.mean(), d.mean() - half, d.mean() + half]
+""",
+    grid=_NLL,
+)
+
+STOPPING = Exercise(
+    name="which_method/stopping",
+    title="what early stopping costs",
+    question="""
+The log of a training run holds the validation `nll` and the validation `accuracy` after each epoch.
+**Write a function that returns the accuracy that early stopping costs**: the accuracy of the last
+epoch minus that of the epoch whose weights are kept. A negative cost is a gain.
+""",
+    right=lambda nll, accuracy: accuracy[-1] - accuracy[np.argmin(nll)],
+    expects="a difference of two shares, such as 0.01",
+    mistakes={
+        "The sign is wrong: the cost is positive if the last epoch is more accurate than the one "
+        "that is kept.": lambda nll, accuracy: accuracy[np.argmin(nll)] - accuracy[-1],
+        "That compares with the most accurate epoch. Without early stopping, you would keep the "
+        "last.": lambda nll, accuracy: accuracy.max() - accuracy[np.argmin(nll)],
+        "That keeps the epoch with the highest accuracy. Early stopping keeps the epoch with the "
+        "lowest NLL.": lambda nll, accuracy: accuracy[-1] - accuracy.max(),
+        "That stops where the NLL first increases. Training continues, and the lowest NLL of all "
+        "epochs counts.": _cost_at_first_rise,
+        "That is the difference in NLL between the two epochs. The question is about the "
+        "difference in accuracy.": lambda nll, accuracy: nll[-1] - nll.min(),
+    },
+    hint="Find the epoch with the lowest NLL, and look up its accuracy.",
+    why="The cost can have either sign: the accuracy of a network that memorises can fall after "
+    "its best epoch.",
+    solution="""
+def answer(nll, accuracy):
+    return accuracy[-1] - accuracy[nll.argmin()]
+""",
+    grid=_LOGS,
+)
+
+_RETRAINING = "That needs retraining, which is ruled out."
+
+SAME_CAMERA = Exercise(
+    name="which_method/same_camera",
+    title="the same camera",
+    question="""
+A trained network segments cracks in photographs of concrete. The customer is billed by the area of
+the cracks in the map thresholded at 1/2, so that no decision may change, and the network will not
+be trained again. Its confidence is ten points above its accuracy, and an engineer reads the
+probabilities. Camera and light never change, and 100 labelled images are held out. **Which method
+do you choose?** Answer with its number.
+
+1. no method
+2. temperature scaling
+3. isotonic regression
+4. label smoothing
+5. early stopping
+6. ASLP
+""",
+    right=lambda: 2,
+    expects="the number of a method, 1 to 6",
+    mistakes={
+        "The network is overconfident, and a hundred labelled images are enough to correct "
+        "that.": 1,
+        "That calibrates at least as well, but it changes decisions, and with them the bills.": 3,
+        f"{_RETRAINING} Its strength would also have to be chosen on the same 100 images.": 4,
+        f"{_RETRAINING} An earlier epoch would also make other decisions.": 5,
+        f"{_RETRAINING} Without it, temperature scaling has a similar ECE.": 6,
+    },
+    hint="Choose one of the six numbers.",
+    why="One parameter is fitted on images that resemble the test images, and no decision changes.",
+    solution="answer = 2",
+)
+
+EXERCISES = (PAIRED, STOPPING, SAME_CAMERA)

@@ -1,1 +1,0 @@
-"""Small models, simulations and studies, each used by one or two notebooks."""
